@@ -1,0 +1,11 @@
+//! dozvon: a webhook bridge between GetCourse, amoCRM and cloud telephony.
+//! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
+
+pub mod clock;
+pub mod config;
+pub mod intake;
+pub mod message;
+pub mod platform;
+pub mod process;
+pub mod secret;
+pub mod store;

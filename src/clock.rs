@@ -1,0 +1,113 @@
+//! The one place that reads the time. Everything else is handed `now` or a [`Clock`].
+//! Three clocks: the wall's, tokio's paused one (tests), and the driven one (demo).
+//! Enter at [`Clock`].
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::process::At;
+
+#[async_trait]
+pub trait Clock: Send + Sync {
+    fn now(&self) -> At;
+
+    /// Returns at `at` or a little later; at once if it is past.
+    async fn sleep_until(&self, at: At);
+
+    /// Milliseconds for the store's budgets where time is driven; `None` on the wall's clock,
+    /// where the store's own time counts for all instances.
+    fn driven_ms(&self) -> Option<i64>;
+}
+
+/// The wall's time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WallClock;
+
+#[async_trait]
+impl Clock for WallClock {
+    fn now(&self) -> At {
+        Utc::now()
+    }
+
+    async fn sleep_until(&self, at: At) {
+        let left = (at - Utc::now()).to_std().unwrap_or_default();
+        tokio::time::sleep(left).await;
+    }
+
+    fn driven_ms(&self) -> Option<i64> {
+        None
+    }
+}
+
+/// Follows tokio's clock from a given instant: under paused time it jumps when all is idle.
+#[derive(Debug, Clone, Copy)]
+pub struct TokioClock {
+    epoch: At,
+    started: Instant,
+}
+
+impl TokioClock {
+    pub fn starting_at(epoch: At) -> Self {
+        Self { epoch, started: Instant::now() }
+    }
+}
+
+#[async_trait]
+impl Clock for TokioClock {
+    fn now(&self) -> At {
+        self.epoch + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
+    }
+
+    async fn sleep_until(&self, at: At) {
+        let after = (at - self.epoch).to_std().unwrap_or_default();
+        tokio::time::sleep_until(self.started + after).await;
+    }
+
+    fn driven_ms(&self) -> Option<i64> {
+        Some(self.now().timestamp_millis())
+    }
+}
+
+/// Moved by a player from outside, never by itself.
+#[derive(Debug, Clone)]
+pub struct DrivenClock {
+    moved: Arc<watch::Sender<DateTime<Utc>>>,
+}
+
+impl DrivenClock {
+    pub fn starting_at(epoch: At) -> Self {
+        Self { moved: Arc::new(watch::Sender::new(epoch)) }
+    }
+
+    /// Moves forward; a time before the present one changes nothing.
+    pub fn advance(&self, to: At) {
+        self.moved.send_if_modified(|now| {
+            let later = to > *now;
+            if later {
+                *now = to;
+            }
+            later
+        });
+    }
+}
+
+#[async_trait]
+impl Clock for DrivenClock {
+    fn now(&self) -> At {
+        *self.moved.borrow()
+    }
+
+    async fn sleep_until(&self, at: At) {
+        let mut seen = self.moved.subscribe();
+        // The sender lives as long as this clock does, so waiting cannot fail.
+        let _ = seen.wait_for(|now| *now >= at).await;
+    }
+
+    fn driven_ms(&self) -> Option<i64> {
+        Some(self.now().timestamp_millis())
+    }
+}

@@ -1,0 +1,188 @@
+//! What a platform said, in our words but still with the platform's ids.
+//! Never decides and never looks anything up; `correlate` finds the order that is meant.
+//! Enter at [`Signal`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::At;
+use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
+
+/// One thing said by one platform. A request may hold several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "signal", rename_all = "snake_case")]
+pub enum Signal {
+    /// An order as the school's platform shows it now.
+    OrderSeen(Box<SeenOrder>),
+    /// A person changed (phone, e-mail), no order named.
+    ClientSeen(ClientFacts),
+    /// One event of one call; events of a call are merged by its key.
+    CallSeen(Box<CallEvent>),
+    /// A lead as the CRM shows it.
+    LeadSeen(Box<SeenLead>),
+    LeadGone {
+        lead: u64,
+    },
+    /// A contact as the CRM shows it.
+    ContactSeen {
+        contact: u64,
+        facts: ClientFacts,
+    },
+    TaskSeen(Box<SeenTask>),
+    TaskGone {
+        task: u64,
+    },
+    /// The CRM's consent page came back with a code.
+    Consent(Consent),
+    /// The integration was switched off in the CRM's account.
+    Uninstalled {
+        account: String,
+    },
+    /// A command of ours was answered later, by a call of its own.
+    CommandAnswered {
+        command: String,
+        done: bool,
+        why: String,
+    },
+    /// Nothing that concerns us (a test button, an entity we do not watch); kept in the journal.
+    Nothing {
+        what: String,
+    },
+}
+
+/// An order with words that only the school's configuration can place.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenOrder {
+    pub facts: OrderFacts,
+    /// The manager as the platform names him: e-mail, else name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager_id: Option<u64>,
+    /// Local times without a zone are already placed into the school's zone by the decoder.
+    /// What could not be understood (an amount, a date), for the journal: field names only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<String>,
+}
+
+/// A lead as the CRM's webhook or read shows it; absent means «not said».
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenLead {
+    pub lead: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_reason: Option<u64>,
+    /// Field id → values. `None` as a whole: the body says nothing of fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<(u64, Vec<FieldValue>)>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<At>,
+    /// The CRM's own word for who changed it; 0 is a robot or an API. A hint only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<u64>,
+    /// True for a digital-pipeline call, which shows less and must be read again.
+    pub partial: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FieldValue {
+    pub value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub choice: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenTask {
+    pub task: u64,
+    pub text: String,
+    pub done: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<At>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Consent {
+    pub code: String,
+    pub state: String,
+    /// The account's host that the token is to be asked from.
+    pub host: String,
+}
+
+/// One event of one call, provider's words already translated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallEvent {
+    /// `<provider>:<conversation key>`.
+    pub call: String,
+    pub at: At,
+    #[serde(flatten)]
+    pub what: CallWhat,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum CallWhat {
+    /// The state of one leg.
+    Leg(Leg),
+    /// The provider's final record of the whole call.
+    Final(FinalRecord),
+    /// A recording can be fetched.
+    Recording { recording: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    pub leg: String,
+    /// Counter within the leg: a lower one never overrides a higher.
+    pub seq: u32,
+    pub state: LegState,
+    pub direction: Option<Direction>,
+    pub client_number: Option<String>,
+    pub extension: Option<String>,
+    pub line: Option<String>,
+    /// The leg it was taken from (transfer, second leg of a call-back).
+    pub taken_from: Option<String>,
+    /// Our command that caused it.
+    pub command: Option<String>,
+    /// A call-back's first leg: the manager's side, which says nothing of the client.
+    pub manager_leg: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegState {
+    Ringing,
+    Talking,
+    OnHold,
+    /// Ended, with the outcome that the provider's reason means.
+    Ended(Outcome),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinalRecord {
+    pub direction: Option<Direction>,
+    pub outcome: Outcome,
+    pub talk_seconds: u32,
+    pub started_at: At,
+    pub ended_at: At,
+    pub client_number: Option<String>,
+    pub extension: Option<String>,
+    pub line: Option<String>,
+}

@@ -1,0 +1,4 @@
+//! Texts that people read: letters, tasks, scripts (M1, M2).
+//! Never sends anything. Enter at [`library`].
+
+pub mod library;

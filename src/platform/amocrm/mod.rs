@@ -1,0 +1,5 @@
+//! amoCRM: leads, contacts, tasks and notes of the sales team.
+
+pub mod settings;
+
+pub use settings::Settings;

@@ -1,0 +1,75 @@
+//! What a school's file says of its amoCRM account.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::process::command::TaskKind;
+use crate::process::{LeadRole, RefusalReason, Stage};
+use crate::secret::SecretSource;
+
+/// `[amocrm]` in `school.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The account's own address, `https://name.amocrm.ru`.
+    pub url: String,
+    /// The account's numeric id: webhooks of another account are refused. Without it every
+    /// account's are taken, and the secret in the address is the only check.
+    #[serde(default)]
+    pub account_id: Option<u64>,
+    pub auth: Auth,
+    /// Pipelines by role: `sales` is required, `fulfilment` and `revival` are optional.
+    pub pipelines: BTreeMap<LeadRole, Pipeline>,
+    /// Lead's text field that holds the GetCourse order number: the natural key of a lead.
+    #[serde(default)]
+    pub order_number_field: Option<u64>,
+    /// Contact's text field that holds the client's IANA zone (D13).
+    #[serde(default)]
+    pub zone_field: Option<u64>,
+    /// Our reasons → ids of the account's loss reasons.
+    #[serde(default)]
+    pub loss_reasons: BTreeMap<RefusalReason, u64>,
+    /// Our kinds of tasks → ids of the account's task types; 1 is «Звонок», 2 «Встреча».
+    #[serde(default)]
+    pub task_types: BTreeMap<TaskKind, u64>,
+    /// Requests per second; the platform allows 7.
+    #[serde(default = "requests_per_second")]
+    pub requests_per_second: f64,
+    /// Seconds that one request may take in all.
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
+}
+
+fn requests_per_second() -> f64 {
+    6.0
+}
+
+fn timeout_s() -> u64 {
+    20
+}
+
+/// One pipeline and its statuses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    pub id: u64,
+    /// Our stages → the pipeline's status ids; `won` and `lost` are 142 and 143 in every pipeline
+    /// and need no entry. A stage without an entry is passed over.
+    pub stages: BTreeMap<Stage, u64>,
+}
+
+/// How the bridge signs in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// A long-lived token made in the account's own integration.
+    LongLived { token: SecretSource },
+    /// OAuth with a rotating refresh token; the first pair comes with the consent's callback.
+    Oauth {
+        client_id: String,
+        client_secret: SecretSource,
+        /// The address that the integration was registered with.
+        redirect_uri: String,
+    },
+}

@@ -1,0 +1,37 @@
+//! Classes of failure: what the outbox does next depends on the class and on nothing else.
+//! Never text where a class is meant; the text is for people. Enter at [`Fault`].
+
+/// A classed failure of one delivery.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Nothing was done; try again after `after_ms`, or by our own backoff.
+    #[error("later: {why}")]
+    Later { why: String, after_ms: Option<u64> },
+    /// It can never succeed as it is: dead letter, and the order gets another next step.
+    #[error("never: {why}")]
+    Never { why: String },
+    /// It may have been done: look before sending again.
+    #[error("unclear: {why}")]
+    Unclear { why: String },
+    /// Credentials, ban, unpaid account: all lanes of the account stop, alarm, nothing is lost.
+    #[error("denied: {why}")]
+    Denied { why: String },
+}
+
+impl Fault {
+    pub fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), after_ms: None }
+    }
+
+    pub fn never(why: impl Into<String>) -> Self {
+        Self::Never { why: why.into() }
+    }
+
+    pub fn unclear(why: impl Into<String>) -> Self {
+        Self::Unclear { why: why.into() }
+    }
+
+    pub fn denied(why: impl Into<String>) -> Self {
+        Self::Denied { why: why.into() }
+    }
+}

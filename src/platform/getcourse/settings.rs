@@ -1,0 +1,62 @@
+//! What a school's file says of its GetCourse account.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::secret::SecretSource;
+
+/// `[getcourse]` in `school.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The address that the school really serves: redirects are not followed.
+    pub url: String,
+    /// The school's API key. Without it nothing is read or written, only webhooks are taken.
+    #[serde(default)]
+    pub school_key: Option<SecretSource>,
+    /// The developer's key of the Tech API.
+    #[serde(default)]
+    pub developer_key: Option<SecretSource>,
+    /// How a payment is believed: `read_back` asks GetCourse (default with Tech API access),
+    /// `trust` takes the webhook's word.
+    #[serde(default)]
+    pub payments: Option<Payments>,
+    /// IANA zone in which GetCourse writes its times.
+    #[serde(default = "zone")]
+    pub zone: chrono_tz::Tz,
+    /// Our field → the name of the parameter in the school's own «Вызвать URL» addresses.
+    /// Names printed by `dozvon url` need no entry.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// User id that comments are written by.
+    #[serde(default)]
+    pub comment_author: Option<u64>,
+    /// Cancel reasons: our word → the account's id.
+    #[serde(default)]
+    pub cancel_reasons: BTreeMap<String, u64>,
+    /// Requests per second; the platform publishes no limit, clients use 5.
+    #[serde(default = "requests_per_second")]
+    pub requests_per_second: f64,
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payments {
+    ReadBack,
+    Trust,
+}
+
+fn zone() -> chrono_tz::Tz {
+    chrono_tz::Europe::Moscow
+}
+
+fn requests_per_second() -> f64 {
+    4.0
+}
+
+fn timeout_s() -> u64 {
+    20
+}

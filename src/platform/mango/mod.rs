@@ -1,0 +1,5 @@
+//! Mango Office: calls and their results.
+
+pub mod settings;
+
+pub use settings::Settings;

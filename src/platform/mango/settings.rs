@@ -1,0 +1,23 @@
+//! What a school's file says of its Mango Office account.
+
+use serde::Deserialize;
+
+use crate::secret::SecretSource;
+
+/// `[mango]` in `school.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The unique VPBX code.
+    pub api_key: SecretSource,
+    /// The signing key.
+    pub api_salt: SecretSource,
+    /// Seconds after the last leg's end in which the final record should come; then the legs
+    /// themselves are believed.
+    #[serde(default = "final_wait_s")]
+    pub final_wait_s: u32,
+}
+
+fn final_wait_s() -> u32 {
+    60
+}

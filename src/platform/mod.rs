@@ -1,0 +1,189 @@
+//! Platforms: the ports that each of them fills, and THE LIST of them.
+//! Nothing here knows a platform's words; each folder keeps its own.
+//! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+pub mod amocrm;
+pub mod fault;
+pub mod getcourse;
+pub mod http;
+pub mod mail;
+pub mod mango;
+
+pub use fault::Fault;
+
+use crate::intake::signal::Signal;
+use crate::process::{At, Command};
+use crate::store::Key;
+
+/// A request as it came, before anything is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawRequest {
+    pub method: String,
+    /// Path after the secret, without slashes at its ends; may be empty.
+    pub tail: String,
+    /// Query as it came, undecoded.
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl RawRequest {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A request that its platform's check has accepted. Only [`Hooks::verify`] makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified(pub RawRequest);
+
+/// A request that is not authentic: refused and counted, its body is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not authentic: {0}")]
+pub struct Refused(pub &'static str);
+
+/// Authentic but unusable: kept, answered as success, a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot be decoded: {0}")]
+pub struct Undecodable(pub String);
+
+/// What the platform expects to hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn empty(status: u16) -> Self {
+        Self { status, content_type: "text/plain; charset=utf-8", body: Vec::new() }
+    }
+}
+
+/// What is done with a verified request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reception {
+    /// Keep it under this key, then answer.
+    Keep(Key),
+    /// An empty probe of a cabinet's «check» button: answer, keep nothing.
+    Probe,
+}
+
+/// The way in of one platform of one school. Pure: no clock, no network.
+pub trait Hooks: Send + Sync {
+    /// Largest body that is read, bytes.
+    fn body_bytes_max(&self) -> usize;
+
+    /// Is it authentic? The path's secret has already been compared.
+    fn verify(&self, request: RawRequest) -> Result<Verified, Refused>;
+
+    fn receive(&self, request: &Verified) -> Reception;
+
+    /// The answer for an accepted (or repeated) request.
+    fn answer(&self, request: &Verified) -> Answer;
+
+    /// A stored request in our words. `at` is when it was accepted.
+    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+}
+
+/// Whether a delivery is tried for the first time or may have been done already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Try {
+    First,
+    /// Look for the result before doing it again.
+    MayBeDone,
+}
+
+/// What came of a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Receipt {
+    /// Index entries that are now known: our id → the platform's, and back.
+    pub links: Vec<(String, String)>,
+    /// What the answer said besides, for intake (a read-back order, for example).
+    pub signals: Vec<Signal>,
+}
+
+/// Reads what is known of our ids at the platform: index entries of the school.
+#[async_trait]
+pub trait Links: Send + Sync {
+    /// `Err` when the store does not answer; the delivery is then tried later.
+    async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
+}
+
+/// The way out to one platform account of one school.
+#[async_trait]
+pub trait Courier: Send + Sync {
+    /// Carries one command out. Safe to repeat with [`Try::MayBeDone`]; where the platform offers
+    /// nothing to look up, that try answers `Never` and a person looks.
+    async fn deliver(
+        &self,
+        command: &Command,
+        tried: Try,
+        links: &dyn Links,
+        now: At,
+    ) -> Result<Receipt, Fault>;
+
+    /// Work of its own that recurs: token refresh, subscription check. Answers when to come back.
+    async fn chore(&self, now: At) -> Result<At, Fault>;
+}
+
+/// Names of index entries, so that all who write and read them agree.
+pub mod link {
+    use crate::process::{ClientId, LeadRole, OrderId, TaskId};
+
+    /// Our lead → CRM's id.
+    pub fn lead(order: &OrderId, role: LeadRole) -> String {
+        format!("lead:{order}:{}", role.as_str())
+    }
+
+    /// CRM's lead → `<order>:<role>`.
+    pub fn crm_lead(id: u64) -> String {
+        format!("crm-lead:{id}")
+    }
+
+    /// Our client → CRM's contact.
+    pub fn contact(client: &ClientId) -> String {
+        format!("contact:{client}")
+    }
+
+    /// CRM's contact → our client.
+    pub fn crm_contact(id: u64) -> String {
+        format!("crm-contact:{id}")
+    }
+
+    /// Our task → CRM's id.
+    pub fn task(task: &TaskId) -> String {
+        format!("task:{task}")
+    }
+
+    /// CRM's task → our task id (which names its order).
+    pub fn crm_task(id: u64) -> String {
+        format!("crm-task:{id}")
+    }
+
+    /// E.164 → our client.
+    pub fn phone(e164: &str) -> String {
+        format!("phone:{e164}")
+    }
+
+    /// Lower-case e-mail → our client.
+    pub fn email(email: &str) -> String {
+        format!("email:{email}")
+    }
+
+    /// GetCourse's user → our client.
+    pub fn gc_user(id: &str) -> String {
+        format!("gc-user:{id}")
+    }
+
+    /// A call of ours or of a provider → order.
+    pub fn call(call: &str) -> String {
+        format!("call:{call}")
+    }
+}

@@ -1,0 +1,293 @@
+//! What one decision may look at and change: the order, its client, the managers' desk.
+//! Never knows how it is stored; absent fields keep the stored form small.
+//! Enter at [`Case`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::command::TaskKind;
+use super::event::{Author, Outcome};
+use super::timers::Timers;
+use super::value::*;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    pub order: Order,
+    pub client: Client,
+    pub desk: Desk,
+}
+
+/// One order on its way. Everything that a decision depends on stands here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    pub id: OrderId,
+    pub client: ClientId,
+    /// When it first came to us.
+    pub seen_at: At,
+    /// Route in the school's file; empty until the first facts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub route: String,
+    #[serde(default)]
+    pub phase: Phase,
+    #[serde(default)]
+    pub timers: Timers,
+    /// Counter of commands and tasks: gives each its id.
+    #[serde(default)]
+    pub issued: u32,
+
+    // What GetCourse says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gc_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<At>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_link: Option<String>,
+    /// A payment was said but is not yet read back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub payment_unconfirmed: bool,
+    /// Payments counted so far (L5).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parts_paid: u32,
+
+    // What the CRM holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<ManagerId>,
+    /// When somebody took it (L9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<At>,
+    /// Roles that have a lead (asked for or made), with the furthest stage.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leads: BTreeMap<LeadRole, Stage>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<TaskId, Task>,
+
+    // Dialling, talks, promises.
+    #[serde(default)]
+    pub round: Round,
+    /// Attempts and talks over all rounds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub talks: u32,
+    /// Calls already counted, newest last, bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<SeenCall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<Promise>,
+    /// When the last answer of a manager was taken: the first wins for a minute (L13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_at: Option<At>,
+    /// Letters already sent by text id → how many times.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub letters: BTreeMap<String, u32>,
+
+    /// Commands issued and not yet settled: what a payment may still revoke.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsent: BTreeMap<CommandId, Pending>,
+    /// Deadlines put back, and other things counted for the head.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub put_back: u32,
+    /// How often the last resort of L14 was needed. Stays 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repairs: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<End>,
+    /// Sections that keep further facts add them here, each under its own name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Where the order is in its life; the timers say what comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Known by name only: facts have not come yet.
+    #[default]
+    Unseen,
+    /// Self-payment pause (L2).
+    Pause,
+    /// Phone asked for (L11): first letter, check, «Отложен», last check.
+    PhoneAsked,
+    /// In nobody's hands yet (L9).
+    FreePool,
+    Dialling,
+    /// A talk took place; «Что дальше?» is open (L13).
+    Asking,
+    /// A call-back at a promised time (D5).
+    CallBack,
+    /// A promised payment (P1).
+    Promised,
+    /// Partly paid, the plan runs (L5).
+    PartPaid,
+    /// Waiting for a date of its own: doubt, own try, instalment, long cycle, special terms.
+    FollowUp,
+    /// The last message is out (D3).
+    GivingUp,
+    Ended,
+}
+
+/// How it ended. Each end is an outcome that a head wants to see apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum End {
+    Won {
+        at: At,
+    },
+    Refused {
+        at: At,
+        reason: RefusalReason,
+    },
+    NotReached {
+        at: At,
+    },
+    /// No phone could be had (L11).
+    NoPhone {
+        at: At,
+    },
+    Cancelled {
+        at: At,
+    },
+    /// «Ложный»: leaves every report.
+    False {
+        at: At,
+    },
+    Duplicate {
+        at: At,
+        of: OrderId,
+    },
+}
+
+/// A round of dialling: since the last talk or promise (D3).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Round {
+    pub number: u32,
+    pub attempts: u32,
+    /// The first attempt's or task's time in this round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_attempt_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_outcome: Option<Outcome>,
+    /// Client's calendar days, `YYYY-MM-DD`, on which calling was permitted.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub days: BTreeSet<String>,
+    /// Index into the ladder: day, step.
+    pub day: u32,
+    pub step: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenCall {
+    pub call: String,
+    pub outcome: Outcome,
+    pub talk_seconds: u32,
+    pub at: At,
+}
+
+/// A promise of the client: nothing but he or a payment moves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "promise", rename_all = "snake_case")]
+pub enum Promise {
+    CallBack { at: At, why: Option<String> },
+    Pay { day: At, why: Option<String> },
+}
+
+/// An open task of this order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    pub kind: TaskKind,
+    pub due: At,
+    pub responsible: ManagerId,
+    /// The name of the text it was made from: says what it was for.
+    pub text: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reminded: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalated: bool,
+}
+
+/// What an unsent command is, so that a later step knows what it may revoke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The command's `ask` name, for example `create_task`.
+    pub ask: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+}
+
+/// A person, over all his orders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    pub id: ClientId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gc_user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Usable numbers, main one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phones: Vec<String>,
+    /// As it was typed, kept (Q1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_raw: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_confirmed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<String>,
+    /// Bounced or wrong: skipped until a new one comes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub bad: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// His manager, over all orders (L8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<ManagerId>,
+    /// His orders in short, so that a double is seen at once (L7). Bounded, oldest out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orders: BTreeMap<OrderId, OrderBrief>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderBrief {
+    pub offers: Vec<String>,
+    pub seen_at: At,
+    pub open: bool,
+    pub paid: bool,
+    /// Shown to the client when a double is folded into this order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+}
+
+/// How loaded each manager is: the queue's memory (G4).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Desk {
+    /// Open orders by manager.
+    pub load: BTreeMap<ManagerId, u32>,
+    /// When a manager last got one: ties go to who waited longest.
+    pub given_at: BTreeMap<ManagerId, At>,
+}

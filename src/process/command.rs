@@ -1,0 +1,229 @@
+//! What a step asks of the world, named by our own ids; the outbox resolves them when it sends.
+//! Never holds a platform's id and never says how a platform is asked. Enter at [`Command`].
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Direction, Outcome};
+use super::value::*;
+
+/// One thing asked of one platform for one client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    pub id: CommandId,
+    pub order: OrderId,
+    pub client: ClientId,
+    pub urgency: Urgency,
+    #[serde(flatten)]
+    pub ask: Ask,
+}
+
+/// The order in which lanes are served (design, section 5). Smaller is sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Payment and cancellation.
+    Money,
+    /// Promised times.
+    Promise,
+    /// Hot calls: a fresh order, a client «на линии».
+    Hot,
+    Usual,
+    Backfill,
+}
+
+/// Which platform carries a command out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Crm,
+    Getcourse,
+    Mail,
+}
+
+impl Target {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Crm => "crm",
+            Self::Getcourse => "getcourse",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// Find or make the contact and the lead, linked; twins are never made (L1, G1–G3, G7).
+    SaveLead(Box<SaveLead>),
+    /// Bring the contact's phone, e-mail and name up to date; numbers are added, never dropped.
+    SaveContact(PersonFacts),
+    /// Move a lead forward (K2); `Won` and `Lost` close it.
+    SetStage {
+        role: LeadRole,
+        stage: Stage,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<RefusalReason>,
+    },
+    SetResponsible {
+        role: LeadRole,
+        manager: ManagerId,
+    },
+    /// New price of the lead, in major units on the CRM's side.
+    SetPrice {
+        role: LeadRole,
+        price: Money,
+    },
+    /// Empty a field that held an answer, after use.
+    ClearField {
+        role: LeadRole,
+        field: u64,
+    },
+    CreateTask(CreateTask),
+    /// Change an open task's deadline, responsible or text.
+    MoveTask {
+        task: TaskId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<At>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        responsible: Option<ManagerId>,
+    },
+    CloseTask {
+        task: TaskId,
+        result: String,
+    },
+    /// A line in the lead's feed (K6); the command's id is its marker against doubling.
+    AddNote {
+        role: LeadRole,
+        text: String,
+    },
+    /// A call in the lead's feed (K6).
+    AddCall {
+        role: LeadRole,
+        call: CallNote,
+    },
+    /// GetCourse: the order's status, with a reason where it is cancelled.
+    SetStatus {
+        status: Status,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// GetCourse: a comment at each turn (K6).
+    AddComment {
+        text: String,
+    },
+    SetOrderManager {
+        manager: ManagerId,
+    },
+    /// GetCourse: read the order back; the answer returns as confirmed facts.
+    ReadOrder,
+    SendLetter(Letter),
+}
+
+impl Ask {
+    pub fn target(&self) -> Target {
+        match self {
+            Self::SetStatus { .. }
+            | Self::AddComment { .. }
+            | Self::SetOrderManager { .. }
+            | Self::ReadOrder => Target::Getcourse,
+            Self::SendLetter(_) => Target::Mail,
+            _ => Target::Crm,
+        }
+    }
+}
+
+/// Everything needed to find or make a lead with its contact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SaveLead {
+    pub role: LeadRole,
+    /// Route in the school's file: fields, pipeline.
+    pub route: String,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    pub stage: Stage,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<ManagerId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// GetCourse's number of the order: the natural key of a lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_number: Option<String>,
+    /// Field id → value, already rendered (G2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(u64, String)>,
+    pub person: PersonFacts,
+    /// First note of the lead: the source's facts (G5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The lead of another role that this one continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continues: Option<LeadRole>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PersonFacts {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// E.164, the main one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phones: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<ManagerId>,
+    /// Field id → value (G7).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(u64, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreateTask {
+    pub task: TaskId,
+    pub role: LeadRole,
+    pub kind: TaskKind,
+    /// Final text without the marker; the client of the CRM appends `[<task id>]`.
+    pub text: String,
+    pub due: At,
+    /// Minutes from `due` that the task may take in the calendar.
+    pub minutes: u32,
+    pub responsible: ManagerId,
+}
+
+/// What a task is about; a school maps it to a task type of its CRM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// «Позвонить»: done by a call.
+    Call,
+    /// «Что дальше?»: done by an answer.
+    Ask,
+    /// Anything else that a person must do: done when closed.
+    Do,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallNote {
+    /// `<provider>:<key>`: one call stands once in the feed.
+    pub call: String,
+    pub direction: Direction,
+    pub outcome: Outcome,
+    pub talk_seconds: u32,
+    pub at: At,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<ManagerId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+}
+
+/// A letter as it leaves: the text is final.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Letter {
+    /// Which text of the library it is (M1).
+    pub text: String,
+    pub to: String,
+    pub subject: String,
+    pub body: String,
+}

@@ -1,0 +1,101 @@
+//! Named deadlines of an order: each name at most once, the earliest of them is the order's wake.
+//! Never knows the clock; a spurious wake finds nothing due and changes nothing.
+//! Enter at [`Timers::set`] and [`Timers::take_due`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::value::At;
+
+/// The order of the variants is the order in which timers that are due together fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timer {
+    /// A payment was said and waits for its read-back: ask GetCourse again.
+    ConfirmPayment,
+    /// The client's promised time (D5).
+    CallBack,
+    /// 5 min before the promised time (D5).
+    CallBackReminder,
+    /// Payment is checked 2 h before the evening window of the promised day (P1).
+    PromiseCheck,
+    /// Morning reminder with the link on the promised day (P1).
+    PromiseReminder,
+    /// End of the promised day: not paid → call task, new round (P2).
+    PromiseDue,
+    /// The self-payment pause ends (L2).
+    SelfPay,
+    /// The next attempt of the ladder (D2).
+    Attempt,
+    /// The last message was sent; the order ends a day later (D3).
+    GiveUp,
+    /// A talk took place, the answer is awaited (L13).
+    AskNext,
+    /// A task's deadline, then its reminder and escalation (L15).
+    TaskLate,
+    TaskEscalate,
+    /// Not taken from the free pool in 10 min (L9).
+    FreePool,
+    /// Phone asked for: the next look (L11).
+    PhoneCheck,
+    /// Payment plan: 3 days before, 1 day before, the day after (L5).
+    PartReminder3,
+    PartReminder1,
+    PartMissed,
+    /// A follow-up without a section of its own: doubt, own try, instalment, long cycle (L13).
+    FollowUp,
+    /// Last resort (L14): something was left without a next step.
+    Guard,
+}
+
+impl Timer {
+    /// Promised times are read from the index before everything else.
+    pub fn is_promised(self) -> bool {
+        matches!(self, Self::CallBack | Self::CallBackReminder | Self::PromiseReminder | Self::PromiseCheck)
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timers(BTreeMap<Timer, At>);
+
+impl Timers {
+    /// Sets or moves a timer.
+    pub fn set(&mut self, timer: Timer, at: At) {
+        self.0.insert(timer, at);
+    }
+
+    pub fn stop(&mut self, timer: Timer) {
+        self.0.remove(&timer);
+    }
+
+    pub fn stop_all(&mut self) {
+        self.0.clear();
+    }
+
+    pub fn at(&self, timer: Timer) -> Option<At> {
+        self.0.get(&timer).copied()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The order's wake: the earliest deadline and whether it was promised to the client.
+    pub fn wake(&self) -> Option<(At, bool)> {
+        let (timer, at) = self.0.iter().min_by_key(|(timer, at)| (**at, !timer.is_promised()))?;
+        Some((*at, timer.is_promised()))
+    }
+
+    /// Takes out the first timer that is due at `now`; `None` when nothing is.
+    pub fn take_due(&mut self, now: At) -> Option<Timer> {
+        let due = self.0.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).min()?;
+        self.0.remove(&due);
+        Some(due)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Timer, At)> + '_ {
+        self.0.iter().map(|(timer, at)| (*timer, *at))
+    }
+}

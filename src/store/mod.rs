@@ -1,0 +1,319 @@
+//! The store port: everything that is kept, and the one way to change it.
+//! Knows no rule of the process and no platform; records are bytes to it.
+//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
+//! bytes mean.
+
+pub mod record;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::process::{At, Command, CommandId, Line, OrderId, SchoolId};
+
+/// Result of every call that can meet an unreachable store.
+pub type Kept<T> = Result<T, StoreError>;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing is known to have been done; try again later.
+    #[error("the store does not answer: {0}")]
+    Unreachable(String),
+    /// Stored bytes that this version cannot read.
+    #[error("stored data cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after
+/// which the unit may be applied or not: open again and look.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A record has another version than expected, or a delivery, entry or letter named by the
+    /// unit is no longer there. Open again, step again.
+    #[error("changed meanwhile: {0}")]
+    Conflict(String),
+    /// Another instance owns the school now. Stop working for it.
+    #[error("another instance owns this school")]
+    Fenced,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Place of an entry in a school's inbox; later entries compare greater.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+/// What an entry of the inbox is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub seq: Seq,
+    /// When it was accepted or appended.
+    pub at: At,
+    /// JSON of `store::record::Item`, compressed by the store as it likes.
+    pub body: Vec<u8>,
+}
+
+/// How a repeat is recognised (design, section 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// The platform's own id of the event: a repeat within `keep_s` seconds is a repeat.
+    Unique { key: String, keep_s: u64 },
+    /// No id: a repeat only if `digest` equals the last one accepted for `slot`
+    /// (object and kind of event), so that A→B→A are three events.
+    SameAsLast { slot: String, digest: String },
+    /// Every request counts.
+    Always,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    New,
+    Repeat,
+}
+
+/// A stored record: version counts its commits from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub version: u64,
+    pub body: Vec<u8>,
+}
+
+/// A record's new body. `expect` is the version that was read; 0 means «must not exist yet».
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    pub key: String,
+    pub expect: u64,
+    pub body: Vec<u8>,
+}
+
+/// One wake in the index. `member` is `order:<id>`, `call:<key>` or `chore:<name>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wake {
+    pub member: String,
+    /// Milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// A time promised to a client: read before all others.
+    pub promised: bool,
+}
+
+/// A command on its way out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Place in the outbox; filled by the store on `Add`, later ones compare greater.
+    pub seq: u64,
+    pub command: Command,
+    pub created_at: At,
+    #[serde(default)]
+    pub state: DeliveryState,
+    /// Tries so far.
+    #[serde(default)]
+    pub attempts: u32,
+    /// The last fault, in English for engineers; never personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl Delivery {
+    pub fn id(&self) -> &CommandId {
+        &self.command.id
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum DeliveryState {
+    #[default]
+    Waiting,
+    /// The request may be leaving: after a crash it counts as `Unclear`.
+    Sending,
+    /// May have been done: look before sending again.
+    Unclear { not_before: At },
+    /// Backoff.
+    Later { not_before: At },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeliveryOp {
+    /// A new one; `seq` is ignored and given by the store.
+    Add(Delivery),
+    /// Replace by the same id; a conflict if it is no longer there (revoked or settled).
+    Update(Delivery),
+    /// Drop it if it is still `Waiting` or `Later`; nothing happens otherwise.
+    Revoke(CommandId),
+    /// Settled; a conflict if it is no longer there.
+    Remove(CommandId),
+}
+
+/// Why one step decided as it did, bound to the input that caused it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    pub at: At,
+    pub order: OrderId,
+    /// Where the input is: `raw:<seq>` of a stored request, or empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub raw: String,
+    /// The event itself, as JSON; enough to replay.
+    pub event: serde_json::Value,
+    pub lines: Vec<Line>,
+    /// Names of the commands asked for, `<id> <ask>`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// Hash of the configuration that decided.
+    pub config: String,
+}
+
+/// What needs a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// `in-<seq>` for an entry of the inbox, `out-<command>` for a delivery.
+    pub id: String,
+    pub at: At,
+    /// What is wrong and what to do, English, without personal data.
+    pub why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// The entry's or the delivery's own bytes (JSON), for the replay.
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeadOp {
+    Bury(DeadLetter),
+    /// Take it away (replayed or dismissed); a conflict if it is not there.
+    Dig(String),
+}
+
+/// The unit of work: all of it is applied, or none of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unit {
+    /// Entries done with; a conflict if one is already gone.
+    pub ack: Vec<Seq>,
+    /// New entries: JSON of `store::record::Item`.
+    pub append: Vec<Vec<u8>>,
+    pub put: Vec<Put>,
+    /// Index entries: set, or removed with `None`.
+    pub index: Vec<(String, Option<String>)>,
+    /// Wakes: set or moved.
+    pub wake: Vec<Wake>,
+    /// Members whose wake is no longer wanted.
+    pub sleep: Vec<String>,
+    pub deliveries: Vec<DeliveryOp>,
+    pub journal: Vec<JournalEntry>,
+    pub dead: Vec<DeadOp>,
+    /// The moment of the commit: stamps appended entries.
+    pub at: At,
+}
+
+/// Proof of owning a school: a random token, compared for equality only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fence(pub String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    Held,
+    /// Another owner has it, or it was taken under another configuration.
+    Elsewhere,
+}
+
+/// A platform account's budget, paced evenly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Requests per second.
+    pub per_second: f64,
+    /// Requests that may leave at once.
+    pub burst: u32,
+}
+
+/// What a school holds, for tables, tests and the driven clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub inbox: u64,
+    pub deliveries: u64,
+    pub wakes: u64,
+    pub dead: u64,
+    pub raw: u64,
+}
+
+/// Everything that is kept. All keys of a school live together; calls for one school are atomic
+/// one by one, and only [`Store::commit`] changes more than one thing.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Appends a verified request to the inbox and keeps its raw form, unless `key` says that it
+    /// is a repeat. Durable when it returns. `raw` is JSON of `store::record::Envelope`; it stays
+    /// readable by [`Store::raw`] after the entry is acknowledged.
+    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted>;
+
+    /// Appends an entry that is no request: what a command line asks, for example.
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()>;
+
+    /// Unacknowledged entries after `after`, oldest first, at most `max`.
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>>;
+
+    /// Records by key; `None` where there is none.
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>>;
+
+    /// Index entries by key.
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>>;
+
+    /// Keys and records whose key starts with `prefix`, in key order, after `after`.
+    async fn scan(
+        &self,
+        school: &SchoolId,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Kept<Vec<(String, Record)>>;
+
+    /// Applies the unit if `fence` still owns the school and every expectation holds.
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
+
+    /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max`.
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>>;
+
+    /// The wake of one member, if it has one.
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>>;
+
+    /// The earliest wake of the school.
+    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>>;
+
+    /// Pending deliveries after place `after`, oldest first, at most `max`.
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>>;
+
+    /// The journal of an order, oldest first, at most the last `max`.
+    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>>;
+
+    /// A stored request by its entry's place.
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
+
+    /// Dead letters, oldest first, at most `max`.
+    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
+
+    async fn counts(&self, school: &SchoolId) -> Kept<Counts>;
+
+    /// Takes or renews the school for `ttl_ms`. The store's own clock counts, because owners'
+    /// clocks differ.
+    async fn lease(&self, school: &SchoolId, fence: &Fence, config: &str, ttl_ms: u64) -> Kept<Lease>;
+
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()>;
+
+    /// Takes one slot of an account's budget (GCRA) and says how long to wait before using it,
+    /// milliseconds. `now_ms` is for driven time; without it the store's own clock counts.
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64>;
+
+    /// A stored secret (already encrypted by the caller).
+    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>>;
+
+    /// Replaces a secret if it still equals `old`; false if it does not.
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool>;
+
+    /// A short lock over all instances; false if somebody else holds it.
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool>;
+
+    async fn unlock(&self, name: &str, token: &str) -> Kept<()>;
+
+    /// Removes raw requests older than `before`, at most `max`; says how many.
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64>;
+
+    /// Does it answer?
+    async fn ping(&self) -> Kept<()>;
+}

@@ -1,0 +1,88 @@
+//! What the store's bytes mean: envelopes, inbox items, keys of records.
+//! Never touches a store. Enter at [`Item`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::intake::signal::Signal;
+use crate::platform::RawRequest;
+use crate::process::{At, CommandId, Event, OrderId, SchoolId};
+
+/// A verified request, stored as received.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    pub school: SchoolId,
+    /// Name of the platform's folder: `getcourse`, `amocrm`, `mango`.
+    pub platform: String,
+    pub at: At,
+    pub method: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content_type: String,
+    /// Base64 of the body.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub body: String,
+    /// Found by reconciliation, not delivered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found: bool,
+}
+
+/// An entry of the inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "item", rename_all = "snake_case")]
+pub enum Item {
+    /// A request, not decoded yet.
+    Envelope(Box<Envelope>),
+    /// One of several signals of a request, or one that an answer brought.
+    Signal {
+        /// The entry's place that the request had, for the journal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<u64>,
+        at: At,
+        signal: Signal,
+    },
+    /// An event for an order that is already known.
+    Event { order: OrderId, event: Event },
+    /// A dead delivery is to be tried again; asked by a person.
+    Retry { delivery: CommandId },
+}
+
+/// Keys of records.
+pub mod key {
+    use crate::process::{ClientId, OrderId};
+
+    pub fn order(id: &OrderId) -> String {
+        format!("order/{id}")
+    }
+
+    pub fn client(id: &ClientId) -> String {
+        format!("client/{id}")
+    }
+
+    /// One desk a school.
+    pub const DESK: &str = "desk";
+
+    /// A call while its events come in.
+    pub fn call(call: &str) -> String {
+        format!("call/{call}")
+    }
+}
+
+impl Envelope {
+    /// The request as its platform's decoder wants it.
+    pub fn request(&self) -> RawRequest {
+        use base64::Engine;
+        let engine = base64::engine::general_purpose::STANDARD;
+        RawRequest {
+            method: self.method.clone(),
+            tail: self.tail.clone(),
+            query: self.query.clone(),
+            headers: vec![("content-type".to_owned(), self.content_type.clone())],
+            // Written by ourselves; bytes that do not decode show up as an empty body, which the
+            // platform's decoder turns into a dead letter.
+            body: engine.decode(&self.body).unwrap_or_default(),
+        }
+    }
+}
