@@ -3,9 +3,11 @@
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod intake;
 pub mod message;
 pub mod platform;
 pub mod process;
 pub mod secret;
 pub mod store;
+pub mod worker;

@@ -49,6 +49,14 @@ pub enum Item {
     Retry { delivery: CommandId },
 }
 
+impl Item {
+    /// As the inbox keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Maps have text keys only, so that this cannot fail; an empty entry would be a dead letter.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
 /// Keys of records.
 pub mod key {
     use crate::process::{ClientId, OrderId};
@@ -67,6 +75,11 @@ pub mod key {
     /// A call while its events come in.
     pub fn call(call: &str) -> String {
         format!("call/{call}")
+    }
+
+    /// What the CRM last showed of `lead/<id>` or `task/<id>`.
+    pub fn shadow(entity: &str) -> String {
+        format!("shadow/{entity}")
     }
 }
 
