@@ -37,8 +37,7 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     if !secret.matches(&token) {
         return HttpResponse::Forbidden().finish();
     }
-    let mut state =
-        Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, repairs: 0 };
+    let mut state = Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, repairs: 0 };
     // Whoever sleeps until now or earlier has not woken yet.
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
     for site in front.sites.values() {

@@ -22,7 +22,7 @@ const QUERY_BYTES_MAX: usize = 32 * 1024;
 
 /// Why a request was not taken. Its text is for the sender's engineer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Turned {
+pub enum Turned {
     #[error("no such address; print the right ones with `dozvon url`")]
     Unknown,
     #[error("wrong secret or signature")]
@@ -38,7 +38,7 @@ enum Turned {
 }
 
 impl Turned {
-    fn status(self) -> StatusCode {
+    pub fn status(self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Forged => StatusCode::FORBIDDEN,
@@ -74,6 +74,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
     }
 }
 
+/// What the network has to say before the request is whole.
 async fn take(
     site: &Arc<Site>,
     platform: &'static str,
@@ -83,9 +84,7 @@ async fn take(
     front: &Front,
 ) -> Result<Answer, Turned> {
     let secret = request.match_info().get("secret").unwrap_or_default();
-    // Every valid secret is compared, so that the time does not tell which one was near.
-    let matched = site.school.secrets.iter().fold(false, |matched, known| known.matches(secret) | matched);
-    if !matched {
+    if !is_secret(site, secret) {
         return Err(Turned::Forged);
     }
     if request.query_string().len() > QUERY_BYTES_MAX {
@@ -94,13 +93,29 @@ async fn take(
     let body = tokio::time::timeout(front.body_wait, read(payload, hooks.body_bytes_max()))
         .await
         .map_err(|_| Turned::TooSlow)??;
-    let verified = hooks.verify(raw_request(request, body)).map_err(|_| Turned::Forged)?;
+    accept(site, platform, hooks, raw_request(request, body)).await
+}
+
+/// Every valid secret is compared, so that the time does not tell which one was near.
+fn is_secret(site: &Site, secret: &str) -> bool {
+    site.school.secrets.iter().fold(false, |matched, known| known.matches(secret) | matched)
+}
+
+/// Verifies a whole request, keeps it, and says what its platform wants to hear.
+pub async fn accept(
+    site: &Site,
+    platform: &str,
+    hooks: &dyn Hooks,
+    request: RawRequest,
+) -> Result<Answer, Turned> {
+    let verified = hooks.verify(request).map_err(|_| Turned::Forged)?;
     let key = match hooks.receive(&verified) {
         Reception::Probe => return Ok(hooks.answer(&verified)),
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let envelope = serde_json::to_vec(&envelope(site.id(), platform, &verified, at)).map_err(|_| Turned::Broken)?;
+    let envelope =
+        serde_json::to_vec(&envelope(site.id(), platform, &verified, at)).map_err(|_| Turned::Broken)?;
     match site.store.accept(site.id(), &key, &envelope, at).await {
         Ok(Accepted::New) => {
             count(&site.tally.accepted);
@@ -128,9 +143,10 @@ async fn read(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Tu
 }
 
 fn raw_request(request: &HttpRequest, body: Vec<u8>) -> RawRequest {
-    let header = |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
-        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    };
+    let header =
+        |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
     let tail = request.match_info().get("tail").unwrap_or_default();
     RawRequest {
         method: request.method().as_str().to_owned(),

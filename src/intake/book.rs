@@ -108,9 +108,11 @@ impl Book {
 
     /// Index entries, with those of commits under way.
     pub async fn links_of(&self, keys: &[String]) -> Kept<Vec<Option<String>>> {
-        let missing: Vec<String> = keys.iter().filter(|key| !self.links.contains_key(*key)).cloned().collect();
+        let missing: Vec<String> =
+            keys.iter().filter(|key| !self.links.contains_key(*key)).cloned().collect();
         let mut found =
-            if missing.is_empty() { Vec::new() } else { self.store.find(&self.school, &missing).await? }.into_iter();
+            if missing.is_empty() { Vec::new() } else { self.store.find(&self.school, &missing).await? }
+                .into_iter();
         Ok(keys
             .iter()
             .map(|key| match self.links.get(key) {

@@ -6,7 +6,9 @@ use super::signal::*;
 use crate::config::School;
 use crate::platform::link;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
-use crate::process::{At, Client, ClientId, Event, LeadRole, ManagerId, OrderId, RefusalReason, Stage, TaskId};
+use crate::process::{
+    At, Client, ClientId, Event, LeadRole, ManagerId, OrderId, RefusalReason, Stage, TaskId,
+};
 use crate::store::{Kept, Put};
 
 /// One event for one order.
@@ -59,7 +61,9 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::ContactSeen { contact, facts } => contact_seen(book, contact, facts).await,
         Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
         Signal::TaskGone { task } => task_gone(book, task).await,
-        Signal::CommandAnswered { command, done: true, .. } => Ok(Aims::nothing(format!("{command} was accepted"))),
+        Signal::CommandAnswered { command, done: true, .. } => {
+            Ok(Aims::nothing(format!("{command} was accepted")))
+        }
         Signal::CommandAnswered { command, why, .. } => Ok(Aims::nothing(format!("{command} failed: {why}"))),
         Signal::Nothing { what } => Ok(Aims::nothing(what)),
         Signal::Uninstalled { account } => {
@@ -73,7 +77,9 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
 async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<Aims> {
     let Some(gc_id) = seen.facts.gc_id.clone().filter(|id| !id.is_empty()) else {
         return Ok(Aims {
-            unusable: Some("the order has no id: add {object.id} as order_id to the address in GetCourse".to_owned()),
+            unusable: Some(
+                "the order has no id: add {object.id} as order_id to the address in GetCourse".to_owned(),
+            ),
             ..Aims::default()
         });
     };
@@ -168,7 +174,8 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     };
     let by = seen.responsible.and_then(|user| amocrm_user(school, user));
     let fields = seen.fields.as_deref().unwrap_or_default();
-    let answer = school.answers.from_field(fields, school.process.zone).map(|answer| signed(answer, by.as_ref()));
+    let answer =
+        school.answers.from_field(fields, school.process.zone).map(|answer| signed(answer, by.as_ref()));
     let entity = format!("lead/{}", seen.lead);
     let mut shadow = book.shadow(&entity).await?;
     let news = shadow.lead(seen, answer);
@@ -292,13 +299,21 @@ fn manager(school: &School, id: Option<u64>, email: Option<&str>, name: Option<&
 }
 
 fn amocrm_user(school: &School, user: u64) -> Option<ManagerId> {
-    school.process.roster.iter().find(|manager| manager.amocrm == Some(user)).map(|manager| manager.id.clone())
+    school
+        .process
+        .roster
+        .iter()
+        .find(|manager| manager.amocrm == Some(user))
+        .map(|manager| manager.id.clone())
 }
 
 /// Whose extension it is.
 pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
     let roster = &school.process.roster;
-    roster.iter().find(|manager| manager.extension.as_deref() == Some(extension)).map(|manager| manager.id.clone())
+    roster
+        .iter()
+        .find(|manager| manager.extension.as_deref() == Some(extension))
+        .map(|manager| manager.id.clone())
 }
 
 /// amoCRM's «won» and «lost», the same in every pipeline (sheet, 3.3).

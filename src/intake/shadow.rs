@@ -118,7 +118,13 @@ mod tests {
     }
 
     fn lead(second: i64, status: u64) -> SeenLead {
-        SeenLead { lead: 7, pipeline: Some(1), status: Some(status), updated_at: at(second), ..SeenLead::default() }
+        SeenLead {
+            lead: 7,
+            pipeline: Some(1),
+            status: Some(status),
+            updated_at: at(second),
+            ..SeenLead::default()
+        }
     }
 
     #[test]

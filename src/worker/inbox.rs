@@ -104,7 +104,7 @@ impl Inbox {
         let site = self.site.clone();
         let now = site.clock.now();
         let due = site.wheel().advance(now.timestamp_millis(), WAKES_MAX);
-        let entries = site.store.inbox(site.id(), self.after, ENTRIES_MAX).await?;
+        let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
         let mut commits = FuturesOrdered::new();
         for (member, at_ms) in &due {
             site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
@@ -364,4 +364,3 @@ fn buried(letter: DeadLetter, now: At) -> Unit {
     tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
     Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() }
 }
-

@@ -187,12 +187,17 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
     settle(site, lane, delivery, outcome).await
 }
 
-async fn settle(site: &Arc<Site>, lane: LaneKey, mut delivery: Delivery, outcome: Result<Receipt, Fault>) -> Flown {
+async fn settle(
+    site: &Arc<Site>,
+    lane: LaneKey,
+    mut delivery: Delivery,
+    outcome: Result<Receipt, Fault>,
+) -> Flown {
     let now = site.clock.now();
     let after = |ms: u64| now + TimeDelta::milliseconds(ms as i64);
     let delay = |asked| backoff::delay_ms(delivery.id().as_str(), delivery.attempts, asked);
-    let worn_out = delivery.attempts >= backoff::TRIES_MAX
-        || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
+    let worn_out =
+        delivery.attempts >= backoff::TRIES_MAX || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
     let (unit, back, end) = match outcome {
         Ok(receipt) => (receipt_unit(&delivery, receipt, now), false, End::Done),
         Err(Fault::Denied { why }) => {
@@ -203,9 +208,11 @@ async fn settle(site: &Arc<Site>, lane: LaneKey, mut delivery: Delivery, outcome
             (update(&delivery, now), true, End::Denied(why))
         }
         Err(Fault::Never { why }) => (bury(&delivery, why, now), false, End::Other),
-        Err(fault) if worn_out => {
-            (bury(&delivery, format!("given up after {} tries: {fault}", delivery.attempts), now), false, End::Other)
-        }
+        Err(fault) if worn_out => (
+            bury(&delivery, format!("given up after {} tries: {fault}", delivery.attempts), now),
+            false,
+            End::Other,
+        ),
         Err(Fault::Later { why, after_ms }) => {
             delivery.state = DeliveryState::Later { not_before: after(delay(after_ms)) };
             delivery.fault = Some(why);
@@ -240,7 +247,9 @@ fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: crate::process::At) 
     let command = &delivery.command;
     let event = Event::Receipt { command: command.id.clone() };
     let mut append = vec![Item::Event { order: command.order.clone(), event }.to_bytes()];
-    append.extend(receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, at: now, signal }.to_bytes()));
+    append.extend(
+        receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, at: now, signal }.to_bytes()),
+    );
     Unit {
         append,
         index: receipt.links.into_iter().map(|(key, value)| (key, Some(value))).collect(),
