@@ -8,6 +8,7 @@ pub mod intake;
 pub mod message;
 pub mod platform;
 pub mod process;
+pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod worker;
