@@ -179,6 +179,13 @@ pub struct OrderScript {
     pub email: String,
     #[serde(default)]
     pub city: String,
+    /// IANA zone, kept in the user's own field `tz`; empty: not known to the school.
+    #[serde(default)]
+    pub zone: String,
+    /// An unknown person calls the line, and the call ends so; no order arises in GetCourse.
+    #[serde(default)]
+    pub calls_in: Option<CallOutcome>,
+    #[serde(default)]
     pub offer: i64,
     /// Roubles; default: the offer's price.
     #[serde(default)]

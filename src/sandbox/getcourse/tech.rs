@@ -306,6 +306,7 @@ impl School {
                 uri: uri.to_owned(),
                 event_object_id,
                 event_id,
+                form: None,
             });
         }
         WireAnswer::json(200, &json!({"success": "OK"}))

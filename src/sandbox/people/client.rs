@@ -12,7 +12,7 @@ use crate::sandbox::amocrm::changes::{ContactChange, LeadChange, TaskChange};
 use crate::sandbox::amocrm::model::{Entity, LOST, WON};
 use crate::sandbox::getcourse::NewOrder;
 use crate::sandbox::getcourse::model::kopecks;
-use crate::sandbox::script::{AnswerScript, CallKind, Deed, EventScript};
+use crate::sandbox::script::{AnswerScript, CallKind, CallOutcome, Deed, EventScript};
 use crate::sandbox::wire::{phone_dialled, phone_key};
 
 impl World {
@@ -21,6 +21,9 @@ impl World {
         let Some(item) = self.setup.orders.get(script).cloned() else {
             return;
         };
+        if let Some(outcome) = item.calls_in {
+            return self.stranger_calls(now, script, outcome);
+        }
         let user_id = self
             .getcourse
             .ensure_user(now, &item.name, &item.email, &item.phone);
@@ -31,6 +34,7 @@ impl World {
             if !item.phone.is_empty() {
                 user.phone = item.phone.clone();
             }
+            user.fields.insert("tz".into(), item.zone.clone());
         }
         let offer = self
             .getcourse
@@ -69,7 +73,20 @@ impl World {
             self.people.by_order.insert(order.number.clone(), script);
         }
         self.remember_phone(script, &item.phone);
-        for (event, item) in item.events.iter().enumerate() {
+        self.plan_events(now, script);
+    }
+
+    /// Somebody whom the school does not know calls its line.
+    fn stranger_calls(&mut self, now: DateTime<Utc>, script: usize, outcome: CallOutcome) {
+        let phone = self.setup.orders[script].phone.clone();
+        self.remember_phone(script, &phone);
+        self.plan_events(now, script);
+        self.call_comes(now, script, "", &phone, Some(outcome));
+    }
+
+    fn plan_events(&mut self, now: DateTime<Utc>, script: usize) {
+        let events = self.setup.orders[script].events.clone();
+        for (event, item) in events.iter().enumerate() {
             if let Some(at) = item.at {
                 let at = at.resolve(self.start, now, self.setup.zone)
                     + item.plus.map_or(TimeDelta::zero(), |span| span.0);
@@ -124,7 +141,11 @@ impl World {
             return;
         };
         let Some(order) = self.people.progress[script].order else {
-            return;
+            // A stranger has no order; what happens in the CRM and by phone happens all the same.
+            return match item.act {
+                Deed::CallIn => self.client_calls(now, script, &item),
+                _ => self.event_in_crm(now, script, &item),
+            };
         };
         match item.act {
             Deed::Pay => {
@@ -217,15 +238,26 @@ impl World {
             .and_then(|id| self.getcourse.orders.get(&id));
         let phone = order
             .and_then(|order| self.getcourse.users.get(&order.user_id))
-            .map(|user| phone_dialled(&user.phone))
-            .unwrap_or_default();
+            .map_or_else(|| self.setup.orders[script].phone.clone(), |user| user.phone.clone());
+        self.call_comes(now, script, &item.manager, &phone, item.outcome);
+    }
+
+    fn call_comes(
+        &mut self,
+        now: DateTime<Utc>,
+        script: usize,
+        manager: &str,
+        phone: &str,
+        outcome: Option<CallOutcome>,
+    ) {
+        let phone = phone_dialled(phone);
         let lead = self
             .lead_of_script(script)
             .and_then(|id| self.amocrm.leads.get(&id))
             .map(|lead| lead.responsible_user_id);
         let by_lead = lead.and_then(|user| self.manager_of_user(user));
         let manager = self
-            .manager(&item.manager)
+            .manager(manager)
             .or(by_lead)
             .or(self.setup.managers.first())
             .cloned();
@@ -237,9 +269,7 @@ impl World {
             .clone()
             .filter(|_| there)
             .unwrap_or_default();
-        let kind = item
-            .outcome
-            .map_or(CallKind::NoAnswer, |outcome| outcome.kind);
+        let kind = outcome.map_or(CallKind::NoAnswer, |outcome| outcome.kind);
         let mut course = self.course(if extension.is_empty() {
             CallKind::NoAnswer
         } else {
