@@ -13,17 +13,12 @@ pub fn fill(form: &str, event: &Value) -> Option<String> {
 fn filled(form: &Value, event: &Value) -> Option<Value> {
     match form {
         Value::String(text) => match place(text) {
-            Some(path) => path
-                .split('.')
-                .try_fold(event, |here, name| here.get(name))
-                .cloned(),
+            Some(path) => path.split('.').try_fold(event, |here, name| here.get(name)).cloned(),
             None => Some(form.clone()),
         },
         Value::Object(keys) => {
-            let filled: Map<String, Value> = keys
-                .iter()
-                .filter_map(|(key, value)| Some((key.clone(), filled(value, event)?)))
-                .collect();
+            let filled: Map<String, Value> =
+                keys.iter().filter_map(|(key, value)| Some((key.clone(), filled(value, event)?))).collect();
             Some(Value::Object(filled))
         }
         other => Some(other.clone()),
@@ -43,13 +38,11 @@ mod tests {
 
     #[test]
     fn places_are_filled_with_their_types_and_missing_ones_left_out() {
-        let form = r#"{"a": "{a}", "side": {"number": "{to.number}", "extension": "{to.extension}"}, "fixed": "x"}"#;
+        let form =
+            r#"{"a": "{a}", "side": {"number": "{to.number}", "extension": "{to.extension}"}, "fixed": "x"}"#;
         let event = json!({"a": 7, "to": {"number": "79035550127"}});
         let body: Value = serde_json::from_str(&fill(form, &event).unwrap()).unwrap();
-        assert_eq!(
-            body,
-            json!({"a": 7, "side": {"number": "79035550127"}, "fixed": "x"})
-        );
+        assert_eq!(body, json!({"a": 7, "side": {"number": "79035550127"}, "fixed": "x"}));
         assert_eq!(fill("no json", &event), None);
     }
 }
