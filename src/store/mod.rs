@@ -3,7 +3,10 @@
 //! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
 //! bytes mean.
 
+mod body;
+pub mod embedded;
 pub mod record;
+pub mod redis;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,22 @@ pub enum StoreError {
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
 }
+
+/// Entries, records, wakes, deliveries and letters of one call at most, whatever `max` says.
+pub const BATCH_MAX: usize = 1_000;
+
+/// A call of [`Store::inbox`] ends early rather than carry more than this, with one entry at least.
+pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// An order's journal keeps its last entries.
+pub const JOURNAL_MAX: usize = 2_000;
+
+/// The last digest of a slot ([`Key::SameAsLast`]) is remembered so long, seconds: a slot that was
+/// silent for longer says nothing about repeats, and slots must not pile up.
+pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
+
+/// A budget taken further ahead than this belongs to a clock that was set back.
+const BUDGET_AHEAD_MS_MAX: f64 = 3_600_000.0;
 
 /// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after
 /// which the unit may be applied or not: open again and look.
@@ -222,6 +241,13 @@ pub struct Rate {
     pub per_second: f64,
     /// Requests that may leave at once.
     pub burst: u32,
+}
+
+impl Rate {
+    /// Milliseconds from one request to the next; a rate that makes no sense is the slowest one.
+    fn interval_ms(self) -> f64 {
+        1000.0 / self.per_second.clamp(0.001, 1_000_000.0).max(0.001)
+    }
 }
 
 /// What a school holds, for tables, tests and the driven clock.
