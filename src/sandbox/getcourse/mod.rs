@@ -189,11 +189,7 @@ impl School {
             payed_at: None,
             payments: Vec::new(),
             comments: Vec::new(),
-            history: vec![StatusTurn {
-                at: now,
-                status: status.to_owned(),
-                by_api: false,
-            }],
+            history: vec![StatusTurn { at: now, status: status.to_owned(), by_api: false }],
         };
         self.orders.insert(id, order);
         self.stir(What::Created, id);
@@ -208,13 +204,8 @@ impl School {
         if matches!(order.status.as_str(), "cancelled" | "false") || amount <= 0 {
             return false;
         }
-        let payment = Payment {
-            id: self.next_payment,
-            at: now,
-            amount,
-            status: "accepted",
-            kind: kind.to_owned(),
-        };
+        let payment =
+            Payment { id: self.next_payment, at: now, amount, status: "accepted", kind: kind.to_owned() };
         self.next_payment += 1;
         order.payments.push(payment);
         order.payed += amount;
@@ -258,11 +249,7 @@ impl School {
         }
         order.status = status.to_owned();
         order.status_updated_at = now;
-        order.history.push(StatusTurn {
-            at: now,
-            status: status.to_owned(),
-            by_api,
-        });
+        order.history.push(StatusTurn { at: now, status: status.to_owned(), by_api });
         self.stir(What::Status, id);
     }
 
@@ -284,8 +271,7 @@ impl School {
             return;
         };
         if user.phone != phone {
-            user.phone_history
-                .push((now, std::mem::replace(&mut user.phone, phone.to_owned())));
+            user.phone_history.push((now, std::mem::replace(&mut user.phone, phone.to_owned())));
             let id = user.id;
             self.stir(What::User, id);
         }
@@ -302,9 +288,7 @@ impl School {
 
     /// The order that a script made.
     pub fn order_of_script(&self, script: &str) -> Option<&Order> {
-        self.orders
-            .values()
-            .find(|order| order.script.as_deref() == Some(script))
+        self.orders.values().find(|order| order.script.as_deref() == Some(script))
     }
 
     fn stir(&mut self, what: What, object: i64) {
@@ -313,9 +297,6 @@ impl School {
 
     /// A time as the school's screens show it.
     fn local(&self, moment: DateTime<Utc>) -> String {
-        moment
-            .with_timezone(&self.zone)
-            .format("%Y-%m-%d %H:%M:%S")
-            .to_string()
+        moment.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 }

@@ -11,9 +11,7 @@ use crate::sandbox::agenda::{Due, Ended};
 use crate::sandbox::amocrm::changes::{LeadChange, TaskChange};
 use crate::sandbox::amocrm::model::{Entity, LOST, Task, WON};
 use crate::sandbox::mango::{Command, Course};
-use crate::sandbox::script::{
-    AnswerScript, CallKind, Closes, ManagerScript, OtherTasks, TaskScript,
-};
+use crate::sandbox::script::{AnswerScript, CallKind, Closes, ManagerScript, OtherTasks, TaskScript};
 use crate::sandbox::wire::phone_dialled;
 
 /// From a task's appearance to the first moment at which anybody can act on it.
@@ -41,20 +39,14 @@ impl World {
             // Only its text changed: the plan of its creation stands.
             return;
         }
-        let at = (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0))
-            .max(now + NOTICED_AFTER);
+        let at =
+            (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0)).max(now + NOTICED_AFTER);
         self.plan_task(&manager.key, at, &task);
     }
 
     fn plan_task(&mut self, manager: &str, at: DateTime<Utc>, task: &Task) {
         if let Some(at) = self.working(manager, at) {
-            self.agenda.plan(
-                at,
-                Due::Task {
-                    task: task.id,
-                    revision: task.revision,
-                },
-            );
+            self.agenda.plan(at, Due::Task { task: task.id, revision: task.revision });
         }
     }
 
@@ -79,14 +71,8 @@ impl World {
         let text = task.text.to_lowercase();
         let habits = &self.setup.people;
         let call = habits.call_task_types.contains(&task.task_type_id)
-            || habits
-                .call_words
-                .iter()
-                .any(|part| text.contains(part.as_str()));
-        let question = habits
-            .question_words
-            .iter()
-            .any(|part| text.contains(part.as_str()));
+            || habits.call_words.iter().any(|part| text.contains(part.as_str()));
+        let question = habits.question_words.iter().any(|part| text.contains(part.as_str()));
         if question {
             return;
         }
@@ -110,10 +96,7 @@ impl World {
             let nth = match self.people.matched.get(&(task.id, index)) {
                 Some(nth) => *nth,
                 None => {
-                    let count = self.people.progress[script]
-                        .rule_matches
-                        .entry(index)
-                        .or_insert(0);
+                    let count = self.people.progress[script].rule_matches.entry(index).or_insert(0);
                     *count += 1;
                     self.people.matched.insert((task.id, index), *count);
                     *count
@@ -147,31 +130,17 @@ impl World {
         }
     }
 
-    fn make_call(
-        &mut self,
-        now: DateTime<Utc>,
-        task: &Task,
-        manager: &ManagerScript,
-        script: Option<usize>,
-    ) {
+    fn make_call(&mut self, now: DateTime<Utc>, task: &Task, manager: &ManagerScript, script: Option<usize>) {
         let (number, outcome) = self.next_call(script);
-        if outcome.late > TimeDelta::zero() && self.people.put_off.insert((task.id, task.revision))
-        {
+        if outcome.late > TimeDelta::zero() && self.people.put_off.insert((task.id, task.revision)) {
             return self.plan_task(&manager.key, now + outcome.late, task);
         }
         if outcome.kind != CallKind::Ignore
-            && let Some(until) = self
-                .people
-                .busy
-                .get(&manager.key)
-                .filter(|until| **until > now)
+            && let Some(until) = self.people.busy.get(&manager.key).filter(|until| **until > now)
         {
             return self.plan_task(&manager.key, *until + TimeDelta::seconds(20), task);
         }
-        let Some(client) = self
-            .phone_of(task, script)
-            .filter(|phone| !phone.is_empty())
-        else {
+        let Some(client) = self.phone_of(task, script).filter(|phone| !phone.is_empty()) else {
             return self.trouble(now, script, "a call task, but no phone to dial");
         };
         self.count_call(script);
@@ -180,31 +149,21 @@ impl World {
         }
         let course = self.course(outcome.kind);
         let talked = matches!(outcome.kind, CallKind::Talk { .. } | CallKind::Mobile);
-        let unseen = (outcome.kind == CallKind::Mobile || manager.extension.is_none()).then_some(
-            match outcome.kind {
+        let unseen =
+            (outcome.kind == CallKind::Mobile || manager.extension.is_none()).then_some(match outcome.kind {
                 CallKind::Talk { .. } | CallKind::Mobile => "Дозвонился",
                 CallKind::Invalid => "Неверный номер",
                 _ => "Не дозвонился",
-            },
-        );
+            });
         let ended = now + TimeDelta::seconds(course.rings_s + course.talk_s);
         if let (None, Some(extension)) = (unseen, &manager.extension) {
-            let call = self
-                .mango
-                .dial(now, extension, &phone_dialled(&client), course);
+            let call = self.mango.dial(now, extension, &phone_dialled(&client), course);
             self.name_call(call, word(outcome.kind), script, number);
         }
         self.people.busy.insert(manager.key.clone(), ended);
-        let ended_call = Ended {
-            script,
-            number,
-            talked,
-            task: Some(task.id),
-            manager: manager.key.clone(),
-            unseen,
-        };
-        self.agenda
-            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call =
+            Ended { script, number, talked, task: Some(task.id), manager: manager.key.clone(), unseen };
+        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     fn count_call(&mut self, script: Option<usize>) {
@@ -213,16 +172,8 @@ impl World {
         }
     }
 
-    pub(super) fn name_call(
-        &mut self,
-        call: usize,
-        outcome: &str,
-        script: Option<usize>,
-        number: u32,
-    ) {
-        let name = script
-            .and_then(|script| self.setup.orders.get(script))
-            .map(|order| order.id.clone());
+    pub(super) fn name_call(&mut self, call: usize, outcome: &str, script: Option<usize>, number: u32) {
+        let name = script.and_then(|script| self.setup.orders.get(script)).map(|order| order.id.clone());
         if let Some(call) = self.mango.calls.get_mut(call) {
             call.outcome = outcome.to_owned();
             call.script = name;
@@ -236,11 +187,7 @@ impl World {
             (Entity::Contacts, id) => Some(id),
             (Entity::Leads, id) => {
                 let lead = self.amocrm.leads.get(&id)?;
-                lead.contacts
-                    .iter()
-                    .find(|(_, main)| *main)
-                    .or(lead.contacts.first())
-                    .map(|(id, _)| *id)
+                lead.contacts.iter().find(|(_, main)| *main).or(lead.contacts.first()).map(|(id, _)| *id)
             }
         };
         let phones = contact
@@ -250,37 +197,20 @@ impl World {
         card.or_else(|| {
             let order = self.people.progress[script?].order?;
             let user = self.getcourse.orders.get(&order)?.user_id;
-            self.getcourse
-                .users
-                .get(&user)
-                .map(|user| user.phone.clone())
+            self.getcourse.users.get(&user).map(|user| user.phone.clone())
         })
     }
 
     /// Rings, seconds and the exchange's code for an outcome (Mango sheet, 6).
     pub(super) fn course(&self, kind: CallKind) -> Course {
         let people = &self.setup.people;
-        let without = |rings_s, reason| Course {
-            rings_s,
-            talk_s: 0,
-            reason,
-        };
+        let without = |rings_s, reason| Course { rings_s, talk_s: 0, reason };
         match kind {
-            CallKind::Talk { seconds } => Course {
-                rings_s: people.ring_s,
-                talk_s: seconds.max(1),
-                reason: 1110,
-            },
-            CallKind::Mobile => Course {
-                rings_s: people.ring_s,
-                talk_s: 90,
-                reason: 1110,
-            },
-            CallKind::Voicemail => Course {
-                rings_s: 20,
-                talk_s: 15,
-                reason: 1310,
-            },
+            CallKind::Talk { seconds } => {
+                Course { rings_s: people.ring_s, talk_s: seconds.max(1), reason: 1110 }
+            }
+            CallKind::Mobile => Course { rings_s: people.ring_s, talk_s: 90, reason: 1110 },
+            CallKind::Voicemail => Course { rings_s: 20, talk_s: 15, reason: 1310 },
             CallKind::NoAnswer | CallKind::Ignore | CallKind::ManagerMissed => {
                 without(people.ring_out_s, 1111)
             }
@@ -306,43 +236,26 @@ impl World {
         let there = manager.answers_bridge
             && !self.people.away.contains(&manager.key)
             && self.working(&manager.key, now) == Some(now);
-        let free = self
-            .people
-            .busy
-            .get(&manager.key)
-            .is_none_or(|until| *until <= now);
+        let free = self.people.busy.get(&manager.key).is_none_or(|until| *until <= now);
         let missed = matches!(outcome.kind, CallKind::ManagerMissed | CallKind::Ignore);
         if !there || !free || missed {
             if missed {
                 self.count_call(script);
             }
-            let call =
-                self.mango
-                    .call_back(now, command, None, self.course(CallKind::ManagerMissed));
+            let call = self.mango.call_back(now, command, None, self.course(CallKind::ManagerMissed));
             return self.name_call(call, "manager_missed", script, 0);
         }
         self.count_call(script);
-        let kind = if outcome.kind == CallKind::Mobile {
-            CallKind::Talk { seconds: 90 }
-        } else {
-            outcome.kind
-        };
+        let kind =
+            if outcome.kind == CallKind::Mobile { CallKind::Talk { seconds: 90 } } else { outcome.kind };
         let course = self.course(kind);
         let call = self.mango.call_back(now, command, Some(4), course);
         self.name_call(call, word(kind), script, number);
         let ended = self.mango.calls[call].ended_at;
         self.people.busy.insert(manager.key.clone(), ended);
         let talked = matches!(kind, CallKind::Talk { .. });
-        let ended_call = Ended {
-            script,
-            number,
-            talked,
-            task: None,
-            manager: manager.key,
-            unseen: None,
-        };
-        self.agenda
-            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call = Ended { script, number, talked, task: None, manager: manager.key, unseen: None };
+        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     /// A call has ended: habits, answers and events follow.
@@ -375,18 +288,8 @@ impl World {
     }
 
     /// The moment of a scripted answer has come.
-    pub(in crate::sandbox) fn manager_answers(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        answer: usize,
-    ) {
-        let Some(answer) = self
-            .setup
-            .orders
-            .get(script)
-            .and_then(|order| order.answers.get(answer))
-            .cloned()
+    pub(in crate::sandbox) fn manager_answers(&mut self, now: DateTime<Utc>, script: usize, answer: usize) {
+        let Some(answer) = self.setup.orders.get(script).and_then(|order| order.answers.get(answer)).cloned()
         else {
             return;
         };
@@ -411,10 +314,7 @@ impl World {
         }
         if let Some(date) = answer.date {
             let at = date.resolve(self.start, now, self.setup.zone);
-            texts.push((
-                self.setup.people.date_field.clone(),
-                at.timestamp().to_string(),
-            ));
+            texts.push((self.setup.people.date_field.clone(), at.timestamp().to_string()));
         }
         let mut change = LeadChange::default();
         for (field, text) in &texts {
@@ -438,13 +338,7 @@ impl World {
             self.amocrm.change_lead(now, lead, &change, author);
         }
         if let Some(text) = &answer.note {
-            self.amocrm.create_note(
-                now,
-                (Entity::Leads, lead),
-                "common",
-                json!({"text": text}),
-                author,
-            );
+            self.amocrm.create_note(now, (Entity::Leads, lead), "common", json!({"text": text}), author);
         }
         if let Some(text) = &answer.result {
             match task.or_else(|| self.open_task(lead)) {
@@ -462,16 +356,9 @@ impl World {
         lead: i64,
         name: &str,
     ) -> Option<i64> {
-        let pipeline = self
-            .amocrm
-            .leads
-            .get(&lead)
-            .map_or(0, |lead| lead.pipeline_id);
-        let statuses = self
-            .amocrm
-            .pipeline(pipeline)
-            .map(|pipeline| pipeline.statuses.as_slice())
-            .unwrap_or_default();
+        let pipeline = self.amocrm.leads.get(&lead).map_or(0, |lead| lead.pipeline_id);
+        let statuses =
+            self.amocrm.pipeline(pipeline).map(|pipeline| pipeline.statuses.as_slice()).unwrap_or_default();
         let found = statuses
             .iter()
             .find(|status| status.name == name || status.id.to_string() == name)
@@ -482,34 +369,16 @@ impl World {
             _ => None,
         });
         if found.is_none() {
-            self.trouble(
-                now,
-                Some(script),
-                &format!("the lead's pipeline has no stage «{name}»"),
-            );
+            self.trouble(now, Some(script), &format!("the lead's pipeline has no stage «{name}»"));
         }
         found
     }
 
-    pub(super) fn reason_of(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        name: &str,
-    ) -> Option<i64> {
-        let found = self
-            .amocrm
-            .setup
-            .loss_reasons
-            .iter()
-            .find(|reason| reason.name == name)
-            .map(|reason| reason.id);
+    pub(super) fn reason_of(&mut self, now: DateTime<Utc>, script: usize, name: &str) -> Option<i64> {
+        let found =
+            self.amocrm.setup.loss_reasons.iter().find(|reason| reason.name == name).map(|reason| reason.id);
         if found.is_none() {
-            self.trouble(
-                now,
-                Some(script),
-                &format!("there is no loss reason «{name}»"),
-            );
+            self.trouble(now, Some(script), &format!("there is no loss reason «{name}»"));
         }
         found
     }
@@ -521,17 +390,11 @@ impl World {
             .tasks
             .values()
             .filter(|task| !task.is_completed && task.entity == Some((Entity::Leads, lead)));
-        open.min_by_key(|task| (task.complete_till, task.id))
-            .map(|task| task.id)
+        open.min_by_key(|task| (task.complete_till, task.id)).map(|task| task.id)
     }
 
     pub(super) fn close_task(&mut self, now: DateTime<Utc>, task: i64, result: &str, author: i64) {
-        if self
-            .amocrm
-            .tasks
-            .get(&task)
-            .is_some_and(|task| !task.is_completed)
-        {
+        if self.amocrm.tasks.get(&task).is_some_and(|task| !task.is_completed) {
             let change = TaskChange {
                 is_completed: Some(true),
                 result: Some(result.to_owned()),

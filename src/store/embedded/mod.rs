@@ -59,7 +59,20 @@ impl Embedded {
         }
         let db = Connection::open(folder.join("dozvon.sqlite"))?;
         schema::prepare(&db)?;
+        // The folder's last owner is gone, or the lock would be held: so are its leases.
+        db.execute("DELETE FROM lease", [])?;
         Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: Some(lock) })
+    }
+
+    /// Opens a store that another process may be working with: to look, or to append to the inbox.
+    pub fn visit(folder: &Path) -> Kept<Self> {
+        let file = folder.join("dozvon.sqlite");
+        if !file.exists() {
+            return Err(StoreError::Unreachable(format!("there is no store in {}", folder.display())));
+        }
+        let db = Connection::open(file)?;
+        schema::prepare(&db)?;
+        Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
     }
 
     /// A store that is gone with the value; every call runs inline, without a thread.
