@@ -225,7 +225,10 @@ impl CallRecord {
         let started_at = last.map(|last| last.started_at).or_else(|| legs().find_map(|leg| leg.first_at))?;
         let ended_at = last.map(|last| last.ended_at);
         let ended_at = ended_at.or_else(|| self.legs.values().filter_map(|leg| leg.last_at).max())?;
-        let number = legs().find_map(|leg| said(&leg.client_number));
+        let recorded = last.and_then(|last| last.client_number.clone());
+        let seen = legs().find_map(|leg| said(&leg.client_number));
+        // Which side of a call-back's record is the client's is not documented; its legs are sure.
+        let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
         let dialler = legs().filter(|leg| leg.manager_leg).find_map(|leg| said(&leg.extension));
         let extension = dialler
             .or_else(|| last.and_then(|last| last.extension.clone()))
@@ -240,7 +243,7 @@ impl CallRecord {
             talk_seconds,
             started_at,
             ended_at,
-            number: last.and_then(|last| last.client_number.clone()).filter(|_| !callback).or(number),
+            number,
             line: last.and_then(|last| last.line.clone()).or_else(|| legs().find_map(|leg| said(&leg.line))),
             manager: None,
             command: legs().find_map(|leg| said(&leg.command)),
@@ -276,11 +279,12 @@ impl CallRecord {
         }
         // Zero seconds are no talk, whatever flag stands beside them.
         let said = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
-        let vague = said.is_none_or(|outcome| weight(outcome) <= weight(Outcome::NoAnswer));
         let exact = match (said, legs) {
             (None, legs) => legs,
-            // A leg of the client's knows busy from «no answer» (1100), a manager's does not.
-            (_, Some(legs)) if vague && direction == Direction::Outbound => Some(legs),
+            // A record may only say that nobody talked, where a leg of the client's knows why.
+            (Some(said), Some(legs)) if weight(said) <= weight(Outcome::NoAnswer) => {
+                Some(if weight(legs) > weight(said) { legs } else { said })
+            }
             (said, _) => said,
         };
         let exact = exact.unwrap_or(Outcome::NoAnswer);
@@ -379,3 +383,6 @@ fn keep_by<T, K: Ord>(slot: &mut Option<(u32, T)>, seq: u32, value: Option<T>, r
         *slot = Some((seq, value));
     }
 }
+
+#[cfg(test)]
+mod tests;
