@@ -12,6 +12,11 @@ use tokio::time::Instant;
 
 use crate::process::At;
 
+/// The wall's time, for a command line that stamps what it asks.
+pub fn wall_now() -> At {
+    Utc::now()
+}
+
 #[async_trait]
 pub trait Clock: Send + Sync {
     fn now(&self) -> At;

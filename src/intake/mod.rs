@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod book;
 pub mod calls;
+pub mod contact;
 pub mod correlate;
 pub mod dial;
 pub mod shadow;

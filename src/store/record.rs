@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::intake::signal::Signal;
 use crate::platform::RawRequest;
-use crate::process::{At, CommandId, Event, OrderId, SchoolId};
+use crate::process::{At, Event, OrderId, SchoolId};
 
 /// A verified request, stored as received.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,8 @@ pub enum Item {
     },
     /// An event for an order that is already known.
     Event { order: OrderId, event: Event },
-    /// A dead delivery is to be tried again; asked by a person.
-    Retry { delivery: CommandId },
+    /// A dead letter is to be tried again; asked by a person.
+    Retry { letter: String },
 }
 
 impl Item {

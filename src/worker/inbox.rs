@@ -33,9 +33,6 @@ const WAKES_MAX: usize = 256;
 /// An entry whose commit is refused so often is given to a person.
 const STRIKES_MAX: u32 = 8;
 
-/// Real time between two looks at the inbox without a bell: another instance may have accepted.
-const POLL: Duration = Duration::from_secs(2);
-
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
@@ -68,7 +65,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             () = site.inbox_bell.notified() => {}
             () = site.clock.sleep_until(wake_at) => {}
             _ = stop.changed() => {}
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(site.rhythm.poll) => {}
         }
         site.tally.inbox_parked.store(false, Ordering::SeqCst);
     }
@@ -184,7 +181,7 @@ impl Inbox {
             Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
             Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
             Item::Event { order, event } => self.event(order, event, now).await?,
-            Item::Retry { delivery } => self.retry(&delivery.0, now).await?,
+            Item::Retry { letter } => self.retry(&letter, now).await?,
         };
         Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
     }
@@ -262,9 +259,9 @@ impl Inbox {
     /// Events of one call are merged first; only a final result is an order's event.
     async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
         let known = self.book.call(&event.call).await?;
-        let mut record = known.unwrap_or_else(|| CallRecord::new(&event.call));
         let wait_s = self.site.school.mango.as_ref().map_or(60, |mango| mango.final_wait_s);
-        let merged = record.merge(event, now, wait_s);
+        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), wait_s));
+        let merged = record.merge(event, now);
         let unit = self.merged(&event.call, record, merged, source, now).await?;
         Ok(unit.map_err(|letter| Why::new(letter.why)))
     }
@@ -279,19 +276,15 @@ impl Inbox {
     ) -> Kept<Result<Unit, DeadLetter>> {
         let member = format!("call:{call}");
         let mut unit = Unit { at: now, ..Unit::default() };
-        match merged {
-            Merged::Nothing => {}
-            Merged::Open { wake_at: Some(at) } => {
-                unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false });
+        if let Merged::Result(found) = merged {
+            match self.finished(found.result, found.extension.as_deref(), source, now).await? {
+                Ok(stepped) => unit = stepped,
+                Err(why) => return Ok(Err(letter(format!("call-{call}"), why.why, now))),
             }
-            Merged::Open { wake_at: None } => unit.sleep.push(member),
-            Merged::Final(finished) => {
-                match self.finished(finished.result, finished.extension.as_deref(), source, now).await? {
-                    Ok(stepped) => unit = stepped,
-                    Err(why) => return Ok(Err(letter(format!("call-{call}"), why.why, now))),
-                }
-                unit.sleep.push(member);
-            }
+        }
+        match record.wake() {
+            Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
+            None => unit.sleep.push(member),
         }
         unit.put.extend(self.book.put_call(call, record));
         Ok(Ok(unit))
@@ -313,25 +306,28 @@ impl Inbox {
         }))
     }
 
-    /// A person asked for a dead delivery to be tried again.
-    async fn retry(&mut self, delivery: &str, now: At) -> Taken {
-        let id = format!("out-{delivery}");
+    /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
+    /// entry back to the end of the inbox.
+    async fn retry(&mut self, id: &str, now: At) -> Taken {
         let letters = self.site.store.dead(self.site.id(), usize::MAX).await?;
+        let mut unit = Unit { at: now, ..Unit::default() };
         let Some(found) = letters.into_iter().find(|letter| letter.id == id) else {
-            return Ok(Ok(Unit { at: now, ..Unit::default() }));
+            return Ok(Ok(unit));
         };
-        let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
-            return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
-        };
-        // It may have been done before it was buried: look first.
-        delivery.state = DeliveryState::Unclear { not_before: now };
-        delivery.attempts = 0;
-        Ok(Ok(Unit {
-            deliveries: vec![DeliveryOp::Add(delivery)],
-            dead: vec![DeadOp::Dig(id)],
-            at: now,
-            ..Unit::default()
-        }))
+        if id.starts_with("out-") {
+            let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
+                return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
+            };
+            // It may have been done before it was buried: look first.
+            delivery.state = DeliveryState::Unclear { not_before: now };
+            delivery.attempts = 0;
+            delivery.created_at = now;
+            unit.deliveries.push(DeliveryOp::Add(delivery));
+        } else {
+            unit.append.push(found.body);
+        }
+        unit.dead.push(DeadOp::Dig(id.to_owned()));
+        Ok(Ok(unit))
     }
 }
 

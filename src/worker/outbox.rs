@@ -35,9 +35,6 @@ const SHUT_LONGEST_S: i64 = 3_600;
 /// A delivery that could not be settled for so long needs a person, whatever its tries.
 const AGE_MAX_H: i64 = 72;
 
-/// Real time between two looks at the store without a bell.
-const POLL: Duration = Duration::from_secs(5);
-
 /// Runs until the school is stopped or lost; drains what is on its way.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut outbox = Outbox { site: &site, seen: 0, denials: BTreeMap::new() };
@@ -74,7 +71,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             () = site.outbox_bell.notified() => {}
             () = wait => {}
             _ = stop.changed() => {}
-            () = tokio::time::sleep(POLL) => {}
+            () = tokio::time::sleep(site.rhythm.poll) => {}
         }
     }
 }

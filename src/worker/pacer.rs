@@ -1,11 +1,11 @@
-//! An account's budget in front of its HTTP port: requests leave evenly, the most urgent first.
+//! An account's budget: requests leave evenly, the most urgent first.
 //! Never drops a request and never reorders two of the same urgency; the budget itself is one key
-//! in the store, shared by all instances. Enter at [`Pacer`].
+//! in the store, shared by all instances. Enter at [`Pacer`], used through [`PacedHttp`].
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::platform::http::{Http, Request, Response, Silence};
-use crate::process::Urgency;
+use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
 /// After a 429 the whole account rests so long, doubling to the longest.
@@ -59,15 +60,6 @@ pub struct Pace {
     rest_ms: AtomicI64,
 }
 
-/// The paced port of one account.
-pub struct Pacer {
-    inner: Arc<dyn Http>,
-    queue: mpsc::UnboundedSender<Waiter>,
-    tickets: Mutex<u64>,
-    pace: Arc<Pace>,
-    clock: Arc<dyn Clock>,
-}
-
 /// Whose budget it is and how large.
 pub struct Budget {
     /// `<platform>:<account>`: the key that all instances share.
@@ -75,33 +67,38 @@ pub struct Budget {
     pub rate: Rate,
 }
 
+/// Gives turns at one account.
+pub struct Pacer {
+    queue: mpsc::UnboundedSender<Waiter>,
+    tickets: AtomicU64,
+    pace: Arc<Pace>,
+    clock: Arc<dyn Clock>,
+}
+
 impl Pacer {
     /// Starts the account's turn-giver; it ends when the pacer is dropped.
-    pub fn start(inner: Arc<dyn Http>, budget: Budget, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(budget: Budget, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
         tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
-        Self { inner, queue, tickets: Mutex::new(0), pace, clock }
+        Self { queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
     pub fn pace(&self) -> Arc<Pace> {
         self.pace.clone()
     }
 
-    async fn turn(&self, urgency: Urgency) -> Result<(), Silence> {
-        let ticket = {
-            let mut tickets = self.tickets.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            *tickets += 1;
-            *tickets
-        };
+    /// Returns when it is this request's turn.
+    pub async fn turn(&self, urgency: Urgency) -> Result<(), Stopping> {
+        let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, gone) = oneshot::channel();
         self.pace.waiting.fetch_add(1, Ordering::SeqCst);
         let queued = self.queue.send(Waiter { urgency, ticket, go }).is_ok();
-        let went = queued && gone.await.is_ok();
-        if !went {
-            self.pace.waiting.fetch_sub(1, Ordering::SeqCst);
+        if queued && gone.await.is_ok() {
+            return Ok(());
         }
-        if went { Ok(()) } else { Err(Silence::NotSent("the bridge is stopping".to_owned())) }
+        self.pace.waiting.fetch_sub(1, Ordering::SeqCst);
+        Err(Stopping)
     }
 
     /// Excess means that somebody else uses the account too: everybody rests.
@@ -119,13 +116,50 @@ impl Pacer {
     }
 }
 
+/// The bridge is going down; nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bridge is stopping")]
+pub struct Stopping;
+
+/// An account's HTTP port behind its budget.
+pub struct PacedHttp {
+    pub inner: Arc<dyn Http>,
+    pub pacer: Pacer,
+}
+
 #[async_trait]
-impl Http for Pacer {
+impl Http for PacedHttp {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        self.turn(request.urgency).await?;
+        let turn = self.pacer.turn(request.urgency).await;
+        turn.map_err(|stopping| Silence::NotSent(stopping.to_string()))?;
         let response = self.inner.send(request).await?;
-        self.on_status(response.status);
+        self.pacer.on_status(response.status);
         Ok(response)
+    }
+}
+
+/// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
+pub struct PacedCourier<C> {
+    pub inner: C,
+    pub pacer: Pacer,
+}
+
+#[async_trait]
+impl<C: Courier> Courier for PacedCourier<C> {
+    async fn deliver(
+        &self,
+        command: &Command,
+        tried: Try,
+        links: &dyn Links,
+        now: At,
+    ) -> Result<Receipt, Fault> {
+        let turn = self.pacer.turn(command.urgency).await;
+        turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        self.inner.deliver(command, tried, links, now).await
+    }
+
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        self.inner.chore(now).await
     }
 }
 

@@ -2,16 +2,10 @@
 //! Never works without the lease. Enter at [`own`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::site::Site;
 use super::{chores, inbox, outbox, watchdog};
 use crate::store::{CommitError, Lease};
-
-/// A lease lives so long; a dead owner's school is taken over after it.
-const LEASE_MS: u64 = 4_000;
-/// Real time between two renewals, and between two tries to get a lease.
-const RENEW: Duration = Duration::from_millis(1_000);
 
 /// Works for the school whenever it can be had, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
@@ -48,21 +42,21 @@ async fn take(site: &Site) -> bool {
         tokio::select! {
             biased;
             _ = stop.changed() => {}
-            () = tokio::time::sleep(RENEW) => {}
+            () = tokio::time::sleep(site.rhythm.renew) => {}
         }
     }
     false
 }
 
 async fn renew(site: &Site) -> crate::store::Kept<Lease> {
-    site.store.lease(site.id(), &site.fence, &site.school.process.config_hash, LEASE_MS).await
+    site.store.lease(site.id(), &site.fence, &site.school.process.config_hash, site.rhythm.lease_ms).await
 }
 
 /// Returns when somebody else owns the school. An unreachable store is no loss: every commit
 /// checks the fence by itself.
 async fn lose(site: &Site) {
     loop {
-        tokio::time::sleep(RENEW).await;
+        tokio::time::sleep(site.rhythm.renew).await;
         if let Ok(Lease::Elsewhere) = renew(site).await {
             return;
         }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
@@ -24,6 +25,23 @@ pub struct Ways {
     pub paces: Vec<Arc<Pace>>,
 }
 
+/// How often a worker looks by itself, in real time; bells make it look at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Rhythm {
+    /// Between two looks at the store without a bell: another instance may have accepted.
+    pub poll: Duration,
+    /// Between two renewals of the lease, and between two tries to get it.
+    pub renew: Duration,
+    /// A lease lives so long; a dead owner's school is taken over after it.
+    pub lease_ms: u64,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { poll: Duration::from_secs(2), renew: Duration::from_secs(1), lease_ms: 4_000 }
+    }
+}
+
 pub struct Site {
     pub school: Arc<School>,
     /// The ways in, by the platform's name in the address.
@@ -34,6 +52,7 @@ pub struct Site {
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
     pub stop: watch::Receiver<bool>,
+    pub rhythm: Rhythm,
     wheel: Mutex<Wheel<String>>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -84,11 +103,12 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
+    pub rhythm: Rhythm,
 }
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop } = parts;
+        let Parts { school, hooks, ways, store, clock, stop, rhythm } = parts;
         let now_ms = clock.now().timestamp_millis();
         let in_flight =
             IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect();
@@ -99,6 +119,7 @@ impl Site {
             store,
             fence: Fence(crate::secret::random_token()),
             stop,
+            rhythm,
             wheel: Mutex::new(Wheel::new(now_ms)),
             lanes: Mutex::new(Lanes::new(in_flight)),
             inbox_bell: Notify::new(),

@@ -15,7 +15,7 @@ const AHEAD_MS: i64 = 10 * 60 * 1000;
 const AGAIN_MS: i64 = AHEAD_MS / 2;
 
 /// Entries taken from the index at a time: promised ones first, then by time.
-const PAGE: usize = 2_000;
+const PAGE: usize = crate::store::BATCH_MAX;
 
 /// Brings the wheel up to date with the index where it is not.
 pub async fn fill(site: &Site) -> Kept<()> {

@@ -1,1 +1,4 @@
+//! Tests from outside: what a user of the program or of a port may rely on.
 
+mod store_contract;
+mod support;
