@@ -12,7 +12,7 @@ use crate::platform::amocrm::settings::Auth;
 use crate::platform::amocrm::{self, AmoClient, AmoCourier, AmoHooks, App, LongLived, TokenSource};
 use crate::platform::getcourse::{GcCourier, GcHooks};
 use crate::platform::http::{Http, RealHttp};
-use crate::platform::mail::{self, MailCourier, Post, SmtpPost};
+use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::MangoHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
@@ -26,7 +26,8 @@ use crate::worker::site::Ways;
 pub struct Ports {
     pub amocrm: Arc<dyn Http>,
     pub getcourse: Arc<dyn Http>,
-    pub post: Arc<dyn Post>,
+    /// Only where the school sends letters.
+    pub post: Option<Arc<dyn Post>>,
 }
 
 /// What every way is built on.
@@ -47,9 +48,9 @@ impl Ports {
         let http = |seconds| -> Result<Arc<dyn Http>, String> {
             Ok(Arc::new(RealHttp::new(seconds).map_err(|error| error.to_string())?))
         };
-        let post: Arc<dyn Post> = match &school.mail {
-            Some(settings) => Arc::new(SmtpPost::new(settings)?),
-            None => Arc::new(mail::NoPost),
+        let post: Option<Arc<dyn Post>> = match &school.mail {
+            Some(settings) => Some(Arc::new(SmtpPost::new(settings)?)),
+            None => None,
         };
         Ok(Self {
             amocrm: http(seconds(school.amocrm.as_ref().map(|settings| settings.timeout_s)))?,
@@ -88,9 +89,9 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
         ways.couriers.insert(Target::Getcourse, Arc::new(GcCourier::new(settings, http)?));
     }
-    if let Some(settings) = &school.mail {
+    if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
-        let inner = MailCourier::new(settings, ports.post)?;
+        let inner = MailCourier::new(settings, post)?;
         ways.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
     }
     Ok(ways)

@@ -116,7 +116,7 @@ impl World {
         let ports = Ports {
             amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
             getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
-            post: Arc::new(PostPlug(stage.clone())),
+            post: Some(Arc::new(PostPlug(stage.clone()))),
         };
         let (stop, stopped) = watch::channel(false);
         let site = Arc::new(Site::new(Parts {
