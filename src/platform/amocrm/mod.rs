@@ -4,9 +4,9 @@
 //! Enter at `webhook` for what comes in, at `deliver` for what goes out.
 
 pub mod brackets;
+mod card;
 pub mod client;
 pub mod consent;
-mod card;
 mod decode;
 pub mod deliver;
 pub mod judge;

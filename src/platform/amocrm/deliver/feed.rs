@@ -32,7 +32,8 @@ impl Errand<'_> {
     pub(super) async fn put_note(&self, lead: u64, words: &str) -> Result<(), Fault> {
         let marker = format!(" ·{}", self.command.id);
         if self.tried == Try::MayBeDone {
-            let is_it = |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
+            let is_it =
+                |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
             if self.look().note("leads", lead, &["common"], is_it).await? {
                 return Ok(());
             }

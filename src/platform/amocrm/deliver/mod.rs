@@ -23,8 +23,8 @@ use serde_json::Value;
 use super::client::{AmoClient, Call};
 use super::judge::Reply;
 use super::look::Look;
-use super::settings::{Pipeline, Settings};
 use super::mend;
+use super::settings::{Pipeline, Settings};
 use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
 use crate::process::{Ask, At, Command, LeadRole, ManagerId, OrderId};
 
@@ -115,7 +115,9 @@ impl Errand<'_> {
 
     fn pipeline(&self, role: LeadRole) -> Result<&Pipeline, Fault> {
         let found = self.settings().pipelines.get(&role);
-        found.ok_or_else(|| Fault::never(format!("no pipeline amocrm.pipelines.{} is configured", role.as_str())))
+        found.ok_or_else(|| {
+            Fault::never(format!("no pipeline amocrm.pipelines.{} is configured", role.as_str()))
+        })
     }
 
     async fn link(&self, key: &str) -> Result<Option<u64>, Fault> {

@@ -69,7 +69,9 @@ impl Errand<'_> {
             return Err(Fault::never("the task is not in amoCRM"));
         };
         match self.patch_task(id, body).await? {
-            Reply::Rejected(rejection) if rejection.status == 404 => Err(Fault::never("the task is no longer in amoCRM")),
+            Reply::Rejected(rejection) if rejection.status == 404 => {
+                Err(Fault::never("the task is no longer in amoCRM"))
+            }
             Reply::Rejected(rejection) => Err(rejection.fault()),
             _ => Ok(self.task_receipt(task, id)),
         }
