@@ -81,7 +81,9 @@ impl GcHooks {
             return Kind::of_tail(&request.tail).ok_or_else(|| Undecodable("unknown address".to_owned()));
         }
         let mut words = params.raw("event", &self.settings.fields);
-        words.find_map(Kind::of_word).ok_or_else(|| Undecodable("no known word in the field `event`".to_owned()))
+        words
+            .find_map(Kind::of_word)
+            .ok_or_else(|| Undecodable("no known word in the field `event`".to_owned()))
     }
 
     /// One object and kind of event; `None` where the request does not tell them.
@@ -143,7 +145,8 @@ impl Hooks for GcHooks {
         }
         let params = Params::read(request)?;
         let kind = self.kind(request, &params)?;
-        let reading = decode::Reading { params: &params, settings: &self.settings, confirmed: self.confirms() };
+        let reading =
+            decode::Reading { params: &params, settings: &self.settings, confirmed: self.confirms() };
         Ok(vec![reading.signal(kind)?])
     }
 }
@@ -163,4 +166,3 @@ fn short_hash(text: &str) -> String {
     hash.truncate(16);
     format!("x{hash}")
 }
-

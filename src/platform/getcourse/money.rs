@@ -89,7 +89,11 @@ fn unsigned(text: &str) -> Result<i64, NotMoney> {
     };
     let whole = ungroup(whole)?;
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > DIGITS_MAX || cents.len() > 2 || !all_digits(&whole) || !all_digits(cents)
+    if whole.is_empty()
+        || whole.len() > DIGITS_MAX
+        || cents.len() > 2
+        || !all_digits(&whole)
+        || !all_digits(cents)
     {
         return Err(NotMoney);
     }
@@ -159,7 +163,9 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_to_kopecks() {
-        for (number, minor) in [(38500.0, Ok(3_850_000)), (1000.125, Ok(100_013)), (0.1, Ok(10)), (1e15, Err(NotMoney))] {
+        for (number, minor) in
+            [(38500.0, Ok(3_850_000)), (1000.125, Ok(100_013)), (0.1, Ok(10)), (1e15, Err(NotMoney))]
+        {
             assert_eq!(from_number(number), minor);
         }
         assert_eq!(from_number(f64::NAN), Err(NotMoney));
