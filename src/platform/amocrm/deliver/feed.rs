@@ -85,10 +85,10 @@ impl Errand<'_> {
             ("contacts", self.link(&link::contact(&self.command.client)).await?),
         ];
         for (entity, id) in cards {
-            if let Some(id) = id {
-                if self.look().note(entity, id, &["call_in", "call_out"], is_it).await? {
-                    return Ok(true);
-                }
+            if let Some(id) = id
+                && self.look().note(entity, id, &["call_in", "call_out"], is_it).await?
+            {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -217,10 +217,10 @@ impl Errand<'_> {
     /// undelivered: the links would be lost with it.
     async fn first_note(&self, ask: &SaveLead, lead: u64, left_out: &[mend::LeftOut]) -> Result<(), Fault> {
         let mut parts: Vec<String> = ask.note.iter().cloned().collect();
-        if let (Some(_), Some(role)) = (&ask.note, ask.continues) {
-            if let Some(id) = self.known_lead(role).await? {
-                parts.push(format!("Продолжает сделку № {id}"));
-            }
+        if let (Some(_), Some(role)) = (&ask.note, ask.continues)
+            && let Some(id) = self.known_lead(role).await?
+        {
+            parts.push(format!("Продолжает сделку № {id}"));
         }
         parts.extend(mend::line(left_out));
         if parts.is_empty() {

@@ -24,10 +24,10 @@ impl Errand<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
         let marker = marker(&ask.task);
-        if self.tried == Try::MayBeDone {
-            if let Some(id) = self.look().task(&[lead], &marker).await? {
-                return Ok(self.task_receipt(&ask.task, id));
-            }
+        if self.tried == Try::MayBeDone
+            && let Some(id) = self.look().task(&[lead], &marker).await?
+        {
+            return Ok(self.task_receipt(&ask.task, id));
         }
         let room = NOTE_MAX - marker.chars().count() - 1;
         let mut task = json!({
