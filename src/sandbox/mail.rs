@@ -231,7 +231,7 @@ fn decode_words(text: &str) -> String {
         };
         let Some(end) = tail.find("?=") else { break };
         if !(after_word && rest[..start].trim().is_empty()) {
-            bytes.extend_from_slice(rest[..start].as_bytes());
+            bytes.extend_from_slice(&rest.as_bytes()[..start]);
         }
         match way {
             "b" | "B" => bytes.extend(STANDARD.decode(&tail[..end]).unwrap_or_default()),

@@ -426,7 +426,6 @@ impl World {
         match fault {
             Some(HookFault::Withheld) => {
                 self.counters.hook_withheld(hook.platform);
-                return;
             }
             Some(HookFault::Delayed) => self.plan_hook(later, hook),
             Some(HookFault::Doubled) => {

@@ -117,11 +117,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// An item of a batch with its `request_id`.
+pub type Item = (String, Map<String, Value>);
+
 /// The items of a request that takes an array, with their `request_id` (default: the index).
-pub fn batch(
-    request: &WireRequest,
-    most: usize,
-) -> Result<Vec<(String, Map<String, Value>)>, WireAnswer> {
+pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<Item>, WireAnswer> {
     let Some(Value::Array(items)) = request.json() else {
         return Err(problem(
             400,

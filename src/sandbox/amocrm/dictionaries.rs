@@ -116,7 +116,7 @@ impl Account {
                 let found = found
                     .into_iter()
                     .flatten()
-                    .find(|shown| shown["id"].to_string() == *status);
+                    .find(|shown| is_number(&shown["id"], status));
                 found.map_or_else(
                     || problem(404, "Not Found", "No such status"),
                     |shown| hal(200, &shown),
@@ -175,7 +175,7 @@ impl Account {
         match rest {
             [] => page(request, "loss_reasons", shown, (50, 250), &self.host),
             [id, ..] => {
-                shown.retain(|reason| reason["id"].to_string() == *id);
+                shown.retain(|reason| is_number(&reason["id"], id));
                 shown.pop().map_or_else(
                     || problem(404, "Not Found", "No such reason"),
                     |reason| hal(200, &reason),
@@ -204,7 +204,7 @@ impl Account {
         match rest {
             [] => page(request, "custom_fields", shown, (50, 250), &self.host),
             [id, ..] => {
-                shown.retain(|field| field["id"].to_string() == *id);
+                shown.retain(|field| is_number(&field["id"], id));
                 shown.pop().map_or_else(
                     || problem(404, "Not Found", "No such field"),
                     |field| hal(200, &field),
@@ -300,4 +300,9 @@ fn read_field(field: &FieldSetup, index: usize, kind: &str, account: i64) -> Val
         "is_deletable": field.kind != "multitext", "is_computed": false, "required_statuses": [], "account_id": account,
         "enums": if enums.is_empty() { Value::Null } else { Value::Array(enums) }, "remind": null, "currency": null,
     })
+}
+
+fn is_number(value: &Value, text: &str) -> bool {
+    text.parse::<i64>()
+        .is_ok_and(|number| value.as_i64() == Some(number))
 }

@@ -187,7 +187,7 @@ impl Account {
         let Some(Value::Object(item)) = request.json() else {
             return problem(400, "Bad Request", "An object is needed");
         };
-        if !self.leads.get(&id).is_some_and(|lead| !lead.is_deleted) {
+        if !self.has_entity(Entity::Leads, id) {
             return problem(404, "Not Found", "Entity not found");
         }
         match self.read_lead_item(&item, Some(id)) {
@@ -439,13 +439,10 @@ pub(super) fn read_tags(reader: &mut Reader) -> TagChange {
             .filter_map(|tag| Some(tag.get("name")?.as_str()?.to_owned()))
             .collect()
     };
-    let all = match reader
+    let replaced = reader
         .raw("_embedded")
-        .and_then(|embedded| embedded.get("tags"))
-    {
-        None => None,
-        Some(tags) => Some(names(Some(tags))),
-    };
+        .and_then(|embedded| embedded.get("tags"));
+    let all = replaced.map(|tags| names(Some(tags)));
     TagChange {
         add: names(reader.raw("tags_to_add")),
         drop: names(reader.raw("tags_to_delete")),

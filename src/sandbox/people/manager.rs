@@ -36,9 +36,8 @@ impl World {
         let Some(manager) = self.manager_of_user(task.responsible_user_id).cloned() else {
             return;
         };
-        let planned = task.updated_at == now && task.revision == 0 && task.created_at != now;
-        if planned {
-            // Only its text changed: the plan of its creation stands.
+        if self.people.planned.insert(id, task.revision) == Some(task.revision) {
+            // Only its text changed: the plan stands.
             return;
         }
         let at = (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0))

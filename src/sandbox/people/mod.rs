@@ -32,6 +32,8 @@ pub struct People {
     away: BTreeSet<String>,
     /// Tasks (with their revision) that a manager has already put off once.
     put_off: BTreeSet<(i64, u32)>,
+    /// Task → the revision for which its manager has a plan.
+    planned: BTreeMap<i64, u32>,
     /// Task and rule of its script → which match of the rule it is.
     matched: BTreeMap<(i64, usize), u32>,
     shifts: BTreeMap<String, Shift>,
@@ -59,6 +61,7 @@ impl People {
             busy: BTreeMap::new(),
             away: BTreeSet::new(),
             put_off: BTreeSet::new(),
+            planned: BTreeMap::new(),
             matched: BTreeMap::new(),
             shifts: setup
                 .managers
@@ -169,10 +172,13 @@ impl World {
         };
         let mut plans = Vec::new();
         for (event, item) in order.events.iter().enumerate() {
-            if waits_for(item, trigger)
-                && !(matches!(trigger, Trigger::Task(_))
-                    && !self.people.progress[script].task_events.insert(event))
-            {
+            let first = match trigger {
+                Trigger::Task(_) if waits_for(item, trigger) => {
+                    self.people.progress[script].task_events.insert(event)
+                }
+                _ => true,
+            };
+            if first && waits_for(item, trigger) {
                 let plus = item.plus.map_or(TimeDelta::zero(), |span| span.0);
                 plans.push((now + plus, Due::Event { script, event }));
             }
