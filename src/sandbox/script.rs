@@ -21,6 +21,8 @@ pub struct PeopleScript {
     pub question_words: Vec<String>,
     /// The lead's date-time field that an answer's `date` goes to.
     pub date_field: String,
+    /// Tasks are closed from the list: two webhooks, the result in the second.
+    pub close_from_list: bool,
     /// How a call ends for which no script says anything.
     pub default_call: CallOutcome,
     /// How long it rings before anybody answers, seconds.
@@ -36,6 +38,7 @@ impl Default for PeopleScript {
             call_task_types: Vec::new(),
             question_words: vec!["что дальше".into()],
             date_field: String::new(),
+            close_from_list: false,
             default_call: CallOutcome {
                 late: TimeDelta::zero(),
                 kind: CallKind::NoAnswer,
@@ -179,7 +182,11 @@ pub struct OrderScript {
     pub email: String,
     #[serde(default)]
     pub city: String,
+    #[serde(default)]
     pub offer: i64,
+    /// Nobody orders anything: an unknown person who only calls, or whose lead is made otherwise.
+    #[serde(default)]
+    pub no_order: bool,
     /// Roubles; default: the offer's price.
     #[serde(default)]
     pub cost: Option<f64>,

@@ -1,5 +1,5 @@
 //! The world behind real sockets: one HTTP server for each platform, one SMTP server, and a driver that sends webhooks.
-//! It never decides anything that the world decides; it is the only part of the sandbox that reads a clock.
+//! It never decides anything that the world decides; it reads no clock: the caller says where the time comes from.
 //! Enter at [`run`] for the command, at [`stand`] for tests and the demo (which then keep the time themselves).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -23,13 +23,8 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long the driver sleeps when nothing is planned.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// Where the time comes from: the wall, or a player that moves it.
+/// Where the time comes from: the program's clock, or a player that moves it.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
-/// The wall's time.
-pub fn wall() -> Now {
-    Arc::new(Utc::now)
-}
 
 /// What goes wrong with the shell.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +41,10 @@ pub enum ServeError {
     },
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
+    #[error("the setup's scripts are wrong:\n{0}")]
+    Problems(String),
     #[error("cannot build the HTTP client that sends webhooks: {0}")]
     Client(#[from] reqwest::Error),
-    #[error("the HTTP servers stopped: {0}")]
-    Serve(std::io::Error),
 }
 
 /// Ports on 127.0.0.1; 0 takes a free one.
@@ -282,10 +277,12 @@ pub async fn drive(shared: Arc<Shared>, sender: Sender) {
 }
 
 /// How `dozvon sandbox` is started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// The setup's file; absent: an example school without scripts.
+    /// The setup's file; absent: the example school.
     pub file: Option<std::path::PathBuf>,
+    /// What `{bridge}` stands for in it, such as `http://127.0.0.1:8080`.
+    pub bridge: String,
     pub ports: Ports,
     pub seed: u64,
     /// Stops by itself after so many minutes.
@@ -293,31 +290,31 @@ pub struct Options {
 }
 
 /// The command `dozvon sandbox`: prints the addresses in plain lines and runs in real time until interrupted.
-/// The setup's `start` gives way to the present moment.
-pub async fn run(options: Options) -> Result<(), ServeError> {
+/// `now` is the program's clock; the setup's `start` gives way to the present moment.
+pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     let mut setup = match &options.file {
-        None => Setup::default(),
-        Some(path) => {
-            let file = path.display().to_string();
-            let text = std::fs::read_to_string(path).map_err(|source| ServeError::Read {
-                file: file.clone(),
-                source,
-            })?;
-            Setup::from_toml(&text).map_err(|source| ServeError::Setup {
-                file,
-                source: Box::new(source),
-            })?
-        }
+        None => Setup::example(&options.bridge),
+        Some(path) => read(path, &options.bridge)?,
     };
-    let now = wall();
+    let problems = setup.problems();
+    if !problems.is_empty() {
+        return Err(ServeError::Problems(problems.join("\n")));
+    }
     setup.start = now().fixed_offset();
-    let token = setup.amocrm.long_lived_token.clone();
+    let amocrm = setup.amocrm.clone();
+    let keys = format!(
+        "{}_{}",
+        setup.getcourse.developer_key, setup.getcourse.school_key
+    );
+    let mango = setup.mango.clone();
     let world = Arc::new(Mutex::new(World::new(setup, options.seed)));
     let stand = stand(world, now, options.ports).await?;
     for (name, address) in stand.addresses() {
         println!("{name} {address}");
     }
-    println!("amocrm token {token}");
+    println!("amocrm token {}", amocrm.long_lived_token);
+    println!("getcourse token {keys}");
+    println!("mango key {} salt {}", mango.api_key, mango.api_salt);
     let driver = tokio::spawn(drive(stand.shared(), Sender::new(Duration::from_secs(2))?));
     let end = async {
         match options.minutes {
@@ -334,4 +331,16 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     driver.abort();
     stand.stop().await;
     Ok(())
+}
+
+fn read(path: &std::path::Path, bridge: &str) -> Result<Setup, ServeError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| ServeError::Read {
+        file: file.clone(),
+        source,
+    })?;
+    Setup::from_toml_for(&text, bridge).map_err(|source| ServeError::Setup {
+        file,
+        source: Box::new(source),
+    })
 }

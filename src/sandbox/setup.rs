@@ -39,7 +39,17 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Reads a setup; the error says line and key.
+    /// Reads a setup in which `{bridge}` stands for the bridge's address, such as `http://127.0.0.1:8080`.
+    pub fn from_toml_for(text: &str, bridge: &str) -> Result<Setup, toml::de::Error> {
+        Setup::from_toml(&text.replace("{bridge}", bridge.trim_end_matches('/')))
+    }
+
+    /// The school that ships with the sandbox; see `example.toml` beside this file.
+    pub fn example(bridge: &str) -> Setup {
+        Setup::from_toml_for(include_str!("example.toml"), bridge).unwrap_or_default()
+    }
+
+    /// Reads a setup; the error says line and key. What it cannot see is told by [`Setup::problems`].
     pub fn from_toml(text: &str) -> Result<Setup, toml::de::Error> {
         toml::from_str(text)
     }

@@ -46,8 +46,8 @@ impl Account {
         let filtering = self.setup.is_api_filter_enabled && !ids.is_empty();
         let indexed = now - TimeDelta::milliseconds(self.setup.search_lag_ms);
         let found = self.contacts.values().filter(|contact| {
-            let hit =
-                wanted.is_empty() || (contact.created_at <= indexed && holds(contact, &wanted));
+            let hit = wanted.is_empty()
+                || (contact.created_at <= indexed && contact.haystack.contains(&wanted));
             hit && (!filtering || ids.contains(&contact.id))
         });
         let found = sorted(request, found.collect(), |contact, field| match field {
@@ -177,15 +177,4 @@ impl Account {
             Err(reader.flaws)
         }
     }
-}
-
-/// A substring search through all filled fields, as typed.
-fn holds(contact: &Contact, wanted: &str) -> bool {
-    let mut values = contact
-        .fields
-        .values()
-        .flatten()
-        .map(super::model::FieldValue::text);
-    contact.name.to_lowercase().contains(wanted)
-        || values.any(|text| text.to_lowercase().contains(wanted))
 }

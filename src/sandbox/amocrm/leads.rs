@@ -92,9 +92,8 @@ impl Account {
             .map(|tag| json!({"id": tag.id, "name": tag.name, "color": null}))
             .collect();
         let open = self
-            .tasks
-            .values()
-            .filter(|task| !task.is_completed && task.entity == Some((Entity::Leads, lead.id)));
+            .tasks_of(Entity::Leads, lead.id)
+            .filter(|task| !task.is_completed);
         let closest = open.map(|task| task.complete_till.timestamp()).min();
         let mut embedded = json!({"tags": tags, "companies": []});
         if words.iter().any(|word| word == "contacts") {

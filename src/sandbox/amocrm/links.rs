@@ -121,6 +121,12 @@ impl Account {
             let Some(lead) = self.leads.get_mut(&lead_id) else {
                 continue;
             };
+            let leads = self.leads_of.entry(contact).or_default();
+            if join {
+                leads.insert(lead_id);
+            } else {
+                leads.remove(&lead_id);
+            }
             let main = set_link(lead, contact, main, join);
             lead.updated_at = now;
             done.push(json!({"entity_id": lead_id, "entity_type": "leads", "to_entity_id": contact, "to_entity_type": "contacts", "metadata": {"main_contact": main}}));

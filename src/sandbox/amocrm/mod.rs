@@ -14,11 +14,12 @@ mod links;
 pub mod model;
 mod notes;
 mod subscriptions;
+mod task_changes;
 mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -53,6 +54,10 @@ pub struct Account {
     pub tasks: BTreeMap<i64, Task>,
     pub notes: BTreeMap<i64, Note>,
     tags: BTreeMap<(Entity, String), i64>,
+    /// Entity → its tasks, contact → its leads, last ten digits → contacts: what reads would else scan for.
+    tasks_of: BTreeMap<(Entity, i64), BTreeSet<i64>>,
+    leads_of: BTreeMap<i64, BTreeSet<i64>>,
+    by_phone: BTreeMap<String, BTreeSet<i64>>,
     pub subscriptions: Vec<Subscription>,
     pub log: Vec<LogEntry>,
     /// Changes whose webhooks are still to be sent.
@@ -120,6 +125,9 @@ impl Account {
             tasks: BTreeMap::new(),
             notes: BTreeMap::new(),
             tags: BTreeMap::new(),
+            tasks_of: BTreeMap::new(),
+            leads_of: BTreeMap::new(),
+            by_phone: BTreeMap::new(),
             ids: Ids {
                 lead: 41_290_076,
                 contact: 52_311_846,
@@ -280,11 +288,10 @@ impl Account {
         }
     }
 
-    /// Contacts with a phone (last ten digits).
-    pub fn contacts_with_phone<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Contact> {
-        self.contacts
-            .values()
-            .filter(move |contact| self.phones(contact).iter().any(|phone| phone == key))
+    /// Contacts with a phone (last ten digits), oldest first.
+    pub fn contacts_with_phone(&self, key: &str) -> impl Iterator<Item = &Contact> {
+        let ids = self.by_phone.get(key).into_iter().flatten();
+        ids.filter_map(|id| self.contacts.get(id))
     }
 
     /// The phones of a contact, last ten digits each.
@@ -308,9 +315,15 @@ impl Account {
 
     /// The leads of a contact, oldest first.
     pub fn leads_of(&self, contact: i64) -> impl Iterator<Item = &Lead> {
-        self.leads.values().filter(move |lead| {
-            !lead.is_deleted && lead.contacts.iter().any(|(id, _)| *id == contact)
-        })
+        let ids = self.leads_of.get(&contact).into_iter().flatten();
+        ids.filter_map(|id| self.leads.get(id))
+            .filter(|lead| !lead.is_deleted)
+    }
+
+    /// The tasks of a lead or contact, oldest first.
+    pub fn tasks_of(&self, kind: Entity, id: i64) -> impl Iterator<Item = &Task> {
+        let ids = self.tasks_of.get(&(kind, id)).into_iter().flatten();
+        ids.filter_map(|id| self.tasks.get(id))
     }
 }
 

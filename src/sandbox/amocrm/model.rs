@@ -98,6 +98,9 @@ pub struct Contact {
     pub fields: Fields,
     pub tags: Vec<Tag>,
     pub history: Vec<Turn>,
+    /// All filled fields in lower case, for `query`.
+    #[serde(skip)]
+    pub haystack: String,
 }
 
 /// A task.

@@ -38,6 +38,7 @@ pub struct School {
     pub stirs: Vec<Stir>,
     /// Process and object that have passed a `once` process.
     passed: BTreeSet<(usize, i64)>,
+    by_email: BTreeMap<String, i64>,
     next_user: i64,
     next_order: i64,
     next_number: i64,
@@ -102,6 +103,7 @@ impl School {
             exports: Exports::new(setup.export_requests_max),
             stirs: Vec::new(),
             passed: BTreeSet::new(),
+            by_email: BTreeMap::new(),
             next_user: 400_300_100,
             next_order: 700_100_200,
             next_number: 12_041,
@@ -132,12 +134,18 @@ impl School {
     /// The user with this e-mail, else with this phone, else a new one.
     pub fn ensure_user(&mut self, now: DateTime<Utc>, name: &str, email: &str, phone: &str) -> i64 {
         let email = email.trim().to_lowercase();
-        let known = self.users.values().find(|user| {
-            let same_mail = !email.is_empty() && user.email == email;
-            let same_phone = email.is_empty() && !phone.is_empty() && user.phone == phone;
-            same_mail || same_phone
-        });
-        if let Some(user) = known {
+        let by_email = self
+            .by_email
+            .get(&email)
+            .copied()
+            .filter(|_| !email.is_empty());
+        if let Some(id) = by_email {
+            return id;
+        }
+        if email.is_empty()
+            && !phone.is_empty()
+            && let Some(user) = self.users.values().find(|user| user.phone == phone)
+        {
             return user.id;
         }
         let id = self.next_user;
@@ -152,6 +160,7 @@ impl School {
             created_at: now,
             ..User::default()
         };
+        self.by_email.insert(user.email.clone(), id);
         self.users.insert(id, user);
         id
     }
@@ -294,10 +303,17 @@ impl School {
     /// The user's e-mail becomes another.
     pub fn set_email(&mut self, user: i64, email: &str) {
         if let Some(user) = self.users.get_mut(&user) {
+            self.by_email.remove(&user.email);
             user.email = email.trim().to_lowercase();
             let id = user.id;
+            self.by_email.insert(user.email.clone(), id);
             self.stir(What::User, id);
         }
+    }
+
+    /// The user with an e-mail, lower case.
+    pub fn user_by_email(&self, email: &str) -> Option<&User> {
+        self.by_email.get(email).and_then(|id| self.users.get(id))
     }
 
     /// The order that a script made.

@@ -21,6 +21,10 @@ impl World {
         let Some(item) = self.setup.orders.get(script).cloned() else {
             return;
         };
+        self.remember_phone(script, &item.phone);
+        if item.no_order {
+            return self.plan_events(now, script);
+        }
         let user_id = self
             .getcourse
             .ensure_user(now, &item.name, &item.email, &item.phone);
@@ -68,8 +72,17 @@ impl World {
         if let Some(order) = self.getcourse.orders.get(&order) {
             self.people.by_order.insert(order.number.clone(), script);
         }
-        self.remember_phone(script, &item.phone);
-        for (event, item) in item.events.iter().enumerate() {
+        self.people.by_user.entry(user_id).or_default().push(script);
+        self.plan_events(now, script);
+    }
+
+    fn plan_events(&mut self, now: DateTime<Utc>, script: usize) {
+        let events = self
+            .setup
+            .orders
+            .get(script)
+            .map(|order| order.events.as_slice());
+        for (event, item) in events.unwrap_or_default().iter().enumerate() {
             if let Some(at) = item.at {
                 let at = at.resolve(self.start, now, self.setup.zone)
                     + item.plus.map_or(TimeDelta::zero(), |span| span.0);
@@ -90,16 +103,11 @@ impl World {
     /// A letter to a client was taken in.
     pub(in crate::sandbox) fn letter_arrived(&mut self, now: DateTime<Utc>, to: &str) {
         let to = to.trim().to_lowercase();
-        let scripts: Vec<usize> = (0..self.setup.orders.len())
-            .filter(|script| {
-                let order = self.people.progress[*script]
-                    .order
-                    .and_then(|id| self.getcourse.orders.get(&id));
-                order
-                    .and_then(|order| self.getcourse.users.get(&order.user_id))
-                    .is_some_and(|user| user.email == to)
-            })
-            .collect();
+        let user = self.getcourse.user_by_email(&to).map(|user| user.id);
+        let scripts = user
+            .and_then(|id| self.people.by_user.get(&id))
+            .cloned()
+            .unwrap_or_default();
         for script in scripts {
             self.people.progress[script].letters += 1;
             let letters = self.people.progress[script].letters;
@@ -123,9 +131,37 @@ impl World {
         else {
             return;
         };
-        let Some(order) = self.people.progress[script].order else {
-            return;
-        };
+        match item.act {
+            Deed::CallIn => self.client_calls(now, script, &item),
+            Deed::Leave => {
+                self.people.away.insert(item.manager);
+            }
+            Deed::Return => self.come_back(now, &item.manager),
+            Deed::Take | Deed::Stage | Deed::Lose | Deed::Win | Deed::DeleteLead => {
+                self.event_in_crm(now, script, &item);
+            }
+            Deed::Field | Deed::Note | Deed::ContactPhone | Deed::ShiftTask | Deed::CloseTask => {
+                self.event_in_crm(now, script, &item);
+            }
+            _ => match self.people.progress[script].order {
+                Some(order) => self.event_in_school(now, script, order, &item),
+                None => self.trouble(
+                    now,
+                    Some(script),
+                    "something to be done in GetCourse, but there is no order",
+                ),
+            },
+        }
+    }
+
+    /// What somebody does in GetCourse.
+    fn event_in_school(
+        &mut self,
+        now: DateTime<Utc>,
+        script: usize,
+        order: i64,
+        item: &EventScript,
+    ) {
         match item.act {
             Deed::Pay => {
                 let left = self
@@ -152,13 +188,7 @@ impl World {
                     .map(|manager| manager.getcourse_id);
                 self.getcourse.assign(now, order, manager);
             }
-            Deed::Phone | Deed::Email => self.change_person(now, script, order, &item),
-            Deed::CallIn => self.client_calls(now, script, &item),
-            Deed::Leave => {
-                self.people.away.insert(item.manager);
-            }
-            Deed::Return => self.come_back(now, &item.manager),
-            _ => self.event_in_crm(now, script, &item),
+            _ => self.change_person(now, script, order, item),
         }
     }
 
@@ -204,6 +234,7 @@ impl World {
             plans.push((task.id, task.revision, task.complete_till));
         }
         for (task, revision, till) in plans {
+            self.people.planned.insert(task, revision);
             if let Some(at) = self.working(key, till.max(now + TimeDelta::minutes(2))) {
                 self.agenda.plan(at, Due::Task { task, revision });
             }
@@ -217,8 +248,8 @@ impl World {
             .and_then(|id| self.getcourse.orders.get(&id));
         let phone = order
             .and_then(|order| self.getcourse.users.get(&order.user_id))
-            .map(|user| phone_dialled(&user.phone))
-            .unwrap_or_default();
+            .map_or(self.setup.orders[script].phone.as_str(), |user| &user.phone);
+        let phone = phone_dialled(phone);
         let lead = self
             .lead_of_script(script)
             .and_then(|id| self.amocrm.leads.get(&id))

@@ -2,6 +2,7 @@
 //! It never acts through the API: people use the stand-ins as their screens do.
 //! Enter at [`People`]; managers are in `manager`, clients and events in `client`.
 
+mod answers;
 mod client;
 mod manager;
 
@@ -26,6 +27,8 @@ pub struct People {
     by_order: BTreeMap<String, usize>,
     /// Last ten digits → scripts, oldest first.
     by_phone: BTreeMap<String, Vec<usize>>,
+    /// GetCourse user → scripts.
+    by_user: BTreeMap<i64, Vec<usize>>,
     /// Until when a manager is on the phone.
     busy: BTreeMap<String, DateTime<Utc>>,
     /// Managers who have left for now.
@@ -58,6 +61,7 @@ impl People {
             progress: vec![Progress::default(); setup.orders.len()],
             by_order: BTreeMap::new(),
             by_phone: BTreeMap::new(),
+            by_user: BTreeMap::new(),
             busy: BTreeMap::new(),
             away: BTreeSet::new(),
             put_off: BTreeSet::new(),
