@@ -15,6 +15,7 @@ pub mod rng;
 pub mod script;
 pub mod serve;
 pub mod setup;
+mod setup_check;
 mod smtp;
 #[cfg(test)]
 mod tests;

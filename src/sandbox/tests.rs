@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::faults::{HookFault, RequestFault};
-use super::serve::{Ports, Sender, drive, stand, wall};
+use super::serve::{Now, Ports, Sender, drive, stand};
 use super::wire::Query;
 use super::{Hook, Letter, Platform, Setup, WireAnswer, WireRequest, World, marker};
 
@@ -508,6 +508,13 @@ fn wrong_scripts_say_what_is_wrong() {
     }
 }
 
+/// A clock that starts at a fixed moment and runs.
+fn running() -> Now {
+    let begun = tokio::time::Instant::now();
+    let start = DateTime::from_timestamp(1_773_738_000, 0).unwrap_or_default();
+    Arc::new(move || start + begun.elapsed())
+}
+
 fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -561,7 +568,7 @@ async fn the_sockets_answer_as_the_world_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn letters_come_over_smtp() {
     let world = Arc::new(Mutex::new(world(SETUP, 1)));
-    let stand = stand(Arc::clone(&world), wall(), Ports::default())
+    let stand = stand(Arc::clone(&world), running(), Ports::default())
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     let stream = tokio::net::TcpStream::connect(stand.smtp)
@@ -625,9 +632,9 @@ async fn the_driver_sends_webhooks_in_real_time() {
         .replace("127.0.0.1:1/", &format!("127.0.0.1:{port}/"))
         .replacen("at = \"12:00\"", "at = \"+0m\"", 1);
     let mut setup = Setup::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
-    setup.start = wall()().fixed_offset();
+    setup.start = running()().fixed_offset();
     let world = Arc::new(Mutex::new(World::new(setup, 1)));
-    let stand = stand(Arc::clone(&world), wall(), Ports::default())
+    let stand = stand(Arc::clone(&world), running(), Ports::default())
         .await
         .unwrap_or_else(|error| panic!("{error}"));
     let driver = tokio::spawn(drive(
@@ -652,4 +659,81 @@ async fn the_driver_sends_webhooks_in_real_time() {
         .await;
     driver.abort();
     stand.stop().await;
+}
+
+#[test]
+fn the_example_is_right_and_mistakes_are_told_at_once() {
+    let example = Setup::example("http://127.0.0.1:8080/");
+    assert_eq!(example.orders.len(), 4, "the example can be read");
+    assert_eq!(example.problems(), Vec::<String>::new());
+    assert_eq!(
+        example.mango.hooks_url,
+        "http://127.0.0.1:8080/hooks/demo/mango/secret/"
+    );
+    let mut wrong = example;
+    wrong.managers[0].days_off.push("someday".into());
+    wrong.orders[1].by = "nobody".into();
+    wrong.orders[1].answers[0].value = Some("Подумать".into());
+    wrong.orders[2].events[0].at = wrong.orders[2].events[1].at;
+    let problems = wrong.problems();
+    let parts = [
+        "someday",
+        "no manager «nobody»",
+        "no choice «Подумать»",
+        "exactly one of at",
+    ];
+    assert_eq!(problems.len(), parts.len(), "{problems:?}");
+    for (problem, part) in problems.iter().zip(parts) {
+        assert!(problem.contains(part), "{problem}");
+    }
+}
+
+#[test]
+fn an_unknown_person_only_calls() {
+    let script = r#"
+[mango]
+hooks_url = "http://127.0.0.1:1/mango"
+[[managers]]
+key = "irina"
+name = "Ирина"
+amocrm_user = 1
+extension = "101"
+[[orders]]
+id = "caller"
+at = "12:00"
+name = "Кто-то"
+phone = "+7 903 555-01-99"
+no_order = true
+events = [{ at = "+1m", do = "call_in" }, { at = "13:00", do = "call_in", outcome = "talk 30" }, { at = "23:00", do = "call_in" }, { at = "+2m", do = "pay" }]
+"#;
+    let mut bridge = Bridge::new(script, 1);
+    bridge.until(TimeDelta::hours(20));
+    let calls: Vec<(&str, &str, i64)> = bridge
+        .world
+        .calls()
+        .iter()
+        .map(|call| {
+            (
+                call.client.as_str(),
+                call.extension.as_str(),
+                call.talk_seconds(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            ("79035550199", "101", 0),
+            ("79035550199", "101", 30),
+            ("79035550199", "", 0)
+        ]
+    );
+    assert_eq!(bridge.world.orders().count(), 0);
+    assert_eq!(bridge.world.troubles().len(), 1);
+    let night: Vec<&String> = bridge
+        .seen
+        .iter()
+        .filter(|line| line.starts_with("16 20:"))
+        .collect();
+    assert_eq!(night.len(), 1, "at night only the summary comes: {night:?}");
 }

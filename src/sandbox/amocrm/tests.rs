@@ -120,8 +120,11 @@ fn person() -> Value {
         {"field_code": "EMAIL", "values": [{"value": "anna.belova@example.com", "enum_code": "WORK"}]}], "request_id": "job-8814"})
 }
 
+/// Method, path, body; the status of the answer and what stands at some places in it.
+type Step<'a> = (&'a str, &'a str, Value, u16, &'a [(&'a str, Value)]);
+
 /// Asks in order; each answer has this status and these values at these places.
-fn check(bench: &mut Bench, steps: &[(&str, &str, Value, u16, &[(&str, Value)])]) {
+fn check(bench: &mut Bench, steps: &[Step]) {
     for (method, path, body, status, places) in steps {
         let answer = bench.ask(method, path, body);
         assert_eq!(answer.status, *status, "{method} {path}: {}", answer.text());
