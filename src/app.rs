@@ -13,17 +13,12 @@ use tokio::task::JoinSet;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::{Config, School};
 use crate::http::{Front, routes};
-use crate::platform::Hooks;
 use crate::secret::{Secret, Vault};
-use crate::store::Store;
 use crate::worker::school::own;
-use crate::worker::site::{Parts, Rhythm, Site, Ways};
-use crate::{store, ways};
+use crate::store;
+use crate::ways::{self, Ground, Ports};
+use crate::worker::site::{Parts, Rhythm, Site};
 
-/// A request's body has to arrive within this.
-const BODY_WAIT: Duration = Duration::from_secs(10);
-/// What is on its way when the bridge is stopped has so long to land.
-const DRAIN_MAX: Duration = Duration::from_secs(25);
 
 /// What a run is made of.
 pub struct Options {
@@ -63,6 +58,8 @@ pub struct Bridge {
     serving: tokio::task::JoinHandle<std::io::Result<()>>,
     owners: JoinSet<()>,
     stop: watch::Sender<bool>,
+    /// What is on its way when the bridge stops has so long to land.
+    drain: Duration,
 }
 
 impl Bridge {
@@ -77,37 +74,41 @@ impl Bridge {
         let address =
             listener.local_addr().map_err(|error| StartError::Listen(options.listen.clone(), error))?;
         let store = options.store.open().await?;
+        let vault = options.config.instance.vault_key.as_ref().map(Vault::new);
+        let ground = Ground { store, clock, vault, data: options.config.instance.data.clone() };
         let (stop, stopped) = watch::channel(false);
+        let limits = options.config.instance.limits.clone();
         let mut sites = BTreeMap::new();
         for school in options.config.schools {
             let id = school.id.clone();
-            let vault = options.config.instance.vault.clone();
-            let site = site(school, vault, store.clone(), clock.clone(), stopped.clone())
+            let site = site(school, &ground, stopped.clone())
                 .map_err(|why| StartError::School { school: id.to_string(), why })?;
             sites.insert(id, Arc::new(site));
         }
+        let body_wait = Duration::from_secs(limits.body_s.into());
+        let drain = Duration::from_secs(limits.drain_s.into());
         let mut owners = JoinSet::new();
         for site in sites.values() {
             owners.spawn(own(site.clone()));
         }
-        let front = web::Data::new(Front { sites: sites.clone(), body_wait: BODY_WAIT, driven });
+        let front = web::Data::new(Front { sites: sites.clone(), body_wait, driven });
         let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
             .workers(2)
-            .client_request_timeout(BODY_WAIT)
+            .client_request_timeout(body_wait)
             .shutdown_timeout(5)
             .disable_signals()
             .listen(listener)
             .map_err(StartError::Server)?
             .run();
         let handle = server.handle();
-        Ok(Self { address, sites, server: handle, serving: tokio::spawn(server), owners, stop })
+        Ok(Self { address, sites, server: handle, serving: tokio::spawn(server), owners, stop, drain })
     }
 
     /// Takes no more requests, lets what is on its way land, gives the schools back.
     pub async fn stop(mut self) {
         self.server.stop(true).await;
         let _ = self.stop.send(true);
-        let drained = tokio::time::timeout(DRAIN_MAX, async {
+        let drained = tokio::time::timeout(self.drain, async {
             while self.owners.join_next().await.is_some() {}
         });
         if drained.await.is_err() {
@@ -119,24 +120,16 @@ impl Bridge {
     }
 }
 
-/// One school with its ways in and out.
-fn site(
-    school: School,
-    vault: Option<Vault>,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    stop: watch::Receiver<bool>,
-) -> Result<Site, String> {
-    let school = Arc::new(school);
-    let hooks = hooks(&school)?;
-    let ways: Ways = ways::build(&school, vault, &store, &clock)?;
-    let rhythm = Rhythm::default();
-    Ok(Site::new(Parts { school, hooks, ways, store, clock, stop, rhythm }))
-}
-
-/// The ways in, by the platform's name in the address. THE LIST of what can be received.
-fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
-    let mut hooks: BTreeMap<&'static str, Arc<dyn Hooks>> = BTreeMap::new();
-    let _ = (school, &mut hooks);
-    Ok(hooks)
+/// One school with its ways in and out, over the real network.
+fn site(school: School, ground: &Ground, stop: watch::Receiver<bool>) -> Result<Site, String> {
+    let ports = Ports::real(&school)?;
+    Ok(Site::new(Parts {
+        hooks: ways::hooks(&school)?,
+        ways: ways::build(&school, ports, ground)?,
+        school: Arc::new(school),
+        store: ground.store.clone(),
+        clock: ground.clock.clone(),
+        stop,
+        rhythm: Rhythm::default(),
+    }))
 }

@@ -138,7 +138,7 @@ fn fail(why: &str) -> ExitCode {
 async fn serve(args: Serve) -> Result<(), String> {
     let config = load(&args.folder)?;
     telemetry::init(&config.instance.log, config.instance.log_format);
-    for warning in &config.warnings {
+    for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");
     }
     let time = match args.driven_from {
@@ -148,7 +148,7 @@ async fn serve(args: Serve) -> Result<(), String> {
             Time::Driven { clock: DrivenClock::starting_at(from), token: Secret::new(token) }
         }
     };
-    let listen = args.listen.unwrap_or_else(|| config.instance.listen.clone());
+    let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
     let store = place(&args.store, &config);
     let bridge =
         Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
@@ -185,15 +185,15 @@ fn load(folder: &Folder) -> Result<Config, String> {
 /// The command line wins over the environment, the environment over the file.
 fn place(args: &StoreArgs, config: &Config) -> Place {
     let data = args.data.clone().unwrap_or_else(|| config.instance.data.clone());
-    match args.store.clone().or_else(|| config.instance.store.clone()) {
-        Some(url) => Place::Redis(url),
+    match args.store.clone().map(Secret::new).or_else(|| config.instance.store.clone()) {
+        Some(address) => Place::Redis(address),
         None => Place::Folder(data),
     }
 }
 
 fn check(folder: &Folder) -> Result<(), String> {
     let config = load(folder)?;
-    for warning in &config.warnings {
+    for warning in config.warnings() {
         println!("warning: {warning}");
     }
     println!("{} school(s), no problems", config.schools.len());

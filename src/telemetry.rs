@@ -3,7 +3,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::config::raw::LogFormat;
 
 /// Starts logging to standard error. A filter that cannot be read counts as `info`.
 pub fn init(filter: &str, format: LogFormat) {

@@ -1,20 +1,23 @@
-//! The ways out of a school: clients of its platforms, each behind the budget of its account.
-//! THE LIST of what can be written to. Enter at [`build`].
+//! THE LIST of platforms: a school's ways in, and its ways out behind the budgets of its accounts.
+//! Never knows what a platform says. Enter at [`hooks`] and [`build`].
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::School;
-use crate::platform::amocrm::{self, AmoClient, AmoCourier};
-use crate::platform::getcourse::{self, GcCourier};
+use crate::platform::amocrm::settings::Auth;
+use crate::platform::amocrm::{self, AmoClient, AmoCourier, AmoHooks, App, LongLived, TokenSource};
+use crate::platform::getcourse::{GcCourier, GcHooks};
 use crate::platform::http::{Http, RealHttp};
-use crate::platform::mail::{self, MailCourier, Post, SmtpPost};
-use crate::platform::Courier;
+use crate::platform::mail::{MailCourier, Post, SmtpPost};
+use crate::platform::mango::MangoHooks;
+use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::Vault;
 use crate::store::{Rate, Store};
-use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 
@@ -23,7 +26,8 @@ use crate::worker::site::Ways;
 pub struct Ports {
     pub amocrm: Arc<dyn Http>,
     pub getcourse: Arc<dyn Http>,
-    pub post: Arc<dyn Post>,
+    /// Only where the school sends letters.
+    pub post: Option<Arc<dyn Post>>,
 }
 
 /// What every way is built on.
@@ -33,6 +37,8 @@ pub struct Ground {
     pub clock: Arc<dyn Clock>,
     /// Opens and seals stored tokens; needed for OAuth only.
     pub vault: Option<Vault>,
+    /// Folder for a local copy of tokens.
+    pub data: PathBuf,
 }
 
 impl Ports {
@@ -42,9 +48,9 @@ impl Ports {
         let http = |seconds| -> Result<Arc<dyn Http>, String> {
             Ok(Arc::new(RealHttp::new(seconds).map_err(|error| error.to_string())?))
         };
-        let post: Arc<dyn Post> = match &school.mail {
-            Some(settings) => Arc::new(SmtpPost::new(settings)?),
-            None => Arc::new(mail::NoPost),
+        let post: Option<Arc<dyn Post>> = match &school.mail {
+            Some(settings) => Some(Arc::new(SmtpPost::new(settings)?)),
+            None => None,
         };
         Ok(Self {
             amocrm: http(seconds(school.amocrm.as_ref().map(|settings| settings.timeout_s)))?,
@@ -52,6 +58,22 @@ impl Ports {
             post,
         })
     }
+}
+
+/// The ways in, by the platform's name in the address.
+pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
+    let mut hooks: BTreeMap<&'static str, Arc<dyn Hooks>> = BTreeMap::new();
+    if let Some(settings) = &school.getcourse {
+        hooks.insert("getcourse", Arc::new(GcHooks::new(settings.clone())));
+    }
+    if let Some(settings) = &school.amocrm {
+        let app = App::of(settings)?;
+        hooks.insert("amocrm", Arc::new(AmoHooks::new(school.id.clone(), settings, app)));
+    }
+    if let Some(settings) = &school.mango {
+        hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
+    }
+    Ok(hooks)
 }
 
 /// One courier for each platform that the school has set up.
@@ -67,9 +89,9 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
         ways.couriers.insert(Target::Getcourse, Arc::new(GcCourier::new(settings, http)?));
     }
-    if let Some(settings) = &school.mail {
+    if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
-        let inner = MailCourier::new(settings, ports.post)?;
+        let inner = MailCourier::new(settings, post)?;
         ways.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
     }
     Ok(ways)
@@ -81,4 +103,19 @@ fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), pe
     let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone());
     ways.paces.push(pacer.pace());
     pacer
+}
+
+fn amocrm_courier(
+    school: &School,
+    settings: &amocrm::Settings,
+    http: Arc<dyn Http>,
+    ground: &Ground,
+) -> Result<Arc<dyn Courier>, String> {
+    let tokens: Arc<dyn TokenSource> = match &settings.auth {
+        Auth::LongLived { token } => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
+        Auth::Oauth { .. } => return Err("OAuth".to_owned()),
+    };
+    let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
+    let client = AmoClient::new(&settings.url, http, tokens);
+    Ok(Arc::new(AmoCourier::new(client, Arc::new(settings.clone()), managers)))
 }

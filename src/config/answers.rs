@@ -259,8 +259,8 @@ fn written_time(text: &str, now: DateTime<Tz>) -> (Option<At>, &str) {
             let tomorrow = || instant(today + Days::new(1), time, now.timezone());
             (at.filter(|at| *at > now).or_else(tomorrow), tail)
         }
-        // No day at all, or one that is over: the text stays as it is, for a person to see.
-        (DayWritten::Past, _) => (None, text),
+        // The text stays as it is, for a person to see; the date is asked for.
+        (DayWritten::Useless, _) => (None, text),
         (DayWritten::Day(day), time) => (
             instant(day, time.unwrap_or_default(), now.timezone()),
             if time.is_some() { tail } else { after_day },
@@ -270,7 +270,8 @@ fn written_time(text: &str, now: DateTime<Tz>) -> (Option<At>, &str) {
 
 enum DayWritten {
     No,
-    Past,
+    /// Over, or no day of the calendar.
+    Useless,
     Day(NaiveDate),
 }
 
@@ -307,8 +308,7 @@ fn day_of(token: &str, now: DateTime<Tz>) -> DayWritten {
     };
     match day {
         Some(day) if day >= today => DayWritten::Day(day),
-        Some(_) => DayWritten::Past,
-        None => DayWritten::No,
+        _ => DayWritten::Useless,
     }
 }
 

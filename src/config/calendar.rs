@@ -1,39 +1,20 @@
-//! The shipped production calendar and what a school adds to it (D13).
-//! Never knows the present: the year that has to be covered comes from the caller.
+//! What a school adds to the production calendar that the core knows (D13).
+//! Never knows the present: today comes from the caller.
 //! Enter at [`build`].
 
-use std::collections::BTreeMap;
-
 use chrono::{Datelike, NaiveDate};
-use serde::Deserialize;
 
 use super::raw::CalendarFile;
 use super::read::Complaints;
 use crate::process::calendar::Calendar;
 
-/// The decrees of each year, as data.
-const SHIPPED: &str = include_str!("calendar-ru.toml");
+/// Years whose decree is built in; the fixed holidays count in all others.
+const KNOWN_YEARS: [i32; 2] = [2026, 2027];
 
-/// Holidays of article 112 of the Labour Code, for years without a decree.
-const FIXED: [&str; 14] = [
-    "01-01", "01-02", "01-03", "01-04", "01-05", "01-06", "01-07", "01-08", "02-23", "03-08", "05-01",
-    "05-09", "06-12", "11-04",
-];
-
-/// Years without a decree are filled with fixed holidays up to here.
-const YEARS_AHEAD: i32 = 5;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Year {
-    nonworking: Vec<String>,
-    working: Vec<String>,
-}
-
-/// A decree for the coming year is out by then.
+/// The decree for the coming year is out by this month.
 const DECREE_MONTH: u32 = 12;
 
-/// The calendar of a school. A year without a decree is told in `warnings`: the present one always,
+/// The school's own days. A year without a decree is told in `warnings`: the present one always,
 /// the next one from December on.
 pub(super) fn build(
     file: &CalendarFile,
@@ -41,32 +22,17 @@ pub(super) fn build(
     problems: &mut Complaints,
     warnings: &mut Complaints,
 ) -> Calendar {
-    let decrees = decrees();
-    let mut calendar = Calendar::default();
-    for (year, days) in &decrees {
-        calendar.nonworking.extend(days.nonworking.iter().map(|day| format!("{year}-{day}")));
-        calendar.working.extend(days.working.iter().map(|day| format!("{year}-{day}")));
-    }
-    for year in today.year()..=today.year() + YEARS_AHEAD {
-        if !decrees.contains_key(&year) {
-            calendar.nonworking.extend(FIXED.iter().map(|day| format!("{year}-{day}")));
-        }
-    }
     let next = (today.month() >= DECREE_MONTH).then_some(today.year() + 1);
-    for year in [Some(today.year()), next].into_iter().flatten().filter(|year| !decrees.contains_key(year)) {
+    for year in [Some(today.year()), next].into_iter().flatten().filter(|year| !KNOWN_YEARS.contains(year)) {
         warnings.add(
             "calendar",
-            format!("the shipped calendar does not know {year}; only fixed holidays are days off"),
+            format!("the built-in calendar does not know {year}; only fixed holidays are days off"),
             "list the moved days in `calendar.nonworking` and `calendar.working`, or update dozvon",
         );
     }
+    let mut calendar = Calendar::default();
     add_own(&mut calendar, file, problems);
     calendar
-}
-
-fn decrees() -> BTreeMap<i32, Year> {
-    let years: BTreeMap<String, Year> = toml::from_str(SHIPPED).unwrap_or_default();
-    years.into_iter().filter_map(|(year, days)| Some((year.parse().ok()?, days))).collect()
 }
 
 fn add_own(calendar: &mut Calendar, file: &CalendarFile, problems: &mut Complaints) {
@@ -84,11 +50,7 @@ fn add_own(calendar: &mut Calendar, file: &CalendarFile, problems: &mut Complain
             "one of the two",
         );
     }
-    for day in &file.nonworking {
-        calendar.working.remove(day);
-        calendar.nonworking.insert(day.clone());
-    }
-    // `working` is looked up first, so it needs no removal from the days off.
+    calendar.nonworking.extend(file.nonworking.iter().cloned());
     calendar.working.extend(file.working.iter().cloned());
     for day in &file.weekdays {
         if !(1..=7).contains(day) {
@@ -117,17 +79,6 @@ mod tests {
     }
 
     #[test]
-    fn the_decrees_are_readable_and_moved_days_are_in() {
-        let (calendar, wrong, warned) = built(&CalendarFile::default(), "2026-11-22");
-        assert_eq!((wrong, warned), (0, 0));
-        for day in ["2026-03-09", "2026-12-31", "2027-02-22", "2027-11-05", "2028-05-09"] {
-            assert!(calendar.nonworking.contains(day), "{day} is a day off");
-        }
-        assert!(calendar.working.contains("2027-02-20"));
-        assert!(calendar.weekdays.is_empty(), "Monday to Friday");
-    }
-
-    #[test]
     fn a_year_without_a_decree_is_told_from_december_on() {
         assert_eq!(built(&CalendarFile::default(), "2027-11-30").2, 0);
         assert_eq!(built(&CalendarFile::default(), "2027-12-01").2, 1);
@@ -135,16 +86,15 @@ mod tests {
     }
 
     #[test]
-    fn a_schools_own_days_win() {
+    fn a_schools_own_days_are_taken_over() {
         let file = CalendarFile {
             weekdays: vec![1, 2, 3, 4, 5, 6],
             nonworking: vec!["2027-02-20".to_owned()],
             working: vec!["2026-11-04".to_owned()],
         };
-        let (calendar, wrong, _) = built(&file, "2026-11-22");
-        assert_eq!(wrong, 0);
-        assert!(!calendar.working.contains("2027-02-20") && calendar.nonworking.contains("2027-02-20"));
-        assert!(calendar.working.contains("2026-11-04"));
+        let (calendar, wrong, warned) = built(&file, "2026-11-22");
+        assert_eq!((wrong, warned), (0, 0));
+        assert!(calendar.nonworking.contains("2027-02-20") && calendar.working.contains("2026-11-04"));
         assert_eq!((calendar.weekdays.get(&6), calendar.weekdays.get(&7)), (Some(&true), Some(&false)));
     }
 

@@ -91,7 +91,7 @@ impl Fault {
         let unknown = between(message, "unknown field `", "`").or(between(message, "unknown variant `", "`"));
         if let Some(name) = unknown.filter(|name| holds(table, &path, name)) {
             path.push(name.to_owned());
-            let allowed = message.split_once(", ").map_or("nothing", |(_, rest)| rest);
+            let allowed = message.split_once(", expected ").map_or("nothing", |(_, rest)| rest);
             let wrong = "unknown key".to_owned();
             return Self { take_out: path.clone(), path, wrong, allowed: allowed.to_owned() };
         }

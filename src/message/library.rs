@@ -295,6 +295,7 @@ fn context(vars: &Vars) -> Value {
     let ManagerVars { name: manager_name } = manager;
     // GetCourse writes one position a line; in a sentence they stand side by side.
     let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+    let number = if number.is_empty() { id } else { number };
     let source = Value::from_object(Source(source.clone()));
     context! {
         school => context! { name => school_name },
@@ -363,6 +364,7 @@ pub const TASKS: &[&str] = &[
     "task_late",
     "task_escalated",
     "task_free_pool",
+    "task_already_taken",
     "task_refusal_reason",
     "task_special",
     "task_doubt",

@@ -16,6 +16,7 @@ pub mod rng;
 pub mod script;
 pub mod serve;
 pub mod setup;
+mod setup_check;
 mod smtp;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ pub struct PeopleScript {
     pub question_words: Vec<String>,
     /// The lead's date-time field that an answer's `date` goes to.
     pub date_field: String,
+    /// Tasks are closed from the list: two webhooks, the result in the second.
+    pub close_from_list: bool,
     /// How a call ends for which no script says anything.
     pub default_call: CallOutcome,
     /// How long it rings before anybody answers, seconds.
@@ -36,7 +38,11 @@ impl Default for PeopleScript {
             call_task_types: Vec::new(),
             question_words: vec!["что дальше".into()],
             date_field: String::new(),
-            default_call: CallOutcome { late: TimeDelta::zero(), kind: CallKind::NoAnswer },
+            close_from_list: false,
+            default_call: CallOutcome {
+                late: TimeDelta::zero(),
+                kind: CallKind::NoAnswer,
+            },
             ring_s: 12,
             ring_out_s: 45,
         }
@@ -105,10 +111,25 @@ fn default_hours() -> String {
 impl ManagerScript {
     /// His shift; what cannot be read is left out and told by [`ManagerScript::problems`].
     pub fn shift(&self) -> Shift {
-        let (from, to) = hours(&self.hours).or_else(|_| hours("08:00-22:00")).unwrap_or_default();
-        let free_weekdays = self.days_off.iter().filter_map(|day| day.parse::<Weekday>().ok()).collect();
-        let free_dates = self.days_off.iter().filter_map(|day| day.parse::<NaiveDate>().ok()).collect();
-        Shift { from, to, free_weekdays, free_dates }
+        let (from, to) = hours(&self.hours)
+            .or_else(|_| hours("08:00-22:00"))
+            .unwrap_or_default();
+        let free_weekdays = self
+            .days_off
+            .iter()
+            .filter_map(|day| day.parse::<Weekday>().ok())
+            .collect();
+        let free_dates = self
+            .days_off
+            .iter()
+            .filter_map(|day| day.parse::<NaiveDate>().ok())
+            .collect();
+        Shift {
+            from,
+            to,
+            free_weekdays,
+            free_dates,
+        }
     }
 
     /// What is wrong with his habits.
@@ -116,7 +137,10 @@ impl ManagerScript {
         let mut problems: Vec<String> = hours(&self.hours).err().into_iter().collect();
         for day in &self.days_off {
             if day.parse::<Weekday>().is_err() && day.parse::<NaiveDate>().is_err() {
-                problems.push(format!("manager {}: «{day}» is neither a weekday (sat) nor a date", self.key));
+                problems.push(format!(
+                    "manager {}: «{day}» is neither a weekday (sat) nor a date",
+                    self.key
+                ));
             }
         }
         problems
@@ -161,11 +185,11 @@ pub struct OrderScript {
     /// IANA zone, kept in the user's own field `tz`; empty: not known to the school.
     #[serde(default)]
     pub zone: String,
-    /// An unknown person calls the line, and the call ends so; no order arises in GetCourse.
-    #[serde(default)]
-    pub calls_in: Option<CallOutcome>,
     #[serde(default)]
     pub offer: i64,
+    /// Nobody orders anything: an unknown person who only calls, or whose lead is made otherwise.
+    #[serde(default)]
+    pub no_order: bool,
     /// Roubles; default: the offer's price.
     #[serde(default)]
     pub cost: Option<f64>,
@@ -367,7 +391,11 @@ impl FromStr for CallOutcome {
         let mut words = text.split_whitespace().peekable();
         let mut late = TimeDelta::zero();
         if words.next_if_eq(&"late").is_some() {
-            late = words.next().and_then(|word| word.parse::<Span>().ok()).ok_or_else(wrong)?.0;
+            late = words
+                .next()
+                .and_then(|word| word.parse::<Span>().ok())
+                .ok_or_else(wrong)?
+                .0;
         }
         let kind = match words.next().ok_or_else(wrong)? {
             "no_answer" | "missed" => CallKind::NoAnswer,
@@ -377,9 +405,12 @@ impl FromStr for CallOutcome {
             "invalid" => CallKind::Invalid,
             "voicemail" => CallKind::Voicemail,
             "cancelled" => CallKind::Cancelled,
-            "talk" => {
-                CallKind::Talk { seconds: words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)? }
-            }
+            "talk" => CallKind::Talk {
+                seconds: words
+                    .next()
+                    .and_then(|word| word.parse().ok())
+                    .ok_or_else(wrong)?,
+            },
             "mobile" => CallKind::Mobile,
             "manager_missed" => CallKind::ManagerMissed,
             "ignore" => CallKind::Ignore,
@@ -394,6 +425,8 @@ impl FromStr for CallOutcome {
 
 impl<'de> Deserialize<'de> for CallOutcome {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CallOutcome, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }

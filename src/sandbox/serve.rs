@@ -1,5 +1,5 @@
 //! The world behind real sockets: one HTTP server for each platform, one SMTP server, and a driver that sends webhooks.
-//! It never decides anything that the world decides; it is the only part of the sandbox that reads a clock.
+//! It never decides anything that the world decides; it reads no clock: the caller says where the time comes from.
 //! Enter at [`run`] for the command, at [`stand`] for tests and the demo (which then keep the time themselves).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -23,27 +23,28 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long the driver sleeps when nothing is planned.
 const IDLE: Duration = Duration::from_secs(3600);
 
-/// Where the time comes from: the wall, or a player that moves it.
+/// Where the time comes from: the program's clock, or a player that moves it.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
-/// The wall's time.
-pub fn wall() -> Now {
-    Arc::new(Utc::now)
-}
 
 /// What goes wrong with the shell.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("cannot read the setup {file}: {source}")]
-    Read { file: String, source: std::io::Error },
+    Read {
+        file: String,
+        source: std::io::Error,
+    },
     #[error("the setup {file} is wrong: {source}")]
-    Setup { file: String, source: Box<toml::de::Error> },
+    Setup {
+        file: String,
+        source: Box<toml::de::Error>,
+    },
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
+    #[error("the setup's scripts are wrong:\n{0}")]
+    Problems(String),
     #[error("cannot build the HTTP client that sends webhooks: {0}")]
     Client(#[from] reqwest::Error),
-    #[error("the HTTP servers stopped: {0}")]
-    Serve(std::io::Error),
 }
 
 /// Ports on 127.0.0.1; 0 takes a free one.
@@ -115,12 +116,18 @@ impl Stand {
 
 /// Opens the sockets over a world. Nothing is sent from here: see [`drive`], or send the hooks of `World::advance` yourself.
 pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<Stand, ServeError> {
-    let shared = Arc::new(Shared { world, now, changed: Notify::new() });
+    let shared = Arc::new(Shared {
+        world,
+        now,
+        changed: Notify::new(),
+    });
     let mut servers = Vec::new();
     let mut tasks = Vec::new();
     let mut open = |platform, port| -> Result<SocketAddr, ServeError> {
         let listener = listen(port)?;
-        let address = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| ServeError::Listen { port, source })?;
         let data = Data::from(Arc::clone(&shared));
         let server = HttpServer::new(move || {
             App::new()
@@ -129,8 +136,14 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
                 .app_data(Data::new(platform))
                 .default_service(web::to(answer))
         });
-        let server = server.workers(1).disable_signals().shutdown_timeout(0).listen(listener);
-        let server = server.map_err(|source| ServeError::Listen { port, source })?.run();
+        let server = server
+            .workers(1)
+            .disable_signals()
+            .shutdown_timeout(0)
+            .listen(listener);
+        let server = server
+            .map_err(|source| ServeError::Listen { port, source })?
+            .run();
         servers.push(server.handle());
         tasks.push(tokio::spawn(async move {
             // Ends when the stand is stopped.
@@ -143,15 +156,28 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
     let mango = open(Platform::Mango, ports.mango)?;
     let port = ports.smtp;
     let listener = listen(port)?;
-    let smtp = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
-    let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    let smtp = listener
+        .local_addr()
+        .map_err(|source| ServeError::Listen { port, source })?;
+    let listener = listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener));
     let listener = listener.map_err(|source| ServeError::Listen { port, source })?;
     tasks.push(tokio::spawn(serve_mail(listener, Arc::clone(&shared))));
-    Ok(Stand { amocrm, getcourse, mango, smtp, shared, servers, tasks })
+    Ok(Stand {
+        amocrm,
+        getcourse,
+        mango,
+        smtp,
+        shared,
+        servers,
+        tasks,
+    })
 }
 
 fn listen(port: u16) -> Result<StdListener, ServeError> {
-    StdListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| ServeError::Listen { port, source })
+    StdListener::bind((Ipv4Addr::LOCALHOST, port))
+        .map_err(|source| ServeError::Listen { port, source })
 }
 
 async fn answer(
@@ -161,12 +187,19 @@ async fn answer(
     platform: Data<Platform>,
 ) -> HttpResponse {
     let headers = request.headers().iter();
-    let headers = headers
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = headers.map(|(name, value)| {
+        (
+            name.to_string(),
+            String::from_utf8_lossy(value.as_bytes()).into_owned(),
+        )
+    });
     let wire = WireRequest {
         platform: *platform.get_ref(),
         method: request.method().to_string(),
-        path: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        path: request
+            .uri()
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string),
         headers: headers.collect(),
         body: body.to_vec(),
     };
@@ -230,8 +263,11 @@ pub async fn drive(shared: Arc<Shared>, sender: Sender) {
                 shared.with(|world, now| world.hook_answered(hook.id, status, now));
             });
         }
-        let wait =
-            next.map_or(IDLE, |next| (next - (shared.now)()).to_std().unwrap_or(Duration::ZERO)).min(IDLE);
+        let wait = next
+            .map_or(IDLE, |next| {
+                (next - (shared.now)()).to_std().unwrap_or(Duration::ZERO)
+            })
+            .min(IDLE);
         tokio::select! {
             biased;
             () = shared.changed.notified() => {}
@@ -241,10 +277,12 @@ pub async fn drive(shared: Arc<Shared>, sender: Sender) {
 }
 
 /// How `dozvon sandbox` is started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// The setup's file; absent: an example school without scripts.
+    /// The setup's file; absent: the example school.
     pub file: Option<std::path::PathBuf>,
+    /// What `{bridge}` stands for in it, such as `http://127.0.0.1:8080`.
+    pub bridge: String,
     pub ports: Ports,
     pub seed: u64,
     /// Stops by itself after so many minutes.
@@ -252,30 +290,37 @@ pub struct Options {
 }
 
 /// The command `dozvon sandbox`: prints the addresses in plain lines and runs in real time until interrupted.
-/// The setup's `start` gives way to the present moment.
-pub async fn run(options: Options) -> Result<(), ServeError> {
+/// `now` is the program's clock; the setup's `start` gives way to the present moment.
+pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     let mut setup = match &options.file {
-        None => Setup::default(),
-        Some(path) => {
-            let file = path.display().to_string();
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ServeError::Read { file: file.clone(), source })?;
-            Setup::from_toml(&text).map_err(|source| ServeError::Setup { file, source: Box::new(source) })?
-        }
+        None => Setup::example(&options.bridge),
+        Some(path) => read(path, &options.bridge)?,
     };
-    let now = wall();
+    let problems = setup.problems();
+    if !problems.is_empty() {
+        return Err(ServeError::Problems(problems.join("\n")));
+    }
     setup.start = now().fixed_offset();
-    let token = setup.amocrm.long_lived_token.clone();
+    let amocrm = setup.amocrm.clone();
+    let keys = format!(
+        "{}_{}",
+        setup.getcourse.developer_key, setup.getcourse.school_key
+    );
+    let mango = setup.mango.clone();
     let world = Arc::new(Mutex::new(World::new(setup, options.seed)));
     let stand = stand(world, now, options.ports).await?;
     for (name, address) in stand.addresses() {
         println!("{name} {address}");
     }
-    println!("amocrm token {token}");
+    println!("amocrm token {}", amocrm.long_lived_token);
+    println!("getcourse token {keys}");
+    println!("mango key {} salt {}", mango.api_key, mango.api_salt);
     let driver = tokio::spawn(drive(stand.shared(), Sender::new(Duration::from_secs(2))?));
     let end = async {
         match options.minutes {
-            Some(minutes) => tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await,
+            Some(minutes) => {
+                tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await
+            }
             None => std::future::pending().await,
         }
     };
@@ -286,4 +331,16 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     driver.abort();
     stand.stop().await;
     Ok(())
+}
+
+fn read(path: &std::path::Path, bridge: &str) -> Result<Setup, ServeError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|source| ServeError::Read {
+        file: file.clone(),
+        source,
+    })?;
+    Setup::from_toml_for(&text, bridge).map_err(|source| ServeError::Setup {
+        file,
+        source: Box::new(source),
+    })
 }

@@ -41,7 +41,17 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Reads a setup; the error says line and key.
+    /// Reads a setup in which `{bridge}` stands for the bridge's address, such as `http://127.0.0.1:8080`.
+    pub fn from_toml_for(text: &str, bridge: &str) -> Result<Setup, toml::de::Error> {
+        Setup::from_toml(&text.replace("{bridge}", bridge.trim_end_matches('/')))
+    }
+
+    /// The school that ships with the sandbox; see `example.toml` beside this file.
+    pub fn example(bridge: &str) -> Setup {
+        Setup::from_toml_for(include_str!("example.toml"), bridge).unwrap_or_default()
+    }
+
+    /// Reads a setup; the error says line and key. What it cannot see is told by [`Setup::problems`].
     pub fn from_toml(text: &str) -> Result<Setup, toml::de::Error> {
         toml::from_str(text)
     }
@@ -147,7 +157,10 @@ impl Default for AmocrmSetup {
             token_user: 0,
             users: Vec::new(),
             pipelines: vec![PipelineSetup::example()],
-            loss_reasons: vec![Named { id: 14_820_233, name: "Цена".into() }],
+            loss_reasons: vec![Named {
+                id: 14_820_233,
+                name: "Цена".into(),
+            }],
             lead_fields: vec![FieldSetup::text(901_337, "Номер заказа", "GC_ORDER_ID")],
             contact_fields: Vec::new(),
             order_field: "GC_ORDER_ID".into(),
@@ -190,12 +203,18 @@ pub struct PipelineSetup {
 
 impl PipelineSetup {
     fn example() -> PipelineSetup {
-        let named = |id, name: &str| Named { id, name: name.into() };
+        let named = |id, name: &str| Named {
+            id,
+            name: name.into(),
+        };
         PipelineSetup {
             id: 8_123_410,
             name: "Продажи курсов".into(),
             main: true,
-            statuses: vec![named(66_104_106, "Новая заявка"), named(66_104_110, "Счёт выставлен")],
+            statuses: vec![
+                named(66_104_106, "Новая заявка"),
+                named(66_104_110, "Счёт выставлен"),
+            ],
         }
     }
 }
@@ -218,7 +237,13 @@ pub struct FieldSetup {
 impl FieldSetup {
     /// A text field.
     pub fn text(id: i64, name: &str, code: &str) -> FieldSetup {
-        FieldSetup { id, name: name.into(), code: Some(code.into()), kind: text_type(), enums: Vec::new() }
+        FieldSetup {
+            id,
+            name: name.into(),
+            code: Some(code.into()),
+            kind: text_type(),
+            enums: Vec::new(),
+        }
     }
 }
 

@@ -41,11 +41,14 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut flights = FuturesUnordered::new();
     let mut stop = site.stop.clone();
     outbox.load(true).await?;
+    let mut rung = false;
     loop {
         if site.stopping() && flights.is_empty() {
             return Ok(());
         }
-        outbox.load(false).await?;
+        if rung {
+            outbox.load(false).await?;
+        }
         let mut next_at = None;
         while !site.stopping() {
             let now = site.clock.now();
@@ -65,13 +68,16 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 None => std::future::pending().await,
             }
         });
-        tokio::select! {
+        rung = tokio::select! {
             biased;
-            Some(flown) = flights.next(), if !flights.is_empty() => outbox.landed(flown)?,
-            () = site.outbox_bell.notified() => {}
-            () = wait => {}
-            _ = stop.changed() => {}
-            () = tokio::time::sleep(site.rhythm.poll) => {}
+            () = site.outbox_bell.notified() => true,
+            Some(flown) = flights.next(), if !flights.is_empty() => {
+                outbox.landed(flown)?;
+                false
+            }
+            () = wait => false,
+            _ = stop.changed() => false,
+            () = tokio::time::sleep(site.rhythm.poll) => true,
         }
     }
 }

@@ -20,7 +20,7 @@ fn check(answer: Option<Answer>, expected: Option<Told>, said: &str) {
 #[test]
 fn a_tasks_result_is_read_by_its_first_words() {
     use AnswerKind::*;
-    use RefusalReason::*;
+    use RefusalReason::{Competitor, NotNow, Price};
     // Sunday noon in Moscow.
     let now = at("2026-11-22T12:00:00+03:00");
     let check = |said: &str, kind, at, reason, why| {

@@ -98,9 +98,23 @@ pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
         }
         one_route(draft, route, findings);
     }
+    unmapped_stages(draft, findings);
     if rest.is_none() {
         let why = "no route takes an order whose offer is not named";
         findings.warn.add("routes", why, "a last route without `offers` and `line`");
+    }
+}
+
+/// A lead without a status of its own appears in the pipeline's first one.
+fn unmapped_stages(draft: &Draft, findings: &mut Findings) {
+    let pipelines = draft.file.amocrm.as_ref().map(|amocrm| &amocrm.pipelines);
+    let Some(sales) = pipelines.and_then(|pipelines| pipelines.get(&LeadRole::Sales)) else { return };
+    let missing = |route: &&Route| route.stage < Stage::Won && !sales.stages.contains_key(&route.stage);
+    let routes: Vec<&str> = draft.routes.iter().filter(missing).map(|route| route.name.as_str()).collect();
+    if !routes.is_empty() {
+        let why = format!("new leads of these routes appear in the first stage: {}", routes.join(", "));
+        let allowed = "a status for the `stage` of each route";
+        findings.warn.add("amocrm.pipelines.sales.stages", why, allowed);
     }
 }
 
@@ -133,12 +147,6 @@ fn one_route(draft: &Draft, route: &Route, findings: &mut Findings) {
     }
     if route.stage >= Stage::Won {
         findings.wrong.add(key("stage"), "a new lead cannot be closed", "a stage before won and lost");
-    } else if let Some(amocrm) = &draft.file.amocrm
-        && let Some(sales) = amocrm.pipelines.get(&LeadRole::Sales)
-        && !sales.stages.contains_key(&route.stage)
-    {
-        let why = "not mapped: the lead appears in the pipeline's first stage";
-        findings.warn.add(key("stage"), why, "one of [amocrm.pipelines.sales.stages]");
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Draft, Findings, address_fault, repeated};
 use crate::platform::amocrm::settings::{Auth, Pipeline};
+use crate::platform::getcourse::fields::FIELDS;
 use crate::platform::getcourse::settings::Payments;
 use crate::platform::mail::settings::Tls;
 use crate::process::{LeadRole, RefusalReason, Stage};
@@ -17,38 +18,6 @@ const AMOCRM_RATE_MAX: f64 = 7.0;
 
 /// No platform is asked more often than this, requests per second.
 const RATE_MAX: f64 = 50.0;
-
-/// Parameters that `dozvon url` prints; `getcourse.fields` renames these.
-pub const GETCOURSE_FIELDS: &[&str] = &[
-    "order_id",
-    "number",
-    "user_id",
-    "first_name",
-    "last_name",
-    "name",
-    "email",
-    "phone",
-    "positions",
-    "offers",
-    "cost",
-    "left",
-    "payed",
-    "status",
-    "payment_link",
-    "promocode",
-    "manager",
-    "manager_email",
-    "created_at",
-    "payed_at",
-    "city",
-    "country",
-    "zone",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_content",
-    "utm_term",
-];
 
 pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
     let Some(settings) = &draft.file.getcourse else {
@@ -74,9 +43,10 @@ pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
         let why = "not set: without the Tech API a payment is believed on the webhook's word";
         findings.warn.add("getcourse.payments", why, "trust, if that is meant, or both keys");
     }
-    for field in settings.fields.keys().filter(|field| !GETCOURSE_FIELDS.contains(&field.as_str())) {
+    let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+    for field in settings.fields.keys().filter(|field| !known.contains(&field.as_str())) {
         let key = format!("getcourse.fields.{field}");
-        findings.wrong.add(key, "unknown field", format!("one of: {}", GETCOURSE_FIELDS.join(", ")));
+        findings.wrong.add(key, "unknown field", format!("one of: {}", known.join(", ")));
     }
 }
 

@@ -40,8 +40,10 @@ pub struct Contact {
 impl Lead {
     pub fn read(value: &Value) -> Option<Self> {
         let linked = list(&value["_embedded"]["contacts"]);
-        let mut contacts: Vec<(bool, u64)> =
-            linked.iter().filter_map(|one| Some((one["is_main"] != json!(true), number(&one["id"])?))).collect();
+        let mut contacts: Vec<(bool, u64)> = linked
+            .iter()
+            .filter_map(|one| Some((one["is_main"] != json!(true), number(&one["id"])?)))
+            .collect();
         contacts.sort();
         let tags = list(&value["_embedded"]["tags"]).iter();
         Some(Self {

@@ -13,7 +13,7 @@ use crate::platform::http::{Http, Request};
 use crate::process::Urgency;
 use crate::secret::Secret;
 
-const USER_AGENT: &str = concat!("dozvon/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("dozvon/", env!("CARGO_PKG_VERSION"));
 
 /// One account.
 #[derive(Clone)]

@@ -101,7 +101,9 @@ mod tests {
     #[test]
     fn the_link_goes_to_the_accounts_own_platform() {
         let link = |url| app().consent_link(&"rost".into(), url);
-        assert!(link("https://shkolarost.amocrm.ru").starts_with("https://www.amocrm.ru/oauth?client_id=4c1c"));
+        assert!(
+            link("https://shkolarost.amocrm.ru").starts_with("https://www.amocrm.ru/oauth?client_id=4c1c")
+        );
         assert!(link("https://rost.kommo.com").starts_with("https://www.kommo.com/oauth?"));
     }
 

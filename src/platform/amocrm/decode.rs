@@ -77,7 +77,8 @@ fn lead(item: &Item<'_>) -> Option<SeenLead> {
 fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
     let mut facts = ClientFacts { name: item.node.text("name").map(str::to_owned), ..Default::default() };
     for field in wire::fields(item.node).unwrap_or_default() {
-        let mut values = field.values.iter().map(|value| value.value.trim()).filter(|value| !value.is_empty());
+        let mut values =
+            field.values.iter().map(|value| value.value.trim()).filter(|value| !value.is_empty());
         match field.code {
             Some("PHONE") => facts.phone = values.next().map(|first| phone(first, values.next())),
             Some("EMAIL") => facts.email = values.next().map(str::to_lowercase),
@@ -89,12 +90,7 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
 }
 
 fn phone(first: &str, second: Option<&str>) -> Phone {
-    Phone {
-        e164: e164(first),
-        extension: None,
-        second: second.and_then(e164),
-        raw: first.to_owned(),
-    }
+    Phone { e164: e164(first), extension: None, second: second.and_then(e164), raw: first.to_owned() }
 }
 
 /// Done means status 1: closing from the list sends a first hook with `action_close` and a

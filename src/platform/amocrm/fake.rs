@@ -32,7 +32,7 @@ pub struct FakeHttp {
 
 impl FakeHttp {
     pub fn new(script: Vec<Scene>) -> Arc<Self> {
-        Arc::new(Self { script: Mutex::new(script.into()), ..Default::default() })
+        Arc::new(Self { script: Mutex::new(script.into()), seen: Mutex::default() })
     }
 }
 

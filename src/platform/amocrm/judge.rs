@@ -64,7 +64,8 @@ impl Rejection {
 
     /// Says which fields were refused and why, without their values.
     pub fn fault(&self) -> Fault {
-        let named = self.named().iter().map(|one| format!("{} at {}", one.code, one.path)).collect::<Vec<_>>();
+        let named =
+            self.named().iter().map(|one| format!("{} at {}", one.code, one.path)).collect::<Vec<_>>();
         let what = if named.is_empty() { "no field named".to_owned() } else { named.join(", ") };
         Fault::never(format!("amoCRM refused it with {}: {what}", self.status))
     }
@@ -110,7 +111,9 @@ fn forbidden(response: &Response) -> Fault {
         Ok(body) if body.is_object() => Fault::denied(
             "amoCRM answers 403: the token lacks rights, a scope, or this address is not in the account's list",
         ),
-        _ => Fault::denied("amoCRM answers 403 on everything: the account or this address is blocked, ask its support"),
+        _ => Fault::denied(
+            "amoCRM answers 403 on everything: the account or this address is blocked, ask its support",
+        ),
     }
 }
 

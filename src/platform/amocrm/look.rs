@@ -2,6 +2,8 @@
 //! Never believes a hit of the search, which is fuzzy and ignores paid filters: each is compared.
 //! Enter at [`Look`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
 
+use std::cmp::Reverse;
+
 use serde_json::Value;
 
 use super::card::{Contact, Lead, list, number, page, text};
@@ -70,7 +72,8 @@ impl Look<'_> {
             return Ok(None);
         }
         let leads: Vec<String> = leads.iter().map(u64::to_string).collect();
-        let mut asked = vec![("filter[entity_type]", "leads"), ("limit", "250"), ("order[created_at]", "desc")];
+        let mut asked =
+            vec![("filter[entity_type]", "leads"), ("limit", "250"), ("order[created_at]", "desc")];
         asked.extend(leads.iter().map(|lead| ("filter[entity_id][]", lead.as_str())));
         let body = self.get("/api/v4/tasks", &asked).await?;
         let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
@@ -101,18 +104,18 @@ impl Look<'_> {
         Ok(false)
     }
 
-    /// Of those that really have a number or an e-mail of this person: one with leads, then the
-    /// one changed last, then the oldest.
+    /// Of those that really have a number or else an e-mail of this person: one with leads, then
+    /// the one changed last, then the oldest.
     async fn contacts(&self, query: &[(&str, &str)], person: &PersonFacts) -> Result<Option<Contact>, Fault> {
         let Some(body) = self.get("/api/v4/contacts", query).await? else { return Ok(None) };
         let hits = page(&body, "contacts").iter().filter(|contact| alive(contact)).filter_map(Contact::read);
-        let his = hits.filter(|contact| {
-            person.phones.iter().any(|phone| contact.has_phone(phone))
-                || person.emails.iter().any(|email| contact.has_email(email))
+        let ranked = hits.filter_map(|contact| {
+            let by_phone = person.phones.iter().any(|phone| contact.has_phone(phone));
+            let by_email = person.emails.iter().any(|email| contact.has_email(email));
+            let rank = (!by_phone, contact.leads.is_empty(), Reverse(contact.updated_at), contact.id);
+            (by_phone || by_email).then_some((rank, contact))
         });
-        Ok(his.min_by_key(|contact| {
-            (contact.leads.is_empty(), std::cmp::Reverse(contact.updated_at), contact.id)
-        }))
+        Ok(ranked.min_by_key(|(rank, _)| *rank).map(|(_, contact)| contact))
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>, Fault> {

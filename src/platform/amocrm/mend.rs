@@ -132,7 +132,8 @@ fn child<'a>(value: &'a mut Value, part: &str) -> Option<&'a mut Value> {
 
 /// A line for the feed, so that what a field did not take is not lost.
 pub fn line(left_out: &[LeftOut]) -> Option<String> {
-    let listed: Vec<String> = left_out.iter().map(|one| format!("поле {}: {}", one.field, one.value)).collect();
+    let listed: Vec<String> =
+        left_out.iter().map(|one| format!("поле {}: {}", one.field, one.value)).collect();
     (!listed.is_empty()).then(|| format!("Не записано в поля amoCRM: {}", listed.join("; ")))
 }
 

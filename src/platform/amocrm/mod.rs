@@ -4,16 +4,18 @@
 //! Enter at `webhook` for what comes in, at `deliver` for what goes out.
 
 pub mod brackets;
+mod card;
 pub mod client;
 pub mod consent;
-mod card;
 mod decode;
 pub mod deliver;
 pub mod judge;
 mod look;
 mod mend;
 mod numbers;
+pub mod oauth;
 pub mod settings;
+pub mod subscription;
 pub mod token;
 pub mod webhook;
 mod wire;
@@ -24,6 +26,7 @@ mod fake;
 pub use client::AmoClient;
 pub use consent::App;
 pub use deliver::{AmoCourier, marked_task};
+pub use oauth::{OauthTokens, TokenPair, TokenStore};
 pub use settings::Settings;
 pub use token::{LongLived, TokenSource};
 pub use webhook::AmoHooks;

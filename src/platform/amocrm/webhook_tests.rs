@@ -84,7 +84,8 @@ fn each_stored_request_means_what_stands_beside_it() {
         count += 1;
         let request = stored(&path);
         let Verified(request) = hooks.verify(request).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        let signals = hooks.decode(&request, At::default()).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let signals =
+            hooks.decode(&request, At::default()).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         let expected = path.with_extension("signals.json");
         if std::env::var_os("DOZVON_BLESS").is_some() {
             let text = serde_json::to_string_pretty(&signals).expect("signals are JSON");
@@ -178,8 +179,7 @@ fn a_repeat_is_the_same_change_of_the_same_entity() {
     let Key::SameAsLast { slot, .. } = key(body) else { panic!("not comparable") };
     assert_eq!(slot, "amo:leads:status:7");
 
-    let other_order =
-        "leads[status][0][updated_at]=10&leads[status][0][status_id]=1&leads[status][0][id]=7&account[id]=31877554";
+    let other_order = "leads[status][0][updated_at]=10&leads[status][0][status_id]=1&leads[status][0][id]=7&account[id]=31877554";
     assert_eq!(key(body), key(other_order));
     assert_ne!(key(body), key(&body.replace("status_id]=1", "status_id]=2")));
     assert_ne!(key(body), key(&body.replace("updated_at]=10", "updated_at]=11")));
@@ -191,7 +191,9 @@ fn what_cannot_be_told_from_a_repeat_is_always_kept() {
     let check = |body: &str| assert_eq!(key(body), Key::Always, "{body}");
     check("leads[status][0][id]=7&leads[status][0][status_id]=1&account[id]=31877554");
     check("account[id]=31877554&leads[delete][0][id]=7");
-    check("account[id]=31877554&leads[add][0][id]=7&leads[add][0][updated_at]=1&leads[add][1][id]=8&leads[add][1][updated_at]=1");
+    check(
+        "account[id]=31877554&leads[add][0][id]=7&leads[add][0][updated_at]=1&leads[add][1][id]=8&leads[add][1][updated_at]=1",
+    );
     check("account[id]=31877554");
 }
 
@@ -199,6 +201,7 @@ fn what_cannot_be_told_from_a_repeat_is_always_kept() {
 fn an_entity_without_an_id_does_not_hide_the_others() {
     let decode = |body: &str| hooks().decode(&form(body), At::default());
     assert!(decode("leads[add][0][name]=x&account[id]=31877554").is_err());
-    let signals = decode("leads[add][0][name]=x&leads[add][1][id]=8&account[id]=31877554").expect("one is usable");
+    let signals =
+        decode("leads[add][0][name]=x&leads[add][1][id]=8&account[id]=31877554").expect("one is usable");
     assert!(matches!(&signals[..], [Signal::LeadSeen(lead), Signal::Nothing { .. }] if lead.lead == 8));
 }

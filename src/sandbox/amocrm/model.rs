@@ -98,6 +98,9 @@ pub struct Contact {
     pub fields: Fields,
     pub tags: Vec<Tag>,
     pub history: Vec<Turn>,
+    /// All filled fields in lower case, for `query`.
+    #[serde(skip)]
+    pub haystack: String,
 }
 
 /// A task.
@@ -198,7 +201,10 @@ impl Frame<'_> {
 impl Task {
     /// The read model.
     pub fn read(&self, frame: &Frame) -> Value {
-        let result = self.result.as_ref().map_or(json!([]), |text| json!({"text": text}));
+        let result = self
+            .result
+            .as_ref()
+            .map_or(json!([]), |text| json!({"text": text}));
         json!({
             "id": self.id, "created_by": self.created_by, "updated_by": self.updated_by,
             "created_at": self.created_at.timestamp(), "updated_at": self.updated_at.timestamp(),

@@ -38,6 +38,7 @@ pub struct School {
     pub stirs: Vec<Stir>,
     /// Process and object that have passed a `once` process.
     passed: BTreeSet<(usize, i64)>,
+    by_email: BTreeMap<String, i64>,
     next_user: i64,
     next_order: i64,
     next_number: i64,
@@ -102,6 +103,7 @@ impl School {
             exports: Exports::new(setup.export_requests_max),
             stirs: Vec::new(),
             passed: BTreeSet::new(),
+            by_email: BTreeMap::new(),
             next_user: 400_300_100,
             next_order: 700_100_200,
             next_number: 12_041,
@@ -132,12 +134,18 @@ impl School {
     /// The user with this e-mail, else with this phone, else a new one.
     pub fn ensure_user(&mut self, now: DateTime<Utc>, name: &str, email: &str, phone: &str) -> i64 {
         let email = email.trim().to_lowercase();
-        let known = self.users.values().find(|user| {
-            let same_mail = !email.is_empty() && user.email == email;
-            let same_phone = email.is_empty() && !phone.is_empty() && user.phone == phone;
-            same_mail || same_phone
-        });
-        if let Some(user) = known {
+        let by_email = self
+            .by_email
+            .get(&email)
+            .copied()
+            .filter(|_| !email.is_empty());
+        if let Some(id) = by_email {
+            return id;
+        }
+        if email.is_empty()
+            && !phone.is_empty()
+            && let Some(user) = self.users.values().find(|user| user.phone == phone)
+        {
             return user.id;
         }
         let id = self.next_user;
@@ -152,6 +160,7 @@ impl School {
             created_at: now,
             ..User::default()
         };
+        self.by_email.insert(user.email.clone(), id);
         self.users.insert(id, user);
         id
     }
@@ -189,7 +198,11 @@ impl School {
             payed_at: None,
             payments: Vec::new(),
             comments: Vec::new(),
-            history: vec![StatusTurn { at: now, status: status.to_owned(), by_api: false }],
+            history: vec![StatusTurn {
+                at: now,
+                status: status.to_owned(),
+                by_api: false,
+            }],
         };
         self.orders.insert(id, order);
         self.stir(What::Created, id);
@@ -204,8 +217,13 @@ impl School {
         if matches!(order.status.as_str(), "cancelled" | "false") || amount <= 0 {
             return false;
         }
-        let payment =
-            Payment { id: self.next_payment, at: now, amount, status: "accepted", kind: kind.to_owned() };
+        let payment = Payment {
+            id: self.next_payment,
+            at: now,
+            amount,
+            status: "accepted",
+            kind: kind.to_owned(),
+        };
         self.next_payment += 1;
         order.payments.push(payment);
         order.payed += amount;
@@ -249,7 +267,11 @@ impl School {
         }
         order.status = status.to_owned();
         order.status_updated_at = now;
-        order.history.push(StatusTurn { at: now, status: status.to_owned(), by_api });
+        order.history.push(StatusTurn {
+            at: now,
+            status: status.to_owned(),
+            by_api,
+        });
         self.stir(What::Status, id);
     }
 
@@ -271,7 +293,8 @@ impl School {
             return;
         };
         if user.phone != phone {
-            user.phone_history.push((now, std::mem::replace(&mut user.phone, phone.to_owned())));
+            user.phone_history
+                .push((now, std::mem::replace(&mut user.phone, phone.to_owned())));
             let id = user.id;
             self.stir(What::User, id);
         }
@@ -280,15 +303,24 @@ impl School {
     /// The user's e-mail becomes another.
     pub fn set_email(&mut self, user: i64, email: &str) {
         if let Some(user) = self.users.get_mut(&user) {
+            self.by_email.remove(&user.email);
             user.email = email.trim().to_lowercase();
             let id = user.id;
+            self.by_email.insert(user.email.clone(), id);
             self.stir(What::User, id);
         }
     }
 
+    /// The user with an e-mail, lower case.
+    pub fn user_by_email(&self, email: &str) -> Option<&User> {
+        self.by_email.get(email).and_then(|id| self.users.get(id))
+    }
+
     /// The order that a script made.
     pub fn order_of_script(&self, script: &str) -> Option<&Order> {
-        self.orders.values().find(|order| order.script.as_deref() == Some(script))
+        self.orders
+            .values()
+            .find(|order| order.script.as_deref() == Some(script))
     }
 
     fn stir(&mut self, what: What, object: i64) {
@@ -297,6 +329,9 @@ impl School {
 
     /// A time as the school's screens show it.
     fn local(&self, moment: DateTime<Utc>) -> String {
-        moment.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
+        moment
+            .with_timezone(&self.zone)
+            .format("%Y-%m-%d %H:%M:%S")
+            .to_string()
     }
 }

@@ -3,15 +3,13 @@
 //! Enter at [`World::task_touched`] and [`World::manager_acts`].
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 
 use super::{Trigger, word};
 use crate::sandbox::World;
 use crate::sandbox::agenda::{Due, Ended};
-use crate::sandbox::amocrm::changes::{LeadChange, TaskChange};
-use crate::sandbox::amocrm::model::{Entity, LOST, Task, WON};
+use crate::sandbox::amocrm::model::{Entity, Task};
 use crate::sandbox::mango::{Command, Course};
-use crate::sandbox::script::{AnswerScript, CallKind, Closes, ManagerScript, OtherTasks, TaskScript};
+use crate::sandbox::script::{CallKind, Closes, ManagerScript, OtherTasks, TaskScript};
 use crate::sandbox::wire::phone_dialled;
 
 /// From a task's appearance to the first moment at which anybody can act on it.
@@ -34,19 +32,24 @@ impl World {
         let Some(manager) = self.manager_of_user(task.responsible_user_id).cloned() else {
             return;
         };
-        let planned = task.updated_at == now && task.revision == 0 && task.created_at != now;
-        if planned {
-            // Only its text changed: the plan of its creation stands.
+        if self.people.planned.insert(id, task.revision) == Some(task.revision) {
+            // Only its text changed: the plan stands.
             return;
         }
-        let at =
-            (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0)).max(now + NOTICED_AFTER);
+        let at = (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0))
+            .max(now + NOTICED_AFTER);
         self.plan_task(&manager.key, at, &task);
     }
 
     fn plan_task(&mut self, manager: &str, at: DateTime<Utc>, task: &Task) {
         if let Some(at) = self.working(manager, at) {
-            self.agenda.plan(at, Due::Task { task: task.id, revision: task.revision });
+            self.agenda.plan(
+                at,
+                Due::Task {
+                    task: task.id,
+                    revision: task.revision,
+                },
+            );
         }
     }
 
@@ -71,8 +74,14 @@ impl World {
         let text = task.text.to_lowercase();
         let habits = &self.setup.people;
         let call = habits.call_task_types.contains(&task.task_type_id)
-            || habits.call_words.iter().any(|part| text.contains(part.as_str()));
-        let question = habits.question_words.iter().any(|part| text.contains(part.as_str()));
+            || habits
+                .call_words
+                .iter()
+                .any(|part| text.contains(part.as_str()));
+        let question = habits
+            .question_words
+            .iter()
+            .any(|part| text.contains(part.as_str()));
         if question {
             return;
         }
@@ -96,7 +105,10 @@ impl World {
             let nth = match self.people.matched.get(&(task.id, index)) {
                 Some(nth) => *nth,
                 None => {
-                    let count = self.people.progress[script].rule_matches.entry(index).or_insert(0);
+                    let count = self.people.progress[script]
+                        .rule_matches
+                        .entry(index)
+                        .or_insert(0);
                     *count += 1;
                     self.people.matched.insert((task.id, index), *count);
                     *count
@@ -130,17 +142,31 @@ impl World {
         }
     }
 
-    fn make_call(&mut self, now: DateTime<Utc>, task: &Task, manager: &ManagerScript, script: Option<usize>) {
+    fn make_call(
+        &mut self,
+        now: DateTime<Utc>,
+        task: &Task,
+        manager: &ManagerScript,
+        script: Option<usize>,
+    ) {
         let (number, outcome) = self.next_call(script);
-        if outcome.late > TimeDelta::zero() && self.people.put_off.insert((task.id, task.revision)) {
+        if outcome.late > TimeDelta::zero() && self.people.put_off.insert((task.id, task.revision))
+        {
             return self.plan_task(&manager.key, now + outcome.late, task);
         }
         if outcome.kind != CallKind::Ignore
-            && let Some(until) = self.people.busy.get(&manager.key).filter(|until| **until > now)
+            && let Some(until) = self
+                .people
+                .busy
+                .get(&manager.key)
+                .filter(|until| **until > now)
         {
             return self.plan_task(&manager.key, *until + TimeDelta::seconds(20), task);
         }
-        let Some(client) = self.phone_of(task, script).filter(|phone| !phone.is_empty()) else {
+        let Some(client) = self
+            .phone_of(task, script)
+            .filter(|phone| !phone.is_empty())
+        else {
             return self.trouble(now, script, "a call task, but no phone to dial");
         };
         self.count_call(script);
@@ -149,21 +175,31 @@ impl World {
         }
         let course = self.course(outcome.kind);
         let talked = matches!(outcome.kind, CallKind::Talk { .. } | CallKind::Mobile);
-        let unseen =
-            (outcome.kind == CallKind::Mobile || manager.extension.is_none()).then_some(match outcome.kind {
+        let unseen = (outcome.kind == CallKind::Mobile || manager.extension.is_none()).then_some(
+            match outcome.kind {
                 CallKind::Talk { .. } | CallKind::Mobile => "Дозвонился",
                 CallKind::Invalid => "Неверный номер",
                 _ => "Не дозвонился",
-            });
+            },
+        );
         let ended = now + TimeDelta::seconds(course.rings_s + course.talk_s);
         if let (None, Some(extension)) = (unseen, &manager.extension) {
-            let call = self.mango.dial(now, extension, &phone_dialled(&client), course);
+            let call = self
+                .mango
+                .dial(now, extension, &phone_dialled(&client), course);
             self.name_call(call, word(outcome.kind), script, number);
         }
         self.people.busy.insert(manager.key.clone(), ended);
-        let ended_call =
-            Ended { script, number, talked, task: Some(task.id), manager: manager.key.clone(), unseen };
-        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call = Ended {
+            script,
+            number,
+            talked,
+            task: Some(task.id),
+            manager: manager.key.clone(),
+            unseen,
+        };
+        self.agenda
+            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     fn count_call(&mut self, script: Option<usize>) {
@@ -172,8 +208,16 @@ impl World {
         }
     }
 
-    pub(super) fn name_call(&mut self, call: usize, outcome: &str, script: Option<usize>, number: u32) {
-        let name = script.and_then(|script| self.setup.orders.get(script)).map(|order| order.id.clone());
+    pub(super) fn name_call(
+        &mut self,
+        call: usize,
+        outcome: &str,
+        script: Option<usize>,
+        number: u32,
+    ) {
+        let name = script
+            .and_then(|script| self.setup.orders.get(script))
+            .map(|order| order.id.clone());
         if let Some(call) = self.mango.calls.get_mut(call) {
             call.outcome = outcome.to_owned();
             call.script = name;
@@ -187,7 +231,11 @@ impl World {
             (Entity::Contacts, id) => Some(id),
             (Entity::Leads, id) => {
                 let lead = self.amocrm.leads.get(&id)?;
-                lead.contacts.iter().find(|(_, main)| *main).or(lead.contacts.first()).map(|(id, _)| *id)
+                lead.contacts
+                    .iter()
+                    .find(|(_, main)| *main)
+                    .or(lead.contacts.first())
+                    .map(|(id, _)| *id)
             }
         };
         let phones = contact
@@ -197,20 +245,37 @@ impl World {
         card.or_else(|| {
             let order = self.people.progress[script?].order?;
             let user = self.getcourse.orders.get(&order)?.user_id;
-            self.getcourse.users.get(&user).map(|user| user.phone.clone())
+            self.getcourse
+                .users
+                .get(&user)
+                .map(|user| user.phone.clone())
         })
     }
 
     /// Rings, seconds and the exchange's code for an outcome (Mango sheet, 6).
     pub(super) fn course(&self, kind: CallKind) -> Course {
         let people = &self.setup.people;
-        let without = |rings_s, reason| Course { rings_s, talk_s: 0, reason };
+        let without = |rings_s, reason| Course {
+            rings_s,
+            talk_s: 0,
+            reason,
+        };
         match kind {
-            CallKind::Talk { seconds } => {
-                Course { rings_s: people.ring_s, talk_s: seconds.max(1), reason: 1110 }
-            }
-            CallKind::Mobile => Course { rings_s: people.ring_s, talk_s: 90, reason: 1110 },
-            CallKind::Voicemail => Course { rings_s: 20, talk_s: 15, reason: 1310 },
+            CallKind::Talk { seconds } => Course {
+                rings_s: people.ring_s,
+                talk_s: seconds.max(1),
+                reason: 1110,
+            },
+            CallKind::Mobile => Course {
+                rings_s: people.ring_s,
+                talk_s: 90,
+                reason: 1110,
+            },
+            CallKind::Voicemail => Course {
+                rings_s: 20,
+                talk_s: 15,
+                reason: 1310,
+            },
             CallKind::NoAnswer | CallKind::Ignore | CallKind::ManagerMissed => {
                 without(people.ring_out_s, 1111)
             }
@@ -236,26 +301,43 @@ impl World {
         let there = manager.answers_bridge
             && !self.people.away.contains(&manager.key)
             && self.working(&manager.key, now) == Some(now);
-        let free = self.people.busy.get(&manager.key).is_none_or(|until| *until <= now);
+        let free = self
+            .people
+            .busy
+            .get(&manager.key)
+            .is_none_or(|until| *until <= now);
         let missed = matches!(outcome.kind, CallKind::ManagerMissed | CallKind::Ignore);
         if !there || !free || missed {
             if missed {
                 self.count_call(script);
             }
-            let call = self.mango.call_back(now, command, None, self.course(CallKind::ManagerMissed));
+            let call =
+                self.mango
+                    .call_back(now, command, None, self.course(CallKind::ManagerMissed));
             return self.name_call(call, "manager_missed", script, 0);
         }
         self.count_call(script);
-        let kind =
-            if outcome.kind == CallKind::Mobile { CallKind::Talk { seconds: 90 } } else { outcome.kind };
+        let kind = if outcome.kind == CallKind::Mobile {
+            CallKind::Talk { seconds: 90 }
+        } else {
+            outcome.kind
+        };
         let course = self.course(kind);
         let call = self.mango.call_back(now, command, Some(4), course);
         self.name_call(call, word(kind), script, number);
         let ended = self.mango.calls[call].ended_at;
         self.people.busy.insert(manager.key.clone(), ended);
         let talked = matches!(kind, CallKind::Talk { .. });
-        let ended_call = Ended { script, number, talked, task: None, manager: manager.key, unseen: None };
-        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call = Ended {
+            script,
+            number,
+            talked,
+            task: None,
+            manager: manager.key,
+            unseen: None,
+        };
+        self.agenda
+            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     /// A call has ended: habits, answers and events follow.
@@ -284,123 +366,6 @@ impl World {
             self.people.progress[script].talks += 1;
             let talks = self.people.progress[script].talks;
             self.trigger(now, script, Trigger::Talk(talks));
-        }
-    }
-
-    /// The moment of a scripted answer has come.
-    pub(in crate::sandbox) fn manager_answers(&mut self, now: DateTime<Utc>, script: usize, answer: usize) {
-        let Some(answer) = self.setup.orders.get(script).and_then(|order| order.answers.get(answer)).cloned()
-        else {
-            return;
-        };
-        self.apply_answer(now, script, None, &answer);
-    }
-
-    /// Writes an answer into the CRM as the lead's responsible: one saving of the card, then note, then task.
-    pub(super) fn apply_answer(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        task: Option<i64>,
-        answer: &AnswerScript,
-    ) {
-        let Some(lead) = self.lead_of_script(script) else {
-            return self.trouble(now, Some(script), "an answer, but no lead to write it into");
-        };
-        let author = self.amocrm.leads[&lead].responsible_user_id;
-        let mut texts: Vec<(String, String)> = answer.fields.clone();
-        if let Some(field) = &answer.field {
-            texts.insert(0, (field.clone(), answer.value.clone().unwrap_or_default()));
-        }
-        if let Some(date) = answer.date {
-            let at = date.resolve(self.start, now, self.setup.zone);
-            texts.push((self.setup.people.date_field.clone(), at.timestamp().to_string()));
-        }
-        let mut change = LeadChange::default();
-        for (field, text) in &texts {
-            match self.amocrm.lead_book.typed(field, text) {
-                Some(values) => change.fields.push(values),
-                None => self.trouble(
-                    now,
-                    Some(script),
-                    &format!("the field «{field}» does not exist or does not take «{text}»"),
-                ),
-            }
-        }
-        if let Some(stage) = &answer.stage {
-            change.status_id = self.stage_of(now, script, lead, stage);
-        }
-        if let Some(reason) = &answer.loss_reason {
-            change.status_id = Some(LOST);
-            change.loss_reason_id = self.reason_of(now, script, reason);
-        }
-        if !change.fields.is_empty() || change.status_id.is_some() {
-            self.amocrm.change_lead(now, lead, &change, author);
-        }
-        if let Some(text) = &answer.note {
-            self.amocrm.create_note(now, (Entity::Leads, lead), "common", json!({"text": text}), author);
-        }
-        if let Some(text) = &answer.result {
-            match task.or_else(|| self.open_task(lead)) {
-                Some(task) => self.close_task(now, task, text, author),
-                None => self.trouble(now, Some(script), "a result, but no open task"),
-            }
-        }
-    }
-
-    /// A stage of the lead's pipeline by its name.
-    pub(super) fn stage_of(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        lead: i64,
-        name: &str,
-    ) -> Option<i64> {
-        let pipeline = self.amocrm.leads.get(&lead).map_or(0, |lead| lead.pipeline_id);
-        let statuses =
-            self.amocrm.pipeline(pipeline).map(|pipeline| pipeline.statuses.as_slice()).unwrap_or_default();
-        let found = statuses
-            .iter()
-            .find(|status| status.name == name || status.id.to_string() == name)
-            .map(|status| status.id);
-        let found = found.or(match name {
-            "Успешно реализовано" => Some(WON),
-            "Закрыто и не реализовано" => Some(LOST),
-            _ => None,
-        });
-        if found.is_none() {
-            self.trouble(now, Some(script), &format!("the lead's pipeline has no stage «{name}»"));
-        }
-        found
-    }
-
-    pub(super) fn reason_of(&mut self, now: DateTime<Utc>, script: usize, name: &str) -> Option<i64> {
-        let found =
-            self.amocrm.setup.loss_reasons.iter().find(|reason| reason.name == name).map(|reason| reason.id);
-        if found.is_none() {
-            self.trouble(now, Some(script), &format!("there is no loss reason «{name}»"));
-        }
-        found
-    }
-
-    /// The lead's open task that is due first.
-    pub(super) fn open_task(&self, lead: i64) -> Option<i64> {
-        let open = self
-            .amocrm
-            .tasks
-            .values()
-            .filter(|task| !task.is_completed && task.entity == Some((Entity::Leads, lead)));
-        open.min_by_key(|task| (task.complete_till, task.id)).map(|task| task.id)
-    }
-
-    pub(super) fn close_task(&mut self, now: DateTime<Utc>, task: i64, result: &str, author: i64) {
-        if self.amocrm.tasks.get(&task).is_some_and(|task| !task.is_completed) {
-            let change = TaskChange {
-                is_completed: Some(true),
-                result: Some(result.to_owned()),
-                ..TaskChange::default()
-            };
-            self.amocrm.change_task(now, task, &change, author);
         }
     }
 }

@@ -2,6 +2,7 @@
 //! It never acts through the API: people use the stand-ins as their screens do.
 //! Enter at [`People`]; managers are in `manager`, clients and events in `client`.
 
+mod answers;
 mod client;
 mod manager;
 
@@ -26,12 +27,16 @@ pub struct People {
     by_order: BTreeMap<String, usize>,
     /// Last ten digits → scripts, oldest first.
     by_phone: BTreeMap<String, Vec<usize>>,
+    /// GetCourse user → scripts.
+    by_user: BTreeMap<i64, Vec<usize>>,
     /// Until when a manager is on the phone.
     busy: BTreeMap<String, DateTime<Utc>>,
     /// Managers who have left for now.
     away: BTreeSet<String>,
     /// Tasks (with their revision) that a manager has already put off once.
     put_off: BTreeSet<(i64, u32)>,
+    /// Task → the revision for which its manager has a plan.
+    planned: BTreeMap<i64, u32>,
     /// Task and rule of its script → which match of the rule it is.
     matched: BTreeMap<(i64, usize), u32>,
     shifts: BTreeMap<String, Shift>,
@@ -56,11 +61,17 @@ impl People {
             progress: vec![Progress::default(); setup.orders.len()],
             by_order: BTreeMap::new(),
             by_phone: BTreeMap::new(),
+            by_user: BTreeMap::new(),
             busy: BTreeMap::new(),
             away: BTreeSet::new(),
             put_off: BTreeSet::new(),
+            planned: BTreeMap::new(),
             matched: BTreeMap::new(),
-            shifts: setup.managers.iter().map(|manager| (manager.key.clone(), manager.shift())).collect(),
+            shifts: setup
+                .managers
+                .iter()
+                .map(|manager| (manager.key.clone(), manager.shift()))
+                .collect(),
         }
     }
 }
@@ -80,32 +91,49 @@ impl World {
         for value in lead.fields.values().flatten() {
             let text = value.text();
             let digits = text.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-            if let Some(script) = self.people.by_order.get(&text).or_else(|| self.people.by_order.get(digits))
+            if let Some(script) = self
+                .people
+                .by_order
+                .get(&text)
+                .or_else(|| self.people.by_order.get(digits))
             {
                 return Some(*script);
             }
         }
-        lead.contacts.iter().find_map(|(contact, _)| self.script_of_contact(*contact))
+        lead.contacts
+            .iter()
+            .find_map(|(contact, _)| self.script_of_contact(*contact))
     }
 
     fn script_of_contact(&self, contact: i64) -> Option<usize> {
         let contact = self.amocrm.contacts.get(&contact)?;
-        self.amocrm.phones(contact).iter().find_map(|phone| self.script_of_phone(phone))
+        self.amocrm
+            .phones(contact)
+            .iter()
+            .find_map(|phone| self.script_of_phone(phone))
     }
 
     /// The script of a phone: the oldest whose order is still open, else the newest.
     fn script_of_phone(&self, phone: &str) -> Option<usize> {
         let scripts = self.people.by_phone.get(&phone_key(phone)?)?;
         let open = |script: &&usize| {
-            let order = self.people.progress[**script].order.and_then(|id| self.getcourse.orders.get(&id));
-            order.is_some_and(|order| !matches!(order.status.as_str(), "payed" | "cancelled" | "false"))
+            let order = self.people.progress[**script]
+                .order
+                .and_then(|id| self.getcourse.orders.get(&id));
+            order.is_some_and(|order| {
+                !matches!(order.status.as_str(), "payed" | "cancelled" | "false")
+            })
         };
         scripts.iter().find(open).or(scripts.last()).copied()
     }
 
     fn script_of_task(&self, task: &Task) -> Option<usize> {
         match task.entity? {
-            (Entity::Leads, id) => self.amocrm.leads.get(&id).and_then(|lead| self.script_of_lead(lead)),
+            (Entity::Leads, id) => self
+                .amocrm
+                .leads
+                .get(&id)
+                .and_then(|lead| self.script_of_lead(lead)),
             (Entity::Contacts, id) => self.script_of_contact(id),
         }
     }
@@ -123,11 +151,17 @@ impl World {
     }
 
     fn manager(&self, key: &str) -> Option<&ManagerScript> {
-        self.setup.managers.iter().find(|manager| manager.key == key)
+        self.setup
+            .managers
+            .iter()
+            .find(|manager| manager.key == key)
     }
 
     fn manager_of_user(&self, user: i64) -> Option<&ManagerScript> {
-        self.setup.managers.iter().find(|manager| manager.amocrm_user == user)
+        self.setup
+            .managers
+            .iter()
+            .find(|manager| manager.amocrm_user == user)
     }
 
     /// The first moment from `at` on at which a manager works.
@@ -142,10 +176,13 @@ impl World {
         };
         let mut plans = Vec::new();
         for (event, item) in order.events.iter().enumerate() {
-            if waits_for(item, trigger)
-                && !(matches!(trigger, Trigger::Task(_))
-                    && !self.people.progress[script].task_events.insert(event))
-            {
+            let first = match trigger {
+                Trigger::Task(_) if waits_for(item, trigger) => {
+                    self.people.progress[script].task_events.insert(event)
+                }
+                _ => true,
+            };
+            if first && waits_for(item, trigger) {
                 let plus = item.plus.map_or(TimeDelta::zero(), |span| span.0);
                 plans.push((now + plus, Due::Event { script, event }));
             }
@@ -167,8 +204,9 @@ impl World {
     }
 
     fn trouble(&mut self, now: DateTime<Utc>, script: Option<usize>, text: &str) {
-        let name =
-            script.and_then(|script| self.setup.orders.get(script)).map_or("-", |order| order.id.as_str());
+        let name = script
+            .and_then(|script| self.setup.orders.get(script))
+            .map_or("-", |order| order.id.as_str());
         self.troubles.push((now, format!("{name}: {text}")));
     }
 
@@ -180,7 +218,12 @@ impl World {
         };
         let made = script.map_or(0, |script| self.people.progress[script].calls);
         let index = usize::try_from(made).unwrap_or(usize::MAX);
-        let outcome = order.calls.get(index).copied().or(order.calls_default).unwrap_or(default);
+        let outcome = order
+            .calls
+            .get(index)
+            .copied()
+            .or(order.calls_default)
+            .unwrap_or(default);
         (made + 1, outcome)
     }
 }
@@ -190,9 +233,10 @@ fn waits_for(event: &EventScript, trigger: Trigger) -> bool {
         Trigger::Call(number) => event.after_call == Some(number),
         Trigger::Talk(number) => event.after_talk == Some(number),
         Trigger::Letter(number) => event.after_letter == Some(number),
-        Trigger::Task(text) => {
-            event.after_task.as_ref().is_some_and(|part| text.to_lowercase().contains(&part.to_lowercase()))
-        }
+        Trigger::Task(text) => event
+            .after_task
+            .as_ref()
+            .is_some_and(|part| text.to_lowercase().contains(&part.to_lowercase())),
     }
 }
 

@@ -30,8 +30,11 @@ pub struct Embedded {
     side: Side,
     clock: Arc<dyn Clock>,
     /// Locked as long as the store is open; dropped last, after the thread has ended.
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
 }
+
+/// The folder belongs to one process as long as this lives.
+struct FolderLock(File);
 
 enum Side {
     /// Every call runs where it is made, so that paused time stays deterministic.
@@ -46,17 +49,14 @@ impl Embedded {
             StoreError::Unreachable(format!("{what} {}: {error}", folder.display()))
         };
         std::fs::create_dir_all(folder).map_err(|error| failed("cannot make", error))?;
-        let lock = File::create(folder.join("lock")).map_err(|error| failed("cannot write in", error))?;
-        match try_lock(&lock) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Unreachable(format!(
-                    "another process uses {}: stop it, or give this one a folder of its own",
-                    folder.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("cannot lock", error)),
-        }
+        let file = File::create(folder.join("lock")).map_err(|error| failed("cannot write in", error))?;
+        let lock = FolderLock::take(file).map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::Unreachable(format!(
+                "another process uses {}: stop it, or give this one a folder of its own",
+                folder.display()
+            )),
+            TryLockError::Error(error) => failed("cannot lock", error),
+        })?;
         let db = Connection::open(folder.join("dozvon.sqlite"))?;
         schema::prepare(&db)?;
         // The folder's last owner is gone, or the lock would be held: so are its leases.
@@ -236,8 +236,22 @@ impl Store for Embedded {
     }
 }
 
-fn try_lock(file: &File) -> Result<(), TryLockError> {
-    file.try_lock()
+// `File::try_lock` came with Rust 1.89; goes when the package names that version.
+#[allow(clippy::incompatible_msrv)]
+impl FolderLock {
+    fn take(file: File) -> Result<Self, TryLockError> {
+        file.try_lock()?;
+        Ok(Self(file))
+    }
+}
+
+#[allow(clippy::incompatible_msrv)]
+impl Drop for FolderLock {
+    /// Said aloud: a child process that is just being started shares the file for a moment, and
+    /// closing our side alone would leave it locked.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 /// Classed by what the caller can do: wait, or call a person.

@@ -1,6 +1,7 @@
 //! Refusals first: a unit that does not fit changes nothing, whichever part of it does not fit.
 
-use dozvon::store::{CommitError, DeadOp, DeliveryOp, DeliveryState, Lease, Seq, Store, Unit};
+use dozvon::store::{Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Key, Lease, Seq, Store, Unit};
+use futures_util::future::join_all;
 
 use super::world::*;
 
@@ -138,4 +139,31 @@ pub async fn a_unit_is_judged_row_by_row(store: &dyn Store) {
     assert_eq!(store.deliveries(&school, 0, 9).await.unwrap().len(), 1);
     assert_eq!(store.dead(&school, 9).await.unwrap(), []);
     assert_eq!(store.wake_of(&school, "m").await, Ok(Some(wake("m", 1))));
+}
+
+/// Many at once share a connection and a transaction, yet each is judged for itself.
+pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Store) {
+    const CALLS: u64 = 64;
+    let (school, owner) = owned(store, "crowd").await;
+    let key = Key::Unique { key: "e".to_owned(), keep_s: 600 };
+    let accepted = join_all((0..CALLS).map(|_| store.accept(&school, &key, b"{}", at(0)))).await;
+    assert_eq!(accepted.iter().filter(|done| **done == Ok(Accepted::New)).count(), 1);
+    assert_eq!(places(store, &school).await.len(), 1);
+
+    // Each writes an order of its own; the desk can be won by one, and the losers' orders must
+    // not be there. Every second leaves the desk alone.
+    let units = (0..CALLS).map(|n| {
+        let mut unit = Unit { put: vec![put(&format!("order/{n}"), 0, "x")], ..Unit::default() };
+        if n % 2 == 0 {
+            unit.put.push(put("desk", 0, &n.to_string()));
+        }
+        store.commit(&school, &owner, unit)
+    });
+    let done = join_all(units).await;
+    let orders = (0..CALLS).map(|n| format!("order/{n}")).collect::<Vec<_>>();
+    let found = store.read(&school, &orders).await.unwrap();
+    for (n, (done, order)) in done.iter().zip(&found).enumerate() {
+        assert_eq!(done.is_ok(), order.is_some(), "{n}: {done:?}");
+    }
+    assert_eq!(done.iter().filter(|done| done.is_ok()).count() as u64, CALLS / 2 + 1);
 }

@@ -9,7 +9,7 @@ use dozvon::store::{CommitError, Lease, Store, StoreError, Unit};
 
 use super::world::*;
 use crate::support::folder::Folder;
-use crate::support::redis_server::RedisServer;
+use crate::support::redis_server::{RedisCluster, RedisServer};
 
 /// Something of every kind in the school `kept`.
 async fn fill(store: &dyn Store) -> Held {
@@ -95,6 +95,21 @@ async fn redis_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
             }
         }
         true
+    })
+    .await;
+    assert_eq!(held(&store, &"kept".into()).await, before);
+}
+
+#[tokio::test]
+async fn a_cluster_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
+    let mut cluster = RedisCluster::start();
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    let before = fill(&store).await;
+    cluster.kill();
+    assert!(is_unreachable(&store).await);
+    cluster.start_again();
+    until("a commit", || async {
+        store.commit(&"kept".into(), &fence("owner"), Unit::default()).await.is_ok()
     })
     .await;
     assert_eq!(held(&store, &"kept".into()).await, before);

@@ -8,7 +8,8 @@ use super::world::*;
 pub async fn index_entries_are_set_moved_and_removed(store: &dyn Store) {
     let (school, owner) = owned(store, "index").await;
     let set = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
-    let rows: [(&[(String, Option<String>)], [Option<&str>; 3]); 5] = [
+    type Changes<'a> = &'a [(String, Option<String>)];
+    let rows: [(Changes, [Option<&str>; 3]); 5] = [
         (&[], [None, None, None]),
         (&[set("l0", Some("a")), set("l1", Some("b"))], [Some("a"), Some("b"), None]),
         (&[set("l0", Some("c")), set("l2", Some(""))], [Some("c"), Some("b"), Some("")]),

@@ -104,6 +104,15 @@ impl RedisCluster {
         Self { nodes }
     }
 
+    /// As if the power failed for all nodes.
+    pub fn kill(&mut self) {
+        self.nodes.iter_mut().for_each(RedisServer::kill);
+    }
+
+    pub fn start_again(&mut self) {
+        self.nodes.iter_mut().for_each(RedisServer::start_again);
+    }
+
     pub fn url(&self) -> String {
         let nodes: Vec<_> = self.nodes.iter().map(RedisServer::address).collect();
         format!("redis+cluster://{}", nodes.join(","))

@@ -32,7 +32,8 @@ impl Errand<'_> {
     pub(super) async fn put_note(&self, lead: u64, words: &str) -> Result<(), Fault> {
         let marker = format!(" ·{}", self.command.id);
         if self.tried == Try::MayBeDone {
-            let is_it = |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
+            let is_it =
+                |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
             if self.look().note("leads", lead, &["common"], is_it).await? {
                 return Ok(());
             }
@@ -84,10 +85,10 @@ impl Errand<'_> {
             ("contacts", self.link(&link::contact(&self.command.client)).await?),
         ];
         for (entity, id) in cards {
-            if let Some(id) = id {
-                if self.look().note(entity, id, &["call_in", "call_out"], is_it).await? {
-                    return Ok(true);
-                }
+            if let Some(id) = id
+                && self.look().note(entity, id, &["call_in", "call_out"], is_it).await?
+            {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -83,7 +83,8 @@ impl Errand<'_> {
         for id in contact.leads.iter().take(READ_MAX) {
             let Some(lead) = self.look().lead(*id).await? else { continue };
             let same = lead.name == cut(&ask.name, NAME_MAX) && lead.pipeline == pipeline;
-            if same && lead.created_at >= since && self.links.find(&link::crm_lead(lead.id)).await?.is_none() {
+            if same && lead.created_at >= since && self.links.find(&link::crm_lead(lead.id)).await?.is_none()
+            {
                 return Ok(Some(lead));
             }
         }
@@ -99,7 +100,9 @@ impl Errand<'_> {
         }
         match self.settings().order_number_field {
             Some(field) => lead.field(field).is_some_and(|value| value.trim() == number.trim()),
-            None => lead.name.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == number.trim()),
+            None => {
+                lead.name.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == number.trim())
+            }
         }
     }
 
@@ -203,9 +206,10 @@ impl Errand<'_> {
     /// The order's number first, because the lead is found by it.
     fn lead_fields<'a>(&self, ask: &'a SaveLead) -> Vec<(u64, &'a str)> {
         let number = self.settings().order_number_field.zip(ask.order_number.as_deref());
-        let others = ask.fields.iter().filter(|(id, value)| {
-            !value.is_empty() && number.is_none_or(|(number, _)| number != *id)
-        });
+        let others = ask
+            .fields
+            .iter()
+            .filter(|(id, value)| !value.is_empty() && number.is_none_or(|(number, _)| number != *id));
         number.into_iter().chain(others.map(|(id, value)| (*id, value.as_str()))).collect()
     }
 
@@ -213,10 +217,10 @@ impl Errand<'_> {
     /// undelivered: the links would be lost with it.
     async fn first_note(&self, ask: &SaveLead, lead: u64, left_out: &[mend::LeftOut]) -> Result<(), Fault> {
         let mut parts: Vec<String> = ask.note.iter().cloned().collect();
-        if let (Some(_), Some(role)) = (&ask.note, ask.continues) {
-            if let Some(id) = self.known_lead(role).await? {
-                parts.push(format!("Продолжает сделку № {id}"));
-            }
+        if let (Some(_), Some(role)) = (&ask.note, ask.continues)
+            && let Some(id) = self.known_lead(role).await?
+        {
+            parts.push(format!("Продолжает сделку № {id}"));
         }
         parts.extend(mend::line(left_out));
         if parts.is_empty() {
@@ -232,7 +236,11 @@ impl Errand<'_> {
     }
 
     /// The new responsible of a lead (L10).
-    pub(super) async fn set_responsible(&self, role: LeadRole, manager: &ManagerId) -> Result<Receipt, Fault> {
+    pub(super) async fn set_responsible(
+        &self,
+        role: LeadRole,
+        manager: &ManagerId,
+    ) -> Result<Receipt, Fault> {
         let user = self.user(manager).ok_or_else(|| {
             Fault::never(format!("the manager {manager} has no amocrm user id in the school's file"))
         })?;

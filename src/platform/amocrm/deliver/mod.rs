@@ -23,10 +23,12 @@ use serde_json::Value;
 use super::client::{AmoClient, Call};
 use super::judge::Reply;
 use super::look::Look;
-use super::settings::{Pipeline, Settings};
 use super::mend;
+use super::settings::{Pipeline, Settings};
+use super::subscription;
 use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
 use crate::process::{Ask, At, Command, LeadRole, ManagerId, OrderId};
+use crate::secret::Secret;
 
 /// A command that needs a lead which is not there yet comes back after this.
 const NO_LEAD_MS: u64 = 30_000;
@@ -39,11 +41,18 @@ pub struct AmoCourier {
     settings: Arc<Settings>,
     /// Our managers → users of the account.
     managers: BTreeMap<ManagerId, u64>,
+    /// Our own address for the account's webhooks; `None` where amoCRM cannot reach us.
+    webhook: Option<Secret>,
 }
 
 impl AmoCourier {
     pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
-        Self { client, settings, managers }
+        Self { client, settings, managers, webhook: None }
+    }
+
+    /// Keeps the account subscribed to this address, which holds the path's secret.
+    pub fn subscribed_to(self, webhook: Secret) -> Self {
+        Self { webhook: Some(webhook), ..self }
     }
 }
 
@@ -82,6 +91,17 @@ impl Courier for AmoCourier {
     async fn chore(&self, now: At) -> Result<At, Fault> {
         let daily = now + CHORE_EVERY;
         let token_due = self.client.tokens().upkeep().await?;
+        if let Some(webhook) = &self.webhook {
+            match subscription::ensure(&self.client, webhook).await {
+                Ok(()) => {}
+                // A tariff or a user without this right: deliveries go on, a person is told.
+                Err(Fault::Denied { why } | Fault::Never { why }) => {
+                    tracing::warn!("amoCRM: the webhook subscription cannot be looked after: {why}");
+                }
+                Err(Fault::Later { why, after_ms }) => return Err(Fault::Later { why, after_ms }),
+                Err(Fault::Unclear { why }) => return Err(Fault::later(why)),
+            }
+        }
         Ok(token_due.map_or(daily, |due| due.min(daily)))
     }
 }
@@ -115,7 +135,9 @@ impl Errand<'_> {
 
     fn pipeline(&self, role: LeadRole) -> Result<&Pipeline, Fault> {
         let found = self.settings().pipelines.get(&role);
-        found.ok_or_else(|| Fault::never(format!("no pipeline amocrm.pipelines.{} is configured", role.as_str())))
+        found.ok_or_else(|| {
+            Fault::never(format!("no pipeline amocrm.pipelines.{} is configured", role.as_str()))
+        })
     }
 
     async fn link(&self, key: &str) -> Result<Option<u64>, Fault> {

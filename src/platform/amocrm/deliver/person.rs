@@ -51,7 +51,11 @@ impl Errand<'_> {
     }
 
     /// Writes only what is missing.
-    pub(super) async fn complete_contact(&self, contact: &Contact, person: &PersonFacts) -> Result<(), Fault> {
+    pub(super) async fn complete_contact(
+        &self,
+        contact: &Contact,
+        person: &PersonFacts,
+    ) -> Result<(), Fault> {
         let mut fields = Vec::new();
         let phones: Vec<&String> = person.phones.iter().filter(|phone| !contact.has_phone(phone)).collect();
         if !phones.is_empty() {

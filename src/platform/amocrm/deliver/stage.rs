@@ -42,7 +42,13 @@ impl Errand<'_> {
         Ok(Receipt::default())
     }
 
-    async fn is_forward(&self, lead: &Lead, role: LeadRole, stage: Stage, status: u64) -> Result<bool, Fault> {
+    async fn is_forward(
+        &self,
+        lead: &Lead,
+        role: LeadRole,
+        stage: Stage,
+        status: u64,
+    ) -> Result<bool, Fault> {
         if lead.is_closed() {
             // A loss that nobody gave a reason for may still get one.
             return Ok(stage == Stage::Lost && lead.status == LOST && lead.loss_reason.is_none());

@@ -24,10 +24,10 @@ impl Errand<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
         let marker = marker(&ask.task);
-        if self.tried == Try::MayBeDone {
-            if let Some(id) = self.look().task(&[lead], &marker).await? {
-                return Ok(self.task_receipt(&ask.task, id));
-            }
+        if self.tried == Try::MayBeDone
+            && let Some(id) = self.look().task(&[lead], &marker).await?
+        {
+            return Ok(self.task_receipt(&ask.task, id));
         }
         let room = NOTE_MAX - marker.chars().count() - 1;
         let mut task = json!({
@@ -69,7 +69,9 @@ impl Errand<'_> {
             return Err(Fault::never("the task is not in amoCRM"));
         };
         match self.patch_task(id, body).await? {
-            Reply::Rejected(rejection) if rejection.status == 404 => Err(Fault::never("the task is no longer in amoCRM")),
+            Reply::Rejected(rejection) if rejection.status == 404 => {
+                Err(Fault::never("the task is no longer in amoCRM"))
+            }
             Reply::Rejected(rejection) => Err(rejection.fault()),
             _ => Ok(self.task_receipt(task, id)),
         }
