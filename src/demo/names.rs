@@ -53,6 +53,11 @@ impl Names {
         self.pipelines.iter().find(|known| known.id == pipeline).map_or("", |known| &known.name)
     }
 
+    /// Whether it is the pipeline of first sales.
+    pub fn is_main(&self, pipeline: i64) -> bool {
+        self.pipelines.iter().any(|known| known.id == pipeline && known.main)
+    }
+
     /// A stage's name.
     pub fn stage(&self, pipeline: i64, status: i64) -> String {
         let known = self.pipelines.iter().find(|known| known.id == pipeline);

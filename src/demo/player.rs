@@ -4,11 +4,12 @@
 //! Enter at [`Player::play`].
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::http::driven::Quiet;
 use crate::sandbox::serve::Shared;
@@ -18,6 +19,8 @@ use crate::sandbox::{Hook, World};
 const STALL: Duration = Duration::from_secs(30);
 /// Real time between two looks.
 const LOOK: Duration = Duration::from_micros(500);
+/// Steps of the time when it follows the wall's.
+const STAY: Duration = Duration::from_millis(250);
 /// What falls due within this is done together.
 const GRAIN_MS: i64 = 200;
 
@@ -106,6 +109,22 @@ impl<C: Carrier> Player<C> {
                 return Ok(());
             };
             self.move_to(bridge, grain(next.max(now + TimeDelta::milliseconds(1))).min(end)).await?;
+        }
+    }
+
+    /// Goes on in real time, for whoever wants to look around; returns only when stuck.
+    pub async fn follow(&mut self, bridge: &dyn Driven) -> Stuck {
+        let mut last = Instant::now();
+        loop {
+            tokio::time::sleep(STAY).await;
+            let now = self.now.get() + TimeDelta::from_std(last.elapsed()).unwrap_or_default();
+            last = Instant::now();
+            let moved = self.move_to(bridge, now).await;
+            let hooks = self.shared.with(|world, now| world.advance(now));
+            self.bring(hooks).await;
+            if let Err(stuck) = moved {
+                return stuck;
+            }
         }
     }
 

@@ -11,9 +11,6 @@ use crate::sandbox::Setup;
 use crate::sandbox::script::OrderScript;
 use crate::sandbox::setup::SubscriptionSetup;
 
-/// The school that the demo plays.
-pub const SCHOOL: &str = "rost";
-
 macro_rules! fixture {
     ($path:literal) => {
         include_str!(concat!("../../fixtures/demo/", $path))
@@ -58,8 +55,8 @@ const CALLS: [(&str, &str); 4] = [
 /// Files of the school's configuration: path in its folder, text with `@name@` places.
 pub const FILES: [(&str, &str); 3] = [
     ("dozvon.toml", fixture!("school/dozvon.toml")),
-    ("schools/rost/school.toml", fixture!("school/school.toml")),
-    ("schools/rost/process/default.toml", fixture!("school/process.toml")),
+    ("schools/@school@/school.toml", fixture!("school/school.toml")),
+    ("schools/@school@/process/default.toml", fixture!("school/process.toml")),
 ];
 
 /// What amoCRM is to tell the bridge.
