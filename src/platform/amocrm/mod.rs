@@ -9,6 +9,7 @@ pub mod client;
 pub mod consent;
 mod decode;
 pub mod deliver;
+pub mod discover;
 pub mod judge;
 mod look;
 mod mend;
