@@ -10,6 +10,7 @@ pub mod consent;
 mod decode;
 pub mod deliver;
 pub mod discover;
+mod grant;
 pub mod judge;
 mod look;
 mod mend;
