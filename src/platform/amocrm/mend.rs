@@ -16,7 +16,7 @@ const ROUNDS: usize = 3;
 /// A field's value that the account did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The field's id, or its code where it is the platform's own.
+    /// The field's id, or its name where it is the platform's own.
     pub field: String,
     pub value: String,
 }
@@ -59,7 +59,8 @@ fn mend(body: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
             Some(place) => places.push(place),
             None => {
                 let (name, holder) = droppable(&path)?;
-                inside(item, holder)?.as_object_mut()?.remove(name)?;
+                let value = inside(item, holder)?.as_object_mut()?.remove(name)?;
+                gone.push(LeftOut { field: name.to_owned(), value: value.to_string() });
             }
         }
     }
@@ -183,14 +184,6 @@ pub fn line(left_out: &[LeftOut]) -> Option<String> {
     (!listed.is_empty()).then(|| format!("Не записано в поля amoCRM: {}", listed.join("; ")))
 }
 
-/// The legacy code of `errors[]` in answers of the calls method.
-pub fn call_errors(body: &Value) -> Vec<u64> {
-    super::card::list(&body["errors"])
-        .iter()
-        .filter_map(|error| number(&error["status"]).or_else(|| text(&error["code"]).parse().ok()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -217,7 +210,9 @@ mod tests {
                 named("responsible_user_id"),
             ],
         );
-        assert_eq!(gone, Some(vec![LeftOut { field: "12".to_owned(), value: "Стандарт".to_owned() }]));
+        let left_out =
+            |field: &str, value: &str| LeftOut { field: field.to_owned(), value: value.to_owned() };
+        assert_eq!(gone, Some(vec![left_out("responsible_user_id", "9"), left_out("12", "Стандарт")]));
         assert_eq!(
             body,
             json!([{ "name": "Заказ", "status_id": 1, "custom_fields_values": [

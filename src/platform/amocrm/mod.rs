@@ -16,6 +16,7 @@ mod look;
 mod mend;
 mod numbers;
 pub mod oauth;
+pub mod seen;
 pub mod settings;
 pub mod subscription;
 pub mod token;

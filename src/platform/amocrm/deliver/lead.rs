@@ -154,7 +154,11 @@ impl Errand<'_> {
     ) -> Result<(u64, u64, Vec<LeftOut>), Fault> {
         let mut lead = self.lead_body(ask)?;
         let Some(contact) = contact else {
-            lead["_embedded"] = json!({ "contacts": [self.contact_body(&ask.person)] });
+            let mut person = self.contact_body(&ask.person);
+            if let (None, Some(user)) = (person.get("responsible_user_id"), lead.get("responsible_user_id")) {
+                person["responsible_user_id"] = user.clone();
+            }
+            lead["_embedded"] = json!({ "contacts": [person] });
             let call = Call::create("/api/v4/leads/complex", json!([lead]), self.command.urgency);
             let (body, left_out) = mend::write(self.client(), call).await?;
             let made = (number(&body[0]["id"]), number(&body[0]["contact_id"]));

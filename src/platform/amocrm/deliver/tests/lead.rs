@@ -50,7 +50,7 @@ fn lead_body(embedded: Value) -> Value {
 }
 
 fn new_contact() -> Value {
-    json!({ "name": "Анна Белова", "custom_fields_values": [
+    json!({ "name": "Анна Белова", "responsible_user_id": 10412345, "custom_fields_values": [
         { "field_code": "PHONE", "values": [{ "value": "+79165550137", "enum_code": "WORK" }] },
         { "field_code": "EMAIL", "values": [{ "value": "anna.belova@example.com", "enum_code": "WORK" }] },
     ] })
