@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::clock::DrivenClock;
 use crate::platform::amocrm::fake::response;
+use crate::platform::http::{Request, Response, Silence};
+use crate::process::Urgency;
 
 const NOW: i64 = 1_773_738_000;
 const URL: &str = "https://shkolarost.amocrm.ru";
