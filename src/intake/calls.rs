@@ -146,8 +146,11 @@ impl CallRecord {
             return Merged::Nothing;
         }
         let all_ended = self.legs.values().all(|leg| leg.ended.is_some());
-        let after =
-            if all_ended { TimeDelta::seconds(self.final_wait_s.into()) } else { TimeDelta::hours(STUCK_HOURS) };
+        let after = if all_ended {
+            TimeDelta::seconds(self.final_wait_s.into())
+        } else {
+            TimeDelta::hours(STUCK_HOURS)
+        };
         let wake = now + after;
         self.wake = Some(wake);
         Merged::Waiting { wake }
@@ -255,7 +258,8 @@ impl CallRecord {
             return Direction::Outbound;
         }
         let said = self.last.as_ref().and_then(|last| last.direction);
-        let seen = || self.in_order().into_iter().find_map(|leg| leg.direction.map(|(_, direction)| direction));
+        let seen =
+            || self.in_order().into_iter().find_map(|leg| leg.direction.map(|(_, direction)| direction));
         said.or_else(seen).unwrap_or(Direction::Inbound)
     }
 
@@ -292,8 +296,11 @@ impl CallRecord {
 
     /// The most telling end of the client's legs, else of the manager's.
     fn leg_outcome(&self, direction: Direction) -> Option<Outcome> {
-        let end = |leg: &LegRecord| leg.ended.map(|(_, _, outcome)| outcome).filter(|end| *end != Outcome::Answered);
-        let most = |legs: &mut dyn Iterator<Item = &LegRecord>| legs.filter_map(end).max_by_key(|end| weight(*end));
+        let end = |leg: &LegRecord| {
+            leg.ended.map(|(_, _, outcome)| outcome).filter(|end| *end != Outcome::Answered)
+        };
+        let most =
+            |legs: &mut dyn Iterator<Item = &LegRecord>| legs.filter_map(end).max_by_key(|end| weight(*end));
         let of_client = most(&mut self.client_legs());
         if direction == Direction::Inbound && of_client != Some(Outcome::Failed) {
             return of_client.map(|_| Outcome::NoAnswer);
@@ -333,7 +340,8 @@ impl Talk {
         talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
         let from = talked.first().map(|(from, _)| *from);
         let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
-        let seconds = from.zip(to).map_or(0, |(from, to)| u32::try_from((to - from).num_seconds()).unwrap_or(0));
+        let seconds =
+            from.zip(to).map_or(0, |(from, to)| u32::try_from((to - from).num_seconds()).unwrap_or(0));
         Self {
             seconds,
             first: talked.first().and_then(|(_, leg)| said(&leg.extension)),

@@ -162,7 +162,15 @@ fn scenarios() -> Vec<Scenario> {
                 leg("A", 2, 5, "Connected", client(), employee("101"), json!({})),
                 leg("A", 3, 60, "OnHold", client(), employee("101"), json!({})),
                 leg("A", 4, 70, "Disconnected", client(), employee("101"), reason(1000)),
-                leg("B", 1, 70, "Appeared", json!({"number": CLIENT, "taken_from_call_id": "A"}), employee("102"), json!({})),
+                leg(
+                    "B",
+                    1,
+                    70,
+                    "Appeared",
+                    json!({"number": CLIENT, "taken_from_call_id": "A"}),
+                    employee("102"),
+                    json!({}),
+                ),
                 leg("B", 2, 72, "Connected", client(), employee("102"), json!({})),
                 leg("B", 3, 105, "Disconnected", client(), employee("102"), reason(1110)),
                 summary(1, 5, 105, 1110, Some("101")),
@@ -261,10 +269,18 @@ fn a_final_record_that_never_comes_is_made_from_the_legs() {
 #[test]
 fn a_final_record_alone_is_enough() {
     let record = summary(2, 12, 72, 1120, Some("101"));
-    check("alone", &play(&[record], &[])[0], (Direction::Outbound, Outcome::Answered, Reached::Client, 60, Some("101")));
+    check(
+        "alone",
+        &play(&[record], &[])[0],
+        (Direction::Outbound, Outcome::Answered, Reached::Client, 60, Some("101")),
+    );
     // An internal call's events never get here; a talk flag without seconds is no talk.
     let record = summary(1, 0, 20, 1170, None);
-    check("flag", &play(&[record], &[])[0], (Direction::Inbound, Outcome::NoAnswer, Reached::Nobody, 0, None));
+    check(
+        "flag",
+        &play(&[record], &[])[0],
+        (Direction::Inbound, Outcome::NoAnswer, Reached::Nobody, 0, None),
+    );
 }
 
 #[test]
@@ -276,8 +292,12 @@ fn who_finished_a_transferred_talk_is_known_too() {
 
 #[test]
 fn a_recording_completes_a_result_and_our_command_is_named() {
-    let (_, mut events, _) = scenarios().into_iter().find(|(name, ..)| *name == "call-back answered").unwrap();
-    events.push(decoded("events/record/added", json!({"entry_id": "E", "recording_id": "R1", "timestamp": START + 80})));
+    let (_, mut events, _) =
+        scenarios().into_iter().find(|(name, ..)| *name == "call-back answered").unwrap();
+    events.push(decoded(
+        "events/record/added",
+        json!({"entry_id": "E", "recording_id": "R1", "timestamp": START + 80}),
+    ));
     let told = play(&events, &[]);
     assert_eq!(told.len(), 2, "the recording replaces the first result");
     assert_eq!(told[1].result.recording.as_deref(), Some("R1"));

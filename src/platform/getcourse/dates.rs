@@ -21,7 +21,8 @@ const DAYS: [&str; 2] = ["%Y-%m-%d", "%d.%m.%Y"];
 pub fn parse(text: &str, zone: Tz) -> Option<At> {
     let text = text.trim();
     let local = text.trim_end_matches(['Z', 'z']);
-    if let Some(moment) = MOMENTS.iter().find_map(|format| NaiveDateTime::parse_from_str(local, format).ok()) {
+    if let Some(moment) = MOMENTS.iter().find_map(|format| NaiveDateTime::parse_from_str(local, format).ok())
+    {
         return Some(place(moment, zone));
     }
     if let Some(day) = DAYS.iter().find_map(|format| NaiveDate::parse_from_str(local, format).ok()) {

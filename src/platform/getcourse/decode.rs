@@ -88,8 +88,10 @@ impl Reading<'_> {
         let [cost, paid, left] = ["cost", "payed", "left"].map(|field| self.amount(field, unclear));
         let said = self.value("currency").map(|code| code.to_uppercase());
         let beside = [&cost, &paid, &left].into_iter().flatten().find_map(|amount| amount.currency);
-        let beside = beside.or_else(|| self.texts("cost").find_map(|text| money::from_text(&text).ok()?.currency));
-        let currency = said.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
+        let beside =
+            beside.or_else(|| self.texts("cost").find_map(|text| money::from_text(&text).ok()?.currency));
+        let currency =
+            said.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
         let money = |amount: Option<Amount>| amount.map(|amount| Money::new(amount.minor, &currency));
         Sums { cost: money(cost), paid: money(paid), left: money(left) }
     }
@@ -168,10 +170,8 @@ pub struct Sums {
 /// One address per event is surer than the status text, which lags and is localised (pitfall 9):
 /// a payment's address overrules an unpaid status, unless the sums speak against it.
 fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<Status> {
-    let settled = matches!(
-        said,
-        Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False)
-    );
+    let settled =
+        matches!(said, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
     if settled {
         return said;
     }

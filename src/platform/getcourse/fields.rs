@@ -38,7 +38,12 @@ pub const FIELDS: [Field; 27] = [
     field("phone", "{object.user.phone}", "{object.phone}", &["user_phone", "phone_standart"]),
     field("positions", "{object.positions}", "", &["deal_positions"]),
     field("offers", "{object.offers}", "", &["offer_id", "offer_ids"]),
-    field("cost", "{object.cost_money_value}", "", &["cost_money_value", "cost_money", "cost_text", "deal_cost"]),
+    field(
+        "cost",
+        "{object.cost_money_value}",
+        "",
+        &["cost_money_value", "cost_money", "cost_text", "deal_cost"],
+    ),
     field("left", "{object.left_cost_money}", "", &["left_cost_money"]),
     field("payed", "{object.payed_money}", "", &["payed_money", "paid"]),
     field("currency", "", "", &["deal_currency"]),
@@ -77,8 +82,14 @@ mod tests {
     #[test]
     fn the_printed_address_asks_for_all_that_the_decoder_reads() {
         let url = address("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/", Kind::PaymentFull);
-        assert!(url.starts_with("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/payment-full?order_id="));
-        for part in ["phone={object.user.phone}", "payed={object.payed_money}", "created_at={object.created_at format='Y-m-d H:i:s'}"] {
+        assert!(
+            url.starts_with("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/payment-full?order_id=")
+        );
+        for part in [
+            "phone={object.user.phone}",
+            "payed={object.payed_money}",
+            "created_at={object.created_at format='Y-m-d H:i:s'}",
+        ] {
             assert!(url.contains(part), "{part}");
         }
         let url = address("https://b.example", Kind::UserUpdated);
@@ -87,8 +98,10 @@ mod tests {
 
     #[test]
     fn no_name_means_two_fields() {
-        let mut names: Vec<&str> =
-            FIELDS.iter().flat_map(|field| std::iter::once(field.name).chain(field.synonyms.iter().copied())).collect();
+        let mut names: Vec<&str> = FIELDS
+            .iter()
+            .flat_map(|field| std::iter::once(field.name).chain(field.synonyms.iter().copied()))
+            .collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

@@ -66,16 +66,12 @@ pub fn from_number(number: f64) -> Result<i64, NotMoney> {
 }
 
 fn cut_currency(text: &str) -> (&str, Option<&'static str>) {
-    for (word, code) in CURRENCIES {
-        if let Some(rest) = text.strip_suffix(word).or_else(|| text.strip_prefix(word)) {
-            return (rest, Some(code));
-        }
-    }
-    // `500.руб.,`: punctuation may stand behind the word as well.
-    match text.strip_suffix(['.', ',']) {
-        Some(shorter) if shorter.ends_with(|c: char| c.is_alphabetic()) => cut_currency(shorter),
-        _ => (text, None),
-    }
+    // A mark at the very end is punctuation, of the word or of the amount.
+    let text = text.trim_end_matches(['.', ',']);
+    let cut = CURRENCIES.iter().find_map(|(word, code)| {
+        text.strip_suffix(word).or_else(|| text.strip_prefix(word)).map(|rest| (rest, Some(*code)))
+    });
+    cut.unwrap_or((text, None))
 }
 
 fn unsigned(text: &str) -> Result<i64, NotMoney> {
@@ -89,7 +85,11 @@ fn unsigned(text: &str) -> Result<i64, NotMoney> {
     };
     let whole = ungroup(whole)?;
     let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > DIGITS_MAX || cents.len() > 2 || !all_digits(&whole) || !all_digits(cents)
+    if whole.is_empty()
+        || whole.len() > DIGITS_MAX
+        || cents.len() > 2
+        || !all_digits(&whole)
+        || !all_digits(cents)
     {
         return Err(NotMoney);
     }
@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_to_kopecks() {
-        for (number, minor) in [(38500.0, Ok(3_850_000)), (1000.125, Ok(100_013)), (0.1, Ok(10)), (1e15, Err(NotMoney))] {
+        for (number, minor) in
+            [(38500.0, Ok(3_850_000)), (1000.125, Ok(100_013)), (0.1, Ok(10)), (1e15, Err(NotMoney))]
+        {
             assert_eq!(from_number(number), minor);
         }
         assert_eq!(from_number(f64::NAN), Err(NotMoney));

@@ -46,7 +46,10 @@ impl Params {
                 .collect(),
         };
         names.into_iter().flat_map(|name| {
-            self.0.iter().filter(move |(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+            self.0
+                .iter()
+                .filter(move |(have, _)| have.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_str())
         })
     }
 
@@ -161,14 +164,16 @@ mod tests {
 
     #[test]
     fn the_secret_is_never_among_the_parameters() {
-        let params = Params::read(&request("secret=k7Q2m", "application/json", r#"{"secret":"k7Q2m"}"#)).unwrap();
+        let params =
+            Params::read(&request("secret=k7Q2m", "application/json", r#"{"secret":"k7Q2m"}"#)).unwrap();
         assert!(params.is_empty());
         assert!(!format!("{params:?}").contains("k7Q2m"));
     }
 
     #[test]
     fn json_broken_by_a_quote_is_said_without_its_content() {
-        let broken = request("", "application/json", r#"{"positions":"Пакет "Всё сразу"","email":"m@example.ru"}"#);
+        let broken =
+            request("", "application/json", r#"{"positions":"Пакет "Всё сразу"","email":"m@example.ru"}"#);
         let Undecodable(why) = Params::read(&broken).unwrap_err();
         assert!(why.contains("broken JSON") && !why.contains("example"), "{why}");
     }

@@ -76,7 +76,8 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
     if matches!(status, Some(Status::Unknown(_))) {
         unclear.push("status".to_owned());
     }
-    let mut sum = |name: &str| amount(field(deal, name), name, &mut unclear).map(|minor| Money::new(minor, &currency));
+    let mut sum =
+        |name: &str| amount(field(deal, name), name, &mut unclear).map(|minor| Money::new(minor, &currency));
     let (cost, paid) = (sum("cost"), sum("payed_value"));
     let manager_email = said_text(field(deal, "manager_email")).and_then(|email| parse_email(&email));
     let facts = OrderFacts {
@@ -199,7 +200,8 @@ fn time(value: &Value, zone: Tz, unclear: &mut Vec<String>) -> Option<At> {
 
 fn offers(positions: &Value) -> Vec<String> {
     let list = positions.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut offers: Vec<String> = list.iter().filter_map(|position| id(field(position, "offer_id"))).collect();
+    let mut offers: Vec<String> =
+        list.iter().filter_map(|position| id(field(position, "offer_id"))).collect();
     offers.dedup();
     offers
 }

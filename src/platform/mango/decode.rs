@@ -114,7 +114,10 @@ impl Sides {
 
     /// The first leg of a call-back: it looks as if the client were calling the manager (5.1).
     fn manager_leg(&self) -> bool {
-        self.callback && self.from_extension.is_none() && self.taken_from.is_none() && self.to_extension.is_some()
+        self.callback
+            && self.from_extension.is_none()
+            && self.taken_from.is_none()
+            && self.to_extension.is_some()
     }
 
     /// Section 5.2.
@@ -166,14 +169,22 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
         extension: wire::text(&manager["extension"]),
         line: wire::line(&body["line_number"]),
     };
-    Ok(Signal::CallSeen(Box::new(CallEvent { call: call(body)?, at: ended_at, what: CallWhat::Final(record) })))
+    Ok(Signal::CallSeen(Box::new(CallEvent {
+        call: call(body)?,
+        at: ended_at,
+        what: CallWhat::Final(record),
+    })))
 }
 
 fn recording(body: &Value, at: At) -> Result<Signal, Undecodable> {
     let recording =
         wire::text(&body["recording_id"]).ok_or_else(|| Undecodable("no recording_id".to_owned()))?;
     let at = moment(&body["timestamp"]).unwrap_or(at);
-    Ok(Signal::CallSeen(Box::new(CallEvent { call: call(body)?, at, what: CallWhat::Recording { recording } })))
+    Ok(Signal::CallSeen(Box::new(CallEvent {
+        call: call(body)?,
+        at,
+        what: CallWhat::Recording { recording },
+    })))
 }
 
 fn answered(body: &Value) -> Result<Signal, Undecodable> {

@@ -66,7 +66,10 @@ impl Hooks for MangoHooks {
         hash.update(path(&request.tail));
         hash.update([b'|']);
         hash.update(Form::read(&request.body).json);
-        Reception::Keep(Key::Unique { key: format!("mango:{}", hex::encode(hash.finalize())), keep_s: KEEP_S })
+        Reception::Keep(Key::Unique {
+            key: format!("mango:{}", hex::encode(hash.finalize())),
+            keep_s: KEEP_S,
+        })
     }
 
     /// Only the status is read (3).
@@ -92,3 +95,6 @@ fn is_probe(request: &RawRequest) -> bool {
 fn path(tail: &str) -> String {
     tail.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
+
+#[cfg(test)]
+mod tests;

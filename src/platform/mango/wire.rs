@@ -24,7 +24,10 @@ impl Form {
                 let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
                 (&pair[..at], pair.get(at + 1..).unwrap_or_default())
             });
-            pairs.find(|(name, _)| *name == wanted.as_bytes()).map(|(_, value)| decoded(value)).unwrap_or_default()
+            pairs
+                .find(|(name, _)| *name == wanted.as_bytes())
+                .map(|(_, value)| decoded(value))
+                .unwrap_or_default()
         };
         Self { key: value("vpbx_api_key"), sign: value("sign"), json: value("json") }
     }
