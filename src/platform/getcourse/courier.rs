@@ -36,7 +36,13 @@ struct Errand<'a> {
 }
 
 impl GcCourier {
-    /// `keys` absent: nothing is read or written. See [`Keys::read`].
+    /// Reads the keys where the school's file says; the error says which one and what to do.
+    pub fn open(settings: Settings, roster: &[Manager], http: Arc<dyn Http>) -> Result<Self, String> {
+        let keys = Keys::read(&settings)?;
+        Ok(Self::new(settings, keys, roster, http))
+    }
+
+    /// `keys` absent: nothing is read or written.
     pub fn new(settings: Settings, keys: Option<Keys>, roster: &[Manager], http: Arc<dyn Http>) -> Self {
         let client = keys.map(|keys| Client::new(&settings, keys, http));
         let managers = roster.iter().filter_map(|manager| Some((manager.id.clone(), manager.getcourse?)));
