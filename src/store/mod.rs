@@ -3,7 +3,13 @@
 //! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
 //! bytes mean.
 
+mod body;
+pub mod embedded;
+pub mod place;
 pub mod record;
+pub mod redis;
+
+pub use place::Place;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -22,6 +28,22 @@ pub enum StoreError {
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
 }
+
+/// Entries, records, wakes, deliveries and letters of one call at most, whatever `max` says.
+pub const BATCH_MAX: usize = 1_000;
+
+/// A call of [`Store::inbox`] ends early rather than carry more than this, with one entry at least.
+pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// An order's journal keeps its last entries.
+pub const JOURNAL_MAX: usize = 2_000;
+
+/// The last digest of a slot ([`Key::SameAsLast`]) is remembered so long, seconds: a slot that was
+/// silent for longer says nothing about repeats, and slots must not pile up.
+pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
+
+/// A budget taken further ahead than this belongs to a clock that was set back.
+const BUDGET_AHEAD_MS_MAX: f64 = 3_600_000.0;
 
 /// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after
 /// which the unit may be applied or not: open again and look.
@@ -224,6 +246,13 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// Milliseconds from one request to the next; a rate that makes no sense is the slowest one.
+    fn interval_ms(self) -> f64 {
+        1000.0 / self.per_second.clamp(0.001, 1_000_000.0).max(0.001)
+    }
+}
+
 /// What a school holds, for tables, tests and the driven clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -239,7 +268,7 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless `key` says that it
-    /// is a repeat. Durable when it returns. `raw` is JSON of `store::record::Envelope`; it stays
+    /// is a repeat. Durable when it returns. `raw` is JSON of an `Item::Envelope`; it stays
     /// readable by [`Store::raw`] after the entry is acknowledged.
     async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted>;
 

@@ -1,0 +1,1 @@
+//! Every key of every file. Enter at [`reference`].
