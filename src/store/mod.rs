@@ -268,7 +268,8 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless `key` says that it
-    /// is a repeat. Durable when it returns. `raw` is JSON of an `Item::Envelope`; it stays
+    /// is a repeat. Durable when it returns. `raw` is JSON of a `record::Envelope`, which the inbox gives back
+    /// as an `Item::Envelope`; it stays
     /// readable by [`Store::raw`] after the entry is acknowledged.
     async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted>;
 
