@@ -115,6 +115,15 @@ async fn a_cluster_holds_after_a_power_cut_and_the_store_comes_back_by_itself() 
     assert_eq!(held(&store, &"kept".into()).await, before);
 }
 
+/// The store learned the slots when it connected; the first call afterwards is sent on.
+#[tokio::test]
+async fn a_school_may_move_to_another_node_of_a_cluster() {
+    let cluster = RedisCluster::start();
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    cluster.move_slot("dz:{kept}:lease");
+    fill(&store).await;
+}
+
 #[tokio::test]
 async fn a_redis_that_stands_still_is_told_in_time_and_used_again() {
     let server = RedisServer::start();

@@ -119,6 +119,25 @@ impl RedisCluster {
         Self { nodes }
     }
 
+    /// Gives the slot of `key`, which must hold nothing yet, to another node.
+    pub fn move_slot(&self, key: &str) {
+        let mut admins: Vec<_> = self.nodes.iter().map(RedisServer::admin).collect();
+        let slot: u16 =
+            redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut admins[0]).expect("it answers");
+        // Whoever does not own it refuses to look.
+        let other = admins
+            .iter_mut()
+            .position(|admin| redis::cmd("EXISTS").arg(key).exec(admin).is_err())
+            .expect("two of three do not own it");
+        let id: String = redis::cmd("CLUSTER").arg("MYID").query(&mut admins[other]).expect("it answers");
+        // The new owner first.
+        admins.swap(0, other);
+        for admin in &mut admins {
+            let mut set = redis::cmd("CLUSTER");
+            set.arg("SETSLOT").arg(slot).arg("NODE").arg(&id).exec(admin).expect("the slot is empty");
+        }
+    }
+
     /// As if the power failed for all nodes.
     pub fn kill(&mut self) {
         self.nodes.iter_mut().for_each(RedisServer::kill);
