@@ -95,9 +95,14 @@ impl Embedded {
     {
         match &self.side {
             Side::Thread(group) => group.run(work).await,
-            // A panic of another caller left no half unit behind: its savepoint is rolled back
-            // with the next error or overwritten; the connection itself stays usable.
-            Side::Inline(db) => group::whole(&db.lock().unwrap_or_else(PoisonError::into_inner), work),
+            Side::Inline(db) => {
+                let db = db.lock().unwrap_or_else(PoisonError::into_inner);
+                // A call that panicked has left its unit open.
+                if !db.is_autocommit() {
+                    db.execute_batch("ROLLBACK")?;
+                }
+                group::whole(&db, work)
+            }
         }
     }
 
