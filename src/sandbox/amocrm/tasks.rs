@@ -12,6 +12,8 @@ use super::{Account, not_allowed, sorted};
 use crate::sandbox::wire::{Query, WireAnswer, WireRequest};
 
 const WRITE_MAX: usize = 250;
+/// The end of the year 2999, in Unix seconds: later deadlines are mistakes.
+const SECONDS_MAX: i64 = 32_503_679_999;
 
 impl Account {
     pub(super) fn tasks(
@@ -126,6 +128,9 @@ impl Account {
             reader.not_a_choice("id");
         }
         let till = reader.int("complete_till");
+        if till.is_some_and(|seconds| !(0..=SECONDS_MAX).contains(&seconds)) {
+            reader.flaws.push(Flaw::kind("complete_till", "int"));
+        }
         let mut change = TaskChange {
             text: reader.text("text"),
             complete_till: till.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
