@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::TaskChange;
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::model::{Entity, Task};
 use super::{Account, not_allowed, sorted};
 use crate::sandbox::wire::{Query, WireAnswer, WireRequest};
@@ -52,11 +52,9 @@ impl Account {
             "complete_till" => (task.complete_till.timestamp(), task.id),
             _ => (task.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|task| task.read(&self.frame()))
-            .collect();
-        page(request, "tasks", shown, (50, 250), &self.host)
+        page_of(request, "tasks", found, (50, 250), &self.host, |task| {
+            task.read(&self.frame())
+        })
     }
 
     fn write_tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
