@@ -12,6 +12,9 @@ use chrono::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 
+/// Longer spans are mistakes.
+const SPAN_DAYS_MAX: i64 = 10_000;
+
 /// A length of time, written `90s`, `15m`, `2h30m`, `3d`, also with a minus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span(pub TimeDelta);
@@ -46,10 +49,12 @@ impl FromStr for Span {
                 'd' => 86_400,
                 _ => return Err(wrong()),
             };
-            seconds += number
+            let part = number
                 .parse::<i64>()
-                .map_err(|_| wrong())?
-                .checked_mul(unit)
+                .ok()
+                .and_then(|number| number.checked_mul(unit));
+            seconds = part
+                .and_then(|part| seconds.checked_add(part))
                 .ok_or_else(wrong)?;
             number.clear();
         }
@@ -57,6 +62,7 @@ impl FromStr for Span {
             return Err(wrong());
         }
         TimeDelta::try_seconds(sign * seconds)
+            .filter(|span| span.num_days().abs() < SPAN_DAYS_MAX)
             .map(Span)
             .ok_or_else(wrong)
     }

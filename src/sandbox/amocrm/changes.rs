@@ -154,61 +154,60 @@ impl Account {
             None
         };
         (lead.updated_at, lead.updated_by) = (now, author);
-        let stage_changed = (pipeline_id, status_id) != (before.pipeline_id, before.status_id);
-        if stage_changed {
+        if (pipeline_id, status_id) != (before.pipeline_id, before.status_id) {
             lead.closed_at = (status_id == WON || status_id == LOST).then_some(now);
+            let old = (before.pipeline_id, before.status_id);
+            self.tell_stage(now, id, author, old, (pipeline_id, status_id));
+        }
+        if responsible != before.responsible_user_id {
+            self.tell_responsible(now, id, author, before.responsible_user_id, responsible);
+        }
+        self.echo_lead(now, id, "update", None, None);
+    }
+
+    /// Pipeline and stage, before and after, into history, log and webhook.
+    fn tell_stage(
+        &mut self,
+        now: DateTime<Utc>,
+        id: i64,
+        author: i64,
+        old: (i64, i64),
+        new: (i64, i64),
+    ) {
+        if let Some(lead) = self.leads.get_mut(&id) {
             lead.history.push(turn(
                 now,
                 author,
                 "stage",
-                &stage(before.pipeline_id, before.status_id),
-                &stage(pipeline_id, status_id),
+                &stage(old.0, old.1),
+                &stage(new.0, new.1),
             ));
         }
-        let passed_on = responsible != before.responsible_user_id;
-        if passed_on {
+        let of = |(pipeline, status): (i64, i64)| json!([{"lead_status": {"id": status, "pipeline_id": pipeline}}]);
+        self.note_event(
+            now,
+            "lead_status_changed",
+            Entity::Leads,
+            id,
+            author,
+            of(new),
+            of(old),
+        );
+        self.echo_lead(now, id, "status", Some(old.1), None);
+    }
+
+    fn tell_responsible(&mut self, now: DateTime<Utc>, id: i64, author: i64, old: i64, new: i64) {
+        if let Some(lead) = self.leads.get_mut(&id) {
             lead.history.push(turn(
                 now,
                 author,
                 "responsible",
-                &before.responsible_user_id.to_string(),
-                &responsible.to_string(),
+                &old.to_string(),
+                &new.to_string(),
             ));
         }
-        if stage_changed {
-            let of = |pipeline, status| json!([{"lead_status": {"id": status, "pipeline_id": pipeline}}]);
-            let (after, was) = (
-                of(pipeline_id, status_id),
-                of(before.pipeline_id, before.status_id),
-            );
-            self.note_event(
-                now,
-                "lead_status_changed",
-                Entity::Leads,
-                id,
-                author,
-                after,
-                was,
-            );
-            self.echo_lead(now, id, "status", Some(before.status_id), None);
-        }
-        if passed_on {
-            self.note_responsible(
-                now,
-                Entity::Leads,
-                id,
-                author,
-                (before.responsible_user_id, responsible),
-            );
-            self.echo_lead(
-                now,
-                id,
-                "responsible",
-                None,
-                Some(before.responsible_user_id),
-            );
-        }
-        self.echo_lead(now, id, "update", None, None);
+        self.note_responsible(now, Entity::Leads, id, author, (old, new));
+        self.echo_lead(now, id, "responsible", None, Some(old));
     }
 
     /// A person deletes a lead; the API cannot.

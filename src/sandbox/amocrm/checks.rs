@@ -189,6 +189,18 @@ pub fn page(
     limits: (usize, usize),
     host: &str,
 ) -> WireAnswer {
+    page_of(request, name, items, limits, host, |shown| shown)
+}
+
+/// The same for entities, of which only those of the page are shown.
+pub fn page_of<T>(
+    request: &WireRequest,
+    name: &str,
+    items: Vec<T>,
+    limits: (usize, usize),
+    host: &str,
+    show: impl FnMut(T) -> Value,
+) -> WireAnswer {
     let query = request.query();
     let positive = |key: &str| {
         query
@@ -203,7 +215,12 @@ pub fn page(
         return WireAnswer::empty(204);
     }
     let more = start + limit < items.len();
-    let shown: Vec<Value> = items.into_iter().skip(start).take(limit).collect();
+    let shown: Vec<Value> = items
+        .into_iter()
+        .skip(start)
+        .take(limit)
+        .map(show)
+        .collect();
     let href = |page: usize| {
         let mut pairs: Vec<(String, String)> = query
             .0

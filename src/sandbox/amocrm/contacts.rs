@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::ContactChange;
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::leads::read_tags;
 use super::model::Contact;
 use super::{Account, not_allowed, sorted, with};
@@ -54,11 +54,14 @@ impl Account {
             "updated_at" => (contact.updated_at.timestamp(), contact.id),
             _ => (contact.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|contact| self.read_contact(contact, &words))
-            .collect();
-        page(request, "contacts", shown, (50, 250), &self.host)
+        page_of(
+            request,
+            "contacts",
+            found,
+            (50, 250),
+            &self.host,
+            |contact| self.read_contact(contact, &words),
+        )
     }
 
     fn read_contact(&self, contact: &Contact, words: &[String]) -> Value {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::{ContactChange, LeadChange, TagChange};
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page, page_of, problem, rejected};
 use super::model::{Entity, LOST, Lead, WON};
 use super::{Account, not_allowed, sorted, with};
 use crate::sandbox::wire::{WireAnswer, WireRequest};
@@ -63,11 +63,9 @@ impl Account {
             "updated_at" => (lead.updated_at.timestamp(), lead.id),
             _ => (lead.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|lead| self.read_lead(lead, &words))
-            .collect();
-        page(request, "leads", shown, (50, 250), &self.host)
+        page_of(request, "leads", found, (50, 250), &self.host, |lead| {
+            self.read_lead(lead, &words)
+        })
     }
 
     fn lead_holds(&self, lead: &Lead, wanted: &str) -> bool {

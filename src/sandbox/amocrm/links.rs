@@ -5,10 +5,15 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::checks::{Flaw, batch, hal, problem, rejected};
+use super::checks::{Flaw, Item, batch, hal, problem, rejected};
 use super::model::{Entity, Lead};
 use super::{Account, not_allowed};
 use crate::sandbox::wire::{WireAnswer, WireRequest};
+
+/// Lead, contact, and whether it is the main one.
+type Pair = (i64, i64, bool);
+/// Items that name what does not exist.
+type Flawed = Vec<(String, Vec<Flaw>)>;
 
 impl Account {
     pub(super) fn links(
@@ -86,33 +91,7 @@ impl Account {
             Ok(items) => items,
             Err(answer) => return answer,
         };
-        let mut wanted = Vec::new();
-        let mut flawed = Vec::new();
-        for (request_id, item) in &items {
-            let number = |key: &str| item.get(key).and_then(Value::as_i64);
-            let lead = id
-                .or_else(|| number("entity_id"))
-                .filter(|id| self.has_entity(Entity::Leads, *id));
-            let contact = number("to_entity_id").filter(|id| self.contacts.contains_key(id));
-            let right = item.get("to_entity_type").and_then(Value::as_str) == Some("contacts");
-            let main = item
-                .get("metadata")
-                .and_then(|data| data.get("is_main"))
-                .and_then(Value::as_bool)
-                .unwrap_or(false);
-            match (lead, contact) {
-                (Some(lead), Some(contact)) if right => wanted.push((lead, contact, main)),
-                (None, _) => flawed.push((request_id.clone(), vec![Flaw::choice("entity_id")])),
-                _ => flawed.push((
-                    request_id.clone(),
-                    vec![Flaw::choice(if right {
-                        "to_entity_id"
-                    } else {
-                        "to_entity_type"
-                    })],
-                )),
-            }
-        }
+        let (wanted, flawed) = self.read_pairs(&items, id);
         if !flawed.is_empty() {
             return rejected(&flawed);
         }
@@ -139,6 +118,38 @@ impl Account {
             200,
             &json!({"_total_items": done.len(), "_links": self.frame().links(request.path_only()), "_embedded": {"links": done}}),
         )
+    }
+
+    /// Lead, contact, main or not of each item; and the items that name what does not exist.
+    fn read_pairs(&self, items: &[Item], id: Option<i64>) -> (Vec<Pair>, Flawed) {
+        let mut wanted = Vec::new();
+        let mut flawed = Vec::new();
+        for (request_id, item) in items {
+            let number = |key: &str| item.get(key).and_then(Value::as_i64);
+            let lead = id
+                .or_else(|| number("entity_id"))
+                .filter(|id| self.has_entity(Entity::Leads, *id));
+            let contact = number("to_entity_id").filter(|id| self.contacts.contains_key(id));
+            let right = item.get("to_entity_type").and_then(Value::as_str) == Some("contacts");
+            let main = item
+                .get("metadata")
+                .and_then(|data| data.get("is_main"))
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
+            match (lead, contact) {
+                (Some(lead), Some(contact)) if right => wanted.push((lead, contact, main)),
+                (None, _) => flawed.push((request_id.clone(), vec![Flaw::choice("entity_id")])),
+                _ => flawed.push((
+                    request_id.clone(),
+                    vec![Flaw::choice(if right {
+                        "to_entity_id"
+                    } else {
+                        "to_entity_type"
+                    })],
+                )),
+            }
+        }
+        (wanted, flawed)
     }
 }
 

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::model::{Entity, Note};
 use super::{Account, not_allowed, sorted};
 use crate::sandbox::wire::{WireAnswer, WireRequest, phone_key};
@@ -78,11 +78,9 @@ impl Account {
             "updated_at" => (note.updated_at.timestamp(), note.id),
             _ => (note.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|note| note.read(&self.frame()))
-            .collect();
-        page(request, "notes", shown, (50, 250), &self.host)
+        page_of(request, "notes", found, (50, 250), &self.host, |note| {
+            note.read(&self.frame())
+        })
     }
 
     fn add_notes(

@@ -79,44 +79,7 @@ impl Account {
         task.is_completed = change.is_completed.unwrap_or(before.is_completed);
         task.result = change.result.clone().or_else(|| task.result.clone());
         (task.updated_at, task.updated_by) = (now, author);
-        let mut events = Vec::new();
-        if task.complete_till != till {
-            task.revision += 1;
-            task.history.push(turn(
-                now,
-                author,
-                "deadline",
-                &till.timestamp().to_string(),
-                &task.complete_till.timestamp().to_string(),
-            ));
-            events.push("task_deadline_changed");
-        }
-        if task.responsible_user_id != before.responsible_user_id {
-            task.revision += 1;
-            task.history.push(turn(
-                now,
-                author,
-                "responsible",
-                &before.responsible_user_id.to_string(),
-                &task.responsible_user_id.to_string(),
-            ));
-            events.push("entity_responsible_changed");
-        }
-        if task.is_completed && !before.is_completed {
-            (task.closed_at, task.closed_by) = (Some(now), Some(author));
-            task.history.push(turn(
-                now,
-                author,
-                "closed",
-                "",
-                task.result.as_deref().unwrap_or(""),
-            ));
-            events.push("task_completed");
-        }
-        if !task.is_completed && before.is_completed {
-            (task.closed_at, task.closed_by) = (None, None);
-            task.revision += 1;
-        }
+        let events = turns(task, &before, till);
         self.touched_tasks.push(id);
         for event in events {
             self.note_task_event(now, event, id, author);
@@ -236,4 +199,48 @@ impl Account {
             value_before: before,
         });
     }
+}
+
+/// Writes what has turned in a task's life, and names the events of the log.
+fn turns(task: &mut Task, before: &TaskBefore, till: DateTime<Utc>) -> Vec<&'static str> {
+    let (now, author) = (task.updated_at, task.updated_by);
+    let mut events = Vec::new();
+    if task.complete_till != till {
+        task.revision += 1;
+        task.history.push(turn(
+            now,
+            author,
+            "deadline",
+            &till.timestamp().to_string(),
+            &task.complete_till.timestamp().to_string(),
+        ));
+        events.push("task_deadline_changed");
+    }
+    if task.responsible_user_id != before.responsible_user_id {
+        task.revision += 1;
+        task.history.push(turn(
+            now,
+            author,
+            "responsible",
+            &before.responsible_user_id.to_string(),
+            &task.responsible_user_id.to_string(),
+        ));
+        events.push("entity_responsible_changed");
+    }
+    if task.is_completed && !before.is_completed {
+        (task.closed_at, task.closed_by) = (Some(now), Some(author));
+        task.history.push(turn(
+            now,
+            author,
+            "closed",
+            "",
+            task.result.as_deref().unwrap_or(""),
+        ));
+        events.push("task_completed");
+    }
+    if !task.is_completed && before.is_completed {
+        (task.closed_at, task.closed_by) = (None, None);
+        task.revision += 1;
+    }
+    events
 }

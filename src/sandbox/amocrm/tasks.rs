@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::TaskChange;
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::model::{Entity, Task};
 use super::{Account, not_allowed, sorted};
 use crate::sandbox::wire::{Query, WireAnswer, WireRequest};
 
 const WRITE_MAX: usize = 250;
+/// The end of the year 2999, in Unix seconds: later deadlines are mistakes.
+const SECONDS_MAX: i64 = 32_503_679_999;
 
 impl Account {
     pub(super) fn tasks(
@@ -50,11 +52,9 @@ impl Account {
             "complete_till" => (task.complete_till.timestamp(), task.id),
             _ => (task.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|task| task.read(&self.frame()))
-            .collect();
-        page(request, "tasks", shown, (50, 250), &self.host)
+        page_of(request, "tasks", found, (50, 250), &self.host, |task| {
+            task.read(&self.frame())
+        })
     }
 
     fn write_tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
@@ -126,6 +126,9 @@ impl Account {
             reader.not_a_choice("id");
         }
         let till = reader.int("complete_till");
+        if till.is_some_and(|seconds| !(0..=SECONDS_MAX).contains(&seconds)) {
+            reader.flaws.push(Flaw::kind("complete_till", "int"));
+        }
         let mut change = TaskChange {
             text: reader.text("text"),
             complete_till: till.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),

@@ -117,7 +117,7 @@ pub struct Order {
 
 /// Kopecks from roubles.
 pub fn kopecks(roubles: f64) -> i64 {
-    (roubles * 100.0).round() as i64
+    (roubles * 100.0).round().clamp(-1e15, 1e15) as i64
 }
 
 /// Roubles as a number for JSON: whole ones without a fraction.

@@ -73,15 +73,19 @@ impl World {
         }
         let text = task.text.to_lowercase();
         let habits = &self.setup.people;
-        let call = habits.call_task_types.contains(&task.task_type_id)
-            || habits
-                .call_words
+        let first = |words: &[String]| {
+            words
                 .iter()
-                .any(|part| text.contains(part.as_str()));
-        let question = habits
-            .question_words
-            .iter()
-            .any(|part| text.contains(part.as_str()));
+                .filter_map(|word| text.find(word.as_str()))
+                .min()
+        };
+        let typed = habits.call_task_types.contains(&task.task_type_id);
+        // Whichever word stands first says what the task is: a call task may mention the question.
+        let (call, question) = match (first(&habits.call_words), first(&habits.question_words)) {
+            (Some(call), Some(question)) => (call < question, question < call),
+            (call, question) => (call.is_some(), question.is_some()),
+        };
+        let call = call || (typed && !question);
         if question {
             return;
         }

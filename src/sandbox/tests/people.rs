@@ -217,3 +217,38 @@ events = [{ at = "+1m", do = "call_in" }, { at = "13:00", do = "call_in", outcom
         .collect();
     assert_eq!(night.len(), 1, "at night only the summary comes: {night:?}");
 }
+
+/// What a manager does with a task, by its text.
+#[test]
+fn the_text_of_a_task_says_what_it_is() {
+    let cases = [
+        (
+            "Позвонить. Потом заполните «Что дальше?» [t1·gc-1]",
+            1,
+            false,
+        ),
+        ("Что дальше? Дозвонились ли вы? [t2·gc-1]", 0, false),
+        ("Проверить договор [t3·gc-1]", 0, true),
+    ];
+    for (text, calls, closed) in cases {
+        let mut bridge = Bridge::new(SETUP, 1);
+        bridge.until(TimeDelta::hours(3) + TimeDelta::minutes(1));
+        let task = bridge.world.tasks().next().map_or(0, |task| task.id);
+        bridge.ask(
+            "PATCH",
+            &format!("/api/v4/tasks/{task}"),
+            &json!({"text": text}),
+        );
+        bridge.until(TimeDelta::hours(3) + TimeDelta::minutes(17));
+        let done = bridge
+            .world
+            .tasks()
+            .next()
+            .is_some_and(|task| task.is_completed);
+        assert_eq!(
+            (bridge.world.calls().len(), done),
+            (calls, closed),
+            "{text}"
+        );
+    }
+}

@@ -196,3 +196,24 @@ fn deliveries_are_repeated_by_the_rules() {
         assert_eq!(bench.world.hooks_open(), 0);
     }
 }
+
+#[test]
+fn a_hundred_bad_answers_switch_a_subscription_off() {
+    let mut bench = Bench::new();
+    let destination = json!({"destination": "http://127.0.0.1:1/h", "settings": ["add_lead"]});
+    bench.ask("POST", "/api/v4/webhooks", &destination);
+    let disabled = |bench: &mut Bench| {
+        bench.ask("GET", "/api/v4/webhooks", &Value::Null).value()["_embedded"]["webhooks"][0]["disabled"].clone()
+    };
+    for (leads, wanted) in [(100, false), (1, true)] {
+        bench.ask("POST", "/api/v4/leads", &Value::Array(vec![lead(); leads]));
+        let now = at(bench.seconds + 1);
+        for hook in bench.world.advance(now) {
+            bench.world.hook_answered(hook.id, Some(404), now);
+        }
+        assert_eq!(disabled(&mut bench), wanted);
+    }
+    bench.ask("POST", "/api/v4/leads", &json!([lead()]));
+    let fresh = bench.world.advance(at(bench.seconds + 1));
+    assert_eq!(fresh.len(), 0, "nothing new is sent to it");
+}
