@@ -242,7 +242,6 @@ impl Store for Embedded {
 }
 
 // `File::try_lock` came with Rust 1.89; goes when the package names that version.
-#[allow(clippy::incompatible_msrv)]
 impl FolderLock {
     fn take(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;
@@ -250,7 +249,6 @@ impl FolderLock {
     }
 }
 
-#[allow(clippy::incompatible_msrv)]
 impl Drop for FolderLock {
     /// Said aloud: a child process that is just being started shares the file for a moment, and
     /// closing our side alone would leave it locked.
