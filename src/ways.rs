@@ -22,12 +22,11 @@ use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 
 /// The network, or what stands in for it in a test.
-#[derive(Clone)]
 pub struct Ports {
     pub amocrm: Arc<dyn Http>,
     pub getcourse: Arc<dyn Http>,
     /// Only where the school sends letters.
-    pub post: Option<Arc<dyn Post>>,
+    pub post: Option<Box<dyn Post>>,
 }
 
 /// What every way is built on.
@@ -45,11 +44,9 @@ impl Ports {
     /// The real network.
     pub fn real(school: &School) -> Result<Self, String> {
         let seconds = |settings: Option<u64>| Duration::from_secs(settings.unwrap_or(20));
-        let http = |seconds| -> Result<Arc<dyn Http>, String> {
-            Ok(Arc::new(RealHttp::new(seconds).map_err(|error| error.to_string())?))
-        };
-        let post: Option<Arc<dyn Post>> = match &school.mail {
-            Some(settings) => Some(Arc::new(SmtpPost::new(settings)?)),
+        let http = |seconds| -> Result<Arc<dyn Http>, String> { Ok(Arc::new(RealHttp::new(seconds)?)) };
+        let post: Option<Box<dyn Post>> = match &school.mail {
+            Some(settings) => Some(Box::new(SmtpPost::open(settings)?)),
             None => None,
         };
         Ok(Self {
@@ -84,14 +81,15 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
         ways.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, ground)?);
     }
-    if let Some(settings) = school.getcourse.as_ref().filter(|settings| settings.can_write()) {
+    if let Some(settings) = &school.getcourse {
         let pacer = pacer(&mut ways, ground, ("getcourse", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
-        ways.couriers.insert(Target::Getcourse, Arc::new(GcCourier::new(settings, http)?));
+        let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
+        ways.couriers.insert(Target::Getcourse, Arc::new(courier));
     }
     if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
-        let inner = MailCourier::new(settings, post)?;
+        let inner = MailCourier::new(settings, post);
         ways.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
     }
     Ok(ways)

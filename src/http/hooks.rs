@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use super::Front;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
-use crate::store::record::{Envelope, Item};
+use crate::store::record::Envelope;
 use crate::store::{Accepted, StoreError};
 use crate::worker::site::{Site, count};
 
@@ -114,8 +114,8 @@ pub async fn accept(
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let item = Item::Envelope(Box::new(envelope(site.id(), platform, &verified, at))).to_bytes();
-    match site.store.accept(site.id(), &key, &item, at).await {
+    let envelope = envelope(site.id(), platform, &verified, at).to_bytes();
+    match site.store.accept(site.id(), &key, &envelope, at).await {
         Ok(Accepted::New) => {
             count(&site.tally.accepted);
             site.inbox_bell.notify_one();

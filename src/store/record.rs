@@ -84,6 +84,11 @@ pub mod key {
 }
 
 impl Envelope {
+    /// As [`crate::store::Store::accept`] keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// The request as its platform's decoder wants it.
     pub fn request(&self) -> RawRequest {
         use base64::Engine;

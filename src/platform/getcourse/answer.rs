@@ -34,7 +34,12 @@ pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
         }
         // Refused inside a 200: the envelope's own code has the class.
         let code = envelope["code"].as_u64().and_then(|code| u16::try_from(code).ok());
-        return Err(refused(code.filter(|code| *code >= 400).unwrap_or(400), response, doing, Envelope::There));
+        return Err(refused(
+            code.filter(|code| *code >= 400).unwrap_or(400),
+            response,
+            doing,
+            Envelope::There,
+        ));
     }
     let there = if envelope.is_some() { Envelope::There } else { Envelope::Missing };
     Err(refused(response.status, response, doing, there))
@@ -72,11 +77,17 @@ enum Envelope {
 fn refused(status: u16, response: &Response, doing: Doing, envelope: Envelope) -> Fault {
     let why = format!("getcourse answers {status}");
     match status {
-        300..=399 => Fault::denied("the address redirects: put the domain that the school serves into getcourse.url"),
-        401 | 403 => Fault::denied(format!("{why}: are both keys of this school and is the developer's enabled?")),
+        300..=399 => {
+            Fault::denied("the address redirects: put the domain that the school serves into getcourse.url")
+        }
+        401 | 403 => {
+            Fault::denied(format!("{why}: are both keys of this school and is the developer's enabled?"))
+        }
         404 if envelope == Envelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
         429 => Fault::Later { why, after_ms: response.retry_after_ms() },
-        503 if response.retry_after_ms().is_some() => Fault::Later { why, after_ms: response.retry_after_ms() },
+        503 if response.retry_after_ms().is_some() => {
+            Fault::Later { why, after_ms: response.retry_after_ms() }
+        }
         408 | 500..=599 => lost(doing, why),
         _ => Fault::never(why),
     }
@@ -103,7 +114,9 @@ fn import_refused(envelope: &Value) -> Fault {
         Some(901 | 904 | 917) => Fault::denied(format!("getcourse error {}", code.unwrap_or_default())),
         Some(903 | 905) => Fault::later("too many requests"),
         _ if text.contains("слишком много запросов") => Fault::later("too many requests"),
-        _ if text.contains("достигнут лимит") => Fault::denied("the plan's monthly allowance is used up"),
+        _ if text.contains("достигнут лимит") => {
+            Fault::denied("the plan's monthly allowance is used up")
+        }
         _ => Fault::never("the import was refused"),
     }
 }
@@ -182,7 +195,11 @@ mod tests {
         for (status, body, expected) in [
             (200, r#"{"success":true,"result":{"success":true,"error":false,"deal_id":1}}"#, "done"),
             (200, r#"{"success":"true","result":{"success":"1"}}"#, "done"),
-            (200, r#"{"success":true,"result":{"success":false,"error":true,"error_message":"m@example.ru"}}"#, "never"),
+            (
+                200,
+                r#"{"success":true,"result":{"success":false,"error":true,"error_message":"m@example.ru"}}"#,
+                "never",
+            ),
             (200, r#"{"success":true,"result":{"success":true,"error":true}}"#, "never"),
             (200, r#"{"success":true}"#, "never"),
             (200, r#"{"success":false,"error":"Неавторизованное API-обращение"}"#, "denied"),

@@ -23,20 +23,33 @@ pub struct Client {
     http: Arc<dyn Http>,
 }
 
-impl Client {
-    /// `None` without both keys: then nothing is read or written. The error says which key.
-    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Option<Self>, String> {
+/// Both keys of a Tech API account.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    pub developer: Secret,
+    pub school: Secret,
+}
+
+impl Keys {
+    /// `None` without both: then nothing is read or written. The error says which key is missing.
+    pub fn read(settings: &Settings) -> Result<Option<Self>, String> {
         let (Some(developer), Some(school)) = (&settings.developer_key, &settings.school_key) else {
             return Ok(None);
         };
         let developer = developer.read().map_err(|why| format!("getcourse.developer_key: {why}"))?;
         let school = school.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
-        Ok(Some(Self {
+        Ok(Some(Self { developer, school }))
+    }
+}
+
+impl Client {
+    pub fn new(settings: &Settings, keys: Keys, http: Arc<dyn Http>) -> Self {
+        Self {
             base: settings.url.trim_end_matches('/').to_owned(),
-            bearer: Secret::new(format!("Bearer {}_{}", developer.reveal(), school.reveal())),
-            school_key: school,
+            bearer: Secret::new(format!("Bearer {}_{}", keys.developer.reveal(), keys.school.reveal())),
+            school_key: keys.school,
             http,
-        }))
+        }
     }
 
     /// `GET` of the Tech API; `data` of its envelope.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::client::Client;
+use super::client::{Client, Keys};
 use super::{Settings, status, tech};
 use crate::intake::signal::{SeenOrder, Signal};
 use crate::platform::http::Http;
@@ -36,12 +36,17 @@ struct Errand<'a> {
 }
 
 impl GcCourier {
-    /// Reads the keys; the error says which one and what to do.
+    /// Reads the keys where the school's file says; the error says which one and what to do.
     pub fn open(settings: Settings, roster: &[Manager], http: Arc<dyn Http>) -> Result<Self, String> {
-        let client = Client::open(&settings, http)?;
-        let managers =
-            roster.iter().filter_map(|manager| Some((manager.id.clone(), manager.getcourse?))).collect();
-        Ok(Self { settings, client, managers })
+        let keys = Keys::read(&settings)?;
+        Ok(Self::new(settings, keys, roster, http))
+    }
+
+    /// `keys` absent: nothing is read or written.
+    pub fn new(settings: Settings, keys: Option<Keys>, roster: &[Manager], http: Arc<dyn Http>) -> Self {
+        let client = keys.map(|keys| Client::new(&settings, keys, http));
+        let managers = roster.iter().filter_map(|manager| Some((manager.id.clone(), manager.getcourse?)));
+        Self { client, managers: managers.collect(), settings }
     }
 }
 
@@ -90,7 +95,8 @@ impl Errand<'_> {
     /// The order now, believed: it was asked for, not told.
     async fn seen(&self) -> Result<SeenOrder, Fault> {
         let data = self.client.read("deal/get-fields", &[("dealId", self.deal)], self.urgency()).await?;
-        let deal = tech::only(&data, self.deal).ok_or_else(|| Fault::never("GetCourse shows no such order"))?;
+        let deal =
+            tech::only(&data, self.deal).ok_or_else(|| Fault::never("GetCourse shows no such order"))?;
         let mut seen = tech::order(deal, self.settings.zone)
             .filter(|seen| seen.facts.gc_id.as_deref() == Some(self.deal))
             .ok_or_else(|| Fault::never("GetCourse shows another order"))?;
@@ -155,7 +161,8 @@ impl Errand<'_> {
 
     /// «Отложен» is missing from the Tech API's list; the import knows it by number and e-mail.
     async fn postpone(&self, seen: &SeenOrder) -> Result<Receipt, Fault> {
-        let lacking = |what: &str| Fault::never(format!("«Отложен» needs the import, and {what} is not known"));
+        let lacking =
+            |what: &str| Fault::never(format!("«Отложен» needs the import, and {what} is not known"));
         let number = seen.facts.number.clone().ok_or_else(|| lacking("the order's number"))?;
         let buyer = seen.facts.client.gc_user.clone().ok_or_else(|| lacking("the buyer"))?;
         let email = tech::client(&self.user(&buyer).await?).email.ok_or_else(|| lacking("his e-mail"))?;
@@ -166,7 +173,9 @@ impl Errand<'_> {
         });
         let result = self.client.import_order(&params, self.urgency()).await?;
         match tech::id(&result["deal_id"]) {
-            Some(id) if id != self.deal => Err(Fault::never("the import changed another order: look at both")),
+            Some(id) if id != self.deal => {
+                Err(Fault::never("the import changed another order: look at both"))
+            }
             _ => Ok(Receipt::default()),
         }
     }
@@ -190,7 +199,8 @@ impl Errand<'_> {
                 return Ok(Receipt::default());
             }
         }
-        let body = json!({ "dealId": number(self.deal), "userId": author, "text": format!("{text}\n{marker}") });
+        let body =
+            json!({ "dealId": number(self.deal), "userId": author, "text": format!("{text}\n{marker}") });
         self.client.write("deal/add-comment", &body, self.urgency()).await?;
         Ok(Receipt::default())
     }

@@ -16,6 +16,7 @@ pub mod status;
 pub mod tech;
 pub mod text;
 
+pub use client::Keys;
 pub use courier::GcCourier;
 pub use hooks::{GcHooks, Kind};
 pub use settings::{Payments, Settings};

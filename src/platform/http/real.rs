@@ -50,7 +50,9 @@ impl Http for RealHttp {
         let headers = answer
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
             .collect();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(silence)? {
@@ -79,7 +81,8 @@ fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request,
     if url.scheme() != "https" && !is_loopback(&url) {
         return Err(not_sent("plain http leaves this machine for nobody: use https"));
     }
-    let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| not_sent("no such method"))?;
+    let method =
+        reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| not_sent("no such method"))?;
     let mut builder = client.request(method, url);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
@@ -163,7 +166,8 @@ mod tests {
     #[tokio::test]
     async fn an_answer_comes_whole_and_a_redirect_is_only_told() {
         let (url, seen) = server(Some(
-            b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nhi".to_vec(),
+            b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nhi"
+                .to_vec(),
         ))
         .await;
         let answer = send(&url).await.unwrap();
@@ -200,7 +204,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_never_leaves_over_plain_http() {
-        for url in ["http://school.example/pl/api?key=k7Q2m", "http://192.0.2.1/", "ftp://127.0.0.1/", "no address"] {
+        for url in
+            ["http://school.example/pl/api?key=k7Q2m", "http://192.0.2.1/", "ftp://127.0.0.1/", "no address"]
+        {
             let Err(Silence::NotSent(why)) = send(url).await else {
                 panic!("{url} was sent");
             };

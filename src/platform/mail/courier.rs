@@ -142,8 +142,10 @@ impl Courier for MailCourier {
 
 /// `<command>@<domain>`: several large receivers drop a second copy with the same id.
 fn message_id(command: &str, domain: &str) -> String {
-    let safe: String =
-        command.chars().map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' }).collect();
+    let safe: String = command
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })
+        .collect();
     format!("dozvon.{safe}@{domain}")
 }
 
@@ -181,7 +183,9 @@ fn refused(stage: Stage, reply: Reply) -> Fault {
 /// Policy, spam and size (5.3, 5.7) are not the recipient's fault and do not mark the address.
 fn is_bad_recipient(reply: Reply) -> bool {
     match reply.enhanced {
-        Some((_, subject, detail)) => subject == 1 || (subject, detail) == (2, 1) || (subject, detail) == (0, 0),
+        Some((_, subject, detail)) => {
+            subject == 1 || (subject, detail) == (2, 1) || (subject, detail) == (0, 0)
+        }
         None => matches!(reply.code, 501 | 550 | 551 | 553),
     }
 }

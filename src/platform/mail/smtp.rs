@@ -107,11 +107,12 @@ impl Post for SmtpPost {
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
         let (from, to, bytes) = written(letter)?;
         let announced = tokio::time::timeout(self.timeout, self.announced(from, to)).await;
-        let mut connection = announced.map_err(|_| PostFault::NotSent("the server is too slow".to_owned()))??;
+        let mut connection =
+            announced.map_err(|_| PostFault::NotSent("the server is too slow".to_owned()))??;
         let taken = tokio::time::timeout(self.timeout, connection.message(&bytes)).await;
-        taken
-            .map_err(|_| PostFault::BrokenOff("no reply to the letter in time".to_owned()))?
-            .map_err(|error| refusal(Stage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))))?;
+        taken.map_err(|_| PostFault::BrokenOff("no reply to the letter in time".to_owned()))?.map_err(
+            |error| refusal(Stage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))),
+        )?;
         // The letter is taken over; how the connection ends no longer matters.
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
         Ok(())
@@ -302,7 +303,10 @@ mod tests {
         for (script, expected) in [
             (Script { greeting: "554 no", ..GOOD }, refused(Stage::SignIn, 554, None)),
             (Script { mail: "553 5.7.1 no", ..GOOD }, refused(Stage::Sender, 553, Some((5, 7, 1)))),
-            (Script { rcpt: "550 5.1.1 no such user", ..GOOD }, refused(Stage::Recipient, 550, Some((5, 1, 1)))),
+            (
+                Script { rcpt: "550 5.1.1 no such user", ..GOOD },
+                refused(Stage::Recipient, 550, Some((5, 1, 1))),
+            ),
             (Script { rcpt: "451 4.7.1 later", ..GOOD }, refused(Stage::Recipient, 451, Some((4, 7, 1)))),
             (Script { data: "554 no", ..GOOD }, refused(Stage::Content, 554, None)),
             (Script { end: "554 5.7.1 spam", ..GOOD }, refused(Stage::Content, 554, Some((5, 7, 1)))),
@@ -320,7 +324,8 @@ mod tests {
     #[tokio::test]
     async fn a_bad_address_never_reaches_the_server_and_a_closed_port_sends_nothing() {
         let post = SmtpPost::open(&settings(1)).unwrap();
-        for to in ["", "m", "m@", "@example.ru", "m m@example.ru", "мария@example.ru", "m@example.ru\r\nDATA"] {
+        for to in ["", "m", "m@", "@example.ru", "m m@example.ru", "мария@example.ru", "m@example.ru\r\nDATA"]
+        {
             assert_eq!(post.send(&letter(to)).await, Err(PostFault::BadAddress("recipient's")), "{to:?}");
         }
         assert!(matches!(post.send(&letter("m@example.ru")).await, Err(PostFault::NotSent(_))));
