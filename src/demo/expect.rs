@@ -174,8 +174,10 @@ fn pick(seen: Vec<&Sighting>, nth: i32) -> Option<&Sighting> {
     seen.get(index).copied()
 }
 
+/// Case and the kind of a space do not matter to a reader.
 fn contains(text: &str, part: &str) -> bool {
-    text.to_lowercase().contains(&part.to_lowercase())
+    let plain = |text: &str| text.to_lowercase().replace('\u{a0}', " ");
+    plain(text).contains(&plain(part))
 }
 
 impl Expect {

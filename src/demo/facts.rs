@@ -67,7 +67,6 @@ impl Facts {
 pub struct Row {
     pub number: String,
     pub client: String,
-    pub about: String,
     pub end: String,
     pub expected: bool,
     pub attempts: u32,
@@ -169,7 +168,6 @@ async fn row(run: &Run<'_>, script: &Script, order: Option<&Order>) -> Kept<Row>
     Ok(Row {
         number: theirs.map_or_else(|| "звонок".to_owned(), |order| order.number.clone()),
         client: short_name(&script.order.name),
-        about: script.about.clone(),
         end: ending.map_or("неизвестен", Ending::label).to_owned(),
         expected: ending == Some(script.end),
         attempts: order.map_or(0, |order| order.attempts),
@@ -206,8 +204,9 @@ fn ending(end: Option<&End>) -> Ending {
 
 async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
     let journal = run.store.journal(&run.school, &order.id, 200).await?;
-    let last = journal.iter().rev().flat_map(|entry| entry.lines.iter().rev()).next();
-    Ok(last.map(|line| line.text.lines().next().unwrap_or("").to_owned()).unwrap_or_default())
+    // What changed nothing is no decision; the first line of a decision says what it was about.
+    let last = journal.iter().rev().find(|entry| !entry.commands.is_empty() && !entry.lines.is_empty());
+    Ok(last.and_then(|entry| entry.lines.first()).map(|line| line.text.lines().next().unwrap_or("").to_owned()).unwrap_or_default())
 }
 
 /// L14 in the store: every open order has a timer, and the index has its wake.

@@ -97,7 +97,6 @@ mod tests {
         let row = Row {
             number: "12041".into(),
             client: "Иннокентий Долгофамильный".into(),
-            about: String::new(),
             end: "не дозвонились".into(),
             expected: false,
             attempts: 12,
