@@ -313,7 +313,7 @@ fn shown(scene: &Scene, seen: &[&Sighting]) -> String {
         .take(12)
         .map(|seen| {
             let first = seen.text.lines().next().unwrap_or("");
-            let words = seen.words.iter().filter(|(_, value)| !value.is_empty());
+            let words = seen.words.iter().filter(|(name, value)| !value.is_empty() && *name != "body");
             let words: Vec<String> = words.map(|(name, value)| format!("{name}={value}")).collect();
             let times = seen.times.iter().map(|(name, at)| format!("{name}={}", local(*at)));
             let more: Vec<String> = words.into_iter().chain(times).collect();
