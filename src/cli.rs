@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
-use crate::store::{DeadLetter, Place, Store};
+use crate::store::{DeadLetter, Place};
 use crate::{sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.

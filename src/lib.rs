@@ -14,5 +14,6 @@ pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
+pub mod tokens;
 pub mod ways;
 pub mod worker;

@@ -112,7 +112,7 @@ impl World {
         let stage =
             Stage { clock, sandbox: Arc::new(Mutex::new(sandbox)), stirred: Arc::new(Notify::new()) };
         let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().expect("memory"));
-        let ground = Ground { store: store.clone(), clock: Arc::new(clock), vault: None, data: "-".into() };
+        let ground = Ground { store: store.clone(), clock: Arc::new(clock), vault: None, data: "-".into(), url: "http://bridge".to_owned() };
         let ports = Ports {
             amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
             getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
