@@ -5,3 +5,4 @@ pub mod head;
 pub mod library;
 mod sample;
 pub mod shipped;
+mod template;

@@ -148,17 +148,16 @@ fn told(found: &[Problem], file: &str, key: &str, words: &str) {
     assert!(hit, "no «{file}, {key}: {words}» in {found:#?}");
 }
 
-#[test]
-fn a_slip_is_told_with_file_key_and_what_is_allowed() {
-    let check = |slip: Slip, file: &str, key: &str, words: &str| {
-        let problems = load(&with(&[slip])).expect_err("it is wrong");
-        told(&problems, file, key, words);
-        assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
-    };
-    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
-    let process = |from, to, key, words| check(slip(PROCESS, from, to), PROCESS, key, words);
-    let instance = |from, to, key, words| check(slip(INSTANCE, from, to), INSTANCE, key, words);
+/// One slip gives one problem: its file, its key, and words of what is wrong or allowed.
+fn check(slip: Slip, file: &str, key: &str, words: &str) {
+    let problems = load(&with(&[slip])).expect_err("it is wrong");
+    told(&problems, file, key, words);
+    assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
+}
 
+#[test]
+fn a_slip_in_the_instance_is_told() {
+    let instance = |from, to, key, words| check(slip(INSTANCE, from, to), INSTANCE, key, words);
     instance("listen =", "lisen =", "lisen", "`listen`");
     instance("127.0.0.1:8080\"", "8080\"", "listen", "127.0.0.1:8080");
     instance("url = \"http://127.0.0.1:8080\"", "url = \"http://bridge.example\"", "url", "https");
@@ -168,7 +167,11 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
     instance("listen =", "= listen =", "", "line 5");
+}
 
+#[test]
+fn a_slip_among_people_and_routes_is_told() {
+    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
     school("name = \"Школа «Рост»\"\n", "", "name", "missing");
     school("zone = \"Europe/Moscow\"", "zone = \"Moscow\"", "zone", "");
     school("[mango]", "[mangi]", "mangi", "`mango`");
@@ -219,6 +222,11 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     school("{{ order.positions or", "{{ order.positons or", "routes.design.lead_name", "order.positions");
     school("order.source.utm_source", "order.sorce.utm_source", "routes.design.fields.901342", "order.sorce");
     school("fields = { 901342", "fields = { utm", "routes.design.fields.utm", "a number");
+}
+
+#[test]
+fn a_slip_among_answers_days_and_platforms_is_told() {
+    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
     school("field = 901338\n", "", "answers.field", "missing");
     school("date_field = 901339", "date_field = 901338", "answers", "901338 stands twice");
     school("\"call_back\"", "\"recall\"", "answers.words.договорились на звонок", "`call_back`");
@@ -262,6 +270,17 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     school("port = 18025", "port = \"18025\"", "mail.port", "u16");
     school("from = \"Школа", "user = \"rost\"\nfrom = \"Школа", "mail.user", "both or neither");
 
+    school(
+        "[amocrm.pipelines.revival]",
+        "[amocrm.pipelines.second]\nid = 1\nstages = {}\n\n[amocrm.pipelines.revival]",
+        "amocrm.pipelines.second",
+        "`revival`",
+    );
+}
+
+#[test]
+fn a_slip_in_the_process_is_told() {
+    let process = |from, to, key, words| check(slip(PROCESS, from, to), PROCESS, key, words);
     process("pause_minutes", "pause_minute", "arrival.pause_minute", "`pause_minutes`");
     process("\"evening\"], [\"morning", "\"night\"], [\"morning", "dialling.ladder", "morning");
     process("\"+20m\"", "\"20m later\"", "dialling.ladder", "20m later");
@@ -270,13 +289,10 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     process("\"10:00-20:00\"", "\"20:00-10:00\"", "contact.calls", "HH:MM-HH:MM");
     process("days = 3", "days = 0", "dialling.days", "1 or more");
     process("answer_minutes = 30", "answer_minutes = -1", "talk.answer_minutes", "u32");
-    school(
-        "[amocrm.pipelines.revival]",
-        "[amocrm.pipelines.second]\nid = 1\nstages = {}\n\n[amocrm.pipelines.revival]",
-        "amocrm.pipelines.second",
-        "`revival`",
-    );
+}
 
+#[test]
+fn a_slip_in_a_text_or_a_files_name_is_told() {
     let text = "schools/rost/texts/first_day.txt";
     check(slip(text, "{{ school.name }}", "{{ shcool.name }}"), text, "", "school.name");
     check(slip(text, "purpose: service\n", ""), text, "purpose", "transactional");

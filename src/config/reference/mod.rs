@@ -16,6 +16,8 @@ use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
 use crate::platform::{amocrm, getcourse, mail, mango};
 use crate::process::definition::{Figures, Manager, Route};
 
+mod platforms;
+mod process;
 pub mod table;
 
 use table::{File, Key, Section};
