@@ -65,7 +65,7 @@ fn getcourse(text: &mut String, base: &str, settings: &crate::platform::getcours
     let (Some(developer), Some(school)) = (&settings.developer_key, &settings.school_key) else { return };
     heading(text, "GetCourse: подписка Tech API");
     text.push_str(
-        "\nТочнее процессов: приходит сразу и при каждой смене статуса. Выполните по одной команде на событие.\n\
+        "\nТочнее процессов: сообщает и о повторной смене статуса. Выполните по одной команде на событие.\n\
          На одно событие действует один адрес: новая подписка заменяет прежнюю.\n",
     );
     for (event_id, title) in [(1, "заказ создан"), (2, "статус заказа изменился"), (3, "заказ оплачен")]
@@ -97,7 +97,7 @@ fn process_setup(kind: Kind) -> (&'static str, &'static str) {
         Kind::PaymentPartial => (
             "Частичная оплата",
             "Процесс на заказы, периодическая проверка, условие: статус «Частично оплачен».\n\
-             Сработает только на первую часть; следующие части мост находит сам, если есть доступ к Tech API.",
+             Сработает только на первую часть: о следующих GetCourse так не сообщает.",
         ),
         Kind::PaymentFull => (
             "Полная оплата",

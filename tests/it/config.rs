@@ -162,6 +162,7 @@ fn a_slip_in_the_instance_is_told() {
     instance("127.0.0.1:8080\"", "8080\"", "listen", "127.0.0.1:8080");
     instance("url = \"http://127.0.0.1:8080\"", "url = \"http://bridge.example\"", "url", "https");
     instance("url = \"http://127.0.0.1:8080\"", "url = \"https://b.example/x\"", "url", "without a path");
+    instance("http://127.0.0.1:8080", "http://me:parole@127.0.0.1:8080", "url", "name or password");
     instance("\ndata", "\nstore = \"redis://:parole@10.0.0.1\"\ndata", "store", "DOZVON_STORE");
     instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
@@ -173,7 +174,7 @@ fn a_slip_in_the_instance_is_told() {
 fn a_slip_among_people_and_routes_is_told() {
     let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
     school("name = \"Школа «Рост»\"\n", "", "name", "missing");
-    school("zone = \"Europe/Moscow\"", "zone = \"Moscow\"", "zone", "");
+    school("zone = \"Europe/Moscow\"", "zone = \"Moscow\"", "zone", "Europe/Moscow");
     school("[mango]", "[mangi]", "mangi", "`mango`");
     school("DEMO_URL_SECRET", "NO_SUCH_SECRET", "secrets", "NO_SUCH_SECRET is not set");
     school("DEMO_AMOCRM_TOKEN", "NO_SUCH_TOKEN", "amocrm.auth.token", "not set");
@@ -267,7 +268,7 @@ fn a_slip_among_answers_days_and_platforms_is_told() {
     school("\nprice = ", "\nprise = ", "amocrm.loss_reasons.prise", "`price`");
     school("host = \"127.0.0.1\"", "host = \"mail.example\"", "mail.tls", "loopback");
     school("<order@rost.example>", "order", "mail.from", "sender");
-    school("port = 18025", "port = \"18025\"", "mail.port", "u16");
+    school("port = 18025", "port = \"18025\"", "mail.port", "whole number");
     school("from = \"Школа", "user = \"rost\"\nfrom = \"Школа", "mail.user", "both or neither");
 
     school(
@@ -288,7 +289,7 @@ fn a_slip_in_the_process_is_told() {
     process("\"18:00-20:00\"", "\"20:00-21:00\"", "dialling.windows.evening", "contact.calls");
     process("\"10:00-20:00\"", "\"20:00-10:00\"", "contact.calls", "HH:MM-HH:MM");
     process("days = 3", "days = 0", "dialling.days", "1 or more");
-    process("answer_minutes = 30", "answer_minutes = -1", "talk.answer_minutes", "u32");
+    process("answer_minutes = 30", "answer_minutes = -1", "talk.answer_minutes", "whole number");
 }
 
 #[test]

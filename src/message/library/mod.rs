@@ -3,7 +3,7 @@
 //! Enter at [`Library::render`].
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::Environment;
 use serde::Serialize;
@@ -99,16 +99,18 @@ pub struct ManagerVars {
 }
 
 impl Library {
-    /// The texts that are built in.
+    /// The texts that are built in, made once.
     pub fn shipped() -> Self {
+        static MADE: OnceLock<Library> = OnceLock::new();
         // A test below proves that there is nothing wrong with them.
-        Self::build(&[]).0
+        MADE.get_or_init(|| Self::build(&[]).0).clone()
     }
 
     /// The shipped texts with a school's own files over them, every one rendered once with all
     /// variables and once with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
-        let (library, problems) = Self::build(files);
+        let (library, mut problems) = Self::build(files);
+        problems.extend(library.check());
         if problems.is_empty() { Ok(library) } else { Err(problems) }
     }
 
@@ -126,9 +128,7 @@ impl Library {
                 Err(faults) => problems.extend(faults.into_iter().map(|fault| fault.at(file))),
             }
         }
-        let library = Self { env: Arc::new(env), texts: Arc::new(texts) };
-        problems.extend(library.check());
-        (library, problems)
+        (Self { env: Arc::new(env), texts: Arc::new(texts) }, problems)
     }
 
     /// Renders a text by its name. A text that fails to render gives its own name as the body:
