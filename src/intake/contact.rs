@@ -7,6 +7,9 @@ use crate::process::Phone;
 /// Words that start an extension, longest first where one is the start of another.
 const EXTENSION_MARKS: [&str; 7] = ["добавочный", "доб", "внутр", "вн.", "extension", "ext", "#"];
 
+/// More digits after such a word are a number of their own.
+const EXTENSION_DIGITS_MAX: usize = 6;
+
 /// Fewer digits than this are an extension or junk, never a number.
 const SHORT_DIGITS_MAX: usize = 5;
 
@@ -56,6 +59,10 @@ fn cut_extension(raw: &str) -> (String, Option<String>) {
     };
     let tail = lower[at + length..].trim_start_matches(|c: char| !c.is_ascii_digit());
     let extension: String = tail.chars().take_while(char::is_ascii_digit).collect();
+    if extension.len() > EXTENSION_DIGITS_MAX {
+        // «вн.» was the end of a name: what follows is the number itself.
+        return (lower, None);
+    }
     let rest = &tail[extension.len()..];
     // A number that goes on behind the extension is the second one.
     let numbers = format!("{};{rest}", &lower[..at]);
@@ -112,6 +119,10 @@ fn one_number(part: &str) -> Option<String> {
         // Russia and Kazakhstan have eleven digits or it is no number of theirs.
         return russian(digits);
     }
+    if !typed_plus && digits.len() == 11 && digits.starts_with('8') {
+        // The Russian way to write a number that was not given out: no foreign one either.
+        return None;
+    }
     let shortest = if international { 8 } else { 11 };
     let sound = !digits.starts_with('0') && (shortest..=15).contains(&digits.len());
     sound.then(|| format!("+{digits}"))
@@ -130,9 +141,11 @@ fn russian(digits: &str) -> Option<String> {
         (10, b'9' | b'3' | b'4' | b'8') => digits,
         _ => return None,
     };
-    // 9 mobile, 3, 4 and 8 geographic, 6 and 7 Kazakhstan; nothing else is given out.
-    let given_out = matches!(national.as_bytes()[0], b'3' | b'4' | b'6'..=b'9');
-    given_out.then(|| format!("+7{national}"))
+    // 9 mobile, 3, 4 and 8 geographic, 6 and 7 Kazakhstan; nothing else is given out, and the
+    // services behind 80x are nobody whom a seller could call.
+    let is_a_person =
+        matches!(national.as_bytes()[0], b'3' | b'4' | b'6'..=b'9') && !national.starts_with("80");
+    is_a_person.then(|| format!("+7{national}"))
 }
 
 fn digits(text: &str) -> String {
@@ -201,6 +214,7 @@ mod tests {
         check("89035550127 89165550128", Some("+79035550127"), None, Some("+79165550128"));
         check("8 903 555 01 27 или 8 916 555 01 28", Some("+79035550127"), None, Some("+79165550128"));
         check("+79035550127+375291234567", Some("+79035550127"), None, Some("+375291234567"));
+        check("Ивн. 89035550127", Some("+79035550127"), None, None);
         check("89035550127 / +7 903 555 01 27", Some("+79035550127"), None, None);
     }
 
@@ -219,6 +233,9 @@ mod tests {
             "0",
             "+7903555012",
             "790355501270",
+            "8 800 555 01 01",
+            "+7 800 555 01 01",
+            "8 101 555 01 27",
             "anonymous",
         ] {
             check(raw, None, None, None);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::command::TaskKind;
-use super::event::{Author, Outcome};
+use super::event::{Author, ClientFacts, Outcome};
 use super::timers::Timers;
 use super::value::*;
 
@@ -16,6 +16,14 @@ pub struct Case {
     pub order: Order,
     pub client: Client,
     pub desk: Desk,
+}
+
+impl Case {
+    /// A case of an order that is heard of for the first time.
+    pub fn new(order: OrderId, client: Client, desk: Desk, now: At) -> Self {
+        let order = Order::new(order, client.id.clone(), now);
+        Self { order, client, desk }
+    }
 }
 
 /// One order on its way. Everything that a decision depends on stands here.
@@ -62,6 +70,9 @@ pub struct Order {
     /// A payment was said but is not yet read back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub payment_unconfirmed: bool,
+    /// Timers set aside while a payment is unconfirmed; they come back if it was none.
+    #[serde(default, skip_serializing_if = "Timers::is_empty")]
+    pub held: Timers,
     /// Payments counted so far (L5).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_paid: u32,
@@ -69,6 +80,16 @@ pub struct Order {
     // What the CRM holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,
+    /// When the responsible was last set, by us or by a person: what the CRM shows from before
+    /// that is stale (L10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responsible_at: Option<At>,
+    /// The manager that GetCourse showed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gc_manager: Option<ManagerId>,
+    /// The source's facts, for names and fields of leads: utm, page, form.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source: BTreeMap<String, String>,
     /// When somebody took it (L9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<At>,
@@ -101,6 +122,10 @@ pub struct Order {
     /// Commands issued and not yet settled: what a payment may still revoke.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsent: BTreeMap<CommandId, Pending>,
+    /// Creations of tasks that were revoked but may have been on their way: a receipt for one of
+    /// them means that the task stands and has to be closed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revoked: BTreeMap<CommandId, TaskId>,
     /// Deadlines put back, and other things counted for the head.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub put_back: u32,
@@ -112,6 +137,74 @@ pub struct Order {
     /// Sections that keep further facts add them here, each under its own name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, String>,
+}
+
+impl Order {
+    pub fn new(id: OrderId, client: ClientId, now: At) -> Self {
+        Self {
+            id,
+            client,
+            seen_at: now,
+            route: String::new(),
+            phase: Phase::Unseen,
+            timers: Timers::default(),
+            issued: 0,
+            gc_id: None,
+            number: None,
+            created_at: None,
+            author: None,
+            status: None,
+            offers: Vec::new(),
+            positions: None,
+            cost: None,
+            paid: None,
+            left: None,
+            payment_link: None,
+            payment_unconfirmed: false,
+            held: Timers::default(),
+            parts_paid: 0,
+            responsible: None,
+            responsible_at: None,
+            gc_manager: None,
+            source: BTreeMap::new(),
+            taken_at: None,
+            leads: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            round: Round::default(),
+            attempts: 0,
+            talks: 0,
+            calls: Vec::new(),
+            promise: None,
+            answered_at: None,
+            letters: BTreeMap::new(),
+            unsent: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            put_back: 0,
+            repairs: 0,
+            end: None,
+            notes: BTreeMap::new(),
+        }
+    }
+
+    /// Neither won, lost nor found false.
+    pub fn is_open(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Money has come in, in part or in full.
+    pub fn has_money(&self) -> bool {
+        self.parts_paid > 0 || self.paid.as_ref().is_some_and(|paid| paid.minor > 0)
+    }
+
+    /// When the client made it, as far as is known.
+    pub fn made_at(&self) -> At {
+        self.created_at.unwrap_or(self.seen_at).min(self.seen_at)
+    }
+
+    /// The open task «Позвонить»: there is never more than one.
+    pub fn call_task(&self) -> Option<(&TaskId, &Task)> {
+        self.tasks.iter().find(|(_, task)| task.kind == TaskKind::Call)
+    }
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -194,9 +287,16 @@ pub struct Round {
     /// Client's calendar days, `YYYY-MM-DD`, on which calling was permitted.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub days: BTreeSet<String>,
-    /// Index into the ladder: day, step.
+    /// The rung of the ladder that comes next or is under way: day, step.
     pub day: u32,
     pub step: u32,
+    /// When a manager's word was counted as an attempt (D10): the provider's record of the same
+    /// call is not counted again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_word: Option<At>,
+    /// Text of this round's first task; empty takes the usual one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub task: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +327,9 @@ pub struct Task {
     pub reminded: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub escalated: bool,
+    /// The task that this one reminds of; it goes when that one goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<TaskId>,
 }
 
 /// What an unsent command is, so that a later step knows what it may revoke.
@@ -236,6 +339,12 @@ pub struct Pending {
     pub ask: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The library's name of a letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<String>,
+    /// The lead's role, where the command makes a lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<LeadRole>,
 }
 
 /// A person, over all his orders.
@@ -246,7 +355,7 @@ pub struct Client {
     pub gc_user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Usable numbers, main one first.
+    /// Numbers ever given, the newest first; wrong ones are in `bad`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,
     /// As it was typed, kept (Q1).
@@ -267,6 +376,89 @@ pub struct Client {
     /// His orders in short, so that a double is seen at once (L7). Bounded, oldest out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orders: BTreeMap<OrderId, OrderBrief>,
+}
+
+impl Client {
+    pub fn new(id: ClientId) -> Self {
+        Self {
+            id,
+            gc_user: None,
+            name: None,
+            phones: Vec::new(),
+            phone_raw: None,
+            phone_confirmed: None,
+            emails: Vec::new(),
+            bad: BTreeSet::new(),
+            zone: None,
+            manager: None,
+            orders: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what a platform says: numbers and addresses are added, never dropped; absent means
+    /// «not said». Placeholder addresses of the form `<digits>@…` are passed over. Answers whether
+    /// anything is new.
+    pub fn learn(&mut self, facts: &ClientFacts) -> bool {
+        let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
+        changed |= fill(&mut self.name, facts.name.as_ref().filter(|name| !name.trim().is_empty()));
+        changed |=
+            fill(&mut self.zone, facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()));
+        changed |= fill(&mut self.phone_confirmed, facts.phone_confirmed.as_ref());
+        if let Some(phone) = &facts.phone {
+            changed |= fill(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()));
+            for number in phone.second.iter().chain(&phone.e164) {
+                changed |= add(&mut self.phones, number);
+            }
+        }
+        if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
+            changed |= add(&mut self.emails, email);
+            if facts.email_bad {
+                changed |= self.bad.insert(email.clone());
+            }
+        }
+        changed
+    }
+
+    /// The number to dial: the newest that is not known to be wrong.
+    pub fn phone(&self) -> Option<&String> {
+        self.phones.iter().find(|number| !self.bad.contains(*number))
+    }
+
+    /// The address to write to: the newest that has not bounced.
+    pub fn email(&self) -> Option<&String> {
+        self.emails.iter().find(|email| !self.bad.contains(*email))
+    }
+
+    /// Every address that we have has bounced: a new one is asked for (L11).
+    pub fn email_is_bad(&self) -> bool {
+        !self.emails.is_empty() && self.email().is_none()
+    }
+}
+
+fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
+    let new = said.is_some() && have.as_ref() != said;
+    if new {
+        *have = said.cloned();
+    }
+    new
+}
+
+/// Numbers and addresses kept of one person; a person who had more has them no longer.
+const WAYS_MAX: usize = 10;
+
+/// What is said last comes first; the rest stays.
+fn add(have: &mut Vec<String>, new: &str) -> bool {
+    if have.iter().any(|known| known == new) || have.len() >= WAYS_MAX {
+        return false;
+    }
+    have.insert(0, new.to_owned());
+    true
+}
+
+fn is_address(email: &str) -> bool {
+    email.split_once('@').is_some_and(|(local, host)| {
+        !local.is_empty() && host.contains('.') && !local.chars().all(|c| c.is_ascii_digit())
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

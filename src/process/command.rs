@@ -120,6 +120,28 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// The name under which it is stored and shown: the `ask` tag.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SaveLead(_) => "save_lead",
+            Self::SaveContact(_) => "save_contact",
+            Self::SetStage { .. } => "set_stage",
+            Self::SetResponsible { .. } => "set_responsible",
+            Self::SetPrice { .. } => "set_price",
+            Self::ClearField { .. } => "clear_field",
+            Self::CreateTask(_) => "create_task",
+            Self::MoveTask { .. } => "move_task",
+            Self::CloseTask { .. } => "close_task",
+            Self::AddNote { .. } => "add_note",
+            Self::AddCall { .. } => "add_call",
+            Self::SetStatus { .. } => "set_status",
+            Self::AddComment { .. } => "add_comment",
+            Self::SetOrderManager { .. } => "set_order_manager",
+            Self::ReadOrder => "read_order",
+            Self::SendLetter(_) => "send_letter",
+        }
+    }
+
     pub fn target(&self) -> Target {
         match self {
             Self::SetStatus { .. }

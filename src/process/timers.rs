@@ -45,6 +45,8 @@ pub enum Timer {
     PartMissed,
     /// A follow-up without a section of its own: doubt, own try, instalment, long cycle (L13).
     FollowUp,
+    /// A command that could not be carried out, or facts that never came: try again.
+    Retry,
     /// Last resort (L14): something was left without a next step.
     Guard,
 }

@@ -234,6 +234,7 @@ pub const TASKS: &[&str] = &[
     "task_late",
     "task_escalated",
     "task_free_pool",
+    "task_already_taken",
     "task_refusal_reason",
     "task_special",
     "task_doubt",

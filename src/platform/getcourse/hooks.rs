@@ -166,3 +166,125 @@ fn short_hash(text: &str) -> String {
     hash.truncate(16);
     format!("x{hash}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hooks(settings: &str) -> GcHooks {
+        GcHooks::new(toml::from_str(&format!("url = 'https://rost.getcourse.ru'\n{settings}")).unwrap())
+    }
+
+    fn request(tail: &str, query: &str, body: &str) -> RawRequest {
+        let kind =
+            if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+        RawRequest {
+            method: "POST".to_owned(),
+            tail: tail.to_owned(),
+            query: query.to_owned(),
+            headers: vec![("content-type".to_owned(), kind.to_owned())],
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn key(tail: &str, query: &str, body: &str) -> (String, String) {
+        let hooks = hooks("");
+        let verified = hooks.verify(request(tail, query, body)).unwrap();
+        assert_eq!(hooks.answer(&verified).body, b"ok");
+        match hooks.receive(&verified) {
+            Reception::Keep(Key::SameAsLast { slot, digest }) => (slot, digest),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn decoded(hooks: &GcHooks, tail: &str, query: &str, body: &str) -> Result<Vec<Signal>, Undecodable> {
+        hooks.decode(&request(tail, query, body), "2026-07-15T07:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_repeat_is_told_from_a_change_by_what_it_says() {
+        let first = key("order-status", "secret=a&order_id=7&status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9&ts=1", "");
+        let repeat = key("order-status", "status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9+&order_id=7&ts=2", "");
+        let change = key("order-status", "order_id=7&status=%D0%92+%D1%80%D0%B0%D0%B1%D0%BE%D1%82%D0%B5", "");
+        assert_eq!(first.0, "gc:order:7:order-status");
+        assert_eq!(first, repeat);
+        assert_eq!(first.0, change.0);
+        assert_ne!(first.1, change.1);
+    }
+
+    #[test]
+    fn both_deliveries_of_one_payment_are_taken_and_each_only_once() {
+        let body = |event: &str, ts: u32| {
+            format!(
+                r#"{{"json":{{"ts64":{ts},"deal":{{"id":7,"status":"payed"}},"eventType":"getcourse/{event}"}}}}"#
+            )
+        };
+        let paid = key("hook", "", &body("dealPaid", 1));
+        let changed = key("hook", "", &body("dealStatusChanged", 1));
+        assert_eq!(paid.0, "gc:order:7:dealPaid");
+        assert_ne!(paid.0, changed.0);
+        assert_eq!(paid, key("hook", "", &body("dealPaid", 2)));
+    }
+
+    #[test]
+    fn no_personal_data_stands_in_a_key() {
+        let (slot, digest) = key("user-updated", "email=m.kuznetsova%40example.ru", "");
+        assert!(slot.starts_with("gc:user:x") && !slot.contains('@') && !digest.contains('@'), "{slot}");
+    }
+
+    #[test]
+    fn a_request_that_says_nothing_is_a_probe() {
+        let hooks = hooks("");
+        for (tail, query) in [("order-created", ""), ("", "secret=k7Q2m"), ("hook", "")] {
+            let verified = hooks.verify(request(tail, query, "")).unwrap();
+            assert_eq!(hooks.receive(&verified), Reception::Probe, "{tail}?{query}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_kept_for_a_person() {
+        for (tail, query, body) in [
+            ("order-deleted", "order_id=7", ""),
+            ("events", "order_id=7", ""),
+            ("events", "order_id=7&event=dance", ""),
+            ("order-created", "number=12041", ""),
+            ("order-created", "order_id=%7Bobject.id%7D", ""),
+            ("order-created", "order_id=7%27--", ""),
+            ("user-updated", "name=%D0%9C", ""),
+            ("events", "", r#"{"event":"order_paid","positions":"Пакет "Всё сразу""}"#),
+            ("hook", "", r#"{"json":{"deal":{"status":"new"}}}"#),
+            ("hook", "", "order_id=7"),
+        ] {
+            key(tail, query, body);
+            let Err(Undecodable(why)) = decoded(&hooks(""), tail, query, body) else {
+                panic!("{tail}?{query} {body} was read");
+            };
+            assert!(!why.contains("Всё") && !why.contains("12041"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_schools_own_names_replace_ours() {
+        let own = hooks("fields = { order_id = 'zakaz', cost = 'summa', event = 'chto' }");
+        let signals =
+            decoded(&own, "events", "zakaz=7&order_id=8&summa=100&cost=200&chto=order_created", "").unwrap();
+        let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+        assert_eq!(seen.facts.gc_id.as_deref(), Some("7"));
+        assert_eq!(seen.facts.cost.as_ref().map(|cost| cost.minor), Some(10_000));
+    }
+
+    #[test]
+    fn a_payment_is_believed_as_the_school_says() {
+        let keys = "developer_key = { env = 'A' }\nschool_key = { env = 'B' }";
+        for (settings, confirmed) in [
+            (String::new(), true),
+            (keys.to_owned(), false),
+            (format!("{keys}\npayments = 'trust'"), true),
+            ("payments = 'read_back'".to_owned(), false),
+        ] {
+            let signals = decoded(&hooks(&settings), "payment-full", "order_id=7", "").unwrap();
+            let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+            assert_eq!(seen.facts.confirmed, confirmed, "{settings}");
+        }
+    }
+}

@@ -1,7 +1,10 @@
 //! GetCourse: orders, payments and the people who made them.
 //! Never creates an order and never marks one as paid.
-//! Enter at [`GcHooks`] (what comes in).
+//! Enter at [`GcHooks`] (what comes in) and [`GcCourier`] (what goes out).
 
+pub mod answer;
+pub mod client;
+pub mod courier;
 pub mod dates;
 pub mod decode;
 pub mod fields;
@@ -13,6 +16,8 @@ pub mod status;
 pub mod tech;
 pub mod text;
 
+pub use client::Keys;
+pub use courier::GcCourier;
 pub use hooks::{GcHooks, Kind};
 pub use settings::{Payments, Settings};
 

@@ -66,16 +66,12 @@ pub fn from_number(number: f64) -> Result<i64, NotMoney> {
 }
 
 fn cut_currency(text: &str) -> (&str, Option<&'static str>) {
-    for (word, code) in CURRENCIES {
-        if let Some(rest) = text.strip_suffix(word).or_else(|| text.strip_prefix(word)) {
-            return (rest, Some(code));
-        }
-    }
-    // `500.руб.,`: punctuation may stand behind the word as well.
-    match text.strip_suffix(['.', ',']) {
-        Some(shorter) if shorter.ends_with(|c: char| c.is_alphabetic()) => cut_currency(shorter),
-        _ => (text, None),
-    }
+    // A mark at the very end is punctuation, of the word or of the amount.
+    let text = text.trim_end_matches(['.', ',']);
+    let cut = CURRENCIES.iter().find_map(|(word, code)| {
+        text.strip_suffix(word).or_else(|| text.strip_prefix(word)).map(|rest| (rest, Some(*code)))
+    });
+    cut.unwrap_or((text, None))
 }
 
 fn unsigned(text: &str) -> Result<i64, NotMoney> {

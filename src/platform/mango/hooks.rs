@@ -95,3 +95,6 @@ fn is_probe(request: &RawRequest) -> bool {
 fn path(tail: &str) -> String {
     tail.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,11 @@ pub fn phone(value: &Value) -> Option<String> {
     parse_phone(&text(value)?).e164
 }
 
-/// Our own line as E.164 where it is a number, else its name (a SIP trunk has one).
+/// Our own line as E.164 where it is a number (800 too, unlike a client's), else its name: a SIP
+/// trunk has one.
 pub fn line(value: &Value) -> Option<String> {
     let text = text(value)?;
-    Some(parse_phone(&text).e164.unwrap_or(text))
+    let is_number = text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let national = text.strip_prefix(['7', '8']).filter(|_| is_number);
+    Some(national.map_or_else(|| text.clone(), |national| format!("+7{national}")))
 }

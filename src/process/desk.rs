@@ -1,0 +1,94 @@
+//! Who is responsible: the client's own manager, else what the route says, else the queue (G4, L8).
+//! Never moves an order that somebody has. Enter at [`choose`] and [`give`].
+
+use super::command::Ask;
+use super::decision::Decision;
+use super::definition::{Assign, Manager, Route};
+use super::event::Author;
+use super::value::*;
+
+/// The one who is to have this order; `None` leaves it in the free pool (L9).
+/// L8: a client with an active order stays with its manager; one who is known but unattended
+/// and one who is unknown get somebody at once, by the route's rule. L3: what a manager made is his.
+pub(super) fn choose(d: &Decision, named: Option<&ManagerId>) -> Option<ManagerId> {
+    let active = |id: &&ManagerId| d.process.manager(id).is_some_and(|manager| manager.active);
+    if d.case.order.author == Some(Author::Manager)
+        && let Some(own) = named.filter(active)
+    {
+        return Some(own.clone());
+    }
+    if d.process.figures.arrival.keep_manager
+        && let Some(own) = d.case.client.manager.as_ref().filter(active)
+    {
+        return Some(own.clone());
+    }
+    match d.process.route(&d.case.order.route).map(|route: &Route| &route.responsible) {
+        Some(Assign::FreePool) => None,
+        Some(Assign::Fixed { manager }) if active(&manager) => Some(manager.clone()),
+        Some(Assign::Queue { managers }) => {
+            least_loaded(d, |manager| managers.contains(&manager.id)).or_else(|| queue(d))
+        }
+        Some(Assign::Product { offers }) => {
+            let own = d.case.order.offers.iter().find_map(|offer| offers.get(offer)).filter(active);
+            own.cloned().or_else(|| queue(d))
+        }
+        _ => queue(d),
+    }
+}
+
+/// The least loaded seller; the head only where there is nobody else.
+pub(super) fn queue(d: &Decision) -> Option<ManagerId> {
+    least_loaded(d, |manager| !manager.head).or_else(|| d.head()).or_else(|| least_loaded(d, |_| true))
+}
+
+/// Another one who could do it now (L15): a free seller, else the head.
+pub(super) fn another(d: &Decision, than: &ManagerId) -> Option<ManagerId> {
+    least_loaded(d, |manager| !manager.head && &manager.id != than)
+        .or_else(|| d.head())
+        .filter(|other| other != than)
+}
+
+fn least_loaded(d: &Decision, fits: impl Fn(&Manager) -> bool) -> Option<ManagerId> {
+    let desk = &d.case.desk;
+    let able = d.process.roster.iter().filter(|manager| manager.active && fits(manager));
+    let first = able.min_by_key(|manager| {
+        let load = desk.load.get(&manager.id).copied().unwrap_or(0);
+        (load, desk.given_at.get(&manager.id).copied(), manager.id.clone())
+    });
+    first.map(|manager| manager.id.clone())
+}
+
+/// Makes somebody responsible and keeps the desk's books; says nothing to any platform.
+pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
+    if d.case.order.responsible.as_ref() == Some(manager) {
+        return;
+    }
+    release(d);
+    *d.case.desk.load.entry(manager.clone()).or_default() += 1;
+    d.case.desk.given_at.insert(manager.clone(), d.now);
+    d.case.order.responsible = Some(manager.clone());
+    d.case.order.responsible_at = Some(d.now);
+    d.case.client.manager = Some(manager.clone());
+}
+
+/// The order no longer counts for its manager.
+pub(super) fn release(d: &mut Decision) {
+    if let Some(manager) = &d.case.order.responsible
+        && let Some(load) = d.case.desk.load.get_mut(manager)
+    {
+        *load = load.saturating_sub(1);
+    }
+}
+
+/// The CRM's and GetCourse's books follow.
+pub(super) fn announce(d: &mut Decision, manager: &ManagerId) {
+    if d.case.order.leads.contains_key(&LeadRole::Sales) {
+        d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: manager.clone() });
+    }
+    d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
+}
+
+/// A name for people.
+pub(super) fn name(d: &Decision, manager: &ManagerId) -> String {
+    d.process.manager(manager).map_or_else(|| manager.to_string(), |manager| manager.name.clone())
+}

@@ -1,0 +1,77 @@
+//! A school for scenarios: two sellers, a head, one route, every pipeline.
+
+use std::collections::BTreeMap;
+
+use dozvon::message::library::Library;
+use dozvon::process::calendar::Calendar;
+use dozvon::process::definition::{Assign, Figures, Manager, Process, Route};
+use dozvon::process::{LeadRole, ManagerId, SchoolId, Stage};
+
+pub fn process(figures: Figures) -> Process {
+    let stages = vec![
+        Stage::New,
+        Stage::InWork,
+        Stage::Dialling,
+        Stage::Talked,
+        Stage::Promised,
+        Stage::PartPaid,
+        Stage::Won,
+        Stage::Lost,
+    ];
+    Process {
+        school: SchoolId::from("school"),
+        name: "Школа".to_owned(),
+        config_hash: "scenario".to_owned(),
+        figures,
+        roster: vec![
+            manager("anna", "Анна", Head::Yes),
+            manager("irina", "Ирина", Head::No),
+            manager("oleg", "Олег", Head::No),
+        ],
+        routes: vec![route("any", &[])],
+        zone: chrono_tz::Europe::Moscow,
+        calendar: Calendar::default(),
+        pipelines: BTreeMap::from([
+            (LeadRole::Sales, stages),
+            (LeadRole::Fulfilment, vec![Stage::New]),
+            (LeadRole::Revival, vec![Stage::New]),
+        ]),
+        texts: Library::default(),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    Yes,
+    No,
+}
+
+pub fn manager(id: &str, name: &str, head: Head) -> Manager {
+    Manager {
+        id: ManagerId::from(id),
+        name: name.to_owned(),
+        head: head == Head::Yes,
+        active: true,
+        amocrm: None,
+        getcourse: None,
+        email: None,
+        extension: None,
+    }
+}
+
+pub fn route(name: &str, offers: &[&str]) -> Route {
+    Route {
+        name: name.to_owned(),
+        offers: offers.iter().map(|offer| (*offer).to_owned()).collect(),
+        line: None,
+        credit: false,
+        lead_name: "Заказ".to_owned(),
+        tags: Vec::new(),
+        fields: BTreeMap::new(),
+        contact_fields: BTreeMap::new(),
+        stage: Stage::New,
+        responsible: Assign::Load,
+        note: true,
+        task: None,
+    }
+}

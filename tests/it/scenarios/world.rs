@@ -1,0 +1,109 @@
+//! Orders of one client, their time and their receipts, moved by the steps of a scenario.
+//! Every command is carried out at once unless it is held; every wake fires at its own time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dozvon::process::case::{Case, Client, Desk};
+use dozvon::process::{
+    At, ClientId, Command, CommandId, Event, Line, Order, OrderId, Process, has_next_step, step,
+};
+
+pub struct World {
+    pub process: Process,
+    pub client: Client,
+    pub desk: Desk,
+    pub orders: BTreeMap<OrderId, Order>,
+    /// Names of the tasks' texts, also of closed ones.
+    pub names: BTreeMap<String, String>,
+    /// Asks whose commands are not settled.
+    pub hold: BTreeSet<String>,
+    pub held: Vec<Command>,
+    /// What happened since the last look.
+    pub commands: Vec<Command>,
+    pub revoked: Vec<CommandId>,
+    pub journal: Vec<Line>,
+}
+
+impl World {
+    pub fn new(process: Process) -> Self {
+        Self {
+            process,
+            client: Client::new(ClientId::from("c-1")),
+            desk: Desk::default(),
+            orders: BTreeMap::new(),
+            names: BTreeMap::new(),
+            hold: BTreeSet::new(),
+            held: Vec::new(),
+            commands: Vec::new(),
+            revoked: Vec::new(),
+            journal: Vec::new(),
+        }
+    }
+
+    /// One event of one order, with everything that follows at once.
+    pub fn happen(&mut self, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
+        let mut queue = std::collections::VecDeque::from([(order.clone(), event.clone())]);
+        let mut turns = 0;
+        while let Some((order, event)) = queue.pop_front() {
+            turns += 1;
+            if turns > 500 {
+                return Err(format!("events never end, the last is {event:?}"));
+            }
+            let case = self.open(&order, now);
+            let again = step(&self.process, case.clone(), &event, now);
+            let step = step(&self.process, case, &event, now);
+            if step != again {
+                return Err(format!("{event:?} is decided in two ways"));
+            }
+            if !has_next_step(&self.process, &step.case, now) || step.case.order.repairs > 0 {
+                return Err(format!("L14: no next step after {event:?}: {:#?}", step.case.order));
+            }
+            if step.case.order.tasks.values().filter(|task| is_call(task)).count() > 1 {
+                return Err(format!("two open call tasks after {event:?}"));
+            }
+            for (id, task) in &step.case.order.tasks {
+                self.names.insert(id.to_string(), task.text.clone());
+            }
+            for command in &step.commands {
+                if self.hold.contains(command.ask.name()) {
+                    self.held.push(command.clone());
+                } else {
+                    queue.push_back((order.clone(), Event::Receipt { command: command.id.clone() }));
+                }
+            }
+            self.held.retain(|command| !step.revoke.contains(&command.id));
+            queue.extend(step.tell.iter().map(|(to, news)| (to.clone(), Event::Sibling(news.clone()))));
+            self.commands.extend(step.commands);
+            self.revoked.extend(step.revoke);
+            self.journal.extend(step.journal);
+            self.client = step.case.client;
+            self.desk = step.case.desk;
+            self.orders.insert(order, step.case.order);
+        }
+        Ok(())
+    }
+
+    /// Fires every wake up to `until`, each at its own time.
+    pub fn pass(&mut self, until: At) -> Result<(), String> {
+        for _ in 0..5000 {
+            let wakes =
+                self.orders.iter().filter_map(|(id, order)| Some((order.timers.wake()?.0, id.clone())));
+            let Some((at, order)) = wakes.min().filter(|(at, _)| *at <= until) else { return Ok(()) };
+            self.happen(&order, &Event::Wake, at)?;
+        }
+        Err("wakes never end".to_owned())
+    }
+
+    fn open(&self, order: &OrderId, now: At) -> Case {
+        let client = self.client.clone();
+        let desk = self.desk.clone();
+        match self.orders.get(order) {
+            Some(order) => Case { order: order.clone(), client, desk },
+            None => Case::new(order.clone(), client, desk, now),
+        }
+    }
+}
+
+pub fn is_call(task: &dozvon::process::case::Task) -> bool {
+    task.kind == dozvon::process::command::TaskKind::Call
+}
