@@ -223,7 +223,7 @@ fn leave_pool(d: &mut Decision) {
         return;
     }
     d.case.order.phase = Phase::Pause;
-    if d.case.order.timers.at(Timer::SelfPay).is_none() && d.case.order.held.at(Timer::SelfPay).is_none() {
+    if d.at(Timer::SelfPay).is_none() {
         dialling::start(d, "");
     }
 }

@@ -53,8 +53,12 @@ pub struct Order {
     pub created_at: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
+    /// As it is, or as we have asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// What GetCourse said last: only a change of it is news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_status: Option<Status>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,6 +158,7 @@ impl Order {
             created_at: None,
             author: None,
             status: None,
+            said_status: None,
             offers: Vec::new(),
             positions: None,
             cost: None,

@@ -125,7 +125,7 @@ pub(super) fn remake(d: &mut Decision) {
         Phase::Asking => super::talk::ask(d, "task_ask_again", "Сделку удалили вручную"),
         Phase::Dialling => task::again(d),
         Phase::CallBack => {
-            let due = d.case.order.timers.at(Timer::CallBack).unwrap_or(d.now);
+            let due = d.at(Timer::CallBack).unwrap_or(d.now);
             super::dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);
         }
         Phase::PhoneAsked => {

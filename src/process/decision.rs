@@ -160,6 +160,11 @@ impl<'a> Decision<'a> {
         }
     }
 
+    /// When a timer is to fire, also one that is set aside.
+    pub fn at(&self, timer: Timer) -> Option<At> {
+        self.case.order.timers.at(timer).or(self.case.order.held.at(timer))
+    }
+
     pub fn stop(&mut self, timer: Timer) {
         self.case.order.timers.stop(timer);
         self.case.order.held.stop(timer);

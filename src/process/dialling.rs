@@ -166,7 +166,7 @@ pub(super) fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
         return;
     }
     // A call made by hand before its time leaves the planned attempt where it is.
-    let planned = d.case.order.timers.at(Timer::Attempt).filter(|_| d.case.order.call_task().is_none());
+    let planned = d.at(Timer::Attempt).filter(|_| d.case.order.call_task().is_none());
     d.close_tasks(TaskKind::Call, &format!("Не дозвонились: {}", outcome.label()));
     if d.case.order.phase == Phase::Dialling {
         next(d, at, planned);
@@ -226,8 +226,7 @@ pub(super) fn gave_up(d: &mut Decision) {
     if d.case.order.phase != Phase::GivingUp {
         return;
     }
-    if d.case.order.notes.get("give_up").is_some() {
-        d.case.order.notes.remove("give_up");
+    if d.case.order.notes.remove("give_up").is_some() {
         give_up(d);
         return;
     }

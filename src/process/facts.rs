@@ -73,12 +73,15 @@ fn learn(d: &mut Decision, facts: &OrderFacts) {
         order.offers.clone_from(&facts.offers);
     }
     order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
-    // A status of ours that is still on its way would be undone by an older picture.
-    let ours_pending = order.unsent.values().any(|pending| pending.ask == "set_status");
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid);
-    let ends = matches!(status, Status::Cancelled | Status::False);
-    if ends || (!(ours_pending || money && !facts.confirmed) && order.is_open()) || money && facts.confirmed {
+    if (money && !facts.confirmed) || order.said_status.as_ref() == Some(status) {
+        return;
+    }
+    order.said_status = Some(status.clone());
+    // An ended order is only reopened by money; a picture older than our own change is not taken
+    // for a change, because it repeats what was said before.
+    if order.is_open() || money || matches!(status, Status::Cancelled | Status::False) {
         order.status = Some(status.clone());
     }
 }

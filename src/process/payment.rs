@@ -62,7 +62,8 @@ pub(super) fn look(d: &mut Decision, facts: &OrderFacts) -> Standing {
     let minor = |money: &Option<Money>| money.as_ref().map_or(0, |money| money.minor);
     let known = &d.case.order;
     let more = match standing(&seen) {
-        Standing::Full | Standing::Free => !matches!(known.end, Some(End::Won { .. })),
+        _ if matches!(known.end, Some(End::Won { .. })) => false,
+        Standing::Full | Standing::Free => true,
         Standing::Part => minor(&seen.paid) > minor(&known.paid) || known.parts_paid == 0,
         _ => false,
     };
@@ -82,7 +83,9 @@ pub(super) fn settle(d: &mut Decision, standing: Standing, before: &Order) {
         Standing::Full | Standing::Free => win(d, standing, before),
         Standing::Part => part(d, before),
         Standing::Unpaid if d.case.order.payment_unconfirmed => resume(d),
-        Standing::Unpaid if before.has_money() && d.case.order.is_open() => {
+        Standing::Unpaid
+            if before.paid.as_ref().is_some_and(|paid| paid.minor > 0) && d.case.order.is_open() =>
+        {
             d.turn("L16", "Оплаченная сумма уменьшилась до нуля: решает руководитель.");
             d.set(Timer::FollowUp, d.work_days(1));
             d.case.order.phase = Phase::FollowUp;
@@ -232,6 +235,9 @@ fn part(d: &mut Decision, before: &Order) {
     d.case.order.notes.remove("call_revoked");
     if d.case.order.end.take().is_some() {
         d.say("L5", "По закрытому заказу пришла часть оплаты: он снова в работе.");
+        if matches!(d.case.order.status, Some(Status::Cancelled | Status::False)) {
+            d.case.order.status = Some(Status::PartPaid);
+        }
         if let Some(manager) = d.case.order.responsible.take() {
             super::desk::give(d, &manager);
         }

@@ -56,7 +56,9 @@ impl World {
                 return Err(format!("{event:?} is decided in two ways"));
             }
             if !has_next_step(&self.process, &step.case, now) || step.case.order.repairs > 0 {
-                return Err(format!("L14: no next step after {event:?}: {:#?}", step.case.order));
+                let order = &step.case.order;
+                let (phase, timers, tasks) = (order.phase, &order.timers, &order.tasks);
+                return Err(format!("L14: no next step after {event:?}: {phase:?} {timers:?} {tasks:?}"));
             }
             if step.case.order.tasks.values().filter(|task| is_call(task)).count() > 1 {
                 return Err(format!("two open call tasks after {event:?}"));
