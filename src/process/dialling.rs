@@ -163,6 +163,7 @@ pub(super) fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     let number = order.round.attempts;
     d.say("D2", format!("Попытка {number}: {}.", outcome.label()));
     if d.case.order.phase == Phase::CallBack {
+        super::promise::restore(d);
         return;
     }
     // A call made by hand before its time leaves the planned attempt where it is.

@@ -25,8 +25,8 @@ pub(super) fn on_order(d: &mut Decision, facts: &OrderFacts) {
     }
     payment::settle(d, standing, &before);
     if !d.case.order.is_open() {
-        if d.case.order == before {
-            d.say("L6", "Заказ закончен, в данных ничего нового.");
+        if d.case.order.end == before.end {
+            d.say("L6", "Заказ закончен: новые данные ничего не меняют.");
         }
         return;
     }
@@ -96,6 +96,7 @@ fn keep<T: Clone>(have: &mut Option<T>, said: &Option<T>) {
 fn changes(d: &mut Decision, facts: &OrderFacts, before: &super::Order) {
     if let Some(cost) = d.case.order.cost.clone()
         && before.cost.as_ref() != Some(&cost)
+        && d.case.order.leads.contains_key(&LeadRole::Sales)
     {
         d.note(&format!("Новая сумма заказа: {}.", cost.text()));
         d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });
@@ -103,7 +104,14 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &super::Order) {
     if let Some(manager) = &facts.manager {
         let news = before.gc_manager.as_ref() != Some(manager);
         d.case.order.gc_manager = Some(manager.clone());
-        if news && before.gc_manager.is_some() && d.case.order.responsible.as_ref() != Some(manager) {
+        let known = d.process.manager(manager).is_some();
+        if d.case.order.responsible.is_none() && news && known {
+            arrival::take(d, manager);
+        } else if news
+            && known
+            && before.gc_manager.is_some()
+            && d.case.order.responsible.as_ref() != Some(manager)
+        {
             task::hand_over(d, manager);
             desk::announce(d, manager);
         }

@@ -279,6 +279,11 @@ fn plan(d: &mut Decision) {
 
 /// L5: the client is reminded of the next part.
 pub(super) fn part_reminder(d: &mut Decision) {
+    let opens = d.letters_open_at(d.now);
+    if opens > d.now {
+        d.set(Timer::PartReminder1, opens);
+        return;
+    }
     let due = d.case.order.notes.get("part_due").and_then(|at| at.parse::<At>().ok());
     d.letter("L5", "part_reminder", due, String::new());
     d.say("L5", "Напоминаем клиенту о следующем платеже.");

@@ -15,6 +15,7 @@ use super::{arrival, calls, dialling, payment, phone, promise, refusal};
 /// A talk took place (D12): dialling stops, the manager is asked what is next.
 pub(super) fn talked(d: &mut Decision, seconds: u32) {
     promise::call_back_begun(d);
+    arrival::out_of_pool(d, "С клиентом уже говорят");
     d.case.order.talks += 1;
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
@@ -24,10 +25,11 @@ pub(super) fn talked(d: &mut Decision, seconds: u32) {
     if promised {
         // The promised time is law (D5): its task stays until the answer replaces it.
         d.stop_many(&[Timer::Attempt, Timer::GiveUp]);
+        promise::restore(d);
     } else {
         dialling::stop(d, "Разговор состоялся");
     }
-    d.stop_many(&[Timer::SelfPay, Timer::FollowUp, Timer::Retry]);
+    d.stop_many(&[Timer::SelfPay, Timer::FollowUp]);
     d.stage(Stage::Talked, None);
     let siblings: Vec<OrderId> =
         d.case.client.orders.iter().filter(|(_, brief)| brief.open).map(|(id, _)| id.clone()).collect();
@@ -160,7 +162,7 @@ pub(super) fn leave(d: &mut Decision, text: &str) {
     d.close_tasks(TaskKind::Ask, "Ответ получен");
     d.close_tasks_where(|task| task.text.starts_with("task_phone"), "Ответ получен");
     dialling::stop(d, "Ответ получен");
-    d.stop_many(&[Timer::SelfPay, Timer::AskNext, Timer::FollowUp, Timer::PhoneCheck, Timer::Retry]);
+    d.stop_many(&[Timer::SelfPay, Timer::AskNext, Timer::FollowUp, Timer::PhoneCheck]);
     promise::drop_promise(d);
     d.case.order.notes.remove("phone_ask");
     d.case.order.notes.remove("follow_up");

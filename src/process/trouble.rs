@@ -93,7 +93,7 @@ pub(super) fn retry_due(d: &mut Decision) {
             let due = d.at(Timer::CallBack).unwrap_or(d.now);
             dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);
         }
-        _ => tell_head(d, "Задачу не удалось поставить с первого раза"),
+        _ => {}
     }
 }
 

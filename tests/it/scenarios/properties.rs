@@ -371,8 +371,13 @@ fn assigns() -> impl Strategy<Value = Assign> {
     select(vec![Assign::Load, Assign::FreePool, Assign::Fixed { manager: ManagerId::from("oleg") }])
 }
 
+/// A few hundred in every run; more with `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(250)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// L4, L14: whatever went before, a confirmed full payment wins, and nothing is left to do.
     #[test]
