@@ -4,6 +4,7 @@
 
 pub mod calendar;
 pub mod case;
+pub mod client;
 pub mod command;
 pub mod definition;
 pub mod event;

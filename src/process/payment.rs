@@ -303,3 +303,36 @@ pub(super) fn part_missed(d: &mut Decision) {
 fn minutes(n: u32) -> TimeDelta {
     TimeDelta::minutes(i64::from(n))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{ClientId, OrderId};
+
+    #[test]
+    fn money_is_judged_by_sums_and_status_together() {
+        let check = |status: Status, cost: i64, paid: Option<i64>, left: Option<i64>, want: Standing| {
+            let now = At::UNIX_EPOCH;
+            let mut order = Order::new(OrderId::from("gc-1"), ClientId::from("c-1"), now);
+            let money = |sum: i64| Money::new(sum, "RUB");
+            order.status = Some(status.clone());
+            order.cost = Some(money(cost));
+            (order.paid, order.left) = (paid.map(money), left.map(money));
+            assert_eq!(standing(&order), want, "{status:?} cost {cost} paid {paid:?} left {left:?}");
+        };
+        check(Status::New, 100, None, None, Standing::Unpaid);
+        check(Status::New, 100, Some(0), Some(100), Standing::Unpaid);
+        check(Status::InWork, 100, Some(40), Some(60), Standing::Part);
+        check(Status::PartPaid, 100, None, None, Standing::Part);
+        check(Status::New, 100, Some(100), None, Standing::Full);
+        check(Status::New, 100, Some(100), Some(0), Standing::Full);
+        check(Status::New, 100, Some(100), Some(20), Standing::Part);
+        check(Status::Paid, 100, Some(100), Some(0), Standing::Full);
+        check(Status::Paid, 100, Some(95), Some(5), Standing::Full);
+        check(Status::Paid, 0, Some(0), Some(0), Standing::Free);
+        check(Status::New, 0, Some(0), Some(0), Standing::Unpaid);
+        check(Status::Cancelled, 100, Some(100), Some(0), Standing::Void);
+        check(Status::False, 100, Some(40), None, Standing::Void);
+        check(Status::WaitingForReturn, 100, Some(100), Some(0), Standing::Part);
+    }
+}

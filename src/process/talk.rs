@@ -161,11 +161,13 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
 pub(super) fn leave(d: &mut Decision, text: &str) {
     d.close_tasks(TaskKind::Ask, "Ответ получен");
     d.close_tasks_where(|task| task.text.starts_with("task_phone"), "Ответ получен");
+    if let Some(work) = d.case.order.notes.remove("follow_up") {
+        d.close_tasks_where(|task| task.kind == TaskKind::Do && task.text == work, "Ответ получен");
+    }
     dialling::stop(d, "Ответ получен");
     d.stop_many(&[Timer::SelfPay, Timer::AskNext, Timer::FollowUp, Timer::PhoneCheck]);
     promise::drop_promise(d);
     d.case.order.notes.remove("phone_ask");
-    d.case.order.notes.remove("follow_up");
     d.turn("L13", text);
 }
 
