@@ -13,6 +13,8 @@ pub struct World {
     pub client: Client,
     pub desk: Desk,
     pub orders: BTreeMap<OrderId, Order>,
+    /// The latest moment so far: time never runs back.
+    pub now: Option<At>,
     /// Names of the tasks' texts, also of closed ones.
     pub names: BTreeMap<String, String>,
     /// Asks whose commands are not settled.
@@ -31,6 +33,7 @@ impl World {
             client: Client::new(ClientId::from("c-1")),
             desk: Desk::default(),
             orders: BTreeMap::new(),
+            now: None,
             names: BTreeMap::new(),
             hold: BTreeSet::new(),
             held: Vec::new(),
@@ -44,6 +47,7 @@ impl World {
     pub fn happen(&mut self, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
         let mut queue = std::collections::VecDeque::from([(order.clone(), event.clone())]);
         let mut turns = 0;
+        self.now = self.now.max(Some(now));
         while let Some((order, event)) = queue.pop_front() {
             turns += 1;
             if turns > 500 {
@@ -91,6 +95,8 @@ impl World {
             let wakes =
                 self.orders.iter().filter_map(|(id, order)| Some((order.timers.wake()?.0, id.clone())));
             let Some((at, order)) = wakes.min().filter(|(at, _)| *at <= until) else { return Ok(()) };
+            // A timer that comes back from a hold may be overdue.
+            let at = self.now.map_or(at, |now| now.max(at));
             self.happen(&order, &Event::Wake, at)?;
         }
         Err("wakes never end".to_owned())
