@@ -301,6 +301,8 @@ pub struct Round {
     /// call is not counted again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_word: Option<At>,
+    /// Tasks of this round that lay until they were escalated (L15).
+    pub missed: u32,
     /// Text of this round's first task; empty takes the usual one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub task: String,

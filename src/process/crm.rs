@@ -129,7 +129,7 @@ pub(super) fn remake(d: &mut Decision) {
     arrival::make_lead(d);
     match d.case.order.phase {
         Phase::Asking => super::talk::ask(d, "task_ask_again", "Сделку удалили вручную"),
-        Phase::Dialling => task::again(d),
+        Phase::Dialling => super::dialling::attempt(d),
         Phase::CallBack => {
             let due = d.at(Timer::CallBack).unwrap_or(d.now);
             super::dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);

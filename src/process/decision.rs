@@ -78,6 +78,11 @@ impl<'a> Decision<'a> {
         let text = text.into();
         self.say(rule, text.clone());
         self.note(&text);
+        self.comment(text);
+    }
+
+    /// A comment in GetCourse's order (K6).
+    pub fn comment(&mut self, text: String) {
         if self.process.figures.feed.comments {
             self.getcourse(Ask::AddComment { text });
         }

@@ -85,7 +85,10 @@ fn missed_attempt(d: &mut Decision, open: &TaskId) {
         give_up(d);
         return;
     }
-    d.move_task(open, Some(d.now), None);
+    // Every attempt begins with the order's own manager.
+    let held_by = d.case.order.tasks.get(open).map(|task| task.responsible.clone());
+    let own = d.case.order.responsible.clone().filter(|own| held_by.as_ref() != Some(own));
+    d.move_task(open, Some(d.now), own);
     d.say("L15", "По прошлой задаче звонка не было: она перенесена на новую попытку.");
 }
 

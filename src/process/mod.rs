@@ -76,7 +76,7 @@ pub fn step(process: &Process, case: Case, event: &Event, now: At) -> Step {
         Event::Answer(answer) if !d.case.order.is_open() => trouble::answer_after_end(&mut d, answer),
         _ if !d.case.order.is_open() => trouble::nothing_left(&mut d),
         _ if d.case.order.phase == Phase::Unseen => {
-            d.say("L1", "Данных заказа ещё нет: событие ждать не может.")
+            d.say("L1", "Данных заказа ещё нет: событие только записано.")
         }
         Event::Lead(change) => crm::on_lead(&mut d, change),
         Event::LeadGone { role } => crm::on_gone(&mut d, *role),

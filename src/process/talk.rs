@@ -20,7 +20,10 @@ pub(super) fn talked(d: &mut Decision, seconds: u32) {
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
     let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
-    d.turn("D12", format!("Разговор с клиентом{length}."));
+    let text = format!("Разговор с клиентом{length}.");
+    d.say("D12", text.clone());
+    // The lead's feed has the call itself.
+    d.comment(text);
     let promised = matches!(d.case.order.phase, Phase::CallBack);
     if promised {
         // The promised time is law (D5): its task stays until the answer replaces it.

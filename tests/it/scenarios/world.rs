@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dozvon::message::library::{LETTERS, TASKS};
 use dozvon::process::case::{Case, Client, Desk};
 use dozvon::process::{
     At, ClientId, Command, CommandId, Event, Line, Order, OrderId, Process, has_next_step, step,
@@ -68,7 +69,15 @@ impl World {
                 return Err(format!("two open call tasks after {event:?}"));
             }
             for (id, task) in &step.case.order.tasks {
+                if !TASKS.contains(&task.text.as_str()) {
+                    return Err(format!("the library has no task `{}`", task.text));
+                }
                 self.names.insert(id.to_string(), task.text.clone());
+            }
+            if let Some(unknown) =
+                step.case.order.letters.keys().find(|text| !LETTERS.contains(&text.as_str()))
+            {
+                return Err(format!("the library has no letter `{unknown}`"));
             }
             for command in &step.commands {
                 if self.hold.contains(command.ask.name()) {
