@@ -2,7 +2,8 @@
 //! Three clocks: the wall's, tokio's paused one (tests), and the driven one (demo).
 //! Enter at [`Clock`].
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,6 +11,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::process::At;
+
+/// The wall's time, for a command line that stamps what it asks.
+pub fn wall_now() -> At {
+    Utc::now()
+}
 
 #[async_trait]
 pub trait Clock: Send + Sync {
@@ -76,11 +82,21 @@ impl Clock for TokioClock {
 #[derive(Debug, Clone)]
 pub struct DrivenClock {
     moved: Arc<watch::Sender<DateTime<Utc>>>,
+    sleepers: Arc<Mutex<BTreeMap<DateTime<Utc>, usize>>>,
 }
 
 impl DrivenClock {
     pub fn starting_at(epoch: At) -> Self {
-        Self { moved: Arc::new(watch::Sender::new(epoch)) }
+        Self { moved: Arc::new(watch::Sender::new(epoch)), sleepers: Arc::default() }
+    }
+
+    /// The earliest time that anybody sleeps until.
+    pub fn next_due(&self) -> Option<At> {
+        self.sleepers().keys().next().copied()
+    }
+
+    fn sleepers(&self) -> MutexGuard<'_, BTreeMap<DateTime<Utc>, usize>> {
+        self.sleepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Moves forward; a time before the present one changes nothing.
@@ -102,6 +118,7 @@ impl Clock for DrivenClock {
     }
 
     async fn sleep_until(&self, at: At) {
+        let _asleep = Sleeper::new(self, at);
         let mut seen = self.moved.subscribe();
         // The sender lives as long as this clock does, so waiting cannot fail.
         let _ = seen.wait_for(|now| *now >= at).await;
@@ -109,5 +126,30 @@ impl Clock for DrivenClock {
 
     fn driven_ms(&self) -> Option<i64> {
         Some(self.now().timestamp_millis())
+    }
+}
+
+/// Stands in the list of sleepers for as long as it sleeps, also when its sleep is given up.
+struct Sleeper<'a> {
+    clock: &'a DrivenClock,
+    at: At,
+}
+
+impl<'a> Sleeper<'a> {
+    fn new(clock: &'a DrivenClock, at: At) -> Self {
+        *clock.sleepers().entry(at).or_default() += 1;
+        Self { clock, at }
+    }
+}
+
+impl Drop for Sleeper<'_> {
+    fn drop(&mut self) {
+        let mut sleepers = self.clock.sleepers();
+        if let Some(count) = sleepers.get_mut(&self.at) {
+            *count -= 1;
+            if *count == 0 {
+                sleepers.remove(&self.at);
+            }
+        }
     }
 }

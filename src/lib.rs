@@ -1,11 +1,20 @@
 //! dozvon: a webhook bridge between GetCourse, amoCRM and cloud telephony.
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
+pub mod http;
 pub mod intake;
 pub mod message;
 pub mod platform;
 pub mod process;
+pub mod sandbox;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
+pub mod tokens;
+pub mod ways;
+pub mod worker;

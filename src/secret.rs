@@ -48,8 +48,13 @@ pub enum SecretSource {
 impl SecretSource {
     /// Reads it; the error says what to do.
     pub fn read(&self) -> Result<Secret, String> {
+        self.read_with(|name| std::env::var(name).ok())
+    }
+
+    /// The same with the environment of the caller.
+    pub fn read_with(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
         let text = match self {
-            Self::Env(name) => std::env::var(name).map_err(|_| format!("the variable {name} is not set"))?,
+            Self::Env(name) => variable(name).ok_or_else(|| format!("the variable {name} is not set"))?,
             Self::File(path) => std::fs::read_to_string(path)
                 .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?,
         };

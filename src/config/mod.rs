@@ -1,4 +1,100 @@
 //! From files to a checked configuration, with all problems at once.
-//! Enter at [`problem`].
+//! Never stops at the first mistake, never holds a secret that a file could show, never runs.
+//! Enter at [`Config::load`].
 
+use std::path::Path;
+
+use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::process::{Process, SchoolId};
+use crate::secret::Secret;
+
+pub mod address;
+pub mod answers;
+mod calendar;
+mod check;
+pub mod environment;
+mod files;
+mod instance;
 pub mod problem;
+pub mod raw;
+mod read;
+pub mod reference;
+mod school;
+
+pub use answers::Answers;
+pub use environment::Surroundings;
+pub use files::Files;
+pub use instance::Instance;
+pub use problem::Problem;
+
+/// All that one program runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub instance: Instance,
+    /// By name.
+    pub schools: Vec<School>,
+}
+
+/// One checked school.
+#[derive(Debug, Clone)]
+pub struct School {
+    pub id: SchoolId,
+    pub process: Process,
+    pub answers: Answers,
+    /// Secrets of the addresses that platforms call; one or two, the first is the one to print.
+    pub secrets: Vec<Secret>,
+    pub getcourse: Option<getcourse::settings::Settings>,
+    pub amocrm: Option<amocrm::settings::Settings>,
+    pub mango: Option<mango::settings::Settings>,
+    pub mail: Option<mail::settings::Settings>,
+    /// SHA-256 over the school's files in a stable order, hex.
+    pub config_hash: String,
+    /// What works but is probably not meant; said by `check`.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads and checks a folder with `dozvon.toml` and `schools/`, with the process's own
+    /// environment.
+    pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
+        Self::load_with(folder, &Surroundings::real())
+    }
+
+    /// The same with a given environment and time.
+    pub fn load_with(folder: &Path, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
+        Self::from_files(&Files::read(folder)?, surroundings)
+    }
+
+    /// The same from files already in memory.
+    pub fn from_files(files: &Files, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
+        let mut problems = files.stray();
+        let instance = instance::read(files, surroundings, &mut problems);
+        let mut schools = Vec::new();
+        for name in files.schools() {
+            schools.extend(school::read(files, &name, surroundings, &mut problems));
+        }
+        if schools.is_empty() && problems.is_empty() {
+            problems.push(Problem {
+                file: files.shown("schools"),
+                key: String::new(),
+                wrong: "no school".to_owned(),
+                allowed: "schools/<name>/school.toml".to_owned(),
+            });
+        }
+        problems.sort();
+        problems.dedup();
+        match instance {
+            Some(instance) if problems.is_empty() => Ok(Self { instance, schools }),
+            _ => Err(problems),
+        }
+    }
+
+    pub fn school(&self, name: &str) -> Option<&School> {
+        self.schools.iter().find(|school| school.id.as_str() == name)
+    }
+
+    /// Of all schools.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.schools.iter().flat_map(|school| &school.warnings)
+    }
+}

@@ -1,4 +1,11 @@
-//! From accepted requests to committed decisions: decode, correlate, step, commit.
-//! Never calls a platform. Enter at [`signal`].
+//! From accepted requests to units of work: decode, correlate, step.
+//! Never calls a platform and never commits. Enter at [`apply`]; `worker::inbox` drives it.
 
+pub mod apply;
+pub mod book;
+pub mod calls;
+pub mod contact;
+pub mod correlate;
+pub mod dial;
+pub mod shadow;
 pub mod signal;

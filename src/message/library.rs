@@ -2,15 +2,40 @@
 //! Never renders a text with an unknown variable: that is an error when the library is built.
 //! Enter at [`Library::render`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use minijinja::value::{Enumerator, Object, Value};
+use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, context};
 use serde::Serialize;
+
+use super::head::{Fault, Head};
+use super::shipped::SHIPPED;
+use crate::config::problem::Problem;
 
 /// Checked texts, ready to render. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Library {
-    env: Arc<minijinja::Environment<'static>>,
+    env: Arc<Environment<'static>>,
+    texts: Arc<BTreeMap<String, Text>>,
+}
+
+/// A text file of a school: `texts/<name>.txt`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextFile {
+    pub name: String,
+    /// Path as the person gave it, for problems.
+    pub file: String,
+    pub source: String,
+}
+
+/// What is known of a text beside its words (M2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    pub file: String,
+    pub head: Head,
+    /// False where the school's own file stands in place of the shipped one.
+    pub shipped: bool,
 }
 
 /// A text with all its variables filled in.
@@ -72,25 +97,235 @@ pub struct ManagerVars {
 }
 
 impl Library {
+    /// The texts that are built in.
+    pub fn shipped() -> Self {
+        // A test below proves that there is nothing wrong with them.
+        Self::build(&[]).0
+    }
+
+    /// The shipped texts with a school's own files over them, every one rendered once with all
+    /// variables and once with the fewest (M2).
+    pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
+        let (library, problems) = Self::build(files);
+        if problems.is_empty() { Ok(library) } else { Err(problems) }
+    }
+
+    fn build(files: &[TextFile]) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut env = environment();
+        let mut texts = BTreeMap::new();
+        let shipped = SHIPPED.iter().map(|text| (text.name, text.file, text.source, true));
+        let own = files.iter().map(|text| (&*text.name, &*text.file, &*text.source, false));
+        for (name, file, source, shipped) in shipped.chain(own) {
+            match add_text(&mut env, name, source) {
+                Ok(head) => {
+                    texts.insert(name.to_owned(), Text { file: file.to_owned(), head, shipped });
+                }
+                Err(faults) => problems.extend(faults.into_iter().map(|fault| fault.at(file))),
+            }
+        }
+        let library = Self { env: Arc::new(env), texts: Arc::new(texts) };
+        problems.extend(library.check());
+        (library, problems)
+    }
+
     /// Renders a text by its name. A text that fails to render gives its own name as the body:
     /// a step is total, and `check` has rendered every text before.
     pub fn render(&self, text: &str, vars: &Vars) -> Rendered {
-        let _ = (&self.env, vars);
-        Rendered { subject: String::new(), body: text.to_owned() }
+        let context = context(vars);
+        let body = self.env.get_template(text).and_then(|template| template.render(context.clone()));
+        let subject = self.env.get_template(&subject_of(text)).and_then(|template| template.render(context));
+        Rendered {
+            subject: subject.map(|line| one_line(&line)).unwrap_or_default(),
+            body: body.map(|body| tidy(&body)).unwrap_or_else(|_| text.to_owned()),
+        }
     }
 
-    /// Renders a template of the school's files (a lead's name, a field's value).
+    /// Renders a template of the school's files (a lead's name, a field's value) into one line;
+    /// one that fails, which `check` has ruled out, gives an empty line.
     pub fn inline(&self, template: &str, vars: &Vars) -> String {
-        let _ = (&self.env, vars);
-        template.to_owned()
+        self.env.render_str(template, context(vars)).map(|line| one_line(&line)).unwrap_or_default()
+    }
+
+    /// What is wrong with a template of the school's files: what, and what is allowed.
+    pub fn check_inline(&self, template: &str) -> Result<(), (String, String)> {
+        let parsed = self.env.template_from_str(template).map_err(|error| not_a_template(&error))?;
+        faults_of(&parsed).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every variable that a text may name, `order.cost`; `order.source.` goes on with any label.
+    pub fn variables() -> Vec<String> {
+        let known = known_variables();
+        known.iter().filter(|name| name.contains('.') || !has_fields(name, &known)).cloned().collect()
+    }
+
+    /// Does a text of this name exist?
+    pub fn has(&self, text: &str) -> bool {
+        self.texts.contains_key(text)
+    }
+
+    /// All texts by name, with owner, review month and purpose.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &Text)> {
+        self.texts.iter().map(|(name, text)| (name.as_str(), text))
+    }
+
+    fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (name, text) in self.texts.iter() {
+            for (part, key) in [(name.clone(), ""), (subject_of(name), "subject")] {
+                let Ok(template) = self.env.get_template(&part) else { continue };
+                problems.extend(faults_of(&template).into_iter().map(|(wrong, allowed)| Problem {
+                    file: text.file.clone(),
+                    key: key.to_owned(),
+                    wrong,
+                    allowed,
+                }));
+            }
+        }
+        problems
     }
 }
 
 impl Default for Library {
-    /// The shipped texts.
     fn default() -> Self {
-        Self { env: Arc::new(minijinja::Environment::new()) }
+        Self::shipped()
     }
+}
+
+/// Missing keys of `order.source` read as empty: which labels a school's pages pass on is theirs.
+#[derive(Debug)]
+struct Source(BTreeMap<String, String>);
+
+impl Object for Source {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let found = key.as_str().and_then(|key| self.0.get(key));
+        Some(Value::from(found.map_or("", String::as_str)))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Value::from(key.as_str())).collect())
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Letters and tasks are plain text.
+    env.set_auto_escape_callback(|_| AutoEscape::None);
+    env
+}
+
+fn subject_of(text: &str) -> String {
+    format!("{text}#subject")
+}
+
+fn add_text(env: &mut Environment<'static>, name: &str, source: &str) -> Result<Head, Vec<Fault>> {
+    let (head, body) = Head::split(name, source)?;
+    let broken = |key: &'static str| move |error| vec![Fault::new(key, not_a_template(&error))];
+    env.add_template_owned(name.to_owned(), join_tag_lines(body)).map_err(broken(""))?;
+    if let Some(subject) = &head.subject {
+        env.add_template_owned(subject_of(name), subject.clone()).map_err(broken("subject"))?;
+    }
+    Ok(head)
+}
+
+/// A line that holds nothing but one `{% … %}` leaves no line behind in the text.
+fn join_tag_lines(body: &str) -> String {
+    let mut joined = String::with_capacity(body.len());
+    for line in body.lines() {
+        let bare = line.trim();
+        let is_tag = bare.starts_with("{%")
+            && bare.ends_with("%}")
+            && bare.matches("{%").count() == 1
+            && !bare.contains("include");
+        joined.push_str(if is_tag { bare } else { line.trim_end() });
+        if !is_tag {
+            joined.push('\n');
+        }
+    }
+    joined
+}
+
+fn not_a_template(error: &minijinja::Error) -> (String, String) {
+    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    (format!("not a template: {what}"), "`{{ order.number }}` and `{% if … %} … {% endif %}`".to_owned())
+}
+
+/// Unknown variables wherever they stand, else what goes wrong when it is rendered.
+fn faults_of(template: &Template<'_, '_>) -> Vec<(String, String)> {
+    let known = known_variables();
+    let mut unknown: Vec<String> = template
+        .undeclared_variables(true)
+        .into_iter()
+        .filter(|name| !known.contains(name) && !name.starts_with("order.source."))
+        .collect();
+    unknown.sort();
+    if !unknown.is_empty() {
+        let all = Library::variables().join(", ");
+        return unknown.into_iter().map(|name| (format!("unknown variable `{name}`"), all.clone())).collect();
+    }
+    for vars in [Vars::full_example(), Vars::bare_example()] {
+        if let Err(error) = template.render(context(&vars)) {
+            return vec![not_a_template(&error)];
+        }
+    }
+    Vec::new()
+}
+
+fn has_fields(name: &str, known: &BTreeSet<String>) -> bool {
+    known.iter().any(|other| other.starts_with(&format!("{name}.")))
+}
+
+/// Every name that a text may use: `time`, `order`, `order.number` …
+fn known_variables() -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    if let Ok(serde_json::Value::Object(roots)) = serde_json::to_value(Vars::default()) {
+        for (root, value) in roots {
+            if let serde_json::Value::Object(fields) = &value {
+                known.extend(fields.keys().map(|field| format!("{root}.{field}")));
+            }
+            known.insert(root);
+        }
+    }
+    known
+}
+
+/// The variables as the engine wants them. Taken apart field by field, so that a new one that is
+/// not handed on does not compile.
+fn context(vars: &Vars) -> Value {
+    let Vars { school, order, client, manager, time, why, more } = vars;
+    let SchoolVars { name: school_name } = school;
+    let OrderVars { number, id, positions, cost, paid, left, payment_link, source } = order;
+    let ClientVars { name, phone, email, local_time } = client;
+    let ManagerVars { name: manager_name } = manager;
+    // GetCourse writes one position a line; in a sentence they stand side by side.
+    let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+    let number = if number.is_empty() { id } else { number };
+    let source = Value::from_object(Source(source.clone()));
+    context! {
+        school => context! { name => school_name },
+        order => context! { number, id, positions, cost, paid, left, payment_link, source },
+        client => context! { name, phone, email, local_time },
+        manager => context! { name => manager_name },
+        time, why, more,
+    }
+}
+
+/// Blank lines never come in pairs, lines end without spaces.
+fn tidy(body: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in body.lines().map(str::trim_end) {
+        let doubled = line.is_empty() && lines.last().is_none_or(|last| last.is_empty());
+        if !doubled {
+            lines.push(line);
+        }
+    }
+    lines.join("\n").trim_end().to_owned()
+}
+
+/// A subject and a lead's name hold no line break, whatever a client typed.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Letters that ship (M1), by name.
@@ -155,3 +390,9 @@ pub const SCRIPTS: &[&str] = &[
     "script_long_cycle",
     "script_objections",
 ];
+
+/// Parts that several texts include, by name.
+pub const PARTS: &[&str] = &["common_facts", "common_answers"];
+
+#[cfg(test)]
+mod tests;

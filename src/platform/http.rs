@@ -7,6 +7,10 @@ use async_trait::async_trait;
 
 use crate::process::Urgency;
 
+mod real;
+
+pub use real::RealHttp;
+
 /// A request to a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {

@@ -1,9 +1,15 @@
 //! The store port: everything that is kept, and the one way to change it.
 //! Knows no rule of the process and no platform; records are bytes to it.
 //! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
-//! bytes mean.
+//! bytes mean, `body` how they lie.
 
+mod body;
+pub mod embedded;
+pub mod place;
 pub mod record;
+pub mod redis;
+
+pub use place::Place;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -22,6 +28,22 @@ pub enum StoreError {
     #[error("stored data cannot be read: {0}")]
     Unreadable(String),
 }
+
+/// Entries, records, wakes, deliveries and letters of one call at most, whatever `max` says.
+pub const BATCH_MAX: usize = 1_000;
+
+/// A call of [`Store::inbox`] ends early rather than carry more than this, with one entry at least.
+pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// An order's journal keeps its last entries.
+pub const JOURNAL_MAX: usize = 2_000;
+
+/// The last digest of a slot ([`Key::SameAsLast`]) is remembered so long, seconds: a slot that was
+/// silent for longer says nothing about repeats, and slots must not pile up.
+pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
+
+/// A budget taken further ahead than this belongs to a clock that was set back.
+const BUDGET_AHEAD_MS_MAX: f64 = 3_600_000.0;
 
 /// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after
 /// which the unit may be applied or not: open again and look.
@@ -134,7 +156,8 @@ pub enum DeliveryState {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeliveryOp {
-    /// A new one; `seq` is ignored and given by the store.
+    /// A new one; `seq` is ignored and given by the store. One that is already pending under this
+    /// id stays as it is: an id names one thing to be done.
     Add(Delivery),
     /// Replace by the same id; a conflict if it is no longer there (revoked or settled).
     Update(Delivery),
@@ -178,12 +201,14 @@ pub struct DeadLetter {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeadOp {
+    /// The newest from now on, also where one with this id is there already.
     Bury(DeadLetter),
     /// Take it away (replayed or dismissed); a conflict if it is not there.
     Dig(String),
 }
 
-/// The unit of work: all of it is applied, or none of it.
+/// The unit of work: all of it is applied, or none of it. Rows of one list see what the rows before
+/// them have done.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Unit {
     /// Entries done with; a conflict if one is already gone.
@@ -195,7 +220,7 @@ pub struct Unit {
     pub index: Vec<(String, Option<String>)>,
     /// Wakes: set or moved.
     pub wake: Vec<Wake>,
-    /// Members whose wake is no longer wanted.
+    /// Members whose wake is no longer wanted. Done before `wake`: a member in both has one.
     pub sleep: Vec<String>,
     pub deliveries: Vec<DeliveryOp>,
     pub journal: Vec<JournalEntry>,
@@ -224,6 +249,13 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    /// Milliseconds from one request to the next; a rate that makes no sense is the slowest one.
+    fn interval_ms(self) -> f64 {
+        1000.0 / self.per_second.clamp(0.001, 1_000_000.0).max(0.001)
+    }
+}
+
 /// What a school holds, for tables, tests and the driven clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -239,14 +271,16 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless `key` says that it
-    /// is a repeat. Durable when it returns. `raw` is JSON of `store::record::Envelope`; it stays
+    /// is a repeat. Durable when it returns. `raw` is JSON of a `record::Envelope`, which the inbox gives back
+    /// as an `Item::Envelope`; it stays
     /// readable by [`Store::raw`] after the entry is acknowledged.
     async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted>;
 
     /// Appends an entry that is no request: what a command line asks, for example.
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()>;
 
-    /// Unacknowledged entries after `after`, oldest first, at most `max`.
+    /// Unacknowledged entries after `after`, oldest first, at most `max`; fewer where their bodies
+    /// are large, but one at least.
     async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>>;
 
     /// Records by key; `None` where there is none.
@@ -311,7 +345,8 @@ pub trait Store: Send + Sync + 'static {
 
     async fn unlock(&self, name: &str, token: &str) -> Kept<()>;
 
-    /// Removes raw requests older than `before`, at most `max`; says how many.
+    /// Removes raw requests older than `before`, at most `max`; says how many. Goes from the oldest
+    /// place on and stops at the first that is newer or that still waits in the inbox.
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64>;
 
     /// Does it answer?

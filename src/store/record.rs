@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::intake::signal::Signal;
 use crate::platform::RawRequest;
-use crate::process::{At, CommandId, Event, OrderId, SchoolId};
+use crate::process::{At, Event, OrderId, SchoolId};
 
 /// A verified request, stored as received.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,8 +45,16 @@ pub enum Item {
     },
     /// An event for an order that is already known.
     Event { order: OrderId, event: Event },
-    /// A dead delivery is to be tried again; asked by a person.
-    Retry { delivery: CommandId },
+    /// A dead letter is to be tried again; asked by a person.
+    Retry { letter: String },
+}
+
+impl Item {
+    /// As the inbox keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Maps have text keys only, so that this cannot fail; an empty entry would be a dead letter.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
 }
 
 /// Keys of records.
@@ -64,13 +72,26 @@ pub mod key {
     /// One desk a school.
     pub const DESK: &str = "desk";
 
+    /// The last consent given on the CRM's page; `null` once it has been used.
+    pub const CONSENT: &str = "consent";
+
     /// A call while its events come in.
     pub fn call(call: &str) -> String {
         format!("call/{call}")
     }
+
+    /// What the CRM last showed of `lead/<id>` or `task/<id>`.
+    pub fn shadow(entity: &str) -> String {
+        format!("shadow/{entity}")
+    }
 }
 
 impl Envelope {
+    /// As [`crate::store::Store::accept`] keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// The request as its platform's decoder wants it.
     pub fn request(&self) -> RawRequest {
         use base64::Engine;

@@ -1,5 +1,35 @@
 //! amoCRM: leads, contacts, tasks and notes of the sales team.
+//! The way in is [`AmoHooks`], the way out [`AmoCourier`]; the facts are those of amocrm.ru's
+//! documentation, of its PHP client and of captured bodies, named where they are used.
+//! Enter at `webhook` for what comes in, at `deliver` for what goes out.
 
+pub mod brackets;
+mod card;
+pub mod client;
+pub mod consent;
+mod decode;
+pub mod deliver;
+pub mod discover;
+mod grant;
+pub mod judge;
+mod look;
+mod mend;
+mod numbers;
+pub mod oauth;
+pub mod seen;
 pub mod settings;
+pub mod subscription;
+pub mod token;
+pub mod webhook;
+mod wire;
 
+#[cfg(test)]
+mod fake;
+
+pub use client::AmoClient;
+pub use consent::App;
+pub use deliver::{AmoCourier, marked_task};
+pub use oauth::{OauthTokens, TokenPair, TokenStore};
 pub use settings::Settings;
+pub use token::{LongLived, TokenSource};
+pub use webhook::AmoHooks;

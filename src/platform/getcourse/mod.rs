@@ -1,5 +1,29 @@
 //! GetCourse: orders, payments and the people who made them.
+//! Never creates an order and never marks one as paid.
+//! Enter at [`GcHooks`] (what comes in) and [`GcCourier`] (what goes out).
 
+pub mod answer;
+pub mod client;
+pub mod courier;
+pub mod dates;
+pub mod decode;
+pub mod fields;
+pub mod hooks;
+pub mod money;
+pub mod params;
 pub mod settings;
+pub mod status;
+pub mod tech;
+pub mod text;
 
-pub use settings::Settings;
+pub use client::Keys;
+pub use courier::GcCourier;
+pub use hooks::{GcHooks, Kind};
+pub use settings::{Payments, Settings};
+
+/// How this school's payments are believed: as it says, else read back where that is possible
+/// (design, «Money without a signature»).
+pub fn payments(settings: &Settings) -> Payments {
+    let readable = settings.developer_key.is_some() && settings.school_key.is_some();
+    settings.payments.unwrap_or(if readable { Payments::ReadBack } else { Payments::Trust })
+}

@@ -1,5 +1,11 @@
 //! E-mail over SMTP: the school's own letters.
+//! Never reads mail: a bounce that comes later is not seen here.
+//! Enter at [`MailCourier`] with [`SmtpPost`] behind it.
 
+pub mod courier;
 pub mod settings;
+pub mod smtp;
 
+pub use courier::{BOUNCED, MailCourier, Outgoing, Post, PostFault};
 pub use settings::Settings;
+pub use smtp::SmtpPost;

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs every test. Needs Rust and a C compiler; brings the rest itself: Debian's redis-server is
+# installed when it is missing, and each suite starts its own servers on free loopback ports with
+# folders of their own, so that nothing on this machine is touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v redis-server >/dev/null; then
+  echo "redis-server is missing: installing Debian's package"
+  as_root=""
+  [ "$(id -u)" = 0 ] || as_root=sudo
+  $as_root apt-get update -qq
+  # Only the program is wanted: a policy of 101 keeps the package from starting a service.
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
+  $as_root chmod +x /usr/sbin/policy-rc.d
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq redis-server
+  $as_root rm -f /usr/sbin/policy-rc.d
+fi
+
+exec cargo test --release --locked "$@"

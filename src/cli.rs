@@ -1,0 +1,289 @@
+//! The command line: one executable, its roles as subcommands.
+//! Changes nothing by itself: what a command asks of the store is an entry of the inbox.
+//! Enter at [`main`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::{Bridge, Options, Time};
+use crate::clock::DrivenClock;
+use crate::config::{self, Config};
+use crate::process::{At, SchoolId};
+use crate::secret::Secret;
+use crate::store::record::Item;
+use crate::store::{DeadLetter, Place};
+use crate::{demo, sandbox, telemetry};
+
+/// The token that moves a driven bridge's clock; only the demo sets it.
+const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
+
+#[derive(Parser)]
+#[command(version, about = "A webhook bridge between GetCourse, amoCRM and cloud telephony")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take webhooks and work, until told to stop.
+    Serve(Serve),
+    /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
+    Demo(demo::Options),
+    /// Stand-ins of amoCRM, GetCourse, Mango and a mail server on loopback.
+    Sandbox(SandboxArgs),
+    /// Look for everything that is wrong with a configuration.
+    Check(Folder),
+    /// Print the addresses to paste into GetCourse, amoCRM and the telephony cabinet.
+    Url(Url),
+    /// Show what needs a person, or have it tried again.
+    Dead(Dead),
+    /// Print every key that a configuration may hold.
+    Reference,
+}
+
+#[derive(Args)]
+struct Folder {
+    /// Folder with `dozvon.toml` and `schools/`.
+    #[arg(long, env = "DOZVON_CONFIG", default_value = "config")]
+    config: PathBuf,
+}
+
+#[derive(Args)]
+struct StoreArgs {
+    /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
+    #[arg(long)]
+    store: Option<String>,
+    /// Folder of the embedded store.
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// `host:port`; port 0 takes a free one.
+    #[arg(long)]
+    listen: Option<String>,
+    /// Start of driven time (the demo's); needs its token in the environment.
+    #[arg(long, hide = true)]
+    driven_from: Option<At>,
+}
+
+#[derive(Args)]
+struct SandboxArgs {
+    /// The setup's file. Without it: the school of `deploy/example`.
+    #[arg(long)]
+    setup: Option<PathBuf>,
+    /// Where the bridge listens: webhooks go there.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    bridge: String,
+    /// First of three ports in a row: amoCRM, GetCourse, Mango.
+    #[arg(long, default_value_t = 18081)]
+    port: u16,
+    #[arg(long, default_value_t = 18025)]
+    smtp_port: u16,
+    /// Chooses who is slow and what goes wrong.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stop after so many minutes.
+    #[arg(long)]
+    minutes: Option<u64>,
+}
+
+#[derive(Args)]
+struct Url {
+    #[command(flatten)]
+    folder: Folder,
+    /// Only this school.
+    school: Option<String>,
+}
+
+#[derive(Args)]
+struct Dead {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(subcommand)]
+    action: DeadAction,
+}
+
+#[derive(Subcommand)]
+enum DeadAction {
+    /// One line each: id, when, order, why.
+    List { school: String },
+    /// One with the body that it holds. Bodies hold personal data: mind who looks.
+    Show { school: String, id: String },
+    /// Have it tried again.
+    Retry { school: String, id: String },
+}
+
+/// Parses the command line, runs the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("the runtime cannot be started: {error}")),
+    };
+    let ended = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve(args).await,
+            Command::Demo(options) => demo::run(options).await,
+            Command::Sandbox(args) => stand_in(args).await,
+            Command::Check(folder) => check(&folder),
+            Command::Url(args) => url(&args),
+            Command::Dead(args) => dead(args).await,
+            Command::Reference => {
+                print!("{}", String::new());
+                Ok(())
+            }
+        }
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => fail(&why),
+    }
+}
+
+fn fail(why: &str) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::FAILURE
+}
+
+async fn serve(args: Serve) -> Result<(), String> {
+    let config = load(&args.folder)?;
+    telemetry::init(&config.instance.log, config.instance.log_format);
+    for warning in config.warnings() {
+        tracing::warn!(%warning, "the configuration");
+    }
+    let time = match args.driven_from {
+        None => Time::Wall,
+        Some(from) => {
+            let token = std::env::var(DRIVEN_TOKEN).map_err(|_| format!("{DRIVEN_TOKEN} is not set"))?;
+            Time::Driven { clock: DrivenClock::starting_at(from), token: Secret::new(token) }
+        }
+    };
+    let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
+    let store = place(&args.store, &config);
+    let bridge =
+        Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
+    println!("listening on http://{}", bridge.address);
+    told_to_stop().await;
+    tracing::info!("stopping: no more requests are taken, what is on its way lands");
+    bridge.stop().await;
+    Ok(())
+}
+
+/// Ctrl-C, or what a supervisor sends.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+async fn stand_in(args: SandboxArgs) -> Result<(), String> {
+    let SandboxArgs { setup, bridge, port, smtp_port, seed, minutes } = args;
+    let ports = sandbox::serve::Ports {
+        amocrm: port,
+        getcourse: port.saturating_add(1),
+        mango: port.saturating_add(2),
+        smtp: smtp_port,
+    };
+    let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };
+    let now = std::sync::Arc::new(crate::clock::wall_now);
+    sandbox::serve::run(options, now).await.map_err(|error| error.to_string())
+}
+
+fn load(folder: &Folder) -> Result<Config, String> {
+    Config::load(&folder.config).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+        format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
+    })
+}
+
+/// The command line wins over the environment, the environment over the file.
+fn place(args: &StoreArgs, config: &Config) -> Place {
+    let data = args.data.clone().unwrap_or_else(|| config.instance.data.clone());
+    match args.store.clone().map(Secret::new).or_else(|| config.instance.store.clone()) {
+        Some(address) => Place::Redis(address),
+        None => Place::Folder(data),
+    }
+}
+
+fn check(folder: &Folder) -> Result<(), String> {
+    let config = load(folder)?;
+    for warning in config.warnings() {
+        println!("warning: {warning}");
+    }
+    println!("{} school(s), no problems", config.schools.len());
+    Ok(())
+}
+
+fn url(args: &Url) -> Result<(), String> {
+    let config = load(&args.folder)?;
+    let mut found = false;
+    for school in &config.schools {
+        if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
+            found = true;
+            let _ = school;
+        }
+    }
+    if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }
+}
+
+fn names(config: &Config) -> String {
+    config.schools.iter().map(|school| school.id.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+async fn dead(args: Dead) -> Result<(), String> {
+    let config = load(&args.folder)?;
+    let (DeadAction::List { school } | DeadAction::Show { school, .. } | DeadAction::Retry { school, .. }) =
+        &args.action;
+    let school = SchoolId(school.clone());
+    if !config.schools.iter().any(|known| known.id == school) {
+        return Err(format!("no school {school}; there are: {}", names(&config)));
+    }
+    let store = place(&args.store, &config).visit().await.map_err(|error| error.to_string())?;
+    let letters = store.dead(&school, usize::MAX).await.map_err(|error| error.to_string())?;
+    let find = |id: &str| {
+        letters.iter().find(|letter| letter.id == id).ok_or(format!("no dead letter {id} in {school}"))
+    };
+    match &args.action {
+        DeadAction::List { .. } => {
+            letters.iter().for_each(|letter| println!("{}", line(letter)));
+            println!("{} dead letter(s)", letters.len());
+        }
+        DeadAction::Show { id, .. } => {
+            let letter = find(id)?;
+            println!("{}\n{}", line(letter), String::from_utf8_lossy(&letter.body));
+        }
+        DeadAction::Retry { id, .. } => {
+            find(id)?;
+            let item = Item::Retry { letter: id.clone() };
+            let now = crate::clock::wall_now();
+            store.append(&school, &item.to_bytes(), now).await.map_err(|error| error.to_string())?;
+            println!("{id} will be tried again by the bridge that owns {school}");
+        }
+    }
+    Ok(())
+}
+
+fn line(letter: &DeadLetter) -> String {
+    let order = letter.order.as_ref().map_or("-", |order| order.as_str());
+    format!("{}  {}  {order}  {}", letter.id, letter.at.format("%Y-%m-%d %H:%M"), letter.why)
+}

@@ -1,0 +1,1 @@
+//! Addresses to paste into a platform's cabinet. Enter at [`urls`].

@@ -1,0 +1,347 @@
+//! How a manager's answer to «Что дальше?» is recognised (L13): by a lead's fields, by a stage, by
+//! the first words of a task's result.
+//! Never decides what the answer leads to, and never guesses a date from free words.
+//! Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use super::raw::AnswersFile;
+use crate::intake::signal::FieldValue;
+use crate::process::event::{Answer, AnswerKind};
+use crate::process::{At, RefusalReason};
+
+/// The words and fields of one school.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answers {
+    field: Option<u64>,
+    date_field: Option<u64>,
+    why_field: Option<u64>,
+    reason_field: Option<u64>,
+    stages: BTreeMap<u64, AnswerKind>,
+    /// Longest first, so that «не дозвонился» is not read as something shorter.
+    words: Vec<(Vec<String>, AnswerKind)>,
+    reasons: Vec<(Vec<String>, RefusalReason)>,
+}
+
+/// Shipped first words, by answer. Case and `ё` do not matter; only whole words match.
+pub const WORDS: &[(AnswerKind, &[&str])] = &[
+    (AnswerKind::CallBack, &["перезвонить", "перезвон", "созвон", "созвониться", "позвонить"]),
+    (
+        AnswerKind::Promise,
+        &["обещал", "обещала", "обещает", "обещали", "обещал оплатить", "обещала оплатить", "оплатит"],
+    ),
+    (AnswerKind::Instalment, &["рассрочка", "в рассрочку", "рассрочку"]),
+    (AnswerKind::LongCycle, &["долгий цикл", "долгий"]),
+    (AnswerKind::Doubt, &["думает", "подумает", "сомневается", "сомневаются"]),
+    (AnswerKind::SpecialTerms, &["особые условия", "спецусловия"]),
+    (
+        AnswerKind::OwnTry,
+        &["сам", "сама", "сами", "самостоятельно", "оплатит сам", "оплатит сама", "попробует сам"],
+    ),
+    (AnswerKind::Refusal, &["отказ", "отказался", "отказалась", "отказались"]),
+    (AnswerKind::Duplicate, &["дубль", "дубликат"]),
+    (AnswerKind::Mistake, &["ошибка", "ошибочно", "по ошибке"]),
+    (AnswerKind::WrongNumber, &["неверный номер", "не тот номер", "чужой номер", "номер неверный"]),
+    (AnswerKind::Paid, &["оплачено", "оплачен", "оплатил", "оплатила", "оплатили"]),
+    (AnswerKind::Reached, &["дозвонился", "дозвонилась", "поговорили"]),
+    (
+        AnswerKind::NotReached,
+        &[
+            "нет",
+            "нет ответа",
+            "не дозвонился",
+            "не дозвонилась",
+            "недозвон",
+            "не отвечает",
+            "не берет",
+            "не взял",
+            "не взяла",
+            "занято",
+            "недоступен",
+            "сбросил",
+            "сбросила",
+        ],
+    ),
+];
+
+/// Shipped words of refusal beside the labels of [`RefusalReason`].
+pub const REASONS: &[(RefusalReason, &[&str])] = &[
+    (RefusalReason::Price, &["дорого", "нет денег"]),
+    (RefusalReason::Timing, &["срок", "даты"]),
+    (RefusalReason::Instalment, &["рассрочку"]),
+    (RefusalReason::NotNow, &["позже"]),
+    (RefusalReason::Thinking, &["подумает", "думает"]),
+    (RefusalReason::Competitor, &["конкурент", "другая школа"]),
+    (RefusalReason::NotReached, &["недозвон"]),
+];
+
+/// A day named without a year lies at most so far back before it is taken for next year's.
+const PAST_DAYS: i64 = 180;
+
+impl Default for Answers {
+    /// The shipped words, no fields and no stages.
+    fn default() -> Self {
+        Self::new(&AnswersFile::default())
+    }
+}
+
+impl Answers {
+    /// The school's own words win over the shipped ones. Keys of `stages` that are no numbers are
+    /// passed over here; `check` names them.
+    pub fn new(file: &AnswersFile) -> Self {
+        let shipped = WORDS.iter().flat_map(|(kind, all)| all.iter().map(|text| ((*text).to_owned(), *kind)));
+        let labels = RefusalReason::ALL.into_iter().map(|reason| (reason.label().to_owned(), reason));
+        let synonyms =
+            REASONS.iter().flat_map(|(reason, all)| all.iter().map(|text| ((*text).to_owned(), *reason)));
+        let stages = file.stages.iter().filter_map(|(id, kind)| Some((id.parse().ok()?, *kind)));
+        Self {
+            field: file.field,
+            date_field: file.date_field,
+            why_field: file.why_field,
+            reason_field: file.reason_field,
+            stages: stages.collect(),
+            words: phrases(&file.words, shipped),
+            reasons: phrases(&file.reasons, labels.chain(synonyms)),
+        }
+    }
+
+    /// Fields of a lead that may hold an answer: those to read, and to clear after use.
+    pub fn fields(&self) -> Vec<u64> {
+        [self.field, self.date_field, self.why_field, self.reason_field].into_iter().flatten().collect()
+    }
+
+    /// The answer in a lead's fields, `None` while the list field is empty or holds a choice that
+    /// means nothing here.
+    pub fn from_field(&self, fields: &[(u64, Vec<FieldValue>)], zone: Tz) -> Option<Answer> {
+        let text = |field: Option<u64>| {
+            let values = &fields.iter().find(|(id, _)| Some(*id) == field)?.1;
+            values.iter().map(|value| value.value.trim()).find(|value| !value.is_empty())
+        };
+        let field = self.field?;
+        let (kind, rest) = self.kind_of(text(Some(field))?)?;
+        let why = text(self.why_field);
+        let reason = [text(self.reason_field), Some(rest), why]
+            .into_iter()
+            .flatten()
+            .filter(|_| kind == AnswerKind::Refusal)
+            .find_map(|words| self.reason_in(words));
+        Some(Answer {
+            kind,
+            at: text(self.date_field).and_then(|value| field_time(value, zone)),
+            why: why.map(str::to_owned),
+            reason,
+            by: None,
+            field: Some(field),
+        })
+    }
+
+    /// The answer that a move to this status is.
+    pub fn from_stage(&self, status: u64) -> Option<Answer> {
+        self.stages.get(&status).map(|kind| bare(*kind))
+    }
+
+    /// The answer in a task's result: `перезвонить 24.11 11:00, просит после работы`,
+    /// `отказ: цена, ждёт премию`. A date is read only where it is written as one, right after the
+    /// first words; a day that has just passed is left out, so that it is asked for.
+    pub fn from_result(&self, text: &str, now: At, zone: Tz) -> Option<Answer> {
+        let (kind, rest) = self.kind_of(text)?;
+        let (at, rest) = written_time(rest, now.with_timezone(&zone));
+        let (reason, rest) = match kind {
+            AnswerKind::Refusal => self.leading_reason(rest),
+            _ => (None, rest),
+        };
+        let why = trim_marks(rest);
+        let why = (!why.is_empty()).then(|| why.to_owned());
+        Some(Answer { at, why, reason, ..bare(kind) })
+    }
+
+    fn kind_of<'a>(&self, text: &'a str) -> Option<(AnswerKind, &'a str)> {
+        self.words.iter().find_map(|(words, kind)| Some((*kind, after_words(text, words)?)))
+    }
+
+    /// A reason right at the beginning is cut off; one further in stays in the text.
+    fn leading_reason<'a>(&self, text: &'a str) -> (Option<RefusalReason>, &'a str) {
+        let leading =
+            self.reasons.iter().find_map(|(words, reason)| Some((*reason, after_words(text, words)?)));
+        match leading {
+            Some((reason, rest)) => (Some(reason), rest),
+            None => (self.reason_in(text), text),
+        }
+    }
+
+    /// The first reason that is named anywhere in the text.
+    fn reason_in(&self, text: &str) -> Option<RefusalReason> {
+        let mut rest = text;
+        loop {
+            let found = self.reasons.iter().find(|(words, _)| after_words(rest, words).is_some());
+            if let Some((_, reason)) = found {
+                return Some(*reason);
+            }
+            let (_, tail) = next_word(rest)?;
+            rest = tail;
+        }
+    }
+}
+
+fn bare(kind: AnswerKind) -> Answer {
+    Answer { kind, at: None, why: None, reason: None, by: None, field: None }
+}
+
+/// Own phrases over shipped ones, longest first, each once.
+fn phrases<T: Copy>(
+    own: &BTreeMap<String, T>,
+    shipped: impl Iterator<Item = (String, T)>,
+) -> Vec<(Vec<String>, T)> {
+    let own = own.iter().map(|(text, meaning)| (text.clone(), *meaning));
+    let mut all: BTreeMap<Vec<String>, T> = BTreeMap::new();
+    for (text, meaning) in own.chain(shipped) {
+        let words = words_of(&text);
+        if !words.is_empty() {
+            all.entry(words).or_insert(meaning);
+        }
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
+    all
+}
+
+/// Words in lower case, `ё` as `е`, without marks.
+pub(super) fn words_of(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some((word, tail)) = next_word(rest) {
+        words.push(word);
+        rest = tail;
+    }
+    words
+}
+
+fn next_word(text: &str) -> Option<(String, &str)> {
+    let start = text.find(char::is_alphanumeric)?;
+    let tail = &text[start..];
+    let end = tail.find(|c: char| !c.is_alphanumeric()).unwrap_or(tail.len());
+    Some((tail[..end].to_lowercase().replace('ё', "е"), &tail[end..]))
+}
+
+/// What follows these words, if the text begins with them.
+fn after_words<'a>(text: &'a str, words: &[String]) -> Option<&'a str> {
+    words.iter().try_fold(text, |rest, word| {
+        let (found, tail) = next_word(rest)?;
+        (&found == word).then_some(tail)
+    })
+}
+
+fn trim_marks(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ",.;:-–—()".contains(c))
+}
+
+/// Little words that stand before a date or a time.
+const BEFORE_TIME: &[&str] = &["в", "на", "до", "к"];
+
+/// `24.11 11:00`, `24.11.2026 11:00`, `24.11`, `11:00` at the beginning of the text.
+fn written_time(text: &str, now: DateTime<Tz>) -> (Option<At>, &str) {
+    let (day, after_day) = match figures(text) {
+        Some((token, tail)) if token.contains('.') => (day_of(token, now), tail),
+        _ => (DayWritten::No, text),
+    };
+    let (time, tail) = match figures(after_day) {
+        Some((token, tail)) if token.contains(':') => (time_of(token), tail),
+        _ => (None, after_day),
+    };
+    match (day, time) {
+        (DayWritten::No, None) => (None, text),
+        (DayWritten::No, Some(time)) => {
+            let today = now.date_naive();
+            let at = instant(today, time, now.timezone());
+            let tomorrow = || instant(today + Days::new(1), time, now.timezone());
+            (at.filter(|at| *at > now).or_else(tomorrow), tail)
+        }
+        // The text stays as it is, for a person to see; the date is asked for.
+        (DayWritten::Useless, _) => (None, text),
+        (DayWritten::Day(day), time) => (
+            instant(day, time.unwrap_or_default(), now.timezone()),
+            if time.is_some() { tail } else { after_day },
+        ),
+    }
+}
+
+enum DayWritten {
+    No,
+    /// Over, or no day of the calendar.
+    Useless,
+    Day(NaiveDate),
+}
+
+/// A run of figures with `.` or `:` in it, after marks and little words.
+fn figures(text: &str) -> Option<(&str, &str)> {
+    let mut rest = text;
+    while let Some((word, tail)) = next_word(rest).filter(|(word, _)| BEFORE_TIME.contains(&word.as_str())) {
+        debug_assert!(!word.is_empty());
+        rest = tail;
+    }
+    let start = rest.find(char::is_alphanumeric)?;
+    let rest = &rest[start..];
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
+    let token = rest[..end].trim_end_matches(['.', ':']);
+    (!token.is_empty()).then(|| (token, &rest[token.len()..]))
+}
+
+fn day_of(token: &str, now: DateTime<Tz>) -> DayWritten {
+    let parts: Vec<Option<u32>> = token.split('.').map(|part| part.parse().ok()).collect();
+    let today = now.date_naive();
+    let day = match parts[..] {
+        [Some(day), Some(month), Some(year)] => {
+            let year = if year < 100 { year + 2000 } else { year };
+            NaiveDate::from_ymd_opt(i32::try_from(year).unwrap_or(0), month, day)
+        }
+        // «2.5 тысячи» is no day.
+        [Some(day), Some(month)] if token.len() - token.find('.').unwrap_or(0) == 3 => {
+            let this_year = NaiveDate::from_ymd_opt(today.year(), month, day);
+            let long_past = |day: &NaiveDate| (today - *day).num_days() > PAST_DAYS;
+            let next_year = || NaiveDate::from_ymd_opt(today.year() + 1, month, day);
+            this_year.filter(|day| !long_past(day)).or_else(next_year)
+        }
+        _ => None,
+    };
+    match day {
+        Some(day) if day >= today => DayWritten::Day(day),
+        _ => DayWritten::Useless,
+    }
+}
+
+fn time_of(token: &str) -> Option<NaiveTime> {
+    let (hour, minute) = token.split_once(':')?;
+    NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)
+}
+
+/// A local time that a change of clocks skips moves an hour on.
+fn instant(day: NaiveDate, time: NaiveTime, zone: Tz) -> Option<At> {
+    let local = day.and_time(time);
+    let at = zone.from_local_datetime(&local).earliest();
+    let at = at.or_else(|| zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest());
+    at.map(|at| at.with_timezone(&Utc))
+}
+
+/// A date field's value: Unix seconds in webhooks, RFC 3339 elsewhere, or a date as people write it.
+fn field_time(value: &str, zone: Tz) -> Option<At> {
+    if let Ok(seconds) = value.parse::<i64>() {
+        return DateTime::from_timestamp(seconds, 0);
+    }
+    if let Ok(at) = DateTime::parse_from_rfc3339(value) {
+        return Some(at.with_timezone(&Utc));
+    }
+    for shape in ["%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"] {
+        if let Ok(local) = chrono::NaiveDateTime::parse_from_str(value, shape) {
+            return instant(local.date(), local.time(), zone);
+        }
+    }
+    let day =
+        ["%d.%m.%Y", "%Y-%m-%d"].iter().find_map(|shape| NaiveDate::parse_from_str(value, shape).ok())?;
+    instant(day, NaiveTime::default(), zone)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+use super::*;
+
+const MOSCOW: Tz = chrono_tz::Europe::Moscow;
+
+fn at(text: &str) -> At {
+    DateTime::parse_from_rfc3339(text).expect("an instant").with_timezone(&Utc)
+}
+
+/// Kind, local time in Moscow, reason, why.
+type Told<'a> = (AnswerKind, Option<&'a str>, Option<RefusalReason>, Option<&'a str>);
+
+fn check(answer: Option<Answer>, expected: Option<Told>, said: &str) {
+    let local = |at: At| at.with_timezone(&MOSCOW).format("%Y-%m-%d %H:%M").to_string();
+    let told = answer.map(|answer| (answer.kind, answer.at.map(local), answer.reason, answer.why));
+    let expected =
+        expected.map(|(kind, at, reason, why)| (kind, at.map(str::to_owned), reason, why.map(str::to_owned)));
+    assert_eq!(told, expected, "{said}");
+}
+
+#[test]
+fn a_tasks_result_is_read_by_its_first_words() {
+    use AnswerKind::*;
+    use RefusalReason::{Competitor, NotNow, Price};
+    // Sunday noon in Moscow.
+    let now = at("2026-11-22T12:00:00+03:00");
+    let check = |said: &str, kind, at, reason, why| {
+        check(Answers::default().from_result(said, now, MOSCOW), Some((kind, at, reason, why)), said);
+    };
+    check(
+        "перезвонить 24.11 11:00, просит после работы",
+        CallBack,
+        Some("2026-11-24 11:00"),
+        None,
+        Some("просит после работы"),
+    );
+    check("Перезвонить 24.11.2026 в 9:30", CallBack, Some("2026-11-24 09:30"), None, None);
+    check("ПЕРЕЗВОНИТЬ: 15:00", CallBack, Some("2026-11-22 15:00"), None, None);
+    check("перезвонить в 11:00", CallBack, Some("2026-11-23 11:00"), None, None);
+    check("перезвонить 10.01 10:00", CallBack, Some("2027-01-10 10:00"), None, None);
+    check("перезвонить 24.11.26 11:00.", CallBack, Some("2026-11-24 11:00"), None, None);
+    check("перезвонить завтра в 11", CallBack, None, None, Some("завтра в 11"));
+    check("перезвонить 20.11 11:00", CallBack, None, None, Some("20.11 11:00"));
+    check("перезвонить 31.02 11:00", CallBack, None, None, Some("31.02 11:00"));
+    check("перезвонить 2.5 тысячи", CallBack, None, None, Some("2.5 тысячи"));
+    check("обещал 25.11", Promise, Some("2026-11-25 00:00"), None, None);
+    check("обещала оплатить 25.11", Promise, Some("2026-11-25 00:00"), None, None);
+    check(
+        "Обещала до 25.11, после зарплаты",
+        Promise,
+        Some("2026-11-25 00:00"),
+        None,
+        Some("после зарплаты"),
+    );
+    check("оплатит сам 26.11", OwnTry, Some("2026-11-26 00:00"), None, None);
+    check("сам 26.11, другой картой", OwnTry, Some("2026-11-26 00:00"), None, Some("другой картой"));
+    check("рассрочка", Instalment, None, None, None);
+    check("думает — смотрит программу", Doubt, None, None, Some("смотрит программу"));
+    check("особые условия: скидка 10 %", SpecialTerms, None, None, Some("скидка 10 %"));
+    check("отказ: цена, ждёт премию", Refusal, None, Some(Price), Some("ждёт премию"));
+    check("Отказ, очень дорого", Refusal, None, Some(Price), Some("очень дорого"));
+    check("отказ не сейчас", Refusal, None, Some(NotNow), None);
+    check("отказ: без объяснений", Refusal, None, None, Some("без объяснений"));
+    check("отказ (у конкурента, ближе к дому)", Refusal, None, Some(Competitor), Some("ближе к дому"));
+    check("дубль", Duplicate, None, None, None);
+    check("ошибка", Mistake, None, None, None);
+    check("неверный номер", WrongNumber, None, None, None);
+    check("оплачено", Paid, None, None, None);
+    check("Дозвонился, ждёт счёт", Reached, None, None, Some("ждёт счёт"));
+    check("не берёт трубку", NotReached, None, None, Some("трубку"));
+    check("нет", NotReached, None, None, None);
+    check("не дозвонился", NotReached, None, None, None);
+}
+
+#[test]
+fn other_words_are_no_answer() {
+    let now = at("2026-11-22T12:00:00+03:00");
+    for said in ["", "  ", "самое важное сделано", "ок", "нетто 5 000", "сделано", "—"]
+    {
+        check(Answers::default().from_result(said, now, MOSCOW), None, said);
+    }
+}
+
+#[test]
+fn a_schools_own_words_win() {
+    let file = AnswersFile {
+        words: BTreeMap::from([
+            ("Дожать".to_owned(), AnswerKind::CallBack),
+            ("думает".to_owned(), AnswerKind::LongCycle),
+        ]),
+        reasons: BTreeMap::from([("муж против".to_owned(), RefusalReason::Thinking)]),
+        ..AnswersFile::default()
+    };
+    let answers = Answers::new(&file);
+    let now = at("2026-11-22T12:00:00+03:00");
+    let kind = |said: &str| answers.from_result(said, now, MOSCOW).map(|answer| answer.kind);
+    assert_eq!(kind("дожать 24.11 11:00"), Some(AnswerKind::CallBack));
+    assert_eq!(kind("Думает"), Some(AnswerKind::LongCycle));
+    assert_eq!(kind("обещал 25.11"), Some(AnswerKind::Promise));
+    let refusal = answers.from_result("отказ: муж против", now, MOSCOW).expect("an answer");
+    assert_eq!((refusal.reason, refusal.why), (Some(RefusalReason::Thinking), None));
+}
+
+#[test]
+fn a_leads_fields_give_answer_date_reason_and_why() {
+    use AnswerKind::*;
+    let file = AnswersFile {
+        field: Some(501),
+        date_field: Some(502),
+        why_field: Some(503),
+        reason_field: Some(504),
+        ..AnswersFile::default()
+    };
+    let answers = Answers::new(&file);
+    let check = |fields: &[(u64, &str)], expected: Option<Told>| {
+        let value = |text: &str| FieldValue { value: text.to_owned(), choice: None };
+        let fields: Vec<_> = fields.iter().map(|(id, text)| (*id, vec![value(text)])).collect();
+        let answer = answers.from_field(&fields, MOSCOW);
+        assert!(answer.iter().all(|answer| answer.field == Some(501)), "the field is cleared after use");
+        super::tests::check(answer, expected, &format!("{fields:?}"));
+    };
+    // 1795593600 is 2026-11-25 08:00 UTC.
+    check(
+        &[(501, "Перезвонить"), (502, "1795593600")],
+        Some((CallBack, Some("2026-11-25 11:00"), None, None)),
+    );
+    check(
+        &[(501, "Обещал оплатить"), (502, "25.11.2026"), (503, "после зарплаты")],
+        Some((Promise, Some("2026-11-25 00:00"), None, Some("после зарплаты"))),
+    );
+    check(&[(501, "Сам попробует оплатить")], Some((OwnTry, None, None, None)));
+    check(
+        &[(501, "Отказ"), (504, "Цена"), (503, "ждёт премию")],
+        Some((Refusal, None, Some(RefusalReason::Price), Some("ждёт премию"))),
+    );
+    check(&[(501, "Отказ: не сейчас")], Some((Refusal, None, Some(RefusalReason::NotNow), None)));
+    check(
+        &[(501, "Отказ"), (503, "это дорого")],
+        Some((Refusal, None, Some(RefusalReason::Price), Some("это дорого"))),
+    );
+    check(&[(501, "Отказ")], Some((Refusal, None, None, None)));
+    check(&[(501, "")], None);
+    check(&[(501, "Прочее")], None);
+    check(&[(502, "1795593600")], None);
+    check(&[], None);
+}
+
+#[test]
+fn a_stage_is_an_answer_only_where_it_is_mapped() {
+    let file = AnswersFile {
+        stages: BTreeMap::from([("66104110".to_owned(), AnswerKind::Promise)]),
+        ..AnswersFile::default()
+    };
+    let answers = Answers::new(&file);
+    assert_eq!(answers.from_stage(66104110).map(|answer| answer.kind), Some(AnswerKind::Promise));
+    assert_eq!(answers.from_stage(142), None);
+}
+
+#[test]
+fn every_answer_has_shipped_words() {
+    let said: Vec<AnswerKind> = WORDS.iter().map(|(kind, _)| *kind).collect();
+    // One per variant of the enum; a new one without words fails here when it is added to the list.
+    assert_eq!(said.len(), 14);
+}

@@ -1,0 +1,118 @@
+//! Figures of the process that have to fit each other (D1–D13, R2, W1).
+
+use super::{Draft, Findings};
+use crate::process::LeadRole;
+use crate::process::calendar::Hours;
+use crate::process::definition::LadderStep;
+
+pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
+    let figures = draft.figures;
+    let hard = figures.contact.hard;
+    let inside = |hours: &Hours| hours.from >= hard.from && hours.to <= hard.to;
+    let hard_text = format!("inside contact.hard, {}", String::from(hard));
+    let mut hours = vec![("contact.calls".to_owned(), Some(figures.contact.calls))];
+    hours.push(("contact.calls_off_days".to_owned(), figures.contact.calls_off_days));
+    for (name, window) in &figures.dialling.windows {
+        hours.push((format!("dialling.windows.{name}"), Some(*window)));
+    }
+    for (key, hours) in hours {
+        if let Some(hours) = hours.filter(|hours| !inside(hours)) {
+            findings.wrong.add(
+                key,
+                format!("{} lies outside the hard hours", String::from(hours)),
+                hard_text.clone(),
+            );
+        }
+    }
+    for (name, window) in &figures.dialling.windows {
+        let calls = figures.contact.calls;
+        if inside(window) && (window.to <= calls.from || window.from >= calls.to) {
+            let why = format!("no call is permitted in it: contact.calls is {}", String::from(calls));
+            findings.wrong.add(format!("dialling.windows.{name}"), why, "a window that meets contact.calls");
+        }
+    }
+    let reminder = figures.promise.reminder_at;
+    if reminder < hard.from || reminder >= hard.to {
+        let why = format!("{} lies outside the hard hours", String::from(reminder));
+        findings.wrong.add("promise.reminder_at", why, hard_text);
+    }
+    ladder(draft, findings);
+    never_zero(draft, findings);
+}
+
+fn ladder(draft: &Draft, findings: &mut Findings) {
+    let dialling = &draft.figures.dialling;
+    for step in dialling.ladder.iter().flatten() {
+        if let LadderStep::Window(name) = step
+            && !dialling.windows.contains_key(name)
+        {
+            let names = dialling.windows.keys().cloned().collect::<Vec<_>>().join(", ");
+            let allowed = format!("now, +20m, +2h30m, or a window: {names}");
+            findings.wrong.add("dialling.ladder", format!("no window is named `{name}`"), allowed);
+        }
+    }
+    if dialling.every_minutes > 0 {
+        return;
+    }
+    if dialling.ladder.is_empty() || dialling.ladder.iter().any(Vec::is_empty) {
+        findings.wrong.add("dialling.ladder", "a day without an attempt", "at least one step for each day");
+    }
+    let steps: usize = dialling.ladder.iter().map(Vec::len).sum();
+    let days = usize::try_from(dialling.days).unwrap_or(usize::MAX);
+    if dialling.ladder.len() < days {
+        let why = format!("{} days are listed, but dialling lasts {days}", dialling.ladder.len());
+        findings.warn.add("dialling.ladder", why, "a list for each of `dialling.days`");
+    } else if steps < usize::try_from(dialling.attempts_min).unwrap_or(usize::MAX) {
+        let why = format!("{} attempts are asked for, the ladder has {steps} steps", dialling.attempts_min);
+        findings.warn.add("dialling.attempts_min", why, "at most as many as the ladder has steps");
+    }
+}
+
+/// Figures that mean «never» or «at once, for ever» at zero.
+fn never_zero(draft: &Draft, findings: &mut Findings) {
+    let figures = draft.figures;
+    for (key, value) in [
+        ("arrival.free_pool_minutes", figures.arrival.free_pool_minutes),
+        ("phone.check_days", figures.phone.check_days),
+        ("phone.postponed_days", figures.phone.postponed_days),
+        ("phone.last_days", figures.phone.last_days),
+        ("dialling.gap_minutes", figures.dialling.gap_minutes),
+        ("dialling.days", figures.dialling.days),
+        ("dialling.attempts_min", figures.dialling.attempts_min),
+        ("dialling.give_up_hours", figures.dialling.give_up_hours),
+        ("dialling.missed_minutes", figures.dialling.missed_minutes),
+        ("dialling.failed_retry_minutes", figures.dialling.failed_retry_minutes),
+        ("dialling.task_minutes", figures.dialling.task_minutes),
+        ("talk.answer_minutes", figures.talk.answer_minutes),
+        ("talk.doubt_days", figures.talk.doubt_days),
+        ("talk.follow_up_days", figures.talk.follow_up_days),
+        ("talk.special_hours", figures.talk.special_hours),
+        ("task.late_minutes", figures.task.late_minutes),
+        ("task.escalate_minutes", figures.task.escalate_minutes),
+        ("payment.confirm_minutes", figures.payment.confirm_minutes),
+        ("payment.part_days", figures.payment.part_days),
+    ] {
+        if value == 0 {
+            findings.wrong.add(key, "0", "1 or more");
+        }
+    }
+    let every = figures.dialling.every_minutes;
+    if every > 0 && every < figures.dialling.gap_minutes {
+        let why = format!("{every} is less than dialling.gap_minutes");
+        findings.wrong.add("dialling.every_minutes", why, "0, or at least dialling.gap_minutes");
+    }
+}
+
+/// A section that opens a lead needs the pipeline to open it in (R2, W1).
+pub(super) fn pipelines(draft: &Draft, findings: &mut Findings) {
+    let Some(amocrm) = &draft.file.amocrm else { return };
+    for (key, on, role) in [
+        ("refusal.revival", draft.figures.refusal.revival, LeadRole::Revival),
+        ("payment.fulfilment", draft.figures.payment.fulfilment, LeadRole::Fulfilment),
+    ] {
+        if on && !amocrm.pipelines.contains_key(&role) {
+            let allowed = format!("false, or [amocrm.pipelines.{}] in school.toml", role.as_str());
+            findings.wrong.add(key, "there is no pipeline for it", allowed);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The variables of the environment that the program knows, and where values come from.
+//! Never keeps a value longer than a load. Enter at [`VARIABLES`] and [`Surroundings`].
+
+use std::collections::BTreeMap;
+
+use crate::clock::{Clock, WallClock};
+use crate::process::At;
+
+/// One variable of the program itself. Secrets of schools have names of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    pub name: &'static str,
+    /// What counts when it is not set.
+    pub default: &'static str,
+    pub about: &'static str,
+}
+
+/// All of them; `.env.example` and the reference are compared with this list.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "DOZVON_CONFIG",
+        default: "config",
+        about: "Folder with `dozvon.toml` and `schools/`; the option `--config` wins.",
+    },
+    Variable { name: "DOZVON_LISTEN", default: "`listen`", about: "Address and port to listen on." },
+    Variable {
+        name: "DOZVON_URL",
+        default: "`url`",
+        about: "Address under which the platforms reach the bridge, https.",
+    },
+    Variable {
+        name: "DOZVON_STORE",
+        default: "`store`",
+        about: "Redis, `redis://[user:password@]host:port/db`; not set: the embedded store.",
+    },
+    Variable {
+        name: "DOZVON_DATA",
+        default: "`data`",
+        about: "Folder of the embedded store, the spool and kept tokens.",
+    },
+    Variable {
+        name: "DOZVON_VAULT_KEY",
+        default: "none",
+        about: "Long random text with which stored tokens are encrypted; required with OAuth.",
+    },
+    Variable {
+        name: "DOZVON_LOG",
+        default: "`log`",
+        about: "What is logged: a level, or `dozvon=debug,info`.",
+    },
+    Variable { name: "DOZVON_LOG_FORMAT", default: "`log_format`", about: "`text` or `json`." },
+];
+
+/// What a load may look at beside the files.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    variables: BTreeMap<String, String>,
+    pub now: At,
+}
+
+impl Surroundings {
+    /// The process's own environment and the wall's time. Values that are no text are passed over.
+    pub fn real() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self { variables, now: WallClock.now() }
+    }
+
+    pub fn new(variables: BTreeMap<String, String>, now: At) -> Self {
+        Self { variables, now }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+}

@@ -1,0 +1,142 @@
+//! The files as a person writes them: shapes, defaults, nothing checked yet.
+//! Never reads a file and never looks at the environment. Enter at [`InstanceFile`] and
+//! [`SchoolFile`]; a school's process file is [`crate::process::definition::Figures`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::process::RefusalReason;
+use crate::process::definition::Manager;
+use crate::process::event::AnswerKind;
+use crate::secret::SecretSource;
+
+/// `dozvon.toml`. A variable of the environment wins over the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InstanceFile {
+    /// Address and port to listen on; `DOZVON_LISTEN`. Default `127.0.0.1:8080`.
+    pub listen: String,
+    /// Address under which the platforms reach the bridge; `DOZVON_URL`. Default
+    /// `http://127.0.0.1:8080`.
+    pub url: String,
+    /// Redis, `redis://host:6379/0`; `DOZVON_STORE`. Default: none, the embedded store.
+    pub store: Option<String>,
+    /// Folder of the embedded store, the spool and kept tokens; `DOZVON_DATA`. Default `data`.
+    pub data: PathBuf,
+    /// What is logged: a level, or `dozvon=debug,info`; `DOZVON_LOG`. Default `info`.
+    pub log: String,
+    /// How it is logged; `DOZVON_LOG_FORMAT`. Default `text`.
+    pub log_format: LogFormat,
+    pub limits: Limits,
+}
+
+/// `log_format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `[limits]` of `dozvon.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Seconds in which a request's body has to arrive.
+    pub body_s: u32,
+    /// Megabytes of accepted requests that are kept on disk while the store is away.
+    pub spool_mb: u32,
+    /// Seconds that running work has when the program is told to stop.
+    pub drain_s: u32,
+    /// Days that requests are kept as they came.
+    pub raw_days: u32,
+    /// Days that an ended order is kept.
+    pub ended_days: u32,
+}
+
+impl Default for InstanceFile {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            url: "http://127.0.0.1:8080".to_owned(),
+            store: None,
+            data: PathBuf::from("data"),
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_s: 10, spool_mb: 256, drain_s: 25, raw_days: 30, ended_days: 365 }
+    }
+}
+
+/// `schools/<school>/school.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchoolFile {
+    /// The school's name as clients know it.
+    pub name: String,
+    /// The school's IANA zone.
+    pub zone: chrono_tz::Tz,
+    /// Secrets of the addresses that platforms call: the new one first, the old one behind it
+    /// while addresses are being changed.
+    pub secrets: Vec<SecretSource>,
+    /// Sellers by a short name of your own.
+    #[serde(default)]
+    pub managers: BTreeMap<String, Manager>,
+    /// In the order in which they are tried; each has a `name` and the keys of
+    /// [`crate::process::definition::Route`], read one by one so that all mistakes are found.
+    #[serde(default)]
+    pub routes: Vec<toml::Table>,
+    #[serde(default)]
+    pub answers: AnswersFile,
+    #[serde(default)]
+    pub calendar: CalendarFile,
+    #[serde(default)]
+    pub getcourse: Option<getcourse::settings::Settings>,
+    #[serde(default)]
+    pub amocrm: Option<amocrm::settings::Settings>,
+    #[serde(default)]
+    pub mango: Option<mango::settings::Settings>,
+    #[serde(default)]
+    pub mail: Option<mail::settings::Settings>,
+}
+
+/// `[answers]`: how a manager answers «Что дальше?» (L13).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnswersFile {
+    /// Lead's list field with the answer.
+    pub field: Option<u64>,
+    /// Lead's date-and-time field with the promised time.
+    pub date_field: Option<u64>,
+    /// Lead's text field with the reason in words («почему»).
+    pub why_field: Option<u64>,
+    /// Lead's list field with the reason of a refusal (R1).
+    pub reason_field: Option<u64>,
+    /// First words of a field's choice or of a task's result → answer; added to the shipped ones.
+    pub words: BTreeMap<String, AnswerKind>,
+    /// Status id of a pipeline → answer.
+    pub stages: BTreeMap<String, AnswerKind>,
+    /// Words → reason of a refusal; added to the shipped ones.
+    pub reasons: BTreeMap<String, RefusalReason>,
+}
+
+/// `[calendar]`: what the school adds to the shipped production calendar (D13).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalendarFile {
+    /// Weekdays that the school works, Monday is 1. Empty: Monday to Friday.
+    pub weekdays: Vec<u8>,
+    /// Further days off, `YYYY-MM-DD`.
+    pub nonworking: Vec<String>,
+    /// Days that are worked although the calendar says otherwise.
+    pub working: Vec<String>,
+}

@@ -1,0 +1,153 @@
+//! Reads a table into a struct and goes on after each mistake, so that a person sees all of them.
+//! Never stops at the first one, and never repeats a secret that was written into a file.
+//! Enter at [`section`].
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::problem::Problem;
+
+/// Collects what is wrong with one file.
+pub(super) struct Complaints<'a> {
+    pub file: &'a str,
+    pub found: &'a mut Vec<Problem>,
+}
+
+impl Complaints<'_> {
+    pub(super) fn add(
+        &mut self,
+        key: impl Into<String>,
+        wrong: impl Into<String>,
+        allowed: impl Into<String>,
+    ) {
+        self.found.push(Problem {
+            file: self.file.to_owned(),
+            key: key.into(),
+            wrong: wrong.into(),
+            allowed: allowed.into(),
+        });
+    }
+}
+
+/// The whole text as a table; a syntax error names its line.
+pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
+    match text.parse::<Table>() {
+        Ok(table) => Some(table),
+        Err(error) => {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            // The parser's words quote the file only where they speak of its own syntax.
+            complaints.add("", format!("not TOML, line {line}: {}", error.message()), "key = value");
+            None
+        }
+    }
+}
+
+/// Reads `table`, found at `prefix` of the file. A key that cannot be read is reported, taken out
+/// and the rest is read again: what comes back is the part that could be understood.
+pub(super) fn section<T: DeserializeOwned>(
+    mut table: Table,
+    prefix: &str,
+    complaints: &mut Complaints,
+) -> Option<T> {
+    let mut taken: Vec<String> = Vec::new();
+    loop {
+        let error = match T::deserialize(Value::Table(table.clone())) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let fault = Fault::of(&error, &table);
+        let key = join(prefix, &fault.path);
+        // What is missing only because it was taken out has been reported already.
+        if !taken.contains(&fault.path.join(".")) {
+            complaints.add(key, fault.wrong, fault.allowed);
+        }
+        if fault.take_out.is_empty() || !remove(&mut table, &fault.take_out) {
+            return None;
+        }
+        taken.push(fault.take_out.join("."));
+    }
+}
+
+/// One error of the deserializer, in our terms.
+struct Fault {
+    path: Vec<String>,
+    wrong: String,
+    allowed: String,
+    /// The key without which the rest may be readable; empty when nothing is left to try.
+    take_out: Vec<String>,
+}
+
+impl Fault {
+    fn of(error: &toml::de::Error, table: &Table) -> Self {
+        let mut path = path_of(error);
+        let message = error.message();
+        if let Some(name) = between(message, "missing field `", "`") {
+            let take_out = path.clone();
+            path.push(name.to_owned());
+            let wrong = "missing".to_owned();
+            return Self { path, wrong, allowed: "this key is required".to_owned(), take_out };
+        }
+        let unknown = between(message, "unknown field `", "`").or(between(message, "unknown variant `", "`"));
+        if let Some(name) = unknown.filter(|name| holds(table, &path, name)) {
+            path.push(name.to_owned());
+            let allowed = message.split_once(", expected ").map_or("nothing", |(_, rest)| rest);
+            let wrong = "unknown key".to_owned();
+            return Self { take_out: path.clone(), path, wrong, allowed: allowed.to_owned() };
+        }
+        let take_out = path.clone();
+        if message.contains("`env` or `file`") || looks_secret(&path) {
+            let wrong = "not the source of a secret".to_owned();
+            let allowed = "{ env = \"NAME\" } or { file = \"/path\" }".to_owned();
+            return Self { path, wrong, allowed, take_out };
+        }
+        let cut = [", expected ", "; "].iter().find_map(|mark| message.split_once(mark));
+        let (wrong, allowed) = cut.unwrap_or((message, "see `dozvon reference`"));
+        Self { path, wrong: wrong.to_owned(), allowed: allowed.to_owned(), take_out }
+    }
+}
+
+/// toml keeps the path of an error to itself and only prints it, in its last line.
+fn path_of(error: &toml::de::Error) -> Vec<String> {
+    let text = error.to_string();
+    let path = text.rsplit_once("in `").and_then(|(_, tail)| tail.trim_end().strip_suffix('`'));
+    path.map(|path| path.split('.').map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(found, _)| found)
+}
+
+fn looks_secret(path: &[String]) -> bool {
+    path.last()
+        .is_some_and(|key| ["secret", "token", "key", "salt", "password"].iter().any(|w| key.contains(w)))
+}
+
+fn join(prefix: &str, path: &[String]) -> String {
+    let path = path.join(".");
+    if prefix.is_empty() || path.is_empty() { format!("{prefix}{path}") } else { format!("{prefix}.{path}") }
+}
+
+fn holds(table: &Table, path: &[String], key: &str) -> bool {
+    let mut here = table;
+    for step in path {
+        match here.get(step).and_then(Value::as_table) {
+            Some(inner) => here = inner,
+            None => return false,
+        }
+    }
+    here.contains_key(key)
+}
+
+fn remove(table: &mut Table, path: &[String]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    let mut here = table;
+    for step in parents {
+        match here.get_mut(step).and_then(Value::as_table_mut) {
+            Some(inner) => here = inner,
+            None => return false,
+        }
+    }
+    here.remove(last).is_some()
+}

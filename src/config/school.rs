@@ -1,0 +1,224 @@
+//! One school: its files read, its process put together, everything checked.
+//! Never stops at the first mistake: what could be understood is checked further.
+//! Enter at [`read`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::answers::Answers;
+use super::check::{self, Draft};
+use super::environment::Surroundings;
+use super::files::Files;
+use super::problem::Problem;
+use super::raw::SchoolFile;
+use super::read::{Complaints, parse, section};
+use super::{School, calendar};
+use crate::message::library::{Library, TextFile};
+use crate::platform::amocrm;
+use crate::process::definition::{Figures, Manager, Route};
+use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage};
+use crate::secret::Secret;
+
+/// The process that every route of a school runs; further files wait for routes that name them.
+const PROCESS: &str = "default";
+
+pub(super) fn read(
+    files: &Files,
+    name: &str,
+    around: &Surroundings,
+    problems: &mut Vec<Problem>,
+) -> Option<School> {
+    let before = problems.len();
+    let mut warnings = Vec::new();
+    let folder = format!("schools/{name}/");
+    let shown = files.shown(&format!("{folder}school.toml"));
+    let mut wrong = Complaints { file: &shown, found: problems };
+    if !is_school_name(name) {
+        wrong.add("", format!("`{name}` is no name of a school"), "a folder named by a-z, 0-9 and -");
+    }
+    let Some(text) = files.get(&format!("{folder}school.toml")) else {
+        wrong.add("", "no such file", "every folder in schools/ has a school.toml");
+        return None;
+    };
+    let table = parse(text, &mut wrong)?;
+    let named: BTreeSet<String> = names_in(&table);
+    let mut file: SchoolFile = section(table, "", &mut wrong)?;
+    let routes = read_routes(std::mem::take(&mut file.routes), &mut wrong);
+    let roster = roster(std::mem::take(&mut file.managers));
+    trim_addresses(&mut file);
+    let secrets = read_secrets(&file, around, &mut wrong);
+    let mut warn = Complaints { file: &shown, found: &mut warnings };
+    let calendar = calendar::build(
+        &file.calendar,
+        around.now.with_timezone(&file.zone).date_naive(),
+        &mut wrong,
+        &mut warn,
+    );
+    let process_file = files.shown(&format!("{folder}process/{PROCESS}.toml"));
+    let figures = read_figures(files, &folder, problems, &mut warnings);
+    let texts = read_texts(files, &folder, problems);
+    let draft = Draft {
+        school_file: &shown,
+        process_file: &process_file,
+        file: &file,
+        named: &named,
+        roster: &roster,
+        routes: &routes,
+        figures: &figures,
+        texts: &texts,
+        around,
+    };
+    check::run(&draft, problems, &mut warnings);
+    if problems.len() > before {
+        return None;
+    }
+    let config_hash = files.hash(&folder);
+    let process = Process {
+        school: SchoolId::from(name),
+        name: file.name,
+        config_hash: config_hash.clone(),
+        figures,
+        roster,
+        routes,
+        zone: file.zone,
+        calendar,
+        pipelines: pipelines(file.amocrm.as_ref()),
+        texts,
+    };
+    Some(School {
+        id: SchoolId::from(name),
+        process,
+        answers: Answers::new(&file.answers),
+        secrets,
+        getcourse: file.getcourse,
+        amocrm: file.amocrm,
+        mango: file.mango,
+        mail: file.mail,
+        config_hash,
+        warnings,
+    })
+}
+
+fn is_school_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// Managers as they are named in the file, whether the rest of their table can be read or not.
+fn names_in(table: &toml::Table) -> BTreeSet<String> {
+    let managers = table.get("managers").and_then(toml::Value::as_table);
+    managers.map(|managers| managers.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn read_routes(tables: Vec<toml::Table>, wrong: &mut Complaints) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for (index, mut table) in tables.into_iter().enumerate() {
+        let name = match table.remove("name") {
+            Some(toml::Value::String(name)) if !name.trim().is_empty() => name,
+            _ => {
+                wrong.add(format!("routes.{}.name", index + 1), "missing", "a name in quotes");
+                format!("{}", index + 1)
+            }
+        };
+        if let Some(route) = section::<Route>(table, &format!("routes.{name}"), wrong) {
+            routes.push(Route { name, ..route });
+        }
+    }
+    routes
+}
+
+fn roster(managers: BTreeMap<String, Manager>) -> Vec<Manager> {
+    let named = |(id, manager): (String, Manager)| Manager { id: ManagerId(id), ..manager };
+    managers.into_iter().map(named).collect()
+}
+
+/// `https://name.amocrm.ru/` and without the slash are the same account.
+fn trim_addresses(file: &mut SchoolFile) {
+    let addresses =
+        [file.getcourse.as_mut().map(|settings| &mut settings.url), file.amocrm.as_mut().map(|s| &mut s.url)];
+    for url in addresses.into_iter().flatten() {
+        url.truncate(url.trim_end_matches('/').len());
+    }
+}
+
+/// Shorter secrets could be tried out.
+const SECRET_CHARS_MIN: usize = 16;
+
+fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints) -> Vec<Secret> {
+    let mut secrets: Vec<Secret> = Vec::new();
+    if file.secrets.is_empty() || file.secrets.len() > 2 {
+        let count = file.secrets.len();
+        wrong.add("secrets", format!("{count} secrets"), "one, or two while addresses are being changed");
+    }
+    for source in &file.secrets {
+        match source.read_with(|name| around.get(name).map(str::to_owned)) {
+            Ok(secret) => {
+                if let Some(fault) = secret_fault(secret.reveal()) {
+                    wrong.add("secrets", fault, "at least 16 of a-z, A-Z, 0-9, - and _");
+                }
+                if secrets.contains(&secret) {
+                    wrong.add("secrets", "the same secret twice", "a new one and the old one");
+                }
+                secrets.push(secret);
+            }
+            Err(fault) => wrong.add("secrets", fault, "set it, see `.env.example`"),
+        }
+    }
+    secrets
+}
+
+fn secret_fault(secret: &str) -> Option<&'static str> {
+    if secret.len() < SECRET_CHARS_MIN {
+        Some("a short secret")
+    } else if !secret.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+        Some("a secret with characters that an address cannot hold")
+    } else {
+        None
+    }
+}
+
+fn read_figures(
+    files: &Files,
+    folder: &str,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Figures {
+    let folder = format!("{folder}process/");
+    let mut figures = None;
+    for (name, path, text) in files.within(&folder, ".toml") {
+        let shown = files.shown(path);
+        let mut wrong = Complaints { file: &shown, found: problems };
+        if name == PROCESS {
+            figures = parse(text, &mut wrong).and_then(|table| section(table, "", &mut wrong));
+        } else {
+            let mut warn = Complaints { file: &shown, found: warnings };
+            warn.add("", "no route runs this process", "default.toml is what every route runs");
+        }
+    }
+    figures.unwrap_or_default()
+}
+
+fn read_texts(files: &Files, folder: &str, problems: &mut Vec<Problem>) -> Library {
+    let folder = format!("{folder}texts/");
+    let own: Vec<TextFile> = files
+        .within(&folder, ".txt")
+        .map(|(name, path, text)| TextFile {
+            name: name.to_owned(),
+            file: files.shown(path),
+            source: text.to_owned(),
+        })
+        .collect();
+    Library::with_overrides(&own).unwrap_or_else(|faults| {
+        problems.extend(faults);
+        Library::shipped()
+    })
+}
+
+/// Which stages of each role exist in the CRM; won and lost do in every pipeline.
+fn pipelines(amocrm: Option<&amocrm::settings::Settings>) -> BTreeMap<LeadRole, Vec<Stage>> {
+    let mut pipelines = BTreeMap::new();
+    for (role, pipeline) in amocrm.iter().flat_map(|settings| &settings.pipelines) {
+        let mapped: BTreeSet<Stage> =
+            pipeline.stages.keys().copied().chain([Stage::Won, Stage::Lost]).collect();
+        pipelines.insert(*role, mapped.into_iter().collect());
+    }
+    pipelines
+}

@@ -1,0 +1,83 @@
+//! The driven clock's remote end: a player asks whether all is quiet and moves the time.
+//! Exists only in a bridge started with a driven clock; never in production.
+//! Enter at [`show`] and [`advance`].
+
+use std::sync::atomic::Ordering;
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::Front;
+use crate::clock::Clock;
+use crate::process::At;
+use crate::worker::site::Site;
+
+/// What the player has to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Quiet {
+    pub now: At,
+    /// Inbox, outbox and requests in flight are empty, or wait for a later time.
+    pub quiet: bool,
+    /// The earliest time at which something here wants to happen.
+    pub next_due: Option<At>,
+    /// Counts everything that was done: equal before and after means that nothing moved.
+    pub turns: u64,
+    /// Orders without a next step that the watchdog mended.
+    pub repairs: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Advance {
+    pub to: At,
+}
+
+/// The state at the present driven time.
+pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResponse {
+    let Some((clock, secret)) = &front.driven else { return HttpResponse::NotFound().finish() };
+    if !secret.matches(&token) {
+        return HttpResponse::Forbidden().finish();
+    }
+    let mut state = Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, repairs: 0 };
+    // Whoever sleeps until now or earlier has not woken yet.
+    state.quiet = state.next_due.is_none_or(|due| due > state.now);
+    for site in front.sites.values() {
+        state.quiet &= is_quiet(site, state.now).await;
+        state.repairs += site.tally.repairs.load(Ordering::SeqCst);
+        let tally = &site.tally;
+        for counter in [&tally.accepted, &tally.repeated, &tally.stepped, &tally.delivered, &tally.buried] {
+            state.turns += counter.load(Ordering::SeqCst);
+        }
+    }
+    HttpResponse::Ok().json(state)
+}
+
+/// Moves the time forward.
+pub async fn advance(
+    token: web::Path<String>,
+    to: web::Json<Advance>,
+    front: web::Data<Front>,
+) -> HttpResponse {
+    let Some((clock, secret)) = &front.driven else { return HttpResponse::NotFound().finish() };
+    if !secret.matches(&token) {
+        return HttpResponse::Forbidden().finish();
+    }
+    clock.advance(to.to);
+    HttpResponse::NoContent().finish()
+}
+
+/// Nothing is received, waits in the inbox, is due in the wheel, may leave the outbox, or is on
+/// its way without waiting for its turn.
+async fn is_quiet(site: &Site, now: At) -> bool {
+    let tally = &site.tally;
+    if tally.receiving.load(Ordering::SeqCst) > 0 || !tally.inbox_parked.load(Ordering::SeqCst) {
+        return false;
+    }
+    if site.wheel().next_due().is_some_and(|due| due <= now.timestamp_millis()) {
+        return false;
+    }
+    let Ok(held) = site.store.counts(site.id()).await else { return false };
+    let turns: u64 = site.ways.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
+    let lanes = site.lanes();
+    let seen = (lanes.waiting() + lanes.in_flight()) as u64;
+    held.inbox == 0 && held.deliveries == seen && lanes.in_flight() as u64 <= turns && !lanes.has_ready(now)
+}

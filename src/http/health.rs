@@ -1,0 +1,35 @@
+//! Is the bridge well? For a load balancer (the status) and for a person (the counts).
+//! Never shows anything of an order or a person. Enter at [`show`].
+
+use std::sync::atomic::Ordering;
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::Front;
+
+/// 200 while the store answers, 503 otherwise.
+pub async fn show(front: web::Data<Front>) -> HttpResponse {
+    let mut schools = serde_json::Map::new();
+    let mut well = true;
+    for (id, site) in &front.sites {
+        let tally = &site.tally;
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let held = site.store.counts(id).await;
+        well &= held.is_ok();
+        let held = held.unwrap_or_default();
+        schools.insert(
+            id.to_string(),
+            json!({
+                "accepted": count(&tally.accepted), "repeated": count(&tally.repeated),
+                "refused": count(&tally.refused), "stepped": count(&tally.stepped),
+                "delivered": count(&tally.delivered), "buried": count(&tally.buried),
+                "conflicts": count(&tally.conflicts), "watchdog_repairs": count(&tally.repairs),
+                "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
+                "inbox": held.inbox, "outbox": held.deliveries, "wakes": held.wakes, "dead": held.dead,
+            }),
+        );
+    }
+    let body = json!({ "well": well, "schools": schools });
+    if well { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}

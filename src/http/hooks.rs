@@ -1,0 +1,181 @@
+//! One webhook: limits, verification, durable acceptance, the answer that its platform expects.
+//! Never decodes and never decides; never writes a body, a query or a secret to the log.
+//! Enter at [`receive`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine;
+use futures_util::StreamExt;
+
+use super::Front;
+use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
+use crate::process::SchoolId;
+use crate::store::record::Envelope;
+use crate::store::{Accepted, StoreError};
+use crate::worker::site::{Site, count};
+
+/// Longest query that is taken: «Вызвать URL» puts everything there.
+const QUERY_BYTES_MAX: usize = 32 * 1024;
+
+/// Why a request was not taken. Its text is for the sender's engineer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Turned {
+    #[error("no such address; print the right ones with `dozvon url`")]
+    Unknown,
+    #[error("wrong secret or signature")]
+    Forged,
+    #[error("the request is larger than this platform's requests are")]
+    TooLarge,
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    #[error("the body broke off")]
+    Broken,
+    #[error("the store does not answer; send it again")]
+    NoStore,
+}
+
+impl Turned {
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Forged => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken => StatusCode::BAD_REQUEST,
+            Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// Answers one webhook.
+pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Data<Front>) -> HttpResponse {
+    let part = |name| request.match_info().get(name).unwrap_or_default().to_owned();
+    let (school, platform) = (SchoolId(part("school")), part("platform"));
+    let known = front.sites.get(&school).and_then(|site| {
+        let (name, hooks) = site.hooks.get_key_value(platform.as_str())?;
+        Some((site.clone(), *name, hooks.clone()))
+    });
+    let Some((site, platform, hooks)) = known else { return turned(Turned::Unknown) };
+    site.tally.receiving.fetch_add(1, Ordering::SeqCst);
+    let taken = take(&site, platform, &*hooks, &request, payload, &front).await;
+    site.tally.receiving.fetch_sub(1, Ordering::SeqCst);
+    match taken {
+        Ok(answer) => respond(answer),
+        Err(why) => {
+            if why == Turned::Forged {
+                count(&site.tally.refused);
+            }
+            tracing::warn!(school = %site.id(), platform, %why, "a request was turned away");
+            turned(why)
+        }
+    }
+}
+
+/// What the network has to say before the request is whole.
+async fn take(
+    site: &Arc<Site>,
+    platform: &'static str,
+    hooks: &dyn Hooks,
+    request: &HttpRequest,
+    payload: web::Payload,
+    front: &Front,
+) -> Result<Answer, Turned> {
+    let secret = request.match_info().get("secret").unwrap_or_default();
+    if !is_secret(site, secret) {
+        return Err(Turned::Forged);
+    }
+    if request.query_string().len() > QUERY_BYTES_MAX {
+        return Err(Turned::TooLarge);
+    }
+    let body = tokio::time::timeout(front.body_wait, read(payload, hooks.body_bytes_max()))
+        .await
+        .map_err(|_| Turned::TooSlow)??;
+    accept(site, platform, hooks, raw_request(request, body)).await
+}
+
+/// Every valid secret is compared, so that the time does not tell which one was near.
+fn is_secret(site: &Site, secret: &str) -> bool {
+    site.school.secrets.iter().fold(false, |matched, known| known.matches(secret) | matched)
+}
+
+/// Verifies a whole request, keeps it, and says what its platform wants to hear.
+pub async fn accept(
+    site: &Site,
+    platform: &str,
+    hooks: &dyn Hooks,
+    request: RawRequest,
+) -> Result<Answer, Turned> {
+    let verified = hooks.verify(request).map_err(|_| Turned::Forged)?;
+    let key = match hooks.receive(&verified) {
+        Reception::Probe => return Ok(hooks.answer(&verified)),
+        Reception::Keep(key) => key,
+    };
+    let at = site.clock.now();
+    let envelope = envelope(site.id(), platform, &verified, at).to_bytes();
+    match site.store.accept(site.id(), &key, &envelope, at).await {
+        Ok(Accepted::New) => {
+            count(&site.tally.accepted);
+            site.inbox_bell.notify_one();
+        }
+        Ok(Accepted::Repeat) => count(&site.tally.repeated),
+        Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
+            tracing::error!(school = %site.id(), platform, why, "a request could not be kept");
+            return Err(Turned::NoStore);
+        }
+    }
+    Ok(hooks.answer(&verified))
+}
+
+async fn read(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Turned> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Turned::Broken)?;
+        if body.len() + chunk.len() > bytes_max {
+            return Err(Turned::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn raw_request(request: &HttpRequest, body: Vec<u8>) -> RawRequest {
+    let header =
+        |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+    let tail = request.match_info().get("tail").unwrap_or_default();
+    RawRequest {
+        method: request.method().as_str().to_owned(),
+        tail: tail.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"),
+        query: request.query_string().to_owned(),
+        headers: request.headers().iter().filter_map(header).collect(),
+        body,
+    }
+}
+
+fn envelope(school: &SchoolId, platform: &str, verified: &Verified, at: crate::process::At) -> Envelope {
+    let request = &verified.0;
+    Envelope {
+        school: school.clone(),
+        platform: platform.to_owned(),
+        at,
+        method: request.method.clone(),
+        tail: request.tail.clone(),
+        query: request.query.clone(),
+        content_type: request.header("content-type").unwrap_or_default().to_owned(),
+        body: base64::engine::general_purpose::STANDARD.encode(&request.body),
+        found: false,
+    }
+}
+
+fn respond(answer: Answer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    HttpResponse::build(status).content_type(answer.content_type).body(answer.body)
+}
+
+fn turned(why: Turned) -> HttpResponse {
+    HttpResponse::build(why.status()).content_type("text/plain; charset=utf-8").body(format!("{why}\n"))
+}

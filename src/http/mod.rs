@@ -1,0 +1,44 @@
+//! The way in: every address of the bridge, in one table.
+//! Never works on what it accepts; the answer leaves as soon as the request is durable.
+//! Enter at [`routes`]; then [`hooks`].
+
+pub mod driven;
+pub mod health;
+pub mod hooks;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web;
+
+use crate::clock::DrivenClock;
+use crate::process::SchoolId;
+use crate::secret::Secret;
+use crate::worker::site::Site;
+
+/// What every request may look at.
+pub struct Front {
+    pub sites: BTreeMap<SchoolId, Arc<Site>>,
+    /// A request's body has to arrive within this.
+    pub body_wait: Duration,
+    /// Only in a driven bridge (the demo): its clock and the token that moves it.
+    pub driven: Option<(DrivenClock, Secret)>,
+}
+
+/// The table of addresses.
+pub fn routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        let is_driven = front.driven.is_some();
+        config
+            .app_data(front)
+            .route("/hooks/{school}/{platform}/{secret}", web::to(hooks::receive))
+            .route("/hooks/{school}/{platform}/{secret}/{tail:.*}", web::to(hooks::receive))
+            .route("/health", web::get().to(health::show));
+        if is_driven {
+            config
+                .route("/driven/{token}", web::get().to(driven::show))
+                .route("/driven/{token}", web::post().to(driven::advance));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One event on one case: open, step, and the unit that commits all of it at once.
+//! Never writes; the worker commits the unit. Enter at [`apply`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::book::Book;
+use super::correlate::Aim;
+use crate::config::School;
+use crate::platform::link;
+use crate::process::{At, Case, Client, Command, Event, Order, Step, step};
+use crate::store::record::Item;
+use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
+
+/// Where an event came from, for the journal.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Source {
+    /// Place of the stored request.
+    pub raw: Option<u64>,
+}
+
+/// A step that could not be taken: the entry needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the step broke on order {0}: a defect, please report it with the entry's id")]
+pub struct Broken(pub String);
+
+/// Steps the case and returns what is to be committed. The book holds the new records already:
+/// if the commit is refused, it has to be closed.
+pub async fn apply(
+    school: &School,
+    book: &mut Book,
+    aim: Aim,
+    source: Source,
+    now: At,
+) -> Kept<Result<Unit, Broken>> {
+    let case = open(book, &aim, now).await?;
+    let (event, order) = (&aim.event, aim.order.clone());
+    let stepped = catch_unwind(AssertUnwindSafe(|| step(&school.process, case.clone(), event, now)));
+    let Ok(stepped) = stepped else { return Ok(Err(Broken(order.to_string()))) };
+    let links = new_links(book, &case.client, &stepped.case.client).await?;
+    let mut unit = unit_of(school, book, &case, stepped, &aim.event, source, now);
+    for (key, value) in links {
+        book.put_link(key.clone(), Some(value.clone()));
+        unit.index.push((key, Some(value)));
+    }
+    Ok(Ok(unit))
+}
+
+async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
+    let known = book.order(&aim.order).await?;
+    let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
+    let client = book.client(&owner).await?.unwrap_or_else(|| {
+        let mut client = Client::new(owner);
+        client.learn(&aim.facts);
+        client
+    });
+    let desk = book.desk().await?;
+    Ok(match known {
+        Some(order) => Case { order, client, desk },
+        None => Case::new(aim.order.clone(), client, desk, now),
+    })
+}
+
+/// A person's numbers and addresses point to him, unless they already point to somebody: two
+/// persons are never merged by an accident of one step.
+async fn new_links(book: &Book, before: &Client, after: &Client) -> Kept<Vec<(String, String)>> {
+    let keys_of = |client: &Client| -> Vec<String> {
+        let phones = client.phones.iter().map(|phone| link::phone(phone));
+        let emails = client.emails.iter().map(|email| link::email(email));
+        phones.chain(emails).chain(client.gc_user.as_deref().map(link::gc_user)).collect()
+    };
+    let old = if before.orders.is_empty() { Vec::new() } else { keys_of(before) };
+    let new: Vec<String> = keys_of(after).into_iter().filter(|key| !old.contains(key)).collect();
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = book.links_of(&new).await?;
+    let free = new.into_iter().zip(known).filter(|(_, known)| known.is_none());
+    Ok(free.map(|(key, _)| (key, after.id.to_string())).collect())
+}
+
+fn unit_of(
+    school: &School,
+    book: &mut Book,
+    before: &Case,
+    stepped: Step,
+    event: &Event,
+    source: Source,
+    now: At,
+) -> Unit {
+    let Step { case, commands, revoke, tell, journal } = stepped;
+    let mut unit = Unit { at: now, ..Unit::default() };
+    let spurious = matches!(event, Event::Wake) && commands.is_empty() && journal.is_empty();
+    if !spurious {
+        unit.journal.push(JournalEntry {
+            at: now,
+            order: case.order.id.clone(),
+            raw: source.raw.map(|seq| format!("raw:{seq}")).unwrap_or_default(),
+            event: serde_json::to_value(event).unwrap_or_default(),
+            lines: journal,
+            commands: commands.iter().map(name_of).collect(),
+            config: school.process.config_hash.clone(),
+        });
+    }
+    set_wake(&mut unit, &before.order, &case.order, matches!(event, Event::Wake));
+    unit.deliveries.extend(revoke.into_iter().map(DeliveryOp::Revoke));
+    unit.deliveries.extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, now))));
+    unit.append.extend(
+        tell.into_iter().map(|(order, news)| Item::Event { order, event: Event::Sibling(news) }.to_bytes()),
+    );
+    unit.put.extend(book.put_order(case.order));
+    unit.put.extend(book.put_client(case.client));
+    if case.desk != before.desk {
+        unit.put.extend(book.put_desk(case.desk));
+    }
+    unit
+}
+
+/// The order's one wake; a wake that fired is always written anew, so that the index follows.
+fn set_wake(unit: &mut Unit, before: &Order, after: &Order, fired: bool) {
+    let member = order_member(after);
+    match after.timers.wake() {
+        Some((at, promised)) if fired || before.timers.wake() != Some((at, promised)) => {
+            unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised });
+        }
+        None if fired || before.timers.wake().is_some() => unit.sleep.push(member),
+        _ => {}
+    }
+}
+
+/// The order's name in the index of wakes.
+pub fn order_member(order: &Order) -> String {
+    format!("order:{}", order.id)
+}
+
+/// A command on its way.
+pub fn delivery(command: Command, now: At) -> Delivery {
+    Delivery { seq: 0, command, created_at: now, state: DeliveryState::Waiting, attempts: 0, fault: None }
+}
+
+/// `gc-1.4 create_task`: what the journal says of a command.
+fn name_of(command: &Command) -> String {
+    format!("{} {}", command.id, command.ask.name())
+}

@@ -1,0 +1,388 @@
+//! One call from all that a provider says of it, whatever the order and however often it is said.
+//! Never resolves a manager and never looks at a clock: `now` comes with each event.
+//! Enter at [`CallRecord::merge`] and [`CallRecord::on_wake`].
+//!
+//! A record only ever learns: each event adds to what is known, and the result is computed from
+//! all of it. So every order and repetition of a call's events ends in the same result, and a
+//! talk that was seen is never taken back (telephony README, section 2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState};
+use crate::process::At;
+use crate::process::event::{CallResult, Direction, Outcome, Reached};
+
+/// A call that is never told to have ended is believed to have ended after so long a silence.
+const STUCK_HOURS: i64 = 4;
+
+/// More legs or recordings than this are noise.
+const KEPT_MAX: usize = 64;
+
+/// All that is known of one call; stored under `record::key::call` until its result is out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// `<provider>:<conversation key>`.
+    pub call: String,
+    /// Seconds to wait for the final record once all legs have ended.
+    final_wait_s: u32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    legs: BTreeMap<String, LegRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<FinalRecord>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    recordings: BTreeSet<(At, String)>,
+    /// The result already handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<FoundCall>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wake: Option<At>,
+}
+
+/// A call's result with the extensions that took part; intake finds the manager by them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundCall {
+    /// `manager` is empty here.
+    pub result: CallResult,
+    /// Who answered or dialled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Who finished the talk, where the call was handed on to another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_extension: Option<String>,
+}
+
+/// What an event brought.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Merged {
+    /// Nothing that was not known; an earlier wake stays.
+    Nothing,
+    /// No result yet: wake the call at this time.
+    Waiting { wake: At },
+    /// The result, or a more exact one that replaces it; no wake is wanted any more.
+    Result(Box<FoundCall>),
+}
+
+/// What is known of one leg.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct LegRecord {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    talking_at: Option<At>,
+    /// By its counter: a lower one never overrides a higher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<(u32, At, Outcome)>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    manager_leg: bool,
+    // Said on any event of the leg, perhaps only on the first; the earliest counter's word counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<(u32, Direction)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_number: Option<(u32, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<(u32, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<(u32, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<(u32, String)>,
+}
+
+impl CallRecord {
+    pub fn new(call: impl Into<String>, final_wait_s: u32) -> Self {
+        Self {
+            call: call.into(),
+            final_wait_s,
+            legs: BTreeMap::new(),
+            last: None,
+            recordings: BTreeSet::new(),
+            told: None,
+            wake: None,
+        }
+    }
+
+    /// Takes one event in. `now` is our time: providers' clocks differ.
+    pub fn merge(&mut self, event: &CallEvent, now: At) -> Merged {
+        let before = (self.legs.clone(), self.last.clone(), self.recordings.clone());
+        match &event.what {
+            CallWhat::Leg(leg) => self.learn_leg(leg, event.at),
+            CallWhat::Final(record) => self.learn_final(record),
+            CallWhat::Recording { recording } if self.recordings.len() < KEPT_MAX => {
+                self.recordings.insert((event.at, recording.clone()));
+            }
+            CallWhat::Recording { .. } => {}
+        }
+        let is_new = (&self.legs, &self.last, &self.recordings) != (&before.0, &before.1, &before.2);
+        if !is_new {
+            return Merged::Nothing;
+        }
+        if self.last.is_some() || self.told.is_some() {
+            return self.tell();
+        }
+        self.wait(now)
+    }
+
+    /// The call's wake has come: without a final record the legs themselves are believed.
+    pub fn on_wake(&mut self, now: At) -> Merged {
+        match self.wake {
+            Some(wake) if wake <= now => self.tell(),
+            _ => Merged::Nothing,
+        }
+    }
+
+    /// The wake that stands; the index entry follows it after every event.
+    pub fn wake(&self) -> Option<At> {
+        self.wake
+    }
+
+    fn wait(&mut self, now: At) -> Merged {
+        if self.legs.is_empty() {
+            // A recording alone says nothing; its call's record or reconciliation will.
+            return Merged::Nothing;
+        }
+        let all_ended = self.legs.values().all(|leg| leg.ended.is_some());
+        let after = if all_ended {
+            TimeDelta::seconds(self.final_wait_s.into())
+        } else {
+            TimeDelta::hours(STUCK_HOURS)
+        };
+        let wake = now + after;
+        self.wake = Some(wake);
+        Merged::Waiting { wake }
+    }
+
+    fn tell(&mut self) -> Merged {
+        self.wake = None;
+        let found = self.resolve();
+        if found.is_none() || found == self.told {
+            return Merged::Nothing;
+        }
+        self.told = found.clone();
+        found.map_or(Merged::Nothing, |found| Merged::Result(Box::new(found)))
+    }
+
+    fn learn_leg(&mut self, said: &Leg, at: At) {
+        if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&said.leg) {
+            return;
+        }
+        let leg = self.legs.entry(said.leg.clone()).or_default();
+        leg.first_at = Some(leg.first_at.map_or(at, |first| first.min(at)));
+        leg.last_at = Some(leg.last_at.map_or(at, |last| last.max(at)));
+        leg.manager_leg |= said.manager_leg;
+        match said.state {
+            LegState::Talking => leg.talking_at = Some(leg.talking_at.map_or(at, |first| first.min(at))),
+            LegState::Ended(outcome) => {
+                let ended = (said.seq, at, outcome);
+                let rank = |(seq, at, outcome): &(u32, At, Outcome)| (*seq, *at, weight(*outcome));
+                if leg.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
+                    leg.ended = Some(ended);
+                }
+            }
+            LegState::Ringing | LegState::OnHold => {}
+        }
+        keep_by(&mut leg.direction, said.seq, said.direction, |direction| *direction as u8);
+        keep(&mut leg.client_number, said.seq, &said.client_number);
+        keep(&mut leg.extension, said.seq, &said.extension);
+        keep(&mut leg.line, said.seq, &said.line);
+        keep(&mut leg.command, said.seq, &said.command);
+    }
+
+    /// Of two different final records the one that knows more of a talk stands.
+    fn learn_final(&mut self, record: &FinalRecord) {
+        let rank = |record: &FinalRecord| {
+            let text = serde_json::to_string(record).unwrap_or_default();
+            (record.outcome == Outcome::Answered, record.ended_at, record.talk_seconds, text)
+        };
+        if self.last.as_ref().is_none_or(|have| rank(have) < rank(record)) {
+            self.last = Some(record.clone());
+        }
+    }
+
+    /// The result of all that is known; the same for the same knowledge.
+    fn resolve(&self) -> Option<FoundCall> {
+        if self.legs.is_empty() && self.last.is_none() {
+            return None;
+        }
+        let last = self.last.as_ref();
+        let callback = self.legs.values().any(|leg| leg.manager_leg);
+        let direction = self.direction(callback);
+        let talk = Talk::of(self.client_legs());
+        let (outcome, talk_seconds) = self.outcome(direction, talk.seconds);
+        let dialled = self.client_dialled(callback) || outcome == Outcome::Answered;
+        let reached = match (outcome, direction) {
+            (Outcome::Answered | Outcome::Voicemail, _) => Reached::Client,
+            _ if !dialled => Reached::ManagerOnly,
+            // Nobody dialled him, or the dialling itself broke down: no attempt (D12).
+            (_, Direction::Inbound) | (Outcome::Failed, _) => Reached::Nobody,
+            _ => Reached::Client,
+        };
+        let legs = || self.in_order().into_iter();
+        let started_at = last.map(|last| last.started_at).or_else(|| legs().find_map(|leg| leg.first_at))?;
+        let ended_at = last.map(|last| last.ended_at);
+        let ended_at = ended_at.or_else(|| self.legs.values().filter_map(|leg| leg.last_at).max())?;
+        let recorded = last.and_then(|last| last.client_number.clone());
+        let seen = legs().find_map(|leg| said(&leg.client_number));
+        // Which side of a call-back's record is the client's is not documented; its legs are sure.
+        let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
+        let dialler = legs().filter(|leg| leg.manager_leg).find_map(|leg| said(&leg.extension));
+        let extension = dialler
+            .or_else(|| last.and_then(|last| last.extension.clone()))
+            .or_else(|| talk.first.clone())
+            .or_else(|| legs().find_map(|leg| said(&leg.extension)));
+        let last_extension = talk.last.filter(|last| Some(last) != extension.as_ref());
+        let result = CallResult {
+            call: self.call.clone(),
+            direction,
+            outcome,
+            reached,
+            talk_seconds,
+            started_at,
+            ended_at,
+            number,
+            line: last.and_then(|last| last.line.clone()).or_else(|| legs().find_map(|leg| said(&leg.line))),
+            manager: None,
+            command: legs().find_map(|leg| said(&leg.command)),
+            recording: self.recordings.first().map(|(_, recording)| recording.clone()),
+        };
+        Some(FoundCall { result, extension, last_extension })
+    }
+
+    /// Ours is outbound, whatever a leg looks like; then the final record's word, then the legs'.
+    fn direction(&self, callback: bool) -> Direction {
+        if callback {
+            return Direction::Outbound;
+        }
+        let said = self.last.as_ref().and_then(|last| last.direction);
+        let seen =
+            || self.in_order().into_iter().find_map(|leg| leg.direction.map(|(_, direction)| direction));
+        said.or_else(seen).unwrap_or(Direction::Inbound)
+    }
+
+    fn outcome(&self, direction: Direction, talked_seconds: u32) -> (Outcome, u32) {
+        let legs = self.leg_outcome(direction);
+        let last = self.last.as_ref();
+        let seconds = last.map_or(0, |last| last.talk_seconds);
+        if legs == Some(Outcome::Voicemail) || last.is_some_and(|last| last.outcome == Outcome::Voicemail) {
+            // An answering machine has seconds, but is no talk.
+            return (Outcome::Voicemail, if seconds > 0 { seconds } else { talked_seconds });
+        }
+        if seconds > 0 && last.is_some_and(|last| last.outcome == Outcome::Answered) {
+            return (Outcome::Answered, seconds);
+        }
+        if talked_seconds > 0 {
+            return (Outcome::Answered, talked_seconds);
+        }
+        // Zero seconds are no talk, whatever flag stands beside them.
+        let said = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
+        let exact = match (said, legs) {
+            (None, legs) => legs,
+            // A record may only say that nobody talked, where a leg of the client's knows why.
+            (Some(said), Some(legs)) if weight(said) <= weight(Outcome::NoAnswer) => {
+                Some(if weight(legs) > weight(said) { legs } else { said })
+            }
+            (said, _) => said,
+        };
+        let exact = exact.unwrap_or(Outcome::NoAnswer);
+        if direction == Direction::Inbound && exact != Outcome::Failed {
+            return (Outcome::NoAnswer, 0);
+        }
+        (exact, 0)
+    }
+
+    /// The most telling end of the client's legs, else of the manager's.
+    fn leg_outcome(&self, direction: Direction) -> Option<Outcome> {
+        let end = |leg: &LegRecord| {
+            leg.ended.map(|(_, _, outcome)| outcome).filter(|end| *end != Outcome::Answered)
+        };
+        let most =
+            |legs: &mut dyn Iterator<Item = &LegRecord>| legs.filter_map(end).max_by_key(|end| weight(*end));
+        let of_client = most(&mut self.client_legs());
+        if direction == Direction::Inbound && of_client != Some(Outcome::Failed) {
+            return of_client.map(|_| Outcome::NoAnswer);
+        }
+        let unknown = self.client_legs().next().map(|_| Outcome::Failed);
+        of_client.or(unknown).or_else(|| most(&mut self.legs.values().filter(|leg| leg.manager_leg)))
+    }
+
+    /// Did the client's side ring? A call-back first dials the manager.
+    fn client_dialled(&self, callback: bool) -> bool {
+        let merged_on = |leg: &LegRecord| matches!(leg.ended, Some((_, _, Outcome::Answered)));
+        !callback || self.client_legs().next().is_some() || self.legs.values().any(merged_on)
+    }
+
+    fn client_legs(&self) -> impl Iterator<Item = &LegRecord> {
+        self.legs.values().filter(|leg| !leg.manager_leg)
+    }
+
+    fn in_order(&self) -> Vec<&LegRecord> {
+        let mut legs: Vec<&LegRecord> = self.legs.values().collect();
+        legs.sort_by_key(|leg| leg.first_at);
+        legs
+    }
+}
+
+/// The talk as the client's legs show it: one span over all of them.
+#[derive(Debug, Default)]
+struct Talk {
+    seconds: u32,
+    first: Option<String>,
+    last: Option<String>,
+}
+
+impl Talk {
+    fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>) -> Self {
+        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talking_at?, leg))).collect();
+        talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
+        let from = talked.first().map(|(from, _)| *from);
+        let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
+        let seconds =
+            from.zip(to).map_or(0, |(from, to)| u32::try_from((to - from).num_seconds()).unwrap_or(0));
+        Self {
+            seconds,
+            first: talked.first().and_then(|(_, leg)| said(&leg.extension)),
+            last: talked.last().and_then(|(_, leg)| said(&leg.extension)),
+        }
+    }
+}
+
+/// How much an outcome tells of the client: the larger one stands.
+fn weight(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Cancelled => 0,
+        Outcome::Failed => 1,
+        Outcome::NoAnswer => 2,
+        Outcome::Rejected => 3,
+        Outcome::Busy => 4,
+        Outcome::Unreachable => 5,
+        Outcome::InvalidNumber => 6,
+        Outcome::Voicemail => 7,
+        Outcome::Answered => 8,
+    }
+}
+
+fn said(slot: &Option<(u32, String)>) -> Option<String> {
+    slot.as_ref().map(|(_, text)| text.clone())
+}
+
+fn keep(slot: &mut Option<(u32, String)>, seq: u32, value: &Option<String>) {
+    keep_by(slot, seq, value.clone(), String::clone);
+}
+
+/// Keeps the value of the lowest counter; of two with the same counter the smaller value.
+fn keep_by<T, K: Ord>(slot: &mut Option<(u32, T)>, seq: u32, value: Option<T>, rank: impl Fn(&T) -> K) {
+    let Some(value) = value else {
+        return;
+    };
+    let better = slot.as_ref().is_none_or(|(have, old)| (seq, rank(&value)) < (*have, rank(old)));
+    if better {
+        *slot = Some((seq, value));
+    }
+}
+
+#[cfg(test)]
+mod tests;

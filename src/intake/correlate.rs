@@ -1,0 +1,359 @@
+//! Which order is meant, and what happened to it: a signal's ids become ours.
+//! Reads open records and links, never writes and never decides. Enter at [`aim`].
+
+use super::book::Book;
+use super::signal::*;
+use crate::config::School;
+use crate::platform::link;
+use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
+use crate::process::{
+    Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, OrderId, RefusalReason, Stage,
+    TaskId, Urgency,
+};
+use crate::store::{Kept, Put};
+
+/// One event for one order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aim {
+    pub order: OrderId,
+    /// Whose order it is, if it is new.
+    pub client: ClientId,
+    /// What is known of a client who is new with this event.
+    pub facts: ClientFacts,
+    pub event: Event,
+}
+
+impl Aim {
+    pub fn new(order: OrderId, client: ClientId, event: Event) -> Self {
+        Self { order, client, facts: ClientFacts::default(), event }
+    }
+}
+
+/// What a signal comes to.
+#[derive(Debug, Default)]
+pub struct Aims {
+    pub aims: Vec<Aim>,
+    /// Records of intake's own that go with the commit.
+    pub puts: Vec<Put>,
+    /// A question to a platform without whose answer the signal says too little.
+    pub ask: Option<Command>,
+    /// Why there is nothing to do, for the log; ids only.
+    pub nothing: Option<String>,
+    /// Authentic, but a person has to look: becomes a dead letter.
+    pub unusable: Option<String>,
+}
+
+impl Aims {
+    fn nothing(why: impl Into<String>) -> Self {
+        Self { nothing: Some(why.into()), ..Self::default() }
+    }
+
+    fn one(aim: Aim) -> Self {
+        Self { aims: vec![aim], ..Self::default() }
+    }
+}
+
+/// Finds the order that a signal means. Calls are aimed by `worker::inbox`, which merges their
+/// events first.
+pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> Kept<Aims> {
+    match signal {
+        Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
+        Signal::ClientSeen(facts) => client_seen(book, facts).await,
+        Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
+        Signal::LeadGone { lead } => lead_gone(book, lead).await,
+        Signal::ContactSeen { contact, facts } => contact_seen(book, contact, facts).await,
+        Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
+        Signal::TaskGone { task } => task_gone(book, task).await,
+        Signal::CommandAnswered { command, done: true, .. } => {
+            Ok(Aims::nothing(format!("{command} was accepted")))
+        }
+        Signal::CommandAnswered { command, why, .. } => Ok(Aims::nothing(format!("{command} failed: {why}"))),
+        Signal::Nothing { what } => Ok(Aims::nothing(what)),
+        Signal::Uninstalled { account } => {
+            tracing::error!(school = %school.id, account, "ALARM: the integration was switched off in the CRM");
+            Ok(Aims::nothing("the integration was switched off"))
+        }
+        Signal::CallSeen(_) | Signal::Consent(_) => Ok(Aims::nothing("handled elsewhere")),
+    }
+}
+
+async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<Aims> {
+    let Some(gc_id) = seen.facts.gc_id.clone().filter(|id| !id.is_empty()) else {
+        return Ok(Aims {
+            unusable: Some(
+                "the order has no id: add {object.id} as order_id to the address in GetCourse".to_owned(),
+            ),
+            ..Aims::default()
+        });
+    };
+    let order = OrderId(format!("gc-{gc_id}"));
+    let client = match book.order(&order).await? {
+        Some(known) => known.client,
+        None => client_of(book, &seen.facts.client).await?.unwrap_or_else(|| new_client(&order)),
+    };
+    let mut facts: OrderFacts = seen.facts;
+    if facts.manager.is_none() {
+        facts.manager =
+            manager(school, seen.manager_id, seen.manager_email.as_deref(), seen.manager_name.as_deref());
+    }
+    if !seen.unclear.is_empty() {
+        tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
+    }
+    Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
+}
+
+/// A client's id names the order that introduced him.
+pub fn new_client(order: &OrderId) -> ClientId {
+    ClientId(format!("c-{order}"))
+}
+
+/// The client whom a person's facts mean: GetCourse's user first, then phone, then e-mail.
+pub async fn client_of(book: &Book, facts: &ClientFacts) -> Kept<Option<ClientId>> {
+    let keys = identity_keys(facts);
+    let found = book.links_of(&keys).await?;
+    Ok(found.into_iter().flatten().next().map(ClientId))
+}
+
+/// Index keys of a person, strongest first.
+fn identity_keys(facts: &ClientFacts) -> Vec<String> {
+    let phone = facts.phone.as_ref();
+    [
+        facts.gc_user.as_deref().map(link::gc_user),
+        phone.and_then(|phone| phone.e164.as_deref()).map(link::phone),
+        phone.and_then(|phone| phone.second.as_deref()).map(link::phone),
+        facts.email.as_deref().map(link::email),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+async fn client_seen(book: &mut Book, facts: ClientFacts) -> Kept<Aims> {
+    let Some(client) = client_of(book, &facts).await? else {
+        return Ok(Aims::nothing("a person without an order"));
+    };
+    everywhere(book, &client, &Event::Client(facts)).await
+}
+
+async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept<Aims> {
+    let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
+    let client = match linked {
+        Some(client) => Some(client),
+        None => client_of(book, &facts).await?,
+    };
+    match client {
+        Some(client) => everywhere(book, &client, &Event::Client(facts)).await,
+        None => Ok(Aims::nothing(format!("contact {contact} is none of ours"))),
+    }
+}
+
+/// Every open order of a client hears it; without one, his newest.
+async fn everywhere(book: &mut Book, client: &ClientId, event: &Event) -> Kept<Aims> {
+    let Some(record) = book.client(client).await? else {
+        return Ok(Aims::nothing(format!("client {client} has no record")));
+    };
+    let mut orders = open_orders(&record);
+    if orders.is_empty() {
+        orders.extend(newest(&record));
+    }
+    let aims = orders.into_iter().map(|order| Aim::new(order, client.clone(), event.clone()));
+    Ok(Aims { aims: aims.collect(), ..Aims::default() })
+}
+
+pub fn open_orders(client: &Client) -> Vec<OrderId> {
+    client.orders.iter().filter(|(_, brief)| brief.open).map(|(id, _)| id.clone()).collect()
+}
+
+pub fn newest(client: &Client) -> Option<OrderId> {
+    client.orders.iter().max_by_key(|(_, brief)| brief.seen_at).map(|(id, _)| id.clone())
+}
+
+async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+    let Some((order, role)) = lead_of(book, seen.lead).await? else {
+        return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
+    };
+    let Some(record) = book.order(&order).await? else {
+        return Ok(Aims::nothing(format!("order {order} has no record")));
+    };
+    if says_too_little(seen) {
+        return Ok(Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() });
+    }
+    let by = seen.responsible.and_then(|user| amocrm_user(school, user));
+    let fields = seen.fields.as_deref().unwrap_or_default();
+    let answer =
+        school.answers.from_field(fields, school.process.zone).map(|answer| signed(answer, by.as_ref()));
+    let entity = format!("lead/{}", seen.lead);
+    let mut shadow = book.shadow(&entity).await?;
+    let news = shadow.lead(seen, answer);
+    let change = LeadChange {
+        role,
+        stage: news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status)),
+        responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
+        reason: seen.loss_reason.and_then(|id| loss_reason(school, id)),
+        at: seen.updated_at.unwrap_or(now),
+    };
+    let mut events = Vec::new();
+    if change.stage.is_some() || change.responsible.is_some() {
+        events.push(Event::Lead(change));
+    }
+    let from_stage = news.stage.and_then(|(_, status)| school.answers.from_stage(status));
+    events.extend(news.answer.or(from_stage).map(|answer| Event::Answer(signed(answer, by.as_ref()))));
+    Ok(Aims {
+        aims: aims_at(&order, &record.client, events),
+        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        ..Aims::default()
+    })
+}
+
+/// A digital-pipeline call shows no fields, and no webhook shows why a lead was lost (R1).
+fn says_too_little(seen: &SeenLead) -> bool {
+    !seen.read && (seen.partial || (seen.status == Some(LOST) && seen.loss_reason.is_none()))
+}
+
+/// One question for one sight of the lead: a repeat of the webhook asks the same, which is asked once.
+fn read_lead(order: &OrderId, client: &ClientId, seen: &SeenLead) -> Command {
+    let at = seen.updated_at.map_or(0, |at| at.timestamp());
+    Command {
+        id: CommandId(format!("{order}.read-{}-{at}", seen.lead)),
+        order: order.clone(),
+        client: client.clone(),
+        urgency: Urgency::Money,
+        ask: Ask::ReadLead { lead: seen.lead },
+    }
+}
+
+fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
+    events.into_iter().map(|event| Aim::new(order.clone(), client.clone(), event)).collect()
+}
+
+async fn lead_gone(book: &mut Book, lead: u64) -> Kept<Aims> {
+    let Some((order, role)) = lead_of(book, lead).await? else {
+        return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
+    };
+    of_known(book, order, Event::LeadGone { role }).await
+}
+
+async fn lead_of(book: &Book, lead: u64) -> Kept<Option<(OrderId, LeadRole)>> {
+    let Some(named) = book.link(&link::crm_lead(lead)).await? else { return Ok(None) };
+    let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
+    Ok(named.rsplit_once(':').and_then(|(order, role)| {
+        let role = roles.into_iter().find(|known| known.as_str() == role)?;
+        Some((OrderId::from(order), role))
+    }))
+}
+
+async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
+    Ok(match book.order(&order).await? {
+        Some(record) => Aims::one(Aim::new(order, record.client, event)),
+        None => Aims::nothing(format!("order {order} has no record")),
+    })
+}
+
+async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {
+    let Some((task, order)) = task_of(book, seen.task, &seen.text).await? else {
+        return Ok(Aims::nothing(format!("task {} is none of ours", seen.task)));
+    };
+    let Some(record) = book.order(&order).await? else {
+        return Ok(Aims::nothing(format!("order {order} has no record")));
+    };
+    let entity = format!("task/{}", seen.task);
+    let mut shadow = book.shadow(&entity).await?;
+    let news = shadow.task(seen);
+    let mut events = Vec::new();
+    if !news.is_empty() {
+        let by = seen.responsible.and_then(|user| amocrm_user(school, user));
+        let result = seen.result.as_deref().filter(|_| news.done);
+        // The answer comes first: the task that it closes is then no longer open.
+        let answer = result.and_then(|text| school.answers.from_result(text, now, school.process.zone));
+        events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
+        events.push(Event::Task(TaskChange {
+            task,
+            done: news.done,
+            result: seen.result.clone().filter(|_| news.done),
+            due: news.due,
+            responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
+            gone: false,
+        }));
+    }
+    Ok(Aims {
+        aims: aims_at(&order, &record.client, events),
+        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        ..Aims::default()
+    })
+}
+
+async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
+    let Some((task, order)) = task_of(book, task, "").await? else {
+        return Ok(Aims::nothing(format!("task {task} is none of ours")));
+    };
+    let change = TaskChange { task, done: false, result: None, due: None, responsible: None, gone: true };
+    of_known(book, order, Event::Task(change)).await
+}
+
+/// By the link, else by the marker `[t3·gc-1]` in its text: the hook may outrun our receipt.
+async fn task_of(book: &Book, task: u64, text: &str) -> Kept<Option<(TaskId, OrderId)>> {
+    let linked = book.link(&link::crm_task(task)).await?;
+    let named = linked.or_else(|| {
+        let (_, marker) = text.trim_end().strip_suffix(']')?.rsplit_once('[')?;
+        Some(marker.to_owned())
+    });
+    Ok(named.and_then(|named| {
+        let (_, order) = named.split_once('·')?;
+        Some((TaskId(named.clone()), OrderId::from(order)))
+    }))
+}
+
+fn signed(mut answer: Answer, by: Option<&ManagerId>) -> Answer {
+    answer.by = answer.by.or_else(|| by.cloned());
+    answer
+}
+
+/// A manager as GetCourse names him.
+fn manager(school: &School, id: Option<u64>, email: Option<&str>, name: Option<&str>) -> Option<ManagerId> {
+    let roster = &school.process.roster;
+    let by_id = id.and_then(|id| roster.iter().find(|manager| manager.getcourse == Some(id)));
+    let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+    let by_email = || {
+        let email = email?;
+        roster.iter().find(|manager| manager.email.as_deref().is_some_and(|known| same(known, email)))
+    };
+    let by_name = || roster.iter().find(|manager| name.is_some_and(|name| same(&manager.name, name)));
+    by_id.or_else(by_email).or_else(by_name).map(|manager| manager.id.clone())
+}
+
+fn amocrm_user(school: &School, user: u64) -> Option<ManagerId> {
+    school
+        .process
+        .roster
+        .iter()
+        .find(|manager| manager.amocrm == Some(user))
+        .map(|manager| manager.id.clone())
+}
+
+/// Whose extension it is.
+pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
+    let roster = &school.process.roster;
+    roster
+        .iter()
+        .find(|manager| manager.extension.as_deref() == Some(extension))
+        .map(|manager| manager.id.clone())
+}
+
+/// amoCRM's «won» and «lost», the same in every pipeline (sheet, 3.3).
+const WON: u64 = 142;
+const LOST: u64 = 143;
+
+fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64) -> Option<Stage> {
+    let mapped = school.amocrm.as_ref()?.pipelines.get(&role)?;
+    match status {
+        _ if mapped.id != pipeline => None,
+        WON => Some(Stage::Won),
+        LOST => Some(Stage::Lost),
+        _ => mapped.stages.iter().find(|(_, id)| **id == status).map(|(stage, _)| *stage),
+    }
+}
+
+fn loss_reason(school: &School, id: u64) -> Option<RefusalReason> {
+    let reasons = &school.amocrm.as_ref()?.loss_reasons;
+    reasons.iter().find(|(_, known)| **known == id).map(|(reason, _)| *reason)
+}

@@ -1,0 +1,96 @@
+//! Call → order: whose call was it? By our own command, else by the client's orders and tasks.
+//! Reads open records, never writes. Enter at [`aim_call`].
+
+use sha2::{Digest, Sha256};
+
+use super::book::Book;
+use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders};
+use crate::config::School;
+use crate::platform::link;
+use crate::process::command::TaskKind;
+use crate::process::event::{CallResult, ClientFacts, Direction};
+use crate::process::{ClientId, Event, Order, OrderId, Phase, Phone};
+use crate::store::Kept;
+
+/// Orders of one client that are looked at; a client has one or two.
+const ORDERS_MAX: usize = 16;
+
+/// The order that a finished call belongs to; `None` for a stranger whom no route takes.
+pub async fn aim_call(
+    school: &School,
+    book: &mut Book,
+    mut result: CallResult,
+    by_extension: Option<&str>,
+) -> Kept<Option<Aim>> {
+    result.manager = result.manager.or_else(|| by_extension.and_then(|ext| extension(school, ext)));
+    if let Some(order) = bound_order(book, &result).await? {
+        return Ok(Some(Aim::new(order.id, order.client, Event::Call(result))));
+    }
+    let facts = caller(&result);
+    match client_of(book, &facts).await? {
+        Some(client) => of_client(book, client, result).await,
+        None => Ok(stranger(school, facts, result)),
+    }
+}
+
+/// A call that was bound before (a better record of it came), or that our own command started.
+async fn bound_order(book: &mut Book, result: &CallResult) -> Kept<Option<Order>> {
+    let keys = [Some(result.call.as_str()), result.command.as_deref()];
+    for key in keys.into_iter().flatten() {
+        if let Some(order) = book.link(&link::call(key)).await? {
+            return book.order(&OrderId(order)).await;
+        }
+    }
+    Ok(None)
+}
+
+fn caller(result: &CallResult) -> ClientFacts {
+    let phone = result.number.as_ref().map(|number| Phone {
+        e164: Some(number.clone()),
+        extension: None,
+        second: None,
+        raw: number.clone(),
+    });
+    ClientFacts { phone, ..ClientFacts::default() }
+}
+
+/// The order with an open call task of that manager; else the dialling one with the earliest
+/// wake; else the newest open one; else the newest, whose feed then shows the call.
+async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kept<Option<Aim>> {
+    let Some(record) = book.client(&client).await? else { return Ok(None) };
+    let mut orders = Vec::new();
+    for id in open_orders(&record).into_iter().take(ORDERS_MAX) {
+        orders.extend(book.order(&id).await?);
+    }
+    let has_task = |order: &&Order| {
+        order.tasks.values().any(|task| {
+            task.kind == TaskKind::Call && result.manager.as_ref().is_none_or(|by| *by == task.responsible)
+        })
+    };
+    let chosen = orders
+        .iter()
+        .find(has_task)
+        .or_else(|| {
+            let dialling = orders.iter().filter(|order| order.phase == Phase::Dialling);
+            dialling.min_by_key(|order| order.timers.wake())
+        })
+        .or_else(|| orders.iter().max_by_key(|order| order.seen_at))
+        .map(|order| order.id.clone())
+        .or_else(|| newest(&record));
+    Ok(chosen.map(|order| Aim::new(order, client, Event::Call(result))))
+}
+
+/// An unknown caller becomes an order of the line's route (L8); a number dialled by hand that
+/// nobody knows does not.
+fn stranger(school: &School, facts: ClientFacts, result: CallResult) -> Option<Aim> {
+    facts.phone.as_ref()?;
+    if result.direction != Direction::Inbound {
+        return None;
+    }
+    let line = result.line.as_deref()?;
+    school.process.routes.iter().find(|route| route.line.as_deref() == Some(line))?;
+    let digest = hex::encode(Sha256::digest(result.call.as_bytes()));
+    let order = OrderId(format!("line-{}", &digest[..12]));
+    let client = new_client(&order);
+    Some(Aim { facts, ..Aim::new(order, client, Event::Call(result)) })
+}

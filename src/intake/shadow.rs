@@ -1,0 +1,149 @@
+//! What the CRM last showed of a lead or a task: only a difference from it is news.
+//! This is how our own changes, repeats and late arrivals are recognised: by content.
+//! Never decides what a difference means. Enter at [`Shadow::lead`] and [`Shadow::task`].
+
+use serde::{Deserialize, Serialize};
+
+use super::signal::{SeenLead, SeenTask};
+use crate::process::At;
+use crate::process::event::Answer;
+
+/// The last sight of one entity.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shadow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<(u64, u64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    responsible: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+}
+
+/// What differs from the last sight of a lead.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LeadNews {
+    pub stage: Option<(u64, u64)>,
+    pub responsible: Option<u64>,
+    pub answer: Option<Answer>,
+}
+
+/// What differs from the last sight of a task.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskNews {
+    pub due: Option<At>,
+    pub responsible: Option<u64>,
+    pub done: bool,
+}
+
+impl TaskNews {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Shadow {
+    /// `answer` is what the lead's fields say, already in our words; `None` also when the body
+    /// does not speak of fields.
+    pub fn lead(&mut self, seen: &SeenLead, answer: Option<Answer>) -> LeadNews {
+        if self.is_older(seen.updated_at) {
+            return LeadNews::default();
+        }
+        self.updated_at = seen.updated_at.or(self.updated_at);
+        let mut news = LeadNews::default();
+        if let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) {
+            news.stage = differs(&mut self.stage, (pipeline, status));
+        }
+        if let Some(responsible) = seen.responsible {
+            news.responsible = differs(&mut self.responsible, responsible);
+        }
+        if seen.fields.is_some() {
+            if answer.is_some() && self.answer != answer {
+                news.answer.clone_from(&answer);
+            }
+            self.answer = answer;
+        }
+        news
+    }
+
+    pub fn task(&mut self, seen: &SeenTask) -> TaskNews {
+        if self.is_older(seen.updated_at) {
+            return TaskNews::default();
+        }
+        self.updated_at = seen.updated_at.or(self.updated_at);
+        let mut news = TaskNews::default();
+        if let Some(due) = seen.due {
+            news.due = differs(&mut self.due, due);
+        }
+        if let Some(responsible) = seen.responsible {
+            news.responsible = differs(&mut self.responsible, responsible);
+        }
+        let closed_now = seen.done && self.done != Some(true);
+        // A result may arrive in a second hook after the closing one (amoCRM sends both).
+        let result_now = seen.done && seen.result.is_some() && self.result != seen.result;
+        news.done = closed_now || result_now;
+        self.done = Some(seen.done);
+        if seen.result.is_some() {
+            self.result.clone_from(&seen.result);
+        }
+        news
+    }
+
+    fn is_older(&self, updated_at: Option<At>) -> bool {
+        matches!((self.updated_at, updated_at), (Some(known), Some(seen)) if seen < known)
+    }
+}
+
+/// Remembers `seen` and says it if it is not what was remembered.
+fn differs<T: PartialEq + Copy>(known: &mut Option<T>, seen: T) -> Option<T> {
+    let news = (*known != Some(seen)).then_some(seen);
+    *known = Some(seen);
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Option<At> {
+        At::from_timestamp(1_795_000_000 + second, 0)
+    }
+
+    fn lead(second: i64, status: u64) -> SeenLead {
+        SeenLead {
+            lead: 7,
+            pipeline: Some(1),
+            status: Some(status),
+            updated_at: at(second),
+            ..SeenLead::default()
+        }
+    }
+
+    #[test]
+    fn a_stage_is_news_once_and_a_late_hook_is_none() {
+        let mut shadow = Shadow::default();
+        assert_eq!(shadow.lead(&lead(1, 10), None).stage, Some((1, 10)));
+        assert_eq!(shadow.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
+        assert_eq!(shadow.lead(&lead(5, 20), None).stage, Some((1, 20)));
+        assert_eq!(shadow.lead(&lead(3, 10), None), LeadNews::default(), "older than what is known");
+        assert_eq!(shadow.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
+    }
+
+    #[test]
+    fn a_task_closed_and_its_result_are_both_told() {
+        let mut shadow = Shadow::default();
+        let mut task = SeenTask { task: 3, done: true, updated_at: at(1), ..SeenTask::default() };
+        assert!(shadow.task(&task).done);
+        task.result = Some("отказ: цена".to_owned());
+        assert!(shadow.task(&task).done, "the result came with a second hook");
+        assert!(!shadow.task(&task).done, "a repeat");
+    }
+}

@@ -1,0 +1,181 @@
+//! Calls to the account's REST interface: address, token, body, and what the answer means.
+//! Never paces itself (the port outside does), never follows a link of an answer, and refreshes
+//! a refused token once. Enter at [`AmoClient::send`].
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::judge::{Nature, Reply, Verdict, judge};
+use super::token::TokenSource;
+use crate::platform::Fault;
+use crate::platform::http::{Http, Request};
+use crate::process::Urgency;
+use crate::secret::Secret;
+
+pub(super) const USER_AGENT: &str = concat!("dozvon/", env!("CARGO_PKG_VERSION"));
+
+/// One account.
+#[derive(Clone)]
+pub struct AmoClient {
+    http: Arc<dyn Http>,
+    tokens: Arc<dyn TokenSource>,
+    /// `https://name.amocrm.ru`, without a slash at its end.
+    base: String,
+}
+
+/// One request before it has a token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    pub method: &'static str,
+    /// Path with its query, `/api/v4/leads/1?with=contacts`.
+    pub path: String,
+    pub body: Option<Value>,
+    pub nature: Nature,
+    pub urgency: Urgency,
+}
+
+impl Call {
+    /// `query` is encoded here, brackets included.
+    pub fn get(path: &str, query: &[(&str, &str)], urgency: Urgency) -> Self {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency }
+    }
+
+    /// Sets the same thing however often it is sent.
+    pub fn patch(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
+        let path = path.into();
+        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency }
+    }
+
+    /// Makes something new: never sent again without looking.
+    pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
+        Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency }
+    }
+
+    /// A POST that sets the same thing however often it is sent.
+    pub fn post(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
+        Self { nature: Nature::Repeatable, ..Self::create(path, body, urgency) }
+    }
+}
+
+impl AmoClient {
+    /// `url` as in the school's settings.
+    pub fn new(url: &str, http: Arc<dyn Http>, tokens: Arc<dyn TokenSource>) -> Self {
+        Self { http, tokens, base: url.trim_end_matches('/').to_owned() }
+    }
+
+    pub fn tokens(&self) -> &dyn TokenSource {
+        self.tokens.as_ref()
+    }
+
+    /// Sends it; on a 401 once more with another token, because a 401 has done nothing.
+    pub async fn send(&self, call: &Call) -> Result<Reply, Fault> {
+        let token = self.tokens.token().await?;
+        let verdict = self.attempt(call, &token).await;
+        let verdict = match verdict {
+            Verdict::TokenRefused => {
+                let fresh = self.tokens.rejected(&token).await?;
+                self.attempt(call, &fresh).await
+            }
+            settled => settled,
+        };
+        match verdict {
+            Verdict::Reply(reply) => Ok(reply),
+            Verdict::Fault(fault) => Err(fault),
+            Verdict::TokenRefused => Err(Fault::denied(
+                "amoCRM answers 401 to a fresh token: is the integration switched off, or the account renamed?",
+            )),
+        }
+    }
+
+    /// Reads one thing or one page: `None` for 204 and for an unknown id.
+    pub async fn read(&self, call: &Call) -> Result<Option<Value>, Fault> {
+        match self.send(call).await? {
+            Reply::Body(body) => Ok(Some(body)),
+            Reply::Nothing => Ok(None),
+            Reply::Rejected(rejection) if rejection.status == 404 => Ok(None),
+            Reply::Rejected(rejection) => Err(rejection.fault()),
+        }
+    }
+
+    /// Writes; a rejection is a [`Fault::Never`] that names the refused paths.
+    pub async fn write(&self, call: &Call) -> Result<Value, Fault> {
+        match self.send(call).await? {
+            Reply::Body(body) => Ok(body),
+            Reply::Nothing => Ok(Value::Null),
+            Reply::Rejected(rejection) => Err(rejection.fault()),
+        }
+    }
+
+    async fn attempt(&self, call: &Call, token: &Secret) -> Verdict {
+        let mut request = Request::new(call.method, format!("{}{}", self.base, call.path))
+            .header("authorization", format!("Bearer {}", token.reveal()))
+            .header("user-agent", USER_AGENT)
+            .header("accept", "application/hal+json")
+            .urgency(call.urgency);
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        judge(call.nature, self.http.send(request).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::platform::amocrm::fake::{BASE, FakeHttp, Scene, get};
+    use crate::process::At;
+
+    /// Gives the next token each time one is refused.
+    struct Tokens(Mutex<u32>);
+
+    #[async_trait]
+    impl TokenSource for Tokens {
+        async fn token(&self) -> Result<Secret, Fault> {
+            Ok(Secret::new(format!("token-{}", self.0.lock().unwrap())))
+        }
+
+        async fn rejected(&self, _token: &Secret) -> Result<Secret, Fault> {
+            *self.0.lock().unwrap() += 1;
+            self.token().await
+        }
+
+        async fn upkeep(&self) -> Result<Option<At>, Fault> {
+            Ok(None)
+        }
+    }
+
+    #[track_caller]
+    fn check(script: Vec<Scene>, expected: &[&str]) -> Result<Reply, Fault> {
+        let http = FakeHttp::new(script);
+        let client = AmoClient::new(&format!("{BASE}/"), http.clone(), Arc::new(Tokens(Mutex::new(1))));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let reply = runtime.block_on(client.send(&Call::get("/api/v4/account", &[], Urgency::Usual)));
+        let seen = http.seen.lock().unwrap();
+        let sent = |request: &Request| {
+            let header = request.headers.iter().find(|(name, _)| name == "authorization");
+            header.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        assert_eq!(seen.iter().map(sent).collect::<Vec<_>>(), expected);
+        reply
+    }
+
+    #[test]
+    fn a_refused_token_is_replaced_once() {
+        let refused = || get("/api/v4/account", 401, json!({ "status": 401 }));
+        let taken = || get("/api/v4/account", 200, json!({ "id": 31877554 }));
+        let reply = check(vec![taken()], &["Bearer token-1"]);
+        assert_eq!(reply, Ok(Reply::Body(json!({ "id": 31877554 }))));
+        let reply = check(vec![refused(), taken()], &["Bearer token-1", "Bearer token-2"]);
+        assert_eq!(reply, Ok(Reply::Body(json!({ "id": 31877554 }))));
+        let reply = check(vec![refused(), refused()], &["Bearer token-1", "Bearer token-2"]);
+        assert!(matches!(reply, Err(Fault::Denied { .. })), "{reply:?}");
+    }
+}

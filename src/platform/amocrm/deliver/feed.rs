@@ -1,0 +1,164 @@
+//! The lead's feed: notes and calls (K6), each once.
+//! Never wakes the account's own robots and never sends a recording that nobody can open.
+//! Enter at [`Errand::add_note`] and [`Errand::add_call`].
+
+use serde_json::{Value, json};
+
+use super::Errand;
+use crate::platform::amocrm::card::{page, text};
+use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::judge::Reply;
+use crate::platform::amocrm::mend;
+use crate::platform::amocrm::numbers::{NAME_MAX, NOTE_MAX, cut};
+use crate::platform::{Fault, Receipt, Try, link};
+use crate::process::LeadRole;
+use crate::process::command::CallNote;
+use crate::process::event::{Direction, Outcome};
+
+/// Who the feed says it comes from.
+const SOURCE: &str = "dozvon";
+
+impl Errand<'_> {
+    pub(super) async fn add_note(&self, role: LeadRole, text: &str) -> Result<Receipt, Fault> {
+        let lead = self.lead_id(role).await?;
+        self.put_note(lead, text).await?;
+        Ok(Receipt::default())
+    }
+
+    /// A note that ends with the command's id, by which it is found again. Robots of the digital
+    /// pipeline are not to take it for a person's.
+    pub(super) async fn put_note(&self, lead: u64, words: &str) -> Result<(), Fault> {
+        let marker = format!(" ·{}", self.command.id);
+        if self.tried == Try::MayBeDone {
+            let is_it =
+                |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
+            if self.look().note("leads", lead, &["common"], is_it).await? {
+                return Ok(());
+            }
+        }
+        let room = NOTE_MAX - marker.chars().count();
+        let note = json!([{
+            "note_type": "common",
+            "params": { "text": format!("{}{marker}", cut(words, room)) },
+            "is_need_to_trigger_digital_pipeline": false,
+            "request_id": self.command.id.as_str(),
+        }]);
+        let call = Call::create(format!("/api/v4/leads/{lead}/notes"), note, self.command.urgency);
+        self.client().write(&call).await?;
+        Ok(())
+    }
+
+    /// Through the calls method, so that it counts in the account's own analytics; on the lead
+    /// itself where no card has the number, or where the number was hidden.
+    pub(super) async fn add_call(&self, role: LeadRole, call: &CallNote) -> Result<Receipt, Fault> {
+        if self.tried == Try::MayBeDone && self.call_is_there(role, call).await? {
+            return Ok(Receipt::default());
+        }
+        if let Some(phone) = &call.number {
+            let item = self.call_body(call, phone);
+            let post = Call::create("/api/v4/calls", json!([item]), self.command.urgency);
+            match mend::send(self.client(), post).await?.0 {
+                Reply::Body(body) if !page(&body, "calls").is_empty() => return Ok(Receipt::default()),
+                Reply::Nothing => return Ok(Receipt::default()),
+                // «Entity not found» (263) comes with 200 and with 400; nothing was stored.
+                Reply::Body(_) | Reply::Rejected(_) => {}
+            }
+        }
+        let lead = self.lead_id(role).await?;
+        let post = Call::create(
+            format!("/api/v4/leads/{lead}/notes"),
+            json!([self.call_note_body(call)]),
+            self.command.urgency,
+        );
+        mend::write(self.client(), post).await?;
+        Ok(Receipt::default())
+    }
+
+    /// amoCRM puts a call on the lead or on the contact, as it likes (sheet, 3.10).
+    async fn call_is_there(&self, role: LeadRole, call: &CallNote) -> Result<bool, Fault> {
+        let is_it = |note: &Value| text(&note["params"]["uniq"]) == call.call;
+        let cards = [
+            ("leads", self.known_lead(role).await?),
+            ("contacts", self.link(&link::contact(&self.command.client)).await?),
+        ];
+        for (entity, id) in cards {
+            if let Some(id) = id
+                && self.look().note(entity, id, &["call_in", "call_out"], is_it).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn call_body(&self, call: &CallNote, phone: &str) -> Value {
+        let direction = match call.direction {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        };
+        let mut body = call_params(call);
+        body["direction"] = direction.into();
+        body["phone"] = phone.into();
+        body["created_at"] = call.at.timestamp().into();
+        body["request_id"] = self.command.id.as_str().into();
+        self.sign_call(&mut body, call);
+        if let Some(user) = body.get("responsible_user_id").cloned() {
+            body["call_responsible"] = user;
+        }
+        body
+    }
+
+    fn call_note_body(&self, call: &CallNote) -> Value {
+        let note_type = match call.direction {
+            Direction::Inbound => "call_in",
+            Direction::Outbound => "call_out",
+        };
+        let mut params = call_params(call);
+        params["phone"] = call.number.as_deref().unwrap_or("скрыт").into();
+        let mut body = json!({
+            "note_type": note_type,
+            "params": params,
+            "is_need_to_trigger_digital_pipeline": false,
+            "request_id": self.command.id.as_str(),
+        });
+        self.sign_call(&mut body, call);
+        body
+    }
+
+    /// The account's analytics count a call only if author and responsible are the same person.
+    fn sign_call(&self, body: &mut Value, call: &CallNote) {
+        if let Some(user) = call.manager.as_ref().and_then(|manager| self.user(manager)) {
+            body["created_by"] = user.into();
+            body["responsible_user_id"] = user.into();
+        }
+    }
+}
+
+fn call_params(call: &CallNote) -> Value {
+    let mut params = json!({
+        "uniq": call.call,
+        "duration": call.talk_seconds,
+        "source": SOURCE,
+        "call_result": cut(call.outcome.label(), NAME_MAX),
+    });
+    if let Some(status) = call_status(call.outcome) {
+        params["call_status"] = status.into();
+    }
+    if let Some(recording) = call.recording.as_deref().filter(|link| link.starts_with("https://")) {
+        params["link"] = recording.into();
+    }
+    params
+}
+
+/// amoCRM's list: 1 left a message, 3 not there, 4 talked, 5 wrong number, 6 no answer, 7 busy.
+fn call_status(outcome: Outcome) -> Option<u8> {
+    match outcome {
+        Outcome::Answered => Some(4),
+        Outcome::NoAnswer | Outcome::Rejected => Some(6),
+        Outcome::Busy => Some(7),
+        Outcome::Unreachable => Some(3),
+        Outcome::InvalidNumber => Some(5),
+        Outcome::Voicemail => Some(1),
+        Outcome::Failed | Outcome::Cancelled => None,
+    }
+}

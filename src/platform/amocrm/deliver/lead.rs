@@ -1,0 +1,294 @@
+//! Leads: found by link, order number or marker, completed, made only when there is none.
+//! Never makes a twin knowingly, never overwrites what a manager wrote, never touches a stage of
+//! a lead that is there. Enter at [`Errand::save_lead`].
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::person::field;
+use super::{Errand, after_a_write, lead_is_gone};
+use crate::platform::amocrm::card::{Contact, Lead, number};
+use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::judge::Reply;
+use crate::platform::amocrm::look::created;
+use crate::platform::amocrm::mend::{self, LeftOut};
+use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
+use crate::platform::amocrm::wire::{LOST, WON};
+use crate::platform::{Fault, Receipt, Try, link};
+use crate::process::command::SaveLead;
+use crate::process::{LeadRole, ManagerId, Money, Stage};
+
+/// Long text fields; short ones are not documented to be shorter.
+pub(super) const FIELD_MAX: usize = 20_000;
+/// Field values of one entity in one write.
+const FIELDS_MAX: usize = 40;
+/// Leads of one contact that are read one by one.
+const READ_MAX: usize = 10;
+/// From so many leads on the search is cheaper than reading them.
+const SEARCH_FROM: usize = 4;
+
+impl Errand<'_> {
+    /// Finds or makes the contact and the lead, linked (L1, G1–G3, G7), and puts the source's
+    /// facts into the feed (G5).
+    pub(super) async fn save_lead(&self, ask: &SaveLead) -> Result<Receipt, Fault> {
+        self.pipeline(ask.role)?;
+        let linked = match self.known_lead(ask.role).await? {
+            Some(id) => self.look().lead(id).await?,
+            None => None,
+        };
+        let main_contact = linked.as_ref().and_then(|lead| lead.contacts.first().copied());
+        let contact = self.find_contact(&ask.person, main_contact).await?;
+        let lead = match (linked, &contact) {
+            (Some(lead), _) => Some(lead),
+            (None, Some(contact)) => self.lead_of_contact(ask, contact).await?,
+            (None, None) => None,
+        };
+        let (lead, contact, left_out) = match lead {
+            Some(lead) => self.complete_lead(ask, &lead, contact).await?,
+            None => self.make_lead(ask, contact).await?,
+        };
+        self.first_note(ask, lead, &left_out).await.map_err(after_a_write)?;
+        let mut links = self.contact_links(contact);
+        links.push((link::lead(&self.command.order, ask.role), lead.to_string()));
+        links.push((link::crm_lead(lead), format!("{}:{}", self.command.order, ask.role.as_str())));
+        Ok(Receipt { links, ..Default::default() })
+    }
+
+    /// The lead of this order among the contact's own. With a number it is compared; without one
+    /// only a lead of the same name, made a moment ago and nobody else's, can be ours.
+    async fn lead_of_contact(&self, ask: &SaveLead, contact: &Contact) -> Result<Option<Lead>, Fault> {
+        let Some(number) = &ask.order_number else {
+            return match self.tried {
+                Try::First => Ok(None),
+                Try::MayBeDone => self.just_made(ask, contact).await,
+            };
+        };
+        // The search may lag behind what was just made, so it serves first tries only.
+        if contact.leads.len() >= SEARCH_FROM && self.tried == Try::First {
+            let hits = self.look().leads_with(number).await?;
+            return Ok(hits.into_iter().find(|lead| self.is_of_order(lead, ask.role, number)));
+        }
+        for id in contact.leads.iter().take(READ_MAX) {
+            let lead = self.look().lead(*id).await?;
+            if let Some(lead) = lead.filter(|lead| self.is_of_order(lead, ask.role, number)) {
+                return Ok(Some(lead));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn just_made(&self, ask: &SaveLead, contact: &Contact) -> Result<Option<Lead>, Fault> {
+        let since = (self.now - TimeDelta::days(1)).timestamp();
+        let pipeline = self.pipeline(ask.role)?.id;
+        for id in contact.leads.iter().take(READ_MAX) {
+            let Some(lead) = self.look().lead(*id).await? else { continue };
+            let same = lead.name == cut(&ask.name, NAME_MAX) && lead.pipeline == pipeline;
+            if same && lead.created_at >= since && self.links.find(&link::crm_lead(lead.id)).await?.is_none()
+            {
+                return Ok(Some(lead));
+            }
+        }
+        Ok(None)
+    }
+
+    /// By the number's field; where there is none, by the number as a word of the name. A lead in
+    /// the pipeline of another role continues the same order but is not this one.
+    fn is_of_order(&self, lead: &Lead, role: LeadRole, number: &str) -> bool {
+        let mut others = self.settings().pipelines.iter().filter(|(other, _)| **other != role);
+        if others.any(|(_, pipeline)| pipeline.id == lead.pipeline) {
+            return false;
+        }
+        match self.settings().order_number_field {
+            Some(field) => lead.field(field).is_some_and(|value| value.trim() == number.trim()),
+            None => {
+                lead.name.split(|c: char| !c.is_alphanumeric() && c != '-').any(|word| word == number.trim())
+            }
+        }
+    }
+
+    /// Writes what is missing in a lead that is there, and links the contact.
+    async fn complete_lead(
+        &self,
+        ask: &SaveLead,
+        lead: &Lead,
+        contact: Option<Contact>,
+    ) -> Result<(u64, u64, Vec<LeftOut>), Fault> {
+        let mut left_out = Vec::new();
+        let contact = match contact {
+            Some(contact) => {
+                left_out = self.complete_contact(&contact, &ask.person).await?;
+                contact.id
+            }
+            None => self.make_contact(&ask.person).await?,
+        };
+        let mut body = json!({});
+        if let Some(price) = ask.price.as_ref().filter(|_| lead.price == 0 && !lead.is_closed()) {
+            body["price"] = whole_units(price).into();
+        }
+        let fields = self.lead_fields(ask).into_iter().filter(|(id, _)| !lead.has_field(*id));
+        let fields: Vec<Value> = fields.map(|(id, value)| field(id, value)).collect();
+        if !fields.is_empty() {
+            body["custom_fields_values"] = fields.into();
+        }
+        let tags: Vec<Value> = tags(ask).filter(|tag| !lead.tags.contains(tag)).map(tag_body).collect();
+        if !tags.is_empty() {
+            body["tags_to_add"] = tags.into();
+        }
+        if body.as_object().is_some_and(|body| !body.is_empty()) {
+            left_out.extend(self.patch_lead(lead.id, body).await.map_err(after_a_write)?);
+        }
+        if !lead.contacts.contains(&contact) {
+            let item = json!([{ "to_entity_id": contact, "to_entity_type": "contacts",
+                "metadata": { "is_main": lead.contacts.is_empty() } }]);
+            let call = Call::post(format!("/api/v4/leads/{}/link", lead.id), item, self.command.urgency);
+            self.client().write(&call).await.map_err(after_a_write)?;
+        }
+        Ok((lead.id, contact, left_out))
+    }
+
+    /// One request: with a known contact a plain lead, without one a lead that brings its contact.
+    async fn make_lead(
+        &self,
+        ask: &SaveLead,
+        contact: Option<Contact>,
+    ) -> Result<(u64, u64, Vec<LeftOut>), Fault> {
+        let mut lead = self.lead_body(ask)?;
+        let Some(contact) = contact else {
+            let mut person = self.contact_body(&ask.person);
+            if let (None, Some(user)) = (person.get("responsible_user_id"), lead.get("responsible_user_id")) {
+                person["responsible_user_id"] = user.clone();
+            }
+            lead["_embedded"] = json!({ "contacts": [person] });
+            let call = Call::create("/api/v4/leads/complex", json!([lead]), self.command.urgency);
+            let (body, left_out) = mend::write(self.client(), call).await?;
+            let made = (number(&body[0]["id"]), number(&body[0]["contact_id"]));
+            let (Some(lead), Some(contact)) = made else {
+                return Err(Fault::unclear("amoCRM names no id of a new lead or contact"));
+            };
+            return Ok((lead, contact, left_out));
+        };
+        let mut left_out = self.complete_contact(&contact, &ask.person).await?;
+        lead["_embedded"] = json!({ "contacts": [{ "id": contact.id, "is_main": true }] });
+        let call = Call::create("/api/v4/leads", json!([lead]), self.command.urgency);
+        let (body, of_lead) = mend::write(self.client(), call).await?;
+        left_out.extend(of_lead);
+        let made = created(&body, "leads");
+        let lead = made.ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
+        Ok((lead, contact.id, left_out))
+    }
+
+    fn lead_body(&self, ask: &SaveLead) -> Result<Value, Fault> {
+        let pipeline = self.pipeline(ask.role)?;
+        let mut body = json!({
+            "name": cut(&ask.name, NAME_MAX),
+            "pipeline_id": pipeline.id,
+            "request_id": self.command.id.as_str(),
+        });
+        // A stage without an entry is passed over: the nearest one before it is where it starts.
+        let status = self.status(ask.role, ask.stage)?;
+        let before = pipeline.stages.range(..ask.stage).next_back().map(|(_, status)| *status);
+        if let Some(status) = status.or(before) {
+            body["status_id"] = status.into();
+        }
+        if let Some(price) = &ask.price {
+            body["price"] = whole_units(price).into();
+        }
+        if let Some(user) = ask.responsible.as_ref().and_then(|manager| self.user(manager)) {
+            body["responsible_user_id"] = user.into();
+        }
+        let fields: Vec<Value> =
+            self.lead_fields(ask).into_iter().take(FIELDS_MAX).map(|(id, value)| field(id, value)).collect();
+        if !fields.is_empty() {
+            body["custom_fields_values"] = fields.into();
+        }
+        let tags: Vec<Value> = tags(ask).map(tag_body).collect();
+        if !tags.is_empty() {
+            body["tags_to_add"] = tags.into();
+        }
+        Ok(body)
+    }
+
+    /// The order's number first, because the lead is found by it.
+    fn lead_fields<'a>(&self, ask: &'a SaveLead) -> Vec<(u64, &'a str)> {
+        let number = self.settings().order_number_field.zip(ask.order_number.as_deref());
+        let others = ask
+            .fields
+            .iter()
+            .filter(|(id, value)| !value.is_empty() && number.is_none_or(|(number, _)| number != *id));
+        number.into_iter().chain(others.map(|(id, value)| (*id, value.as_str()))).collect()
+    }
+
+    /// The first line of the feed. That it cannot be written at all is no reason to call the lead
+    /// undelivered: the links would be lost with it.
+    async fn first_note(&self, ask: &SaveLead, lead: u64, left_out: &[LeftOut]) -> Result<(), Fault> {
+        let mut parts: Vec<String> = ask.note.iter().cloned().collect();
+        if let (Some(_), Some(role)) = (&ask.note, ask.continues)
+            && let Some(id) = self.known_lead(role).await?
+        {
+            parts.push(format!("Продолжает сделку № {id}"));
+        }
+        parts.extend(mend::line(left_out));
+        if parts.is_empty() {
+            return Ok(());
+        }
+        match self.put_note(lead, &parts.join("\n")).await {
+            Err(Fault::Never { why }) => {
+                tracing::warn!(command = %self.command.id, "amoCRM: the first note of a lead was refused: {why}");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// The new responsible of a lead (L10).
+    pub(super) async fn set_responsible(
+        &self,
+        role: LeadRole,
+        manager: &ManagerId,
+    ) -> Result<Receipt, Fault> {
+        let user = self.user(manager).ok_or_else(|| {
+            Fault::never(format!("the manager {manager} has no amocrm user id in the school's file"))
+        })?;
+        let lead = self.lead_id(role).await?;
+        self.patch_lead_strictly(lead, json!({ "responsible_user_id": user })).await
+    }
+
+    pub(super) async fn set_price(&self, role: LeadRole, price: &Money) -> Result<Receipt, Fault> {
+        let lead = self.lead_id(role).await?;
+        self.patch_lead_strictly(lead, json!({ "price": whole_units(price) })).await
+    }
+
+    /// Empties a field after its answer was taken (L13).
+    pub(super) async fn clear_field(&self, role: LeadRole, field: u64) -> Result<Receipt, Fault> {
+        let lead = self.lead_id(role).await?;
+        let cleared = json!({ "custom_fields_values": [{ "field_id": field, "values": null }] });
+        self.patch_lead_strictly(lead, cleared).await
+    }
+
+    /// Where the one thing that is written is the whole point, nothing is left out.
+    async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
+        let call = Call::patch(format!("/api/v4/leads/{id}"), body, self.command.urgency);
+        match self.client().send(&call).await? {
+            Reply::Rejected(rejection) if rejection.status == 404 => Err(lead_is_gone()),
+            Reply::Rejected(rejection) => Err(rejection.fault()),
+            _ => Ok(Receipt::default()),
+        }
+    }
+
+    /// The status of a stage; won and lost are the same in every pipeline.
+    pub(super) fn status(&self, role: LeadRole, stage: Stage) -> Result<Option<u64>, Fault> {
+        Ok(match stage {
+            Stage::Won => Some(WON),
+            Stage::Lost => Some(LOST),
+            other => self.pipeline(role)?.stages.get(&other).copied(),
+        })
+    }
+}
+
+fn tags(ask: &SaveLead) -> impl Iterator<Item = String> {
+    ask.tags.iter().map(|tag| cut(tag, NAME_MAX)).filter(|tag| !tag.is_empty())
+}
+
+fn tag_body(name: String) -> Value {
+    json!({ "name": name })
+}

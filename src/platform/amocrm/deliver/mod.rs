@@ -1,0 +1,210 @@
+//! Carries commands out in amoCRM: each ask is found, made or changed, safely repeated.
+//! Never decides what is to be done, never lowers a lead, never makes what it can find.
+//! Enter at [`AmoCourier`].
+
+mod feed;
+mod lead;
+mod person;
+mod stage;
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+pub use task::marked_task;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::client::{AmoClient, Call};
+use super::judge::Reply;
+use super::look::Look;
+use super::mend;
+use super::oauth::OauthTokens;
+use super::seen::read_lead;
+use super::settings::{Pipeline, Settings};
+use super::subscription;
+use crate::intake::signal::Consent;
+use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::process::{Ask, At, Command, LeadRole, ManagerId, OrderId};
+use crate::secret::Secret;
+
+/// A command that needs a lead which is not there yet comes back after this.
+const NO_LEAD_MS: u64 = 30_000;
+/// How often the account itself is looked after.
+const CHORE_EVERY: TimeDelta = TimeDelta::hours(24);
+
+/// The way out to one school's account.
+pub struct AmoCourier {
+    client: AmoClient,
+    settings: Arc<Settings>,
+    /// Our managers → users of the account.
+    managers: BTreeMap<ManagerId, u64>,
+    /// Our own address for the account's webhooks; `None` where amoCRM cannot reach us.
+    webhook: Option<Secret>,
+    /// Takes a consent's code; `None` with a long-lived token.
+    oauth: Option<OauthTokens>,
+}
+
+impl AmoCourier {
+    pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
+        Self { client, settings, managers, webhook: None, oauth: None }
+    }
+
+    /// Takes consents given on the account's page.
+    pub fn consenting(self, tokens: OauthTokens) -> Self {
+        Self { oauth: Some(tokens), ..self }
+    }
+
+    /// Keeps the account subscribed to this address, which holds the path's secret.
+    pub fn subscribed_to(self, webhook: Secret) -> Self {
+        Self { webhook: Some(webhook), ..self }
+    }
+}
+
+#[async_trait]
+impl Courier for AmoCourier {
+    async fn deliver(
+        &self,
+        command: &Command,
+        tried: Try,
+        links: &dyn Links,
+        now: At,
+    ) -> Result<Receipt, Fault> {
+        let errand = Errand { courier: self, command, tried, links, now };
+        match &command.ask {
+            Ask::SaveLead(ask) => errand.save_lead(ask).await,
+            Ask::SaveContact(person) => errand.save_contact(person).await,
+            Ask::SetStage { role, stage, reason } => errand.set_stage(*role, *stage, *reason).await,
+            Ask::SetResponsible { role, manager } => errand.set_responsible(*role, manager).await,
+            Ask::SetPrice { role, price } => errand.set_price(*role, price).await,
+            Ask::ClearField { role, field } => errand.clear_field(*role, *field).await,
+            Ask::CreateTask(ask) => errand.create_task(ask).await,
+            Ask::MoveTask { task, due, responsible } => {
+                errand.move_task(task, *due, responsible.as_ref()).await
+            }
+            Ask::CloseTask { task, result } => errand.close_task(task, result).await,
+            Ask::AddNote { role, text } => errand.add_note(*role, text).await,
+            Ask::AddCall { role, call } => errand.add_call(*role, call).await,
+            Ask::ReadLead { lead } => {
+                let signal = read_lead(&self.client, *lead, command.urgency).await?;
+                Ok(Receipt { links: Vec::new(), signals: vec![signal] })
+            }
+            Ask::SetStatus { .. }
+            | Ask::AddComment { .. }
+            | Ask::SetOrderManager { .. }
+            | Ask::ReadOrder
+            | Ask::SendLetter(_) => Err(Fault::never("this command is not for the CRM")),
+        }
+    }
+
+    async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
+        match &self.oauth {
+            Some(tokens) => tokens.consent(consent).await,
+            None => Err(Fault::never("the school signs in with a long-lived token")),
+        }
+    }
+
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        let daily = now + CHORE_EVERY;
+        let token_due = self.client.tokens().upkeep().await?;
+        if let Some(webhook) = &self.webhook {
+            match subscription::ensure(&self.client, webhook).await {
+                Ok(()) => {}
+                // A tariff or a user without this right: deliveries go on, a person is told.
+                Err(Fault::Denied { why } | Fault::Never { why }) => {
+                    tracing::warn!("amoCRM: the webhook subscription cannot be looked after: {why}");
+                }
+                Err(Fault::Later { why, after_ms }) => return Err(Fault::Later { why, after_ms }),
+                Err(Fault::Unclear { why }) => return Err(Fault::later(why)),
+            }
+        }
+        Ok(token_due.map_or(daily, |due| due.min(daily)))
+    }
+}
+
+/// One command on its way, with all that its delivery may look at.
+#[derive(Clone, Copy)]
+struct Errand<'a> {
+    courier: &'a AmoCourier,
+    command: &'a Command,
+    tried: Try,
+    links: &'a dyn Links,
+    now: At,
+}
+
+impl Errand<'_> {
+    fn client(&self) -> &AmoClient {
+        &self.courier.client
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.courier.settings
+    }
+
+    fn look(&self) -> Look<'_> {
+        Look { client: self.client(), urgency: self.command.urgency }
+    }
+
+    fn user(&self, manager: &ManagerId) -> Option<u64> {
+        self.courier.managers.get(manager).copied()
+    }
+
+    fn pipeline(&self, role: LeadRole) -> Result<&Pipeline, Fault> {
+        let found = self.settings().pipelines.get(&role);
+        found.ok_or_else(|| {
+            Fault::never(format!("no pipeline amocrm.pipelines.{} is configured", role.as_str()))
+        })
+    }
+
+    async fn link(&self, key: &str) -> Result<Option<u64>, Fault> {
+        Ok(self.links.find(key).await?.and_then(|id| id.parse().ok()))
+    }
+
+    /// The lead that is known for this order: by the index, or because the order began as that lead.
+    async fn known_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
+        let order = &self.command.order;
+        let linked = self.link(&link::lead(order, role)).await?;
+        Ok(linked.or_else(|| lead_of_order(order).filter(|_| role == LeadRole::Sales)))
+    }
+
+    /// As [`Self::known_lead`]; lanes are in order, so a missing one is made before long.
+    async fn lead_id(&self, role: LeadRole) -> Result<u64, Fault> {
+        self.known_lead(role).await?.ok_or_else(|| Fault::Later {
+            why: format!("the {} lead of this order is not made yet", role.as_str()),
+            after_ms: Some(NO_LEAD_MS),
+        })
+    }
+
+    /// Changes one lead. What the account refuses and can be left out is left out.
+    async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<mend::LeftOut>, Fault> {
+        let call = Call::patch(format!("/api/v4/leads/{id}"), body, self.command.urgency);
+        match mend::send(self.client(), call).await? {
+            (Reply::Rejected(rejection), _) if rejection.status == 404 => Err(lead_is_gone()),
+            (Reply::Rejected(rejection), _) => Err(rejection.fault()),
+            (_, left_out) => Ok(left_out),
+        }
+    }
+}
+
+/// Deleted, or merged into another lead: only a person knows which.
+fn lead_is_gone() -> Fault {
+    Fault::never("the lead is no longer in amoCRM: deleted, or merged into another")
+}
+
+/// Once something has been made, «nothing was done» is no longer true: the next try looks first.
+fn after_a_write(fault: Fault) -> Fault {
+    match fault {
+        Fault::Later { why, .. } => Fault::Unclear { why },
+        other => other,
+    }
+}
+
+/// `lead-<id>`: the order of a lead that was made by hand.
+fn lead_of_order(order: &OrderId) -> Option<u64> {
+    order.as_str().strip_prefix("lead-")?.parse().ok()
+}

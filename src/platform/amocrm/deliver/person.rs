@@ -1,0 +1,132 @@
+//! Contacts: found by link, number or e-mail, completed, made only when there is none.
+//! Never drops a number, never renames a person, never changes whose contact it is.
+//! Enter at [`Errand::save_contact`].
+
+use serde_json::{Value, json};
+
+use super::Errand;
+use crate::platform::amocrm::card::{Contact, again};
+use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::judge::Reply;
+use crate::platform::amocrm::look::created;
+use crate::platform::amocrm::mend::{self, LeftOut};
+use crate::platform::amocrm::numbers::{NAME_MAX, cut};
+use crate::platform::{Fault, Receipt, Try, link};
+use crate::process::command::PersonFacts;
+
+const NO_NAME: &str = "Без имени";
+
+impl Errand<'_> {
+    /// Brings the contact up to date; numbers are added, never dropped.
+    pub(super) async fn save_contact(&self, person: &PersonFacts) -> Result<Receipt, Fault> {
+        let id = match self.find_contact(person, None).await? {
+            Some(contact) => {
+                self.complete_contact(&contact, person).await?;
+                contact.id
+            }
+            None => self.make_contact(person).await?,
+        };
+        Ok(Receipt { links: self.contact_links(id), ..Default::default() })
+    }
+
+    /// By our link, by the lead's own main contact, by number, by e-mail. A link whose contact is
+    /// gone (merged, deleted) is passed over; the receipt then sets it anew.
+    pub(super) async fn find_contact(
+        &self,
+        person: &PersonFacts,
+        of_lead: Option<u64>,
+    ) -> Result<Option<Contact>, Fault> {
+        let linked = self.link(&link::contact(&self.command.client)).await?;
+        for id in linked.into_iter().chain(of_lead.filter(|id| Some(*id) != linked)) {
+            if let Some(contact) = self.look().contact(id).await? {
+                return Ok(Some(contact));
+            }
+        }
+        let found = self.look().person(person).await?;
+        let anyhow = !person.phones.is_empty() || !person.emails.is_empty();
+        match (found, self.tried) {
+            (None, Try::MayBeDone) if anyhow => self.look().newest_person(person).await,
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// Writes only what is missing; says what the account did not take.
+    pub(super) async fn complete_contact(
+        &self,
+        contact: &Contact,
+        person: &PersonFacts,
+    ) -> Result<Vec<LeftOut>, Fault> {
+        let mut fields = Vec::new();
+        let phones: Vec<&String> = person.phones.iter().filter(|phone| !contact.has_phone(phone)).collect();
+        if !phones.is_empty() {
+            fields.push(multi("PHONE", &contact.phones, &phones));
+        }
+        let emails: Vec<&String> = person.emails.iter().filter(|email| !contact.has_email(email)).collect();
+        if !emails.is_empty() {
+            fields.push(multi("EMAIL", &contact.emails, &emails));
+        }
+        let missing = person.fields.iter().filter(|(id, _)| !contact.has_field(*id));
+        fields.extend(missing.map(|(id, value)| field(*id, value)));
+
+        let mut body = json!({});
+        if !fields.is_empty() {
+            body["custom_fields_values"] = fields.into();
+        }
+        if let Some(name) = person.name.as_deref().filter(|_| contact.name.trim().is_empty()) {
+            body["name"] = cut(name, NAME_MAX).into();
+        }
+        if body.as_object().is_some_and(|body| body.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let call = Call::patch(format!("/api/v4/contacts/{}", contact.id), body, self.command.urgency);
+        match mend::send(self.client(), call).await? {
+            (Reply::Rejected(rejection), _) => Err(rejection.fault()),
+            (_, left_out) => Ok(left_out),
+        }
+    }
+
+    pub(super) async fn make_contact(&self, person: &PersonFacts) -> Result<u64, Fault> {
+        let mut contact = self.contact_body(person);
+        contact["request_id"] = self.command.id.as_str().into();
+        let call = Call::create("/api/v4/contacts", json!([contact]), self.command.urgency);
+        let (body, _) = mend::write(self.client(), call).await?;
+        created(&body, "contacts").ok_or_else(|| Fault::unclear("amoCRM names no id of a new contact"))
+    }
+
+    /// A whole new contact.
+    pub(super) fn contact_body(&self, person: &PersonFacts) -> Value {
+        let mut fields = Vec::new();
+        for (code, values) in [("PHONE", &person.phones), ("EMAIL", &person.emails)] {
+            if !values.is_empty() {
+                fields.push(multi(code, &[], &values.iter().collect::<Vec<_>>()));
+            }
+        }
+        fields.extend(person.fields.iter().map(|(id, value)| field(*id, value)));
+        let name = person.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(NO_NAME);
+        let mut body = json!({ "name": cut(name, NAME_MAX) });
+        if !fields.is_empty() {
+            body["custom_fields_values"] = fields.into();
+        }
+        if let Some(user) = person.responsible.as_ref().and_then(|manager| self.user(manager)) {
+            body["responsible_user_id"] = user.into();
+        }
+        body
+    }
+
+    pub(super) fn contact_links(&self, id: u64) -> Vec<(String, String)> {
+        let client = &self.command.client;
+        vec![(link::contact(client), id.to_string()), (link::crm_contact(id), client.to_string())]
+    }
+}
+
+/// A multitext field is replaced as a whole: the old values go along.
+fn multi(code: &str, old: &[Value], new: &[&String]) -> Value {
+    let added = new.iter().map(|value| json!({ "value": value, "enum_code": "WORK" }));
+    let values: Vec<Value> = old.iter().map(again).chain(added).collect();
+    json!({ "field_code": code, "values": values })
+}
+
+/// A text field's value; a choice is taken by its exact text.
+pub(super) fn field(id: u64, value: &str) -> Value {
+    json!({ "field_id": id, "values": [{ "value": cut(value, super::lead::FIELD_MAX) }] })
+}

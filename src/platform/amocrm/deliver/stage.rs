@@ -1,0 +1,85 @@
+//! Stages: a lead only moves forward, and what a person closed stays closed (K2).
+//! Never reopens a lead, never pulls one back from a pipeline that a person moved it to, never
+//! sends a loss reason without the loss. Enter at [`Errand::set_stage`].
+
+use serde_json::json;
+
+use super::{Errand, lead_is_gone};
+use crate::platform::amocrm::card::{Lead, list, number};
+use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::wire::LOST;
+use crate::platform::{Fault, Receipt};
+use crate::process::{LeadRole, RefusalReason, Stage};
+
+impl Errand<'_> {
+    /// `Won` overrides everything, even a loss (L4), and is sent at once. Every other move looks
+    /// first: the webhook that told of a person's own move may be late or lost.
+    pub(super) async fn set_stage(
+        &self,
+        role: LeadRole,
+        stage: Stage,
+        reason: Option<RefusalReason>,
+    ) -> Result<Receipt, Fault> {
+        let Some(status) = self.status(role, stage)? else { return Ok(Receipt::default()) };
+        let id = self.lead_id(role).await?;
+        let mut pipeline = self.pipeline(role)?.id;
+        if stage != Stage::Won {
+            let lead = self.look().lead(id).await?.ok_or_else(lead_is_gone)?;
+            if !self.is_forward(&lead, role, stage, status).await? {
+                return Ok(Receipt::default());
+            }
+            if stage == Stage::Lost {
+                pipeline = lead.pipeline;
+            }
+        }
+        // The ids of won and lost repeat in every pipeline: always both ids.
+        let mut body = json!({ "pipeline_id": pipeline, "status_id": status });
+        let reason = reason.and_then(|reason| self.settings().loss_reasons.get(&reason));
+        if let (LOST, Some(reason)) = (status, reason) {
+            body["loss_reason_id"] = (*reason).into();
+        }
+        self.patch_lead(id, body).await?;
+        Ok(Receipt::default())
+    }
+
+    async fn is_forward(
+        &self,
+        lead: &Lead,
+        role: LeadRole,
+        stage: Stage,
+        status: u64,
+    ) -> Result<bool, Fault> {
+        if lead.is_closed() {
+            // A loss that nobody gave a reason for may still get one.
+            return Ok(stage == Stage::Lost && lead.status == LOST && lead.loss_reason.is_none());
+        }
+        if stage == Stage::Lost {
+            return Ok(true);
+        }
+        let pipeline = self.pipeline(role)?;
+        if lead.pipeline != pipeline.id || lead.status == status {
+            return Ok(false);
+        }
+        match pipeline.stages.iter().find(|(_, status)| **status == lead.status) {
+            Some((current, _)) => Ok(*current < stage),
+            None => self.stands_before(lead, status).await,
+        }
+    }
+
+    /// A status that the school's file does not name: the pipeline's own order decides.
+    async fn stands_before(&self, lead: &Lead, status: u64) -> Result<bool, Fault> {
+        let path = format!("/api/v4/leads/pipelines/{}/statuses", lead.pipeline);
+        let Some(body) = self.client().read(&Call::get(&path, &[], self.command.urgency)).await? else {
+            return Ok(true);
+        };
+        let sort = |wanted: u64| {
+            let statuses = list(&body["_embedded"]["statuses"]);
+            let found = statuses.iter().find(|one| number(&one["id"]) == Some(wanted))?;
+            number::<i64>(&found["sort"])
+        };
+        Ok(match (sort(lead.status), sort(status)) {
+            (Some(current), Some(wanted)) => current < wanted,
+            _ => true,
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! Tasks: made with a marker, moved, closed; each is looked for before it is made again.
+//! Never closes a task twice, so that a manager's own result stays.
+//! Enter at [`Errand::create_task`].
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{Errand, lead_of_order};
+use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::judge::Reply;
+use crate::platform::amocrm::look::created;
+use crate::platform::amocrm::mend;
+use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
+use crate::platform::{Fault, Receipt, Try, link};
+use crate::process::command::{CreateTask, TaskKind};
+use crate::process::{At, LeadRole, ManagerId, TaskId};
+
+/// A deadline in the past may be refused.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+/// «Связаться», the type that every account has.
+const CALL_TYPE: u64 = 1;
+
+impl Errand<'_> {
+    pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
+        let lead = self.lead_id(ask.role).await?;
+        let marker = marker(&ask.task);
+        if self.tried == Try::MayBeDone
+            && let Some(id) = self.look().task(&[lead], &marker).await?
+        {
+            return Ok(self.task_receipt(&ask.task, id));
+        }
+        let room = NOTE_MAX - marker.chars().count() - 1;
+        let mut task = json!({
+            "text": format!("{} {marker}", cut(&ask.text, room)),
+            "complete_till": self.deadline(ask.due),
+            "duration": u64::from(ask.minutes) * 60,
+            "entity_id": lead,
+            "entity_type": "leads",
+            "task_type_id": self.task_type(ask.kind),
+            "request_id": self.command.id.as_str(),
+        });
+        if let Some(user) = self.user(&ask.responsible) {
+            task["responsible_user_id"] = user.into();
+        }
+        let call = Call::create("/api/v4/tasks", json!([task]), self.command.urgency);
+        let (body, _) = mend::write(self.client(), call).await?;
+        let id = created(&body, "tasks").ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
+        Ok(self.task_receipt(&ask.task, id))
+    }
+
+    /// A new deadline, a new responsible, or both.
+    pub(super) async fn move_task(
+        &self,
+        task: &TaskId,
+        due: Option<At>,
+        responsible: Option<&ManagerId>,
+    ) -> Result<Receipt, Fault> {
+        let mut body = json!({});
+        if let Some(due) = due {
+            body["complete_till"] = self.deadline(due).into();
+        }
+        if let Some(user) = responsible.and_then(|manager| self.user(manager)) {
+            body["responsible_user_id"] = user.into();
+        }
+        if body.as_object().is_some_and(|body| body.is_empty()) {
+            return Ok(Receipt::default());
+        }
+        let Some(id) = self.find_task(task).await? else {
+            return Err(Fault::never("the task is not in amoCRM"));
+        };
+        match self.patch_task(id, body).await? {
+            Reply::Rejected(rejection) if rejection.status == 404 => {
+                Err(Fault::never("the task is no longer in amoCRM"))
+            }
+            Reply::Rejected(rejection) => Err(rejection.fault()),
+            _ => Ok(self.task_receipt(task, id)),
+        }
+    }
+
+    /// Closed already, gone, or never made: nothing is left to do.
+    pub(super) async fn close_task(&self, task: &TaskId, result: &str) -> Result<Receipt, Fault> {
+        let Some(id) = self.find_task(task).await? else { return Ok(Receipt::default()) };
+        let call = Call::get(&format!("/api/v4/tasks/{id}"), &[], self.command.urgency);
+        let Some(found) = self.client().read(&call).await? else { return Ok(Receipt::default()) };
+        if found["is_completed"] == Value::Bool(true) {
+            return Ok(Receipt::default());
+        }
+        let body = json!({ "is_completed": true, "result": { "text": cut(result, NOTE_MAX) } });
+        match self.patch_task(id, body).await? {
+            Reply::Rejected(rejection) if rejection.status != 404 => Err(rejection.fault()),
+            _ => Ok(Receipt::default()),
+        }
+    }
+
+    async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
+        let call = Call::patch(format!("/api/v4/tasks/{id}"), body, self.command.urgency);
+        Ok(mend::send(self.client(), call).await?.0)
+    }
+
+    /// By the index, else by its marker among the tasks of this order's leads.
+    async fn find_task(&self, task: &TaskId) -> Result<Option<u64>, Fault> {
+        if let Some(id) = self.link(&link::task(task)).await? {
+            return Ok(Some(id));
+        }
+        let order = &self.command.order;
+        let mut leads: Vec<u64> = lead_of_order(order).into_iter().collect();
+        for role in [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival] {
+            leads.extend(self.link(&link::lead(order, role)).await?);
+        }
+        self.look().task(&leads, &marker(task)).await
+    }
+
+    fn deadline(&self, due: At) -> i64 {
+        due.max(self.now + AHEAD).timestamp()
+    }
+
+    fn task_type(&self, kind: TaskKind) -> u64 {
+        self.settings().task_types.get(&kind).copied().unwrap_or(CALL_TYPE)
+    }
+
+    fn task_receipt(&self, task: &TaskId, id: u64) -> Receipt {
+        let links = vec![(link::task(task), id.to_string()), (link::crm_task(id), task.to_string())];
+        Receipt { links, ..Default::default() }
+    }
+}
+
+/// Stands at the end of the task's text.
+pub fn marker(task: &TaskId) -> String {
+    format!("[{task}]")
+}
+
+/// Our task in a text that amoCRM shows; `None` if the text has no marker.
+pub fn marked_task(text: &str) -> Option<TaskId> {
+    let (_, marker) = text.trim_end().strip_suffix(']')?.rsplit_once('[')?;
+    let (number, order) = marker.strip_prefix('t')?.split_once('·')?;
+    (number.parse::<u32>().is_ok() && !order.is_empty()).then(|| TaskId(marker.to_owned()))
+}

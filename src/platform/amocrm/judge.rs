@@ -1,0 +1,201 @@
+//! What an answer of amoCRM means: a reply to use, a rejection to look at, or a classed fault.
+//! Never sends anything, never quotes a value of a body: codes and paths only.
+//! Enter at [`judge`]. Sources: amocrm.ru/developers/content/crm_platform/error-codes and
+//! the limits of amocrm.ru/developers/content/api/recommendations.
+
+use serde_json::Value;
+
+use crate::platform::Fault;
+use crate::platform::http::{Response, Silence};
+
+/// What may be done when nobody knows whether a request was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// Reading, or a write that sets the same thing however often it is sent.
+    Repeatable,
+    /// A create: twice is a twin.
+    Once,
+}
+
+/// An answer that the platform gave on purpose.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    Body(Value),
+    /// 204: nothing found, or done without a body.
+    Nothing,
+    /// 400, 404, 405, 422: what was asked cannot be done as it is.
+    Rejected(Rejection),
+}
+
+/// What may come of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    Reply(Reply),
+    /// 401: the token is expired or revoked; nothing was done.
+    TokenRefused,
+    Fault(Fault),
+}
+
+/// A refused request with its body, so that the caller can take out what is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejection {
+    pub status: u16,
+    /// `Null` where the body is no JSON.
+    pub body: Value,
+}
+
+/// One named error of a rejection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// `NotSupportedChoice`, `InvalidType`, `TooLong` …
+    pub code: String,
+    /// Dotted, with indexes: `custom_fields_values.0.field_id`.
+    pub path: String,
+}
+
+impl Rejection {
+    /// The errors of `validation-errors`, of all items of the request.
+    pub fn named(&self) -> Vec<Named> {
+        let items = self.body["validation-errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let errors = items.iter().filter_map(|item| item["errors"].as_array()).flatten();
+        let text = |value: &Value| plain(value.as_str().unwrap_or_default());
+        errors.map(|error| Named { code: text(&error["code"]), path: text(&error["path"]) }).collect()
+    }
+
+    /// Says which fields were refused and why, without their values.
+    pub fn fault(&self) -> Fault {
+        let named =
+            self.named().iter().map(|one| format!("{} at {}", one.code, one.path)).collect::<Vec<_>>();
+        let what = if named.is_empty() { "no field named".to_owned() } else { named.join(", ") };
+        Fault::never(format!("amoCRM refused it with {}: {what}", self.status))
+    }
+}
+
+/// Classes one answer. `nature` decides what an unknown outcome means.
+pub fn judge(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
+    let response = match answer {
+        Ok(response) => response,
+        Err(Silence::NotSent(_)) => return Verdict::Fault(Fault::later("amoCRM could not be reached")),
+        Err(Silence::BrokenOff(_)) => return Verdict::Fault(unknown(nature, "the answer never came")),
+    };
+    let status = response.status;
+    match status {
+        204 => Verdict::Reply(Reply::Nothing),
+        200..=299 => match response.json() {
+            Ok(Value::Null) => Verdict::Reply(Reply::Nothing),
+            Ok(body) => Verdict::Reply(Reply::Body(body)),
+            Err(_) => Verdict::Fault(unknown(nature, "the answer is no JSON")),
+        },
+        300..=399 => Verdict::Fault(Fault::denied(format!(
+            "amoCRM redirects with {status}: is amocrm.url the account's own address?"
+        ))),
+        401 => Verdict::TokenRefused,
+        402 => Verdict::Fault(Fault::denied("amoCRM answers 402: the account's subscription is over")),
+        403 => Verdict::Fault(forbidden(&response)),
+        429 => Verdict::Fault(Fault::Later {
+            why: "amoCRM answers 429: too many requests".to_owned(),
+            after_ms: response.retry_after_ms(),
+        }),
+        408 | 500..=599 => Verdict::Fault(unknown(nature, &format!("amoCRM answers {status}"))),
+        _ => Verdict::Reply(Reply::Rejected(Rejection {
+            status,
+            body: response.json().unwrap_or(Value::Null),
+        })),
+    }
+}
+
+/// A bare page is the gateway's: the account or the address is blocked for its request rate, and
+/// only the platform's support lifts that. JSON is about rights.
+fn forbidden(response: &Response) -> Fault {
+    match response.json() {
+        Ok(body) if body.is_object() => Fault::denied(
+            "amoCRM answers 403: the token lacks rights, a scope, or this address is not in the account's list",
+        ),
+        _ => Fault::denied(
+            "amoCRM answers 403 on everything: the account or this address is blocked, ask its support",
+        ),
+    }
+}
+
+fn unknown(nature: Nature, why: &str) -> Fault {
+    match nature {
+        Nature::Repeatable => Fault::later(why),
+        Nature::Once => Fault::unclear(why),
+    }
+}
+
+/// Codes and paths are words of the platform; anything else in them is dropped.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Result<Response, Silence> {
+        let headers = if status == 429 { vec![("retry-after".to_owned(), "3".to_owned())] } else { vec![] };
+        Ok(Response { status, headers, body: body.as_bytes().to_vec() })
+    }
+
+    /// One word for what a verdict leads to.
+    fn class(verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::Reply(Reply::Body(_)) => "body",
+            Verdict::Reply(Reply::Nothing) => "nothing",
+            Verdict::Reply(Reply::Rejected(_)) => "rejected",
+            Verdict::TokenRefused => "token",
+            Verdict::Fault(Fault::Later { .. }) => "later",
+            Verdict::Fault(Fault::Never { .. }) => "never",
+            Verdict::Fault(Fault::Unclear { .. }) => "unclear",
+            Verdict::Fault(Fault::Denied { .. }) => "denied",
+        }
+    }
+
+    #[track_caller]
+    fn check(answer: Result<Response, Silence>, repeatable: &str, once: &str) {
+        assert_eq!(class(judge(Nature::Repeatable, answer.clone())), repeatable);
+        assert_eq!(class(judge(Nature::Once, answer)), once);
+    }
+
+    #[test]
+    fn every_answer_has_its_class() {
+        check(answer(200, "{\"id\":1}"), "body", "body");
+        check(answer(204, ""), "nothing", "nothing");
+        check(answer(200, "<html>"), "later", "unclear");
+        check(answer(302, ""), "denied", "denied");
+        check(answer(400, "{}"), "rejected", "rejected");
+        check(answer(401, "{}"), "token", "token");
+        check(answer(402, "{}"), "denied", "denied");
+        check(answer(403, "<html>"), "denied", "denied");
+        check(answer(403, "{\"status\":403}"), "denied", "denied");
+        check(answer(404, "<html>"), "rejected", "rejected");
+        check(answer(429, "<html>"), "later", "later");
+        check(answer(500, "<html>"), "later", "unclear");
+        check(answer(504, ""), "later", "unclear");
+        check(Err(Silence::NotSent("dns".to_owned())), "later", "later");
+        check(Err(Silence::BrokenOff("reset".to_owned())), "later", "unclear");
+    }
+
+    #[test]
+    fn a_429_says_when_to_come_back() {
+        let Verdict::Fault(Fault::Later { after_ms, .. }) = judge(Nature::Once, answer(429, "<html>")) else {
+            panic!("not later");
+        };
+        assert_eq!(after_ms, Some(3000));
+    }
+
+    #[test]
+    fn a_rejection_names_paths_and_never_values() {
+        let body = r#"{"validation-errors":[{"request_id":"0","errors":[
+            {"code":"NotSupportedChoice","path":"custom_fields_values.0.field_id","detail":"Анна +79165550137"}]}],
+            "title":"Bad Request","status":400,"detail":"Request validation failed"}"#;
+        let Verdict::Reply(Reply::Rejected(rejection)) = judge(Nature::Once, answer(400, body)) else {
+            panic!("not rejected");
+        };
+        assert_eq!(
+            rejection.fault(),
+            Fault::never("amoCRM refused it with 400: NotSupportedChoice at custom_fields_values.0.field_id")
+        );
+    }
+}

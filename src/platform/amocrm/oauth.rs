@@ -1,0 +1,296 @@
+//! OAuth tokens that are refreshed by one instance at a time and never lost on the way.
+//! A new pair is stored before it is used; a refresh token is spent once, so nobody refreshes
+//! without the lock. Enter at [`OauthTokens`]. Sources: amocrm.ru/developers/content/oauth/step-by-step,
+//! github.com/amocrm/amocrm-api-php/issues/123 and /269.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::consent::{App, host_of};
+use super::grant::{self, Refusal};
+use super::token::TokenSource;
+use crate::clock::Clock;
+use crate::intake::signal::Consent;
+use crate::platform::Fault;
+use crate::platform::http::Http;
+use crate::process::At;
+use crate::secret::{Secret, random_token};
+
+/// An access token lives for a day; it is renewed this long before its end.
+const AHEAD: TimeDelta = TimeDelta::minutes(60);
+/// After a refresh that failed for the moment, a token that is still good serves this long.
+const RETRY: TimeDelta = TimeDelta::seconds(60);
+/// How much longer than the transport's own time-out the lock is held: waiting for the account's
+/// budget and storing the new pair are inside it.
+const LOCK_EXTRA_MS: u64 = 60_000;
+/// What somebody waits who finds the lock taken.
+const LOCKED_MS: u64 = 1_000;
+
+/// What the platform issued at once: both are replaced together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPair {
+    pub access: Secret,
+    pub refresh: Secret,
+    pub expires_at: At,
+}
+
+/// Where the pair of one account is kept, over all instances. The bytes are secrets: whoever
+/// implements this encrypts them ([`TokenPair::to_bytes`] is plain).
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    async fn get(&self) -> Result<Option<TokenPair>, Fault>;
+
+    /// Replaces the pair if it still equals `old`; false if it does not. Durable when it returns.
+    async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault>;
+
+    /// False if another instance holds the lock.
+    async fn lock(&self, owner: &str, ttl_ms: u64) -> Result<bool, Fault>;
+
+    async fn unlock(&self, owner: &str) -> Result<(), Fault>;
+}
+
+/// The rotating tokens of one account. Cheap to clone.
+#[derive(Clone)]
+pub struct OauthTokens(Arc<Inner>);
+
+struct Inner {
+    app: App,
+    /// The account's own address, without a slash at its end.
+    base: String,
+    http: Arc<dyn Http>,
+    store: Arc<dyn TokenStore>,
+    clock: Arc<dyn Clock>,
+    lock_ttl_ms: u64,
+    /// The pair as last seen in the store: spares a look at it for every request.
+    known: Mutex<Option<TokenPair>>,
+    turn: tokio::sync::Mutex<Turn>,
+}
+
+/// What only the one who refreshes looks at.
+#[derive(Default)]
+struct Turn {
+    /// Issued, but the store did not answer: stored before anything else is done.
+    unsaved: Option<(Option<TokenPair>, TokenPair)>,
+    /// Refused for good: asked for no more, until a person consents again.
+    refused: Option<Secret>,
+    /// A refresh failed for the moment; until then a good token is used as it is.
+    not_before: Option<At>,
+}
+
+impl TokenPair {
+    /// Plain JSON, to be encrypted by the caller.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let pair = json!({ "access": self.access.reveal(), "refresh": self.refresh.reveal(),
+            "expires_at": self.expires_at.timestamp() });
+        pair.to_string().into_bytes()
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Stored {
+            access: String,
+            refresh: String,
+            expires_at: i64,
+        }
+        let stored: Stored = serde_json::from_slice(bytes).ok()?;
+        Some(Self {
+            access: Secret::new(stored.access),
+            refresh: Secret::new(stored.refresh),
+            expires_at: DateTime::from_timestamp(stored.expires_at, 0)?,
+        })
+    }
+}
+
+impl OauthTokens {
+    /// `timeout_s` is the transport's own time-out for one request.
+    pub fn new(
+        app: App,
+        url: &str,
+        timeout_s: u64,
+        http: Arc<dyn Http>,
+        store: Arc<dyn TokenStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            app,
+            base: url.trim_end_matches('/').to_owned(),
+            http,
+            store,
+            clock,
+            lock_ttl_ms: timeout_s.saturating_mul(1000).saturating_add(LOCK_EXTRA_MS),
+            known: Mutex::new(None),
+            turn: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Exchanges the code of a consent for the first pair, or for a new one after a revocation.
+    pub async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
+        if Some(consent.host.as_str()) != host_of(&self.0.base).as_deref() {
+            return Err(Fault::never("the consent came from another account"));
+        }
+        let (inner, code) = (self.0.clone(), consent.code.clone());
+        detached(async move { inner.exchange(&code).await }).await
+    }
+
+    async fn current(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {
+        let known = self.0.known.lock().expect("no panic under this lock").clone();
+        if let Some(pair) = known.filter(|pair| self.0.is_good(pair, refused)) {
+            return Ok(pair.access);
+        }
+        let (inner, refused) = (self.0.clone(), refused.cloned());
+        detached(async move { inner.renew(refused.as_ref()).await }).await
+    }
+}
+
+#[async_trait]
+impl TokenSource for OauthTokens {
+    async fn token(&self) -> Result<Secret, Fault> {
+        self.current(None).await
+    }
+
+    async fn rejected(&self, token: &Secret) -> Result<Secret, Fault> {
+        self.current(Some(token)).await
+    }
+
+    async fn upkeep(&self) -> Result<Option<At>, Fault> {
+        self.current(None).await?;
+        let known = self.0.known.lock().expect("no panic under this lock").clone();
+        Ok(known.map(|pair| (pair.expires_at - AHEAD).max(self.0.clock.now() + RETRY)))
+    }
+}
+
+/// In a task of its own: a caller who gives up between the answer and the store must not take the
+/// new pair with him.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(Fault::later("the token refresh broke off")))
+}
+
+impl Inner {
+    fn is_good(&self, pair: &TokenPair, refused: Option<&Secret>) -> bool {
+        Some(&pair.access) != refused && pair.expires_at - self.clock.now() > AHEAD
+    }
+
+    fn is_usable(&self, pair: &TokenPair, refused: Option<&Secret>) -> bool {
+        Some(&pair.access) != refused && pair.expires_at > self.clock.now()
+    }
+
+    fn remember(&self, pair: &TokenPair) {
+        *self.known.lock().expect("no panic under this lock") = Some(pair.clone());
+    }
+
+    async fn renew(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {
+        let mut turn = self.turn.lock().await;
+        self.save_unsaved(&mut turn).await?;
+        let pair = self.stored().await?;
+        if self.is_good(&pair, refused) {
+            return Ok(pair.access);
+        }
+        let usable = self.is_usable(&pair, refused);
+        if usable && turn.not_before.is_some_and(|at| self.clock.now() < at) {
+            return Ok(pair.access);
+        }
+        let renewed = self.renew_under_lock(&mut turn, refused).await;
+        match renewed {
+            Err(Fault::Later { .. }) if usable => {
+                turn.not_before = Some(self.clock.now() + RETRY);
+                Ok(pair.access)
+            }
+            other => other,
+        }
+    }
+
+    async fn renew_under_lock(&self, turn: &mut Turn, refused: Option<&Secret>) -> Result<Secret, Fault> {
+        let owner = random_token();
+        if !self.store.lock(&owner, self.lock_ttl_ms).await? {
+            let why = "another instance refreshes the token".to_owned();
+            return Err(Fault::Later { why, after_ms: Some(LOCKED_MS) });
+        }
+        let renewed = self.refresh(turn, refused).await;
+        // If this fails, the lock ends by itself.
+        let _ = self.store.unlock(&owner).await;
+        renewed
+    }
+
+    /// Looks again first: the pair may have been renewed while we waited for the lock.
+    async fn refresh(&self, turn: &mut Turn, refused: Option<&Secret>) -> Result<Secret, Fault> {
+        let old = self.stored().await?;
+        if self.is_good(&old, refused) {
+            return Ok(old.access);
+        }
+        if turn.refused.as_ref() == Some(&old.refresh) {
+            return Err(consent_again("amoCRM has refused the stored refresh token"));
+        }
+        let grant = json!({ "grant_type": "refresh_token", "refresh_token": old.refresh.reveal() });
+        match self.ask(grant).await {
+            Ok(new) => {
+                let access = new.access.clone();
+                turn.unsaved = Some((Some(old), new));
+                self.save_unsaved(turn).await?;
+                tracing::info!("amoCRM: the token was refreshed");
+                Ok(access)
+            }
+            Err(Refusal::ForGood(why)) => {
+                turn.refused = Some(old.refresh);
+                Err(consent_again(&why))
+            }
+            Err(Refusal::ForNow(fault)) => Err(fault),
+        }
+    }
+
+    async fn exchange(&self, code: &str) -> Result<(), Fault> {
+        let mut turn = self.turn.lock().await;
+        let old = self.store.get().await?;
+        let grant = json!({ "grant_type": "authorization_code", "code": code });
+        match self.ask(grant).await {
+            Ok(new) => {
+                *turn = Turn { unsaved: Some((old, new)), ..Default::default() };
+                self.save_unsaved(&mut turn).await?;
+                tracing::info!("amoCRM: access was granted");
+                Ok(())
+            }
+            Err(Refusal::ForGood(why)) => Err(Fault::never(format!("{why}: open the consent link again"))),
+            Err(Refusal::ForNow(fault)) => Err(fault),
+        }
+    }
+
+    async fn stored(&self) -> Result<TokenPair, Fault> {
+        let pair = self.store.get().await?;
+        let pair = pair.ok_or_else(|| consent_again("amoCRM has not been connected yet"))?;
+        self.remember(&pair);
+        Ok(pair)
+    }
+
+    /// Nothing is used before it is stored. If somebody else stored a pair meanwhile (a consent
+    /// just now), both grants live, and the stored one is what all instances use.
+    async fn save_unsaved(&self, turn: &mut Turn) -> Result<(), Fault> {
+        let Some((old, new)) = &turn.unsaved else { return Ok(()) };
+        if self.store.swap(old.as_ref(), new).await? {
+            self.remember(new);
+        } else {
+            tracing::warn!("amoCRM: another pair of tokens was stored meanwhile and is kept");
+            self.stored().await?;
+        }
+        turn.unsaved = None;
+        Ok(())
+    }
+
+    async fn ask(&self, grant: Value) -> Result<TokenPair, Refusal> {
+        let request = grant::request(&self.app, &self.base, grant);
+        let now = self.clock.now();
+        grant::class(self.http.send(request).await, now)
+    }
+}
+
+fn consent_again(why: &str) -> Fault {
+    Fault::denied(format!("{why}: an administrator has to open the consent link, see `dozvon url`"))
+}
+
+#[cfg(test)]
+#[path = "oauth_tests.rs"]
+mod tests;

@@ -1,0 +1,94 @@
+//! The account's webhook subscription: there, switched on, with the events that we follow.
+//! Never prints the address (it holds a secret) and never stops deliveries: an account without
+//! this right is worked without webhooks. Enter at [`ensure`].
+//! Source: amocrm.ru/developers/content/crm_platform/webhooks-api.
+
+use serde_json::{Value, json};
+
+use super::card::{list, page, text};
+use super::client::{AmoClient, Call};
+use crate::platform::Fault;
+use crate::process::Urgency;
+use crate::secret::Secret;
+
+/// The fewest that the process needs: leads and their stages, contacts' numbers, tasks.
+pub const EVENTS: [&str; 10] = [
+    "add_lead",
+    "update_lead",
+    "status_lead",
+    "responsible_lead",
+    "delete_lead",
+    "restore_lead",
+    "update_contact",
+    "update_task",
+    "responsible_task",
+    "delete_task",
+];
+
+const PATH: &str = "/api/v4/webhooks";
+
+/// Looks, and subscribes anew if something is missing. amoCRM switches a hook off after a hundred
+/// bad answers in two hours; only a look tells.
+pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Fault> {
+    // Some accounts refuse an address without a slash at its end.
+    let address = format!("{}/", destination.reveal().trim_end_matches('/'));
+    let asked = [("filter[destination]", address.as_str())];
+    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual)).await?;
+    let ours =
+        found.as_ref().and_then(|body| page(body, "webhooks").iter().find(|hook| leads_to(hook, &address)));
+    if ours.is_some_and(is_whole) {
+        return Ok(());
+    }
+    let body = json!({ "destination": address, "settings": EVENTS, "sort": 10 });
+    let made = client.write(&Call::post(PATH, body, Urgency::Usual)).await?;
+    if made["disabled"] == Value::Bool(true) {
+        tracing::warn!("amoCRM: the webhook is switched off, switch it on in the account's settings");
+    } else {
+        tracing::info!("amoCRM: the webhook was subscribed");
+    }
+    Ok(())
+}
+
+fn leads_to(hook: &Value, address: &str) -> bool {
+    text(&hook["destination"]).trim_end_matches('/') == address.trim_end_matches('/')
+}
+
+fn is_whole(hook: &Value) -> bool {
+    let have = list(&hook["settings"]);
+    hook["disabled"] != Value::Bool(true) && EVENTS.iter().all(|event| have.iter().any(|one| one == event))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, get, post};
+
+    const ADDRESS: &str = "https://bridge.example.com/hooks/rost/amocrm/0123456789abcdef";
+
+    #[track_caller]
+    fn check(script: Vec<Scene>) {
+        let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert_eq!(runtime.block_on(ensure(&client, &Secret::new(ADDRESS))), Ok(()));
+    }
+
+    #[test]
+    fn a_subscription_is_renewed_when_it_is_missing_off_or_too_small() {
+        let asked = format!("/api/v4/webhooks?filter[destination]={ADDRESS}/");
+        let found = |destination: &str, disabled: bool, settings: &[&str]| {
+            let hook = json!({ "destination": destination, "disabled": disabled, "settings": settings });
+            get(&asked, 200, json!({ "_embedded": { "webhooks": [hook] } }))
+        };
+        let subscribed = || {
+            let body = json!({ "destination": format!("{ADDRESS}/"), "settings": EVENTS, "sort": 10 });
+            post("/api/v4/webhooks", body, 201, json!({ "id": 1, "disabled": false }))
+        };
+        check(vec![found(ADDRESS, false, &EVENTS)]);
+        check(vec![get(&asked, 204, Value::Null), subscribed()]);
+        check(vec![found(ADDRESS, true, &EVENTS), subscribed()]);
+        check(vec![found(ADDRESS, false, &EVENTS[1..]), subscribed()]);
+        check(vec![found("https://other.example.com/", false, &EVENTS), subscribed()]);
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a request's bearer token comes from.
+//! Never prints a token and never checks a signature of one: only its own dates are read.
+//! Enter at [`TokenSource`]; [`LongLived`] is the simple one, `oauth` the rotating one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta};
+use serde::Deserialize;
+
+use crate::clock::Clock;
+use crate::platform::Fault;
+use crate::process::At;
+use crate::secret::Secret;
+
+/// Days before its end at which a long-lived token is warned of.
+const WARN_DAYS: i64 = 30;
+
+#[async_trait]
+pub trait TokenSource: Send + Sync {
+    /// A token that is believed to be good.
+    async fn token(&self) -> Result<Secret, Fault>;
+
+    /// The platform answered 401 to this one: gives another, or says why there is none.
+    async fn rejected(&self, token: &Secret) -> Result<Secret, Fault>;
+
+    /// Renews ahead of time. Answers when to come back at the latest; `None` if it does not matter.
+    async fn upkeep(&self) -> Result<Option<At>, Fault>;
+}
+
+/// A token made by hand in the account's integration; lives from a day to five years and cannot
+/// be refreshed.
+pub struct LongLived {
+    token: Secret,
+    clock: Arc<dyn Clock>,
+}
+
+impl LongLived {
+    pub fn new(token: Secret, clock: Arc<dyn Clock>) -> Self {
+        Self { token, clock }
+    }
+}
+
+#[async_trait]
+impl TokenSource for LongLived {
+    async fn token(&self) -> Result<Secret, Fault> {
+        Ok(self.token.clone())
+    }
+
+    async fn rejected(&self, _token: &Secret) -> Result<Secret, Fault> {
+        Err(Fault::denied(
+            "amoCRM answers 401: the long-lived token is expired or revoked, or amocrm.url is not its account; \
+             make a new one in the integration",
+        ))
+    }
+
+    async fn upkeep(&self) -> Result<Option<At>, Fault> {
+        if let Some(expires_at) = expires_at(&self.token) {
+            let left = expires_at - self.clock.now();
+            if left < TimeDelta::days(WARN_DAYS) {
+                let days = left.num_days().max(0);
+                tracing::warn!(days, "amoCRM: the long-lived token ends in {days} days, make a new one");
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// When a token says that it ends; `None` if it cannot be read.
+pub fn expires_at(token: &Secret) -> Option<At> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: f64,
+    }
+    let claims = token.reveal().split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    DateTime::from_timestamp(claims.exp as i64, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokens_end_is_read_from_its_claims() {
+        let claims = URL_SAFE_NO_PAD.encode(r#"{"exp":1773739800,"sub":"10412345"}"#);
+        let token = Secret::new(format!("head.{claims}.sign"));
+        assert_eq!(expires_at(&token), DateTime::from_timestamp(1_773_739_800, 0));
+        assert_eq!(expires_at(&Secret::new("not a token")), None);
+    }
+}

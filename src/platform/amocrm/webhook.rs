@@ -1,0 +1,243 @@
+//! Requests from amoCRM: is it ours, is it a repeat, what does it say.
+//! Its webhooks carry no signature: the secret in the path is the check, and here the account id
+//! in the body besides; consent and uninstall are checked by an HMAC of the client secret.
+//! Enter at [`AmoHooks`]. Source: amocrm.ru/developers/content/crm_platform/webhooks-format.
+
+use sha2::{Digest, Sha256};
+
+use super::consent::{self, App};
+use super::{brackets, decode};
+use crate::intake::signal::{Consent, Signal};
+use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::process::{At, SchoolId};
+use crate::secret::Secret;
+use crate::store::Key;
+
+/// A contact with forty linked leads has been seen; nothing larger than this is real.
+const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// A code lives for twenty minutes; a browser that reloads the page repeats it.
+const CONSENT_KEEP_S: u64 = 3600;
+
+/// The way in of one school's account.
+#[derive(Debug, Clone)]
+pub struct AmoHooks {
+    school: SchoolId,
+    /// Decimal, as it stands in the bodies.
+    account: Option<Secret>,
+    /// `name.amocrm.ru`, lower case.
+    host: String,
+    zone_field: Option<u64>,
+    /// The integration, where the bridge signs in by OAuth.
+    app: Option<App>,
+}
+
+/// The last parts of the addresses that a school gives to amoCRM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Account webhooks (`""`) and digital-pipeline calls (`pipeline`): one form, one decoder.
+    Form,
+    Oauth,
+    Uninstall,
+}
+
+impl AmoHooks {
+    pub fn new(school: SchoolId, settings: &super::Settings, app: Option<App>) -> Self {
+        Self {
+            school,
+            account: settings.account_id.map(|id| Secret::new(id.to_string())),
+            host: consent::host_of(&settings.url).unwrap_or_default(),
+            zone_field: settings.zone_field,
+            app,
+        }
+    }
+
+    fn tail(request: &RawRequest) -> Result<Tail, Refused> {
+        match (request.tail.trim_matches('/'), request.method.as_str()) {
+            ("" | "pipeline", "POST") => Ok(Tail::Form),
+            // A person or a check opens the address in a browser: nothing to read, nothing kept.
+            ("" | "pipeline", "GET" | "HEAD") if request.body.is_empty() => Ok(Tail::Form),
+            ("oauth", "GET") => Ok(Tail::Oauth),
+            ("uninstall", "GET") => Ok(Tail::Uninstall),
+            _ => Err(Refused("no such address")),
+        }
+    }
+
+    /// Every `account[id]` of the body must be the school's; a body without one is not amoCRM's.
+    fn verify_form(&self, body: &[u8]) -> Result<(), Refused> {
+        let Some(account) = &self.account else { return Ok(()) };
+        if body.is_empty() {
+            return Ok(());
+        }
+        let mut named = false;
+        for (key, value) in form_urlencoded::parse(body) {
+            if key == "account[id]" {
+                named = true;
+                if !account.matches(&value) {
+                    return Err(Refused("another account"));
+                }
+            }
+        }
+        if named { Ok(()) } else { Err(Refused("no account named")) }
+    }
+
+    /// The state proves that our own link was followed; the host must be the school's account,
+    /// because the client secret is sent there next.
+    fn verify_consent(&self, query: &Query) -> Result<(), Refused> {
+        let app = self.app.as_ref().ok_or(Refused("no integration is configured"))?;
+        let state = query.get("state").ok_or(Refused("no state"))?;
+        if !Secret::new(app.state(&self.school)).matches(state) {
+            return Err(Refused("wrong state"));
+        }
+        if query.get("error").is_some() {
+            return Ok(());
+        }
+        let host = query.get("referer").and_then(consent::host_of).ok_or(Refused("no account host"))?;
+        if host != self.host {
+            return Err(Refused("another account's host"));
+        }
+        query.get("code").map(|_| ()).ok_or(Refused("no code"))
+    }
+
+    fn verify_uninstall(&self, query: &Query) -> Result<(), Refused> {
+        let app = self.app.as_ref().ok_or(Refused("no integration is configured"))?;
+        let client = query.get("client_uuid").or(query.get("client_id")).ok_or(Refused("no client id"))?;
+        let account = query.get("account_id").ok_or(Refused("no account named"))?;
+        let signature = query.get("signature").ok_or(Refused("no signature"))?;
+        if client != app.client_id {
+            return Err(Refused("another integration"));
+        }
+        if self.account.as_ref().is_some_and(|ours| !ours.matches(account)) {
+            return Err(Refused("another account"));
+        }
+        let expected = Secret::new(app.uninstall_signature(client, account));
+        if expected.matches(signature) { Ok(()) } else { Err(Refused("wrong signature")) }
+    }
+}
+
+impl Hooks for AmoHooks {
+    fn body_bytes_max(&self) -> usize {
+        BODY_BYTES_MAX
+    }
+
+    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
+        match Self::tail(&request)? {
+            Tail::Form => self.verify_form(&request.body)?,
+            Tail::Oauth => self.verify_consent(&Query::of(&request))?,
+            Tail::Uninstall => self.verify_uninstall(&Query::of(&request))?,
+        }
+        Ok(Verified(request))
+    }
+
+    fn receive(&self, Verified(request): &Verified) -> Reception {
+        match Self::tail(request) {
+            Ok(Tail::Form) if request.body.is_empty() => Reception::Probe,
+            Ok(Tail::Form) => Reception::Keep(form_key(&request.body)),
+            Ok(Tail::Oauth) => {
+                let digest = hex::encode(Sha256::digest(request.query.as_bytes()));
+                let key = format!("amo:consent:{digest}");
+                Reception::Keep(Key::Unique { key, keep_s: CONSENT_KEEP_S })
+            }
+            Ok(Tail::Uninstall) | Err(_) => Reception::Keep(Key::Always),
+        }
+    }
+
+    /// An empty 200 within the two seconds that amoCRM waits; a page for the person who consents.
+    fn answer(&self, Verified(request): &Verified) -> Answer {
+        if Self::tail(request) != Ok(Tail::Oauth) {
+            return Answer::empty(200);
+        }
+        let refused = Query::of(request).get("error").is_some();
+        let text = if refused { CONSENT_REFUSED } else { CONSENT_TAKEN };
+        Answer { status: 200, content_type: "text/html; charset=utf-8", body: text.as_bytes().to_vec() }
+    }
+
+    fn decode(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
+        match Self::tail(request).map_err(|refused| Undecodable(refused.0.to_owned()))? {
+            Tail::Form => {
+                let body =
+                    brackets::parse(&request.body).map_err(|too_much| Undecodable(too_much.to_string()))?;
+                decode::signals(&body, self.zone_field)
+            }
+            Tail::Oauth => Ok(vec![consent_signal(&Query::of(request))]),
+            Tail::Uninstall => {
+                let account = Query::of(request).get("account_id").unwrap_or_default().to_owned();
+                Ok(vec![Signal::Uninstalled { account }])
+            }
+        }
+    }
+}
+
+const CONSENT_TAKEN: &str = "<!doctype html><meta charset=\"utf-8\"><title>dozvon</title>\
+    <p>Разрешение получено. Это окно можно закрыть.</p>";
+const CONSENT_REFUSED: &str = "<!doctype html><meta charset=\"utf-8\"><title>dozvon</title>\
+    <p>Доступ не предоставлен. Чтобы подключить amoCRM, откройте ссылку ещё раз и нажмите «Разрешить».</p>";
+
+fn consent_signal(query: &Query) -> Signal {
+    let host = query.get("referer").and_then(consent::host_of);
+    match (query.get("code"), query.get("state"), host) {
+        (Some(code), Some(state), Some(host)) => {
+            Signal::Consent(Consent { code: code.to_owned(), state: state.to_owned(), host })
+        }
+        _ => Signal::Nothing { what: "consent was refused".to_owned() },
+    }
+}
+
+/// How a repeat of a form is recognised.
+///
+/// One entity with a time of change: a repeat if it equals the last one of that entity and kind;
+/// the time is part of it, so A→B→A are three. Without a time (digital pipeline, deletion) two
+/// equal bodies may be two events, and a body of several entities would need one slot for each:
+/// both are always kept, which is safe, because a step recognises that nothing is new.
+fn form_key(body: &[u8]) -> Key {
+    let mut prefix = String::new();
+    let (mut id, mut has_time) = (None, false);
+    let mut pairs = Vec::new();
+    for (key, value) in form_urlencoded::parse(body) {
+        if key.starts_with("account[") {
+            continue;
+        }
+        // `leads[status][0]` and the rest.
+        let end = key.match_indices(']').nth(1).map_or(0, |(at, _)| at + 1);
+        let (entity, field) = key.split_at(end);
+        if prefix.is_empty() {
+            prefix = entity.to_owned();
+        }
+        if entity.is_empty() || entity != prefix {
+            return Key::Always;
+        }
+        match field {
+            "[id]" => id = Some(value.clone().into_owned()),
+            "[updated_at]" | "[last_modified]" => has_time = true,
+            _ => {}
+        }
+        pairs.push((key, value));
+    }
+    let (Some(id), true) = (id, has_time) else { return Key::Always };
+    // In a fixed order, each part with its length: equal digests mean equal content.
+    pairs.sort_unstable();
+    let mut digest = Sha256::new();
+    for part in pairs.iter().flat_map(|(key, value)| [key, value]) {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    let kind = prefix.rsplit_once('[').map_or(prefix.as_str(), |(kind, _)| kind);
+    Key::SameAsLast { slot: format!("amo:{kind}:{id}"), digest: hex::encode(digest.finalize()) }
+}
+
+/// A decoded query; the first of equal names counts.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn of(request: &RawRequest) -> Self {
+        Self(form_urlencoded::parse(request.query.as_bytes()).into_owned().collect())
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(have, _)| have == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+#[path = "webhook_tests.rs"]
+mod tests;

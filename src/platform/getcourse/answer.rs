@@ -1,0 +1,233 @@
+//! What an answer of GetCourse means for a delivery (sheet, 3.4 and 3.5).
+//! Never repeats an answer's text: it is localised, and may name a person.
+//! Enter at [`tech`] and [`import`].
+
+use serde_json::Value;
+
+use crate::platform::Fault;
+use crate::platform::http::{Response, Silence};
+
+/// Whether a lost answer may have changed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    Read,
+    Write,
+}
+
+/// No answer came.
+pub fn silent(silence: Silence, doing: Doing) -> Fault {
+    match silence {
+        Silence::NotSent(why) => Fault::later(why),
+        Silence::BrokenOff(why) => lost(doing, why),
+    }
+}
+
+/// The Tech API's envelope → its `data`.
+pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
+    let envelope = response.json().ok().filter(Value::is_object);
+    if (200..300).contains(&response.status) {
+        let Some(mut envelope) = envelope else {
+            return Err(lost(doing, "an answer that is not JSON".to_owned()));
+        };
+        if is_true(&envelope["status"]) {
+            return Ok(envelope["data"].take());
+        }
+        // Refused inside a 200: the envelope's own code has the class.
+        let code = envelope["code"].as_u64().and_then(|code| u16::try_from(code).ok());
+        return Err(refused(
+            code.filter(|code| *code >= 400).unwrap_or(400),
+            response,
+            doing,
+            Envelope::There,
+        ));
+    }
+    let there = if envelope.is_some() { Envelope::There } else { Envelope::Missing };
+    Err(refused(response.status, response, doing, there))
+}
+
+/// The legacy import's two levels → `result`. Almost everything comes with status 200.
+pub fn import(response: &Response) -> Result<Value, Fault> {
+    if !(200..300).contains(&response.status) {
+        return Err(refused(response.status, response, Doing::Write, Envelope::Missing));
+    }
+    if response.body.iter().all(u8::is_ascii_whitespace) {
+        // A plan without import answers so, and nothing was written [observed].
+        return Err(Fault::denied("an empty answer: the plan has no import"));
+    }
+    let Some(mut envelope) = response.json().ok().filter(Value::is_object) else {
+        return Err(lost(Doing::Write, "an answer that is not JSON".to_owned()));
+    };
+    if !is_true(&envelope["success"]) {
+        return Err(import_refused(&envelope));
+    }
+    let result = envelope["result"].take();
+    if is_true(&result["error"]) || !is_true(&result["success"]) {
+        return Err(Fault::never("the import was refused inside `result`"));
+    }
+    Ok(result)
+}
+
+/// Is there a JSON envelope? Without one a 404 is a wrong address, not a missing object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Envelope {
+    There,
+    Missing,
+}
+
+fn refused(status: u16, response: &Response, doing: Doing, envelope: Envelope) -> Fault {
+    let why = format!("getcourse answers {status}");
+    match status {
+        300..=399 => {
+            Fault::denied("the address redirects: put the domain that the school serves into getcourse.url")
+        }
+        401 | 403 => {
+            Fault::denied(format!("{why}: are both keys of this school and is the developer's enabled?"))
+        }
+        404 if envelope == Envelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
+        429 => Fault::Later { why, after_ms: response.retry_after_ms() },
+        503 if response.retry_after_ms().is_some() => {
+            Fault::Later { why, after_ms: response.retry_after_ms() }
+        }
+        408 | 500..=599 => lost(doing, why),
+        _ => Fault::never(why),
+    }
+}
+
+/// Texts of the import's top level are localised; the words below are those of the sheet.
+fn import_refused(envelope: &Value) -> Fault {
+    const DENIED: [(&str, &str); 7] = [
+        ("неавторизован", "wrong key or wrong domain"),
+        ("access denied", "wrong key or wrong domain"),
+        ("действие запрещено", "the key is read-only"),
+        ("функционал недоступен", "the interface is switched off"),
+        ("пустой параметр action", "the body was lost, is there a redirect?"),
+        ("параметр key", "no key arrived"),
+        ("только по https", "plain http"),
+    ];
+    let text = [&envelope["error"], &envelope["error_message"]].into_iter().find_map(Value::as_str);
+    let text = text.unwrap_or_default().to_lowercase();
+    let code = envelope["error_code"].as_u64();
+    if let Some((_, why)) = DENIED.iter().find(|(part, _)| text.contains(part)) {
+        return Fault::denied(*why);
+    }
+    match code {
+        Some(901 | 904 | 917) => Fault::denied(format!("getcourse error {}", code.unwrap_or_default())),
+        Some(903 | 905) => Fault::later("too many requests"),
+        _ if text.contains("слишком много запросов") => Fault::later("too many requests"),
+        _ if text.contains("достигнут лимит") => {
+            Fault::denied("the plan's monthly allowance is used up")
+        }
+        _ => Fault::never("the import was refused"),
+    }
+}
+
+/// A read may simply be done again; a write may have been done.
+fn lost(doing: Doing, why: String) -> Fault {
+    match doing {
+        Doing::Read => Fault::later(why),
+        Doing::Write => Fault::unclear(why),
+    }
+}
+
+/// `true`, `"true"`, `1`, `"1"` mean the same here.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_i64() == Some(1),
+        Value::String(text) => matches!(text.as_str(), "true" | "1"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, body: &str) -> Response {
+        Response {
+            status,
+            headers: vec![("retry-after".to_owned(), "30".to_owned())],
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[track_caller]
+    fn class(result: Result<Value, Fault>) -> &'static str {
+        match result {
+            Ok(_) => "done",
+            Err(Fault::Later { .. }) => "later",
+            Err(Fault::Never { .. }) => "never",
+            Err(Fault::Unclear { .. }) => "unclear",
+            Err(Fault::Denied { .. }) => "denied",
+        }
+    }
+
+    #[test]
+    fn answers_of_the_tech_api_have_their_class() {
+        let refused = r#"{"status":false,"message":"Нет доступа","code":403,"errors":[]}"#;
+        for (status, body, read, write) in [
+            (200, r#"{"status":true,"code":200,"data":{"id":1}}"#, "done", "done"),
+            (200, r#"{"status":"true","data":[]}"#, "done", "done"),
+            (200, refused, "denied", "denied"),
+            (200, r#"{"status":false,"code":400,"errors":["x"]}"#, "never", "never"),
+            (200, r#"{"status":false,"code":200}"#, "never", "never"),
+            (200, "<html>", "later", "unclear"),
+            (200, "", "later", "unclear"),
+            (302, "", "denied", "denied"),
+            (400, r#"{"status":false}"#, "never", "never"),
+            (401, "", "denied", "denied"),
+            (403, refused, "denied", "denied"),
+            (404, r#"{"status":false,"message":"Объект не найден"}"#, "never", "never"),
+            (404, "Wrong subdomain", "denied", "denied"),
+            (429, "", "later", "later"),
+            (500, "", "later", "unclear"),
+            (504, "", "later", "unclear"),
+        ] {
+            assert_eq!(class(tech(&response(status, body), Doing::Read)), read, "{status} {body}");
+            assert_eq!(class(tech(&response(status, body), Doing::Write)), write, "{status} {body}");
+        }
+        let Err(Fault::Later { after_ms, .. }) = tech(&response(429, ""), Doing::Write) else { panic!() };
+        assert_eq!(after_ms, Some(30_000));
+    }
+
+    #[test]
+    fn both_levels_of_an_import_are_looked_at() {
+        for (status, body, expected) in [
+            (200, r#"{"success":true,"result":{"success":true,"error":false,"deal_id":1}}"#, "done"),
+            (200, r#"{"success":"true","result":{"success":"1"}}"#, "done"),
+            (
+                200,
+                r#"{"success":true,"result":{"success":false,"error":true,"error_message":"m@example.ru"}}"#,
+                "never",
+            ),
+            (200, r#"{"success":true,"result":{"success":true,"error":true}}"#, "never"),
+            (200, r#"{"success":true}"#, "never"),
+            (200, r#"{"success":false,"error":"Неавторизованное API-обращение"}"#, "denied"),
+            (200, r#"{"success":false,"error":"Access denied"}"#, "denied"),
+            (200, r#"{"success":false,"error":true,"error_code":901}"#, "denied"),
+            (200, r#"{"success":false,"error":"Действие запрещено"}"#, "denied"),
+            (200, r#"{"success":false,"error":"Достигнут лимит заказов"}"#, "denied"),
+            (200, r#"{"success":false,"error":"Слишком много запросов"}"#, "later"),
+            (200, r#"{"success":false,"error":"Ошибка"}"#, "never"),
+            (200, " ", "denied"),
+            (200, "<html>", "unclear"),
+            (301, "", "denied"),
+            (404, "Wrong subdomain", "denied"),
+            (502, "", "unclear"),
+        ] {
+            let result = import(&response(status, body));
+            if let Err(fault) = &result {
+                assert!(!fault.to_string().contains('@'), "{fault}");
+            }
+            assert_eq!(class(result), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_unclear_only_where_something_was_written() {
+        let broken = || Silence::BrokenOff("reset".to_owned());
+        assert!(matches!(silent(broken(), Doing::Read), Fault::Later { .. }));
+        assert!(matches!(silent(broken(), Doing::Write), Fault::Unclear { .. }));
+        assert!(matches!(silent(Silence::NotSent(String::new()), Doing::Write), Fault::Later { .. }));
+    }
+}

@@ -1,0 +1,234 @@
+//! Carries commands out at GetCourse: status, comment, manager, read-back (sheet, 3.5 and 3.6).
+//! Never sets a status that stands for money, and never moves an order that has been paid
+//! meanwhile. Enter at [`GcCourier`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::client::{Client, Keys};
+use super::{Settings, status, tech};
+use crate::intake::signal::{SeenOrder, Signal};
+use crate::platform::http::Http;
+use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::process::definition::Manager;
+use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
+
+/// One school's GetCourse account.
+pub struct GcCourier {
+    settings: Settings,
+    /// Absent without keys: nothing is read or written.
+    client: Option<Client>,
+    /// Managers → their user ids.
+    managers: BTreeMap<ManagerId, u64>,
+}
+
+/// One command on its way, with what its requests need.
+struct Errand<'a> {
+    client: &'a Client,
+    settings: &'a Settings,
+    command: &'a Command,
+    deal: &'a str,
+    tried: Try,
+}
+
+impl GcCourier {
+    /// Reads the keys where the school's file says; the error says which one and what to do.
+    pub fn open(settings: Settings, roster: &[Manager], http: Arc<dyn Http>) -> Result<Self, String> {
+        let keys = Keys::read(&settings)?;
+        Ok(Self::new(settings, keys, roster, http))
+    }
+
+    /// `keys` absent: nothing is read or written.
+    pub fn new(settings: Settings, keys: Option<Keys>, roster: &[Manager], http: Arc<dyn Http>) -> Self {
+        let client = keys.map(|keys| Client::new(&settings, keys, http));
+        let managers = roster.iter().filter_map(|manager| Some((manager.id.clone(), manager.getcourse?)));
+        Self { client, managers: managers.collect(), settings }
+    }
+}
+
+#[async_trait]
+impl Courier for GcCourier {
+    async fn deliver(
+        &self,
+        command: &Command,
+        tried: Try,
+        links: &dyn Links,
+        _now: At,
+    ) -> Result<Receipt, Fault> {
+        let Some(deal) = deal_id(&command.order) else {
+            // A caller's or a lead's order: GetCourse does not know it, so there is nothing to do.
+            return Ok(Receipt::default());
+        };
+        let Some(client) = &self.client else {
+            return match command.ask {
+                Ask::ReadOrder => Err(Fault::never("no keys of the Tech API: the order cannot be read back")),
+                _ => Ok(Receipt::default()),
+            };
+        };
+        let errand = Errand { client, settings: &self.settings, command, deal, tried };
+        match &command.ask {
+            Ask::ReadOrder => errand.read_order(links).await,
+            Ask::SetStatus { status, reason } => errand.set_status(status, reason.as_deref()).await,
+            Ask::AddComment { text } => errand.add_comment(text).await,
+            Ask::SetOrderManager { manager } => match self.managers.get(manager) {
+                Some(user) => errand.update(json!({ "manager_user_id": user })).await,
+                None => Err(Fault::never(format!("manager {manager} has no GetCourse id in the roster"))),
+            },
+            _ => Err(Fault::never("not a command for GetCourse")),
+        }
+    }
+
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        Ok(now + TimeDelta::days(1))
+    }
+}
+
+impl Errand<'_> {
+    fn urgency(&self) -> Urgency {
+        self.command.urgency
+    }
+
+    /// The order now, believed: it was asked for, not told.
+    async fn seen(&self) -> Result<SeenOrder, Fault> {
+        let data = self.client.read("deal/get-fields", &[("dealId", self.deal)], self.urgency()).await?;
+        let deal =
+            tech::only(&data, self.deal).ok_or_else(|| Fault::never("GetCourse shows no such order"))?;
+        let mut seen = tech::order(deal, self.settings.zone)
+            .filter(|seen| seen.facts.gc_id.as_deref() == Some(self.deal))
+            .ok_or_else(|| Fault::never("GetCourse shows another order"))?;
+        seen.facts.confirmed = true;
+        Ok(seen)
+    }
+
+    async fn user(&self, id: &str) -> Result<Value, Fault> {
+        let data = self.client.read("user/get-fields", &[("userId", id)], self.urgency()).await?;
+        tech::only(&data, id).cloned().ok_or_else(|| Fault::never("GetCourse shows no such user"))
+    }
+
+    async fn read_order(&self, links: &dyn Links) -> Result<Receipt, Fault> {
+        let mut seen = self.seen().await?;
+        if let Some(id) = seen.facts.client.gc_user.clone()
+            && links.find(&link::gc_user(&id)).await?.is_none()
+        {
+            // The person helps, but the order's money must not wait for him.
+            match self.user(&id).await {
+                Ok(user) => {
+                    seen.facts.client = tech::client(&user);
+                    seen.facts.client.gc_user = Some(id);
+                }
+                Err(fault) => tracing::warn!(order = %self.command.order, %fault, "buyer not read"),
+            }
+        }
+        Ok(shown(seen))
+    }
+
+    /// Looks first: what stands so already is done, and what was paid meanwhile is not touched,
+    /// because no hook tells a payment sooner than a read does (L4).
+    async fn set_status(&self, wanted: &Status, reason: Option<&str>) -> Result<Receipt, Fault> {
+        let code = match wanted {
+            Status::Paid | Status::PartPaid => {
+                return Err(Fault::never("a status of money is never set: it would mark an order as paid"));
+            }
+            Status::Unknown(_) => return Err(Fault::never("a status that GetCourse does not have")),
+            other => status::code(other).unwrap_or_default(),
+        };
+        let seen = self.seen().await?;
+        if seen.facts.status.as_ref() == Some(wanted) {
+            return Ok(Receipt::default());
+        }
+        let ends = matches!(wanted, Status::Cancelled | Status::False);
+        let has_money = seen.facts.paid.as_ref().is_some_and(|paid| paid.minor > 0);
+        if seen.facts.status == Some(Status::Paid) || (ends && has_money) {
+            tracing::info!(order = %self.command.order, "paid meanwhile: the status is left alone");
+            return Ok(shown(seen));
+        }
+        if *wanted == Status::Postponed {
+            return self.postpone(&seen).await;
+        }
+        let mut fields = json!({ "status": code });
+        if let Some(reason) = reason.filter(|_| ends) {
+            fields["cancel_reason_comment"] = reason.into();
+            if let Some(id) = self.settings.cancel_reasons.get(reason) {
+                fields["cancel_reason_id"] = (*id).into();
+            }
+        }
+        self.update(fields).await
+    }
+
+    /// «Отложен» is missing from the Tech API's list; the import knows it by number and e-mail.
+    async fn postpone(&self, seen: &SeenOrder) -> Result<Receipt, Fault> {
+        let lacking =
+            |what: &str| Fault::never(format!("«Отложен» needs the import, and {what} is not known"));
+        let number = seen.facts.number.clone().ok_or_else(|| lacking("the order's number"))?;
+        let buyer = seen.facts.client.gc_user.clone().ok_or_else(|| lacking("the buyer"))?;
+        let email = tech::client(&self.user(&buyer).await?).email.ok_or_else(|| lacking("his e-mail"))?;
+        let params = json!({
+            "user": { "email": email },
+            "system": { "refresh_if_exists": 1 },
+            "deal": { "deal_number": number, "deal_status": "pending" },
+        });
+        let result = self.client.import_order(&params, self.urgency()).await?;
+        match tech::id(&result["deal_id"]) {
+            Some(id) if id != self.deal => {
+                Err(Fault::never("the import changed another order: look at both"))
+            }
+            _ => Ok(Receipt::default()),
+        }
+    }
+
+    /// Sets single fields; doing it twice changes nothing more.
+    async fn update(&self, mut fields: Value) -> Result<Receipt, Fault> {
+        fields["dealId"] = number(self.deal);
+        self.client.write("deal/update-fields", &fields, self.urgency()).await?;
+        Ok(Receipt::default())
+    }
+
+    /// The command's id stands at the comment's end: by it a comment is found again.
+    async fn add_comment(&self, text: &str) -> Result<Receipt, Fault> {
+        let author = self.settings.comment_author;
+        let author = author.ok_or_else(|| Fault::never("getcourse.comment_author is not set"))?;
+        let marker = format!("[{}]", self.command.id);
+        if self.tried == Try::MayBeDone {
+            let query = [("dealId", self.deal)];
+            let comments = self.client.read("deal/get-comments", &query, self.urgency()).await?;
+            if mentions(&comments, &marker) {
+                return Ok(Receipt::default());
+            }
+        }
+        let body =
+            json!({ "dealId": number(self.deal), "userId": author, "text": format!("{text}\n{marker}") });
+        self.client.write("deal/add-comment", &body, self.urgency()).await?;
+        Ok(Receipt::default())
+    }
+}
+
+fn shown(seen: SeenOrder) -> Receipt {
+    Receipt { links: Vec::new(), signals: vec![Signal::OrderSeen(Box::new(seen))] }
+}
+
+/// `gc-700100200` → `700100200`; `None` for orders that began elsewhere.
+fn deal_id(order: &OrderId) -> Option<&str> {
+    let id = order.as_str().strip_prefix("gc-")?;
+    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
+}
+
+fn number(id: &str) -> Value {
+    id.parse::<u64>().map_or_else(|_| id.into(), Value::from)
+}
+
+/// Is the marker in any text? The shape of comments is not sure (5).
+fn mentions(value: &Value, marker: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(marker),
+        Value::Array(list) => list.iter().any(|value| mentions(value, marker)),
+        Value::Object(map) => map.values().any(|value| mentions(value, marker)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

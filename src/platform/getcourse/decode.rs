@@ -1,0 +1,229 @@
+//! A «Вызвать URL» request → one signal in our words (sheet, 1.4 and 1.5).
+//! Never invents a fact: what was not said is absent, what was not understood is named.
+//! Enter at [`Reading::signal`].
+
+use std::collections::BTreeMap;
+
+use super::hooks::Kind;
+use super::money::{self, Amount};
+use super::params::Params;
+use super::{Settings, dates, status, text};
+use crate::intake::contact::{parse_email, parse_phone};
+use crate::intake::signal::{SeenOrder, Signal};
+use crate::platform::Undecodable;
+use crate::process::event::{Author, ClientFacts, OrderFacts};
+use crate::process::{Money, Phone, Status};
+
+/// One request being read.
+pub struct Reading<'a> {
+    pub params: &'a Params,
+    pub settings: &'a Settings,
+    /// The school takes a webhook's word for money.
+    pub confirmed: bool,
+}
+
+impl Reading<'_> {
+    pub fn signal(&self, kind: Kind) -> Result<Signal, Undecodable> {
+        if kind == Kind::UserUpdated {
+            let mut unclear = Vec::new();
+            let client = self.client(&mut unclear);
+            let known = client.gc_user.is_some() || client.email.is_some() || client.phone.is_some();
+            return if known {
+                Ok(Signal::ClientSeen(client))
+            } else {
+                Err(Undecodable("a user without id, e-mail and phone".to_owned()))
+            };
+        }
+        let id = self.value("order_id").ok_or_else(|| Undecodable("no order id".to_owned()))?;
+        if id.len() > 20 || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(Undecodable("the order id is not a number".to_owned()));
+        }
+        Ok(Signal::OrderSeen(Box::new(self.order(kind, id))))
+    }
+
+    fn order(&self, kind: Kind, id: String) -> SeenOrder {
+        let mut unclear = Vec::new();
+        let sums = self.sums(&mut unclear);
+        let said = self.value("status").map(|word| status::parse(&word));
+        if matches!(said, Some(Status::Unknown(_))) {
+            unclear.push("status".to_owned());
+        }
+        let facts = OrderFacts {
+            gc_id: Some(id),
+            number: self.value("number"),
+            created_at: self.time("created_at", &mut unclear),
+            author: self.author(),
+            status: status_by_address(kind, said, &sums),
+            offers: self.value("offers").map(|text| offers(&text)).unwrap_or_default(),
+            positions: self.value("positions").map(|text| positions(&text)),
+            cost: sums.cost,
+            paid: sums.paid,
+            left: sums.left,
+            payment_link: self.value("payment_link").filter(|link| link.starts_with("http")),
+            manager: None,
+            source: self.source(),
+            confirmed: self.confirmed,
+            client: self.client(&mut unclear),
+        };
+        let manager_email = self.value("manager_email").and_then(|email| parse_email(&email));
+        SeenOrder { facts, manager_email, manager_name: self.value("manager"), manager_id: None, unclear }
+    }
+
+    /// The first usable value of a field, cleaned.
+    fn value(&self, field: &str) -> Option<String> {
+        self.params.raw(field, &self.settings.fields).find_map(text::clean)
+    }
+
+    fn time(&self, field: &str, unclear: &mut Vec<String>) -> Option<crate::process::At> {
+        let text = self.value(field)?;
+        let at = dates::parse(&text, self.settings.zone);
+        if at.is_none() {
+            unclear.push(field.to_owned());
+        }
+        at
+    }
+
+    /// Cost, paid and left. The currency may stand beside any of them, or be said apart.
+    fn sums(&self, unclear: &mut Vec<String>) -> Sums {
+        let [cost, paid, left] = ["cost", "payed", "left"].map(|field| self.amount(field, unclear));
+        let said = self.value("currency").map(|code| code.to_uppercase());
+        let beside = [&cost, &paid, &left].into_iter().flatten().find_map(|amount| amount.currency);
+        let beside =
+            beside.or_else(|| self.texts("cost").find_map(|text| money::from_text(&text).ok()?.currency));
+        let currency =
+            said.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
+        let money = |amount: Option<Amount>| amount.map(|amount| Money::new(amount.minor, &currency));
+        Sums { cost: money(cost), paid: money(paid), left: money(left) }
+    }
+
+    /// The first spelling of an amount that is understood; named as unclear if none is.
+    fn amount(&self, field: &'static str, unclear: &mut Vec<String>) -> Option<Amount> {
+        let mut said = false;
+        for text in self.texts(field) {
+            said = true;
+            if let Ok(amount) = money::from_text(&text) {
+                return Some(amount);
+            }
+        }
+        if said {
+            unclear.push(field.to_owned());
+        }
+        None
+    }
+
+    fn texts(&self, field: &'static str) -> impl Iterator<Item = String> + '_ {
+        self.params.raw(field, &self.settings.fields).filter_map(text::clean)
+    }
+
+    /// Said in so many words, or by a creator who is not the buyer (L3).
+    fn author(&self) -> Option<Author> {
+        match self.value("author").map(|word| word.to_lowercase()).as_deref() {
+            Some("manager" | "менеджер") => return Some(Author::Manager),
+            Some("client" | "user" | "клиент") => return Some(Author::Client),
+            _ => {}
+        }
+        author_of(self.value("created_user_id").as_deref(), self.value("user_id").as_deref())
+    }
+
+    fn client(&self, unclear: &mut Vec<String>) -> ClientFacts {
+        let email = self.value("email");
+        let good = email.as_deref().and_then(parse_email);
+        if email.is_some() && good.is_none() {
+            unclear.push("email".to_owned());
+        }
+        ClientFacts {
+            gc_user: self.value("user_id"),
+            name: name(self.value("name"), self.value("first_name"), self.value("last_name")),
+            phone: self.phone(),
+            email: good,
+            zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
+            phone_confirmed: None,
+            email_bad: false,
+        }
+    }
+
+    fn phone(&self) -> Option<Phone> {
+        let mut raws = self.params.raw("phone", &self.settings.fields);
+        raws.find_map(|raw| text::clean(raw).map(|clean| parse_phone(&restore_plus(raw, clean))))
+    }
+
+    /// The source's facts for the lead's note (G5).
+    fn source(&self) -> BTreeMap<String, String> {
+        let mut source = self.params.starting(&["utm_", "user_utm_", "deal_utm_", "custom_utm_"]);
+        for field in ["promocode", "page", "form", "city"] {
+            if let Some(value) = self.value(field) {
+                source.insert(field.to_owned(), value);
+            }
+        }
+        source
+    }
+}
+
+/// What an order costs, and what of it is paid and left.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sums {
+    pub cost: Option<Money>,
+    pub paid: Option<Money>,
+    pub left: Option<Money>,
+}
+
+/// One address per event is surer than the status text, which lags and is localised (pitfall 9):
+/// a payment's address overrules an unpaid status, unless the sums speak against it.
+fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<Status> {
+    let settled =
+        matches!(said, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
+    if settled {
+        return said;
+    }
+    let known = |sum: &Option<Money>| sum.as_ref().map(|sum| sum.minor);
+    let part_paid = match (known(&sums.paid), known(&sums.cost), known(&sums.left)) {
+        (Some(paid), Some(cost), _) if cost > 0 => Some(paid < cost),
+        (_, _, Some(left)) => Some(left > 0),
+        _ => None,
+    };
+    let paid_something = known(&sums.paid).is_none_or(|paid| paid > 0);
+    match kind {
+        Kind::PaymentFull if part_paid != Some(true) => Some(Status::Paid),
+        Kind::PaymentPartial if part_paid != Some(false) && paid_something => Some(Status::PartPaid),
+        _ => said,
+    }
+}
+
+/// A creator who is not the buyer is a manager; equal or unsaid tells nothing (L3).
+pub fn author_of(creator: Option<&str>, buyer: Option<&str>) -> Option<Author> {
+    let (creator, buyer) = (creator?, buyer?);
+    let told = creator != buyer && creator != "0" && buyer != "0";
+    told.then_some(Author::Manager)
+}
+
+/// The full name, or its parts.
+pub fn name(full: Option<String>, first: Option<String>, last: Option<String>) -> Option<String> {
+    full.or_else(|| {
+        let parts: Vec<String> = first.into_iter().chain(last).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    })
+}
+
+/// A `+` that was not encoded arrives as a space: put back before 11 to 15 digits (1.4).
+fn restore_plus(raw: &str, clean: String) -> String {
+    let digits = clean.chars().filter(char::is_ascii_digit).count();
+    let starts = raw.starts_with(' ') && clean.starts_with(|c: char| c.is_ascii_digit());
+    if starts && (11..=15).contains(&digits) { format!("+{clean}") } else { clean }
+}
+
+/// Offer ids: a list in text, or JSON inside text; the separator is not documented.
+pub fn offers(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-')
+        .filter(|id| !id.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What was ordered, in one line; clients have seen JSON here as well as text.
+pub fn positions(text: &str) -> String {
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
+        return list.join(", ");
+    }
+    let lines = text.split(['\n', '\r']).flat_map(|line| line.split("\\n"));
+    lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
+}

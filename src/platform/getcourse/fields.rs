@@ -1,0 +1,110 @@
+//! The names of GetCourse's parameters: which of them fills which field of ours, and the address
+//! that a school's administrator pastes into «Вызвать URL» (sheet, end of 1.5).
+//! Never reads a value; the decoder does. Enter at [`FIELDS`] and [`address`].
+
+use super::hooks::Kind;
+
+/// One field of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Our name: the key in `[getcourse.fields]`, and the parameter in the printed address.
+    pub name: &'static str,
+    /// GetCourse's variable in a process on orders; empty where none is known.
+    pub variable: &'static str,
+    /// The same in a process on users.
+    pub user_variable: &'static str,
+    /// Other names seen in schools' own addresses, tried in this order after `name`.
+    pub synonyms: &'static [&'static str],
+}
+
+const fn field(
+    name: &'static str,
+    variable: &'static str,
+    user_variable: &'static str,
+    synonyms: &'static [&'static str],
+) -> Field {
+    Field { name, variable, user_variable, synonyms }
+}
+
+/// Every field that a hook may carry, in the order of the printed address.
+pub const FIELDS: [Field; 27] = [
+    field("order_id", "{object.id}", "", &["deal_id"]),
+    field("number", "{object.number}", "", &["order_number", "deal_number"]),
+    field("user_id", "{object.user.id}", "{object.id}", &[]),
+    field("first_name", "{object.user.first_name}", "{object.first_name}", &["user_first_name"]),
+    field("last_name", "{object.user.last_name}", "{object.last_name}", &["user_last_name"]),
+    field("name", "", "", &["user_name", "full_name"]),
+    field("email", "{object.user.email}", "{object.email}", &["user_email"]),
+    field("phone", "{object.user.phone}", "{object.phone}", &["user_phone", "phone_standart"]),
+    field("positions", "{object.positions}", "", &["deal_positions"]),
+    field("offers", "{object.offers}", "", &["offer_id", "offer_ids"]),
+    field(
+        "cost",
+        "{object.cost_money_value}",
+        "",
+        &["cost_money_value", "cost_money", "cost_text", "deal_cost"],
+    ),
+    field("left", "{object.left_cost_money}", "", &["left_cost_money"]),
+    field("payed", "{object.payed_money}", "", &["payed_money", "paid"]),
+    field("currency", "", "", &["deal_currency"]),
+    field("status", "{object.status}", "", &["deal_status"]),
+    field("payment_link", "{object.payment_link}", "", &[]),
+    field("promocode", "{object.promocode}", "", &[]),
+    field("manager", "{object.manager}", "", &["manager_name"]),
+    field("manager_email", "{object.manager_email}", "", &[]),
+    field("created_at", "{object.created_at format='Y-m-d H:i:s'}", "", &["deal_created_at"]),
+    field("created_user_id", "", "", &[]),
+    field("author", "", "", &["created_by"]),
+    field("zone", "", "", &["timezone"]),
+    field("page", "", "", &["referer", "url"]),
+    field("form", "", "", &["form_name"]),
+    field("city", "", "{object.city}", &["user_city"]),
+    field("event", "", "", &["event_type"]),
+];
+
+/// The address for one event; `base` ends with the secret. Spaces and braces stay as they are:
+/// GetCourse fills them in before it calls.
+pub fn address(base: &str, kind: Kind) -> String {
+    let of_user = kind == Kind::UserUpdated;
+    let pairs: Vec<String> = FIELDS
+        .iter()
+        .map(|field| (field.name, if of_user { field.user_variable } else { field.variable }))
+        .filter(|(_, variable)| !variable.is_empty())
+        .map(|(name, variable)| format!("{name}={variable}"))
+        .collect();
+    format!("{}/{}?{}", base.trim_end_matches('/'), kind.tail(), pairs.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_address_asks_for_all_that_the_decoder_reads() {
+        let url = address("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/", Kind::PaymentFull);
+        assert!(
+            url.starts_with("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/payment-full?order_id=")
+        );
+        for part in [
+            "phone={object.user.phone}",
+            "payed={object.payed_money}",
+            "created_at={object.created_at format='Y-m-d H:i:s'}",
+        ] {
+            assert!(url.contains(part), "{part}");
+        }
+        let url = address("https://b.example", Kind::UserUpdated);
+        assert!(url.contains("user_id={object.id}") && !url.contains("object.user."), "{url}");
+    }
+
+    #[test]
+    fn no_name_means_two_fields() {
+        let mut names: Vec<&str> = FIELDS
+            .iter()
+            .flat_map(|field| std::iter::once(field.name).chain(field.synonyms.iter().copied()))
+            .collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -1,0 +1,290 @@
+//! GetCourse's way in: «Вызвать URL» processes and the Tech API's webhooks (sheet, 1.1 and 1.6).
+//! Nothing is signed, so nothing can be verified here: the secret in the path is the check.
+//! Enter at [`GcHooks`]; the shapes are read by `decode` and `tech`.
+
+use sha2::{Digest, Sha256};
+
+use super::params::Params;
+use super::{Payments, Settings, decode, payments, tech};
+use crate::intake::signal::Signal;
+use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::process::At;
+use crate::store::Key;
+
+/// Schools' own JSON may be long; README of the telephony sheets gives the same cap.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// What a request tells, by the last word of its address or by its field `event`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    OrderCreated,
+    OrderStatus,
+    PaymentPartial,
+    PaymentFull,
+    ManagerAssigned,
+    UserUpdated,
+}
+
+impl Kind {
+    pub const ALL: [Self; 6] = [
+        Self::OrderCreated,
+        Self::OrderStatus,
+        Self::PaymentPartial,
+        Self::PaymentFull,
+        Self::ManagerAssigned,
+        Self::UserUpdated,
+    ];
+
+    /// The last word of the address.
+    pub fn tail(self) -> &'static str {
+        match self {
+            Self::OrderCreated => "order-created",
+            Self::OrderStatus => "order-status",
+            Self::PaymentPartial => "payment-partial",
+            Self::PaymentFull => "payment-full",
+            Self::ManagerAssigned => "manager-assigned",
+            Self::UserUpdated => "user-updated",
+        }
+    }
+
+    fn of_tail(tail: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.tail() == tail)
+    }
+
+    /// The value of the field `event`, as administrators write it.
+    fn of_word(word: &str) -> Option<Self> {
+        let word = word.trim().to_lowercase().replace(['_', ' '], "-");
+        Self::of_tail(&word).or(match word.as_str() {
+            "created" | "order-new" | "new-order" => Some(Self::OrderCreated),
+            "status" | "status-changed" | "order-status-changed" => Some(Self::OrderStatus),
+            "partial" | "order-partial" | "order-part-paid" | "partial-payment" => Some(Self::PaymentPartial),
+            "paid" | "order-paid" | "order-payed" | "payment" => Some(Self::PaymentFull),
+            "manager" | "order-manager" => Some(Self::ManagerAssigned),
+            "user" | "user-changed" => Some(Self::UserUpdated),
+            _ => None,
+        })
+    }
+}
+
+/// The hooks of one school's GetCourse account.
+pub struct GcHooks {
+    settings: Settings,
+}
+
+impl GcHooks {
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    fn kind(&self, request: &RawRequest, params: &Params) -> Result<Kind, Undecodable> {
+        if request.tail != "events" {
+            return Kind::of_tail(&request.tail).ok_or_else(|| Undecodable("unknown address".to_owned()));
+        }
+        let mut words = params.raw("event", &self.settings.fields);
+        words
+            .find_map(Kind::of_word)
+            .ok_or_else(|| Undecodable("no known word in the field `event`".to_owned()))
+    }
+
+    /// One object and kind of event; `None` where the request does not tell them.
+    fn slot(&self, request: &RawRequest, params: &Params) -> Option<String> {
+        let kind = self.kind(request, params).ok()?;
+        let first = |field| params.raw(field, &self.settings.fields).find_map(super::text::clean);
+        if kind == Kind::UserUpdated {
+            // An e-mail is personal data: only its hash goes into a key.
+            let user = first("user_id").or_else(|| first("email").map(|email| short_hash(&email)))?;
+            return Some(format!("gc:user:{user}"));
+        }
+        let order = first("order_id").or_else(|| first("number").map(|number| short_hash(&number)))?;
+        Some(format!("gc:order:{order}:{}", kind.tail()))
+    }
+
+    fn confirms(&self) -> bool {
+        payments(&self.settings) == Payments::Trust
+    }
+}
+
+impl Hooks for GcHooks {
+    fn body_bytes_max(&self) -> usize {
+        BODY_BYTES_MAX
+    }
+
+    /// GetCourse signs nothing and calls from changing addresses [observed]; the secret in the
+    /// path, compared before, is the whole check. A `secret` among the parameters is ignored.
+    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
+        Ok(Verified(request))
+    }
+
+    fn receive(&self, Verified(request): &Verified) -> Reception {
+        let (slot, digest) = if request.tail == "hook" {
+            let Ok(body) = tech::body(&request.body) else {
+                return if request.body.is_empty() { Reception::Probe } else { unread(request) };
+            };
+            (tech::slot(&body), hash(&tech::said(&body)))
+        } else {
+            let Ok(params) = Params::read(request) else {
+                return unread(request);
+            };
+            if params.is_empty() {
+                return Reception::Probe;
+            }
+            (self.slot(request, &params), params.digest())
+        };
+        let slot = slot.unwrap_or_else(|| format!("gc:unknown:{}", request.tail));
+        Reception::Keep(Key::SameAsLast { slot, digest })
+    }
+
+    /// Short and plain: a process may store it in a field of the order.
+    fn answer(&self, _: &Verified) -> Answer {
+        Answer { status: 200, content_type: "text/plain; charset=utf-8", body: b"ok".to_vec() }
+    }
+
+    fn decode(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
+        if request.tail == "hook" {
+            return tech::webhook(&tech::body(&request.body)?, self.settings.zone, self.confirms());
+        }
+        let params = Params::read(request)?;
+        let kind = self.kind(request, &params)?;
+        let reading =
+            decode::Reading { params: &params, settings: &self.settings, confirmed: self.confirms() };
+        Ok(vec![reading.signal(kind)?])
+    }
+}
+
+/// A body that cannot be read is kept for a person; the same one again is a repeat.
+fn unread(request: &RawRequest) -> Reception {
+    let digest = hash(&String::from_utf8_lossy(&request.body));
+    Reception::Keep(Key::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })
+}
+
+fn hash(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+fn short_hash(text: &str) -> String {
+    let mut hash = hash(text);
+    hash.truncate(16);
+    format!("x{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hooks(settings: &str) -> GcHooks {
+        GcHooks::new(toml::from_str(&format!("url = 'https://rost.getcourse.ru'\n{settings}")).unwrap())
+    }
+
+    fn request(tail: &str, query: &str, body: &str) -> RawRequest {
+        let kind =
+            if body.starts_with('{') { "application/json" } else { "application/x-www-form-urlencoded" };
+        RawRequest {
+            method: "POST".to_owned(),
+            tail: tail.to_owned(),
+            query: query.to_owned(),
+            headers: vec![("content-type".to_owned(), kind.to_owned())],
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn key(tail: &str, query: &str, body: &str) -> (String, String) {
+        let hooks = hooks("");
+        let verified = hooks.verify(request(tail, query, body)).unwrap();
+        assert_eq!(hooks.answer(&verified).body, b"ok");
+        match hooks.receive(&verified) {
+            Reception::Keep(Key::SameAsLast { slot, digest }) => (slot, digest),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn decoded(hooks: &GcHooks, tail: &str, query: &str, body: &str) -> Result<Vec<Signal>, Undecodable> {
+        hooks.decode(&request(tail, query, body), "2026-07-15T07:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn a_repeat_is_told_from_a_change_by_what_it_says() {
+        let first = key("order-status", "secret=a&order_id=7&status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9&ts=1", "");
+        let repeat = key("order-status", "status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9+&order_id=7&ts=2", "");
+        let change = key("order-status", "order_id=7&status=%D0%92+%D1%80%D0%B0%D0%B1%D0%BE%D1%82%D0%B5", "");
+        assert_eq!(first.0, "gc:order:7:order-status");
+        assert_eq!(first, repeat);
+        assert_eq!(first.0, change.0);
+        assert_ne!(first.1, change.1);
+    }
+
+    #[test]
+    fn both_deliveries_of_one_payment_are_taken_and_each_only_once() {
+        let body = |event: &str, ts: u32| {
+            format!(
+                r#"{{"json":{{"ts64":{ts},"deal":{{"id":7,"status":"payed"}},"eventType":"getcourse/{event}"}}}}"#
+            )
+        };
+        let paid = key("hook", "", &body("dealPaid", 1));
+        let changed = key("hook", "", &body("dealStatusChanged", 1));
+        assert_eq!(paid.0, "gc:order:7:dealPaid");
+        assert_ne!(paid.0, changed.0);
+        assert_eq!(paid, key("hook", "", &body("dealPaid", 2)));
+    }
+
+    #[test]
+    fn no_personal_data_stands_in_a_key() {
+        let (slot, digest) = key("user-updated", "email=m.kuznetsova%40example.ru", "");
+        assert!(slot.starts_with("gc:user:x") && !slot.contains('@') && !digest.contains('@'), "{slot}");
+    }
+
+    #[test]
+    fn a_request_that_says_nothing_is_a_probe() {
+        let hooks = hooks("");
+        for (tail, query) in [("order-created", ""), ("", "secret=k7Q2m"), ("hook", "")] {
+            let verified = hooks.verify(request(tail, query, "")).unwrap();
+            assert_eq!(hooks.receive(&verified), Reception::Probe, "{tail}?{query}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_kept_for_a_person() {
+        for (tail, query, body) in [
+            ("order-deleted", "order_id=7", ""),
+            ("events", "order_id=7", ""),
+            ("events", "order_id=7&event=dance", ""),
+            ("order-created", "number=12041", ""),
+            ("order-created", "order_id=%7Bobject.id%7D", ""),
+            ("order-created", "order_id=7%27--", ""),
+            ("user-updated", "name=%D0%9C", ""),
+            ("events", "", r#"{"event":"order_paid","positions":"Пакет "Всё сразу""}"#),
+            ("hook", "", r#"{"json":{"deal":{"status":"new"}}}"#),
+            ("hook", "", "order_id=7"),
+        ] {
+            key(tail, query, body);
+            let Err(Undecodable(why)) = decoded(&hooks(""), tail, query, body) else {
+                panic!("{tail}?{query} {body} was read");
+            };
+            assert!(!why.contains("Всё") && !why.contains("12041"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_schools_own_names_replace_ours() {
+        let own = hooks("fields = { order_id = 'zakaz', cost = 'summa', event = 'chto' }");
+        let signals =
+            decoded(&own, "events", "zakaz=7&order_id=8&summa=100&cost=200&chto=order_created", "").unwrap();
+        let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+        assert_eq!(seen.facts.gc_id.as_deref(), Some("7"));
+        assert_eq!(seen.facts.cost.as_ref().map(|cost| cost.minor), Some(10_000));
+    }
+
+    #[test]
+    fn a_payment_is_believed_as_the_school_says() {
+        let keys = "developer_key = { env = 'A' }\nschool_key = { env = 'B' }";
+        for (settings, confirmed) in [
+            (String::new(), true),
+            (keys.to_owned(), false),
+            (format!("{keys}\npayments = 'trust'"), true),
+            ("payments = 'read_back'".to_owned(), false),
+        ] {
+            let signals = decoded(&hooks(&settings), "payment-full", "order_id=7", "").unwrap();
+            let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+            assert_eq!(seen.facts.confirmed, confirmed, "{settings}");
+        }
+    }
+}

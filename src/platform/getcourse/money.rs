@@ -1,0 +1,195 @@
+//! Amounts as GetCourse writes them → whole minor units (sheet, 1.4).
+//! Never takes digits together blindly and never reads an amount that is not understood as zero.
+//! Enter at [`from_text`] and [`from_number`].
+
+/// An amount and the currency that stood beside it, as an ISO code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amount {
+    pub minor: i64,
+    pub currency: Option<&'static str>,
+}
+
+/// Text that is no amount; it is named in `unclear`, never taken for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotMoney;
+
+/// Words and signs → ISO codes; longer ones stand before their own beginnings.
+const CURRENCIES: [(&str, &str); 22] = [
+    ("рублей", "RUB"),
+    ("рубля", "RUB"),
+    ("рубль", "RUB"),
+    ("руб.", "RUB"),
+    ("руб", "RUB"),
+    ("р.", "RUB"),
+    ("р", "RUB"),
+    ("₽", "RUB"),
+    ("rub", "RUB"),
+    ("$", "USD"),
+    ("usd", "USD"),
+    ("€", "EUR"),
+    ("eur", "EUR"),
+    ("₸", "KZT"),
+    ("kzt", "KZT"),
+    ("тенге", "KZT"),
+    ("тг", "KZT"),
+    ("br", "BYN"),
+    ("byn", "BYN"),
+    ("₴", "UAH"),
+    ("uah", "UAH"),
+    ("грн", "UAH"),
+];
+
+/// More digits than this are no price, and would not fit.
+const DIGITS_MAX: usize = 15;
+
+/// `38 500 руб.`, `15 000,40 ₽`, `38500`: text already cleaned of entities.
+pub fn from_text(text: &str) -> Result<Amount, NotMoney> {
+    let text: String = text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\t' | '\n' | '\r'))
+        .flat_map(char::to_lowercase)
+        .collect();
+    let (text, currency) = cut_currency(&text);
+    let (sign, text) = match text.strip_prefix(['-', '−']) {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let minor = unsigned(text.trim_end_matches(['.', ',']))?;
+    Ok(Amount { minor: sign * minor, currency })
+}
+
+/// A JSON number: its point is always the decimal mark. Rounded to minor units.
+pub fn from_number(number: f64) -> Result<i64, NotMoney> {
+    let minor = (number * 100.0).round();
+    // Within this bound every whole number is exact in an f64.
+    if minor.abs() < 9.0e15 { Ok(minor as i64) } else { Err(NotMoney) }
+}
+
+fn cut_currency(text: &str) -> (&str, Option<&'static str>) {
+    // A mark at the very end is punctuation, of the word or of the amount.
+    let text = text.trim_end_matches(['.', ',']);
+    let cut = CURRENCIES.iter().find_map(|(word, code)| {
+        text.strip_suffix(word).or_else(|| text.strip_prefix(word)).map(|rest| (rest, Some(*code)))
+    });
+    cut.unwrap_or((text, None))
+}
+
+fn unsigned(text: &str) -> Result<i64, NotMoney> {
+    let last = text.rfind(['.', ',']);
+    let both = text.contains('.') && text.contains(',');
+    // The last mark is the decimal one if another kind stands before it, or if it leaves kopecks.
+    let decimal = last.filter(|at| both || (1..=2).contains(&(text.len() - at - 1)));
+    let (whole, cents) = match decimal {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
+    };
+    let whole = ungroup(whole)?;
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty()
+        || whole.len() > DIGITS_MAX
+        || cents.len() > 2
+        || !all_digits(&whole)
+        || !all_digits(cents)
+    {
+        return Err(NotMoney);
+    }
+    format!("{whole}{cents:0<2}").parse().map_err(|_| NotMoney)
+}
+
+/// Takes thousands marks out, if each of them cuts off exactly three digits.
+fn ungroup(whole: &str) -> Result<String, NotMoney> {
+    let groups: Vec<&str> = whole.split(['.', ',']).collect();
+    let sound = groups.len() == 1
+        || (!groups[0].is_empty()
+            && groups[0].len() <= 3
+            && groups[1..].iter().all(|group| group.len() == 3));
+    if sound { Ok(groups.concat()) } else { Err(NotMoney) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn amounts_keep_their_kopecks() {
+        for (text, minor, currency) in [
+            ("38500", 3_850_000, None),
+            ("38 500 руб.", 3_850_000, Some("RUB")),
+            ("38\u{a0}500\u{202f}₽", 3_850_000, Some("RUB")),
+            ("15 000,40 руб.", 1_500_040, Some("RUB")),
+            ("15000.4", 1_500_040, None),
+            ("0 руб.", 0, Some("RUB")),
+            ("1.234,56", 123_456, None),
+            ("1,234.56 USD", 123_456, Some("USD")),
+            ("$1,234", 123_400, Some("USD")),
+            ("1 234 567", 123_456_700, None),
+            ("1.234.567", 123_456_700, None),
+            ("500 рублей", 50_000, Some("RUB")),
+            ("500 р.", 50_000, Some("RUB")),
+            ("500руб.,", 50_000, Some("RUB")),
+            ("500.", 50_000, None),
+            ("12 000 тг", 1_200_000, Some("KZT")),
+            ("99,9 Br", 9_990, Some("BYN")),
+            ("-500 руб.", -50_000, Some("RUB")),
+        ] {
+            assert_eq!(from_text(text), Ok(Amount { minor, currency }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_never_an_amount() {
+        for text in [
+            "",
+            "руб.",
+            "бесплатно",
+            "38500.0000",
+            "12.34.56",
+            "1,23,456",
+            "1.234,567",
+            "5 шт. по 100",
+            "1e5",
+            "12345678901234567890",
+            "..",
+            "--5",
+        ] {
+            assert_eq!(from_text(text), Err(NotMoney), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_kopecks() {
+        for (number, minor) in
+            [(38500.0, Ok(3_850_000)), (1000.125, Ok(100_013)), (0.1, Ok(10)), (1e15, Err(NotMoney))]
+        {
+            assert_eq!(from_number(number), minor);
+        }
+        assert_eq!(from_number(f64::NAN), Err(NotMoney));
+    }
+
+    proptest! {
+        #[test]
+        fn any_spelling_of_an_amount_reads_as_that_amount(
+            whole in 0i64..100_000_000, cents in 0i64..100,
+            space in prop::sample::select(vec!["", " ", "\u{a0}", "\u{202f}"]),
+            mark in prop::sample::select(vec![",", "."]),
+            unit in prop::sample::select(vec!["", " руб.", " ₽", " RUB"]),
+        ) {
+            let digits = whole.to_string();
+            let mut grouped = String::new();
+            for (i, digit) in digits.chars().enumerate() {
+                if i > 0 && (digits.len() - i) % 3 == 0 {
+                    grouped.push_str(space);
+                }
+                grouped.push(digit);
+            }
+            let amount = from_text(&format!("{grouped}{mark}{cents:02}{unit}"));
+            prop_assert_eq!(amount.map(|amount| amount.minor), Ok(whole * 100 + cents));
+        }
+
+        #[test]
+        fn any_text_is_survived(text in ".{0,40}") {
+            let _ = from_text(&text);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form or
+//! JSON (sheet, 1.1 and pitfall 25).
+//! Never shows the secret that may stand among them. Enter at [`Params::read`].
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::fields::FIELDS;
+use super::text;
+use crate::platform::{RawRequest, Undecodable};
+
+/// Not part of what a request says: the check, and times that differ in every repeat.
+const IGNORED: [&str; 6] = ["secret", "ts", "ts64", "time", "timestamp", "rand"];
+
+/// Names and raw values, the body's before the query's; nested JSON is joined by `_`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub fn read(request: &RawRequest) -> Result<Self, Undecodable> {
+        let mut pairs = body(request)?;
+        pairs.extend(form(request.query.as_bytes()));
+        pairs.retain(|(name, _)| name != "secret");
+        Ok(Self(pairs))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Raw values of one field of ours, best name first. A name given by the school replaces all
+    /// names of ours.
+    pub fn raw<'a>(
+        &'a self,
+        field: &'a str,
+        given: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a str> + 'a {
+        let names: Vec<&str> = match given.get(field) {
+            Some(name) => vec![name.as_str()],
+            None => FIELDS
+                .iter()
+                .filter(|known| known.name == field)
+                .flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()))
+                .collect(),
+        };
+        names.into_iter().flat_map(|name| {
+            self.0
+                .iter()
+                .filter(move |(have, _)| have.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_str())
+        })
+    }
+
+    /// Everything whose name has one of these beginnings, cleaned, by name.
+    pub fn starting(&self, beginnings: &[&str]) -> BTreeMap<String, String> {
+        self.0
+            .iter()
+            .filter(|(name, _)| beginnings.iter().any(|beginning| name.starts_with(beginning)))
+            .filter_map(|(name, value)| Some((name.clone(), text::clean(value)?)))
+            .collect()
+    }
+
+    /// Equal for two requests that say the same, whatever their order and encoding.
+    pub fn digest(&self) -> String {
+        let mut said: Vec<(&str, String)> = self
+            .0
+            .iter()
+            .filter(|(name, _)| !IGNORED.contains(&name.as_str()))
+            .filter_map(|(name, value)| Some((name.as_str(), text::clean(value)?)))
+            .collect();
+        said.sort();
+        let mut hash = Sha256::new();
+        for (name, value) in said {
+            // Lengths keep two different lists from looking alike.
+            hash.update(format!("{}:{name}={}:", name.len(), value.len()));
+            hash.update(value);
+        }
+        hex::encode(hash.finalize())
+    }
+}
+
+fn body(request: &RawRequest) -> Result<Vec<(String, String)>, Undecodable> {
+    let first = request.body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let says_json = request.header("content-type").is_some_and(|kind| kind.contains("json"));
+    match first {
+        None => Ok(Vec::new()),
+        Some(b'{' | b'[') => json(&request.body),
+        Some(_) if says_json => json(&request.body),
+        Some(_) => Ok(form(&request.body).collect()),
+    }
+}
+
+fn form(bytes: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
+    form_urlencoded::parse(bytes).map(|(name, value)| (name.trim().to_lowercase(), value.into_owned()))
+}
+
+fn json(body: &[u8]) -> Result<Vec<(String, String)>, Undecodable> {
+    // The parser's own message may quote the body; its place is enough to find the fault.
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
+    })?;
+    let mut pairs = Vec::new();
+    flatten("", &value, &mut pairs);
+    Ok(pairs)
+}
+
+fn flatten(name: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let key = key.trim().to_lowercase();
+                let full = if name.is_empty() { key } else { format!("{name}_{key}") };
+                flatten(&full, value, pairs);
+            }
+        }
+        Value::Array(list) => {
+            let items: Vec<String> = list.iter().filter_map(scalar).collect();
+            pairs.push((name.to_owned(), items.join(", ")));
+        }
+        other => pairs.extend(scalar(other).map(|text| (name.to_owned(), text))),
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(query: &str, content_type: &str, body: &str) -> RawRequest {
+        RawRequest {
+            method: "POST".to_owned(),
+            tail: "events".to_owned(),
+            query: query.to_owned(),
+            headers: vec![("content-type".to_owned(), content_type.to_owned())],
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_same_facts_are_the_same_request_in_every_form() {
+        let query = request("number=12041&phone=%2B79035550127&secret=k7Q2m&ts=1", "", "");
+        let digest = Params::read(&query).unwrap().digest();
+        for other in [
+            request("phone=%2B79035550127&number=12041+&secret=other", "", ""),
+            request("", "application/x-www-form-urlencoded", "number=12041&phone=%2B79035550127&city="),
+            request("", "application/json", r#"{"number":12041,"phone":"+79035550127","city":null}"#),
+            request("", "text/plain", r#" {"number":"12041","phone":"+79035550127"}"#),
+        ] {
+            assert_eq!(Params::read(&other).unwrap().digest(), digest, "{other:?}");
+        }
+        let changed = request("number=12041&phone=%2B79035550199", "", "");
+        assert_ne!(Params::read(&changed).unwrap().digest(), digest);
+    }
+
+    #[test]
+    fn the_secret_is_never_among_the_parameters() {
+        let params =
+            Params::read(&request("secret=k7Q2m", "application/json", r#"{"secret":"k7Q2m"}"#)).unwrap();
+        assert!(params.is_empty());
+        assert!(!format!("{params:?}").contains("k7Q2m"));
+    }
+
+    #[test]
+    fn json_broken_by_a_quote_is_said_without_its_content() {
+        let broken =
+            request("", "application/json", r#"{"positions":"Пакет "Всё сразу"","email":"m@example.ru"}"#);
+        let Undecodable(why) = Params::read(&broken).unwrap_err();
+        assert!(why.contains("broken JSON") && !why.contains("example"), "{why}");
+    }
+}

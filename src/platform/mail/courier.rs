@@ -1,0 +1,292 @@
+//! Carries letters out: one recipient each, plain text, the same Message-ID on every try
+//! (sheet `messaging/smtp.md`).
+//! Never sends a letter again that may have left: plain SMTP offers nothing to look up.
+//! Enter at [`MailCourier`]; [`Post`] is the mail server behind it.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use super::Settings;
+use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::process::command::Letter;
+use crate::process::{Ask, At, Command};
+
+/// Begins the `why` of a letter whose address is bad; intake marks the address by it (L11).
+pub const BOUNCED: &str = "bounced";
+
+/// Greylisting lets the same letter through after 5 to 15 minutes.
+const GREYLIST_MS: u64 = 6 * 60 * 1000;
+
+/// A letter ready for the server. Addresses are personal data: never logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Without angle brackets; the same for every try of one command.
+    pub message_id: String,
+    pub from: String,
+    pub to: String,
+    pub reply_to: Option<String>,
+    pub subject: String,
+    /// Plain text, UTF-8.
+    pub body: String,
+    pub at: At,
+}
+
+/// The mail server: SMTP in life, the sandbox's mailbox in runs without a network.
+#[async_trait]
+pub trait Post: Send + Sync {
+    /// Returns when the server has taken the letter over.
+    async fn send(&self, letter: &Outgoing) -> Result<(), PostFault>;
+}
+
+/// Why a letter was not taken over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PostFault {
+    /// No connection, or it was lost before the letter was complete: nothing was delivered.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// Lost after the letter's end: it may be on its way.
+    #[error("broken off: {0}")]
+    BrokenOff(String),
+    /// The recipient's or the sender's address cannot be written into a letter.
+    #[error("the {0} address cannot be used")]
+    BadAddress(&'static str),
+    /// It lacks what we need (TLS, a way to sign in): a person has to look at the settings.
+    #[error("the server cannot be used: {0}")]
+    Unusable(String),
+    #[error("refused at {stage:?}: {reply}")]
+    Refused { stage: Stage, reply: Reply },
+}
+
+/// How far a letter came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Greeting, TLS, sign-in: before anything is said of the letter.
+    SignIn,
+    Sender,
+    Recipient,
+    Content,
+}
+
+/// A server's reply: codes only, its text may hold an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    pub code: u16,
+    /// RFC 3463, `5.1.1`.
+    pub enhanced: Option<(u16, u16, u16)>,
+}
+
+impl std::fmt::Display for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.code)?;
+        self.enhanced.map_or(Ok(()), |(class, subject, detail)| write!(f, " {class}.{subject}.{detail}"))
+    }
+}
+
+/// Letters of one school.
+pub struct MailCourier {
+    from: String,
+    reply_to: Option<String>,
+    /// Host part of Message-IDs.
+    domain: String,
+    post: Box<dyn Post>,
+}
+
+impl MailCourier {
+    pub fn new(settings: &Settings, post: Box<dyn Post>) -> Self {
+        let domain = settings.from.rsplit('@').next().unwrap_or_default().trim_end_matches('>').trim();
+        Self {
+            from: settings.from.clone(),
+            reply_to: settings.reply_to.clone(),
+            domain: domain.to_owned(),
+            post,
+        }
+    }
+
+    fn outgoing(&self, command: &Command, letter: &Letter, at: At) -> Outgoing {
+        Outgoing {
+            message_id: message_id(command.id.as_str(), &self.domain),
+            from: self.from.clone(),
+            to: letter.to.clone(),
+            reply_to: self.reply_to.clone(),
+            // A line break would begin another header.
+            subject: letter.subject.split_whitespace().collect::<Vec<_>>().join(" "),
+            body: letter.body.clone(),
+            at,
+        }
+    }
+}
+
+#[async_trait]
+impl Courier for MailCourier {
+    async fn deliver(
+        &self,
+        command: &Command,
+        tried: Try,
+        _links: &dyn Links,
+        now: At,
+    ) -> Result<Receipt, Fault> {
+        let Ask::SendLetter(letter) = &command.ask else {
+            return Err(Fault::never("not a letter"));
+        };
+        if tried == Try::MayBeDone {
+            return Err(Fault::never("may already have been sent; not repeated"));
+        }
+        let sent = self.post.send(&self.outgoing(command, letter, now)).await;
+        sent.map(|()| Receipt::default()).map_err(fault)
+    }
+
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        Ok(now + TimeDelta::days(1))
+    }
+}
+
+/// `<command>@<domain>`: several large receivers drop a second copy with the same id.
+fn message_id(command: &str, domain: &str) -> String {
+    let safe: String = command
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })
+        .collect();
+    format!("dozvon.{safe}@{domain}")
+}
+
+/// What the outbox does about it. The enhanced code beats the three digits (sheet, section 3).
+pub fn fault(fault: PostFault) -> Fault {
+    match fault {
+        PostFault::NotSent(why) => Fault::later(why),
+        PostFault::BrokenOff(why) => Fault::unclear(why),
+        PostFault::BadAddress("recipient's") => Fault::never(format!("{BOUNCED}: the address is not one")),
+        PostFault::BadAddress(whose) => Fault::denied(format!("the {whose} address cannot be used")),
+        PostFault::Unusable(why) => Fault::denied(why),
+        PostFault::Refused { stage, reply } => refused(stage, reply),
+    }
+}
+
+fn refused(stage: Stage, reply: Reply) -> Fault {
+    let why = format!("{stage:?} {reply}").to_lowercase();
+    match (reply.code, reply.enhanced) {
+        // A full mailbox is emptied again, sometimes.
+        (_, Some((4 | 5, 2, 2))) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
+        (400..=499, _) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
+        (530 | 534 | 535, _) => Fault::denied(why),
+        _ => match stage {
+            Stage::SignIn | Stage::Sender => Fault::denied(why),
+            Stage::Recipient if is_bad_recipient(reply) => Fault::never(format!("{BOUNCED}: {why}")),
+            Stage::Recipient | Stage::Content => match reply.enhanced {
+                // Some servers check the recipient only when they have the letter.
+                Some((5, 1, _)) | Some((5, 2, 1)) => Fault::never(format!("{BOUNCED}: {why}")),
+                _ => Fault::never(why),
+            },
+        },
+    }
+}
+
+/// Policy, spam and size (5.3, 5.7) are not the recipient's fault and do not mark the address.
+fn is_bad_recipient(reply: Reply) -> bool {
+    match reply.enhanced {
+        Some((_, subject, detail)) => {
+            subject == 1 || (subject, detail) == (2, 1) || (subject, detail) == (0, 0)
+        }
+        None => matches!(reply.code, 501 | 550 | 551 | 553),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::process::{ClientId, CommandId, OrderId, Urgency};
+
+    /// Keeps what it is given and answers as told.
+    struct Mailbox {
+        taken: Arc<Mutex<Vec<Outgoing>>>,
+        answer: Result<(), PostFault>,
+    }
+
+    #[async_trait]
+    impl Post for Mailbox {
+        async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
+            self.taken.lock().unwrap().push(letter.clone());
+            self.answer.clone()
+        }
+    }
+
+    struct NoLinks;
+
+    #[async_trait]
+    impl Links for NoLinks {
+        async fn find(&self, _: &str) -> Result<Option<String>, Fault> {
+            Ok(None)
+        }
+    }
+
+    fn letter(subject: &str) -> Command {
+        Command {
+            id: CommandId("gc-700100200.7".to_owned()),
+            order: OrderId::from("gc-700100200"),
+            client: ClientId::from("c-gc-700100200"),
+            urgency: Urgency::Usual,
+            ask: Ask::SendLetter(Letter {
+                text: "order_taken".to_owned(),
+                to: "m.kuznetsova@example.ru".to_owned(),
+                subject: subject.to_owned(),
+                body: "Здравствуйте!".to_owned(),
+            }),
+        }
+    }
+
+    async fn deliver(tried: Try, answer: Result<(), PostFault>) -> (Result<Receipt, Fault>, Vec<Outgoing>) {
+        let settings: Settings =
+            toml::from_str("host = 'localhost'\nfrom = 'Школа «Рост» <order@school.example>'").unwrap();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let courier = MailCourier::new(&settings, Box::new(Mailbox { taken: taken.clone(), answer }));
+        let now = "2026-07-14T15:05:33Z".parse().unwrap();
+        let result = courier.deliver(&letter("Заявка\r\nBcc: x@example.ru"), tried, &NoLinks, now).await;
+        let taken = taken.lock().unwrap().clone();
+        (result, taken)
+    }
+
+    #[tokio::test]
+    async fn a_letter_carries_its_commands_id_and_no_foreign_header() {
+        let (result, taken) = deliver(Try::First, Ok(())).await;
+        assert_eq!(result, Ok(Receipt::default()));
+        assert_eq!(taken[0].message_id, "dozvon.gc-700100200.7@school.example");
+        assert_eq!(taken[0].subject, "Заявка Bcc: x@example.ru");
+    }
+
+    #[tokio::test]
+    async fn a_letter_that_may_have_left_is_never_sent_again() {
+        let (result, taken) = deliver(Try::MayBeDone, Ok(())).await;
+        assert!(matches!(result, Err(Fault::Never { .. })) && taken.is_empty());
+    }
+
+    #[test]
+    fn each_refusal_has_the_class_that_says_what_to_do() {
+        use Stage::*;
+        for (stage, code, enhanced, class) in [
+            (Recipient, 550, Some((5, 1, 1)), "never: bounced"),
+            (Recipient, 550, None, "never: bounced"),
+            (Recipient, 553, Some((5, 1, 3)), "never: bounced"),
+            (Recipient, 550, Some((5, 2, 1)), "never: bounced"),
+            (Content, 550, Some((5, 1, 1)), "never: bounced"),
+            (Recipient, 550, Some((5, 7, 1)), "never: recipient"),
+            (Recipient, 552, Some((5, 2, 2)), "later"),
+            (Recipient, 451, Some((4, 7, 1)), "later"),
+            (Recipient, 450, None, "later"),
+            (SignIn, 421, None, "later"),
+            (SignIn, 535, Some((5, 7, 8)), "denied"),
+            (SignIn, 554, None, "denied"),
+            (Sender, 553, Some((5, 7, 1)), "denied"),
+            (Sender, 530, None, "denied"),
+            (Content, 554, Some((5, 7, 1)), "never: content"),
+            (Content, 552, Some((5, 3, 4)), "never: content"),
+            (Recipient, 599, None, "never: recipient"),
+        ] {
+            let fault = fault(PostFault::Refused { stage, reply: Reply { code, enhanced } });
+            assert!(fault.to_string().starts_with(class), "{stage:?} {code} {enhanced:?}: {fault}");
+        }
+        assert!(matches!(fault(PostFault::NotSent(String::new())), Fault::Later { .. }));
+        assert!(matches!(fault(PostFault::BrokenOff(String::new())), Fault::Unclear { .. }));
+        assert!(fault(PostFault::BadAddress("recipient's")).to_string().starts_with("never: bounced"));
+    }
+}

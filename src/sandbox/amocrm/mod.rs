@@ -1,0 +1,316 @@
+//! The amoCRM stand-in: one account with its entities, dictionaries, tokens, subscriptions and event log.
+//! It never reads a clock nor sends anything: webhooks to be sent are gathered in `echoes`, which the world empties.
+//! Enter at [`Account::gate`] and [`Account::handle`]; people act through the methods of `changes`.
+
+pub mod auth;
+pub mod changes;
+pub mod checks;
+mod contacts;
+mod dictionaries;
+pub mod fields;
+pub mod hooks;
+mod leads;
+mod links;
+pub mod model;
+mod notes;
+mod subscriptions;
+mod task_changes;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use serde_json::Value;
+
+use self::auth::Auth;
+use self::checks::problem;
+use self::fields::FieldBook;
+use self::hooks::{Echo, Subscription};
+use self::model::{Contact, Entity, Frame, Lead, Note, Tag, Task};
+use super::faults::Budget;
+use super::rng::Rng;
+use super::setup::{AmocrmSetup, PipelineSetup};
+use super::wire::{WireAnswer, WireRequest};
+
+/// One account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub setup: AmocrmSetup,
+    zone: Tz,
+    host: String,
+    pub lead_book: FieldBook,
+    pub contact_book: FieldBook,
+    pub auth: Auth,
+    budget: Budget,
+    refusals: VecDeque<DateTime<Utc>>,
+    /// Blocked for its request rate: 403 on everything (sheet 2.1).
+    pub blocked: bool,
+    pub leads: BTreeMap<i64, Lead>,
+    pub contacts: BTreeMap<i64, Contact>,
+    pub tasks: BTreeMap<i64, Task>,
+    pub notes: BTreeMap<i64, Note>,
+    tags: BTreeMap<(Entity, String), i64>,
+    /// Entity → its tasks, contact → its leads, last ten digits → contacts: what reads would else scan for.
+    tasks_of: BTreeMap<(Entity, i64), BTreeSet<i64>>,
+    leads_of: BTreeMap<i64, BTreeSet<i64>>,
+    by_phone: BTreeMap<String, BTreeSet<i64>>,
+    pub subscriptions: Vec<Subscription>,
+    pub log: Vec<LogEntry>,
+    /// Changes whose webhooks are still to be sent.
+    pub echoes: Vec<Echo>,
+    /// Tasks that arose or changed and that people have not noticed yet.
+    pub touched_tasks: Vec<i64>,
+    /// Pop-ups of incoming calls: phone and users.
+    pub popups: Vec<Value>,
+    ids: Ids,
+}
+
+/// An entry of the event log (sheet 3.21).
+#[derive(Clone, Debug, Serialize)]
+pub struct LogEntry {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub entity_id: i64,
+    pub entity_type: &'static str,
+    pub created_by: i64,
+    pub created_at: i64,
+    pub value_after: Value,
+    pub value_before: Value,
+}
+
+#[derive(Clone, Debug)]
+struct Ids {
+    lead: i64,
+    contact: i64,
+    task: i64,
+    note: i64,
+    tag: i64,
+    subscription: i64,
+    event: u64,
+}
+
+fn count(counter: &mut i64) -> i64 {
+    *counter += 1;
+    *counter
+}
+
+impl Account {
+    /// The account at the start; its setup already lists the managers as users.
+    pub fn new(mut setup: AmocrmSetup, zone: Tz, start: DateTime<Utc>) -> Account {
+        if setup.token_user == 0 {
+            setup.token_user = setup.users.first().map_or(10_412_345, |user| user.id);
+        }
+        let subscriptions = setup.hooks.iter().enumerate();
+        let subscriptions: Vec<Subscription> = subscriptions
+            .map(|(index, hook)| {
+                Subscription::new(1_190_000 + index as i64, &hook.url, &hook.settings, start)
+            })
+            .collect();
+        Account {
+            zone,
+            host: format!("{}.amocrm.ru", setup.subdomain),
+            lead_book: FieldBook(setup.lead_fields.clone()),
+            contact_book: FieldBook::of_contacts(&setup.contact_fields),
+            auth: Auth::new(&setup, start),
+            budget: Budget::per_second(setup.per_second),
+            refusals: VecDeque::new(),
+            blocked: false,
+            leads: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            tasks_of: BTreeMap::new(),
+            leads_of: BTreeMap::new(),
+            by_phone: BTreeMap::new(),
+            ids: Ids {
+                lead: 41_290_076,
+                contact: 52_311_846,
+                task: 7_710_454,
+                note: 880_455_100,
+                tag: 77_119,
+                subscription: 1_190_030 + subscriptions.len() as i64,
+                event: 0,
+            },
+            subscriptions,
+            log: Vec::new(),
+            echoes: Vec::new(),
+            touched_tasks: Vec::new(),
+            popups: Vec::new(),
+            setup,
+        }
+    }
+
+    /// What the gateway does before anybody looks at the request: block and rate.
+    pub fn gate(&mut self, now: DateTime<Utc>) -> Result<(), WireAnswer> {
+        if self.blocked {
+            return Err(WireAnswer::html(403, "Forbidden"));
+        }
+        if self.budget.take(now).is_ok() {
+            return Ok(());
+        }
+        self.refusals.push_back(now);
+        while self.refusals.front().is_some_and(|first| *first + TimeDelta::minutes(1) <= now) {
+            self.refusals.pop_front();
+        }
+        if self.setup.block_after > 0 && self.refusals.len() > self.setup.block_after {
+            self.blocked = true;
+        }
+        Err(WireAnswer::html(429, "Too Many Requests"))
+    }
+
+    /// Answers a request that has passed the gate.
+    pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest, rng: &mut Rng) -> WireAnswer {
+        let path = request.path_only().to_owned();
+        if path == "/oauth2/access_token" {
+            return match request.method.as_str() {
+                "POST" => self.auth.token(now, request, &self.setup, rng),
+                _ => problem(405, "Method Not Allowed", "POST only"),
+            };
+        }
+        if let Err(answer) = self.auth.check(now, request) {
+            return answer;
+        }
+        let words: Vec<&str> = path.split('/').skip(1).collect();
+        match words.as_slice() {
+            ["api", "v4", rest @ ..] => self.route(now, request, rest),
+            ["api", "v2", "events"] if request.method == "POST" => self.pop_up(request),
+            _ => problem(404, "Not Found", "No such method"),
+        }
+    }
+
+    fn route(&mut self, now: DateTime<Utc>, request: &WireRequest, words: &[&str]) -> WireAnswer {
+        let id = |word: &str| word.parse::<i64>().ok();
+        match (request.method.as_str(), words) {
+            ("GET", ["account"]) => self.account(request),
+            ("GET", ["users", rest @ ..]) => self.users(request, rest),
+            ("GET", ["leads", "pipelines", rest @ ..]) => self.pipelines(request, rest),
+            ("GET", ["leads", "loss_reasons", rest @ ..]) => self.loss_reasons(request, rest),
+            ("GET", [kind, "custom_fields", rest @ ..]) if Entity::from_word(kind).is_some() => {
+                self.custom_fields(request, kind, rest)
+            }
+            ("GET" | "POST", [kind, "tags"]) if Entity::from_word(kind).is_some() => {
+                self.tags_of(request, kind)
+            }
+            ("GET", ["events"]) => self.events(request),
+            ("GET", ["webhooks"]) => self.list_subscriptions(request),
+            ("POST", ["webhooks"]) => self.subscribe(now, request),
+            ("DELETE", ["webhooks"]) => self.unsubscribe(request),
+            ("POST", ["leads", "complex"]) => self.complex(now, request),
+            ("POST", ["calls"]) => self.add_calls(now, request),
+            (_, [kind, "notes", rest @ ..]) if Entity::from_word(kind).is_some() => {
+                self.notes(now, request, kind, None, rest)
+            }
+            (_, [kind, entity, "notes", rest @ ..]) if Entity::from_word(kind).is_some() => {
+                self.notes(now, request, kind, id(entity), rest)
+            }
+            (_, [kind, entity, word @ ("links" | "link" | "unlink")])
+                if Entity::from_word(kind).is_some() =>
+            {
+                self.links(now, request, kind, id(entity), word)
+            }
+            (_, [kind, word @ ("links" | "link" | "unlink")]) if Entity::from_word(kind).is_some() => {
+                self.links(now, request, kind, None, word)
+            }
+            (_, ["leads"]) => self.leads(now, request, None),
+            (_, ["leads", lead]) if id(lead).is_some() => self.leads(now, request, id(lead)),
+            (_, ["contacts"]) => self.contacts(now, request, None),
+            (_, ["contacts", contact]) if id(contact).is_some() => self.contacts(now, request, id(contact)),
+            (_, ["tasks"]) => self.tasks(now, request, None),
+            (_, ["tasks", task]) if id(task).is_some() => self.tasks(now, request, id(task)),
+            (_, ["account" | "users" | "events" | "webhooks" | "calls", ..]) => not_allowed(),
+            _ => problem(404, "Not Found", "No such method"),
+        }
+    }
+
+    /// The surroundings of a read model.
+    fn frame(&self) -> Frame<'_> {
+        Frame { host: &self.host, account_id: self.setup.account_id }
+    }
+
+    /// Whether a user may be named in a write: known and active, or 0 for the robot.
+    fn knows_author(&self, id: i64) -> bool {
+        id == 0 || self.knows_user(id)
+    }
+
+    fn knows_user(&self, id: i64) -> bool {
+        self.setup.users.iter().any(|user| user.id == id && user.active)
+    }
+
+    /// A pipeline by id.
+    pub fn pipeline(&self, id: i64) -> Option<&PipelineSetup> {
+        self.setup.pipelines.iter().find(|pipeline| pipeline.id == id)
+    }
+
+    /// The main pipeline.
+    pub fn main_pipeline(&self) -> Option<&PipelineSetup> {
+        let main = self.setup.pipelines.iter().find(|pipeline| pipeline.main);
+        main.or_else(|| self.setup.pipelines.first())
+    }
+
+    /// The id of a tag, made when it is new.
+    fn tag(&mut self, kind: Entity, name: &str) -> Tag {
+        let counter = &mut self.ids.tag;
+        let id = *self.tags.entry((kind, name.to_owned())).or_insert_with(|| count(counter));
+        Tag { id, name: name.to_owned() }
+    }
+
+    /// Contacts with a phone (last ten digits), oldest first.
+    pub fn contacts_with_phone(&self, key: &str) -> impl Iterator<Item = &Contact> {
+        let ids = self.by_phone.get(key).into_iter().flatten();
+        ids.filter_map(|id| self.contacts.get(id))
+    }
+
+    /// The phones of a contact, last ten digits each.
+    pub fn phones(&self, contact: &Contact) -> Vec<String> {
+        self.texts_of(contact, "PHONE").iter().filter_map(|text| super::wire::phone_key(text)).collect()
+    }
+
+    /// The values of a contact's field as texts.
+    pub fn texts_of(&self, contact: &Contact, code: &str) -> Vec<String> {
+        let values = self.contact_book.by_name(code).and_then(|field| contact.fields.get(&field.id));
+        values.map(|values| values.iter().map(model::FieldValue::text).collect()).unwrap_or_default()
+    }
+
+    /// The leads of a contact, oldest first.
+    pub fn leads_of(&self, contact: i64) -> impl Iterator<Item = &Lead> {
+        let ids = self.leads_of.get(&contact).into_iter().flatten();
+        ids.filter_map(|id| self.leads.get(id)).filter(|lead| !lead.is_deleted)
+    }
+
+    /// The tasks of a lead or contact, oldest first.
+    pub fn tasks_of(&self, kind: Entity, id: i64) -> impl Iterator<Item = &Task> {
+        let ids = self.tasks_of.get(&(kind, id)).into_iter().flatten();
+        ids.filter_map(|id| self.tasks.get(id))
+    }
+}
+
+fn not_allowed() -> WireAnswer {
+    problem(405, "Method Not Allowed", "The method is not supported by this resource")
+}
+
+/// The `with` words of a request.
+fn with(request: &WireRequest) -> Vec<String> {
+    let words = request.query().get("with").unwrap_or("").to_owned();
+    words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
+}
+
+/// Sorts by `order[…]`; the default is the id, ascending.
+fn sorted<T>(request: &WireRequest, mut items: Vec<T>, key: impl Fn(&T, &str) -> (i64, i64)) -> Vec<T> {
+    let query = request.query();
+    let asked = query
+        .0
+        .iter()
+        .find_map(|(name, value)| Some((name.strip_prefix("order[")?.strip_suffix(']')?, value)));
+    let (field, way) = asked.map_or(("id", "asc"), |(field, way)| (field, way.as_str()));
+    items.sort_by_key(|item| key(item, field));
+    if way == "desc" {
+        items.reverse();
+    }
+    items
+}

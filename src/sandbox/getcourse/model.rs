@@ -1,0 +1,141 @@
+//! Users, orders and payments of the GetCourse stand-in, and how callbacks name their values (sheet 1.2, 2).
+//! It never sends anything.
+//! Enter at [`Order`], [`User`] and [`label`].
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// The ten status codes with their Russian labels (sheet 2.1).
+pub const STATUSES: [(&str, &str); 10] = [
+    ("new", "Новый"),
+    ("in_work", "В работе"),
+    ("payment_waiting", "Ожидаем оплаты"),
+    ("part_payed", "Частично оплачен"),
+    ("payed", "Завершен"),
+    ("waiting_for_return", "Ожидаем возврата"),
+    ("not_confirmed", "Не подтвержден"),
+    ("pending", "Отложен"),
+    ("cancelled", "Отменен"),
+    ("false", "Ложный"),
+];
+
+/// The label of a status code.
+pub fn label(code: &str) -> &'static str {
+    STATUSES.iter().find(|(known, _)| *known == code).map_or("", |(_, label)| label)
+}
+
+/// A person in the school.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct User {
+    pub id: i64,
+    pub email: String,
+    /// As typed.
+    pub phone: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub city: String,
+    pub groups: Vec<String>,
+    pub personal_manager: Option<i64>,
+    pub created_at: DateTime<Utc>,
+    pub fields: BTreeMap<String, String>,
+    /// Earlier phones with the moment of the change.
+    pub phone_history: Vec<(DateTime<Utc>, String)>,
+}
+
+impl User {
+    /// First and last name together.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
+    }
+}
+
+/// A payment that was received (or given back, negative).
+#[derive(Clone, Debug, Serialize)]
+pub struct Payment {
+    pub id: i64,
+    pub at: DateTime<Utc>,
+    /// Kopecks.
+    pub amount: i64,
+    pub status: &'static str,
+    pub kind: String,
+}
+
+/// A comment on an order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comment {
+    pub at: DateTime<Utc>,
+    pub user_id: i64,
+    pub text: String,
+}
+
+/// A status with the moment it began; by the bridge or by a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatusTurn {
+    pub at: DateTime<Utc>,
+    pub status: String,
+    pub by_api: bool,
+}
+
+/// An order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Order {
+    pub id: i64,
+    pub number: String,
+    /// The script it comes from.
+    pub script: Option<String>,
+    pub user_id: i64,
+    pub offer_id: i64,
+    pub title: String,
+    /// Kopecks.
+    pub cost: i64,
+    /// Kopecks.
+    pub payed: i64,
+    pub status: String,
+    pub manager_user_id: Option<i64>,
+    pub created_by: i64,
+    pub promocode: String,
+    pub utm_source: String,
+    pub cancel_reason_id: Option<i64>,
+    pub cancel_reason_comment: String,
+    pub tags: Vec<String>,
+    pub fields: BTreeMap<String, String>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub status_updated_at: DateTime<Utc>,
+    pub payed_at: Option<DateTime<Utc>>,
+    pub payments: Vec<Payment>,
+    pub comments: Vec<Comment>,
+    pub history: Vec<StatusTurn>,
+}
+
+/// Kopecks from roubles.
+pub fn kopecks(roubles: f64) -> i64 {
+    (roubles * 100.0).round().clamp(-1e15, 1e15) as i64
+}
+
+/// Roubles as a number for JSON: whole ones without a fraction.
+pub fn roubles(kopecks: i64) -> serde_json::Value {
+    if kopecks % 100 == 0 {
+        serde_json::json!(kopecks / 100)
+    } else {
+        serde_json::json!(kopecks as f64 / 100.0)
+    }
+}
+
+/// An amount as people see it: `38 500`, `15 000,40`, with the given space and suffix.
+pub fn money_text(kopecks: i64, space: &str, suffix: &str) -> String {
+    let whole = (kopecks.abs() / 100).to_string();
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            grouped.push_str(space);
+        }
+        grouped.push(digit);
+    }
+    let sign = if kopecks < 0 { "-" } else { "" };
+    let rest = kopecks.abs() % 100;
+    let cents = if rest == 0 { String::new() } else { format!(",{rest:02}") };
+    format!("{sign}{grouped}{cents}{suffix}")
+}

@@ -1,0 +1,142 @@
+//! How bodies lie in a store: compressed when it pays, with a leading marker byte.
+//! Never looks into a body, except that a request becomes an inbox item by a prefix.
+//! Enter at [`pack`], [`unpack`] and [`item_of_request`].
+
+use std::cell::RefCell;
+
+use super::{DeadLetter, StoreError};
+
+const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+
+/// Smaller bodies stay plain: compressing them saves less than it costs.
+const COMPRESS_FROM_BYTES: usize = 1024;
+
+/// The fastest level: an accepted request pays for it before it is answered.
+const LEVEL: i32 = 1;
+
+/// No stored body is larger; a length that claims more is damage, not data.
+const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+thread_local! {
+    /// A compressor owns some hundred kilobytes of tables: one a thread, not one a body.
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// Marker byte and body, compressed if at least an eighth is saved.
+pub fn pack(body: &[u8]) -> Vec<u8> {
+    if body.len() >= COMPRESS_FROM_BYTES
+        && let Some(small) = compress(body)
+        && small.len() < body.len() - body.len() / 8
+    {
+        return small;
+    }
+    let mut plain = Vec::with_capacity(body.len() + 1);
+    plain.push(PLAIN);
+    plain.extend_from_slice(body);
+    plain
+}
+
+/// The body that [`pack`] was given.
+pub fn unpack(stored: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let unreadable = |why: &str| StoreError::Unreadable(format!("a body {why}"));
+    match stored.split_first() {
+        Some((&PLAIN, body)) => Ok(body.to_vec()),
+        Some((&ZSTD, body)) => {
+            let bytes =
+                zstd::bulk::Decompressor::upper_bound(body).ok_or_else(|| unreadable("has no length"))?;
+            if bytes > BODY_BYTES_MAX {
+                return Err(unreadable("claims to be larger than any body"));
+            }
+            zstd::bulk::decompress(body, bytes).map_err(|_| unreadable("does not decompress"))
+        }
+        Some(_) => Err(unreadable("was written by a newer version")),
+        None => Err(unreadable("is empty")),
+    }
+}
+
+/// JSON of `record::Item` out of JSON of `record::Envelope`. A request is stored once and read
+/// as both; a text that is no object stays as it is and becomes a dead letter when decoded.
+pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
+    const HEAD: &[u8] = br#"{"item":"envelope""#;
+    match raw.strip_prefix(b"{") {
+        Some(rest) if rest.trim_ascii_start().starts_with(b"}") => [HEAD, rest].concat(),
+        Some(rest) => [HEAD, b",", rest].concat(),
+        None => raw,
+    }
+}
+
+/// A dead letter's stored form: its facts as a line of JSON, then its body as it is (JSON would
+/// write each byte as a number).
+pub fn pack_letter(letter: &DeadLetter) -> Vec<u8> {
+    let head = DeadLetter { body: Vec::new(), ..letter.clone() };
+    let mut text = json(&head);
+    text.push(b'\n');
+    text.extend_from_slice(&letter.body);
+    pack(&text)
+}
+
+pub fn unpack_letter(stored: &[u8]) -> Result<DeadLetter, StoreError> {
+    let text = unpack(stored)?;
+    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    let mut letter: DeadLetter = parse(&text[..end])?;
+    letter.body = text.get(end + 1..).unwrap_or_default().to_vec();
+    Ok(letter)
+}
+
+/// JSON of one of the store's own shapes.
+pub fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("the store's shapes have text keys only")
+}
+
+pub fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, StoreError> {
+    // The error's own text may quote the data: only the place is told.
+    serde_json::from_slice(text)
+        .map_err(|error| StoreError::Unreadable(format!("JSON, column {}", error.column())))
+}
+
+fn compress(body: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|slot| {
+        if slot.is_none() {
+            *slot = zstd::bulk::Compressor::new(LEVEL).ok();
+        }
+        let mut small = vec![ZSTD; 1 + zstd::zstd_safe::compress_bound(body.len())];
+        let bytes = slot.as_mut()?.compress_to_buffer(body, &mut small[1..]).ok()?;
+        small.truncate(1 + bytes);
+        Some(small)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_comes_back_as_it_was_and_large_ones_shrink() {
+        for bytes in [0, 1, COMPRESS_FROM_BYTES - 1, COMPRESS_FROM_BYTES, 1 << 20] {
+            let body = vec![b'x'; bytes];
+            let stored = pack(&body);
+            assert_eq!(unpack(&stored), Ok(body));
+            assert_eq!(stored.len() < bytes, bytes >= COMPRESS_FROM_BYTES, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn damaged_bodies_are_told_not_invented() {
+        let mut cut = pack(&vec![b'x'; 4096]);
+        cut.truncate(10);
+        for stored in [&[][..], &[9, 1, 2], &[ZSTD, 1, 2, 3], &cut] {
+            assert!(matches!(unpack(stored), Err(StoreError::Unreadable(_))), "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_reads_as_an_item() {
+        let check = |raw: &str, item: &str| {
+            assert_eq!(item_of_request(raw.as_bytes().to_vec()), item.as_bytes());
+        };
+        check(r#"{"school":"a"}"#, r#"{"item":"envelope","school":"a"}"#);
+        check("{}", r#"{"item":"envelope"}"#);
+        check("no object", "no object");
+    }
+}

@@ -1,0 +1,130 @@
+//! One thread owns the connection and commits what is queued as one transaction, so that many
+//! callers share one sync of the disk.
+//! Never answers before the sync, and never lets one caller's refusal touch another's work: each
+//! has a savepoint of its own. Enter at [`Group::start`] and [`Group::run`].
+
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+
+/// Callers wait when so many are queued.
+const QUEUE: usize = 1024;
+
+/// At most so many share a transaction: bounds the wait of the first of them.
+const GROUP: usize = 256;
+
+/// Tells one caller how it went, once the group is on the disk or is known not to be.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+
+pub struct Group {
+    /// `None` only while it is being dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Group {
+    pub fn start(db: Connection) -> Result<Self, StoreError> {
+        let (jobs, queued) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || serve(&db, queued))
+            .map_err(|error| StoreError::Unreachable(format!("no thread for it: {error}")))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs `work` on the thread, all of it or nothing of it; returns after the sync.
+    pub async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<rusqlite::Error> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |db| {
+            let done = whole(db, work);
+            Box::new(move |synced| {
+                // A caller that stopped waiting is not told; its work is done all the same.
+                let _ = answer.send(match synced {
+                    Ok(()) => done,
+                    Err(error) => Err(error.into()),
+                });
+            })
+        });
+        let ended = || E::from(StoreError::Unreachable("its thread has ended; see the log".to_owned()));
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+impl Drop for Group {
+    /// Waits for what is queued, so that the folder is free when this returns.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs `work` in a savepoint: a refusal leaves nothing behind.
+pub fn whole<T, E: From<rusqlite::Error>>(
+    db: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    db.prepare_cached("SAVEPOINT unit")?.execute([])?;
+    let done = work(db);
+    if done.is_err() && !db.is_autocommit() {
+        db.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+    }
+    if !db.is_autocommit() {
+        db.prepare_cached("RELEASE unit")?.execute([])?;
+    }
+    done
+}
+
+fn serve(db: &Connection, mut queued: mpsc::Receiver<Job>) {
+    let mut answers = Vec::with_capacity(GROUP);
+    while let Some(first) = queued.blocking_recv() {
+        let synced = commit_group(db, first, &mut queued, &mut answers);
+        if let Err(error) = &synced {
+            tracing::error!(%error, callers = answers.len(), "a group of the embedded store was not committed");
+        }
+        for answer in answers.drain(..) {
+            answer(synced.clone());
+        }
+    }
+}
+
+/// One transaction with `first` and what is queued behind it.
+fn commit_group(
+    db: &Connection,
+    first: Job,
+    queued: &mut mpsc::Receiver<Job>,
+    answers: &mut Vec<Answer>,
+) -> Result<(), StoreError> {
+    let begun = db.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([]));
+    let mut next = Some(first);
+    while let Some(job) = next {
+        answers.push(job(db));
+        // A full disk makes SQLite take the whole transaction back: then nobody's work is there,
+        // and what follows must not run outside of a transaction.
+        if db.is_autocommit() {
+            begun?;
+            return Err(StoreError::Unreachable("the disk took the transaction back".to_owned()));
+        }
+        next = if answers.len() < GROUP { queued.try_recv().ok() } else { None };
+    }
+    let synced = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+    if synced.is_err() && !db.is_autocommit() {
+        let _ = db.execute_batch("ROLLBACK");
+    }
+    synced?;
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! The embedded store: SQLite in one folder, for one process, with group commit.
+//! Never shares its folder: a second process gets an error that says so.
+//! Enter at [`Embedded::open`]; `group` is the thread that commits, `unit` what is written,
+//! `read` what is read, `shared` leases, budgets, secrets and locks.
+
+mod group;
+mod read;
+mod schema;
+mod shared;
+mod unit;
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, ErrorCode};
+
+use crate::clock::{Clock, WallClock};
+use crate::process::{At, OrderId, SchoolId};
+use crate::store::body::pack;
+use crate::store::{
+    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Key,
+    Lease, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+};
+use group::Group;
+
+/// SQLite behind the port.
+pub struct Embedded {
+    side: Side,
+    clock: Arc<dyn Clock>,
+    /// Locked as long as the store is open; dropped last, after the thread has ended.
+    _lock: Option<FolderLock>,
+}
+
+/// The folder belongs to one process as long as this lives.
+struct FolderLock(File);
+
+enum Side {
+    /// Every call runs where it is made, so that paused time stays deterministic.
+    Inline(Box<Mutex<Connection>>),
+    Thread(Group),
+}
+
+impl Embedded {
+    /// Opens the store in `folder`, which is made if it is not there.
+    pub fn open(folder: &Path) -> Kept<Self> {
+        let failed = |what: &str, error: std::io::Error| {
+            StoreError::Unreachable(format!("{what} {}: {error}", folder.display()))
+        };
+        std::fs::create_dir_all(folder).map_err(|error| failed("cannot make", error))?;
+        let file = File::create(folder.join("lock")).map_err(|error| failed("cannot write in", error))?;
+        let lock = FolderLock::take(file).map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::Unreachable(format!(
+                "another process uses {}: stop it, or give this one a folder of its own",
+                folder.display()
+            )),
+            TryLockError::Error(error) => failed("cannot lock", error),
+        })?;
+        let db = Connection::open(folder.join("dozvon.sqlite"))?;
+        schema::prepare(&db)?;
+        // The folder's last owner is gone, or the lock would be held: so are its leases.
+        db.execute("DELETE FROM lease", [])?;
+        Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: Some(lock) })
+    }
+
+    /// Opens a store that another process may be working with: to look, or to append to the inbox.
+    pub fn visit(folder: &Path) -> Kept<Self> {
+        let file = folder.join("dozvon.sqlite");
+        if !file.exists() {
+            return Err(StoreError::Unreachable(format!("there is no store in {}", folder.display())));
+        }
+        let db = Connection::open(file)?;
+        schema::prepare(&db)?;
+        Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
+    }
+
+    /// A store that is gone with the value; every call runs inline, without a thread.
+    pub fn in_memory() -> Kept<Self> {
+        let db = Connection::open_in_memory()?;
+        schema::prepare(&db)?;
+        Ok(Self { side: Side::Inline(Box::new(Mutex::new(db))), clock: Arc::new(WallClock), _lock: None })
+    }
+
+    /// Leases, locks and budgets count by `clock` instead of the wall's.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    async fn run<T, E>(&self, work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<rusqlite::Error> + Send + 'static,
+    {
+        match &self.side {
+            Side::Thread(group) => group.run(work).await,
+            Side::Inline(db) => {
+                let db = db.lock().unwrap_or_else(PoisonError::into_inner);
+                // A call that panicked has left its unit open.
+                if !db.is_autocommit() {
+                    db.execute_batch("ROLLBACK")?;
+                }
+                group::whole(&db, work)
+            }
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now().timestamp_millis()
+    }
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
+        let (school, key, raw) = (school.clone(), key.clone(), pack(raw));
+        self.run(move |db| Ok(unit::accept(db, school.as_str(), &key, &raw, at)?)).await
+    }
+
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
+        let (school, body) = (school.clone(), pack(body));
+        self.run(move |db| Ok(unit::append(db, school.as_str(), &body, at)?)).await
+    }
+
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
+        let (school, after) = (school.clone(), after.map_or(0, |seq| seq.0));
+        self.run(move |db| read::inbox(db, school.as_str(), after, max.min(BATCH_MAX))).await
+    }
+
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+        let (school, keys) = (school.clone(), keys.to_vec());
+        self.run(move |db| read::records(db, school.as_str(), &keys)).await
+    }
+
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>> {
+        let (school, keys) = (school.clone(), keys.to_vec());
+        self.run(move |db| read::links(db, school.as_str(), &keys)).await
+    }
+
+    async fn scan(
+        &self,
+        school: &SchoolId,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Kept<Vec<(String, Record)>> {
+        let (school, prefix, after) = (school.clone(), prefix.to_owned(), after.map(str::to_owned));
+        self.run(move |db| read::scan(db, school.as_str(), &prefix, after.as_deref(), max.min(BATCH_MAX)))
+            .await
+    }
+
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+        let (school, fence, now_ms) = (school.clone(), fence.clone(), self.now_ms());
+        self.run(move |db| unit::commit(db, school.as_str(), &fence, &unit, now_ms)).await
+    }
+
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+        let school = school.clone();
+        self.run(move |db| read::wakes(db, school.as_str(), until_ms, max.min(BATCH_MAX))).await
+    }
+
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
+        let (school, member) = (school.clone(), member.to_owned());
+        self.run(move |db| read::wake_of(db, school.as_str(), &member)).await
+    }
+
+    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
+        let school = school.clone();
+        self.run(move |db| read::next_wake(db, school.as_str())).await
+    }
+
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+        let school = school.clone();
+        self.run(move |db| read::deliveries(db, school.as_str(), after, max.min(BATCH_MAX))).await
+    }
+
+    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
+        let (school, order) = (school.clone(), order.clone());
+        self.run(move |db| read::journal(db, school.as_str(), order.as_str(), max)).await
+    }
+
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
+        let (school, seq) = (school.clone(), seq.0);
+        self.run(move |db| read::raw(db, school.as_str(), seq)).await
+    }
+
+    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
+        let school = school.clone();
+        self.run(move |db| read::dead(db, school.as_str(), max.min(BATCH_MAX))).await
+    }
+
+    async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
+        let school = school.clone();
+        self.run(move |db| read::counts(db, school.as_str())).await
+    }
+
+    async fn lease(&self, school: &SchoolId, fence: &Fence, config: &str, ttl_ms: u64) -> Kept<Lease> {
+        let (school, fence, config, now_ms) =
+            (school.clone(), fence.clone(), config.to_owned(), self.now_ms());
+        self.run(move |db| shared::lease(db, school.as_str(), &fence, &config, now_ms, ttl_ms)).await
+    }
+
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
+        let (school, fence) = (school.clone(), fence.clone());
+        self.run(move |db| shared::release(db, school.as_str(), &fence)).await
+    }
+
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {
+        let (account, now_ms) = (account.to_owned(), now_ms.unwrap_or_else(|| self.now_ms()));
+        self.run(move |db| shared::budget(db, &account, rate, now_ms as f64)).await
+    }
+
+    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>> {
+        let name = name.to_owned();
+        self.run(move |db| shared::secret(db, &name)).await
+    }
+
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+        let (name, old, new) = (name.to_owned(), old.map(<[u8]>::to_vec), new.to_vec());
+        self.run(move |db| shared::swap_secret(db, &name, old.as_deref(), &new)).await
+    }
+
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
+        let (name, token, now_ms) = (name.to_owned(), token.to_owned(), self.now_ms());
+        self.run(move |db| shared::lock(db, &name, &token, now_ms, ttl_ms)).await
+    }
+
+    async fn unlock(&self, name: &str, token: &str) -> Kept<()> {
+        let (name, token) = (name.to_owned(), token.to_owned());
+        self.run(move |db| shared::unlock(db, &name, &token)).await
+    }
+
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
+        let school = school.clone();
+        self.run(move |db| read::forget_raw(db, school.as_str(), before, max.min(BATCH_MAX))).await
+    }
+
+    async fn ping(&self) -> Kept<()> {
+        self.run(|db| Ok(db.prepare_cached("SELECT 1")?.query_row([], |_| Ok(()))?)).await
+    }
+}
+
+// `File::try_lock` came with Rust 1.89; goes when the package names that version.
+impl FolderLock {
+    fn take(file: File) -> Result<Self, TryLockError> {
+        file.try_lock()?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for FolderLock {
+    /// Said aloud: a child process that is just being started shares the file for a moment, and
+    /// closing our side alone would leave it locked.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Classed by what the caller can do: wait, or call a person.
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let damaged = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch)
+        ) || matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..)
+        );
+        if damaged { Self::Unreadable(error.to_string()) } else { Self::Unreachable(error.to_string()) }
+    }
+}
+
+impl From<rusqlite::Error> for CommitError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,204 @@
+//! What is read from a school in the embedded store, and what retention removes.
+//! Never changes a case; lists come in the order that the port promises.
+//! Enter at the function named like the port's.
+
+use chrono::DateTime;
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::process::At;
+use crate::store::body::{item_of_request, parse, unpack, unpack_letter};
+use crate::store::{
+    Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Kept, Record, Seq, StoreError, Wake,
+};
+
+pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<Entry>> {
+    let mut select = db.prepare_cached(
+        "SELECT inbox.seq, inbox.at_us, inbox.body, raw.body FROM inbox
+         LEFT JOIN raw ON inbox.body IS NULL AND raw.school = inbox.school AND raw.seq = inbox.seq
+         WHERE inbox.school = ?1 AND inbox.seq > ?2 ORDER BY inbox.seq LIMIT ?3",
+    )?;
+    let mut rows = select.query(params![school, after.cast_signed(), limit(max)])?;
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let item: Option<Vec<u8>> = row.get(2)?;
+        let raw: Option<Vec<u8>> = row.get(3)?;
+        let body = match (item, raw) {
+            (Some(item), _) => unpack(&item)?,
+            (None, Some(raw)) => item_of_request(unpack(&raw)?),
+            (None, None) => Vec::new(),
+        };
+        bytes += body.len();
+        if bytes > INBOX_BYTES_MAX && !entries.is_empty() {
+            break;
+        }
+        entries.push(Entry { seq: Seq(unsigned(row, 0)?), at: instant(row.get(1)?)?, body });
+    }
+    Ok(entries)
+}
+
+pub fn records(db: &Connection, school: &str, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+    let mut select = db.prepare_cached("SELECT version, body FROM record WHERE school = ?1 AND name = ?2")?;
+    keys.iter()
+        .map(|key| {
+            let found = select
+                .query_row(params![school, key], |row| Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?)))
+                .optional()?;
+            found.map(|(version, body)| Ok(Record { version, body: unpack(&body)? })).transpose()
+        })
+        .collect()
+}
+
+pub fn links(db: &Connection, school: &str, keys: &[String]) -> Kept<Vec<Option<String>>> {
+    keys.iter()
+        .map(|key| one(db, "SELECT value FROM link WHERE school = ?1 AND name = ?2", [school, key]))
+        .collect()
+}
+
+pub fn scan(
+    db: &Connection,
+    school: &str,
+    prefix: &str,
+    after: Option<&str>,
+    max: usize,
+) -> Kept<Vec<(String, Record)>> {
+    let mut select = db.prepare_cached(
+        "SELECT name, version, body FROM record
+         WHERE school = ?1 AND name >= ?2 AND name < ?3 AND (?4 IS NULL OR name > ?4)
+         ORDER BY name LIMIT ?5",
+    )?;
+    // No key holds the last character of Unicode.
+    let end = format!("{prefix}{}", char::MAX);
+    let rows = select.query_map(params![school, prefix, end, after, limit(max)], |row| {
+        Ok((row.get::<_, String>(0)?, unsigned(row, 1)?, row.get::<_, Vec<u8>>(2)?))
+    })?;
+    rows.map(|row| {
+        let (name, version, body) = row?;
+        Ok((name, Record { version, body: unpack(&body)? }))
+    })
+    .collect()
+}
+
+/// Due at or before `until_ms`, promised ones first.
+pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+    let mut select = db.prepare_cached(
+        "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2 AND at_ms <= ?3
+         ORDER BY at_ms, member LIMIT ?4",
+    )?;
+    let mut due = Vec::new();
+    for promised in [1, 0] {
+        let left = limit(max - due.len());
+        for wake in select.query_map(params![school, promised, until_ms, left], wake_of_row)? {
+            due.push(wake?);
+        }
+    }
+    Ok(due)
+}
+
+pub fn wake_of(db: &Connection, school: &str, member: &str) -> Kept<Option<Wake>> {
+    let mut select =
+        db.prepare_cached("SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND member = ?2")?;
+    Ok(select.query_row([school, member], wake_of_row).optional()?)
+}
+
+/// The earliest; of two at the same time the promised one.
+pub fn next_wake(db: &Connection, school: &str) -> Kept<Option<Wake>> {
+    let mut select = db.prepare_cached(
+        "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2
+         ORDER BY at_ms, member LIMIT 1",
+    )?;
+    let mut first = |promised: i64| select.query_row(params![school, promised], wake_of_row).optional();
+    let (promised, usual) = (first(1)?, first(0)?);
+    Ok(promised.into_iter().chain(usual).min_by_key(|wake| wake.at_ms))
+}
+
+pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+    let mut select = db.prepare_cached(
+        "SELECT place, body FROM delivery WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+    )?;
+    let rows = select.query_map(params![school, after.cast_signed(), limit(max)], |row| {
+        Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    rows.map(|row| {
+        let (seq, body) = row?;
+        Ok(Delivery { seq, ..parse(&unpack(&body)?)? })
+    })
+    .collect()
+}
+
+/// The last `max`, oldest first.
+pub fn journal(db: &Connection, school: &str, order: &str, max: usize) -> Kept<Vec<JournalEntry>> {
+    let mut select = db.prepare_cached(
+        "SELECT body FROM journal WHERE school = ?1 AND name = ?2 ORDER BY n DESC LIMIT ?3",
+    )?;
+    let rows = select.query_map(params![school, order, limit(max)], |row| row.get::<_, Vec<u8>>(0))?;
+    let mut entries: Vec<JournalEntry> = rows.map(|body| parse(&unpack(&body?)?)).collect::<Kept<_>>()?;
+    entries.reverse();
+    Ok(entries)
+}
+
+pub fn raw(db: &Connection, school: &str, seq: u64) -> Kept<Option<Vec<u8>>> {
+    let stored: Option<Vec<u8>> =
+        one(db, "SELECT body FROM raw WHERE school = ?1 AND seq = ?2", params![school, seq.cast_signed()])?;
+    stored.map(|body| unpack(&body)).transpose()
+}
+
+pub fn dead(db: &Connection, school: &str, max: usize) -> Kept<Vec<DeadLetter>> {
+    let mut select = db.prepare_cached("SELECT body FROM dead WHERE school = ?1 ORDER BY place LIMIT ?2")?;
+    let rows = select.query_map(params![school, limit(max)], |row| row.get::<_, Vec<u8>>(0))?;
+    rows.map(|body| unpack_letter(&body?)).collect()
+}
+
+pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {
+    let mut select = db.prepare_cached(
+        "SELECT (SELECT COUNT(*) FROM inbox WHERE school = ?1), (SELECT COUNT(*) FROM delivery WHERE school = ?1),
+                (SELECT COUNT(*) FROM wake WHERE school = ?1), (SELECT COUNT(*) FROM dead WHERE school = ?1),
+                (SELECT COUNT(*) FROM raw WHERE school = ?1)",
+    )?;
+    Ok(select.query_row([school], |row| {
+        Ok(Counts {
+            inbox: unsigned(row, 0)?,
+            deliveries: unsigned(row, 1)?,
+            wakes: unsigned(row, 2)?,
+            dead: unsigned(row, 3)?,
+            raw: unsigned(row, 4)?,
+        })
+    })?)
+}
+
+/// Removes from the oldest place on, and stops at the first request that is newer or that still
+/// waits in the inbox, which reads its body from here.
+pub fn forget_raw(db: &Connection, school: &str, before: At, max: usize) -> Kept<u64> {
+    let mut delete = db.prepare_cached(
+        "DELETE FROM raw WHERE id IN (
+             SELECT id FROM raw WHERE school = ?1
+                AND seq < COALESCE((SELECT MIN(seq) FROM raw WHERE school = ?1 AND at_us >= ?2), ?4)
+                AND seq < COALESCE((SELECT MIN(seq) FROM inbox WHERE school = ?1), ?4)
+             ORDER BY seq LIMIT ?3)",
+    )?;
+    Ok(delete.execute(params![school, before.timestamp_micros(), limit(max), i64::MAX])? as u64)
+}
+
+/// The first column of the first row, if there is one.
+pub fn one<T: FromSql>(db: &Connection, select: &str, with: impl rusqlite::Params) -> Kept<Option<T>> {
+    Ok(db.prepare_cached(select)?.query_row(with, |row| row.get(0)).optional()?)
+}
+
+fn wake_of_row(row: &Row) -> rusqlite::Result<Wake> {
+    Ok(Wake { member: row.get(0)?, at_ms: row.get(1)?, promised: row.get(2)? })
+}
+
+/// Places, versions and counts are written by us from unsigned numbers.
+fn unsigned(row: &Row, column: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(column)?.cast_unsigned())
+}
+
+fn limit(max: usize) -> i64 {
+    i64::try_from(max).unwrap_or(i64::MAX)
+}
+
+fn instant(at_us: i64) -> Kept<At> {
+    DateTime::from_timestamp_micros(at_us)
+        .ok_or_else(|| StoreError::Unreadable("a time out of range".to_owned()))
+}

@@ -1,0 +1,87 @@
+//! What does not belong to a school's orders: leases, budgets, secrets, locks.
+//! Never reads a clock: `now_ms` comes from the store. Enter at the function named like the port's.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::read::one;
+use crate::store::{BUDGET_AHEAD_MS_MAX, Fence, Kept, Lease, Rate};
+
+pub fn lease(
+    db: &Connection,
+    school: &str,
+    fence: &Fence,
+    config: &str,
+    now_ms: i64,
+    ttl_ms: u64,
+) -> Kept<Lease> {
+    let held = db
+        .prepare_cached(
+            "INSERT INTO lease (school, owner, config, until_ms) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (school) DO UPDATE
+                SET owner = excluded.owner, config = excluded.config, until_ms = excluded.until_ms
+                WHERE owner = excluded.owner OR until_ms <= ?5",
+        )?
+        .execute(params![school, fence.0, config, later(now_ms, ttl_ms), now_ms])?;
+    Ok(if held == 1 { Lease::Held } else { Lease::Elsewhere })
+}
+
+pub fn release(db: &Connection, school: &str, fence: &Fence) -> Kept<()> {
+    db.prepare_cached("DELETE FROM lease WHERE school = ?1 AND owner = ?2")?
+        .execute(params![school, fence.0])?;
+    Ok(())
+}
+
+/// GCRA: `next_ms` is when the account would have its full burst again, moved on by one interval
+/// with each slot taken. Returns the wait in milliseconds.
+pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> Kept<u64> {
+    let interval = rate.interval_ms();
+    let burst = f64::from(rate.burst.max(1) - 1) * interval;
+    let stored: Option<f64> = one(db, "SELECT next_ms FROM budget WHERE account = ?1", [account])?;
+    // So far ahead nobody has taken slots: the clock was set back.
+    let sane = |next: &f64| *next <= now_ms + burst + BUDGET_AHEAD_MS_MAX.max(interval);
+    let next = stored.filter(sane).map_or(now_ms, |next| next.max(now_ms));
+    db.prepare_cached(
+        "INSERT INTO budget (account, next_ms) VALUES (?1, ?2)
+         ON CONFLICT (account) DO UPDATE SET next_ms = excluded.next_ms",
+    )?
+    .execute(params![account, next + interval])?;
+    Ok((next - burst - now_ms).max(0.0).ceil() as u64)
+}
+
+pub fn secret(db: &Connection, name: &str) -> Kept<Option<Vec<u8>>> {
+    one(db, "SELECT value FROM secret WHERE name = ?1", [name])
+}
+
+pub fn swap_secret(db: &Connection, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+    let changed = match old {
+        None => db
+            .prepare_cached("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![name, new])?,
+        Some(old) => db
+            .prepare_cached("UPDATE secret SET value = ?2 WHERE name = ?1 AND value = ?3")?
+            .execute(params![name, new, old])?,
+    };
+    Ok(changed == 1)
+}
+
+/// The same token takes it again: a caller that lost the answer may repeat.
+pub fn lock(db: &Connection, name: &str, token: &str, now_ms: i64, ttl_ms: u64) -> Kept<bool> {
+    let taken: Option<i64> = db
+        .prepare_cached(
+            "INSERT INTO lock (name, token, until_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET token = excluded.token, until_ms = excluded.until_ms
+                WHERE token = excluded.token OR until_ms <= ?4 RETURNING 1",
+        )?
+        .query_row(params![name, token, later(now_ms, ttl_ms), now_ms], |row| row.get(0))
+        .optional()?;
+    Ok(taken.is_some())
+}
+
+pub fn unlock(db: &Connection, name: &str, token: &str) -> Kept<()> {
+    db.prepare_cached("DELETE FROM lock WHERE name = ?1 AND token = ?2")?.execute([name, token])?;
+    Ok(())
+}
+
+fn later(now_ms: i64, ttl_ms: u64) -> i64 {
+    now_ms.saturating_add(i64::try_from(ttl_ms).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,36 @@
+//! Which store it is: the one place that knows both. Enter at [`Place::open`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::embedded::Embedded;
+use super::redis::RedisStore;
+use super::{Kept, Store};
+use crate::secret::Secret;
+
+/// Where everything is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `redis://host:6379/0`, or `redis+cluster://host:port,host:port`; may hold a password.
+    Redis(Secret),
+    /// Folder of the embedded store.
+    Folder(PathBuf),
+}
+
+impl Place {
+    /// For a bridge that works. A folder belongs to one process at a time.
+    pub async fn open(&self) -> Kept<Arc<dyn Store>> {
+        Ok(match self {
+            Self::Redis(url) => Arc::new(RedisStore::connect(url.reveal()).await?),
+            Self::Folder(folder) => Arc::new(Embedded::open(folder)?),
+        })
+    }
+
+    /// For a command that looks, or asks by an entry in the inbox, beside a bridge that works.
+    pub async fn visit(&self) -> Kept<Arc<dyn Store>> {
+        Ok(match self {
+            Self::Redis(url) => Arc::new(RedisStore::connect(url.reveal()).await?),
+            Self::Folder(folder) => Arc::new(Embedded::visit(folder)?),
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! The way to Redis: connections that come back by themselves, and what an error means.
+//! Never repeats a call that may have been done; only a redirection, which was not, is followed.
+//! Enter at [`Link::connect`].
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{
+    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
+    RedisFuture, ScriptInvocation, ServerErrorKind, Value,
+};
+
+use crate::store::{Kept, StoreError};
+
+/// A server that does not answer is told after so long.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// One attempt to connect, with its handshake.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// A peer that vanished without a word is noticed after so long.
+const PEER_GONE: Duration = Duration::from_secs(5);
+
+/// Connections to a single server: one per worker, up to this.
+const CONNECTIONS_MAX: usize = 8;
+
+/// Commands that wait for one connection's writer.
+const QUEUE: usize = 1024;
+
+/// A command asks so many nodes of a Cluster at most, when each sends it on to another.
+const NODES_MAX: usize = 4;
+
+/// The first version whose scripts begin with `#!lua`.
+const VERSION_MIN: u32 = 7;
+
+pub enum Link {
+    Single { connections: Vec<ConnectionManager>, next: AtomicUsize },
+    Cluster(ClusterConnection),
+}
+
+impl Link {
+    /// Connects, and checks that the server is fit to keep a school.
+    pub async fn connect(url: &str) -> Kept<Self> {
+        let link = match url.strip_prefix("redis+cluster://") {
+            Some(nodes) => Self::cluster(nodes).await?,
+            None => Self::single(url).await?,
+        };
+        link.look().await?;
+        Ok(link)
+    }
+
+    /// Runs a script, and loads it first where the server does not know it.
+    pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
+        call.invoke_async(&mut self.way()).await.map_err(|error| fault(&error))
+    }
+
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Kept<T> {
+        command.query_async(&mut self.way()).await.map_err(|error| fault(&error))
+    }
+
+    /// Connections to a single server take turns: each is one task, and one task is one core.
+    fn way(&self) -> Way {
+        match self {
+            Self::Single { connections, next } => {
+                Way::Single(connections[next.fetch_add(1, Ordering::Relaxed) % connections.len()].clone())
+            }
+            Self::Cluster(cluster) => Way::Cluster(cluster.clone()),
+        }
+    }
+
+    async fn single(url: &str) -> Kept<Self> {
+        let client = Client::open(address(url)?).map_err(|error| fault(&error))?;
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(ANSWER))
+            .set_connection_timeout(Some(CONNECT))
+            .set_pipeline_buffer_size(QUEUE)
+            // A call in an outage fails at once and starts the next attempt by itself.
+            .set_number_of_retries(0);
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut connections = Vec::new();
+        for _ in 0..workers.min(CONNECTIONS_MAX) {
+            let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await;
+            connections.push(manager.map_err(|error| fault(&error))?);
+        }
+        Ok(Self::Single { connections, next: AtomicUsize::new(0) })
+    }
+
+    async fn cluster(nodes: &str) -> Kept<Self> {
+        // What stands before the last `@` is one user and password for all nodes.
+        let (login, hosts) = match nodes.rsplit_once('@') {
+            Some((login, hosts)) => (format!("{login}@"), hosts),
+            None => (String::new(), nodes),
+        };
+        let nodes = hosts
+            .trim_end_matches('/')
+            .split(',')
+            .map(|host| address(&format!("redis://{login}{host}")))
+            .collect::<Kept<Vec<_>>>()?;
+        let client = ClusterClient::builder(nodes)
+            .connection_timeout(CONNECT)
+            .response_timeout(ANSWER)
+            .tcp_settings(tcp())
+            // The client would also repeat what may have been done, and an entry would be doubled.
+            .retries(0)
+            .build()
+            .map_err(|error| fault(&error))?;
+        Ok(Self::Cluster(client.get_async_connection().await.map_err(|error| fault(&error))?))
+    }
+
+    /// Refuses a server that is too old; warns of settings that lose data.
+    async fn look(&self) -> Kept<()> {
+        let info = redis::cmd("INFO");
+        let nodes: Vec<String> = match self {
+            Self::Single { .. } => vec![self.query(&info).await?],
+            Self::Cluster(_) => self.query::<HashMap<String, String>>(&info).await?.into_values().collect(),
+        };
+        for node in nodes {
+            let fact = |name: &str| {
+                node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim()
+            };
+            let version = fact("redis_version");
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            if major.is_none_or(|major| major < VERSION_MIN) {
+                return Err(StoreError::Unreachable(format!(
+                    "Redis {version} is too old, {VERSION_MIN}.0 is the least"
+                )));
+            }
+            if fact("aof_enabled") == "0" {
+                tracing::warn!("Redis runs without appendonly: a restart loses what was accepted");
+            }
+            let policy = fact("maxmemory_policy");
+            if !policy.is_empty() && policy != "noeviction" {
+                tracing::warn!(policy, "Redis may evict orders when memory is short: set noeviction");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One call's connection.
+enum Way {
+    Single(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Way {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Single(connection) => connection.req_packed_command(command),
+            Self::Cluster(cluster) => async move {
+                let mut nodes = 1;
+                loop {
+                    match cluster.req_packed_command(command).await {
+                        Err(error) if nodes < NODES_MAX && was_sent_on(&error) => nodes += 1,
+                        done => return done,
+                    }
+                }
+            }
+            .boxed(),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(cluster) => cluster.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Single(connection) => connection.get_db(),
+            Self::Cluster(cluster) => cluster.get_db(),
+        }
+    }
+}
+
+fn address(url: &str) -> Kept<ConnectionInfo> {
+    let info = url.into_connection_info().map_err(|_| {
+        StoreError::Unreachable(
+            "the address is not redis://host:port[/db] or redis+cluster://host:port,host:port".to_owned(),
+        )
+    })?;
+    Ok(info.set_tcp_settings(tcp()))
+}
+
+fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(PEER_GONE).with_interval(PEER_GONE / 5);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(PEER_GONE);
+    settings
+}
+
+/// The node did not do it and named another.
+fn was_sent_on(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask))
+}
+
+/// Classed by what the caller can do. Texts never hold arguments, which may be personal data.
+fn fault(error: &RedisError) -> StoreError {
+    let code = error.code().unwrap_or_default();
+    let unreadable = matches!(code, "WRONGTYPE" | "UNREADABLE")
+        || matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Parse);
+    let mut text = error.category().to_owned();
+    if error.is_timeout() {
+        text = "no answer in time".to_owned();
+    } else if let ErrorKind::Server(_) | ErrorKind::Extension = error.kind() {
+        text = format!("{code} {}", error.detail().unwrap_or_default()).trim().to_owned();
+    }
+    if unreadable { StoreError::Unreadable(text) } else { StoreError::Unreachable(text) }
+}

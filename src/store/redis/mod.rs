@@ -1,0 +1,298 @@
+//! The store in Redis 7 or later, single or Cluster: one Lua script per operation.
+//! Never changes a school outside of a script, and never leaves a key of a school without its hash
+//! tag. Enter at [`RedisStore::connect`]; `keys` names what lies where, `link` is the way there,
+//! `unit` the commit.
+
+mod keys;
+mod link;
+mod scripts;
+mod unit;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use redis::{FromRedisValue, ScriptInvocation, cmd};
+
+use crate::process::{At, OrderId, SchoolId};
+use crate::store::body::{item_of_request, pack, parse, unpack, unpack_letter};
+use crate::store::{
+    Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, Rate, Record, Seq, Store,
+    StoreError, Unit, Wake,
+};
+use keys::School;
+use link::Link;
+use scripts::Scripts;
+
+/// Redis refuses lives beyond its own clock; nothing here lives longer than this.
+const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
+
+/// A list of names with their scores, as `WITHSCORES` gives it.
+type Scored = Vec<(String, u64)>;
+
+/// Redis behind the port.
+pub struct RedisStore {
+    link: Link,
+    scripts: Scripts,
+}
+
+impl RedisStore {
+    /// Connects to `redis://[user:password@]host:port[/db]`, or to a Cluster by some of its nodes:
+    /// `redis+cluster://[user:password@]host:port,host:port`. Refuses servers before 7.0.
+    ///
+    /// A server that is gone later shows as `Unreachable` within about two seconds, and calls
+    /// succeed again by themselves when it is back.
+    pub async fn connect(url: &str) -> Kept<Self> {
+        Ok(Self { link: Link::connect(url).await?, scripts: Scripts::new() })
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
+        self.link.invoke(call).await
+    }
+
+    /// Values by key, in one command; no keys are no command.
+    async fn values(&self, keys: &[String]) -> Kept<Vec<Option<Vec<u8>>>> {
+        if keys.is_empty() { Ok(Vec::new()) } else { self.link.query(cmd("MGET").arg(keys)).await }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
+        let school = School::of(school);
+        let mut call = self.scripts.accept.prepare_invoke();
+        match key {
+            Key::Unique { key, keep_s } => call
+                .key(school.seen("unique", key))
+                .arg("unique")
+                .arg("")
+                .arg(life_ms(keep_s.saturating_mul(1000))),
+            Key::SameAsLast { slot, digest } => call
+                .key(school.seen("last", slot))
+                .arg("last")
+                .arg(keys::short_hash("digest", digest))
+                .arg(LAST_KEPT_S * 1000),
+            Key::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
+        };
+        call.key(&school.many(["n", "inbox", "raw", "items"])).arg(at.timestamp_micros()).arg(pack(raw));
+        Ok(if self.run::<i64>(&call).await? == 1 { Accepted::New } else { Accepted::Repeat })
+    }
+
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
+        let mut call = self.scripts.append.prepare_invoke();
+        call.key(&School::of(school).many(["n", "inbox", "raw", "items"]));
+        self.run(call.arg(at.timestamp_micros()).arg(pack(body))).await
+    }
+
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
+        let mut call = self.scripts.inbox.prepare_invoke();
+        call.key(&School::of(school).many(["inbox", "raw", "items"]));
+        call.arg(after.map_or(0, |seq| seq.0)).arg(max.min(BATCH_MAX)).arg(INBOX_BYTES_MAX);
+        let rows: Vec<(u64, String, i64, Vec<u8>)> = self.run(&call).await?;
+        rows.into_iter()
+            .map(|(seq, kind, at_us, body)| {
+                let body = match kind.as_str() {
+                    "r" => item_of_request(unpack(&body)?),
+                    "i" => unpack(&body)?,
+                    _ => Vec::new(),
+                };
+                let at = DateTime::from_timestamp_micros(at_us)
+                    .ok_or_else(|| StoreError::Unreadable("a time out of range".to_owned()))?;
+                Ok(Entry { seq: Seq(seq), at, body })
+            })
+            .collect()
+    }
+
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+        let school = School::of(school);
+        let keys: Vec<_> = keys.iter().map(|key| school.record(key)).collect();
+        let stored = self.values(&keys).await?;
+        stored.into_iter().map(|stored| stored.map(|stored| record(&stored)).transpose()).collect()
+    }
+
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.link.query(cmd("HMGET").arg(School::of(school).one("links")).arg(keys)).await
+    }
+
+    /// Names first, then their records: a record that changes between the two is read as changed.
+    async fn scan(
+        &self,
+        school: &SchoolId,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Kept<Vec<(String, Record)>> {
+        let keys = School::of(school);
+        let from = match after {
+            Some(after) if after >= prefix => format!("({after}"),
+            _ => format!("[{prefix}"),
+        };
+        // No text holds the byte 255, so this is behind every key with the prefix.
+        let to = [b"(", prefix.as_bytes(), &[0xff]].concat();
+        let mut select = cmd("ZRANGE");
+        select
+            .arg(keys.one("names"))
+            .arg(from)
+            .arg(to)
+            .arg("BYLEX")
+            .arg("LIMIT")
+            .arg(0)
+            .arg(max.min(BATCH_MAX));
+        let names: Vec<String> = self.link.query(&select).await?;
+        let records = self.read(school, &names).await?;
+        Ok(names.into_iter().zip(records).filter_map(|(name, record)| Some((name, record?))).collect())
+    }
+
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+        let call = unit::call(&self.scripts.commit, &School::of(school), fence, &unit);
+        let answer: Vec<String> = self.run(&call).await?;
+        match answer.first().map(String::as_str) {
+            Some("ok") => Ok(()),
+            Some("fenced") => Err(CommitError::Fenced),
+            Some("conflict") => Err(CommitError::Conflict(answer.into_iter().nth(1).unwrap_or_default())),
+            _ => Err(StoreError::Unreadable("an answer of the commit script".to_owned()).into()),
+        }
+    }
+
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+        let mut call = self.scripts.wakes.prepare_invoke();
+        call.key(&School::of(school).many(["promised", "wake"])).arg(until_ms).arg(max.min(BATCH_MAX));
+        let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
+        let promised = promised.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: true });
+        let usual = usual.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: false });
+        Ok(promised.chain(usual).collect())
+    }
+
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
+        let mut call = self.scripts.wake_of.prepare_invoke();
+        call.key(&School::of(school).many(["promised", "wake"])).arg(member);
+        let (promised, usual): (Option<i64>, Option<i64>) = self.run(&call).await?;
+        let at_ms = promised.or(usual);
+        Ok(at_ms.map(|at_ms| Wake { member: member.to_owned(), at_ms, promised: promised.is_some() }))
+    }
+
+    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
+        let mut call = self.scripts.next_wake.prepare_invoke();
+        call.key(&School::of(school).many(["promised", "wake"]));
+        let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
+        let promised = promised.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: true });
+        let usual = usual.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: false });
+        Ok(promised.chain(usual).min_by_key(|wake| wake.at_ms))
+    }
+
+    /// Places first, then bodies: a delivery that is settled between the two is left out.
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+        let keys = School::of(school);
+        let mut select = cmd("ZRANGE");
+        select.arg(keys.one("out")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
+        select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
+        let places: Scored = self.link.query(&select).await?;
+        let names: Vec<_> = places.iter().map(|(id, _)| keys.delivery(id)).collect();
+        let bodies = self.values(&names).await?;
+        let found = places.into_iter().zip(bodies).filter_map(|((_, seq), body)| Some((seq, body?)));
+        found
+            .map(|(seq, stored)| {
+                // The first byte is for the scripts: may it be revoked?
+                let body = stored.get(1..).unwrap_or_default();
+                Ok(Delivery { seq, ..parse(&unpack(body)?)? })
+            })
+            .collect()
+    }
+
+    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let from = -(max.min(JOURNAL_MAX) as i64);
+        let mut range = cmd("LRANGE");
+        range.arg(School::of(school).journal(order.as_str())).arg(from).arg(-1);
+        let stored: Vec<Vec<u8>> = self.link.query(&range).await?;
+        stored.iter().map(|body| parse(&unpack(body)?)).collect()
+    }
+
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
+        let mut range = cmd("XRANGE");
+        range.arg(School::of(school).one("raw")).arg(seq.0).arg(seq.0);
+        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link.query(&range).await?;
+        found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
+    }
+
+    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let keys = School::of(school);
+        let mut select = cmd("ZRANGE");
+        select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1);
+        let ids: Vec<String> = self.link.query(&select).await?;
+        let names: Vec<_> = ids.iter().map(|id| keys.letter(id)).collect();
+        self.values(&names).await?.into_iter().flatten().map(|stored| unpack_letter(&stored)).collect()
+    }
+
+    async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
+        let mut call = self.scripts.counts.prepare_invoke();
+        call.key(&School::of(school).many(["inbox", "out", "promised", "wake", "dead", "raw"]));
+        let (inbox, deliveries, wakes, dead, raw) = self.run(&call).await?;
+        Ok(Counts { inbox, deliveries, wakes, dead, raw })
+    }
+
+    async fn lease(&self, school: &SchoolId, fence: &Fence, config: &str, ttl_ms: u64) -> Kept<Lease> {
+        let mut call = self.scripts.lease.key(School::of(school).one("lease"));
+        call.arg(&fence.0).arg(config).arg(life_ms(ttl_ms));
+        Ok(if self.run::<i64>(&call).await? == 1 { Lease::Held } else { Lease::Elsewhere })
+    }
+
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
+        self.run(self.scripts.release.key(School::of(school).one("lease")).arg(&fence.0)).await
+    }
+
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {
+        let interval = rate.interval_ms();
+        let burst = f64::from(rate.burst.max(1) - 1) * interval;
+        let mut call = self.scripts.budget.key(keys::budget(account));
+        call.arg(interval).arg(burst).arg(BUDGET_AHEAD_MS_MAX.max(interval));
+        self.run(call.arg(now_ms.map_or(String::new(), |now| now.to_string()))).await
+    }
+
+    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>> {
+        self.link.query(cmd("GET").arg(keys::secret(name))).await
+    }
+
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+        let mut call = self.scripts.swap_secret.key(keys::secret(name));
+        self.run(call.arg(new).arg(old)).await
+    }
+
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
+        // A life of nothing is an error to Redis; the shortest one is as good.
+        let life = life_ms(ttl_ms).max(1);
+        self.run(self.scripts.lock.key(keys::lock(name)).arg(token).arg(life)).await
+    }
+
+    async fn unlock(&self, name: &str, token: &str) -> Kept<()> {
+        self.run(self.scripts.unlock.key(keys::lock(name)).arg(token)).await
+    }
+
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
+        let mut call = self.scripts.forget_raw.prepare_invoke();
+        call.key(&School::of(school).many(["raw", "inbox"]));
+        self.run(call.arg(before.timestamp_micros()).arg(max.min(BATCH_MAX))).await
+    }
+
+    async fn ping(&self) -> Kept<()> {
+        self.link.query::<String>(&cmd("PING")).await.map(|_| ())
+    }
+}
+
+fn record(stored: &[u8]) -> Kept<Record> {
+    let unreadable = || StoreError::Unreadable("a record without a version".to_owned());
+    let colon = stored.iter().position(|byte| *byte == b':').ok_or_else(unreadable)?;
+    let version = std::str::from_utf8(&stored[..colon]).ok().and_then(|text| text.parse().ok());
+    Ok(Record { version: version.ok_or_else(unreadable)?, body: unpack(&stored[colon + 1..])? })
+}
+
+fn life_ms(ms: u64) -> u64 {
+    ms.min(LIFE_MS_MAX)
+}

@@ -1,0 +1,51 @@
+//! The Lua scripts, one per operation, read from the files beside this one.
+//! Never builds a script at run time: a script is known by its hash and is loaded again when Redis
+//! has lost it. Enter at [`Scripts`].
+
+use redis::Script;
+
+pub struct Scripts {
+    pub accept: Script,
+    pub append: Script,
+    pub budget: Script,
+    pub commit: Script,
+    pub counts: Script,
+    pub forget_raw: Script,
+    pub inbox: Script,
+    pub lease: Script,
+    pub lock: Script,
+    pub next_wake: Script,
+    pub release: Script,
+    pub swap_secret: Script,
+    pub unlock: Script,
+    pub wake_of: Script,
+    pub wakes: Script,
+}
+
+impl Scripts {
+    pub fn new() -> Self {
+        Self {
+            accept: with_places(include_str!("scripts/accept.lua")),
+            append: with_places(include_str!("scripts/append.lua")),
+            budget: Script::new(include_str!("scripts/budget.lua")),
+            commit: with_places(include_str!("scripts/commit.lua")),
+            counts: Script::new(include_str!("scripts/counts.lua")),
+            forget_raw: with_places(include_str!("scripts/forget_raw.lua")),
+            inbox: Script::new(include_str!("scripts/inbox.lua")),
+            lease: Script::new(include_str!("scripts/lease.lua")),
+            lock: Script::new(include_str!("scripts/lock.lua")),
+            next_wake: Script::new(include_str!("scripts/next_wake.lua")),
+            release: Script::new(include_str!("scripts/release.lua")),
+            swap_secret: Script::new(include_str!("scripts/swap_secret.lua")),
+            unlock: Script::new(include_str!("scripts/unlock.lua")),
+            wake_of: Script::new(include_str!("scripts/wake_of.lua")),
+            wakes: Script::new(include_str!("scripts/wakes.lua")),
+        }
+    }
+}
+
+/// Puts the functions of `place.lua` behind the first line, which must stay the first.
+fn with_places(code: &str) -> Script {
+    let (first, rest) = code.split_once('\n').unwrap_or((code, ""));
+    Script::new(&[first, "\n", include_str!("scripts/place.lua"), rest].concat())
+}

@@ -1,0 +1,20 @@
+#!lua
+-- A verified request, unless it is a repeat. Returns 1 when new, 0 for a repeat.
+-- KEYS: seen (or counter again, where every request counts), counter, inbox, raw, items
+-- ARGV: way ('unique', 'last', 'always'), digest, life of the key in ms, microseconds, body
+local seen, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local way, digest, life = ARGV[1], ARGV[2], ARGV[3]
+if way == 'unique' then
+  if life ~= '0' and not redis.call('SET', seen, '', 'NX', 'PX', life) then
+    return 0
+  end
+elseif way == 'last' then
+  if redis.call('GET', seen) == digest then
+    return 0
+  end
+  redis.call('SET', seen, digest, 'PX', life)
+end
+local seq = text(places(counter, raw, items, 1) + 1)
+redis.call('XADD', raw, seq .. '-0', 'a', ARGV[4], 'b', ARGV[5])
+redis.call('ZADD', inbox, seq, seq)
+return 1

@@ -1,0 +1,190 @@
+#!lua
+-- A unit of work: looks at everything first, then writes everything.
+-- Returns {'ok'}, {'fenced'} or {'conflict', what}.
+-- KEYS: lease, counter, inbox, raw, items, wake, promised, links, names, out, dead; then one for
+--   each put, delivery, journal entry and dead letter, in this order.
+-- ARGV: fence, microseconds, entries the journal keeps, then eight parts, each with its length
+--   first; see `unit.rs`.
+local lease, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local wake, promised, links, names, out, dead = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+
+if redis.call('HGET', lease, 'owner') ~= ARGV[1] then
+  return {'fenced'}
+end
+
+-- A part is the index before its first argument and its number of rows.
+local cursor = 4
+local function part(width)
+  local rows = tonumber(ARGV[cursor])
+  local from = cursor
+  cursor = cursor + 1 + rows * width
+  return from, rows
+end
+local ack, acks = part(1)
+local append, appends = part(1)
+local put, puts = part(3)
+local link, link_rows = part(2)
+local sleep, sleeps = part(1)
+local set, sets = part(3)
+local deliver, deliveries = part(3)
+local journal, journals = part(1)
+local bury, buries = part(3)
+local put_key = 11
+local deliver_key = put_key + puts
+local journal_key = deliver_key + deliveries
+local bury_key = journal_key + journals
+
+-- First pass. What an earlier row of the unit will have changed is remembered in `seen`.
+local fresh = appends
+local seen = {}
+for i = 1, acks do
+  local seq = ARGV[ack + i]
+  if seen[seq] or not redis.call('ZSCORE', inbox, seq) then
+    return {'conflict', 'entry ' .. seq}
+  end
+  seen[seq] = true
+end
+
+seen = {}
+for i = 0, puts - 1 do
+  local key, expect = KEYS[put_key + i + 1], tonumber(ARGV[put + i * 3 + 2])
+  local version = seen[key]
+  if not version then
+    local stored = redis.call('GETRANGE', key, 0, 20)
+    version = stored == '' and 0 or tonumber(string.match(stored, '^(%d+):'))
+    if not version then
+      return redis.error_reply('UNREADABLE record ' .. ARGV[put + i * 3 + 1])
+    end
+  end
+  if version ~= expect then
+    return {'conflict', 'record ' .. ARGV[put + i * 3 + 1]}
+  end
+  seen[key] = expect + 1
+end
+
+-- A delivery's state is the first character: 'r' may be revoked, 's' has left; '' is not there.
+seen = {}
+local doing = {}
+for i = 0, deliveries - 1 do
+  local key, id = KEYS[deliver_key + i + 1], ARGV[deliver + i * 3 + 2]
+  local op, state = ARGV[deliver + i * 3 + 1], seen[key]
+  if not state then
+    state = redis.call('GETRANGE', key, 0, 0)
+  end
+  doing[i] = true
+  if op == 'add' then
+    -- A command that is already on its way is not added twice.
+    doing[i] = state == ''
+    if doing[i] then
+      fresh = fresh + 1
+      state = string.sub(ARGV[deliver + i * 3 + 3], 1, 1)
+    end
+  elseif op == 'revoke' then
+    doing[i] = state == 'r'
+    if doing[i] then
+      state = ''
+    end
+  elseif state == '' then
+    return {'conflict', 'delivery ' .. id}
+  elseif op == 'update' then
+    state = string.sub(ARGV[deliver + i * 3 + 3], 1, 1)
+  else
+    state = ''
+  end
+  seen[key] = state
+end
+
+seen = {}
+for i = 0, buries - 1 do
+  local key, id = KEYS[bury_key + i + 1], ARGV[bury + i * 3 + 2]
+  if ARGV[bury + i * 3 + 1] == 'bury' then
+    fresh = fresh + 1
+    seen[key] = 1
+  else
+    if (seen[key] or redis.call('EXISTS', key)) == 0 then
+      return {'conflict', 'dead letter ' .. id}
+    end
+    seen[key] = 0
+  end
+end
+
+-- Second pass: nothing is refused any more.
+local place = 0
+if fresh > 0 then
+  place = places(counter, raw, items, fresh)
+end
+local function next_place()
+  place = place + 1
+  return text(place)
+end
+
+for i = 1, acks do
+  local seq = ARGV[ack + i]
+  redis.call('ZREM', inbox, seq)
+  redis.call('XDEL', items, seq .. '-0')
+end
+for i = 1, appends do
+  local seq = next_place()
+  redis.call('XADD', items, seq .. '-0', 'a', ARGV[2], 'b', ARGV[append + i])
+  redis.call('ZADD', inbox, seq, seq)
+end
+for i = 0, puts - 1 do
+  redis.call('SET', KEYS[put_key + i + 1], ARGV[put + i * 3 + 3])
+  if ARGV[put + i * 3 + 2] == '0' then
+    redis.call('ZADD', names, 0, ARGV[put + i * 3 + 1])
+  end
+end
+for i = 0, link_rows - 1 do
+  local name, value = ARGV[link + i * 2 + 1], ARGV[link + i * 2 + 2]
+  if value == '' then
+    redis.call('HDEL', links, name)
+  else
+    redis.call('HSET', links, name, string.sub(value, 2))
+  end
+end
+-- Sleep before wake: where a unit names a member in both, a wake too many does no harm.
+for i = 1, sleeps do
+  redis.call('ZREM', wake, ARGV[sleep + i])
+  redis.call('ZREM', promised, ARGV[sleep + i])
+end
+for i = 0, sets - 1 do
+  local member, at = ARGV[set + i * 3 + 1], ARGV[set + i * 3 + 2]
+  if ARGV[set + i * 3 + 3] == 'promised' then
+    redis.call('ZREM', wake, member)
+    redis.call('ZADD', promised, at, member)
+  else
+    redis.call('ZREM', promised, member)
+    redis.call('ZADD', wake, at, member)
+  end
+end
+for i = 0, deliveries - 1 do
+  if doing[i] then
+    local key, id = KEYS[deliver_key + i + 1], ARGV[deliver + i * 3 + 2]
+    local op, body = ARGV[deliver + i * 3 + 1], ARGV[deliver + i * 3 + 3]
+    if op == 'add' then
+      redis.call('ZADD', out, next_place(), id)
+      redis.call('SET', key, body)
+    elseif op == 'update' then
+      redis.call('SET', key, body)
+    else
+      redis.call('ZREM', out, id)
+      redis.call('DEL', key)
+    end
+  end
+end
+for i = 1, journals do
+  if redis.call('RPUSH', KEYS[journal_key + i], ARGV[journal + i]) > tonumber(ARGV[3]) then
+    redis.call('LTRIM', KEYS[journal_key + i], '-' .. ARGV[3], -1)
+  end
+end
+for i = 0, buries - 1 do
+  local key, id = KEYS[bury_key + i + 1], ARGV[bury + i * 3 + 2]
+  if ARGV[bury + i * 3 + 1] == 'bury' then
+    redis.call('ZADD', dead, next_place(), id)
+    redis.call('SET', key, ARGV[bury + i * 3 + 3])
+  else
+    redis.call('ZREM', dead, id)
+    redis.call('DEL', key)
+  end
+end
+return {'ok'}

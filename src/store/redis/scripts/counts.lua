@@ -1,0 +1,6 @@
+#!lua flags=no-writes
+-- KEYS: inbox, out, promised, wake, dead, raw
+local function held(key)
+  return redis.call('ZCARD', key)
+end
+return {held(KEYS[1]), held(KEYS[2]), held(KEYS[3]) + held(KEYS[4]), held(KEYS[5]), redis.call('XLEN', KEYS[6])}

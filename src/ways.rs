@@ -1,0 +1,153 @@
+//! THE LIST of platforms: a school's ways in, and its ways out behind the budgets of its accounts.
+//! Never knows what a platform says. Enter at [`hooks`] and [`build`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::School;
+use crate::platform::amocrm::settings::Auth;
+use crate::platform::amocrm::{
+    self, AmoClient, AmoCourier, AmoHooks, App, LongLived, OauthTokens, TokenSource,
+};
+use crate::platform::getcourse::{GcCourier, GcHooks};
+use crate::platform::http::{Http, RealHttp};
+use crate::platform::mail::{MailCourier, Post, SmtpPost};
+use crate::platform::mango::MangoHooks;
+use crate::platform::{Courier, Hooks};
+use crate::process::Target;
+use crate::secret::{Secret, Vault};
+use crate::store::{Rate, Store};
+use crate::tokens::StoredTokens;
+use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
+use crate::worker::site::Ways;
+
+/// The network, or what stands in for it in a test.
+pub struct Ports {
+    pub amocrm: Arc<dyn Http>,
+    pub getcourse: Arc<dyn Http>,
+    /// Only where the school sends letters.
+    pub post: Option<Box<dyn Post>>,
+}
+
+/// What every way is built on.
+#[derive(Clone)]
+pub struct Ground {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    /// Opens and seals stored tokens; needed for OAuth only.
+    pub vault: Option<Vault>,
+    /// Folder for a local copy of tokens.
+    pub data: PathBuf,
+    /// Address under which platforms reach this bridge, without a slash at its end.
+    pub url: String,
+}
+
+impl Ports {
+    /// The real network.
+    pub fn real(school: &School) -> Result<Self, String> {
+        let seconds = |settings: Option<u64>| Duration::from_secs(settings.unwrap_or(20));
+        let http = |seconds| -> Result<Arc<dyn Http>, String> { Ok(Arc::new(RealHttp::new(seconds)?)) };
+        let post: Option<Box<dyn Post>> = match &school.mail {
+            Some(settings) => Some(Box::new(SmtpPost::open(settings)?)),
+            None => None,
+        };
+        Ok(Self {
+            amocrm: http(seconds(school.amocrm.as_ref().map(|settings| settings.timeout_s)))?,
+            getcourse: http(seconds(school.getcourse.as_ref().map(|settings| settings.timeout_s)))?,
+            post,
+        })
+    }
+}
+
+/// The ways in, by the platform's name in the address.
+pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
+    let mut hooks: BTreeMap<&'static str, Arc<dyn Hooks>> = BTreeMap::new();
+    if let Some(settings) = &school.getcourse {
+        hooks.insert("getcourse", Arc::new(GcHooks::new(settings.clone())));
+    }
+    if let Some(settings) = &school.amocrm {
+        let app = App::of(settings)?;
+        hooks.insert("amocrm", Arc::new(AmoHooks::new(school.id.clone(), settings, app)));
+    }
+    if let Some(settings) = &school.mango {
+        hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
+    }
+    Ok(hooks)
+}
+
+/// One courier for each platform that the school has set up.
+pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
+    let mut ways = Ways::default();
+    if let Some(settings) = &school.amocrm {
+        let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
+        let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
+        ways.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, ground)?);
+    }
+    if let Some(settings) = &school.getcourse {
+        let pacer = pacer(&mut ways, ground, ("getcourse", &settings.url), settings.requests_per_second);
+        let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
+        let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
+        ways.couriers.insert(Target::Getcourse, Arc::new(courier));
+    }
+    if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
+        let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
+        let inner = MailCourier::new(settings, post);
+        ways.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
+    }
+    Ok(ways)
+}
+
+/// The turn-giver of one account; bursts are one request everywhere.
+fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), per_second: f64) -> Pacer {
+    let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
+    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone());
+    ways.paces.push(pacer.pace());
+    pacer
+}
+
+fn amocrm_courier(
+    school: &School,
+    settings: &amocrm::Settings,
+    http: Arc<dyn Http>,
+    ground: &Ground,
+) -> Result<Arc<dyn Courier>, String> {
+    let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
+    let oauth = oauth(school, settings, http.clone(), ground)?;
+    let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
+        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
+        (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
+        (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
+    };
+    let client = AmoClient::new(&settings.url, http, tokens);
+    let mut courier = AmoCourier::new(client, Arc::new(settings.clone()), managers);
+    if let Some(tokens) = oauth {
+        courier = courier.consenting(tokens);
+    }
+    if let Some(secret) = school.secrets.first() {
+        let address = format!("{}/hooks/{}/amocrm/{}", ground.url, school.id, secret.reveal());
+        courier = courier.subscribed_to(Secret::new(address));
+    }
+    Ok(Arc::new(courier))
+}
+
+/// The rotating tokens of a school that signs in by OAuth.
+fn oauth(
+    school: &School,
+    settings: &amocrm::Settings,
+    http: Arc<dyn Http>,
+    ground: &Ground,
+) -> Result<Option<OauthTokens>, String> {
+    let Some(app) = App::of(settings)? else { return Ok(None) };
+    let vault = ground.vault.clone().ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
+    let store = Arc::new(StoredTokens {
+        store: ground.store.clone(),
+        vault,
+        name: format!("amocrm:{}", school.id),
+        file: ground.data.join("tokens").join(format!("amocrm-{}", school.id)),
+    });
+    let clock = ground.clock.clone();
+    Ok(Some(OauthTokens::new(app, &settings.url, settings.timeout_s, http, store, clock)))
+}

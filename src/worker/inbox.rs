@@ -1,0 +1,373 @@
+//! The owner's loop: due wakes and accepted requests become steps, one after another, and their
+//! commits follow pipelined. Never calls a platform. Enter at [`run`].
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+
+use super::site::{Site, count};
+use super::timers;
+use crate::intake::apply::{Source, apply, delivery};
+use crate::intake::book::Book;
+use crate::intake::calls::{CallRecord, Merged};
+use crate::intake::correlate::{Aim, Aims, aim};
+use crate::intake::dial::aim_call;
+use crate::intake::signal::{CallEvent, Consent, Signal};
+use crate::platform::link;
+use crate::process::event::CallResult;
+use crate::process::{At, Event, OrderId};
+use crate::store::record::{Envelope, Item, key};
+use crate::store::{
+    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Seq, Unit, Wake,
+};
+
+/// Entries and wakes that are stepped before their commits are awaited.
+const ENTRIES_MAX: usize = 64;
+const WAKES_MAX: usize = 256;
+
+/// An entry whose commit is refused so often is given to a person.
+const STRIKES_MAX: u32 = 8;
+
+/// Runs until the school is stopped or lost.
+pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
+    let mut inbox = Inbox {
+        book: Book::new(site.store.clone(), site.id().clone()),
+        site: site.clone(),
+        after: None,
+        strikes: HashMap::new(),
+    };
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        match inbox.turn().await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
+            Err(CommitError::Conflict(what)) => {
+                count(&site.tally.conflicts);
+                tracing::debug!(school = %site.id(), what, "changed meanwhile, opening again");
+                continue;
+            }
+            Err(CommitError::Store(error)) => {
+                tracing::warn!(school = %site.id(), %error, "the inbox waits for the store");
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                continue;
+            }
+        }
+        let wake_at = timers::next_look(&site);
+        site.tally.inbox_parked.store(true, Ordering::SeqCst);
+        tokio::select! {
+            biased;
+            () = site.inbox_bell.notified() => {}
+            () = site.clock.sleep_until(wake_at) => {}
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(site.rhythm.poll) => {}
+        }
+        site.tally.inbox_parked.store(false, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
+struct Inbox {
+    site: Arc<Site>,
+    book: Book,
+    /// Everything up to here has been stepped.
+    after: Option<Seq>,
+    /// How often an entry's commit was refused.
+    strikes: HashMap<Seq, u32>,
+}
+
+impl Inbox {
+    /// One round: what is due, then what has come in. Says how much there was.
+    async fn turn(&mut self) -> Result<usize, CommitError> {
+        let done = self.round().await;
+        match &done {
+            Ok(_) => self.book.settle(),
+            Err(_) => {
+                self.book.close();
+                self.after = None;
+                timers::refill(&self.site);
+            }
+        }
+        done
+    }
+
+    async fn round(&mut self) -> Result<usize, CommitError> {
+        timers::fill(&self.site).await?;
+        let site = self.site.clone();
+        let now = site.clock.now();
+        let due = site.wheel().advance(now.timestamp_millis(), WAKES_MAX);
+        let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
+        let mut commits = FuturesOrdered::new();
+        for (member, at_ms) in &due {
+            site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
+            if let Some(unit) = self.fire(member, now).await? {
+                commits.push_back(finish(&site, unit, None));
+            }
+        }
+        for entry in &entries {
+            let mut unit = self.take(entry, now).await?;
+            unit.ack.push(entry.seq.clone());
+            commits.push_back(finish(&site, unit, Some(entry.seq.clone())));
+            self.after = Some(entry.seq.clone());
+        }
+        let mut refused = None;
+        while let Some((seq, result)) = commits.next().await {
+            match (result, seq) {
+                (Ok(()), Some(seq)) => {
+                    self.strikes.remove(&seq);
+                }
+                (Ok(()), None) => {}
+                (Err(error), seq) if refused.is_none() => refused = Some((error, seq)),
+                (Err(_), _) => {}
+            }
+        }
+        match refused {
+            None => Ok(due.len() + entries.len()),
+            Some((error, seq)) => {
+                if let (CommitError::Conflict(_), Some(seq)) = (&error, seq) {
+                    *self.strikes.entry(seq).or_default() += 1;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A wake has come: of an order, or of a call whose final record never came.
+    async fn fire(&mut self, member: &str, now: At) -> Kept<Option<Unit>> {
+        if let Some(order) = member.strip_prefix("order:") {
+            return self.wake_order(OrderId::from(order), now).await;
+        }
+        if let Some(call) = member.strip_prefix("call:")
+            && let Some(mut record) = self.book.call(call).await?
+        {
+            let merged = record.on_wake(now);
+            let unit = self.merged(call, record, merged, Source::default(), now).await?;
+            return Ok(Some(unit.unwrap_or_else(|letter| buried(letter, now))));
+        }
+        Ok(Some(Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }))
+    }
+
+    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Unit>> {
+        let Some(order) = self.book.order(&id).await? else {
+            return Ok(Some(Unit { sleep: vec![format!("order:{id}")], at: now, ..Unit::default() }));
+        };
+        let aim = Aim::new(id.clone(), order.client, Event::Wake);
+        match apply(&self.site.school, &mut self.book, aim, Source::default(), now).await? {
+            Ok(unit) => Ok(Some(unit)),
+            Err(broken) => {
+                tracing::error!(school = %self.site.id(), order = %id, %broken, "the order's wake is put off an hour");
+                let at_ms = now.timestamp_millis() + 3_600_000;
+                let wake = Wake { member: format!("order:{id}"), at_ms, promised: false };
+                Ok(Some(Unit { wake: vec![wake], at: now, ..Unit::default() }))
+            }
+        }
+    }
+
+    /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
+    async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
+        if self.strikes.get(&entry.seq).is_some_and(|strikes| *strikes >= STRIKES_MAX) {
+            return Ok(buried(dead(entry, "its commit was refused again and again"), now));
+        }
+        let item = match serde_json::from_slice::<Item>(&entry.body) {
+            Ok(item) => item,
+            Err(error) => return Ok(buried(dead(entry, format!("the entry cannot be read: {error}")), now)),
+        };
+        let taken = match item {
+            Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
+            Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
+            Item::Event { order, event } => self.event(order, event, now).await?,
+            Item::Retry { letter } => self.retry(&letter, now).await?,
+        };
+        Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
+    }
+
+    async fn envelope(&mut self, entry: &Entry, envelope: &Envelope, now: At) -> Taken {
+        let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()).cloned() else {
+            return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
+        };
+        let request = envelope.request();
+        let decoded = catch_unwind(AssertUnwindSafe(|| hooks.decode(&request, envelope.at)));
+        let mut signals = match decoded {
+            Ok(Ok(signals)) => signals,
+            Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
+            Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
+        };
+        let raw = Some(entry.seq.0);
+        match signals.len() {
+            0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
+            1 => self.signal(signals.remove(0), Source { raw }, now).await,
+            _ => {
+                let item = |signal| Item::Signal { raw, at: envelope.at, signal }.to_bytes();
+                Ok(Ok(Unit { append: signals.into_iter().map(item).collect(), at: now, ..Unit::default() }))
+            }
+        }
+    }
+
+    async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
+        match signal {
+            Signal::CallSeen(event) => self.call(&event, source, now).await,
+            Signal::Consent(consent) => self.consent(&consent, now).await,
+            signal => {
+                let aims = aim(&self.site.school, &mut self.book, signal, now).await?;
+                self.aims(aims, source, now).await
+            }
+        }
+    }
+
+    /// One aim is stepped at once; several become entries of their own, so that each of them is
+    /// one case and one commit.
+    async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
+        if let Some(why) = aims.unusable {
+            return Ok(Err(Why::new(why)));
+        }
+        if let Some(why) = aims.nothing {
+            tracing::debug!(school = %self.site.id(), why, "nothing to do");
+        }
+        let mut all = aims.aims;
+        let mut unit = match all.len() {
+            0 => Unit { at: now, ..Unit::default() },
+            1 => match self.step(all.remove(0), source, now).await? {
+                Ok(unit) => unit,
+                Err(why) => return Ok(Err(why)),
+            },
+            _ => {
+                let item = |aim: Aim| Item::Event { order: aim.order, event: aim.event }.to_bytes();
+                Unit { append: all.into_iter().map(item).collect(), at: now, ..Unit::default() }
+            }
+        };
+        unit.put.extend(aims.puts);
+        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
+        Ok(Ok(unit))
+    }
+
+    async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
+        match self.book.order(&order).await? {
+            Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            None => Ok(Err(Why::new(format!("order {order} has no record")))),
+        }
+    }
+
+    async fn step(&mut self, aim: Aim, source: Source, now: At) -> Taken {
+        count(&self.site.tally.stepped);
+        let applied = apply(&self.site.school, &mut self.book, aim, source, now).await?;
+        Ok(applied.map_err(|broken| Why::new(broken.to_string())))
+    }
+
+    /// Kept for the chores, which exchange it before it runs out.
+    async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
+        let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
+        let body = serde_json::to_vec(consent).unwrap_or_default();
+        let put = Put { key: key::CONSENT.to_owned(), expect: known.map_or(0, |known| known.version), body };
+        self.site.chore_bell.notify_one();
+        Ok(Ok(Unit { put: vec![put], at: now, ..Unit::default() }))
+    }
+
+    /// Events of one call are merged first; only a final result is an order's event.
+    async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
+        let known = self.book.call(&event.call).await?;
+        let wait_s = self.site.school.mango.as_ref().map_or(60, |mango| mango.final_wait_s);
+        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), wait_s));
+        let merged = record.merge(event, now);
+        let unit = self.merged(&event.call, record, merged, source, now).await?;
+        Ok(unit.map_err(|letter| Why::new(letter.why)))
+    }
+
+    async fn merged(
+        &mut self,
+        call: &str,
+        record: CallRecord,
+        merged: Merged,
+        source: Source,
+        now: At,
+    ) -> Kept<Result<Unit, DeadLetter>> {
+        let member = format!("call:{call}");
+        let mut unit = Unit { at: now, ..Unit::default() };
+        if let Merged::Result(found) = merged {
+            match self.finished(found.result, found.extension.as_deref(), source, now).await? {
+                Ok(stepped) => unit = stepped,
+                Err(why) => return Ok(Err(letter(format!("call-{call}"), why.why, now))),
+            }
+        }
+        match record.wake() {
+            Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
+            None => unit.sleep.push(member),
+        }
+        unit.put.extend(self.book.put_call(call, record));
+        Ok(Ok(unit))
+    }
+
+    async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
+        let call = result.call.clone();
+        let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
+            tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
+            return Ok(Ok(Unit { at: now, ..Unit::default() }));
+        };
+        let order = aim.order.to_string();
+        let stepped = self.step(aim, source, now).await?;
+        Ok(stepped.map(|mut unit| {
+            let key = link::call(&call);
+            self.book.put_link(key.clone(), Some(order.clone()));
+            unit.index.push((key, Some(order)));
+            unit
+        }))
+    }
+
+    /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
+    /// entry back to the end of the inbox.
+    async fn retry(&mut self, id: &str, now: At) -> Taken {
+        let letters = self.site.store.dead(self.site.id(), usize::MAX).await?;
+        let mut unit = Unit { at: now, ..Unit::default() };
+        let Some(found) = letters.into_iter().find(|letter| letter.id == id) else {
+            return Ok(Ok(unit));
+        };
+        if id.starts_with("out-") {
+            let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
+                return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
+            };
+            // It may have been done before it was buried: look first.
+            delivery.state = DeliveryState::Unclear { not_before: now };
+            delivery.attempts = 0;
+            delivery.created_at = now;
+            unit.deliveries.push(DeliveryOp::Add(delivery));
+        } else {
+            unit.append.push(found.body);
+        }
+        unit.dead.push(DeadOp::Dig(id.to_owned()));
+        Ok(Ok(unit))
+    }
+}
+
+/// A unit, or why a person has to look at the entry.
+type Taken = Kept<Result<Unit, Why>>;
+
+struct Why {
+    why: String,
+}
+
+impl Why {
+    fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+async fn finish(site: &Site, unit: Unit, seq: Option<Seq>) -> (Option<Seq>, Result<(), CommitError>) {
+    (seq, site.commit(unit).await)
+}
+
+fn dead(entry: &Entry, why: impl Into<String>) -> DeadLetter {
+    DeadLetter { body: entry.body.clone(), ..letter(format!("in-{}", entry.seq.0), why.into(), entry.at) }
+}
+
+fn letter(id: String, why: String, at: At) -> DeadLetter {
+    DeadLetter { id, at, why, order: None, body: Vec::new() }
+}
+
+fn buried(letter: DeadLetter, now: At) -> Unit {
+    tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
+    Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() }
+}

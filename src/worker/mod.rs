@@ -1,0 +1,15 @@
+//! Workers: what goes on behind the answer to a webhook, per school and only by its owner.
+//! Never receives a request (that is `http`) and never decides (that is `process`).
+//! Enter at [`school::own`]; then [`inbox`] and [`outbox`].
+
+pub mod backoff;
+pub mod chores;
+pub mod inbox;
+pub mod lanes;
+pub mod outbox;
+pub mod pacer;
+pub mod school;
+pub mod site;
+pub mod timers;
+pub mod watchdog;
+pub mod wheel;

@@ -1,0 +1,315 @@
+//! The outbox: carries commands out within each platform's limits.
+//! Never decides what is to be said, and never repeats what may have been done without looking.
+//! Enter at [`run`].
+//!
+//! A delivery's life: `Waiting` → marked `Sending` before the request leaves → settled with a
+//! receipt; or `Later` (backoff), `Unclear` (look first), back to `Waiting` while the account is
+//! denied; or buried as a dead letter, and the order hears of it.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::backoff;
+use super::lanes::{LaneKey, Next, key_of};
+use super::site::{Site, count};
+use crate::platform::{Fault, Links, Receipt, Try};
+use crate::process::{Event, Target};
+use crate::store::record::Item;
+use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Unit};
+
+/// Deliveries read from the store at a time.
+const PAGE: usize = 500;
+
+/// A denied account is probed after a minute, then ever more rarely up to an hour.
+const SHUT_FIRST_S: i64 = 60;
+const SHUT_LONGEST_S: i64 = 3_600;
+
+/// A delivery that could not be settled for so long needs a person, whatever its tries.
+const AGE_MAX_H: i64 = 72;
+
+/// Runs until the school is stopped or lost; drains what is on its way.
+pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
+    let mut outbox = Outbox { site: &site, seen: 0, denials: BTreeMap::new() };
+    let mut flights = FuturesUnordered::new();
+    let mut stop = site.stop.clone();
+    outbox.load(true).await?;
+    let mut rung = false;
+    loop {
+        if site.stopping() && flights.is_empty() {
+            return Ok(());
+        }
+        if rung {
+            outbox.load(false).await?;
+        }
+        let mut next_at = None;
+        while !site.stopping() {
+            let now = site.clock.now();
+            let next = site.lanes().next(now);
+            match next {
+                Next::Go(delivery) => flights.push(carry(&site, *delivery)),
+                Next::At(at) => {
+                    next_at = Some(at);
+                    break;
+                }
+                Next::Nothing => break,
+            }
+        }
+        let wait = pin!(async {
+            match next_at {
+                Some(at) => site.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        });
+        rung = tokio::select! {
+            biased;
+            () = site.outbox_bell.notified() => true,
+            Some(flown) = flights.next(), if !flights.is_empty() => {
+                outbox.landed(flown)?;
+                false
+            }
+            () = wait => false,
+            _ = stop.changed() => false,
+            () = tokio::time::sleep(site.rhythm.poll) => true,
+        }
+    }
+}
+
+struct Outbox<'a> {
+    site: &'a Arc<Site>,
+    /// Place of the last delivery taken from the store.
+    seen: u64,
+    /// Denials in a row by platform.
+    denials: BTreeMap<Target, u32>,
+}
+
+/// A delivery that has come back, with what its lane is to hold now.
+struct Flown {
+    lane: LaneKey,
+    back: Option<Delivery>,
+    end: End,
+}
+
+enum End {
+    Done,
+    Denied(String),
+    Other,
+    /// The school belongs to somebody else now, or the store refused for good.
+    Lost(CommitError),
+}
+
+impl Outbox<'_> {
+    /// Takes what is new in the store. At the start everything pending is taken, and what was
+    /// being sent when the last owner ended is unclear.
+    async fn load(&mut self, start: bool) -> Result<(), CommitError> {
+        loop {
+            let page = match self.site.store.deliveries(self.site.id(), self.seen, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    if start { continue } else { return Ok(()) }
+                }
+            };
+            let full = page.len() == PAGE;
+            let mut lanes = self.site.lanes();
+            for mut delivery in page {
+                self.seen = self.seen.max(delivery.seq);
+                if delivery.state == DeliveryState::Sending {
+                    delivery.state = DeliveryState::Unclear { not_before: self.site.clock.now() };
+                }
+                lanes.push(delivery);
+            }
+            drop(lanes);
+            self.site.tally.outbox_seen.store(self.seen, Ordering::SeqCst);
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    fn landed(&mut self, flown: Flown) -> Result<(), CommitError> {
+        let target = flown.lane.target;
+        let mut lanes = self.site.lanes();
+        match flown.end {
+            End::Done => {
+                self.denials.remove(&target);
+                if lanes.is_shut(target) {
+                    tracing::info!(school = %self.site.id(), target = target.as_str(), "the account works again");
+                    lanes.reopen(target);
+                }
+            }
+            End::Denied(why) => {
+                let times = self.denials.entry(target).or_default();
+                let seconds = (SHUT_FIRST_S << (*times).min(6)).min(SHUT_LONGEST_S);
+                *times += 1;
+                lanes.shut(target, self.site.clock.now() + TimeDelta::seconds(seconds));
+                tracing::error!(
+                    school = %self.site.id(), target = target.as_str(), why, seconds,
+                    "ALARM: the account is denied; its deliveries wait, nothing is lost"
+                );
+            }
+            End::Other => {}
+            End::Lost(error) => return Err(error),
+        }
+        lanes.settle(&flown.lane, flown.back);
+        Ok(())
+    }
+}
+
+/// One try of one delivery, from the mark to the settlement.
+async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
+    let lane = key_of(&delivery);
+    let tried = match delivery.state {
+        DeliveryState::Unclear { .. } => Try::MayBeDone,
+        _ => Try::First,
+    };
+    delivery.state = DeliveryState::Sending;
+    delivery.attempts += 1;
+    let now = site.clock.now();
+    let mark = Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() };
+    match commit(site, mark).await {
+        Ok(()) => {}
+        // Revoked before it left: that is what revoking is for.
+        Err(CommitError::Conflict(_)) => return Flown { lane, back: None, end: End::Other },
+        Err(error) => return Flown { lane, back: None, end: End::Lost(error) },
+    }
+    let Some(courier) = site.ways.couriers.get(&lane.target) else {
+        delivery.state = DeliveryState::Waiting;
+        return Flown { lane, back: Some(delivery), end: End::Other };
+    };
+    let links = SiteLinks(site);
+    let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
+    settle(site, lane, delivery, outcome).await
+}
+
+async fn settle(
+    site: &Arc<Site>,
+    lane: LaneKey,
+    mut delivery: Delivery,
+    outcome: Result<Receipt, Fault>,
+) -> Flown {
+    let now = site.clock.now();
+    let after = |ms: u64| now + TimeDelta::milliseconds(ms as i64);
+    let delay = |asked| backoff::delay_ms(delivery.id().as_str(), delivery.attempts, asked);
+    let worn_out =
+        delivery.attempts >= backoff::TRIES_MAX || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
+    let (unit, back, end) = match outcome {
+        Ok(receipt) => (receipt_unit(&delivery, receipt, now), false, End::Done),
+        Err(Fault::Denied { why }) => {
+            // Not the delivery's fault: the try does not count.
+            delivery.attempts -= 1;
+            delivery.state = match lane.target {
+                // Several requests make one delivery there: an earlier one may have gone through.
+                Target::Crm => DeliveryState::Unclear { not_before: now },
+                Target::Getcourse | Target::Mail => DeliveryState::Waiting,
+            };
+            delivery.fault = Some(why.clone());
+            (update(&delivery, now), true, End::Denied(why))
+        }
+        Err(Fault::Never { why }) => (bury(&delivery, why, now), false, End::Other),
+        Err(fault) if worn_out => (
+            bury(&delivery, format!("given up after {} tries: {fault}", delivery.attempts), now),
+            false,
+            End::Other,
+        ),
+        Err(Fault::Later { why, after_ms }) => {
+            delivery.state = DeliveryState::Later { not_before: after(delay(after_ms)) };
+            delivery.fault = Some(why);
+            (update(&delivery, now), true, End::Other)
+        }
+        Err(Fault::Unclear { why }) => {
+            delivery.state = DeliveryState::Unclear { not_before: after(delay(None)) };
+            delivery.fault = Some(why);
+            (update(&delivery, now), true, End::Other)
+        }
+    };
+    if let Some(fault) = delivery.fault.as_deref().filter(|_| back) {
+        tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
+    }
+    match commit(site, unit).await {
+        Ok(()) => {
+            match end {
+                End::Done => count(&site.tally.delivered),
+                _ if !back => count(&site.tally.buried),
+                _ => {}
+            }
+            Flown { lane, back: back.then_some(delivery), end }
+        }
+        // An earlier try of this settlement was applied although the store seemed away.
+        Err(CommitError::Conflict(_)) => Flown { lane, back: None, end },
+        Err(error) => Flown { lane, back: None, end: End::Lost(error) },
+    }
+}
+
+/// The order hears of the receipt, intake of whatever the answer said besides.
+fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: crate::process::At) -> Unit {
+    let command = &delivery.command;
+    let event = Event::Receipt { command: command.id.clone() };
+    let mut append = vec![Item::Event { order: command.order.clone(), event }.to_bytes()];
+    append.extend(
+        receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, at: now, signal }.to_bytes()),
+    );
+    Unit {
+        append,
+        index: receipt.links.into_iter().map(|(key, value)| (key, Some(value))).collect(),
+        deliveries: vec![DeliveryOp::Remove(command.id.clone())],
+        at: now,
+        ..Unit::default()
+    }
+}
+
+fn update(delivery: &Delivery, now: crate::process::At) -> Unit {
+    Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() }
+}
+
+/// A dead letter tells a person, an event tells the order, which takes another next step.
+fn bury(delivery: &Delivery, why: String, now: crate::process::At) -> Unit {
+    let command = &delivery.command;
+    let event = Event::Undeliverable { command: command.id.clone(), why: why.clone() };
+    let letter = DeadLetter {
+        id: format!("out-{}", command.id),
+        at: now,
+        why,
+        order: Some(command.order.clone()),
+        body: serde_json::to_vec(delivery).unwrap_or_default(),
+    };
+    Unit {
+        append: vec![Item::Event { order: command.order.clone(), event }.to_bytes()],
+        deliveries: vec![DeliveryOp::Remove(command.id.clone())],
+        dead: vec![DeadOp::Bury(letter)],
+        at: now,
+        ..Unit::default()
+    }
+}
+
+/// A settlement has to be written: while the store is away it waits, and nothing is sent twice.
+async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
+    loop {
+        match site.commit(unit.clone()).await {
+            Err(CommitError::Store(error)) if !site.stopping() => {
+                tracing::warn!(school = %site.id(), %error, "a settlement waits for the store");
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The index, as couriers see it.
+struct SiteLinks<'a>(&'a Site);
+
+#[async_trait]
+impl Links for SiteLinks<'_> {
+    async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
+        let found = self.0.store.find(self.0.id(), &[key.to_owned()]).await;
+        found.map(|mut links| links.pop().flatten()).map_err(|error| Fault::later(error.to_string()))
+    }
+}

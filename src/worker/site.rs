@@ -1,0 +1,205 @@
+//! All that the workers of one school share: its configuration, its ports, and what is held in
+//! memory while this instance owns it. Never decides anything.
+//! Enter at [`Site`].
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::lanes::Lanes;
+use super::pacer::Pace;
+use super::wheel::Wheel;
+use crate::clock::Clock;
+use crate::config::School;
+use crate::platform::{Courier, Hooks};
+use crate::process::{SchoolId, Target};
+use crate::store::{CommitError, Fence, Store, Unit};
+
+/// The ways out of a school: one courier a platform, with the pace of its account.
+#[derive(Default)]
+pub struct Ways {
+    pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    pub paces: Vec<Arc<Pace>>,
+}
+
+/// How often a worker looks by itself, in real time; bells make it look at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Rhythm {
+    /// Between two looks at the store without a bell: another instance may have accepted.
+    pub poll: Duration,
+    /// Between two renewals of the lease, and between two tries to get it.
+    pub renew: Duration,
+    /// A lease lives so long; a dead owner's school is taken over after it.
+    pub lease_ms: u64,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { poll: Duration::from_secs(2), renew: Duration::from_secs(1), lease_ms: 4_000 }
+    }
+}
+
+pub struct Site {
+    pub school: Arc<School>,
+    /// The ways in, by the platform's name in the address.
+    pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
+    pub ways: Ways,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    /// Proof of owning the school, new at every start.
+    pub fence: Fence,
+    pub stop: watch::Receiver<bool>,
+    pub rhythm: Rhythm,
+    wheel: Mutex<Wheel<String>>,
+    lanes: Mutex<Lanes>,
+    /// Rung when the inbox has something new or an earlier wake was set.
+    pub inbox_bell: Notify,
+    /// Rung when the outbox has something new.
+    pub outbox_bell: Notify,
+    /// Rung when a consent has come in.
+    pub chore_bell: Notify,
+    pub tally: Tally,
+}
+
+/// Counters and marks for health, tests and the driven clock. Counters only grow.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub accepted: AtomicU64,
+    pub repeated: AtomicU64,
+    pub refused: AtomicU64,
+    pub stepped: AtomicU64,
+    pub conflicts: AtomicU64,
+    pub delivered: AtomicU64,
+    pub buried: AtomicU64,
+    /// Orders without a next step or a wake that the watchdog mended. Stays 0.
+    pub repairs: AtomicU64,
+    /// Lateness of the last wake that fired, milliseconds.
+    pub late_ms: AtomicI64,
+    /// Requests being received just now.
+    pub receiving: AtomicU64,
+    /// The inbox worker waits and has nothing to do.
+    pub inbox_parked: AtomicBool,
+    /// The outbox has seen every delivery that the store holds.
+    pub outbox_seen: AtomicU64,
+    /// How far ahead the wheel knows the index, milliseconds since 1970.
+    pub filled_until_ms: AtomicI64,
+}
+
+/// Adds one to a counter.
+pub fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Lanes of a platform that may be on their way at once. The budget is the real limit; this only
+/// bounds how much waits for answers.
+const IN_FLIGHT_MAX: [(Target, usize); 3] = [(Target::Crm, 6), (Target::Getcourse, 4), (Target::Mail, 4)];
+
+/// What a site is built from.
+pub struct Parts {
+    pub school: Arc<School>,
+    pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
+    pub ways: Ways,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub stop: watch::Receiver<bool>,
+    pub rhythm: Rhythm,
+}
+
+impl Site {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { school, hooks, ways, store, clock, stop, rhythm } = parts;
+        let now_ms = clock.now().timestamp_millis();
+        let in_flight =
+            IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect();
+        Self {
+            school,
+            hooks,
+            ways,
+            store,
+            fence: Fence(crate::secret::random_token()),
+            stop,
+            rhythm,
+            wheel: Mutex::new(Wheel::new(now_ms)),
+            lanes: Mutex::new(Lanes::new(in_flight)),
+            inbox_bell: Notify::new(),
+            outbox_bell: Notify::new(),
+            chore_bell: Notify::new(),
+            tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
+            clock,
+        }
+    }
+
+    pub fn id(&self) -> &SchoolId {
+        &self.school.id
+    }
+
+    pub fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    pub fn wheel(&self) -> MutexGuard<'_, Wheel<String>> {
+        self.wheel.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Commits a unit and lets the memory follow: wheel, lanes, bells.
+    pub async fn commit(&self, unit: Unit) -> Result<(), CommitError> {
+        let wakes: Vec<(String, i64)> =
+            unit.wake.iter().map(|wake| (wake.member.clone(), wake.at_ms)).collect();
+        let sleeps = unit.sleep.clone();
+        let revoked: Vec<_> = unit.deliveries.iter().filter_map(revoked).collect();
+        let rings_inbox = !unit.append.is_empty();
+        let rings_outbox = unit.deliveries.iter().any(|op| matches!(op, crate::store::DeliveryOp::Add(_)));
+        self.store.commit(self.id(), &self.fence, unit).await?;
+        self.arm(&wakes, &sleeps);
+        if !revoked.is_empty() {
+            let mut lanes = self.lanes();
+            revoked.iter().for_each(|id| lanes.revoke(id));
+        }
+        if rings_inbox {
+            self.inbox_bell.notify_one();
+        }
+        if rings_outbox {
+            self.outbox_bell.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Sets wakes in front of the index. What lies beyond what the wheel knows of the index is
+    /// left to the next filling.
+    fn arm(&self, wakes: &[(String, i64)], sleeps: &[String]) {
+        if wakes.is_empty() && sleeps.is_empty() {
+            return;
+        }
+        let filled_until = self.tally.filled_until_ms.load(Ordering::SeqCst);
+        let mut wheel = self.wheel();
+        let earliest = wheel.next_due();
+        for member in sleeps {
+            wheel.cancel(member);
+        }
+        let mut earlier = false;
+        for (member, at_ms) in wakes {
+            wheel.cancel(member);
+            if *at_ms <= filled_until && wheel.insert(member.clone(), *at_ms).is_ok() {
+                earlier |= earliest.is_none_or(|next| *at_ms < next);
+            }
+        }
+        drop(wheel);
+        if earlier {
+            self.inbox_bell.notify_one();
+        }
+    }
+}
+
+fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {
+    match op {
+        crate::store::DeliveryOp::Revoke(id) => Some(id.clone()),
+        _ => None,
+    }
+}

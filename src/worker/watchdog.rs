@@ -1,0 +1,80 @@
+//! Finds, mends and counts an open order without a next step or without its entry in the index
+//! (L14). Never does anything in a healthy system: what it counts stays 0.
+//! Enter at [`run`].
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::site::{Site, count};
+use crate::intake::apply::order_member;
+use crate::process::{Event, Order, OrderId};
+use crate::store::record::{Item, key};
+use crate::store::{CommitError, Kept, Unit, Wake};
+
+/// One sweep over all orders in so many minutes.
+const SWEEP_MIN: i64 = 6 * 60;
+const PAGE: usize = 200;
+
+/// Sweeps until the bridge stops.
+pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        match sweep(&site).await {
+            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
+            Err(error) => tracing::warn!(school = %site.id(), %error, "the sweep goes on later"),
+            Ok(()) => {}
+        }
+        let next = site.clock.now() + TimeDelta::minutes(SWEEP_MIN);
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = site.clock.sleep_until(next) => {}
+        }
+    }
+    Ok(())
+}
+
+/// One look at every order.
+pub async fn sweep(site: &Site) -> Result<(), CommitError> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = site.store.scan(site.id(), "order/", after.as_deref(), PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.clone());
+        for (_, record) in page {
+            let Ok(order) = serde_json::from_slice::<Order>(&record.body) else { continue };
+            if order.end.is_none() && !is_armed(site, &order).await? {
+                mend(site, &order.id).await?;
+            }
+        }
+    }
+}
+
+/// The order has a timer, and the index has its wake, not later than the timer.
+async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
+    let Some((at, _)) = order.timers.wake() else { return Ok(false) };
+    let wake = site.store.wake_of(site.id(), &order_member(order)).await?;
+    Ok(wake.is_some_and(|wake| wake.at_ms <= at.timestamp_millis()))
+}
+
+/// The order may have been committed between the two reads: look again before mending.
+async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
+    let record = site.store.read(site.id(), &[key::order(id)]).await?.pop().flatten();
+    let order = record.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
+    let Some(order) = order.filter(|order| order.end.is_none()) else { return Ok(()) };
+    if is_armed(site, &order).await? {
+        return Ok(());
+    }
+    count(&site.tally.repairs);
+    tracing::error!(school = %site.id(), order = %id, "ALARM: an open order had no next step; mended");
+    let now = site.clock.now();
+    let mut unit = Unit { at: now, ..Unit::default() };
+    match order.timers.wake() {
+        Some((at, promised)) => {
+            unit.wake.push(Wake { member: order_member(&order), at_ms: at.timestamp_millis(), promised });
+        }
+        None => unit.append.push(Item::Event { order: id.clone(), event: Event::Wake }.to_bytes()),
+    }
+    site.commit(unit).await
+}

@@ -1,0 +1,97 @@
+//! Requests as they stand on the wire, under `fixtures/<platform>/*.http`, and beside each the
+//! signals that are expected of it. `FIXTURES=write` writes what the decoder says now: read it
+//! before it is committed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dozvon::platform::getcourse::GcHooks;
+use dozvon::platform::mango::MangoHooks;
+use dozvon::platform::{Hooks, RawRequest, Reception};
+use dozvon::process::At;
+use dozvon::secret::Secret;
+
+/// The hooks of an invented school.
+fn hooks(platform: &str) -> Box<dyn Hooks> {
+    match platform {
+        "getcourse" => Box::new(GcHooks::new(
+            toml::from_str("url = 'https://rost.getcourse.ru'\npayments = 'read_back'").unwrap(),
+        )),
+        "mango" => Box::new(MangoHooks::new(
+            Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
+            Secret::new("0f9e8d7c6b5a49382716051423324150"),
+        )),
+        other => panic!("fixtures/{other}: no hooks are known for it"),
+    }
+}
+
+/// A raw request: head, blank line, body. The path is `/hooks/<school>/<platform>/<secret>/…`.
+fn parsed(file: &Path) -> RawRequest {
+    let text = fs::read_to_string(file).unwrap();
+    let (head, body) = text.split_once("\n\n").unwrap_or((text.as_str(), ""));
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap().split(' ');
+    let (method, target) = (first.next().unwrap(), first.next().unwrap());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut parts = path.splitn(6, '/').skip(1);
+    assert_eq!(parts.next(), Some("hooks"), "{}", file.display());
+    let tail = parts.nth(3).unwrap_or_default().trim_matches('/');
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+        .collect();
+    RawRequest {
+        method: method.to_owned(),
+        tail: tail.to_owned(),
+        query: query.to_owned(),
+        headers,
+        body: body.trim_end_matches('\n').as_bytes().to_vec(),
+    }
+}
+
+fn check(platform: &str, file: &Path) {
+    let hooks = hooks(platform);
+    let request = parsed(file);
+    let verified = hooks.verify(request.clone()).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    assert!(matches!(hooks.receive(&verified), Reception::Keep(_)), "{}: taken for a probe", file.display());
+    assert_eq!(hooks.answer(&verified).status, 200, "{}", file.display());
+    let at: At = "2026-07-15T07:00:00Z".parse().unwrap();
+    let signals = hooks.decode(&request, at).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    let found = serde_json::to_value(&signals).unwrap();
+    let beside = file.with_extension("signals.json");
+    if std::env::var("FIXTURES").is_ok_and(|wish| wish == "write") {
+        fs::write(&beside, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(&beside).unwrap_or_else(|_| panic!("{} is missing", beside.display()));
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+    assert_eq!(found, expected, "{}\n{}", file.display(), serde_json::to_string_pretty(&found).unwrap());
+    // What is stored in the inbox reads back as the same signals.
+    let stored: Vec<dozvon::intake::signal::Signal> = serde_json::from_value(found).unwrap();
+    assert_eq!(stored, signals, "{}", file.display());
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn each_captured_request_means_what_stands_beside_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut checked = 0;
+    for platform in ["getcourse", "mango", "amocrm"] {
+        let folder = root.join(platform);
+        if !folder.is_dir() {
+            continue;
+        }
+        for file in
+            entries(&folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == "http"))
+        {
+            check(platform, &file);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 30, "only {checked} fixtures were found");
+}

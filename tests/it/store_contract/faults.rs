@@ -1,0 +1,236 @@
+//! What the stores survive: reopening, power cuts, a Redis that stands still, fills up or forgets.
+
+use std::sync::Arc;
+
+use dozvon::clock::TokioClock;
+use dozvon::store::embedded::Embedded;
+use dozvon::store::redis::RedisStore;
+use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Store, StoreError, Unit};
+
+use super::world::*;
+use crate::support::folder::Folder;
+use crate::support::redis_server::{RedisCluster, RedisServer};
+
+/// Something of every kind in the school `kept`.
+async fn fill(store: &dyn Store) -> Held {
+    let (school, owner) = owned(store, "kept").await;
+    accept(store, &school, "{\"n\":1}").await;
+    accept(store, &school, "{\"n\":2}").await;
+    let ack = vec![places(store, &school).await[0].clone()];
+    let unit = Unit {
+        ack,
+        append: vec![b"{\"n\":3}".to_vec()],
+        put: vec![put("order/1", 0, "x")],
+        index: vec![("l0".to_owned(), Some("o0".to_owned()))],
+        wake: vec![wake("order:1", 5), promised("order:2", 7)],
+        deliveries: vec![add("d1")],
+        journal: vec![journal("o0", "x")],
+        dead: vec![DeadOp::Bury(letter("in-1", "a"))],
+        ..Unit::default()
+    };
+    commit(store, &school, &owner, unit).await;
+    assert_eq!(store.swap_secret("token", None, b"sealed").await, Ok(true));
+    held(store, &school).await
+}
+
+async fn is_unreachable(store: &dyn Store) -> bool {
+    matches!(store.ping().await, Err(StoreError::Unreachable(_)))
+}
+
+#[tokio::test]
+async fn embedded_in_a_folder_holds_after_reopening() {
+    let folder = Folder::new();
+    let store = Embedded::open(folder.path()).unwrap();
+    let before = fill(&store).await;
+    drop(store);
+    let store = Embedded::open(folder.path()).unwrap();
+    assert_eq!(held(&store, &"kept".into()).await, before);
+    assert_eq!(store.secret("token").await, Ok(Some(b"sealed".to_vec())));
+    commit(&store, &"kept".into(), &fence("owner"), Unit::default()).await;
+}
+
+#[tokio::test]
+async fn a_folder_belongs_to_one_store_at_a_time() {
+    let folder = Folder::new();
+    let store = Embedded::open(folder.path()).unwrap();
+    match Embedded::open(folder.path()) {
+        Err(StoreError::Unreachable(why)) => assert!(why.contains("another process"), "{why}"),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("two stores share a folder"),
+    }
+    drop(store);
+    assert!(Embedded::open(folder.path()).is_ok());
+}
+
+/// Under paused time no call waits for anything but the clock, and leases follow it.
+#[tokio::test(start_paused = true)]
+async fn embedded_in_memory_follows_a_paused_clock() {
+    let store = Embedded::in_memory().unwrap().with_clock(Arc::new(TokioClock::starting_at(at(0))));
+    let before = tokio::time::Instant::now();
+    fill(&store).await;
+    assert_eq!(before.elapsed().as_nanos(), 0);
+    let (school, next) = ("kept".into(), fence("next"));
+    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Elsewhere));
+    tokio::time::advance(std::time::Duration::from_millis(LONG_MS)).await;
+    assert_eq!(store.commit(&school, &fence("owner"), Unit::default()).await, Err(CommitError::Fenced));
+    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Held));
+}
+
+#[tokio::test]
+async fn redis_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
+    let mut server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let before = fill(&store).await;
+    server.kill();
+    for _ in 0..20 {
+        assert!(is_unreachable(&store).await);
+    }
+    server.start_again();
+    until("an answer", || async { store.ping().await.is_ok() }).await;
+    // Every connection notices for itself.
+    until("all connections", || async {
+        for _ in 0..20 {
+            if is_unreachable(&store).await {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+    assert_eq!(held(&store, &"kept".into()).await, before);
+}
+
+#[tokio::test]
+async fn a_cluster_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
+    let mut cluster = RedisCluster::start();
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    let before = fill(&store).await;
+    cluster.kill();
+    assert!(is_unreachable(&store).await);
+    cluster.start_again();
+    until("a commit", || async {
+        store.commit(&"kept".into(), &fence("owner"), Unit::default()).await.is_ok()
+    })
+    .await;
+    assert_eq!(held(&store, &"kept".into()).await, before);
+}
+
+/// The store learned the slots when it connected; the first call afterwards is sent on.
+#[tokio::test]
+async fn a_school_may_move_to_another_node_of_a_cluster() {
+    let cluster = RedisCluster::start();
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    cluster.move_slot("dz:{kept}:lease");
+    fill(&store).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_stands_still_is_told_in_time_and_used_again() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let before = fill(&store).await;
+    server.halt();
+    let asked = tokio::time::Instant::now();
+    assert!(is_unreachable(&store).await);
+    assert!(asked.elapsed().as_millis() < 3_000, "{:?}", asked.elapsed());
+    server.go_on();
+    until("an answer", || async { store.ping().await.is_ok() }).await;
+    assert_eq!(held(&store, &"kept".into()).await, before);
+}
+
+#[tokio::test]
+async fn redis_may_lose_its_scripts_and_its_counter() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let before = fill(&store).await;
+    let mut admin = server.admin();
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut admin).unwrap();
+    assert_eq!(held(&store, &"kept".into()).await, before);
+
+    let gone: i64 = redis::cmd("DEL").arg("dz:{kept}:n").query(&mut admin).unwrap();
+    assert_eq!(gone, 1);
+    let school = "kept".into();
+    let last = places(&store, &school).await.pop();
+    accept(&store, &school, "{}").await;
+    store.append(&school, b"{}", at(0)).await.unwrap();
+    commit(&store, &school, &fence("owner"), Unit { append: vec![b"{}".to_vec()], ..Unit::default() }).await;
+    let seqs = places(&store, &school).await;
+    assert_eq!(seqs.len(), 5);
+    assert!(seqs.is_sorted_by(|a, b| a < b) && seqs[2..].iter().all(|seq| Some(seq) > last.as_ref()));
+}
+
+/// What is done with must not pile up, and no key of a school may leave its node.
+#[tokio::test]
+async fn redis_keeps_nothing_of_what_is_done_with() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let (school, owner) = ("kept".into(), fence("owner"));
+    let unit = Unit {
+        ack: places(&store, &school).await,
+        index: vec![("l0".to_owned(), None)],
+        sleep: texts(&["order:1", "order:2"]),
+        deliveries: vec![DeliveryOp::Remove("d1".into())],
+        dead: vec![DeadOp::Dig("in-1".to_owned())],
+        ..Unit::default()
+    };
+    commit(&store, &school, &owner, unit).await;
+    assert_eq!(store.forget_raw(&school, at(1), 9).await, Ok(2));
+    store.release(&school, &owner).await.unwrap();
+
+    let mut admin = server.admin();
+    let mut left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut admin).unwrap();
+    left.sort();
+    let school =
+        ["items", "j:o0", "n", "names", "r:order/1", "raw"].map(|name| format!("dz:{{kept}}:{name}"));
+    assert_eq!(left, [&["dz:secret:token".to_owned()], &school[..]].concat());
+    for stream in ["items", "raw"] {
+        let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();
+        assert_eq!(entries, 0, "{stream}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_told_and_not_written_over() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let key = "dz:{kept}:r:order/1";
+    redis::cmd("SET").arg(key).arg("damage").exec(&mut server.admin()).unwrap();
+    let school = "kept".into();
+    let read = store.read(&school, &texts(&["order/1"])).await;
+    assert!(matches!(read, Err(StoreError::Unreadable(_))), "{read:?}");
+    let unit = Unit { put: vec![put("order/1", 1, "x")], ..Unit::default() };
+    let done = store.commit(&school, &fence("owner"), unit).await;
+    assert!(matches!(done, Err(CommitError::Store(StoreError::Unreadable(_)))), "{done:?}");
+    let left: String = redis::cmd("GET").arg(key).query(&mut server.admin()).unwrap();
+    assert_eq!(left, "damage");
+}
+
+#[tokio::test]
+async fn a_full_redis_refuses_and_forgetting_still_works() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let before = fill(&store).await;
+    let mut admin = server.admin();
+    let mut memory = |bytes: &str| {
+        redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).exec(&mut admin).unwrap();
+    };
+    memory("1");
+    let school = "kept".into();
+    let unit = Unit { ack: places(&store, &school).await, put: vec![put("new", 0, "x")], ..Unit::default() };
+    let refused = store.commit(&school, &fence("owner"), unit.clone()).await;
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Unreachable(_)))), "{refused:?}");
+    assert_eq!(held(&store, &school).await, before, "reading goes on, and nothing was done by half");
+    assert_eq!(store.forget_raw(&school, at(1), 9).await, Ok(1));
+    memory("0");
+    commit(&store, &school, &fence("owner"), unit).await;
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_used_is_told() {
+    for url in ["", "http://127.0.0.1:1", "redis+cluster://", "redis://127.0.0.1:1"] {
+        let done = RedisStore::connect(url).await;
+        assert!(matches!(done, Err(StoreError::Unreachable(_))), "{url}");
+    }
+}

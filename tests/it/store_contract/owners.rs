@@ -1,0 +1,115 @@
+//! What instances share: leases, budgets, secrets, locks.
+
+use dozvon::process::SchoolId;
+use dozvon::store::{CommitError, Lease, Rate, Store, Unit};
+
+use super::world::*;
+
+/// Short enough to be waited for, long enough to be seen alive.
+const SHORT_MS: u64 = 300;
+
+pub async fn a_lease_is_taken_renewed_and_released(store: &dyn Store) {
+    let school = SchoolId::from("lease");
+    let take = |who: &str, config: &'static str| {
+        let (school, who) = (school.clone(), fence(who));
+        async move { store.lease(&school, &who, config, LONG_MS).await.unwrap() }
+    };
+    assert_eq!(take("a", "one").await, Lease::Held);
+    assert_eq!(take("a", "one").await, Lease::Held, "renewed");
+    assert_eq!(take("b", "one").await, Lease::Elsewhere);
+    assert_eq!(take("b", "two").await, Lease::Elsewhere, "another configuration");
+    assert_eq!(take("a", "two").await, Lease::Held, "the owner may be configured anew");
+    store.release(&school, &fence("b")).await.unwrap();
+    assert_eq!(take("b", "two").await, Lease::Elsewhere, "only the owner releases");
+    store.release(&school, &fence("a")).await.unwrap();
+    assert_eq!(take("b", "one").await, Lease::Held);
+    assert_eq!(take("a", "one").await, Lease::Elsewhere);
+}
+
+/// Only the store's own clock ends a lease, so it is asked until it has.
+pub async fn a_lease_of_a_dead_owner_passes_on(store: &dyn Store) {
+    let school = SchoolId::from("lease-ends");
+    let (dead, next) = (fence("dead"), fence("next"));
+    assert_eq!(store.lease(&school, &dead, "one", SHORT_MS).await, Ok(Lease::Held));
+    until("the lease's end", || async {
+        store.lease(&school, &next, "two", LONG_MS).await.unwrap() == Lease::Held
+    })
+    .await;
+    assert_eq!(store.lease(&school, &dead, "one", LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
+}
+
+pub async fn a_budget_is_paced_evenly_between_two_takers(store: &dyn Store) {
+    let rate = Rate { per_second: 6.0, burst: 1 };
+    let start = at(0).timestamp_millis();
+    let mut slots = Vec::new();
+    // Two takers that ask by turns, a little later each time, for ten seconds of slots.
+    for n in 0..60 {
+        let now = start + n * 40;
+        slots.push(now + store.budget("paced", rate, Some(now)).await.unwrap() as i64);
+    }
+    let apart: Vec<i64> = slots.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(apart.iter().all(|apart| (166..=168).contains(apart)), "{apart:?}");
+    assert_eq!((slots[59] - slots[0] + 5) / 10, 983, "59 intervals of a sixth of a second");
+
+    // Unused time is not saved up.
+    let later = slots[59] + 60_000;
+    assert_eq!(store.budget("paced", rate, Some(later)).await, Ok(0));
+    assert_eq!(store.budget("paced", rate, Some(later)).await, Ok(167));
+    assert_eq!(store.budget("another", rate, Some(later)).await, Ok(0));
+}
+
+pub async fn a_budget_lets_a_burst_go_and_counts_by_the_stores_clock(store: &dyn Store) {
+    let rate = Rate { per_second: 0.1, burst: 3 };
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        waits.push(store.budget("burst", rate, None).await.unwrap());
+    }
+    assert_eq!(waits[..3], [0, 0, 0]);
+    // Ten seconds apart, less what the calls themselves took.
+    assert!((9_000..=10_000).contains(&waits[3]), "{waits:?}");
+    assert!((19_000..=20_000).contains(&waits[4]), "{waits:?}");
+}
+
+pub async fn a_budget_recovers_from_a_clock_set_back(store: &dyn Store) {
+    let rate = Rate { per_second: 1.0, burst: 1 };
+    let now = at(0).timestamp_millis();
+    let year = 365 * 24 * 3600 * 1000;
+    assert_eq!(store.budget("jump", rate, Some(now + year)).await, Ok(0));
+    assert_eq!(store.budget("jump", rate, Some(now)).await, Ok(0), "no wait of a year");
+    assert_eq!(store.budget("jump", rate, Some(now)).await, Ok(1_000));
+}
+
+pub async fn a_secret_changes_only_from_what_it_was(store: &dyn Store) {
+    type Bytes = &'static [u8];
+    let rows: [(Option<Bytes>, Bytes, bool); 6] = [
+        (Some(b"one"), b"two", false),
+        (None, b"one\0\xff", true),
+        (None, b"two", false),
+        (Some(b"one"), b"two", false),
+        (Some(b"one\0\xff"), b"", true),
+        (Some(b""), b"three", true),
+    ];
+    assert_eq!(store.secret("token").await, Ok(None));
+    let mut now: Option<Bytes> = None;
+    for (n, (old, new, done)) in rows.into_iter().enumerate() {
+        assert_eq!(store.swap_secret("token", old, new).await, Ok(done), "row {n}");
+        now = if done { Some(new) } else { now };
+        assert_eq!(store.secret("token").await.unwrap().as_deref(), now, "row {n}");
+    }
+}
+
+pub async fn a_lock_is_held_by_one(store: &dyn Store) {
+    let lock = async |token: &str| store.lock("refresh", token, LONG_MS).await.unwrap();
+    assert!(lock("a").await);
+    assert!(lock("a").await, "asked again after a lost answer");
+    assert!(!lock("b").await);
+    store.unlock("refresh", "b").await.unwrap();
+    assert!(!lock("b").await, "only the holder unlocks");
+    store.unlock("refresh", "a").await.unwrap();
+    assert!(lock("b").await);
+    assert!(!lock("a").await);
+
+    assert!(store.lock("short", "a", SHORT_MS).await.unwrap());
+    until("the lock's end", || async { store.lock("short", "b", LONG_MS).await.unwrap() }).await;
+}

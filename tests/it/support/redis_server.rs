@@ -1,0 +1,184 @@
+//! A Redis of the test's own: `redis-server` from the path, a free port, a folder, AOF synced
+//! always. Never waits by the clock: the server says itself when it is ready.
+//! Enter at [`RedisServer::start`] and [`RedisCluster::start`].
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use super::folder::Folder;
+
+pub struct RedisServer {
+    port: u16,
+    extra: Vec<String>,
+    folder: Folder,
+    process: Option<Child>,
+}
+
+impl RedisServer {
+    pub fn start() -> Self {
+        Self::with(Vec::new())
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// A connection for what the port cannot ask: settings, vanished keys.
+    pub fn admin(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).expect("the address is well-formed");
+        client.get_connection().expect("the server answers")
+    }
+
+    /// As if the power failed.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("the server runs");
+            process.wait().expect("the server ends");
+        }
+    }
+
+    /// After [`Self::kill`]: the same port and folder.
+    pub fn start_again(&mut self) {
+        self.process = Some(spawn(self.port, &self.folder, &self.extra));
+    }
+
+    /// The process stands still and keeps its connections.
+    pub fn halt(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Asks until the node serves; between two questions the server itself waits, for replicas
+    /// that it does not have.
+    fn wait_for_cluster(&self) {
+        let mut admin = self.admin();
+        for _ in 0..500 {
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut admin).expect("it answers");
+            if info.contains("cluster_state:ok") {
+                return;
+            }
+            redis::cmd("WAIT").arg(1).arg(20).exec(&mut admin).expect("it answers");
+        }
+        panic!("the cluster does not serve");
+    }
+
+    fn with(extra: Vec<String>) -> Self {
+        let (port, folder) = (free_port(), Folder::new());
+        let process = Some(spawn(port, &folder, &extra));
+        Self { port, extra, folder, process }
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.process.as_ref().expect("the server runs").id().to_string();
+        let done = Command::new("kill").args([signal, &id]).status().expect("kill is on the path");
+        assert!(done.success());
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Three nodes, each with a third of the slots.
+pub struct RedisCluster {
+    nodes: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    pub fn start() -> Self {
+        let nodes: Vec<_> = (0..3)
+            .map(|_| {
+                let bus = free_port().to_string();
+                RedisServer::with(
+                    ["--cluster-enabled", "yes", "--cluster-port", &bus].map(str::to_owned).to_vec(),
+                )
+            })
+            .collect();
+        // Returns when all nodes agree about the slots; a node may need a moment more to serve.
+        let made = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(nodes.iter().map(RedisServer::address))
+            .arg("--cluster-yes")
+            .output()
+            .expect("redis-cli is on the path");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        nodes.iter().for_each(RedisServer::wait_for_cluster);
+        Self { nodes }
+    }
+
+    /// Gives the slot of `key`, which must hold nothing yet, to another node.
+    pub fn move_slot(&self, key: &str) {
+        let mut admins: Vec<_> = self.nodes.iter().map(RedisServer::admin).collect();
+        let slot: u16 =
+            redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut admins[0]).expect("it answers");
+        // Whoever does not own it refuses to look.
+        let other = admins
+            .iter_mut()
+            .position(|admin| redis::cmd("EXISTS").arg(key).exec(admin).is_err())
+            .expect("two of three do not own it");
+        let id: String = redis::cmd("CLUSTER").arg("MYID").query(&mut admins[other]).expect("it answers");
+        // The new owner first.
+        admins.swap(0, other);
+        for admin in &mut admins {
+            let mut set = redis::cmd("CLUSTER");
+            set.arg("SETSLOT").arg(slot).arg("NODE").arg(&id).exec(admin).expect("the slot is empty");
+        }
+    }
+
+    /// As if the power failed for all nodes.
+    pub fn kill(&mut self) {
+        self.nodes.iter_mut().for_each(RedisServer::kill);
+    }
+
+    pub fn start_again(&mut self) {
+        self.nodes.iter_mut().for_each(RedisServer::start_again);
+    }
+
+    pub fn url(&self) -> String {
+        let nodes: Vec<_> = self.nodes.iter().map(RedisServer::address).collect();
+        format!("redis+cluster://{}", nodes.join(","))
+    }
+}
+
+fn spawn(port: u16, folder: &Folder, extra: &[String]) -> Child {
+    let mut process = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+        .args(["--appendonly", "yes", "--appendfsync", "always"])
+        .arg("--dir")
+        .arg(folder.path())
+        .args(extra)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server is on the path");
+    let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+    let mut told = Vec::new();
+    loop {
+        match lines.next() {
+            Some(Ok(line)) if line.contains("Ready to accept connections") => break,
+            Some(Ok(line)) => told.push(line),
+            _ => panic!("redis-server did not start:\n{}", told.join("\n")),
+        }
+    }
+    // What it says later must not fill the pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    process
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it is bound").port()
+}
