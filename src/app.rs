@@ -14,11 +14,10 @@ use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::{Config, School};
 use crate::http::{Front, routes};
 use crate::secret::{Secret, Vault};
-use crate::worker::school::own;
 use crate::store;
 use crate::ways::{self, Ground, Ports};
+use crate::worker::school::own;
 use crate::worker::site::{Parts, Rhythm, Site};
-
 
 /// What a run is made of.
 pub struct Options {
@@ -34,7 +33,10 @@ pub struct Options {
 pub enum Time {
     Wall,
     /// Moved from outside by whoever knows the token.
-    Driven { clock: DrivenClock, token: Secret },
+    Driven {
+        clock: DrivenClock,
+        token: Secret,
+    },
 }
 
 /// Why the bridge cannot start; says what to do.
@@ -108,9 +110,8 @@ impl Bridge {
     pub async fn stop(mut self) {
         self.server.stop(true).await;
         let _ = self.stop.send(true);
-        let drained = tokio::time::timeout(self.drain, async {
-            while self.owners.join_next().await.is_some() {}
-        });
+        let drained =
+            tokio::time::timeout(self.drain, async { while self.owners.join_next().await.is_some() {} });
         if drained.await.is_err() {
             tracing::warn!("not everything landed in time; it is looked for at the next start");
         }

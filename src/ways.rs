@@ -44,9 +44,7 @@ impl Ports {
     /// The real network.
     pub fn real(school: &School) -> Result<Self, String> {
         let seconds = |settings: Option<u64>| Duration::from_secs(settings.unwrap_or(20));
-        let http = |seconds| -> Result<Arc<dyn Http>, String> {
-            Ok(Arc::new(RealHttp::new(seconds)?))
-        };
+        let http = |seconds| -> Result<Arc<dyn Http>, String> { Ok(Arc::new(RealHttp::new(seconds)?)) };
         let post: Option<Box<dyn Post>> = match &school.mail {
             Some(settings) => Some(Box::new(SmtpPost::open(settings)?)),
             None => None,

@@ -1,1 +1,184 @@
-//! Every key of every file. Enter at [`reference`].
+//! The printed reference: every key of every file, every variable, every text, with defaults that
+//! are read from the structs themselves.
+//! Never repeats a default by hand; a test compares the words with what the structs take.
+//! Enter at [`reference`].
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::answers::{REASONS, WORDS};
+use super::environment::VARIABLES;
+use super::raw::{AnswersFile, CalendarFile, InstanceFile};
+use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
+use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::process::definition::{Figures, Manager, Route};
+
+pub mod table;
+
+use table::{File, Key, Section};
+
+/// Everything that may stand in the files, as Markdown.
+pub fn reference() -> String {
+    let mut text = String::from("# Reference\n");
+    let defaults = defaults();
+    let mut file = None;
+    for section in table::sections() {
+        if file != Some(section.file) {
+            file = Some(section.file);
+            let _ = write!(text, "\n## {}\n", section.file.name());
+        }
+        print_section(&mut text, section, &defaults);
+    }
+    print_words(&mut text);
+    print_texts(&mut text);
+    text.push_str("\n## Environment\n\n");
+    for variable in VARIABLES {
+        let _ = writeln!(text, "- `{}` (default {}): {}", variable.name, variable.default, variable.about);
+    }
+    text
+}
+
+fn print_section(text: &mut String, section: &Section, defaults: &Defaults) {
+    if section.path.is_empty() {
+        let _ = write!(text, "\n{}\n\n", section.about);
+    } else {
+        let _ = write!(text, "\n### [{}]\n\n{}\n\n", section.path, section.about);
+    }
+    for key in section.keys {
+        let _ = writeln!(text, "- `{}` ({}): {}", key.name, kind(section, key, defaults), key.about);
+    }
+}
+
+/// Type, and the default where there is one.
+fn kind(section: &Section, key: &Key, defaults: &Defaults) -> String {
+    match default_of(section, key, defaults) {
+        Some(default) => format!("{}, default {default}", key.kind),
+        None => key.kind.to_owned(),
+    }
+}
+
+fn default_of(section: &Section, key: &Key, defaults: &Defaults) -> Option<String> {
+    match defaults.get(&(section.file, section.path))?.get(key.name)? {
+        // What a table holds is said in its own section.
+        Value::Table(table) if table.is_empty() || section.path.is_empty() => None,
+        Value::Array(list) if list.is_empty() => None,
+        value => Some(format!("`{value}`")),
+    }
+}
+
+/// Section → key → default.
+type Defaults = BTreeMap<(File, &'static str), Table>;
+
+fn defaults() -> Defaults {
+    let mut defaults = Defaults::new();
+    let instance = table_of(&InstanceFile::default());
+    if let Some(Value::Table(limits)) = instance.get("limits") {
+        defaults.insert((File::Instance, "limits"), limits.clone());
+    }
+    defaults.insert((File::Instance, ""), instance);
+    defaults.insert((File::School, "answers"), table_of(&AnswersFile::default()));
+    defaults.insert((File::School, "calendar"), table_of(&CalendarFile::default()));
+    if let Ok(manager) = toml::from_str::<Manager>("name = 'x'") {
+        defaults.insert((File::School, "managers.<name>"), table_of(&manager));
+    }
+    if let Ok(route) = toml::from_str::<Route>("") {
+        defaults.insert((File::School, "[routes]"), table_of(&route));
+    }
+    for (section, figures) in table_of(&Figures::default()) {
+        let path = table::sections().find(|known| known.file == File::Process && known.path == section);
+        if let (Some(known), Value::Table(figures)) = (path, figures) {
+            defaults.insert((File::Process, known.path), figures);
+        }
+    }
+    platform_defaults(&mut defaults);
+    defaults
+}
+
+/// Settings are only read, never written, so their defaults are taken out one by one.
+fn platform_defaults(defaults: &mut Defaults) {
+    let mut put = |path, pairs: Vec<(&str, Value)>| {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+        defaults.insert((File::School, path), pairs.collect());
+    };
+    let seconds = |timeout_s: u64| Value::Integer(i64::try_from(timeout_s).unwrap_or_default());
+    if let Ok(settings) = toml::from_str::<getcourse::Settings>(GETCOURSE_LEAST) {
+        put(
+            "getcourse",
+            vec![
+                ("zone", settings.zone.name().into()),
+                ("requests_per_second", settings.requests_per_second.into()),
+                ("timeout_s", seconds(settings.timeout_s)),
+            ],
+        );
+    }
+    if let Ok(settings) = toml::from_str::<amocrm::Settings>(AMOCRM_LEAST) {
+        put(
+            "amocrm",
+            vec![
+                ("requests_per_second", settings.requests_per_second.into()),
+                ("timeout_s", seconds(settings.timeout_s)),
+            ],
+        );
+    }
+    if let Ok(settings) = toml::from_str::<mango::settings::Settings>(MANGO_LEAST) {
+        put("mango", vec![("final_wait_s", i64::from(settings.final_wait_s).into())]);
+    }
+    if let Ok(settings) = toml::from_str::<mail::settings::Settings>(MAIL_LEAST) {
+        let tls = match settings.tls {
+            mail::settings::Tls::Wrapped => "wrapped",
+            mail::settings::Tls::Starttls => "starttls",
+            mail::settings::Tls::None => "none",
+        };
+        put(
+            "mail",
+            vec![
+                ("port", i64::from(settings.port).into()),
+                ("tls", tls.into()),
+                ("letters_per_second", settings.letters_per_second.into()),
+                ("timeout_s", seconds(settings.timeout_s)),
+            ],
+        );
+    }
+}
+
+const GETCOURSE_LEAST: &str = "url = 'https://x.example'";
+const AMOCRM_LEAST: &str =
+    "url = 'https://x.example'\nauth = { by = 'long_lived', token = { env = 'X' } }\npipelines = {}";
+const MANGO_LEAST: &str = "api_key = { env = 'X' }\napi_salt = { env = 'X' }";
+const MAIL_LEAST: &str = "host = 'x.example'\nfrom = 'order@x.example'";
+
+fn table_of(value: &impl Serialize) -> Table {
+    Table::try_from(value).unwrap_or_default()
+}
+
+fn print_words(text: &mut String) {
+    text.push_str("\n## Built-in words of answers\n\n");
+    for (kind, words) in WORDS {
+        let _ = writeln!(text, "- {}: {}", name_of(kind), words.join(", "));
+    }
+    text.push_str("\n## Built-in words of refusals\n\n");
+    for reason in crate::process::RefusalReason::ALL {
+        let more =
+            REASONS.iter().filter(|(of, _)| *of == reason).flat_map(|(_, words)| words.iter().copied());
+        let words: Vec<&str> = std::iter::once(reason.label()).chain(more).collect();
+        let _ = writeln!(text, "- {}: {}", name_of(&reason), words.join(", "));
+    }
+}
+
+fn print_texts(text: &mut String) {
+    text.push_str("\n## Texts\n\n");
+    for (title, names) in [("Letters", LETTERS), ("Tasks", TASKS), ("Scripts", SCRIPTS), ("Parts", PARTS)] {
+        let _ = writeln!(text, "- {title}: {}", names.join(", "));
+    }
+    let _ = writeln!(text, "- Variables: {}", Library::variables().join(", "));
+}
+
+fn name_of(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

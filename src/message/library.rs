@@ -153,6 +153,12 @@ impl Library {
         faults_of(&parsed).into_iter().next().map_or(Ok(()), Err)
     }
 
+    /// Every variable that a text may name, `order.cost`; `order.source.` goes on with any label.
+    pub fn variables() -> Vec<String> {
+        let known = known_variables();
+        known.iter().filter(|name| name.contains('.') || !has_fields(name, &known)).cloned().collect()
+    }
+
     /// Does a text of this name exist?
     pub fn has(&self, text: &str) -> bool {
         self.texts.contains_key(text)
@@ -255,8 +261,7 @@ fn faults_of(template: &Template<'_, '_>) -> Vec<(String, String)> {
         .collect();
     unknown.sort();
     if !unknown.is_empty() {
-        let all = known.iter().filter(|name| name.contains('.') || !has_fields(name, &known));
-        let all = all.cloned().collect::<Vec<_>>().join(", ");
+        let all = Library::variables().join(", ");
         return unknown.into_iter().map(|name| (format!("unknown variable `{name}`"), all.clone())).collect();
     }
     for vars in [Vars::full_example(), Vars::bare_example()] {

@@ -62,20 +62,10 @@ pub struct FaultRule {
 
 impl Default for FaultRule {
     fn default() -> FaultRule {
-        use RequestFault::{
-            BadGateway, BrokenOff, GatewayTimeout, ServerError, Slow, TooMany, Unavailable,
-        };
+        use RequestFault::{BadGateway, BrokenOff, GatewayTimeout, ServerError, Slow, TooMany, Unavailable};
         FaultRule {
             per_mille: 0,
-            kinds: vec![
-                TooMany,
-                ServerError,
-                BadGateway,
-                Unavailable,
-                GatewayTimeout,
-                Slow,
-                BrokenOff,
-            ],
+            kinds: vec![TooMany, ServerError, BadGateway, Unavailable, GatewayTimeout, Slow, BrokenOff],
             slow_ms: 3000,
             hook_per_mille: 0,
             hook_kinds: vec![HookFault::Doubled, HookFault::Delayed, HookFault::Withheld],
@@ -129,11 +119,7 @@ pub enum HookFault {
 impl FaultRule {
     /// What happens to this request; `None` for nothing.
     pub fn for_request(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<RequestFault> {
-        if self
-            .outages
-            .iter()
-            .any(|outage| outage.from <= now && now < outage.to)
-        {
+        if self.outages.iter().any(|outage| outage.from <= now && now < outage.to) {
             return Some(RequestFault::Unavailable);
         }
         (rng.chance(self.per_mille) && !self.kinds.is_empty()).then(|| pick(&self.kinds, rng))
@@ -141,8 +127,7 @@ impl FaultRule {
 
     /// What happens to this webhook; `None` for nothing.
     pub fn for_hook(&self, rng: &mut Rng) -> Option<HookFault> {
-        (rng.chance(self.hook_per_mille) && !self.hook_kinds.is_empty())
-            .then(|| pick(&self.hook_kinds, rng))
+        (rng.chance(self.hook_per_mille) && !self.hook_kinds.is_empty()).then(|| pick(&self.hook_kinds, rng))
     }
 
     /// A random delay of a webhook.
@@ -166,11 +151,7 @@ pub struct Budget {
 impl Budget {
     /// `most` requests within `window`; 0 for no limit.
     pub fn new(most: usize, window: TimeDelta) -> Budget {
-        Budget {
-            most,
-            window,
-            taken: VecDeque::new(),
-        }
+        Budget { most, window, taken: VecDeque::new() }
     }
 
     /// `most` requests in each sliding second.
@@ -180,11 +161,7 @@ impl Budget {
 
     /// Takes one request, or refuses it; what is refused does not count.
     pub fn take(&mut self, now: DateTime<Utc>) -> Result<(), Exceeded> {
-        while self
-            .taken
-            .front()
-            .is_some_and(|first| *first + self.window <= now)
-        {
+        while self.taken.front().is_some_and(|first| *first + self.window <= now) {
             self.taken.pop_front();
         }
         if self.most > 0 && self.taken.len() >= self.most {

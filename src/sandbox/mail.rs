@@ -29,10 +29,7 @@ pub struct MailAnswer {
 
 impl MailAnswer {
     fn new(code: u16, text: &str) -> MailAnswer {
-        MailAnswer {
-            code,
-            text: text.to_owned(),
-        }
+        MailAnswer { code, text: text.to_owned() }
     }
 }
 
@@ -62,12 +59,7 @@ pub struct Post {
 impl Post {
     /// Empty mailboxes.
     pub fn new(setup: MailSetup) -> Post {
-        Post {
-            setup,
-            first_seen: BTreeMap::new(),
-            letters: Vec::new(),
-            refused: Vec::new(),
-        }
+        Post { setup, first_seen: BTreeMap::new(), letters: Vec::new(), refused: Vec::new() }
     }
 
     /// Whether a recipient is accepted now: the answer to `RCPT TO`.
@@ -75,8 +67,7 @@ impl Post {
         let to = to.trim().to_lowercase();
         let listed = |list: &[String]| {
             list.iter().any(|entry| {
-                to == entry.to_lowercase()
-                    || (entry.starts_with('@') && to.ends_with(&entry.to_lowercase()))
+                to == entry.to_lowercase() || (entry.starts_with('@') && to.ends_with(&entry.to_lowercase()))
             })
         };
         let answer = if !to.contains('@') {
@@ -115,10 +106,7 @@ impl Post {
             subject: decode_words(&find("subject")),
             text: plain_text(&headers, body),
         });
-        MailAnswer::new(
-            250,
-            &format!("2.0.0 Ok: queued as {:08X}", self.letters.len()),
-        )
+        MailAnswer::new(250, &format!("2.0.0 Ok: queued as {:08X}", self.letters.len()))
     }
 }
 
@@ -142,56 +130,34 @@ fn unfold(head: &str) -> Vec<(String, String)> {
 }
 
 fn header(headers: &[(String, String)], name: &str) -> String {
-    headers
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.clone())
-        .unwrap_or_default()
+    headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 /// The first plain-text part, decoded.
 fn plain_text(headers: &[(String, String)], body: &str) -> String {
     let kind = header(headers, "content-type");
-    let boundary = kind.split("boundary=").nth(1).map(|rest| {
-        rest.trim_start_matches('"')
-            .split(['"', ';'])
-            .next()
-            .unwrap_or("")
-            .to_owned()
-    });
+    let boundary = kind
+        .split("boundary=")
+        .nth(1)
+        .map(|rest| rest.trim_start_matches('"').split(['"', ';']).next().unwrap_or("").to_owned());
     if let Some(boundary) = boundary.filter(|_| kind.to_lowercase().starts_with("multipart/")) {
         let marker = format!("--{boundary}");
-        let parts = body
-            .split(marker.as_str())
-            .skip(1)
-            .filter(|part| !part.starts_with("--"));
+        let parts = body.split(marker.as_str()).skip(1).filter(|part| !part.starts_with("--"));
         let parts: Vec<(Vec<(String, String)>, &str)> = parts
             .filter_map(|part| part.trim_start_matches('\n').split_once("\n\n"))
             .map(|(head, body)| (unfold(head), body))
             .collect();
-        let plain = parts.iter().find(|(head, _)| {
-            !header(head, "content-type")
-                .to_lowercase()
-                .starts_with("text/html")
-        });
-        return plain
-            .or(parts.first())
-            .map(|(head, body)| plain_text(head, body))
-            .unwrap_or_default();
+        let plain = parts
+            .iter()
+            .find(|(head, _)| !header(head, "content-type").to_lowercase().starts_with("text/html"));
+        return plain.or(parts.first()).map(|(head, body)| plain_text(head, body)).unwrap_or_default();
     }
-    let bytes = match header(headers, "content-transfer-encoding")
-        .to_lowercase()
-        .as_str()
-    {
-        "base64" => STANDARD
-            .decode(body.split_whitespace().collect::<String>())
-            .unwrap_or_default(),
+    let bytes = match header(headers, "content-transfer-encoding").to_lowercase().as_str() {
+        "base64" => STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap_or_default(),
         "quoted-printable" => quoted_printable(body, false),
         _ => body.as_bytes().to_vec(),
     };
-    String::from_utf8_lossy(&bytes)
-        .trim_end()
-        .replace("\r\n", "\n")
+    String::from_utf8_lossy(&bytes).trim_end().replace("\r\n", "\n")
 }
 
 fn quoted_printable(text: &str, underscore: bool) -> Vec<u8> {
@@ -201,10 +167,7 @@ fn quoted_printable(text: &str, underscore: bool) -> Vec<u8> {
     while index < bytes.len() {
         match bytes[index] {
             b'=' if bytes.get(index + 1) == Some(&b'\n') => index += 1,
-            b'=' => match text
-                .get(index + 1..index + 3)
-                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-            {
+            b'=' => match text.get(index + 1..index + 3).and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
                 Some(byte) => {
                     decoded.push(byte);
                     index += 2;

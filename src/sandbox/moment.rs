@@ -6,11 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{
-    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
-    Weekday,
+    DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc, Weekday,
 };
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
+
+/// Longer spans are mistakes.
+const SPAN_DAYS_MAX: i64 = 10_000;
 
 /// A length of time, written `90s`, `15m`, `2h30m`, `3d`, also with a minus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,17 +48,15 @@ impl FromStr for Span {
                 'd' => 86_400,
                 _ => return Err(wrong()),
             };
-            seconds += number
-                .parse::<i64>()
-                .map_err(|_| wrong())?
-                .checked_mul(unit)
-                .ok_or_else(wrong)?;
+            let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(unit));
+            seconds = part.and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
             number.clear();
         }
         if rest.is_empty() || !number.is_empty() {
             return Err(wrong());
         }
         TimeDelta::try_seconds(sign * seconds)
+            .filter(|span| span.num_days().abs() < SPAN_DAYS_MAX)
             .map(Span)
             .ok_or_else(wrong)
     }
@@ -94,10 +94,7 @@ impl Moment {
 /// A wall-clock time of a zone as an instant; a time that does not exist moves an hour on.
 pub fn local(naive: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     let found = zone.from_local_datetime(&naive).earliest();
-    let found = found.or_else(|| {
-        zone.from_local_datetime(&(naive + TimeDelta::hours(1)))
-            .earliest()
-    });
+    let found = found.or_else(|| zone.from_local_datetime(&(naive + TimeDelta::hours(1))).earliest());
     found.map_or_else(|| naive.and_utc(), |moment| moment.with_timezone(&Utc))
 }
 
@@ -106,17 +103,11 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Moment, String> {
         let text = text.trim();
-        let wrong = || {
-            format!(
-                "«{text}» is no moment: write +40m, +1d 11:00, 2d 12:00, 12:00 or 2026-03-17 12:00"
-            )
-        };
-        let time =
-            |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
+        let wrong =
+            || format!("«{text}» is no moment: write +40m, +1d 11:00, 2d 12:00, 12:00 or 2026-03-17 12:00");
+        let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
         let days = |text: &str| {
-            text.strip_suffix('d')
-                .and_then(|number| number.parse::<u64>().ok())
-                .ok_or_else(wrong)
+            text.strip_suffix('d').and_then(|number| number.parse::<u64>().ok()).ok_or_else(wrong)
         };
         if let Some(rest) = text.strip_prefix('+') {
             return match rest.split_once(' ') {
@@ -149,14 +140,11 @@ impl Shift {
         let mut here = at.with_timezone(&zone).naive_local();
         for _ in 0..366 {
             let date = here.date();
-            let free =
-                self.free_weekdays.contains(&date.weekday()) || self.free_dates.contains(&date);
+            let free = self.free_weekdays.contains(&date.weekday()) || self.free_dates.contains(&date);
             if !free && here.time() < self.to {
                 return Some(local(here.max(date.and_time(self.from)), zone).max(at));
             }
-            here = date
-                .checked_add_days(Days::new(1))?
-                .and_time(NaiveTime::MIN);
+            here = date.checked_add_days(Days::new(1))?.and_time(NaiveTime::MIN);
         }
         None
     }
@@ -172,17 +160,13 @@ pub fn hours(text: &str) -> Result<(NaiveTime, NaiveTime), String> {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

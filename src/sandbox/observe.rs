@@ -176,11 +176,7 @@ impl World {
 
     /// The leads that belong to a script's order, oldest first.
     pub fn leads_of(&self, script: &str) -> Vec<&Lead> {
-        let index = self
-            .setup
-            .orders
-            .iter()
-            .position(|order| order.id == script);
+        let index = self.setup.orders.iter().position(|order| order.id == script);
         self.amocrm
             .leads
             .values()
@@ -193,9 +189,9 @@ impl World {
         let leads = self.leads_of(script);
         let belongs = |task: &&Task| match task.entity {
             Some((Entity::Leads, id)) => leads.iter().any(|lead| lead.id == id),
-            Some((Entity::Contacts, id)) => leads
-                .iter()
-                .any(|lead| lead.contacts.iter().any(|(contact, _)| *contact == id)),
+            Some((Entity::Contacts, id)) => {
+                leads.iter().any(|lead| lead.contacts.iter().any(|(contact, _)| *contact == id))
+            }
             None => false,
         };
         self.amocrm.tasks.values().filter(belongs).collect()
@@ -203,11 +199,7 @@ impl World {
 
     /// The calls of a script's order.
     pub fn calls_of(&self, script: &str) -> Vec<&Call> {
-        self.mango
-            .calls
-            .iter()
-            .filter(|call| call.script.as_deref() == Some(script))
-            .collect()
+        self.mango.calls.iter().filter(|call| call.script.as_deref() == Some(script)).collect()
     }
 
     /// The letters to the client of a script.
@@ -216,11 +208,7 @@ impl World {
             .order_of(script)
             .and_then(|order| self.getcourse.users.get(&order.user_id))
             .map(|user| user.email.as_str());
-        self.mail
-            .letters
-            .iter()
-            .filter(|letter| email == Some(letter.to.as_str()))
-            .collect()
+        self.mail.letters.iter().filter(|letter| email == Some(letter.to.as_str())).collect()
     }
 
     /// What exists twice: leads by order number and first pipeline, contacts by phone, tasks by lead and marker,
@@ -229,35 +217,22 @@ impl World {
         let zone: Tz = self.setup.zone;
         let mut found = Vec::new();
         let book = &self.amocrm.lead_book;
-        let field = book
-            .by_name(&self.setup.amocrm.order_field)
-            .map(|field| field.id);
-        let leads = self
-            .amocrm
-            .leads
-            .values()
-            .filter(|lead| !lead.is_deleted)
-            .filter_map(|lead| {
-                let number = lead.fields.get(&field?)?.first()?.text();
-                Some((format!("{number} in {}", lead.first_pipeline_id), lead.id))
-            });
+        let field = book.by_name(&self.setup.amocrm.order_field).map(|field| field.id);
+        let leads = self.amocrm.leads.values().filter(|lead| !lead.is_deleted).filter_map(|lead| {
+            let number = lead.fields.get(&field?)?.first()?.text();
+            Some((format!("{number} in {}", lead.first_pipeline_id), lead.id))
+        });
         collect("lead", leads, &mut found);
         let contacts = self.amocrm.contacts.values().flat_map(|contact| {
             let mut phones = self.amocrm.phones(contact);
             phones.sort();
             phones.dedup();
-            phones
-                .into_iter()
-                .map(|phone| (phone, contact.id))
-                .collect::<Vec<_>>()
+            phones.into_iter().map(|phone| (phone, contact.id)).collect::<Vec<_>>()
         });
         collect("contact", contacts, &mut found);
         let tasks = self.amocrm.tasks.values().filter_map(|task| {
             let (kind, id) = task.entity?;
-            Some((
-                format!("{} {id} [{}]", kind.plural(), marker(&task.text)?),
-                task.id,
-            ))
+            Some((format!("{} {id} [{}]", kind.plural(), marker(&task.text)?), task.id))
         });
         collect("task", tasks, &mut found);
         let letters = self.mail.letters.iter().enumerate().map(|(index, letter)| {
@@ -275,9 +250,7 @@ impl World {
     pub fn view(&self) -> Value {
         let all = |items: Vec<Value>| Value::Array(items);
         fn shown<'a, T: Serialize + 'a>(items: impl Iterator<Item = &'a T>) -> Vec<Value> {
-            items
-                .map(|item| serde_json::to_value(item).unwrap_or(Value::Null))
-                .collect()
+            items.map(|item| serde_json::to_value(item).unwrap_or(Value::Null)).collect()
         }
         json!({
             "leads": all(shown(self.leads())), "contacts": all(shown(self.contacts())), "tasks": all(shown(self.tasks())),
@@ -290,19 +263,14 @@ impl World {
     }
 }
 
-fn collect(
-    kind: &'static str,
-    pairs: impl Iterator<Item = (String, i64)>,
-    found: &mut Vec<Duplicate>,
-) {
+fn collect(kind: &'static str, pairs: impl Iterator<Item = (String, i64)>, found: &mut Vec<Duplicate>) {
     let mut by_key: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for (key, id) in pairs {
         by_key.entry(key).or_default().push(id);
     }
-    found.extend(
-        by_key
-            .into_iter()
-            .filter(|(_, ids)| ids.len() > 1)
-            .map(|(key, ids)| Duplicate { kind, key, ids }),
-    );
+    found.extend(by_key.into_iter().filter(|(_, ids)| ids.len() > 1).map(|(key, ids)| Duplicate {
+        kind,
+        key,
+        ids,
+    }));
 }

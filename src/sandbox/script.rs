@@ -39,10 +39,7 @@ impl Default for PeopleScript {
             question_words: vec!["что дальше".into()],
             date_field: String::new(),
             close_from_list: false,
-            default_call: CallOutcome {
-                late: TimeDelta::zero(),
-                kind: CallKind::NoAnswer,
-            },
+            default_call: CallOutcome { late: TimeDelta::zero(), kind: CallKind::NoAnswer },
             ring_s: 12,
             ring_out_s: 45,
         }
@@ -111,25 +108,10 @@ fn default_hours() -> String {
 impl ManagerScript {
     /// His shift; what cannot be read is left out and told by [`ManagerScript::problems`].
     pub fn shift(&self) -> Shift {
-        let (from, to) = hours(&self.hours)
-            .or_else(|_| hours("08:00-22:00"))
-            .unwrap_or_default();
-        let free_weekdays = self
-            .days_off
-            .iter()
-            .filter_map(|day| day.parse::<Weekday>().ok())
-            .collect();
-        let free_dates = self
-            .days_off
-            .iter()
-            .filter_map(|day| day.parse::<NaiveDate>().ok())
-            .collect();
-        Shift {
-            from,
-            to,
-            free_weekdays,
-            free_dates,
-        }
+        let (from, to) = hours(&self.hours).or_else(|_| hours("08:00-22:00")).unwrap_or_default();
+        let free_weekdays = self.days_off.iter().filter_map(|day| day.parse::<Weekday>().ok()).collect();
+        let free_dates = self.days_off.iter().filter_map(|day| day.parse::<NaiveDate>().ok()).collect();
+        Shift { from, to, free_weekdays, free_dates }
     }
 
     /// What is wrong with his habits.
@@ -137,10 +119,7 @@ impl ManagerScript {
         let mut problems: Vec<String> = hours(&self.hours).err().into_iter().collect();
         for day in &self.days_off {
             if day.parse::<Weekday>().is_err() && day.parse::<NaiveDate>().is_err() {
-                problems.push(format!(
-                    "manager {}: «{day}» is neither a weekday (sat) nor a date",
-                    self.key
-                ));
+                problems.push(format!("manager {}: «{day}» is neither a weekday (sat) nor a date", self.key));
             }
         }
         problems
@@ -388,11 +367,7 @@ impl FromStr for CallOutcome {
         let mut words = text.split_whitespace().peekable();
         let mut late = TimeDelta::zero();
         if words.next_if_eq(&"late").is_some() {
-            late = words
-                .next()
-                .and_then(|word| word.parse::<Span>().ok())
-                .ok_or_else(wrong)?
-                .0;
+            late = words.next().and_then(|word| word.parse::<Span>().ok()).ok_or_else(wrong)?.0;
         }
         let kind = match words.next().ok_or_else(wrong)? {
             "no_answer" | "missed" => CallKind::NoAnswer,
@@ -402,12 +377,9 @@ impl FromStr for CallOutcome {
             "invalid" => CallKind::Invalid,
             "voicemail" => CallKind::Voicemail,
             "cancelled" => CallKind::Cancelled,
-            "talk" => CallKind::Talk {
-                seconds: words
-                    .next()
-                    .and_then(|word| word.parse().ok())
-                    .ok_or_else(wrong)?,
-            },
+            "talk" => {
+                CallKind::Talk { seconds: words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)? }
+            }
             "mobile" => CallKind::Mobile,
             "manager_missed" => CallKind::ManagerMissed,
             "ignore" => CallKind::Ignore,
@@ -422,8 +394,6 @@ impl FromStr for CallOutcome {
 
 impl<'de> Deserialize<'de> for CallOutcome {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<CallOutcome, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -30,15 +30,9 @@ pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("cannot read the setup {file}: {source}")]
-    Read {
-        file: String,
-        source: std::io::Error,
-    },
+    Read { file: String, source: std::io::Error },
     #[error("the setup {file} is wrong: {source}")]
-    Setup {
-        file: String,
-        source: Box<toml::de::Error>,
-    },
+    Setup { file: String, source: Box<toml::de::Error> },
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen { port: u16, source: std::io::Error },
     #[error("the setup's scripts are wrong:\n{0}")]
@@ -116,18 +110,12 @@ impl Stand {
 
 /// Opens the sockets over a world. Nothing is sent from here: see [`drive`], or send the hooks of `World::advance` yourself.
 pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<Stand, ServeError> {
-    let shared = Arc::new(Shared {
-        world,
-        now,
-        changed: Notify::new(),
-    });
+    let shared = Arc::new(Shared { world, now, changed: Notify::new() });
     let mut servers = Vec::new();
     let mut tasks = Vec::new();
     let mut open = |platform, port| -> Result<SocketAddr, ServeError> {
         let listener = listen(port)?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| ServeError::Listen { port, source })?;
+        let address = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
         let data = Data::from(Arc::clone(&shared));
         let server = HttpServer::new(move || {
             App::new()
@@ -136,14 +124,8 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
                 .app_data(Data::new(platform))
                 .default_service(web::to(answer))
         });
-        let server = server
-            .workers(1)
-            .disable_signals()
-            .shutdown_timeout(0)
-            .listen(listener);
-        let server = server
-            .map_err(|source| ServeError::Listen { port, source })?
-            .run();
+        let server = server.workers(1).disable_signals().shutdown_timeout(0).listen(listener);
+        let server = server.map_err(|source| ServeError::Listen { port, source })?.run();
         servers.push(server.handle());
         tasks.push(tokio::spawn(async move {
             // Ends when the stand is stopped.
@@ -156,28 +138,15 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
     let mango = open(Platform::Mango, ports.mango)?;
     let port = ports.smtp;
     let listener = listen(port)?;
-    let smtp = listener
-        .local_addr()
-        .map_err(|source| ServeError::Listen { port, source })?;
-    let listener = listener
-        .set_nonblocking(true)
-        .and_then(|()| tokio::net::TcpListener::from_std(listener));
+    let smtp = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
+    let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     let listener = listener.map_err(|source| ServeError::Listen { port, source })?;
     tasks.push(tokio::spawn(serve_mail(listener, Arc::clone(&shared))));
-    Ok(Stand {
-        amocrm,
-        getcourse,
-        mango,
-        smtp,
-        shared,
-        servers,
-        tasks,
-    })
+    Ok(Stand { amocrm, getcourse, mango, smtp, shared, servers, tasks })
 }
 
 fn listen(port: u16) -> Result<StdListener, ServeError> {
-    StdListener::bind((Ipv4Addr::LOCALHOST, port))
-        .map_err(|source| ServeError::Listen { port, source })
+    StdListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| ServeError::Listen { port, source })
 }
 
 async fn answer(
@@ -187,19 +156,12 @@ async fn answer(
     platform: Data<Platform>,
 ) -> HttpResponse {
     let headers = request.headers().iter();
-    let headers = headers.map(|(name, value)| {
-        (
-            name.to_string(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        )
-    });
+    let headers = headers
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let wire = WireRequest {
         platform: *platform.get_ref(),
         method: request.method().to_string(),
-        path: request
-            .uri()
-            .path_and_query()
-            .map_or_else(|| "/".to_owned(), ToString::to_string),
+        path: request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         headers: headers.collect(),
         body: body.to_vec(),
     };
@@ -263,11 +225,8 @@ pub async fn drive(shared: Arc<Shared>, sender: Sender) {
                 shared.with(|world, now| world.hook_answered(hook.id, status, now));
             });
         }
-        let wait = next
-            .map_or(IDLE, |next| {
-                (next - (shared.now)()).to_std().unwrap_or(Duration::ZERO)
-            })
-            .min(IDLE);
+        let wait =
+            next.map_or(IDLE, |next| (next - (shared.now)()).to_std().unwrap_or(Duration::ZERO)).min(IDLE);
         tokio::select! {
             biased;
             () = shared.changed.notified() => {}
@@ -302,10 +261,7 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     }
     setup.start = now().fixed_offset();
     let amocrm = setup.amocrm.clone();
-    let keys = format!(
-        "{}_{}",
-        setup.getcourse.developer_key, setup.getcourse.school_key
-    );
+    let keys = format!("{}_{}", setup.getcourse.developer_key, setup.getcourse.school_key);
     let mango = setup.mango.clone();
     let world = Arc::new(Mutex::new(World::new(setup, options.seed)));
     let stand = stand(world, now, options.ports).await?;
@@ -318,9 +274,7 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     let driver = tokio::spawn(drive(stand.shared(), Sender::new(Duration::from_secs(2))?));
     let end = async {
         match options.minutes {
-            Some(minutes) => {
-                tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await
-            }
+            Some(minutes) => tokio::time::sleep(Duration::from_secs(minutes.saturating_mul(60))).await,
             None => std::future::pending().await,
         }
     };
@@ -335,12 +289,7 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
 
 fn read(path: &std::path::Path, bridge: &str) -> Result<Setup, ServeError> {
     let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|source| ServeError::Read {
-        file: file.clone(),
-        source,
-    })?;
-    Setup::from_toml_for(&text, bridge).map_err(|source| ServeError::Setup {
-        file,
-        source: Box::new(source),
-    })
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ServeError::Read { file: file.clone(), source })?;
+    Setup::from_toml_for(&text, bridge).map_err(|source| ServeError::Setup { file, source: Box::new(source) })
 }

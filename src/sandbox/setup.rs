@@ -155,10 +155,7 @@ impl Default for AmocrmSetup {
             token_user: 0,
             users: Vec::new(),
             pipelines: vec![PipelineSetup::example()],
-            loss_reasons: vec![Named {
-                id: 14_820_233,
-                name: "Цена".into(),
-            }],
+            loss_reasons: vec![Named { id: 14_820_233, name: "Цена".into() }],
             lead_fields: vec![FieldSetup::text(901_337, "Номер заказа", "GC_ORDER_ID")],
             contact_fields: Vec::new(),
             order_field: "GC_ORDER_ID".into(),
@@ -201,18 +198,12 @@ pub struct PipelineSetup {
 
 impl PipelineSetup {
     fn example() -> PipelineSetup {
-        let named = |id, name: &str| Named {
-            id,
-            name: name.into(),
-        };
+        let named = |id, name: &str| Named { id, name: name.into() };
         PipelineSetup {
             id: 8_123_410,
             name: "Продажи курсов".into(),
             main: true,
-            statuses: vec![
-                named(66_104_106, "Новая заявка"),
-                named(66_104_110, "Счёт выставлен"),
-            ],
+            statuses: vec![named(66_104_106, "Новая заявка"), named(66_104_110, "Счёт выставлен")],
         }
     }
 }
@@ -235,13 +226,7 @@ pub struct FieldSetup {
 impl FieldSetup {
     /// A text field.
     pub fn text(id: i64, name: &str, code: &str) -> FieldSetup {
-        FieldSetup {
-            id,
-            name: name.into(),
-            code: Some(code.into()),
-            kind: text_type(),
-            enums: Vec::new(),
-        }
+        FieldSetup { id, name: name.into(), code: Some(code.into()), kind: text_type(), enums: Vec::new() }
     }
 }
 

@@ -9,24 +9,13 @@ use super::setup::Setup;
 impl Setup {
     /// All mistakes at once, each with the script it is in.
     pub fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<String> = self
-            .managers
-            .iter()
-            .flat_map(|manager| manager.problems())
-            .collect();
+        let mut problems: Vec<String> = self.managers.iter().flat_map(|manager| manager.problems()).collect();
         for (index, order) in self.orders.iter().enumerate() {
             let mut found = self.problems_of(order);
-            if self.orders[..index]
-                .iter()
-                .any(|other| other.id == order.id)
-            {
+            if self.orders[..index].iter().any(|other| other.id == order.id) {
                 found.push("another order has the same id".into());
             }
-            problems.extend(
-                found
-                    .into_iter()
-                    .map(|text| format!("order {}: {text}", order.id)),
-            );
+            problems.extend(found.into_iter().map(|text| format!("order {}: {text}", order.id)));
         }
         problems
     }
@@ -36,22 +25,11 @@ impl Setup {
         if order.by != "client" {
             self.check_manager(&order.by, &mut problems);
         }
-        let offer = self
-            .getcourse
-            .offers
-            .iter()
-            .any(|offer| offer.id == order.offer);
+        let offer = self.getcourse.offers.iter().any(|offer| offer.id == order.offer);
         if !order.no_order && !offer && order.cost.is_none() {
-            problems.push(format!(
-                "the offer {} does not exist, and no cost is given",
-                order.offer
-            ));
+            problems.push(format!("the offer {} does not exist, and no cost is given", order.offer));
         }
-        for answer in order
-            .answers
-            .iter()
-            .chain(order.tasks.iter().map(|rule| &rule.act))
-        {
+        for answer in order.answers.iter().chain(order.tasks.iter().map(|rule| &rule.act)) {
             self.check_answer(answer, &mut problems);
         }
         for answer in &order.answers {
@@ -130,10 +108,7 @@ impl Setup {
         let Some(field) = field else {
             return problems.push(format!("leads have no field «{name}»"));
         };
-        let choice = matches!(
-            field.kind.as_str(),
-            "select" | "radiobutton" | "multiselect"
-        );
+        let choice = matches!(field.kind.as_str(), "select" | "radiobutton" | "multiselect");
         if choice && !value.is_empty() && !field.enums.iter().any(|known| known.value == value) {
             problems.push(format!("the field «{name}» has no choice «{value}»"));
         }
@@ -141,23 +116,14 @@ impl Setup {
 
     fn check_stage(&self, name: &str, problems: &mut Vec<String>) {
         let system = ["Успешно реализовано", "Закрыто и не реализовано"].contains(&name);
-        let mut statuses = self
-            .amocrm
-            .pipelines
-            .iter()
-            .flat_map(|pipeline| &pipeline.statuses);
+        let mut statuses = self.amocrm.pipelines.iter().flat_map(|pipeline| &pipeline.statuses);
         if !system && !statuses.any(|status| status.name == name || status.id.to_string() == name) {
             problems.push(format!("no pipeline has a stage «{name}»"));
         }
     }
 
     fn check_reason(&self, name: &str, problems: &mut Vec<String>) {
-        if !self
-            .amocrm
-            .loss_reasons
-            .iter()
-            .any(|reason| reason.name == name)
-        {
+        if !self.amocrm.loss_reasons.iter().any(|reason| reason.name == name) {
             problems.push(format!("there is no loss reason «{name}»"));
         }
     }

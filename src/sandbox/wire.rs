@@ -9,11 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Everything but the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Which stand-in a request is for, or a webhook comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,21 +36,12 @@ impl WireRequest {
     /// The path without the query and without a slash at its end.
     pub fn path_only(&self) -> &str {
         let path = self.path.split('?').next().unwrap_or("");
-        if path.len() > 1 {
-            path.trim_end_matches('/')
-        } else {
-            path
-        }
+        if path.len() > 1 { path.trim_end_matches('/') } else { path }
     }
 
     /// The decoded pairs of the query.
     pub fn query(&self) -> Query {
-        Query::parse(
-            self.path
-                .split_once('?')
-                .map_or("", |(_, query)| query)
-                .as_bytes(),
-        )
+        Query::parse(self.path.split_once('?').map_or("", |(_, query)| query).as_bytes())
     }
 
     /// The decoded pairs of a form body.
@@ -64,10 +51,7 @@ impl WireRequest {
 
     /// A header by its name, whatever its case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self
-            .headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
@@ -78,9 +62,7 @@ impl WireRequest {
 
     /// What follows `Bearer ` in the header `Authorization`.
     pub fn bearer(&self) -> Option<&str> {
-        self.header("authorization")?
-            .strip_prefix("Bearer ")
-            .map(str::trim)
+        self.header("authorization")?.strip_prefix("Bearer ").map(str::trim)
     }
 }
 
@@ -92,19 +74,12 @@ impl Query {
     /// Decodes `a=b&c=d`; `+` is a space.
     pub fn parse(bytes: &[u8]) -> Query {
         let pairs = form_urlencoded::parse(bytes);
-        Query(
-            pairs
-                .map(|(key, value)| (key.into_owned(), value.into_owned()))
-                .collect(),
-        )
+        Query(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
     }
 
     /// The first value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A number by its name.
@@ -122,11 +97,7 @@ impl Query {
                     .and_then(|rest| rest.strip_suffix(']'))
                     .is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        self.0
-            .iter()
-            .filter(|(key, _)| matches(key))
-            .map(|(_, value)| value.as_str())
-            .collect()
+        self.0.iter().filter(|(key, _)| matches(key)).map(|(_, value)| value.as_str()).collect()
     }
 
     /// Whether some name begins with `prefix`.
@@ -150,21 +121,13 @@ pub struct WireAnswer {
 impl WireAnswer {
     /// A status without a body.
     pub fn empty(status: u16) -> WireAnswer {
-        WireAnswer {
-            status,
-            ..WireAnswer::default()
-        }
+        WireAnswer { status, ..WireAnswer::default() }
     }
 
     /// A body of some content type.
     pub fn of(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> WireAnswer {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        WireAnswer {
-            status,
-            headers,
-            body: body.into(),
-            ..WireAnswer::default()
-        }
+        WireAnswer { status, headers, body: body.into(), ..WireAnswer::default() }
     }
 
     /// `application/json`.
@@ -216,10 +179,8 @@ pub fn form_text(text: &str) -> String {
 
 /// A form body from its pairs, keys and values encoded.
 pub fn form_body(pairs: &[(String, String)]) -> String {
-    let parts: Vec<String> = pairs
-        .iter()
-        .map(|(key, value)| format!("{}={}", form_text(key), form_text(value)))
-        .collect();
+    let parts: Vec<String> =
+        pairs.iter().map(|(key, value)| format!("{}={}", form_text(key), form_text(value))).collect();
     parts.join("&")
 }
 

@@ -61,25 +61,18 @@ impl World {
             admin: manager.admin,
         });
         amocrm.users = managers.chain(setup.amocrm.users.iter().cloned()).collect();
-        let staff = setup
-            .managers
-            .iter()
-            .filter(|manager| manager.getcourse_id != 0)
-            .map(|manager| Staff {
-                id: manager.getcourse_id,
-                name: manager.name.clone(),
-                email: manager.email.clone(),
-                phone: manager.phone.clone().unwrap_or_default(),
-            });
+        let staff = setup.managers.iter().filter(|manager| manager.getcourse_id != 0).map(|manager| Staff {
+            id: manager.getcourse_id,
+            name: manager.name.clone(),
+            email: manager.email.clone(),
+            phone: manager.phone.clone().unwrap_or_default(),
+        });
         let employees = setup.managers.iter().filter_map(|manager| {
             Some(Employee {
                 extension: manager.extension.clone()?,
                 name: manager.name.clone(),
                 email: manager.email.clone(),
-                sip: manager
-                    .sip
-                    .clone()
-                    .unwrap_or_else(|| format!("sip:{}@school.mangosip.ru", manager.key)),
+                sip: manager.sip.clone().unwrap_or_else(|| format!("sip:{}@school.mangosip.ru", manager.key)),
             })
         });
         let mut world = World {
@@ -100,10 +93,7 @@ impl World {
             setup,
         };
         for (script, order) in world.setup.orders.iter().enumerate() {
-            world.agenda.plan(
-                order.at.resolve(start, start, world.setup.zone),
-                Due::Order { script },
-            );
+            world.agenda.plan(order.at.resolve(start, start, world.setup.zone), Due::Order { script });
         }
         world
     }
@@ -156,14 +146,8 @@ impl World {
                 }
                 WireAnswer::html(504, "Gateway Time-out")
             }
-            RequestFault::Slow => WireAnswer {
-                delay_ms: slow_ms,
-                ..self.carry_out(now, request)
-            },
-            RequestFault::BrokenOff => WireAnswer {
-                broken_off: true,
-                ..self.carry_out(now, request)
-            },
+            RequestFault::Slow => WireAnswer { delay_ms: slow_ms, ..self.carry_out(now, request) },
+            RequestFault::BrokenOff => WireAnswer { broken_off: true, ..self.carry_out(now, request) },
         }
     }
 
@@ -183,10 +167,7 @@ impl World {
     /// Takes a letter in, or refuses it.
     pub fn receive_mail(&mut self, now: DateTime<Utc>, letter: Letter) -> MailAnswer {
         if self.faults.mail.for_request(now, &mut self.rng).is_some() {
-            return MailAnswer {
-                code: 451,
-                text: "4.3.2 Try again later".into(),
-            };
+            return MailAnswer { code: 451, text: "4.3.2 Try again later".into() };
         }
         let answer = self.mail.receive(now, &letter);
         if answer.code == 250 {
@@ -234,11 +215,8 @@ impl World {
             return;
         };
         let good = status.is_some_and(|status| (100..300).contains(&status));
-        let (platform, attempts, url) = (
-            delivery.hook.platform,
-            delivery.attempts,
-            delivery.hook.url.clone(),
-        );
+        let (platform, attempts, url) =
+            (delivery.hook.platform, delivery.attempts, delivery.hook.url.clone());
         if good {
             self.deliveries.remove(&id);
             return;
@@ -248,16 +226,12 @@ impl World {
             self.deliveries.remove(&id);
             return;
         }
-        if let Some(subscription) = self
-            .amocrm
-            .subscriptions
-            .iter_mut()
-            .find(|known| known.destination == url)
+        if let Some(subscription) =
+            self.amocrm.subscriptions.iter_mut().find(|known| known.destination == url)
         {
             subscription.count_bad(now);
         }
-        let server_fault =
-            status.is_some_and(|status| status == 499 || (500..600).contains(&status));
+        let server_fault = status.is_some_and(|status| status == 499 || (500..600).contains(&status));
         let wait = match attempts {
             1 => Some(5),
             2 => Some(15),
@@ -266,9 +240,7 @@ impl World {
             _ => None,
         };
         match wait {
-            Some(minutes) => self
-                .agenda
-                .plan(now + TimeDelta::minutes(minutes), Due::Deliver { hook: id }),
+            Some(minutes) => self.agenda.plan(now + TimeDelta::minutes(minutes), Due::Deliver { hook: id }),
             None => {
                 self.deliveries.remove(&id);
             }
@@ -301,10 +273,7 @@ impl World {
         }
         if !self.amocrm.echoes.is_empty() && !self.echoes_planned {
             self.echoes_planned = true;
-            self.agenda.plan(
-                now + TimeDelta::milliseconds(self.setup.amocrm.hook_lag_ms),
-                Due::Echoes,
-            );
+            self.agenda.plan(now + TimeDelta::milliseconds(self.setup.amocrm.hook_lag_ms), Due::Echoes);
         }
     }
 
@@ -361,17 +330,9 @@ impl World {
         }
         for index in self.getcourse.started_by(stir) {
             let (least, most) = self.getcourse.setup.processes[index].delay_s;
-            let extra = self
-                .rng
-                .span(TimeDelta::seconds(i64::from(most.saturating_sub(least))));
+            let extra = self.rng.span(TimeDelta::seconds(i64::from(most.saturating_sub(least))));
             let at = now + TimeDelta::seconds(i64::from(least)) + extra;
-            self.agenda.plan(
-                at,
-                Due::Process {
-                    index,
-                    object: stir.object,
-                },
-            );
+            self.agenda.plan(at, Due::Process { index, object: stir.object });
         }
     }
 
@@ -395,26 +356,12 @@ impl World {
             return;
         }
         let url = format!("{}/{}", base.trim_end_matches('/'), post.path);
-        let body = signed_body(
-            &self.mango.setup.api_key,
-            &self.mango.setup.api_salt,
-            &post.json,
-        )
-        .into_bytes();
-        let headers = vec![(
-            "Content-Type".to_owned(),
-            "application/x-www-form-urlencoded".to_owned(),
-        )];
+        let body =
+            signed_body(&self.mango.setup.api_key, &self.mango.setup.api_salt, &post.json).into_bytes();
+        let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
         self.enqueue(
             post.at,
-            Hook {
-                id: 0,
-                platform: Platform::Mango,
-                url,
-                method: "POST".into(),
-                headers,
-                body,
-            },
+            Hook { id: 0, platform: Platform::Mango, url, method: "POST".into(), headers, body },
         );
     }
 
@@ -439,13 +386,7 @@ impl World {
     fn plan_hook(&mut self, at: DateTime<Utc>, mut hook: Hook) {
         self.next_hook += 1;
         hook.id = self.next_hook;
-        self.deliveries
-            .insert(hook.id, Delivery { attempts: 0, hook });
-        self.agenda.plan(
-            at,
-            Due::Deliver {
-                hook: self.next_hook,
-            },
-        );
+        self.deliveries.insert(hook.id, Delivery { attempts: 0, hook });
+        self.agenda.plan(at, Due::Deliver { hook: self.next_hook });
     }
 }

@@ -1,7 +1,7 @@
 //! The store port: everything that is kept, and the one way to change it.
 //! Knows no rule of the process and no platform; records are bytes to it.
 //! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
-//! bytes mean.
+//! bytes mean, `body` how they lie.
 
 mod body;
 pub mod embedded;
@@ -156,7 +156,8 @@ pub enum DeliveryState {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeliveryOp {
-    /// A new one; `seq` is ignored and given by the store.
+    /// A new one; `seq` is ignored and given by the store. One that is already pending under this
+    /// id stays as it is: an id names one thing to be done.
     Add(Delivery),
     /// Replace by the same id; a conflict if it is no longer there (revoked or settled).
     Update(Delivery),
@@ -200,12 +201,14 @@ pub struct DeadLetter {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeadOp {
+    /// The newest from now on, also where one with this id is there already.
     Bury(DeadLetter),
     /// Take it away (replayed or dismissed); a conflict if it is not there.
     Dig(String),
 }
 
-/// The unit of work: all of it is applied, or none of it.
+/// The unit of work: all of it is applied, or none of it. Rows of one list see what the rows before
+/// them have done.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Unit {
     /// Entries done with; a conflict if one is already gone.
@@ -217,7 +220,7 @@ pub struct Unit {
     pub index: Vec<(String, Option<String>)>,
     /// Wakes: set or moved.
     pub wake: Vec<Wake>,
-    /// Members whose wake is no longer wanted.
+    /// Members whose wake is no longer wanted. Done before `wake`: a member in both has one.
     pub sleep: Vec<String>,
     pub deliveries: Vec<DeliveryOp>,
     pub journal: Vec<JournalEntry>,
@@ -276,7 +279,8 @@ pub trait Store: Send + Sync + 'static {
     /// Appends an entry that is no request: what a command line asks, for example.
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()>;
 
-    /// Unacknowledged entries after `after`, oldest first, at most `max`.
+    /// Unacknowledged entries after `after`, oldest first, at most `max`; fewer where their bodies
+    /// are large, but one at least.
     async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>>;
 
     /// Records by key; `None` where there is none.
@@ -341,7 +345,8 @@ pub trait Store: Send + Sync + 'static {
 
     async fn unlock(&self, name: &str, token: &str) -> Kept<()>;
 
-    /// Removes raw requests older than `before`, at most `max`; says how many.
+    /// Removes raw requests older than `before`, at most `max`; says how many. Goes from the oldest
+    /// place on and stops at the first that is newer or that still waits in the inbox.
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64>;
 
     /// Does it answer?

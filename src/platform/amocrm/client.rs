@@ -121,3 +121,61 @@ impl AmoClient {
         judge(call.nature, self.http.send(request).await)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::platform::amocrm::fake::{BASE, FakeHttp, Scene, get};
+    use crate::process::At;
+
+    /// Gives the next token each time one is refused.
+    struct Tokens(Mutex<u32>);
+
+    #[async_trait]
+    impl TokenSource for Tokens {
+        async fn token(&self) -> Result<Secret, Fault> {
+            Ok(Secret::new(format!("token-{}", self.0.lock().unwrap())))
+        }
+
+        async fn rejected(&self, _token: &Secret) -> Result<Secret, Fault> {
+            *self.0.lock().unwrap() += 1;
+            self.token().await
+        }
+
+        async fn upkeep(&self) -> Result<Option<At>, Fault> {
+            Ok(None)
+        }
+    }
+
+    #[track_caller]
+    fn check(script: Vec<Scene>, expected: &[&str]) -> Result<Reply, Fault> {
+        let http = FakeHttp::new(script);
+        let client = AmoClient::new(&format!("{BASE}/"), http.clone(), Arc::new(Tokens(Mutex::new(1))));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let reply = runtime.block_on(client.send(&Call::get("/api/v4/account", &[], Urgency::Usual)));
+        let seen = http.seen.lock().unwrap();
+        let sent = |request: &Request| {
+            let header = request.headers.iter().find(|(name, _)| name == "authorization");
+            header.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        assert_eq!(seen.iter().map(sent).collect::<Vec<_>>(), expected);
+        reply
+    }
+
+    #[test]
+    fn a_refused_token_is_replaced_once() {
+        let refused = || get("/api/v4/account", 401, json!({ "status": 401 }));
+        let taken = || get("/api/v4/account", 200, json!({ "id": 31877554 }));
+        let reply = check(vec![taken()], &["Bearer token-1"]);
+        assert_eq!(reply, Ok(Reply::Body(json!({ "id": 31877554 }))));
+        let reply = check(vec![refused(), taken()], &["Bearer token-1", "Bearer token-2"]);
+        assert_eq!(reply, Ok(Reply::Body(json!({ "id": 31877554 }))));
+        let reply = check(vec![refused(), refused()], &["Bearer token-1", "Bearer token-2"]);
+        assert!(matches!(reply, Err(Fault::Denied { .. })), "{reply:?}");
+    }
+}

@@ -16,7 +16,8 @@ const ROUNDS: usize = 3;
 /// A field's value that the account did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    pub field: u64,
+    /// The field's id, or its name where it is the platform's own.
+    pub field: String,
     pub value: String,
 }
 
@@ -51,54 +52,106 @@ pub async fn write(client: &AmoClient, call: Call) -> Result<(Value, Vec<LeftOut
 fn mend(body: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
     let item = if body.is_array() { body.get_mut(0)? } else { body };
     let mut gone = Vec::new();
-    // From the back, so that the indexes before stay true.
-    let mut paths: Vec<Vec<&str>> = named.iter().map(|one| segments(&one.path)).collect();
-    paths.sort_by_key(|path| std::cmp::Reverse(field_at(path).map(|(_, index)| index)));
-    let mut last = None;
-    for path in paths {
-        let place = field_at(&path).map(|(at, index)| (path[..at].join("."), index));
-        if place.is_some() && place == last {
-            continue;
-        }
-        match field_at(&path) {
-            Some((at, index)) => {
-                let holder = path[..at].iter().try_fold(&mut *item, |value, part| child(value, part))?;
-                gone.extend(mend_field(holder, index)?);
-            }
+    let mut places = Vec::new();
+    for one in named {
+        let path = segments(&one.path);
+        match Place::of(&path) {
+            Some(place) => places.push(place),
             None => {
                 let (name, holder) = droppable(&path)?;
-                let holder = holder.iter().try_fold(&mut *item, |value, part| child(value, part))?;
-                holder.as_object_mut()?.remove(name)?;
+                let value = inside(item, holder)?.as_object_mut()?.remove(name)?;
+                gone.push(LeftOut { field: name.to_owned(), value: value.to_string() });
             }
         }
-        last = place;
+    }
+    // From the back, so that the indexes before stay true; a whole field before its values.
+    places.sort_by(|one, other| other.cmp(one));
+    places.dedup();
+    let mut whole = None;
+    for place in places {
+        let field = (place.holder.clone(), place.field);
+        if whole.as_ref() == Some(&field) {
+            continue;
+        }
+        let holder: Vec<&str> = place.holder.iter().map(String::as_str).collect();
+        let fields = inside(item, &holder)?.get_mut(FIELDS)?.as_array_mut()?;
+        match mend_field(fields, &place)? {
+            Mended::Typed => {}
+            Mended::Value(left_out) => gone.push(left_out),
+            Mended::Field(left_out) => {
+                gone.push(left_out);
+                whole = Some(field);
+            }
+        }
     }
     Some(gone)
 }
 
-/// Sends a text as the yes or the number that it is; what is neither goes.
-fn mend_field(holder: &mut Value, index: usize) -> Option<Option<LeftOut>> {
-    let fields = holder["custom_fields_values"].as_array_mut()?;
-    let field = fields.get_mut(index)?;
-    if let Some(value) = field.pointer_mut("/values/0/value") {
-        let typed = match value.as_str() {
-            Some("true") => Some(Value::Bool(true)),
-            Some("false") => Some(Value::Bool(false)),
-            Some(text) => text.parse::<i64>().ok().map(Value::from),
-            None => None,
+const FIELDS: &str = "custom_fields_values";
+
+/// Where a path points: a field of the item or of something embedded, perhaps one value of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    holder: Vec<String>,
+    field: usize,
+    /// `usize::MAX` for the whole field.
+    value: usize,
+}
+
+impl Place {
+    fn of(path: &[&str]) -> Option<Self> {
+        let at = path.iter().position(|part| *part == FIELDS)?;
+        let value = match path.get(at + 2) {
+            Some(&"values") => path.get(at + 3).and_then(|index| index.parse().ok()),
+            _ => None,
         };
-        if let Some(typed) = typed {
-            *value = typed;
-            return Some(None);
-        }
+        Some(Self {
+            holder: path[..at].iter().map(|part| (*part).to_owned()).collect(),
+            field: path.get(at + 1)?.parse().ok()?,
+            value: value.unwrap_or(usize::MAX),
+        })
     }
-    let field = fields.remove(index);
-    let value = match &field["values"][0]["value"] {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+}
+
+enum Mended {
+    Typed,
+    Value(LeftOut),
+    Field(LeftOut),
+}
+
+/// Sends a text as the yes or the number that it is; of several values only the named one goes,
+/// and a field whose only value is refused goes as a whole.
+fn mend_field(fields: &mut Vec<Value>, place: &Place) -> Option<Mended> {
+    let field = fields.get_mut(place.field)?;
+    let name = match number::<u64>(&field["field_id"]) {
+        Some(id) => id.to_string(),
+        None => text(&field["field_code"]).to_owned(),
     };
-    // A field named by its code is the platform's own and is never left out silently.
-    Some(number(&field["field_id"]).map(|id| LeftOut { field: id, value }))
+    let left_out = |value: &Value| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        LeftOut { field: name.clone(), value }
+    };
+    let values = field["values"].as_array_mut()?;
+    if values.len() > 1 && place.value < values.len() {
+        let gone = values.remove(place.value);
+        return Some(Mended::Value(left_out(&gone["value"])));
+    }
+    if let [only] = values.as_mut_slice()
+        && let Some(typed) = typed(&only["value"])
+    {
+        only["value"] = typed;
+        return Some(Mended::Typed);
+    }
+    let gone = fields.remove(place.field);
+    Some(Mended::Field(left_out(&gone["values"][0]["value"])))
+}
+
+fn typed(value: &Value) -> Option<Value> {
+    match value.as_str()? {
+        "true" => Some(Value::Bool(true)),
+        "false" => Some(Value::Bool(false)),
+        text => text.parse::<i64>().ok().map(Value::from),
+    }
 }
 
 /// A leading index is the item's own place in the request.
@@ -110,11 +163,6 @@ fn segments(path: &str) -> Vec<&str> {
     parts
 }
 
-fn field_at(path: &[&str]) -> Option<(usize, usize)> {
-    let at = path.iter().position(|part| *part == "custom_fields_values")?;
-    Some((at, path.get(at + 1)?.parse().ok()?))
-}
-
 fn droppable<'a>(path: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
     const NAMES: [&str; 5] =
         ["responsible_user_id", "created_by", "loss_reason_id", "tags_to_add", "call_responsible"];
@@ -122,27 +170,18 @@ fn droppable<'a>(path: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
     Some((path[at], &path[..at]))
 }
 
-fn child<'a>(value: &'a mut Value, part: &str) -> Option<&'a mut Value> {
-    match value {
+fn inside<'a>(item: &'a mut Value, path: &[&str]) -> Option<&'a mut Value> {
+    path.iter().try_fold(item, |value, part| match value {
         Value::Array(items) => items.get_mut(part.parse::<usize>().ok()?),
-        Value::Object(_) => value.get_mut(part),
+        Value::Object(_) => value.get_mut(*part),
         _ => None,
-    }
+    })
 }
 
 /// A line for the feed, so that what a field did not take is not lost.
 pub fn line(left_out: &[LeftOut]) -> Option<String> {
-    let listed: Vec<String> =
-        left_out.iter().map(|one| format!("поле {}: {}", one.field, one.value)).collect();
+    let listed: Vec<String> = left_out.iter().map(|one| format!("{}: {}", one.field, one.value)).collect();
     (!listed.is_empty()).then(|| format!("Не записано в поля amoCRM: {}", listed.join("; ")))
-}
-
-/// The legacy code of `errors[]` in answers of the calls method.
-pub fn call_errors(body: &Value) -> Vec<u64> {
-    super::card::list(&body["errors"])
-        .iter()
-        .filter_map(|error| number(&error["status"]).or_else(|| text(&error["code"]).parse().ok()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -171,7 +210,9 @@ mod tests {
                 named("responsible_user_id"),
             ],
         );
-        assert_eq!(gone, Some(vec![LeftOut { field: 12, value: "Стандарт".to_owned() }]));
+        let left_out =
+            |field: &str, value: &str| LeftOut { field: field.to_owned(), value: value.to_owned() };
+        assert_eq!(gone, Some(vec![left_out("responsible_user_id", "9"), left_out("12", "Стандарт")]));
         assert_eq!(
             body,
             json!([{ "name": "Заказ", "status_id": 1, "custom_fields_values": [
@@ -186,7 +227,22 @@ mod tests {
         let mut body = json!([{ "_embedded": { "contacts": [{ "custom_fields_values": [
             { "field_id": 21, "values": [{ "value": "Europe/Moscow" }] }] }] } }]);
         let gone = mend(&mut body, &[named("0._embedded.contacts.0.custom_fields_values.0.field_id")]);
-        assert_eq!(gone, Some(vec![LeftOut { field: 21, value: "Europe/Moscow".to_owned() }]));
+        assert_eq!(gone, Some(vec![LeftOut { field: "21".to_owned(), value: "Europe/Moscow".to_owned() }]));
+    }
+
+    #[test]
+    fn of_several_numbers_only_the_refused_one_is_left_out() {
+        let mut body = json!({ "custom_fields_values": [
+            { "field_code": "PHONE", "values": [{ "value": "+79165550137" }, { "value": "x" }, { "value": "y" }] }] });
+        let gone = mend(
+            &mut body,
+            &[named("custom_fields_values.0.values.1.value"), named("custom_fields_values.0.values.2.value")],
+        );
+        let left_out = |value: &str| LeftOut { field: "PHONE".to_owned(), value: value.to_owned() };
+        assert_eq!(gone, Some(vec![left_out("y"), left_out("x")]));
+        let kept = json!({ "custom_fields_values": [
+            { "field_code": "PHONE", "values": [{ "value": "+79165550137" }] }] });
+        assert_eq!(body, kept);
     }
 
     #[test]

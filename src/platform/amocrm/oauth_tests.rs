@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::clock::DrivenClock;
 use crate::platform::amocrm::fake::response;
+use crate::platform::http::{Request, Response, Silence};
+use crate::process::Urgency;
 
 const NOW: i64 = 1_773_738_000;
 const URL: &str = "https://shkolarost.amocrm.ru";
@@ -57,6 +59,8 @@ impl Http for Endpoint {
 struct Kept {
     pair: Mutex<Option<TokenPair>>,
     locked: Mutex<Option<String>>,
+    /// Stored by another instance at the moment when the lock becomes free.
+    meanwhile: Mutex<Option<TokenPair>>,
     /// So many swaps fail as if the store did not answer.
     failing: AtomicUsize,
 }
@@ -86,6 +90,9 @@ impl TokenStore for Kept {
         let free = locked.is_none();
         if free {
             *locked = Some(owner.to_owned());
+            if let Some(pair) = self.meanwhile.lock().unwrap().take() {
+                *self.pair.lock().unwrap() = Some(pair);
+            }
         }
         Ok(free)
     }
@@ -176,6 +183,14 @@ async fn two_instances_never_spend_the_same_token() {
 }
 
 #[tokio::test]
+async fn a_pair_that_came_while_waiting_for_the_lock_is_used() {
+    let world = World::new(Some(tokens_of("a", -10)), vec![]);
+    *world.kept.meanwhile.lock().unwrap() = Some(tokens_of("b", 86400));
+    assert_eq!(world.instance().token().await, access("b"));
+    assert!(world.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_401_renews_only_the_token_that_was_refused() {
     let world = World::new(Some(tokens_of("a", 7200)), vec![issued("b")]);
     let (one, other) = (world.instance(), world.instance());
@@ -205,9 +220,11 @@ async fn a_caller_who_gives_up_does_not_take_the_new_pair_along() {
     let tokens = world.instance();
     let gives_up = tokens.clone();
     let asking = tokio::spawn(async move { gives_up.token().await });
-    tokio::task::yield_now().await;
-    tokio::task::yield_now().await;
+    while world.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
     asking.abort();
+    assert!(asking.await.is_err(), "gave up while the answer was on its way");
     assert_eq!(tokens.token().await, access("b"));
     assert_eq!(world.asked(), ["refresh-a"]);
 }

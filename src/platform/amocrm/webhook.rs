@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
-use super::{brackets, decode, wire};
+use super::{brackets, decode};
 use crate::intake::signal::{Consent, Signal};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
@@ -189,16 +189,39 @@ fn consent_signal(query: &Query) -> Signal {
 /// equal bodies may be two events, and a body of several entities would need one slot for each:
 /// both are always kept, which is safe, because a step recognises that nothing is new.
 fn form_key(body: &[u8]) -> Key {
-    let Ok(tree) = brackets::parse(body) else { return Key::Always };
-    let items = wire::items(&tree);
-    let [item] = items.as_slice() else { return Key::Always };
-    let (Some(id), Some(_)) = (item.id(), item.updated_at()) else { return Key::Always };
-    let mut canonical = Vec::with_capacity(body.len());
-    item.node.canonical(&mut canonical);
-    Key::SameAsLast {
-        slot: format!("amo:{}:{}:{id}", item.entity, item.kind),
-        digest: hex::encode(Sha256::digest(&canonical)),
+    let mut prefix = String::new();
+    let (mut id, mut has_time) = (None, false);
+    let mut pairs = Vec::new();
+    for (key, value) in form_urlencoded::parse(body) {
+        if key.starts_with("account[") {
+            continue;
+        }
+        // `leads[status][0]` and the rest.
+        let end = key.match_indices(']').nth(1).map_or(0, |(at, _)| at + 1);
+        let (entity, field) = key.split_at(end);
+        if prefix.is_empty() {
+            prefix = entity.to_owned();
+        }
+        if entity.is_empty() || entity != prefix {
+            return Key::Always;
+        }
+        match field {
+            "[id]" => id = Some(value.clone().into_owned()),
+            "[updated_at]" | "[last_modified]" => has_time = true,
+            _ => {}
+        }
+        pairs.push((key, value));
     }
+    let (Some(id), true) = (id, has_time) else { return Key::Always };
+    // In a fixed order, each part with its length: equal digests mean equal content.
+    pairs.sort_unstable();
+    let mut digest = Sha256::new();
+    for part in pairs.iter().flat_map(|(key, value)| [key, value]) {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    let kind = prefix.rsplit_once('[').map_or(prefix.as_str(), |(kind, _)| kind);
+    Key::SameAsLast { slot: format!("amo:{kind}:{id}"), digest: hex::encode(digest.finalize()) }
 }
 
 /// A decoded query; the first of equal names counts.

@@ -177,7 +177,7 @@ fn key(body: &str) -> Key {
 fn a_repeat_is_the_same_change_of_the_same_entity() {
     let body = "account[id]=31877554&leads[status][0][id]=7&leads[status][0][status_id]=1&leads[status][0][updated_at]=10";
     let Key::SameAsLast { slot, .. } = key(body) else { panic!("not comparable") };
-    assert_eq!(slot, "amo:leads:status:7");
+    assert_eq!(slot, "amo:leads[status]:7");
 
     let other_order = "leads[status][0][updated_at]=10&leads[status][0][status_id]=1&leads[status][0][id]=7&account[id]=31877554";
     assert_eq!(key(body), key(other_order));
@@ -194,6 +194,7 @@ fn what_cannot_be_told_from_a_repeat_is_always_kept() {
     check(
         "account[id]=31877554&leads[add][0][id]=7&leads[add][0][updated_at]=1&leads[add][1][id]=8&leads[add][1][updated_at]=1",
     );
+    check("account[id]=31877554&leads[delete]=7");
     check("account[id]=31877554");
 }
 

@@ -35,10 +35,7 @@ impl Auth {
     pub fn new(setup: &AmocrmSetup, start: DateTime<Utc>) -> Auth {
         let mut refresh = BTreeMap::new();
         if !setup.refresh_token.is_empty() {
-            refresh.insert(
-                setup.refresh_token.clone(),
-                start + TimeDelta::days(REFRESH_LIFE_DAYS),
-            );
+            refresh.insert(setup.refresh_token.clone(), start + TimeDelta::days(REFRESH_LIFE_DAYS));
         }
         Auth {
             access: BTreeMap::new(),
@@ -114,17 +111,10 @@ impl Auth {
         });
         let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let head = r#"{"typ":"JWT","alg":"RS256"}"#;
-        let access = format!(
-            "{}.{}.{}",
-            part(head),
-            part(&claims.to_string()),
-            rng.hex(64)
-        );
+        let access = format!("{}.{}.{}", part(head), part(&claims.to_string()), rng.hex(64));
         let refresh = format!("def502{}", rng.hex(90));
-        self.access
-            .insert(access.clone(), now + TimeDelta::seconds(setup.token_life_s));
-        self.refresh
-            .insert(refresh.clone(), now + TimeDelta::days(REFRESH_LIFE_DAYS));
+        self.access.insert(access.clone(), now + TimeDelta::seconds(setup.token_life_s));
+        self.refresh.insert(refresh.clone(), now + TimeDelta::days(REFRESH_LIFE_DAYS));
         WireAnswer::json(
             200,
             &json!({"token_type": "Bearer", "expires_in": setup.token_life_s, "server_time": now.timestamp(),
@@ -139,17 +129,12 @@ impl Auth {
         if long_lived || self.access.get(token).is_some_and(|end| *end > now) {
             return Ok(());
         }
-        Err(super::checks::problem(
-            401,
-            "Unauthorized",
-            "Неверный логин или пароль",
-        ))
+        Err(super::checks::problem(401, "Unauthorized", "Неверный логин или пароль"))
     }
 
     /// Switches the installation off: every token dies.
     pub fn revoke_all(&mut self) {
-        self.used
-            .extend(std::mem::take(&mut self.refresh).into_keys());
+        self.used.extend(std::mem::take(&mut self.refresh).into_keys());
         self.access.clear();
         self.long_lived.clear();
         self.code = None;

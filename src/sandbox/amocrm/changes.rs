@@ -71,10 +71,7 @@ impl Account {
         let responsible = change.responsible_user_id.unwrap_or(self.setup.token_user);
         let lead = Lead {
             id,
-            name: change
-                .name
-                .clone()
-                .unwrap_or_else(|| format!("Сделка #{id}")),
+            name: change.name.clone().unwrap_or_else(|| format!("Сделка #{id}")),
             price: change.price.unwrap_or(0),
             responsible_user_id: responsible,
             pipeline_id,
@@ -90,13 +87,7 @@ impl Account {
             tags: Vec::new(),
             contacts: change.contacts.clone(),
             first_pipeline_id: pipeline_id,
-            history: vec![turn(
-                now,
-                author,
-                "stage",
-                "",
-                &stage(pipeline_id, status_id),
-            )],
+            history: vec![turn(now, author, "stage", "", &stage(pipeline_id, status_id))],
         };
         for (contact, _) in &lead.contacts {
             self.leads_of.entry(*contact).or_default().insert(id);
@@ -104,15 +95,7 @@ impl Account {
         self.leads.insert(id, lead);
         self.set_lead_fields(id, &change.fields);
         self.set_tags(Entity::Leads, id, &change.tags);
-        self.note_event(
-            now,
-            "lead_added",
-            Entity::Leads,
-            id,
-            author,
-            json!([]),
-            json!([]),
-        );
+        self.note_event(now, "lead_added", Entity::Leads, id, author, json!([]), json!([]));
         self.echo_lead(now, id, "add", None, None);
         id
     }
@@ -125,90 +108,48 @@ impl Account {
         self.set_lead_fields(id, &change.fields);
         self.set_tags(Entity::Leads, id, &change.tags);
         let pipeline_id = change.pipeline_id.unwrap_or(before.pipeline_id);
-        let moved = change
-            .pipeline_id
-            .is_some_and(|pipeline| pipeline != before.pipeline_id);
-        let first = self
-            .pipeline(pipeline_id)
-            .and_then(|pipeline| pipeline.statuses.first())
-            .map(|status| status.id);
-        let kept = if moved {
-            first.unwrap_or(before.status_id)
-        } else {
-            before.status_id
-        };
+        let moved = change.pipeline_id.is_some_and(|pipeline| pipeline != before.pipeline_id);
+        let first =
+            self.pipeline(pipeline_id).and_then(|pipeline| pipeline.statuses.first()).map(|status| status.id);
+        let kept = if moved { first.unwrap_or(before.status_id) } else { before.status_id };
         let status_id = change.status_id.unwrap_or(kept);
-        let responsible = change
-            .responsible_user_id
-            .unwrap_or(before.responsible_user_id);
+        let responsible = change.responsible_user_id.unwrap_or(before.responsible_user_id);
         let Some(lead) = self.leads.get_mut(&id) else {
             return;
         };
         lead.name = change.name.clone().unwrap_or(before.name);
         lead.price = change.price.unwrap_or(before.price);
-        (lead.pipeline_id, lead.status_id, lead.responsible_user_id) =
-            (pipeline_id, status_id, responsible);
-        lead.loss_reason_id = if status_id == LOST {
-            change.loss_reason_id.or(before.loss_reason_id)
-        } else {
-            None
-        };
+        (lead.pipeline_id, lead.status_id, lead.responsible_user_id) = (pipeline_id, status_id, responsible);
+        lead.loss_reason_id =
+            if status_id == LOST { change.loss_reason_id.or(before.loss_reason_id) } else { None };
         (lead.updated_at, lead.updated_by) = (now, author);
-        let stage_changed = (pipeline_id, status_id) != (before.pipeline_id, before.status_id);
-        if stage_changed {
+        if (pipeline_id, status_id) != (before.pipeline_id, before.status_id) {
             lead.closed_at = (status_id == WON || status_id == LOST).then_some(now);
-            lead.history.push(turn(
-                now,
-                author,
-                "stage",
-                &stage(before.pipeline_id, before.status_id),
-                &stage(pipeline_id, status_id),
-            ));
+            let old = (before.pipeline_id, before.status_id);
+            self.tell_stage(now, id, author, old, (pipeline_id, status_id));
         }
-        let passed_on = responsible != before.responsible_user_id;
-        if passed_on {
-            lead.history.push(turn(
-                now,
-                author,
-                "responsible",
-                &before.responsible_user_id.to_string(),
-                &responsible.to_string(),
-            ));
-        }
-        if stage_changed {
-            let of = |pipeline, status| json!([{"lead_status": {"id": status, "pipeline_id": pipeline}}]);
-            let (after, was) = (
-                of(pipeline_id, status_id),
-                of(before.pipeline_id, before.status_id),
-            );
-            self.note_event(
-                now,
-                "lead_status_changed",
-                Entity::Leads,
-                id,
-                author,
-                after,
-                was,
-            );
-            self.echo_lead(now, id, "status", Some(before.status_id), None);
-        }
-        if passed_on {
-            self.note_responsible(
-                now,
-                Entity::Leads,
-                id,
-                author,
-                (before.responsible_user_id, responsible),
-            );
-            self.echo_lead(
-                now,
-                id,
-                "responsible",
-                None,
-                Some(before.responsible_user_id),
-            );
+        if responsible != before.responsible_user_id {
+            self.tell_responsible(now, id, author, before.responsible_user_id, responsible);
         }
         self.echo_lead(now, id, "update", None, None);
+    }
+
+    /// Pipeline and stage, before and after, into history, log and webhook.
+    fn tell_stage(&mut self, now: DateTime<Utc>, id: i64, author: i64, old: (i64, i64), new: (i64, i64)) {
+        if let Some(lead) = self.leads.get_mut(&id) {
+            lead.history.push(turn(now, author, "stage", &stage(old.0, old.1), &stage(new.0, new.1)));
+        }
+        let of = |(pipeline, status): (i64, i64)| json!([{"lead_status": {"id": status, "pipeline_id": pipeline}}]);
+        self.note_event(now, "lead_status_changed", Entity::Leads, id, author, of(new), of(old));
+        self.echo_lead(now, id, "status", Some(old.1), None);
+    }
+
+    fn tell_responsible(&mut self, now: DateTime<Utc>, id: i64, author: i64, old: i64, new: i64) {
+        if let Some(lead) = self.leads.get_mut(&id) {
+            lead.history.push(turn(now, author, "responsible", &old.to_string(), &new.to_string()));
+        }
+        self.note_responsible(now, Entity::Leads, id, author, (old, new));
+        self.echo_lead(now, id, "responsible", None, Some(old));
     }
 
     /// A person deletes a lead; the API cannot.
@@ -219,25 +160,12 @@ impl Account {
         lead.is_deleted = true;
         (lead.updated_at, lead.updated_by) = (now, author);
         lead.history.push(turn(now, author, "deleted", "", ""));
-        self.note_event(
-            now,
-            "lead_deleted",
-            Entity::Leads,
-            id,
-            author,
-            json!([]),
-            json!([]),
-        );
+        self.note_event(now, "lead_deleted", Entity::Leads, id, author, json!([]), json!([]));
         self.echo_lead_deleted(now, id);
     }
 
     /// A new contact.
-    pub fn create_contact(
-        &mut self,
-        now: DateTime<Utc>,
-        change: &ContactChange,
-        author: i64,
-    ) -> i64 {
+    pub fn create_contact(&mut self, now: DateTime<Utc>, change: &ContactChange, author: i64) -> i64 {
         let id = count(&mut self.ids.contact);
         let contact = Contact {
             id,
@@ -256,27 +184,13 @@ impl Account {
         };
         self.contacts.insert(id, contact);
         self.fill_contact(id, change);
-        self.note_event(
-            now,
-            "contact_added",
-            Entity::Contacts,
-            id,
-            author,
-            json!([]),
-            json!([]),
-        );
+        self.note_event(now, "contact_added", Entity::Contacts, id, author, json!([]), json!([]));
         self.echo_contact(now, id, "add", None);
         id
     }
 
     /// A change of a contact.
-    pub fn change_contact(
-        &mut self,
-        now: DateTime<Utc>,
-        id: i64,
-        change: &ContactChange,
-        author: i64,
-    ) {
+    pub fn change_contact(&mut self, now: DateTime<Utc>, id: i64, change: &ContactChange, author: i64) {
         self.fill_contact(id, change);
         let Some(contact) = self.contacts.get_mut(&id) else {
             return;
@@ -305,17 +219,10 @@ impl Account {
             if let Some(name) = &change.name {
                 contact.name.clone_from(name);
             } else if named {
-                contact.name = format!("{} {}", contact.first_name, contact.last_name)
-                    .trim()
-                    .to_owned();
+                contact.name = format!("{} {}", contact.first_name, contact.last_name).trim().to_owned();
             }
             write_fields(&mut contact.fields, &change.fields);
-            let texts: Vec<String> = contact
-                .fields
-                .values()
-                .flatten()
-                .map(FieldValue::text)
-                .collect();
+            let texts: Vec<String> = contact.fields.values().flatten().map(FieldValue::text).collect();
             contact.haystack = format!("{}\n{}", contact.name, texts.join("\n")).to_lowercase();
         }
         for key in before {
@@ -328,10 +235,7 @@ impl Account {
     }
 
     fn phone_keys(&self, id: i64) -> Vec<String> {
-        self.contacts
-            .get(&id)
-            .map(|contact| self.phones(contact))
-            .unwrap_or_default()
+        self.contacts.get(&id).map(|contact| self.phones(contact)).unwrap_or_default()
     }
 
     fn set_lead_fields(&mut self, id: i64, changes: &FieldChanges) {
@@ -341,10 +245,7 @@ impl Account {
     }
 
     fn set_tags(&mut self, kind: Entity, id: i64, change: &TagChange) {
-        let mut names: Vec<String> = change
-            .all
-            .clone()
-            .unwrap_or_else(|| self.tag_names(kind, id));
+        let mut names: Vec<String> = change.all.clone().unwrap_or_else(|| self.tag_names(kind, id));
         names.extend(change.add.iter().cloned());
         names.retain(|name| !change.drop.contains(name));
         let mut seen = Vec::new();
@@ -355,10 +256,7 @@ impl Account {
         }
         match kind {
             Entity::Leads => self.leads.get_mut(&id).map(|lead| lead.tags = seen),
-            Entity::Contacts => self
-                .contacts
-                .get_mut(&id)
-                .map(|contact| contact.tags = seen),
+            Entity::Contacts => self.contacts.get_mut(&id).map(|contact| contact.tags = seen),
         };
     }
 
@@ -367,8 +265,7 @@ impl Account {
             Entity::Leads => self.leads.get(&id).map(|lead| &lead.tags),
             Entity::Contacts => self.contacts.get(&id).map(|contact| &contact.tags),
         };
-        tags.map(|tags| tags.iter().map(|tag| tag.name.clone()).collect())
-            .unwrap_or_default()
+        tags.map(|tags| tags.iter().map(|tag| tag.name.clone()).collect()).unwrap_or_default()
     }
 }
 
@@ -383,13 +280,7 @@ fn write_fields(fields: &mut Fields, changes: &FieldChanges) {
 }
 
 pub(super) fn turn(at: DateTime<Utc>, by: i64, what: &str, from: &str, to: &str) -> Turn {
-    Turn {
-        at,
-        by,
-        what: what.to_owned(),
-        from: from.to_owned(),
-        to: to.to_owned(),
-    }
+    Turn { at, by, what: what.to_owned(), from: from.to_owned(), to: to.to_owned() }
 }
 
 fn stage(pipeline: i64, status: i64) -> String {

@@ -35,21 +35,13 @@ impl Flaw {
 
     /// A required field that is not there.
     pub fn missing(path: impl Into<String>) -> Flaw {
-        Flaw {
-            code: "FieldMissing",
-            path: path.into(),
-            detail: "This field is missing.".into(),
-        }
+        Flaw { code: "FieldMissing", path: path.into(), detail: "This field is missing.".into() }
     }
 
     /// A text beyond its limit.
     pub fn long(path: impl Into<String>, most: usize) -> Flaw {
         let detail = format!("This value is too long. It should have {most} characters or less.");
-        Flaw {
-            code: "TooLong",
-            path: path.into(),
-            detail,
-        }
+        Flaw { code: "TooLong", path: path.into(), detail }
     }
 }
 
@@ -62,10 +54,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts with an item.
     pub fn new(item: &'a Map<String, Value>) -> Reader<'a> {
-        Reader {
-            item,
-            flaws: Vec::new(),
-        }
+        Reader { item, flaws: Vec::new() }
     }
 
     /// A raw value; absent for a missing key.
@@ -123,18 +112,10 @@ pub type Item = (String, Map<String, Value>);
 /// The items of a request that takes an array, with their `request_id` (default: the index).
 pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<Item>, WireAnswer> {
     let Some(Value::Array(items)) = request.json() else {
-        return Err(problem(
-            400,
-            "Bad Request",
-            "Unexpected JSON: an array is needed",
-        ));
+        return Err(problem(400, "Bad Request", "Unexpected JSON: an array is needed"));
     };
     if items.is_empty() || items.len() > most {
-        return Err(problem(
-            400,
-            "Bad Request",
-            &format!("From 1 to {most} items are needed"),
-        ));
+        return Err(problem(400, "Bad Request", &format!("From 1 to {most} items are needed")));
     }
     let mut read = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
@@ -189,12 +170,21 @@ pub fn page(
     limits: (usize, usize),
     host: &str,
 ) -> WireAnswer {
+    page_of(request, name, items, limits, host, |shown| shown)
+}
+
+/// The same for entities, of which only those of the page are shown.
+pub fn page_of<T>(
+    request: &WireRequest,
+    name: &str,
+    items: Vec<T>,
+    limits: (usize, usize),
+    host: &str,
+    show: impl FnMut(T) -> Value,
+) -> WireAnswer {
     let query = request.query();
     let positive = |key: &str| {
-        query
-            .int(key)
-            .and_then(|number| usize::try_from(number).ok())
-            .filter(|number| *number > 0)
+        query.int(key).and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0)
     };
     let limit = positive("limit").unwrap_or(limits.0).min(limits.1);
     let number = positive("page").unwrap_or(1);
@@ -203,14 +193,10 @@ pub fn page(
         return WireAnswer::empty(204);
     }
     let more = start + limit < items.len();
-    let shown: Vec<Value> = items.into_iter().skip(start).take(limit).collect();
+    let shown: Vec<Value> = items.into_iter().skip(start).take(limit).map(show).collect();
     let href = |page: usize| {
-        let mut pairs: Vec<(String, String)> = query
-            .0
-            .iter()
-            .filter(|(key, _)| key != "page")
-            .cloned()
-            .collect();
+        let mut pairs: Vec<(String, String)> =
+            query.0.iter().filter(|(key, _)| key != "page").cloned().collect();
         pairs.push(("page".into(), page.to_string()));
         json!({"href": format!("https://{host}{}?{}", request.path_only(), crate::sandbox::wire::form_body(&pairs))})
     };
@@ -222,8 +208,5 @@ pub fn page(
         links["prev"] = href(number - 1);
         links["first"] = href(1);
     }
-    hal(
-        200,
-        &json!({"_page": number, "_links": links, "_embedded": {name: shown}}),
-    )
+    hal(200, &json!({"_page": number, "_links": links, "_embedded": {name: shown}}))
 }

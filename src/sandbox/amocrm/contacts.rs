@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::ContactChange;
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::leads::read_tags;
 use super::model::Contact;
 use super::{Account, not_allowed, sorted, with};
@@ -38,39 +38,32 @@ impl Account {
         let words = with(request);
         let query = request.query();
         let wanted = query.get("query").unwrap_or("").to_lowercase();
-        let ids: Vec<i64> = query
-            .list("filter[id]")
-            .iter()
-            .filter_map(|id| id.parse().ok())
-            .collect();
+        let ids: Vec<i64> = query.list("filter[id]").iter().filter_map(|id| id.parse().ok()).collect();
         let filtering = self.setup.is_api_filter_enabled && !ids.is_empty();
         let indexed = now - TimeDelta::milliseconds(self.setup.search_lag_ms);
         let found = self.contacts.values().filter(|contact| {
-            let hit = wanted.is_empty()
-                || (contact.created_at <= indexed && contact.haystack.contains(&wanted));
+            let hit =
+                wanted.is_empty() || (contact.created_at <= indexed && contact.haystack.contains(&wanted));
             hit && (!filtering || ids.contains(&contact.id))
         });
         let found = sorted(request, found.collect(), |contact, field| match field {
             "updated_at" => (contact.updated_at.timestamp(), contact.id),
             _ => (contact.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|contact| self.read_contact(contact, &words))
-            .collect();
-        page(request, "contacts", shown, (50, 250), &self.host)
+        page_of(request, "contacts", found, (50, 250), &self.host, |contact| {
+            self.read_contact(contact, &words)
+        })
     }
 
     fn read_contact(&self, contact: &Contact, words: &[String]) -> Value {
         let frame = self.frame();
-        let tags: Vec<Value> = contact
-            .tags
-            .iter()
-            .map(|tag| json!({"id": tag.id, "name": tag.name, "color": null}))
-            .collect();
+        let tags: Vec<Value> =
+            contact.tags.iter().map(|tag| json!({"id": tag.id, "name": tag.name, "color": null})).collect();
         let mut embedded = json!({"tags": tags, "companies": []});
         if words.iter().any(|word| word == "leads") {
-            let leads = self.leads_of(contact.id).map(|lead| json!({"id": lead.id, "_links": frame.links(&format!("/api/v4/leads/{}", lead.id))}));
+            let leads = self.leads_of(contact.id).map(
+                |lead| json!({"id": lead.id, "_links": frame.links(&format!("/api/v4/leads/{}", lead.id))}),
+            );
             embedded["leads"] = leads.collect();
         }
         json!({
@@ -83,12 +76,7 @@ impl Account {
         })
     }
 
-    fn write_contacts(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        edit: bool,
-    ) -> WireAnswer {
+    fn write_contacts(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
         let items = match batch(request, WRITE_MAX) {
             Ok(items) => items,
             Err(answer) => return answer,
@@ -120,10 +108,7 @@ impl Account {
             line["_links"] = self.frame().links(&format!("/api/v4/contacts/{id}"));
             done.push(line);
         }
-        hal(
-            200,
-            &json!({"_links": self.frame().links("/api/v4/contacts"), "_embedded": {"contacts": done}}),
-        )
+        hal(200, &json!({"_links": self.frame().links("/api/v4/contacts"), "_embedded": {"contacts": done}}))
     }
 
     fn edit_contact(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {
@@ -163,18 +148,9 @@ impl Account {
             tags: read_tags(&mut reader),
             ..ContactChange::default()
         };
-        self.check_age(
-            &mut reader,
-            existing.map(|contact| contact.updated_at.timestamp()),
-        );
-        change.fields = self
-            .contact_book
-            .read(reader.raw("custom_fields_values"), &mut reader.flaws);
+        self.check_age(&mut reader, existing.map(|contact| contact.updated_at.timestamp()));
+        change.fields = self.contact_book.read(reader.raw("custom_fields_values"), &mut reader.flaws);
         let author = self.author_of(&mut reader, edited.is_some());
-        if reader.flaws.is_empty() {
-            Ok((change, author))
-        } else {
-            Err(reader.flaws)
-        }
+        if reader.flaws.is_empty() { Ok((change, author)) } else { Err(reader.flaws) }
     }
 }

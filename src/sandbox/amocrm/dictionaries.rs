@@ -50,20 +50,10 @@ impl Account {
     pub(super) fn users(&self, request: &WireRequest, rest: &[&str]) -> WireAnswer {
         match rest {
             [] => {
-                let shown: Vec<Value> = self
-                    .setup
-                    .users
-                    .iter()
-                    .map(|user| self.read_user(user))
-                    .collect();
+                let shown: Vec<Value> = self.setup.users.iter().map(|user| self.read_user(user)).collect();
                 page(request, "users", shown, (50, 250), &self.host)
             }
-            [id] => match self
-                .setup
-                .users
-                .iter()
-                .find(|user| user.id.to_string() == *id)
-            {
+            [id] => match self.setup.users.iter().find(|user| user.id.to_string() == *id) {
                 Some(user) => hal(200, &self.read_user(user)),
                 None => problem(404, "Not Found", "User not found"),
             },
@@ -84,17 +74,11 @@ impl Account {
     }
 
     pub(super) fn pipelines(&self, request: &WireRequest, rest: &[&str]) -> WireAnswer {
-        let find = |id: &str| {
-            self.setup
-                .pipelines
-                .iter()
-                .position(|pipeline| pipeline.id.to_string() == id)
-        };
+        let find = |id: &str| self.setup.pipelines.iter().position(|pipeline| pipeline.id.to_string() == id);
         match rest {
             [] => {
-                let shown: Vec<Value> = (0..self.setup.pipelines.len())
-                    .map(|index| self.read_pipeline(index))
-                    .collect();
+                let shown: Vec<Value> =
+                    (0..self.setup.pipelines.len()).map(|index| self.read_pipeline(index)).collect();
                 page(request, "pipelines", shown, (250, 250), &self.host)
             }
             [id] => find(id).map_or_else(
@@ -113,14 +97,8 @@ impl Account {
             },
             [id, "statuses", status] => {
                 let found = find(id).map(|index| self.statuses(&self.setup.pipelines[index]));
-                let found = found
-                    .into_iter()
-                    .flatten()
-                    .find(|shown| is_number(&shown["id"], status));
-                found.map_or_else(
-                    || problem(404, "Not Found", "No such status"),
-                    |shown| hal(200, &shown),
-                )
+                let found = found.into_iter().flatten().find(|shown| is_number(&shown["id"], status));
+                found.map_or_else(|| problem(404, "Not Found", "No such status"), |shown| hal(200, &shown))
             }
             _ => problem(404, "Not Found", "No such method"),
         }
@@ -128,9 +106,7 @@ impl Account {
 
     fn read_pipeline(&self, index: usize) -> Value {
         let pipeline = &self.setup.pipelines[index];
-        let main = self
-            .main_pipeline()
-            .is_some_and(|main| main.id == pipeline.id);
+        let main = self.main_pipeline().is_some_and(|main| main.id == pipeline.id);
         json!({
             "id": pipeline.id, "name": pipeline.name, "sort": index + 1, "is_main": main, "is_unsorted_on": true,
             "is_archive": false, "account_id": self.setup.account_id,
@@ -147,23 +123,9 @@ impl Account {
         // The unsorted status of a pipeline: an id of its own that no script uses.
         let mut lines = vec![line(pipeline.id * 10 + 1, "Неразобранное", 10, 1, false)];
         let ordinary = pipeline.statuses.iter().enumerate();
-        lines.extend(
-            ordinary.map(|(index, status)| line(status.id, &status.name, 20 + 10 * index, 0, true)),
-        );
-        lines.push(line(
-            super::model::WON,
-            "Успешно реализовано",
-            10_000,
-            0,
-            false,
-        ));
-        lines.push(line(
-            super::model::LOST,
-            "Закрыто и не реализовано",
-            11_000,
-            0,
-            false,
-        ));
+        lines.extend(ordinary.map(|(index, status)| line(status.id, &status.name, 20 + 10 * index, 0, true)));
+        lines.push(line(super::model::WON, "Успешно реализовано", 10_000, 0, false));
+        lines.push(line(super::model::LOST, "Закрыто и не реализовано", 11_000, 0, false));
         lines
     }
 
@@ -176,25 +138,15 @@ impl Account {
             [] => page(request, "loss_reasons", shown, (50, 250), &self.host),
             [id, ..] => {
                 shown.retain(|reason| is_number(&reason["id"], id));
-                shown.pop().map_or_else(
-                    || problem(404, "Not Found", "No such reason"),
-                    |reason| hal(200, &reason),
-                )
+                shown
+                    .pop()
+                    .map_or_else(|| problem(404, "Not Found", "No such reason"), |reason| hal(200, &reason))
             }
         }
     }
 
-    pub(super) fn custom_fields(
-        &self,
-        request: &WireRequest,
-        kind: &str,
-        rest: &[&str],
-    ) -> WireAnswer {
-        let book = if kind == "leads" {
-            &self.lead_book
-        } else {
-            &self.contact_book
-        };
+    pub(super) fn custom_fields(&self, request: &WireRequest, kind: &str, rest: &[&str]) -> WireAnswer {
+        let book = if kind == "leads" { &self.lead_book } else { &self.contact_book };
         let mut shown: Vec<Value> = book
             .0
             .iter()
@@ -205,62 +157,41 @@ impl Account {
             [] => page(request, "custom_fields", shown, (50, 250), &self.host),
             [id, ..] => {
                 shown.retain(|field| is_number(&field["id"], id));
-                shown.pop().map_or_else(
-                    || problem(404, "Not Found", "No such field"),
-                    |field| hal(200, &field),
-                )
+                shown
+                    .pop()
+                    .map_or_else(|| problem(404, "Not Found", "No such field"), |field| hal(200, &field))
             }
         }
     }
 
     pub(super) fn tags_of(&mut self, request: &WireRequest, kind: &str) -> WireAnswer {
-        let entity = if kind == "leads" {
-            Entity::Leads
-        } else {
-            Entity::Contacts
-        };
+        let entity = if kind == "leads" { Entity::Leads } else { Entity::Contacts };
         if request.method == "GET" {
             let wanted = request.query().get("query").unwrap_or("").to_owned();
-            let known = self
-                .tags
-                .iter()
-                .filter(|((of, name), _)| *of == entity && name.contains(&wanted));
-            let shown: Vec<Value> = known
-                .map(|((_, name), id)| json!({"id": id, "name": name, "color": null}))
-                .collect();
+            let known = self.tags.iter().filter(|((of, name), _)| *of == entity && name.contains(&wanted));
+            let shown: Vec<Value> =
+                known.map(|((_, name), id)| json!({"id": id, "name": name, "color": null})).collect();
             return page(request, "tags", shown, (50, 250), &self.host);
         }
         let Some(Value::Array(items)) = request.json() else {
             return problem(400, "Bad Request", "An array is needed");
         };
-        let names: Vec<String> = items
-            .iter()
-            .filter_map(|item| Some(item.get("name")?.as_str()?.to_owned()))
-            .collect();
+        let names: Vec<String> =
+            items.iter().filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())).collect();
         let made: Vec<Value> = names
             .iter()
             .map(|name| self.tag(entity, name))
             .map(|tag| json!({"id": tag.id, "name": tag.name, "color": null}))
             .collect();
-        hal(
-            200,
-            &json!({"_total_items": made.len(), "_embedded": {"tags": made}}),
-        )
+        hal(200, &json!({"_total_items": made.len(), "_embedded": {"tags": made}}))
     }
 
     pub(super) fn events(&self, request: &WireRequest) -> WireAnswer {
         let query = request.query();
-        let (types, kinds, ids) = (
-            query.list("filter[type]"),
-            query.list("filter[entity]"),
-            query.list("filter[entity_id]"),
-        );
+        let (types, kinds, ids) =
+            (query.list("filter[type]"), query.list("filter[entity]"), query.list("filter[entity_id]"));
         if ids.len() > 10 || (!ids.is_empty() && kinds.len() != 1) {
-            return problem(
-                400,
-                "Bad Request",
-                "filter[entity_id] takes up to 10 ids of exactly one entity",
-            );
+            return problem(400, "Bad Request", "filter[entity_id] takes up to 10 ids of exactly one entity");
         }
         let types: Vec<&str> = types.iter().flat_map(|text| text.split(',')).collect();
         let kinds: Vec<&str> = kinds.iter().flat_map(|text| text.split(',')).collect();
@@ -268,12 +199,8 @@ impl Account {
             (types.is_empty() || types.contains(&entry.kind.as_str()))
                 && (kinds.is_empty() || kinds.contains(&entry.entity_type))
                 && (ids.is_empty() || ids.contains(&entry.entity_id.to_string().as_str()))
-                && query
-                    .int("filter[created_at][from]")
-                    .is_none_or(|from| entry.created_at >= from)
-                && query
-                    .int("filter[created_at][to]")
-                    .is_none_or(|to| entry.created_at <= to)
+                && query.int("filter[created_at][from]").is_none_or(|from| entry.created_at >= from)
+                && query.int("filter[created_at][to]").is_none_or(|to| entry.created_at <= to)
         });
         let shown: Vec<Value> = found
             .rev()
@@ -303,6 +230,5 @@ fn read_field(field: &FieldSetup, index: usize, kind: &str, account: i64) -> Val
 }
 
 fn is_number(value: &Value, text: &str) -> bool {
-    text.parse::<i64>()
-        .is_ok_and(|number| value.as_i64() == Some(number))
+    text.parse::<i64>().is_ok_and(|number| value.as_i64() == Some(number))
 }

@@ -19,11 +19,7 @@ pub type FieldChanges = Vec<(i64, Vec<FieldValue>)>;
 impl FieldBook {
     /// The definitions of contacts: PHONE and EMAIL and the given ones.
     pub fn of_contacts(more: &[FieldSetup]) -> FieldBook {
-        let choice = |id, code: &str| EnumSetup {
-            id,
-            value: code.into(),
-            code: Some(code.into()),
-        };
+        let choice = |id, code: &str| EnumSetup { id, value: code.into(), code: Some(code.into()) };
         let phone = ["WORK", "WORKDD", "MOB", "FAX", "HOME", "OTHER"];
         let phone_ids = [512_301, 512_303, 512_305, 512_307, 512_309, 512_311];
         let email_ids = [512_313, 512_315, 512_317];
@@ -39,21 +35,13 @@ impl FieldBook {
                 884_201,
                 "Телефон",
                 "PHONE",
-                phone
-                    .iter()
-                    .zip(phone_ids)
-                    .map(|(code, id)| choice(id, code))
-                    .collect(),
+                phone.iter().zip(phone_ids).map(|(code, id)| choice(id, code)).collect(),
             ),
             multitext(
                 884_203,
                 "Email",
                 "EMAIL",
-                ["WORK", "PRIV", "OTHER"]
-                    .iter()
-                    .zip(email_ids)
-                    .map(|(code, id)| choice(id, code))
-                    .collect(),
+                ["WORK", "PRIV", "OTHER"].iter().zip(email_ids).map(|(code, id)| choice(id, code)).collect(),
             ),
         ];
         book.extend_from_slice(more);
@@ -67,10 +55,7 @@ impl FieldBook {
 
     /// A definition by code, or by name as people see it.
     pub fn by_name(&self, name: &str) -> Option<&FieldSetup> {
-        let by_code = self
-            .0
-            .iter()
-            .find(|field| field.code.as_deref() == Some(name));
+        let by_code = self.0.iter().find(|field| field.code.as_deref() == Some(name));
         by_code.or_else(|| self.0.iter().find(|field| field.name == name))
     }
 
@@ -100,9 +85,7 @@ impl FieldBook {
                         changes.push((field.id, values));
                     }
                 }
-                None if item.contains_key("field_id") => {
-                    flaws.push(Flaw::choice(format!("{path}.field_id")))
-                }
+                None if item.contains_key("field_id") => flaws.push(Flaw::choice(format!("{path}.field_id"))),
                 None if item.contains_key("field_code") => {
                     flaws.push(Flaw::choice(format!("{path}.field_code")))
                 }
@@ -117,9 +100,7 @@ impl FieldBook {
             return self.by_id(id);
         }
         let code = item.get("field_code")?.as_str()?;
-        self.0
-            .iter()
-            .find(|field| field.code.as_deref() == Some(code))
+        self.0.iter().find(|field| field.code.as_deref() == Some(code))
     }
 
     /// What a person typed or chose, as a value of the field.
@@ -137,9 +118,7 @@ impl FieldBook {
         if choice.is_none() && is_choice(&field.kind) {
             return None;
         }
-        let enum_id = choice
-            .map(|choice| choice.id)
-            .or_else(|| field.enums.first().map(|choice| choice.id));
+        let enum_id = choice.map(|choice| choice.id).or_else(|| field.enums.first().map(|choice| choice.id));
         Some((field.id, vec![FieldValue { value, enum_id }]))
     }
 
@@ -148,36 +127,22 @@ impl FieldBook {
         let shown: Vec<Value> = self
             .0
             .iter()
-            .filter_map(|field| {
-                Some((
-                    field,
-                    fields.get(&field.id).filter(|values| !values.is_empty())?,
-                ))
-            })
+            .filter_map(|field| Some((field, fields.get(&field.id).filter(|values| !values.is_empty())?)))
             .map(|(field, values)| {
-                let values: Vec<Value> = values
-                    .iter()
-                    .map(|value| show_value(field, value))
-                    .collect();
+                let values: Vec<Value> = values.iter().map(|value| show_value(field, value)).collect();
                 json!({"field_id": field.id, "field_name": field.name, "field_code": field.code,
                        "field_type": field.kind, "values": values})
             })
             .collect();
-        if shown.is_empty() {
-            Value::Null
-        } else {
-            Value::Array(shown)
-        }
+        if shown.is_empty() { Value::Null } else { Value::Array(shown) }
     }
 
     /// The same as webhooks show it: pairs of a bracketed suffix and a text.
     pub fn show_in_hook(&self, fields: &Fields) -> Vec<(String, String)> {
-        let filled = self.0.iter().filter_map(|field| {
-            Some((
-                field,
-                fields.get(&field.id).filter(|values| !values.is_empty())?,
-            ))
-        });
+        let filled = self
+            .0
+            .iter()
+            .filter_map(|field| Some((field, fields.get(&field.id).filter(|values| !values.is_empty())?)));
         let mut pairs = Vec::new();
         for (index, (field, values)) in filled.enumerate() {
             let prefix = format!("[custom_fields][{index}]");
@@ -259,25 +224,16 @@ fn read_value(
     if is_choice(&field.kind) {
         let found = find_choice(field, item);
         let Some(choice) = found else {
-            let key = if item.contains_key("enum_id") {
-                "enum_id"
-            } else {
-                "value"
-            };
+            let key = if item.contains_key("enum_id") { "enum_id" } else { "value" };
             flaws.push(Flaw::choice(format!("{path}.{key}")));
             return None;
         };
-        return Some(FieldValue {
-            value: json!(choice.value),
-            enum_id: Some(choice.id),
-        });
+        return Some(FieldValue { value: json!(choice.value), enum_id: Some(choice.id) });
     }
     let wrong = match field.kind.as_str() {
         "checkbox" => (!value.is_boolean()).then_some("bool"),
         "date" | "date_time" | "birthday" => {
-            let text = value
-                .as_str()
-                .is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok());
+            let text = value.as_str().is_some_and(|text| DateTime::parse_from_rfc3339(text).is_ok());
             (!value.is_i64() && !text).then_some("int")
         }
         _ => (!value.is_string() && !value.is_number()).then_some("string"),
@@ -287,38 +243,22 @@ fn read_value(
         return None;
     }
     if field.kind != "multitext" {
-        return Some(FieldValue {
-            value: as_stored(field, value),
-            enum_id: None,
-        });
+        return Some(FieldValue { value: as_stored(field, value), enum_id: None });
     }
     let named = item.contains_key("enum_id") || item.contains_key("enum_code");
-    let choice = if named {
-        find_choice(field, item)
-    } else {
-        field.enums.first()
-    };
+    let choice = if named { find_choice(field, item) } else { field.enums.first() };
     if choice.is_none() {
         flaws.push(Flaw::choice(format!("{path}.enum_code")));
     }
-    Some(FieldValue {
-        value: as_stored(field, value),
-        enum_id: choice.map(|choice| choice.id),
-    })
+    Some(FieldValue { value: as_stored(field, value), enum_id: choice.map(|choice| choice.id) })
 }
 
 fn find_choice<'a>(field: &'a FieldSetup, item: &Map<String, Value>) -> Option<&'a EnumSetup> {
     if let Some(id) = item.get("enum_id").filter(|id| !id.is_null()) {
-        return field
-            .enums
-            .iter()
-            .find(|choice| Some(choice.id) == id.as_i64());
+        return field.enums.iter().find(|choice| Some(choice.id) == id.as_i64());
     }
     if let Some(code) = item.get("enum_code").and_then(Value::as_str) {
-        return field
-            .enums
-            .iter()
-            .find(|choice| choice.code.as_deref() == Some(code));
+        return field.enums.iter().find(|choice| choice.code.as_deref() == Some(code));
     }
     let value = item.get("value").and_then(Value::as_str)?;
     field.enums.iter().find(|choice| choice.value == value)
@@ -328,8 +268,7 @@ fn find_choice<'a>(field: &'a FieldSetup, item: &Map<String, Value>) -> Option<&
 fn as_stored(field: &FieldSetup, value: Value) -> Value {
     match (field.kind.as_str(), &value) {
         ("date" | "date_time" | "birthday", Value::String(text)) => {
-            DateTime::parse_from_rfc3339(text)
-                .map_or(Value::Null, |moment| json!(moment.timestamp()))
+            DateTime::parse_from_rfc3339(text).map_or(Value::Null, |moment| json!(moment.timestamp()))
         }
         ("date" | "date_time" | "birthday" | "checkbox", _) => value,
         (_, Value::Number(number)) => json!(number.to_string()),
@@ -340,11 +279,7 @@ fn as_stored(field: &FieldSetup, value: Value) -> Value {
 fn show_value(field: &FieldSetup, value: &FieldValue) -> Value {
     let mut shown = json!({"value": value.value});
     if let Some(id) = value.enum_id {
-        let code = field
-            .enums
-            .iter()
-            .find(|choice| choice.id == id)
-            .and_then(|choice| choice.code.clone());
+        let code = field.enums.iter().find(|choice| choice.id == id).and_then(|choice| choice.code.clone());
         shown["enum_id"] = json!(id);
         shown["enum_code"] = json!(code);
     }

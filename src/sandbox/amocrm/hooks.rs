@@ -47,11 +47,7 @@ impl Subscription {
     /// Counts a bad answer; too many switch the subscription off.
     pub fn count_bad(&mut self, now: DateTime<Utc>) {
         self.bad.push_back(now);
-        while self
-            .bad
-            .front()
-            .is_some_and(|first| *first + TimeDelta::hours(2) <= now)
-        {
+        while self.bad.front().is_some_and(|first| *first + TimeDelta::hours(2) <= now) {
             self.bad.pop_front();
         }
         self.disabled |= self.bad.len() > BAD_ANSWERS_MAX;
@@ -88,19 +84,11 @@ impl Account {
     pub fn drain(&mut self) -> Vec<(String, String)> {
         let echoes = std::mem::take(&mut self.echoes);
         let mut bodies = Vec::new();
-        for subscription in self
-            .subscriptions
-            .iter()
-            .filter(|subscription| !subscription.disabled)
-        {
+        for subscription in self.subscriptions.iter().filter(|subscription| !subscription.disabled) {
             let mut groups: BTreeMap<&str, Vec<&Echo>> = BTreeMap::new();
             let mut order = Vec::new();
             for echo in &echoes {
-                if subscription
-                    .settings
-                    .iter()
-                    .any(|setting| setting == echo.setting)
-                {
+                if subscription.settings.iter().any(|setting| setting == echo.setting) {
                     if !groups.contains_key(echo.group) {
                         order.push(echo.group);
                     }
@@ -118,33 +106,20 @@ impl Account {
 
     fn body(&self, group: &str, items: &[&Echo]) -> String {
         let mut pairs = vec![
-            (
-                "account[subdomain]".to_owned(),
-                self.setup.subdomain.clone(),
-            ),
+            ("account[subdomain]".to_owned(), self.setup.subdomain.clone()),
             ("account[id]".to_owned(), self.setup.account_id.to_string()),
-            (
-                "account[_links][self]".to_owned(),
-                format!("https://{}", self.host),
-            ),
+            ("account[_links][self]".to_owned(), format!("https://{}", self.host)),
         ];
         for (index, echo) in items.iter().enumerate() {
             pairs.extend(
-                echo.item
-                    .iter()
-                    .map(|(suffix, value)| (format!("{group}[{index}]{suffix}"), value.clone())),
+                echo.item.iter().map(|(suffix, value)| (format!("{group}[{index}]{suffix}"), value.clone())),
             );
         }
         form_body(&pairs)
     }
 
     fn echo(&mut self, at: DateTime<Utc>, setting: &'static str, group: &'static str, item: Pairs) {
-        self.echoes.push(Echo {
-            at,
-            setting,
-            group,
-            item,
-        });
+        self.echoes.push(Echo { at, setting, group, item });
     }
 
     pub(super) fn echo_lead(
@@ -168,12 +143,7 @@ impl Account {
         self.echo(now, setting, group, item);
     }
 
-    fn lead_item(
-        &self,
-        lead: &Lead,
-        old_status: Option<i64>,
-        old_responsible: Option<i64>,
-    ) -> Pairs {
+    fn lead_item(&self, lead: &Lead, old_status: Option<i64>, old_responsible: Option<i64>) -> Pairs {
         let mut item = Pairs::new();
         put(&mut item, "id", lead.id);
         put(&mut item, "name", &lead.name);
@@ -236,11 +206,7 @@ impl Account {
         let mut item = Pairs::new();
         put(&mut item, "id", contact.id);
         put(&mut item, "name", &contact.name);
-        put(
-            &mut item,
-            "responsible_user_id",
-            contact.responsible_user_id,
-        );
+        put(&mut item, "responsible_user_id", contact.responsible_user_id);
         put(&mut item, "date_create", contact.created_at.timestamp());
         put(&mut item, "last_modified", contact.updated_at.timestamp());
         put(&mut item, "created_user_id", contact.created_by);
@@ -249,10 +215,7 @@ impl Account {
         push_tags(&mut item, &contact.tags);
         item.extend(self.contact_book.show_in_hook(&contact.fields));
         for lead in self.leads_of(contact.id) {
-            item.push((
-                format!("[linked_leads_id][{}][ID]", lead.id),
-                lead.id.to_string(),
-            ));
+            item.push((format!("[linked_leads_id][{}][ID]", lead.id), lead.id.to_string()));
         }
         if let Some(old) = old_responsible {
             put(&mut item, "old_responsible_user_id", old);
@@ -268,8 +231,7 @@ impl Account {
             return;
         };
         let item = self.task_item(task, before);
-        let passed_on =
-            before.is_some_and(|before| before.responsible_user_id != task.responsible_user_id);
+        let passed_on = before.is_some_and(|before| before.responsible_user_id != task.responsible_user_id);
         match before {
             None => self.echo(now, "add_task", "task[add]", item),
             Some(_) => {
@@ -286,11 +248,7 @@ impl Account {
         let mut item = Pairs::new();
         put(&mut item, "id", task.id);
         put(&mut item, "element_id", task.entity.map_or(0, |(_, id)| id));
-        put(
-            &mut item,
-            "element_type",
-            task.entity.map_or(0, |(kind, _)| kind.number()),
-        );
+        put(&mut item, "element_type", task.entity.map_or(0, |(kind, _)| kind.number()));
         put(&mut item, "task_type", task.task_type_id);
         put(&mut item, "date_create", text_time(task.created_at));
         put(&mut item, "text", &task.text);
@@ -301,11 +259,7 @@ impl Account {
         put(&mut item, "responsible_user_id", task.responsible_user_id);
         put(&mut item, "complete_till", text_time(task.complete_till));
         if let Some(before) = before {
-            put(
-                &mut item,
-                "action_close",
-                i64::from(task.is_completed && !before.is_completed),
-            );
+            put(&mut item, "action_close", i64::from(task.is_completed && !before.is_completed));
             if let Some(result) = &task.result {
                 item.push(("[result][id]".into(), (80_000_000 + task.id).to_string()));
                 item.push(("[result][text]".into(), result.clone()));
@@ -314,11 +268,7 @@ impl Account {
             if before.responsible_user_id != task.responsible_user_id {
                 put(&mut item, "main_user", task.responsible_user_id);
                 put(&mut item, "modified_by", task.updated_by);
-                put(
-                    &mut item,
-                    "old_responsible_user_id",
-                    before.responsible_user_id,
-                );
+                put(&mut item, "old_responsible_user_id", before.responsible_user_id);
             }
         }
         put(&mut item, "created_at", task.created_at.timestamp());
@@ -335,11 +285,7 @@ impl Account {
             Some(text) if !note.note_type.starts_with("call_") => text.to_owned(),
             _ => note.params.to_string(),
         };
-        let local = note
-            .created_at
-            .with_timezone(&self.zone)
-            .format("%Y-%m-%d %H:%M:%S")
-            .to_string();
+        let local = note.created_at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string();
         let mut item = Pairs::new();
         let mut put = |key: &str, value: String| item.push((format!("[note][{key}]"), value));
         put("text", text);
@@ -352,14 +298,8 @@ impl Account {
         put("group_id", "0".into());
         put("timestamp_x", local);
         put("account_id", self.setup.account_id.to_string());
-        if let Some(author) = self
-            .setup
-            .users
-            .iter()
-            .find(|user| user.id == note.created_by)
-        {
-            let source =
-                json!({"event_source": {"id": author.id, "author_name": author.name, "type": 1}});
+        if let Some(author) = self.setup.users.iter().find(|user| user.id == note.created_by) {
+            let source = json!({"event_source": {"id": author.id, "author_name": author.name, "type": 1}});
             put("metadata", source.to_string());
         }
         put("created_by", note.created_by.to_string());

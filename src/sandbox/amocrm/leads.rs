@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::{ContactChange, LeadChange, TagChange};
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page, page_of, problem, rejected};
 use super::model::{Entity, LOST, Lead, WON};
 use super::{Account, not_allowed, sorted, with};
 use crate::sandbox::wire::{WireAnswer, WireRequest};
@@ -19,12 +19,7 @@ const COMPLEX_MAX: usize = 50;
 const COMPLEX_FIELDS_MAX: usize = 40;
 
 impl Account {
-    pub(super) fn leads(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        id: Option<i64>,
-    ) -> WireAnswer {
+    pub(super) fn leads(&mut self, now: DateTime<Utc>, request: &WireRequest, id: Option<i64>) -> WireAnswer {
         match (request.method.as_str(), id) {
             ("GET", None) => self.list_leads(request),
             ("GET", Some(id)) => match self.leads.get(&id).filter(|lead| !lead.is_deleted) {
@@ -47,11 +42,7 @@ impl Account {
             return page(request, "leads", gone.collect(), (50, 250), &self.host);
         }
         let wanted = query.get("query").unwrap_or("").to_lowercase();
-        let ids: Vec<i64> = query
-            .list("filter[id]")
-            .iter()
-            .filter_map(|id| id.parse().ok())
-            .collect();
+        let ids: Vec<i64> = query.list("filter[id]").iter().filter_map(|id| id.parse().ok()).collect();
         let filtering = self.setup.is_api_filter_enabled && !ids.is_empty();
         let found = self.leads.values().filter(|lead| {
             !lead.is_deleted
@@ -63,37 +54,22 @@ impl Account {
             "updated_at" => (lead.updated_at.timestamp(), lead.id),
             _ => (lead.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|lead| self.read_lead(lead, &words))
-            .collect();
-        page(request, "leads", shown, (50, 250), &self.host)
+        page_of(request, "leads", found, (50, 250), &self.host, |lead| self.read_lead(lead, &words))
     }
 
     fn lead_holds(&self, lead: &Lead, wanted: &str) -> bool {
-        let values = lead
-            .fields
-            .values()
-            .flatten()
-            .map(super::model::FieldValue::text);
+        let values = lead.fields.values().flatten().map(super::model::FieldValue::text);
         lead.id.to_string() == wanted
             || lead.name.to_lowercase().contains(wanted)
-            || values
-                .into_iter()
-                .any(|text| text.to_lowercase().contains(wanted))
+            || values.into_iter().any(|text| text.to_lowercase().contains(wanted))
     }
 
     /// The read model of a lead.
     pub(super) fn read_lead(&self, lead: &Lead, words: &[String]) -> Value {
         let frame = self.frame();
-        let tags: Vec<Value> = lead
-            .tags
-            .iter()
-            .map(|tag| json!({"id": tag.id, "name": tag.name, "color": null}))
-            .collect();
-        let open = self
-            .tasks_of(Entity::Leads, lead.id)
-            .filter(|task| !task.is_completed);
+        let tags: Vec<Value> =
+            lead.tags.iter().map(|tag| json!({"id": tag.id, "name": tag.name, "color": null})).collect();
+        let open = self.tasks_of(Entity::Leads, lead.id).filter(|task| !task.is_completed);
         let closest = open.map(|task| task.complete_till.timestamp()).min();
         let mut embedded = json!({"tags": tags, "companies": []});
         if words.iter().any(|word| word == "contacts") {
@@ -101,15 +77,9 @@ impl Account {
             embedded["contacts"] = contacts.collect();
         }
         if words.iter().any(|word| word == "loss_reason") {
-            let reason = self
-                .setup
-                .loss_reasons
-                .iter()
-                .find(|reason| Some(reason.id) == lead.loss_reason_id);
-            embedded["loss_reason"] = reason.map_or(
-                json!([]),
-                |reason| json!([{"id": reason.id, "name": reason.name}]),
-            );
+            let reason = self.setup.loss_reasons.iter().find(|reason| Some(reason.id) == lead.loss_reason_id);
+            embedded["loss_reason"] =
+                reason.map_or(json!([]), |reason| json!([{"id": reason.id, "name": reason.name}]));
         }
         json!({
             "id": lead.id, "name": lead.name, "price": lead.price, "responsible_user_id": lead.responsible_user_id,
@@ -129,10 +99,7 @@ impl Account {
             Ok(items) => items,
             Err(answer) => return answer,
         };
-        let read: Vec<_> = items
-            .iter()
-            .map(|(id, item)| (id, self.read_lead_item(item, None)))
-            .collect();
+        let read: Vec<_> = items.iter().map(|(id, item)| (id, self.read_lead_item(item, None))).collect();
         let flawed: Vec<(String, Vec<Flaw>)> = read
             .iter()
             .filter_map(|(id, read)| Some(((*id).clone(), read.as_ref().err()?.clone())))
@@ -141,17 +108,13 @@ impl Account {
             return rejected(&flawed);
         }
         let mut made = Vec::new();
-        for (request_id, (change, author)) in read
-            .into_iter()
-            .filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
+        for (request_id, (change, author)) in
+            read.into_iter().filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
         {
             let id = self.create_lead(now, &change, author);
             made.push(json!({"id": id, "request_id": request_id, "_links": self.frame().links(&format!("/api/v4/leads/{id}"))}));
         }
-        hal(
-            200,
-            &json!({"_links": self.frame().links("/api/v4/leads"), "_embedded": {"leads": made}}),
-        )
+        hal(200, &json!({"_links": self.frame().links("/api/v4/leads"), "_embedded": {"leads": made}}))
     }
 
     fn edit_leads(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
@@ -176,10 +139,7 @@ impl Account {
             self.change_lead(now, id, &change, author);
             done.push(json!({"id": id, "updated_at": now.timestamp(), "request_id": request_id, "_links": self.frame().links(&format!("/api/v4/leads/{id}"))}));
         }
-        hal(
-            200,
-            &json!({"_links": self.frame().links("/api/v4/leads"), "_embedded": {"leads": done}}),
-        )
+        hal(200, &json!({"_links": self.frame().links("/api/v4/leads"), "_embedded": {"leads": done}}))
     }
 
     fn edit_lead(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {
@@ -208,9 +168,7 @@ impl Account {
         edited: Option<i64>,
     ) -> Result<(LeadChange, i64), Vec<Flaw>> {
         let mut reader = Reader::new(item);
-        let existing = edited
-            .and_then(|id| self.leads.get(&id))
-            .filter(|lead| !lead.is_deleted);
+        let existing = edited.and_then(|id| self.leads.get(&id)).filter(|lead| !lead.is_deleted);
         if edited.is_some() && existing.is_none() {
             reader.not_a_choice("id");
         }
@@ -228,22 +186,13 @@ impl Account {
             reader.flaws.push(Flaw::kind("price", "unsigned int"));
         }
         self.check_stage(&change, existing, &mut reader);
-        self.check_age(
-            &mut reader,
-            existing.map(|lead| lead.updated_at.timestamp()),
-        );
-        change.fields = self
-            .lead_book
-            .read(reader.raw("custom_fields_values"), &mut reader.flaws);
+        self.check_age(&mut reader, existing.map(|lead| lead.updated_at.timestamp()));
+        change.fields = self.lead_book.read(reader.raw("custom_fields_values"), &mut reader.flaws);
         if edited.is_none() {
             self.read_contacts(&mut reader, &mut change);
         }
         let author = self.author_of(&mut reader, edited.is_some());
-        if reader.flaws.is_empty() {
-            Ok((change, author))
-        } else {
-            Err(reader.flaws)
-        }
+        if reader.flaws.is_empty() { Ok((change, author)) } else { Err(reader.flaws) }
     }
 
     fn check_stage(&self, change: &LeadChange, existing: Option<&Lead>, reader: &mut Reader) {
@@ -252,10 +201,7 @@ impl Account {
             return reader.not_a_choice("pipeline_id");
         }
         let main = self.main_pipeline().map_or(0, |pipeline| pipeline.id);
-        let pipeline = change
-            .pipeline_id
-            .or(existing.map(|lead| lead.pipeline_id))
-            .unwrap_or(main);
+        let pipeline = change.pipeline_id.or(existing.map(|lead| lead.pipeline_id)).unwrap_or(main);
         if let Some(status) = change.status_id {
             let ordinary = self
                 .pipeline(pipeline)
@@ -266,37 +212,22 @@ impl Account {
         }
         if let Some(reason) = change.loss_reason_id {
             let lost = change.status_id.or(existing.map(|lead| lead.status_id)) == Some(LOST);
-            if !lost
-                || !self
-                    .setup
-                    .loss_reasons
-                    .iter()
-                    .any(|known| known.id == reason)
-            {
+            if !lost || !self.setup.loss_reasons.iter().any(|known| known.id == reason) {
                 reader.not_a_choice("loss_reason_id");
             }
         }
     }
 
     fn read_contacts(&self, reader: &mut Reader, change: &mut LeadChange) {
-        let Some(contacts) = reader
-            .raw("_embedded")
-            .and_then(|embedded| embedded.get("contacts"))
-            .and_then(Value::as_array)
+        let Some(contacts) =
+            reader.raw("_embedded").and_then(|embedded| embedded.get("contacts")).and_then(Value::as_array)
         else {
             return;
         };
         for (index, contact) in contacts.iter().enumerate() {
-            match contact
-                .get("id")
-                .and_then(Value::as_i64)
-                .filter(|id| self.contacts.contains_key(id))
-            {
+            match contact.get("id").and_then(Value::as_i64).filter(|id| self.contacts.contains_key(id)) {
                 Some(id) => {
-                    let main = contact
-                        .get("is_main")
-                        .and_then(Value::as_bool)
-                        .unwrap_or(index == 0);
+                    let main = contact.get("is_main").and_then(Value::as_bool).unwrap_or(index == 0);
                     change.contacts.push((id, main));
                 }
                 None => reader.not_a_choice(&format!("_embedded.contacts.{index}.id")),
@@ -336,11 +267,7 @@ impl Account {
             && sent < stored
         {
             let detail = "Last modified date is older than in database".into();
-            reader.flaws.push(Flaw {
-                code: "InvalidValue",
-                path: "updated_at".into(),
-                detail,
-            });
+            reader.flaws.push(Flaw { code: "InvalidValue", path: "updated_at".into(), detail });
         }
     }
 
@@ -349,10 +276,7 @@ impl Account {
             Ok(items) => items,
             Err(answer) => return answer,
         };
-        let read: Vec<_> = items
-            .iter()
-            .map(|(id, item)| (id, self.read_complex(item)))
-            .collect();
+        let read: Vec<_> = items.iter().map(|(id, item)| (id, self.read_complex(item))).collect();
         let flawed: Vec<(String, Vec<Flaw>)> = read
             .iter()
             .filter_map(|(id, read)| Some(((*id).clone(), read.as_ref().err()?.clone())))
@@ -361,9 +285,8 @@ impl Account {
             return rejected(&flawed);
         }
         let mut made = Vec::new();
-        for (request_id, (mut change, author, person)) in read
-            .into_iter()
-            .filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
+        for (request_id, (mut change, author, person)) in
+            read.into_iter().filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
         {
             if let Some((person, person_author)) = person {
                 let id = self.create_contact(now, &person, person_author);
@@ -382,10 +305,8 @@ impl Account {
         &self,
         item: &Map<String, Value>,
     ) -> Result<(LeadChange, i64, Option<(ContactChange, i64)>), Vec<Flaw>> {
-        let contacts = item
-            .get("_embedded")
-            .and_then(|embedded| embedded.get("contacts"))
-            .and_then(Value::as_array);
+        let contacts =
+            item.get("_embedded").and_then(|embedded| embedded.get("contacts")).and_then(Value::as_array);
         let contacts = contacts.map(Vec::as_slice).unwrap_or_default();
         let mut flaws = Vec::new();
         if contacts.len() > 1 {
@@ -393,9 +314,7 @@ impl Account {
         }
         let first = contacts.first().and_then(Value::as_object);
         let fields = |item: &Map<String, Value>| {
-            item.get("custom_fields_values")
-                .and_then(Value::as_array)
-                .map_or(0, Vec::len)
+            item.get("custom_fields_values").and_then(Value::as_array).map_or(0, Vec::len)
         };
         if fields(item).max(first.map_or(0, fields)) > COMPLEX_FIELDS_MAX {
             flaws.push(Flaw::long("custom_fields_values", COMPLEX_FIELDS_MAX));
@@ -405,18 +324,15 @@ impl Account {
         if !known {
             lead_item.remove("_embedded");
         }
-        let lead = self
-            .read_lead_item(&lead_item, None)
-            .map_err(|more| flaws.extend(more))
-            .ok();
+        let lead = self.read_lead_item(&lead_item, None).map_err(|more| flaws.extend(more)).ok();
         let mut person = None;
         if let Some(contact) = first.filter(|_| !known) {
             match self.read_contact_item(contact, None) {
                 Ok(read) => person = Some(read),
-                Err(more) => flaws.extend(more.into_iter().map(|flaw| Flaw {
-                    path: format!("_embedded.contacts.0.{}", flaw.path),
-                    ..flaw
-                })),
+                Err(more) => flaws.extend(
+                    more.into_iter()
+                        .map(|flaw| Flaw { path: format!("_embedded.contacts.0.{}", flaw.path), ..flaw }),
+                ),
             }
         }
         match lead {
@@ -429,22 +345,10 @@ impl Account {
 /// Reads `tags_to_add`, `tags_to_delete` and `_embedded.tags`.
 pub(super) fn read_tags(reader: &mut Reader) -> TagChange {
     let names = |value: Option<&Value>| -> Vec<String> {
-        let items = value
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        items
-            .iter()
-            .filter_map(|tag| Some(tag.get("name")?.as_str()?.to_owned()))
-            .collect()
+        let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        items.iter().filter_map(|tag| Some(tag.get("name")?.as_str()?.to_owned())).collect()
     };
-    let replaced = reader
-        .raw("_embedded")
-        .and_then(|embedded| embedded.get("tags"));
+    let replaced = reader.raw("_embedded").and_then(|embedded| embedded.get("tags"));
     let all = replaced.map(|tags| names(Some(tags)));
-    TagChange {
-        add: names(reader.raw("tags_to_add")),
-        drop: names(reader.raw("tags_to_delete")),
-        all,
-    }
+    TagChange { add: names(reader.raw("tags_to_add")), drop: names(reader.raw("tags_to_delete")), all }
 }

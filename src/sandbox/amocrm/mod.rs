@@ -155,11 +155,7 @@ impl Account {
             return Ok(());
         }
         self.refusals.push_back(now);
-        while self
-            .refusals
-            .front()
-            .is_some_and(|first| *first + TimeDelta::minutes(1) <= now)
-        {
+        while self.refusals.front().is_some_and(|first| *first + TimeDelta::minutes(1) <= now) {
             self.refusals.pop_front();
         }
         if self.setup.block_after > 0 && self.refusals.len() > self.setup.block_after {
@@ -169,12 +165,7 @@ impl Account {
     }
 
     /// Answers a request that has passed the gate.
-    pub fn handle(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        rng: &mut Rng,
-    ) -> WireAnswer {
+    pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest, rng: &mut Rng) -> WireAnswer {
         let path = request.path_only().to_owned();
         if path == "/oauth2/access_token" {
             return match request.method.as_str() {
@@ -223,17 +214,13 @@ impl Account {
             {
                 self.links(now, request, kind, id(entity), word)
             }
-            (_, [kind, word @ ("links" | "link" | "unlink")])
-                if Entity::from_word(kind).is_some() =>
-            {
+            (_, [kind, word @ ("links" | "link" | "unlink")]) if Entity::from_word(kind).is_some() => {
                 self.links(now, request, kind, None, word)
             }
             (_, ["leads"]) => self.leads(now, request, None),
             (_, ["leads", lead]) if id(lead).is_some() => self.leads(now, request, id(lead)),
             (_, ["contacts"]) => self.contacts(now, request, None),
-            (_, ["contacts", contact]) if id(contact).is_some() => {
-                self.contacts(now, request, id(contact))
-            }
+            (_, ["contacts", contact]) if id(contact).is_some() => self.contacts(now, request, id(contact)),
             (_, ["tasks"]) => self.tasks(now, request, None),
             (_, ["tasks", task]) if id(task).is_some() => self.tasks(now, request, id(task)),
             (_, ["account" | "users" | "events" | "webhooks" | "calls", ..]) => not_allowed(),
@@ -243,10 +230,7 @@ impl Account {
 
     /// The surroundings of a read model.
     fn frame(&self) -> Frame<'_> {
-        Frame {
-            host: &self.host,
-            account_id: self.setup.account_id,
-        }
+        Frame { host: &self.host, account_id: self.setup.account_id }
     }
 
     /// Whether a user may be named in a write: known and active, or 0 for the robot.
@@ -255,18 +239,12 @@ impl Account {
     }
 
     fn knows_user(&self, id: i64) -> bool {
-        self.setup
-            .users
-            .iter()
-            .any(|user| user.id == id && user.active)
+        self.setup.users.iter().any(|user| user.id == id && user.active)
     }
 
     /// A pipeline by id.
     pub fn pipeline(&self, id: i64) -> Option<&PipelineSetup> {
-        self.setup
-            .pipelines
-            .iter()
-            .find(|pipeline| pipeline.id == id)
+        self.setup.pipelines.iter().find(|pipeline| pipeline.id == id)
     }
 
     /// The main pipeline.
@@ -278,14 +256,8 @@ impl Account {
     /// The id of a tag, made when it is new.
     fn tag(&mut self, kind: Entity, name: &str) -> Tag {
         let counter = &mut self.ids.tag;
-        let id = *self
-            .tags
-            .entry((kind, name.to_owned()))
-            .or_insert_with(|| count(counter));
-        Tag {
-            id,
-            name: name.to_owned(),
-        }
+        let id = *self.tags.entry((kind, name.to_owned())).or_insert_with(|| count(counter));
+        Tag { id, name: name.to_owned() }
     }
 
     /// Contacts with a phone (last ten digits), oldest first.
@@ -296,28 +268,19 @@ impl Account {
 
     /// The phones of a contact, last ten digits each.
     pub fn phones(&self, contact: &Contact) -> Vec<String> {
-        self.texts_of(contact, "PHONE")
-            .iter()
-            .filter_map(|text| super::wire::phone_key(text))
-            .collect()
+        self.texts_of(contact, "PHONE").iter().filter_map(|text| super::wire::phone_key(text)).collect()
     }
 
     /// The values of a contact's field as texts.
     pub fn texts_of(&self, contact: &Contact, code: &str) -> Vec<String> {
-        let values = self
-            .contact_book
-            .by_name(code)
-            .and_then(|field| contact.fields.get(&field.id));
-        values
-            .map(|values| values.iter().map(model::FieldValue::text).collect())
-            .unwrap_or_default()
+        let values = self.contact_book.by_name(code).and_then(|field| contact.fields.get(&field.id));
+        values.map(|values| values.iter().map(model::FieldValue::text).collect()).unwrap_or_default()
     }
 
     /// The leads of a contact, oldest first.
     pub fn leads_of(&self, contact: i64) -> impl Iterator<Item = &Lead> {
         let ids = self.leads_of.get(&contact).into_iter().flatten();
-        ids.filter_map(|id| self.leads.get(id))
-            .filter(|lead| !lead.is_deleted)
+        ids.filter_map(|id| self.leads.get(id)).filter(|lead| !lead.is_deleted)
     }
 
     /// The tasks of a lead or contact, oldest first.
@@ -328,29 +291,17 @@ impl Account {
 }
 
 fn not_allowed() -> WireAnswer {
-    problem(
-        405,
-        "Method Not Allowed",
-        "The method is not supported by this resource",
-    )
+    problem(405, "Method Not Allowed", "The method is not supported by this resource")
 }
 
 /// The `with` words of a request.
 fn with(request: &WireRequest) -> Vec<String> {
     let words = request.query().get("with").unwrap_or("").to_owned();
-    words
-        .split(',')
-        .map(|word| word.trim().to_owned())
-        .filter(|word| !word.is_empty())
-        .collect()
+    words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
 /// Sorts by `order[…]`; the default is the id, ascending.
-fn sorted<T>(
-    request: &WireRequest,
-    mut items: Vec<T>,
-    key: impl Fn(&T, &str) -> (i64, i64),
-) -> Vec<T> {
+fn sorted<T>(request: &WireRequest, mut items: Vec<T>, key: impl Fn(&T, &str) -> (i64, i64)) -> Vec<T> {
     let query = request.query();
     let asked = query
         .0

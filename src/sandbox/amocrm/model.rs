@@ -201,10 +201,7 @@ impl Frame<'_> {
 impl Task {
     /// The read model.
     pub fn read(&self, frame: &Frame) -> Value {
-        let result = self
-            .result
-            .as_ref()
-            .map_or(json!([]), |text| json!({"text": text}));
+        let result = self.result.as_ref().map_or(json!([]), |text| json!({"text": text}));
         json!({
             "id": self.id, "created_by": self.created_by, "updated_by": self.updated_by,
             "created_at": self.created_at.timestamp(), "updated_at": self.updated_at.timestamp(),

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::model::{Entity, Note};
 use super::{Account, not_allowed, sorted};
 use crate::sandbox::wire::{WireAnswer, WireRequest, phone_key};
@@ -35,11 +35,7 @@ impl Account {
         entity: Option<i64>,
         rest: &[&str],
     ) -> WireAnswer {
-        let kind = if kind == "leads" {
-            Entity::Leads
-        } else {
-            Entity::Contacts
-        };
+        let kind = if kind == "leads" { Entity::Leads } else { Entity::Contacts };
         let note = rest.first().and_then(|word| word.parse::<i64>().ok());
         match (request.method.as_str(), note) {
             ("GET", None) => self.list_notes(request, kind, entity),
@@ -57,11 +53,7 @@ impl Account {
         let query = request.query();
         let types = query.list("filter[note_type]");
         let number = |name: &str| -> Vec<i64> {
-            query
-                .list(name)
-                .iter()
-                .filter_map(|text| text.parse().ok())
-                .collect()
+            query.list(name).iter().filter_map(|text| text.parse().ok()).collect()
         };
         let (ids, entities) = (number("filter[id]"), number("filter[entity_id]"));
         let from = query.int("filter[updated_at][from]").unwrap_or(i64::MIN);
@@ -78,11 +70,7 @@ impl Account {
             "updated_at" => (note.updated_at.timestamp(), note.id),
             _ => (note.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|note| note.read(&self.frame()))
-            .collect();
-        page(request, "notes", shown, (50, 250), &self.host)
+        page_of(request, "notes", found, (50, 250), &self.host, |note| note.read(&self.frame()))
     }
 
     fn add_notes(
@@ -110,16 +98,10 @@ impl Account {
         let mut made = Vec::new();
         for (request_id, (entity, note_type, params, author)) in drafts {
             let id = self.create_note(now, (kind, entity), &note_type, params, author);
-            let links = self
-                .frame()
-                .links(&format!("/api/v4/{}/notes/{id}", kind.plural()));
-            made.push(
-                json!({"id": id, "entity_id": entity, "request_id": request_id, "_links": links}),
-            );
+            let links = self.frame().links(&format!("/api/v4/{}/notes/{id}", kind.plural()));
+            made.push(json!({"id": id, "entity_id": entity, "request_id": request_id, "_links": links}));
         }
-        let links = self
-            .frame()
-            .links(&format!("/api/v4/{}/notes", kind.plural()));
+        let links = self.frame().links(&format!("/api/v4/{}/notes", kind.plural()));
         hal(200, &json!({"_links": links, "_embedded": {"notes": made}}))
     }
 
@@ -143,9 +125,7 @@ impl Account {
         let params = reader.raw("params").cloned().unwrap_or(json!({}));
         check_params(&note_type, &params, &mut reader);
         self.user_of(&mut reader);
-        let named = reader
-            .raw("created_by")
-            .is_some_and(|author| !author.is_null());
+        let named = reader.raw("created_by").is_some_and(|author| !author.is_null());
         // Sheet 4.5: notes made by the API without an author show 0.
         let author = self.author_of(&mut reader, false);
         let author = if named { author } else { 0 };
@@ -168,10 +148,7 @@ impl Account {
         }
         note.updated_at = now;
         let links = self.frame().links(&format!("/api/v4/leads/notes/{id}"));
-        hal(
-            200,
-            &json!({"id": id, "updated_at": now.timestamp(), "_links": links}),
-        )
+        hal(200, &json!({"id": id, "updated_at": now.timestamp(), "_links": links}))
     }
 
     pub(super) fn add_calls(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
@@ -179,10 +156,7 @@ impl Account {
             Ok(items) => items,
             Err(answer) => return answer,
         };
-        let read: Vec<_> = items
-            .iter()
-            .map(|(id, item)| (id, self.read_call_item(item)))
-            .collect();
+        let read: Vec<_> = items.iter().map(|(id, item)| (id, self.read_call_item(item))).collect();
         let flawed: Vec<(String, Vec<Flaw>)> = read
             .iter()
             .filter_map(|(id, read)| Some(((*id).clone(), read.as_ref().err()?.clone())))
@@ -191,27 +165,19 @@ impl Account {
             return rejected(&flawed);
         }
         let (mut made, mut errors) = (Vec::new(), Vec::new());
-        for (request_id, call) in read
-            .into_iter()
-            .filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
-        {
+        for (request_id, call) in read.into_iter().filter_map(|(id, read)| Some((id.clone(), read.ok()?))) {
             let Some((kind, entity)) = self.card_of(&call.phone) else {
                 errors.push(json!({"title": "Entity not found", "status": 263, "detail": "Call was not created: entity not found", "request_id": request_id}));
                 continue;
             };
             let note_type = if call.inbound { "call_in" } else { "call_out" };
             let id = self.create_note(now, (kind, entity), note_type, call.params, call.author);
-            let links = self
-                .frame()
-                .links(&format!("/api/v4/{}/{entity}", kind.plural()));
+            let links = self.frame().links(&format!("/api/v4/{}/{entity}", kind.plural()));
             made.push(json!({"id": id, "entity_id": entity, "entity_type": kind.singular(), "account_id": self.setup.account_id,
                              "request_id": request_id, "_embedded": {"entity": {"id": entity, "_links": links}}}));
         }
         let status = if made.is_empty() { 400 } else { 200 };
-        hal(
-            status,
-            &json!({"_total_items": made.len(), "errors": errors, "_embedded": {"calls": made}}),
-        )
+        hal(status, &json!({"_total_items": made.len(), "errors": errors, "_embedded": {"calls": made}}))
     }
 
     fn read_call_item(&self, item: &Map<String, Value>) -> Result<CallDraft, Vec<Flaw>> {
@@ -222,17 +188,11 @@ impl Account {
                 reader.flaws.push(Flaw::missing(key));
             }
         }
-        if direction
-            .as_deref()
-            .is_some_and(|word| word != "inbound" && word != "outbound")
-        {
+        if direction.as_deref().is_some_and(|word| word != "inbound" && word != "outbound") {
             reader.not_a_choice("direction");
         }
         reader.int("duration");
-        if reader
-            .int("call_status")
-            .is_some_and(|status| !(1..=7).contains(&status))
-        {
+        if reader.int("call_status").is_some_and(|status| !(1..=7).contains(&status)) {
             reader.not_a_choice("call_status");
         }
         self.user_of(&mut reader);
@@ -241,21 +201,12 @@ impl Account {
             _ => reader.text("phone").unwrap_or_default(),
         };
         let author = self.author_of(&mut reader, false);
-        let responsible = reader
-            .raw("call_responsible")
-            .and_then(Value::as_i64)
-            .filter(|id| self.knows_user(*id));
+        let responsible =
+            reader.raw("call_responsible").and_then(Value::as_i64).filter(|id| self.knows_user(*id));
         let mut params = Map::new();
-        for key in [
-            "uniq",
-            "duration",
-            "source",
-            "link",
-            "phone",
-            "call_responsible",
-            "call_result",
-            "call_status",
-        ] {
+        for key in
+            ["uniq", "duration", "source", "link", "phone", "call_responsible", "call_result", "call_status"]
+        {
             if let Some(value) = item.get(key) {
                 params.insert(key.into(), value.clone());
             }
@@ -266,11 +217,7 @@ impl Account {
             params: Value::Object(params),
             author: responsible.unwrap_or(author),
         };
-        if reader.flaws.is_empty() {
-            Ok(draft)
-        } else {
-            Err(reader.flaws)
-        }
+        if reader.flaws.is_empty() { Ok(draft) } else { Err(reader.flaws) }
     }
 
     /// The card a call goes to: the only active lead of the contact, else the contact.
@@ -292,10 +239,7 @@ impl Account {
         };
         let mut shown = Vec::new();
         for item in items {
-            let phone = item
-                .get("phone_number")
-                .and_then(Value::as_str)
-                .unwrap_or("");
+            let phone = item.get("phone_number").and_then(Value::as_str).unwrap_or("");
             let card = self.card_of(phone);
             self.popups.push(item.clone());
             shown.push(json!({"element_id": card.map(|(_, id)| id), "element_type": card.map(|(kind, _)| kind.number()),
@@ -317,10 +261,8 @@ struct CallDraft {
 
 fn check_params(note_type: &str, params: &Value, reader: &mut Reader) {
     let text = params.get("text").and_then(Value::as_str);
-    let needs_text = matches!(
-        note_type,
-        "common" | "service_message" | "extended_service_message" | "sms_in" | "sms_out"
-    );
+    let needs_text =
+        matches!(note_type, "common" | "service_message" | "extended_service_message" | "sms_in" | "sms_out");
     if needs_text && text.is_none_or(str::is_empty) {
         reader.flaws.push(Flaw::missing("params.text"));
     }

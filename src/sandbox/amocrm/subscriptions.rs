@@ -66,9 +66,7 @@ impl Account {
         page(
             request,
             "webhooks",
-            found
-                .map(|subscription| self.read_subscription(subscription))
-                .collect(),
+            found.map(|subscription| self.read_subscription(subscription)).collect(),
             (50, 250),
             &self.host,
         )
@@ -76,22 +74,11 @@ impl Account {
 
     pub(super) fn subscribe(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         let body = request.json().unwrap_or(Value::Null);
-        let url = body
-            .get("destination")
-            .and_then(Value::as_str)
-            .unwrap_or("");
-        let settings = body
-            .get("settings")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default();
+        let url = body.get("destination").and_then(Value::as_str).unwrap_or("");
+        let settings = body.get("settings").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut flaws = Vec::new();
         if !url.starts_with("http://") && !url.starts_with("https://") {
-            flaws.push(Flaw {
-                code: "InvalidUrl",
-                path: "destination".into(),
-                detail: "Invalid URL".into(),
-            });
+            flaws.push(Flaw { code: "InvalidUrl", path: "destination".into(), detail: "Invalid URL".into() });
         }
         if settings.is_empty() {
             flaws.push(Flaw::missing("settings"));
@@ -106,11 +93,7 @@ impl Account {
         if !flaws.is_empty() {
             return rejected(&[("0".into(), flaws)]);
         }
-        if let Some(known) = self
-            .subscriptions
-            .iter_mut()
-            .find(|known| known.destination == url)
-        {
+        if let Some(known) = self.subscriptions.iter_mut().find(|known| known.destination == url) {
             known.settings = words;
             known.updated_at = now.timestamp();
         } else if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
@@ -120,22 +103,13 @@ impl Account {
             made.sort = body.get("sort").and_then(Value::as_i64).unwrap_or(1);
             self.subscriptions.push(made);
         }
-        let made = self
-            .subscriptions
-            .iter()
-            .find(|known| known.destination == url);
-        hal(
-            201,
-            &made.map_or(Value::Null, |made| self.read_subscription(made)),
-        )
+        let made = self.subscriptions.iter().find(|known| known.destination == url);
+        hal(201, &made.map_or(Value::Null, |made| self.read_subscription(made)))
     }
 
     pub(super) fn unsubscribe(&mut self, request: &WireRequest) -> WireAnswer {
         let body = request.json().unwrap_or(Value::Null);
-        let url = body
-            .get("destination")
-            .and_then(Value::as_str)
-            .unwrap_or("");
+        let url = body.get("destination").and_then(Value::as_str).unwrap_or("");
         let before = self.subscriptions.len();
         self.subscriptions.retain(|known| known.destination != url);
         if self.subscriptions.len() == before {

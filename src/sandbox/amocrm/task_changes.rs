@@ -33,13 +33,7 @@ impl Account {
             closed_at: done.then_some(now),
             closed_by: done.then_some(author),
             revision: 0,
-            history: vec![turn(
-                now,
-                author,
-                "created",
-                "",
-                &complete_till.timestamp().to_string(),
-            )],
+            history: vec![turn(now, author, "created", "", &complete_till.timestamp().to_string())],
         };
         if let Some(entity) = task.entity {
             self.tasks_of.entry(entity).or_default().insert(id);
@@ -72,51 +66,12 @@ impl Account {
             self.tasks_of.entry(entity).or_default().insert(id);
             task.entity = Some(entity);
         }
-        task.responsible_user_id = change
-            .responsible_user_id
-            .unwrap_or(before.responsible_user_id);
+        task.responsible_user_id = change.responsible_user_id.unwrap_or(before.responsible_user_id);
         task.duration = change.duration.unwrap_or(task.duration);
         task.is_completed = change.is_completed.unwrap_or(before.is_completed);
         task.result = change.result.clone().or_else(|| task.result.clone());
         (task.updated_at, task.updated_by) = (now, author);
-        let mut events = Vec::new();
-        if task.complete_till != till {
-            task.revision += 1;
-            task.history.push(turn(
-                now,
-                author,
-                "deadline",
-                &till.timestamp().to_string(),
-                &task.complete_till.timestamp().to_string(),
-            ));
-            events.push("task_deadline_changed");
-        }
-        if task.responsible_user_id != before.responsible_user_id {
-            task.revision += 1;
-            task.history.push(turn(
-                now,
-                author,
-                "responsible",
-                &before.responsible_user_id.to_string(),
-                &task.responsible_user_id.to_string(),
-            ));
-            events.push("entity_responsible_changed");
-        }
-        if task.is_completed && !before.is_completed {
-            (task.closed_at, task.closed_by) = (Some(now), Some(author));
-            task.history.push(turn(
-                now,
-                author,
-                "closed",
-                "",
-                task.result.as_deref().unwrap_or(""),
-            ));
-            events.push("task_completed");
-        }
-        if !task.is_completed && before.is_completed {
-            (task.closed_at, task.closed_by) = (None, None);
-            task.revision += 1;
-        }
+        let events = turns(task, &before, till);
         self.touched_tasks.push(id);
         for event in events {
             self.note_task_event(now, event, id, author);
@@ -135,14 +90,8 @@ impl Account {
     ) -> i64 {
         let id = count(&mut self.ids.note);
         let responsible = match entity.0 {
-            Entity::Leads => self
-                .leads
-                .get(&entity.1)
-                .map(|lead| lead.responsible_user_id),
-            Entity::Contacts => self
-                .contacts
-                .get(&entity.1)
-                .map(|contact| contact.responsible_user_id),
+            Entity::Leads => self.leads.get(&entity.1).map(|lead| lead.responsible_user_id),
+            Entity::Contacts => self.contacts.get(&entity.1).map(|contact| contact.responsible_user_id),
         };
         let note = Note {
             id,
@@ -163,15 +112,7 @@ impl Account {
             "sms_out" => "outgoing_sms",
             _ => "common_note_added",
         };
-        self.note_event(
-            now,
-            event,
-            entity.0,
-            entity.1,
-            author,
-            json!([{"note": {"id": id}}]),
-            json!([]),
-        );
+        self.note_event(now, event, entity.0, entity.1, author, json!([{"note": {"id": id}}]), json!([]));
         self.echo_note(now, id);
         id
     }
@@ -185,15 +126,7 @@ impl Account {
         users: (i64, i64),
     ) {
         let of = |user: i64| json!([{"responsible_user": {"id": user}}]);
-        self.note_event(
-            now,
-            "entity_responsible_changed",
-            kind,
-            id,
-            author,
-            of(users.1),
-            of(users.0),
-        );
+        self.note_event(now, "entity_responsible_changed", kind, id, author, of(users.1), of(users.0));
     }
 
     fn note_task_event(&mut self, now: DateTime<Utc>, kind: &str, id: i64, author: i64) {
@@ -210,10 +143,7 @@ impl Account {
         });
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an entry of the log has that many columns"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "an entry of the log has that many columns")]
     pub(super) fn note_event(
         &mut self,
         now: DateTime<Utc>,
@@ -236,4 +166,42 @@ impl Account {
             value_before: before,
         });
     }
+}
+
+/// Writes what has turned in a task's life, and names the events of the log.
+fn turns(task: &mut Task, before: &TaskBefore, till: DateTime<Utc>) -> Vec<&'static str> {
+    let (now, author) = (task.updated_at, task.updated_by);
+    let mut events = Vec::new();
+    if task.complete_till != till {
+        task.revision += 1;
+        task.history.push(turn(
+            now,
+            author,
+            "deadline",
+            &till.timestamp().to_string(),
+            &task.complete_till.timestamp().to_string(),
+        ));
+        events.push("task_deadline_changed");
+    }
+    if task.responsible_user_id != before.responsible_user_id {
+        task.revision += 1;
+        task.history.push(turn(
+            now,
+            author,
+            "responsible",
+            &before.responsible_user_id.to_string(),
+            &task.responsible_user_id.to_string(),
+        ));
+        events.push("entity_responsible_changed");
+    }
+    if task.is_completed && !before.is_completed {
+        (task.closed_at, task.closed_by) = (Some(now), Some(author));
+        task.history.push(turn(now, author, "closed", "", task.result.as_deref().unwrap_or("")));
+        events.push("task_completed");
+    }
+    if !task.is_completed && before.is_completed {
+        (task.closed_at, task.closed_by) = (None, None);
+        task.revision += 1;
+    }
+    events
 }

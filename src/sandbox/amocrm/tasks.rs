@@ -6,20 +6,17 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::TaskChange;
-use super::checks::{Flaw, Reader, batch, hal, page, problem, rejected};
+use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
 use super::model::{Entity, Task};
 use super::{Account, not_allowed, sorted};
 use crate::sandbox::wire::{Query, WireAnswer, WireRequest};
 
 const WRITE_MAX: usize = 250;
+/// The end of the year 2999, in Unix seconds: later deadlines are mistakes.
+const SECONDS_MAX: i64 = 32_503_679_999;
 
 impl Account {
-    pub(super) fn tasks(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        id: Option<i64>,
-    ) -> WireAnswer {
+    pub(super) fn tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, id: Option<i64>) -> WireAnswer {
         match (request.method.as_str(), id) {
             ("GET", None) => self.list_tasks(request),
             ("GET", Some(id)) => match self.tasks.get(&id) {
@@ -35,14 +32,8 @@ impl Account {
 
     fn list_tasks(&self, request: &WireRequest) -> WireAnswer {
         let query = request.query();
-        if !query.list("filter[entity_id]").is_empty()
-            && query.list("filter[entity_type]").is_empty()
-        {
-            return problem(
-                400,
-                "Bad Request",
-                "filter[entity_id] needs filter[entity_type]",
-            );
+        if !query.list("filter[entity_id]").is_empty() && query.list("filter[entity_type]").is_empty() {
+            return problem(400, "Bad Request", "filter[entity_id] needs filter[entity_type]");
         }
         let found = self.tasks.values().filter(|task| matches(task, &query));
         let found = sorted(request, found.collect(), |task, field| match field {
@@ -50,11 +41,7 @@ impl Account {
             "complete_till" => (task.complete_till.timestamp(), task.id),
             _ => (task.id, 0),
         });
-        let shown = found
-            .into_iter()
-            .map(|task| task.read(&self.frame()))
-            .collect();
-        page(request, "tasks", shown, (50, 250), &self.host)
+        page_of(request, "tasks", found, (50, 250), &self.host, |task| task.read(&self.frame()))
     }
 
     fn write_tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
@@ -89,10 +76,7 @@ impl Account {
             line["_links"] = self.frame().links(&format!("/api/v4/tasks/{id}"));
             done.push(line);
         }
-        hal(
-            200,
-            &json!({"_links": self.frame().links("/api/v4/tasks"), "_embedded": {"tasks": done}}),
-        )
+        hal(200, &json!({"_links": self.frame().links("/api/v4/tasks"), "_embedded": {"tasks": done}}))
     }
 
     fn edit_task(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {
@@ -126,6 +110,9 @@ impl Account {
             reader.not_a_choice("id");
         }
         let till = reader.int("complete_till");
+        if till.is_some_and(|seconds| !(0..=SECONDS_MAX).contains(&seconds)) {
+            reader.flaws.push(Flaw::kind("complete_till", "int"));
+        }
         let mut change = TaskChange {
             text: reader.text("text"),
             complete_till: till.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
@@ -149,16 +136,9 @@ impl Account {
             }
         }
         change.entity = self.entity_of(&mut reader);
-        self.check_age(
-            &mut reader,
-            existing.map(|task| task.updated_at.timestamp()),
-        );
+        self.check_age(&mut reader, existing.map(|task| task.updated_at.timestamp()));
         let author = self.author_of(&mut reader, edited.is_some());
-        if reader.flaws.is_empty() {
-            Ok((change, author))
-        } else {
-            Err(reader.flaws)
-        }
+        if reader.flaws.is_empty() { Ok((change, author)) } else { Err(reader.flaws) }
     }
 
     fn entity_of(&self, reader: &mut Reader) -> Option<(Entity, i64)> {
@@ -204,10 +184,7 @@ fn matches(task: &Task, query: &Query) -> bool {
         .get("filter[is_completed]")
         .is_none_or(|text| (text == "1" || text == "true") == task.is_completed);
     let words = query.list("filter[entity_type]");
-    let of_kind = words.is_empty()
-        || task
-            .entity
-            .is_some_and(|(kind, _)| words.contains(&kind.plural()));
+    let of_kind = words.is_empty() || task.entity.is_some_and(|(kind, _)| words.contains(&kind.plural()));
     let updated = task.updated_at.timestamp();
     among("filter[responsible_user_id]", task.responsible_user_id)
         && among("filter[id]", task.id)
@@ -215,10 +192,6 @@ fn matches(task: &Task, query: &Query) -> bool {
         && among("filter[entity_id]", task.entity.map_or(0, |(_, id)| id))
         && completed
         && of_kind
-        && query
-            .int("filter[updated_at][from]")
-            .is_none_or(|from| updated >= from)
-        && query
-            .int("filter[updated_at][to]")
-            .is_none_or(|to| updated <= to)
+        && query.int("filter[updated_at][from]").is_none_or(|from| updated >= from)
+        && query.int("filter[updated_at][to]").is_none_or(|to| updated <= to)
 }

@@ -22,17 +22,11 @@ impl School {
     /// The processes (by index) that a stir starts.
     pub fn started_by(&self, stir: Stir) -> Vec<usize> {
         let processes = self.setup.processes.iter().enumerate();
-        processes
-            .filter(|(_, process)| self.starts(process, stir))
-            .map(|(index, _)| index)
-            .collect()
+        processes.filter(|(_, process)| self.starts(process, stir)).map(|(index, _)| index).collect()
     }
 
     fn starts(&self, process: &ProcessSetup, stir: Stir) -> bool {
-        let status = self
-            .orders
-            .get(&stir.object)
-            .map_or("", |order| order.status.as_str());
+        let status = self.orders.get(&stir.object).map_or("", |order| order.status.as_str());
         match (process.event.as_str(), stir.what) {
             ("order_created", What::Created) | ("status", What::Status) => true,
             ("manager_assigned", What::Manager) | ("user_updated", What::User) => true,
@@ -46,17 +40,11 @@ impl School {
     /// The request of a process for an object, if it still passes.
     pub fn call_url(&mut self, index: usize, object: i64) -> Option<Outgoing> {
         let process = self.setup.processes.get(index)?.clone();
-        if process.once
-            && (!self.still_matches(&process, object) || !self.passed.insert((index, object)))
-        {
+        if process.once && (!self.still_matches(&process, object) || !self.passed.insert((index, object))) {
             return None;
         }
         let encode = |text: &str| {
-            if process.plus {
-                form_text(text)
-            } else {
-                percent(text)
-            }
+            if process.plus { form_text(text) } else { percent(text) }
         };
         let url = self.fill(&process.url, &process.event, object, &encode);
         let mut headers = vec![("Accept".to_owned(), "*/*".to_owned())];
@@ -67,41 +55,24 @@ impl School {
                 let json = process.content_type.contains("json");
                 // Whoever types JSON around variables gets quotes unescaped, as in life.
                 let raw = |text: &str| if json { text.to_owned() } else { encode(text) };
-                self.fill(template, &process.event, object, &raw)
-                    .into_bytes()
+                self.fill(template, &process.event, object, &raw).into_bytes()
             }
             _ => Vec::new(),
         };
-        Some(Outgoing {
-            method: process.method.to_uppercase(),
-            url,
-            headers,
-            body,
-        })
+        Some(Outgoing { method: process.method.to_uppercase(), url, headers, body })
     }
 
     fn still_matches(&self, process: &ProcessSetup, object: i64) -> bool {
-        let status = self
-            .orders
-            .get(&object)
-            .map_or("", |order| order.status.as_str());
+        let status = self.orders.get(&object).map_or("", |order| order.status.as_str());
         match process.event.as_str() {
             "payment_partial" => status == "part_payed",
             "payment_full" => status == "payed",
-            event => event
-                .strip_prefix("status:")
-                .is_none_or(|wanted| wanted == status),
+            event => event.strip_prefix("status:").is_none_or(|wanted| wanted == status),
         }
     }
 
     /// Puts values in the place of `{object.…}`; what is unknown stays as it is written.
-    fn fill(
-        &self,
-        template: &str,
-        event: &str,
-        object: i64,
-        encode: &dyn Fn(&str) -> String,
-    ) -> String {
+    fn fill(&self, template: &str, event: &str, object: i64, encode: &dyn Fn(&str) -> String) -> String {
         let mut text = String::with_capacity(template.len() * 2);
         let mut rest = template;
         while let Some(start) = rest.find("{object.") {
@@ -129,11 +100,8 @@ impl School {
         if let Some(name) = name.strip_prefix("user.") {
             return self.user_value(order.user_id, name);
         }
-        let money =
-            |kopecks: i64| money_text(kopecks, &self.setup.money_space, &self.setup.money_suffix);
-        let manager = order
-            .manager_user_id
-            .and_then(|id| self.staff.iter().find(|staff| staff.id == id));
+        let money = |kopecks: i64| money_text(kopecks, &self.setup.money_space, &self.setup.money_suffix);
+        let manager = order.manager_user_id.and_then(|id| self.staff.iter().find(|staff| staff.id == id));
         Some(match name {
             "id" => order.id.to_string(),
             "number" => order.number.clone(),
@@ -158,9 +126,7 @@ impl School {
 
     fn user_value(&self, id: i64, name: &str) -> Option<String> {
         let user = self.users.get(&id)?;
-        let manager = user
-            .personal_manager
-            .and_then(|id| self.staff.iter().find(|staff| staff.id == id));
+        let manager = user.personal_manager.and_then(|id| self.staff.iter().find(|staff| staff.id == id));
         Some(match name {
             "id" => user.id.to_string(),
             "first_name" => user.first_name.clone(),
@@ -171,38 +137,26 @@ impl School {
             "city" => user.city.clone(),
             "country" => "Россия".into(),
             "personal_manager" => manager.map(|staff| staff.name.clone()).unwrap_or_default(),
-            "personal_manager_email" => {
-                manager.map(|staff| staff.email.clone()).unwrap_or_default()
-            }
+            "personal_manager_email" => manager.map(|staff| staff.email.clone()).unwrap_or_default(),
             other => user.fields.get(other).cloned()?,
         })
     }
 
     pub(super) fn payment_link(&self, order: &Order) -> String {
         let hash = self.hash_seed.clone().draw() ^ (order.id as u64);
-        format!(
-            "https://{}/sales/shop/dealPay/id/{}/hash/{:04x}",
-            self.setup.domain,
-            order.id,
-            hash & 0xffff
-        )
+        format!("https://{}/sales/shop/dealPay/id/{}/hash/{:04x}", self.setup.domain, order.id, hash & 0xffff)
     }
 
     /// The Tech API webhooks of a stir: address and body.
     pub fn tech_hooks(&self, stir: Stir) -> Vec<(String, String)> {
-        let Some(order) = self
-            .orders
-            .get(&stir.object)
-            .filter(|_| stir.what != What::User)
-        else {
+        let Some(order) = self.orders.get(&stir.object).filter(|_| stir.what != What::User) else {
             return Vec::new();
         };
         let kinds: &[(i64, &str)] = match stir.what {
             What::Created => &[(1, "getcourse/dealCreated")],
-            What::Status if order.status == "payed" => &[
-                (3, "getcourse/dealPaid"),
-                (2, "getcourse/dealStatusChanged"),
-            ],
+            What::Status if order.status == "payed" => {
+                &[(3, "getcourse/dealPaid"), (2, "getcourse/dealStatusChanged")]
+            }
             What::Status => &[(2, "getcourse/dealStatusChanged")],
             _ => &[],
         };

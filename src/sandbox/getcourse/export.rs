@@ -24,11 +24,7 @@ pub struct Exports {
 impl Exports {
     /// None yet; `most` requests in two hours.
     pub fn new(most: usize) -> Exports {
-        Exports {
-            budget: Budget::new(most, TimeDelta::hours(2)),
-            jobs: BTreeMap::new(),
-            next: 123_456,
-        }
+        Exports { budget: Budget::new(most, TimeDelta::hours(2)), jobs: BTreeMap::new(), next: 123_456 }
     }
 }
 
@@ -40,12 +36,7 @@ fn refused(code: i64, text: &str) -> WireAnswer {
 }
 
 impl School {
-    pub(super) fn export(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        path: &str,
-    ) -> WireAnswer {
+    pub(super) fn export(&mut self, now: DateTime<Utc>, request: &WireRequest, path: &str) -> WireAnswer {
         let query = request.query();
         match query.get("key") {
             None => return refused(904, "Отсутсвует параметр key"),
@@ -58,12 +49,8 @@ impl School {
             return refused(903, "Слишком много запросов");
         }
         match path.split_once('/') {
-            Some(("exports", id)) if id.parse::<i64>().is_ok() => {
-                self.poll(now, id.parse().unwrap_or(0))
-            }
-            None if matches!(path, "deals" | "users" | "payments") => {
-                self.start_export(now, path, &query)
-            }
+            Some(("exports", id)) if id.parse::<i64>().is_ok() => self.poll(now, id.parse().unwrap_or(0)),
+            None if matches!(path, "deals" | "users" | "payments") => self.start_export(now, path, &query),
             _ => WireAnswer::html(404, "Not Found"),
         }
     }
@@ -90,17 +77,11 @@ impl School {
             "email",
             "phone",
         ];
-        if !query
-            .0
-            .iter()
-            .any(|(key, _)| known.contains(&key.split('[').next().unwrap_or("")))
-        {
+        if !query.0.iter().any(|(key, _)| known.contains(&key.split('[').next().unwrap_or(""))) {
             return refused(908, "Должен быть передан хотя бы один фильтр");
         }
         let status = query.get("status");
-        if what == "deals"
-            && status.is_some_and(|code| !STATUSES.iter().any(|(known, _)| *known == code))
-        {
+        if what == "deals" && status.is_some_and(|code| !STATUSES.iter().any(|(known, _)| *known == code)) {
             return refused(913, "Недопустимый статус заказа");
         }
         if self.exports.jobs.values().any(|(ready, _)| now < *ready) {
@@ -123,9 +104,7 @@ impl School {
 
     fn in_range(&self, query: &Query, name: &str, at: Option<DateTime<Utc>>) -> bool {
         let day = |edge: &str| {
-            query
-                .get(&format!("{name}[{edge}]"))
-                .and_then(|text| text.get(..10)?.parse::<NaiveDate>().ok())
+            query.get(&format!("{name}[{edge}]")).and_then(|text| text.get(..10)?.parse::<NaiveDate>().ok())
         };
         let (from, to) = (day("from"), day("to"));
         if from.is_none() && to.is_none() {
@@ -158,21 +137,15 @@ impl School {
             "utm_source",
             "Теги",
         ];
-        let users: Vec<i64> = query
-            .get("user_id")
-            .unwrap_or("")
-            .split(',')
-            .filter_map(|id| id.trim().parse().ok())
-            .collect();
+        let users: Vec<i64> =
+            query.get("user_id").unwrap_or("").split(',').filter_map(|id| id.trim().parse().ok()).collect();
         let money = |kopecks: i64| money_text(kopecks, "\u{a0}", "");
         let orders = self.orders.values().filter(|order| {
             self.in_range(query, "created_at", Some(order.created_at))
                 && self.in_range(query, "payed_at", order.payed_at)
                 && self.in_range(query, "finished_at", order.payed_at)
                 && self.in_range(query, "status_changed_at", Some(order.status_updated_at))
-                && query
-                    .get("status")
-                    .is_none_or(|status| status == order.status)
+                && query.get("status").is_none_or(|status| status == order.status)
                 && (users.is_empty() || users.contains(&order.user_id))
         });
         let items: Vec<Value> = orders
@@ -229,15 +202,10 @@ impl School {
             for payment in &order.payments {
                 let wanted = self.in_range(query, "created_at", Some(payment.at))
                     && self.in_range(query, "status_changed_at", Some(payment.at))
-                    && query
-                        .get("status")
-                        .is_none_or(|status| status == payment.status);
+                    && query.get("status").is_none_or(|status| status == payment.status);
                 if wanted {
-                    let status = if payment.status == "accepted" {
-                        "Получен"
-                    } else {
-                        "Возвращен"
-                    };
+                    let status =
+                        if payment.status == "accepted" { "Получен" } else { "Возвращен" };
                     let sum = money_text(payment.amount, "\u{a0}", "");
                     items.push(json!([
                         payment.id.to_string(),
@@ -274,9 +242,7 @@ impl School {
         let wanted = query.get("email").map(str::to_lowercase);
         let users = self.users.values().filter(|user| {
             self.in_range(query, "created_at", Some(user.created_at))
-                && wanted
-                    .as_ref()
-                    .is_none_or(|list| list.split(',').any(|mail| mail.trim() == user.email))
+                && wanted.as_ref().is_none_or(|list| list.split(',').any(|mail| mail.trim() == user.email))
         });
         let items: Vec<Value> = users
             .map(|user| {

@@ -23,12 +23,7 @@ fn inner(text: &str) -> WireAnswer {
 }
 
 impl School {
-    pub(super) fn import(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        deals: bool,
-    ) -> WireAnswer {
+    pub(super) fn import(&mut self, now: DateTime<Utc>, request: &WireRequest, deals: bool) -> WireAnswer {
         if request.method != "POST" {
             return WireAnswer::html(404, "Not Found");
         }
@@ -41,30 +36,19 @@ impl School {
         if form.get("key") != Some(self.setup.school_key.as_str()) {
             return refused("Неавторизованное API-обращение");
         }
-        let decoded = form
-            .get("params")
-            .and_then(|text| STANDARD.decode(text).ok());
-        let Some(params) = decoded.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
-        else {
+        let decoded = form.get("params").and_then(|text| STANDARD.decode(text).ok());
+        let Some(params) = decoded.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else {
             return refused("Не указаны параметры");
         };
         let text = |part: &str, key: &str| {
-            params
-                .get(part)
-                .and_then(|part| part.get(key))
-                .map(text_of)
-                .unwrap_or_default()
+            params.get(part).and_then(|part| part.get(key)).map(text_of).unwrap_or_default()
         };
         let (email, phone) = (text("user", "email"), text("user", "phone"));
         if email.is_empty() && phone.is_empty() {
             return inner("Не указан ни эл. адрес, ни телефон");
         }
         let before = self.users.len();
-        let name = format!(
-            "{} {}",
-            text("user", "first_name"),
-            text("user", "last_name")
-        );
+        let name = format!("{} {}", text("user", "first_name"), text("user", "last_name"));
         let user_id = self.ensure_user(now, &name, &email, &phone);
         let added = self.users.len() > before;
         if added || text("system", "refresh_if_exists") == "1" {
@@ -85,10 +69,7 @@ impl School {
                 }
             }
         }
-        WireAnswer::json(
-            200,
-            &json!({"success": true, "action": "add", "result": result}),
-        )
+        WireAnswer::json(200, &json!({"success": true, "action": "add", "result": result}))
     }
 
     fn refresh_user(&mut self, now: DateTime<Utc>, id: i64, params: &Value, phone: &str) {
@@ -108,37 +89,18 @@ impl School {
                 *target = text.to_owned();
             }
         }
-        for group in given
-            .get("group_name")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let name = group
-                .as_str()
-                .or_else(|| group.get(0)?.as_str())
-                .unwrap_or("")
-                .to_owned();
+        for group in given.get("group_name").and_then(Value::as_array).into_iter().flatten() {
+            let name = group.as_str().or_else(|| group.get(0)?.as_str()).unwrap_or("").to_owned();
             if !name.is_empty() && !user.groups.contains(&name) {
                 user.groups.push(name);
             }
         }
-        for (title, value) in given
-            .get("addfields")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
+        for (title, value) in given.get("addfields").and_then(Value::as_object).into_iter().flatten() {
             user.fields.insert(title.clone(), text_of(value));
         }
     }
 
-    fn import_order(
-        &mut self,
-        now: DateTime<Utc>,
-        user_id: i64,
-        deal: &Value,
-    ) -> Result<i64, &'static str> {
+    fn import_order(&mut self, now: DateTime<Utc>, user_id: i64, deal: &Value) -> Result<i64, &'static str> {
         let text = |key: &str| deal.get(key).map(text_of).unwrap_or_default();
         let status = text("deal_status");
         if !status.is_empty() && !STATUSES.iter().any(|(code, _)| *code == status) {
@@ -165,14 +127,12 @@ impl School {
             }
             None => {
                 let offer_id = text("offer_id").parse::<i64>().ok();
-                let offer =
-                    offer_id.and_then(|id| self.setup.offers.iter().find(|offer| offer.id == id));
+                let offer = offer_id.and_then(|id| self.setup.offers.iter().find(|offer| offer.id == id));
                 if offer_id.is_some() && offer.is_none() {
                     return Err("Предложение не найдено");
                 }
                 let given = text("deal_cost").replace(',', ".").parse::<f64>().ok();
-                let title =
-                    offer.map_or_else(|| text("product_title"), |offer| offer.title.clone());
+                let title = offer.map_or_else(|| text("product_title"), |offer| offer.title.clone());
                 let cost = given.or(offer.map(|offer| offer.price));
                 let (Some(cost), false) = (cost, title.is_empty()) else {
                     return Err("Ошибка обновления заказа");
@@ -206,36 +166,18 @@ impl School {
             .unwrap_or(now);
         if let Some(order) = self.orders.get_mut(&id) {
             if let Some(text) = deal.get("deal_comment").and_then(Value::as_str) {
-                order.comments.push(super::model::Comment {
-                    at: now,
-                    user_id: 0,
-                    text: text.to_owned(),
-                });
+                order.comments.push(super::model::Comment { at: now, user_id: 0, text: text.to_owned() });
             }
-            for (title, value) in deal
-                .get("addfields")
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-            {
+            for (title, value) in deal.get("addfields").and_then(Value::as_object).into_iter().flatten() {
                 order.fields.insert(title.clone(), text_of(value));
             }
         }
         if paid || status == "payed" {
             // Sheet 2.1: through the import, `payed` creates a payment.
-            let left = self
-                .orders
-                .get(&id)
-                .map_or(0, |order| order.cost - order.payed);
-            let kind = deal
-                .get("payment_type")
-                .map_or_else(|| "OTHER".to_owned(), text_of);
+            let left = self.orders.get(&id).map_or(0, |order| order.cost - order.payed);
+            let kind = deal.get("payment_type").map_or_else(|| "OTHER".to_owned(), text_of);
             self.pay(now, id, left, &kind);
-            if let Some(order) = self
-                .orders
-                .get_mut(&id)
-                .filter(|order| order.payed_at.is_some())
-            {
+            if let Some(order) = self.orders.get_mut(&id).filter(|order| order.payed_at.is_some()) {
                 order.payed_at = Some(at);
             }
         } else if !status.is_empty() {
@@ -247,11 +189,7 @@ impl School {
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(
         || {
-            if value.is_null() {
-                String::new()
-            } else {
-                value.to_string()
-            }
+            if value.is_null() { String::new() } else { value.to_string() }
         },
         str::to_owned,
     )

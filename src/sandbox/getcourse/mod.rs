@@ -134,11 +134,7 @@ impl School {
     /// The user with this e-mail, else with this phone, else a new one.
     pub fn ensure_user(&mut self, now: DateTime<Utc>, name: &str, email: &str, phone: &str) -> i64 {
         let email = email.trim().to_lowercase();
-        let by_email = self
-            .by_email
-            .get(&email)
-            .copied()
-            .filter(|_| !email.is_empty());
+        let by_email = self.by_email.get(&email).copied().filter(|_| !email.is_empty());
         if let Some(id) = by_email {
             return id;
         }
@@ -198,11 +194,7 @@ impl School {
             payed_at: None,
             payments: Vec::new(),
             comments: Vec::new(),
-            history: vec![StatusTurn {
-                at: now,
-                status: status.to_owned(),
-                by_api: false,
-            }],
+            history: vec![StatusTurn { at: now, status: status.to_owned(), by_api: false }],
         };
         self.orders.insert(id, order);
         self.stir(What::Created, id);
@@ -217,13 +209,8 @@ impl School {
         if matches!(order.status.as_str(), "cancelled" | "false") || amount <= 0 {
             return false;
         }
-        let payment = Payment {
-            id: self.next_payment,
-            at: now,
-            amount,
-            status: "accepted",
-            kind: kind.to_owned(),
-        };
+        let payment =
+            Payment { id: self.next_payment, at: now, amount, status: "accepted", kind: kind.to_owned() };
         self.next_payment += 1;
         order.payments.push(payment);
         order.payed += amount;
@@ -267,11 +254,7 @@ impl School {
         }
         order.status = status.to_owned();
         order.status_updated_at = now;
-        order.history.push(StatusTurn {
-            at: now,
-            status: status.to_owned(),
-            by_api,
-        });
+        order.history.push(StatusTurn { at: now, status: status.to_owned(), by_api });
         self.stir(What::Status, id);
     }
 
@@ -293,8 +276,7 @@ impl School {
             return;
         };
         if user.phone != phone {
-            user.phone_history
-                .push((now, std::mem::replace(&mut user.phone, phone.to_owned())));
+            user.phone_history.push((now, std::mem::replace(&mut user.phone, phone.to_owned())));
             let id = user.id;
             self.stir(What::User, id);
         }
@@ -318,9 +300,7 @@ impl School {
 
     /// The order that a script made.
     pub fn order_of_script(&self, script: &str) -> Option<&Order> {
-        self.orders
-            .values()
-            .find(|order| order.script.as_deref() == Some(script))
+        self.orders.values().find(|order| order.script.as_deref() == Some(script))
     }
 
     fn stir(&mut self, what: What, object: i64) {
@@ -329,9 +309,6 @@ impl School {
 
     /// A time as the school's screens show it.
     fn local(&self, moment: DateTime<Utc>) -> String {
-        moment
-            .with_timezone(&self.zone)
-            .format("%Y-%m-%d %H:%M:%S")
-            .to_string()
+        moment.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 }

@@ -23,10 +23,7 @@ pub const STATUSES: [(&str, &str); 10] = [
 
 /// The label of a status code.
 pub fn label(code: &str) -> &'static str {
-    STATUSES
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map_or("", |(_, label)| label)
+    STATUSES.iter().find(|(known, _)| *known == code).map_or("", |(_, label)| label)
 }
 
 /// A person in the school.
@@ -50,9 +47,7 @@ pub struct User {
 impl User {
     /// First and last name together.
     pub fn name(&self) -> String {
-        format!("{} {}", self.first_name, self.last_name)
-            .trim()
-            .to_owned()
+        format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
 }
 
@@ -117,7 +112,7 @@ pub struct Order {
 
 /// Kopecks from roubles.
 pub fn kopecks(roubles: f64) -> i64 {
-    (roubles * 100.0).round() as i64
+    (roubles * 100.0).round().clamp(-1e15, 1e15) as i64
 }
 
 /// Roubles as a number for JSON: whole ones without a fraction.
@@ -141,10 +136,6 @@ pub fn money_text(kopecks: i64, space: &str, suffix: &str) -> String {
     }
     let sign = if kopecks < 0 { "-" } else { "" };
     let rest = kopecks.abs() % 100;
-    let cents = if rest == 0 {
-        String::new()
-    } else {
-        format!(",{rest:02}")
-    };
+    let cents = if rest == 0 { String::new() } else { format!(",{rest:02}") };
     format!("{sign}{grouped}{cents}{suffix}")
 }

@@ -11,10 +11,7 @@ use crate::sandbox::setup::TechSubscription;
 use crate::sandbox::wire::{WireAnswer, WireRequest, phone_dialled, phone_key};
 
 fn done(data: Value) -> WireAnswer {
-    WireAnswer::json(
-        200,
-        &json!({"status": true, "message": "", "code": 200, "errors": [], "data": data}),
-    )
+    WireAnswer::json(200, &json!({"status": true, "message": "", "code": 200, "errors": [], "data": data}))
 }
 
 fn failed(code: u16, message: &str, errors: &[&str]) -> WireAnswer {
@@ -33,12 +30,7 @@ fn missing() -> WireAnswer {
 }
 
 impl School {
-    pub(super) fn tech(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        path: &str,
-    ) -> WireAnswer {
+    pub(super) fn tech(&mut self, now: DateTime<Utc>, request: &WireRequest, path: &str) -> WireAnswer {
         let key = format!("{}_{}", self.setup.developer_key, self.setup.school_key);
         if request.bearer() != Some(key.as_str()) {
             return failed(403, "Нет доступа", &[]);
@@ -52,12 +44,9 @@ impl School {
             ("GET", "offer/get-offer-by-id") => {
                 let wanted = int(&body, "offerId").or(int(&body, "id"));
                 let mut offers = self.offers();
-                let found = offers.as_array_mut().and_then(|offers| {
-                    offers
-                        .iter()
-                        .find(|offer| offer["id"].as_i64() == wanted)
-                        .cloned()
-                });
+                let found = offers
+                    .as_array_mut()
+                    .and_then(|offers| offers.iter().find(|offer| offer["id"].as_i64() == wanted).cloned());
                 found.map_or_else(missing, done)
             }
             ("GET", "deal/get-deals-tags") => done(json!(
@@ -66,23 +55,13 @@ impl School {
                     .map(|order| json!({"dealId": order.id, "tags": order.tags}))
                     .collect::<Vec<_>>()
             )),
-            (_, path) if path.starts_with("deal/") => {
-                self.deal(now, request, &path["deal/".len()..], &body)
-            }
-            (_, path) if path.starts_with("user/") => {
-                self.user(now, request, &path["user/".len()..], &body)
-            }
+            (_, path) if path.starts_with("deal/") => self.deal(now, request, &path["deal/".len()..], &body),
+            (_, path) if path.starts_with("user/") => self.user(now, request, &path["user/".len()..], &body),
             _ => failed(404, "Not Found", &[]),
         }
     }
 
-    fn deal(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        method: &str,
-        body: &Value,
-    ) -> WireAnswer {
+    fn deal(&mut self, now: DateTime<Utc>, request: &WireRequest, method: &str, body: &Value) -> WireAnswer {
         let Some(id) = int(body, "dealId") else {
             return wrong("Не указан dealId");
         };
@@ -105,17 +84,9 @@ impl School {
             ("GET", "get-calls") => done(json!([])),
             ("POST", "update-fields") => self.update_order(now, id, body),
             ("POST", "update-custom-fields") => {
-                let fields = body
-                    .get("customFields")
-                    .and_then(Value::as_object)
-                    .cloned()
-                    .unwrap_or_default();
+                let fields = body.get("customFields").and_then(Value::as_object).cloned().unwrap_or_default();
                 if let Some(order) = self.orders.get_mut(&id) {
-                    order.fields.extend(
-                        fields
-                            .iter()
-                            .map(|(key, value)| (key.clone(), text_of(value))),
-                    );
+                    order.fields.extend(fields.iter().map(|(key, value)| (key.clone(), text_of(value))));
                 }
                 done(json!([]))
             }
@@ -127,17 +98,11 @@ impl School {
                 if text.is_empty() {
                     return wrong("Не указан text");
                 }
-                if !self.staff.iter().any(|staff| staff.id == author)
-                    && !self.users.contains_key(&author)
-                {
+                if !self.staff.iter().any(|staff| staff.id == author) && !self.users.contains_key(&author) {
                     return missing();
                 }
                 if let Some(order) = self.orders.get_mut(&id) {
-                    order.comments.push(Comment {
-                        at: now,
-                        user_id: author,
-                        text: text.to_owned(),
-                    });
+                    order.comments.push(Comment { at: now, user_id: author, text: text.to_owned() });
                 }
                 done(json!({"result": true}))
             }
@@ -148,8 +113,7 @@ impl School {
     fn update_order(&mut self, now: DateTime<Utc>, id: i64, body: &Value) -> WireAnswer {
         let status = body.get("status").and_then(Value::as_str);
         // Sheet 2.1: `pending` is missing from the Tech API's list for updates.
-        let allowed =
-            |code: &str| code != "pending" && STATUSES.iter().any(|(known, _)| *known == code);
+        let allowed = |code: &str| code != "pending" && STATUSES.iter().any(|(known, _)| *known == code);
         if status.is_some_and(|code| !allowed(code)) {
             return wrong("Значение «status» неверно");
         }
@@ -165,10 +129,7 @@ impl School {
                 order.cancel_reason_id = reason.as_i64();
             }
             if let Some(tags) = body.get("tags").and_then(Value::as_array) {
-                order.tags = tags
-                    .iter()
-                    .filter_map(|tag| Some(tag.as_str()?.to_owned()))
-                    .collect();
+                order.tags = tags.iter().filter_map(|tag| Some(tag.as_str()?.to_owned())).collect();
             }
         }
         if let Some(manager) = manager {
@@ -177,18 +138,10 @@ impl School {
         if let Some(status) = status {
             self.set_status(now, id, status, true);
         }
-        self.orders
-            .get(&id)
-            .map_or_else(missing, |order| done(self.read_order(order)))
+        self.orders.get(&id).map_or_else(missing, |order| done(self.read_order(order)))
     }
 
-    fn user(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &WireRequest,
-        method: &str,
-        body: &Value,
-    ) -> WireAnswer {
+    fn user(&mut self, now: DateTime<Utc>, request: &WireRequest, method: &str, body: &Value) -> WireAnswer {
         let wanted = |key: &str| body.get(key).map(text_of).filter(|text| !text.is_empty());
         let (id, email, phone) = (int(body, "userId"), wanted("email"), wanted("phone"));
         let by_phone = id.is_none() && email.is_none();
@@ -240,11 +193,7 @@ impl School {
     }
 
     fn one(&self, value: Value) -> Value {
-        if self.setup.get_fields_array {
-            json!([value])
-        } else {
-            value
-        }
+        if self.setup.get_fields_array { json!([value]) } else { value }
     }
 
     fn offers(&self) -> Value {
@@ -289,24 +238,17 @@ impl School {
                 &json!({"name": "Bad Request", "message": "", "code": 0, "status": 400}),
             );
         }
-        let (Some(event_object_id), Some(event_id)) =
-            (int(body, "event_object_id"), int(body, "event_id"))
+        let (Some(event_object_id), Some(event_id)) = (int(body, "event_object_id"), int(body, "event_id"))
         else {
             return wrong("Не указан event_object_id или event_id");
         };
-        let same = |known: &TechSubscription| {
-            known.event_object_id == event_object_id && known.event_id == event_id
-        };
+        let same =
+            |known: &TechSubscription| known.event_object_id == event_object_id && known.event_id == event_id;
         if int(body, "subscribe") == Some(0) {
-            self.subscriptions
-                .retain(|known| !(same(known) && known.uri == uri));
+            self.subscriptions.retain(|known| !(same(known) && known.uri == uri));
         } else {
             self.subscriptions.retain(|known| !same(known));
-            self.subscriptions.push(TechSubscription {
-                uri: uri.to_owned(),
-                event_object_id,
-                event_id,
-            });
+            self.subscriptions.push(TechSubscription { uri: uri.to_owned(), event_object_id, event_id });
         }
         WireAnswer::json(200, &json!({"success": "OK"}))
     }
@@ -314,10 +256,7 @@ impl School {
 
 /// The parameters of a request: the JSON body, or the query as texts.
 fn parameters(request: &WireRequest) -> Value {
-    let mut all = request
-        .json()
-        .filter(Value::is_object)
-        .unwrap_or_else(|| json!({}));
+    let mut all = request.json().filter(Value::is_object).unwrap_or_else(|| json!({}));
     for (key, value) in request.query().0 {
         all[key] = json!(value);
     }
@@ -326,28 +265,20 @@ fn parameters(request: &WireRequest) -> Value {
 
 fn int(body: &Value, key: &str) -> Option<i64> {
     let value = body.get(key)?;
-    value
-        .as_i64()
-        .or_else(|| value.as_str()?.trim().parse().ok())
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(
         || {
-            if value.is_null() {
-                String::new()
-            } else {
-                value.to_string()
-            }
+            if value.is_null() { String::new() } else { value.to_string() }
         },
         str::to_owned,
     )
 }
 
 fn named(list: &[crate::sandbox::setup::Named]) -> Value {
-    list.iter()
-        .map(|entry| json!({"id": entry.id, "name": entry.name}))
-        .collect()
+    list.iter().map(|entry| json!({"id": entry.id, "name": entry.name})).collect()
 }
 
 fn read_user(user: &User, created: &str) -> Value {

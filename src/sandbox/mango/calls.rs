@@ -51,8 +51,7 @@ pub struct Call {
 impl Call {
     /// Seconds of talk.
     pub fn talk_seconds(&self) -> i64 {
-        self.answered_at
-            .map_or(0, |at| (self.ended_at - at).num_seconds())
+        self.answered_at.map_or(0, |at| (self.ended_at - at).num_seconds())
     }
 }
 
@@ -83,28 +82,15 @@ impl Leg {
             callback_initiator: self.command.as_ref().map(|_| "API"),
             command_id: self.command.clone(),
         };
-        Post {
-            at,
-            path: "events/call",
-            json: json(&event),
-        }
+        Post { at, path: "events/call", json: json(&event) }
     }
 }
 
 impl Exchange {
     /// A manager dials a client by his phone. Returns the call's index.
-    pub fn dial(
-        &mut self,
-        now: DateTime<Utc>,
-        extension: &str,
-        client: &str,
-        course: Course,
-    ) -> usize {
+    pub fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let line = self.setup.line.clone();
-        let from = Side {
-            line_number: Some(line),
-            ..self.side(extension)
-        };
+        let from = Side { line_number: Some(line), ..self.side(extension) };
         let mut leg = self.leg(0, from, number(client), None);
         leg.dct = Some(Dct { kind: 0 });
         self.posts.push(leg.event(now, "Appeared", None));
@@ -112,36 +98,18 @@ impl Exchange {
         if let Some(at) = answered {
             self.posts.push(leg.event(at, "Connected", None));
         }
-        self.posts
-            .push(leg.event(ended, "Disconnected", Some(course.reason)));
-        self.finish(
-            now,
-            2,
-            extension,
-            client,
-            (answered, ended),
-            course.reason,
-            None,
-        )
+        self.posts.push(leg.event(ended, "Disconnected", Some(course.reason)));
+        self.finish(now, 2, extension, client, (answered, ended), course.reason, None)
     }
 
     /// A client calls in; `extension` is rung, if anybody is.
-    pub fn ring_in(
-        &mut self,
-        now: DateTime<Utc>,
-        extension: &str,
-        client: &str,
-        course: Course,
-    ) -> usize {
+    pub fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let (answered, ended) = times(now, course);
         if !extension.is_empty() {
             let mut leg = self.leg(
                 0,
                 number(client),
-                Side {
-                    line_number: Some(self.setup.line.clone()),
-                    ..self.side(extension)
-                },
+                Side { line_number: Some(self.setup.line.clone()), ..self.side(extension) },
                 None,
             );
             leg.dct = Some(Dct { kind: 0 });
@@ -149,18 +117,9 @@ impl Exchange {
             if let Some(at) = answered {
                 self.posts.push(leg.event(at, "Connected", None));
             }
-            self.posts
-                .push(leg.event(ended, "Disconnected", Some(course.reason)));
+            self.posts.push(leg.event(ended, "Disconnected", Some(course.reason)));
         }
-        self.finish(
-            now,
-            1,
-            extension,
-            client,
-            (answered, ended),
-            course.reason,
-            None,
-        )
+        self.finish(now, 1, extension, client, (answered, ended), course.reason, None)
     }
 
     /// The bridge's command: the manager's leg first, then the client's. `manager_s` is when he picks up;
@@ -178,8 +137,7 @@ impl Exchange {
         self.posts.push(first.event(now, "Appeared", None));
         let Some(wait) = manager_s else {
             let ended = now + TimeDelta::seconds(course.rings_s);
-            self.posts
-                .push(first.event(ended, "Disconnected", Some(1111)));
+            self.posts.push(first.event(ended, "Disconnected", Some(1111)));
             let call = self.finish(now, 2, extension, client, (None, ended), 1111, id);
             self.calls[call].client_dialled = false;
             return call;
@@ -187,53 +145,26 @@ impl Exchange {
         let picked = now + TimeDelta::seconds(wait);
         let dialled = picked + TimeDelta::seconds(1);
         self.posts.push(first.event(picked, "Connected", None));
-        let from = Side {
-            taken_from_call_id: Some(first.call.clone()),
-            ..self.side(extension)
-        };
+        let from = Side { taken_from_call_id: Some(first.call.clone()), ..self.side(extension) };
         let mut second = self.leg(1, from, number(client), id.clone());
         self.posts.push(second.event(dialled, "Appeared", None));
-        self.posts
-            .push(first.event(dialled, "Disconnected", Some(1000)));
+        self.posts.push(first.event(dialled, "Disconnected", Some(1000)));
         let (answered, ended) = times(dialled, course);
         if let Some(at) = answered {
             self.posts.push(second.event(at, "Connected", None));
         }
-        self.posts
-            .push(second.event(ended, "Disconnected", Some(course.reason)));
-        self.finish(
-            now,
-            2,
-            extension,
-            client,
-            (answered, ended),
-            course.reason,
-            id,
-        )
+        self.posts.push(second.event(ended, "Disconnected", Some(course.reason)));
+        self.finish(now, 2, extension, client, (answered, ended), course.reason, id)
     }
 
     fn side(&self, extension: &str) -> Side {
-        let sip = self
-            .employee(extension)
-            .map(|employee| employee.sip.clone());
-        Side {
-            extension: Some(extension.to_owned()),
-            number: sip,
-            ..Side::default()
-        }
+        let sip = self.employee(extension).map(|employee| employee.sip.clone());
+        Side { extension: Some(extension.to_owned()), number: sip, ..Side::default() }
     }
 
     fn leg(&self, index: usize, from: Side, to: Side, command: Option<String>) -> Leg {
         let call = STANDARD.encode(format!("1:1000001:{}:{index}", 100 + self.calls.len()));
-        Leg {
-            entry: self.entry_id(),
-            call,
-            seq: 0,
-            from,
-            to,
-            dct: None,
-            command,
-        }
+        Leg { entry: self.entry_id(), call, seq: 0, from, to, dct: None, command }
     }
 
     fn entry_id(&self) -> String {
@@ -241,10 +172,7 @@ impl Exchange {
     }
 
     /// The summary, the recording, and the call's own record.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the end of all three ways a call goes"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the end of all three ways a call goes")]
     fn finish(
         &mut self,
         now: DateTime<Utc>,
@@ -256,16 +184,8 @@ impl Exchange {
         command_id: Option<String>,
     ) -> usize {
         let entry_id = self.entry_id();
-        let ours = if extension.is_empty() {
-            Side::default()
-        } else {
-            self.side(extension)
-        };
-        let (from, to) = if direction == 2 {
-            (ours, number(client))
-        } else {
-            (number(client), ours)
-        };
+        let ours = if extension.is_empty() { Side::default() } else { self.side(extension) };
+        let (from, to) = if direction == 2 { (ours, number(client)) } else { (number(client), ours) };
         let summary = Summary {
             entry_id: entry_id.clone(),
             call_direction: direction,
@@ -273,22 +193,14 @@ impl Exchange {
             to,
             line_number: self.setup.line.clone(),
             create_time: now.timestamp(),
-            forward_time: if direction == 2 || answered.is_some() {
-                now.timestamp()
-            } else {
-                0
-            },
+            forward_time: if direction == 2 || answered.is_some() { now.timestamp() } else { 0 },
             talk_time: answered.map_or(0, |at| at.timestamp()),
             end_time: ended.timestamp(),
             entry_result: u8::from(answered.is_some()),
             disconnect_reason: reason,
             dct: answered.map(|_| Dct { kind: 0 }),
         };
-        self.posts.push(Post {
-            at: ended,
-            path: "events/summary",
-            json: json(&summary),
-        });
+        self.posts.push(Post { at: ended, path: "events/summary", json: json(&summary) });
         if answered.is_some() && self.setup.recordings {
             self.push_recording(&entry_id, extension, ended);
         }
@@ -332,24 +244,13 @@ impl Exchange {
             timestamp: stored.timestamp(),
             recording_id,
         };
-        self.posts.push(Post {
-            at: stopped,
-            path: "events/recording",
-            json: json(&recording),
-        });
-        self.posts.push(Post {
-            at: stored,
-            path: "events/record/added",
-            json: json(&added),
-        });
+        self.posts.push(Post { at: stopped, path: "events/recording", json: json(&recording) });
+        self.posts.push(Post { at: stored, path: "events/record/added", json: json(&added) });
     }
 }
 
 fn number(client: &str) -> Side {
-    Side {
-        number: Some(client.to_owned()).filter(|number| !number.is_empty()),
-        ..Side::default()
-    }
+    Side { number: Some(client.to_owned()).filter(|number| !number.is_empty()), ..Side::default() }
 }
 
 fn times(now: DateTime<Utc>, course: Course) -> (Option<DateTime<Utc>>, DateTime<Utc>) {

@@ -34,10 +34,7 @@ impl Exchange {
             "stats/request" => self.start_statistics(&body),
             "stats/result" => self.statistics_result(&body),
             "queries/recording/post" => {
-                let id = body
-                    .get("recording_id")
-                    .and_then(Value::as_str)
-                    .unwrap_or("");
+                let id = body.get("recording_id").and_then(Value::as_str).unwrap_or("");
                 let mut answer = WireAnswer::empty(302);
                 answer.headers.push((
                     "Location".into(),
@@ -70,19 +67,11 @@ impl Exchange {
 
     fn refuse(&mut self, now: DateTime<Utc>, code: u16) -> WireAnswer {
         self.locked_until = Some(now + TimeDelta::minutes(2));
-        WireAnswer::json(
-            if self.setup.edition < 2026 { 420 } else { 400 },
-            &json!({"code": code}),
-        )
+        WireAnswer::json(if self.setup.edition < 2026 { 420 } else { 400 }, &json!({"code": code}))
     }
 
     fn take_callback(&mut self, now: DateTime<Utc>, body: &Value) -> WireAnswer {
-        let text = |key: &str| {
-            body.get(key)
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned()
-        };
+        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
         let extension = body
             .get("from")
             .and_then(|from| from.get("extension"))
@@ -102,15 +91,8 @@ impl Exchange {
             line_number,
         });
         if self.setup.edition < 2026 {
-            let result = exact(&CommandResult {
-                command_id,
-                result: 1000,
-            });
-            self.posts.push(Post {
-                at: now + TimeDelta::seconds(1),
-                path: "result/callback",
-                json: result,
-            });
+            let result = exact(&CommandResult { command_id, result: 1000 });
+            self.posts.push(Post { at: now + TimeDelta::seconds(1), path: "result/callback", json: result });
             return WireAnswer::empty(200);
         }
         WireAnswer::json(200, &json!({"result": 1000}))
@@ -134,22 +116,15 @@ impl Exchange {
 
     fn start_statistics(&mut self, body: &Value) -> WireAnswer {
         let second = |key: &str| {
-            body.get(key)
-                .and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()))
+            body.get(key).and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()))
         };
         let (Some(from), Some(to)) = (second("date_from"), second("date_to")) else {
             return WireAnswer::json(400, &json!({"code": 3103}));
         };
-        let default = "records,start,finish,from_extension,from_number,to_extension,to_number,disconnect_reason";
-        let fields = body
-            .get("fields")
-            .and_then(Value::as_str)
-            .unwrap_or(default)
-            .to_owned();
-        let calls = self
-            .calls
-            .iter()
-            .filter(|call| (from..=to).contains(&call.ended_at.timestamp()));
+        let default =
+            "records,start,finish,from_extension,from_number,to_extension,to_number,disconnect_reason";
+        let fields = body.get("fields").and_then(Value::as_str).unwrap_or(default).to_owned();
+        let calls = self.calls.iter().filter(|call| (from..=to).contains(&call.ended_at.timestamp()));
         let lines: Vec<String> = calls.map(|call| line(call, &fields)).collect();
         let key = format!("key{:06}", self.statistics.len() + 1);
         self.statistics.insert(key.clone(), lines.join("\n"));
@@ -158,10 +133,9 @@ impl Exchange {
 
     fn statistics_result(&self, body: &Value) -> WireAnswer {
         let key = body.get("key").and_then(Value::as_str).unwrap_or("");
-        self.statistics.get(key).map_or_else(
-            || WireAnswer::empty(404),
-            |table| WireAnswer::of(200, "text/csv", table.clone()),
-        )
+        self.statistics
+            .get(key)
+            .map_or_else(|| WireAnswer::empty(404), |table| WireAnswer::of(200, "text/csv", table.clone()))
     }
 }
 

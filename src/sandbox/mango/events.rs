@@ -110,9 +110,5 @@ pub fn sign(key: &str, json: &str, salt: &str) -> String {
 /// The form of three fields in which everything travels.
 pub fn signed_body(key: &str, salt: &str, json: &str) -> String {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    form_body(&[
-        pair("vpbx_api_key", key),
-        pair("sign", &sign(key, json, salt)),
-        pair("json", json),
-    ])
+    form_body(&[pair("vpbx_api_key", key), pair("sign", &sign(key, json, salt)), pair("json", json)])
 }

@@ -85,8 +85,6 @@ impl Exchange {
 
     /// The employee with an extension.
     pub fn employee(&self, extension: &str) -> Option<&Employee> {
-        self.employees
-            .iter()
-            .find(|employee| employee.extension == extension)
+        self.employees.iter().find(|employee| employee.extension == extension)
     }
 }

@@ -30,70 +30,28 @@ fn wire(exchange: &Exchange) -> Vec<(String, String)> {
     exchange
         .posts
         .iter()
-        .map(|post| {
-            (
-                post.path.to_owned(),
-                signed_body(&key.api_key, &key.api_salt, &post.json),
-            )
-        })
+        .map(|post| (post.path.to_owned(), signed_body(&key.api_key, &key.api_salt, &post.json)))
         .collect()
 }
 
 #[test]
 fn an_answered_outgoing_call_is_section_4_byte_for_byte() {
     let mut exchange = exchange();
-    exchange.dial(
-        at(1_767_254_400),
-        "101",
-        "79005550101",
-        Course {
-            rings_s: 12,
-            talk_s: 60,
-            reason: 1120,
-        },
-    );
+    exchange.dial(at(1_767_254_400), "101", "79005550101", Course { rings_s: 12, talk_s: 60, reason: 1120 });
     let signs: Vec<(String, String)> = wire(&exchange)
         .into_iter()
-        .map(|(path, body)| {
-            (
-                path,
-                Query::parse(body.as_bytes())
-                    .get("sign")
-                    .unwrap_or("")
-                    .to_owned(),
-            )
-        })
+        .map(|(path, body)| (path, Query::parse(body.as_bytes()).get("sign").unwrap_or("").to_owned()))
         .collect();
     let sheet = [
-        (
-            "events/call",
-            "3cc607b3d5138d4c1d709454db44de7daeeb45344109b723e174ce180fe85118",
-        ),
-        (
-            "events/call",
-            "5f5533d68b93a555b71e8a57e59c6b0088e1684f99c3bfc4033651de846c2643",
-        ),
-        (
-            "events/call",
-            "cea89a3eb91455297298dbdc02ed0d58e08012c5b5cd611f2b063ef687281048",
-        ),
-        (
-            "events/summary",
-            "f1445dcac4937fd7e0fad71708d400b3786e30722cee65383d4b11375e43f012",
-        ),
-        (
-            "events/recording",
-            "257cddccc3528fd2e180255e715e81496465771375b175e11c5037e85e5a5f63",
-        ),
-        (
-            "events/record/added",
-            "f196b8873a46b98f4e5ac47338c7254f030d2c38fb7abfcf0042e79f4c565442",
-        ),
+        ("events/call", "3cc607b3d5138d4c1d709454db44de7daeeb45344109b723e174ce180fe85118"),
+        ("events/call", "5f5533d68b93a555b71e8a57e59c6b0088e1684f99c3bfc4033651de846c2643"),
+        ("events/call", "cea89a3eb91455297298dbdc02ed0d58e08012c5b5cd611f2b063ef687281048"),
+        ("events/summary", "f1445dcac4937fd7e0fad71708d400b3786e30722cee65383d4b11375e43f012"),
+        ("events/recording", "257cddccc3528fd2e180255e715e81496465771375b175e11c5037e85e5a5f63"),
+        ("events/record/added", "f196b8873a46b98f4e5ac47338c7254f030d2c38fb7abfcf0042e79f4c565442"),
     ];
-    let sheet: Vec<(String, String)> = sheet
-        .iter()
-        .map(|(path, sign)| ((*path).to_owned(), (*sign).to_owned()))
-        .collect();
+    let sheet: Vec<(String, String)> =
+        sheet.iter().map(|(path, sign)| ((*path).to_owned(), (*sign).to_owned())).collect();
     assert_eq!(signs, sheet);
     let body = &wire(&exchange)[0].1;
     assert!(body.ends_with("&json=%7B%22entry_id%22%3A%22MTAwMDAwMDAwMDE%3D%22%2C%22call_id%22%3A%22MToxMDAwMDAxOjEwMDow%22%2C%22timestamp%22%3A1767254400%2C%22seq%22%3A1%2C%22call_state%22%3A%22Appeared%22%2C%22location%22%3A%22abonent%22%2C%22from%22%3A%7B%22extension%22%3A%22101%22%2C%22number%22%3A%22sip%3Aivanov%40school.mangosip.ru%22%2C%22line_number%22%3A%2274955550000%22%7D%2C%22to%22%3A%7B%22number%22%3A%2279005550101%22%7D%2C%22dct%22%3A%7B%22type%22%3A0%7D%7D"));
@@ -102,11 +60,7 @@ fn an_answered_outgoing_call_is_section_4_byte_for_byte() {
 /// The summaries of the sheet, by the number of calls before them.
 #[test]
 fn summaries_of_section_4() {
-    let course = |rings_s, reason| Course {
-        rings_s,
-        talk_s: 0,
-        reason,
-    };
+    let course = |rings_s, reason| Course { rings_s, talk_s: 0, reason };
     let cases = [
         (
             1,
@@ -144,11 +98,7 @@ fn summaries_of_section_4() {
             .rfind(|(path, _)| path == "events/summary")
             .map(|(_, body)| body)
             .unwrap_or_default();
-        assert_eq!(
-            Query::parse(last.as_bytes()).get("sign"),
-            Some(sign),
-            "{last}"
-        );
+        assert_eq!(Query::parse(last.as_bytes()).get("sign"), Some(sign), "{last}");
     }
 }
 
@@ -176,14 +126,7 @@ fn the_callback_of_the_sheet_has_two_legs() {
         "M1"
     );
     assert_eq!(
-        ask(
-            &mut exchange,
-            1_767_255_000,
-            "commands/callback",
-            json,
-            SALT
-        )
-        .value(),
+        ask(&mut exchange, 1_767_255_000, "commands/callback", json, SALT).value(),
         json!({"result": 1000})
     );
     let command = exchange.commands.remove(0);
@@ -191,11 +134,7 @@ fn the_callback_of_the_sheet_has_two_legs() {
         at(1_767_255_000),
         &command,
         Some(4),
-        Course {
-            rings_s: 12,
-            talk_s: 60,
-            reason: 1110,
-        },
+        Course { rings_s: 12, talk_s: 60, reason: 1110 },
     );
     let events: Vec<Value> = exchange
         .posts
@@ -225,12 +164,11 @@ fn the_callback_of_the_sheet_has_two_legs() {
             (77, "Disconnected", false)
         ]
     );
-    assert!(events.iter().all(|event| event["command_id"] == "gc-1001-1" && event["callback_initiator"] == "API"));
-    assert_eq!(events[3]["disconnect_reason"], 1000);
-    assert_eq!(
-        events[2]["from"]["taken_from_call_id"],
-        events[0]["call_id"]
+    assert!(
+        events.iter().all(|event| event["command_id"] == "gc-1001-1" && event["callback_initiator"] == "API")
     );
+    assert_eq!(events[3]["disconnect_reason"], 1000);
+    assert_eq!(events[2]["from"]["taken_from_call_id"], events[0]["call_id"]);
 }
 
 #[test]
@@ -243,15 +181,8 @@ fn bad_requests_are_punished() {
     for (path, json, salt, code) in cases {
         let mut exchange = exchange();
         let answer = ask(&mut exchange, 0, path, json, salt);
-        assert_eq!(
-            (answer.status, answer.value()["code"].clone()),
-            (400, json!(code))
-        );
-        assert_eq!(
-            ask(&mut exchange, 119, "config/users/request", "{}", SALT).status,
-            401,
-            "two minutes"
-        );
+        assert_eq!((answer.status, answer.value()["code"].clone()), (400, json!(code)));
+        assert_eq!(ask(&mut exchange, 119, "config/users/request", "{}", SALT).status, 401, "two minutes");
         let users = ask(&mut exchange, 120, "config/users/request", "{}", SALT).value();
         assert_eq!(users["users"][0]["telephony"]["extension"], "101");
     }
@@ -262,11 +193,7 @@ fn the_edition_of_2017_answers_later() {
     let mut exchange = exchange();
     exchange.setup.edition = 2017;
     let json = r#"{"command_id":"gc-1001-1","from":{"extension":"101"},"to_number":"79005550101"}"#;
-    assert!(
-        ask(&mut exchange, 0, "commands/callback", json, SALT)
-            .body
-            .is_empty()
-    );
+    assert!(ask(&mut exchange, 0, "commands/callback", json, SALT).body.is_empty());
     let key = exchange.setup.clone();
     let body = signed_body(&key.api_key, &key.api_salt, &exchange.posts[0].json);
     assert_eq!(exchange.posts[0].path, "result/callback");
@@ -276,16 +203,7 @@ fn the_edition_of_2017_answers_later() {
 #[test]
 fn statistics_and_limits() {
     let mut exchange = exchange();
-    exchange.dial(
-        at(1000),
-        "101",
-        "79005550101",
-        Course {
-            rings_s: 10,
-            talk_s: 30,
-            reason: 1110,
-        },
-    );
+    exchange.dial(at(1000), "101", "79005550101", Course { rings_s: 10, talk_s: 30, reason: 1110 });
     let key = ask(
         &mut exchange,
         2000,
@@ -303,13 +221,7 @@ fn statistics_and_limits() {
         ask(&mut exchange, 3000, "config/users/request", "{}", SALT);
     }
     let refused = ask(&mut exchange, 3000, "config/users/request", "{}", SALT);
-    assert_eq!(
-        (refused.status, refused.value()["message"].clone()),
-        (429, json!("Rate limit exceeded."))
-    );
+    assert_eq!((refused.status, refused.value()["message"].clone()), (429, json!("Rate limit exceeded.")));
     exchange.posts.clear();
-    assert_eq!(
-        exchange.calls[0].talk_seconds(),
-        TimeDelta::seconds(30).num_seconds()
-    );
+    assert_eq!(exchange.calls[0].talk_seconds(), TimeDelta::seconds(30).num_seconds());
 }

@@ -12,18 +12,8 @@ use crate::sandbox::script::AnswerScript;
 
 impl World {
     /// The moment of a scripted answer has come.
-    pub(in crate::sandbox) fn manager_answers(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        answer: usize,
-    ) {
-        let Some(answer) = self
-            .setup
-            .orders
-            .get(script)
-            .and_then(|order| order.answers.get(answer))
-            .cloned()
+    pub(in crate::sandbox) fn manager_answers(&mut self, now: DateTime<Utc>, script: usize, answer: usize) {
+        let Some(answer) = self.setup.orders.get(script).and_then(|order| order.answers.get(answer)).cloned()
         else {
             return;
         };
@@ -48,10 +38,7 @@ impl World {
         }
         if let Some(date) = answer.date {
             let at = date.resolve(self.start, now, self.setup.zone);
-            texts.push((
-                self.setup.people.date_field.clone(),
-                at.timestamp().to_string(),
-            ));
+            texts.push((self.setup.people.date_field.clone(), at.timestamp().to_string()));
         }
         let mut change = LeadChange::default();
         for (field, text) in &texts {
@@ -75,13 +62,7 @@ impl World {
             self.amocrm.change_lead(now, lead, &change, author);
         }
         if let Some(text) = &answer.note {
-            self.amocrm.create_note(
-                now,
-                (Entity::Leads, lead),
-                "common",
-                json!({"text": text}),
-                author,
-            );
+            self.amocrm.create_note(now, (Entity::Leads, lead), "common", json!({"text": text}), author);
         }
         if let Some(text) = &answer.result {
             match task.or_else(|| self.open_task(lead)) {
@@ -99,16 +80,9 @@ impl World {
         lead: i64,
         name: &str,
     ) -> Option<i64> {
-        let pipeline = self
-            .amocrm
-            .leads
-            .get(&lead)
-            .map_or(0, |lead| lead.pipeline_id);
-        let statuses = self
-            .amocrm
-            .pipeline(pipeline)
-            .map(|pipeline| pipeline.statuses.as_slice())
-            .unwrap_or_default();
+        let pipeline = self.amocrm.leads.get(&lead).map_or(0, |lead| lead.pipeline_id);
+        let statuses =
+            self.amocrm.pipeline(pipeline).map(|pipeline| pipeline.statuses.as_slice()).unwrap_or_default();
         let found = statuses
             .iter()
             .find(|status| status.name == name || status.id.to_string() == name)
@@ -119,74 +93,38 @@ impl World {
             _ => None,
         });
         if found.is_none() {
-            self.trouble(
-                now,
-                Some(script),
-                &format!("the lead's pipeline has no stage «{name}»"),
-            );
+            self.trouble(now, Some(script), &format!("the lead's pipeline has no stage «{name}»"));
         }
         found
     }
 
-    pub(super) fn reason_of(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        name: &str,
-    ) -> Option<i64> {
-        let found = self
-            .amocrm
-            .setup
-            .loss_reasons
-            .iter()
-            .find(|reason| reason.name == name)
-            .map(|reason| reason.id);
+    pub(super) fn reason_of(&mut self, now: DateTime<Utc>, script: usize, name: &str) -> Option<i64> {
+        let found =
+            self.amocrm.setup.loss_reasons.iter().find(|reason| reason.name == name).map(|reason| reason.id);
         if found.is_none() {
-            self.trouble(
-                now,
-                Some(script),
-                &format!("there is no loss reason «{name}»"),
-            );
+            self.trouble(now, Some(script), &format!("there is no loss reason «{name}»"));
         }
         found
     }
 
     /// The lead's open task that is due first.
     pub(super) fn open_task(&self, lead: i64) -> Option<i64> {
-        let open = self
-            .amocrm
-            .tasks_of(Entity::Leads, lead)
-            .filter(|task| !task.is_completed);
-        open.min_by_key(|task| (task.complete_till, task.id))
-            .map(|task| task.id)
+        let open = self.amocrm.tasks_of(Entity::Leads, lead).filter(|task| !task.is_completed);
+        open.min_by_key(|task| (task.complete_till, task.id)).map(|task| task.id)
     }
 
     /// Closes a task with a result: from the card in one saving, from the list in two (amoCRM sheet, 4.3).
     pub(super) fn close_task(&mut self, now: DateTime<Utc>, task: i64, result: &str, author: i64) {
-        if self
-            .amocrm
-            .tasks
-            .get(&task)
-            .is_none_or(|task| task.is_completed)
-        {
+        if self.amocrm.tasks.get(&task).is_none_or(|task| task.is_completed) {
             return;
         }
-        let closed = TaskChange {
-            is_completed: Some(true),
-            ..TaskChange::default()
-        };
-        let told = TaskChange {
-            result: Some(result.to_owned()),
-            ..TaskChange::default()
-        };
+        let closed = TaskChange { is_completed: Some(true), ..TaskChange::default() };
+        let told = TaskChange { result: Some(result.to_owned()), ..TaskChange::default() };
         if self.setup.people.close_from_list {
             self.amocrm.change_task(now, task, &closed, author);
             self.amocrm.change_task(now, task, &told, author);
         } else {
-            let both = TaskChange {
-                result: told.result,
-                ..closed
-            };
+            let both = TaskChange { result: told.result, ..closed };
             self.amocrm.change_task(now, task, &both, author);
         }
     }

@@ -25,9 +25,7 @@ impl World {
         if item.no_order {
             return self.plan_events(now, script);
         }
-        let user_id = self
-            .getcourse
-            .ensure_user(now, &item.name, &item.email, &item.phone);
+        let user_id = self.getcourse.ensure_user(now, &item.name, &item.email, &item.phone);
         if let Some(user) = self.getcourse.users.get_mut(&user_id) {
             if !item.city.is_empty() {
                 user.city = item.city.clone();
@@ -36,18 +34,9 @@ impl World {
                 user.phone = item.phone.clone();
             }
         }
-        let offer = self
-            .getcourse
-            .setup
-            .offers
-            .iter()
-            .find(|offer| offer.id == item.offer)
-            .cloned();
+        let offer = self.getcourse.setup.offers.iter().find(|offer| offer.id == item.offer).cloned();
         let by = self.manager(&item.by).map(|manager| manager.getcourse_id);
-        let cost = item
-            .cost
-            .or(offer.as_ref().map(|offer| offer.price))
-            .unwrap_or(0.0);
+        let cost = item.cost.or(offer.as_ref().map(|offer| offer.price)).unwrap_or(0.0);
         let order = self.getcourse.create_order(
             now,
             NewOrder {
@@ -56,10 +45,7 @@ impl World {
                 script: Some(item.id.clone()),
                 user_id,
                 offer_id: item.offer,
-                title: offer.map_or_else(
-                    || format!("Предложение {}", item.offer),
-                    |offer| offer.title,
-                ),
+                title: offer.map_or_else(|| format!("Предложение {}", item.offer), |offer| offer.title),
                 cost: kopecks(cost),
                 manager: by,
                 created_by: by.unwrap_or(user_id),
@@ -77,11 +63,7 @@ impl World {
     }
 
     fn plan_events(&mut self, now: DateTime<Utc>, script: usize) {
-        let events = self
-            .setup
-            .orders
-            .get(script)
-            .map(|order| order.events.as_slice());
+        let events = self.setup.orders.get(script).map(|order| order.events.as_slice());
         for (event, item) in events.unwrap_or_default().iter().enumerate() {
             if let Some(at) = item.at {
                 let at = at.resolve(self.start, now, self.setup.zone)
@@ -104,10 +86,7 @@ impl World {
     pub(in crate::sandbox) fn letter_arrived(&mut self, now: DateTime<Utc>, to: &str) {
         let to = to.trim().to_lowercase();
         let user = self.getcourse.user_by_email(&to).map(|user| user.id);
-        let scripts = user
-            .and_then(|id| self.people.by_user.get(&id))
-            .cloned()
-            .unwrap_or_default();
+        let scripts = user.and_then(|id| self.people.by_user.get(&id)).cloned().unwrap_or_default();
         for script in scripts {
             self.people.progress[script].letters += 1;
             let letters = self.people.progress[script].letters;
@@ -116,18 +95,8 @@ impl World {
     }
 
     /// An event of a script happens.
-    pub(in crate::sandbox) fn event_happens(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        event: usize,
-    ) {
-        let Some(item) = self
-            .setup
-            .orders
-            .get(script)
-            .and_then(|order| order.events.get(event))
-            .cloned()
+    pub(in crate::sandbox) fn event_happens(&mut self, now: DateTime<Utc>, script: usize, event: usize) {
+        let Some(item) = self.setup.orders.get(script).and_then(|order| order.events.get(event)).cloned()
         else {
             return;
         };
@@ -155,27 +124,13 @@ impl World {
     }
 
     /// What somebody does in GetCourse.
-    fn event_in_school(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        order: i64,
-        item: &EventScript,
-    ) {
+    fn event_in_school(&mut self, now: DateTime<Utc>, script: usize, order: i64, item: &EventScript) {
         match item.act {
             Deed::Pay => {
-                let left = self
-                    .getcourse
-                    .orders
-                    .get(&order)
-                    .map_or(0, |order| order.cost - order.payed);
+                let left = self.getcourse.orders.get(&order).map_or(0, |order| order.cost - order.payed);
                 let amount = item.amount.map_or(left, kopecks);
                 if !self.getcourse.pay(now, order, amount, "CARD") {
-                    self.trouble(
-                        now,
-                        Some(script),
-                        "the client wanted to pay, and the order takes no money",
-                    );
+                    self.trouble(now, Some(script), "the client wanted to pay, and the order takes no money");
                 }
             }
             Deed::Refund => self.getcourse.refund(now, order, item.amount.map(kopecks)),
@@ -183,9 +138,7 @@ impl World {
             Deed::False => self.getcourse.set_status(now, order, "false", false),
             Deed::Cancel => self.cancel(now, order, &item.value),
             Deed::Assign => {
-                let manager = self
-                    .manager(&item.manager)
-                    .map(|manager| manager.getcourse_id);
+                let manager = self.manager(&item.manager).map(|manager| manager.getcourse_id);
                 self.getcourse.assign(now, order, manager);
             }
             _ => self.change_person(now, script, order, item),
@@ -243,9 +196,7 @@ impl World {
 
     /// The client calls the school's line.
     fn client_calls(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
-        let order = self.people.progress[script]
-            .order
-            .and_then(|id| self.getcourse.orders.get(&id));
+        let order = self.people.progress[script].order.and_then(|id| self.getcourse.orders.get(&id));
         let phone = order
             .and_then(|order| self.getcourse.users.get(&order.user_id))
             .map_or(self.setup.orders[script].phone.as_str(), |user| &user.phone);
@@ -255,52 +206,26 @@ impl World {
             .and_then(|id| self.amocrm.leads.get(&id))
             .map(|lead| lead.responsible_user_id);
         let by_lead = lead.and_then(|user| self.manager_of_user(user));
-        let manager = self
-            .manager(&item.manager)
-            .or(by_lead)
-            .or(self.setup.managers.first())
-            .cloned();
+        let manager = self.manager(&item.manager).or(by_lead).or(self.setup.managers.first()).cloned();
         let Some(manager) = manager else { return };
         // Outside his hours nobody is rung: the call ends in the menu, and only the summary comes (Mango sheet, 3.1).
         let there = self.working(&manager.key, now) == Some(now);
-        let extension = manager
-            .extension
-            .clone()
-            .filter(|_| there)
-            .unwrap_or_default();
-        let kind = item
-            .outcome
-            .map_or(CallKind::NoAnswer, |outcome| outcome.kind);
-        let mut course = self.course(if extension.is_empty() {
-            CallKind::NoAnswer
-        } else {
-            kind
-        });
+        let extension = manager.extension.clone().filter(|_| there).unwrap_or_default();
+        let kind = item.outcome.map_or(CallKind::NoAnswer, |outcome| outcome.kind);
+        let mut course = self.course(if extension.is_empty() { CallKind::NoAnswer } else { kind });
         if course.talk_s == 0 {
             course.reason = if extension.is_empty() { 1170 } else { 1110 };
         }
         let call = self.mango.ring_in(now, &extension, &phone, course);
         let talked = course.talk_s > 0;
-        self.name_call(
-            call,
-            if talked { "talk" } else { "no_answer" },
-            Some(script),
-            0,
-        );
+        self.name_call(call, if talked { "talk" } else { "no_answer" }, Some(script), 0);
         let ended = self.mango.calls[call].ended_at;
         if talked {
             self.people.busy.insert(manager.key.clone(), ended);
         }
-        let ended_call = Ended {
-            script: Some(script),
-            number: 0,
-            talked,
-            task: None,
-            manager: manager.key,
-            unseen: None,
-        };
-        self.agenda
-            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call =
+            Ended { script: Some(script), number: 0, talked, task: None, manager: manager.key, unseen: None };
+        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     /// What somebody does by hand in amoCRM.
@@ -313,9 +238,7 @@ impl World {
             );
         };
         let responsible = self.amocrm.leads[&id].responsible_user_id;
-        let author = self
-            .manager(&item.manager)
-            .map_or(responsible, |manager| manager.amocrm_user);
+        let author = self.manager(&item.manager).map_or(responsible, |manager| manager.amocrm_user);
         let mut change = LeadChange::default();
         match item.act {
             Deed::Take => change.responsible_user_id = Some(author),
@@ -354,56 +277,26 @@ impl World {
         self.amocrm.change_lead(now, id, &change, author);
     }
 
-    fn write_phone(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        lead: i64,
-        phone: &str,
-        author: i64,
-    ) {
+    fn write_phone(&mut self, now: DateTime<Utc>, script: usize, lead: i64, phone: &str, author: i64) {
         let contact = self.amocrm.leads[&lead].contacts.first().map(|(id, _)| *id);
         let values = self.amocrm.contact_book.typed("PHONE", phone);
         let (Some(contact), Some(values)) = (contact, values) else {
-            return self.trouble(
-                now,
-                Some(script),
-                "a phone to be written, but the lead has no contact",
-            );
+            return self.trouble(now, Some(script), "a phone to be written, but the lead has no contact");
         };
         self.remember_phone(script, phone);
-        let change = ContactChange {
-            fields: vec![values],
-            ..ContactChange::default()
-        };
+        let change = ContactChange { fields: vec![values], ..ContactChange::default() };
         self.amocrm.change_contact(now, contact, &change, author);
     }
 
-    fn touch_task(
-        &mut self,
-        now: DateTime<Utc>,
-        script: usize,
-        lead: i64,
-        item: &EventScript,
-        author: i64,
-    ) {
+    fn touch_task(&mut self, now: DateTime<Utc>, script: usize, lead: i64, item: &EventScript, author: i64) {
         let Some(task) = self.open_task(lead) else {
-            return self.trouble(
-                now,
-                Some(script),
-                "a task to be touched, but the lead has none open",
-            );
+            return self.trouble(now, Some(script), "a task to be touched, but the lead has none open");
         };
         if item.act == Deed::CloseTask {
             return self.close_task(now, task, &item.value, author);
         }
-        let till = item
-            .to
-            .map(|to| to.resolve(self.start, now, self.setup.zone));
-        let change = TaskChange {
-            complete_till: till,
-            ..TaskChange::default()
-        };
+        let till = item.to.map(|to| to.resolve(self.start, now, self.setup.zone));
+        let change = TaskChange { complete_till: till, ..TaskChange::default() };
         self.amocrm.change_task(now, task, &change, author);
     }
 }

@@ -36,20 +36,14 @@ impl World {
             // Only its text changed: the plan stands.
             return;
         }
-        let at = (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0))
-            .max(now + NOTICED_AFTER);
+        let at =
+            (task.complete_till + manager.lag.0 + self.rng.span(manager.jitter.0)).max(now + NOTICED_AFTER);
         self.plan_task(&manager.key, at, &task);
     }
 
     fn plan_task(&mut self, manager: &str, at: DateTime<Utc>, task: &Task) {
         if let Some(at) = self.working(manager, at) {
-            self.agenda.plan(
-                at,
-                Due::Task {
-                    task: task.id,
-                    revision: task.revision,
-                },
-            );
+            self.agenda.plan(at, Due::Task { task: task.id, revision: task.revision });
         }
     }
 
@@ -73,15 +67,14 @@ impl World {
         }
         let text = task.text.to_lowercase();
         let habits = &self.setup.people;
-        let call = habits.call_task_types.contains(&task.task_type_id)
-            || habits
-                .call_words
-                .iter()
-                .any(|part| text.contains(part.as_str()));
-        let question = habits
-            .question_words
-            .iter()
-            .any(|part| text.contains(part.as_str()));
+        let first = |words: &[String]| words.iter().filter_map(|word| text.find(word.as_str())).min();
+        let typed = habits.call_task_types.contains(&task.task_type_id);
+        // Whichever word stands first says what the task is: a call task may mention the question.
+        let (call, question) = match (first(&habits.call_words), first(&habits.question_words)) {
+            (Some(call), Some(question)) => (call < question, question < call),
+            (call, question) => (call.is_some(), question.is_some()),
+        };
+        let call = call || (typed && !question);
         if question {
             return;
         }
@@ -105,10 +98,7 @@ impl World {
             let nth = match self.people.matched.get(&(task.id, index)) {
                 Some(nth) => *nth,
                 None => {
-                    let count = self.people.progress[script]
-                        .rule_matches
-                        .entry(index)
-                        .or_insert(0);
+                    let count = self.people.progress[script].rule_matches.entry(index).or_insert(0);
                     *count += 1;
                     self.people.matched.insert((task.id, index), *count);
                     *count
@@ -142,31 +132,17 @@ impl World {
         }
     }
 
-    fn make_call(
-        &mut self,
-        now: DateTime<Utc>,
-        task: &Task,
-        manager: &ManagerScript,
-        script: Option<usize>,
-    ) {
+    fn make_call(&mut self, now: DateTime<Utc>, task: &Task, manager: &ManagerScript, script: Option<usize>) {
         let (number, outcome) = self.next_call(script);
-        if outcome.late > TimeDelta::zero() && self.people.put_off.insert((task.id, task.revision))
-        {
+        if outcome.late > TimeDelta::zero() && self.people.put_off.insert((task.id, task.revision)) {
             return self.plan_task(&manager.key, now + outcome.late, task);
         }
         if outcome.kind != CallKind::Ignore
-            && let Some(until) = self
-                .people
-                .busy
-                .get(&manager.key)
-                .filter(|until| **until > now)
+            && let Some(until) = self.people.busy.get(&manager.key).filter(|until| **until > now)
         {
             return self.plan_task(&manager.key, *until + TimeDelta::seconds(20), task);
         }
-        let Some(client) = self
-            .phone_of(task, script)
-            .filter(|phone| !phone.is_empty())
-        else {
+        let Some(client) = self.phone_of(task, script).filter(|phone| !phone.is_empty()) else {
             return self.trouble(now, script, "a call task, but no phone to dial");
         };
         self.count_call(script);
@@ -175,31 +151,21 @@ impl World {
         }
         let course = self.course(outcome.kind);
         let talked = matches!(outcome.kind, CallKind::Talk { .. } | CallKind::Mobile);
-        let unseen = (outcome.kind == CallKind::Mobile || manager.extension.is_none()).then_some(
-            match outcome.kind {
+        let unseen =
+            (outcome.kind == CallKind::Mobile || manager.extension.is_none()).then_some(match outcome.kind {
                 CallKind::Talk { .. } | CallKind::Mobile => "Дозвонился",
                 CallKind::Invalid => "Неверный номер",
                 _ => "Не дозвонился",
-            },
-        );
+            });
         let ended = now + TimeDelta::seconds(course.rings_s + course.talk_s);
         if let (None, Some(extension)) = (unseen, &manager.extension) {
-            let call = self
-                .mango
-                .dial(now, extension, &phone_dialled(&client), course);
+            let call = self.mango.dial(now, extension, &phone_dialled(&client), course);
             self.name_call(call, word(outcome.kind), script, number);
         }
         self.people.busy.insert(manager.key.clone(), ended);
-        let ended_call = Ended {
-            script,
-            number,
-            talked,
-            task: Some(task.id),
-            manager: manager.key.clone(),
-            unseen,
-        };
-        self.agenda
-            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call =
+            Ended { script, number, talked, task: Some(task.id), manager: manager.key.clone(), unseen };
+        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     fn count_call(&mut self, script: Option<usize>) {
@@ -208,16 +174,8 @@ impl World {
         }
     }
 
-    pub(super) fn name_call(
-        &mut self,
-        call: usize,
-        outcome: &str,
-        script: Option<usize>,
-        number: u32,
-    ) {
-        let name = script
-            .and_then(|script| self.setup.orders.get(script))
-            .map(|order| order.id.clone());
+    pub(super) fn name_call(&mut self, call: usize, outcome: &str, script: Option<usize>, number: u32) {
+        let name = script.and_then(|script| self.setup.orders.get(script)).map(|order| order.id.clone());
         if let Some(call) = self.mango.calls.get_mut(call) {
             call.outcome = outcome.to_owned();
             call.script = name;
@@ -231,11 +189,7 @@ impl World {
             (Entity::Contacts, id) => Some(id),
             (Entity::Leads, id) => {
                 let lead = self.amocrm.leads.get(&id)?;
-                lead.contacts
-                    .iter()
-                    .find(|(_, main)| *main)
-                    .or(lead.contacts.first())
-                    .map(|(id, _)| *id)
+                lead.contacts.iter().find(|(_, main)| *main).or(lead.contacts.first()).map(|(id, _)| *id)
             }
         };
         let phones = contact
@@ -245,37 +199,20 @@ impl World {
         card.or_else(|| {
             let order = self.people.progress[script?].order?;
             let user = self.getcourse.orders.get(&order)?.user_id;
-            self.getcourse
-                .users
-                .get(&user)
-                .map(|user| user.phone.clone())
+            self.getcourse.users.get(&user).map(|user| user.phone.clone())
         })
     }
 
     /// Rings, seconds and the exchange's code for an outcome (Mango sheet, 6).
     pub(super) fn course(&self, kind: CallKind) -> Course {
         let people = &self.setup.people;
-        let without = |rings_s, reason| Course {
-            rings_s,
-            talk_s: 0,
-            reason,
-        };
+        let without = |rings_s, reason| Course { rings_s, talk_s: 0, reason };
         match kind {
-            CallKind::Talk { seconds } => Course {
-                rings_s: people.ring_s,
-                talk_s: seconds.max(1),
-                reason: 1110,
-            },
-            CallKind::Mobile => Course {
-                rings_s: people.ring_s,
-                talk_s: 90,
-                reason: 1110,
-            },
-            CallKind::Voicemail => Course {
-                rings_s: 20,
-                talk_s: 15,
-                reason: 1310,
-            },
+            CallKind::Talk { seconds } => {
+                Course { rings_s: people.ring_s, talk_s: seconds.max(1), reason: 1110 }
+            }
+            CallKind::Mobile => Course { rings_s: people.ring_s, talk_s: 90, reason: 1110 },
+            CallKind::Voicemail => Course { rings_s: 20, talk_s: 15, reason: 1310 },
             CallKind::NoAnswer | CallKind::Ignore | CallKind::ManagerMissed => {
                 without(people.ring_out_s, 1111)
             }
@@ -301,43 +238,26 @@ impl World {
         let there = manager.answers_bridge
             && !self.people.away.contains(&manager.key)
             && self.working(&manager.key, now) == Some(now);
-        let free = self
-            .people
-            .busy
-            .get(&manager.key)
-            .is_none_or(|until| *until <= now);
+        let free = self.people.busy.get(&manager.key).is_none_or(|until| *until <= now);
         let missed = matches!(outcome.kind, CallKind::ManagerMissed | CallKind::Ignore);
         if !there || !free || missed {
             if missed {
                 self.count_call(script);
             }
-            let call =
-                self.mango
-                    .call_back(now, command, None, self.course(CallKind::ManagerMissed));
+            let call = self.mango.call_back(now, command, None, self.course(CallKind::ManagerMissed));
             return self.name_call(call, "manager_missed", script, 0);
         }
         self.count_call(script);
-        let kind = if outcome.kind == CallKind::Mobile {
-            CallKind::Talk { seconds: 90 }
-        } else {
-            outcome.kind
-        };
+        let kind =
+            if outcome.kind == CallKind::Mobile { CallKind::Talk { seconds: 90 } } else { outcome.kind };
         let course = self.course(kind);
         let call = self.mango.call_back(now, command, Some(4), course);
         self.name_call(call, word(kind), script, number);
         let ended = self.mango.calls[call].ended_at;
         self.people.busy.insert(manager.key.clone(), ended);
         let talked = matches!(kind, CallKind::Talk { .. });
-        let ended_call = Ended {
-            script,
-            number,
-            talked,
-            task: None,
-            manager: manager.key,
-            unseen: None,
-        };
-        self.agenda
-            .plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
+        let ended_call = Ended { script, number, talked, task: None, manager: manager.key, unseen: None };
+        self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
     /// A call has ended: habits, answers and events follow.

@@ -67,11 +67,7 @@ impl People {
             put_off: BTreeSet::new(),
             planned: BTreeMap::new(),
             matched: BTreeMap::new(),
-            shifts: setup
-                .managers
-                .iter()
-                .map(|manager| (manager.key.clone(), manager.shift()))
-                .collect(),
+            shifts: setup.managers.iter().map(|manager| (manager.key.clone(), manager.shift())).collect(),
         }
     }
 }
@@ -91,49 +87,32 @@ impl World {
         for value in lead.fields.values().flatten() {
             let text = value.text();
             let digits = text.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-            if let Some(script) = self
-                .people
-                .by_order
-                .get(&text)
-                .or_else(|| self.people.by_order.get(digits))
+            if let Some(script) = self.people.by_order.get(&text).or_else(|| self.people.by_order.get(digits))
             {
                 return Some(*script);
             }
         }
-        lead.contacts
-            .iter()
-            .find_map(|(contact, _)| self.script_of_contact(*contact))
+        lead.contacts.iter().find_map(|(contact, _)| self.script_of_contact(*contact))
     }
 
     fn script_of_contact(&self, contact: i64) -> Option<usize> {
         let contact = self.amocrm.contacts.get(&contact)?;
-        self.amocrm
-            .phones(contact)
-            .iter()
-            .find_map(|phone| self.script_of_phone(phone))
+        self.amocrm.phones(contact).iter().find_map(|phone| self.script_of_phone(phone))
     }
 
     /// The script of a phone: the oldest whose order is still open, else the newest.
     fn script_of_phone(&self, phone: &str) -> Option<usize> {
         let scripts = self.people.by_phone.get(&phone_key(phone)?)?;
         let open = |script: &&usize| {
-            let order = self.people.progress[**script]
-                .order
-                .and_then(|id| self.getcourse.orders.get(&id));
-            order.is_some_and(|order| {
-                !matches!(order.status.as_str(), "payed" | "cancelled" | "false")
-            })
+            let order = self.people.progress[**script].order.and_then(|id| self.getcourse.orders.get(&id));
+            order.is_some_and(|order| !matches!(order.status.as_str(), "payed" | "cancelled" | "false"))
         };
         scripts.iter().find(open).or(scripts.last()).copied()
     }
 
     fn script_of_task(&self, task: &Task) -> Option<usize> {
         match task.entity? {
-            (Entity::Leads, id) => self
-                .amocrm
-                .leads
-                .get(&id)
-                .and_then(|lead| self.script_of_lead(lead)),
+            (Entity::Leads, id) => self.amocrm.leads.get(&id).and_then(|lead| self.script_of_lead(lead)),
             (Entity::Contacts, id) => self.script_of_contact(id),
         }
     }
@@ -151,17 +130,11 @@ impl World {
     }
 
     fn manager(&self, key: &str) -> Option<&ManagerScript> {
-        self.setup
-            .managers
-            .iter()
-            .find(|manager| manager.key == key)
+        self.setup.managers.iter().find(|manager| manager.key == key)
     }
 
     fn manager_of_user(&self, user: i64) -> Option<&ManagerScript> {
-        self.setup
-            .managers
-            .iter()
-            .find(|manager| manager.amocrm_user == user)
+        self.setup.managers.iter().find(|manager| manager.amocrm_user == user)
     }
 
     /// The first moment from `at` on at which a manager works.
@@ -204,9 +177,8 @@ impl World {
     }
 
     fn trouble(&mut self, now: DateTime<Utc>, script: Option<usize>, text: &str) {
-        let name = script
-            .and_then(|script| self.setup.orders.get(script))
-            .map_or("-", |order| order.id.as_str());
+        let name =
+            script.and_then(|script| self.setup.orders.get(script)).map_or("-", |order| order.id.as_str());
         self.troubles.push((now, format!("{name}: {text}")));
     }
 
@@ -218,12 +190,7 @@ impl World {
         };
         let made = script.map_or(0, |script| self.people.progress[script].calls);
         let index = usize::try_from(made).unwrap_or(usize::MAX);
-        let outcome = order
-            .calls
-            .get(index)
-            .copied()
-            .or(order.calls_default)
-            .unwrap_or(default);
+        let outcome = order.calls.get(index).copied().or(order.calls_default).unwrap_or(default);
         (made + 1, outcome)
     }
 }
@@ -233,10 +200,9 @@ fn waits_for(event: &EventScript, trigger: Trigger) -> bool {
         Trigger::Call(number) => event.after_call == Some(number),
         Trigger::Talk(number) => event.after_talk == Some(number),
         Trigger::Letter(number) => event.after_letter == Some(number),
-        Trigger::Task(text) => event
-            .after_task
-            .as_ref()
-            .is_some_and(|part| text.to_lowercase().contains(&part.to_lowercase())),
+        Trigger::Task(text) => {
+            event.after_task.as_ref().is_some_and(|part| text.to_lowercase().contains(&part.to_lowercase()))
+        }
     }
 }
 

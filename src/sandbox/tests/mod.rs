@@ -96,10 +96,7 @@ events = [
 "#;
 
 fn world(setup: &str, seed: u64) -> World {
-    World::new(
-        Setup::from_toml(setup).unwrap_or_else(|error| panic!("{error}")),
-        seed,
-    )
+    World::new(Setup::from_toml(setup).unwrap_or_else(|error| panic!("{error}")), seed)
 }
 
 /// The smallest bridge: an order becomes a lead with a call task, a failed call another one, money wins the lead.
@@ -112,11 +109,7 @@ struct Bridge {
 impl Bridge {
     fn new(setup: &str, seed: u64) -> Bridge {
         let world = world(setup, seed);
-        Bridge {
-            now: world.start(),
-            world,
-            seen: Vec::new(),
-        }
+        Bridge { now: world.start(), world, seen: Vec::new() }
     }
 
     /// Lets everything happen up to a moment after the start.
@@ -134,20 +127,9 @@ impl Bridge {
 
     fn react(&mut self, hook: &Hook) {
         let body = Query::parse(&hook.body);
-        let path = hook
-            .url
-            .trim_start_matches("http://127.0.0.1:1")
-            .split('?')
-            .next()
-            .unwrap_or("");
-        let query = Query::parse(
-            hook.url
-                .split_once('?')
-                .map_or("", |(_, query)| query)
-                .as_bytes(),
-        );
-        self.seen
-            .push(format!("{} {path}", self.now.format("%d %H:%M:%S")));
+        let path = hook.url.trim_start_matches("http://127.0.0.1:1").split('?').next().unwrap_or("");
+        let query = Query::parse(hook.url.split_once('?').map_or("", |(_, query)| query).as_bytes());
+        self.seen.push(format!("{} {path}", self.now.format("%d %H:%M:%S")));
         match path {
             "/gc/created" => self.lead(
                 query.get("id").unwrap_or(""),
@@ -156,15 +138,10 @@ impl Bridge {
             ),
             "/gc/paid" => {
                 let id = self.world.leads().next().map_or(0, |lead| lead.id);
-                self.ask(
-                    "PATCH",
-                    &format!("/api/v4/leads/{id}"),
-                    &json!({"status_id": 142}),
-                );
+                self.ask("PATCH", &format!("/api/v4/leads/{id}"), &json!({"status_id": 142}));
             }
             "/mango/events/summary" => {
-                let summary: Value =
-                    serde_json::from_str(body.get("json").unwrap_or("")).unwrap_or_default();
+                let summary: Value = serde_json::from_str(body.get("json").unwrap_or("")).unwrap_or_default();
                 if summary["talk_time"] == 0 {
                     let lead = self.world.leads().next().map_or(0, |lead| lead.id);
                     self.task(lead, 20, "Позвонить ещё раз [t2·gc-700100200]");
@@ -175,10 +152,7 @@ impl Bridge {
     }
 
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> WireAnswer {
-        let headers = vec![(
-            "Authorization".to_owned(),
-            "Bearer sandbox-long-lived-token".to_owned(),
-        )];
+        let headers = vec![("Authorization".to_owned(), "Bearer sandbox-long-lived-token".to_owned())];
         let request = WireRequest {
             platform: Platform::Amocrm,
             method: method.into(),
@@ -195,14 +169,8 @@ impl Bridge {
         let contact = json!({"name": name, "custom_fields_values": [{"field_code": "PHONE", "values": [{"value": phone}]}]});
         let fields = json!([{"field_code": "GC_ORDER_ID", "values": [{"value": order}]}]);
         let item = json!({"name": order, "custom_fields_values": fields, "responsible_user_id": 10_412_345, "_embedded": {"contacts": [contact]}});
-        let made = self
-            .ask("POST", "/api/v4/leads/complex", &json!([item]))
-            .value();
-        self.task(
-            made[0]["id"].as_i64().unwrap_or(0),
-            15,
-            &format!("Позвонить [t1·gc-{order}]"),
-        );
+        let made = self.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
+        self.task(made[0]["id"].as_i64().unwrap_or(0), 15, &format!("Позвонить [t1·gc-{order}]"));
     }
 
     fn task(&mut self, lead: i64, minutes: i64, text: &str) {

@@ -95,9 +95,14 @@ impl Embedded {
     {
         match &self.side {
             Side::Thread(group) => group.run(work).await,
-            // A panic of another caller left no half unit behind: its savepoint is rolled back
-            // with the next error or overwritten; the connection itself stays usable.
-            Side::Inline(db) => group::whole(&db.lock().unwrap_or_else(PoisonError::into_inner), work),
+            Side::Inline(db) => {
+                let db = db.lock().unwrap_or_else(PoisonError::into_inner);
+                // A call that panicked has left its unit open.
+                if !db.is_autocommit() {
+                    db.execute_batch("ROLLBACK")?;
+                }
+                group::whole(&db, work)
+            }
         }
     }
 
@@ -237,7 +242,6 @@ impl Store for Embedded {
 }
 
 // `File::try_lock` came with Rust 1.89; goes when the package names that version.
-#[allow(clippy::incompatible_msrv)]
 impl FolderLock {
     fn take(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;
@@ -245,7 +249,6 @@ impl FolderLock {
     }
 }
 
-#[allow(clippy::incompatible_msrv)]
 impl Drop for FolderLock {
     /// Said aloud: a child process that is just being started shares the file for a moment, and
     /// closing our side alone would leave it locked.

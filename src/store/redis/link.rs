@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use futures_util::FutureExt;
+use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, RedisError, ScriptInvocation,
-    ServerErrorKind,
+    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
+    RedisFuture, ScriptInvocation, ServerErrorKind, Value,
 };
 
 use crate::store::{Kept, StoreError};
@@ -32,8 +33,8 @@ const CONNECTIONS_MAX: usize = 8;
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
 
-/// A command meets at most so many nodes that send it on.
-const REDIRECTS: usize = 4;
+/// A command asks so many nodes of a Cluster at most, when each sends it on to another.
+const NODES_MAX: usize = 4;
 
 /// The first version whose scripts begin with `#!lua`.
 const VERSION_MIN: u32 = 7;
@@ -54,39 +55,22 @@ impl Link {
         Ok(link)
     }
 
+    /// Runs a script, and loads it first where the server does not know it.
     pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
-        match self {
-            Self::Single { .. } => {
-                call.invoke_async(&mut self.connection()).await.map_err(|error| fault(&error))
-            }
-            Self::Cluster(cluster) => {
-                let mut seen = 0;
-                loop {
-                    seen += 1;
-                    match call.invoke_async(&mut cluster.clone()).await {
-                        Err(error) if seen < REDIRECTS && was_sent_on(&error) => {}
-                        done => return done.map_err(|error| fault(&error)),
-                    }
-                }
-            }
-        }
+        call.invoke_async(&mut self.way()).await.map_err(|error| fault(&error))
     }
 
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Kept<T> {
+        command.query_async(&mut self.way()).await.map_err(|error| fault(&error))
+    }
+
+    /// Connections to a single server take turns: each is one task, and one task is one core.
+    fn way(&self) -> Way {
         match self {
-            Self::Single { .. } => {
-                command.query_async(&mut self.connection()).await.map_err(|error| fault(&error))
+            Self::Single { connections, next } => {
+                Way::Single(connections[next.fetch_add(1, Ordering::Relaxed) % connections.len()].clone())
             }
-            Self::Cluster(cluster) => {
-                let mut seen = 0;
-                loop {
-                    seen += 1;
-                    match command.query_async(&mut cluster.clone()).await {
-                        Err(error) if seen < REDIRECTS && was_sent_on(&error) => {}
-                        done => return done.map_err(|error| fault(&error)),
-                    }
-                }
-            }
+            Self::Cluster(cluster) => Way::Cluster(cluster.clone()),
         }
     }
 
@@ -157,14 +141,47 @@ impl Link {
         }
         Ok(())
     }
+}
 
-    /// Takes turns: a connection is one task, and one task is one core.
-    fn connection(&self) -> ConnectionManager {
+/// One call's connection.
+enum Way {
+    Single(ConnectionManager),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Way {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
-            Self::Single { connections, next } => {
-                connections[next.fetch_add(1, Ordering::Relaxed) % connections.len()].clone()
+            Self::Single(connection) => connection.req_packed_command(command),
+            Self::Cluster(cluster) => async move {
+                let mut nodes = 1;
+                loop {
+                    match cluster.req_packed_command(command).await {
+                        Err(error) if nodes < NODES_MAX && was_sent_on(&error) => nodes += 1,
+                        done => return done,
+                    }
+                }
             }
-            Self::Cluster(_) => unreachable!("a cluster routes by itself"),
+            .boxed(),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(cluster) => cluster.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Single(connection) => connection.get_db(),
+            Self::Cluster(cluster) => cluster.get_db(),
         }
     }
 }

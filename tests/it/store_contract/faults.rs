@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dozvon::clock::TokioClock;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, Lease, Store, StoreError, Unit};
+use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Store, StoreError, Unit};
 
 use super::world::*;
 use crate::support::folder::Folder;
@@ -25,7 +25,7 @@ async fn fill(store: &dyn Store) -> Held {
         wake: vec![wake("order:1", 5), promised("order:2", 7)],
         deliveries: vec![add("d1")],
         journal: vec![journal("o0", "x")],
-        dead: vec![dozvon::store::DeadOp::Bury(letter("in-1", "a"))],
+        dead: vec![DeadOp::Bury(letter("in-1", "a"))],
         ..Unit::default()
     };
     commit(store, &school, &owner, unit).await;
@@ -115,6 +115,15 @@ async fn a_cluster_holds_after_a_power_cut_and_the_store_comes_back_by_itself() 
     assert_eq!(held(&store, &"kept".into()).await, before);
 }
 
+/// The store learned the slots when it connected; the first call afterwards is sent on.
+#[tokio::test]
+async fn a_school_may_move_to_another_node_of_a_cluster() {
+    let cluster = RedisCluster::start();
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    cluster.move_slot("dz:{kept}:lease");
+    fill(&store).await;
+}
+
 #[tokio::test]
 async fn a_redis_that_stands_still_is_told_in_time_and_used_again() {
     let server = RedisServer::start();
@@ -148,6 +157,54 @@ async fn redis_may_lose_its_scripts_and_its_counter() {
     let seqs = places(&store, &school).await;
     assert_eq!(seqs.len(), 5);
     assert!(seqs.is_sorted_by(|a, b| a < b) && seqs[2..].iter().all(|seq| Some(seq) > last.as_ref()));
+}
+
+/// What is done with must not pile up, and no key of a school may leave its node.
+#[tokio::test]
+async fn redis_keeps_nothing_of_what_is_done_with() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let (school, owner) = ("kept".into(), fence("owner"));
+    let unit = Unit {
+        ack: places(&store, &school).await,
+        index: vec![("l0".to_owned(), None)],
+        sleep: texts(&["order:1", "order:2"]),
+        deliveries: vec![DeliveryOp::Remove("d1".into())],
+        dead: vec![DeadOp::Dig("in-1".to_owned())],
+        ..Unit::default()
+    };
+    commit(&store, &school, &owner, unit).await;
+    assert_eq!(store.forget_raw(&school, at(1), 9).await, Ok(2));
+    store.release(&school, &owner).await.unwrap();
+
+    let mut admin = server.admin();
+    let mut left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut admin).unwrap();
+    left.sort();
+    let school =
+        ["items", "j:o0", "n", "names", "r:order/1", "raw"].map(|name| format!("dz:{{kept}}:{name}"));
+    assert_eq!(left, [&["dz:secret:token".to_owned()], &school[..]].concat());
+    for stream in ["items", "raw"] {
+        let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();
+        assert_eq!(entries, 0, "{stream}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_told_and_not_written_over() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let key = "dz:{kept}:r:order/1";
+    redis::cmd("SET").arg(key).arg("damage").exec(&mut server.admin()).unwrap();
+    let school = "kept".into();
+    let read = store.read(&school, &texts(&["order/1"])).await;
+    assert!(matches!(read, Err(StoreError::Unreadable(_))), "{read:?}");
+    let unit = Unit { put: vec![put("order/1", 1, "x")], ..Unit::default() };
+    let done = store.commit(&school, &fence("owner"), unit).await;
+    assert!(matches!(done, Err(CommitError::Store(StoreError::Unreadable(_)))), "{done:?}");
+    let left: String = redis::cmd("GET").arg(key).query(&mut server.admin()).unwrap();
+    assert_eq!(left, "damage");
 }
 
 #[tokio::test]

@@ -52,6 +52,20 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
+    /// Asks until the node serves; between two questions the server itself waits, for replicas
+    /// that it does not have.
+    fn wait_for_cluster(&self) {
+        let mut admin = self.admin();
+        for _ in 0..500 {
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut admin).expect("it answers");
+            if info.contains("cluster_state:ok") {
+                return;
+            }
+            redis::cmd("WAIT").arg(1).arg(20).exec(&mut admin).expect("it answers");
+        }
+        panic!("the cluster does not serve");
+    }
+
     fn with(extra: Vec<String>) -> Self {
         let (port, folder) = (free_port(), Folder::new());
         let process = Some(spawn(port, &folder, &extra));
@@ -93,7 +107,7 @@ impl RedisCluster {
                 )
             })
             .collect();
-        // Returns when all nodes agree about the slots.
+        // Returns when all nodes agree about the slots; a node may need a moment more to serve.
         let made = Command::new("redis-cli")
             .args(["--cluster", "create"])
             .args(nodes.iter().map(RedisServer::address))
@@ -101,7 +115,27 @@ impl RedisCluster {
             .output()
             .expect("redis-cli is on the path");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+        nodes.iter().for_each(RedisServer::wait_for_cluster);
         Self { nodes }
+    }
+
+    /// Gives the slot of `key`, which must hold nothing yet, to another node.
+    pub fn move_slot(&self, key: &str) {
+        let mut admins: Vec<_> = self.nodes.iter().map(RedisServer::admin).collect();
+        let slot: u16 =
+            redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut admins[0]).expect("it answers");
+        // Whoever does not own it refuses to look.
+        let other = admins
+            .iter_mut()
+            .position(|admin| redis::cmd("EXISTS").arg(key).exec(admin).is_err())
+            .expect("two of three do not own it");
+        let id: String = redis::cmd("CLUSTER").arg("MYID").query(&mut admins[other]).expect("it answers");
+        // The new owner first.
+        admins.swap(0, other);
+        for admin in &mut admins {
+            let mut set = redis::cmd("CLUSTER");
+            set.arg("SETSLOT").arg(slot).arg("NODE").arg(&id).exec(admin).expect("the slot is empty");
+        }
     }
 
     /// As if the power failed for all nodes.

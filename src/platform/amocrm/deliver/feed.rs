@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Errand;
 use crate::platform::amocrm::card::{page, text};
 use crate::platform::amocrm::client::Call;
-use crate::platform::amocrm::judge::{Rejection, Reply};
+use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NAME_MAX, NOTE_MAX, cut};
 use crate::platform::{Fault, Receipt, Try, link};
@@ -17,8 +17,6 @@ use crate::process::event::{Direction, Outcome};
 
 /// Who the feed says it comes from.
 const SOURCE: &str = "dozvon";
-/// «Entity not found»: no card has that number, and nothing was stored.
-const NO_CARD: u64 = 263;
 
 impl Errand<'_> {
     pub(super) async fn add_note(&self, role: LeadRole, text: &str) -> Result<Receipt, Fault> {
@@ -60,11 +58,10 @@ impl Errand<'_> {
             let item = self.call_body(call, phone);
             let post = Call::create("/api/v4/calls", json!([item]), self.command.urgency);
             match mend::send(self.client(), post).await?.0 {
-                Reply::Body(body) if !no_card(&body) => return Ok(Receipt::default()),
+                Reply::Body(body) if !page(&body, "calls").is_empty() => return Ok(Receipt::default()),
                 Reply::Nothing => return Ok(Receipt::default()),
-                Reply::Body(_) => {}
-                Reply::Rejected(Rejection { body, .. }) if no_card(&body) => {}
-                Reply::Rejected(rejection) => return Err(rejection.fault()),
+                // «Entity not found» (263) comes with 200 and with 400; nothing was stored.
+                Reply::Body(_) | Reply::Rejected(_) => {}
             }
         }
         let lead = self.lead_id(role).await?;
@@ -164,9 +161,4 @@ fn call_status(outcome: Outcome) -> Option<u8> {
         Outcome::Voicemail => Some(1),
         Outcome::Failed | Outcome::Cancelled => None,
     }
-}
-
-/// Both on 200 and on 400: the number is on no card, and nothing was stored.
-fn no_card(body: &Value) -> bool {
-    page(body, "calls").is_empty() && mend::call_errors(body).contains(&NO_CARD)
 }

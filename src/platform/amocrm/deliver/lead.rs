@@ -11,7 +11,7 @@ use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::look::created;
-use crate::platform::amocrm::mend;
+use crate::platform::amocrm::mend::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
 use crate::platform::amocrm::wire::{LOST, WON};
 use crate::platform::{Fault, Receipt, Try, link};
@@ -112,10 +112,11 @@ impl Errand<'_> {
         ask: &SaveLead,
         lead: &Lead,
         contact: Option<Contact>,
-    ) -> Result<(u64, u64, Vec<mend::LeftOut>), Fault> {
+    ) -> Result<(u64, u64, Vec<LeftOut>), Fault> {
+        let mut left_out = Vec::new();
         let contact = match contact {
             Some(contact) => {
-                self.complete_contact(&contact, &ask.person).await?;
+                left_out = self.complete_contact(&contact, &ask.person).await?;
                 contact.id
             }
             None => self.make_contact(&ask.person).await?,
@@ -133,9 +134,8 @@ impl Errand<'_> {
         if !tags.is_empty() {
             body["tags_to_add"] = tags.into();
         }
-        let mut left_out = Vec::new();
         if body.as_object().is_some_and(|body| !body.is_empty()) {
-            left_out = self.patch_lead(lead.id, body).await.map_err(after_a_write)?;
+            left_out.extend(self.patch_lead(lead.id, body).await.map_err(after_a_write)?);
         }
         if !lead.contacts.contains(&contact) {
             let item = json!([{ "to_entity_id": contact, "to_entity_type": "contacts",
@@ -151,10 +151,14 @@ impl Errand<'_> {
         &self,
         ask: &SaveLead,
         contact: Option<Contact>,
-    ) -> Result<(u64, u64, Vec<mend::LeftOut>), Fault> {
+    ) -> Result<(u64, u64, Vec<LeftOut>), Fault> {
         let mut lead = self.lead_body(ask)?;
         let Some(contact) = contact else {
-            lead["_embedded"] = json!({ "contacts": [self.contact_body(&ask.person)] });
+            let mut person = self.contact_body(&ask.person);
+            if let (None, Some(user)) = (person.get("responsible_user_id"), lead.get("responsible_user_id")) {
+                person["responsible_user_id"] = user.clone();
+            }
+            lead["_embedded"] = json!({ "contacts": [person] });
             let call = Call::create("/api/v4/leads/complex", json!([lead]), self.command.urgency);
             let (body, left_out) = mend::write(self.client(), call).await?;
             let made = (number(&body[0]["id"]), number(&body[0]["contact_id"]));
@@ -163,10 +167,11 @@ impl Errand<'_> {
             };
             return Ok((lead, contact, left_out));
         };
-        self.complete_contact(&contact, &ask.person).await?;
+        let mut left_out = self.complete_contact(&contact, &ask.person).await?;
         lead["_embedded"] = json!({ "contacts": [{ "id": contact.id, "is_main": true }] });
         let call = Call::create("/api/v4/leads", json!([lead]), self.command.urgency);
-        let (body, left_out) = mend::write(self.client(), call).await?;
+        let (body, of_lead) = mend::write(self.client(), call).await?;
+        left_out.extend(of_lead);
         let made = created(&body, "leads");
         let lead = made.ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
         Ok((lead, contact.id, left_out))
@@ -215,7 +220,7 @@ impl Errand<'_> {
 
     /// The first line of the feed. That it cannot be written at all is no reason to call the lead
     /// undelivered: the links would be lost with it.
-    async fn first_note(&self, ask: &SaveLead, lead: u64, left_out: &[mend::LeftOut]) -> Result<(), Fault> {
+    async fn first_note(&self, ask: &SaveLead, lead: u64, left_out: &[LeftOut]) -> Result<(), Fault> {
         let mut parts: Vec<String> = ask.note.iter().cloned().collect();
         if let (Some(_), Some(role)) = (&ask.note, ask.continues)
             && let Some(id) = self.known_lead(role).await?

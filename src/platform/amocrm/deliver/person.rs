@@ -9,7 +9,7 @@ use crate::platform::amocrm::card::{Contact, again};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::look::created;
-use crate::platform::amocrm::mend;
+use crate::platform::amocrm::mend::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::{Fault, Receipt, Try, link};
 use crate::process::command::PersonFacts;
@@ -50,12 +50,12 @@ impl Errand<'_> {
         }
     }
 
-    /// Writes only what is missing.
+    /// Writes only what is missing; says what the account did not take.
     pub(super) async fn complete_contact(
         &self,
         contact: &Contact,
         person: &PersonFacts,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<LeftOut>, Fault> {
         let mut fields = Vec::new();
         let phones: Vec<&String> = person.phones.iter().filter(|phone| !contact.has_phone(phone)).collect();
         if !phones.is_empty() {
@@ -76,12 +76,12 @@ impl Errand<'_> {
             body["name"] = cut(name, NAME_MAX).into();
         }
         if body.as_object().is_some_and(|body| body.is_empty()) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let call = Call::patch(format!("/api/v4/contacts/{}", contact.id), body, self.command.urgency);
         match mend::send(self.client(), call).await? {
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
-            _ => Ok(()),
+            (_, left_out) => Ok(left_out),
         }
     }
 

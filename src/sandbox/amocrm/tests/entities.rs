@@ -67,23 +67,11 @@ fn sheet_bodies_of_section_3() {
                 none.clone(),
                 200,
                 &[
-                    (
-                        "/_embedded/contacts/0/_embedded/leads/0/id",
-                        json!(41_290_077),
-                    ),
-                    (
-                        "/_embedded/contacts/0/custom_fields_values/0/values/0/enum_code",
-                        json!("MOB"),
-                    ),
+                    ("/_embedded/contacts/0/_embedded/leads/0/id", json!(41_290_077)),
+                    ("/_embedded/contacts/0/custom_fields_values/0/values/0/enum_code", json!("MOB")),
                 ],
             ),
-            (
-                "GET",
-                "/api/v4/contacts?query=9990000000",
-                none.clone(),
-                204,
-                &[],
-            ),
+            ("GET", "/api/v4/contacts?query=9990000000", none.clone(), 204, &[]),
             (
                 "POST",
                 "/api/v4/tasks",
@@ -108,20 +96,8 @@ fn sheet_bodies_of_section_3() {
                 200,
                 &[("/id", json!(7_710_455)), ("/request_id", json!("0"))],
             ),
-            (
-                "GET",
-                "/api/v4/tasks?filter[is_completed]=0",
-                none.clone(),
-                204,
-                &[],
-            ),
-            (
-                "GET",
-                "/api/v4/tasks/7710455",
-                none.clone(),
-                200,
-                &[("/result/text", json!("Дозвонился"))],
-            ),
+            ("GET", "/api/v4/tasks?filter[is_completed]=0", none.clone(), 204, &[]),
+            ("GET", "/api/v4/tasks/7710455", none.clone(), 200, &[("/result/text", json!("Дозвонился"))]),
             (
                 "POST",
                 "/api/v4/leads/notes",
@@ -136,13 +112,7 @@ fn sheet_bodies_of_section_3() {
                 200,
                 &[("/_embedded/notes/0/params/duration", json!(63))],
             ),
-            (
-                "GET",
-                "/api/v4/leads/notes?filter[note_type]=common",
-                none.clone(),
-                204,
-                &[],
-            ),
+            ("GET", "/api/v4/leads/notes?filter[note_type]=common", none.clone(), 204, &[]),
             (
                 "POST",
                 "/api/v4/calls",
@@ -169,10 +139,7 @@ fn sheet_bodies_of_section_3() {
                 "/api/v4/calls",
                 json!([call("+79990000000"), call("8 (916) 555-01-37")]),
                 200,
-                &[
-                    ("/errors/0/status", json!(263)),
-                    ("/_total_items", json!(1)),
-                ],
+                &[("/errors/0/status", json!(263)), ("/_total_items", json!(1))],
             ),
             (
                 "PATCH",
@@ -186,20 +153,14 @@ fn sheet_bodies_of_section_3() {
                 "/api/v4/leads/41290077?with=loss_reason",
                 none.clone(),
                 200,
-                &[
-                    ("/_embedded/loss_reason/0/name", json!("Цена")),
-                    ("/updated_by", json!(0)),
-                ],
+                &[("/_embedded/loss_reason/0/name", json!("Цена")), ("/updated_by", json!(0))],
             ),
             (
                 "GET",
                 "/api/v4/events?filter[type][]=lead_status_changed",
                 none.clone(),
                 200,
-                &[(
-                    "/_embedded/events/0/value_after/0/lead_status/id",
-                    json!(143),
-                )],
+                &[("/_embedded/events/0/value_after/0/lead_status/id", json!(143))],
             ),
             ("GET", "/api/v4/leads/99", none.clone(), 204, &[]),
             ("DELETE", "/api/v4/leads/41290077", none.clone(), 405, &[]),
@@ -221,10 +182,7 @@ fn dictionaries() {
                 200,
                 &[
                     ("/is_api_filter_enabled", json!(false)),
-                    (
-                        "/_embedded/datetime_settings/timezone",
-                        json!("Europe/Moscow"),
-                    ),
+                    ("/_embedded/datetime_settings/timezone", json!("Europe/Moscow")),
                 ],
             ),
             (
@@ -257,10 +215,7 @@ fn dictionaries() {
                 "/api/v4/leads/custom_fields",
                 none.clone(),
                 200,
-                &[(
-                    "/_embedded/custom_fields/1/enums/0/value",
-                    json!("Стандарт"),
-                )],
+                &[("/_embedded/custom_fields/1/enums/0/value", json!("Стандарт"))],
             ),
             (
                 "GET",
@@ -291,20 +246,8 @@ fn dictionaries() {
                 400,
                 &[("/validation-errors/0/errors/0/path", json!("settings.0"))],
             ),
-            (
-                "DELETE",
-                "/api/v4/webhooks",
-                json!({"destination": "https://bridge.example.com/h/"}),
-                204,
-                &[],
-            ),
-            (
-                "DELETE",
-                "/api/v4/webhooks",
-                json!({"destination": "https://bridge.example.com/h/"}),
-                404,
-                &[],
-            ),
+            ("DELETE", "/api/v4/webhooks", json!({"destination": "https://bridge.example.com/h/"}), 204, &[]),
+            ("DELETE", "/api/v4/webhooks", json!({"destination": "https://bridge.example.com/h/"}), 404, &[]),
         ],
     );
 }
@@ -315,16 +258,12 @@ fn filters_on_leads_are_ignored_silently_while_the_option_is_off() {
     bench.ask("POST", "/api/v4/leads", &json!([lead(), lead()]));
     let path = "/api/v4/leads?filter[id][]=41290077";
     assert_eq!(
-        bench.ask("GET", path, &Value::Null).value()["_embedded"]["leads"]
-            .as_array()
-            .map(Vec::len),
+        bench.ask("GET", path, &Value::Null).value()["_embedded"]["leads"].as_array().map(Vec::len),
         Some(2)
     );
     bench.world.amocrm_mut().setup.is_api_filter_enabled = true;
     assert_eq!(
-        bench.ask("GET", path, &Value::Null).value()["_embedded"]["leads"]
-            .as_array()
-            .map(Vec::len),
+        bench.ask("GET", path, &Value::Null).value()["_embedded"]["leads"].as_array().map(Vec::len),
         Some(1)
     );
 }
@@ -333,25 +272,12 @@ fn filters_on_leads_are_ignored_silently_while_the_option_is_off() {
 fn pages_end_without_next() {
     let mut bench = Bench::new();
     bench.ask("POST", "/api/v4/leads", &json!([lead(), lead(), lead()]));
-    let first = bench
-        .ask("GET", "/api/v4/leads?limit=2&order[id]=desc", &Value::Null)
-        .value();
+    let first = bench.ask("GET", "/api/v4/leads?limit=2&order[id]=desc", &Value::Null).value();
     assert_eq!(first["_embedded"]["leads"][0]["id"], 41_290_079);
-    assert!(
-        first["_links"]["next"]["href"]
-            .as_str()
-            .is_some_and(|href| href.contains("page=2"))
-    );
-    let last = bench
-        .ask("GET", "/api/v4/leads?limit=2&page=2", &Value::Null)
-        .value();
+    assert!(first["_links"]["next"]["href"].as_str().is_some_and(|href| href.contains("page=2")));
+    let last = bench.ask("GET", "/api/v4/leads?limit=2&page=2", &Value::Null).value();
     assert!(last["_links"]["next"].is_null());
-    assert_eq!(
-        bench
-            .ask("GET", "/api/v4/leads?limit=2&page=3", &Value::Null)
-            .status,
-        204
-    );
+    assert_eq!(bench.ask("GET", "/api/v4/leads?limit=2&page=3", &Value::Null).status, 204);
 }
 
 #[test]
@@ -359,32 +285,21 @@ fn complex_makes_a_contact_each_time_and_takes_a_known_one() {
     let mut bench = Bench::new();
     let mut item = lead();
     item["_embedded"] = json!({"contacts": [person()]});
-    let made = bench
-        .ask("POST", "/api/v4/leads/complex", &json!([item]))
-        .value();
+    let made = bench.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
     assert_eq!(
         made[0],
         json!({"id": 41_290_077, "contact_id": 52_311_847, "company_id": null, "request_id": ["job-8812"], "merged": false})
     );
     item["_embedded"] = json!({"contacts": [{"id": 52_311_847}]});
-    let joined = bench
-        .ask("POST", "/api/v4/leads/complex", &json!([item]))
-        .value();
+    let joined = bench.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
     assert_eq!(joined[0]["contact_id"], 52_311_847);
     item["_embedded"] = json!({"contacts": [{"responsible_user_id": 1}]});
-    let flawed = bench
-        .ask("POST", "/api/v4/leads/complex", &json!([item]))
-        .value();
+    let flawed = bench.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
     assert_eq!(
         flawed["validation-errors"][0]["errors"][0]["path"],
         "_embedded.contacts.0.responsible_user_id"
     );
-    let kinds: Vec<&str> = bench
-        .world
-        .duplicates()
-        .iter()
-        .map(|found| found.kind)
-        .collect();
+    let kinds: Vec<&str> = bench.world.duplicates().iter().map(|found| found.kind).collect();
     assert_eq!(kinds, ["lead"], "one order number twice in one pipeline");
 }
 
@@ -396,28 +311,13 @@ fn fields_and_tags_are_replaced_or_kept_as_documented() {
     bench.ask("POST", "/api/v4/leads", &json!([item]));
     let clear = json!({"custom_fields_values": [{"field_id": 901_339, "values": null}], "tags_to_add": [{"name": "VIP"}]});
     bench.ask("PATCH", "/api/v4/leads/41290077", &clear);
-    let read = bench
-        .ask("GET", "/api/v4/leads/41290077", &Value::Null)
-        .value();
-    assert_eq!(
-        read["custom_fields_values"].as_array().map(Vec::len),
-        Some(1)
-    );
+    let read = bench.ask("GET", "/api/v4/leads/41290077", &Value::Null).value();
+    assert_eq!(read["custom_fields_values"].as_array().map(Vec::len), Some(1));
     assert_eq!(read["_embedded"]["tags"].as_array().map(Vec::len), Some(2));
-    bench.ask(
-        "PATCH",
-        "/api/v4/leads/41290077",
-        &json!({"_embedded": {"tags": null}}),
-    );
-    let read = bench
-        .ask("GET", "/api/v4/leads/41290077", &Value::Null)
-        .value();
+    bench.ask("PATCH", "/api/v4/leads/41290077", &json!({"_embedded": {"tags": null}}));
+    let read = bench.ask("GET", "/api/v4/leads/41290077", &Value::Null).value();
     assert_eq!(read["_embedded"]["tags"], json!([]));
-    let stale = bench.ask(
-        "PATCH",
-        "/api/v4/leads/41290077",
-        &json!({"updated_at": 1_000}),
-    );
+    let stale = bench.ask("PATCH", "/api/v4/leads/41290077", &json!({"updated_at": 1_000}));
     assert_eq!(
         stale.value()["validation-errors"][0]["errors"][0]["detail"],
         "Last modified date is older than in database"

@@ -27,11 +27,7 @@ fn setup() -> Setup {
         active,
         admin: true,
     };
-    let choice = |id, value: &str| EnumSetup {
-        id,
-        value: value.into(),
-        code: None,
-    };
+    let choice = |id, value: &str| EnumSetup { id, value: value.into(), code: None };
     let field = |id, name: &str, kind: &str, enums| FieldSetup {
         id,
         name: name.into(),
@@ -46,32 +42,16 @@ fn setup() -> Setup {
             user(10_412_399, "Ушла", false),
         ],
         lead_fields: vec![
-            FieldSetup {
-                code: None,
-                ..FieldSetup::text(901_337, "Номер заказа", "")
-            },
-            field(
-                901_339,
-                "Тариф",
-                "select",
-                vec![choice(650_021, "Стандарт")],
-            ),
+            FieldSetup { code: None, ..FieldSetup::text(901_337, "Номер заказа", "") },
+            field(901_339, "Тариф", "select", vec![choice(650_021, "Стандарт")]),
             field(901_341, "Дата оплаты", "date", vec![]),
             field(901_343, "Оплачено", "checkbox", vec![]),
-            field(
-                901_345,
-                "Способ оплаты",
-                "radiobutton",
-                vec![choice(650_044, "Рассрочка")],
-            ),
+            field(901_345, "Способ оплаты", "radiobutton", vec![choice(650_044, "Рассрочка")]),
         ],
         order_field: "Номер заказа".into(),
         ..AmocrmSetup::default()
     };
-    Setup {
-        amocrm,
-        ..Setup::default()
-    }
+    Setup { amocrm, ..Setup::default() }
 }
 
 /// A world whose budget never matters: every request comes a second later.
@@ -82,33 +62,19 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        Bench {
-            world: World::new(setup(), 1),
-            seconds: 0,
-        }
+        Bench { world: World::new(setup(), 1), seconds: 0 }
     }
 
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> WireAnswer {
         self.seconds += 1;
-        self.world
-            .handle(at(self.seconds), &request(method, path, TOKEN, body))
+        self.world.handle(at(self.seconds), &request(method, path, TOKEN, body))
     }
 }
 
 fn request(method: &str, path: &str, token: &str, body: &Value) -> WireRequest {
-    let body = if body.is_null() {
-        Vec::new()
-    } else {
-        body.to_string().into_bytes()
-    };
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let headers = vec![("authorization".to_owned(), format!("Bearer {token}"))];
-    WireRequest {
-        platform: Platform::Amocrm,
-        method: method.into(),
-        path: path.into(),
-        headers,
-        body,
-    }
+    WireRequest { platform: Platform::Amocrm, method: method.into(), path: path.into(), headers, body }
 }
 
 fn lead() -> Value {
@@ -132,17 +98,8 @@ fn check(bench: &mut Bench, steps: &[Step]) {
         let answer = bench.ask(method, path, body);
         assert_eq!(answer.status, *status, "{method} {path}: {}", answer.text());
         for (pointer, wanted) in *places {
-            let found = answer
-                .value()
-                .pointer(pointer)
-                .cloned()
-                .unwrap_or(Value::Null);
-            assert_eq!(
-                &found,
-                wanted,
-                "{method} {path} at {pointer}: {}",
-                answer.text()
-            );
+            let found = answer.value().pointer(pointer).cloned().unwrap_or(Value::Null);
+            assert_eq!(&found, wanted, "{method} {path} at {pointer}: {}", answer.text());
         }
     }
 }

@@ -173,8 +173,9 @@ for i = 0, deliveries - 1 do
   end
 end
 for i = 1, journals do
-  redis.call('RPUSH', KEYS[journal_key + i], ARGV[journal + i])
-  redis.call('LTRIM', KEYS[journal_key + i], '-' .. ARGV[3], -1)
+  if redis.call('RPUSH', KEYS[journal_key + i], ARGV[journal + i]) > tonumber(ARGV[3]) then
+    redis.call('LTRIM', KEYS[journal_key + i], '-' .. ARGV[3], -1)
+  end
 end
 for i = 0, buries - 1 do
   local key, id = KEYS[bury_key + i + 1], ARGV[bury + i * 3 + 2]

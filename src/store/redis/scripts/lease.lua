@@ -1,5 +1,5 @@
-#!lua
--- Takes or renews a school. Returns 1 when held, 0 when another owner is alive, whatever its
+#!lua flags=allow-oom
+-- Takes or renews a school, also when memory is full: its owner is the one who frees some. Returns 1 when held, 0 when another owner is alive, whatever its
 -- configuration is: the hash is kept beside the owner for people who ask why.
 -- KEYS: lease    ARGV: fence, hash of the configuration, milliseconds
 local owner = redis.call('HGET', KEYS[1], 'owner')

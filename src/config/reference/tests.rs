@@ -1,0 +1,199 @@
+use std::collections::BTreeSet;
+
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
+
+use super::super::raw::{Limits, SchoolFile};
+use super::*;
+use crate::platform::amocrm::settings::{Auth, Pipeline};
+use crate::process::definition as process;
+
+/// Asks a struct for the names of its keys: serde hands them to the deserializer.
+struct Recorder<'a>(&'a mut Vec<&'static str>);
+
+impl<'de> Deserializer<'de> for Recorder<'_> {
+    type Error = value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, value::Error> {
+        Err(value::Error::custom("only structs have keys"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, value::Error> {
+        self.0.extend(fields);
+        Err(value::Error::custom("the names are all that is wanted"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+fn keys_of<T: DeserializeOwned>() -> Vec<&'static str> {
+    let mut keys = Vec::new();
+    let _ = T::deserialize(Recorder(&mut keys));
+    assert!(!keys.is_empty(), "{} has keys", std::any::type_name::<T>());
+    keys
+}
+
+/// The keys that the reference names for a section, in its order.
+fn told(file: File, path: &str) -> Vec<&'static str> {
+    let section = table::sections().find(|section| section.file == file && section.path == path);
+    let section = section.unwrap_or_else(|| panic!("no section [{path}]"));
+    section.keys.iter().map(|key| key.name).collect()
+}
+
+#[test]
+fn the_reference_names_the_keys_that_the_structs_take() {
+    fn check<T: DeserializeOwned>(file: File, path: &str, seen: &mut BTreeSet<(File, String)>) {
+        let told: BTreeSet<&str> = told(file, path).into_iter().collect();
+        let mut taken: BTreeSet<&str> = keys_of::<T>().into_iter().collect();
+        if path == "[routes]" {
+            // Taken out of the table before the rest is read.
+            taken.insert("name");
+        }
+        assert_eq!(told, taken, "[{path}] of {}", file.name());
+        seen.insert((file, path.to_owned()));
+    }
+    let mut seen = BTreeSet::new();
+    check::<InstanceFile>(File::Instance, "", &mut seen);
+    check::<Limits>(File::Instance, "limits", &mut seen);
+    check::<SchoolFile>(File::School, "", &mut seen);
+    check::<Manager>(File::School, "managers.<name>", &mut seen);
+    check::<Route>(File::School, "[routes]", &mut seen);
+    check::<AnswersFile>(File::School, "answers", &mut seen);
+    check::<CalendarFile>(File::School, "calendar", &mut seen);
+    check::<getcourse::Settings>(File::School, "getcourse", &mut seen);
+    check::<amocrm::Settings>(File::School, "amocrm", &mut seen);
+    check::<Pipeline>(File::School, "amocrm.pipelines.<role>", &mut seen);
+    check::<mango::settings::Settings>(File::School, "mango", &mut seen);
+    check::<mail::settings::Settings>(File::School, "mail", &mut seen);
+    check::<process::Arrival>(File::Process, "arrival", &mut seen);
+    check::<process::PhoneAsk>(File::Process, "phone", &mut seen);
+    check::<process::ContactHours>(File::Process, "contact", &mut seen);
+    check::<process::Dialling>(File::Process, "dialling", &mut seen);
+    check::<process::Talk>(File::Process, "talk", &mut seen);
+    check::<process::Promise>(File::Process, "promise", &mut seen);
+    check::<process::TaskRules>(File::Process, "task", &mut seen);
+    check::<process::Refusal>(File::Process, "refusal", &mut seen);
+    check::<process::Payment>(File::Process, "payment", &mut seen);
+    check::<process::Feed>(File::Process, "feed", &mut seen);
+    // Enums, checked below, and the heads of texts, checked by the library's own test.
+    for path in ["routes.responsible", "amocrm.auth"] {
+        seen.insert((File::School, path.to_owned()));
+    }
+    seen.insert((File::Text, String::new()));
+    let all = table::sections().map(|section| (section.file, section.path.to_owned())).collect();
+    assert_eq!(seen, all, "every section is compared with its struct");
+    let sections: BTreeSet<&str> = keys_of::<Figures>().into_iter().collect();
+    let told: BTreeSet<&str> =
+        table::sections().filter(|s| s.file == File::Process).map(|s| s.path).collect();
+    assert_eq!(told, sections, "sections of the process");
+}
+
+/// The names in backquotes behind `expected`.
+fn expected_in(error: &toml::de::Error) -> BTreeSet<String> {
+    let list = error.message().split_once("expected").map(|(_, list)| list).unwrap_or_default();
+    list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_variants_that_a_table_names_are_those_that_it_takes() {
+    fn check<T: DeserializeOwned + std::fmt::Debug>(path: &str, examples: &[&str]) {
+        let error = toml::from_str::<T>("by = 'nonsense'").expect_err("no such variant");
+        let told: BTreeSet<String> =
+            examples.iter().filter_map(|example| Some(example.split('\'').nth(1)?.to_owned())).collect();
+        assert_eq!(told, expected_in(&error), "variants of {path}");
+        let mut keys = BTreeSet::from(["by".to_owned()]);
+        for example in examples {
+            toml::from_str::<T>(example).unwrap_or_else(|error| panic!("{example}: {error}"));
+            let with_more = format!("{example}\nnonsense = 1");
+            if let Err(error) = toml::from_str::<T>(&with_more) {
+                keys.extend(expected_in(&error));
+            }
+        }
+        let named: BTreeSet<String> = told_keys(path);
+        assert_eq!(named, keys, "keys of {path}");
+        let kinds =
+            table::sections().find(|section| section.path == path).map(|section| section.keys[0].kind);
+        let kinds = kinds.and_then(|kind| kind.strip_suffix(", required")).unwrap_or_default();
+        assert_eq!(kinds.split(" | ").map(str::to_owned).collect::<BTreeSet<_>>(), told, "{path}");
+    }
+    fn told_keys(path: &str) -> BTreeSet<String> {
+        told(File::School, path).into_iter().map(str::to_owned).collect()
+    }
+    check::<process::Assign>(
+        "routes.responsible",
+        &[
+            "by = 'load'",
+            "by = 'free_pool'",
+            "by = 'fixed'\nmanager = 'irina'",
+            "by = 'queue'\nmanagers = ['irina']",
+            "by = 'product'\noffers = { 1 = 'irina' }",
+        ],
+    );
+    check::<Auth>(
+        "amocrm.auth",
+        &[
+            "by = 'long_lived'\ntoken = { env = 'X' }",
+            "by = 'oauth'\nclient_id = 'x'\nclient_secret = { env = 'X' }\nredirect_uri = 'https://x.example'",
+        ],
+    );
+}
+
+#[test]
+fn what_is_called_required_is_and_nothing_else() {
+    fn check<T: DeserializeOwned>(path: &str, least: &str) {
+        let least: Table = least.parse().expect("an example");
+        assert!(T::deserialize(Value::Table(least.clone())).is_ok(), "the least of [{path}]");
+        for key in least.keys() {
+            let mut less = least.clone();
+            less.remove(key);
+            assert!(T::deserialize(Value::Table(less)).is_err(), "[{path}] goes without {key}");
+        }
+        let section = table::sections().find(|section| section.file == File::School && section.path == path);
+        let section = section.expect("a section");
+        let required =
+            section.keys.iter().filter(|key| key.required() && (path, key.name) != ("[routes]", "name"));
+        let required: BTreeSet<&str> = required.map(|key| key.name).collect();
+        assert_eq!(required, least.keys().map(String::as_str).collect(), "[{path}]");
+    }
+    check::<SchoolFile>("", "name = 'x'\nzone = 'Europe/Moscow'\nsecrets = []");
+    check::<Manager>("managers.<name>", "name = 'x'");
+    check::<Route>("[routes]", "");
+    check::<AnswersFile>("answers", "");
+    check::<CalendarFile>("calendar", "");
+    check::<getcourse::Settings>("getcourse", GETCOURSE_LEAST);
+    check::<amocrm::Settings>("amocrm", AMOCRM_LEAST);
+    check::<Pipeline>("amocrm.pipelines.<role>", "id = 1\nstages = {}");
+    check::<mango::settings::Settings>("mango", MANGO_LEAST);
+    check::<mail::settings::Settings>("mail", MAIL_LEAST);
+}
+
+#[test]
+fn defaults_are_printed_as_they_are_written() {
+    let text = reference();
+    for line in [
+        "- `listen` (address and port, default `\"127.0.0.1:8080\"`): ",
+        "- `body_s` (seconds, default `10`): ",
+        "- `pause_minutes` (minutes, default `15`): ",
+        "- `hard` (HH:MM-HH:MM, default `\"09:00-21:00\"`): ",
+        "- `calls_off_days` (HH:MM-HH:MM): ",
+        "- `ladder` (list of lists, default `[[\"now\", \"+20m\", \"+2h30m\", \"evening\"]",
+        "- `active` (true | false, default `true`): ",
+        "- `url` (https address, required): ",
+        "- `requests_per_second` (number, default `6.0`): ",
+        "- `tls` (starttls | wrapped | none, default `\"starttls\"`): ",
+        "- call_back: перезвонить",
+        "- price: цена, дорого",
+        "DOZVON_VAULT_KEY",
+        "order.payment_link",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+    assert!(!text.contains("\n\n\n"));
+}

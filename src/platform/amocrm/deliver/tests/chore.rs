@@ -1,0 +1,25 @@
+//! What the courier does of its own: looking after the token and the webhook.
+
+use super::*;
+
+const ADDRESS: &str = "https://bridge.example.com/hooks/rost/amocrm/0123456789abcdef/";
+
+fn chore(script: Vec<Scene>) -> Result<At, Fault> {
+    let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+    let courier = AmoCourier::new(client, Arc::new(settings()), BTreeMap::new());
+    let courier = courier.subscribed_to(Secret::new(ADDRESS));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(courier.chore(DateTime::from_timestamp(NOW, 0).expect("a time")))
+}
+
+#[test]
+fn an_account_without_the_right_to_webhooks_is_worked_all_the_same() {
+    let path = format!("/api/v4/webhooks?filter[destination]={ADDRESS}");
+    let tomorrow = DateTime::from_timestamp(NOW + 86_400, 0).expect("a time");
+    for status in [402, 403] {
+        assert_eq!(chore(vec![get(&path, status, json!({ "status": status }))]), Ok(tomorrow));
+    }
+    let refused = json!({ "title": "Bad Request", "status": 400 });
+    assert_eq!(chore(vec![get(&path, 400, refused)]), Ok(tomorrow));
+    assert!(matches!(chore(vec![get(&path, 502, Value::Null)]), Err(Fault::Later { .. })));
+}

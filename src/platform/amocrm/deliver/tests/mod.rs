@@ -1,0 +1,85 @@
+//! Claims about deliveries: which requests a command makes, and what comes of their answers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::platform::amocrm::fake::*;
+use crate::process::Urgency;
+
+mod chore;
+mod feed;
+mod lead;
+mod stage;
+mod task;
+
+const NOW: i64 = 1_773_738_000;
+
+fn settings() -> Settings {
+    toml::from_str(
+        r#"
+        url = "https://shkolarost.amocrm.ru"
+        order_number_field = 901337
+        auth = { by = "long_lived", token = { env = "AMO_TOKEN" } }
+        loss_reasons = { price = 14820233 }
+        task_types = { call = 1, ask = 2731190 }
+        [pipelines.sales]
+        id = 8123410
+        stages = { new = 66104106, in_work = 66104110, talked = 66104114 }
+        [pipelines.fulfilment]
+        id = 8123499
+        stages = { new = 66109901 }
+        "#,
+    )
+    .expect("good settings")
+}
+
+fn command(ask: Ask) -> Command {
+    Command {
+        id: crate::process::CommandId("gc-55.3".to_owned()),
+        order: "gc-55".into(),
+        client: "c-gc-55".into(),
+        urgency: Urgency::Hot,
+        ask,
+    }
+}
+
+fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
+    let http = FakeHttp::new(script);
+    let client = AmoClient::new(BASE, http.clone(), Arc::new(OneToken));
+    let managers = BTreeMap::from([("irina".into(), 10_412_345)]);
+    let courier = AmoCourier::new(client, Arc::new(settings()), managers);
+    let now = DateTime::from_timestamp(NOW, 0).expect("a time");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let links = FakeLinks::of(links);
+    let result = runtime.block_on(courier.deliver(&command(ask), tried, &links, now));
+    assert!(
+        http.seen.lock().unwrap().iter().all(|request| request.urgency == Urgency::Hot),
+        "urgency goes along"
+    );
+    result
+}
+
+const LEAD: (&str, &str) = ("lead:gc-55:sales", "41290077");
+const TASK: (&str, &str) = ("task:t2·gc-55", "7710455");
+
+fn lead(id: u64, pipeline: u64, status: u64, number: &str) -> Value {
+    json!({ "id": id, "name": "Заказ", "price": 24900, "pipeline_id": pipeline, "status_id": status,
+        "loss_reason_id": null, "created_at": NOW - 60, "custom_fields_values": [
+            { "field_id": 901337, "values": [{ "value": number }] },
+            { "field_id": 901339, "values": [{ "value": "Базовый", "enum_id": 1 }] },
+        ], "_embedded": { "tags": [{ "id": 1, "name": "GetCourse" }], "contacts": [{ "id": 52311847, "is_main": true }] } })
+}
+
+fn made(name: &str, id: u64) -> Value {
+    json!({ "_embedded": { name: [{ "id": id, "request_id": "gc-55.3" }] } })
+}
+
+const WITH: &str = "with=contacts,loss_reason";
+
+fn read_lead(id: u64, status: u16, body: Value) -> Scene {
+    get(&format!("/api/v4/leads/{id}?{WITH}"), status, body)
+}

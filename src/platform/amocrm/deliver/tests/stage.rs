@@ -1,0 +1,78 @@
+//! Stages and the other single changes of a lead.
+
+use super::*;
+use crate::process::{RefusalReason, Stage};
+
+fn set_stage(stage: Stage, reason: Option<RefusalReason>, script: Vec<Scene>) -> Result<Receipt, Fault> {
+    deliver(Ask::SetStage { role: LeadRole::Sales, stage, reason }, Try::First, &[LEAD], script)
+}
+
+#[test]
+fn k2_a_lead_only_moves_forward() {
+    const SALES: u64 = 8123410;
+    let moved = |status: u64| {
+        patch("/api/v4/leads/41290077", json!({ "pipeline_id": SALES, "status_id": status }), 200, json!({}))
+    };
+    let at = |pipeline, status| read_lead(41290077, 200, lead(41290077, pipeline, status, "GC-100482"));
+    let check =
+        |stage, script| assert_eq!(set_stage(stage, None, script), Ok(Receipt::default()), "{stage:?}");
+    check(Stage::InWork, vec![at(SALES, 66104106), moved(66104110)]);
+    check(Stage::InWork, vec![at(SALES, 66104114)]);
+    check(Stage::InWork, vec![at(SALES, 66104110)]);
+    check(Stage::InWork, vec![at(SALES, 142)]);
+    check(Stage::InWork, vec![at(SALES, 143)]);
+    check(Stage::InWork, vec![at(7000000, 1)]);
+    check(Stage::Lost, vec![at(SALES, 142)]);
+    // L4: a payment wins over everything and does not wait for a look.
+    check(Stage::Won, vec![moved(142)]);
+    // Not mapped: passed over.
+    check(Stage::Promised, vec![]);
+
+    // A status that only the account knows: its own order decides.
+    let statuses = json!({ "_embedded": { "statuses": [
+        { "id": 66104110, "sort": 30 }, { "id": 66104112, "sort": 40 }, { "id": 66104114, "sort": 50 }] } });
+    let order = || get("/api/v4/leads/pipelines/8123410/statuses", 200, statuses.clone());
+    check(Stage::InWork, vec![at(SALES, 66104112), order()]);
+    check(Stage::Talked, vec![at(SALES, 66104112), order(), moved(66104114)]);
+}
+
+#[test]
+fn r2_a_loss_carries_its_reason_and_nothing_else_does() {
+    let at = |status| read_lead(41290077, 200, lead(41290077, 8123410, status, "GC-100482"));
+    let lost = json!({ "pipeline_id": 8123410, "status_id": 143, "loss_reason_id": 14820233 });
+    let script = vec![at(66104110), patch("/api/v4/leads/41290077", lost, 200, json!({}))];
+    assert_eq!(set_stage(Stage::Lost, Some(RefusalReason::Price), script), Ok(Receipt::default()));
+
+    let unmapped = json!({ "pipeline_id": 8123410, "status_id": 143 });
+    let script = vec![at(66104110), patch("/api/v4/leads/41290077", unmapped, 200, json!({}))];
+    assert_eq!(set_stage(Stage::Lost, Some(RefusalReason::Format), script), Ok(Receipt::default()));
+
+    let forward = json!({ "pipeline_id": 8123410, "status_id": 66104114 });
+    let script = vec![at(66104110), patch("/api/v4/leads/41290077", forward, 200, json!({}))];
+    assert_eq!(set_stage(Stage::Talked, Some(RefusalReason::Price), script), Ok(Receipt::default()));
+}
+
+#[test]
+fn a_lead_that_is_not_made_yet_is_waited_for_and_a_deleted_one_is_not() {
+    let ask = || Ask::SetStage { role: LeadRole::Sales, stage: Stage::InWork, reason: None };
+    assert!(matches!(deliver(ask(), Try::First, &[], vec![]), Err(Fault::Later { .. })));
+    let script = vec![read_lead(41290077, 204, Value::Null)];
+    assert!(matches!(deliver(ask(), Try::First, &[LEAD], script), Err(Fault::Never { .. })));
+}
+
+#[test]
+fn l13_an_answer_is_cleared_by_a_null() {
+    let body = json!({ "custom_fields_values": [{ "field_id": 901350, "values": null }] });
+    let ask = Ask::ClearField { role: LeadRole::Sales, field: 901_350 };
+    let script = vec![patch("/api/v4/leads/41290077", body, 200, json!({}))];
+    assert_eq!(deliver(ask, Try::First, &[LEAD], script), Ok(Receipt::default()));
+}
+
+#[test]
+fn l10_a_manager_without_a_user_is_said_so() {
+    let to = |manager: &str| Ask::SetResponsible { role: LeadRole::Sales, manager: manager.into() };
+    let script =
+        vec![patch("/api/v4/leads/41290077", json!({ "responsible_user_id": 10412345 }), 200, json!({}))];
+    assert_eq!(deliver(to("irina"), Try::First, &[LEAD], script), Ok(Receipt::default()));
+    assert!(matches!(deliver(to("oleg"), Try::First, &[LEAD], vec![]), Err(Fault::Never { .. })));
+}

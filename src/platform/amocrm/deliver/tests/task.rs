@@ -1,0 +1,97 @@
+//! Tasks: marked, moved, closed once.
+
+use super::*;
+use crate::process::command::{CreateTask, TaskKind};
+
+fn create_task() -> Ask {
+    Ask::CreateTask(CreateTask {
+        task: "t2·gc-55".into(),
+        role: LeadRole::Sales,
+        kind: TaskKind::Ask,
+        text: "Что дальше?".to_owned(),
+        due: DateTime::from_timestamp(NOW - 1, 0).expect("a time"),
+        minutes: 10,
+        responsible: "irina".into(),
+    })
+}
+
+fn task_body() -> Value {
+    json!([{ "text": "Что дальше? [t2·gc-55]", "complete_till": NOW + 300, "duration": 600, "entity_id": 41290077,
+        "entity_type": "leads", "task_type_id": 2731190, "responsible_user_id": 10412345, "request_id": "gc-55.3" }])
+}
+
+fn task_receipt() -> Receipt {
+    Receipt {
+        links: vec![
+            ("task:t2·gc-55".to_owned(), "7710455".to_owned()),
+            ("crm-task:7710455".to_owned(), "t2·gc-55".to_owned()),
+        ],
+        signals: Vec::new(),
+    }
+}
+
+const TASKS_OF_LEAD: &str =
+    "/api/v4/tasks?filter[entity_type]=leads&limit=250&order[created_at]=desc&filter[entity_id][]=41290077";
+
+#[test]
+fn a_task_carries_its_marker_and_a_deadline_that_is_still_ahead() {
+    let script = vec![post("/api/v4/tasks", task_body(), 200, made("tasks", 7710455))];
+    assert_eq!(deliver(create_task(), Try::First, &[LEAD], script), Ok(task_receipt()));
+}
+
+#[test]
+fn a_task_that_may_be_there_is_found_by_its_marker() {
+    let there = json!({ "_embedded": { "tasks": [
+        { "id": 7710400, "text": "Позвонить [t1·gc-55]" }, { "id": 7710455, "text": "Что дальше? [t2·gc-55]" }] } });
+    let script = vec![get(TASKS_OF_LEAD, 200, there)];
+    assert_eq!(deliver(create_task(), Try::MayBeDone, &[LEAD], script), Ok(task_receipt()));
+
+    let script = vec![
+        get(TASKS_OF_LEAD, 204, Value::Null),
+        post("/api/v4/tasks", task_body(), 200, made("tasks", 7710455)),
+    ];
+    assert_eq!(deliver(create_task(), Try::MayBeDone, &[LEAD], script), Ok(task_receipt()));
+}
+
+#[test]
+fn the_marker_of_a_task_is_read_back() {
+    let check =
+        |text, expected: Option<&str>| assert_eq!(marked_task(text), expected.map(Into::into), "{text}");
+    check("Что дальше? [t2·gc-55]", Some("t2·gc-55"));
+    check("Что дальше? [t2·gc-55]\n", Some("t2·gc-55"));
+    check("Встреча [в Zoom]", None);
+    check("Встреча", None);
+}
+
+#[test]
+fn a_task_is_closed_once_and_a_managers_own_result_stays() {
+    let close = || Ask::CloseTask { task: "t2·gc-55".into(), result: "Оплачено".to_owned() };
+    let read = |status, body| get("/api/v4/tasks/7710455", status, body);
+    let closed = json!({ "is_completed": true, "result": { "text": "Оплачено" } });
+    let check = |links: &[(&str, &str)], script| {
+        assert_eq!(deliver(close(), Try::First, links, script), Ok(Receipt::default()));
+    };
+    check(
+        &[TASK],
+        vec![
+            read(200, json!({ "id": 7710455, "is_completed": false, "result": [] })),
+            patch("/api/v4/tasks/7710455", closed, 200, json!({})),
+        ],
+    );
+    check(
+        &[TASK],
+        vec![read(200, json!({ "id": 7710455, "is_completed": true, "result": { "text": "сам" } }))],
+    );
+    check(&[TASK], vec![read(404, Value::Null)]);
+    // Never made: nothing to close.
+    check(&[LEAD], vec![get(TASKS_OF_LEAD, 204, Value::Null)]);
+    check(&[], vec![]);
+}
+
+#[test]
+fn a_moved_task_gets_only_what_changed() {
+    let due = DateTime::from_timestamp(NOW + 3600, 0);
+    let script = vec![patch("/api/v4/tasks/7710455", json!({ "complete_till": NOW + 3600 }), 200, json!({}))];
+    let ask = Ask::MoveTask { task: "t2·gc-55".into(), due, responsible: None };
+    assert_eq!(deliver(ask, Try::First, &[TASK], script), Ok(task_receipt()));
+}
