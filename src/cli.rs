@@ -140,7 +140,7 @@ pub fn main() -> ExitCode {
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Reference => {
-                print!("{}", String::new());
+                print!("{}", config::reference::reference());
                 Ok(())
             }
         }
@@ -240,7 +240,7 @@ fn url(args: &Url) -> Result<(), String> {
     for school in &config.schools {
         if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
             found = true;
-            let _ = school;
+            print!("{}", config::address::urls(&config, school));
         }
     }
     if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }

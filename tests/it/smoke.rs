@@ -66,7 +66,7 @@ impl School {
     fn prepare() -> Self {
         let hooks = |platform: &str| format!("http://bridge/hooks/rost/{platform}/{SECRET}");
         let material = Material::load(&hooks).expect("the demo's fixtures are right").setup;
-        let secrets = Folder::new("smoke");
+        let secrets = Folder::new();
         let mut texts = BTreeMap::new();
         for (path, text) in FILES {
             let text = text
