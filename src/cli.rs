@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
-use crate::store::{DeadLetter, Place, Store};
+use crate::store::{DeadLetter, Place};
 use crate::{demo, sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
@@ -140,7 +140,7 @@ pub fn main() -> ExitCode {
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Reference => {
-                print!("{}", String::new());
+                print!("{}", config::reference::reference());
                 Ok(())
             }
         }
@@ -240,7 +240,7 @@ fn url(args: &Url) -> Result<(), String> {
     for school in &config.schools {
         if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
             found = true;
-            let _ = school;
+            print!("{}", config::address::urls(&config, school));
         }
     }
     if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }

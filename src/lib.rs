@@ -15,5 +15,6 @@ pub mod sandbox;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
+pub mod tokens;
 pub mod ways;
 pub mod worker;
