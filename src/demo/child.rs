@@ -63,7 +63,8 @@ impl Child {
         command.envs(plan.environment.iter().cloned()).env("DOZVON_DRIVEN_TOKEN", &plan.token);
         command.env("DOZVON_URL", format!("http://127.0.0.1:{}", plan.port));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        let mut process = command.spawn().map_err(|error| format!("the bridge cannot be started: {error}"))?;
+        let mut process =
+            command.spawn().map_err(|error| format!("the bridge cannot be started: {error}"))?;
         let out = process.stdout.take().ok_or("the bridge has no output")?;
         let mut lines = BufReader::new(out).lines();
         let said = tokio::time::timeout(START_MAX, lines.next_line()).await;
@@ -71,7 +72,8 @@ impl Child {
             Ok(Ok(Some(line))) => line,
             _ => return Err(format!("the bridge did not start; its log is {}", plan.log.display())),
         };
-        let address = line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge said «{line}»"))?;
+        let address =
+            line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge said «{line}»"))?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self {
@@ -90,7 +92,8 @@ impl Child {
             told.map_err(|error| format!("the bridge cannot be told to stop: {error}"))?;
         }
         let ended = tokio::time::timeout(STOP_MAX, self.process.wait()).await;
-        let status = ended.map_err(|_| "the bridge does not stop".to_owned())?.map_err(|error| error.to_string())?;
+        let status =
+            ended.map_err(|_| "the bridge does not stop".to_owned())?.map_err(|error| error.to_string())?;
         if status.success() { Ok(()) } else { Err(format!("the bridge ended badly: {status}")) }
     }
 }

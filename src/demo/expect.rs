@@ -132,7 +132,9 @@ fn anchor<'a>(name: &str, rest: &'a str) -> Result<(Anchor, &'a str), String> {
         "end" => return Ok((Anchor::End, rest)),
         _ => {}
     }
-    let see = toml::Value::String(name.to_owned()).try_into::<See>().map_err(|_| format!("«{name}» is no anchor"))?;
+    let see = toml::Value::String(name.to_owned())
+        .try_into::<See>()
+        .map_err(|_| format!("«{name}» is no anchor"))?;
     if let Some(inner) = rest.strip_prefix('(') {
         let (part, rest) = inner.split_once(')').ok_or_else(|| format!("«{rest}» has no closing bracket"))?;
         return Ok((Anchor::With(see, part.to_owned()), rest));
@@ -383,7 +385,11 @@ mod tests {
 
     #[test]
     fn a_slip_in_a_script_is_an_error() {
-        for text in ["rule='L1'\nsee='dream'", "rule='L1'\nsee='task'\nfrom='dream.1 +5m'", "rule='L1'\nsee='task'\nhs={}"] {
+        for text in [
+            "rule='L1'\nsee='dream'",
+            "rule='L1'\nsee='task'\nfrom='dream.1 +5m'",
+            "rule='L1'\nsee='task'\nhs={}",
+        ] {
             assert!(toml::from_str::<Expect>(text).is_err(), "{text}");
         }
     }

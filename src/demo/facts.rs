@@ -21,9 +21,9 @@ use crate::store::{Kept, Seq, Store, Wake};
 
 /// The ids of every row of the process that this version keeps.
 pub const RULES: [&str; 40] = [
-    "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14", "L15", "D1", "D2",
-    "D3", "D5", "D10", "D11", "D12", "D13", "P1", "P2", "R1", "R2", "W1", "M1", "M2", "Q1", "G1", "G2", "G3",
-    "G4", "G5", "G6", "G7", "K2", "K6",
+    "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14", "L15", "D1",
+    "D2", "D3", "D5", "D10", "D11", "D12", "D13", "P1", "P2", "R1", "R2", "W1", "M1", "M2", "Q1", "G1", "G2",
+    "G3", "G4", "G5", "G6", "G7", "K2", "K6",
 ];
 
 /// The facts of a run, as `--json` writes them.
@@ -104,7 +104,12 @@ pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
             facts.troubles.push(format!("{}: the store does not know this order", script.order.id));
         } else if !row.expected {
             facts.unexpected_ends += 1;
-            facts.troubles.push(format!("{}: «{}» instead of «{}»", script.order.id, row.end, script.end.label()));
+            facts.troubles.push(format!(
+                "{}: «{}» instead of «{}»",
+                script.order.id,
+                row.end,
+                script.end.label()
+            ));
         }
         rows.push(row);
     }
@@ -134,7 +139,9 @@ async fn orders(run: &Run<'_>) -> Kept<BTreeMap<String, Order>> {
             Some(_) => scripts.iter().find(by_id),
             None => {
                 let phones = phones(run, &order).await?;
-                let calls = |script: &&Script| script.order.no_order && phones.contains(&phone_key(&script.order.phone));
+                let calls = |script: &&Script| {
+                    script.order.no_order && phones.contains(&phone_key(&script.order.phone))
+                };
                 scripts.iter().find(calls)
             }
         };
@@ -206,11 +213,18 @@ async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
     let journal = run.store.journal(&run.school, &order.id, 200).await?;
     // What changed nothing is no decision; the first line of a decision says what it was about.
     let last = journal.iter().rev().find(|entry| !entry.commands.is_empty() && !entry.lines.is_empty());
-    Ok(last.and_then(|entry| entry.lines.first()).map(|line| line.text.lines().next().unwrap_or("").to_owned()).unwrap_or_default())
+    Ok(last
+        .and_then(|entry| entry.lines.first())
+        .map(|line| line.text.lines().next().unwrap_or("").to_owned())
+        .unwrap_or_default())
 }
 
 /// L14 in the store: every open order has a timer, and the index has its wake.
-async fn open_orders(run: &Run<'_>, known: &BTreeSet<crate::process::OrderId>, facts: &mut Facts) -> Kept<()> {
+async fn open_orders(
+    run: &Run<'_>,
+    known: &BTreeSet<crate::process::OrderId>,
+    facts: &mut Facts,
+) -> Kept<()> {
     for order in all_orders(run).await? {
         if !known.contains(&order.id) {
             facts.unexpected_ends += 1;
@@ -221,7 +235,8 @@ async fn open_orders(run: &Run<'_>, known: &BTreeSet<crate::process::OrderId>, f
             continue;
         }
         let wake = run.store.wake_of(&run.school, &format!("order:{}", order.id)).await?;
-        let armed = |wake: Wake| order.timers.wake().is_some_and(|(at, _)| wake.at_ms <= at.timestamp_millis());
+        let armed =
+            |wake: Wake| order.timers.wake().is_some_and(|(at, _)| wake.at_ms <= at.timestamp_millis());
         if !wake.is_some_and(armed) {
             facts.open_without_next_step += 1;
             facts.troubles.push(format!("{}: open without a next step", order.id));

@@ -28,7 +28,8 @@ impl Form {
                     form.head.insert(name.trim().to_owned(), value.trim().to_owned());
                 }
             } else if form.method.is_empty() {
-                let (method, rest) = line.split_once(' ').ok_or_else(|| format!("«{line}» is no request line"))?;
+                let (method, rest) =
+                    line.split_once(' ').ok_or_else(|| format!("«{line}» is no request line"))?;
                 let url = rest.strip_suffix(" HTTP/1.1").ok_or("the request line ends with HTTP/1.1")?;
                 form.method = method.to_owned();
                 form.url = url.replace("{bridge}", bridge);

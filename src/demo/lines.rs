@@ -91,7 +91,11 @@ impl Teller {
             }
             let paid = self.payments.insert(order.id, order.payments.len()).unwrap_or(0);
             for payment in order.payments.iter().skip(paid) {
-                let part = if order.payed < order.cost { "пришла часть оплаты" } else { "пришла оплата" };
+                let part = if order.payed < order.cost {
+                    "пришла часть оплаты"
+                } else {
+                    "пришла оплата"
+                };
                 news.push((script.clone(), true, format!("{part}, {} ₽", payment.amount / 100)));
             }
         }
@@ -104,7 +108,11 @@ impl Teller {
             self.calls += 1;
             let Some(script) = call.script.clone() else { continue };
             if call.direction == 1 {
-                let text = if call.talk_seconds() > 0 { "клиент позвонил сам" } else { "пропущен звонок клиента" };
+                let text = if call.talk_seconds() > 0 {
+                    "клиент позвонил сам"
+                } else {
+                    "пропущен звонок клиента"
+                };
                 news.push((script, true, text.to_owned()));
                 continue;
             }
@@ -127,9 +135,9 @@ impl Teller {
             self.newest_task = task.id;
             let id = task.id;
             let scripts = self.scripts.iter().map(|(script, _)| script.clone());
-            let Some(script) = scripts.into_iter().find(|script| {
-                world.tasks_of(script).iter().any(|mine| mine.id == id)
-            }) else {
+            let Some(script) =
+                scripts.into_iter().find(|script| world.tasks_of(script).iter().any(|mine| mine.id == id))
+            else {
                 continue;
             };
             let title = task.text.lines().next().unwrap_or("").to_owned();
@@ -155,8 +163,9 @@ impl Teller {
                 continue;
             }
             let scripts = self.scripts.iter().map(|(script, _)| script.clone());
-            let Some(script) =
-                scripts.into_iter().find(|script| world.leads_of(script).iter().any(|mine| mine.id == lead.id))
+            let Some(script) = scripts
+                .into_iter()
+                .find(|script| world.leads_of(script).iter().any(|mine| mine.id == lead.id))
             else {
                 continue;
             };
@@ -165,7 +174,8 @@ impl Teller {
                     Some(WON) => "сделка успешно реализована".to_owned(),
                     Some(LOST) => {
                         let reason = lead.loss_reason_id.map(|id| self.names.reason(id)).unwrap_or_default();
-                        let reason = if reason.is_empty() { reason } else { format!(", причина: {reason}") };
+                        let reason =
+                            if reason.is_empty() { reason } else { format!(", причина: {reason}") };
                         format!("сделка закрыта{reason}")
                     }
                     _ if turn.from.is_empty() && !self.is_sales(lead.first_pipeline_id) => {
@@ -195,7 +205,17 @@ pub fn day_time(at: DateTime<Utc>, zone: Tz) -> String {
 
 fn day(date: chrono::NaiveDate) -> String {
     const MONTHS: [&str; 12] = [
-        "января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября",
+        "января",
+        "февраля",
+        "марта",
+        "апреля",
+        "мая",
+        "июня",
+        "июля",
+        "августа",
+        "сентября",
+        "октября",
+        "ноября",
         "декабря",
     ];
     let weekday = match date.weekday() {

@@ -74,7 +74,11 @@ pub async fn run(options: Options) -> Result<(), String> {
     ground.write(&addresses(&stand))?;
     let plan = plan(&ground, &material, &options)?;
     println!("Мост: http://127.0.0.1:{}, папка: {}", ground.port, ground.folder.display());
-    println!("Заказов: {}. Время ведёт проигрыватель, {}.\n", material.scripts.len(), span(start, end, &material));
+    println!(
+        "Заказов: {}. Время ведёт проигрыватель, {}.\n",
+        material.scripts.len(),
+        span(start, end, &material)
+    );
 
     let began = tokio::time::Instant::now();
     let sender = Sender::new(HOOK_WAIT).map_err(|error| error.to_string())?;

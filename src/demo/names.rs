@@ -43,7 +43,12 @@ impl Names {
             zone: setup.zone,
             pipelines: setup.amocrm.pipelines.clone(),
             managers: managers.collect(),
-            reasons: setup.amocrm.loss_reasons.iter().map(|reason| (reason.id, reason.name.clone())).collect(),
+            reasons: setup
+                .amocrm
+                .loss_reasons
+                .iter()
+                .map(|reason| (reason.id, reason.name.clone()))
+                .collect(),
             token_user: setup.amocrm.token_user,
         }
     }
@@ -99,7 +104,8 @@ impl Names {
     }
 
     pub fn extension(&self, extension: &str) -> String {
-        let found = self.managers.iter().find(|person| person.extension == extension && !extension.is_empty());
+        let found =
+            self.managers.iter().find(|person| person.extension == extension && !extension.is_empty());
         found.map_or_else(String::new, |person| person.key.clone())
     }
 

@@ -288,7 +288,10 @@ fn of_order(world: &World, names: &Names, script: &str, seen: &mut Vec<Sighting>
         Sighting::new(See::Order, order.created_at, &order.number)
             .word("status", &order.status)
             .word("manager", order.manager_user_id.map(|id| names.staff(id)).unwrap_or_default())
-            .word("reason", format!("{} {}", order.cancel_reason_id.unwrap_or(0), order.cancel_reason_comment))
+            .word(
+                "reason",
+                format!("{} {}", order.cancel_reason_id.unwrap_or(0), order.cancel_reason_comment),
+            )
             .word("paid", (order.payed / 100).to_string()),
     );
 }

@@ -68,7 +68,8 @@ impl Ground {
     pub fn write(&self, addresses: &Addresses) -> Result<(), String> {
         for (path, text) in FILES {
             let path = self.config().join(path.replace("@school@", &self.school));
-            let text = text.replace("@amocrm@", &addresses.amocrm).replace("@getcourse@", &addresses.getcourse);
+            let text =
+                text.replace("@amocrm@", &addresses.amocrm).replace("@getcourse@", &addresses.getcourse);
             write(&path, &text.replace("\"@smtp_port@\"", &addresses.smtp_port.to_string()))?;
         }
         Ok(())

@@ -179,7 +179,8 @@ fn read_order(order: toml::Value) -> Result<Script, String> {
     let expect = order.remove("expect").unwrap_or_else(|| toml::Value::Array(Vec::new()));
     let mut all = Vec::new();
     for (index, expect) in expect.as_array().cloned().unwrap_or_default().into_iter().enumerate() {
-        let wrong = |error: toml::de::Error| format!("order {id}, expectation {}: {}", index + 1, error.message());
+        let wrong =
+            |error: toml::de::Error| format!("order {id}, expectation {}: {}", index + 1, error.message());
         all.push(expect.try_into::<Expect>().map_err(wrong)?);
     }
     Ok(Script {
