@@ -58,6 +58,11 @@ impl Http for Plug {
             body: request.body,
         };
         let answer = stage.sandbox().handle(stage.clock.now(), &wire);
+        if std::env::var_os("DOZVON_TRACE").is_some() {
+            let sent = String::from_utf8_lossy(&wire.body);
+            let now = stage.clock.now();
+            println!("{now} {} {} {sent} -> {} {}", wire.method, wire.path, answer.status, answer.broken_off);
+        }
         stage.stirred.notify_one();
         let wait = TimeDelta::milliseconds(answer.delay_ms as i64 + 40);
         stage.clock.sleep_until(stage.clock.now() + wait).await;
