@@ -5,6 +5,7 @@
 pub mod agenda;
 pub mod amocrm;
 pub mod faults;
+mod form;
 pub mod getcourse;
 pub mod mail;
 pub mod mango;

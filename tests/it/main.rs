@@ -4,5 +4,6 @@ mod config;
 mod getcourse_road;
 mod hooks_fixtures;
 mod scenarios;
+mod smoke;
 mod store_contract;
 mod support;
