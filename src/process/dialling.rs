@@ -157,8 +157,11 @@ pub(super) fn make_call_task(
     time: At,
     why: Option<&str>,
 ) {
-    if let Some(open) = d.case.order.call_task().map(|(id, _)| id.clone()) {
-        d.move_task(&open, Some(due), None);
+    if let Some((open, planned)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.due)) {
+        // A deadline that stands already is left alone: writing it when it has come makes the CRM move it on.
+        if planned != due {
+            d.move_task(&open, Some(due), None);
+        }
         return;
     }
     let mut more = String::new();
