@@ -6,6 +6,7 @@ pub mod agenda;
 pub mod amocrm;
 pub mod faults;
 pub mod getcourse;
+mod hand;
 pub mod mail;
 pub mod mango;
 pub mod moment;
