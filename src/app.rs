@@ -77,7 +77,13 @@ impl Bridge {
             listener.local_addr().map_err(|error| StartError::Listen(options.listen.clone(), error))?;
         let store = options.store.open().await?;
         let vault = options.config.instance.vault_key.as_ref().map(Vault::new);
-        let ground = Ground { store, clock, vault, data: options.config.instance.data.clone() };
+        let ground = Ground {
+            store,
+            clock,
+            vault,
+            data: options.config.instance.data.clone(),
+            url: options.config.instance.url.clone(),
+        };
         let (stop, stopped) = watch::channel(false);
         let limits = options.config.instance.limits.clone();
         let mut sites = BTreeMap::new();

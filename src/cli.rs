@@ -13,8 +13,8 @@ use crate::config::{self, Config};
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
-use crate::store::{DeadLetter, Place, Store};
-use crate::{sandbox, telemetry};
+use crate::store::{DeadLetter, Place};
+use crate::{demo, sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -31,7 +31,7 @@ enum Command {
     /// Take webhooks and work, until told to stop.
     Serve(Serve),
     /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
-    Demo,
+    Demo(demo::Options),
     /// Stand-ins of amoCRM, GetCourse, Mango and a mail server on loopback.
     Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
@@ -134,13 +134,13 @@ pub fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve(args).await,
-            Command::Demo => Ok(()),
+            Command::Demo(options) => demo::run(options).await,
             Command::Sandbox(args) => stand_in(args).await,
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Reference => {
-                print!("{}", String::new());
+                print!("{}", config::reference::reference());
                 Ok(())
             }
         }
@@ -240,7 +240,7 @@ fn url(args: &Url) -> Result<(), String> {
     for school in &config.schools {
         if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
             found = true;
-            let _ = school;
+            print!("{}", config::address::urls(&config, school));
         }
     }
     if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }

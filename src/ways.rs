@@ -9,15 +9,18 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::School;
 use crate::platform::amocrm::settings::Auth;
-use crate::platform::amocrm::{self, AmoClient, AmoCourier, AmoHooks, App, LongLived, TokenSource};
+use crate::platform::amocrm::{
+    self, AmoClient, AmoCourier, AmoHooks, App, LongLived, OauthTokens, TokenSource,
+};
 use crate::platform::getcourse::{GcCourier, GcHooks};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::MangoHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
-use crate::secret::Vault;
+use crate::secret::{Secret, Vault};
 use crate::store::{Rate, Store};
+use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 
@@ -38,6 +41,8 @@ pub struct Ground {
     pub vault: Option<Vault>,
     /// Folder for a local copy of tokens.
     pub data: PathBuf,
+    /// Address under which platforms reach this bridge, without a slash at its end.
+    pub url: String,
 }
 
 impl Ports {
@@ -109,11 +114,40 @@ fn amocrm_courier(
     http: Arc<dyn Http>,
     ground: &Ground,
 ) -> Result<Arc<dyn Courier>, String> {
-    let tokens: Arc<dyn TokenSource> = match &settings.auth {
-        Auth::LongLived { token } => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
-        Auth::Oauth { .. } => return Err("OAuth".to_owned()),
-    };
     let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
+    let oauth = oauth(school, settings, http.clone(), ground)?;
+    let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
+        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
+        (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
+        (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
+    };
     let client = AmoClient::new(&settings.url, http, tokens);
-    Ok(Arc::new(AmoCourier::new(client, Arc::new(settings.clone()), managers)))
+    let mut courier = AmoCourier::new(client, Arc::new(settings.clone()), managers);
+    if let Some(tokens) = oauth {
+        courier = courier.consenting(tokens);
+    }
+    if let Some(secret) = school.secrets.first() {
+        let address = format!("{}/hooks/{}/amocrm/{}", ground.url, school.id, secret.reveal());
+        courier = courier.subscribed_to(Secret::new(address));
+    }
+    Ok(Arc::new(courier))
+}
+
+/// The rotating tokens of a school that signs in by OAuth.
+fn oauth(
+    school: &School,
+    settings: &amocrm::Settings,
+    http: Arc<dyn Http>,
+    ground: &Ground,
+) -> Result<Option<OauthTokens>, String> {
+    let Some(app) = App::of(settings)? else { return Ok(None) };
+    let vault = ground.vault.clone().ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
+    let store = Arc::new(StoredTokens {
+        store: ground.store.clone(),
+        vault,
+        name: format!("amocrm:{}", school.id),
+        file: ground.data.join("tokens").join(format!("amocrm-{}", school.id)),
+    });
+    let clock = ground.clock.clone();
+    Ok(Some(OauthTokens::new(app, &settings.url, settings.timeout_s, http, store, clock)))
 }

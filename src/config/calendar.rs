@@ -8,9 +8,6 @@ use super::raw::CalendarFile;
 use super::read::Complaints;
 use crate::process::calendar::Calendar;
 
-/// Years whose decree is built in; the fixed holidays count in all others.
-const KNOWN_YEARS: [i32; 2] = [2026, 2027];
-
 /// The decree for the coming year is out by this month.
 const DECREE_MONTH: u32 = 12;
 
@@ -23,7 +20,7 @@ pub(super) fn build(
     warnings: &mut Complaints,
 ) -> Calendar {
     let next = (today.month() >= DECREE_MONTH).then_some(today.year() + 1);
-    for year in [Some(today.year()), next].into_iter().flatten().filter(|year| !KNOWN_YEARS.contains(year)) {
+    for year in [Some(today.year()), next].into_iter().flatten().filter(|year| !Calendar::knows(*year)) {
         warnings.add(
             "calendar",
             format!("the built-in calendar does not know {year}; only fixed holidays are days off"),

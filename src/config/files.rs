@@ -85,7 +85,8 @@ impl Files {
     /// Files at places where nothing reads them: a slip of the hand, or a wrong folder.
     pub(super) fn stray(&self) -> Vec<Problem> {
         let known = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
-            ["dozvon.toml"] => true,
+            // The second is what `dozvon sandbox` reads.
+            ["dozvon.toml" | "sandbox.toml"] => true,
             ["schools", _, "school.toml"] => true,
             ["schools", _, "process", name] => name.ends_with(".toml"),
             ["schools", _, "texts", name] => name.ends_with(".txt"),

@@ -103,7 +103,22 @@ impl Fault {
         }
         let cut = [", expected ", "; "].iter().find_map(|mark| message.split_once(mark));
         let (wrong, allowed) = cut.unwrap_or((message, "see `dozvon reference`"));
+        let allowed = if message.contains("timezone") { "a zone, Europe/Moscow" } else { plain(allowed) };
         Self { path, wrong: wrong.to_owned(), allowed: allowed.to_owned(), take_out }
+    }
+}
+
+/// The deserializer's names of types in words for a person.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more, without quotes",
+        "f32" | "f64" => "a number without quotes",
+        "a string" => "text in quotes",
+        "a boolean" => "true or false, without quotes",
+        "a sequence" => "a list, [ … ]",
+        "a map" => "a table",
+        other if other.starts_with("struct ") || other.starts_with("internally tagged enum ") => "a table",
+        other => other,
     }
 }
 

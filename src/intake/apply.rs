@@ -132,12 +132,12 @@ pub fn order_member(order: &Order) -> String {
     format!("order:{}", order.id)
 }
 
-fn delivery(command: Command, now: At) -> Delivery {
+/// A command on its way.
+pub fn delivery(command: Command, now: At) -> Delivery {
     Delivery { seq: 0, command, created_at: now, state: DeliveryState::Waiting, attempts: 0, fault: None }
 }
 
 /// `gc-1.4 create_task`: what the journal says of a command.
 fn name_of(command: &Command) -> String {
-    let ask = serde_json::to_value(&command.ask).unwrap_or_default();
-    format!("{} {}", command.id, ask.get("ask").and_then(|name| name.as_str()).unwrap_or("?"))
+    format!("{} {}", command.id, command.ask.name())
 }

@@ -7,7 +7,8 @@ use crate::config::School;
 use crate::platform::link;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
-    At, Client, ClientId, Event, LeadRole, ManagerId, OrderId, RefusalReason, Stage, TaskId,
+    Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, OrderId, RefusalReason, Stage,
+    TaskId, Urgency,
 };
 use crate::store::{Kept, Put};
 
@@ -34,6 +35,8 @@ pub struct Aims {
     pub aims: Vec<Aim>,
     /// Records of intake's own that go with the commit.
     pub puts: Vec<Put>,
+    /// A question to a platform without whose answer the signal says too little.
+    pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
     pub nothing: Option<String>,
     /// Authentic, but a person has to look: becomes a dead letter.
@@ -172,6 +175,9 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));
     };
+    if says_too_little(seen) {
+        return Ok(Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() });
+    }
     let by = seen.responsible.and_then(|user| amocrm_user(school, user));
     let fields = seen.fields.as_deref().unwrap_or_default();
     let answer =
@@ -197,6 +203,23 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
         puts: book.put_shadow(&entity, shadow).into_iter().collect(),
         ..Aims::default()
     })
+}
+
+/// A digital-pipeline call shows no fields, and no webhook shows why a lead was lost (R1).
+fn says_too_little(seen: &SeenLead) -> bool {
+    !seen.read && (seen.partial || (seen.status == Some(LOST) && seen.loss_reason.is_none()))
+}
+
+/// One question for one sight of the lead: a repeat of the webhook asks the same, which is asked once.
+fn read_lead(order: &OrderId, client: &ClientId, seen: &SeenLead) -> Command {
+    let at = seen.updated_at.map_or(0, |at| at.timestamp());
+    Command {
+        id: CommandId(format!("{order}.read-{}-{at}", seen.lead)),
+        order: order.clone(),
+        client: client.clone(),
+        urgency: Urgency::Money,
+        ask: Ask::ReadLead { lead: seen.lead },
+    }
 }
 
 fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {

@@ -90,6 +90,9 @@ pub struct SeenLead {
     pub changed_by: Option<u64>,
     /// True for a digital-pipeline call, which shows less and must be read again.
     pub partial: bool,
+    /// True for a read of ours: what it does not show is not there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

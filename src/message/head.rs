@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 
 use crate::config::problem::Problem;
 
+/// Keys in the head of a letter.
+pub const LETTER_KEYS: [&str; 4] = ["subject", "owner", "review", "purpose"];
+
+/// Keys in the head of any other text.
+pub const OTHER_KEYS: [&str; 2] = ["owner", "review"];
+
 /// What stands above the blank line of a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -71,8 +77,7 @@ impl Head {
             faults.push(fault("", "no text below the head", HEAD_SHAPE));
         }
         let letter = is_letter(name);
-        let known: &[&str] =
-            if letter { &["subject", "owner", "review", "purpose"] } else { &["owner", "review"] };
+        let known: &[&str] = if letter { &LETTER_KEYS } else { &OTHER_KEYS };
         for key in keys.keys().filter(|key| !known.contains(key)) {
             let wrong = format!("unknown key `{key}` in the head");
             faults.push(Fault::new("", (wrong, format!("one of: {}", known.join(", ")))));

@@ -41,6 +41,7 @@ pub const SHIPPED: &[Shipped] = shipped! {
         "time_confirmed"
         "where_to_pay";
     "tasks":
+        "task_already_taken"
         "task_ask"
         "task_ask_again"
         "task_call"

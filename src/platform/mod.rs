@@ -14,7 +14,7 @@ pub mod mango;
 
 pub use fault::Fault;
 
-use crate::intake::signal::Signal;
+use crate::intake::signal::{Consent, Signal};
 use crate::process::{At, Command};
 use crate::store::Key;
 
@@ -128,6 +128,11 @@ pub trait Courier: Send + Sync {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault>;
+
+    /// Takes a consent that an administrator gave on the platform's page.
+    async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {
+        Err(Fault::never("this platform knows no consent"))
+    }
 
     /// Work of its own that recurs: token refresh, subscription check. Answers when to come back.
     async fn chore(&self, now: At) -> Result<At, Fault>;

@@ -197,7 +197,7 @@ pub(super) fn pause_over(d: &mut Decision) {
 
 /// L9: nobody took it in time: by the queue, and the head sees it.
 pub(super) fn pool_over(d: &mut Decision) {
-    if d.case.order.phase != Phase::FreePool {
+    if d.case.order.phase != Phase::FreePool || d.case.order.responsible.is_some() {
         return;
     }
     give_from_pool(d, "Никто не взял заказ вовремя");
@@ -206,6 +206,14 @@ pub(super) fn pool_over(d: &mut Decision) {
         d.task(NewTask { to: Some(head), ..NewTask::new(TaskKind::Do, "task_free_pool", due) });
     }
     leave_pool(d);
+}
+
+/// L8: a client who is there himself gets somebody at once, by the queue.
+pub(super) fn out_of_pool(d: &mut Decision, why: &str) {
+    if d.case.order.responsible.is_none() {
+        give_from_pool(d, why);
+        leave_pool(d);
+    }
 }
 
 fn give_from_pool(d: &mut Decision, why: &str) {
@@ -223,7 +231,7 @@ fn leave_pool(d: &mut Decision) {
         return;
     }
     d.case.order.phase = Phase::Pause;
-    if d.case.order.timers.at(Timer::SelfPay).is_none() && d.case.order.held.at(Timer::SelfPay).is_none() {
+    if d.at(Timer::SelfPay).is_none() {
         dialling::start(d, "");
     }
 }
@@ -238,6 +246,11 @@ pub(super) fn take(d: &mut Decision, manager: &ManagerId) {
         return;
     }
     d.case.order.taken_at = Some(d.now);
+    let ours = d.case.order.responsible.clone().filter(|ours| d.case.order.gc_manager.as_ref() != Some(ours));
+    let told = d.case.order.unsent.values().any(|pending| pending.ask == "set_order_manager");
+    if let Some(manager) = ours.filter(|_| !told) {
+        d.getcourse(Ask::SetOrderManager { manager });
+    }
     let name = desk::name(d, manager);
     d.turn("L9", format!("Заказ в работе: {name}."));
     if matches!(d.case.order.status, None | Some(Status::New)) {

@@ -12,7 +12,7 @@ use super::value::*;
 use super::{arrival, dialling, feed, phone, talk};
 
 /// Calls kept of one order; a repeat of an older one is not recognised any more.
-const CALLS_MAX: usize = 60;
+const CALLS_MAX: usize = 20;
 
 /// A call has its result: seen by the provider, made through the bridge or outside it (D10).
 pub(super) fn on_call(d: &mut Decision, call: &CallResult) {
@@ -103,9 +103,11 @@ fn missed(d: &mut Decision) {
     let due = if opens > d.now { opens } else { due };
     d.urgency = Urgency::Hot;
     d.turn("D11", "Пропущенный звонок клиента: перезвонить сразу.");
-    if d.case.order.phase == Phase::Pause {
-        // He wants to talk: the pause is over, and the call-back is the first attempt.
-        d.stop(Timer::SelfPay);
+    arrival::out_of_pool(d, "Клиент звонит сам");
+    if matches!(d.case.order.phase, Phase::Pause | Phase::GivingUp) {
+        // He wants to talk: waiting is over, and the call-back is the first attempt.
+        d.stop_many(&[Timer::SelfPay, Timer::GiveUp]);
+        d.case.order.notes.remove("give_up");
         dialling::new_round(d, "task_missed_call");
     }
     dialling::make_call_task(d, "task_missed_call", "script_call_back", due, None);

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::command::TaskKind;
-use super::event::{Author, ClientFacts, Outcome};
+use super::event::{Author, Outcome};
 use super::timers::Timers;
 use super::value::*;
+
+pub use super::client::{Client, OrderBrief};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -53,8 +55,12 @@ pub struct Order {
     pub created_at: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
+    /// As it is, or as we have asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// What GetCourse said last: only a change of it is news.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_status: Option<Status>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,6 +160,7 @@ impl Order {
             created_at: None,
             author: None,
             status: None,
+            said_status: None,
             offers: Vec::new(),
             positions: None,
             cost: None,
@@ -294,6 +301,8 @@ pub struct Round {
     /// call is not counted again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_word: Option<At>,
+    /// Tasks of this round that lay until they were escalated (L15).
+    pub missed: u32,
     /// Text of this round's first task; empty takes the usual one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub task: String,
@@ -345,133 +354,6 @@ pub struct Pending {
     /// The lead's role, where the command makes a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,
-}
-
-/// A person, over all his orders.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Client {
-    pub id: ClientId,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gc_user: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Numbers ever given, the newest first; wrong ones are in `bad`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub phones: Vec<String>,
-    /// As it was typed, kept (Q1).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone_raw: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone_confirmed: Option<bool>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub emails: Vec<String>,
-    /// Bounced or wrong: skipped until a new one comes.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub bad: BTreeSet<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone: Option<String>,
-    /// His manager, over all orders (L8).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub manager: Option<ManagerId>,
-    /// His orders in short, so that a double is seen at once (L7). Bounded, oldest out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub orders: BTreeMap<OrderId, OrderBrief>,
-}
-
-impl Client {
-    pub fn new(id: ClientId) -> Self {
-        Self {
-            id,
-            gc_user: None,
-            name: None,
-            phones: Vec::new(),
-            phone_raw: None,
-            phone_confirmed: None,
-            emails: Vec::new(),
-            bad: BTreeSet::new(),
-            zone: None,
-            manager: None,
-            orders: BTreeMap::new(),
-        }
-    }
-
-    /// Takes in what a platform says: numbers and addresses are added, never dropped; absent means
-    /// «not said». Placeholder addresses of the form `<digits>@…` are passed over. Answers whether
-    /// anything is new.
-    pub fn learn(&mut self, facts: &ClientFacts) -> bool {
-        let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
-        changed |= fill(&mut self.name, facts.name.as_ref().filter(|name| !name.trim().is_empty()));
-        changed |=
-            fill(&mut self.zone, facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()));
-        changed |= fill(&mut self.phone_confirmed, facts.phone_confirmed.as_ref());
-        if let Some(phone) = &facts.phone {
-            changed |= fill(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()));
-            for number in phone.second.iter().chain(&phone.e164) {
-                changed |= add(&mut self.phones, number);
-            }
-        }
-        if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
-            changed |= add(&mut self.emails, email);
-            if facts.email_bad {
-                changed |= self.bad.insert(email.clone());
-            }
-        }
-        changed
-    }
-
-    /// The number to dial: the newest that is not known to be wrong.
-    pub fn phone(&self) -> Option<&String> {
-        self.phones.iter().find(|number| !self.bad.contains(*number))
-    }
-
-    /// The address to write to: the newest that has not bounced.
-    pub fn email(&self) -> Option<&String> {
-        self.emails.iter().find(|email| !self.bad.contains(*email))
-    }
-
-    /// Every address that we have has bounced: a new one is asked for (L11).
-    pub fn email_is_bad(&self) -> bool {
-        !self.emails.is_empty() && self.email().is_none()
-    }
-}
-
-fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
-    let new = said.is_some() && have.as_ref() != said;
-    if new {
-        *have = said.cloned();
-    }
-    new
-}
-
-/// Numbers and addresses kept of one person; a person who had more has them no longer.
-const WAYS_MAX: usize = 10;
-
-/// What is said last comes first; the rest stays.
-fn add(have: &mut Vec<String>, new: &str) -> bool {
-    if have.iter().any(|known| known == new) || have.len() >= WAYS_MAX {
-        return false;
-    }
-    have.insert(0, new.to_owned());
-    true
-}
-
-fn is_address(email: &str) -> bool {
-    email.split_once('@').is_some_and(|(local, host)| {
-        !local.is_empty() && host.contains('.') && !local.chars().all(|c| c.is_ascii_digit())
-    })
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OrderBrief {
-    pub offers: Vec<String>,
-    pub seen_at: At,
-    pub open: bool,
-    pub paid: bool,
-    /// Shown to the client when a double is folded into this order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_link: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
 }
 
 /// How loaded each manager is: the queue's memory (G4).

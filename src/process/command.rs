@@ -101,6 +101,11 @@ pub enum Ask {
         role: LeadRole,
         call: CallNote,
     },
+    /// Read a lead, by the CRM's id: a webhook told less than has to be known. Asked by intake, not
+    /// by a step.
+    ReadLead {
+        lead: u64,
+    },
     /// GetCourse: the order's status, with a reason where it is cancelled.
     SetStatus {
         status: Status,
@@ -134,6 +139,7 @@ impl Ask {
             Self::CloseTask { .. } => "close_task",
             Self::AddNote { .. } => "add_note",
             Self::AddCall { .. } => "add_call",
+            Self::ReadLead { .. } => "read_lead",
             Self::SetStatus { .. } => "set_status",
             Self::AddComment { .. } => "add_comment",
             Self::SetOrderManager { .. } => "set_order_manager",

@@ -33,7 +33,8 @@ pub(super) fn on_lead(d: &mut Decision, change: &LeadChange) {
 fn responsible(d: &mut Decision, manager: &ManagerId, at: At) {
     let order = &d.case.order;
     let echo = order.responsible.as_ref() == Some(manager);
-    let stale = order.responsible_at.is_some_and(|set| at < set)
+    // The CRM's times have whole seconds.
+    let stale = order.responsible_at.is_some_and(|set| at + chrono::TimeDelta::seconds(1) <= set)
         || order.unsent.values().any(|pending| pending.ask == "set_responsible");
     if echo || stale || d.process.manager(manager).is_none() {
         return;
@@ -77,11 +78,16 @@ fn refuse_taker(d: &mut Decision, first: &ManagerId, second: &ManagerId) {
 fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
     let now = d.case.order.leads.get(&LeadRole::Sales).copied();
     match to {
+        Stage::Lost if now == Some(Stage::Lost) && change.reason.is_none() => {}
         Stage::Lost => {
             d.case.order.leads.insert(LeadRole::Sales, Stage::Lost);
             refusal::refused_in_crm(d, change.reason);
         }
         Stage::Won => {
+            let said = d.case.order.notes.insert("won_by_hand".to_owned(), String::new()).is_some();
+            if said {
+                return;
+            }
             d.turn("L13", "Сделку закрыли как успешную вручную: проверяем оплату в GetCourse.");
             payment::ask_getcourse(d);
         }
@@ -123,9 +129,9 @@ pub(super) fn remake(d: &mut Decision) {
     arrival::make_lead(d);
     match d.case.order.phase {
         Phase::Asking => super::talk::ask(d, "task_ask_again", "Сделку удалили вручную"),
-        Phase::Dialling => task::again(d),
+        Phase::Dialling => super::dialling::attempt(d),
         Phase::CallBack => {
-            let due = d.case.order.timers.at(Timer::CallBack).unwrap_or(d.now);
+            let due = d.at(Timer::CallBack).unwrap_or(d.now);
             super::dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);
         }
         Phase::PhoneAsked => {

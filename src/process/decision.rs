@@ -78,6 +78,11 @@ impl<'a> Decision<'a> {
         let text = text.into();
         self.say(rule, text.clone());
         self.note(&text);
+        self.comment(text);
+    }
+
+    /// A comment in GetCourse's order (K6).
+    pub fn comment(&mut self, text: String) {
         if self.process.figures.feed.comments {
             self.getcourse(Ask::AddComment { text });
         }
@@ -158,6 +163,11 @@ impl<'a> Decision<'a> {
         } else {
             order.timers.set(timer, at);
         }
+    }
+
+    /// When a timer is to fire, also one that is set aside.
+    pub fn at(&self, timer: Timer) -> Option<At> {
+        self.case.order.timers.at(timer).or(self.case.order.held.at(timer))
     }
 
     pub fn stop(&mut self, timer: Timer) {

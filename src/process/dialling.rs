@@ -85,7 +85,10 @@ fn missed_attempt(d: &mut Decision, open: &TaskId) {
         give_up(d);
         return;
     }
-    d.move_task(open, Some(d.now), None);
+    // Every attempt begins with the order's own manager.
+    let held_by = d.case.order.tasks.get(open).map(|task| task.responsible.clone());
+    let own = d.case.order.responsible.clone().filter(|own| held_by.as_ref() != Some(own));
+    d.move_task(open, Some(d.now), own);
     d.say("L15", "По прошлой задаче звонка не было: она перенесена на новую попытку.");
 }
 
@@ -163,10 +166,11 @@ pub(super) fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     let number = order.round.attempts;
     d.say("D2", format!("Попытка {number}: {}.", outcome.label()));
     if d.case.order.phase == Phase::CallBack {
+        super::promise::restore(d);
         return;
     }
     // A call made by hand before its time leaves the planned attempt where it is.
-    let planned = d.case.order.timers.at(Timer::Attempt).filter(|_| d.case.order.call_task().is_none());
+    let planned = d.at(Timer::Attempt).filter(|_| d.case.order.call_task().is_none());
     d.close_tasks(TaskKind::Call, &format!("Не дозвонились: {}", outcome.label()));
     if d.case.order.phase == Phase::Dialling {
         next(d, at, planned);
@@ -226,8 +230,7 @@ pub(super) fn gave_up(d: &mut Decision) {
     if d.case.order.phase != Phase::GivingUp {
         return;
     }
-    if d.case.order.notes.get("give_up").is_some() {
-        d.case.order.notes.remove("give_up");
+    if d.case.order.notes.remove("give_up").is_some() {
         give_up(d);
         return;
     }

@@ -25,8 +25,8 @@ pub(super) fn on_order(d: &mut Decision, facts: &OrderFacts) {
     }
     payment::settle(d, standing, &before);
     if !d.case.order.is_open() {
-        if d.case.order == before {
-            d.say("L6", "Заказ закончен, в данных ничего нового.");
+        if d.case.order.end == before.end {
+            d.say("L6", "Заказ закончен: новые данные ничего не меняют.");
         }
         return;
     }
@@ -73,12 +73,15 @@ fn learn(d: &mut Decision, facts: &OrderFacts) {
         order.offers.clone_from(&facts.offers);
     }
     order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
-    // A status of ours that is still on its way would be undone by an older picture.
-    let ours_pending = order.unsent.values().any(|pending| pending.ask == "set_status");
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid);
-    let ends = matches!(status, Status::Cancelled | Status::False);
-    if ends || (!(ours_pending || money && !facts.confirmed) && order.is_open()) || money && facts.confirmed {
+    if (money && !facts.confirmed) || order.said_status.as_ref() == Some(status) {
+        return;
+    }
+    order.said_status = Some(status.clone());
+    // An ended order is only reopened by money; a picture older than our own change is not taken
+    // for a change, because it repeats what was said before.
+    if order.is_open() || money || matches!(status, Status::Cancelled | Status::False) {
         order.status = Some(status.clone());
     }
 }
@@ -93,6 +96,7 @@ fn keep<T: Clone>(have: &mut Option<T>, said: &Option<T>) {
 fn changes(d: &mut Decision, facts: &OrderFacts, before: &super::Order) {
     if let Some(cost) = d.case.order.cost.clone()
         && before.cost.as_ref() != Some(&cost)
+        && d.case.order.leads.contains_key(&LeadRole::Sales)
     {
         d.note(&format!("Новая сумма заказа: {}.", cost.text()));
         d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });
@@ -100,7 +104,14 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &super::Order) {
     if let Some(manager) = &facts.manager {
         let news = before.gc_manager.as_ref() != Some(manager);
         d.case.order.gc_manager = Some(manager.clone());
-        if news && before.gc_manager.is_some() && d.case.order.responsible.as_ref() != Some(manager) {
+        let known = d.process.manager(manager).is_some();
+        if d.case.order.responsible.is_none() && news && known {
+            arrival::take(d, manager);
+        } else if news
+            && known
+            && before.gc_manager.is_some()
+            && d.case.order.responsible.as_ref() != Some(manager)
+        {
             task::hand_over(d, manager);
             desk::announce(d, manager);
         }

@@ -36,6 +36,9 @@ pub(super) fn receipt(d: &mut Decision, command: &CommandId) {
         return;
     }
     let Some(pending) = d.case.order.unsent.remove(command) else { return };
+    if matches!(pending.ask.as_str(), "create_task" | "save_lead") {
+        d.case.order.notes.remove("failed");
+    }
     if let Some(letter) = &pending.letter {
         d.note(&format!("Письмо «{}» отправлено клиенту.", letter_title(letter)));
     }

@@ -4,6 +4,7 @@
 
 pub mod calendar;
 pub mod case;
+pub mod client;
 pub mod command;
 pub mod definition;
 pub mod event;
@@ -74,12 +75,17 @@ pub fn step(process: &Process, case: Case, event: &Event, now: At) -> Step {
         Event::Wake => wake(&mut d),
         Event::Answer(answer) if !d.case.order.is_open() => trouble::answer_after_end(&mut d, answer),
         _ if !d.case.order.is_open() => trouble::nothing_left(&mut d),
-        _ if d.case.order.phase == Phase::Unseen => trouble::unseen(&mut d),
+        _ if d.case.order.phase == Phase::Unseen => {
+            d.say("L1", "Данных заказа ещё нет: событие только записано.")
+        }
         Event::Lead(change) => crm::on_lead(&mut d, change),
         Event::LeadGone { role } => crm::on_gone(&mut d, *role),
         Event::Task(change) => task::on_task(&mut d, change),
         Event::Answer(answer) => talk::on_answer(&mut d, answer),
         Event::Sibling(news) => arrival::on_news(&mut d, news),
+    }
+    if d.case.order.phase == Phase::Unseen && d.case.order.timers.is_empty() {
+        trouble::unseen(&mut d);
     }
     watch::settle(&mut d);
     d.into_step()

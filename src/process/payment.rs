@@ -62,7 +62,8 @@ pub(super) fn look(d: &mut Decision, facts: &OrderFacts) -> Standing {
     let minor = |money: &Option<Money>| money.as_ref().map_or(0, |money| money.minor);
     let known = &d.case.order;
     let more = match standing(&seen) {
-        Standing::Full | Standing::Free => !matches!(known.end, Some(End::Won { .. })),
+        _ if matches!(known.end, Some(End::Won { .. })) => false,
+        Standing::Full | Standing::Free => true,
         Standing::Part => minor(&seen.paid) > minor(&known.paid) || known.parts_paid == 0,
         _ => false,
     };
@@ -82,7 +83,9 @@ pub(super) fn settle(d: &mut Decision, standing: Standing, before: &Order) {
         Standing::Full | Standing::Free => win(d, standing, before),
         Standing::Part => part(d, before),
         Standing::Unpaid if d.case.order.payment_unconfirmed => resume(d),
-        Standing::Unpaid if before.has_money() && d.case.order.is_open() => {
+        Standing::Unpaid
+            if before.paid.as_ref().is_some_and(|paid| paid.minor > 0) && d.case.order.is_open() =>
+        {
             d.turn("L16", "Оплаченная сумма уменьшилась до нуля: решает руководитель.");
             d.set(Timer::FollowUp, d.work_days(1));
             d.case.order.phase = Phase::FollowUp;
@@ -232,6 +235,9 @@ fn part(d: &mut Decision, before: &Order) {
     d.case.order.notes.remove("call_revoked");
     if d.case.order.end.take().is_some() {
         d.say("L5", "По закрытому заказу пришла часть оплаты: он снова в работе.");
+        if matches!(d.case.order.status, Some(Status::Cancelled | Status::False)) {
+            d.case.order.status = Some(Status::PartPaid);
+        }
         if let Some(manager) = d.case.order.responsible.take() {
             super::desk::give(d, &manager);
         }
@@ -273,6 +279,11 @@ fn plan(d: &mut Decision) {
 
 /// L5: the client is reminded of the next part.
 pub(super) fn part_reminder(d: &mut Decision) {
+    let opens = d.letters_open_at(d.now);
+    if opens > d.now {
+        d.set(Timer::PartReminder1, opens);
+        return;
+    }
     let due = d.case.order.notes.get("part_due").and_then(|at| at.parse::<At>().ok());
     d.letter("L5", "part_reminder", due, String::new());
     d.say("L5", "Напоминаем клиенту о следующем платеже.");
@@ -291,4 +302,37 @@ pub(super) fn part_missed(d: &mut Decision) {
 
 fn minutes(n: u32) -> TimeDelta {
     TimeDelta::minutes(i64::from(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{ClientId, OrderId};
+
+    #[test]
+    fn money_is_judged_by_sums_and_status_together() {
+        let check = |status: Status, cost: i64, paid: Option<i64>, left: Option<i64>, want: Standing| {
+            let now = At::UNIX_EPOCH;
+            let mut order = Order::new(OrderId::from("gc-1"), ClientId::from("c-1"), now);
+            let money = |sum: i64| Money::new(sum, "RUB");
+            order.status = Some(status.clone());
+            order.cost = Some(money(cost));
+            (order.paid, order.left) = (paid.map(money), left.map(money));
+            assert_eq!(standing(&order), want, "{status:?} cost {cost} paid {paid:?} left {left:?}");
+        };
+        check(Status::New, 100, None, None, Standing::Unpaid);
+        check(Status::New, 100, Some(0), Some(100), Standing::Unpaid);
+        check(Status::InWork, 100, Some(40), Some(60), Standing::Part);
+        check(Status::PartPaid, 100, None, None, Standing::Part);
+        check(Status::New, 100, Some(100), None, Standing::Full);
+        check(Status::New, 100, Some(100), Some(0), Standing::Full);
+        check(Status::New, 100, Some(100), Some(20), Standing::Part);
+        check(Status::Paid, 100, Some(100), Some(0), Standing::Full);
+        check(Status::Paid, 100, Some(95), Some(5), Standing::Full);
+        check(Status::Paid, 0, Some(0), Some(0), Standing::Free);
+        check(Status::New, 0, Some(0), Some(0), Standing::Unpaid);
+        check(Status::Cancelled, 100, Some(100), Some(0), Standing::Void);
+        check(Status::False, 100, Some(40), None, Standing::Void);
+        check(Status::WaitingForReturn, 100, Some(100), Some(0), Standing::Part);
+    }
 }

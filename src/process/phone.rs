@@ -15,7 +15,7 @@ const STAGE: &str = "phone_ask";
 
 /// L11: «Не подтверждён», a message on every other channel, a task; a look after five days.
 pub(super) fn ask_for(d: &mut Decision, why: &str) {
-    if d.case.order.phase == Phase::PhoneAsked {
+    if d.case.order.phase == Phase::PhoneAsked && d.at(Timer::PhoneCheck).is_some() {
         return;
     }
     dialling::stop(d, "Номер не подходит");

@@ -23,6 +23,7 @@ pub(super) fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> 
     if nearest != at {
         let zone = d.process.zone;
         let offered = calendar::say_time(nearest, zone);
+        d.say("D5", format!("Обещанное время не подходит клиенту; ближайшее возможное: {offered}."));
         talk::ask_again(d, &format!("Это время не подходит, ближайшее возможное: {offered}"));
         return false;
     }
@@ -73,8 +74,10 @@ pub(super) fn call_back_due(d: &mut Decision) {
     d.close_tasks(TaskKind::Ask, "Обещанный звонок");
     d.stop(Timer::AskNext);
     begin(d);
-    dialling::make_call_task(d, "task_call_back", "script_call_back", at.max(d.now), why.as_deref());
-    dialling::fall_back(d, at.max(d.now));
+    // A wake that comes late, at night, does not send anybody to the phone.
+    let due = hard_hours(d).next(at.max(d.now));
+    dialling::make_call_task(d, "task_call_back", "script_call_back", due, why.as_deref());
+    dialling::fall_back(d, due);
     d.urgency = Urgency::Usual;
 }
 
@@ -139,9 +142,28 @@ fn evening_of(d: &Decision, date: chrono::NaiveDate) -> At {
     calendar::at_local(date, u32::from(minute), d.zone())
 }
 
+/// D5: a call task that was used for something sooner goes back to the promised time.
+pub(super) fn restore(d: &mut Decision) {
+    let Some(Promise::CallBack { at, .. }) = d.case.order.promise else { return };
+    let task = d.case.order.call_task().filter(|(_, task)| task.due != at).map(|(id, _)| id.clone());
+    if let Some(task) = task {
+        d.move_task(&task, Some(at), None);
+        d.say("D5", "Задача звонка возвращена на обещанное время.");
+    }
+}
+
 /// P1: the morning of the promised day: the link once more.
 pub(super) fn reminder(d: &mut Decision) {
     let Some(Promise::Pay { day, .. }) = d.case.order.promise else { return };
+    if d.at(Timer::PromiseDue).is_some_and(|due| due <= d.now) {
+        d.say("P1", "Напоминание опоздало: обещанный день уже прошёл.");
+        return;
+    }
+    let opens = d.letters_open_at(d.now);
+    if opens > d.now {
+        d.set(Timer::PromiseReminder, opens);
+        return;
+    }
     d.urgency = Urgency::Promise;
     d.turn("P1", "День обещанной оплаты: напоминание клиенту со ссылкой.");
     d.letter("P1", "payment_reminder", Some(day), String::new());

@@ -15,19 +15,24 @@ use super::{arrival, calls, dialling, payment, phone, promise, refusal};
 /// A talk took place (D12): dialling stops, the manager is asked what is next.
 pub(super) fn talked(d: &mut Decision, seconds: u32) {
     promise::call_back_begun(d);
+    arrival::out_of_pool(d, "С клиентом уже говорят");
     d.case.order.talks += 1;
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
     let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
-    d.turn("D12", format!("Разговор с клиентом{length}."));
+    let text = format!("Разговор с клиентом{length}.");
+    d.say("D12", text.clone());
+    // The lead's feed has the call itself.
+    d.comment(text);
     let promised = matches!(d.case.order.phase, Phase::CallBack);
     if promised {
         // The promised time is law (D5): its task stays until the answer replaces it.
         d.stop_many(&[Timer::Attempt, Timer::GiveUp]);
+        promise::restore(d);
     } else {
         dialling::stop(d, "Разговор состоялся");
     }
-    d.stop_many(&[Timer::SelfPay, Timer::FollowUp, Timer::Retry]);
+    d.stop_many(&[Timer::SelfPay, Timer::FollowUp]);
     d.stage(Stage::Talked, None);
     let siblings: Vec<OrderId> =
         d.case.client.orders.iter().filter(|(_, brief)| brief.open).map(|(id, _)| id.clone()).collect();
@@ -159,11 +164,13 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
 pub(super) fn leave(d: &mut Decision, text: &str) {
     d.close_tasks(TaskKind::Ask, "Ответ получен");
     d.close_tasks_where(|task| task.text.starts_with("task_phone"), "Ответ получен");
+    if let Some(work) = d.case.order.notes.remove("follow_up") {
+        d.close_tasks_where(|task| task.kind == TaskKind::Do && task.text == work, "Ответ получен");
+    }
     dialling::stop(d, "Ответ получен");
-    d.stop_many(&[Timer::SelfPay, Timer::AskNext, Timer::FollowUp, Timer::PhoneCheck, Timer::Retry]);
+    d.stop_many(&[Timer::SelfPay, Timer::AskNext, Timer::FollowUp, Timer::PhoneCheck]);
     promise::drop_promise(d);
     d.case.order.notes.remove("phone_ask");
-    d.case.order.notes.remove("follow_up");
     d.turn("L13", text);
 }
 

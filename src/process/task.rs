@@ -10,7 +10,7 @@ use super::decision::{Decision, NewTask};
 use super::event::TaskChange;
 use super::timers::Timer;
 use super::value::*;
-use super::{calendar, desk, dialling, talk};
+use super::{calendar, desk, talk};
 
 /// A task as the CRM shows it now.
 pub(super) fn on_task(d: &mut Decision, change: &TaskChange) {
@@ -55,7 +55,9 @@ fn put_back(d: &mut Decision, id: &TaskId, due: At) {
     if let (Some(task), Some(watched)) = (d.case.order.tasks.get_mut(id), watched) {
         (task.reminded, task.escalated) = watched;
     }
-    d.turn("L15", "Срок задачи сдвинут вручную без просьбы клиента: возвращён и посчитан.");
+    let text = "Срок задачи сдвинут вручную без просьбы клиента: возвращён и посчитан.";
+    d.say("L15", text);
+    d.note(text);
 }
 
 /// Closed or deleted by hand.
@@ -138,7 +140,7 @@ pub(super) fn late(d: &mut Decision) {
         let Some(task) = d.case.order.tasks.get_mut(&id) else { continue };
         task.reminded = true;
         let to = Some(task.responsible.clone());
-        d.turn("L15", "Задача не выполнена в срок: напоминаем.");
+        d.say("L15", "Задача не выполнена в срок: напоминаем.");
         let due = d.work_minutes(d.process.figures.task.late_minutes);
         let reminder = d.task(NewTask { to, ..NewTask::new(TaskKind::Do, "task_late", due) });
         if let Some(reminder) = reminder.and_then(|made| d.case.order.tasks.get_mut(&made)) {
@@ -155,7 +157,12 @@ pub(super) fn escalate(d: &mut Decision) {
         .map(|(id, task)| (id.clone(), task.clone()))
         .collect();
     for (id, task) in late {
-        let other = desk::another(d, &task.responsible);
+        if task.kind == TaskKind::Call {
+            d.case.order.round.missed += 1;
+        }
+        // A round that sellers leave lying is the head's to see.
+        let head = d.head().filter(|head| d.case.order.round.missed > 2 && *head != task.responsible);
+        let other = head.or_else(|| desk::another(d, &task.responsible));
         if let Some(other) = &other {
             d.move_task(&id, None, Some(other.clone()));
         }
@@ -167,7 +174,8 @@ pub(super) fn escalate(d: &mut Decision) {
             Some(other) => format!("Задача просрочена на час: передана, {}.", desk::name(d, other)),
             None => "Задача просрочена на час, передать её некому.".to_owned(),
         };
-        d.turn("L15", text);
+        d.say("L15", text.clone());
+        d.note(&text);
     }
 }
 
@@ -220,11 +228,4 @@ fn history(d: &Decision) -> String {
         lines.push(format!("Следующий шаг: {}.", calendar::say_time(at, zone)));
     }
     lines.join("\n")
-}
-
-/// Keeps the ladder in step when the promised call's task has to be made anew.
-pub(super) fn again(d: &mut Decision) {
-    if d.case.order.phase == Phase::Dialling && d.case.order.call_task().is_none() {
-        dialling::attempt(d);
-    }
 }

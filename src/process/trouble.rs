@@ -90,10 +90,10 @@ pub(super) fn retry_due(d: &mut Decision) {
             talk::ask(d, "task_ask_again", "Задачу не удалось поставить");
         }
         Phase::CallBack if d.case.order.call_task().is_none() => {
-            let due = d.case.order.timers.at(Timer::CallBack).unwrap_or(d.now);
+            let due = d.at(Timer::CallBack).unwrap_or(d.now);
             dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);
         }
-        _ => tell_head(d, "Задачу не удалось поставить с первого раза"),
+        _ => {}
     }
 }
 

@@ -36,6 +36,8 @@ pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
     order.timers.iter().any(|(timer, at)| match timer {
         // Reminders of a task that is open anyway are no step of the order.
         Timer::TaskLate | Timer::TaskEscalate => false,
+        // A repeat may find that it is needed no more.
+        Timer::Retry => order.phase == Phase::Unseen,
         Timer::CallBack | Timer::PromiseDue | Timer::PartMissed | Timer::PhoneCheck | Timer::FollowUp => true,
         _ => at <= limit,
     })

@@ -60,6 +60,7 @@ impl World {
             phone: said("phone", format!("+7903555{:04}", 2000 + script)),
             email: said("email", format!("client-{script}@example.com")),
             city: String::new(),
+            zone: String::new(),
             offer: form.int("offer").unwrap_or(first),
             no_order: false,
             untold: false,

@@ -5,6 +5,7 @@
 pub mod agenda;
 pub mod amocrm;
 pub mod faults;
+mod form;
 pub mod getcourse;
 mod hand;
 pub mod mail;

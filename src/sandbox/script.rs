@@ -161,6 +161,9 @@ pub struct OrderScript {
     pub email: String,
     #[serde(default)]
     pub city: String,
+    /// IANA zone, kept in the user's own field `tz`; empty: not known to the school.
+    #[serde(default)]
+    pub zone: String,
     #[serde(default)]
     pub offer: i64,
     /// Nobody orders anything: an unknown person who only calls, or whose lead is made otherwise.

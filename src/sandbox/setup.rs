@@ -2,6 +2,8 @@
 //! It never changes after the start: whatever changes lives in the stand-ins' own states.
 //! Enter at [`Setup::from_toml`].
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -320,7 +322,7 @@ pub struct OfferSetup {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessSetup {
-    /// `order_created`, `status`, `status:<code>`, `payment_partial`, `payment_full`, `manager_assigned`, `user_updated`.
+    /// `order_created`, `order_created:client`, `order_created:manager`, `status`, `status:<code>`, `payment_partial`, `payment_full`, `manager_assigned`, `user_updated`.
     pub event: String,
     /// With `{object.…}` variables.
     pub url: String,
@@ -362,6 +364,9 @@ pub struct TechSubscription {
     #[serde(default = "orders_object")]
     pub event_object_id: i64,
     pub event_id: i64,
+    /// The body's wire form, if not the sheet's own: see `form`.
+    #[serde(default)]
+    pub form: Option<String>,
 }
 
 fn orders_object() -> i64 {
@@ -383,6 +388,8 @@ pub struct MangoSetup {
     pub recordings: bool,
     pub per_second: usize,
     pub callbacks_per_second: usize,
+    /// Wire forms of the events' JSON by sub-path (`events/summary`), where not the sheet's own: see `form`.
+    pub forms: BTreeMap<String, String>,
 }
 
 impl Default for MangoSetup {
@@ -396,6 +403,7 @@ impl Default for MangoSetup {
             recordings: true,
             per_second: 10,
             callbacks_per_second: 4,
+            forms: BTreeMap::new(),
         }
     }
 }

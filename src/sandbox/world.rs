@@ -360,8 +360,15 @@ impl World {
             return;
         }
         let url = format!("{}/{}", base.trim_end_matches('/'), post.path);
-        let body =
-            signed_body(&self.mango.setup.api_key, &self.mango.setup.api_salt, &post.json).into_bytes();
+        let event = serde_json::from_str(&post.json).unwrap_or_default();
+        let form = self.mango.setup.forms.get(post.path);
+        let own = form.and_then(|form| super::form::fill(form, &event));
+        let body = signed_body(
+            &self.mango.setup.api_key,
+            &self.mango.setup.api_salt,
+            own.as_ref().unwrap_or(&post.json),
+        )
+        .into_bytes();
         let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
         self.enqueue(
             post.at,

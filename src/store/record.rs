@@ -72,6 +72,9 @@ pub mod key {
     /// One desk a school.
     pub const DESK: &str = "desk";
 
+    /// The last consent given on the CRM's page; `null` once it has been used.
+    pub const CONSENT: &str = "consent";
+
     /// A call while its events come in.
     pub fn call(call: &str) -> String {
         format!("call/{call}")

@@ -1,4 +1,4 @@
-//! Recurring work of the couriers: token refresh, subscription check.
+//! Recurring work of the couriers (token refresh, subscription check), and consents as they come.
 //! Never stops the rest: a chore that fails is tried again later. Enter at [`run`].
 
 use std::sync::Arc;
@@ -7,17 +7,22 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 
 use super::site::Site;
-use crate::platform::Courier;
+use crate::intake::signal::Consent;
+use crate::platform::{Courier, Fault};
 use crate::process::Target;
-use crate::store::CommitError;
+use crate::store::record::key;
+use crate::store::{CommitError, Put, Unit};
 
 /// After a failure.
 const AGAIN_MIN: i64 = 15;
+/// A consent's code lives 20 minutes.
+const CONSENT_AGAIN_MIN: i64 = 1;
 
 /// Runs until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    join_all(site.ways.couriers.iter().map(|(target, courier)| keep(&site, *target, &**courier))).await;
-    Ok(())
+    let chores = site.ways.couriers.iter().map(|(target, courier)| keep(&site, *target, &**courier));
+    let (_, consents) = tokio::join!(join_all(chores), take_consents(&site));
+    consents
 }
 
 async fn keep(site: &Site, target: Target, courier: &dyn Courier) {
@@ -37,4 +42,54 @@ async fn keep(site: &Site, target: Target, courier: &dyn Courier) {
             () = site.clock.sleep_until(next) => {}
         }
     }
+}
+
+/// Exchanges each consent once; what was not exchanged before a crash is found again.
+async fn take_consents(site: &Site) -> Result<(), CommitError> {
+    let Some(courier) = site.ways.couriers.get(&Target::Crm) else { return Ok(()) };
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        let again = match take_consent(site, &**courier).await {
+            Ok(again) => again,
+            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
+            Err(error) => {
+                tracing::warn!(school = %site.id(), %error, "the consent waits for the store");
+                true
+            }
+        };
+        let later = async {
+            match again {
+                true => {
+                    site.clock.sleep_until(site.clock.now() + TimeDelta::minutes(CONSENT_AGAIN_MIN)).await
+                }
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = site.chore_bell.notified() => {}
+            () = later => {}
+        }
+    }
+    Ok(())
+}
+
+/// True if it has to be tried again.
+async fn take_consent(site: &Site, courier: &dyn Courier) -> Result<bool, CommitError> {
+    let Some(record) = site.store.read(site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten() else {
+        return Ok(false);
+    };
+    let Ok(Some(consent)) = serde_json::from_slice::<Option<Consent>>(&record.body) else { return Ok(false) };
+    match courier.consent(&consent).await {
+        Ok(()) => tracing::info!(school = %site.id(), "the consent was taken, the CRM is signed in to"),
+        Err(fault @ (Fault::Later { .. } | Fault::Unclear { .. })) => {
+            tracing::warn!(school = %site.id(), %fault, "the consent is tried again");
+            return Ok(true);
+        }
+        Err(fault) => tracing::error!(school = %site.id(), %fault, "the consent was refused: give it anew"),
+    }
+    let used = Put { key: key::CONSENT.to_owned(), expect: record.version, body: b"null".to_vec() };
+    site.commit(Unit { put: vec![used], at: site.clock.now(), ..Unit::default() }).await?;
+    Ok(false)
 }

@@ -12,18 +12,18 @@ use futures_util::stream::FuturesOrdered;
 
 use super::site::{Site, count};
 use super::timers;
-use crate::intake::apply::{Source, apply};
+use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
 use crate::intake::correlate::{Aim, Aims, aim};
 use crate::intake::dial::aim_call;
-use crate::intake::signal::{CallEvent, Signal};
+use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
 use crate::process::{At, Event, OrderId};
-use crate::store::record::{Envelope, Item};
+use crate::store::record::{Envelope, Item, key};
 use crate::store::{
-    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Seq, Unit, Wake,
+    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Seq, Unit, Wake,
 };
 
 /// Entries and wakes that are stepped before their commits are awaited.
@@ -211,6 +211,7 @@ impl Inbox {
     async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
         match signal {
             Signal::CallSeen(event) => self.call(&event, source, now).await,
+            Signal::Consent(consent) => self.consent(&consent, now).await,
             signal => {
                 let aims = aim(&self.site.school, &mut self.book, signal, now).await?;
                 self.aims(aims, source, now).await
@@ -240,6 +241,7 @@ impl Inbox {
             }
         };
         unit.put.extend(aims.puts);
+        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
         Ok(Ok(unit))
     }
 
@@ -254,6 +256,15 @@ impl Inbox {
         count(&self.site.tally.stepped);
         let applied = apply(&self.site.school, &mut self.book, aim, source, now).await?;
         Ok(applied.map_err(|broken| Why::new(broken.to_string())))
+    }
+
+    /// Kept for the chores, which exchange it before it runs out.
+    async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
+        let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
+        let body = serde_json::to_vec(consent).unwrap_or_default();
+        let put = Put { key: key::CONSENT.to_owned(), expect: known.map_or(0, |known| known.version), body };
+        self.site.chore_bell.notify_one();
+        Ok(Ok(Unit { put: vec![put], at: now, ..Unit::default() }))
     }
 
     /// Events of one call are merged first; only a final result is an order's event.

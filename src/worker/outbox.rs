@@ -206,7 +206,11 @@ async fn settle(
         Err(Fault::Denied { why }) => {
             // Not the delivery's fault: the try does not count.
             delivery.attempts -= 1;
-            delivery.state = DeliveryState::Waiting;
+            delivery.state = match lane.target {
+                // Several requests make one delivery there: an earlier one may have gone through.
+                Target::Crm => DeliveryState::Unclear { not_before: now },
+                Target::Getcourse | Target::Mail => DeliveryState::Waiting,
+            };
             delivery.fault = Some(why.clone());
             (update(&delivery, now), true, End::Denied(why))
         }

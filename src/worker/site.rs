@@ -59,6 +59,8 @@ pub struct Site {
     pub inbox_bell: Notify,
     /// Rung when the outbox has something new.
     pub outbox_bell: Notify,
+    /// Rung when a consent has come in.
+    pub chore_bell: Notify,
     pub tally: Tally,
 }
 
@@ -124,6 +126,7 @@ impl Site {
             lanes: Mutex::new(Lanes::new(in_flight)),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
+            chore_bell: Notify::new(),
             tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
             clock,
         }

@@ -151,29 +151,33 @@ fn told(found: &[Problem], file: &str, key: &str, words: &str) {
     assert!(hit, "no «{file}, {key}: {words}» in {found:#?}");
 }
 
-#[test]
-fn a_slip_is_told_with_file_key_and_what_is_allowed() {
-    let check = |slip: Slip, file: &str, key: &str, words: &str| {
-        let problems = load(&with(&[slip])).expect_err("it is wrong");
-        told(&problems, file, key, words);
-        assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
-    };
-    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
-    let process = |from, to, key, words| check(slip(PROCESS, from, to), PROCESS, key, words);
-    let instance = |from, to, key, words| check(slip(INSTANCE, from, to), INSTANCE, key, words);
+/// One slip gives one problem: its file, its key, and words of what is wrong or allowed.
+fn check(slip: Slip, file: &str, key: &str, words: &str) {
+    let problems = load(&with(&[slip])).expect_err("it is wrong");
+    told(&problems, file, key, words);
+    assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
+}
 
+#[test]
+fn a_slip_in_the_instance_is_told() {
+    let instance = |from, to, key, words| check(slip(INSTANCE, from, to), INSTANCE, key, words);
     instance("listen =", "lisen =", "lisen", "`listen`");
     instance("127.0.0.1:8080\"", "8080\"", "listen", "127.0.0.1:8080");
     instance("url = \"http://127.0.0.1:8080\"", "url = \"http://bridge.example\"", "url", "https");
     instance("url = \"http://127.0.0.1:8080\"", "url = \"https://b.example/x\"", "url", "without a path");
+    instance("http://127.0.0.1:8080", "http://me:parole@127.0.0.1:8080", "url", "name or password");
     instance("\ndata", "\nstore = \"redis://:parole@10.0.0.1\"\ndata", "store", "DOZVON_STORE");
     instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
     instance("listen =", "= listen =", "", "line 5");
+}
 
+#[test]
+fn a_slip_among_people_and_routes_is_told() {
+    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
     school("name = \"Школа «Рост»\"\n", "", "name", "missing");
-    school("zone = \"Europe/Moscow\"", "zone = \"Moscow\"", "zone", "");
+    school("zone = \"Europe/Moscow\"", "zone = \"Moscow\"", "zone", "Europe/Moscow");
     school("[mango]", "[mangi]", "mangi", "`mango`");
     school("DEMO_URL_SECRET", "NO_SUCH_SECRET", "secrets", "NO_SUCH_SECRET is not set");
     school("DEMO_AMOCRM_TOKEN", "NO_SUCH_TOKEN", "amocrm.auth.token", "not set");
@@ -222,6 +226,11 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     school("{{ order.positions or", "{{ order.positons or", "routes.design.lead_name", "order.positions");
     school("order.source.utm_source", "order.sorce.utm_source", "routes.design.fields.901342", "order.sorce");
     school("fields = { 901342", "fields = { utm", "routes.design.fields.utm", "a number");
+}
+
+#[test]
+fn a_slip_among_answers_days_and_platforms_is_told() {
+    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
     school("field = 901338\n", "", "answers.field", "missing");
     school("date_field = 901339", "date_field = 901338", "answers", "901338 stands twice");
     school("\"call_back\"", "\"recall\"", "answers.words.договорились на звонок", "`call_back`");
@@ -262,9 +271,20 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     school("\nprice = ", "\nprise = ", "amocrm.loss_reasons.prise", "`price`");
     school("host = \"127.0.0.1\"", "host = \"mail.example\"", "mail.tls", "loopback");
     school("<order@rost.example>", "order", "mail.from", "sender");
-    school("port = 18025", "port = \"18025\"", "mail.port", "u16");
+    school("port = 18025", "port = \"18025\"", "mail.port", "whole number");
     school("from = \"Школа", "user = \"rost\"\nfrom = \"Школа", "mail.user", "both or neither");
 
+    school(
+        "[amocrm.pipelines.revival]",
+        "[amocrm.pipelines.second]\nid = 1\nstages = {}\n\n[amocrm.pipelines.revival]",
+        "amocrm.pipelines.second",
+        "`revival`",
+    );
+}
+
+#[test]
+fn a_slip_in_the_process_is_told() {
+    let process = |from, to, key, words| check(slip(PROCESS, from, to), PROCESS, key, words);
     process("pause_minutes", "pause_minute", "arrival.pause_minute", "`pause_minutes`");
     process("\"evening\"], [\"morning", "\"night\"], [\"morning", "dialling.ladder", "morning");
     process("\"+20m\"", "\"20m later\"", "dialling.ladder", "20m later");
@@ -272,14 +292,11 @@ fn a_slip_is_told_with_file_key_and_what_is_allowed() {
     process("\"18:00-20:00\"", "\"20:00-21:00\"", "dialling.windows.evening", "contact.calls");
     process("\"10:00-20:00\"", "\"20:00-10:00\"", "contact.calls", "HH:MM-HH:MM");
     process("days = 3", "days = 0", "dialling.days", "1 or more");
-    process("answer_minutes = 30", "answer_minutes = -1", "talk.answer_minutes", "u32");
-    school(
-        "[amocrm.pipelines.revival]",
-        "[amocrm.pipelines.second]\nid = 1\nstages = {}\n\n[amocrm.pipelines.revival]",
-        "amocrm.pipelines.second",
-        "`revival`",
-    );
+    process("answer_minutes = 30", "answer_minutes = -1", "talk.answer_minutes", "whole number");
+}
 
+#[test]
+fn a_slip_in_a_text_or_a_files_name_is_told() {
     let text = "schools/rost/texts/first_day.txt";
     check(slip(text, "{{ school.name }}", "{{ shcool.name }}"), text, "", "school.name");
     check(slip(text, "purpose: service\n", ""), text, "purpose", "transactional");
@@ -417,4 +434,52 @@ fn a_folder_that_is_no_configuration_is_told_so() {
     told(&problems, "no/such/folder", "", "readable folder");
     let empty = Files::new(Path::new(""), BTreeMap::from([("dozvon.toml".to_owned(), String::new())]));
     told(&load(&empty).expect_err("no school"), "schools", "", "no school");
+}
+
+#[test]
+fn the_printed_addresses_are_whole_and_each_platform_has_its_own() {
+    use dozvon::config::address::urls;
+    let config = load(&example()).expect("it is right");
+    let text = urls(&config, config.school("rost").expect("the school"));
+    let base = "http://127.0.0.1:8080/hooks/rost";
+    let secret = "example-url-secret-0001";
+    for part in [
+        format!("{base}/getcourse/{secret}/order-created?order_id={{object.id}}&"),
+        format!("{base}/getcourse/{secret}/order-status?"),
+        format!("{base}/getcourse/{secret}/payment-partial?"),
+        format!("{base}/getcourse/{secret}/payment-full?"),
+        format!("{base}/getcourse/{secret}/manager-assigned?"),
+        format!("{base}/getcourse/{secret}/user-updated?"),
+        format!("\"uri\":\"{base}/getcourse/{secret}/hook\""),
+        format!("{base}/amocrm/{secret}/\n"),
+        format!("{base}/mango/{secret}/\n"),
+        format!("curl -sS -G '{base}/getcourse/{secret}/order-created'"),
+        "Bearer ${DEMO_GETCOURSE_DEVELOPER_KEY}_${DEMO_GETCOURSE_SCHOOL_KEY}".to_owned(),
+        "status_lead".to_owned(),
+        "offers=5512874".to_owned(),
+    ] {
+        assert!(text.contains(&part), "no `{part}` in\n{text}");
+    }
+    assert!(!text.contains("Redirect URI"), "there is no OAuth in the example");
+    for line in text.lines() {
+        assert!(!line.starts_with(' ') || line.starts_with("  -"), "an address begins its line: {line}");
+    }
+}
+
+#[test]
+fn a_redirect_address_that_differs_is_shown() {
+    use dozvon::config::address::urls;
+    let oauth = slip(
+        SCHOOL,
+        "auth = { by = \"long_lived\", token = { env = \"DEMO_AMOCRM_TOKEN\" } }",
+        "auth = { by = \"oauth\", client_id = \"4c1c7f0a\", client_secret = { env = \"DEMO_AMOCRM_TOKEN\" }, \
+         redirect_uri = \"https://bridge.example/amo\" }",
+    );
+    let config = load(&with(&[oauth])).expect("it is right");
+    let text = urls(&config, config.school("rost").expect("the school"));
+    for part in
+        ["/hooks/rost/amocrm/example-url-secret-0001/oauth", "https://bridge.example/amo", "буква в букву"]
+    {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
 }

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dozvon::platform::amocrm::AmoHooks;
 use dozvon::platform::getcourse::GcHooks;
 use dozvon::platform::mango::MangoHooks;
 use dozvon::platform::{Hooks, RawRequest, Reception};
@@ -21,6 +22,18 @@ fn hooks(platform: &str) -> Box<dyn Hooks> {
             Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
             Secret::new("0f9e8d7c6b5a49382716051423324150"),
         )),
+        "amocrm" => {
+            let settings = r#"
+                url = "https://shkolarost.amocrm.ru"
+                account_id = 31877554
+                zone_field = 884240
+                auth = { by = "long_lived", token = { env = "NOT_READ" } }
+                [pipelines.sales]
+                id = 8123410
+                stages = {}
+            "#;
+            Box::new(AmoHooks::new("shkolarost".into(), &toml::from_str(settings).unwrap(), None))
+        }
         other => panic!("fixtures/{other}: no hooks are known for it"),
     }
 }

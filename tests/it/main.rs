@@ -3,5 +3,6 @@
 mod config;
 mod hooks_fixtures;
 mod scenarios;
+mod smoke;
 mod store_contract;
 mod support;

@@ -1,10 +1,13 @@
 //! Scenarios of the process: each file under `fixtures/scenarios` proves one rule, and says so in
 //! its name. A scenario with `off` must fail when its rule is switched off.
-//! To write one, copy the nearest; `reading.rs` has the short forms.
+//! To write one, copy the nearest; `short.rs` has the forms of events, `expect.rs`
+//! what can be expected.
 
+mod expect;
 mod properties;
 mod reading;
 mod school;
+mod short;
 mod world;
 
 use std::fs;

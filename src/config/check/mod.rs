@@ -91,12 +91,12 @@ pub(super) fn address_fault(address: &str) -> Option<(String, &'static str)> {
     let Ok(url) = Url::parse(address) else {
         return Some((format!("`{address}` is no address"), allowed));
     };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some(("the address holds a name or password".to_owned(), allowed));
+    }
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(address));
     if !safe {
         return Some((format!("`{address}` is not https"), allowed));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some(("the address holds a name or password".to_owned(), allowed));
     }
     let bare = url.query().is_none() && url.fragment().is_none() && url.path().trim_matches('/').is_empty();
     (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))

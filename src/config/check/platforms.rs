@@ -84,7 +84,7 @@ pub(super) fn amocrm(draft: &Draft, findings: &mut Findings) {
     }
     pipelines(&settings.pipelines, findings);
     let missing = RefusalReason::ALL.iter().filter(|reason| !settings.loss_reasons.contains_key(reason));
-    let missing: Vec<String> = missing.map(|reason| name_of(reason)).collect();
+    let missing: Vec<String> = missing.map(name_of).collect();
     if !missing.is_empty() {
         let why = format!("lost leads get no reason for: {}", missing.join(", "));
         findings.warn.add("amocrm.loss_reasons", why, "an id of the account for each");

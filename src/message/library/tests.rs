@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// Marks of a sentence whose variable was empty, and of a template that was not rendered.

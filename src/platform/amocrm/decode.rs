@@ -71,6 +71,7 @@ fn lead(item: &Item<'_>) -> Option<SeenLead> {
         changed_by: node.number("modified_user_id"),
         // A digital-pipeline call names neither a time nor a person (sheet, 4.6).
         partial: updated_at.is_none(),
+        read: false,
     })
 }
 

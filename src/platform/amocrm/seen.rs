@@ -31,6 +31,7 @@ fn seen(lead: u64, body: &Value) -> SeenLead {
         updated_at: number(&body["updated_at"]).and_then(|at| DateTime::from_timestamp(at, 0)),
         changed_by: number(&body["updated_by"]),
         partial: false,
+        read: true,
     }
 }
 
@@ -90,6 +91,7 @@ mod tests {
             updated_at: DateTime::from_timestamp(1_773_738_000, 0),
             changed_by: Some(10_412_345),
             partial: false,
+            read: true,
         };
         check(200, body, Signal::LeadSeen(Box::new(expected)));
         check(204, Value::Null, Signal::LeadGone { lead: 41_290_077 });

@@ -8,7 +8,7 @@ use super::hooks::Kind;
 use super::money::{self, Amount};
 use super::params::Params;
 use super::{Settings, dates, status, text};
-use crate::intake::contact::{parse_email, parse_phone};
+use crate::intake::contact::parse_email;
 use crate::intake::signal::{SeenOrder, Signal};
 use crate::platform::Undecodable;
 use crate::process::event::{Author, ClientFacts, OrderFacts};
@@ -144,7 +144,7 @@ impl Reading<'_> {
 
     fn phone(&self) -> Option<Phone> {
         let mut raws = self.params.raw("phone", &self.settings.fields);
-        raws.find_map(|raw| text::clean(raw).map(|clean| parse_phone(&restore_plus(raw, clean))))
+        raws.find_map(|raw| text::clean(raw).map(|clean| Phone::parse(&restore_plus(raw, clean))))
     }
 
     /// The source's facts for the lead's note (G5).

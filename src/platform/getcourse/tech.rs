@@ -6,11 +6,11 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::{dates, decode, money, status, text};
-use crate::intake::contact::{parse_email, parse_phone};
+use crate::intake::contact::parse_email;
 use crate::intake::signal::{SeenOrder, Signal};
 use crate::platform::Undecodable;
 use crate::process::event::{ClientFacts, OrderFacts};
-use crate::process::{At, Money, Status};
+use crate::process::{At, Money, Phone, Status};
 
 /// The body without its `json` wrapper.
 pub fn body(bytes: &[u8]) -> Result<Value, Undecodable> {
@@ -106,12 +106,12 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
 /// A person as a webhook or `user/get-fields` shows him.
 pub fn client(user: &Value) -> ClientFacts {
     let text = |name| said_text(field(user, name));
-    let phone = text("phone").map(|raw| parse_phone(&raw));
+    let phone = text("phone").map(|raw| Phone::parse(&raw));
     // GetCourse's own normalised copy helps where the typed text is no number.
-    let standard = text("phone_standart").map(|raw| parse_phone(&raw)).filter(|phone| phone.e164.is_some());
+    let standard = text("phone_standart").map(|raw| Phone::parse(&raw)).filter(|phone| phone.e164.is_some());
     let phone = match (phone, standard) {
         (Some(typed), _) if typed.e164.is_some() => Some(typed),
-        (Some(typed), Some(standard)) => Some(crate::process::Phone { raw: typed.raw, ..standard }),
+        (Some(typed), Some(standard)) => Some(Phone { raw: typed.raw, ..standard }),
         (typed, standard) => standard.or(typed),
     };
     ClientFacts {

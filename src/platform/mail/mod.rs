@@ -6,6 +6,6 @@ pub mod courier;
 pub mod settings;
 pub mod smtp;
 
-pub use courier::{BOUNCED, MailCourier, Outgoing, Post, PostFault};
+pub use courier::{BOUNCED, MailCourier, Outgoing, Post, PostFault, Reply, Stage};
 pub use settings::Settings;
 pub use smtp::SmtpPost;

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::intake::contact::parse_phone;
+use crate::process::Phone;
 use crate::secret::Secret;
 
 /// The three fields of every request, byte by byte as they were decoded.
@@ -68,7 +68,7 @@ pub fn int(value: &Value) -> Option<i64> {
 
 /// A client's number in E.164; SIP addresses, extensions and hidden callers are none.
 pub fn phone(value: &Value) -> Option<String> {
-    parse_phone(&text(value)?).e164
+    Phone::parse(&text(value)?).e164
 }
 
 /// Our own line as E.164 where it is a number (800 too, unlike a client's), else its name: a SIP

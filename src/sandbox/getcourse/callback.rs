@@ -3,10 +3,11 @@
 //! Enter at [`School::started_by`], [`School::call_url`] and [`School::tech_hooks`].
 
 use chrono::{DateTime, TimeZone, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{Order, label, money_text, roubles};
 use super::{School, Stir, What};
+use crate::sandbox::form::fill;
 use crate::sandbox::setup::ProcessSetup;
 use crate::sandbox::wire::{form_text, percent};
 
@@ -29,12 +30,20 @@ impl School {
         let status = self.orders.get(&stir.object).map_or("", |order| order.status.as_str());
         match (process.event.as_str(), stir.what) {
             ("order_created", What::Created) | ("status", What::Status) => true,
+            // A condition on who made it: the only way in which a callback can tell.
+            ("order_created:manager", What::Created) => self.is_made_by_staff(stir.object),
+            ("order_created:client", What::Created) => !self.is_made_by_staff(stir.object),
             ("manager_assigned", What::Manager) | ("user_updated", What::User) => true,
             ("payment_partial", What::Payment) => status == "part_payed",
             ("payment_full", What::Status) => status == "payed",
             (event, What::Status) => event.strip_prefix("status:") == Some(status),
             _ => false,
         }
+    }
+
+    fn is_made_by_staff(&self, order: i64) -> bool {
+        let author = self.orders.get(&order).map(|order| order.created_by);
+        self.staff.iter().any(|staff| Some(staff.id) == author)
     }
 
     /// The request of a process for an object, if it still passes.
@@ -166,12 +175,16 @@ impl School {
                 .subscriptions
                 .iter()
                 .filter(|known| known.event_object_id == 2 && known.event_id == *event_id);
-            hooks.extend(wanted.map(|known| (known.uri.clone(), self.tech_body(order, kind))));
+            hooks.extend(wanted.map(|known| {
+                let body = self.tech_body(order, kind);
+                let own = known.form.as_ref().and_then(|form| fill(form, &body));
+                (known.uri.clone(), own.unwrap_or_else(|| body.to_string()))
+            }));
         }
         hooks
     }
 
-    fn tech_body(&self, order: &Order, kind: &str) -> String {
+    fn tech_body(&self, order: &Order, kind: &str) -> Value {
         // The creation time in the account's zone, written with a Z that it is not (sheet 1.6).
         let ts = self
             .zone
@@ -184,7 +197,7 @@ impl School {
                           "payedValue": roubles(order.payed), "isPayed": 0, "currency": "RUB", "createdAt": ts});
         let inner = json!({"ts": ts, "ts64": order.created_at.timestamp(), "gcAccountId": self.setup.account_id,
                            "user": user, "deal": deal, "eventType": kind});
-        json!({"json": inner}).to_string()
+        json!({"json": inner})
     }
 
     /// A time at which something becomes of a date text of the school's zone.

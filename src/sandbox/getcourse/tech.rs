@@ -248,7 +248,12 @@ impl School {
             self.subscriptions.retain(|known| !(same(known) && known.uri == uri));
         } else {
             self.subscriptions.retain(|known| !same(known));
-            self.subscriptions.push(TechSubscription { uri: uri.to_owned(), event_object_id, event_id });
+            self.subscriptions.push(TechSubscription {
+                uri: uri.to_owned(),
+                event_object_id,
+                event_id,
+                form: None,
+            });
         }
         WireAnswer::json(200, &json!({"success": "OK"}))
     }

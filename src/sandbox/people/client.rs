@@ -33,6 +33,7 @@ impl World {
             if !item.phone.is_empty() {
                 user.phone = item.phone.clone();
             }
+            user.fields.insert("tz".into(), item.zone.clone());
         }
         let offer = self.getcourse.setup.offers.iter().find(|offer| offer.id == item.offer).cloned();
         let by = self.manager(&item.by).map(|manager| manager.getcourse_id);

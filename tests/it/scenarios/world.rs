@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dozvon::message::library::{LETTERS, TASKS};
 use dozvon::process::case::{Case, Client, Desk};
 use dozvon::process::{
     At, ClientId, Command, CommandId, Event, Line, Order, OrderId, Process, has_next_step, step,
@@ -13,6 +14,8 @@ pub struct World {
     pub client: Client,
     pub desk: Desk,
     pub orders: BTreeMap<OrderId, Order>,
+    /// The latest moment so far: time never runs back.
+    pub now: Option<At>,
     /// Names of the tasks' texts, also of closed ones.
     pub names: BTreeMap<String, String>,
     /// Asks whose commands are not settled.
@@ -31,6 +34,7 @@ impl World {
             client: Client::new(ClientId::from("c-1")),
             desk: Desk::default(),
             orders: BTreeMap::new(),
+            now: None,
             names: BTreeMap::new(),
             hold: BTreeSet::new(),
             held: Vec::new(),
@@ -44,6 +48,7 @@ impl World {
     pub fn happen(&mut self, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
         let mut queue = std::collections::VecDeque::from([(order.clone(), event.clone())]);
         let mut turns = 0;
+        self.now = self.now.max(Some(now));
         while let Some((order, event)) = queue.pop_front() {
             turns += 1;
             if turns > 500 {
@@ -56,13 +61,23 @@ impl World {
                 return Err(format!("{event:?} is decided in two ways"));
             }
             if !has_next_step(&self.process, &step.case, now) || step.case.order.repairs > 0 {
-                return Err(format!("L14: no next step after {event:?}: {:#?}", step.case.order));
+                let order = &step.case.order;
+                let (phase, timers, tasks) = (order.phase, &order.timers, &order.tasks);
+                return Err(format!("L14: no next step after {event:?}: {phase:?} {timers:?} {tasks:?}"));
             }
             if step.case.order.tasks.values().filter(|task| is_call(task)).count() > 1 {
                 return Err(format!("two open call tasks after {event:?}"));
             }
             for (id, task) in &step.case.order.tasks {
+                if !TASKS.contains(&task.text.as_str()) {
+                    return Err(format!("the library has no task `{}`", task.text));
+                }
                 self.names.insert(id.to_string(), task.text.clone());
+            }
+            if let Some(unknown) =
+                step.case.order.letters.keys().find(|text| !LETTERS.contains(&text.as_str()))
+            {
+                return Err(format!("the library has no letter `{unknown}`"));
             }
             for command in &step.commands {
                 if self.hold.contains(command.ask.name()) {
@@ -89,6 +104,8 @@ impl World {
             let wakes =
                 self.orders.iter().filter_map(|(id, order)| Some((order.timers.wake()?.0, id.clone())));
             let Some((at, order)) = wakes.min().filter(|(at, _)| *at <= until) else { return Ok(()) };
+            // A timer that comes back from a hold may be overdue.
+            let at = self.now.map_or(at, |now| now.max(at));
             self.happen(&order, &Event::Wake, at)?;
         }
         Err("wakes never end".to_owned())

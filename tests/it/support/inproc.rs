@@ -13,7 +13,7 @@ use dozvon::config::{Config, Files, Surroundings};
 use dozvon::http::hooks::accept;
 use dozvon::platform::RawRequest;
 use dozvon::platform::http::{Http, Request, Response, Silence};
-use dozvon::platform::mail::{Outgoing, Post, PostFault};
+use dozvon::platform::mail::{Outgoing, Post, PostFault, Reply, Stage as SmtpStage};
 use dozvon::process::{At, Order};
 use dozvon::sandbox::mail::Letter;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
@@ -76,19 +76,19 @@ struct PostPlug(Stage);
 impl Post for PostPlug {
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
         let now = self.0.clock.now();
-        let to = letter.to.clone();
-        let recipient = self.0.sandbox().mail_recipient(now, &to);
-        let answer = if recipient.code == 250 {
-            let handed = Letter { from: letter.from.clone(), to, raw: letter.raw.clone() };
-            self.0.sandbox().receive_mail(now, handed)
+        let recipient = self.0.sandbox().mail_recipient(now, &letter.to);
+        let (stage, answer) = if recipient.code == 250 {
+            let head = format!("Message-ID: <{}>\r\nSubject: {}\r\n", letter.message_id, letter.subject);
+            let raw = format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{}", letter.body);
+            let handed = Letter { from: letter.from.clone(), to: letter.to.clone(), raw: raw.into_bytes() };
+            (SmtpStage::Content, self.0.sandbox().receive_mail(now, handed))
         } else {
-            recipient
+            (SmtpStage::Recipient, recipient)
         };
         self.0.stirred.notify_one();
         match answer.code {
             250 => Ok(()),
-            400..500 => Err(PostFault::Later(answer.text)),
-            _ => Err(PostFault::Refused(answer.text)),
+            code => Err(PostFault::Refused { stage, reply: Reply { code, enhanced: None } }),
         }
     }
 }
@@ -109,14 +109,19 @@ impl World {
         let school = config.schools.into_iter().next().expect("one school");
         let sandbox = Sandbox::new(setup, seed);
         let clock = TokioClock::starting_at(sandbox.start());
-        let stage =
-            Stage { clock, sandbox: Arc::new(Mutex::new(sandbox)), stirred: Arc::new(Notify::new()) };
+        let stage = Stage { clock, sandbox: Arc::new(Mutex::new(sandbox)), stirred: Arc::new(Notify::new()) };
         let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().expect("memory"));
-        let ground = Ground { store: store.clone(), clock: Arc::new(clock), vault: None, data: "-".into() };
+        let ground = Ground {
+            store: store.clone(),
+            clock: Arc::new(clock),
+            vault: None,
+            data: "-".into(),
+            url: "http://bridge".to_owned(),
+        };
         let ports = Ports {
             amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
             getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
-            post: Some(Arc::new(PostPlug(stage.clone()))),
+            post: Some(Box::new(PostPlug(stage.clone()))),
         };
         let (stop, stopped) = watch::channel(false);
         let site = Arc::new(Site::new(Parts {
@@ -221,7 +226,11 @@ async fn deliver(site: &Site, hook: Hook) -> Option<u16> {
         headers: hook.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect(),
         body: hook.body,
     };
-    Some(accept(site, platform, &*hooks, request).await.map_or_else(|turned| turned.status().as_u16(), |answer| answer.status))
+    Some(
+        accept(site, platform, &*hooks, request)
+            .await
+            .map_or_else(|turned| turned.status().as_u16(), |answer| answer.status),
+    )
 }
 
 /// A folder that configuration files are said to come from.

@@ -2,4 +2,5 @@
 //! Never uses a fixed port, a shared folder or a service that happens to run here.
 
 pub mod folder;
+pub mod inproc;
 pub mod redis_server;

@@ -24,8 +24,11 @@ use super::client::{AmoClient, Call};
 use super::judge::Reply;
 use super::look::Look;
 use super::mend;
+use super::oauth::OauthTokens;
+use super::seen::read_lead;
 use super::settings::{Pipeline, Settings};
 use super::subscription;
+use crate::intake::signal::Consent;
 use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
 use crate::process::{Ask, At, Command, LeadRole, ManagerId, OrderId};
 use crate::secret::Secret;
@@ -43,11 +46,18 @@ pub struct AmoCourier {
     managers: BTreeMap<ManagerId, u64>,
     /// Our own address for the account's webhooks; `None` where amoCRM cannot reach us.
     webhook: Option<Secret>,
+    /// Takes a consent's code; `None` with a long-lived token.
+    oauth: Option<OauthTokens>,
 }
 
 impl AmoCourier {
     pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
-        Self { client, settings, managers, webhook: None }
+        Self { client, settings, managers, webhook: None, oauth: None }
+    }
+
+    /// Takes consents given on the account's page.
+    pub fn consenting(self, tokens: OauthTokens) -> Self {
+        Self { oauth: Some(tokens), ..self }
     }
 
     /// Keeps the account subscribed to this address, which holds the path's secret.
@@ -80,11 +90,22 @@ impl Courier for AmoCourier {
             Ask::CloseTask { task, result } => errand.close_task(task, result).await,
             Ask::AddNote { role, text } => errand.add_note(*role, text).await,
             Ask::AddCall { role, call } => errand.add_call(*role, call).await,
+            Ask::ReadLead { lead } => {
+                let signal = read_lead(&self.client, *lead, command.urgency).await?;
+                Ok(Receipt { links: Vec::new(), signals: vec![signal] })
+            }
             Ask::SetStatus { .. }
             | Ask::AddComment { .. }
             | Ask::SetOrderManager { .. }
             | Ask::ReadOrder
             | Ask::SendLetter(_) => Err(Fault::never("this command is not for the CRM")),
+        }
+    }
+
+    async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
+        match &self.oauth {
+            Some(tokens) => tokens.consent(consent).await,
+            None => Err(Fault::never("the school signs in with a long-lived token")),
         }
     }
 

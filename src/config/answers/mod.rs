@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use self::dates::{field_time, written_time};
 use super::raw::AnswersFile;
 use crate::intake::signal::FieldValue;
 use crate::process::event::{Answer, AnswerKind};
 use crate::process::{At, RefusalReason};
+
+mod dates;
 
 /// The words and fields of one school.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,9 +79,6 @@ pub const REASONS: &[(RefusalReason, &[&str])] = &[
     (RefusalReason::Competitor, &["конкурент", "другая школа"]),
     (RefusalReason::NotReached, &["недозвон"]),
 ];
-
-/// A day named without a year lies at most so far back before it is taken for next year's.
-const PAST_DAYS: i64 = 180;
 
 impl Default for Answers {
     /// The shipped words, no fields and no stages.
@@ -236,111 +235,6 @@ fn after_words<'a>(text: &'a str, words: &[String]) -> Option<&'a str> {
 
 fn trim_marks(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || ",.;:-–—()".contains(c))
-}
-
-/// Little words that stand before a date or a time.
-const BEFORE_TIME: &[&str] = &["в", "на", "до", "к"];
-
-/// `24.11 11:00`, `24.11.2026 11:00`, `24.11`, `11:00` at the beginning of the text.
-fn written_time(text: &str, now: DateTime<Tz>) -> (Option<At>, &str) {
-    let (day, after_day) = match figures(text) {
-        Some((token, tail)) if token.contains('.') => (day_of(token, now), tail),
-        _ => (DayWritten::No, text),
-    };
-    let (time, tail) = match figures(after_day) {
-        Some((token, tail)) if token.contains(':') => (time_of(token), tail),
-        _ => (None, after_day),
-    };
-    match (day, time) {
-        (DayWritten::No, None) => (None, text),
-        (DayWritten::No, Some(time)) => {
-            let today = now.date_naive();
-            let at = instant(today, time, now.timezone());
-            let tomorrow = || instant(today + Days::new(1), time, now.timezone());
-            (at.filter(|at| *at > now).or_else(tomorrow), tail)
-        }
-        // The text stays as it is, for a person to see; the date is asked for.
-        (DayWritten::Useless, _) => (None, text),
-        (DayWritten::Day(day), time) => (
-            instant(day, time.unwrap_or_default(), now.timezone()),
-            if time.is_some() { tail } else { after_day },
-        ),
-    }
-}
-
-enum DayWritten {
-    No,
-    /// Over, or no day of the calendar.
-    Useless,
-    Day(NaiveDate),
-}
-
-/// A run of figures with `.` or `:` in it, after marks and little words.
-fn figures(text: &str) -> Option<(&str, &str)> {
-    let mut rest = text;
-    while let Some((word, tail)) = next_word(rest).filter(|(word, _)| BEFORE_TIME.contains(&word.as_str())) {
-        debug_assert!(!word.is_empty());
-        rest = tail;
-    }
-    let start = rest.find(char::is_alphanumeric)?;
-    let rest = &rest[start..];
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').unwrap_or(rest.len());
-    let token = rest[..end].trim_end_matches(['.', ':']);
-    (!token.is_empty()).then(|| (token, &rest[token.len()..]))
-}
-
-fn day_of(token: &str, now: DateTime<Tz>) -> DayWritten {
-    let parts: Vec<Option<u32>> = token.split('.').map(|part| part.parse().ok()).collect();
-    let today = now.date_naive();
-    let day = match parts[..] {
-        [Some(day), Some(month), Some(year)] => {
-            let year = if year < 100 { year + 2000 } else { year };
-            NaiveDate::from_ymd_opt(i32::try_from(year).unwrap_or(0), month, day)
-        }
-        // «2.5 тысячи» is no day.
-        [Some(day), Some(month)] if token.len() - token.find('.').unwrap_or(0) == 3 => {
-            let this_year = NaiveDate::from_ymd_opt(today.year(), month, day);
-            let long_past = |day: &NaiveDate| (today - *day).num_days() > PAST_DAYS;
-            let next_year = || NaiveDate::from_ymd_opt(today.year() + 1, month, day);
-            this_year.filter(|day| !long_past(day)).or_else(next_year)
-        }
-        _ => None,
-    };
-    match day {
-        Some(day) if day >= today => DayWritten::Day(day),
-        _ => DayWritten::Useless,
-    }
-}
-
-fn time_of(token: &str) -> Option<NaiveTime> {
-    let (hour, minute) = token.split_once(':')?;
-    NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)
-}
-
-/// A local time that a change of clocks skips moves an hour on.
-fn instant(day: NaiveDate, time: NaiveTime, zone: Tz) -> Option<At> {
-    let local = day.and_time(time);
-    let at = zone.from_local_datetime(&local).earliest();
-    let at = at.or_else(|| zone.from_local_datetime(&(local + chrono::TimeDelta::hours(1))).earliest());
-    at.map(|at| at.with_timezone(&Utc))
-}
-
-/// A date field's value: Unix seconds in webhooks, RFC 3339 elsewhere, or a date as people write it.
-fn field_time(value: &str, zone: Tz) -> Option<At> {
-    if let Ok(seconds) = value.parse::<i64>() {
-        return DateTime::from_timestamp(seconds, 0);
-    }
-    if let Ok(at) = DateTime::parse_from_rfc3339(value) {
-        return Some(at.with_timezone(&Utc));
-    }
-    for shape in ["%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"] {
-        if let Ok(local) = chrono::NaiveDateTime::parse_from_str(value, shape) {
-            return instant(local.date(), local.time(), zone);
-        }
-    }
-    let day =
-        ["%d.%m.%Y", "%Y-%m-%d"].iter().find_map(|shape| NaiveDate::parse_from_str(value, shape).ok())?;
-    instant(day, NaiveTime::default(), zone)
 }
 
 #[cfg(test)]

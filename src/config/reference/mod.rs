@@ -16,6 +16,8 @@ use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
 use crate::platform::{amocrm, getcourse, mail, mango};
 use crate::process::definition::{Figures, Manager, Route};
 
+mod platforms;
+mod process;
 pub mod table;
 
 use table::{File, Key, Section};
@@ -61,6 +63,9 @@ fn kind(section: &Section, key: &Key, defaults: &Defaults) -> String {
 }
 
 fn default_of(section: &Section, key: &Key, defaults: &Defaults) -> Option<String> {
+    if key.required() {
+        return None;
+    }
     match defaults.get(&(section.file, section.path))?.get(key.name)? {
         // What a table holds is said in its own section.
         Value::Table(table) if table.is_empty() || section.path.is_empty() => None,
@@ -173,7 +178,11 @@ fn print_texts(text: &mut String) {
     for (title, names) in [("Letters", LETTERS), ("Tasks", TASKS), ("Scripts", SCRIPTS), ("Parts", PARTS)] {
         let _ = writeln!(text, "- {title}: {}", names.join(", "));
     }
-    let _ = writeln!(text, "- Variables: {}", Library::variables().join(", "));
+    let _ = writeln!(
+        text,
+        "- Variables: {}; `order.source.` goes on with a label, utm_source",
+        Library::variables().join(", ")
+    );
 }
 
 fn name_of(value: &impl Serialize) -> String {

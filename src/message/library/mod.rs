@@ -2,15 +2,17 @@
 //! Never renders a text with an unknown variable: that is an error when the library is built.
 //! Enter at [`Library::render`].
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
-use minijinja::value::{Enumerator, Object, Value};
-use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, context};
+use minijinja::Environment;
 use serde::Serialize;
 
-use super::head::{Fault, Head};
+use super::head::Head;
 use super::shipped::SHIPPED;
+use super::template::{
+    add_text, context, environment, faults_of, not_a_template, one_line, subject_of, tidy, variables,
+};
 use crate::config::problem::Problem;
 
 /// Checked texts, ready to render. Cheap to clone.
@@ -97,16 +99,18 @@ pub struct ManagerVars {
 }
 
 impl Library {
-    /// The texts that are built in.
+    /// The texts that are built in, made once.
     pub fn shipped() -> Self {
+        static MADE: OnceLock<Library> = OnceLock::new();
         // A test below proves that there is nothing wrong with them.
-        Self::build(&[]).0
+        MADE.get_or_init(|| Self::build(&[]).0).clone()
     }
 
     /// The shipped texts with a school's own files over them, every one rendered once with all
     /// variables and once with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
-        let (library, problems) = Self::build(files);
+        let (library, mut problems) = Self::build(files);
+        problems.extend(library.check());
         if problems.is_empty() { Ok(library) } else { Err(problems) }
     }
 
@@ -124,9 +128,7 @@ impl Library {
                 Err(faults) => problems.extend(faults.into_iter().map(|fault| fault.at(file))),
             }
         }
-        let library = Self { env: Arc::new(env), texts: Arc::new(texts) };
-        problems.extend(library.check());
-        (library, problems)
+        (Self { env: Arc::new(env), texts: Arc::new(texts) }, problems)
     }
 
     /// Renders a text by its name. A text that fails to render gives its own name as the body:
@@ -155,8 +157,7 @@ impl Library {
 
     /// Every variable that a text may name, `order.cost`; `order.source.` goes on with any label.
     pub fn variables() -> Vec<String> {
-        let known = known_variables();
-        known.iter().filter(|name| name.contains('.') || !has_fields(name, &known)).cloned().collect()
+        variables()
     }
 
     /// Does a text of this name exist?
@@ -190,142 +191,6 @@ impl Default for Library {
     fn default() -> Self {
         Self::shipped()
     }
-}
-
-/// Missing keys of `order.source` read as empty: which labels a school's pages pass on is theirs.
-#[derive(Debug)]
-struct Source(BTreeMap<String, String>);
-
-impl Object for Source {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let found = key.as_str().and_then(|key| self.0.get(key));
-        Some(Value::from(found.map_or("", String::as_str)))
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.keys().map(|key| Value::from(key.as_str())).collect())
-    }
-}
-
-fn environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    // Letters and tasks are plain text.
-    env.set_auto_escape_callback(|_| AutoEscape::None);
-    env
-}
-
-fn subject_of(text: &str) -> String {
-    format!("{text}#subject")
-}
-
-fn add_text(env: &mut Environment<'static>, name: &str, source: &str) -> Result<Head, Vec<Fault>> {
-    let (head, body) = Head::split(name, source)?;
-    let broken = |key: &'static str| move |error| vec![Fault::new(key, not_a_template(&error))];
-    env.add_template_owned(name.to_owned(), join_tag_lines(body)).map_err(broken(""))?;
-    if let Some(subject) = &head.subject {
-        env.add_template_owned(subject_of(name), subject.clone()).map_err(broken("subject"))?;
-    }
-    Ok(head)
-}
-
-/// A line that holds nothing but one `{% … %}` leaves no line behind in the text.
-fn join_tag_lines(body: &str) -> String {
-    let mut joined = String::with_capacity(body.len());
-    for line in body.lines() {
-        let bare = line.trim();
-        let is_tag = bare.starts_with("{%")
-            && bare.ends_with("%}")
-            && bare.matches("{%").count() == 1
-            && !bare.contains("include");
-        joined.push_str(if is_tag { bare } else { line.trim_end() });
-        if !is_tag {
-            joined.push('\n');
-        }
-    }
-    joined
-}
-
-fn not_a_template(error: &minijinja::Error) -> (String, String) {
-    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    (format!("not a template: {what}"), "`{{ order.number }}` and `{% if … %} … {% endif %}`".to_owned())
-}
-
-/// Unknown variables wherever they stand, else what goes wrong when it is rendered.
-fn faults_of(template: &Template<'_, '_>) -> Vec<(String, String)> {
-    let known = known_variables();
-    let mut unknown: Vec<String> = template
-        .undeclared_variables(true)
-        .into_iter()
-        .filter(|name| !known.contains(name) && !name.starts_with("order.source."))
-        .collect();
-    unknown.sort();
-    if !unknown.is_empty() {
-        let all = Library::variables().join(", ");
-        return unknown.into_iter().map(|name| (format!("unknown variable `{name}`"), all.clone())).collect();
-    }
-    for vars in [Vars::full_example(), Vars::bare_example()] {
-        if let Err(error) = template.render(context(&vars)) {
-            return vec![not_a_template(&error)];
-        }
-    }
-    Vec::new()
-}
-
-fn has_fields(name: &str, known: &BTreeSet<String>) -> bool {
-    known.iter().any(|other| other.starts_with(&format!("{name}.")))
-}
-
-/// Every name that a text may use: `time`, `order`, `order.number` …
-fn known_variables() -> BTreeSet<String> {
-    let mut known = BTreeSet::new();
-    if let Ok(serde_json::Value::Object(roots)) = serde_json::to_value(Vars::default()) {
-        for (root, value) in roots {
-            if let serde_json::Value::Object(fields) = &value {
-                known.extend(fields.keys().map(|field| format!("{root}.{field}")));
-            }
-            known.insert(root);
-        }
-    }
-    known
-}
-
-/// The variables as the engine wants them. Taken apart field by field, so that a new one that is
-/// not handed on does not compile.
-fn context(vars: &Vars) -> Value {
-    let Vars { school, order, client, manager, time, why, more } = vars;
-    let SchoolVars { name: school_name } = school;
-    let OrderVars { number, id, positions, cost, paid, left, payment_link, source } = order;
-    let ClientVars { name, phone, email, local_time } = client;
-    let ManagerVars { name: manager_name } = manager;
-    // GetCourse writes one position a line; in a sentence they stand side by side.
-    let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
-    let number = if number.is_empty() { id } else { number };
-    let source = Value::from_object(Source(source.clone()));
-    context! {
-        school => context! { name => school_name },
-        order => context! { number, id, positions, cost, paid, left, payment_link, source },
-        client => context! { name, phone, email, local_time },
-        manager => context! { name => manager_name },
-        time, why, more,
-    }
-}
-
-/// Blank lines never come in pairs, lines end without spaces.
-fn tidy(body: &str) -> String {
-    let mut lines: Vec<&str> = Vec::new();
-    for line in body.lines().map(str::trim_end) {
-        let doubled = line.is_empty() && lines.last().is_none_or(|last| last.is_empty());
-        if !doubled {
-            lines.push(line);
-        }
-    }
-    lines.join("\n").trim_end().to_owned()
-}
-
-/// A subject and a lead's name hold no line break, whatever a client typed.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Letters that ship (M1), by name.

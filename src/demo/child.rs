@@ -1,0 +1,119 @@
+//! The bridge as a child process: the same executable, told where to work by its arguments.
+//! It never looks into the bridge's store; all it knows comes over the driven clock's door.
+//! Enter at [`Child::start`].
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use super::player::{Driven, Stuck};
+use crate::http::driven::{Advance, Quiet};
+
+/// The child has to say where it listens within this, real time.
+const START_MAX: Duration = Duration::from_secs(20);
+/// And to end within this after it was told to.
+const STOP_MAX: Duration = Duration::from_secs(30);
+
+/// How a bridge is started, as often as it is needed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub program: PathBuf,
+    /// Folder of the configuration.
+    pub config: PathBuf,
+    /// Port that the platforms call; the same after a restart.
+    pub port: u16,
+    /// Folder of the embedded store.
+    pub data: PathBuf,
+    /// Redis instead of it.
+    pub store: Option<String>,
+    /// The school's secrets and the like.
+    pub environment: Vec<(String, String)>,
+    pub token: String,
+    /// What the bridge logs goes here.
+    pub log: PathBuf,
+}
+
+/// A running bridge.
+pub struct Child {
+    process: tokio::process::Child,
+    client: reqwest::Client,
+    door: String,
+    /// `http://127.0.0.1:port`.
+    pub address: String,
+}
+
+impl Child {
+    /// Starts the bridge with its clock at `from`; returns when it takes requests.
+    pub async fn start(plan: &Plan, from: DateTime<Utc>) -> Result<Self, String> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&plan.log);
+        let log = log.map_err(|error| format!("{}: {error}", plan.log.display()))?;
+        let mut command = Command::new(&plan.program);
+        command.arg("serve").arg("--config").arg(&plan.config);
+        command.args(["--listen", &format!("127.0.0.1:{}", plan.port)]);
+        match &plan.store {
+            Some(url) => command.args(["--store", url]),
+            None => command.arg("--data").arg(&plan.data),
+        };
+        command.args(["--driven-from", &from.to_rfc3339()]);
+        command.envs(plan.environment.iter().cloned()).env("DOZVON_DRIVEN_TOKEN", &plan.token);
+        command.env("DOZVON_URL", format!("http://127.0.0.1:{}", plan.port));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let mut process =
+            command.spawn().map_err(|error| format!("the bridge cannot be started: {error}"))?;
+        let out = process.stdout.take().ok_or("the bridge has no output")?;
+        let mut lines = BufReader::new(out).lines();
+        let said = tokio::time::timeout(START_MAX, lines.next_line()).await;
+        let line = match said {
+            Ok(Ok(Some(line))) => line,
+            _ => return Err(format!("the bridge did not start; its log is {}", plan.log.display())),
+        };
+        let address =
+            line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge said «{line}»"))?;
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+        let client = client.map_err(|error| error.to_string())?;
+        Ok(Self {
+            process,
+            client,
+            door: format!("{address}/driven/{}", plan.token),
+            address: address.to_owned(),
+        })
+    }
+
+    /// Tells it to stop and waits until it has drained.
+    pub async fn stop(mut self) -> Result<(), String> {
+        if let Some(id) = self.process.id() {
+            // A shell's own `kill`: the program of that name is not everywhere.
+            let told = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
+            told.map_err(|error| format!("the bridge cannot be told to stop: {error}"))?;
+        }
+        let ended = tokio::time::timeout(STOP_MAX, self.process.wait()).await;
+        let status =
+            ended.map_err(|_| "the bridge does not stop".to_owned())?.map_err(|error| error.to_string())?;
+        if status.success() { Ok(()) } else { Err(format!("the bridge ended badly: {status}")) }
+    }
+}
+
+#[async_trait]
+impl Driven for Child {
+    async fn look(&self) -> Result<Quiet, Stuck> {
+        let answer = self.client.get(&self.door).send().await.map_err(lost)?;
+        let body = answer.bytes().await.map_err(lost)?;
+        serde_json::from_slice(&body).map_err(|error| Stuck(format!("the bridge answers nonsense: {error}")))
+    }
+
+    async fn advance(&self, to: DateTime<Utc>) -> Result<(), Stuck> {
+        let body = serde_json::to_string(&Advance { to }).map_err(|error| Stuck(error.to_string()))?;
+        let request = self.client.post(&self.door).header("content-type", "application/json").body(body);
+        request.send().await.and_then(reqwest::Response::error_for_status).map_err(lost)?;
+        Ok(())
+    }
+}
+
+fn lost(error: reqwest::Error) -> Stuck {
+    Stuck(format!("the bridge does not answer: {error}"))
+}

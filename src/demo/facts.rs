@@ -1,0 +1,321 @@
+//! What came of a run, counted from the store and the sandbox, never from intentions.
+//! It never mends anything and reads the store only after the bridge has stopped.
+//! Enter at [`count`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::names::Names;
+use super::player::Taken;
+use super::scene::Scene;
+use super::scripts::{Ending, Material, Script};
+use crate::process::{Client, End, Order, SchoolId};
+use crate::sandbox::World;
+use crate::sandbox::wire::phone_key;
+use crate::store::record::{Envelope, Item, key};
+use crate::store::{Kept, Seq, Store, Wake};
+
+/// The ids of every row of the process that this version keeps.
+pub const RULES: [&str; 40] = [
+    "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14", "L15", "D1",
+    "D2", "D3", "D5", "D10", "D11", "D12", "D13", "P1", "P2", "R1", "R2", "W1", "M1", "M2", "Q1", "G1", "G2",
+    "G3", "G4", "G5", "G6", "G7", "K2", "K6",
+];
+
+/// The facts of a run, as `--json` writes them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Facts {
+    /// Orders of the scripts that the store knows.
+    pub orders: usize,
+    /// Requests that the store keeps as accepted.
+    pub accepted: usize,
+    /// Requests answered as accepted whose content the store does not hold, entries that were never worked
+    /// or could not be, orders that the store does not know.
+    pub lost: usize,
+    /// Things in the sandbox that exist twice by their natural key.
+    pub doubled_creates: usize,
+    pub open_without_next_step: usize,
+    pub watchdog_repairs: u64,
+    /// Orders whose end in the store is another than the script's.
+    pub unexpected_ends: usize,
+    /// Rules all of whose expectations held in the sandbox.
+    pub rules_met: Vec<String>,
+    /// Rules of the process that no expectation proved, or one denied.
+    pub rules_missed: Vec<String>,
+    /// What does not fit, in words.
+    pub troubles: Vec<String>,
+}
+
+impl Facts {
+    /// Whether everything is as it should be.
+    pub fn well(&self) -> bool {
+        self.lost == 0
+            && self.doubled_creates == 0
+            && self.open_without_next_step == 0
+            && self.watchdog_repairs == 0
+            && self.unexpected_ends == 0
+            && self.rules_missed.is_empty()
+    }
+}
+
+/// A row of the table.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub number: String,
+    pub client: String,
+    pub end: String,
+    pub expected: bool,
+    pub attempts: u32,
+    pub talks: u32,
+    pub tasks: usize,
+    pub letters: usize,
+    /// The last line of the order's journal.
+    pub reason: String,
+}
+
+/// What counting looks at.
+pub struct Run<'a> {
+    pub store: &'a dyn Store,
+    pub school: SchoolId,
+    pub world: &'a World,
+    pub material: &'a Material,
+    pub taken: &'a [Taken],
+    pub repairs: u64,
+    pub end: DateTime<Utc>,
+}
+
+/// Counts everything.
+pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
+    let mut facts = Facts { watchdog_repairs: run.repairs, ..Facts::default() };
+    let orders = orders(run).await?;
+    let mut rows = Vec::new();
+    let mut known = BTreeSet::new();
+    for script in &run.material.scripts {
+        let order = orders.get(&script.order.id);
+        facts.orders += usize::from(order.is_some());
+        known.extend(order.map(|order| order.id.clone()));
+        let row = row(run, script, order).await?;
+        if order.is_none() {
+            facts.lost += 1;
+            facts.troubles.push(format!("{}: the store does not know this order", script.order.id));
+        } else if !row.expected {
+            facts.unexpected_ends += 1;
+            facts.troubles.push(format!(
+                "{}: «{}» instead of «{}»",
+                script.order.id,
+                row.end,
+                script.end.label()
+            ));
+        }
+        rows.push(row);
+    }
+    open_orders(run, &known, &mut facts).await?;
+    requests(run, &mut facts).await?;
+    for double in run.world.duplicates() {
+        facts.doubled_creates += 1;
+        facts.troubles.push(format!("doubled {}: {} ({:?})", double.kind, double.key, double.ids));
+    }
+    rules(run, &mut facts);
+    for (at, trouble) in run.world.troubles() {
+        facts.troubles.push(format!("script at {}: {trouble}", at.format("%d.%m %H:%M")));
+    }
+    Ok((facts, rows))
+}
+
+/// The store's order of each script.
+async fn orders(run: &Run<'_>) -> Kept<BTreeMap<String, Order>> {
+    let mut found = BTreeMap::new();
+    for order in all_orders(run).await? {
+        let scripts = &run.material.scripts;
+        let by_id = |script: &&Script| {
+            let theirs = run.world.getcourse().order_of_script(&script.order.id);
+            theirs.is_some_and(|theirs| order.gc_id.as_deref() == Some(theirs.id.to_string().as_str()))
+        };
+        let script = match order.gc_id {
+            Some(_) => scripts.iter().find(by_id),
+            None => {
+                let phones = phones(run, &order).await?;
+                let calls = |script: &&Script| {
+                    script.order.no_order && phones.contains(&phone_key(&script.order.phone))
+                };
+                scripts.iter().find(calls)
+            }
+        };
+        if let Some(script) = script {
+            found.insert(script.order.id.clone(), order);
+        }
+    }
+    Ok(found)
+}
+
+async fn all_orders(run: &Run<'_>) -> Kept<Vec<Order>> {
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = run.store.scan(&run.school, "order/", after.as_deref(), 200).await?;
+        let Some((last, _)) = page.last() else { return Ok(all) };
+        after = Some(last.clone());
+        all.extend(page.iter().filter_map(|(_, record)| serde_json::from_slice::<Order>(&record.body).ok()));
+    }
+}
+
+async fn phones(run: &Run<'_>, order: &Order) -> Kept<Vec<Option<String>>> {
+    let record = run.store.read(&run.school, &[key::client(&order.client)]).await?.pop().flatten();
+    let client = record.and_then(|record| serde_json::from_slice::<Client>(&record.body).ok());
+    Ok(client.map(|client| client.phones.iter().map(|phone| phone_key(phone)).collect()).unwrap_or_default())
+}
+
+async fn row(run: &Run<'_>, script: &Script, order: Option<&Order>) -> Kept<Row> {
+    let theirs = run.world.getcourse().order_of_script(&script.order.id);
+    let ending = order.map(|order| ending(order.end.as_ref()));
+    Ok(Row {
+        number: theirs.map_or_else(|| "звонок".to_owned(), |order| order.number.clone()),
+        client: short_name(&script.order.name),
+        end: ending.map_or("неизвестен", Ending::label).to_owned(),
+        expected: ending == Some(script.end),
+        attempts: order.map_or(0, |order| order.attempts),
+        talks: order.map_or(0, |order| order.talks),
+        tasks: run.world.tasks_of(&script.order.id).len(),
+        letters: run.world.letters_of(&script.order.id).len(),
+        reason: match order {
+            Some(order) => reason(run, order).await?,
+            None => String::new(),
+        },
+    })
+}
+
+/// «Мария К.».
+pub fn short_name(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next().unwrap_or("Без имени");
+    let initial = words.next().and_then(|last| last.chars().next());
+    initial.map_or_else(|| first.to_owned(), |initial| format!("{first} {initial}."))
+}
+
+fn ending(end: Option<&End>) -> Ending {
+    match end {
+        None => Ending::Open,
+        Some(End::Won { .. }) => Ending::Won,
+        Some(End::Refused { .. }) => Ending::Refused,
+        Some(End::NotReached { .. }) => Ending::NotReached,
+        Some(End::NoPhone { .. }) => Ending::NoPhone,
+        Some(End::Cancelled { .. }) => Ending::Cancelled,
+        Some(End::False { .. }) => Ending::False,
+        Some(End::Duplicate { .. }) => Ending::Duplicate,
+    }
+}
+
+async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
+    let journal = run.store.journal(&run.school, &order.id, 200).await?;
+    // What changed nothing is no decision; the first line of a decision says what it was about.
+    let last = journal.iter().rev().find(|entry| !entry.commands.is_empty() && !entry.lines.is_empty());
+    Ok(last
+        .and_then(|entry| entry.lines.first())
+        .map(|line| line.text.lines().next().unwrap_or("").to_owned())
+        .unwrap_or_default())
+}
+
+/// L14 in the store: every open order has a timer, and the index has its wake.
+async fn open_orders(
+    run: &Run<'_>,
+    known: &BTreeSet<crate::process::OrderId>,
+    facts: &mut Facts,
+) -> Kept<()> {
+    for order in all_orders(run).await? {
+        if !known.contains(&order.id) {
+            facts.unexpected_ends += 1;
+            facts.troubles.push(format!("{}: an order that nobody made", order.id));
+        }
+        facts.watchdog_repairs += u64::from(order.repairs);
+        if order.end.is_some() {
+            continue;
+        }
+        let wake = run.store.wake_of(&run.school, &format!("order:{}", order.id)).await?;
+        let armed =
+            |wake: Wake| order.timers.wake().is_some_and(|(at, _)| wake.at_ms <= at.timestamp_millis());
+        if !wake.is_some_and(armed) {
+            facts.open_without_next_step += 1;
+            facts.troubles.push(format!("{}: open without a next step", order.id));
+        }
+    }
+    Ok(())
+}
+
+/// Every request that the bridge said it had taken stands in the store, and nothing waits or died.
+async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
+    let counts = run.store.counts(&run.school).await?;
+    let mut kept = BTreeSet::new();
+    let (mut seq, mut empty) = (0, 0);
+    // Places of requests lie among those of other entries; a long gap is the end.
+    while facts.accepted < usize::try_from(counts.raw).unwrap_or(usize::MAX) && empty < 100_000 {
+        seq += 1;
+        match run.store.raw(&run.school, &Seq(seq)).await? {
+            Some(body) => {
+                facts.accepted += 1;
+                empty = 0;
+                kept.extend(serde_json::from_slice::<Envelope>(&body).ok().map(|envelope| said(&envelope)));
+            }
+            None => empty += 1,
+        }
+    }
+    for Taken(hook) in run.taken {
+        let query = hook.url.split_once('?').map_or("", |(_, query)| query);
+        let found = kept.contains(&(encoded(query), STANDARD.encode(&hook.body)));
+        if !found {
+            facts.lost += 1;
+            let path = hook.url.split('?').next().unwrap_or("").rsplit('/').next().unwrap_or("");
+            facts.troubles.push(format!("lost: a {:?} request to {path}", hook.platform));
+        }
+    }
+    if counts.inbox > 0 {
+        facts.lost += usize::try_from(counts.inbox).unwrap_or(1);
+        facts.troubles.push(format!("{} entries of the inbox were not worked", counts.inbox));
+    }
+    for letter in run.store.dead(&run.school, 1000).await? {
+        facts.lost += 1;
+        let what = match serde_json::from_slice::<Item>(&letter.body) {
+            Ok(_) => "an entry",
+            Err(_) => "a delivery",
+        };
+        facts.troubles.push(format!("dead letter {} ({what}): {}", letter.id, letter.why));
+    }
+    Ok(())
+}
+
+fn said(envelope: &Envelope) -> (String, String) {
+    (encoded(&envelope.query), envelope.body.clone())
+}
+
+/// A query as pairs: clients of HTTP write the same one in several ways.
+fn encoded(query: &str) -> String {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// A rule is met when an expectation names it and all that name it held.
+fn rules(run: &Run<'_>, facts: &mut Facts) {
+    let names = Names::of(&run.material.setup);
+    let mut held: BTreeMap<&str, bool> = BTreeMap::new();
+    for script in &run.material.scripts {
+        let scene = Scene::of(run.world, &names, &script.order, run.end);
+        for (index, expect) in script.expect.iter().enumerate() {
+            let result = expect.check(&scene);
+            for rule in expect.rule.iter() {
+                *held.entry(rule).or_insert(true) &= result.is_ok();
+            }
+            if let Err(why) = result {
+                let rules: Vec<&str> = expect.rule.iter().collect();
+                let id = &script.order.id;
+                facts.troubles.push(format!("{id}, expectation {} ({}): {why}", index + 1, rules.join(", ")));
+            }
+        }
+    }
+    let wanted = RULES.iter().copied();
+    let (met, missed): (Vec<&str>, Vec<&str>) = wanted.partition(|rule| held.get(rule) == Some(&true));
+    facts.rules_met = met.into_iter().map(str::to_owned).collect();
+    facts.rules_missed = missed.into_iter().map(str::to_owned).collect();
+}

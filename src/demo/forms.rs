@@ -1,0 +1,87 @@
+//! Raw requests as files: a comment head, a request line, headers, a body.
+//! It never sends one: the stand-ins fill the places in braces and send them.
+//! Enter at [`Form::parse`].
+
+use std::collections::BTreeMap;
+
+use crate::sandbox::setup::{ProcessSetup, TechSubscription};
+
+/// One request of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// `# name: value` lines before the request line.
+    pub head: BTreeMap<String, String>,
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Form {
+    /// Reads a file; `bridge` takes the place of `{bridge}`.
+    pub fn parse(text: &str, bridge: &str) -> Result<Self, String> {
+        let mut form = Self::default();
+        let (top, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        for line in top.lines() {
+            if let Some(comment) = line.strip_prefix('#') {
+                if let Some((name, value)) = comment.split_once(':') {
+                    form.head.insert(name.trim().to_owned(), value.trim().to_owned());
+                }
+            } else if form.method.is_empty() {
+                let (method, rest) =
+                    line.split_once(' ').ok_or_else(|| format!("«{line}» is no request line"))?;
+                let url = rest.strip_suffix(" HTTP/1.1").ok_or("the request line ends with HTTP/1.1")?;
+                form.method = method.to_owned();
+                form.url = url.replace("{bridge}", bridge);
+            } else {
+                let (name, value) = line.split_once(':').ok_or_else(|| format!("«{line}» is no header"))?;
+                form.headers.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+        }
+        form.body = body.trim_end().to_owned();
+        Ok(form)
+    }
+
+    fn said(&self, name: &str) -> Result<&str, String> {
+        self.head.get(name).map(String::as_str).ok_or_else(|| format!("no line «# {name}: …»"))
+    }
+
+    /// An operation «Вызвать URL».
+    pub fn process(&self) -> Result<ProcessSetup, String> {
+        let content_type = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        Ok(ProcessSetup {
+            event: self.said("event")?.to_owned(),
+            url: self.url.clone(),
+            method: self.method.clone(),
+            body: Some(self.body.clone()).filter(|body| !body.is_empty()),
+            content_type: content_type.map(|(_, value)| value.clone()).unwrap_or_default(),
+            headers: Vec::new(),
+            plus: self.head.get("spaces").is_some_and(|spaces| spaces == "+"),
+            delay_s: delay(self.said("delay")?)?,
+            once: false,
+        })
+    }
+
+    /// A webhook of the Tech API.
+    pub fn subscription(&self) -> Result<TechSubscription, String> {
+        let event = self.said("event_id")?;
+        Ok(TechSubscription {
+            uri: self.url.clone(),
+            event_object_id: 2,
+            event_id: event.parse().map_err(|_| format!("«{event}» is no id of an event"))?,
+            form: Some(self.body.clone()),
+        })
+    }
+
+    /// Sub-path of an event of the exchange, and the form of its JSON.
+    pub fn event(&self) -> Result<(String, String), String> {
+        Ok((self.said("event")?.to_owned(), self.body.clone()))
+    }
+}
+
+/// `2-20 s`.
+fn delay(text: &str) -> Result<(u32, u32), String> {
+    let wrong = || format!("«{text}» is no delay: write 2-20 s");
+    let (least, most) = text.strip_suffix(" s").and_then(|text| text.split_once('-')).ok_or_else(wrong)?;
+    Ok((least.parse().map_err(|_| wrong())?, most.parse().map_err(|_| wrong())?))
+}

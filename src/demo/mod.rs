@@ -1,0 +1,186 @@
+//! The demo: a school's two weeks in less than a minute, with the real bridge as a child process
+//! and everybody else played.
+//! It never reaches beyond loopback and ends by itself.
+//! Enter at [`run`].
+
+mod child;
+pub mod expect;
+mod facts;
+mod forms;
+mod lines;
+mod names;
+mod player;
+mod report;
+mod scene;
+pub mod school;
+pub mod scripts;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use self::child::{Child, Plan};
+use self::lines::Teller;
+use self::names::Names;
+use self::player::{DrivenNow, Player};
+use self::school::{Addresses, Ground};
+use self::scripts::Material;
+use crate::process::SchoolId;
+use crate::sandbox::World;
+use crate::sandbox::serve::{Ports, Sender, Stand, stand};
+use crate::secret::Secret;
+use crate::store::Place;
+
+/// How long the played school lives, days.
+const DAYS: i64 = 16;
+/// A platform waits so long for an answer to a webhook, real time.
+const HOOK_WAIT: Duration = Duration::from_secs(5);
+
+/// `dozvon demo`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Options {
+    /// Writes the facts of the run into this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Keep everything in this Redis instead of a fresh folder: `redis://host:6379/0`.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Go on serving afterwards, in real time, and say where.
+    #[arg(long)]
+    stay: bool,
+    /// Another course of the same week: who is late by how much, which answers fail.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Fewer days than the whole run: to look at something quickly.
+    #[arg(long, hide = true)]
+    days: Option<i64>,
+}
+
+/// Plays the whole run. An error is for the person: why it could not be played, or what did not hold.
+pub async fn run(options: Options) -> Result<(), String> {
+    let ground = Ground::fresh()?;
+    let material = Material::load(&|platform| ground.hooks(platform)).map_err(|slip| slip.to_string())?;
+    let start = material.setup.start.with_timezone(&Utc);
+    let end = start + TimeDelta::days(options.days.unwrap_or(DAYS));
+    let now = DrivenNow::starting_at(start);
+    let world = Arc::new(Mutex::new(World::new(material.setup.clone(), options.seed)));
+    let clock = now.clone();
+    let stand = stand(world.clone(), Arc::new(move || clock.get()), Ports::default());
+    let stand = stand.await.map_err(|error| error.to_string())?;
+    ground.write(&addresses(&stand))?;
+    let plan = plan(&ground, &material, &options)?;
+    println!("Мост: http://127.0.0.1:{}, папка: {}", ground.port, ground.folder.display());
+    println!(
+        "Заказов: {}. Время ведёт проигрыватель, {}.\n",
+        material.scripts.len(),
+        span(start, end, &material)
+    );
+
+    let began = tokio::time::Instant::now();
+    let sender = Sender::new(HOOK_WAIT).map_err(|error| error.to_string())?;
+    let mut player = Player::new(stand.shared(), now.clone(), sender);
+    let child = Child::start(&plan, start).await?;
+    let mut teller = Teller::new(Names::of(&material.setup), &material.scripts);
+    let played = player.play(&child, end, |world, now| {
+        for line in teller.look(world, now) {
+            println!("{line}");
+        }
+    });
+    let played = played.await;
+    let stopped = child.stop().await;
+    played.map_err(|stuck| format!("{stuck}; the bridge's log: {}", plan.log.display()))?;
+    stopped?;
+    let well = tell(&options, &ground, &material, &world, &player, end).await?;
+    println!("Время прогона: {:.1} с, шагов времени: {}.", began.elapsed().as_secs_f64(), player.moves);
+    if options.stay {
+        stay(&plan, &mut player, &stand).await?;
+    }
+    stand.stop().await;
+    match well {
+        true => {
+            // What is left of a good run is of no use to anybody.
+            let _ = std::fs::remove_dir_all(&ground.folder);
+            Ok(())
+        }
+        false => Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", ground.folder.display())),
+    }
+}
+
+fn addresses(stand: &Stand) -> Addresses {
+    Addresses {
+        amocrm: format!("http://{}", stand.amocrm),
+        getcourse: format!("http://{}", stand.getcourse),
+        smtp_port: stand.smtp.port(),
+    }
+}
+
+fn plan(ground: &Ground, material: &Material, options: &Options) -> Result<Plan, String> {
+    Ok(Plan {
+        program: std::env::current_exe().map_err(|error| error.to_string())?,
+        config: ground.config(),
+        port: ground.port,
+        data: ground.data(),
+        store: options.store.clone(),
+        environment: ground.environment(&material.setup),
+        token: ground.token.clone(),
+        log: ground.log(),
+    })
+}
+
+fn span(from: DateTime<Utc>, to: DateTime<Utc>, material: &Material) -> String {
+    let zone = material.setup.zone;
+    format!("{} — {}", lines::day_time(from, zone), lines::day_time(to, zone))
+}
+
+/// Counts, prints, writes; whether all is well.
+async fn tell(
+    options: &Options,
+    ground: &Ground,
+    material: &Material,
+    world: &Mutex<World>,
+    player: &Player<Sender>,
+    end: DateTime<Utc>,
+) -> Result<bool, String> {
+    let place = match &options.store {
+        Some(url) => Place::Redis(Secret::new(url.clone())),
+        None => Place::Folder(ground.data()),
+    };
+    let store = place.open().await.map_err(|error| error.to_string())?;
+    let world = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let run = facts::Run {
+        store: &*store,
+        school: SchoolId(ground.school.clone()),
+        world: &world,
+        material,
+        taken: &player.taken,
+        repairs: player.repairs,
+        end,
+    };
+    let (facts, rows) = facts::count(&run).await.map_err(|error| error.to_string())?;
+    println!("\n{}\n{}", report::table(&rows), report::summary(&facts));
+    if let Some(file) = &options.json {
+        std::fs::write(file, report::json(&facts)).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    Ok(facts.well())
+}
+
+/// The bridge again, in real time from where the run ended, until it is interrupted.
+async fn stay(plan: &Plan, player: &mut Player<Sender>, stand: &Stand) -> Result<(), String> {
+    let child = Child::start(plan, player.now.get()).await?;
+    println!("\nВсё работает дальше, Ctrl-C останавливает:");
+    println!("  мост {}/health", child.address);
+    for (name, address) in stand.addresses() {
+        println!("  {name} {address}");
+    }
+    let stuck = tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => None,
+        stuck = player.follow(&child) => Some(stuck),
+    };
+    child.stop().await?;
+    stuck.map_or(Ok(()), |stuck| Err(stuck.to_string()))
+}

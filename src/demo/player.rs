@@ -1,0 +1,215 @@
+//! The player: lets the people act, brings their webhooks to the bridge, and moves the time on
+//! when all is quiet.
+//! It never sleeps in driven time and never moves the time while anything is on its way.
+//! Enter at [`Player::play`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::http::driven::Quiet;
+use crate::sandbox::serve::Shared;
+use crate::sandbox::{Hook, World};
+
+/// Nothing has moved for so long in real time: something is stuck.
+const STALL: Duration = Duration::from_secs(30);
+/// Real time between two looks.
+const LOOK: Duration = Duration::from_micros(500);
+/// Steps of the time when it follows the wall's.
+const STAY: Duration = Duration::from_millis(250);
+/// What falls due within this is done together.
+const GRAIN_MS: i64 = 200;
+
+/// The remote end of a bridge whose time is driven.
+#[async_trait]
+pub trait Driven: Send + Sync {
+    async fn look(&self) -> Result<Quiet, Stuck>;
+    async fn advance(&self, to: DateTime<Utc>) -> Result<(), Stuck>;
+}
+
+/// How a platform's webhook reaches the bridge: its status, or nothing.
+#[async_trait]
+pub trait Carrier: Send + Sync {
+    async fn carry(&self, hook: &Hook) -> Option<u16>;
+}
+
+#[async_trait]
+impl Carrier for crate::sandbox::serve::Sender {
+    async fn carry(&self, hook: &Hook) -> Option<u16> {
+        self.send(hook).await
+    }
+}
+
+/// The run cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Stuck(pub String);
+
+/// The time of the stand-ins.
+#[derive(Clone, Debug)]
+pub struct DrivenNow(Arc<Mutex<DateTime<Utc>>>);
+
+impl DrivenNow {
+    pub fn starting_at(at: DateTime<Utc>) -> Self {
+        Self(Arc::new(Mutex::new(at)))
+    }
+
+    pub fn get(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set(&self, to: DateTime<Utc>) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = to.max(*now);
+    }
+}
+
+/// A webhook that the bridge answered with success.
+#[derive(Clone, Debug)]
+pub struct Taken(pub Hook);
+
+pub struct Player<C> {
+    pub shared: Arc<Shared>,
+    pub now: DrivenNow,
+    pub carrier: C,
+    /// What the bridge has accepted so far.
+    pub taken: Vec<Taken>,
+    /// Orders that the watchdog mended, over all bridges of the run.
+    pub repairs: u64,
+    /// Moves of the time.
+    pub moves: u64,
+}
+
+impl<C: Carrier> Player<C> {
+    pub fn new(shared: Arc<Shared>, now: DrivenNow, carrier: C) -> Self {
+        Self { shared, now, carrier, taken: Vec::new(), repairs: 0, moves: 0 }
+    }
+
+    /// Plays until `end`; `each` is called after every moment, with the world as it then is.
+    pub async fn play(
+        &mut self,
+        bridge: &dyn Driven,
+        end: DateTime<Utc>,
+        mut each: impl FnMut(&World, DateTime<Utc>),
+    ) -> Result<(), Stuck> {
+        loop {
+            let quiet = self.settle(bridge).await?;
+            let now = self.now.get();
+            let people = self.shared.with(|world, _| {
+                each(world, now);
+                world.next_due()
+            });
+            let next = [people, quiet.next_due].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next < end && now < end) else {
+                self.repairs += quiet.repairs;
+                return Ok(());
+            };
+            self.move_to(bridge, grain(next.max(now + TimeDelta::milliseconds(1))).min(end)).await?;
+        }
+    }
+
+    /// Goes on in real time, for whoever wants to look around; returns only when stuck.
+    pub async fn follow(&mut self, bridge: &dyn Driven) -> Stuck {
+        let mut last = Instant::now();
+        loop {
+            tokio::time::sleep(STAY).await;
+            let now = self.now.get() + TimeDelta::from_std(last.elapsed()).unwrap_or_default();
+            last = Instant::now();
+            let moved = self.move_to(bridge, now).await;
+            let hooks = self.shared.with(|world, now| world.advance(now));
+            self.bring(hooks).await;
+            if let Err(stuck) = moved {
+                return stuck;
+            }
+        }
+    }
+
+    async fn move_to(&mut self, bridge: &dyn Driven, to: DateTime<Utc>) -> Result<(), Stuck> {
+        self.moves += 1;
+        self.now.set(to);
+        bridge.advance(to).await
+    }
+
+    /// People act, webhooks are brought, the bridge works, until nothing is left to do now.
+    async fn settle(&mut self, bridge: &dyn Driven) -> Result<Quiet, Stuck> {
+        let mut watch = Watch::new();
+        let mut last: Option<u64> = None;
+        loop {
+            let hooks = self.shared.with(|world, now| world.advance(now));
+            if !hooks.is_empty() {
+                self.bring(hooks).await;
+                last = None;
+            }
+            let quiet = bridge.look().await?;
+            let requests = self.shared.with(|world, now| {
+                let idle = world.next_due().is_none_or(|due| due > now);
+                idle.then(|| requests(world))
+            });
+            let Some(requests) = requests else { continue };
+            let turns = quiet.turns.wrapping_mul(1 << 20).wrapping_add(requests);
+            if quiet.quiet && quiet.next_due.is_none_or(|due| due > self.now.get()) && last == Some(turns) {
+                return Ok(quiet);
+            }
+            last = quiet.quiet.then_some(turns);
+            watch.check(turns, &quiet)?;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// All at once, as platforms do; what the bridge takes is remembered.
+    async fn bring(&mut self, hooks: Vec<Hook>) {
+        let statuses = join_all(hooks.iter().map(|hook| self.carrier.carry(hook))).await;
+        for (hook, status) in hooks.into_iter().zip(statuses) {
+            self.shared.with(|world, now| world.hook_answered(hook.id, status, now));
+            if status.is_some_and(|status| (200..300).contains(&status)) {
+                self.taken.push(Taken(hook));
+            }
+        }
+    }
+}
+
+/// How much the bridge has asked of the platforms.
+fn requests(world: &World) -> u64 {
+    let asked: u64 = world.counters().of.values().map(|count| count.requests).sum();
+    asked + (world.letters().len() + world.refused_letters().len()) as u64
+}
+
+/// Up to the next full grain.
+fn grain(at: DateTime<Utc>) -> DateTime<Utc> {
+    let ms = at.timestamp_millis() + i64::from(at.timestamp_subsec_nanos() % 1_000_000 > 0);
+    let up = (ms + GRAIN_MS - 1).div_euclid(GRAIN_MS) * GRAIN_MS;
+    DateTime::from_timestamp_millis(up).unwrap_or(at)
+}
+
+/// Looks whether anything moves at all.
+struct Watch {
+    turns: u64,
+    since: Instant,
+}
+
+impl Watch {
+    fn new() -> Self {
+        Self { turns: 0, since: Instant::now() }
+    }
+
+    fn check(&mut self, turns: u64, quiet: &Quiet) -> Result<(), Stuck> {
+        if turns != self.turns {
+            *self = Self { turns, since: Instant::now() };
+        }
+        if self.since.elapsed() < STALL {
+            return Ok(());
+        }
+        let due = quiet.next_due.map_or("nothing".to_owned(), |due| due.to_rfc3339());
+        Err(Stuck(format!(
+            "nothing has moved for {} s at {}: the bridge says quiet = {}, next due {due}, {} turns",
+            STALL.as_secs(),
+            quiet.now.to_rfc3339(),
+            quiet.quiet,
+            quiet.turns,
+        )))
+    }
+}

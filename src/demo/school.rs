@@ -1,0 +1,98 @@
+//! The demo's school on disk: a fresh folder with the configuration, and the secrets beside it.
+//! It never writes a secret into a file.
+//! Enter at [`Ground::fresh`].
+
+use std::path::{Path, PathBuf};
+
+use super::scripts::FILES;
+use crate::sandbox::Setup;
+use crate::secret::random_token;
+
+/// Where a run lives.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The run's own folder.
+    pub folder: PathBuf,
+    /// The school's name: new for each run, so that a shared Redis holds them apart.
+    pub school: String,
+    /// Stands in the addresses that platforms call.
+    pub secret: String,
+    pub token: String,
+    /// Where the bridge listens, now and after every restart.
+    pub port: u16,
+}
+
+/// What the configuration's places are filled with.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    pub amocrm: String,
+    pub getcourse: String,
+    pub smtp_port: u16,
+}
+
+impl Ground {
+    /// A new folder below the system's own for such things, and a free port.
+    pub fn fresh() -> Result<Self, String> {
+        let run = random_token();
+        let folder = std::env::temp_dir().join(format!("dozvon-demo-{}", &run[..8]));
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.map_err(|error| format!("no free port on 127.0.0.1: {error}"))?.port();
+        Ok(Self {
+            folder,
+            school: format!("rost-{}", &run[..8]),
+            secret: random_token(),
+            token: random_token(),
+            port,
+        })
+    }
+
+    /// `http://127.0.0.1:port/hooks/<school>/<platform>/<secret>`.
+    pub fn hooks(&self, platform: &str) -> String {
+        format!("http://127.0.0.1:{}/hooks/{}/{platform}/{}", self.port, self.school, self.secret)
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("bridge.log")
+    }
+
+    /// Writes the configuration with the addresses of this run.
+    pub fn write(&self, addresses: &Addresses) -> Result<(), String> {
+        for (path, text) in FILES {
+            let path = self.config().join(path.replace("@school@", &self.school));
+            let text =
+                text.replace("@amocrm@", &addresses.amocrm).replace("@getcourse@", &addresses.getcourse);
+            write(&path, &text.replace("\"@smtp_port@\"", &addresses.smtp_port.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// The variables that the configuration names.
+    pub fn environment(&self, setup: &Setup) -> Vec<(String, String)> {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        vec![
+            pair("DEMO_HOOK_SECRET", &self.secret),
+            pair("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+            pair("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
+            pair("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
+            pair("DEMO_MANGO_KEY", &setup.mango.api_key),
+            pair("DEMO_MANGO_SALT", &setup.mango.api_salt),
+        ]
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(told)?;
+    }
+    std::fs::write(path, text).map_err(told)
+}

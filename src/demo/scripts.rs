@@ -1,0 +1,192 @@
+//! The demo's material, built into the executable: the school's files, the stand-ins' setup, raw
+//! requests, and what forty-odd people do and what is expected of the bridge for each.
+//! It never decides whether anything held.
+//! Enter at [`Material::load`].
+
+use serde::Deserialize;
+
+use super::expect::Expect;
+use super::forms::Form;
+use crate::sandbox::Setup;
+use crate::sandbox::script::OrderScript;
+use crate::sandbox::setup::SubscriptionSetup;
+
+macro_rules! fixture {
+    ($path:literal) => {
+        include_str!(concat!("../../fixtures/demo/", $path))
+    };
+}
+
+const WORLD: &str = fixture!("world.toml");
+
+const ORDERS: [(&str, &str); 8] = [
+    ("arrival.toml", fixture!("orders/arrival.toml")),
+    ("phone.toml", fixture!("orders/phone.toml")),
+    ("dialling.toml", fixture!("orders/dialling.toml")),
+    ("talk.toml", fixture!("orders/talk.toml")),
+    ("promise.toml", fixture!("orders/promise.toml")),
+    ("payment.toml", fixture!("orders/payment.toml")),
+    ("refusal.toml", fixture!("orders/refusal.toml")),
+    ("desk.toml", fixture!("orders/desk.toml")),
+];
+
+const PROCESSES: [(&str, &str); 7] = [
+    ("order-created.http", fixture!("getcourse/order-created.http")),
+    ("order-created-by-manager.http", fixture!("getcourse/order-created-by-manager.http")),
+    ("order-status.http", fixture!("getcourse/order-status.http")),
+    ("payment-partial.http", fixture!("getcourse/payment-partial.http")),
+    ("payment-full.http", fixture!("getcourse/payment-full.http")),
+    ("manager-assigned.http", fixture!("getcourse/manager-assigned.http")),
+    ("user-updated.http", fixture!("getcourse/user-updated.http")),
+];
+
+const SUBSCRIPTIONS: [(&str, &str); 2] = [
+    ("tech-status-changed.http", fixture!("getcourse/tech-status-changed.http")),
+    ("tech-paid.http", fixture!("getcourse/tech-paid.http")),
+];
+
+const CALLS: [(&str, &str); 4] = [
+    ("call.http", fixture!("mango/call.http")),
+    ("summary.http", fixture!("mango/summary.http")),
+    ("recording.http", fixture!("mango/recording.http")),
+    ("record-added.http", fixture!("mango/record-added.http")),
+];
+
+/// Files of the school's configuration: path in its folder, text with `@name@` places.
+pub const FILES: [(&str, &str); 3] = [
+    ("dozvon.toml", fixture!("school/dozvon.toml")),
+    ("schools/@school@/school.toml", fixture!("school/school.toml")),
+    ("schools/@school@/process/default.toml", fixture!("school/process.toml")),
+];
+
+/// What amoCRM is to tell the bridge.
+const CRM_EVENTS: [&str; 9] = [
+    "add_lead",
+    "update_lead",
+    "status_lead",
+    "responsible_lead",
+    "delete_lead",
+    "update_contact",
+    "add_task",
+    "update_task",
+    "delete_task",
+];
+
+/// Something in a fixture that cannot be read: the file and what is wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("fixtures/demo/{file}: {wrong}")]
+pub struct Slip {
+    file: String,
+    wrong: String,
+}
+
+/// One order: what its people do, how it ends, what has to be seen.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub order: OrderScript,
+    /// One line for people.
+    pub about: String,
+    pub end: Ending,
+    pub expect: Vec<Expect>,
+}
+
+/// How an order ends, as the store says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    Won,
+    Refused,
+    NotReached,
+    NoPhone,
+    Cancelled,
+    False,
+    Duplicate,
+    /// Still being worked when the run ends.
+    Open,
+}
+
+impl Ending {
+    /// For tables.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Won => "оплачен",
+            Self::Refused => "отказ",
+            Self::NotReached => "не дозвонились",
+            Self::NoPhone => "нет телефона",
+            Self::Cancelled => "отменён",
+            Self::False => "ложный",
+            Self::Duplicate => "дубль",
+            Self::Open => "в работе",
+        }
+    }
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Material {
+    pub setup: Setup,
+    pub scripts: Vec<Script>,
+}
+
+impl Material {
+    /// Reads everything. `hooks` is where the bridge takes the school's requests:
+    /// `http://127.0.0.1:8080/hooks/rost/` and the secret are put in by platform.
+    pub fn load(hooks: &dyn Fn(&str) -> String) -> Result<Self, Slip> {
+        let slip = |file: &str, wrong: String| Slip { file: file.to_owned(), wrong };
+        let mut setup = Setup::from_toml(WORLD).map_err(|error| slip("world.toml", error.to_string()))?;
+        let getcourse = hooks("getcourse");
+        for (file, text) in PROCESSES {
+            let form = Form::parse(text, &getcourse).and_then(|form| form.process());
+            setup.getcourse.processes.push(form.map_err(|wrong| slip(file, wrong))?);
+        }
+        for (file, text) in SUBSCRIPTIONS {
+            let form = Form::parse(text, &getcourse).and_then(|form| form.subscription());
+            setup.getcourse.subscriptions.push(form.map_err(|wrong| slip(file, wrong))?);
+        }
+        for (file, text) in CALLS {
+            let form = Form::parse(text, "").and_then(|form| form.event());
+            let (path, json) = form.map_err(|wrong| slip(file, wrong))?;
+            setup.mango.forms.insert(path, json);
+        }
+        setup.mango.hooks_url = hooks("mango");
+        let settings = CRM_EVENTS.iter().map(|event| (*event).to_owned()).collect();
+        setup.amocrm.hooks.push(SubscriptionSetup { url: hooks("amocrm"), settings });
+        let mut scripts = Vec::new();
+        for (file, text) in ORDERS {
+            scripts.extend(read_orders(text).map_err(|wrong| slip(&format!("orders/{file}"), wrong))?);
+        }
+        setup.orders = scripts.iter().map(|script| script.order.clone()).collect();
+        Ok(Self { setup, scripts })
+    }
+}
+
+/// `[[order]]` tables: our three keys, and the sandbox's own for the rest.
+fn read_orders(text: &str) -> Result<Vec<Script>, String> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let orders = table.remove("order").and_then(|orders| orders.as_array().cloned()).unwrap_or_default();
+    if let Some(stray) = table.keys().next() {
+        return Err(format!("unknown key `{stray}`"));
+    }
+    orders.into_iter().map(read_order).collect()
+}
+
+fn read_order(order: toml::Value) -> Result<Script, String> {
+    let toml::Value::Table(mut order) = order else { return Err("an order is a table".to_owned()) };
+    let id = order.get("id").and_then(toml::Value::as_str).unwrap_or("?").to_owned();
+    let within = |error: toml::de::Error| format!("order {id}: {}", error.message());
+    let about = order.remove("about").and_then(|about| about.as_str().map(str::to_owned)).unwrap_or_default();
+    let end = order.remove("end").ok_or_else(|| format!("order {id}: no `end`"))?;
+    let expect = order.remove("expect").unwrap_or_else(|| toml::Value::Array(Vec::new()));
+    let mut all = Vec::new();
+    for (index, expect) in expect.as_array().cloned().unwrap_or_default().into_iter().enumerate() {
+        let wrong =
+            |error: toml::de::Error| format!("order {id}, expectation {}: {}", index + 1, error.message());
+        all.push(expect.try_into::<Expect>().map_err(wrong)?);
+    }
+    Ok(Script {
+        about,
+        end: end.try_into().map_err(within)?,
+        expect: all,
+        order: toml::Value::Table(order).try_into().map_err(within)?,
+    })
+}

@@ -1,0 +1,1 @@
+//! The demo's own material can be read, and every expectation in it can fail.

@@ -1,0 +1,161 @@
+//! A person: his ways to be reached, his zone, his manager, his orders in short.
+//! Never forgets a number or an address: what is wrong is only marked so.
+//! Enter at [`Client::learn`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::event::ClientFacts;
+use super::value::*;
+
+/// A person, over all his orders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    pub id: ClientId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gc_user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Numbers ever given, the newest first; wrong ones are in `bad`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phones: Vec<String>,
+    /// As it was typed, kept (Q1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_raw: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_confirmed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emails: Vec<String>,
+    /// Bounced or wrong: skipped until a new one comes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub bad: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// His manager, over all orders (L8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<ManagerId>,
+    /// His orders in short, so that a double is seen at once (L7). Bounded, oldest out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub orders: BTreeMap<OrderId, OrderBrief>,
+}
+
+impl Client {
+    pub fn new(id: ClientId) -> Self {
+        Self {
+            id,
+            gc_user: None,
+            name: None,
+            phones: Vec::new(),
+            phone_raw: None,
+            phone_confirmed: None,
+            emails: Vec::new(),
+            bad: BTreeSet::new(),
+            zone: None,
+            manager: None,
+            orders: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what a platform says: numbers and addresses are added, never dropped; absent means
+    /// «not said». Placeholder addresses of the form `<digits>@…` are passed over. Answers whether
+    /// anything is new.
+    pub fn learn(&mut self, facts: &ClientFacts) -> bool {
+        let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
+        changed |= fill(&mut self.name, facts.name.as_ref().filter(|name| !name.trim().is_empty()));
+        changed |=
+            fill(&mut self.zone, facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()));
+        changed |= fill(&mut self.phone_confirmed, facts.phone_confirmed.as_ref());
+        if let Some(phone) = &facts.phone {
+            changed |= fill(&mut self.phone_raw, Some(&phone.raw).filter(|raw| !raw.is_empty()));
+            for number in phone.second.iter().chain(&phone.e164) {
+                changed |= add(&mut self.phones, number);
+            }
+        }
+        if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
+            changed |= add(&mut self.emails, email);
+            if facts.email_bad {
+                changed |= self.bad.insert(email.clone());
+            }
+        }
+        changed
+    }
+
+    /// The number to dial: the newest that is not known to be wrong.
+    pub fn phone(&self) -> Option<&String> {
+        self.phones.iter().find(|number| !self.bad.contains(*number))
+    }
+
+    /// The address to write to: the newest that has not bounced.
+    pub fn email(&self) -> Option<&String> {
+        self.emails.iter().find(|email| !self.bad.contains(*email))
+    }
+
+    /// Every address that we have has bounced: a new one is asked for (L11).
+    pub fn email_is_bad(&self) -> bool {
+        !self.emails.is_empty() && self.email().is_none()
+    }
+}
+
+fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
+    let new = said.is_some() && have.as_ref() != said;
+    if new {
+        *have = said.cloned();
+    }
+    new
+}
+
+/// Numbers and addresses kept of one person; a person who had more has them no longer.
+const WAYS_MAX: usize = 10;
+
+/// What is said last comes first; the rest stays.
+fn add(have: &mut Vec<String>, new: &str) -> bool {
+    if have.iter().any(|known| known == new) || have.len() >= WAYS_MAX {
+        return false;
+    }
+    have.insert(0, new.to_owned());
+    true
+}
+
+fn is_address(email: &str) -> bool {
+    email.split_once('@').is_some_and(|(local, host)| {
+        !local.is_empty() && host.contains('.') && !local.chars().all(|c| c.is_ascii_digit())
+    })
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderBrief {
+    pub offers: Vec<String>,
+    pub seen_at: At,
+    pub open: bool,
+    pub paid: bool,
+    /// Shown to the client when a double is folded into this order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_addresses_are_added_and_never_dropped() {
+        let mut client = Client::new(ClientId::from("c-1"));
+        let said = |phone: &str, email: &str| ClientFacts {
+            phone: Some(Phone::parse(phone)),
+            email: Some(email.to_owned()),
+            ..ClientFacts::default()
+        };
+        assert!(client.learn(&said("8 900 555-01-01", "maria@client.example")));
+        assert!(!client.learn(&said("8 900 555-01-01", "maria@client.example")), "nothing new");
+        assert!(client.learn(&said("8 900 555-01-02 / 8 900 555-01-03", "7700123@school.example")));
+        assert_eq!(client.phones, ["+79005550102", "+79005550103", "+79005550101"]);
+        assert_eq!(client.emails, ["maria@client.example"], "a placeholder is no address");
+        assert!(!client.learn(&ClientFacts::default()), "absent means not said");
+
+        client.bad.insert("+79005550102".to_owned());
+        assert_eq!(client.phone().map(String::as_str), Some("+79005550103"));
+    }
+}

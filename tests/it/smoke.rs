@@ -1,0 +1,209 @@
+//! The whole bridge in one thread under paused time, against the whole sandbox, for many seeds:
+//! other people, other answers, other faults each time, and the same claims after every run.
+//! Never opens a socket. A failing seed is repeated with `DOZVON_SEED=<n>`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use chrono::TimeDelta;
+use dozvon::config::{Files, Surroundings};
+use dozvon::demo::scripts::{FILES, Material};
+use dozvon::process::At;
+use dozvon::sandbox::Setup;
+use dozvon::sandbox::script::OrderScript;
+use serde::Deserialize;
+
+use crate::support::folder::Folder;
+use crate::support::inproc::{World, nowhere};
+
+/// Runs of the suite. Each is a school's week with a few orders.
+const SEEDS: u64 = 300;
+const DAYS: i64 = 9;
+const ORDERS: u64 = 4;
+
+const SECRET: &str = "smoke-url-secret-0001";
+
+#[test]
+fn nothing_is_lost_or_doubled_whatever_the_seed() {
+    let only = std::env::var("DOZVON_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds: Vec<u64> = only.map_or_else(|| (1..=SEEDS).collect(), |seed| vec![seed]);
+    let school = School::prepare();
+    for seed in seeds {
+        run(&school, seed);
+    }
+}
+
+/// The same seed gives the same run, or a failure could not be looked into.
+#[test]
+fn a_seed_reproduces_its_run() {
+    let school = School::prepare();
+    assert_eq!(run(&school, 5), run(&school, 5));
+    assert_ne!(run(&school, 5), run(&school, 6));
+}
+
+/// Plays one seed and asserts; gives what the sandbox shows in the end.
+fn run(school: &School, seed: u64) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let setup = school.setup(seed);
+        let surroundings = Surroundings::new(BTreeMap::new(), setup.start.to_utc());
+        let world = World::start(setup, &school.files, &surroundings, seed);
+        world.run_for(TimeDelta::days(DAYS)).await;
+        let seen = world.sandbox().view().to_string();
+        world.finish(seed).await;
+        seen
+    })
+}
+
+/// The demo's school, with secrets from files of the test's own.
+struct School {
+    files: Files,
+    material: Setup,
+    _secrets: Folder,
+}
+
+impl School {
+    fn prepare() -> Self {
+        let hooks = |platform: &str| format!("http://bridge/hooks/rost/{platform}/{SECRET}");
+        let material = Material::load(&hooks).expect("the demo's fixtures are right").setup;
+        let secrets = Folder::new();
+        let mut texts = BTreeMap::new();
+        for (path, text) in FILES {
+            let text = text
+                .replace("@amocrm@", "http://127.0.0.1:1")
+                .replace("@getcourse@", "http://127.0.0.1:2")
+                .replace("\"@smtp_port@\"", "25");
+            texts.insert(path.replace("@school@", "rost"), from_files(&text, &secrets, &material));
+        }
+        Self { files: Files::new(nowhere(), texts), material, _secrets: secrets }
+    }
+
+    /// People, faults and hours of one seed.
+    fn setup(&self, seed: u64) -> Setup {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut setup = self.material.clone();
+        setup.orders = (0..ORDERS).map(|n| order(&mut dice, n)).collect();
+        let per_mille = [0, 20, 60][dice.below(3) as usize];
+        for rule in [&mut setup.faults.amocrm, &mut setup.faults.getcourse] {
+            rule.per_mille = per_mille;
+            rule.hook_per_mille = per_mille;
+            // A webhook that never comes is found by reconciliation, which this road does not have yet.
+            rule.hook_kinds.retain(|kind| *kind != dozvon::sandbox::faults::HookFault::Withheld);
+        }
+        setup.faults.mail.per_mille = per_mille;
+        setup
+    }
+}
+
+/// `{ env = "NAME" }` becomes `{ file = "…" }`: a test changes no environment.
+fn from_files(text: &str, folder: &Folder, setup: &Setup) -> String {
+    let mut text = text.to_owned();
+    let values = [
+        ("DEMO_HOOK_SECRET", SECRET),
+        ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+        ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
+        ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
+        ("DEMO_MANGO_KEY", &setup.mango.api_key),
+        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
+    ];
+    for (name, value) in values {
+        let file = folder.path().join(name);
+        std::fs::write(&file, value).expect("the test's own folder");
+        text = text.replace(&format!("env = \"{name}\""), &format!("file = \"{}\"", file.display()));
+    }
+    text
+}
+
+#[derive(Deserialize)]
+struct Orders {
+    orders: Vec<OrderScript>,
+}
+
+/// One order with people who do one thing or another.
+fn order(dice: &mut Dice, n: u64) -> OrderScript {
+    let mut toml = String::from("[[orders]]\n");
+    let minutes = dice.below(2 * 24 * 60);
+    let phone =
+        ["+7 903 555 0{n}-27", "8 (903) 5550{n}27", "", "не знаю"][dice.below(4).saturating_sub(1) as usize];
+    let phone = phone.replace("{n}", &format!("{n}"));
+    // Two people at most share a contact: repeats of one client are part of the game.
+    let who = dice.below(3);
+    let _ = writeln!(toml, "id = \"o{n}\"\nat = \"+{minutes}m\"\nname = \"Клиент {who}\"");
+    let _ = writeln!(toml, "phone = \"{}\"", phone.replacen("555", &format!("55{who}"), 1));
+    let _ = writeln!(toml, "email = \"client{who}@example.com\"\noffer = {}", 501 + dice.below(6));
+    if dice.below(6) == 0 {
+        toml.push_str("by = \"irina\"\n");
+    }
+    let calls = [
+        "no_answer",
+        "busy",
+        "talk 40",
+        "talk 5",
+        "rejected",
+        "voicemail",
+        "invalid",
+        "ignore",
+        "manager_missed",
+    ];
+    let list: Vec<String> =
+        (0..dice.below(7)).map(|_| format!("\"{}\"", calls[dice.below(9) as usize])).collect();
+    let _ = writeln!(toml, "calls = [{}]", list.join(", "));
+    let answers = [
+        "Перезвонить",
+        "Обещал оплатить",
+        "Отказ",
+        "Сомневается",
+        "Неверный номер",
+        "Дубль",
+        "Оплачено",
+        "Ошибка",
+    ];
+    if dice.below(3) > 0 {
+        let answer = answers[dice.below(8) as usize];
+        let _ = writeln!(
+            toml,
+            "answers = [{{ after_talk = 1, field = \"Что дальше?\", value = \"{answer}\", date = \"+{}d 11:00\" }}]",
+            1 + dice.below(3)
+        );
+    }
+    let at = 1 + dice.below(6 * 24 * 60);
+    let events = [
+        format!("{{ at = \"+{at}m\", do = \"pay\" }}"),
+        format!(
+            "{{ at = \"+{at}m\", do = \"pay\", amount = 1000 }}, {{ at = \"+{}m\", do = \"pay\" }}",
+            at + 3000
+        ),
+        format!("{{ at = \"+{at}m\", do = \"cancel\" }}"),
+        format!("{{ at = \"+{at}m\", do = \"false\" }}"),
+        format!("{{ at = \"+{at}m\", do = \"call_in\", outcome = \"talk 60\" }}"),
+        format!("{{ at = \"+{at}m\", do = \"phone\", value = \"+7903555{n:02}77\" }}"),
+        format!("{{ at = \"+{at}m\", do = \"lose\", value = \"Цена\" }}"),
+        String::new(),
+    ];
+    let _ = writeln!(toml, "events = [{}]", events[dice.below(8) as usize]);
+    let parsed: Orders = toml::from_str(&toml).unwrap_or_else(|error| panic!("{error}\n{toml}"));
+    parsed.orders.into_iter().next().expect("one order")
+}
+
+/// A small generator: the same numbers for the same seed, everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n
+    }
+}
+
+/// The setup's first moment, for the surroundings.
+trait ToUtc {
+    fn to_utc(&self) -> At;
+}
+
+impl ToUtc for chrono::DateTime<chrono::FixedOffset> {
+    fn to_utc(&self) -> At {
+        self.with_timezone(&chrono::Utc)
+    }
+}
