@@ -198,8 +198,8 @@ async fn settle(
     outcome: Result<Receipt, Fault>,
 ) -> Flown {
     let now = site.clock.now();
-    let worn_out = delivery.attempts >= backoff::TRIES_MAX
-        || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
+    let worn_out =
+        delivery.attempts >= backoff::TRIES_MAX || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
     let (unit, back, end) = match outcome {
         Ok(receipt) => (receipt_unit(&delivery, receipt, now), false, End::Done),
         Err(Fault::Denied { why }) => {
@@ -222,7 +222,8 @@ async fn settle(
         }
         Err(Fault::Unclear { why }) => {
             let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None);
-            delivery.state = DeliveryState::Unclear { not_before: now + TimeDelta::milliseconds(wait_ms as i64) };
+            delivery.state =
+                DeliveryState::Unclear { not_before: now + TimeDelta::milliseconds(wait_ms as i64) };
             delivery.fault = Some(why);
             (update(&delivery, now), true, End::Other)
         }

@@ -7,7 +7,7 @@ pub mod letter;
 pub mod settings;
 pub mod smtp;
 
-pub use courier::{BOUNCED, MailCourier, Post, PostFault, Reply, Stage};
+pub use courier::{BOUNCED, MailCourier, Post, PostFault, Stage};
 pub use letter::Outgoing;
 pub use settings::Settings;
 pub use smtp::SmtpPost;
