@@ -77,7 +77,7 @@ struct Serve {
 
 #[derive(Args)]
 struct SandboxArgs {
-    /// The setup's file. Without it: the school of `deploy/example`.
+    /// The setup's file. Without it: `deploy/sandbox.toml`, which fits the school of `deploy/example`.
     #[arg(long)]
     setup: Option<PathBuf>,
     /// Where the bridge listens: webhooks go there.

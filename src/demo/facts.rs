@@ -221,11 +221,7 @@ async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
 }
 
 /// L14 in the store: every open order has a timer, and the index has its wake.
-async fn open_orders(
-    run: &Run<'_>,
-    known: &BTreeSet<OrderId>,
-    facts: &mut Facts,
-) -> Kept<()> {
+async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts) -> Kept<()> {
     for order in all_orders(run).await? {
         if !known.contains(&order.id) {
             facts.unexpected_ends += 1;

@@ -165,7 +165,8 @@ async fn tell(
     if !facts.well() {
         // Whoever looks for the cause wants to see what the stand-ins hold.
         let view = ground.folder.join("sandbox.json");
-        std::fs::write(&view, world.view().to_string()).map_err(|error| format!("{}: {error}", view.display()))?;
+        std::fs::write(&view, world.view().to_string())
+            .map_err(|error| format!("{}: {error}", view.display()))?;
     }
     if let Some(file) = &options.json {
         std::fs::write(file, report::json(&facts)).map_err(|error| format!("{}: {error}", file.display()))?;

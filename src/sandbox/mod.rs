@@ -7,6 +7,7 @@ pub mod amocrm;
 pub mod faults;
 mod form;
 pub mod getcourse;
+mod hand;
 pub mod mail;
 pub mod mango;
 pub mod moment;

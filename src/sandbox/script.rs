@@ -173,6 +173,9 @@ pub struct OrderScript {
     /// Nobody orders anything: an unknown person who only calls, or whose lead is made otherwise.
     #[serde(default)]
     pub no_order: bool,
+    /// Its creation starts no process: the school's processes are younger, or a person sends the request himself.
+    #[serde(default)]
+    pub untold: bool,
     /// Roubles; default: the offer's price.
     #[serde(default)]
     pub cost: Option<f64>,

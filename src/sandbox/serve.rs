@@ -252,7 +252,7 @@ pub struct Options {
 /// `now` is the program's clock; the setup's `start` gives way to the present moment.
 pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     let mut setup = match &options.file {
-        None => Setup::example(&options.bridge),
+        None => Setup::shipped(&options.bridge),
         Some(path) => read(path, &options.bridge)?,
     };
     let problems = setup.problems();
@@ -268,9 +268,14 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     for (name, address) in stand.addresses() {
         println!("{name} {address}");
     }
+    let (getcourse, exchange) = (format!("http://{}", stand.getcourse), format!("http://{}", stand.mango));
     println!("amocrm token {}", amocrm.long_lived_token);
     println!("getcourse token {keys}");
     println!("mango key {} salt {}", mango.api_key, mango.api_salt);
+    println!("by hand, in another terminal: an order, a call without an answer (twice the same), a payment:");
+    for line in stand.shared().with(|world, _| world.hints(&getcourse, &exchange)) {
+        println!("  {line}");
+    }
     let driver = tokio::spawn(drive(stand.shared(), Sender::new(Duration::from_secs(2))?));
     let end = async {
         match options.minutes {

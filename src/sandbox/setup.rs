@@ -51,6 +51,11 @@ impl Setup {
         Setup::from_toml_for(include_str!("example.toml"), bridge).unwrap_or_default()
     }
 
+    /// The sandbox of `deploy/example`: what `dozvon sandbox` runs by itself.
+    pub fn shipped(bridge: &str) -> Setup {
+        Setup::from_toml_for(include_str!("../../deploy/sandbox.toml"), bridge).unwrap_or_default()
+    }
+
     /// Reads a setup; the error says line and key. What it cannot see is told by [`Setup::problems`].
     pub fn from_toml(text: &str) -> Result<Setup, toml::de::Error> {
         toml::from_str(text)

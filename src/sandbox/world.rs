@@ -105,6 +105,10 @@ impl World {
 
     /// Answers an API request of the bridge.
     pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
+        if let Some(answer) = self.by_hand(now, request) {
+            self.notice(now);
+            return answer;
+        }
         let platform = request.platform;
         self.counters.request(platform);
         let answer = self.answer(now, request);

@@ -15,6 +15,9 @@ const INSTANCE: &str = "dozvon.toml";
 fn example() -> Files {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/example");
     let mut read = Files::read(&folder).expect("the example is readable");
+    // Slips are made in a process with a school's real figures: the example's are for trying out.
+    read.texts_mut()
+        .insert(PROCESS.to_owned(), include_str!("../../fixtures/config/process.toml").to_owned());
     // Problems then name files as they lie in the folder.
     Files::new(Path::new(""), std::mem::take(read.texts_mut()))
 }

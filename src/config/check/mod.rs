@@ -94,18 +94,22 @@ pub(super) fn address_fault(address: &str) -> Option<(String, &'static str)> {
     if !url.username().is_empty() || url.password().is_some() {
         return Some(("the address holds a name or password".to_owned(), allowed));
     }
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && loopback);
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(address));
     if !safe {
         return Some((format!("`{address}` is not https"), allowed));
     }
     let bare = url.query().is_none() && url.fragment().is_none() && url.path().trim_matches('/').is_empty();
     (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))
+}
+
+/// Does this address lead to this machine?
+fn is_loopback(address: &str) -> bool {
+    match Url::parse(address).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
 }
 
 /// Values that stand more than once, each named once.

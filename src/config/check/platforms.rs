@@ -43,6 +43,10 @@ pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
         let why = "not set: without the Tech API a payment is believed on the webhook's word";
         findings.warn.add("getcourse.payments", why, "trust, if that is meant, or both keys");
     }
+    if reads && draft.figures.feed.comments && settings.comment_author.is_none() {
+        let why = "missing: GetCourse takes no comment without its author, each becomes a dead letter";
+        findings.warn.add("getcourse.comment_author", why, "a user's id, or feed.comments = false");
+    }
     let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
     for field in settings.fields.keys().filter(|field| !known.contains(&field.as_str())) {
         let key = format!("getcourse.fields.{field}");

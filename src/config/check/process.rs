@@ -1,9 +1,12 @@
 //! Figures of the process that have to fit each other (D1–D13, R2, W1).
 
-use super::{Draft, Findings};
+use super::{Draft, Findings, is_loopback};
 use crate::process::LeadRole;
 use crate::process::calendar::Hours;
 use crate::process::definition::LadderStep;
+
+/// No client is called outside these hours of his own time, whatever a school sets.
+const OUTERMOST: Hours = Hours::from_hm(8, 0, 22, 0);
 
 pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
     let figures = draft.figures;
@@ -30,6 +33,12 @@ pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
             let why = format!("no call is permitted in it: contact.calls is {}", String::from(calls));
             findings.wrong.add(format!("dialling.windows.{name}"), why, "a window that meets contact.calls");
         }
+    }
+    // The sandbox's people may be called at any hour; nobody else.
+    let real = draft.file.amocrm.as_ref().is_some_and(|amocrm| !is_loopback(&amocrm.url));
+    if real && (hard.from < OUTERMOST.from || hard.to > OUTERMOST.to) {
+        let why = format!("{} lets clients be called at night", String::from(hard));
+        findings.wrong.add("contact.hard", why, format!("inside {}", String::from(OUTERMOST)));
     }
     let reminder = figures.promise.reminder_at;
     if reminder < hard.from || reminder >= hard.to {

@@ -83,6 +83,21 @@ impl Exchange {
         self.command(now, request)
     }
 
+    /// A whole signed request for a terminal: nobody answered a call that ended at `ended`.
+    pub fn signed_example(&self, ended: DateTime<Utc>, extension: &str, client: &str) -> String {
+        let mut copy = self.clone();
+        let course = Course { rings_s: 45, talk_s: 0, reason: 1111 };
+        copy.dial(ended - chrono::TimeDelta::seconds(45), extension, client, course);
+        let json = copy.posts.pop().map(|post| post.json).unwrap_or_default();
+        let json = json.replace("\"entry_id\":\"", "\"entry_id\":\"hand");
+        let MangoSetup { api_key, api_salt, hooks_url, .. } = &self.setup;
+        format!(
+            "curl -d vpbx_api_key={api_key} -d sign={} --data-urlencode 'json={json}' {}/events/summary",
+            sign(api_key, &json, api_salt),
+            hooks_url.trim_end_matches('/'),
+        )
+    }
+
     /// The employee with an extension.
     pub fn employee(&self, extension: &str) -> Option<&Employee> {
         self.employees.iter().find(|employee| employee.extension == extension)

@@ -10,8 +10,8 @@ use crate::sandbox::World;
 use crate::sandbox::agenda::{Due, Ended};
 use crate::sandbox::amocrm::changes::{ContactChange, LeadChange, TaskChange};
 use crate::sandbox::amocrm::model::{Entity, LOST, WON};
-use crate::sandbox::getcourse::NewOrder;
 use crate::sandbox::getcourse::model::kopecks;
+use crate::sandbox::getcourse::{NewOrder, What};
 use crate::sandbox::script::{AnswerScript, CallKind, Deed, EventScript};
 use crate::sandbox::wire::{phone_dialled, phone_key};
 
@@ -55,6 +55,9 @@ impl World {
                 utm_source: item.utm_source.clone(),
             },
         );
+        if item.untold {
+            self.getcourse.stirs.retain(|stir| stir.object != order || stir.what != What::Created);
+        }
         self.people.progress[script].order = Some(order);
         self.people.by_order.insert(order.to_string(), script);
         if let Some(order) = self.getcourse.orders.get(&order) {

@@ -174,7 +174,13 @@ impl World {
         }
     }
 
-    pub(super) fn name_call(&mut self, call: usize, outcome: &str, script: Option<usize>, number: u32) {
+    pub(in crate::sandbox) fn name_call(
+        &mut self,
+        call: usize,
+        outcome: &str,
+        script: Option<usize>,
+        number: u32,
+    ) {
         let name = script.and_then(|script| self.setup.orders.get(script)).map(|order| order.id.clone());
         if let Some(call) = self.mango.calls.get_mut(call) {
             call.outcome = outcome.to_owned();
@@ -204,7 +210,7 @@ impl World {
     }
 
     /// Rings, seconds and the exchange's code for an outcome (Mango sheet, 6).
-    pub(super) fn course(&self, kind: CallKind) -> Course {
+    pub(in crate::sandbox) fn course(&self, kind: CallKind) -> Course {
         let people = &self.setup.people;
         let without = |rings_s, reason| Course { rings_s, talk_s: 0, reason };
         match kind {

@@ -70,6 +70,11 @@ impl People {
             shifts: setup.managers.iter().map(|manager| (manager.key.clone(), manager.shift())).collect(),
         }
     }
+
+    /// Room for one more script at the end of the setup's.
+    pub(super) fn add_script(&mut self) {
+        self.progress.push(Progress::default());
+    }
 }
 
 /// What has just happened that events and answers may wait for.

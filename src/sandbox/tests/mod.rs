@@ -2,6 +2,7 @@
 //! No test sleeps: time is a parameter, and real sockets are only waited for.
 //! Enter at [`Bridge`].
 
+mod hand;
 mod people;
 mod sockets;
 mod whole;
