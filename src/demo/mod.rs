@@ -162,6 +162,12 @@ async fn tell(
     };
     let (facts, rows) = facts::count(&run).await.map_err(|error| error.to_string())?;
     println!("\n{}\n{}", report::table(&rows), report::summary(&facts));
+    if !facts.well() {
+        // Whoever looks for the cause wants to see what the stand-ins hold.
+        let view = ground.folder.join("sandbox.json");
+        std::fs::write(&view, world.view().to_string())
+            .map_err(|error| format!("{}: {error}", view.display()))?;
+    }
     if let Some(file) = &options.json {
         std::fs::write(file, report::json(&facts)).map_err(|error| format!("{}: {error}", file.display()))?;
     }

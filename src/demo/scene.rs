@@ -24,7 +24,7 @@ pub enum See {
     Letter,
     /// A letter that the relay refused. Text: the code.
     Refused,
-    /// A task. Text: its text; words `to`, `result`, `open`, `closed_by`, `role`; times `due`, `closed`.
+    /// A task. Text: its first line; words `body`, `to`, `result`, `open`, `closed_by`, `role`; times `due`, `closed`.
     Task,
     /// A task's deadline was moved. Text: the task's; words `by`; times `due`.
     Moved,
@@ -216,9 +216,11 @@ fn of_contact(world: &World, names: &Names, contact: &Contact) -> Sighting {
 
 fn of_task(names: &Names, leads: &[&Lead], task: &Task) -> Vec<Sighting> {
     let lead = leads.iter().find(|lead| task.entity == Some((Entity::Leads, lead.id)));
+    let title = task.text.lines().next().unwrap_or("");
     let closed_by = task.closed_by.map(|by| names.author(by)).unwrap_or_default();
     let mut all = vec![
-        Sighting::new(See::Task, task.created_at, &task.text)
+        Sighting::new(See::Task, task.created_at, title)
+            .word("body", &task.text)
             .word("role", lead.map_or("", |lead| names.role(lead.first_pipeline_id)))
             .word("to", names.manager(task.responsible_user_id))
             .word("open", if task.is_completed { "no" } else { "yes" })
@@ -230,11 +232,11 @@ fn of_task(names: &Names, leads: &[&Lead], task: &Task) -> Vec<Sighting> {
     let moved = task.history.iter().filter(|turn| turn.what == "deadline");
     all.extend(moved.map(|turn| {
         let due = turn.to.parse().ok().and_then(|second| DateTime::from_timestamp(second, 0));
-        Sighting::new(See::Moved, turn.at, &task.text).word("by", names.author(turn.by)).time("due", due)
+        Sighting::new(See::Moved, turn.at, title).word("by", names.author(turn.by)).time("due", due)
     }));
     let handed = task.history.iter().filter(|turn| turn.what == "responsible");
     all.extend(handed.map(|turn| {
-        Sighting::new(See::Moved, turn.at, &task.text)
+        Sighting::new(See::Moved, turn.at, title)
             .word("by", names.author(turn.by))
             .word("to", names.manager_text(&turn.to))
             .word("from", names.manager_text(&turn.from))

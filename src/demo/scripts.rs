@@ -87,6 +87,8 @@ pub struct Script {
     /// One line for people.
     pub about: String,
     pub end: Ending,
+    /// Deliveries that have to end with a person: a letter to an address that does not exist.
+    pub dead_letters: usize,
     pub expect: Vec<Expect>,
 }
 
@@ -160,7 +162,7 @@ impl Material {
     }
 }
 
-/// `[[order]]` tables: our three keys, and the sandbox's own for the rest.
+/// `[[order]]` tables: our own keys, and the sandbox's own for the rest.
 fn read_orders(text: &str) -> Result<Vec<Script>, String> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     let orders = table.remove("order").and_then(|orders| orders.as_array().cloned()).unwrap_or_default();
@@ -176,6 +178,7 @@ fn read_order(order: toml::Value) -> Result<Script, String> {
     let within = |error: toml::de::Error| format!("order {id}: {}", error.message());
     let about = order.remove("about").and_then(|about| about.as_str().map(str::to_owned)).unwrap_or_default();
     let end = order.remove("end").ok_or_else(|| format!("order {id}: no `end`"))?;
+    let dead_letters = order.remove("dead_letters").and_then(|count| count.as_integer()).unwrap_or(0);
     let expect = order.remove("expect").unwrap_or_else(|| toml::Value::Array(Vec::new()));
     let mut all = Vec::new();
     for (index, expect) in expect.as_array().cloned().unwrap_or_default().into_iter().enumerate() {
@@ -186,6 +189,7 @@ fn read_order(order: toml::Value) -> Result<Script, String> {
     Ok(Script {
         about,
         end: end.try_into().map_err(within)?,
+        dead_letters: usize::try_from(dead_letters).unwrap_or(0),
         expect: all,
         order: toml::Value::Table(order).try_into().map_err(within)?,
     })

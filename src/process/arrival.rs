@@ -160,7 +160,7 @@ fn first_phase(d: &mut Decision) {
 /// L1: the confirmation with the payment link leaves at once.
 pub(super) fn confirm(d: &mut Decision) {
     if d.process.figures.arrival.confirmation {
-        d.letter("L1", "application_received", None, String::new());
+        d.letter("L1", "application_received");
     }
 }
 
@@ -203,7 +203,8 @@ pub(super) fn pool_over(d: &mut Decision) {
     give_from_pool(d, "Никто не взял заказ вовремя");
     if let Some(head) = d.head() {
         let due = d.work_minutes(d.process.figures.task.escalate_minutes);
-        d.task(NewTask { to: Some(head), ..NewTask::new(TaskKind::Do, "task_free_pool", due) });
+        let why = "Свободную заявку никто не взял вовремя, она назначена по очереди.";
+        d.task(NewTask { to: Some(head), why, ..NewTask::new(TaskKind::Do, "task_escalated", due) });
     }
     leave_pool(d);
 }
@@ -302,9 +303,11 @@ pub(super) fn end_as_duplicate(d: &mut Decision, of: &OrderId) {
     d.stage(Stage::Lost, None);
     d.status(Status::False, None);
     d.turn("L7", format!("Дубль заказа {number}: этот заказ ложный."));
-    let link = older.filter(|brief| brief.open && !brief.paid).and_then(|brief| brief.payment_link);
-    if let Some(link) = link {
-        d.letter("L7", "older_order", None, link);
+    if let Some(older) = older.filter(|brief| brief.open && !brief.paid) {
+        d.letter_with("L7", "older_order", |vars| {
+            vars.order.number = number;
+            vars.order.payment_link = older.payment_link.unwrap_or_default();
+        });
     }
 }
 

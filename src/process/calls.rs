@@ -110,7 +110,7 @@ fn missed(d: &mut Decision) {
         d.case.order.notes.remove("give_up");
         dialling::new_round(d, "task_missed_call");
     }
-    dialling::make_call_task(d, "task_missed_call", "script_call_back", due, None);
+    dialling::make_call_task(d, "task_missed_call", "script_call_back", due, d.now, None);
     if d.case.order.phase == Phase::Dialling {
         dialling::fall_back(d, due);
     }

@@ -246,6 +246,10 @@ pub struct CallNote {
     pub recording: Option<String>,
 }
 
+/// Begins the `why` of a letter that can never be delivered because its address is bad (L11); any
+/// other `why` says nothing against the address.
+pub const BOUNCED: &str = "bounced";
+
 /// A letter as it leaves: the text is final.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Letter {

@@ -132,7 +132,7 @@ pub(super) fn remake(d: &mut Decision) {
         Phase::Dialling => super::dialling::attempt(d),
         Phase::CallBack => {
             let due = d.at(Timer::CallBack).unwrap_or(d.now);
-            super::dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);
+            super::dialling::make_call_task(d, "task_call_back", "script_call_back", due, due, None);
         }
         Phase::PhoneAsked => {
             let due = d.work_minutes(60);

@@ -371,16 +371,19 @@ impl<'a> Decision<'a> {
     // ---- letters -----------------------------------------------------------------------------
 
     /// Sends a text of the library to the client; says so where he has no usable address.
-    pub fn letter(&mut self, rule: &str, text: &str, time: Option<At>, more: String) {
+    pub fn letter(&mut self, rule: &str, text: &str) {
+        self.letter_with(rule, text, |_| {});
+    }
+
+    /// The same, with more to say than the case itself does.
+    pub fn letter_with(&mut self, rule: &str, text: &str, fill: impl FnOnce(&mut Vars)) {
         let Some(to) = self.case.client.email().cloned() else {
             let title = super::feed::letter_title(text);
             self.say(rule, format!("Письмо «{title}» не ушло: нет действующего адреса."));
             return;
         };
-        let zone = self.zone();
         let mut vars = self.vars(None);
-        vars.time = time.map(|at| super::calendar::say_time(at, zone)).unwrap_or_default();
-        vars.more = more;
+        fill(&mut vars);
         let rendered = self.process.texts.render(text, &vars);
         *self.case.order.letters.entry(text.to_owned()).or_default() += 1;
         self.ask(Ask::SendLetter(Letter {

@@ -27,6 +27,7 @@ pub(super) fn start(d: &mut Decision, task: &str) {
 pub(super) fn new_round(d: &mut Decision, task: &str) {
     let number = d.case.order.round.number + 1;
     d.case.order.round = Round { number, task: task.to_owned(), ..Round::default() };
+    d.case.order.notes.remove(WHY);
     d.case.order.phase = Phase::Dialling;
 }
 
@@ -37,6 +38,16 @@ pub(super) fn stop(d: &mut Decision, why: &str) {
     d.case.order.notes.remove("call_revoked");
     d.close_tasks(TaskKind::Call, why);
 }
+
+/// Why this round is called, for its first task.
+pub(super) fn because(d: &mut Decision, why: Option<String>) {
+    if let Some(why) = why.filter(|why| !why.is_empty()) {
+        d.case.order.notes.insert(WHY.to_owned(), why);
+    }
+}
+
+/// Where the order keeps why its round is called.
+const WHY: &str = "round_why";
 
 fn plan(d: &mut Decision, rung: Rung) {
     let round = &mut d.case.order.round;
@@ -125,7 +136,9 @@ fn call_task(d: &mut Decision) {
         None => ("task_call".to_owned(), "script_first_call"),
     };
     d.urgency = if first { Urgency::Hot } else { Urgency::Usual };
-    make_call_task(d, &text, script, d.now, None);
+    let last = d.case.order.round.last_outcome.map(|outcome| outcome.label().to_owned());
+    let why = d.case.order.notes.remove(WHY).or(last);
+    make_call_task(d, &text, script, d.now, d.now, why.as_deref());
     d.urgency = Urgency::Usual;
     let number = d.case.order.round.attempts + 1;
     d.say(if first { "D1" } else { "D2" }, format!("Задача «Позвонить», попытка {number}."));
@@ -134,20 +147,31 @@ fn call_task(d: &mut Decision) {
     }
 }
 
-/// The one open call task of an order: made, or the open one moved (never two).
-pub(super) fn make_call_task(d: &mut Decision, text: &str, script: &str, due: At, why: Option<&str>) {
-    if let Some(open) = d.case.order.call_task().map(|(id, _)| id.clone()) {
-        d.move_task(&open, Some(due), None);
+/// The one open call task of an order: made, or the open one moved (never two). `time` is the
+/// moment that its text speaks of. The texts bring their scripts themselves.
+pub(super) fn make_call_task(
+    d: &mut Decision,
+    text: &str,
+    script: &str,
+    due: At,
+    time: At,
+    why: Option<&str>,
+) {
+    if let Some((open, planned)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.due)) {
+        // A deadline that stands already is left alone: writing it when it has come makes the CRM move it on.
+        if planned != due {
+            d.move_task(&open, Some(due), None);
+        }
         return;
     }
-    let vars = d.vars(None);
-    let mut more = d.process.texts.render(script, &vars).body;
+    let mut more = String::new();
     if d.case.client.email_is_bad() {
+        more = d.process.texts.render(script, &d.vars(None)).body;
         more.push_str("\n\nПочта клиента не принимает письма: уточните адрес.");
     }
     d.task(NewTask {
         minutes: d.process.figures.dialling.task_minutes,
-        time: Some(due),
+        time: Some(time),
         why: why.unwrap_or_default(),
         more,
         ..NewTask::new(TaskKind::Call, text, due)
@@ -220,7 +244,7 @@ fn give_up(d: &mut Decision) {
     }
     let (days, attempts) = (d.case.order.round.days.len(), d.case.order.round.attempts);
     d.turn("D3", format!("Не дозвонились: дней {days}, попыток {attempts}. Последнее сообщение клиенту."));
-    d.letter("D3", "not_reached", None, String::new());
+    d.letter("D3", "not_reached");
     let hours = TimeDelta::hours(i64::from(d.process.figures.dialling.give_up_hours));
     d.set(Timer::GiveUp, d.now + hours);
 }

@@ -203,9 +203,9 @@ fn win(d: &mut Decision, standing: Standing, before: &Order) {
 fn welcome(d: &mut Decision, standing: Standing) {
     if d.process.figures.payment.welcome {
         if standing != Standing::Free {
-            d.letter("W1", "payment_received", None, String::new());
+            d.letter("W1", "payment_received");
         }
-        d.letter("W1", "first_day", None, String::new());
+        d.letter("W1", "first_day");
     }
     if d.process.figures.payment.fulfilment {
         arrival::linked_lead(d, LeadRole::Fulfilment, "W1");
@@ -285,7 +285,10 @@ pub(super) fn part_reminder(d: &mut Decision) {
         return;
     }
     let due = d.case.order.notes.get("part_due").and_then(|at| at.parse::<At>().ok());
-    d.letter("L5", "part_reminder", due, String::new());
+    let zone = d.zone();
+    d.letter_with("L5", "part_reminder", |vars| {
+        vars.time = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
+    });
     d.say("L5", "Напоминаем клиенту о следующем платеже.");
 }
 

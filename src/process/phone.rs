@@ -27,7 +27,7 @@ pub(super) fn ask_for(d: &mut Decision, why: &str) {
     d.turn("L11", format!("{why}: просим номер у клиента по почте, менеджеру задача."));
     d.status(Status::NotConfirmed, None);
     if !d.case.order.payment_unconfirmed {
-        d.letter("L11", "confirm_phone", None, String::new());
+        d.letter("L11", "confirm_phone");
     }
     let due = d.work_minutes(60);
     d.task(NewTask { why, ..NewTask::new(TaskKind::Do, "task_phone", due) });

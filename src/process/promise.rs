@@ -31,14 +31,15 @@ pub(super) fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> 
     d.urgency = Urgency::Promise;
     d.case.order.phase = Phase::CallBack;
     d.case.order.promise = Some(Promise::CallBack { at, why: why.map(str::to_owned) });
-    dialling::make_call_task(d, "task_call_back", "script_call_back", at, why);
+    dialling::make_call_task(d, "task_call_back", "script_call_back", at, at, why);
     d.set(Timer::CallBack, at);
     let reminder = at - TimeDelta::minutes(i64::from(d.process.figures.dialling.reminder_minutes));
     if reminder > d.now && d.process.figures.dialling.reminder_minutes > 0 {
         d.set(Timer::CallBackReminder, reminder);
     }
     if d.process.figures.dialling.confirm_call_back {
-        d.letter("D5", "time_confirmed", Some(at), String::new());
+        let zone = d.zone();
+        d.letter_with("D5", "time_confirmed", |vars| vars.time = calendar::say_time(at, zone));
     }
     d.urgency = Urgency::Usual;
     true
@@ -76,7 +77,7 @@ pub(super) fn call_back_due(d: &mut Decision) {
     begin(d);
     // A wake that comes late, at night, does not send anybody to the phone.
     let due = hard_hours(d).next(at.max(d.now));
-    dialling::make_call_task(d, "task_call_back", "script_call_back", due, why.as_deref());
+    dialling::make_call_task(d, "task_call_back", "script_call_back", due, at, why.as_deref());
     dialling::fall_back(d, due);
     d.urgency = Urgency::Usual;
 }
@@ -114,7 +115,7 @@ pub(super) fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> bool 
     d.status(Status::PaymentWaiting, None);
     if !d.case.order.letters.contains_key("application_received") {
         // L3: the link goes with the answer, where it has not gone before.
-        d.letter("L3", "where_to_pay", Some(day), String::new());
+        d.letter("L3", "where_to_pay");
     }
     let date = day.with_timezone(&zone).date_naive();
     let figures = &d.process.figures.promise;
@@ -154,7 +155,7 @@ pub(super) fn restore(d: &mut Decision) {
 
 /// P1: the morning of the promised day: the link once more.
 pub(super) fn reminder(d: &mut Decision) {
-    let Some(Promise::Pay { day, .. }) = d.case.order.promise else { return };
+    let Some(Promise::Pay { .. }) = d.case.order.promise else { return };
     if d.at(Timer::PromiseDue).is_some_and(|due| due <= d.now) {
         d.say("P1", "Напоминание опоздало: обещанный день уже прошёл.");
         return;
@@ -166,7 +167,8 @@ pub(super) fn reminder(d: &mut Decision) {
     }
     d.urgency = Urgency::Promise;
     d.turn("P1", "День обещанной оплаты: напоминание клиенту со ссылкой.");
-    d.letter("P1", "payment_reminder", Some(day), String::new());
+    // No date in it: the text says «сегодня».
+    d.letter("P1", "payment_reminder");
     d.urgency = Urgency::Usual;
 }
 
@@ -178,9 +180,7 @@ pub(super) fn check(d: &mut Decision) {
 
 /// P2: not paid by then: a call the same day, a new round. Any number of rounds.
 pub(super) fn due(d: &mut Decision) {
-    if !matches!(d.case.order.promise, Some(Promise::Pay { .. })) {
-        return;
-    }
+    let Some(Promise::Pay { why, .. }) = d.case.order.promise.clone() else { return };
     drop_promise(d);
     if !d.process.figures.promise.redial {
         talk::ask_again(d, "Обещанной оплаты нет");
@@ -190,6 +190,7 @@ pub(super) fn due(d: &mut Decision) {
     d.turn("P2", "Обещанной оплаты нет: новый круг звонков.");
     d.close_tasks(TaskKind::Ask, "Новый круг звонков");
     dialling::start(d, "task_unpaid_promise");
+    dialling::because(d, why);
 }
 
 /// A promise is over: paid, replaced, or past.

@@ -58,10 +58,13 @@ pub(super) fn ask(d: &mut Decision, text: &str, why: &str) {
     let asked = d.case.order.tasks.values().any(|task| task.kind == TaskKind::Ask);
     if !asked {
         let due = d.work_minutes(d.process.figures.talk.answer_minutes);
-        let mut more = d.process.texts.render("script_objections", &d.vars(None)).body;
-        if d.case.client.email_is_bad() {
-            more.push_str("\n\nПочта клиента не принимает письма: уточните адрес.");
+        let bad = d.case.client.email_is_bad();
+        let more = if bad {
+            "Почта клиента не принимает письма: уточните адрес."
+        } else {
+            ""
         }
+        .to_owned();
         d.task(NewTask { why, more, ..NewTask::new(TaskKind::Ask, text, due) });
         d.say("L13", "Спрашиваем менеджера: «Что дальше?»");
     }
@@ -115,7 +118,7 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         AnswerKind::Refusal => refusal::refuse(d, answer.reason, why),
         AnswerKind::Doubt => {
             leave(d, "Клиент сомневается: материалы сейчас, касание позже.");
-            d.letter("L13", "materials", None, String::new());
+            d.letter("L13", "materials");
             let at = answer.at.unwrap_or_else(|| d.work_days(d.process.figures.talk.doubt_days));
             follow_up(d, "task_doubt", at, why)
         }
@@ -129,12 +132,12 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         }
         AnswerKind::Instalment => {
             leave(d, "Рассрочка: клиенту условия, менеджеру задача.");
-            d.letter("L13", "instalment", None, String::new());
-            work(d, "task_instalment", "script_instalment", answer.at, why)
+            d.letter("L13", "instalment");
+            work(d, "task_instalment", answer.at, why)
         }
         AnswerKind::LongCycle => {
             leave(d, "Длинный цикл: менеджеру задача на следующий шаг.");
-            work(d, "task_long_cycle", "script_long_cycle", answer.at, why)
+            work(d, "task_long_cycle", answer.at, why)
         }
         AnswerKind::SpecialTerms => special_terms(d, why),
         AnswerKind::Duplicate => duplicate(d),
@@ -188,12 +191,11 @@ fn follow_up(d: &mut Decision, what: &str, at: At, why: Option<&str>) -> bool {
 }
 
 /// A task for the manager with its deadline; then he is asked again.
-fn work(d: &mut Decision, text: &str, script: &str, at: Option<At>, why: Option<&str>) -> bool {
+fn work(d: &mut Decision, text: &str, at: Option<At>, why: Option<&str>) -> bool {
     let days = d.process.figures.talk.follow_up_days.clamp(1, 3);
     let due = at.filter(|at| *at > d.now).unwrap_or_else(|| d.work_days(days));
-    let more = d.process.texts.render(script, &d.vars(None)).body;
     let why = why.unwrap_or_default();
-    d.task(NewTask { why, more, time: Some(due), ..NewTask::new(TaskKind::Do, text, due) });
+    d.task(NewTask { why, time: Some(due), ..NewTask::new(TaskKind::Do, text, due) });
     follow_up(d, text, due, None)
 }
 
@@ -202,7 +204,8 @@ fn special_terms(d: &mut Decision, why: Option<&str>) -> bool {
     leave(d, "Особые условия: решает руководитель, срок сутки.");
     let due = d.team().next(d.now + TimeDelta::hours(i64::from(d.process.figures.talk.special_hours)));
     let to = d.head();
-    d.task(NewTask { to, why: why.unwrap_or_default(), ..NewTask::new(TaskKind::Do, "task_special", due) });
+    let (time, asks) = (Some(due), why.unwrap_or_default());
+    d.task(NewTask { to, time, why: asks, ..NewTask::new(TaskKind::Do, "task_special", due) });
     follow_up(d, "task_special", due, why)
 }
 
@@ -232,6 +235,7 @@ pub(super) fn follow_up_due(d: &mut Decision) {
         "task_doubt" | "task_own_try" | "task_call" => {
             d.say("L13", "Настал названный день: новый круг звонков.");
             dialling::start(d, if what == "task_call" { "" } else { &what });
+            dialling::because(d, Some(why));
         }
         "check_payment" => ask_again(d, "Оплата в GetCourse не найдена"),
         _ => {

@@ -139,10 +139,15 @@ pub(super) fn late(d: &mut Decision) {
     for id in late {
         let Some(task) = d.case.order.tasks.get_mut(&id) else { continue };
         task.reminded = true;
+        let task = task.clone();
         let to = Some(task.responsible.clone());
+        // The task's own first line says which one it is.
+        let text = d.process.texts.render(&task.text, &d.vars(to.as_ref())).body;
+        let more = text.lines().next().unwrap_or_default().to_owned();
+        let time = Some(deadline(d, &task));
         d.say("L15", "Задача не выполнена в срок: напоминаем.");
         let due = d.work_minutes(d.process.figures.task.late_minutes);
-        let reminder = d.task(NewTask { to, ..NewTask::new(TaskKind::Do, "task_late", due) });
+        let reminder = d.task(NewTask { to, time, more, ..NewTask::new(TaskKind::Do, "task_late", due) });
         if let Some(reminder) = reminder.and_then(|made| d.case.order.tasks.get_mut(&made)) {
             (reminder.about, reminder.reminded, reminder.escalated) = (Some(id), true, true);
         }

@@ -91,7 +91,7 @@ pub(super) fn retry_due(d: &mut Decision) {
         }
         Phase::CallBack if d.case.order.call_task().is_none() => {
             let due = d.at(Timer::CallBack).unwrap_or(d.now);
-            dialling::make_call_task(d, "task_call_back", "script_call_back", due, None);
+            dialling::make_call_task(d, "task_call_back", "script_call_back", due, due, None);
         }
         _ => {}
     }

@@ -3,7 +3,7 @@
 
 use chrono_tz::Tz;
 
-use super::case::Case;
+use super::case::{Case, Order};
 use super::definition::Process;
 use super::value::*;
 use crate::message::library::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
@@ -29,7 +29,7 @@ pub(super) fn build(
             positions: order.positions.clone().unwrap_or_default(),
             cost: money(&order.cost),
             paid: money(&order.paid),
-            left: money(&order.left),
+            left: money(&left(order)),
             payment_link: order.payment_link.clone().unwrap_or_default(),
             source: order.source.clone(),
         },
@@ -44,4 +44,13 @@ pub(super) fn build(
         why: String::new(),
         more: String::new(),
     }
+}
+
+/// What is left to pay, as GetCourse says it; its API does not, then from the two other sums.
+fn left(order: &Order) -> Option<Money> {
+    order.left.clone().or_else(|| {
+        let (cost, paid) = (order.cost.as_ref()?, order.paid.as_ref()?);
+        let same = cost.currency == paid.currency;
+        same.then(|| Money::new((cost.minor - paid.minor).max(0), &cost.currency))
+    })
 }

@@ -2,6 +2,8 @@
 //! It never answers for a platform: its addresses begin with `/sandbox`, and what follows from them goes the same way as what scripts do.
 //! Enter at [`World::by_hand`].
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -69,6 +71,7 @@ impl World {
             order_id: None,
             promocode: String::new(),
             utm_source: "sandbox".into(),
+            user_fields: BTreeMap::new(),
             calls: Vec::new(),
             calls_default: None,
             answers: Vec::new(),

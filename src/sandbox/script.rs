@@ -2,6 +2,7 @@
 //! It never acts; `people/` carries scripts out.
 //! Enter at [`OrderScript`] and [`ManagerScript`].
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use chrono::{NaiveDate, TimeDelta, Weekday};
@@ -164,6 +165,9 @@ pub struct OrderScript {
     /// IANA zone, kept in the user's own field `tz`; empty: not known to the school.
     #[serde(default)]
     pub zone: String,
+    /// Further own fields of the user, by title.
+    #[serde(default)]
+    pub user_fields: BTreeMap<String, String>,
     #[serde(default)]
     pub offer: i64,
     /// Nobody orders anything: an unknown person who only calls, or whose lead is made otherwise.

@@ -21,7 +21,7 @@ use super::backoff;
 use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use crate::platform::{Fault, Links, Receipt, Try};
-use crate::process::{Event, Target};
+use crate::process::{At, Event, Target};
 use crate::store::record::Item;
 use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Unit};
 
@@ -187,18 +187,17 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
     };
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
-    settle(site, lane, delivery, outcome).await
+    settle(site, lane, delivery, tried, outcome).await
 }
 
 async fn settle(
     site: &Arc<Site>,
     lane: LaneKey,
     mut delivery: Delivery,
+    tried: Try,
     outcome: Result<Receipt, Fault>,
 ) -> Flown {
     let now = site.clock.now();
-    let after = |ms: u64| now + TimeDelta::milliseconds(ms as i64);
-    let delay = |asked| backoff::delay_ms(delivery.id().as_str(), delivery.attempts, asked);
     let worn_out =
         delivery.attempts >= backoff::TRIES_MAX || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
     let (unit, back, end) = match outcome {
@@ -206,32 +205,31 @@ async fn settle(
         Err(Fault::Denied { why }) => {
             // Not the delivery's fault: the try does not count.
             delivery.attempts -= 1;
-            delivery.state = match lane.target {
-                // Several requests make one delivery there: an earlier one may have gone through.
-                Target::Crm => DeliveryState::Unclear { not_before: now },
-                Target::Getcourse | Target::Mail => DeliveryState::Waiting,
-            };
+            delivery.state = denied_state(lane.target, tried, now);
             delivery.fault = Some(why.clone());
             (update(&delivery, now), true, End::Denied(why))
         }
         Err(Fault::Never { why }) => (bury(&delivery, why, now), false, End::Other),
-        Err(fault) if worn_out => (
-            bury(&delivery, format!("given up after {} tries: {fault}", delivery.attempts), now),
-            false,
-            End::Other,
-        ),
+        Err(fault) if worn_out => {
+            let why = format!("given up after {} tries: {fault}", delivery.attempts);
+            (bury(&delivery, why, now), false, End::Other)
+        }
         Err(Fault::Later { why, after_ms }) => {
-            delivery.state = DeliveryState::Later { not_before: after(delay(after_ms)) };
+            let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, after_ms);
+            delivery.state = later_state(tried, now + TimeDelta::milliseconds(wait_ms as i64));
             delivery.fault = Some(why);
             (update(&delivery, now), true, End::Other)
         }
         Err(Fault::Unclear { why }) => {
-            delivery.state = DeliveryState::Unclear { not_before: after(delay(None)) };
+            let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None);
+            delivery.state =
+                DeliveryState::Unclear { not_before: now + TimeDelta::milliseconds(wait_ms as i64) };
             delivery.fault = Some(why);
             (update(&delivery, now), true, End::Other)
         }
     };
-    if let Some(fault) = delivery.fault.as_deref().filter(|_| back) {
+    if back {
+        let fault = delivery.fault.as_deref().unwrap_or_default();
         tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
     }
     match commit(site, unit).await {
@@ -249,8 +247,24 @@ async fn settle(
     }
 }
 
+/// Doubt outlives a failed look: what may have been done is never tried as if it were new.
+fn later_state(tried: Try, not_before: At) -> DeliveryState {
+    match tried {
+        Try::First => DeliveryState::Later { not_before },
+        Try::MayBeDone => DeliveryState::Unclear { not_before },
+    }
+}
+
+fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
+    match (target, tried) {
+        // Several requests make one delivery there: an earlier one may have gone through.
+        (Target::Crm, _) | (_, Try::MayBeDone) => DeliveryState::Unclear { not_before: now },
+        (Target::Getcourse | Target::Mail, Try::First) => DeliveryState::Waiting,
+    }
+}
+
 /// The order hears of the receipt, intake of whatever the answer said besides.
-fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: crate::process::At) -> Unit {
+fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: At) -> Unit {
     let command = &delivery.command;
     let event = Event::Receipt { command: command.id.clone() };
     let mut append = vec![Item::Event { order: command.order.clone(), event }.to_bytes()];
@@ -266,12 +280,12 @@ fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: crate::process::At) 
     }
 }
 
-fn update(delivery: &Delivery, now: crate::process::At) -> Unit {
+fn update(delivery: &Delivery, now: At) -> Unit {
     Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() }
 }
 
 /// A dead letter tells a person, an event tells the order, which takes another next step.
-fn bury(delivery: &Delivery, why: String, now: crate::process::At) -> Unit {
+fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
     let command = &delivery.command;
     let event = Event::Undeliverable { command: command.id.clone(), why: why.clone() };
     let letter = DeadLetter {
@@ -311,5 +325,20 @@ impl Links for SiteLinks<'_> {
     async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
         let found = self.0.store.find(self.0.id(), &[key.to_owned()]).await;
         found.map(|mut links| links.pop().flatten()).map_err(|error| Fault::later(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A look that fails leaves the doubt: the next try looks again.
+    #[test]
+    fn doubt_outlives_a_failed_look() {
+        let at = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        assert_eq!(later_state(Try::First, at), DeliveryState::Later { not_before: at });
+        assert_eq!(later_state(Try::MayBeDone, at), DeliveryState::Unclear { not_before: at });
+        assert_eq!(denied_state(Target::Mail, Try::First, at), DeliveryState::Waiting);
+        assert_eq!(denied_state(Target::Mail, Try::MayBeDone, at), DeliveryState::Unclear { not_before: at });
     }
 }

@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod deploy;
 mod hooks;
+mod getcourse_road;
 mod hooks_fixtures;
 mod process;
 mod scenarios;

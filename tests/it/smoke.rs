@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use dozvon::config::{Files, Surroundings};
 use dozvon::demo::scripts::{FILES, Material};
-use dozvon::process::At;
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::script::OrderScript;
 use serde::Deserialize;
@@ -46,7 +45,7 @@ fn run(school: &School, seed: u64) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let setup = school.setup(seed);
-        let surroundings = Surroundings::new(BTreeMap::new(), setup.start.to_utc());
+        let surroundings = Surroundings::new(BTreeMap::new(), setup.start.with_timezone(&chrono::Utc));
         let world = World::start(setup, &school.files, &surroundings, seed);
         world.run_for(TimeDelta::days(DAYS)).await;
         let seen = world.sandbox().view().to_string();
@@ -194,16 +193,5 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % n
-    }
-}
-
-/// The setup's first moment, for the surroundings.
-trait ToUtc {
-    fn to_utc(&self) -> At;
-}
-
-impl ToUtc for chrono::DateTime<chrono::FixedOffset> {
-    fn to_utc(&self) -> At {
-        self.with_timezone(&chrono::Utc)
     }
 }

@@ -313,6 +313,80 @@ fn a_leg_that_never_ends_is_given_up_after_hours() {
     check("stuck", &found, (Direction::Outbound, Outcome::Failed, Reached::Nobody, 0, Some("101")));
 }
 
+#[test]
+fn a_record_without_a_talk_does_not_undo_the_talk_that_was_seen() {
+    let (_, mut events, expected) = scenarios().swap_remove(0);
+    events.pop();
+    events.push(summary(2, 0, 72, 1111, Some("101")));
+    check("legs first", play(&events, &[]).last().unwrap(), expected);
+    events.rotate_right(1);
+    check("record first", play(&events, &[]).last().unwrap(), expected);
+}
+
+/// Events that contradict each other in every way that a provider might.
+fn nonsense() -> impl Strategy<Value = CallEvent> {
+    let outcome = prop::sample::select(vec![
+        Outcome::Answered,
+        Outcome::NoAnswer,
+        Outcome::Busy,
+        Outcome::Cancelled,
+        Outcome::Failed,
+        Outcome::Voicemail,
+    ]);
+    let word = || prop::option::of(prop::sample::select(vec!["a".to_owned(), "b".to_owned()]));
+    let direction = || prop::option::of(prop::sample::select(vec![Direction::Inbound, Direction::Outbound]));
+    let state = prop_oneof![
+        Just(LegState::Ringing),
+        Just(LegState::Talking),
+        Just(LegState::OnHold),
+        outcome.clone().prop_map(LegState::Ended),
+    ];
+    let leg = (
+        (prop::sample::select(vec!["A", "B"]), 0u32..3, state, direction()),
+        (word(), word(), word(), word()),
+        prop::bool::weighted(0.2),
+    );
+    let leg = leg.prop_map(
+        |((leg, seq, state, direction), (client_number, extension, line, command), manager_leg)| {
+            let leg = leg.to_owned();
+            let taken_from = None;
+            CallWhat::Leg(Leg {
+                leg,
+                seq,
+                state,
+                direction,
+                client_number,
+                extension,
+                line,
+                taken_from,
+                command,
+                manager_leg,
+            })
+        },
+    );
+    let last = (direction(), outcome, 0u32..3, 0i64..3, word()).prop_map(
+        |(direction, outcome, talk_seconds, end, extension)| {
+            CallWhat::Final(FinalRecord {
+                direction,
+                outcome,
+                talk_seconds,
+                started_at: at(0),
+                ended_at: at(end),
+                client_number: None,
+                extension,
+                line: None,
+            })
+        },
+    );
+    let recording = prop::sample::select(vec!["R1", "R2"])
+        .prop_map(|recording| CallWhat::Recording { recording: recording.to_owned() });
+    (0i64..5, prop_oneof![5 => leg, 1 => last, 1 => recording]).prop_map(|(second, what)| CallEvent {
+        call: "mango:E".to_owned(),
+        at: at(second),
+        what,
+    })
+}
+
 /// A scenario's events twice over, shuffled, with wakes that may fire after any of them.
 fn shuffled() -> impl Strategy<Value = (usize, bool, Vec<CallEvent>, Vec<bool>)> {
     (0..scenarios().len(), any::<bool>()).prop_flat_map(|(which, with_record)| {
@@ -336,6 +410,20 @@ proptest! {
         let ordered = if with_record { whole } else { whole[..whole.len() - 1].to_vec() };
         let plain = play(&ordered, &[]);
         prop_assert_eq!(Some(last), plain.last());
+    }
+
+    #[test]
+    fn even_events_that_contradict_each_other_end_alike_in_any_order(
+        (events, other) in prop::collection::vec(nonsense(), 1..9)
+            .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+        wakes in prop::collection::vec(any::<bool>(), 9),
+    ) {
+        let (one, two) = (play(&events, &[]), play(&other, &wakes));
+        prop_assert_eq!(one.last(), two.last());
+        if let Some(found) = one.last() {
+            let talked = matches!(found.result.outcome, Outcome::Answered);
+            prop_assert!(!talked || found.result.talk_seconds > 0, "zero seconds are no talk");
+        }
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Reading<'_> {
             phone: self.phone(),
             email: good,
             zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
-            phone_confirmed: None,
+            phone_confirmed: self.value("phone_confirmed").as_deref().and_then(yes_word),
             email_bad: false,
         }
     }
@@ -186,6 +186,15 @@ fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<St
         Kind::PaymentFull if part_paid != Some(true) => Some(Status::Paid),
         Kind::PaymentPartial if part_paid != Some(false) && paid_something => Some(Status::PartPaid),
         _ => said,
+    }
+}
+
+/// `1`, `да`, `0`, `нет`: a school's own field, typed by hand (L12).
+fn yes_word(text: &str) -> Option<bool> {
+    match text.trim().to_lowercase().as_str() {
+        "1" | "true" | "yes" | "да" => Some(true),
+        "0" | "false" | "no" | "нет" => Some(false),
+        _ => None,
     }
 }
 

@@ -27,7 +27,7 @@ const fn field(
 }
 
 /// Every field that a hook may carry, in the order of the printed address.
-pub const FIELDS: [Field; 27] = [
+pub const FIELDS: [Field; 28] = [
     field("order_id", "{object.id}", "", &["deal_id"]),
     field("number", "{object.number}", "", &["order_number", "deal_number"]),
     field("user_id", "{object.user.id}", "{object.id}", &[]),
@@ -58,6 +58,8 @@ pub const FIELDS: [Field; 27] = [
     field("zone", "", "", &["timezone"]),
     field("page", "", "", &["referer", "url"]),
     field("form", "", "", &["form_name"]),
+    // A school's own field: GetCourse tells it by its API only.
+    field("phone_confirmed", "", "", &["phone_checked"]),
     field("city", "", "{object.city}", &["user_city"]),
     field("event", "", "", &["event_type"]),
 ];

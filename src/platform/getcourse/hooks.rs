@@ -265,9 +265,14 @@ mod tests {
 
     #[test]
     fn a_schools_own_names_replace_ours() {
-        let own = hooks("fields = { order_id = 'zakaz', cost = 'summa', event = 'chto' }");
-        let signals =
-            decoded(&own, "events", "zakaz=7&order_id=8&summa=100&cost=200&chto=order_created", "").unwrap();
+        let own = hooks("fields = { order_id = 'Заказ', cost = 'summa', event = 'chto' }");
+        let signals = decoded(
+            &own,
+            "events",
+            "%D0%97%D0%B0%D0%BA%D0%B0%D0%B7=7&order_id=8&summa=100&cost=200&chto=order_created",
+            "",
+        )
+        .unwrap();
         let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
         assert_eq!(seen.facts.gc_id.as_deref(), Some("7"));
         assert_eq!(seen.facts.cost.as_ref().map(|cost| cost.minor), Some(10_000));

@@ -37,19 +37,18 @@ impl Params {
         field: &'a str,
         given: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a str> + 'a {
-        let names: Vec<&str> = match given.get(field) {
-            Some(name) => vec![name.as_str()],
+        let names: Vec<String> = match given.get(field) {
+            // Names in a request are in lower case by now, whatever their alphabet.
+            Some(name) => vec![name.trim().to_lowercase()],
             None => FIELDS
                 .iter()
                 .filter(|known| known.name == field)
                 .flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()))
+                .map(str::to_owned)
                 .collect(),
         };
         names.into_iter().flat_map(|name| {
-            self.0
-                .iter()
-                .filter(move |(have, _)| have.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.as_str())
+            self.0.iter().filter(move |(have, _)| *have == name).map(|(_, value)| value.as_str())
         })
     }
 

@@ -7,29 +7,16 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
+use super::letter::Outgoing;
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::command::Letter;
 use crate::process::{Ask, At, Command};
 
-/// Begins the `why` of a letter whose address is bad; intake marks the address by it (L11).
-pub const BOUNCED: &str = "bounced";
+/// Begins the `why` of a letter whose address is bad; the core marks the address by it (L11).
+pub use crate::process::command::BOUNCED;
 
 /// Greylisting lets the same letter through after 5 to 15 minutes.
 const GREYLIST_MS: u64 = 6 * 60 * 1000;
-
-/// A letter ready for the server. Addresses are personal data: never logged.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Without angle brackets; the same for every try of one command.
-    pub message_id: String,
-    pub from: String,
-    pub to: String,
-    pub reply_to: Option<String>,
-    pub subject: String,
-    /// Plain text, UTF-8.
-    pub body: String,
-    pub at: At,
-}
 
 /// The mail server: SMTP in life, the sandbox's mailbox in runs without a network.
 #[async_trait]
@@ -73,6 +60,20 @@ pub struct Reply {
     pub code: u16,
     /// RFC 3463, `5.1.1`.
     pub enhanced: Option<(u16, u16, u16)>,
+}
+
+impl PostFault {
+    /// A refusal as the server wrote it: `text` begins with the enhanced code, if there is one.
+    pub fn refused(stage: Stage, code: u16, text: &str) -> Self {
+        Self::Refused { stage, reply: Reply { code, enhanced: enhanced(text) } }
+    }
+}
+
+/// `5.1.1 …` at the beginning of a reply's text.
+fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
+    let mut numbers = text.split_whitespace().next()?.splitn(3, '.').map(|part| part.parse::<u16>().ok());
+    let code = (numbers.next()??, numbers.next()??, numbers.next()??);
+    matches!(code.0, 2 | 4 | 5).then_some(code)
 }
 
 impl std::fmt::Display for Reply {

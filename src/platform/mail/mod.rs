@@ -3,9 +3,11 @@
 //! Enter at [`MailCourier`] with [`SmtpPost`] behind it.
 
 pub mod courier;
+pub mod letter;
 pub mod settings;
 pub mod smtp;
 
-pub use courier::{BOUNCED, MailCourier, Outgoing, Post, PostFault, Reply, Stage};
+pub use courier::{BOUNCED, MailCourier, Post, PostFault, Stage};
+pub use letter::Outgoing;
 pub use settings::Settings;
 pub use smtp::SmtpPost;

@@ -3,19 +3,19 @@
 //! Never opens an unprotected connection to another machine. Enter at [`SmtpPost::open`].
 
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, Message};
 
-use super::courier::{Outgoing, Post, PostFault, Reply, Stage};
+use super::courier::{Post, PostFault, Stage};
+use super::letter::{Outgoing, Written};
 use super::settings::{Settings, Tls};
 
 /// A school's mail server.
@@ -105,11 +105,11 @@ impl SmtpPost {
 #[async_trait]
 impl Post for SmtpPost {
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
-        let (from, to, bytes) = written(letter)?;
+        let Written { from, to, raw } = letter.written()?;
         let announced = tokio::time::timeout(self.timeout, self.announced(from, to)).await;
         let mut connection =
             announced.map_err(|_| PostFault::NotSent("the server is too slow".to_owned()))??;
-        let taken = tokio::time::timeout(self.timeout, connection.message(&bytes)).await;
+        let taken = tokio::time::timeout(self.timeout, connection.message(&raw)).await;
         taken.map_err(|_| PostFault::BrokenOff("no reply to the letter in time".to_owned()))?.map_err(
             |error| refusal(Stage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))),
         )?;
@@ -117,34 +117,6 @@ impl Post for SmtpPost {
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
         Ok(())
     }
-}
-
-/// The letter as bytes, with its envelope.
-fn written(letter: &Outgoing) -> Result<(Address, Address, Vec<u8>), PostFault> {
-    let from: Mailbox = letter.from.parse().map_err(|_| PostFault::BadAddress("sender's"))?;
-    let to = recipient(&letter.to).ok_or(PostFault::BadAddress("recipient's"))?;
-    let auto = HeaderName::new_from_ascii_str("Auto-Submitted");
-    let mut builder = Message::builder()
-        .from(from.clone())
-        .to(Mailbox::new(None, to.clone()))
-        .subject(letter.subject.as_str())
-        .date(SystemTime::from(letter.at))
-        .message_id(Some(format!("<{}>", letter.message_id)))
-        .header(ContentType::TEXT_PLAIN)
-        // Keeps out-of-office notes from answering (RFC 3834).
-        .raw_header(HeaderValue::new(auto, "auto-generated".to_owned()));
-    if let Some(reply_to) = letter.reply_to.as_ref().and_then(|address| address.parse().ok()) {
-        builder = builder.reply_to(reply_to);
-    }
-    let message = builder.body(letter.body.clone()).map_err(|_| PostFault::BadAddress("recipient's"))?;
-    Ok((from.email, to, message.formatted()))
-}
-
-/// An address with its host in ASCII, so that a Cyrillic host needs no SMTPUTF8.
-fn recipient(address: &str) -> Option<Address> {
-    let (name, host) = address.trim().rsplit_once('@')?;
-    let host = url::Host::parse(host).ok()?.to_string();
-    Address::new(name, host).ok().filter(|address| address.user().is_ascii())
 }
 
 /// Before the letter's end nothing can have been delivered.
@@ -158,14 +130,7 @@ fn before_end(stage: Stage, error: &Error) -> PostFault {
 fn refusal(stage: Stage, error: &Error) -> Option<PostFault> {
     let code: u16 = error.status()?.into();
     let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    Some(PostFault::Refused { stage, reply: Reply { code, enhanced: enhanced(&text) } })
-}
-
-/// `5.1.1 …` at the beginning of a reply's text.
-fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
-    let mut numbers = text.split_whitespace().next()?.splitn(3, '.').map(|part| part.parse::<u16>().ok());
-    let code = (numbers.next()??, numbers.next()??, numbers.next()??);
-    matches!(code.0, 2 | 4 | 5).then_some(code)
+    Some(PostFault::refused(stage, code, &text))
 }
 
 /// The kind of a failure without its text, which may hold an address.
@@ -193,6 +158,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::platform::mail::courier::Reply;
 
     /// What the server says to each command; an empty text hangs up.
     #[derive(Clone, Copy)]

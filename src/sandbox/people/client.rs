@@ -34,6 +34,7 @@ impl World {
                 user.phone = item.phone.clone();
             }
             user.fields.insert("tz".into(), item.zone.clone());
+            user.fields.extend(item.user_fields.clone());
         }
         let offer = self.getcourse.setup.offers.iter().find(|offer| offer.id == item.offer).cloned();
         let by = self.manager(&item.by).map(|manager| manager.getcourse_id);

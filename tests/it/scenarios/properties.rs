@@ -373,7 +373,7 @@ fn assigns() -> impl Strategy<Value = Assign> {
 
 /// A few hundred in every run; more with `PROPTEST_CASES`.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(250)
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
 }
 
 proptest! {
@@ -401,7 +401,7 @@ proptest! {
         prop_assert!(order.timers.is_empty() && order.held.is_empty(), "{:?}", order.timers);
         prop_assert!(order.unsent.is_empty(), "{:?}", order.unsent);
 
-        world.pass(now + TimeDelta::days(60)).map_err(TestCaseError::fail)?;
+        world.pass(now + TimeDelta::days(30)).map_err(TestCaseError::fail)?;
         let tasks = world.commands.iter().filter(|command| {
             command.order == first && matches!(command.ask, Ask::CreateTask(_) | Ask::MoveTask { .. })
         });
@@ -416,7 +416,7 @@ proptest! {
         happenings in proptest::collection::vec((pauses(), happening()), 0..12),
     ) {
         let (mut world, now) = played(figures(profile), assign, &happenings).map_err(TestCaseError::fail)?;
-        world.pass(now + TimeDelta::days(45)).map_err(TestCaseError::fail)?;
+        world.pass(now + TimeDelta::days(20)).map_err(TestCaseError::fail)?;
     }
 
     /// A step looks at nothing but its arguments, and an unknown order is no accident.

@@ -13,8 +13,8 @@ use dozvon::config::{Config, Files, Surroundings};
 use dozvon::http::hooks::accept;
 use dozvon::platform::RawRequest;
 use dozvon::platform::http::{Http, Request, Response, Silence};
-use dozvon::platform::mail::{Outgoing, Post, PostFault, Reply, Stage as SmtpStage};
-use dozvon::process::{At, Order};
+use dozvon::platform::mail::{Outgoing, Post, PostFault, Stage as SmtpStage};
+use dozvon::process::Order;
 use dozvon::sandbox::mail::Letter;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
 use dozvon::sandbox::{Setup, World as Sandbox};
@@ -88,7 +88,7 @@ impl Post for PostPlug {
         self.0.stirred.notify_one();
         match answer.code {
             250 => Ok(()),
-            code => Err(PostFault::Refused { stage, reply: Reply { code, enhanced: None } }),
+            code => Err(PostFault::refused(stage, code, &answer.text)),
         }
     }
 }
