@@ -88,7 +88,13 @@ fn stage(expect: &Expect) -> Scene {
             Anchor::With(see, text) => sightings.push(Sighting::new(*see, start, text.clone())),
         }
     }
-    Scene { start, end: start + TimeDelta::days(16), zone: chrono_tz::Europe::Moscow, appeared: Some(start), sightings }
+    Scene {
+        start,
+        end: start + TimeDelta::days(16),
+        zone: chrono_tz::Europe::Moscow,
+        appeared: Some(start),
+        sightings,
+    }
 }
 
 /// What the expectation denies, at a moment at which it denies it.
@@ -96,8 +102,11 @@ fn denied(expect: &Expect, scene: &Scene) -> Sighting {
     let from = expect.from.as_ref().and_then(|from| from.resolve(scene)).unwrap_or(scene.start);
     let mut sighting = Sighting::new(expect.see, from + TimeDelta::seconds(1), "");
     for (word, parts) in &expect.has {
-        let said: Vec<&str> =
-            parts.iter().filter(|part| !part.starts_with('!')).map(|part| part.trim_start_matches('=')).collect();
+        let said: Vec<&str> = parts
+            .iter()
+            .filter(|part| !part.starts_with('!'))
+            .map(|part| part.trim_start_matches('='))
+            .collect();
         match word.as_str() {
             "text" => sighting.text = said.join(" "),
             other => {
@@ -229,7 +238,10 @@ async fn the_player_brings_every_webhook_and_misses_no_due_time() {
     assert_eq!(player.taken.len(), 2);
     let wakes = bridge.wakes.lock().unwrap().clone();
     let steps: Vec<TimeDelta> = wakes.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(steps.iter().all(|step| *step > TimeDelta::zero() && *step <= TimeDelta::minutes(30)), "{steps:?}");
+    assert!(
+        steps.iter().all(|step| *step > TimeDelta::zero() && *step <= TimeDelta::minutes(30)),
+        "{steps:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
