@@ -124,6 +124,11 @@ enum DeadAction {
     Retry { school: String, id: String },
 }
 
+/// What can be typed, for whoever compares documents with it.
+pub fn grammar() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Parses the command line, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -1,9 +1,14 @@
 //! Tests from outside: what a user of the program or of a port may rely on.
 
+mod cli;
 mod config;
+mod deploy;
 mod getcourse_road;
+mod hooks;
 mod hooks_fixtures;
+mod process;
 mod scenarios;
 mod smoke;
 mod store_contract;
 mod support;
+mod tidy;

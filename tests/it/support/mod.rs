@@ -3,4 +3,5 @@
 
 pub mod folder;
 pub mod inproc;
+pub mod program;
 pub mod redis_server;

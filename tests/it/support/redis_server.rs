@@ -178,7 +178,7 @@ fn spawn(port: u16, folder: &Folder, extra: &[String]) -> Child {
     process
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }

@@ -1,0 +1,176 @@
+//! Commands beside `serve`: what they print, how they end, what an error says to do.
+
+use dozvon::sandbox::amocrm::model::WON;
+use serde_json::Value;
+
+use crate::support::program::{Bench, Kind, form, get, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_names_all_problems_at_once() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let right = bench.run(&["check"]).await;
+    assert_eq!(
+        (right.code(), right.out().as_str()),
+        (Some(0), "1 school(s), no problems\n"),
+        "{}",
+        right.err()
+    );
+    bench.edit("schools/rost/school.toml", "head = true", "haed = true");
+    bench.edit("schools/rost/school.toml", "DEMO_MANGO_SALT", "DEMO_MANGO_SLAT");
+    bench.edit("schools/rost/process/default.toml", "gap_minutes = 1", "gap_minutes = 0");
+    bench.edit("dozvon.toml", "drain_s = 25", "drain_s = -1");
+    let wrong = bench.run(&["check"]).await;
+    assert_eq!(wrong.code(), Some(1));
+    for part in ["haed", "DEMO_MANGO_SLAT", "dialling.gap_minutes", "drain_s", "school.toml", "default.toml"]
+    {
+        assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
+    }
+    // The bridge does not start on it either, and says the same.
+    assert_eq!(bench.run(&["serve"]).await.err(), wrong.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_try_outs_hours_are_for_the_sandbox_only() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let file = std::fs::read_to_string(bench.config().join("schools/rost/school.toml")).expect("it is there");
+    let amocrm =
+        file.split("[amocrm]\nurl = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a url");
+    bench.edit(
+        "schools/rost/school.toml",
+        &format!("[amocrm]\nurl = \"{amocrm}"),
+        "[amocrm]\nurl = \"https://rost.amocrm.ru",
+    );
+    let wrong = bench.run(&["check"]).await;
+    assert_eq!(wrong.code(), Some(1));
+    assert!(wrong.err().contains("contact.hard") && wrong.err().contains("08:00-22:00"), "{}", wrong.err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn comments_without_an_author_are_warned_of() {
+    let bench = Bench::new(Kind::Embedded).await;
+    bench.edit("schools/rost/school.toml", "comment_author = 400300901", "");
+    let done = bench.run(&["check"]).await;
+    assert_eq!(done.code(), Some(0));
+    assert!(
+        done.out().contains("warning:") && done.out().contains("getcourse.comment_author"),
+        "{}",
+        done.out()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_say_what_to_do() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["url", "nobody"], 1, "there are: rost"),
+        (&["dead", "list", "nobody"], 1, "there are: rost"),
+        (&["dead", "list", "rost"], 1, "there is no store in"),
+        (&["dead", "show", "rost"], 2, "<ID>"),
+        (&["check", "--config", "/nonexistent"], 1, "a readable folder with `dozvon.toml` and `schools/`"),
+        (&["serve", "--store", "redis://127.0.0.1:1/0"], 1, "the store cannot be used"),
+        (&["sreve"], 2, "serve"),
+    ];
+    for (args, code, words) in cases {
+        let ended = bench.run(args).await;
+        assert_eq!(ended.code(), Some(code), "{args:?}: {}{}", ended.out(), ended.err());
+        assert!(ended.err().contains(words), "{args:?}: {}", ended.err());
+    }
+}
+
+/// What a person pastes works as it is printed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn url_prints_addresses_that_the_bridge_takes() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let bridge = bench.start().await;
+    let printed = bench.run(&["url", "rost"]).await;
+    assert_eq!(printed.code(), Some(0));
+    for (platform, tail) in [("getcourse", "order-created"), ("amocrm", ""), ("mango", "")] {
+        let url = bench.hook(platform, tail);
+        assert!(printed.out().contains(&url), "{url} is not printed");
+    }
+    let line = printed.out();
+    let line = line.split("curl -sS -G ").nth(1).expect("a ready line");
+    let quoted: Vec<&str> = line.split('\'').skip(1).step_by(2).collect();
+    let pairs: Vec<(&str, &str)> = quoted[1..].iter().filter_map(|pair| pair.split_once('=')).collect();
+    let said = get(&format!("{}?{}", quoted[0], form(&pairs))).await.expect("an answer");
+    assert_eq!((said.status, said.body.as_str()), (200, "ok"));
+    until("its lead and its task", async || {
+        let world = bench.world();
+        (world.leads().any(|lead| lead.price == 38_500) && world.tasks().any(|task| !task.is_completed))
+            .then_some(())
+    })
+    .await;
+    bridge.settled().await;
+    // The sandbox's order is that of the printed line: a payment is read back and believed.
+    assert!(pairs.contains(&("order_id", "700100200")));
+    let paid = bench.by_hand("POST", "/sandbox/orders/700100200/pay", "");
+    assert_eq!(paid["status"], "payed", "{paid}");
+    until("a won lead without open tasks", async || {
+        let world = bench.world();
+        (world.leads().any(|lead| lead.status_id == WON) && world.tasks().all(|task| task.is_completed))
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_reference_is_printed_whole() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let printed = bench.run(&["reference"]).await;
+    assert_eq!(printed.code(), Some(0));
+    for key in ["pause_minutes", "comment_author", "requests_per_second", "DOZVON_VAULT_KEY", "drain_s"] {
+        assert!(printed.out().contains(key), "{key}");
+    }
+}
+
+/// A delivery that can never succeed waits for a person; after the mend it is done once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_delivery_is_shown_and_after_the_mend_tried_again() {
+    retried(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_delivery_is_tried_again_on_redis() {
+    retried(Kind::Redis).await;
+}
+
+async fn retried(kind: Kind) {
+    let bench = Bench::new(kind).await;
+    bench.edit("schools/rost/school.toml", "comment_author = 400300901", "# comment_author = 400300901");
+    let bridge = bench.start().await;
+    let query =
+        form(&[("order_id", "700100200"), ("number", "12041"), ("offers", "5512874"), ("status", "Новый")]);
+    let url = format!("{}?{query}&phone=%2B79035550127", bench.hook("getcourse", "order-created"));
+    assert_eq!(get(&url).await.map(|said| said.status), Some(200));
+    until("its lead", async || bench.world().leads().next().map(|_| ())).await;
+    bridge.settled().await;
+    assert_eq!(bench.by_hand("POST", "/sandbox/orders/700100200/pay", "")["status"], "payed");
+    until("a dead letter of a comment", async || {
+        (bridge.health().await?["dead"].as_u64()? > 0).then_some(())
+    })
+    .await;
+    bridge.settled().await;
+    assert_eq!(bridge.terminate().await, Some(0));
+
+    let listed = bench.run(&["dead", "list", "rost"]).await.out();
+    let id = listed.split_whitespace().next().expect("a line").to_owned();
+    assert!(id.starts_with("out-") && listed.contains("comment_author is not set"), "{listed}");
+    let shown = bench.run(&["dead", "show", "rost", &id]).await.out();
+    let body: Value = serde_json::from_str(shown.lines().nth(1).unwrap_or_default()).unwrap_or_default();
+    assert_eq!(body["command"]["order"], "gc-700100200", "{shown}");
+
+    bench.edit("schools/rost/school.toml", "# comment_author = 400300901", "comment_author = 400300901");
+    let bridge = bench.start().await;
+    let dead = bridge.count("dead").await;
+    let asked = bench.run(&["dead", "retry", "rost", &id]).await;
+    assert_eq!(asked.code(), Some(0), "{}", asked.err());
+    until("the comment in GetCourse", async || {
+        bench.world().orders().any(|order| order.comments.len() == 1).then_some(())
+    })
+    .await;
+    bridge.settled().await;
+    assert_eq!(bridge.count("dead").await, dead - 1);
+    let again = bench.run(&["dead", "retry", "rost", &id]).await;
+    assert_eq!(again.code(), Some(1));
+    assert!(again.err().contains("no dead letter"), "{}", again.err());
+}

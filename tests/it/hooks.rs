@@ -1,0 +1,214 @@
+//! The way in over real sockets: what each platform hears, and what is kept of what it said.
+//! The bridge is the real program; the same claims hold on both stores.
+
+use dozvon::store::Counts;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::program::{Bench, FORM, Kind, Program, Said, form, get, rost, send, until};
+
+const JSON: &str = "application/json";
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_answered_and_kept_on_the_embedded_store() {
+    answers(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_answered_and_kept_on_redis() {
+    answers(Kind::Redis).await;
+}
+
+async fn answers(kind: Kind) {
+    let bench = Bench::new(kind).await;
+    bench.mute();
+    let bridge = bench.start().await;
+    each_platform_hears_what_it_expects(&bench, &bridge).await;
+    what_is_turned_away_leaves_nothing(&bench, &bridge).await;
+    what_cannot_be_read_waits_for_a_person(&bench, &bridge).await;
+    a_repeat_is_one_and_a_to_b_to_a_are_three(&bench, &bridge).await;
+    assert_eq!(bridge.count("watchdog_repairs").await, 0);
+    assert!(!bridge.log().contains("panicked"), "{}", bridge.log());
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// `order-status` of an order that the sandbox knows.
+fn status_url(bench: &Bench, status: &str) -> String {
+    let query = form(&[("order_id", "700100200"), ("number", "12041"), ("status", status)]);
+    format!("{}?{query}", bench.hook("getcourse", "order-status"))
+}
+
+fn signed(json: &str) -> String {
+    let (key, salt) = ("a1b2c3d4e5f60718293a4b5c6d7e8f90", "0f9e8d7c6b5a49382716051423324150");
+    let sign = hex::encode(Sha256::digest(format!("{key}{json}{salt}")));
+    form(&[("vpbx_api_key", key), ("sign", &sign), ("json", json)])
+}
+
+fn summary(entry: &str) -> String {
+    format!(
+        r#"{{"entry_id":"{entry}","call_direction":2,"from":{{"extension":"102"}},"to":{{"number":"79035550199"}},"line_number":"74955550000","create_time":1767254600,"forward_time":1767254600,"talk_time":0,"end_time":1767254645,"entry_result":0,"disconnect_reason":1111}}"#
+    )
+}
+
+fn amo_lead(account: &str, updated_at: &str) -> String {
+    form(&[
+        ("account[id]", account),
+        ("leads[update][0][id]", "41299999"),
+        ("leads[update][0][updated_at]", updated_at),
+    ])
+}
+
+async fn counts(bench: &Bench) -> Counts {
+    bench.store().await.counts(&rost()).await.expect("the store answers")
+}
+
+async fn heard(method: &str, url: &str, kind: &str, body: impl Into<Vec<u8>>) -> Said {
+    send(method, url, kind, body).await.expect("an answer")
+}
+
+async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
+    let ok = |kind: &str, body: &str| Said { status: 200, kind: kind.to_owned(), body: body.to_owned() };
+    let cases = [
+        ("GET", status_url(bench, "В работе"), "", String::new(), ok(PLAIN, "ok")),
+        (
+            "POST",
+            bench.hook("getcourse", "hook"),
+            JSON,
+            r#"{"event_object_id":2,"event_id":2,"object_id":700100200}"#.to_owned(),
+            ok(PLAIN, "ok"),
+        ),
+        ("POST", bench.hook("amocrm", ""), FORM, amo_lead("31877554", "1767254600"), ok(PLAIN, "")),
+        ("POST", bench.hook("mango", "events/summary"), FORM, signed(&summary("one")), ok(PLAIN, "")),
+        // Mango appends its path to whatever address was pasted.
+        ("POST", bench.hook("mango", "/events/summary"), FORM, signed(&summary("two")), ok(PLAIN, "")),
+    ];
+    let kept = cases.len() as u64;
+    for (method, url, kind, body, wanted) in cases {
+        assert_eq!(heard(method, &url, kind, body).await, wanted, "{url}");
+    }
+    assert_eq!(bridge.count("accepted").await, kept);
+    // Probes of cabinets are answered and nothing is kept.
+    assert_eq!(heard("POST", &bench.hook("mango", ""), FORM, "").await.status, 200);
+    assert_eq!(heard("GET", &bench.hook("amocrm", ""), "", "").await.status, 200);
+    assert_eq!(bridge.count("accepted").await, kept);
+    bridge.settled().await;
+    assert_eq!(counts(bench).await.raw, kept);
+}
+
+async fn what_is_turned_away_leaves_nothing(bench: &Bench, bridge: &Program) {
+    let before = counts(bench).await;
+    let refused = bridge.count("refused").await;
+    let at = |path: &str| format!("http://127.0.0.1:{}/hooks/{path}", bench.port);
+    let forged = signed(&summary("three")).replace("1111", "1110");
+    let large = "x".repeat(256 * 1024 + 1);
+    let cases = [
+        (403, "POST", at("rost/getcourse/wrong-secret-00001/order-status"), "status=new".to_owned()),
+        (403, "POST", at("rost/mango/wrong-secret-00001/events/summary"), signed(&summary("three"))),
+        (403, "POST", bench.hook("mango", "events/summary"), forged),
+        (403, "POST", bench.hook("mango", "events/summary"), "json=%7B%7D".to_owned()),
+        (403, "POST", bench.hook("amocrm", ""), amo_lead("31877555", "1767254600")),
+        (403, "POST", bench.hook("amocrm", ""), "leads[add][0][id]=1".to_owned()),
+        (404, "POST", bench.hook("telegram", ""), "a=b".to_owned()),
+        (404, "POST", at("nobody/getcourse/example-url-secret-0001/order-status"), "a=b".to_owned()),
+        (404, "GET", at("rost"), String::new()),
+        (413, "POST", bench.hook("getcourse", "events"), large.clone()),
+        (
+            413,
+            "GET",
+            format!("{}?text={}", bench.hook("getcourse", "events"), &large[..40_000]),
+            String::new(),
+        ),
+    ];
+    let forgeries = cases.iter().filter(|case| case.0 == 403).count() as u64;
+    for (status, method, url, body) in cases {
+        let said = heard(method, &url, FORM, body).await;
+        assert_eq!(said.status, status, "{url:.90}");
+        assert!(!said.body.contains("example-url-secret"), "an answer names no secret");
+    }
+    half_a_request_ends_in_time(bench).await;
+    assert_eq!(bridge.count("refused").await, refused + forgeries);
+    let after = counts(bench).await;
+    assert_eq!((after.raw, after.inbox, after.dead), (before.raw, before.inbox, before.dead));
+}
+
+/// The rest never comes: 408 within the deadline (one second here), and the bridge goes on.
+async fn half_a_request_ends_in_time(bench: &Bench) {
+    let path = format!("/hooks/rost/getcourse/{}/events", crate::support::program::SECRET);
+    let body = format!("POST {path} HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100\r\n\r\nstatus=");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: bri");
+    for (what, half) in [("body", body), ("head", head)] {
+        let mut socket = TcpStream::connect(("127.0.0.1", bench.port)).await.expect("it listens");
+        socket.write_all(half.as_bytes()).await.expect("it reads");
+        let mut said = [0; 12];
+        let read = tokio::time::timeout(std::time::Duration::from_secs(10), socket.read_exact(&mut said));
+        read.await.unwrap_or_else(|_| panic!("half a {what} waits for ever")).expect("an answer");
+        assert_eq!(String::from_utf8_lossy(&said), "HTTP/1.1 408", "half a {what}");
+    }
+}
+
+/// Authentic, so it is not refused; unusable, so a person sees it.
+async fn what_cannot_be_read_waits_for_a_person(bench: &Bench, bridge: &Program) {
+    let before = counts(bench).await.dead;
+    let cases = [
+        ("getcourse", "hook", JSON, r#"{"event_id":"#.to_owned()),
+        ("getcourse", "no-such-event", FORM, "order_id=1".to_owned()),
+        ("mango", "events/summary", FORM, signed("{")),
+    ];
+    let unreadable = cases.len() as u64;
+    for (platform, tail, kind, body) in cases {
+        assert_eq!(heard("POST", &bench.hook(platform, tail), kind, body).await.status, 200, "{platform}");
+    }
+    bridge.settled().await;
+    until("a dead letter for each", async || (counts(bench).await.dead == before + unreadable).then_some(()))
+        .await;
+    let letters = bench.store().await.dead(&rost(), 100).await.expect("the store answers");
+    for letter in letters.iter().filter(|letter| letter.id.starts_with("in-")) {
+        assert!(!letter.why.is_empty() && !letter.body.is_empty(), "{letter:?}");
+    }
+}
+
+async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &Bench, bridge: &Program) {
+    let accepted = bridge.count("accepted").await;
+    let repeated = bridge.count("repeated").await;
+    for status in ["Ожидаем оплаты", "Ожидаем оплаты", "В работе", "Ожидаем оплаты", "Ожидаем оплаты"]
+    {
+        assert_eq!(heard("GET", &status_url(bench, status), "", "").await.status, 200);
+    }
+    for updated_at in ["1767254601", "1767254601", "1767254602", "1767254601"] {
+        let body = amo_lead("31877554", updated_at);
+        assert_eq!(heard("POST", &bench.hook("amocrm", ""), FORM, body).await.status, 200);
+    }
+    for entry in ["four", "four", "five", "four"] {
+        let body = signed(&summary(entry));
+        assert_eq!(heard("POST", &bench.hook("mango", "events/summary"), FORM, body).await.status, 200);
+    }
+    // GetCourse and amoCRM: A→B→A are three; a Mango event has an id of its own and comes once.
+    assert_eq!(bridge.count("accepted").await - accepted, 3 + 3 + 2);
+    assert_eq!(bridge.count("repeated").await - repeated, 2 + 1 + 2);
+    bridge.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_store_nothing_is_answered_as_kept() {
+    let mut bench = Bench::new(Kind::Redis).await;
+    bench.mute();
+    let bridge = bench.start().await;
+    assert_eq!(heard("GET", &status_url(&bench, "Новый"), "", "").await.status, 200);
+    bridge.settled().await;
+    bench.redis().kill();
+    let url = status_url(&bench, "В работе");
+    assert_eq!(heard("GET", &url, "", "").await.status, 503);
+    let health = get(&format!("http://127.0.0.1:{}/health", bench.port)).await.expect("an answer");
+    assert_eq!(health.status, 503);
+    bench.redis().start_again();
+    // The platform sends it again; the bridge needs nobody's help to take it.
+    until("the request is taken after the restart", async || {
+        (heard("GET", &url, "", "").await.status == 200).then_some(())
+    })
+    .await;
+    bridge.settled().await;
+    assert_eq!(counts(&bench).await.raw, 2);
+    assert_eq!(bridge.terminate().await, Some(0));
+}

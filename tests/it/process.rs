@@ -1,0 +1,182 @@
+//! The program as a process: killed, told to stop, started twice, robbed of its store.
+//! Afterwards everything that was accepted has its lead, and nothing was made twice.
+
+use std::collections::BTreeSet;
+
+use dozvon::process::Target;
+use dozvon::sandbox::Platform;
+use dozvon::sandbox::amocrm::model::{Entity, Lead};
+use dozvon::sandbox::script::OrderScript;
+use dozvon::store::DeliveryState;
+
+use crate::support::program::{Bench, Kind, form, rost, send, until};
+
+/// Orders that stand in GetCourse and that the test tells the bridge about.
+const ORDERS: i64 = 6;
+const FIRST: i64 = 700_100_300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_the_middle_nothing_is_lost_or_doubled_on_the_embedded_store() {
+    killed_in_the_middle(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_the_middle_nothing_is_lost_or_doubled_on_redis() {
+    killed_in_the_middle(Kind::Redis).await;
+}
+
+async fn killed_in_the_middle(kind: Kind) {
+    let bench = bench(kind).await;
+    let mut bridge = bench.start().await;
+    for order in 0..ORDERS {
+        tell(&bench, order).await;
+    }
+    // At other places of the work each time: lookups, creations, tasks.
+    for more in [4, 7, 9] {
+        let aim = asked(&bench) + more;
+        until("requests to amoCRM", async || (asked(&bench) >= aim).then_some(())).await;
+        bridge.kill().await;
+        bridge = bench.start().await;
+    }
+    everything_stands(&bench, ORDERS).await;
+    bridge.settled().await;
+    nothing_is_doubled(&bench).await;
+    assert_eq!(bridge.count("watchdog_repairs").await, 0);
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_it_lands_what_is_on_its_way_and_ends_well() {
+    let bench = bench(Kind::Embedded).await;
+    let bridge = bench.start().await;
+    for order in 0..ORDERS {
+        tell(&bench, order).await;
+    }
+    until("requests to amoCRM", async || (asked(&bench) >= 5).then_some(())).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+    let left = bench.store().await.deliveries(&rost(), 0, 1_000).await.expect("the store answers");
+    assert!(!left.is_empty(), "it was stopped in the middle");
+    let flying: Vec<_> = left.iter().filter(|delivery| delivery.state == DeliveryState::Sending).collect();
+    assert!(flying.is_empty(), "not landed: {flying:#?}");
+    let bridge = bench.start().await;
+    everything_stands(&bench, ORDERS).await;
+    bridge.settled().await;
+    nothing_is_doubled(&bench).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_redis_is_survived_without_anybodys_help() {
+    let mut bench = bench(Kind::Redis).await;
+    let bridge = bench.start().await;
+    for order in 0..3 {
+        tell(&bench, order).await;
+    }
+    until("requests to amoCRM", async || (asked(&bench) >= 4).then_some(())).await;
+    bench.redis().kill();
+    bench.redis().start_again();
+    for order in 3..ORDERS {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, ORDERS).await;
+    bridge.settled().await;
+    nothing_is_doubled(&bench).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_for_one_process_and_the_second_says_so() {
+    let bench = bench(Kind::Embedded).await;
+    let first = bench.start().await;
+    let second = bench.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(second.code(), Some(1));
+    let said = second.err();
+    assert!(said.contains("another process uses") && said.contains("a folder of its own"), "{said}");
+    let taken = bench.run(&["serve", "--listen", &format!("127.0.0.1:{}", bench.port)]).await;
+    assert_eq!(taken.code(), Some(1));
+    assert!(taken.err().contains("--listen or DOZVON_LISTEN"), "{}", taken.err());
+    tell(&bench, 0).await;
+    everything_stands(&bench, 1).await;
+    assert_eq!(first.terminate().await, Some(0));
+}
+
+async fn bench(kind: Kind) -> Bench {
+    Bench::with(kind, |setup| {
+        let standing = setup.orders.remove(0);
+        setup.orders = (0..ORDERS).map(|order| script(&standing, order)).collect();
+    })
+    .await
+}
+
+/// An order that stands in GetCourse and was not told; nobody does its tasks.
+fn script(like: &OrderScript, order: i64) -> OrderScript {
+    OrderScript {
+        id: format!("order-{order}"),
+        order_id: Some(FIRST + order),
+        name: format!("Клиент {order}"),
+        phone: phone(order),
+        email: email(order),
+        ..like.clone()
+    }
+}
+
+fn phone(order: i64) -> String {
+    format!("+790355502{order:02}")
+}
+
+fn email(order: i64) -> String {
+    format!("client-{order}@example.com")
+}
+
+/// GetCourse says that the order was made, until the bridge has taken it.
+async fn tell(bench: &Bench, order: i64) {
+    let id = (FIRST + order).to_string();
+    let number = 12_041 + order;
+    let query = form(&[
+        ("order_id", &id),
+        ("number", &number.to_string()),
+        ("first_name", &format!("Клиент {order}")),
+        ("email", &email(order)),
+        ("phone", &phone(order)),
+        ("offers", "5512874"),
+        ("cost", "38500"),
+        ("status", "Новый"),
+    ]);
+    let url = format!("{}?{query}", bench.hook("getcourse", "order-created"));
+    until("an accepted order", async || {
+        send("GET", &url, "", "").await.filter(|said| said.status == 200).map(|_| ())
+    })
+    .await;
+}
+
+/// Requests that amoCRM has had.
+fn asked(bench: &Bench) -> u64 {
+    bench.world().counters().get(Platform::Amocrm).requests
+}
+
+/// Each of the first `orders` has its lead with a contact and an open task.
+async fn everything_stands(bench: &Bench, orders: i64) {
+    let wanted: BTreeSet<String> = (0..orders).map(|order| (12_041 + order).to_string()).collect();
+    let stands = async || {
+        let world = bench.world();
+        let has_task = |lead: &Lead| {
+            world.tasks().any(|task| task.entity == Some((Entity::Leads, lead.id)) && !task.is_completed)
+        };
+        let whole = world.leads().filter(|lead| lead.contacts.len() == 1 && has_task(lead));
+        let numbers: BTreeSet<String> =
+            whole.filter_map(|lead| Some(lead.name.rsplit_once(' ')?.1.to_owned())).collect();
+        (numbers == wanted).then_some(())
+    };
+    until("a lead, a contact and a task for each order", stands).await;
+}
+
+/// No lead, contact, task or letter twice; nothing waits for a person but letters that were on
+/// their way in a kill, which nobody can look for.
+async fn nothing_is_doubled(bench: &Bench) {
+    let doubled = bench.world().duplicates();
+    assert!(doubled.is_empty(), "{doubled:#?}");
+    let letters = bench.store().await.dead(&rost(), 100).await.expect("the store answers");
+    for letter in letters {
+        let delivery: dozvon::store::Delivery = serde_json::from_slice(&letter.body).expect("a delivery");
+        assert_eq!(delivery.command.ask.target(), Target::Mail, "{}: {}", letter.id, letter.why);
+    }
+}

@@ -1,0 +1,315 @@
+//! The real program as a process of its own, before real sockets of the sandbox, with folders and
+//! ports of the test's own. Never waits by the clock alone: [`until`] asks and gives up.
+//! Enter at [`Bench::new`], then [`Bench::start`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dozvon::clock::wall_now;
+use dozvon::process::SchoolId;
+use dozvon::sandbox::serve::{Ports, Sender, Shared, Stand, drive, stand};
+use dozvon::sandbox::{Platform, Setup, WireRequest, World};
+use dozvon::secret::Secret;
+use dozvon::store::{Place, Store};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use super::folder::Folder;
+use super::redis_server::{RedisServer, free_port};
+
+/// As `.env.example` has it.
+pub const SECRET: &str = "example-url-secret-0001";
+
+/// Bound of every wait: far above what a loaded machine needs.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Asks until there is an answer. `what` says in the failure what did not come.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut pause = tokio::time::interval(Duration::from_millis(25));
+    let asking = async {
+        loop {
+            pause.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("it did not come: {what}"))
+}
+
+/// What is in `.env.example`.
+pub fn env_example() -> BTreeMap<String, String> {
+    let lines = include_str!("../../../.env.example").lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+pub fn example_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/example")
+}
+
+/// Which store a bridge is started on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Embedded,
+    Redis,
+}
+
+/// The example school set up for this test, its stand-ins, and where its bridge will be.
+pub struct Bench {
+    pub folder: Folder,
+    pub redis: Option<RedisServer>,
+    pub port: u16,
+    world: Arc<Mutex<World>>,
+    shared: Arc<Shared>,
+    driver: JoinHandle<()>,
+    _stand: Stand,
+}
+
+impl Bench {
+    /// Stand-ins of `deploy/sandbox.toml` without its people's scripts.
+    pub async fn new(kind: Kind) -> Self {
+        Self::with(kind, |_| {}).await
+    }
+
+    /// The same, with a setup that the test has changed.
+    pub async fn with(kind: Kind, change: impl FnOnce(&mut Setup)) -> Self {
+        let port = free_port();
+        let mut setup = Setup::shipped(&format!("http://127.0.0.1:{port}"));
+        setup.start = wall_now().fixed_offset();
+        setup.orders.retain(|order| order.untold);
+        change(&mut setup);
+        let world = Arc::new(Mutex::new(World::new(setup, 1)));
+        let stand = stand(world.clone(), Arc::new(wall_now), Ports::default()).await.expect("ports are free");
+        let sender = Sender::new(Duration::from_secs(2)).expect("a client");
+        let driver = tokio::spawn(drive(stand.shared(), sender));
+        let folder = Folder::new();
+        write_school(folder.path(), &stand);
+        let redis = (kind == Kind::Redis).then(RedisServer::start);
+        Self { folder, redis, port, world, shared: stand.shared(), driver, _stand: stand }
+    }
+
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the stand-ins send no webhooks: what the bridge hears is the test's alone.
+    pub fn mute(&self) {
+        self.driver.abort();
+    }
+
+    /// What a person asks of the sandbox by `curl`.
+    pub fn by_hand(&self, method: &str, path: &str, form: &str) -> Value {
+        let request = WireRequest {
+            platform: Platform::Getcourse,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: form.into(),
+        };
+        self.shared.with(|world, now| world.handle(now, &request)).value()
+    }
+
+    pub fn redis(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().expect("a bench on Redis")
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("config")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Changes one of the configuration's files.
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.config().join(file);
+        let text = std::fs::read_to_string(&path).expect("the file is there");
+        assert!(text.contains(from), "{file} has `{from}`");
+        std::fs::write(&path, text.replacen(from, to, 1)).expect("the folder is writable");
+    }
+
+    /// `http://…/hooks/rost/<platform>/<secret>/<tail>`.
+    pub fn hook(&self, platform: &str, tail: &str) -> String {
+        format!("http://127.0.0.1:{}/hooks/rost/{platform}/{SECRET}/{tail}", self.port)
+    }
+
+    /// A command of the program with everything that it finds in its environment.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dozvon"));
+        command.args(args).env_clear().envs(env_example());
+        command.env("DOZVON_CONFIG", self.config()).env("DOZVON_DATA", self.data());
+        command.env("DOZVON_URL", format!("http://127.0.0.1:{}", self.port));
+        if let Some(redis) = &self.redis {
+            command.env("DOZVON_STORE", redis.url());
+        }
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub async fn run(&self, args: &[&str]) -> Ended {
+        let done = tokio::time::timeout(PATIENCE, self.command(args).output()).await;
+        Ended(done.expect("a command ends").expect("the program is built"))
+    }
+
+    /// Starts the bridge; returns when it takes requests.
+    pub async fn start(&self) -> Program {
+        let log = self.folder.path().join("log");
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("writable");
+        let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        let mut process = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program is built");
+        let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
+        let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+        let said = said.expect("it starts in time").expect("a line");
+        let wanted = format!("listening on http://127.0.0.1:{}", self.port);
+        assert_eq!(said.as_deref(), Some(&*wanted), "{}", std::fs::read_to_string(&log).unwrap_or_default());
+        Program { process, port: self.port, log }
+    }
+
+    /// The store of the bridge, seen from beside it.
+    pub async fn store(&self) -> Arc<dyn Store> {
+        let place = match &self.redis {
+            Some(redis) => Place::Redis(Secret::new(redis.url())),
+            None => Place::Folder(self.data()),
+        };
+        place.visit().await.expect("the store is there")
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// The example's files, with the addresses of these stand-ins and short deadlines.
+fn write_school(folder: &Path, stand: &Stand) {
+    let changes = [
+        ("http://127.0.0.1:18081".to_owned(), format!("http://{}", stand.amocrm)),
+        ("http://127.0.0.1:18082".to_owned(), format!("http://{}", stand.getcourse)),
+        ("port = 18025".to_owned(), format!("port = {}", stand.smtp.port())),
+        ("body_s = 10".to_owned(), "body_s = 1".to_owned()),
+    ];
+    let files = ["dozvon.toml", "schools/rost/school.toml", "schools/rost/process/default.toml"];
+    for file in files.into_iter().chain(["schools/rost/texts/first_day.txt"]) {
+        let mut text = std::fs::read_to_string(example_folder().join(file)).expect("the example");
+        changes.iter().for_each(|(from, to)| text = text.replace(from, to));
+        let path = folder.join("config").join(file);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        std::fs::write(path, text).expect("writable");
+    }
+}
+
+/// A bridge that serves.
+pub struct Program {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Program {
+    /// `kill -9`.
+    pub async fn kill(mut self) {
+        self.process.kill().await.expect("it runs");
+    }
+
+    /// What a supervisor does: the exit code after `SIGTERM`.
+    pub async fn terminate(mut self) -> Option<i32> {
+        let id = self.process.id().expect("it runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.expect("kill is on the path").success());
+        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        ended.expect("it drains in time").expect("it ends").code()
+    }
+
+    /// What `/health` says of the school; `None` while it does not answer 200.
+    pub async fn health(&self) -> Option<Value> {
+        let said = get(&format!("http://127.0.0.1:{}/health", self.port)).await?;
+        (said.status == 200).then(|| said.json()["schools"]["rost"].clone())
+    }
+
+    /// A count of `/health`.
+    pub async fn count(&self, name: &str) -> u64 {
+        until("/health", async || self.health().await).await[name].as_u64().expect("a count")
+    }
+
+    /// Everything accepted is worked, everything asked for is carried out.
+    pub async fn settled(&self) {
+        let idle = async || {
+            let said = self.health().await?;
+            (said["inbox"] == 0 && said["outbox"] == 0).then_some(())
+        };
+        until("an empty inbox and an empty outbox", idle).await;
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+/// A command that has ended.
+pub struct Ended(Output);
+
+impl Ended {
+    pub fn code(&self) -> Option<i32> {
+        self.0.status.code()
+    }
+
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub status: u16,
+    pub kind: String,
+    pub body: String,
+}
+
+impl Said {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+pub async fn get(url: &str) -> Option<Said> {
+    send("GET", url, "", "").await
+}
+
+/// One request on a connection of its own; `None` when no answer came.
+pub async fn send(method: &str, url: &str, kind: &str, body: impl Into<Vec<u8>>) -> Option<Said> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+    let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+    let mut request = client.request(method, url).body(body.into());
+    if !kind.is_empty() {
+        request = request.header("content-type", kind);
+    }
+    let answer = request.send().await.ok()?;
+    let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+    let (status, kind) = (answer.status().as_u16(), kind.unwrap_or_default().to_owned());
+    Some(Said { status, kind, body: String::from_utf8_lossy(&answer.bytes().await.ok()?).into_owned() })
+}
+
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+pub fn form(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+pub fn rost() -> SchoolId {
+    SchoolId::from("rost")
+}

@@ -1,0 +1,315 @@
+//! The code base's own invariants, from ARCHITECTURE.md: what is absent from where, how large things
+//! may be, what stands at the top of a file.
+//! A list of exceptions here may only shrink: an entry that is needed no more fails, too.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Hard ceiling of a file, lines.
+const FILE_LINES_MAX: usize = 500;
+/// And of a function.
+const FUNCTION_LINES_MAX: usize = 70;
+
+/// Larger than they should be.
+const LARGE_FILES: &[&str] = &[];
+
+/// Longer than they should be: `file function`.
+const LONG_FUNCTIONS: &[&str] = &[];
+
+/// A source of ours.
+struct Source {
+    /// From the root, with `/`.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Tests beside the code, and everything under `tests/`.
+    fn is_test(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        self.path.starts_with("tests/")
+            || self.path.contains("/tests/")
+            || name == "tests.rs"
+            || name.ends_with("_tests.rs")
+            || name == "fake.rs"
+    }
+
+    /// Lines of code before the tests in the file, numbered, without comments.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let end = self.text.find("#[cfg(test)]\nmod tests {").unwrap_or(self.text.len());
+        let lines = self.text[..end].lines().enumerate().map(|(index, line)| (index + 1, line));
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// Every file below a folder whose name ends so.
+fn files(folder: &str, ending: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path())
+        {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.to_string_lossy().ends_with(ending) {
+                let path = entry.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+                found.push(Source { path, text: std::fs::read_to_string(&entry).expect("a text") });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(!found.is_empty(), "nothing below {folder}");
+    found
+}
+
+fn rust() -> Vec<Source> {
+    ["src", "tests"].into_iter().flat_map(|folder| files(folder, ".rs")).collect()
+}
+
+/// Fails with every place where `wrong` finds something in the code of these sources.
+#[track_caller]
+fn none(sources: &[Source], rule: &str, wrong: impl Fn(&str) -> bool) {
+    let places: Vec<String> = sources
+        .iter()
+        .flat_map(|source| {
+            source
+                .code()
+                .filter(|(_, line)| wrong(line))
+                .map(move |(at, line)| format!("{}:{at}: {}", source.path, line.trim()))
+        })
+        .collect();
+    assert!(places.is_empty(), "{rule}:\n{}", places.join("\n"));
+}
+
+fn holds_any(line: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| line.contains(word))
+}
+
+/// Words of a `crate::` path that a line names, `process` in `crate::process::At`.
+fn parts(line: &str) -> Vec<String> {
+    let named = line.split("crate::").skip(1);
+    named
+        .flat_map(|rest| match rest.strip_prefix('{') {
+            Some(list) => list
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .split(',')
+                .map(str::trim)
+                .map(str::to_owned)
+                .collect(),
+            None => vec![rest.to_owned()],
+        })
+        .map(|path| {
+            path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()
+        })
+        .filter(|part| !part.is_empty())
+        .collect()
+}
+
+/// In these sources' code only the named parts of the crate are used.
+#[track_caller]
+fn uses_only(folder: &str, allowed: &[&str]) {
+    let sources: Vec<Source> = files(folder, ".rs").into_iter().filter(|source| !source.is_test()).collect();
+    none(&sources, &format!("{folder} may use {allowed:?} only"), |line| {
+        parts(line).iter().any(|part| !allowed.contains(&part.as_str()))
+    });
+}
+
+#[test]
+fn dependencies_go_one_way() {
+    uses_only("src/process", &["process", "message"]);
+    uses_only("src/message", &["process", "message"]);
+    uses_only("src/sandbox", &["sandbox"]);
+    uses_only("src/intake", &["intake", "process", "config", "store", "platform", "clock"]);
+    uses_only("src/platform", &["platform", "process", "intake", "store", "secret", "clock", "config"]);
+    uses_only("src/store", &["store", "process", "intake", "platform", "secret", "clock"]);
+}
+
+/// `step` is pure: no clock, no network, no files, nothing that waits.
+#[test]
+fn the_core_does_nothing_but_decide() {
+    let core: Vec<Source> = files("src/process", ".rs");
+    let words = [
+        "tokio",
+        "reqwest",
+        "redis",
+        "rusqlite",
+        "actix",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "std::time",
+        "async ",
+        ".await",
+        "Utc::now",
+        "Local::now",
+        "getrandom",
+        "rand::",
+        "println!",
+        "tracing",
+    ];
+    none(&core, "the core decides and does nothing else", |line| holds_any(line, &words));
+}
+
+#[test]
+fn only_the_clock_reads_the_clock() {
+    let sources: Vec<Source> = files("src", ".rs")
+        .into_iter()
+        .filter(|source| {
+            !source.is_test() && source.path != "src/clock.rs" && !source.path.starts_with("src/demo/")
+        })
+        .collect();
+    let words = ["Utc::now", "Local::now", "Instant::now", "SystemTime::now"];
+    none(&sources, "only clock.rs reads the clock", |line| holds_any(line, &words));
+}
+
+/// The demo measures real time for people; what is decided there comes from the driven clock.
+#[test]
+fn the_demo_reads_only_how_long_things_take() {
+    none(&files("src/demo", ".rs"), "the demo's time is driven", |line| {
+        holds_any(line, &["Utc::now", "Local::now", "SystemTime::now"])
+    });
+}
+
+#[test]
+fn platforms_do_not_know_each_other() {
+    const PLATFORMS: [&str; 4] = ["getcourse", "amocrm", "mango", "mail"];
+    for own in PLATFORMS {
+        let others: Vec<String> = PLATFORMS
+            .iter()
+            .filter(|other| **other != own)
+            .flat_map(|other| {
+                [format!("platform::{other}"), format!("super::{other}::"), format!("super::super::{other}")]
+            })
+            .collect();
+        let words: Vec<&str> = others.iter().map(String::as_str).collect();
+        none(&files(&format!("src/platform/{own}"), ".rs"), own, |line| holds_any(line, &words));
+    }
+}
+
+#[test]
+fn every_file_says_at_its_top_what_it_is() {
+    let without: Vec<String> = rust()
+        .into_iter()
+        .filter(|source| !source.text.starts_with("//! "))
+        .map(|source| source.path)
+        .collect();
+    assert!(without.is_empty(), "no `//!` at the top: {without:#?}");
+}
+
+#[test]
+fn files_and_functions_stay_small() {
+    let mut large = BTreeSet::new();
+    let mut long = BTreeSet::new();
+    for source in rust() {
+        if source.text.lines().count() > FILE_LINES_MAX {
+            large.insert(source.path.clone());
+        }
+        if source.is_test() && source.path.starts_with("src/") {
+            // Tables of cases are data.
+            continue;
+        }
+        for (name, lines) in functions(&source.text) {
+            if lines > FUNCTION_LINES_MAX {
+                long.insert(format!("{} {name}", source.path));
+            }
+        }
+    }
+    assert_eq!(
+        large,
+        LARGE_FILES.iter().map(|path| (*path).to_owned()).collect(),
+        "files over {FILE_LINES_MAX} lines"
+    );
+    assert_eq!(
+        long,
+        LONG_FUNCTIONS.iter().map(|name| (*name).to_owned()).collect(),
+        "functions over {FUNCTION_LINES_MAX} lines"
+    );
+}
+
+/// Names and lengths; the formatter closes a function at the indentation at which it begins.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let Some((before, rest)) = code.split_once("fn ") else { continue };
+        let is_head = before.split_whitespace().all(|word| {
+            word.starts_with("pub") || ["async", "const", "unsafe", "crate::sandbox)"].contains(&word)
+        });
+        if !is_head || code.ends_with(';') {
+            continue;
+        }
+        let close = format!("{}}}", &line[..line.len() - code.len()]);
+        let length = lines[start..].iter().position(|line| *line == close).map_or(1, |end| end + 1);
+        let name = rest.split(['(', '<']).next().unwrap_or_default();
+        found.push((name.to_owned(), length));
+    }
+    found
+}
+
+#[test]
+fn nothing_is_left_half_done() {
+    // Put together here, so that this file does not find itself.
+    let words: Vec<String> = ["todo", "unimplemented", "dbg"].iter().map(|word| format!("{word}!")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let sources = rust();
+    none(&sources, "half done", |line| holds_any(line, &words));
+    let ignored = format!("#[{}", "ignore");
+    none(&sources, "a test that is not run proves nothing", |line| line.contains(&ignored));
+}
+
+/// Tests wait for something, never for some time. The one pause is `until`'s, which asks.
+#[test]
+fn tests_do_not_sleep() {
+    let sleep = format!("time::{}(", "sleep");
+    let sources: Vec<Source> = rust().into_iter().filter(Source::is_test).collect();
+    none(&sources, "a test that sleeps is slow or lies", |line| {
+        holds_any(line, &[&sleep, &format!("thread::{}", "sleep")])
+    });
+}
+
+/// Invented people, invented secrets, and none that looks like a real one's.
+#[test]
+fn fixtures_hold_no_real_persons_and_no_real_secrets() {
+    let fixtures: Vec<Source> =
+        [".http", ".json", ".toml"].into_iter().flat_map(|ending| files("fixtures", ending)).collect();
+    for source in &fixtures {
+        let text = source.text.replace("%40", "@").replace("%2B", "+");
+        for word in ["eyJ0eX", "eyJhbGci", "def50200", "BEGIN PRIVATE", "Bearer ey", "sk_live", "xoxb-"] {
+            assert!(!text.contains(word), "{}: `{word}` looks like a secret", source.path);
+        }
+        for address in addresses(&text) {
+            let host = address.rsplit('@').next().unwrap_or_default().to_lowercase();
+            let invented = host.starts_with("example.")
+                || host.ends_with(".example")
+                || ["school.mangosip.ru", "myschool.ru"].contains(&host.as_str());
+            assert!(invented, "{}: {address} may be somebody's", source.path);
+        }
+        for number in mobiles(&text) {
+            assert!(number.contains("555"), "{}: {number} may be somebody's", source.path);
+        }
+    }
+}
+
+fn addresses(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !".-_@".contains(c));
+    words
+        .filter(|word| {
+            word.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+        })
+        .collect()
+}
+
+/// Eleven digits that begin like a Russian mobile, standing alone.
+fn mobiles(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let digits = words.filter(|word| word.len() == 11 && word.chars().all(|c| c.is_ascii_digit()));
+    digits.filter(|number| number.starts_with("79") || number.starts_with("89")).collect()
+}
