@@ -3,8 +3,8 @@
 mod cli;
 mod config;
 mod deploy;
-mod hooks;
 mod getcourse_road;
+mod hooks;
 mod hooks_fixtures;
 mod process;
 mod scenarios;
