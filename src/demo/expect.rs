@@ -87,12 +87,13 @@ pub enum Forward {
 /// with these words, `payment.-1` from the last payment, `end` from the order's last closing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instant {
-    anchor: Anchor,
+    pub anchor: Anchor,
     after: After,
 }
 
+/// What it counts from.
 #[derive(Clone, Debug, PartialEq)]
-enum Anchor {
+pub enum Anchor {
     Order,
     End,
     Nth(See, i32),
@@ -254,7 +255,11 @@ impl Expect {
     }
 
     fn judge(&self, scene: &Scene, left: &[&Sighting]) -> Result<(), String> {
-        let wanted = self.as_many_as.map(|other| scene.all(other).count()).or(self.count);
+        let others = self.as_many_as.map(|other| scene.all(other).count());
+        if others == Some(0) {
+            return Err("none of what they are compared with".to_owned());
+        }
+        let wanted = others.or(self.count);
         let (min, max) = match wanted {
             Some(count) => (count, count),
             None => (self.min.unwrap_or(usize::from(self.max != Some(0))), self.max.unwrap_or(usize::MAX)),
@@ -363,7 +368,7 @@ mod tests {
             "rule='L1'\nsee='letter'\nhas={text='заявка'}\nto='order +3s'",
             "rule='D2'\nsee='task'\nnth=-1\nhours={at='18:00-20:00'}\nfrom='call.1 +20m'",
             "rule=['L4','D1']\nsee='task'\nfrom='task(ещё одна) +1s'\nmax=0",
-            "rule='L14'\nsee='task'\ngap_max='3d'",
+            "rule='L14'\nsee='task'\ngap_max='4d'",
             "rule='K6'\nsee='call'\nas_many_as='letter'",
             "rule='D2'\nsee='task'\nhas={text='!первый'}\ncount=1\nfrom='+0d 18:00'",
         ];

@@ -15,7 +15,7 @@ use crate::http::driven::Quiet;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::{Hook, World};
 
-/// Nothing has moved for so long in real time: something is stuck.
+/// The usual patience with a run that does not move, real time.
 const STALL: Duration = Duration::from_secs(30);
 /// Real time between two looks.
 const LOOK: Duration = Duration::from_micros(500);
@@ -82,11 +82,13 @@ pub struct Player<C> {
     pub repairs: u64,
     /// Moves of the time.
     pub moves: u64,
+    /// Nothing has moved for so long in real time: something is stuck.
+    pub stall: Duration,
 }
 
 impl<C: Carrier> Player<C> {
     pub fn new(shared: Arc<Shared>, now: DrivenNow, carrier: C) -> Self {
-        Self { shared, now, carrier, taken: Vec::new(), repairs: 0, moves: 0 }
+        Self { shared, now, carrier, taken: Vec::new(), repairs: 0, moves: 0, stall: STALL }
     }
 
     /// Plays until `end`; `each` is called after every moment, with the world as it then is.
@@ -136,7 +138,7 @@ impl<C: Carrier> Player<C> {
 
     /// People act, webhooks are brought, the bridge works, until nothing is left to do now.
     async fn settle(&mut self, bridge: &dyn Driven) -> Result<Quiet, Stuck> {
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(self.stall);
         let mut last: Option<u64> = None;
         loop {
             let hooks = self.shared.with(|world, now| world.advance(now));
@@ -189,24 +191,25 @@ fn grain(at: DateTime<Utc>) -> DateTime<Utc> {
 struct Watch {
     turns: u64,
     since: Instant,
+    patience: Duration,
 }
 
 impl Watch {
-    fn new() -> Self {
-        Self { turns: 0, since: Instant::now() }
+    fn new(patience: Duration) -> Self {
+        Self { turns: 0, since: Instant::now(), patience }
     }
 
     fn check(&mut self, turns: u64, quiet: &Quiet) -> Result<(), Stuck> {
         if turns != self.turns {
-            *self = Self { turns, since: Instant::now() };
+            (self.turns, self.since) = (turns, Instant::now());
         }
-        if self.since.elapsed() < STALL {
+        if self.since.elapsed() < self.patience {
             return Ok(());
         }
         let due = quiet.next_due.map_or("nothing".to_owned(), |due| due.to_rfc3339());
         Err(Stuck(format!(
             "nothing has moved for {} s at {}: the bridge says quiet = {}, next due {due}, {} turns",
-            STALL.as_secs(),
+            self.patience.as_secs_f32(),
             quiet.now.to_rfc3339(),
             quiet.quiet,
             quiet.turns,

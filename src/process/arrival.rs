@@ -304,9 +304,11 @@ pub(super) fn end_as_duplicate(d: &mut Decision, of: &OrderId) {
     d.status(Status::False, None);
     d.turn("L7", format!("Дубль заказа {number}: этот заказ ложный."));
     if let Some(older) = older.filter(|brief| brief.open && !brief.paid) {
+        let own = d.case.order.number.clone().unwrap_or_default();
         d.letter_with("L7", "older_order", |vars| {
             vars.order.number = number;
             vars.order.payment_link = older.payment_link.unwrap_or_default();
+            vars.more = own;
         });
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn talked(d: &mut Decision, seconds: u32) {
     promise::call_back_begun(d);
     arrival::out_of_pool(d, "С клиентом уже говорят");
     d.case.order.talks += 1;
+    d.case.order.notes.remove(UNANSWERED);
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
     let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
@@ -57,7 +58,7 @@ pub(super) fn ask(d: &mut Decision, text: &str, why: &str) {
     }
     let asked = d.case.order.tasks.values().any(|task| task.kind == TaskKind::Ask);
     if !asked {
-        let due = d.work_minutes(d.process.figures.talk.answer_minutes);
+        let due = d.work_minutes(patience(d));
         let bad = d.case.client.email_is_bad();
         let more = if bad {
             "Почта клиента не принимает письма: уточните адрес."
@@ -69,14 +70,26 @@ pub(super) fn ask(d: &mut Decision, text: &str, why: &str) {
         d.say("L13", "Спрашиваем менеджера: «Что дальше?»");
     }
     // Its reminder and its escalation are the task's own (L15); this is for the next morning.
-    let due = d.work_minutes(d.process.figures.talk.answer_minutes);
+    let due = d.work_minutes(patience(d));
     let next = d.team().next_day(due);
     let next = d.spread(Timer::AskNext, next);
     d.set(Timer::AskNext, next);
 }
 
-/// L13: no answer, or a task closed without one: asked again.
+/// Where the order notes how often it asked in a row without an answer.
+const UNANSWERED: &str = "unanswered";
+
+/// The manager's time to answer, working minutes: the first two questions as the school sets it,
+/// each further one twice as long as the last, so that nobody is flooded by what he closes.
+fn patience(d: &Decision) -> u32 {
+    let unanswered: u32 = d.case.order.notes.get(UNANSWERED).and_then(|n| n.parse().ok()).unwrap_or(0);
+    d.process.figures.talk.answer_minutes << unanswered.saturating_sub(1).min(4)
+}
+
+/// L13: no answer, or a task closed without one: asked again, ever more patiently.
 pub(super) fn ask_again(d: &mut Decision, why: &str) {
+    let unanswered: u32 = d.case.order.notes.get(UNANSWERED).and_then(|n| n.parse().ok()).unwrap_or(0);
+    d.case.order.notes.insert(UNANSWERED.to_owned(), (unanswered + 1).min(9).to_string());
     d.close_tasks(TaskKind::Ask, "Спрашиваем снова");
     d.say("L13", format!("{why}: спрашиваем снова."));
     if matches!(d.case.order.phase, Phase::FollowUp | Phase::Dialling | Phase::Pause) {
@@ -106,6 +119,7 @@ pub(super) fn on_answer(d: &mut Decision, answer: &Answer) {
     }
     if accepted(d, answer) {
         d.case.order.answered_at = Some(d.now);
+        d.case.order.notes.remove(UNANSWERED);
     }
 }
 

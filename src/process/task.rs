@@ -12,6 +12,10 @@ use super::timers::Timer;
 use super::value::*;
 use super::{calendar, desk, talk};
 
+/// The CRM is never given a deadline nearer than five minutes from its writing, so that its own picture of
+/// a task due now is a little later than ours: nobody has moved it.
+const CRM_AHEAD_MIN: i64 = 6;
+
 /// A task as the CRM shows it now.
 pub(super) fn on_task(d: &mut Decision, change: &TaskChange) {
     let Some(task) = d.case.order.tasks.get(&change.task).cloned() else {
@@ -40,7 +44,7 @@ pub(super) fn on_task(d: &mut Decision, change: &TaskChange) {
         d.say("L10", format!("Задачу ведёт теперь {name}."));
     }
     if let Some(due) = change.due
-        && due > task.due + TimeDelta::minutes(1)
+        && due > (task.due + TimeDelta::minutes(1)).max(d.now + TimeDelta::minutes(CRM_AHEAD_MIN))
         && d.process.figures.task.put_back
     {
         put_back(d, &change.task, task.due);

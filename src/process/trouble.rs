@@ -2,7 +2,7 @@
 //! Never gives up on an open order and never repeats without a pause. Enter at [`undeliverable`].
 
 use super::case::Phase;
-use super::command::{Ask, TaskKind};
+use super::command::{Ask, BOUNCED, TaskKind};
 use super::decision::{Decision, NewTask};
 use super::timers::Timer;
 use super::value::*;
@@ -18,11 +18,17 @@ pub(super) fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
     match pending.ask.as_str() {
         "send_letter" => {
             let title = pending.letter.as_deref().map(feed::letter_title).unwrap_or_default().to_owned();
-            if let Some(bad) = d.case.client.email().cloned() {
-                d.case.client.bad.insert(bad);
+            if why.starts_with(BOUNCED) {
+                if let Some(bad) = d.case.client.email().cloned() {
+                    d.case.client.bad.insert(bad);
+                }
+                d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
+                d.note(&format!("Письмо «{title}» не доставлено. Уточните почту клиента."));
+            } else {
+                // A server's trouble, or a doubt: the address is not to blame.
+                d.say("M1", "Письмо не ушло или могло уйти не полностью: повторять его не будем.");
+                d.note(&format!("Письмо «{title}» могло не дойти. Если оно важно, отправьте его сами."));
             }
-            d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
-            d.note(&format!("Письмо «{title}» не доставлено. Уточните почту клиента."));
         }
         "create_task" => {
             if let Some(task) = &pending.task {

@@ -16,9 +16,9 @@ use crate::support::folder::Folder;
 use crate::support::inproc::{World, nowhere};
 
 /// Runs of the suite. Each is a school's week with a few orders.
-const SEEDS: u64 = 300;
-const DAYS: i64 = 9;
-const ORDERS: u64 = 4;
+const SEEDS: u64 = 200;
+const DAYS: i64 = 6;
+const ORDERS: u64 = 3;
 
 const SECRET: &str = "smoke-url-secret-0001";
 
@@ -121,7 +121,7 @@ struct Orders {
 /// One order with people who do one thing or another.
 fn order(dice: &mut Dice, n: u64) -> OrderScript {
     let mut toml = String::from("[[orders]]\n");
-    let minutes = dice.below(2 * 24 * 60);
+    let minutes = dice.below(24 * 60);
     let phone =
         ["+7 903 555 0{n}-27", "8 (903) 5550{n}27", "", "не знаю"][dice.below(4).saturating_sub(1) as usize];
     let phone = phone.replace("{n}", &format!("{n}"));
@@ -165,7 +165,7 @@ fn order(dice: &mut Dice, n: u64) -> OrderScript {
             1 + dice.below(3)
         );
     }
-    let at = 1 + dice.below(6 * 24 * 60);
+    let at = 1 + dice.below(4 * 24 * 60);
     let events = [
         format!("{{ at = \"+{at}m\", do = \"pay\" }}"),
         format!(

@@ -17,6 +17,8 @@ use crate::store::Key;
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// A code lives for twenty minutes; a browser that reloads the page repeats it.
 const CONSENT_KEEP_S: u64 = 3600;
+/// Longer than amoCRM goes on repeating a webhook.
+const REPEATS_KEEP_S: u64 = 4 * 3600;
 
 /// The way in of one school's account.
 #[derive(Debug, Clone)]
@@ -184,8 +186,9 @@ fn consent_signal(query: &Query) -> Signal {
 
 /// How a repeat of a form is recognised.
 ///
-/// One entity with a time of change: a repeat if it equals the last one of that entity and kind;
-/// the time is part of it, so A→B→A are three. Without a time (digital pipeline, deletion) two
+/// One entity with a time of change: a repeat if it equals any of that entity and kind within some
+/// hours, because a repeat may come after what followed it (sheet 4.1: up to 95 min later). The time is
+/// part of it, so A→B→A are three. Without a time (digital pipeline, deletion) two
 /// equal bodies may be two events, and a body of several entities would need one slot for each:
 /// both are always kept, which is safe, because a step recognises that nothing is new.
 fn form_key(body: &[u8]) -> Key {
@@ -221,7 +224,7 @@ fn form_key(body: &[u8]) -> Key {
         digest.update(part.as_bytes());
     }
     let kind = prefix.rsplit_once('[').map_or(prefix.as_str(), |(kind, _)| kind);
-    Key::SameAsLast { slot: format!("amo:{kind}:{id}"), digest: hex::encode(digest.finalize()) }
+    Key::Unique { key: format!("amo:{kind}:{id}:{}", hex::encode(digest.finalize())), keep_s: REPEATS_KEEP_S }
 }
 
 /// A decoded query; the first of equal names counts.
