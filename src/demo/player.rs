@@ -182,7 +182,7 @@ fn requests(world: &World) -> u64 {
 
 /// Up to the next full grain.
 fn grain(at: DateTime<Utc>) -> DateTime<Utc> {
-    let ms = at.timestamp_millis() + i64::from(at.timestamp_subsec_nanos() % 1_000_000 > 0);
+    let ms = at.timestamp_millis() + i64::from(!at.timestamp_subsec_nanos().is_multiple_of(1_000_000));
     let up = (ms + GRAIN_MS - 1).div_euclid(GRAIN_MS) * GRAIN_MS;
     DateTime::from_timestamp_millis(up).unwrap_or(at)
 }
