@@ -83,6 +83,7 @@ impl Bridge {
             vault,
             data: options.config.instance.data.clone(),
             url: options.config.instance.url.clone(),
+            raw_days: options.config.instance.limits.raw_days,
         };
         let (stop, stopped) = watch::channel(false);
         let limits = options.config.instance.limits.clone();
@@ -138,5 +139,6 @@ fn site(school: School, ground: &Ground, stop: watch::Receiver<bool>) -> Result<
         clock: ground.clock.clone(),
         stop,
         rhythm: Rhythm::default(),
+        raw_days: ground.raw_days,
     }))
 }

@@ -36,7 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "DOZVON_DATA",
         default: "`data`",
-        about: "Folder of the embedded store, the spool and kept tokens.",
+        about: "Folder of the embedded store and kept tokens.",
     },
     Variable {
         name: "DOZVON_VAULT_KEY",

@@ -22,7 +22,7 @@ pub struct Instance {
     pub url: String,
     /// Redis address, which may hold a password; `None` is the embedded store.
     pub store: Option<Secret>,
-    /// Folder of the embedded store, the spool and kept tokens.
+    /// Folder of the embedded store and of kept tokens.
     pub data: PathBuf,
     /// `DOZVON_VAULT_KEY`: there whenever a school signs in by OAuth.
     pub vault_key: Option<Secret>,
@@ -30,13 +30,6 @@ pub struct Instance {
     pub log: String,
     pub log_format: LogFormat,
     pub limits: Limits,
-}
-
-impl Instance {
-    /// Where accepted requests wait while the store is away.
-    pub fn spool_folder(&self) -> PathBuf {
-        self.data.join("spool")
-    }
 }
 
 pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Problem>) -> Option<Instance> {
@@ -103,13 +96,11 @@ fn is_redis(address: &str) -> bool {
 }
 
 fn check_limits(limits: &Limits, complaints: &mut Complaints) {
-    let Limits { body_s, spool_mb, drain_s, raw_days, ended_days } = *limits;
+    let Limits { body_s, drain_s, raw_days } = *limits;
     for (key, value, least, most) in [
         ("limits.body_s", body_s, 1, 60),
-        ("limits.spool_mb", spool_mb, 1, 65_536),
         ("limits.drain_s", drain_s, 1, 300),
         ("limits.raw_days", raw_days, 1, 3650),
-        ("limits.ended_days", ended_days, 1, 3650),
     ] {
         if !(least..=most).contains(&value) {
             complaints.add(key, format!("{value} is out of range"), format!("{least} to {most}"));

@@ -24,7 +24,7 @@ pub struct InstanceFile {
     pub url: String,
     /// Redis, `redis://host:6379/0`; `DOZVON_STORE`. Default: none, the embedded store.
     pub store: Option<String>,
-    /// Folder of the embedded store, the spool and kept tokens; `DOZVON_DATA`. Default `data`.
+    /// Folder of the embedded store and of kept tokens; `DOZVON_DATA`. Default `data`.
     pub data: PathBuf,
     /// What is logged: a level, or `dozvon=debug,info`; `DOZVON_LOG`. Default `info`.
     pub log: String,
@@ -47,14 +47,10 @@ pub enum LogFormat {
 pub struct Limits {
     /// Seconds in which a request's body has to arrive.
     pub body_s: u32,
-    /// Megabytes of accepted requests that are kept on disk while the store is away.
-    pub spool_mb: u32,
     /// Seconds that running work has when the program is told to stop.
     pub drain_s: u32,
     /// Days that requests are kept as they came.
     pub raw_days: u32,
-    /// Days that an ended order is kept.
-    pub ended_days: u32,
 }
 
 impl Default for InstanceFile {
@@ -73,7 +69,7 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, spool_mb: 256, drain_s: 25, raw_days: 30, ended_days: 365 }
+        Self { body_s: 10, drain_s: 25, raw_days: 30 }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Recurring work of the couriers (token refresh, subscription check), and consents as they come.
+//! Recurring work: of the couriers (token refresh, subscription check), consents as they come, and
+//! forgetting requests that are older than the school wants to keep them.
 //! Never stops the rest: a chore that fails is tried again later. Enter at [`run`].
 
 use std::sync::Arc;
@@ -17,12 +18,37 @@ use crate::store::{CommitError, Put, Unit};
 const AGAIN_MIN: i64 = 15;
 /// A consent's code lives 20 minutes.
 const CONSENT_AGAIN_MIN: i64 = 1;
+/// Requests forgotten at a time.
+const FORGET_PAGE: usize = 500;
 
 /// Runs until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let chores = site.ways.couriers.iter().map(|(target, courier)| keep(&site, *target, &**courier));
-    let (_, consents) = tokio::join!(join_all(chores), take_consents(&site));
+    let (_, consents, ()) = tokio::join!(join_all(chores), take_consents(&site), forget(&site));
     consents
+}
+
+/// Drops raw requests past their time, once a day, in small portions.
+async fn forget(site: &Site) {
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        let now = site.clock.now();
+        let before = now - TimeDelta::days(site.raw_days.into());
+        let forgotten = site.store.forget_raw(site.id(), before, FORGET_PAGE).await;
+        let again = match forgotten {
+            Ok(count) if count as usize == FORGET_PAGE => now,
+            Ok(_) => now + TimeDelta::days(1),
+            Err(error) => {
+                tracing::warn!(school = %site.id(), %error, "old requests are forgotten later");
+                now + TimeDelta::minutes(AGAIN_MIN)
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = site.clock.sleep_until(again) => {}
+        }
+    }
 }
 
 async fn keep(site: &Site, target: Target, courier: &dyn Courier) {

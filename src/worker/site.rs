@@ -53,6 +53,8 @@ pub struct Site {
     pub fence: Fence,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
+    /// Days that requests are kept as they came.
+    pub raw_days: u32,
     wheel: Mutex<Wheel<String>>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -106,11 +108,12 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
+    pub raw_days: u32,
 }
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm } = parts;
+        let Parts { school, hooks, ways, store, clock, stop, rhythm, raw_days } = parts;
         let now_ms = clock.now().timestamp_millis();
         let in_flight =
             IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect();
@@ -122,6 +125,7 @@ impl Site {
             fence: Fence(crate::secret::random_token()),
             stop,
             rhythm,
+            raw_days,
             wheel: Mutex::new(Wheel::new(now_ms)),
             lanes: Mutex::new(Lanes::new(in_flight)),
             inbox_bell: Notify::new(),

@@ -100,7 +100,7 @@ fn the_environment_wins_over_the_file() {
     let instance = Config::from_files(&example(), &around).expect("it is right").instance;
     assert_eq!(instance.listen.to_string(), "[::]:9000");
     assert_eq!(instance.url, "https://bridge.example");
-    assert_eq!(instance.spool_folder(), Path::new("/var/lib/dozvon/spool"));
+    assert_eq!(instance.data, Path::new("/var/lib/dozvon"));
     assert_eq!(instance.log, "dozvon=debug");
     assert!(instance.store.is_some() && !format!("{instance:?}").contains("secret@"));
 }
@@ -320,7 +320,7 @@ fn a_slip_in_a_text_or_a_files_name_is_told() {
 #[test]
 fn all_slips_are_told_at_once() {
     let problems = load(&with(&[
-        slip(INSTANCE, "spool_mb = 256", "spool_mb = 0"),
+        slip(INSTANCE, "raw_days = 30", "raw_days = 0"),
         slip(INSTANCE, "log =", "loge ="),
         slip(SCHOOL, "DEMO_MANGO_KEY", "NO_SUCH_KEY"),
         slip(SCHOOL, "final_wait_s = 60", "final_wait = 60\nfinal_wait_s = \"60\""),
@@ -334,7 +334,7 @@ fn all_slips_are_told_at_once() {
     ]))
     .expect_err("it is wrong");
     for (file, key) in [
-        (INSTANCE, "limits.spool_mb"),
+        (INSTANCE, "limits.raw_days"),
         (INSTANCE, "loge"),
         (SCHOOL, "mango.api_key"),
         (SCHOOL, "mango.final_wait"),

@@ -76,7 +76,7 @@ const INSTANCE: &[Section] = &[
             key(
                 "data",
                 "folder",
-                "The embedded store, the spool and kept tokens; relative to where the program starts.",
+                "The embedded store and kept tokens; relative to where the program starts.",
             ),
             key("log", "text", "What is logged: a level, or `dozvon=debug,info`."),
             key("log_format", "text | json", "How it is logged."),
@@ -89,10 +89,8 @@ const INSTANCE: &[Section] = &[
         about: "Bounds of the instance.",
         keys: &[
             key("body_s", "seconds", "In which a request's body has to arrive."),
-            key("spool_mb", "megabytes", "Accepted requests kept on disk while the store is away."),
             key("drain_s", "seconds", "That running work has when the program is told to stop."),
             key("raw_days", "days", "That requests are kept as they came."),
-            key("ended_days", "days", "That an ended order is kept."),
         ],
     },
 ];

@@ -2,7 +2,6 @@
 //! Never looks anything up and never drops an entity of a body. Enter at [`signals`].
 
 use super::brackets::Node;
-use super::numbers::e164;
 use super::wire::{self, Item};
 use crate::intake::signal::{SeenLead, SeenTask, Signal};
 use crate::platform::Undecodable;
@@ -91,7 +90,8 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
 }
 
 fn phone(first: &str, second: Option<&str>) -> Phone {
-    Phone { e164: e164(first), extension: None, second: second.and_then(e164), raw: first.to_owned() }
+    let typed = Phone::parse(first);
+    Phone { second: typed.second.clone().or_else(|| Phone::parse(second?).e164), ..typed }
 }
 
 /// Done means status 1: closing from the list sends a first hook with `action_close` and a

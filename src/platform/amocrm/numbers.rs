@@ -35,14 +35,6 @@ pub fn same_phone(one: &str, other: &str) -> bool {
     one == other && one.len() >= 7 || short.len() >= 9 && short.len() < 11 && long.ends_with(short.as_str())
 }
 
-/// E.164 of a number as typed, where its digits leave no doubt.
-pub fn e164(text: &str) -> Option<String> {
-    let digits = digits(text);
-    let international = text.trim_start().starts_with('+') && (8..=15).contains(&digits.len());
-    let russian = digits.len() == 11 && digits.starts_with('7');
-    (international || russian).then(|| format!("+{digits}"))
-}
-
 /// Whole major units, half up; amoCRM takes no decimals and nothing negative.
 pub fn whole_units(money: &Money) -> i64 {
     let minor = money.minor.max(0);
@@ -91,16 +83,6 @@ mod tests {
     fn searching_uses_the_last_ten_digits() {
         assert_eq!(phone_query("+79165550137").as_deref(), Some("9165550137"));
         assert_eq!(phone_query("12345"), None);
-    }
-
-    #[test]
-    fn e164_only_without_doubt() {
-        let check = |text, expected: Option<&str>| assert_eq!(e164(text).as_deref(), expected, "{text}");
-        check("+7 (916) 555-01-37", Some("+79165550137"));
-        check("84955550142", Some("+74955550142"));
-        check("+375 29 123-45-67", Some("+375291234567"));
-        check("4955550142", None);
-        check("нет", None);
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl World {
             vault: None,
             data: "-".into(),
             url: "http://bridge".to_owned(),
+            raw_days: 30,
         };
         let ports = Ports {
             amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
@@ -132,6 +133,7 @@ impl World {
             clock: Arc::new(clock),
             stop: stopped,
             // Nobody else is there: bells are enough, and a lease outlives the run.
+            raw_days: 30,
             rhythm: Rhythm {
                 poll: Duration::from_secs(86_400),
                 renew: Duration::from_secs(86_400),
