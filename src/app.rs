@@ -83,14 +83,13 @@ impl Bridge {
             vault,
             data: options.config.instance.data.clone(),
             url: options.config.instance.url.clone(),
-            raw_days: options.config.instance.limits.raw_days,
         };
         let (stop, stopped) = watch::channel(false);
         let limits = options.config.instance.limits.clone();
         let mut sites = BTreeMap::new();
         for school in options.config.schools {
             let id = school.id.clone();
-            let site = site(school, &ground, stopped.clone())
+            let site = site(school, &ground, limits.raw_days, stopped.clone())
                 .map_err(|why| StartError::School { school: id.to_string(), why })?;
             sites.insert(id, Arc::new(site));
         }
@@ -129,7 +128,7 @@ impl Bridge {
 }
 
 /// One school with its ways in and out, over the real network.
-fn site(school: School, ground: &Ground, stop: watch::Receiver<bool>) -> Result<Site, String> {
+fn site(school: School, ground: &Ground, raw_days: u32, stop: watch::Receiver<bool>) -> Result<Site, String> {
     let ports = Ports::real(&school)?;
     Ok(Site::new(Parts {
         hooks: ways::hooks(&school)?,
@@ -139,6 +138,6 @@ fn site(school: School, ground: &Ground, stop: watch::Receiver<bool>) -> Result<
         clock: ground.clock.clone(),
         stop,
         rhythm: Rhythm::default(),
-        raw_days: ground.raw_days,
+        raw_days,
     }))
 }

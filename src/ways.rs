@@ -41,8 +41,6 @@ pub struct Ground {
     pub vault: Option<Vault>,
     /// Folder for a local copy of tokens.
     pub data: PathBuf,
-    /// Days that requests are kept as they came.
-    pub raw_days: u32,
     /// Address under which platforms reach this bridge, without a slash at its end.
     pub url: String,
 }

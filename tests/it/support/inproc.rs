@@ -117,7 +117,6 @@ impl World {
             vault: None,
             data: "-".into(),
             url: "http://bridge".to_owned(),
-            raw_days: 30,
         };
         let ports = Ports {
             amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
