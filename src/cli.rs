@@ -40,6 +40,8 @@ enum Command {
     Url(Url),
     /// Show what needs a person, or have it tried again.
     Dead(Dead),
+    /// Read a school's amoCRM account: its ids, and what the configuration names and it does not have.
+    Discover(Discover),
     /// Print every key that a configuration may hold.
     Reference,
 }
@@ -105,6 +107,15 @@ struct Url {
 }
 
 #[derive(Args)]
+struct Discover {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    store: StoreArgs,
+    school: String,
+}
+
+#[derive(Args)]
 struct Dead {
     #[command(flatten)]
     folder: Folder,
@@ -144,6 +155,7 @@ pub fn main() -> ExitCode {
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
+            Command::Discover(args) => discover(args).await,
             Command::Reference => {
                 print!("{}", config::reference::reference());
                 Ok(())
@@ -268,6 +280,21 @@ fn url(args: &Url) -> Result<(), String> {
 
 fn names(config: &Config) -> String {
     config.schools.iter().map(|school| school.id.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+async fn discover(args: Discover) -> Result<(), String> {
+    let config = load(&args.folder)?;
+    let school = config.school(&args.school);
+    let school = school.ok_or_else(|| format!("no school {}; there are: {}", args.school, names(&config)))?;
+    let (found, mismatches) =
+        crate::discover::discover(&config, school, &place(&args.store, &config)).await?;
+    print!("{found}");
+    match mismatches.len() {
+        0 => Ok(()),
+        count => {
+            Err(format!("{count} to mend in schools/{}/school.toml:\n{}", school.id, mismatches.join("\n")))
+        }
+    }
 }
 
 async fn dead(args: Dead) -> Result<(), String> {

@@ -108,6 +108,34 @@ fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), pe
     pacer
 }
 
+/// The school's amoCRM account over the real network, within its budget; for a command that looks.
+pub fn amocrm_reader(
+    school: &School,
+    settings: &amocrm::Settings,
+    ground: &Ground,
+) -> Result<AmoClient, String> {
+    let inner = Arc::new(RealHttp::new(Duration::from_secs(settings.timeout_s))?);
+    let account = ("amocrm", settings.url.as_str());
+    let pacer = pacer(&mut Ways::default(), ground, account, settings.requests_per_second);
+    Ok(amocrm_client(school, settings, Arc::new(PacedHttp { inner, pacer }), ground)?.0)
+}
+
+/// The account's client, and its rotating tokens where the school signs in by OAuth.
+fn amocrm_client(
+    school: &School,
+    settings: &amocrm::Settings,
+    http: Arc<dyn Http>,
+    ground: &Ground,
+) -> Result<(AmoClient, Option<OauthTokens>), String> {
+    let oauth = oauth(school, settings, http.clone(), ground)?;
+    let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
+        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
+        (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
+        (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
+    };
+    Ok((AmoClient::new(&settings.url, http, tokens), oauth))
+}
+
 fn amocrm_courier(
     school: &School,
     settings: &amocrm::Settings,
@@ -115,13 +143,7 @@ fn amocrm_courier(
     ground: &Ground,
 ) -> Result<Arc<dyn Courier>, String> {
     let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
-    let oauth = oauth(school, settings, http.clone(), ground)?;
-    let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
-        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
-        (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
-        (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
-    };
-    let client = AmoClient::new(&settings.url, http, tokens);
+    let (client, oauth) = amocrm_client(school, settings, http, ground)?;
     let mut courier = AmoCourier::new(client, Arc::new(settings.clone()), managers);
     if let Some(tokens) = oauth {
         courier = courier.consenting(tokens);

@@ -123,6 +123,28 @@ async fn the_reference_is_printed_whole() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn discover_shows_the_account_and_what_does_not_fit_it() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let right = bench.run(&["discover", "rost"]).await;
+    assert_eq!(right.code(), Some(0), "{}", right.err());
+    for part in [
+        "account 31877554",
+        "pipeline 8123410 Продажи курсов",
+        "66104108 Дозваниваемся",
+        "901337 Номер заказа",
+    ] {
+        assert!(right.out().contains(part), "{part} is missing: {}", right.out());
+    }
+    bench.edit("schools/rost/school.toml", "new = 66104106", "new = 66104199");
+    bench.edit("schools/rost/school.toml", "order_number_field = 901337", "order_number_field = 901399");
+    let wrong = bench.run(&["discover", "rost"]).await;
+    assert_eq!(wrong.code(), Some(1));
+    for part in ["amocrm.pipelines.sales.stages.new", "66104106", "amocrm.order_number_field"] {
+        assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
+    }
+}
+
 /// A delivery that can never succeed waits for a person; after the mend it is done once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_delivery_is_shown_and_after_the_mend_tried_again() {

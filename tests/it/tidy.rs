@@ -14,7 +14,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const LARGE_FILES: &[&str] = &[];
 
 /// Longer than they should be: `file function`.
-const LONG_FUNCTIONS: &[&str] = &[];
+const LONG_FUNCTIONS: &[&str] = &["src/config/school.rs read"];
 
 /// A source of ours.
 struct Source {
@@ -123,7 +123,8 @@ fn uses_only(folder: &str, allowed: &[&str]) {
 #[test]
 fn dependencies_go_one_way() {
     uses_only("src/process", &["process", "message"]);
-    uses_only("src/message", &["process", "message"]);
+    // A text that is wrong is told like anything else in the configuration.
+    uses_only("src/message", &["process", "message", "config"]);
     uses_only("src/sandbox", &["sandbox"]);
     uses_only("src/intake", &["intake", "process", "config", "store", "platform", "clock"]);
     uses_only("src/platform", &["platform", "process", "intake", "store", "secret", "clock", "config"]);

@@ -1,3 +1,5 @@
+//! What managers write, and what is made of it.
+
 use chrono::{DateTime, Utc};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The printed reference names every key that the structs take, and nothing else.
+
 use std::collections::BTreeSet;
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};

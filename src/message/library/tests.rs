@@ -1,3 +1,5 @@
+//! The shipped texts read well with and without every variable.
+
 use std::collections::BTreeSet;
 
 use super::*;
