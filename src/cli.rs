@@ -186,15 +186,30 @@ async fn serve(args: Serve) -> Result<(), String> {
             Time::Driven { clock: DrivenClock::starting_at(from), token: Secret::new(token) }
         }
     };
+    let driven = matches!(time, Time::Driven { .. });
     let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
     let store = place(&args.store, &config);
     let bridge =
         Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
     println!("listening on http://{}", bridge.address);
-    told_to_stop().await;
+    tokio::select! {
+        () = told_to_stop() => {}
+        () = player_gone(), if driven => {}
+    }
     tracing::info!("stopping: no more requests are taken, what is on its way lands");
     bridge.stop().await;
     Ok(())
+}
+
+/// The player holds the other end of the standard input: a driven bridge never outlives it.
+async fn player_gone() {
+    let (tell, gone) = tokio::sync::oneshot::channel();
+    // A thread, because nothing else can wait for an input; it ends with the program.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = tell.send(());
+    });
+    let _ = gone.await;
 }
 
 /// Ctrl-C, or what a supervisor sends.

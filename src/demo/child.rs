@@ -1,5 +1,6 @@
 //! The bridge as a child process: the same executable, told where to work by its arguments.
-//! It never looks into the bridge's store; all it knows comes over the driven clock's door.
+//! It never looks into the bridge's store; all it knows comes over the driven clock's door. It ends with
+//! whoever started it, because that one holds the other end of its input.
 //! Enter at [`Child::start`].
 
 use std::path::PathBuf;
@@ -8,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{ChildStdout, Command};
 
 use super::player::{Driven, Stuck};
 use crate::http::driven::{Advance, Quiet};
@@ -43,6 +44,8 @@ pub struct Child {
     process: tokio::process::Child,
     client: reqwest::Client,
     door: String,
+    /// Held open, so that the bridge may say more than its first line.
+    _said: Lines<BufReader<ChildStdout>>,
     /// `http://127.0.0.1:port`.
     pub address: String,
 }
@@ -62,7 +65,7 @@ impl Child {
         command.args(["--driven-from", &from.to_rfc3339()]);
         command.envs(plan.environment.iter().cloned()).env("DOZVON_DRIVEN_TOKEN", &plan.token);
         command.env("DOZVON_URL", format!("http://127.0.0.1:{}", plan.port));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut process =
             command.spawn().map_err(|error| format!("the bridge cannot be started: {error}"))?;
         let out = process.stdout.take().ok_or("the bridge has no output")?;
@@ -80,17 +83,15 @@ impl Child {
             process,
             client,
             door: format!("{address}/driven/{}", plan.token),
+            _said: lines,
             address: address.to_owned(),
         })
     }
 
     /// Tells it to stop and waits until it has drained.
     pub async fn stop(mut self) -> Result<(), String> {
-        if let Some(id) = self.process.id() {
-            // A shell's own `kill`: the program of that name is not everywhere.
-            let told = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
-            told.map_err(|error| format!("the bridge cannot be told to stop: {error}"))?;
-        }
+        // The end of its input tells it to stop; a shell or a signal is not needed for it.
+        drop(self.process.stdin.take());
         let ended = tokio::time::timeout(STOP_MAX, self.process.wait()).await;
         let status =
             ended.map_err(|_| "the bridge does not stop".to_owned())?.map_err(|error| error.to_string())?;
