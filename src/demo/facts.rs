@@ -46,6 +46,10 @@ pub struct Facts {
     pub rules_met: Vec<String>,
     /// Rules of the process that no expectation proved, or one denied.
     pub rules_missed: Vec<String>,
+    /// Requests of the bridge that the stand-ins have answered, letters not counted.
+    pub requests: u64,
+    /// Of these: 429, 5xx, or broken off after success.
+    pub faults: u64,
     /// What does not fit, in words.
     pub troubles: Vec<String>,
 }
@@ -121,6 +125,8 @@ pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
         facts.troubles.push(format!("doubled {}: {} ({:?})", double.kind, double.key, double.ids));
     }
     rules(run, &mut facts);
+    facts.requests = run.world.counters().of.values().map(|count| count.requests).sum();
+    facts.faults = run.world.counters().of.values().map(|count| count.faults).sum();
     for (at, trouble) in run.world.troubles() {
         facts.troubles.push(format!("script at {}: {trouble}", at.format("%d.%m %H:%M")));
     }

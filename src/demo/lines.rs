@@ -10,23 +10,50 @@ use chrono_tz::Tz;
 use super::facts::short_name;
 use super::names::Names;
 use super::scripts::Script;
+use crate::process::Money;
 use crate::sandbox::World;
-use crate::sandbox::amocrm::model::{LOST, Task, WON};
+use crate::sandbox::amocrm::model::{LOST, Lead, Task, WON};
 
-/// More than so many lines an order has only if something important happens.
-const LINES_MAX: usize = 6;
+/// So many lines an order has at most, besides the one that says how it ended.
+const LINES_MAX: usize = 7;
 
 /// Remembers what has been told.
 pub struct Teller {
     names: Names,
+    /// Script and the client's short name.
     scripts: Vec<(String, String)>,
     told: BTreeMap<String, usize>,
     calls: usize,
-    turns: BTreeMap<i64, usize>,
     newest_task: i64,
+    turns: BTreeMap<i64, usize>,
     statuses: BTreeMap<i64, usize>,
     payments: BTreeMap<i64, usize>,
-    missed: BTreeMap<String, u32>,
+    /// Calls without an answer since the last talk.
+    missed: BTreeMap<String, usize>,
+}
+
+/// Something new about one order.
+struct News {
+    script: String,
+    weight: Weight,
+    text: String,
+}
+
+/// Whether it is told when much has been told already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Usual,
+    End,
+}
+
+impl News {
+    fn new(script: &str, text: impl Into<String>) -> Self {
+        Self { script: script.to_owned(), weight: Weight::Usual, text: text.into() }
+    }
+
+    fn end(script: &str, text: impl Into<String>) -> Self {
+        Self { weight: Weight::End, ..Self::new(script, text) }
+    }
 }
 
 impl Teller {
@@ -36,8 +63,8 @@ impl Teller {
             scripts: scripts.iter().map(|s| (s.order.id.clone(), short_name(&s.order.name))).collect(),
             told: BTreeMap::new(),
             calls: 0,
-            turns: BTreeMap::new(),
             newest_task: 0,
+            turns: BTreeMap::new(),
             statuses: BTreeMap::new(),
             payments: BTreeMap::new(),
             missed: BTreeMap::new(),
@@ -46,20 +73,18 @@ impl Teller {
 
     /// The lines of what is new since the last look.
     pub fn look(&mut self, world: &World, now: DateTime<Utc>) -> Vec<String> {
-        let mut news: Vec<(String, bool, String)> = Vec::new();
-        self.orders(world, &mut news);
-        self.calls(world, now, &mut news);
-        self.tasks(world, now, &mut news);
-        self.leads(world, &mut news);
-        let zone = self.names.zone;
+        let mut news = self.orders(world);
+        news.extend(self.calls(world, now));
+        news.extend(self.tasks(world, now));
+        news.extend(self.leads(world));
         let mut lines = Vec::new();
-        for (script, important, text) in news {
+        for News { script, weight, text } in news {
             let told = self.told.entry(script.clone()).or_default();
-            if !important && *told >= LINES_MAX {
+            if weight == Weight::Usual && *told >= LINES_MAX {
                 continue;
             }
             *told += 1;
-            lines.push(format!("{} · {}: {text}", day_time(now, zone), self.who(world, &script)));
+            lines.push(format!("{} · {}: {text}", day_time(now, self.names.zone), self.who(world, &script)));
         }
         lines
     }
@@ -72,128 +97,150 @@ impl Teller {
         }
     }
 
-    fn orders(&mut self, world: &World, news: &mut Vec<(String, bool, String)>) {
+    /// New orders, parts of payments, and what the bridge says of an order in GetCourse.
+    fn orders(&mut self, world: &World) -> Vec<News> {
+        let mut news = Vec::new();
         for order in world.orders() {
-            let Some(script) = order.script.clone() else { continue };
+            let Some(script) = order.script.as_deref() else { continue };
             let seen = self.statuses.insert(order.id, order.history.len()).unwrap_or(0);
             if seen == 0 {
-                news.push((script.clone(), false, format!("новый заказ, {}", order.title)));
+                news.push(News::new(script, format!("новый заказ, {}", order.title)));
             }
-            for turn in order.history.iter().skip(seen.max(1)).filter(|turn| turn.by_api) {
-                let text = match turn.status.as_str() {
-                    "cancelled" => "мост отменил заказ в GetCourse",
-                    "false" => "мост пометил заказ ложным",
-                    "not_confirmed" => "телефона нет, заказ «Не подтверждён», номер спрошен письмом",
-                    "payment_waiting" => "статус «Ожидаем оплаты»",
-                    _ => continue,
-                };
-                news.push((script.clone(), true, text.to_owned()));
-            }
+            let by_bridge = order.history.iter().skip(seen.max(1)).filter(|turn| turn.by_api);
+            news.extend(by_bridge.filter_map(|turn| {
+                Some(match turn.status.as_str() {
+                    "false" => News::end(script, "мост пометил заказ ложным"),
+                    "not_confirmed" => {
+                        News::new(script, "телефона нет: клиент спрошен письмом, менеджеру задача")
+                    }
+                    "pending" => News::new(script, "телефона всё нет: заказ отложен"),
+                    "payment_waiting" => News::new(script, "обещана оплата, заказ ждёт её"),
+                    _ => return None,
+                })
+            }));
             let paid = self.payments.insert(order.id, order.payments.len()).unwrap_or(0);
-            for payment in order.payments.iter().skip(paid) {
-                let part = if order.payed < order.cost {
-                    "пришла часть оплаты"
-                } else {
-                    "пришла оплата"
-                };
-                news.push((script.clone(), true, format!("{part}, {} ₽", payment.amount / 100)));
-            }
+            let parts = order.payments.iter().skip(paid).filter(|_| order.payed < order.cost);
+            news.extend(
+                parts.map(|part| News::new(script, format!("пришла часть оплаты, {}", roubles(part.amount)))),
+            );
         }
+        news
     }
 
-    fn calls(&mut self, world: &World, now: DateTime<Utc>, news: &mut Vec<(String, bool, String)>) {
-        let ended = |index: &usize| world.calls().get(*index).is_some_and(|call| call.ended_at <= now);
-        while ended(&self.calls) {
-            let call = &world.calls()[self.calls];
+    /// Talks and calls from clients; calls without an answer are told with what follows them.
+    fn calls(&mut self, world: &World, now: DateTime<Utc>) -> Vec<News> {
+        let mut news = Vec::new();
+        while let Some(call) = world.calls().get(self.calls).filter(|call| call.ended_at <= now) {
             self.calls += 1;
-            let Some(script) = call.script.clone() else { continue };
-            if call.direction == 1 {
-                let text = if call.talk_seconds() > 0 {
-                    "клиент позвонил сам"
-                } else {
-                    "пропущен звонок клиента"
-                };
-                news.push((script, true, text.to_owned()));
-                continue;
-            }
-            let count = self.missed.entry(script.clone()).or_default();
-            if call.talk_seconds() > 0 && call.outcome == "talk" {
-                *count = 0;
-                let text = format!("разговор {}", length(call.talk_seconds()));
-                news.push((script, true, text));
-            } else {
-                *count += 1;
+            let Some(script) = call.script.as_deref() else { continue };
+            let missed = self.missed.entry(script.to_owned()).or_default();
+            let talked = call.talk_seconds() > 0 && call.outcome == "talk";
+            *missed = if talked { 0 } else { *missed + usize::from(call.direction == 2) };
+            let length = length(call.talk_seconds());
+            match (call.direction, talked) {
+                (1, true) => news.push(News::new(script, format!("клиент позвонил сам, разговор {length}"))),
+                (1, false) => news.push(News::new(script, "клиент позвонил сам, трубку не взяли")),
+                (_, true) => news.push(News::new(script, format!("разговор {length}"))),
+                (_, false) => {}
             }
         }
+        news
     }
 
-    /// A new task says what the bridge has made of the last call.
-    fn tasks(&mut self, world: &World, now: DateTime<Utc>, news: &mut Vec<(String, bool, String)>) {
-        let zone = self.names.zone;
+    /// A new task says what the bridge has made of what came before it.
+    fn tasks(&mut self, world: &World, now: DateTime<Utc>) -> Vec<News> {
         let fresh: Vec<&Task> = world.tasks().filter(|task| task.id > self.newest_task).collect();
+        let mut news = Vec::new();
         for task in fresh {
             self.newest_task = task.id;
-            let id = task.id;
-            let scripts = self.scripts.iter().map(|(script, _)| script.clone());
-            let Some(script) =
-                scripts.into_iter().find(|script| world.tasks_of(script).iter().any(|mine| mine.id == id))
-            else {
+            let mine = |script: &str| world.tasks_of(script).iter().any(|mine| mine.id == task.id);
+            let Some((script, _)) = self.scripts.iter().find(|(script, _)| mine(script)) else { continue };
+            let title = task.text.lines().next().unwrap_or("");
+            // Every talk is followed by this question.
+            if title == "Что дальше?" {
                 continue;
-            };
-            let title = task.text.lines().next().unwrap_or("").to_owned();
+            }
             let who = self.names.first_name(task.responsible_user_id);
-            let missed = self.missed.get(&script).copied().unwrap_or(0);
-            let after = match missed {
-                0 => String::new(),
-                missed => format!("без ответа: {missed}; "),
+            let missed = self.missed.get(script).copied().unwrap_or(0);
+            let text = match ORDINALS.get(missed.wrapping_sub(1)) {
+                Some(ordinal) if title.starts_with("Позвонить") => {
+                    let part = part_of_day(now, self.names.zone);
+                    format!("после {ordinal} звонка без ответа новая попытка {part}, {who}")
+                }
+                _ => format!("задача «{title}», {who}{}", self.due(task, now)),
             };
-            let due = if task.complete_till > now + chrono::TimeDelta::hours(1) {
-                format!(" (срок {})", day_time(task.complete_till, zone))
-            } else {
-                String::new()
-            };
-            news.push((script, false, format!("{after}задача «{title}», {who}{due}")));
+            news.push(News::new(script, text));
+        }
+        news
+    }
+
+    fn due(&self, task: &Task, now: DateTime<Utc>) -> String {
+        // A promised call has its time in its name.
+        let far =
+            task.complete_till > now + chrono::TimeDelta::hours(12) && !task.text.starts_with("Перезвонить");
+        if far {
+            format!(", срок {}", day_time(task.complete_till, self.names.zone))
+        } else {
+            String::new()
         }
     }
 
-    fn leads(&mut self, world: &World, news: &mut Vec<(String, bool, String)>) {
+    /// How leads end, and whose they become.
+    fn leads(&mut self, world: &World) -> Vec<News> {
+        let mut news = Vec::new();
         for lead in world.leads() {
             let seen = self.turns.insert(lead.id, lead.history.len()).unwrap_or(0);
-            if seen == lead.history.len() {
+            if seen == lead.history.len() || !self.names.is_main(lead.first_pipeline_id) {
                 continue;
             }
-            let scripts = self.scripts.iter().map(|(script, _)| script.clone());
-            let Some(script) = scripts
-                .into_iter()
-                .find(|script| world.leads_of(script).iter().any(|mine| mine.id == lead.id))
-            else {
-                continue;
-            };
-            for turn in lead.history.iter().skip(seen).filter(|turn| turn.what == "stage") {
-                let text = match turn.to.rsplit('/').next().and_then(|status| status.parse::<i64>().ok()) {
-                    Some(WON) => "сделка успешно реализована".to_owned(),
-                    Some(LOST) => {
-                        let reason = lead.loss_reason_id.map(|id| self.names.reason(id)).unwrap_or_default();
-                        let reason =
-                            if reason.is_empty() { reason } else { format!(", причина: {reason}") };
-                        format!("сделка закрыта{reason}")
-                    }
-                    _ if turn.from.is_empty() && !self.is_sales(lead.first_pipeline_id) => {
-                        format!("новая сделка в воронке «{}»", self.names.role(lead.first_pipeline_id))
-                    }
-                    _ => continue,
-                };
-                news.push((script.clone(), true, text));
-            }
-            for turn in lead.history.iter().skip(seen).filter(|turn| turn.what == "responsible") {
-                let to = turn.to.parse().map(|user| self.names.first_name(user)).unwrap_or_default();
-                news.push((script.clone(), false, format!("теперь ведёт {to}")));
+            let mine = |script: &str| world.leads_of(script).iter().any(|mine| mine.id == lead.id);
+            let Some((script, _)) = self.scripts.iter().find(|(script, _)| mine(script)) else { continue };
+            for turn in lead.history.iter().skip(seen) {
+                news.extend(match (turn.what.as_str(), last_id(&turn.to)) {
+                    ("stage", Some(WON)) => Some(News::end(script, won(world, script))),
+                    ("stage", Some(LOST)) => Some(News::end(script, self.lost(lead))),
+                    ("responsible", Some(user)) => Some(News::new(
+                        script,
+                        format!("клиента теперь ведёт {}", self.names.first_name(user)),
+                    )),
+                    _ => None,
+                });
             }
         }
+        news
     }
 
-    fn is_sales(&self, pipeline: i64) -> bool {
-        self.names.is_main(pipeline)
+    fn lost(&self, lead: &Lead) -> String {
+        match lead.loss_reason_id.map(|id| self.names.reason(id)).filter(|reason| !reason.is_empty()) {
+            Some(reason) => format!("сделка закрыта, причина: {}", reason.to_lowercase()),
+            None => "сделка закрыта".to_owned(),
+        }
+    }
+}
+
+const ORDINALS: [&str; 8] =
+    ["первого", "второго", "третьего", "четвёртого", "пятого", "шестого", "седьмого", "восьмого"];
+
+/// The number behind the last slash.
+fn last_id(turn: &str) -> Option<i64> {
+    turn.rsplit('/').next()?.parse().ok()
+}
+
+fn won(world: &World, script: &str) -> String {
+    let paid = world.getcourse().order_of_script(script).map_or(0, |order| order.payed);
+    format!("оплата {}, сделка успешно реализована", roubles(paid))
+}
+
+/// «38 500 ₽» of kopecks.
+fn roubles(kopecks: i64) -> String {
+    Money::new(kopecks, "RUB").text()
+}
+
+fn part_of_day(at: DateTime<Utc>, zone: Tz) -> &'static str {
+    match at.with_timezone(&zone).hour() {
+        ..12 => "утром",
+        12..18 => "днём",
+        _ => "вечером",
     }
 }
 

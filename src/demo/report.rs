@@ -65,6 +65,10 @@ fn fitted(text: &str, width: usize) -> String {
 pub fn summary(facts: &Facts) -> String {
     let mut lines = vec![
         format!("Заказов в хранилище: {}, принятых запросов: {}.", facts.orders, facts.accepted),
+        format!(
+            "Запросов моста к площадкам: {}, из них сорвано песочницей: {}.",
+            facts.requests, facts.faults
+        ),
         format!("Потеряно: {}, сделано дважды: {}.", facts.lost, facts.doubled_creates),
         format!(
             "Открытых заказов без следующего шага: {}, починок сторожем: {}, неожиданных исходов: {}.",

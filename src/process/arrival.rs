@@ -298,11 +298,12 @@ pub(super) fn rivals(d: &Decision) -> Vec<OrderId> {
 /// L7: this one ends; the client gets the older one's link.
 pub(super) fn end_as_duplicate(d: &mut Decision, of: &OrderId) {
     let older = d.case.client.orders.get(of).cloned();
-    let number = older.as_ref().and_then(|brief| brief.number.clone()).unwrap_or_else(|| of.to_string());
+    let number = older.as_ref().and_then(|brief| brief.number.clone()).unwrap_or_default();
     d.end(End::Duplicate { at: d.now, of: of.clone() }, "Дубль другого заказа");
     d.stage(Stage::Lost, None);
     d.status(Status::False, None);
-    d.turn("L7", format!("Дубль заказа {number}: этот заказ ложный."));
+    let shown = if number.is_empty() { of.as_str() } else { &number };
+    d.turn("L7", format!("Дубль заказа {shown}: этот заказ ложный."));
     if let Some(older) = older.filter(|brief| brief.open && !brief.paid) {
         let own = d.case.order.number.clone().unwrap_or_default();
         d.letter_with("L7", "older_order", |vars| {

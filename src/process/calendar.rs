@@ -200,12 +200,15 @@ pub fn at_local(day: NaiveDate, minute: u32, zone: Tz) -> At {
 /// A stable share of `minutes` for a key: work that would land on one minute is spread (D13),
 /// the same way on every instance and in every replay.
 pub fn spread(key: &str, minutes: u32) -> TimeDelta {
-    // FNV-1a: the standard library's hasher is not promised to stay the same.
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
     let seconds = u64::from(minutes) * 60;
-    TimeDelta::seconds(if seconds == 0 { 0 } else { ((hash >> 16) % seconds) as i64 })
+    TimeDelta::seconds(if seconds == 0 { 0 } else { ((fnv(key) >> 16) % seconds) as i64 })
+}
+
+/// FNV-1a: the standard library's hasher is not promised to stay the same.
+pub(super) fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// «24 ноября, 11:00» in the reader's zone.

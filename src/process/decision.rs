@@ -385,6 +385,11 @@ impl<'a> Decision<'a> {
         let mut vars = self.vars(None);
         fill(&mut vars);
         let rendered = self.process.texts.render(text, &vars);
+        if self.is_said_today(text, &rendered.body) {
+            let title = super::feed::letter_title(text);
+            self.say(rule, format!("Письмо «{title}» сегодня уже ушло: второй раз не отправляем."));
+            return;
+        }
         *self.case.order.letters.entry(text.to_owned()).or_default() += 1;
         self.ask(Ask::SendLetter(Letter {
             text: text.to_owned(),
@@ -392,6 +397,13 @@ impl<'a> Decision<'a> {
             subject: rendered.subject,
             body: rendered.body,
         }));
+    }
+
+    /// Nobody gets the same words twice in a day. Notes what is said now.
+    fn is_said_today(&mut self, text: &str, body: &str) -> bool {
+        let day = self.now.with_timezone(&self.process.zone).date_naive();
+        let said = format!("{day} {:x}", super::calendar::fnv(body));
+        self.case.order.notes.insert(format!("letter {text}"), said.clone()).is_some_and(|last| last == said)
     }
 
     /// Everything that a text may name.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use dozvon::process::command::BOUNCED;
 use dozvon::process::event::{
     Answer, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached, TaskChange,
 };
@@ -38,6 +39,10 @@ pub fn read_event(
             let command = held.map(|command| command.id.clone()).ok_or(format!("no `{ask}` is held"))?;
             match kind.as_str() {
                 "receipt" => Event::Receipt { command },
+                // A letter that nobody can take bounces; anything else is refused.
+                _ if ask == "send_letter" => {
+                    Event::Undeliverable { command, why: format!("{BOUNCED}: 5.1.1") }
+                }
                 _ => Event::Undeliverable { command, why: "refused".to_owned() },
             }
         }

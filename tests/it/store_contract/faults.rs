@@ -46,7 +46,11 @@ async fn embedded_in_a_folder_holds_after_reopening() {
     let store = Embedded::open(folder.path()).unwrap();
     assert_eq!(held(&store, &"kept".into()).await, before);
     assert_eq!(store.secret("token").await, Ok(Some(b"sealed".to_vec())));
-    commit(&store, &"kept".into(), &fence("owner"), Unit::default()).await;
+    // The folder's last owner is gone with its process: a new one need not wait for its lease.
+    let (school, next) = ("kept".into(), fence("next"));
+    assert_eq!(store.commit(&school, &fence("owner"), Unit::default()).await, Err(CommitError::Fenced));
+    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Held));
+    commit(&store, &school, &next, Unit::default()).await;
 }
 
 #[tokio::test]
