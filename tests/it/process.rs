@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use dozvon::process::Target;
 use dozvon::sandbox::Platform;
-use dozvon::sandbox::amocrm::model::{Entity, Lead};
+use dozvon::sandbox::amocrm::model::{Entity, Lead, WON};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::script::OrderScript;
 use dozvon::store::DeliveryState;
@@ -107,6 +107,27 @@ async fn a_folder_is_for_one_process_and_the_second_says_so() {
     tell(&bench, 0).await;
     everything_stands(&bench, 1).await;
     assert_eq!(first.terminate().await, Some(0));
+}
+
+/// The example's pause is over as soon as it begins: the attempt and the payment are due at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_in_the_second_of_the_attempt_wins() {
+    let bench = bench(Kind::Embedded).await;
+    let bridge = bench.start().await;
+    for order in 0..3 {
+        tell(&bench, order).await;
+        let paid = bench.by_hand("POST", &format!("/sandbox/orders/{}/pay", FIRST + order), "");
+        assert_eq!(paid["status"], "payed", "{paid}");
+    }
+    until("three won leads without an open task", async || {
+        let world = bench.world();
+        let won = world.leads().filter(|lead| lead.status_id == WON).count();
+        (won == 3 && world.tasks().all(|task| task.is_completed)).then_some(())
+    })
+    .await;
+    bridge.settled().await;
+    assert!(bench.world().tasks().all(|task| task.is_completed), "a task after the payment");
+    nothing_is_doubled(&bench).await;
 }
 
 async fn bench(kind: Kind) -> Bench {
