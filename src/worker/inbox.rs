@@ -139,6 +139,9 @@ impl Inbox {
 
     /// A wake has come: of an order, or of a call whose final record never came.
     async fn fire(&mut self, member: &str, now: At) -> Kept<Option<Unit>> {
+        if member == timers::CANARY {
+            return Ok(Some(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }));
+        }
         if let Some(order) = member.strip_prefix("order:") {
             return self.wake_order(OrderId::from(order), now).await;
         }

@@ -1,5 +1,5 @@
 //! Finds, mends and counts an open order without a next step or without its entry in the index
-//! (L14). Never does anything in a healthy system: what it counts stays 0.
+//! (L14), and a wheel that has stopped. In a healthy system it only looks: what it counts stays 0.
 //! Enter at [`run`].
 
 use std::sync::Arc;
@@ -7,30 +7,54 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::site::{Site, count};
+use super::timers;
 use crate::intake::apply::order_member;
-use crate::process::{Event, Order, OrderId};
+use crate::process::{At, Event, Order, OrderId};
 use crate::store::record::{Item, key};
 use crate::store::{CommitError, Kept, Unit, Wake};
 
 /// One sweep over all orders in so many minutes.
 const SWEEP_MIN: i64 = 6 * 60;
+/// One look at the canary in so many minutes.
+const LOOK_MIN: i64 = 60;
 const PAGE: usize = 200;
 
-/// Sweeps until the bridge stops.
+/// Looks at the canary often and at every order now and then, until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
+    let mut sweep_at = site.clock.now();
     while !site.stopping() {
-        match sweep(&site).await {
+        match watch(&site, &mut sweep_at).await {
             Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => tracing::warn!(school = %site.id(), %error, "the sweep goes on later"),
+            Err(error) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
             Ok(()) => {}
         }
-        let next = site.clock.now() + TimeDelta::minutes(SWEEP_MIN);
+        let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
         tokio::select! {
             biased;
             _ = stop.changed() => {}
             () = site.clock.sleep_until(next) => {}
         }
+    }
+    Ok(())
+}
+
+async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
+    let now = site.clock.now();
+    let canary = site.store.wake_of(site.id(), timers::CANARY).await?;
+    if timers::is_dead(canary.as_ref(), now) {
+        if *sweep_at > now {
+            tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; mended");
+        }
+        // The first look of an owner finds none, too: that is how the canary is born.
+        *sweep_at = now;
+        timers::refill(site);
+        site.commit(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }).await?;
+        site.inbox_bell.notify_one();
+    }
+    if *sweep_at <= now {
+        sweep(site).await?;
+        *sweep_at = now + TimeDelta::minutes(SWEEP_MIN);
     }
     Ok(())
 }
