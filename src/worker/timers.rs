@@ -19,7 +19,7 @@ const PAGE: usize = crate::store::BATCH_MAX;
 
 /// A wake that is always there: that it fires, and how late, says that the wheel turns.
 pub const CANARY: &str = "chore:canary";
-const CANARY_MIN: i64 = 30;
+const CANARY_MIN: i64 = 120;
 
 /// The canary's next wake.
 pub fn canary(now: At) -> Wake {

@@ -16,7 +16,7 @@ use crate::store::{CommitError, Kept, Unit, Wake};
 /// One sweep over all orders in so many minutes.
 const SWEEP_MIN: i64 = 6 * 60;
 /// One look at the canary in so many minutes.
-const LOOK_MIN: i64 = 60;
+const LOOK_MIN: i64 = 120;
 const PAGE: usize = 200;
 
 /// Looks at the canary often and at every order now and then, until the bridge stops.
