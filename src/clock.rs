@@ -17,6 +17,11 @@ pub fn wall_now() -> At {
     Utc::now()
 }
 
+/// A mark of real time, to measure how long something takes; decides nothing.
+pub fn stopwatch() -> Instant {
+    Instant::now()
+}
+
 #[async_trait]
 pub trait Clock: Send + Sync {
     fn now(&self) -> At;

@@ -251,20 +251,6 @@ pub fn day_time(at: DateTime<Utc>, zone: Tz) -> String {
 }
 
 fn day(date: chrono::NaiveDate) -> String {
-    const MONTHS: [&str; 12] = [
-        "января",
-        "февраля",
-        "марта",
-        "апреля",
-        "мая",
-        "июня",
-        "июля",
-        "августа",
-        "сентября",
-        "октября",
-        "ноября",
-        "декабря",
-    ];
     let weekday = match date.weekday() {
         Weekday::Mon => "пн",
         Weekday::Tue => "вт",
@@ -274,8 +260,7 @@ fn day(date: chrono::NaiveDate) -> String {
         Weekday::Sat => "сб",
         Weekday::Sun => "вс",
     };
-    let month = MONTHS[usize::try_from(date.month0()).unwrap_or(0)];
-    format!("{weekday} {} {month}", date.day())
+    format!("{weekday} {}", crate::process::calendar::say_date(date))
 }
 
 fn length(seconds: i64) -> String {

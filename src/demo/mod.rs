@@ -29,6 +29,7 @@ use self::names::Names;
 use self::player::{DrivenNow, Player};
 use self::school::{Addresses, Ground};
 use self::scripts::Material;
+use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::{Ports, Sender, Stand, stand};
@@ -80,7 +81,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         span(start, end, &material)
     );
 
-    let began = tokio::time::Instant::now();
+    let began = stopwatch();
     let sender = Sender::new(HOOK_WAIT).map_err(|error| error.to_string())?;
     let mut player = Player::new(stand.shared(), now.clone(), sender);
     let child = Child::start(&plan, start).await?;

@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use crate::clock::stopwatch;
 use crate::http::driven::Quiet;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::{Hook, World};
@@ -116,11 +117,11 @@ impl<C: Carrier> Player<C> {
 
     /// Goes on in real time, for whoever wants to look around; returns only when stuck.
     pub async fn follow(&mut self, bridge: &dyn Driven) -> Stuck {
-        let mut last = Instant::now();
+        let mut last = stopwatch();
         loop {
             tokio::time::sleep(STAY).await;
             let now = self.now.get() + TimeDelta::from_std(last.elapsed()).unwrap_or_default();
-            last = Instant::now();
+            last = stopwatch();
             let moved = self.move_to(bridge, now).await;
             let hooks = self.shared.with(|world, now| world.advance(now));
             self.bring(hooks).await;
@@ -196,12 +197,12 @@ struct Watch {
 
 impl Watch {
     fn new(patience: Duration) -> Self {
-        Self { turns: 0, since: Instant::now(), patience }
+        Self { turns: 0, since: stopwatch(), patience }
     }
 
     fn check(&mut self, turns: u64, quiet: &Quiet) -> Result<(), Stuck> {
         if turns != self.turns {
-            (self.turns, self.since) = (turns, Instant::now());
+            (self.turns, self.since) = (turns, stopwatch());
         }
         if self.since.elapsed() < self.patience {
             return Ok(());

@@ -219,6 +219,11 @@ pub fn say_time(at: At, zone: Tz) -> String {
 
 /// «24 ноября».
 pub fn say_day(at: At, zone: Tz) -> String {
+    say_date(at.with_timezone(&zone).date_naive())
+}
+
+/// «24 ноября» of a date.
+pub fn say_date(date: NaiveDate) -> String {
     const MONTHS: [&str; 12] = [
         "января",
         "февраля",
@@ -233,8 +238,7 @@ pub fn say_day(at: At, zone: Tz) -> String {
         "ноября",
         "декабря",
     ];
-    let local = at.with_timezone(&zone);
-    format!("{} {}", local.day(), MONTHS.get(local.month0() as usize).copied().unwrap_or_default())
+    format!("{} {}", date.day(), MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
 }
 
 fn minute_of(local: &DateTime<Tz>) -> Clock {
