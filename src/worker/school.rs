@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::site::Site;
-use super::{chores, inbox, outbox, watchdog};
+use super::{chores, inbox, look_back, outbox, watchdog};
 use crate::store::{CommitError, Lease};
 
 /// Works for the school whenever it can be had, until the bridge stops.
@@ -71,6 +71,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
         outbox::run(site.clone()),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
+        look_back::run(site.clone()),
     )
     .map(|_| ())
 }

@@ -14,7 +14,7 @@ use super::pacer::Pace;
 use super::wheel::Wheel;
 use crate::clock::Clock;
 use crate::config::School;
-use crate::platform::{Courier, Hooks};
+use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{SchoolId, Target};
 use crate::store::{CommitError, Fence, Store, Unit};
 
@@ -22,6 +22,8 @@ use crate::store::{CommitError, Fence, Store, Unit};
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// What is read for what was never delivered, by the platform's name in the address.
+    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
 }
 
@@ -76,6 +78,10 @@ pub struct Tally {
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,
     pub buried: AtomicU64,
+    /// Requests that a look back found.
+    pub found: AtomicU64,
+    /// Looks that are under way, waiting for their turn or not.
+    pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
