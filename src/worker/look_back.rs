@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::shadow::Shadow;
-use crate::platform::look_back::{History, Known, Looked, Sight};
+use crate::platform::look_back::{History, Known, Looked, Shown, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};
 use crate::store::record::{Envelope, Item, key};
@@ -107,18 +107,13 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
     Ok(again_at)
 }
 
-fn settled(
-    site: &Site,
-    platform: &str,
-    looked: Looked,
-    sight: Sight,
-    now: At,
-) -> (Looked, Vec<RawRequest>) {
+fn settled(site: &Site, platform: &str, looked: Looked, sight: Sight, now: At) -> (Looked, Vec<RawRequest>) {
     if !sight.found.is_empty() {
         let found = sight.found.len();
         tracing::warn!(school = %site.id(), platform, found, "found by reading: {found} that were not delivered");
     }
-    if let Some(trouble) = sight.trouble.as_ref().filter(|trouble| looked.trouble.as_ref() != Some(*trouble)) {
+    if let Some(trouble) = sight.trouble.as_ref().filter(|trouble| looked.trouble.as_ref() != Some(*trouble))
+    {
         tracing::warn!(school = %site.id(), platform, trouble, "a look back needs a person");
     }
     let looked = Looked {
@@ -206,19 +201,16 @@ impl Known for SiteKnows<'_> {
     async fn history(&self, id: &OrderId) -> Result<History, Fault> {
         let entries = self.0.store.journal(self.0.id(), id, JOURNAL_PAGE).await.map_err(away)?;
         let told = entries.iter().rev().find(|entry| entry.event["event"] == "order");
-        Ok(History {
-            touched_at: entries.last().map(|entry| entry.at),
-            told_at: told.map(|entry| entry.at),
-        })
+        Ok(History { touched_at: entries.last().map(|entry| entry.at), told_at: told.map(|entry| entry.at) })
     }
 
     async fn links(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
         self.0.store.find(self.0.id(), keys).await.map_err(away)
     }
 
-    async fn shown_at(&self, entity: &str) -> Result<Option<At>, Fault> {
+    async fn shown(&self, entity: &str) -> Result<Shown, Fault> {
         let shadow: Option<Shadow> = self.record(key::shadow(entity)).await?;
-        Ok(shadow.and_then(|shadow| shadow.updated_at()))
+        Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
     }
 
     async fn has_result(&self, call: &str) -> Result<bool, Fault> {

@@ -165,6 +165,9 @@ pub(super) fn mango(draft: &Draft, findings: &mut Findings) {
     if !(1..=3600).contains(&settings.final_wait_s) {
         findings.wrong.add("mango.final_wait_s", format!("{}", settings.final_wait_s), "1 to 3600");
     }
+    address(&settings.url, "mango.url", findings);
+    timeout(settings.timeout_s, "mango.timeout_s", findings);
+    look_back(settings.look_back_min, "mango.look_back_min", findings);
 }
 
 pub(super) fn mail(draft: &Draft, findings: &mut Findings) {

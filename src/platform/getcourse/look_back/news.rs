@@ -86,7 +86,9 @@ mod tests {
             ..OrderFacts::default()
         };
         let mut seen =
-            SeenOrder { facts, manager_name: Some("Ирина Соколова".to_owned()), ..SeenOrder::default() };
+            SeenOrder {
+                facts, manager_name: Some("Ирина Соколова".to_owned()), ..SeenOrder::default()
+            };
         change(&mut seen);
         seen
     }
@@ -99,7 +101,11 @@ mod tests {
             let (order, client) = known();
             let seen = shown(change);
             assert_eq!(is_news(&order, Some(&client), &seen, &managers), wanted, "{what}");
-            assert_eq!(digest(&seen) != digest(&shown(|_| {})), wanted || what.starts_with("other"), "{what}");
+            assert_eq!(
+                digest(&seen) != digest(&shown(|_| {})),
+                wanted || what.starts_with("other"),
+                "{what}"
+            );
         };
         check(false, "the same", &|_| {});
         check(true, "a status", &|seen| seen.facts.status = Some(Status::Cancelled));

@@ -145,7 +145,8 @@ mod tests {
         let columns = Columns::of(&table, &given);
         assert_eq!(columns.missing(&["order_id", "status", "payed", "email"]), Some("payed"));
         let row = columns.rows().next().expect("two rows");
-        let expected = [("order_id", Some("700100200")), ("number", Some("12041")), ("cost", Some("38\u{a0}500"))];
+        let expected =
+            [("order_id", Some("700100200")), ("number", Some("12041")), ("cost", Some("38\u{a0}500"))];
         for (name, cell) in expected.into_iter().chain([("manager", Some("Ольга")), ("phone", None)]) {
             assert_eq!(row.get(name), cell, "{name}");
         }
