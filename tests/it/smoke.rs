@@ -23,7 +23,7 @@ const ORDERS: u64 = 3;
 fn nothing_is_lost_or_doubled_whatever_the_seed() {
     let only = std::env::var("DOZVON_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds: Vec<u64> = only.map_or_else(|| (1..=SEEDS).collect(), |seed| vec![seed]);
-    let school = school();
+    let school = School::prepare();
     // Two halves side by side; each run is still one thread of its own.
     let (first, second) = seeds.split_at(seeds.len() / 2);
     std::thread::scope(|scope| {
@@ -37,7 +37,7 @@ fn nothing_is_lost_or_doubled_whatever_the_seed() {
 /// The same seed gives the same run, or a failure could not be looked into.
 #[test]
 fn a_seed_reproduces_its_run() {
-    let school = school();
+    let school = School::prepare();
     assert_eq!(run(&school, 5), run(&school, 5));
     assert_ne!(run(&school, 5), run(&school, 6));
 }
@@ -53,15 +53,6 @@ fn run(school: &School, seed: u64) -> String {
         let seen = world.sandbox().view().to_string();
         world.finish(seed).await;
         seen
-    })
-}
-
-/// The demo's school, looking back less often than it would: six days are many looks.
-fn school() -> School {
-    School::changed(|_, text| {
-        text.replace("[getcourse]\n", "[getcourse]\nlook_back_min = 360\n")
-            .replace("[amocrm]\n", "[amocrm]\nlook_back_min = 180\n")
-            .replace("[mango]\n", "[mango]\nlook_back_min = 180\n")
     })
 }
 
