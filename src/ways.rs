@@ -23,6 +23,7 @@ use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
+use crate::worker::tenure::Tenure;
 
 /// The network, or what stands in for it in a test.
 pub struct Ports {
@@ -80,7 +81,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
-    let mut ways = Ways::default();
+    let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
@@ -103,7 +104,7 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
 /// The turn-giver of one account; bursts are one request everywhere.
 fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), per_second: f64) -> Pacer {
     let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
-    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone());
+    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone(), ways.tenure.clone());
     ways.paces.push(pacer.pace());
     pacer
 }

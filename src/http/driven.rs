@@ -40,8 +40,8 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     let mut state = Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, repairs: 0 };
     // Whoever sleeps until now or earlier has not woken yet.
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
-    for site in front.sites.values() {
-        state.quiet &= is_quiet(site, state.now).await;
+    for site in front.sites.all() {
+        state.quiet &= is_quiet(&site, state.now).await;
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
         for counter in [&tally.accepted, &tally.repeated, &tally.stepped, &tally.delivered, &tally.buried] {

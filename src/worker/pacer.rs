@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
+use super::tenure::Tenure;
 use crate::clock::Clock;
 use crate::platform::http::{Http, Request, Response, Silence};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
@@ -69,6 +70,8 @@ pub struct Budget {
 
 /// Gives turns at one account.
 pub struct Pacer {
+    /// `None` for a command line that looks beside the owner.
+    tenure: Option<Tenure>,
     queue: mpsc::UnboundedSender<Waiter>,
     tickets: AtomicU64,
     pace: Arc<Pace>,
@@ -77,28 +80,36 @@ pub struct Pacer {
 
 impl Pacer {
     /// Starts the account's turn-giver; it ends when the pacer is dropped.
-    pub fn start(budget: Budget, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(
+        budget: Budget,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tenure: Option<Tenure>,
+    ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
         tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
-        Self { queue, tickets: AtomicU64::new(0), pace, clock }
+        Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
     pub fn pace(&self) -> Arc<Pace> {
         self.pace.clone()
     }
 
-    /// Returns when it is this request's turn.
-    pub async fn turn(&self, urgency: Urgency) -> Result<(), Stopping> {
+    /// Returns when it is this request's turn, and the school is still this instance's to speak for.
+    pub async fn turn(&self, urgency: Urgency) -> Result<(), NoTurn> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, gone) = oneshot::channel();
         self.pace.waiting.fetch_add(1, Ordering::SeqCst);
         let queued = self.queue.send(Waiter { urgency, ticket, go }).is_ok();
-        if queued && gone.await.is_ok() {
-            return Ok(());
+        if !queued || gone.await.is_err() {
+            self.pace.waiting.fetch_sub(1, Ordering::SeqCst);
+            return Err(NoTurn::Stopping);
         }
-        self.pace.waiting.fetch_sub(1, Ordering::SeqCst);
-        Err(Stopping)
+        if self.tenure.as_ref().is_some_and(|tenure| !tenure.holds()) {
+            return Err(NoTurn::NotOurs);
+        }
+        Ok(())
     }
 
     /// Excess means that somebody else uses the account too: everybody rests.
@@ -116,10 +127,14 @@ impl Pacer {
     }
 }
 
-/// The bridge is going down; nothing was sent.
+/// Nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bridge is stopping")]
-pub struct Stopping;
+pub enum NoTurn {
+    #[error("the bridge is stopping")]
+    Stopping,
+    #[error("the lease of the school was not renewed in time")]
+    NotOurs,
+}
 
 /// An account's HTTP port behind its budget.
 pub struct PacedHttp {
@@ -131,7 +146,7 @@ pub struct PacedHttp {
 impl Http for PacedHttp {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
         let turn = self.pacer.turn(request.urgency).await;
-        turn.map_err(|stopping| Silence::NotSent(stopping.to_string()))?;
+        turn.map_err(|none| Silence::NotSent(none.to_string()))?;
         let response = self.inner.send(request).await?;
         self.pacer.on_status(response.status);
         Ok(response)
@@ -154,7 +169,7 @@ impl<C: Courier> Courier for PacedCourier<C> {
         now: At,
     ) -> Result<Receipt, Fault> {
         let turn = self.pacer.turn(command.urgency).await;
-        turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        turn.map_err(|none| Fault::later(none.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }
 
@@ -208,5 +223,30 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
     let left = until - now.timestamp_millis();
     if left > 0 {
         clock.sleep_until(now + TimeDelta::milliseconds(left)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{TokioClock, stopwatch};
+    use crate::store::embedded::Embedded;
+
+    /// A process that stood still has its turn given when it goes on; its successor has the work.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_outlived_his_lease_sends_nothing() {
+        let clock =
+            Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+        let tenure = Tenure::default();
+        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(tenure.clone()));
+        assert_eq!(pacer.turn(Urgency::Money).await, Err(NoTurn::NotOurs), "never held");
+        tenure.hold(stopwatch(), 4_000);
+        assert_eq!(pacer.turn(Urgency::Usual).await, Ok(()));
+        tokio::time::advance(Duration::from_millis(4_000)).await;
+        assert_eq!(pacer.turn(Urgency::Money).await, Err(NoTurn::NotOurs));
+        let looking = Pacer::start(budget(), store, clock, None);
+        assert_eq!(looking.turn(Urgency::Backfill).await, Ok(()), "a command line needs no lease");
     }
 }

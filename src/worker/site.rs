@@ -11,11 +11,12 @@ use tokio::sync::{Notify, watch};
 
 use super::lanes::Lanes;
 use super::pacer::Pace;
+use super::tenure::Tenure;
 use super::wheel::Wheel;
-use crate::clock::Clock;
+use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::platform::{Courier, Hooks};
-use crate::process::{SchoolId, Target};
+use crate::process::{At, SchoolId, Target};
 use crate::store::{CommitError, Fence, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
@@ -23,6 +24,8 @@ use crate::store::{CommitError, Fence, Store, Unit};
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
     pub paces: Vec<Arc<Pace>>,
+    /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
+    pub tenure: Option<Tenure>,
 }
 
 /// How often a worker looks by itself, in real time; bells make it look at once.
@@ -38,7 +41,7 @@ pub struct Rhythm {
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self { poll: Duration::from_secs(2), renew: Duration::from_secs(1), lease_ms: 4_000 }
+        Self { poll: Duration::from_secs(2), renew: Duration::from_millis(700), lease_ms: 3_500 }
     }
 }
 
@@ -51,6 +54,9 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
+    pub tenure: Tenure,
+    /// When this configuration was read, by the wall's clock.
+    pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     /// Days that requests are kept as they came.
@@ -115,19 +121,20 @@ impl Site {
     pub fn new(parts: Parts) -> Self {
         let Parts { school, hooks, ways, store, clock, stop, rhythm, raw_days } = parts;
         let now_ms = clock.now().timestamp_millis();
-        let in_flight =
-            IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect();
+        let lanes = new_lanes(&ways);
         Self {
             school,
             hooks,
+            tenure: ways.tenure.clone().unwrap_or_default(),
             ways,
             store,
             fence: Fence(crate::secret::random_token()),
+            loaded: wall_now(),
             stop,
             rhythm,
             raw_days,
             wheel: Mutex::new(Wheel::new(now_ms)),
-            lanes: Mutex::new(Lanes::new(in_flight)),
+            lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
             chore_bell: Notify::new(),
@@ -150,6 +157,14 @@ impl Site {
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// A new owner begins with what the store holds: what an earlier ownership left in memory may
+    /// have been done by somebody else.
+    pub fn forget_memory(&self) {
+        *self.wheel() = Wheel::new(self.clock.now().timestamp_millis());
+        super::timers::refill(self);
+        *self.lanes() = new_lanes(&self.ways);
     }
 
     /// Commits a unit and lets the memory follow: wheel, lanes, bells.
@@ -199,6 +214,10 @@ impl Site {
             self.inbox_bell.notify_one();
         }
     }
+}
+
+fn new_lanes(ways: &Ways) -> Lanes {
+    Lanes::new(IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
 }
 
 fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {
