@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::{Config, School};
 use crate::http::{Front, routes};
+use crate::instance::Name;
 use crate::secret::{Secret, Vault};
 use crate::store;
 use crate::ways::{self, Ground, Ports};
@@ -62,6 +63,7 @@ pub struct Bridge {
     stop: watch::Sender<bool>,
     /// What is on its way when the bridge stops has so long to land.
     drain: Duration,
+    _name: Option<Name>,
 }
 
 impl Bridge {
@@ -86,12 +88,13 @@ impl Bridge {
         };
         let (stop, stopped) = watch::channel(false);
         let limits = options.config.instance.limits.clone();
+        let name = Name::take(&ground.data);
         let mut sites = BTreeMap::new();
         for school in options.config.schools {
             let id = school.id.clone();
             let site = site(school, &ground, limits.raw_days, stopped.clone())
                 .map_err(|why| StartError::School { school: id.to_string(), why })?;
-            sites.insert(id, Arc::new(site));
+            sites.insert(id, Arc::new(site.named(name.as_ref())));
         }
         let body_wait = Duration::from_secs(limits.body_s.into());
         let drain = Duration::from_secs(limits.drain_s.into());
@@ -109,7 +112,16 @@ impl Bridge {
             .map_err(StartError::Server)?
             .run();
         let handle = server.handle();
-        Ok(Self { address, sites, server: handle, serving: tokio::spawn(server), owners, stop, drain })
+        Ok(Self {
+            address,
+            sites,
+            server: handle,
+            serving: tokio::spawn(server),
+            owners,
+            stop,
+            drain,
+            _name: name,
+        })
     }
 
     /// Takes no more requests, lets what is on its way land, gives the schools back.

@@ -58,7 +58,7 @@ struct StoreArgs {
     /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
     #[arg(long)]
     store: Option<String>,
-    /// Folder of the embedded store.
+    /// Folder of the embedded store, and of what the instance keeps for itself.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -174,7 +174,10 @@ fn fail(why: &str) -> ExitCode {
 }
 
 async fn serve(args: Serve) -> Result<(), String> {
-    let config = load(&args.folder)?;
+    let mut config = load(&args.folder)?;
+    if let Some(data) = &args.store.data {
+        config.instance.data.clone_from(data);
+    }
     telemetry::init(&config.instance.log, config.instance.log_format);
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");

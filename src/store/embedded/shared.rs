@@ -14,14 +14,17 @@ pub fn lease(
     now_ms: i64,
     ttl_ms: u64,
 ) -> Kept<Lease> {
+    // A former run of the same instance is dead: its lease is not waited for.
+    let own = fence.0.rfind('/').map_or("", |end| &fence.0[..=end]);
     let held = db
         .prepare_cached(
             "INSERT INTO lease (school, owner, config, until_ms) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (school) DO UPDATE
                 SET owner = excluded.owner, config = excluded.config, until_ms = excluded.until_ms
-                WHERE owner = excluded.owner OR until_ms <= ?5",
+                WHERE owner = excluded.owner OR until_ms <= ?5
+                    OR (?6 <> '' AND substr(owner, 1, length(?6)) = ?6)",
         )?
-        .execute(params![school, fence.0, config, later(now_ms, ttl_ms), now_ms])?;
+        .execute(params![school, fence.0, config, later(now_ms, ttl_ms), now_ms, own])?;
     Ok(if held == 1 { Lease::Held } else { Lease::Elsewhere })
 }
 

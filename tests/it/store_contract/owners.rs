@@ -1,7 +1,7 @@
 //! What instances share: leases, budgets, secrets, locks.
 
 use dozvon::process::SchoolId;
-use dozvon::store::{CommitError, Lease, Rate, Store, Unit};
+use dozvon::store::{CommitError, Fence, Lease, Rate, Store, Unit};
 
 use super::world::*;
 
@@ -37,6 +37,22 @@ pub async fn a_lease_of_a_dead_owner_passes_on(store: &dyn Store) {
     .await;
     assert_eq!(store.lease(&school, &dead, "one", LONG_MS).await, Ok(Lease::Elsewhere));
     assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
+}
+
+/// A former run of the same instance is dead; whatever it still sends is refused.
+pub async fn an_instance_takes_its_own_lease_back_at_once(store: &dyn Store) {
+    let school = SchoolId::from("lease-own");
+    let (dead, next, other) = (Fence::of("one"), Fence::of("one"), Fence::of("one-more"));
+    assert_eq!(store.lease(&school, &dead, "c", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &other, "c", LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &fence("one"), "c", LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &next, "c", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
+    commit(store, &school, &next, Unit::default()).await;
+    // Without a name nobody takes anything back.
+    store.release(&school, &next).await.unwrap();
+    assert_eq!(store.lease(&school, &fence("a"), "c", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &fence("b"), "c", LONG_MS).await, Ok(Lease::Elsewhere));
 }
 
 pub async fn a_budget_is_paced_evenly_between_two_takers(store: &dyn Store) {

@@ -4,7 +4,11 @@
 -- KEYS: lease    ARGV: fence, hash of the configuration, milliseconds
 local owner = redis.call('HGET', KEYS[1], 'owner')
 if owner and owner ~= ARGV[1] then
-  return 0
+  -- A former run of the same instance is dead: its lease is not waited for.
+  local own = string.match(ARGV[1], '^.+/')
+  if not own or string.sub(owner, 1, #own) ~= own then
+    return 0
+  end
 end
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'config', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
