@@ -20,7 +20,7 @@ use crate::intake::dial::aim_call;
 use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
-use crate::process::{At, Event, OrderId};
+use crate::process::{At, Event, OrderId, Target};
 use crate::store::record::{Envelope, Item, key};
 use crate::store::{
     CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Seq, Unit, Wake,
@@ -332,8 +332,12 @@ impl Inbox {
             let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
                 return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
             };
-            // It may have been done before it was buried: look first.
-            delivery.state = DeliveryState::Unclear { not_before: now };
+            // It may have been done before it was buried: look first. Where nothing can be looked up the
+            // person who asks has looked.
+            delivery.state = match delivery.command.ask.target() {
+                Target::Mail => DeliveryState::Waiting,
+                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
+            };
             delivery.attempts = 0;
             delivery.created_at = now;
             unit.deliveries.push(DeliveryOp::Add(delivery));

@@ -57,6 +57,8 @@ pub struct Pace {
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
+    /// The turn-giver sleeps until then, by its clock; past while it is at work.
+    asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
 }
@@ -66,6 +68,19 @@ pub struct Budget {
     /// `<platform>:<account>`: the key that all instances share.
     pub account: String,
     pub rate: Rate,
+}
+
+impl Pace {
+    /// Whoever waits for a turn waits for a later time, not for the store or another thread.
+    pub fn is_quiet(&self, now: At) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+            || self.asleep_until_ms.load(Ordering::SeqCst) > now.timestamp_millis()
+    }
+
+    async fn sleep_until(&self, clock: &Arc<dyn Clock>, at: At) {
+        self.asleep_until_ms.store(at.timestamp_millis(), Ordering::SeqCst);
+        clock.sleep_until(at).await;
+    }
 }
 
 /// Gives turns at one account.
@@ -198,7 +213,9 @@ async fn give_turns(
         rest(&clock, &pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
             Ok(0) => {}
-            Ok(wait_ms) => clock.sleep_until(clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await,
+            Ok(wait_ms) => {
+                pace.sleep_until(&clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
+            }
             Err(error) => {
                 tracing::warn!(account = budget.account, %error, "no budget without the store, waiting");
                 // Real time: the store's absence has nothing to do with driven time.
@@ -222,7 +239,7 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
     let now = clock.now();
     let left = until - now.timestamp_millis();
     if left > 0 {
-        clock.sleep_until(now + TimeDelta::milliseconds(left)).await;
+        pace.sleep_until(clock, now + TimeDelta::milliseconds(left)).await;
     }
 }
 

@@ -15,6 +15,7 @@ use super::tenure::Tenure;
 use super::wheel::Wheel;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
+use crate::instance::Name;
 use crate::platform::{Courier, Hooks};
 use crate::process::{At, SchoolId, Target};
 use crate::store::{CommitError, Fence, Store, Unit};
@@ -141,6 +142,14 @@ impl Site {
             tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
             clock,
         }
+    }
+
+    /// Owns its school under the name of this instance.
+    pub fn named(mut self, instance: Option<&Name>) -> Self {
+        if let Some(name) = instance {
+            self.fence = name.fence();
+        }
+        self
     }
 
     pub fn id(&self) -> &SchoolId {
