@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Room};
 use super::pacer::Pace;
 use super::tenure::Tenure;
 use super::wheel::Wheel;
@@ -102,9 +102,13 @@ pub fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Lanes of a platform that may be on their way at once. The budget is the real limit; this only
-/// bounds how much waits for answers.
-const IN_FLIGHT_MAX: [(Target, usize); 3] = [(Target::Crm, 6), (Target::Getcourse, 4), (Target::Mail, 4)];
+/// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
+/// several kinds of writes wait at a time, each up to a full request.
+const ROOMS: [(Target, Room); 3] = [
+    (Target::Crm, Room { usual: 300, money: 50 }),
+    (Target::Getcourse, Room { usual: 4, money: 2 }),
+    (Target::Mail, Room { usual: 4, money: 0 }),
+];
 
 /// What a site is built from.
 pub struct Parts {
@@ -226,7 +230,7 @@ impl Site {
 }
 
 fn new_lanes(ways: &Ways) -> Lanes {
-    Lanes::new(IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
+    Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
 }
 
 fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {
