@@ -194,13 +194,17 @@ impl Inbox {
             return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
         };
         let request = envelope.request();
-        let decoded = catch_unwind(AssertUnwindSafe(|| hooks.decode(&request, envelope.at)));
+        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
+            true => hooks.decode_found(&request, envelope.at),
+            false => hooks.decode(&request, envelope.at),
+        }));
         let mut signals = match decoded {
             Ok(Ok(signals)) => signals,
             Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
             Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
         };
-        let raw = Some(entry.seq.0);
+        // What was found is kept with its order's event only: it can be read again.
+        let raw = Some(entry.seq.0).filter(|_| !envelope.found);
         match signals.len() {
             0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
             1 => self.signal(signals.remove(0), Source { raw }, now).await,

@@ -16,7 +16,7 @@ use super::wheel::Wheel;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
-use crate::platform::{Courier, Hooks};
+use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, SchoolId, Target};
 use crate::store::{CommitError, Fence, Store, Unit};
 
@@ -24,6 +24,8 @@ use crate::store::{CommitError, Fence, Store, Unit};
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// What is read for what was never delivered, by the platform's name in the address.
+    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
     pub tenure: Option<Tenure>,
@@ -83,6 +85,10 @@ pub struct Tally {
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,
     pub buried: AtomicU64,
+    /// Requests that a look back found.
+    pub found: AtomicU64,
+    /// Looks that are under way, waiting for their turn or not.
+    pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.

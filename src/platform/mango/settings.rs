@@ -16,6 +16,27 @@ pub struct Settings {
     /// themselves are believed.
     #[serde(default = "final_wait_s")]
     pub final_wait_s: u32,
+    /// Where the provider takes requests; without a slash at its end.
+    #[serde(default = "url")]
+    pub url: String,
+    /// Minutes between two looks at the statistics of calls; 0 switches it off.
+    #[serde(default = "look_back_min")]
+    pub look_back_min: u32,
+    /// Seconds that one request may take in all.
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
+}
+
+fn url() -> String {
+    "https://app.mango-office.ru".to_owned()
+}
+
+fn look_back_min() -> u32 {
+    10
+}
+
+fn timeout_s() -> u64 {
+    20
 }
 
 fn final_wait_s() -> u32 {
