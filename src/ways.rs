@@ -16,6 +16,7 @@ use crate::platform::getcourse::{GcCourier, GcHooks};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::MangoHooks;
+use crate::platform::sipuni::SipuniHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -74,6 +75,9 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     }
     if let Some(settings) = &school.mango {
         hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
+    }
+    if let Some(settings) = &school.sipuni {
+        hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
     }
     Ok(hooks)
 }

@@ -92,6 +92,7 @@ pub(super) fn read(
         getcourse: file.getcourse,
         amocrm: file.amocrm,
         mango: file.mango,
+        sipuni: file.sipuni,
         mail: file.mail,
         config_hash,
         warnings,

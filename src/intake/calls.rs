@@ -16,18 +16,38 @@ use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
 
 /// A call that is never told to have ended is believed to have ended after so long a silence.
-const STUCK_HOURS: i64 = 4;
+const STUCK_S: u32 = 4 * 3600;
 
 /// More legs or recordings than this are noise.
 const KEPT_MAX: usize = 64;
+
+/// How long a provider's silence is waited through, seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// For the final record once all legs have ended, or for a leg once the record is there.
+    pub final_wait_s: u32,
+    /// For any word at all of a call that goes on.
+    #[serde(default = "stuck_s")]
+    pub stuck_s: u32,
+}
+
+impl Waits {
+    pub fn new(final_wait_s: u32) -> Self {
+        Self { final_wait_s, stuck_s: STUCK_S }
+    }
+}
+
+fn stuck_s() -> u32 {
+    STUCK_S
+}
 
 /// All that is known of one call; stored under `record::key::call` until its result is out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     /// `<provider>:<conversation key>`.
     pub call: String,
-    /// Seconds to wait for the final record once all legs have ended.
-    final_wait_s: u32,
+    #[serde(flatten)]
+    waits: Waits,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     legs: BTreeMap<String, LegRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,6 +95,9 @@ struct LegRecord {
     last_at: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
     talking_at: Option<At>,
+    /// By the provider's own count of seconds, where no moment of the answer was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counted_from: Option<At>,
     /// By its counter: a lower one never overrides a higher.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<(u32, At, Outcome)>,
@@ -94,10 +117,10 @@ struct LegRecord {
 }
 
 impl CallRecord {
-    pub fn new(call: impl Into<String>, final_wait_s: u32) -> Self {
+    pub fn new(call: impl Into<String>, waits: Waits) -> Self {
         Self {
             call: call.into(),
-            final_wait_s,
+            waits,
             legs: BTreeMap::new(),
             last: None,
             recordings: BTreeSet::new(),
@@ -121,7 +144,7 @@ impl CallRecord {
         if !is_new {
             return Merged::Nothing;
         }
-        if self.last.is_some() || self.told.is_some() {
+        if self.told.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
             return self.tell();
         }
         self.wait(now)
@@ -141,19 +164,32 @@ impl CallRecord {
     }
 
     fn wait(&mut self, now: At) -> Merged {
-        if self.legs.is_empty() {
+        if self.legs.is_empty() && self.last.is_none() {
             // A recording alone says nothing; its call's record or reconciliation will.
             return Merged::Nothing;
         }
-        let all_ended = self.legs.values().all(|leg| leg.ended.is_some());
-        let after = if all_ended {
-            TimeDelta::seconds(self.final_wait_s.into())
-        } else {
-            TimeDelta::hours(STUCK_HOURS)
-        };
-        let wake = now + after;
+        let quiet = self.last.is_some() || self.has_ended();
+        let seconds = if quiet { self.waits.final_wait_s } else { self.waits.stuck_s };
+        let wake = now + TimeDelta::seconds(seconds.into());
         self.wake = Some(wake);
         Merged::Waiting { wake }
+    }
+
+    /// A rough record of a talk, and no leg yet that tells when it began.
+    fn lacks_answer(&self, last: &FinalRecord) -> bool {
+        last.rough && last.outcome == Outcome::Answered && self.client_legs().all(|leg| leg.talk().is_none())
+    }
+
+    /// All legs that matter have ended, or the talk itself has: the ends of phones that only rang
+    /// may come late or never.
+    fn has_ended(&self) -> bool {
+        let is_answered = |leg: &LegRecord| matches!(leg.ended, Some((_, _, Outcome::Answered)));
+        if self.client_legs().next().is_none() {
+            return self.legs.values().all(|leg| leg.ended.is_some());
+        }
+        let talking = |leg: &LegRecord| leg.talking_at.is_some() && leg.ended.is_none();
+        self.client_legs().all(|leg| leg.ended.is_some())
+            || (self.client_legs().any(is_answered) && !self.client_legs().any(talking))
     }
 
     fn tell(&mut self) -> Merged {
@@ -182,6 +218,9 @@ impl CallRecord {
                 if leg.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
                     leg.ended = Some(ended);
                 }
+                let counted = said.talk_seconds.filter(|seconds| *seconds > 0);
+                let counted = counted.map(|seconds| at - TimeDelta::seconds(seconds.into()));
+                leg.counted_from = leg.counted_from.into_iter().chain(counted).min();
             }
             LegState::Ringing | LegState::OnHold => {}
         }
@@ -211,7 +250,8 @@ impl CallRecord {
         let last = self.last.as_ref();
         let callback = self.legs.values().any(|leg| leg.manager_leg);
         let direction = self.direction(callback);
-        let talk = Talk::of(self.client_legs());
+        let rough = last.filter(|last| last.rough);
+        let talk = Talk::of(self.client_legs(), rough.map(|last| last.ended_at));
         let (outcome, talk_seconds) = self.outcome(direction, talk.seconds);
         let dialled = self.client_dialled(callback) || outcome == Outcome::Answered;
         let reached = match (outcome, direction) {
@@ -230,11 +270,14 @@ impl CallRecord {
         // Which side of a call-back's record is the client's is not documented; its legs are sure.
         let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
         let dialler = legs().filter(|leg| leg.manager_leg).find_map(|leg| said(&leg.extension));
+        let answered_by = talk.first.clone();
         let extension = dialler
+            .or_else(|| rough.and(answered_by.clone()))
             .or_else(|| last.and_then(|last| last.extension.clone()))
-            .or_else(|| talk.first.clone())
+            .or(answered_by)
             .or_else(|| legs().find_map(|leg| said(&leg.extension)));
         let last_extension = talk.last.filter(|last| Some(last) != extension.as_ref());
+        let recording = last.and_then(|last| last.recording.clone()).filter(|_| talk_seconds > 0);
         let result = CallResult {
             call: self.call.clone(),
             direction,
@@ -246,8 +289,10 @@ impl CallRecord {
             number,
             line: last.and_then(|last| last.line.clone()).or_else(|| legs().find_map(|leg| said(&leg.line))),
             manager: None,
-            command: legs().find_map(|leg| said(&leg.command)),
-            recording: self.recordings.first().map(|(_, recording)| recording.clone()),
+            command: legs()
+                .find_map(|leg| said(&leg.command))
+                .or_else(|| last.and_then(|last| last.command.clone())),
+            recording: self.recordings.first().map(|(_, recording)| recording.clone()).or(recording),
         };
         Some(FoundCall { result, extension, last_extension })
     }
@@ -271,7 +316,9 @@ impl CallRecord {
             // An answering machine has seconds, but is no talk.
             return (Outcome::Voicemail, if seconds > 0 { seconds } else { talked_seconds });
         }
-        if seconds > 0 && last.is_some_and(|last| last.outcome == Outcome::Answered) {
+        let is_answered = last.is_some_and(|last| last.outcome == Outcome::Answered);
+        let seen = talked_seconds > 0 && last.is_some_and(|last| last.rough);
+        if seconds > 0 && is_answered && !seen {
             return (Outcome::Answered, seconds);
         }
         if talked_seconds > 0 {
@@ -279,6 +326,12 @@ impl CallRecord {
         }
         // Zero seconds are no talk, whatever flag stands beside them.
         let said = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
+        (self.without_talk(direction, said, legs), 0)
+    }
+
+    /// Why nobody talked: the record's word, the legs' where it is vaguer. Nobody's word is no
+    /// attempt: the call may have gone any way.
+    fn without_talk(&self, direction: Direction, said: Option<Outcome>, legs: Option<Outcome>) -> Outcome {
         let exact = match (said, legs) {
             (None, legs) => legs,
             // A record may only say that nobody talked, where a leg of the client's knows why.
@@ -287,11 +340,11 @@ impl CallRecord {
             }
             (said, _) => said,
         };
-        let exact = exact.unwrap_or(Outcome::NoAnswer);
-        if direction == Direction::Inbound && exact != Outcome::Failed {
-            return (Outcome::NoAnswer, 0);
+        match exact.unwrap_or(Outcome::Failed) {
+            Outcome::Failed => Outcome::Failed,
+            _ if direction == Direction::Inbound => Outcome::NoAnswer,
+            exact => exact,
         }
-        (exact, 0)
     }
 
     /// The most telling end of the client's legs, else of the manager's.
@@ -305,8 +358,9 @@ impl CallRecord {
         if direction == Direction::Inbound && of_client != Some(Outcome::Failed) {
             return of_client.map(|_| Outcome::NoAnswer);
         }
-        let unknown = self.client_legs().next().map(|_| Outcome::Failed);
-        of_client.or(unknown).or_else(|| most(&mut self.legs.values().filter(|leg| leg.manager_leg)))
+        let nobody_dialled = self.client_legs().next().is_none();
+        let of_manager = || most(&mut self.legs.values().filter(|leg| leg.manager_leg));
+        of_client.or_else(|| nobody_dialled.then(of_manager).flatten())
     }
 
     /// Did the client's side ring? A call-back first dials the manager.
@@ -326,6 +380,13 @@ impl CallRecord {
     }
 }
 
+impl LegRecord {
+    /// When its talk began.
+    fn talk(&self) -> Option<At> {
+        self.talking_at.or(self.counted_from)
+    }
+}
+
 /// The talk as the client's legs show it: one span over all of them.
 #[derive(Debug, Default)]
 struct Talk {
@@ -335,13 +396,14 @@ struct Talk {
 }
 
 impl Talk {
-    fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>) -> Self {
-        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talking_at?, leg))).collect();
+    /// `ended_at`: the end as a record tells it, where legs tell only the answer.
+    fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>, ended_at: Option<At>) -> Self {
+        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talk()?, leg))).collect();
         talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
         let from = talked.first().map(|(from, _)| *from);
         let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
-        let seconds =
-            from.zip(to).map_or(0, |(from, to)| u32::try_from((to - from).num_seconds()).unwrap_or(0));
+        let span = from.zip(ended_at.or(to)).map(|(from, to)| (to - from).num_milliseconds());
+        let seconds = span.map_or(0, |span_ms| u32::try_from((span_ms + 500) / 1000).unwrap_or(0));
         Self {
             seconds,
             first: talked.first().and_then(|(_, leg)| said(&leg.extension)),

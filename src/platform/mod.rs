@@ -11,6 +11,8 @@ pub mod getcourse;
 pub mod http;
 pub mod mail;
 pub mod mango;
+pub mod sipuni;
+pub mod telephony;
 
 pub use fault::Fault;
 
