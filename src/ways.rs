@@ -17,6 +17,7 @@ use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::MangoHooks;
 use crate::platform::sipuni::SipuniHooks;
+use crate::platform::telphin::TelphinHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -78,6 +79,9 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     }
     if let Some(settings) = &school.sipuni {
         hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
+    }
+    if let Some(settings) = &school.telphin {
+        hooks.insert("telphin", Arc::new(TelphinHooks::new(settings.clone())));
     }
     Ok(hooks)
 }

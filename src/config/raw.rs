@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni};
+use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::RefusalReason;
 use crate::process::definition::Manager;
 use crate::process::event::AnswerKind;
@@ -103,6 +103,8 @@ pub struct SchoolFile {
     pub mango: Option<mango::settings::Settings>,
     #[serde(default)]
     pub sipuni: Option<sipuni::settings::Settings>,
+    #[serde(default)]
+    pub telphin: Option<telphin::settings::Settings>,
     #[serde(default)]
     pub mail: Option<mail::settings::Settings>,
 }

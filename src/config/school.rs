@@ -93,6 +93,7 @@ pub(super) fn read(
         amocrm: file.amocrm,
         mango: file.mango,
         sipuni: file.sipuni,
+        telphin: file.telphin,
         mail: file.mail,
         config_hash,
         warnings,

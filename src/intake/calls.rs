@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState};
+use self::leg::{LegRecord, Talk, said, weight};
+use super::signal::{CallEvent, CallWhat, FinalRecord, Leg};
 use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
 
@@ -48,6 +49,9 @@ pub struct CallRecord {
     pub call: String,
     #[serde(flatten)]
     waits: Waits,
+    /// A command of ours started it: its inbound leg is the manager's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ours: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     legs: BTreeMap<String, LegRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,48 +89,24 @@ pub enum Merged {
     Result(Box<FoundCall>),
 }
 
-/// What is known of one leg.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct LegRecord {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_at: Option<At>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_at: Option<At>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    talking_at: Option<At>,
-    /// By the provider's own count of seconds, where no moment of the answer was told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counted_from: Option<At>,
-    /// By its counter: a lower one never overrides a higher.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<(u32, At, Outcome)>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    manager_leg: bool,
-    // Said on any event of the leg, perhaps only on the first; the earliest counter's word counts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    direction: Option<(u32, Direction)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_number: Option<(u32, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extension: Option<(u32, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<(u32, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<(u32, String)>,
-}
-
 impl CallRecord {
     pub fn new(call: impl Into<String>, waits: Waits) -> Self {
         Self {
             call: call.into(),
             waits,
+            ours: false,
             legs: BTreeMap::new(),
             last: None,
             recordings: BTreeSet::new(),
             told: None,
             wake: None,
         }
+    }
+
+    /// A command of ours is known to have started it. The providers that do not mark their
+    /// call-backs show the first leg as if a client called the manager.
+    pub fn set_ours(&mut self) {
+        self.ours = true;
     }
 
     /// Takes one event in. `now` is our time: providers' clocks differ.
@@ -206,29 +186,7 @@ impl CallRecord {
         if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&said.leg) {
             return;
         }
-        let leg = self.legs.entry(said.leg.clone()).or_default();
-        leg.first_at = Some(leg.first_at.map_or(at, |first| first.min(at)));
-        leg.last_at = Some(leg.last_at.map_or(at, |last| last.max(at)));
-        leg.manager_leg |= said.manager_leg;
-        match said.state {
-            LegState::Talking => leg.talking_at = Some(leg.talking_at.map_or(at, |first| first.min(at))),
-            LegState::Ended(outcome) => {
-                let ended = (said.seq, at, outcome);
-                let rank = |(seq, at, outcome): &(u32, At, Outcome)| (*seq, *at, weight(*outcome));
-                if leg.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
-                    leg.ended = Some(ended);
-                }
-                let counted = said.talk_seconds.filter(|seconds| *seconds > 0);
-                let counted = counted.map(|seconds| at - TimeDelta::seconds(seconds.into()));
-                leg.counted_from = leg.counted_from.into_iter().chain(counted).min();
-            }
-            LegState::Ringing | LegState::OnHold => {}
-        }
-        keep_by(&mut leg.direction, said.seq, said.direction, |direction| *direction as u8);
-        keep(&mut leg.client_number, said.seq, &said.client_number);
-        keep(&mut leg.extension, said.seq, &said.extension);
-        keep(&mut leg.line, said.seq, &said.line);
-        keep(&mut leg.command, said.seq, &said.command);
+        self.legs.entry(said.leg.clone()).or_default().learn(said, at);
     }
 
     /// Of two different final records the one that knows more of a talk stands.
@@ -248,7 +206,7 @@ impl CallRecord {
             return None;
         }
         let last = self.last.as_ref();
-        let callback = self.legs.values().any(|leg| leg.manager_leg);
+        let callback = self.legs.values().any(|leg| self.is_managers(leg));
         let direction = self.direction(callback);
         let rough = last.filter(|last| last.rough);
         let talk = Talk::of(self.client_legs(), rough.map(|last| last.ended_at));
@@ -266,10 +224,11 @@ impl CallRecord {
         let ended_at = last.map(|last| last.ended_at);
         let ended_at = ended_at.or_else(|| self.legs.values().filter_map(|leg| leg.last_at).max())?;
         let recorded = last.and_then(|last| last.client_number.clone());
-        let seen = legs().find_map(|leg| said(&leg.client_number));
+        let of_client = || legs().filter(|leg| !self.is_managers(leg));
+        let seen = of_client().chain(legs()).find_map(|leg| said(&leg.client_number));
         // Which side of a call-back's record is the client's is not documented; its legs are sure.
         let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
-        let dialler = legs().filter(|leg| leg.manager_leg).find_map(|leg| said(&leg.extension));
+        let dialler = legs().filter(|leg| self.is_managers(leg)).find_map(|leg| said(&leg.extension));
         let answered_by = talk.first.clone();
         let extension = dialler
             .or_else(|| rough.and(answered_by.clone()))
@@ -359,7 +318,7 @@ impl CallRecord {
             return of_client.map(|_| Outcome::NoAnswer);
         }
         let nobody_dialled = self.client_legs().next().is_none();
-        let of_manager = || most(&mut self.legs.values().filter(|leg| leg.manager_leg));
+        let of_manager = || most(&mut self.legs.values().filter(|leg| self.is_managers(leg)));
         of_client.or_else(|| nobody_dialled.then(of_manager).flatten())
     }
 
@@ -370,7 +329,12 @@ impl CallRecord {
     }
 
     fn client_legs(&self) -> impl Iterator<Item = &LegRecord> {
-        self.legs.values().filter(|leg| !leg.manager_leg)
+        self.legs.values().filter(|leg| !self.is_managers(leg))
+    }
+
+    /// A call-back's first leg, marked so or seen to be.
+    fn is_managers(&self, leg: &LegRecord) -> bool {
+        leg.manager_leg || (self.ours && matches!(leg.direction, Some((_, Direction::Inbound))))
     }
 
     fn in_order(&self) -> Vec<&LegRecord> {
@@ -380,71 +344,8 @@ impl CallRecord {
     }
 }
 
-impl LegRecord {
-    /// When its talk began.
-    fn talk(&self) -> Option<At> {
-        self.talking_at.or(self.counted_from)
-    }
-}
-
-/// The talk as the client's legs show it: one span over all of them.
-#[derive(Debug, Default)]
-struct Talk {
-    seconds: u32,
-    first: Option<String>,
-    last: Option<String>,
-}
-
-impl Talk {
-    /// `ended_at`: the end as a record tells it, where legs tell only the answer.
-    fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>, ended_at: Option<At>) -> Self {
-        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talk()?, leg))).collect();
-        talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
-        let from = talked.first().map(|(from, _)| *from);
-        let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
-        let span = from.zip(ended_at.or(to)).map(|(from, to)| (to - from).num_milliseconds());
-        let seconds = span.map_or(0, |span_ms| u32::try_from((span_ms + 500) / 1000).unwrap_or(0));
-        Self {
-            seconds,
-            first: talked.first().and_then(|(_, leg)| said(&leg.extension)),
-            last: talked.last().and_then(|(_, leg)| said(&leg.extension)),
-        }
-    }
-}
-
-/// How much an outcome tells of the client: the larger one stands.
-fn weight(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Cancelled => 0,
-        Outcome::Failed => 1,
-        Outcome::NoAnswer => 2,
-        Outcome::Rejected => 3,
-        Outcome::Busy => 4,
-        Outcome::Unreachable => 5,
-        Outcome::InvalidNumber => 6,
-        Outcome::Voicemail => 7,
-        Outcome::Answered => 8,
-    }
-}
-
-fn said(slot: &Option<(u32, String)>) -> Option<String> {
-    slot.as_ref().map(|(_, text)| text.clone())
-}
-
-fn keep(slot: &mut Option<(u32, String)>, seq: u32, value: &Option<String>) {
-    keep_by(slot, seq, value.clone(), String::clone);
-}
-
-/// Keeps the value of the lowest counter; of two with the same counter the smaller value.
-fn keep_by<T, K: Ord>(slot: &mut Option<(u32, T)>, seq: u32, value: Option<T>, rank: impl Fn(&T) -> K) {
-    let Some(value) = value else {
-        return;
-    };
-    let better = slot.as_ref().is_none_or(|(have, old)| (seq, rank(&value)) < (*have, rank(old)));
-    if better {
-        *slot = Some((seq, value));
-    }
-}
-
+mod leg;
+#[cfg(test)]
+mod other_lines;
 #[cfg(test)]
 mod tests;

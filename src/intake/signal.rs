@@ -139,6 +139,17 @@ pub struct CallEvent {
     pub what: CallWhat,
 }
 
+impl CallEvent {
+    /// The command of ours that it names, if any.
+    pub fn command(&self) -> Option<&str> {
+        match &self.what {
+            CallWhat::Leg(leg) => leg.command.as_deref(),
+            CallWhat::Final(record) => record.command.as_deref(),
+            CallWhat::Recording { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum CallWhat {
@@ -166,7 +177,7 @@ pub struct Leg {
     pub command: Option<String>,
     /// A call-back's first leg: the manager's side, which says nothing of the client.
     pub manager_leg: bool,
-    /// Seconds of talk as the provider counts them, with the end of an answered leg.
+    /// Seconds of talk as the provider counts them, with the leg's end; 0 says that there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub talk_seconds: Option<u32>,
 }

@@ -13,6 +13,7 @@ pub mod mail;
 pub mod mango;
 pub mod sipuni;
 pub mod telephony;
+pub mod telphin;
 
 pub use fault::Fault;
 

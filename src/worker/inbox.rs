@@ -275,6 +275,11 @@ impl Inbox {
         let known = self.book.call(&event.call).await?;
         let waits = self.site.school.call_waits(&event.call);
         let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
+        if let Some(command) = event.command()
+            && self.book.link(&link::call(command)).await?.is_some()
+        {
+            record.set_ours();
+        }
         let merged = record.merge(event, now);
         let unit = self.merged(&event.call, record, merged, source, now).await?;
         Ok(unit.map_err(|letter| Why::new(letter.why)))

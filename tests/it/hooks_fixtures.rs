@@ -9,6 +9,7 @@ use dozvon::platform::amocrm::AmoHooks;
 use dozvon::platform::getcourse::GcHooks;
 use dozvon::platform::mango::MangoHooks;
 use dozvon::platform::sipuni::SipuniHooks;
+use dozvon::platform::telphin::TelphinHooks;
 use dozvon::platform::{Hooks, RawRequest, Reception};
 use dozvon::process::At;
 use dozvon::secret::Secret;
@@ -24,6 +25,7 @@ fn hooks(platform: &str) -> Box<dyn Hooks> {
             Secret::new("0f9e8d7c6b5a49382716051423324150"),
         )),
         "sipuni" => Box::new(SipuniHooks::new(&toml::from_str("user = '012345'").unwrap())),
+        "telphin" => Box::new(TelphinHooks::new(toml::from_str("extensions = { 101 = 200101 }").unwrap())),
         "amocrm" => {
             let settings = r#"
                 url = "https://shkolarost.amocrm.ru"
@@ -96,7 +98,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn each_captured_request_means_what_stands_beside_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut checked = 0;
-    for platform in ["getcourse", "mango", "sipuni", "amocrm"] {
+    for platform in ["getcourse", "mango", "sipuni", "telphin", "amocrm"] {
         let folder = root.join(platform);
         if !folder.is_dir() {
             continue;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::signal::Signal;
+use crate::intake::signal::{LegState, Signal};
 use crate::platform::mango::decode;
 
 const START: i64 = 1_767_254_400;

@@ -16,8 +16,15 @@ pub struct Settings {
     /// themselves are believed.
     #[serde(default = "final_wait_s")]
     pub final_wait_s: u32,
+    /// Seconds after which a call whose end was never told counts as ended.
+    #[serde(default = "stuck_s")]
+    pub stuck_s: u32,
 }
 
 fn final_wait_s() -> u32 {
     60
+}
+
+fn stuck_s() -> u32 {
+    4 * 3_600
 }
