@@ -17,6 +17,8 @@ use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::MangoHooks;
+use crate::platform::sipuni::SipuniHooks;
+use crate::platform::telphin::TelphinHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -76,6 +78,12 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     }
     if let Some(settings) = &school.mango {
         hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
+    }
+    if let Some(settings) = &school.sipuni {
+        hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
+    }
+    if let Some(settings) = &school.telphin {
+        hooks.insert("telphin", Arc::new(TelphinHooks::new(settings.clone())));
     }
     Ok(hooks)
 }

@@ -277,8 +277,13 @@ impl Inbox {
     /// Events of one call are merged first; only a final result is an order's event.
     async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
         let known = self.book.call(&event.call).await?;
-        let wait_s = self.site.school.mango.as_ref().map_or(60, |mango| mango.final_wait_s);
-        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), wait_s));
+        let waits = self.site.school.call_waits(&event.call);
+        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
+        if let Some(command) = event.command()
+            && self.book.link(&link::call(command)).await?.is_some()
+        {
+            record.set_ours();
+        }
         let merged = record.merge(event, now);
         let unit = self.merged(&event.call, record, merged, source, now).await?;
         Ok(unit.map_err(|letter| Why::new(letter.why)))
