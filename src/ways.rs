@@ -19,6 +19,8 @@ use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::{MangoHooks, MangoLookBack};
+use crate::platform::sipuni::SipuniHooks;
+use crate::platform::telphin::TelphinHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -26,6 +28,7 @@ use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
+use crate::worker::tenure::Tenure;
 
 /// Statistics have a budget of their own: one request in two seconds.
 const MANGO_STATS_PER_SECOND: f64 = 0.5;
@@ -83,12 +86,18 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     if let Some(settings) = &school.mango {
         hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
     }
+    if let Some(settings) = &school.sipuni {
+        hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
+    }
+    if let Some(settings) = &school.telphin {
+        hooks.insert("telphin", Arc::new(TelphinHooks::new(settings.clone())));
+    }
     Ok(hooks)
 }
 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
-    let mut ways = Ways::default();
+    let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
@@ -134,7 +143,7 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
 /// The turn-giver of one account; bursts are one request everywhere.
 fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), per_second: f64) -> Pacer {
     let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
-    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone());
+    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone(), ways.tenure.clone());
     ways.paces.push(pacer.pace());
     pacer
 }

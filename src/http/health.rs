@@ -1,6 +1,7 @@
 //! Is the bridge well? For a load balancer (the status) and for a person (the counts).
 //! Never shows anything of an order or a person. Enter at [`show`].
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use actix_web::{HttpResponse, web};
@@ -13,16 +14,18 @@ use crate::worker::look_back;
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
     let mut schools = serde_json::Map::new();
     let mut well = true;
-    for (id, site) in &front.sites {
+    for site in front.sites.all() {
+        let id = site.id();
         let tally = &site.tally;
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let held = site.store.counts(id).await;
         well &= held.is_ok();
         let held = held.unwrap_or_default();
-        let looks = look_back::state(site).await;
+        let looks = look_back::state(&site).await;
         schools.insert(
             id.to_string(),
             json!({
+                "here": site.tenure.standing().as_str(),
                 "accepted": count(&tally.accepted), "repeated": count(&tally.repeated),
                 "refused": count(&tally.refused), "stepped": count(&tally.stepped),
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
@@ -33,6 +36,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
             }),
         );
     }
-    let body = json!({ "well": well, "schools": schools });
+    let refused = front.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let body = json!({ "well": well, "configuration_refused": refused, "schools": schools });
     if well { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

@@ -12,6 +12,9 @@ pub mod http;
 pub mod look_back;
 pub mod mail;
 pub mod mango;
+pub mod sipuni;
+pub mod telephony;
+pub mod telphin;
 
 pub use fault::Fault;
 pub use look_back::LookBack;

@@ -11,6 +11,7 @@ pub mod outbox;
 pub mod pacer;
 pub mod school;
 pub mod site;
+pub mod tenure;
 pub mod timers;
 pub mod watchdog;
 pub mod wheel;

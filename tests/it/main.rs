@@ -6,6 +6,7 @@ mod deploy;
 mod getcourse_road;
 mod hooks;
 mod hooks_fixtures;
+mod instances;
 mod look_back;
 mod process;
 mod scenarios;

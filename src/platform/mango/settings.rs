@@ -16,6 +16,9 @@ pub struct Settings {
     /// themselves are believed.
     #[serde(default = "final_wait_s")]
     pub final_wait_s: u32,
+    /// Seconds after which a call whose end was never told counts as ended.
+    #[serde(default = "stuck_s")]
+    pub stuck_s: u32,
     /// Where the provider takes requests; without a slash at its end.
     #[serde(default = "url")]
     pub url: String,
@@ -41,4 +44,8 @@ fn timeout_s() -> u64 {
 
 fn final_wait_s() -> u32 {
     60
+}
+
+fn stuck_s() -> u32 {
+    4 * 3_600
 }

@@ -202,7 +202,7 @@ fn site(school: &School, stage: &Stage, store: &Arc<dyn Store>) -> (Arc<Site>, w
         rhythm: Rhythm {
             poll: Duration::from_secs(86_400),
             renew: Duration::from_secs(86_400),
-            lease_ms: 86_400_000,
+            lease_ms: 864_000_000,
         },
     });
     (Arc::new(site), stop)
