@@ -14,3 +14,4 @@ mod smoke;
 mod store_contract;
 mod support;
 mod tidy;
+mod two_way;
