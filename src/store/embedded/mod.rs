@@ -185,6 +185,11 @@ impl Store for Embedded {
         self.run(move |db| read::raw(db, school.as_str(), seq)).await
     }
 
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+        let (school, after) = (school.clone(), after.map_or(0, |seq| seq.0));
+        self.run(move |db| read::raws(db, school.as_str(), after, max)).await
+    }
+
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
         let school = school.clone();
         self.run(move |db| read::dead(db, school.as_str(), max.min(BATCH_MAX))).await
