@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::{Config, School};
 use crate::http::{Front, Sites, routes};
+use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
@@ -86,7 +87,8 @@ impl Bridge {
             data: instance.data,
             url: instance.url,
         };
-        let mut schools = Schools::new(ground, instance.limits.raw_days);
+        let name = Name::take(&ground.data).map(Arc::new);
+        let mut schools = Schools::new(ground, instance.limits.raw_days, name);
         schools.follow(options.config.schools, Anew::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());

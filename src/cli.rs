@@ -58,7 +58,7 @@ struct StoreArgs {
     /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
     #[arg(long)]
     store: Option<String>,
-    /// Folder of the embedded store.
+    /// Folder of the embedded store, and of what the instance keeps for itself.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -175,7 +175,11 @@ fn fail(why: &str) -> ExitCode {
 
 async fn serve(args: Serve) -> Result<(), String> {
     let files = Files::read(&args.folder.config).map_err(|problems| unusable(&problems))?;
-    let config = Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
+    let mut config =
+        Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
+    if let Some(data) = &args.store.data {
+        config.instance.data.clone_from(data);
+    }
     telemetry::init(&config.instance.log, config.instance.log_format);
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");

@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod discover;
 pub mod http;
+pub mod instance;
 pub mod intake;
 pub mod message;
 pub mod platform;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::School;
 use crate::http::Sites;
+use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::ways::{self, Ground, Ports};
 use crate::worker::school::own;
@@ -38,6 +39,8 @@ pub struct Schools {
     pub sites: Sites,
     ground: Ground,
     raw_days: u32,
+    /// Held as long as anybody works under it.
+    name: Option<Arc<Name>>,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -48,8 +51,8 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, raw_days: u32) -> Self {
-        Self { sites: Sites::default(), ground, raw_days, running: BTreeMap::new() }
+    pub fn new(ground: Ground, raw_days: u32, name: Option<Arc<Name>>) -> Self {
+        Self { sites: Sites::default(), ground, raw_days, name, running: BTreeMap::new() }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -119,6 +122,6 @@ impl Schools {
             rhythm: Rhythm::default(),
             raw_days: self.raw_days,
         });
-        Ok((Arc::new(site), stop))
+        Ok((Arc::new(site.named(self.name.as_deref())), stop))
     }
 }

@@ -12,10 +12,13 @@ use crate::platform::amocrm::settings::Auth;
 use crate::platform::amocrm::{
     self, AmoClient, AmoCourier, AmoHooks, App, LongLived, OauthTokens, TokenSource,
 };
-use crate::platform::getcourse::{GcCourier, GcHooks};
+use crate::platform::getcourse::look_back::{Exports, SPACING_S};
+use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::MangoHooks;
+use crate::platform::sipuni::SipuniHooks;
+use crate::platform::telphin::TelphinHooks;
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -76,6 +79,12 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     if let Some(settings) = &school.mango {
         hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
     }
+    if let Some(settings) = &school.sipuni {
+        hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
+    }
+    if let Some(settings) = &school.telphin {
+        hooks.insert("telphin", Arc::new(TelphinHooks::new(settings.clone())));
+    }
     Ok(hooks)
 }
 
@@ -89,7 +98,17 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
     }
     if let Some(settings) = &school.getcourse {
         let pacer = pacer(&mut ways, ground, ("getcourse", &settings.url), settings.requests_per_second);
-        let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
+        let http = Arc::new(PacedHttp { inner: ports.getcourse.clone(), pacer });
+        if let Some(key) = settings.school_key.as_ref().filter(|_| settings.look_back_min > 0) {
+            let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
+            let pacer = pacer_of_exports(&mut ways, ground, &settings.url);
+            let exports =
+                Exports::new(&settings.url, key, Arc::new(PacedHttp { inner: ports.getcourse, pacer }));
+            let keys = Keys::read(settings)?;
+            let tech = keys.map(|keys| getcourse::Client::new(settings, keys, http.clone()));
+            let look = GcLookBack::new(settings.clone(), exports, tech, school.process.roster.clone());
+            ways.looks.insert("getcourse", Arc::new(look));
+        }
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
         ways.couriers.insert(Target::Getcourse, Arc::new(courier));
     }
@@ -107,6 +126,11 @@ fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), pe
     let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone(), ways.tenure.clone());
     ways.paces.push(pacer.pace());
     pacer
+}
+
+/// Exports have a budget of their own, which the school's other integrations share.
+fn pacer_of_exports(ways: &mut Ways, ground: &Ground, url: &str) -> Pacer {
+    pacer(ways, ground, ("getcourse-export", url), 1.0 / SPACING_S as f64)
 }
 
 /// The school's amoCRM account over the real network, within its budget; for a command that looks.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::RefusalReason;
 use crate::process::definition::Manager;
 use crate::process::event::AnswerKind;
@@ -101,6 +101,10 @@ pub struct SchoolFile {
     pub amocrm: Option<amocrm::settings::Settings>,
     #[serde(default)]
     pub mango: Option<mango::settings::Settings>,
+    #[serde(default)]
+    pub sipuni: Option<sipuni::settings::Settings>,
+    #[serde(default)]
+    pub telphin: Option<telphin::settings::Settings>,
     #[serde(default)]
     pub mail: Option<mail::settings::Settings>,
 }

@@ -92,6 +92,8 @@ pub(super) fn read(
         getcourse: file.getcourse,
         amocrm: file.amocrm,
         mango: file.mango,
+        sipuni: file.sipuni,
+        telphin: file.telphin,
         mail: file.mail,
         config_hash,
         warnings,

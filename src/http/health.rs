@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::Front;
+use crate::worker::look_back;
 
 /// 200 while the store answers, 503 otherwise.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
@@ -20,6 +21,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         let held = site.store.counts(id).await;
         well &= held.is_ok();
         let held = held.unwrap_or_default();
+        let looks = look_back::state(&site).await;
         schools.insert(
             id.to_string(),
             json!({
@@ -27,7 +29,8 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "accepted": count(&tally.accepted), "repeated": count(&tally.repeated),
                 "refused": count(&tally.refused), "stepped": count(&tally.stepped),
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
-                "conflicts": count(&tally.conflicts), "watchdog_repairs": count(&tally.repairs),
+                "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
+                "watchdog_repairs": count(&tally.repairs),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
                 "inbox": held.inbox, "outbox": held.deliveries, "wakes": held.wakes, "dead": held.dead,
             }),

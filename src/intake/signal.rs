@@ -139,6 +139,17 @@ pub struct CallEvent {
     pub what: CallWhat,
 }
 
+impl CallEvent {
+    /// The command of ours that it names, if any.
+    pub fn command(&self) -> Option<&str> {
+        match &self.what {
+            CallWhat::Leg(leg) => leg.command.as_deref(),
+            CallWhat::Final(record) => record.command.as_deref(),
+            CallWhat::Recording { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum CallWhat {
@@ -166,6 +177,9 @@ pub struct Leg {
     pub command: Option<String>,
     /// A call-back's first leg: the manager's side, which says nothing of the client.
     pub manager_leg: bool,
+    /// Seconds of talk as the provider counts them, with the leg's end; 0 says that there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,4 +202,14 @@ pub struct FinalRecord {
     pub client_number: Option<String>,
     pub extension: Option<String>,
     pub line: Option<String>,
+    /// Our command that caused it, where the record says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Provider's key of the recording, where the record says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+    /// True where the provider's own moment of the answer is unsure: what the legs saw of a talk
+    /// counts before this record's seconds and extension.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rough: bool,
 }

@@ -244,9 +244,18 @@ pub struct Unit {
     pub at: At,
 }
 
-/// Proof of owning a school: a random token, compared for equality only.
+/// Proof of owning a school: a random token, compared for equality only. What stands before a `/` in it
+/// names the instance: a lease of the same instance's former run is taken at once, because that run is dead
+/// (see [`crate::instance`]); all that it may still have on its way is refused for its token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fence(pub String);
+
+impl Fence {
+    /// A new one for this instance.
+    pub fn of(instance: &str) -> Self {
+        Self(format!("{instance}/{}", crate::secret::random_token()))
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::site::Site;
 use super::tenure::Standing;
-use super::{chores, inbox, outbox, watchdog};
+use super::{chores, inbox, look_back, outbox, watchdog};
 use crate::clock::stopwatch;
 use crate::store::{CommitError, Kept, Lease, Plan};
 
@@ -91,6 +91,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
         outbox::run(site.clone()),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
+        look_back::run(site.clone()),
     )
     .map(|_| ())
 }

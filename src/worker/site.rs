@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Room};
 use super::pacer::Pace;
 use super::tenure::Tenure;
 use super::wheel::Wheel;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
-use crate::platform::{Courier, Hooks};
+use crate::instance::Name;
+use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, SchoolId, Target};
 use crate::store::{CommitError, Fence, Store, Unit};
 
@@ -23,6 +24,8 @@ use crate::store::{CommitError, Fence, Store, Unit};
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// What is read for what was never delivered, by the platform's name in the address.
+    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
     pub tenure: Option<Tenure>,
@@ -82,6 +85,10 @@ pub struct Tally {
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,
     pub buried: AtomicU64,
+    /// Requests that a look back found.
+    pub found: AtomicU64,
+    /// Looks that are under way, waiting for their turn or not.
+    pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
@@ -101,9 +108,13 @@ pub fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Lanes of a platform that may be on their way at once. The budget is the real limit; this only
-/// bounds how much waits for answers.
-const IN_FLIGHT_MAX: [(Target, usize); 3] = [(Target::Crm, 6), (Target::Getcourse, 4), (Target::Mail, 4)];
+/// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
+/// several kinds of writes wait at a time, each up to a full request.
+const ROOMS: [(Target, Room); 3] = [
+    (Target::Crm, Room { usual: 300, money: 50 }),
+    (Target::Getcourse, Room { usual: 4, money: 2 }),
+    (Target::Mail, Room { usual: 4, money: 0 }),
+];
 
 /// What a site is built from.
 pub struct Parts {
@@ -141,6 +152,14 @@ impl Site {
             tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
             clock,
         }
+    }
+
+    /// Owns its school under the name of this instance.
+    pub fn named(mut self, instance: Option<&Name>) -> Self {
+        if let Some(name) = instance {
+            self.fence = name.fence();
+        }
+        self
     }
 
     pub fn id(&self) -> &SchoolId {
@@ -217,7 +236,7 @@ impl Site {
 }
 
 fn new_lanes(ways: &Ways) -> Lanes {
-    Lanes::new(IN_FLIGHT_MAX.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
+    Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
 }
 
 fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {

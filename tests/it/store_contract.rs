@@ -62,6 +62,7 @@ claims! {
         a_lease_is_taken_renewed_and_released
         a_lease_of_a_dead_owner_passes_on
         of_two_configurations_the_one_loaded_later_counts
+        an_instance_takes_its_own_lease_back_at_once
         a_budget_is_paced_evenly_between_two_takers
         a_budget_lets_a_burst_go_and_counts_by_the_stores_clock
         a_budget_recovers_from_a_clock_set_back

@@ -36,6 +36,16 @@ pub const PLATFORMS: &[Section] = &[
                 "our word = reason id",
                 "Reasons of cancellation in the account's dictionary.",
             ),
+            key(
+                "look_back_min",
+                "minutes",
+                "Between two rounds of reconciliation by exports (24 requests in 2 h at most); needs `school_key`. 0: off.",
+            ),
+            key(
+                "export_columns",
+                "our name = title",
+                "Titles of the school's exports where they differ: order_id, number, status, payed, payment_order …",
+            ),
             key("requests_per_second", "number", "Budget; GetCourse publishes no limit."),
             key("timeout_s", "seconds", "That one request may take in all."),
         ],
@@ -61,6 +71,7 @@ pub const PLATFORMS: &[Section] = &[
             key("zone_field", "field id", "Contact's text field with the client's IANA zone (D13)."),
             key("loss_reasons", "reason = id", "Our reasons → the account's loss reasons (R1)."),
             key("task_types", "kind = id", "call, ask, do → the account's task types; 1 is «Звонок»."),
+            key("look_back_min", "minutes", "Between two looks at the account's event log. 0: off."),
             key(
                 "requests_per_second",
                 "number",
@@ -110,6 +121,9 @@ pub const PLATFORMS: &[Section] = &[
                 "seconds",
                 "After the last leg's end in which the final record should come; then the legs are believed.",
             ),
+            key("url", "https address", "Where Mango Office takes requests."),
+            key("look_back_min", "minutes", "Between two looks at the statistics of calls. 0: off."),
+            key("timeout_s", "seconds", "That one request may take in all."),
         ],
     },
     Section {

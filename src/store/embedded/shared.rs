@@ -16,7 +16,10 @@ pub fn lease(
 ) -> Kept<Lease> {
     let alive: Option<String> =
         one(db, "SELECT owner FROM lease WHERE school = ?1 AND until_ms > ?2", params![school, now_ms])?;
-    if alive.is_some_and(|owner| owner != fence.0) {
+    // A former run of the same instance is dead: its lease is not waited for.
+    let own = fence.0.rfind('/').map(|end| &fence.0[..=end]);
+    let is_own = |owner: &str| owner == fence.0 || own.is_some_and(|own| owner.starts_with(own));
+    if alive.is_some_and(|owner| !is_own(&owner)) {
         return Ok(Lease::Elsewhere);
     }
     let loaded_us = plan.loaded.timestamp_micros();

@@ -2,7 +2,7 @@
 
 use dozvon::process::SchoolId;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, Lease, Rate, Store, Unit};
+use dozvon::store::{CommitError, Fence, Lease, Rate, Store, Unit};
 
 use super::world::*;
 
@@ -70,6 +70,22 @@ pub async fn what_one_instance_rings_the_others_hear(url: &str) {
             }
         } => {}
     }
+}
+
+/// A former run of the same instance is dead; whatever it still sends is refused.
+pub async fn an_instance_takes_its_own_lease_back_at_once(store: &dyn Store) {
+    let school = SchoolId::from("lease-own");
+    let (dead, next, other) = (Fence::of("one"), Fence::of("one"), Fence::of("one-more"));
+    assert_eq!(store.lease(&school, &dead, &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &other, &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &fence("one"), &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &next, &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
+    commit(store, &school, &next, Unit::default()).await;
+    // Without a name nobody takes anything back.
+    store.release(&school, &next).await.unwrap();
+    assert_eq!(store.lease(&school, &fence("a"), &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &fence("b"), &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
 }
 
 pub async fn a_budget_is_paced_evenly_between_two_takers(store: &dyn Store) {

@@ -5,7 +5,11 @@
 -- KEYS: lease, plan    ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds
 local owner = redis.call('HGET', KEYS[1], 'owner')
 if owner and owner ~= ARGV[1] then
-  return 0
+  -- A former run of the same instance is dead: its lease is not waited for.
+  local own = string.match(ARGV[1], '^.+/')
+  if not own or string.sub(owner, 1, #own) ~= own then
+    return 0
+  end
 end
 local config, loaded = unpack(redis.call('HMGET', KEYS[2], 'config', 'loaded'))
 if config and config ~= ARGV[2] and tonumber(loaded) >= tonumber(ARGV[4]) then

@@ -1,0 +1,17 @@
+//! Sipuni: calls and their results.
+//! Never verifies an event by a signature, for Sipuni signs none: only who knows the secret in the
+//! path is believed.
+//! Enter at [`SipuniHooks`].
+
+pub mod decode;
+pub mod hooks;
+pub mod settings;
+pub mod wire;
+
+pub use hooks::SipuniHooks;
+pub use settings::Settings;
+
+/// The name under which a call start of ours is known once Sipuni has answered with its id.
+pub fn callback_key(id: &str) -> String {
+    format!("sipuni:callback:{id}")
+}
