@@ -2,6 +2,7 @@
 //! Reads open records and links, never writes and never decides. Enter at [`aim`].
 
 use super::book::Book;
+use super::forget::Gone;
 use super::signal::*;
 use crate::config::School;
 use crate::platform::link;
@@ -87,7 +88,14 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
         });
     };
     let order = OrderId(format!("gc-{gc_id}"));
-    let client = match book.order(&order).await? {
+    let known = book.order(&order).await?;
+    if known.is_none()
+        && let Some(gone) = book.link(&link::gone(&order)).await?
+        && !is_news(&gone, &seen.facts)
+    {
+        return Ok(Aims::nothing(format!("order {order} was forgotten")));
+    }
+    let client = match known {
         Some(known) => known.client,
         None => client_of(book, &seen.facts.client).await?.unwrap_or_else(|| new_client(&order)),
     };
@@ -100,6 +108,15 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
     Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
+}
+
+/// Of a retired order more money is news: no payment goes unseen.
+fn is_news(gone: &str, facts: &OrderFacts) -> bool {
+    match Gone::read(gone) {
+        Some(Gone::Erased) => false,
+        Some(Gone::Retired { paid }) => facts.paid.as_ref().is_some_and(|now| now.minor > paid),
+        None => true,
+    }
 }
 
 /// A client's id names the order that introduced him.

@@ -278,6 +278,20 @@ pub enum End {
     },
 }
 
+impl End {
+    pub fn at(&self) -> At {
+        match self {
+            Self::Won { at }
+            | Self::Refused { at, .. }
+            | Self::NotReached { at }
+            | Self::NoPhone { at }
+            | Self::Cancelled { at }
+            | Self::False { at }
+            | Self::Duplicate { at, .. } => *at,
+        }
+    }
+}
+
 /// A round of dialling: since the last talk or promise (D3).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -364,4 +378,13 @@ pub struct Desk {
     pub load: BTreeMap<ManagerId, u32>,
     /// When a manager last got one: ties go to who waited longest.
     pub given_at: BTreeMap<ManagerId, At>,
+}
+
+impl Desk {
+    /// One open order less for this manager.
+    pub fn release(&mut self, manager: &ManagerId) {
+        if let Some(load) = self.load.get_mut(manager) {
+            *load = load.saturating_sub(1);
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod hooks;
 mod hooks_fixtures;
 mod instances;
 mod look_back;
+mod people;
 mod process;
 mod scenarios;
 mod smoke;

@@ -71,7 +71,7 @@ impl Embedded {
             return Err(StoreError::Unreachable(format!("there is no store in {}", folder.display())));
         }
         let db = Connection::open(file)?;
-        schema::prepare(&db)?;
+        schema::connect(&db)?;
         Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
     }
 

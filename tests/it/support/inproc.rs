@@ -22,7 +22,7 @@ use dozvon::store::Store;
 use dozvon::store::embedded::Embedded;
 use dozvon::ways::{self, Ground, Ports};
 use dozvon::worker::school::own;
-use dozvon::worker::site::{Parts, Rhythm, Site};
+use dozvon::worker::site::{Keep, Parts, Rhythm, Site};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -132,7 +132,7 @@ impl World {
             clock: Arc::new(clock),
             stop: stopped,
             // Nobody else is there: bells are enough, and a lease outlives the run.
-            raw_days: 30,
+            keep: Keep { raw_days: 30, ended_days: 365 },
             rhythm: Rhythm {
                 poll: Duration::from_secs(86_400),
                 renew: Duration::from_secs(86_400),

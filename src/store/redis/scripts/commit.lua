@@ -70,21 +70,7 @@ for i = 0, puts - 1 do
   seen[key] = expect + 1
 end
 
-for i = 0, forgets - 1 do
-  if ARGV[forget + i * 3 + 1] == 'record' then
-    local key, name = KEYS[forget_key + i + 1], ARGV[forget + i * 3 + 2]
-    local version, damage = seen[key], nil
-    if not version then
-      version, damage = version_of(key, name)
-    end
-    if not version then
-      return damage
-    end
-    if version ~= 0 and version ~= tonumber(ARGV[forget + i * 3 + 3]) then
-      return {'conflict', 'record ' .. name}
-    end
-  end
-end
+local versions = seen
 
 -- A delivery's state is the first character: 'r' may be revoked, 's' has left; '' is not there.
 seen = {}
@@ -129,6 +115,22 @@ for i = 0, buries - 1 do
       return {'conflict', 'dead letter ' .. id}
     end
     seen[key] = 0
+  end
+end
+
+for i = 0, forgets - 1 do
+  if ARGV[forget + i * 3 + 1] == 'record' then
+    local key, name = KEYS[forget_key + i + 1], ARGV[forget + i * 3 + 2]
+    local version, damage = versions[key], nil
+    if not version then
+      version, damage = version_of(key, name)
+    end
+    if not version then
+      return damage
+    end
+    if version ~= 0 and version ~= tonumber(ARGV[forget + i * 3 + 3]) then
+      return {'conflict', 'record ' .. name}
+    end
   end
 end
 
