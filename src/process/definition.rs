@@ -104,6 +104,10 @@ pub struct Route {
     /// Our line whose unknown callers take this route (L8).
     #[serde(default)]
     pub line: Option<String>,
+    /// Our line that a client of this route sees when the bridge starts the call, where the
+    /// provider lets it be chosen (D8).
+    #[serde(default)]
+    pub caller_id: Option<String>,
     /// Bought on credit: the long self-payment pause (L2).
     #[serde(default)]
     pub credit: bool,
@@ -296,6 +300,10 @@ pub struct Dialling {
     pub failed_retry_minutes: u32,
     /// A call task must be done within so many minutes.
     pub task_minutes: u32,
+    /// The bridge starts the call itself at its task's time, manager's leg first (D9).
+    pub start_calls: bool,
+    /// Seconds in which a started call must show itself; then the manager did not pick up (D9).
+    pub start_wait_s: u32,
 }
 
 impl Default for Dialling {
@@ -325,6 +333,8 @@ impl Default for Dialling {
             talk_seconds: 15,
             failed_retry_minutes: 5,
             task_minutes: 15,
+            start_calls: false,
+            start_wait_s: 90,
         }
     }
 }

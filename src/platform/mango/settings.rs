@@ -19,6 +19,14 @@ pub struct Settings {
     /// Seconds after which a call whose end was never told counts as ended.
     #[serde(default = "stuck_s")]
     pub stuck_s: u32,
+    /// Address of the API, without a path.
+    #[serde(default = "url")]
+    pub url: String,
+    /// Requests per second over all instances; Mango allows 4 call starts.
+    #[serde(default = "requests_per_second")]
+    pub requests_per_second: f64,
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
 }
 
 fn final_wait_s() -> u32 {
@@ -27,4 +35,16 @@ fn final_wait_s() -> u32 {
 
 fn stuck_s() -> u32 {
     4 * 3_600
+}
+
+fn url() -> String {
+    "https://app.mango-office.ru".to_owned()
+}
+
+fn requests_per_second() -> f64 {
+    2.0
+}
+
+fn timeout_s() -> u64 {
+    20
 }

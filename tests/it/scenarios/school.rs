@@ -64,6 +64,7 @@ pub fn route(name: &str, offers: &[&str]) -> Route {
         name: name.to_owned(),
         offers: offers.iter().map(|offer| (*offer).to_owned()).collect(),
         line: None,
+        caller_id: None,
         credit: false,
         lead_name: "Заказ".to_owned(),
         tags: Vec::new(),
