@@ -22,6 +22,8 @@ use crate::store::{CommitError, Fence, Store, Unit};
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// Accounts that carry nothing out and have chores all the same, by name.
+    pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
     pub paces: Vec<Arc<Pace>>,
 }
 
@@ -97,7 +99,8 @@ pub fn count(counter: &AtomicU64) {
 
 /// Lanes of a platform that may be on their way at once. The budget is the real limit; this only
 /// bounds how much waits for answers.
-const IN_FLIGHT_MAX: [(Target, usize); 3] = [(Target::Crm, 6), (Target::Getcourse, 4), (Target::Mail, 4)];
+const IN_FLIGHT_MAX: [(Target, usize); 4] =
+    [(Target::Crm, 6), (Target::Getcourse, 4), (Target::Mail, 4), (Target::Line, 4)];
 
 /// What a site is built from.
 pub struct Parts {

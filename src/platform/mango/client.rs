@@ -36,7 +36,7 @@ impl MangoClient {
             key: settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?,
             salt: settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?,
             http,
-            rest_until: Mutex::new("done"),
+            rest_until: Mutex::new(None),
         })
     }
 
@@ -106,7 +106,9 @@ fn judge(response: &Response) -> Result<(), Fault> {
     match said(response) {
         Some(result) if ok && code::is_accepted(result) => Ok(()),
         None if ok => Ok(()),
-        Some(result @ (3101 | 3102 | 3105)) => Err(Fault::denied(format!("mango {result}: wrong key or signature"))),
+        Some(result @ (3101 | 3102 | 3105)) => {
+            Err(Fault::denied(format!("mango {result}: wrong key or signature")))
+        }
         Some(result @ (4501 | 5001 | 5002 | 5008)) => Err(Fault::later(format!("mango {result}"))),
         Some(result) => Err(Fault::never(format!("mango {result}: the call was not started"))),
         None => Err(start::refused("mango", response)),

@@ -76,7 +76,9 @@ fn judge(response: &Response) -> Result<Option<String>, Fault> {
             let ids = [&body["id"], &body["callId"]];
             Ok(ids.into_iter().find_map(|id| id.as_str()).map(str::to_owned))
         }
-        Some(false) => Err(Fault::never("sipuni refuses the call start: are sipuni.key and the extension right?")),
+        Some(false) => {
+            Err(Fault::never("sipuni refuses the call start: are sipuni.key and the extension right?"))
+        }
         None => Err(start::refused("sipuni", response)),
     }
 }

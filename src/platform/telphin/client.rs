@@ -81,8 +81,7 @@ impl TelphinClient {
                 }
                 Err(fault) => return Err(Silence::NotSent(fault.to_string())),
             };
-            let signed =
-                request.clone().header("authorization", format!("Bearer {}", token.reveal()));
+            let signed = request.clone().header("authorization", format!("Bearer {}", token.reveal()));
             let answer = self.http.send(signed).await?;
             if answer.status != 401 {
                 return Ok(answer);
@@ -103,7 +102,8 @@ impl TelphinClient {
         let response = done(self.send(request).await.map_err(asked)?)?;
         let listed = response.json().ok();
         let listed = listed.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let is_ours = |one: &&Value| one["url"].as_str().is_some_and(|url| url.starts_with(&self.hook_prefix));
+        let is_ours =
+            |one: &&Value| one["url"].as_str().is_some_and(|url| url.starts_with(&self.hook_prefix));
         let is_new = |one: &&Value| one["url"].as_str() == Some(self.hook.reveal());
         for event in EVENTS {
             if !listed.iter().filter(is_new).any(|one| one["event_type"] == event) {

@@ -55,7 +55,7 @@ pub fn manager(id: &str, name: &str, head: Head) -> Manager {
         amocrm: None,
         getcourse: None,
         email: None,
-        extension: None,
+        extension: Some("101".to_owned()),
     }
 }
 

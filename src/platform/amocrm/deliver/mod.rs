@@ -98,7 +98,8 @@ impl Courier for AmoCourier {
             | Ask::AddComment { .. }
             | Ask::SetOrderManager { .. }
             | Ask::ReadOrder
-            | Ask::SendLetter(_) => Err(Fault::never("this command is not for the CRM")),
+            | Ask::SendLetter(_)
+            | Ask::StartCall(_) => Err(Fault::never("this command is not for the CRM")),
         }
     }
 

@@ -1,6 +1,9 @@
 //! What telephony providers have in common: fields of a query or form, the key under which an
 //! unsigned event is one, names of our own lines.
-//! Never knows a provider's words. Enter at [`Fields`].
+//! Never knows a provider's words. Enter at [`Fields`] (what comes in) and
+//! [`start`] (what goes out).
+
+pub mod start;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
