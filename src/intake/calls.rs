@@ -353,6 +353,6 @@ impl CallRecord {
 
 mod leg;
 #[cfg(test)]
-mod other_lines;
+mod lines_tests;
 #[cfg(test)]
 mod tests;

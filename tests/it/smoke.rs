@@ -20,7 +20,7 @@ const SEEDS: u64 = 200;
 const DAYS: i64 = 6;
 const ORDERS: u64 = 3;
 
-const SECRET: &str = "smoke-url-secret-0001";
+pub const SECRET: &str = "smoke-url-secret-0001";
 
 #[test]
 fn nothing_is_lost_or_doubled_whatever_the_seed() {
@@ -60,14 +60,19 @@ fn run(school: &School, seed: u64) -> String {
 }
 
 /// The demo's school, with secrets from files of the test's own.
-struct School {
-    files: Files,
-    material: Setup,
+pub struct School {
+    pub files: Files,
+    pub material: Setup,
     _secrets: Folder,
 }
 
 impl School {
     fn prepare() -> Self {
+        Self::with(|_, text| text)
+    }
+
+    /// The same, each file changed by its path.
+    pub fn with(change: impl Fn(&str, String) -> String) -> Self {
         let hooks = |platform: &str| format!("http://bridge/hooks/rost/{platform}/{SECRET}");
         let material = Material::load(&hooks).expect("the demo's fixtures are right").setup;
         let secrets = Folder::new();
@@ -77,7 +82,9 @@ impl School {
                 .replace("@amocrm@", "http://127.0.0.1:1")
                 .replace("@getcourse@", "http://127.0.0.1:2")
                 .replace("\"@smtp_port@\"", "25");
-            texts.insert(path.replace("@school@", "rost"), from_files(&text, &secrets, &material));
+            let path = path.replace("@school@", "rost");
+            let text = change(&path, text);
+            texts.insert(path, from_files(&text, &secrets, &material));
         }
         Self { files: Files::new(nowhere(), texts), material, _secrets: secrets }
     }
@@ -109,6 +116,8 @@ fn from_files(text: &str, folder: &Folder, setup: &Setup) -> String {
         ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
         ("DEMO_MANGO_KEY", &setup.mango.api_key),
         ("DEMO_MANGO_SALT", &setup.mango.api_salt),
+        ("SIPUNI_KEY", &setup.sipuni.key),
+        ("TELPHIN_SECRET", &setup.telphin.client_secret),
     ];
     for (name, value) in values {
         let file = folder.path().join(name);
