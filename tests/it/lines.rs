@@ -59,6 +59,16 @@ impl Play {
 
     /// Plays it and hands the world over before its end is checked; answers the order.
     fn run(&self, change: impl FnOnce(&mut Setup), look: impl FnOnce(&World)) -> Order {
+        self.run_on(change, |_| {}, look)
+    }
+
+    /// The same; `midway` happens some minutes after the beginning, before anybody calls.
+    fn run_on(
+        &self,
+        change: impl FnOnce(&mut Setup),
+        midway: impl FnOnce(&World),
+        look: impl FnOnce(&World),
+    ) -> Order {
         let school = self.school();
         let mut setup = self.setup(&school);
         change(&mut setup);
@@ -66,6 +76,8 @@ impl Play {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(async {
             let world = World::start(setup, &school.files, &surroundings, 1);
+            world.run_for(TimeDelta::minutes(10)).await;
+            midway(&world);
             world.run_for(TimeDelta::hours(self.hours)).await;
             look(&world);
             let id = world.sandbox().order_of("one").map(|order| OrderId(format!("gc-{}", order.id)));
@@ -192,21 +204,19 @@ fn a_start_whose_answer_is_lost_is_never_repeated() {
     for line in LINES {
         let script = "calls = [\"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Bridge, script, hours: 5 };
-        let broken = |setup: &mut Setup| {
-            let faults = &mut setup.faults;
-            for rule in [&mut faults.mango, &mut faults.sipuni] {
+        let broken = |world: &World| {
+            let mut sandbox = world.sandbox();
+            let faults = sandbox.faults_mut();
+            for rule in [&mut faults.mango, &mut faults.sipuni, &mut faults.telphin] {
                 (rule.per_mille, rule.kinds) = (1000, vec![RequestFault::BrokenOff]);
             }
-            // Telphin's sign-in and subscriptions come first: only later answers are lost.
-            faults.telphin.kinds = vec![RequestFault::BrokenOff];
         };
-        let order = play.run(broken, |world| {
-            if line == Line::Telphin {
-                return;
-            }
+        // Signed in before anything breaks: the start itself is what is lost.
+        let signed_in = |setup: &mut Setup| setup.telphin.token_life_s = 86_400;
+        let order = play.run_on(signed_in, broken, |world| {
             let sandbox = world.sandbox();
             let started = sandbox.calls().iter().filter(|call| call.command_id.is_some()).count();
-            assert_eq!(started, 1, "{line:?}");
+            assert_eq!((started, sandbox.calls().len()), (1, 1), "{line:?}");
         });
         assert_eq!((order.attempts, order.talks), (0, 1), "{line:?}: {order:#?}");
     }
