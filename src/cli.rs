@@ -9,12 +9,12 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Files, Problem, Surroundings};
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
 use crate::store::{DeadLetter, Place};
-use crate::{demo, sandbox, telemetry};
+use crate::{demo, reload, sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -58,7 +58,7 @@ struct StoreArgs {
     /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
     #[arg(long)]
     store: Option<String>,
-    /// Folder of the embedded store.
+    /// Folder of the embedded store, and of what the instance keeps for itself.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -174,7 +174,12 @@ fn fail(why: &str) -> ExitCode {
 }
 
 async fn serve(args: Serve) -> Result<(), String> {
-    let config = load(&args.folder)?;
+    let files = Files::read(&args.folder.config).map_err(|problems| unusable(&problems))?;
+    let mut config =
+        Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
+    if let Some(data) = &args.store.data {
+        config.instance.data.clone_from(data);
+    }
     telemetry::init(&config.instance.log, config.instance.log_format);
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");
@@ -189,12 +194,13 @@ async fn serve(args: Serve) -> Result<(), String> {
     let driven = matches!(time, Time::Driven { .. });
     let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
     let store = place(&args.store, &config);
-    let bridge =
+    let mut bridge =
         Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
     println!("listening on http://{}", bridge.address);
     tokio::select! {
         () = told_to_stop() => {}
         () = player_gone(), if driven => {}
+        () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
     tracing::info!("stopping: no more requests are taken, what is on its way lands");
     bridge.stop().await;
@@ -244,10 +250,12 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
 }
 
 fn load(folder: &Folder) -> Result<Config, String> {
-    Config::load(&folder.config).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-        format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
-    })
+    Config::load(&folder.config).map_err(|problems| unusable(&problems))
+}
+
+fn unusable(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
 }
 
 /// The command line wins over the environment, the environment over the file.
@@ -326,6 +334,7 @@ async fn dead(args: Dead) -> Result<(), String> {
             let item = Item::Retry { letter: id.clone() };
             let now = crate::clock::wall_now();
             store.append(&school, &item.to_bytes(), now).await.map_err(|error| error.to_string())?;
+            store.ring(&school).await.map_err(|error| error.to_string())?;
             println!("{id} will be tried again by the bridge that owns {school}");
         }
     }

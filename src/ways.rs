@@ -12,7 +12,8 @@ use crate::platform::amocrm::settings::Auth;
 use crate::platform::amocrm::{
     self, AmoClient, AmoCourier, AmoHooks, App, LongLived, OauthTokens, TokenSource,
 };
-use crate::platform::getcourse::{GcCourier, GcHooks};
+use crate::platform::getcourse::look_back::{Exports, SPACING_S};
+use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
 use crate::platform::mango::{MangoClient, MangoHooks};
@@ -27,6 +28,7 @@ use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
+use crate::worker::tenure::Tenure;
 
 /// The network, or what stands in for it in a test.
 pub struct Ports {
@@ -96,7 +98,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
-    let mut ways = Ways::default();
+    let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
     lines(&mut ways, school, &ports, ground)?;
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
@@ -105,7 +107,17 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
     }
     if let Some(settings) = &school.getcourse {
         let pacer = pacer(&mut ways, ground, ("getcourse", &settings.url), settings.requests_per_second);
-        let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
+        let http = Arc::new(PacedHttp { inner: ports.getcourse.clone(), pacer });
+        if let Some(key) = settings.school_key.as_ref().filter(|_| settings.look_back_min > 0) {
+            let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
+            let pacer = pacer_of_exports(&mut ways, ground, &settings.url);
+            let exports =
+                Exports::new(&settings.url, key, Arc::new(PacedHttp { inner: ports.getcourse, pacer }));
+            let keys = Keys::read(settings)?;
+            let tech = keys.map(|keys| getcourse::Client::new(settings, keys, http.clone()));
+            let look = GcLookBack::new(settings.clone(), exports, tech, school.process.roster.clone());
+            ways.looks.insert("getcourse", Arc::new(look));
+        }
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
         ways.couriers.insert(Target::Getcourse, Arc::new(courier));
     }
@@ -167,9 +179,14 @@ fn paced(
 /// The turn-giver of one account; bursts are one request everywhere.
 fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), per_second: f64) -> Pacer {
     let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
-    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone());
+    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone(), ways.tenure.clone());
     ways.paces.push(pacer.pace());
     pacer
+}
+
+/// Exports have a budget of their own, which the school's other integrations share.
+fn pacer_of_exports(ways: &mut Ways, ground: &Ground, url: &str) -> Pacer {
+    pacer(ways, ground, ("getcourse-export", url), 1.0 / SPACING_S as f64)
 }
 
 /// The school's amoCRM account over the real network, within its budget; for a command that looks.

@@ -150,6 +150,11 @@ impl CallRecord {
         self.wake
     }
 
+    /// The provider's own record of the whole call has come.
+    pub fn has_final(&self) -> bool {
+        self.last.is_some()
+    }
+
     fn wait(&mut self, now: At) -> Merged {
         if self.legs.is_empty() && self.last.is_none() {
             // A recording alone says nothing; its call's record or reconciliation will.

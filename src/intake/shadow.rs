@@ -97,6 +97,11 @@ impl Shadow {
         news
     }
 
+    /// The CRM's own time of the change that was shown last.
+    pub fn updated_at(&self) -> Option<At> {
+        self.updated_at
+    }
+
     fn is_older(&self, updated_at: Option<At>) -> bool {
         matches!((self.updated_at, updated_at), (Some(known), Some(seen)) if seen < known)
     }

@@ -21,11 +21,59 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Whose turn it is when the account's budget is short.
     pub urgency: Urgency,
+    pub pass: Pass,
+}
+
+/// Whether a request still has to wait for its account's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// It waits when it is sent.
+    Wanted,
+    /// [`Http::turn`] has been waited for.
+    Held,
+}
+
+/// A place in the queue for an account's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    pub urgency: Urgency,
+    /// Deliveries that wait here: none where a chore asks, many where one asks for all.
+    pub riders: u64,
+    /// With whom one request may be shared.
+    pub party: Option<Party>,
+}
+
+/// What may leave in one request with others of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Party {
+    /// A number of the platform's own.
+    pub name: u32,
+    /// Which of the party this one is; no other has this number.
+    pub item: u64,
+    /// So many fit into one request.
+    pub most: usize,
+}
+
+/// A turn has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// Send one request now, for these items of the party.
+    Lead(Vec<u64>),
+    /// Another one of the party sends.
+    Ride,
+}
+
+impl Seat {
+    /// One delivery with a request of its own.
+    pub fn alone(urgency: Urgency) -> Self {
+        Self { urgency, riders: 1, party: None }
+    }
 }
 
 impl Request {
     pub fn new(method: &'static str, url: impl Into<String>) -> Self {
-        Self { method, url: url.into(), headers: Vec::new(), body: Vec::new(), urgency: Urgency::Usual }
+        let (headers, body) = (Vec::new(), Vec::new());
+        Self { method, url: url.into(), headers, body, urgency: Urgency::Usual, pass: Pass::Wanted }
     }
 
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -45,6 +93,11 @@ impl Request {
 
     pub fn urgency(mut self, urgency: Urgency) -> Self {
         self.urgency = urgency;
+        self
+    }
+
+    pub fn holding(mut self, pass: Pass) -> Self {
+        self.pass = pass;
         self
     }
 }
@@ -87,5 +140,12 @@ pub enum Silence {
 
 #[async_trait]
 pub trait Http: Send + Sync {
+    /// Waits for the account's budget unless the request holds a pass.
     async fn send(&self, request: Request) -> Result<Response, Silence>;
+
+    /// Waits for the account's budget and takes waiting members of the same party along. Where
+    /// there is no budget, everybody goes alone and at once.
+    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
+        Ok(Turn::Lead(seat.party.iter().map(|party| party.item).collect()))
+    }
 }

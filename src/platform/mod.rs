@@ -9,6 +9,7 @@ pub mod amocrm;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
+pub mod look_back;
 pub mod mail;
 pub mod mango;
 pub mod sipuni;
@@ -16,6 +17,7 @@ pub mod telephony;
 pub mod telphin;
 
 pub use fault::Fault;
+pub use look_back::LookBack;
 
 use crate::intake::signal::{Consent, Signal};
 use crate::process::{At, Command};
@@ -92,6 +94,12 @@ pub trait Hooks: Send + Sync {
 
     /// A stored request in our words. `at` is when it was accepted.
     fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+
+    /// A request that a look back found ([`LookBack`]). No request from outside comes here, so that
+    /// what it says has been read at the platform itself.
+    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.decode(request, at)
+    }
 }
 
 /// Whether a delivery is tried for the first time or may have been done already.

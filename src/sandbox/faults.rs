@@ -64,6 +64,8 @@ pub struct FaultRule {
     pub hook_delay_s: u32,
     /// Everything fails with 503 in these stretches.
     pub outages: Vec<Outage>,
+    /// No webhook leaves in these stretches; what happens is told to nobody.
+    pub silences: Vec<Outage>,
 }
 
 impl Default for FaultRule {
@@ -77,6 +79,7 @@ impl Default for FaultRule {
             hook_kinds: vec![HookFault::Doubled, HookFault::Delayed, HookFault::Withheld],
             hook_delay_s: 90,
             outages: Vec::new(),
+            silences: Vec::new(),
         }
     }
 }
@@ -87,6 +90,12 @@ impl Default for FaultRule {
 pub struct Outage {
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
+}
+
+impl Outage {
+    fn holds(&self, now: DateTime<Utc>) -> bool {
+        self.from <= now && now < self.to
+    }
 }
 
 /// How a request fails.
@@ -125,14 +134,17 @@ pub enum HookFault {
 impl FaultRule {
     /// What happens to this request; `None` for nothing.
     pub fn for_request(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<RequestFault> {
-        if self.outages.iter().any(|outage| outage.from <= now && now < outage.to) {
+        if self.outages.iter().any(|outage| outage.holds(now)) {
             return Some(RequestFault::Unavailable);
         }
         (rng.chance(self.per_mille) && !self.kinds.is_empty()).then(|| pick(&self.kinds, rng))
     }
 
     /// What happens to this webhook; `None` for nothing.
-    pub fn for_hook(&self, rng: &mut Rng) -> Option<HookFault> {
+    pub fn for_hook(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<HookFault> {
+        if self.silences.iter().any(|silence| silence.holds(now)) {
+            return Some(HookFault::Withheld);
+        }
         (rng.chance(self.hook_per_mille) && !self.hook_kinds.is_empty()).then(|| pick(&self.hook_kinds, rng))
     }
 

@@ -3,19 +3,20 @@
 //! Enter at [`run`] for the command, at [`stand`] for tests and the demo (which then keep the time themselves).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::setup::Setup;
 use super::smtp::serve_mail;
-use super::wire::{Hook, Platform, WireRequest};
+use super::wire::{Hook, Platform, WireAnswer, WireRequest};
 use super::world::World;
 
 /// Biggest request taken in.
@@ -52,11 +53,40 @@ pub struct Ports {
     pub smtp: u16,
 }
 
+/// Where the bridge's requests come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Api(Platform),
+    /// A letter that has come whole.
+    Letter,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Carried out and answered.
+    Served,
+    /// Never carried out and never answered.
+    Swallowed,
+    /// Carried out; then [`Gate::strike`], before the answer leaves.
+    Struck,
+}
+
+/// Whoever wants to do harm at the moment of a request: the demo, which kills the sender.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// A request has come in.
+    async fn arrives(&self, door: Door) -> Fate;
+    /// It has been carried out, and nobody knows yet.
+    async fn strike(&self, door: Door);
+}
+
 /// The world as all servers share it.
 pub struct Shared {
     world: Arc<Mutex<World>>,
     now: Now,
     changed: Notify,
+    gate: OnceLock<Arc<dyn Gate>>,
 }
 
 impl Shared {
@@ -69,6 +99,25 @@ impl Shared {
         let done = act(&mut self.lock(), (self.now)());
         self.changed.notify_one();
         done
+    }
+
+    /// From now on every request passes here; the first gate stays.
+    pub fn guard(&self, gate: Arc<dyn Gate>) {
+        let _ = self.gate.set(gate);
+    }
+
+    /// `act` carries a request out; `None` when it is never answered.
+    pub(super) async fn pass<T>(&self, door: Door, act: impl FnOnce() -> T) -> Option<T> {
+        let Some(gate) = self.gate.get() else { return Some(act()) };
+        match gate.arrives(door).await {
+            Fate::Served => Some(act()),
+            Fate::Swallowed => None,
+            Fate::Struck => {
+                let done = act();
+                gate.strike(door).await;
+                Some(done)
+            }
+        }
     }
 }
 
@@ -116,7 +165,7 @@ impl Stand {
 
 /// Opens the sockets over a world. Nothing is sent from here: see [`drive`], or send the hooks of `World::advance` yourself.
 pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<Stand, ServeError> {
-    let shared = Arc::new(Shared { world, now, changed: Notify::new() });
+    let shared = Arc::new(Shared { world, now, changed: Notify::new(), gate: OnceLock::new() });
     let mut servers = Vec::new();
     let mut tasks = Vec::new();
     let mut open = |platform, port| -> Result<SocketAddr, ServeError> {
@@ -173,7 +222,9 @@ async fn answer(
         headers: headers.collect(),
         body: body.to_vec(),
     };
-    let answer = shared.with(|world, now| world.handle(now, &wire));
+    let door = Door::Api(*platform.get_ref());
+    let answer = shared.pass(door, || shared.with(|world, now| world.handle(now, &wire))).await;
+    let answer = answer.unwrap_or_else(|| WireAnswer { broken_off: true, ..WireAnswer::empty(502) });
     if answer.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
     }

@@ -286,6 +286,8 @@ pub struct GetcourseSetup {
     pub export_requests_max: usize,
     /// How long an export is built, seconds.
     pub export_build_s: i64,
+    /// Exports that never get ready, counted from the first of the run.
+    pub exports_stuck: u32,
     /// The space inside an amount: an ordinary or a non-breaking one.
     pub money_space: String,
     pub money_suffix: String,
@@ -308,6 +310,7 @@ impl Default for GetcourseSetup {
             get_fields_array: true,
             export_requests_max: 100,
             export_build_s: 20,
+            exports_stuck: 0,
             money_space: " ".into(),
             money_suffix: " руб.".into(),
             offers: Vec::new(),
@@ -399,6 +402,8 @@ pub struct MangoSetup {
     pub recordings: bool,
     pub per_second: usize,
     pub callbacks_per_second: usize,
+    /// So often a result of statistics is not ready yet (204).
+    pub statistics_waits: u32,
     /// Wire forms of the events' JSON by sub-path (`events/summary`), where not the sheet's own: see `form`.
     pub forms: BTreeMap<String, String>,
 }
@@ -414,6 +419,7 @@ impl Default for MangoSetup {
             recordings: true,
             per_second: 10,
             callbacks_per_second: 4,
+            statistics_waits: 1,
             forms: BTreeMap::new(),
         }
     }

@@ -383,7 +383,7 @@ impl World {
     /// Plans a webhook for a moment, with what the fault rules do to it.
     pub(super) fn enqueue(&mut self, at: DateTime<Utc>, hook: Hook) {
         let rule = self.faults.of(hook.platform);
-        let fault = rule.for_hook(&mut self.rng);
+        let fault = rule.for_hook(at, &mut self.rng);
         let later = at + fault.map_or(TimeDelta::zero(), |_| rule.hook_delay(&mut self.rng));
         match fault {
             Some(HookFault::Withheld) => {

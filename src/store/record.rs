@@ -80,6 +80,11 @@ pub mod key {
         format!("call/{call}")
     }
 
+    /// How the last look back at a platform went (`platform::look_back::Looked`).
+    pub fn look(platform: &str) -> String {
+        format!("look/{platform}")
+    }
+
     /// What the CRM last showed of `lead/<id>` or `task/<id>`.
     pub fn shadow(entity: &str) -> String {
         format!("shadow/{entity}")
@@ -87,6 +92,22 @@ pub mod key {
 }
 
 impl Envelope {
+    /// A request as it is to be kept; delivered unless [`Self::found`] is set.
+    pub fn of(school: &SchoolId, platform: &str, request: &RawRequest, at: At) -> Self {
+        use base64::Engine;
+        Self {
+            school: school.clone(),
+            platform: platform.to_owned(),
+            at,
+            method: request.method.clone(),
+            tail: request.tail.clone(),
+            query: request.query.clone(),
+            content_type: request.header("content-type").unwrap_or_default().to_owned(),
+            body: base64::engine::general_purpose::STANDARD.encode(&request.body),
+            found: false,
+        }
+    }
+
     /// As [`crate::store::Store::accept`] keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()

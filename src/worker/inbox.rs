@@ -20,7 +20,7 @@ use crate::intake::dial::aim_call;
 use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
-use crate::process::{At, Event, OrderId};
+use crate::process::{At, Event, OrderId, Target};
 use crate::store::record::{Envelope, Item, key};
 use crate::store::{
     CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Seq, Unit, Wake,
@@ -194,13 +194,17 @@ impl Inbox {
             return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
         };
         let request = envelope.request();
-        let decoded = catch_unwind(AssertUnwindSafe(|| hooks.decode(&request, envelope.at)));
+        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
+            true => hooks.decode_found(&request, envelope.at),
+            false => hooks.decode(&request, envelope.at),
+        }));
         let mut signals = match decoded {
             Ok(Ok(signals)) => signals,
             Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
             Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
         };
-        let raw = Some(entry.seq.0);
+        // What was found is kept with its order's event only: it can be read again.
+        let raw = Some(entry.seq.0).filter(|_| !envelope.found);
         match signals.len() {
             0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
             1 => self.signal(signals.remove(0), Source { raw }, now).await,
@@ -357,8 +361,12 @@ impl Inbox {
             let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
                 return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
             };
-            // It may have been done before it was buried: look first.
-            delivery.state = DeliveryState::Unclear { not_before: now };
+            // It may have been done before it was buried: look first. Where nothing can be looked up the
+            // person who asks has looked.
+            delivery.state = match delivery.command.ask.target() {
+                Target::Mail | Target::Line => DeliveryState::Waiting,
+                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
+            };
             delivery.attempts = 0;
             delivery.created_at = now;
             unit.deliveries.push(DeliveryOp::Add(delivery));

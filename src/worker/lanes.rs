@@ -2,7 +2,7 @@
 //! Holds what waits in memory and says which delivery goes next; the store holds the truth.
 //! Enter at [`Lanes::next`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::process::{At, ClientId, CommandId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
@@ -21,9 +21,10 @@ struct Lane {
 }
 
 impl Lane {
-    /// The most urgent command lifts its whole lane.
-    fn urgency(&self) -> Option<Urgency> {
-        self.waiting.iter().map(|delivery| delivery.command.urgency).min()
+    /// The most urgent command lifts its whole lane; of two the one that waits longer goes first.
+    fn rank(&self) -> Option<Rank> {
+        let urgency = self.waiting.iter().map(|delivery| delivery.command.urgency).min()?;
+        Some((urgency, self.waiting.front()?.seq))
     }
 
     fn ready_at(&self) -> Option<At> {
@@ -35,21 +36,74 @@ impl Lane {
     }
 }
 
-/// What one account may do just now.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+type Rank = (Urgency, u64);
+
+/// How many lanes of an account may be on their way at once. The budget is the real limit; this
+/// bounds how much waits for turns and answers, and is what batches form from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub usual: usize,
+    /// Besides those, for what has to do with money: never kept out by full flights.
+    pub money: usize,
+}
+
+impl Room {
+    fn of(self, urgency: Urgency) -> usize {
+        if urgency == Urgency::Money { self.usual + self.money } else { self.usual }
+    }
+}
+
+/// What one account may do just now, and its lanes that wait, in the order in which they go.
+#[derive(Debug)]
 struct Account {
+    room: Room,
     in_flight: usize,
     /// Denied: nothing leaves before this, then one probe.
     shut_until: Option<At>,
+    /// May leave.
+    ready: BTreeSet<(Rank, LaneKey)>,
+    /// May leave at a time to come.
+    later: BTreeSet<(At, LaneKey)>,
+}
+
+impl Account {
+    fn new(room: Room) -> Self {
+        Self { room, in_flight: 0, shut_until: None, ready: BTreeSet::new(), later: BTreeSet::new() }
+    }
+
+    /// A denied account lets one probe through when its time comes, not a hundred.
+    fn has_room(&self, urgency: Urgency) -> bool {
+        self.in_flight < if self.shut_until.is_some() { 1 } else { self.room.of(urgency) }
+    }
+
+    fn is_open(&self, now: At) -> bool {
+        self.shut_until.is_none_or(|until| until <= now)
+    }
+
+    /// The first that may leave at `now`; all that is due is among `ready`.
+    fn first(&self, now: At) -> Option<&(Rank, LaneKey)> {
+        let first = self.ready.first()?;
+        (self.is_open(now) && self.has_room(first.0.0)).then_some(first)
+    }
+
+    /// When something may leave by the passing of time alone.
+    fn opens(&self) -> Option<At> {
+        let ready = self.ready.first().filter(|(rank, _)| self.has_room(rank.0)).and(self.shut_until);
+        let later = self.later.first().filter(|_| self.has_room(Urgency::Money));
+        let later = later.map(|(at, _)| self.shut_until.map_or(*at, |until| until.max(*at)));
+        [ready, later].into_iter().flatten().min()
+    }
 }
 
 /// All lanes of one school.
 #[derive(Debug, Default)]
 pub struct Lanes {
     lanes: BTreeMap<LaneKey, Lane>,
+    /// Platforms that the school has set up; the deliveries of others wait for the configuration.
     accounts: BTreeMap<Target, Account>,
-    /// Platforms that the school has not set up: their deliveries wait for the configuration.
-    in_flight_max: BTreeMap<Target, usize>,
+    /// Where a delivery waits. Asked by id only, so its order does not matter.
+    places: HashMap<CommandId, LaneKey>,
+    waiting: usize,
 }
 
 /// Answer to «what goes next».
@@ -62,51 +116,50 @@ pub enum Next {
 }
 
 impl Lanes {
-    /// `in_flight_max`: how many lanes of a platform may be on their way at once.
-    pub fn new(in_flight_max: BTreeMap<Target, usize>) -> Self {
-        Self { lanes: BTreeMap::new(), accounts: BTreeMap::new(), in_flight_max }
+    pub fn new(rooms: BTreeMap<Target, Room>) -> Self {
+        let accounts = rooms.into_iter().map(|(target, room)| (target, Account::new(room))).collect();
+        Self { accounts, ..Self::default() }
     }
 
     pub fn push(&mut self, delivery: Delivery) {
         let key = key_of(&delivery);
-        let lane = self.lanes.entry(key).or_default();
-        let place = lane.waiting.partition_point(|other| other.seq <= delivery.seq);
-        lane.waiting.insert(place, delivery);
+        self.change(&key, |lane| {
+            let place = lane.waiting.partition_point(|other| other.seq <= delivery.seq);
+            lane.waiting.insert(place, delivery);
+        });
     }
 
     /// Takes back what has not left; what is on its way is no longer here.
     pub fn revoke(&mut self, id: &CommandId) {
-        for lane in self.lanes.values_mut() {
+        let Some(key) = self.places.get(id).cloned() else { return };
+        self.change(&key, |lane| {
             lane.waiting.retain(|delivery| {
                 delivery.id() != id
                     || matches!(delivery.state, DeliveryState::Unclear { .. } | DeliveryState::Sending)
             });
-        }
-        self.lanes.retain(|_, lane| lane.busy || !lane.waiting.is_empty());
+        });
     }
 
     /// The most urgent delivery that may leave at `now`; its lane is busy until [`Lanes::settle`].
+    /// It goes with the urgency of its lane.
     pub fn next(&mut self, now: At) -> Next {
-        let mut best: Option<(Urgency, u64, LaneKey)> = None;
-        let mut earliest: Option<At> = None;
-        for (key, lane) in &self.lanes {
-            let Some(open_at) = self.account_opens(key.target, now) else { continue };
-            let (false, Some(ready), Some(urgency), Some(first)) =
-                (lane.busy, lane.ready_at(), lane.urgency(), lane.waiting.front())
-            else {
-                continue;
-            };
-            let ready = ready.max(open_at);
-            if ready > now {
-                earliest = Some(earliest.map_or(ready, |at| at.min(ready)));
-            } else if best.as_ref().is_none_or(|(u, seq, _)| (urgency, first.seq) < (*u, *seq)) {
-                best = Some((urgency, first.seq, key.clone()));
-            }
+        self.fall_due(now);
+        let first = self.accounts.values().filter_map(|account| account.first(now)).min().cloned();
+        let Some(((urgency, _), key)) = first else {
+            let next = self.accounts.values().filter_map(Account::opens).min();
+            return next.map_or(Next::Nothing, Next::At);
+        };
+        let mut taken = None;
+        self.change(&key, |lane| {
+            taken = lane.waiting.pop_front();
+            lane.busy = true;
+        });
+        let Some(mut delivery) = taken else { return Next::Nothing };
+        if let Some(account) = self.accounts.get_mut(&key.target) {
+            account.in_flight += 1;
         }
-        match best.and_then(|(_, _, key)| self.take(key)) {
-            Some(delivery) => Next::Go(Box::new(delivery)),
-            None => earliest.map_or(Next::Nothing, Next::At),
-        }
+        delivery.command.urgency = urgency;
+        Next::Go(Box::new(delivery))
     }
 
     /// The delivery is done with, or comes `back` with a new state.
@@ -114,29 +167,30 @@ impl Lanes {
         if let Some(account) = self.accounts.get_mut(&key.target) {
             account.in_flight = account.in_flight.saturating_sub(1);
         }
-        if let Some(lane) = self.lanes.get_mut(key) {
+        self.change(key, |lane| {
             lane.busy = false;
             if let Some(delivery) = back {
                 lane.waiting.push_front(delivery);
             }
-            if lane.waiting.is_empty() {
-                self.lanes.remove(key);
-            }
-        }
+        });
     }
 
     /// Stops all lanes of an account until `until`.
     pub fn shut(&mut self, target: Target, until: At) {
-        self.accounts.entry(target).or_default().shut_until = Some(until);
+        if let Some(account) = self.accounts.get_mut(&target) {
+            account.shut_until = Some(until);
+        }
     }
 
     /// The account works again.
     pub fn reopen(&mut self, target: Target) {
-        self.accounts.entry(target).or_default().shut_until = None;
+        if let Some(account) = self.accounts.get_mut(&target) {
+            account.shut_until = None;
+        }
     }
 
-    pub fn is_shut(&self, target: Target) -> bool {
-        self.accounts.get(&target).is_some_and(|account| account.shut_until.is_some())
+    pub fn shut_until(&self, target: Target) -> Option<At> {
+        self.accounts.get(&target)?.shut_until
     }
 
     pub fn in_flight(&self) -> usize {
@@ -144,36 +198,52 @@ impl Lanes {
     }
 
     pub fn waiting(&self) -> usize {
-        self.lanes.values().map(|lane| lane.waiting.len()).sum()
-    }
-
-    /// When the account takes the next delivery: `None` while it is full. A denied account lets
-    /// one probe through when its time comes, not a hundred.
-    fn account_opens(&self, target: Target, now: At) -> Option<At> {
-        let max = self.in_flight_max.get(&target).copied()?;
-        let account = self.accounts.get(&target).copied().unwrap_or_default();
-        let max = if account.shut_until.is_some() { 1 } else { max };
-        if account.in_flight >= max {
-            return None;
-        }
-        Some(account.shut_until.unwrap_or(now))
+        self.waiting
     }
 
     /// Is there something that may leave at `now`?
-    pub fn has_ready(&self, now: At) -> bool {
-        self.lanes.iter().any(|(key, lane)| {
-            !lane.busy
-                && self.account_opens(key.target, now).is_some_and(|at| at <= now)
-                && lane.ready_at().is_some_and(|at| at <= now)
-        })
+    pub fn has_ready(&mut self, now: At) -> bool {
+        self.fall_due(now);
+        self.accounts.values().any(|account| account.first(now).is_some())
     }
 
-    fn take(&mut self, key: LaneKey) -> Option<Delivery> {
-        let lane = self.lanes.get_mut(&key)?;
-        let delivery = lane.waiting.pop_front()?;
-        lane.busy = true;
-        self.accounts.entry(key.target).or_default().in_flight += 1;
-        Some(delivery)
+    /// What waited for a time that has come is ready.
+    fn fall_due(&mut self, now: At) {
+        for account in self.accounts.values_mut() {
+            while account.later.first().is_some_and(|(at, _)| *at <= now) {
+                let Some((_, key)) = account.later.pop_first() else { break };
+                if let Some(rank) = self.lanes.get(&key).and_then(Lane::rank) {
+                    account.ready.insert((rank, key));
+                }
+            }
+        }
+    }
+
+    /// Changes one lane, and the lists in which it stands with it.
+    fn change(&mut self, key: &LaneKey, change: impl FnOnce(&mut Lane)) {
+        let lane = self.lanes.entry(key.clone()).or_default();
+        if let (Some(account), false) = (self.accounts.get_mut(&key.target), lane.busy)
+            && let (Some(rank), Some(at)) = (lane.rank(), lane.ready_at())
+        {
+            let _ = account.ready.remove(&(rank, key.clone())) || account.later.remove(&(at, key.clone()));
+        }
+        self.waiting -= lane.waiting.len();
+        for delivery in &lane.waiting {
+            self.places.remove(delivery.id());
+        }
+        change(lane);
+        self.waiting += lane.waiting.len();
+        for delivery in &lane.waiting {
+            self.places.insert(delivery.id().clone(), key.clone());
+        }
+        if lane.busy {
+            return;
+        }
+        match (self.accounts.get_mut(&key.target), lane.ready_at()) {
+            (_, None) => drop(self.lanes.remove(key)),
+            (Some(account), Some(at)) => drop(account.later.insert((at, key.clone()))),
+            (None, Some(_)) => {}
+        }
     }
 }
 
@@ -205,7 +275,7 @@ mod tests {
     }
 
     fn lanes(max: usize) -> Lanes {
-        Lanes::new(BTreeMap::from([(Target::Getcourse, max)]))
+        Lanes::new(BTreeMap::from([(Target::Getcourse, Room { usual: max, money: 1 })]))
     }
 
     fn go(lanes: &mut Lanes, now: At) -> Option<u64> {
@@ -264,6 +334,21 @@ mod tests {
         lanes.revoke(&CommandId("gc-1.1".to_owned()));
         lanes.revoke(&CommandId("gc-1.2".to_owned()));
         assert_eq!(lanes.waiting(), 1);
+    }
+
+    #[test]
+    fn money_is_never_kept_out_by_full_flights() {
+        let mut lanes = lanes(2);
+        for seq in 1..=4 {
+            lanes.push(delivery(seq, &format!("c-{seq}"), Urgency::Hot));
+        }
+        assert_eq!((go(&mut lanes, at(1)), go(&mut lanes, at(1))), (Some(1), Some(2)));
+        assert_eq!(lanes.next(at(1)), Next::Nothing, "full");
+        lanes.push(delivery(5, "c-4", Urgency::Money));
+        assert!(lanes.has_ready(at(1)));
+        let Next::Go(first) = lanes.next(at(1)) else { panic!("the payment's lane goes") };
+        assert_eq!((first.seq, first.command.urgency), (4, Urgency::Money), "with its lane's urgency");
+        assert_eq!(lanes.next(at(1)), Next::Nothing);
     }
 
     #[test]

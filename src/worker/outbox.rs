@@ -141,10 +141,13 @@ impl Outbox<'_> {
         match flown.end {
             End::Done => {
                 self.denials.remove(&target);
-                if lanes.is_shut(target) {
+                if lanes.shut_until(target).is_some() {
                     tracing::info!(school = %self.site.id(), target = target.as_str(), "the account works again");
                     lanes.reopen(target);
                 }
+            }
+            // Others were on their way with the first that was denied: one denial, one pause.
+            End::Denied(_) if lanes.shut_until(target).is_some_and(|until| until > self.site.clock.now()) => {
             }
             End::Denied(why) => {
                 let times = self.denials.entry(target).or_default();

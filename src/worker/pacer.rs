@@ -2,8 +2,7 @@
 //! Never drops a request and never reorders two of the same urgency; the budget itself is one key
 //! in the store, shared by all instances. Enter at [`Pacer`], used through [`PacedHttp`].
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,8 +11,9 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
+use super::tenure::Tenure;
 use crate::clock::Clock;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
@@ -22,40 +22,85 @@ use crate::store::{Rate, Store};
 const REST_FIRST_MS: i64 = 1_000;
 const REST_LONGEST_MS: i64 = 60_000;
 
+/// One who waits, with the end at which he is told.
 struct Waiter {
-    urgency: Urgency,
-    ticket: u64,
-    go: oneshot::Sender<()>,
+    seat: Seat,
+    go: oneshot::Sender<Turn>,
 }
 
-/// Min-heap order: urgency, then who came first.
-impl Ord for Waiter {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        Reverse((self.urgency, self.ticket)).cmp(&Reverse((other.urgency, other.ticket)))
+/// Urgency, then who came first.
+type Place = (Urgency, u64);
+
+/// All who wait for one account.
+#[derive(Default)]
+struct Queue {
+    waiters: BTreeMap<Place, Waiter>,
+    parties: BTreeMap<u32, BTreeSet<Place>>,
+}
+
+impl Queue {
+    fn push(&mut self, ticket: u64, waiter: Waiter) {
+        let place = (waiter.seat.urgency, ticket);
+        if let Some(party) = waiter.seat.party {
+            self.parties.entry(party.name).or_default().insert(place);
+        }
+        self.waiters.insert(place, waiter);
+    }
+
+    fn pop(&mut self) -> Option<Waiter> {
+        let place = *self.waiters.first_key_value()?.0;
+        self.remove(place)
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Waiter> {
+        let waiter = self.waiters.remove(&place)?;
+        if let Some(party) = waiter.seat.party
+            && let Some(members) = self.parties.get_mut(&party.name)
+        {
+            members.remove(&place);
+            if members.is_empty() {
+                self.parties.remove(&party.name);
+            }
+        }
+        Some(waiter)
+    }
+
+    /// Gives a turn to the most urgent and to as many of his party as fit, the most urgent first.
+    /// Those who went away are passed over.
+    fn give(&mut self, pace: &Pace) {
+        let mut given = false;
+        while let (false, Some(first)) = (given, self.pop()) {
+            let mut party = vec![first];
+            if let Some(Party { name, most, .. }) = party[0].seat.party {
+                let others = self.parties.get(&name).into_iter().flatten();
+                let others: Vec<Place> = others.take(most.saturating_sub(1)).copied().collect();
+                party.extend(others.into_iter().filter_map(|place| self.remove(place)));
+            }
+            // Before anybody is told: whoever looks must never see one who is off as waiting.
+            let riders = party.iter().map(|waiter| waiter.seat.riders).sum();
+            pace.waiting.fetch_sub(riders, Ordering::SeqCst);
+            party.retain(|waiter| !waiter.go.is_closed());
+            let items = party.iter().filter_map(|waiter| Some(waiter.seat.party?.item)).collect();
+            let mut lead = Some(Turn::Lead(items));
+            for waiter in party {
+                if let Err(Turn::Lead(items)) = waiter.go.send(lead.take().unwrap_or(Turn::Ride)) {
+                    lead = Some(Turn::Lead(items));
+                }
+            }
+            given = lead.is_none();
+        }
     }
 }
-
-impl PartialOrd for Waiter {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiter {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Waiter {}
 
 /// How an account is doing: shared with whoever shows or drives it.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Requests that wait for their turn.
+    /// Deliveries that wait for a turn, alone or with others.
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
+    /// The turn-giver sleeps until then, by its clock; past while it is at work.
+    asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
 }
@@ -67,9 +112,24 @@ pub struct Budget {
     pub rate: Rate,
 }
 
+impl Pace {
+    /// Whoever waits for a turn waits for a later time, not for the store or another thread.
+    pub fn is_quiet(&self, now: At) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+            || self.asleep_until_ms.load(Ordering::SeqCst) > now.timestamp_millis()
+    }
+
+    async fn sleep_until(&self, clock: &Arc<dyn Clock>, at: At) {
+        self.asleep_until_ms.store(at.timestamp_millis(), Ordering::SeqCst);
+        clock.sleep_until(at).await;
+    }
+}
+
 /// Gives turns at one account.
 pub struct Pacer {
-    queue: mpsc::UnboundedSender<Waiter>,
+    /// `None` for a command line that looks beside the owner.
+    tenure: Option<Tenure>,
+    queue: mpsc::UnboundedSender<(u64, Waiter)>,
     tickets: AtomicU64,
     pace: Arc<Pace>,
     clock: Arc<dyn Clock>,
@@ -77,28 +137,41 @@ pub struct Pacer {
 
 impl Pacer {
     /// Starts the account's turn-giver; it ends when the pacer is dropped.
-    pub fn start(budget: Budget, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(
+        budget: Budget,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tenure: Option<Tenure>,
+    ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
         tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
-        Self { queue, tickets: AtomicU64::new(0), pace, clock }
+        Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
     pub fn pace(&self) -> Arc<Pace> {
         self.pace.clone()
     }
 
-    /// Returns when it is this request's turn.
-    pub async fn turn(&self, urgency: Urgency) -> Result<(), Stopping> {
+    /// Returns when the turn has come.
+    pub async fn turn(&self, seat: Seat) -> Result<Turn, Stopping> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
-        let (go, gone) = oneshot::channel();
-        self.pace.waiting.fetch_add(1, Ordering::SeqCst);
-        let queued = self.queue.send(Waiter { urgency, ticket, go }).is_ok();
-        if queued && gone.await.is_ok() {
-            return Ok(());
+        let (go, turn) = oneshot::channel();
+        self.pace.waiting.fetch_add(seat.riders, Ordering::SeqCst);
+        let queued = self.queue.send((ticket, Waiter { seat, go })).is_ok();
+        if queued && let Ok(turn) = turn.await {
+            return Ok(turn);
         }
-        self.pace.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.pace.waiting.fetch_sub(seat.riders, Ordering::SeqCst);
         Err(Stopping)
+    }
+
+    /// Asked last of all before something leaves: a turn may have been given before a pause.
+    fn is_ours(&self) -> Result<(), NotOurs> {
+        match &self.tenure {
+            Some(tenure) if !tenure.holds() => Err(NotOurs),
+            _ => Ok(()),
+        }
     }
 
     /// Excess means that somebody else uses the account too: everybody rests.
@@ -121,6 +194,11 @@ impl Pacer {
 #[error("the bridge is stopping")]
 pub struct Stopping;
 
+/// The process stood still longer than its lease lasts; nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease of the school was not renewed in time")]
+pub struct NotOurs;
+
 /// An account's HTTP port behind its budget.
 pub struct PacedHttp {
     pub inner: Arc<dyn Http>,
@@ -130,11 +208,17 @@ pub struct PacedHttp {
 #[async_trait]
 impl Http for PacedHttp {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        let turn = self.pacer.turn(request.urgency).await;
-        turn.map_err(|stopping| Silence::NotSent(stopping.to_string()))?;
+        if request.pass == Pass::Wanted {
+            self.turn(Seat::alone(request.urgency)).await?;
+        }
+        self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
         self.pacer.on_status(response.status);
         Ok(response)
+    }
+
+    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
+        self.pacer.turn(seat).await.map_err(|stopping| Silence::NotSent(stopping.to_string()))
     }
 }
 
@@ -153,8 +237,9 @@ impl<C: Courier> Courier for PacedCourier<C> {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault> {
-        let turn = self.pacer.turn(command.urgency).await;
+        let turn = self.pacer.turn(Seat::alone(command.urgency)).await;
         turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }
 
@@ -166,24 +251,26 @@ impl<C: Courier> Courier for PacedCourier<C> {
 /// Takes a slot of the budget for whoever is most urgent when the slot comes, not when it was
 /// asked for.
 async fn give_turns(
-    mut waiters: mpsc::UnboundedReceiver<Waiter>,
+    mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     pace: Arc<Pace>,
 ) {
-    let mut heap = BinaryHeap::new();
+    let mut queue = Queue::default();
     loop {
-        if heap.is_empty() {
+        if queue.waiters.is_empty() {
             match waiters.recv().await {
-                Some(waiter) => heap.push(waiter),
+                Some((ticket, waiter)) => queue.push(ticket, waiter),
                 None => return,
             }
         }
         rest(&clock, &pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
             Ok(0) => {}
-            Ok(wait_ms) => clock.sleep_until(clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await,
+            Ok(wait_ms) => {
+                pace.sleep_until(&clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
+            }
             Err(error) => {
                 tracing::warn!(account = budget.account, %error, "no budget without the store, waiting");
                 // Real time: the store's absence has nothing to do with driven time.
@@ -191,14 +278,10 @@ async fn give_turns(
                 continue;
             }
         }
-        while let Ok(waiter) = waiters.try_recv() {
-            heap.push(waiter);
+        while let Ok((ticket, waiter)) = waiters.try_recv() {
+            queue.push(ticket, waiter);
         }
-        if let Some(waiter) = heap.pop() {
-            pace.waiting.fetch_sub(1, Ordering::SeqCst);
-            // A waiter that went away leaves its slot unused, which costs a fraction of a second.
-            let _ = waiter.go.send(());
-        }
+        queue.give(&pace);
     }
 }
 
@@ -207,6 +290,32 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
     let now = clock.now();
     let left = until - now.timestamp_millis();
     if left > 0 {
-        clock.sleep_until(now + TimeDelta::milliseconds(left)).await;
+        pace.sleep_until(clock, now + TimeDelta::milliseconds(left)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{TokioClock, stopwatch};
+    use crate::store::embedded::Embedded;
+
+    /// A process that stood still has its turn given when it goes on; its successor has the work.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_outlived_his_lease_sends_nothing() {
+        let clock =
+            Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+        let tenure = Tenure::default();
+        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(tenure.clone()));
+        assert_eq!(pacer.is_ours(), Err(NotOurs), "never held");
+        tenure.hold(stopwatch(), 4_000);
+        assert_eq!(pacer.is_ours(), Ok(()));
+        assert!(pacer.turn(Seat::alone(Urgency::Money)).await.is_ok());
+        tokio::time::advance(Duration::from_millis(4_000)).await;
+        assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
+        let looking = Pacer::start(budget(), store, clock, None);
+        assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
     }
 }

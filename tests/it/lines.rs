@@ -11,8 +11,8 @@ use dozvon::sandbox::Setup;
 use dozvon::sandbox::faults::{HookFault, RequestFault};
 use dozvon::sandbox::lines::Line;
 
-use crate::smoke::{SECRET, School};
 use crate::support::inproc::World;
+use crate::support::school::{SECRET, School};
 
 const LINES: [Line; 3] = [Line::Mango, Line::Sipuni, Line::Telphin];
 
@@ -35,9 +35,9 @@ struct Play {
 impl Play {
     fn school(&self) -> School {
         let (line, by) = (self.line, self.by);
-        School::with(move |path, text| match path {
-            "schools/rost/school.toml" => with_line(text, line),
-            "schools/rost/process/default.toml" if by == By::Bridge => starting(text),
+        School::changed(move |path, text| match path {
+            "schools/@school@/school.toml" => with_line(text, line),
+            "schools/@school@/process/default.toml" if by == By::Bridge => starting(text),
             _ => text,
         })
     }

@@ -1,6 +1,6 @@
 //! Settings of the telephony providers: which of them sees calls, which of them starts them.
 
-use super::platforms::{RATE_MAX, address, rate, secret, timeout};
+use super::platforms::{RATE_MAX, address, look_back, rate, secret, timeout};
 use super::{Draft, Findings, repeated};
 use crate::config::raw::SchoolFile;
 use crate::platform::telephony::Provider;
@@ -47,6 +47,7 @@ fn mango(draft: &Draft, findings: &mut Findings) {
     secret(draft, Some(&settings.api_salt), "mango.api_salt", findings);
     waits("mango", settings.final_wait_s, settings.stuck_s, findings);
     address(&settings.url, "mango.url", findings);
+    look_back(settings.look_back_min, "mango.look_back_min", findings);
     rate(settings.requests_per_second, MANGO_RATE_MAX, "mango.requests_per_second", findings);
     timeout(settings.timeout_s, "mango.timeout_s", findings);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Draft, Findings, address_fault, repeated};
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::platform::getcourse::fields::FIELDS;
+use crate::platform::getcourse::look_back::COLUMNS;
 use crate::platform::getcourse::settings::Payments;
 use crate::platform::mail::settings::Tls;
 use crate::process::{LeadRole, RefusalReason, Stage};
@@ -30,6 +31,12 @@ pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
     secret(draft, settings.developer_key.as_ref(), "getcourse.developer_key", findings);
     rate(settings.requests_per_second, RATE_MAX, "getcourse.requests_per_second", findings);
     timeout(settings.timeout_s, "getcourse.timeout_s", findings);
+    look_back(settings.look_back_min, "getcourse.look_back_min", findings);
+    let columns: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    for column in settings.export_columns.keys().filter(|name| !columns.contains(&name.as_str())) {
+        let key = format!("getcourse.export_columns.{column}");
+        findings.wrong.add(key, "unknown column", format!("one of: {}", columns.join(", ")));
+    }
     if settings.developer_key.is_some() && settings.school_key.is_none() {
         let why = "missing: the developer's key opens nothing without it";
         findings.wrong.add("getcourse.school_key", why, "the school's API key");
@@ -62,6 +69,7 @@ pub(super) fn amocrm(draft: &Draft, findings: &mut Findings) {
     address(&settings.url, "amocrm.url", findings);
     rate(settings.requests_per_second, AMOCRM_RATE_MAX, "amocrm.requests_per_second", findings);
     timeout(settings.timeout_s, "amocrm.timeout_s", findings);
+    look_back(settings.look_back_min, "amocrm.look_back_min", findings);
     match &settings.auth {
         Auth::LongLived { token } => secret(draft, Some(token), "amocrm.auth.token", findings),
         Auth::Oauth { client_secret, redirect_uri, .. } => {
@@ -186,6 +194,13 @@ pub(super) fn secret(draft: &Draft, source: Option<&SecretSource>, key: &str, fi
     let read = source.map(|source| source.read_with(|name| draft.around.get(name).map(str::to_owned)));
     if let Some(Err(fault)) = read {
         findings.wrong.add(key, fault, "set it, see `.env.example`");
+    }
+}
+
+/// A day without a look is as good as none; 0 says so openly.
+pub(super) fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
+    if minutes > 24 * 60 {
+        findings.wrong.add(key, format!("{minutes} is out of range"), "1 to 1440 minutes, or 0 for off");
     }
 }
 

@@ -39,6 +39,16 @@ pub const PLATFORMS: &[Section] = &[
                 "our word = reason id",
                 "Reasons of cancellation in the account's dictionary.",
             ),
+            key(
+                "look_back_min",
+                "minutes",
+                "Between two rounds of reconciliation by exports (24 requests in 2 h at most); needs `school_key`. 0: off.",
+            ),
+            key(
+                "export_columns",
+                "our name = title",
+                "Titles of the school's exports where they differ: order_id, number, status, payed, payment_order …",
+            ),
             key("requests_per_second", "number", "Budget; GetCourse publishes no limit."),
             key("timeout_s", "seconds", "That one request may take in all."),
         ],
@@ -64,6 +74,7 @@ pub const PLATFORMS: &[Section] = &[
             key("zone_field", "field id", "Contact's text field with the client's IANA zone (D13)."),
             key("loss_reasons", "reason = id", "Our reasons → the account's loss reasons (R1)."),
             key("task_types", "kind = id", "call, ask, do → the account's task types; 1 is «Звонок»."),
+            key("look_back_min", "minutes", "Between two looks at the account's event log. 0: off."),
             key(
                 "requests_per_second",
                 "number",
@@ -116,6 +127,7 @@ pub const PLATFORMS: &[Section] = &[
             STUCK,
             key("url", "https address", "Of the API."),
             key("requests_per_second", "number", "Budget; Mango allows 4 call starts."),
+            key("look_back_min", "minutes", "Between two looks at the statistics of calls. 0: off."),
             key("timeout_s", "seconds", "That one request may take in all."),
         ],
     },

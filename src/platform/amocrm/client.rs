@@ -1,15 +1,17 @@
 //! Calls to the account's REST interface: address, token, body, and what the answer means.
-//! Never paces itself (the port outside does), never follows a link of an answer, and refreshes
-//! a refused token once. Enter at [`AmoClient::send`].
+//! Never paces itself (the port outside does), never follows a link of an answer, refreshes a
+//! refused token once, and sends nothing that was waiting when the account was denied.
+//! Enter at [`AmoClient::send`].
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
 use super::judge::{Nature, Reply, Verdict, judge};
 use super::token::TokenSource;
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request};
+use crate::platform::http::{Http, Pass, Request, Seat, Turn};
 use crate::process::Urgency;
 use crate::secret::Secret;
 
@@ -22,7 +24,13 @@ pub struct AmoClient {
     tokens: Arc<dyn TokenSource>,
     /// `https://name.amocrm.ru`, without a slash at its end.
     base: String,
+    /// How often the account was denied so far.
+    denials: Arc<AtomicU64>,
 }
+
+/// When something was asked for, in denials: what was asked for before one is not sent after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked(u64);
 
 /// One request before it has a token.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +41,8 @@ pub struct Call {
     pub body: Option<Value>,
     pub nature: Nature,
     pub urgency: Urgency,
+    /// Deliveries that wait for the answer; none where a chore asks.
+    pub riders: u64,
 }
 
 impl Call {
@@ -40,18 +50,23 @@ impl Call {
     pub fn get(path: &str, query: &[(&str, &str)], urgency: Urgency) -> Self {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency }
+        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, riders: 1 }
+    }
+
+    /// The same for so many deliveries at once.
+    pub fn riding(self, riders: u64) -> Self {
+        Self { riders, ..self }
     }
 
     /// Sets the same thing however often it is sent.
     pub fn patch(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         let path = path.into();
-        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency }
+        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, riders: 1 }
     }
 
     /// Makes something new: never sent again without looking.
     pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
-        Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency }
+        Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency, riders: 1 }
     }
 
     /// A POST that sets the same thing however often it is sent.
@@ -63,20 +78,48 @@ impl Call {
 impl AmoClient {
     /// `url` as in the school's settings.
     pub fn new(url: &str, http: Arc<dyn Http>, tokens: Arc<dyn TokenSource>) -> Self {
-        Self { http, tokens, base: url.trim_end_matches('/').to_owned() }
+        Self { http, tokens, base: url.trim_end_matches('/').to_owned(), denials: Arc::default() }
     }
 
     pub fn tokens(&self) -> &dyn TokenSource {
         self.tokens.as_ref()
     }
 
-    /// Sends it; on a 401 once more with another token, because a 401 has done nothing.
+    /// Sends it when its turn comes.
     pub async fn send(&self, call: &Call) -> Result<Reply, Fault> {
+        let asked = self.asked();
+        self.turn(Self::seat(call)).await?;
+        self.send_now(call, asked).await
+    }
+
+    pub fn asked(&self) -> Asked {
+        Asked(self.denials.load(Ordering::SeqCst))
+    }
+
+    /// Waits for a turn of the account's budget.
+    pub async fn turn(&self, seat: Seat) -> Result<Turn, Fault> {
+        self.http.turn(seat).await.map_err(|_| Fault::later("the bridge is stopping"))
+    }
+
+    /// Sends it in a turn that has come; on a 401 once more with another token, because a 401 has
+    /// done nothing.
+    pub async fn send_now(&self, call: &Call, asked: Asked) -> Result<Reply, Fault> {
+        if self.asked() != asked {
+            return Err(Fault::denied("the account was denied while this waited for its turn"));
+        }
+        let settled = self.settle(call).await;
+        if matches!(settled, Err(Fault::Denied { .. })) {
+            self.denials.fetch_add(1, Ordering::SeqCst);
+        }
+        settled
+    }
+
+    async fn settle(&self, call: &Call) -> Result<Reply, Fault> {
         let token = self.tokens.token().await?;
-        let verdict = self.attempt(call, &token).await;
-        let verdict = match verdict {
+        let verdict = match self.attempt(call, &token).await {
             Verdict::TokenRefused => {
                 let fresh = self.tokens.rejected(&token).await?;
+                self.turn(Self::seat(call)).await?;
                 self.attempt(call, &fresh).await
             }
             settled => settled,
@@ -90,9 +133,20 @@ impl AmoClient {
         }
     }
 
+    fn seat(call: &Call) -> Seat {
+        Seat { urgency: call.urgency, riders: call.riders, party: None }
+    }
+
     /// Reads one thing or one page: `None` for 204 and for an unknown id.
     pub async fn read(&self, call: &Call) -> Result<Option<Value>, Fault> {
-        match self.send(call).await? {
+        let asked = self.asked();
+        self.turn(Self::seat(call)).await?;
+        self.read_now(call, asked).await
+    }
+
+    /// The same in a turn that has come.
+    pub async fn read_now(&self, call: &Call, asked: Asked) -> Result<Option<Value>, Fault> {
+        match self.send_now(call, asked).await? {
             Reply::Body(body) => Ok(Some(body)),
             Reply::Nothing => Ok(None),
             Reply::Rejected(rejection) if rejection.status == 404 => Ok(None),
@@ -114,7 +168,8 @@ impl AmoClient {
             .header("authorization", format!("Bearer {}", token.reveal()))
             .header("user-agent", USER_AGENT)
             .header("accept", "application/hal+json")
-            .urgency(call.urgency);
+            .urgency(call.urgency)
+            .holding(Pass::Held);
         if let Some(body) = &call.body {
             request = request.json(body);
         }

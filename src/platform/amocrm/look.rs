@@ -3,15 +3,17 @@
 //! Enter at [`Look`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::card::{Contact, Lead, list, number, page, text};
+use super::card::{Contact, Lead, number, page, text};
 use super::client::{AmoClient, Call};
 use super::numbers::phone_query;
+use super::together::{Seen, Sight, Together, Wish};
 use crate::platform::Fault;
-use crate::process::Urgency;
 use crate::process::command::PersonFacts;
+use crate::process::{At, Urgency};
 
 /// Numbers and e-mails of a person that are searched by, each a request.
 const SEARCHES_MAX: usize = 2;
@@ -22,7 +24,15 @@ const PAGES_MAX: usize = 4;
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     pub client: &'a AmoClient,
+    pub together: &'a Together,
     pub urgency: Urgency,
+}
+
+/// What a look among the newest things came to.
+pub struct Newest<T> {
+    pub found: Option<T>,
+    /// Nothing that was made since the doubt began can have been missed.
+    pub sure: bool,
 }
 
 impl Look<'_> {
@@ -54,9 +64,34 @@ impl Look<'_> {
         Ok(None)
     }
 
-    /// Among the contacts made last, for one that the search does not know yet.
-    pub async fn newest_person(&self, person: &PersonFacts) -> Result<Option<Contact>, Fault> {
-        self.contacts(&[("with", "leads"), ("limit", "250"), ("order[id]", "desc")], person).await
+    /// Among the contacts made last, which the search may not know yet. `since`: when the doubt
+    /// began; without it all that a look reads is read.
+    pub async fn newest_person(
+        &self,
+        person: &PersonFacts,
+        since: Option<At>,
+    ) -> Result<Newest<Contact>, Fault> {
+        let (seen, sure) = self.newest(Sight::NewestContacts, since).await?;
+        Ok(Newest { found: best(&seen.items, person), sure })
+    }
+
+    /// Among the leads made last.
+    pub async fn newest_lead(
+        &self,
+        since: Option<At>,
+        is_it: impl Fn(&Lead) -> bool,
+    ) -> Result<Newest<Lead>, Fault> {
+        let (seen, sure) = self.newest(Sight::NewestLeads, since).await?;
+        let found = seen.items.iter().filter(|lead| alive(lead)).filter_map(Lead::read).find(is_it);
+        Ok(Newest { found, sure })
+    }
+
+    async fn newest(&self, sight: Sight, since: Option<At>) -> Result<(Arc<Seen>, bool), Fault> {
+        let from = since.map_or(0, |since| since.timestamp());
+        let wish = Wish { sight, leads: &[], since: from, urgency: self.urgency };
+        let seen = self.together.look(wish).await?;
+        let sure = since.is_some() && seen.reaches(from);
+        Ok((seen, sure))
     }
 
     /// Leads in whose fields or name the search finds `number`; to be compared by the caller.
@@ -71,13 +106,24 @@ impl Look<'_> {
         if leads.is_empty() {
             return Ok(None);
         }
-        let leads: Vec<String> = leads.iter().map(u64::to_string).collect();
-        let mut asked =
-            vec![("filter[entity_type]", "leads"), ("limit", "250"), ("order[created_at]", "desc")];
-        asked.extend(leads.iter().map(|lead| ("filter[entity_id][]", lead.as_str())));
-        let body = self.get("/api/v4/tasks", &asked).await?;
+        let wish = Wish { sight: Sight::Tasks, leads, since: 0, urgency: self.urgency };
+        let seen = self.together.look(wish).await?;
         let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
-        Ok(body.as_ref().and_then(|body| number(&page(body, "tasks").iter().find(marked)?["id"])))
+        Ok(seen.items.iter().find(marked).and_then(|task| number(&task["id"])))
+    }
+
+    /// A plain note of a lead for which `is_it` holds.
+    pub async fn note_of_lead(
+        &self,
+        lead: u64,
+        is_it: impl Fn(&Value) -> bool + Send,
+    ) -> Result<bool, Fault> {
+        let wish = Wish { sight: Sight::Notes, leads: &[lead], since: 0, urgency: self.urgency };
+        let seen = self.together.look(wish).await?;
+        if seen.items.iter().any(&is_it) || seen.is_whole() {
+            return Ok(seen.items.iter().any(is_it));
+        }
+        self.note("leads", lead, &["common"], is_it).await
     }
 
     /// A note of these types on one entity for which `is_it` holds.
@@ -104,18 +150,9 @@ impl Look<'_> {
         Ok(false)
     }
 
-    /// Of those that really have a number or else an e-mail of this person: one with leads, then
-    /// the one changed last, then the oldest.
     async fn contacts(&self, query: &[(&str, &str)], person: &PersonFacts) -> Result<Option<Contact>, Fault> {
-        let Some(body) = self.get("/api/v4/contacts", query).await? else { return Ok(None) };
-        let hits = page(&body, "contacts").iter().filter(|contact| alive(contact)).filter_map(Contact::read);
-        let ranked = hits.filter_map(|contact| {
-            let by_phone = person.phones.iter().any(|phone| contact.has_phone(phone));
-            let by_email = person.emails.iter().any(|email| contact.has_email(email));
-            let rank = (!by_phone, contact.leads.is_empty(), Reverse(contact.updated_at), contact.id);
-            (by_phone || by_email).then_some((rank, contact))
-        });
-        Ok(ranked.min_by_key(|(rank, _)| *rank).map(|(_, contact)| contact))
+        let body = self.get("/api/v4/contacts", query).await?;
+        Ok(body.and_then(|body| best(page(&body, "contacts"), person)))
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>, Fault> {
@@ -123,11 +160,19 @@ impl Look<'_> {
     }
 }
 
-fn alive(body: &Value) -> bool {
-    body["is_deleted"] != Value::Bool(true)
+/// Of those that really have a number or else an e-mail of this person: one with leads, then
+/// the one changed last, then the oldest.
+fn best(contacts: &[Value], person: &PersonFacts) -> Option<Contact> {
+    let hits = contacts.iter().filter(|contact| alive(contact)).filter_map(Contact::read);
+    let ranked = hits.filter_map(|contact| {
+        let by_phone = person.phones.iter().any(|phone| contact.has_phone(phone));
+        let by_email = person.emails.iter().any(|email| contact.has_email(email));
+        let rank = (!by_phone, contact.leads.is_empty(), Reverse(contact.updated_at), contact.id);
+        (by_phone || by_email).then_some((rank, contact))
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, contact)| contact)
 }
 
-/// The id of the one entity that a create made: `_embedded.{name}[0].id`.
-pub fn created(body: &Value, name: &str) -> Option<u64> {
-    number(&list(&body["_embedded"][name]).first()?["id"])
+fn alive(body: &Value) -> bool {
+    body["is_deleted"] != Value::Bool(true)
 }

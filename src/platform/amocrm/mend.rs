@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::card::{number, text};
-use super::client::{AmoClient, Call};
+use super::gather::{Gatherer, Outcome, Write};
 use super::judge::{Named, Reply};
 use crate::platform::Fault;
 
@@ -23,34 +23,39 @@ pub struct LeftOut {
 
 /// Sends a write of one item. A 400 stores nothing, so sending again without the named part is
 /// safe. What was left out comes back, to be shown to a person.
-pub async fn send(client: &AmoClient, mut call: Call) -> Result<(Reply, Vec<LeftOut>), Fault> {
+pub async fn send(gatherer: &Gatherer, mut write: Write) -> Result<(Reply, Vec<LeftOut>), Fault> {
     let mut left_out = Vec::new();
     for _ in 1..ROUNDS {
-        let reply = client.send(&call).await?;
+        let reply = gatherer.send(write.clone()).await?;
         let Reply::Rejected(rejection) = &reply else { return Ok((reply, left_out)) };
         let named = rejection.named();
-        let mended = call.body.as_mut().and_then(|body| mend(body, &named));
+        let mended = mend(&mut write.item, &named);
         let (false, Some(mut gone)) = (named.is_empty(), mended) else { return Ok((reply, left_out)) };
         for one in &named {
             tracing::warn!(code = %one.code, path = %one.path, "amoCRM refused a part of a write: {} at {}", one.code, one.path);
         }
         left_out.append(&mut gone);
     }
-    Ok((client.send(&call).await?, left_out))
+    Ok((gatherer.send(write).await?, left_out))
 }
 
 /// As [`send`], where any rejection that is left is final.
-pub async fn write(client: &AmoClient, call: Call) -> Result<(Value, Vec<LeftOut>), Fault> {
-    match send(client, call).await? {
-        (Reply::Body(body), left_out) => Ok((body, left_out)),
-        (Reply::Nothing, left_out) => Ok((Value::Null, left_out)),
-        (Reply::Rejected(rejection), _) => Err(rejection.fault()),
+pub async fn write(gatherer: &Gatherer, write: Write) -> Result<(Value, Vec<LeftOut>), Fault> {
+    let (reply, left_out) = send(gatherer, write).await?;
+    Ok((taken(Ok(reply))?, left_out))
+}
+
+/// The item's part of the answer; a rejection is a [`Fault::Never`] that names the refused paths.
+pub fn taken(outcome: Outcome) -> Result<Value, Fault> {
+    match outcome? {
+        Reply::Body(body) => Ok(body),
+        Reply::Nothing => Ok(Value::Null),
+        Reply::Rejected(rejection) => Err(rejection.fault()),
     }
 }
 
 /// `None` if one of the named parts cannot be left out.
-fn mend(body: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
-    let item = if body.is_array() { body.get_mut(0)? } else { body };
+fn mend(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
     let mut gone = Vec::new();
     let mut places = Vec::new();
     for one in named {
@@ -196,11 +201,11 @@ mod tests {
 
     #[test]
     fn a_refused_field_is_left_out_and_told() {
-        let mut body = json!([{ "name": "Заказ", "status_id": 1, "responsible_user_id": 9, "custom_fields_values": [
+        let mut body = json!({ "name": "Заказ", "status_id": 1, "responsible_user_id": 9, "custom_fields_values": [
             { "field_id": 11, "values": [{ "value": "true" }] },
             { "field_id": 12, "values": [{ "value": "Стандарт" }] },
             { "field_id": 13, "values": [{ "value": "остаётся" }] },
-        ] }]);
+        ] });
         let gone = mend(
             &mut body,
             &[
@@ -215,17 +220,17 @@ mod tests {
         assert_eq!(gone, Some(vec![left_out("responsible_user_id", "9"), left_out("12", "Стандарт")]));
         assert_eq!(
             body,
-            json!([{ "name": "Заказ", "status_id": 1, "custom_fields_values": [
+            json!({ "name": "Заказ", "status_id": 1, "custom_fields_values": [
                 { "field_id": 11, "values": [{ "value": true }] },
                 { "field_id": 13, "values": [{ "value": "остаётся" }] },
-            ] }])
+            ] })
         );
     }
 
     #[test]
     fn a_contacts_field_inside_a_lead_is_found() {
-        let mut body = json!([{ "_embedded": { "contacts": [{ "custom_fields_values": [
-            { "field_id": 21, "values": [{ "value": "Europe/Moscow" }] }] }] } }]);
+        let mut body = json!({ "_embedded": { "contacts": [{ "custom_fields_values": [
+            { "field_id": 21, "values": [{ "value": "Europe/Moscow" }] }] }] } });
         let gone = mend(&mut body, &[named("0._embedded.contacts.0.custom_fields_values.0.field_id")]);
         assert_eq!(gone, Some(vec![LeftOut { field: "21".to_owned(), value: "Europe/Moscow".to_owned() }]));
     }

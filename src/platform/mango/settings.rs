@@ -25,6 +25,10 @@ pub struct Settings {
     /// Requests per second over all instances; Mango allows 4 call starts.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
+    /// Minutes between two looks at the statistics of calls; 0 switches it off.
+    #[serde(default = "look_back_min")]
+    pub look_back_min: u32,
+    /// Seconds that one request may take in all.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
 }
@@ -39,6 +43,10 @@ fn stuck_s() -> u32 {
 
 fn url() -> String {
     "https://app.mango-office.ru".to_owned()
+}
+
+fn look_back_min() -> u32 {
+    10
 }
 
 fn requests_per_second() -> f64 {

@@ -105,6 +105,16 @@ impl World {
         else {
             return;
         };
+        let told = (self.getcourse.stirs.len(), self.amocrm.echoes.len(), self.mango.posts.len());
+        self.deed(now, script, item.clone());
+        if item.untold {
+            self.getcourse.stirs.truncate(told.0);
+            self.amocrm.echoes.truncate(told.1);
+            self.mango.posts.truncate(told.2);
+        }
+    }
+
+    fn deed(&mut self, now: DateTime<Utc>, script: usize, item: EventScript) {
         match item.act {
             Deed::CallIn => self.client_calls(now, script, &item),
             Deed::Leave => {

@@ -104,7 +104,7 @@ pub async fn only_the_owner_commits(store: &dyn Store) {
     store.release(&school, &owner).await.unwrap();
     assert_eq!(store.commit(&school, &owner, unit()).await, Err(CommitError::Fenced));
     let next = fence("next");
-    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &next, &plan("config", 0), LONG_MS).await, Ok(Lease::Held));
     assert_eq!(store.commit(&school, &owner, unit()).await, Err(CommitError::Fenced));
     commit(store, &school, &next, unit()).await;
 }

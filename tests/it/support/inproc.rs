@@ -139,7 +139,7 @@ impl World {
             rhythm: Rhythm {
                 poll: Duration::from_secs(86_400),
                 renew: Duration::from_secs(86_400),
-                lease_ms: 86_400_000,
+                lease_ms: 864_000_000,
             },
         }));
         let owner = tokio::spawn(own(site.clone()));

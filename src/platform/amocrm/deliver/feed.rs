@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use super::Errand;
-use crate::platform::amocrm::card::{page, text};
-use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::card::text;
+use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NAME_MAX, NOTE_MAX, cut};
@@ -32,19 +32,18 @@ impl Errand<'_> {
         if self.tried == Try::MayBeDone {
             let is_it =
                 |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
-            if self.look().note("leads", lead, &["common"], is_it).await? {
+            if self.look().note_of_lead(lead, is_it).await? {
                 return Ok(());
             }
         }
         let room = NOTE_MAX - marker.chars().count();
-        let note = json!([{
+        let note = json!({
+            "entity_id": lead,
             "note_type": "common",
             "params": { "text": format!("{}{marker}", cut(words, room)) },
             "is_need_to_trigger_digital_pipeline": false,
-            "request_id": self.command.id.as_str(),
-        }]);
-        let call = Call::create(format!("/api/v4/leads/{lead}/notes"), note, self.command.urgency);
-        self.client().write(&call).await?;
+        });
+        mend::taken(self.gatherer().send(self.write(Kind::Note, To::New, note)).await)?;
         Ok(())
     }
 
@@ -55,22 +54,16 @@ impl Errand<'_> {
             return Ok(Receipt::default());
         }
         if let Some(phone) = &call.number {
-            let item = self.call_body(call, phone);
-            let post = Call::create("/api/v4/calls", json!([item]), self.command.urgency);
-            match mend::send(self.client(), post).await?.0 {
-                Reply::Body(body) if !page(&body, "calls").is_empty() => return Ok(Receipt::default()),
-                Reply::Nothing => return Ok(Receipt::default()),
+            let write = self.write(Kind::Call, To::New, self.call_body(call, phone));
+            match mend::send(self.gatherer(), write).await?.0 {
                 // «Entity not found» (263) comes with 200 and with 400; nothing was stored.
-                Reply::Body(_) | Reply::Rejected(_) => {}
+                Reply::Body(Value::Null) | Reply::Rejected(_) => {}
+                Reply::Body(_) | Reply::Nothing => return Ok(Receipt::default()),
             }
         }
         let lead = self.lead_id(role).await?;
-        let post = Call::create(
-            format!("/api/v4/leads/{lead}/notes"),
-            json!([self.call_note_body(call)]),
-            self.command.urgency,
-        );
-        mend::write(self.client(), post).await?;
+        let write = self.write(Kind::Note, To::New, self.call_note_body(lead, call));
+        mend::write(self.gatherer(), write).await?;
         Ok(Receipt::default())
     }
 
@@ -100,7 +93,6 @@ impl Errand<'_> {
         body["direction"] = direction.into();
         body["phone"] = phone.into();
         body["created_at"] = call.at.timestamp().into();
-        body["request_id"] = self.command.id.as_str().into();
         self.sign_call(&mut body, call);
         if let Some(user) = body.get("responsible_user_id").cloned() {
             body["call_responsible"] = user;
@@ -108,7 +100,7 @@ impl Errand<'_> {
         body
     }
 
-    fn call_note_body(&self, call: &CallNote) -> Value {
+    fn call_note_body(&self, lead: u64, call: &CallNote) -> Value {
         let note_type = match call.direction {
             Direction::Inbound => "call_in",
             Direction::Outbound => "call_out",
@@ -116,10 +108,10 @@ impl Errand<'_> {
         let mut params = call_params(call);
         params["phone"] = call.number.as_deref().unwrap_or("скрыт").into();
         let mut body = json!({
+            "entity_id": lead,
             "note_type": note_type,
             "params": params,
             "is_need_to_trigger_digital_pipeline": false,
-            "request_id": self.command.id.as_str(),
         });
         self.sign_call(&mut body, call);
         body

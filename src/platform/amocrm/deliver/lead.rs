@@ -9,8 +9,8 @@ use super::person::field;
 use super::{Errand, after_a_write, lead_is_gone};
 use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::look::created;
 use crate::platform::amocrm::mend::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
 use crate::platform::amocrm::wire::{LOST, WON};
@@ -36,12 +36,15 @@ impl Errand<'_> {
             Some(id) => self.look().lead(id).await?,
             None => None,
         };
+        let (linked, sure) = match (linked, self.tried) {
+            (None, Try::MayBeDone) => self.lead_just_made(ask).await?,
+            (linked, _) => (linked, false),
+        };
         let main_contact = linked.as_ref().and_then(|lead| lead.contacts.first().copied());
         let contact = self.find_contact(&ask.person, main_contact).await?;
         let lead = match (linked, &contact) {
-            (Some(lead), _) => Some(lead),
-            (None, Some(contact)) => self.lead_of_contact(ask, contact).await?,
-            (None, None) => None,
+            (None, Some(contact)) if !sure => self.lead_of_contact(ask, contact).await?,
+            (linked, _) => linked,
         };
         let (lead, contact, left_out) = match lead {
             Some(lead) => self.complete_lead(ask, &lead, contact).await?,
@@ -78,17 +81,32 @@ impl Errand<'_> {
     }
 
     async fn just_made(&self, ask: &SaveLead, contact: &Contact) -> Result<Option<Lead>, Fault> {
-        let since = (self.now - TimeDelta::days(1)).timestamp();
-        let pipeline = self.pipeline(ask.role)?.id;
         for id in contact.leads.iter().take(READ_MAX) {
             let Some(lead) = self.look().lead(*id).await? else { continue };
-            let same = lead.name == cut(&ask.name, NAME_MAX) && lead.pipeline == pipeline;
-            if same && lead.created_at >= since && self.links.find(&link::crm_lead(lead.id)).await?.is_none()
-            {
+            if self.may_be_ours(ask, &lead) && self.is_nobodys(&lead).await? {
                 return Ok(Some(lead));
             }
         }
         Ok(None)
+    }
+
+    /// A create whose answer never came, among the account's newest leads; and whether it is sure
+    /// that nothing was missed. Without a number another client's lead may look the same.
+    async fn lead_just_made(&self, ask: &SaveLead) -> Result<(Option<Lead>, bool), Fault> {
+        let Some(number) = &ask.order_number else { return Ok((None, false)) };
+        let is_it = |lead: &Lead| self.is_of_order(lead, ask.role, number);
+        let newest = self.look().newest_lead(self.since, is_it).await?;
+        Ok((newest.found, newest.sure))
+    }
+
+    fn may_be_ours(&self, ask: &SaveLead, lead: &Lead) -> bool {
+        let since = (self.now - TimeDelta::days(1)).timestamp();
+        let pipeline = self.settings().pipelines.get(&ask.role).map(|pipeline| pipeline.id);
+        lead.name == cut(&ask.name, NAME_MAX) && Some(lead.pipeline) == pipeline && lead.created_at >= since
+    }
+
+    async fn is_nobodys(&self, lead: &Lead) -> Result<bool, Fault> {
+        Ok(self.links.find(&link::crm_lead(lead.id)).await?.is_none())
     }
 
     /// By the number's field; where there is none, by the number as a word of the name. A lead in
@@ -159,9 +177,9 @@ impl Errand<'_> {
                 person["responsible_user_id"] = user.clone();
             }
             lead["_embedded"] = json!({ "contacts": [person] });
-            let call = Call::create("/api/v4/leads/complex", json!([lead]), self.command.urgency);
-            let (body, left_out) = mend::write(self.client(), call).await?;
-            let made = (number(&body[0]["id"]), number(&body[0]["contact_id"]));
+            let write = self.write(Kind::LeadWithContact, To::New, lead);
+            let (made, left_out) = mend::write(self.gatherer(), write).await?;
+            let made = (number(&made["id"]), number(&made["contact_id"]));
             let (Some(lead), Some(contact)) = made else {
                 return Err(Fault::unclear("amoCRM names no id of a new lead or contact"));
             };
@@ -169,11 +187,9 @@ impl Errand<'_> {
         };
         let mut left_out = self.complete_contact(&contact, &ask.person).await?;
         lead["_embedded"] = json!({ "contacts": [{ "id": contact.id, "is_main": true }] });
-        let call = Call::create("/api/v4/leads", json!([lead]), self.command.urgency);
-        let (body, of_lead) = mend::write(self.client(), call).await?;
+        let (made, of_lead) = mend::write(self.gatherer(), self.write(Kind::Lead, To::New, lead)).await?;
         left_out.extend(of_lead);
-        let made = created(&body, "leads");
-        let lead = made.ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
+        let lead = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
         Ok((lead, contact.id, left_out))
     }
 
@@ -182,7 +198,6 @@ impl Errand<'_> {
         let mut body = json!({
             "name": cut(&ask.name, NAME_MAX),
             "pipeline_id": pipeline.id,
-            "request_id": self.command.id.as_str(),
         });
         // A stage without an entry is passed over: the nearest one before it is where it starts.
         let status = self.status(ask.role, ask.stage)?;
@@ -267,8 +282,7 @@ impl Errand<'_> {
 
     /// Where the one thing that is written is the whole point, nothing is left out.
     async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
-        let call = Call::patch(format!("/api/v4/leads/{id}"), body, self.command.urgency);
-        match self.client().send(&call).await? {
+        match self.gatherer().send(self.write(Kind::Lead, To::Known(id), body)).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => Err(lead_is_gone()),
             Reply::Rejected(rejection) => Err(rejection.fault()),
             _ => Ok(Receipt::default()),

@@ -14,13 +14,14 @@ mod tests;
 pub use task::marked_task;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::client::{AmoClient, Call};
+use super::client::AmoClient;
+use super::gather::{Gatherer, Kind, To, Write};
 use super::judge::Reply;
 use super::look::Look;
 use super::mend;
@@ -28,9 +29,10 @@ use super::oauth::OauthTokens;
 use super::seen::read_lead;
 use super::settings::{Pipeline, Settings};
 use super::subscription;
+use super::together::Together;
 use crate::intake::signal::Consent;
 use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
-use crate::process::{Ask, At, Command, LeadRole, ManagerId, OrderId};
+use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
 use crate::secret::Secret;
 
 /// A command that needs a lead which is not there yet comes back after this.
@@ -41,6 +43,8 @@ const CHORE_EVERY: TimeDelta = TimeDelta::hours(24);
 /// The way out to one school's account.
 pub struct AmoCourier {
     client: AmoClient,
+    gatherer: Gatherer,
+    together: Together,
     settings: Arc<Settings>,
     /// Our managers → users of the account.
     managers: BTreeMap<ManagerId, u64>,
@@ -48,11 +52,27 @@ pub struct AmoCourier {
     webhook: Option<Secret>,
     /// Takes a consent's code; `None` with a long-lived token.
     oauth: Option<OauthTokens>,
+    /// Since when it is not known whether a command was done, as far as this process has seen it.
+    doubts: Mutex<BTreeMap<CommandId, At>>,
 }
 
 impl AmoCourier {
+    fn doubts(&self) -> MutexGuard<'_, BTreeMap<CommandId, At>> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
-        Self { client, settings, managers, webhook: None, oauth: None }
+        let (gatherer, together) = (Gatherer::new(client.clone()), Together::new(client.clone()));
+        Self {
+            client,
+            gatherer,
+            together,
+            settings,
+            managers,
+            webhook: None,
+            oauth: None,
+            doubts: Mutex::default(),
+        }
     }
 
     /// Takes consents given on the account's page.
@@ -75,32 +95,15 @@ impl Courier for AmoCourier {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault> {
-        let errand = Errand { courier: self, command, tried, links, now };
-        match &command.ask {
-            Ask::SaveLead(ask) => errand.save_lead(ask).await,
-            Ask::SaveContact(person) => errand.save_contact(person).await,
-            Ask::SetStage { role, stage, reason } => errand.set_stage(*role, *stage, *reason).await,
-            Ask::SetResponsible { role, manager } => errand.set_responsible(*role, manager).await,
-            Ask::SetPrice { role, price } => errand.set_price(*role, price).await,
-            Ask::ClearField { role, field } => errand.clear_field(*role, *field).await,
-            Ask::CreateTask(ask) => errand.create_task(ask).await,
-            Ask::MoveTask { task, due, responsible } => {
-                errand.move_task(task, *due, responsible.as_ref()).await
-            }
-            Ask::CloseTask { task, result } => errand.close_task(task, result).await,
-            Ask::AddNote { role, text } => errand.add_note(*role, text).await,
-            Ask::AddCall { role, call } => errand.add_call(*role, call).await,
-            Ask::ReadLead { lead } => {
-                let signal = read_lead(&self.client, *lead, command.urgency).await?;
-                Ok(Receipt { links: Vec::new(), signals: vec![signal] })
-            }
-            Ask::SetStatus { .. }
-            | Ask::AddComment { .. }
-            | Ask::SetOrderManager { .. }
-            | Ask::ReadOrder
-            | Ask::SendLetter(_)
-            | Ask::StartCall(_) => Err(Fault::never("this command is not for the CRM")),
+        let since = self.doubts().get(&command.id).copied();
+        let errand = Errand { courier: self, command, tried, since, links, now };
+        let outcome = errand.run().await;
+        match outcome {
+            Err(Fault::Unclear { .. }) => drop(self.doubts().entry(command.id.clone()).or_insert(now)),
+            Ok(_) | Err(Fault::Never { .. }) => drop(self.doubts().remove(&command.id)),
+            Err(Fault::Later { .. } | Fault::Denied { .. }) => {}
         }
+        outcome
     }
 
     async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
@@ -134,13 +137,48 @@ struct Errand<'a> {
     courier: &'a AmoCourier,
     command: &'a Command,
     tried: Try,
+    /// When the doubt began, if this process saw it.
+    since: Option<At>,
     links: &'a dyn Links,
     now: At,
 }
 
 impl Errand<'_> {
+    async fn run(&self) -> Result<Receipt, Fault> {
+        let command = self.command;
+        match &command.ask {
+            Ask::SaveLead(ask) => self.save_lead(ask).await,
+            Ask::SaveContact(person) => self.save_contact(person).await,
+            Ask::SetStage { role, stage, reason } => self.set_stage(*role, *stage, *reason).await,
+            Ask::SetResponsible { role, manager } => self.set_responsible(*role, manager).await,
+            Ask::SetPrice { role, price } => self.set_price(*role, price).await,
+            Ask::ClearField { role, field } => self.clear_field(*role, *field).await,
+            Ask::CreateTask(ask) => self.create_task(ask).await,
+            Ask::MoveTask { task, due, responsible } => {
+                self.move_task(task, *due, responsible.as_ref()).await
+            }
+            Ask::CloseTask { task, result } => self.close_task(task, result).await,
+            Ask::AddNote { role, text } => self.add_note(*role, text).await,
+            Ask::AddCall { role, call } => self.add_call(*role, call).await,
+            Ask::ReadLead { lead } => {
+                let signal = read_lead(self.client(), *lead, command.urgency).await?;
+                Ok(Receipt { links: Vec::new(), signals: vec![signal] })
+            }
+            Ask::SetStatus { .. }
+            | Ask::AddComment { .. }
+            | Ask::SetOrderManager { .. }
+            | Ask::ReadOrder
+            | Ask::SendLetter(_)
+            | Ask::StartCall(_) => Err(Fault::never("this command is not for the CRM")),
+        }
+    }
+
     fn client(&self) -> &AmoClient {
         &self.courier.client
+    }
+
+    fn gatherer(&self) -> &Gatherer {
+        &self.courier.gatherer
     }
 
     fn settings(&self) -> &Settings {
@@ -148,7 +186,14 @@ impl Errand<'_> {
     }
 
     fn look(&self) -> Look<'_> {
-        Look { client: self.client(), urgency: self.command.urgency }
+        let Self { courier, command, .. } = self;
+        Look { client: &courier.client, together: &courier.together, urgency: command.urgency }
+    }
+
+    /// A write of this command; its id is how the answer is recognised.
+    fn write(&self, kind: Kind, to: To, item: Value) -> Write {
+        let Command { id, urgency, .. } = self.command;
+        Write { kind, to, id: id.to_string(), item, urgency: *urgency }
     }
 
     fn user(&self, manager: &ManagerId) -> Option<u64> {
@@ -183,8 +228,7 @@ impl Errand<'_> {
 
     /// Changes one lead. What the account refuses and can be left out is left out.
     async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<mend::LeftOut>, Fault> {
-        let call = Call::patch(format!("/api/v4/leads/{id}"), body, self.command.urgency);
-        match mend::send(self.client(), call).await? {
+        match mend::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
             (Reply::Rejected(rejection), _) if rejection.status == 404 => Err(lead_is_gone()),
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),

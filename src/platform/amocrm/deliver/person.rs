@@ -5,10 +5,9 @@
 use serde_json::{Value, json};
 
 use super::Errand;
-use crate::platform::amocrm::card::{Contact, again};
-use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::card::{Contact, again, number};
+use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::look::created;
 use crate::platform::amocrm::mend::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::{Fault, Receipt, Try, link};
@@ -36,17 +35,23 @@ impl Errand<'_> {
         person: &PersonFacts,
         of_lead: Option<u64>,
     ) -> Result<Option<Contact>, Fault> {
+        let anyhow = !person.phones.is_empty() || !person.emails.is_empty();
+        let newest = match self.tried {
+            Try::MayBeDone if anyhow => self.look().newest_person(person, self.since).await?.found,
+            _ => None,
+        };
         let linked = self.link(&link::contact(&self.command.client)).await?;
         for id in linked.into_iter().chain(of_lead.filter(|id| Some(*id) != linked)) {
+            if let Some(contact) = newest.as_ref().filter(|contact| contact.id == id) {
+                return Ok(Some(contact.clone()));
+            }
             if let Some(contact) = self.look().contact(id).await? {
                 return Ok(Some(contact));
             }
         }
-        let found = self.look().person(person).await?;
-        let anyhow = !person.phones.is_empty() || !person.emails.is_empty();
-        match (found, self.tried) {
-            (None, Try::MayBeDone) if anyhow => self.look().newest_person(person).await,
-            (found, _) => Ok(found),
+        match newest {
+            Some(contact) => Ok(Some(contact)),
+            None => self.look().person(person).await,
         }
     }
 
@@ -78,19 +83,17 @@ impl Errand<'_> {
         if body.as_object().is_some_and(|body| body.is_empty()) {
             return Ok(Vec::new());
         }
-        let call = Call::patch(format!("/api/v4/contacts/{}", contact.id), body, self.command.urgency);
-        match mend::send(self.client(), call).await? {
+        let write = self.write(Kind::Contact, To::Known(contact.id), body);
+        match mend::send(self.gatherer(), write).await? {
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
         }
     }
 
     pub(super) async fn make_contact(&self, person: &PersonFacts) -> Result<u64, Fault> {
-        let mut contact = self.contact_body(person);
-        contact["request_id"] = self.command.id.as_str().into();
-        let call = Call::create("/api/v4/contacts", json!([contact]), self.command.urgency);
-        let (body, _) = mend::write(self.client(), call).await?;
-        created(&body, "contacts").ok_or_else(|| Fault::unclear("amoCRM names no id of a new contact"))
+        let write = self.write(Kind::Contact, To::New, self.contact_body(person));
+        let (made, _) = mend::write(self.gatherer(), write).await?;
+        number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new contact"))
     }
 
     /// A whole new contact.

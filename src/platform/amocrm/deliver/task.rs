@@ -6,9 +6,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Errand, lead_of_order};
+use crate::platform::amocrm::card::number;
 use crate::platform::amocrm::client::Call;
+use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::look::created;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
 use crate::platform::{Fault, Receipt, Try, link};
@@ -37,14 +38,12 @@ impl Errand<'_> {
             "entity_id": lead,
             "entity_type": "leads",
             "task_type_id": self.task_type(ask.kind),
-            "request_id": self.command.id.as_str(),
         });
         if let Some(user) = self.user(&ask.responsible) {
             task["responsible_user_id"] = user.into();
         }
-        let call = Call::create("/api/v4/tasks", json!([task]), self.command.urgency);
-        let (body, _) = mend::write(self.client(), call).await?;
-        let id = created(&body, "tasks").ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
+        let (made, _) = mend::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
+        let id = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
         Ok(self.task_receipt(&ask.task, id))
     }
 
@@ -93,8 +92,7 @@ impl Errand<'_> {
     }
 
     async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
-        let call = Call::patch(format!("/api/v4/tasks/{id}"), body, self.command.urgency);
-        Ok(mend::send(self.client(), call).await?.0)
+        Ok(mend::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
     }
 
     /// By the index, else by its marker among the tasks of this order's leads.

@@ -7,13 +7,16 @@ use crate::process::event::{Direction, Outcome};
 #[test]
 fn k6_a_note_stands_once() {
     let ask = || Ask::AddNote { role: LeadRole::Sales, text: "Оплата 15 000 ₽".to_owned() };
-    let note = json!([{ "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
+    let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "text": "Оплата 15 000 ₽ ·gc-55.3" } }]);
-    let script = vec![post("/api/v4/leads/41290077/notes", note.clone(), 200, made("notes", 1))];
+    let script = vec![post("/api/v4/leads/notes", note.clone(), 200, made("notes", 1))];
     assert_eq!(deliver(ask(), Try::First, &[LEAD], script), Ok(Receipt::default()));
 
-    let page =
-        |at: u32| format!("/api/v4/leads/41290077/notes?limit=250&page={at}&filter[note_type][]=common");
+    let page = |at: u32| {
+        let next = if at > 1 { format!("&page={at}") } else { String::new() };
+        let asked = "limit=250&filter[note_type][]=common&filter[entity_id][]=41290077";
+        format!("/api/v4/leads/notes?{asked}{next}")
+    };
     let other = json!({ "_embedded": { "notes": [{ "params": { "text": "другое ·gc-55.30" } }] },
         "_links": { "next": { "href": "…" } } });
     let mine = json!({ "_embedded": { "notes": [{ "params": { "text": "Оплата 15 000 ₽ ·gc-55.3" } }] } });
@@ -23,7 +26,7 @@ fn k6_a_note_stands_once() {
     let script = vec![
         get(&page(1), 200, other),
         get(&page(2), 204, Value::Null),
-        post("/api/v4/leads/41290077/notes", note, 200, made("notes", 1)),
+        post("/api/v4/leads/notes", note, 200, made("notes", 1)),
     ];
     assert_eq!(deliver(ask(), Try::MayBeDone, &[LEAD], script), Ok(Receipt::default()));
 }
@@ -51,7 +54,7 @@ fn call_body() -> Value {
 }
 
 fn call_note_body(phone: &str) -> Value {
-    json!([{ "note_type": "call_out", "created_by": 10412345, "responsible_user_id": 10412345,
+    json!([{ "entity_id": 41290077, "note_type": "call_out", "created_by": 10412345, "responsible_user_id": 10412345,
         "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "uniq": "mango:481", "duration": 63, "source": "dozvon", "phone": phone,
             "call_status": 4, "call_result": "разговор" } }])
@@ -62,7 +65,7 @@ fn k6_a_call_stands_in_the_feed_even_if_no_card_has_the_number() {
     let stored = json!({ "errors": [], "_embedded": { "calls": [{ "id": 880455301 }] } });
     let unknown = json!({ "_total_items": 0, "errors": [{ "title": "Entity not found", "status": 263 }],
         "_embedded": { "calls": [] } });
-    let note = |phone| post("/api/v4/leads/41290077/notes", call_note_body(phone), 200, made("notes", 1));
+    let note = |phone| post("/api/v4/leads/notes", call_note_body(phone), 200, made("notes", 1));
     let check = |number, script| {
         assert_eq!(deliver(add_call(number), Try::First, &[LEAD], script), Ok(Receipt::default()));
     };

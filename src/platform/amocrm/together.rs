@@ -1,0 +1,177 @@
+//! Looks that many need at once: the newest contacts and leads, tasks and notes of several leads.
+//! One read serves all that wait for it; never gives what was read before it was asked for.
+//! Enter at [`Together::look`]. Source: lists of amocrm.ru/developers/content/crm_platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::card::{number, page};
+use super::client::{AmoClient, Asked, Call};
+use crate::platform::Fault;
+use crate::platform::http::{Party, Seat, Turn};
+use crate::process::Urgency;
+
+/// Pages of 250 that one look reads.
+const PAGES_MAX: usize = 4;
+/// Leads named in one request; a longer address may be cut on its way.
+const LEADS_MAX: usize = 50;
+/// The platform's clock and ours differ by so much, seconds.
+const SKEW_S: i64 = 3;
+/// The gatherer's parties have lower names.
+const PARTY_FIRST: u32 = 100;
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Contacts with their leads, the newest first.
+    NewestContacts,
+    /// Leads with their contacts, the newest first.
+    NewestLeads,
+    /// Tasks of the leads that are named, the newest first.
+    Tasks,
+    /// Notes that people or we wrote on the leads that are named.
+    Notes,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub items: Vec<Value>,
+    /// Nothing more is there.
+    whole: bool,
+}
+
+impl Seen {
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Whatever was made at `since` (Unix seconds) or later would be among the items.
+    pub fn reaches(&self, since: i64) -> bool {
+        let oldest = self.items.last().and_then(|item| number::<i64>(&item["created_at"]));
+        self.whole || oldest.is_some_and(|oldest| oldest < since - SKEW_S)
+    }
+}
+
+/// What one command wants to see.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    pub sight: Sight,
+    /// Leads whose tasks or notes are meant.
+    pub leads: &'a [u64],
+    /// Newest things: back to here is enough, Unix seconds.
+    pub since: i64,
+    pub urgency: Urgency,
+}
+
+/// The shared looks of one account.
+pub struct Together {
+    client: AmoClient,
+    waiting: Mutex<BTreeMap<u64, Waiting>>,
+    last: AtomicU64,
+}
+
+struct Waiting {
+    leads: Vec<u64>,
+    since: i64,
+    urgency: Urgency,
+    done: oneshot::Sender<Result<Arc<Seen>, Fault>>,
+}
+
+impl Sight {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NewestContacts => "contacts",
+            Self::NewestLeads => "leads",
+            Self::Tasks => "tasks",
+            Self::Notes => "notes",
+        }
+    }
+
+    fn question(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
+        match self {
+            Self::NewestContacts => {
+                ("/api/v4/contacts", &[("with", "leads"), ("limit", "250"), ("order[id]", "desc")])
+            }
+            Self::NewestLeads => {
+                ("/api/v4/leads", &[("with", "contacts"), ("limit", "250"), ("order[id]", "desc")])
+            }
+            Self::Tasks => (
+                "/api/v4/tasks",
+                &[("filter[entity_type]", "leads"), ("limit", "250"), ("order[created_at]", "desc")],
+            ),
+            Self::Notes => ("/api/v4/leads/notes", &[("limit", "250"), ("filter[note_type][]", "common")]),
+        }
+    }
+}
+
+impl Together {
+    pub fn new(client: AmoClient) -> Self {
+        Self { client, waiting: Mutex::default(), last: AtomicU64::new(0) }
+    }
+
+    /// Looks once for all who want the same and wait for a turn.
+    pub async fn look(&self, wish: Wish<'_>) -> Result<Arc<Seen>, Fault> {
+        let Wish { sight, leads, since, urgency } = wish;
+        let (item, asked) = (self.last.fetch_add(1, Ordering::SeqCst), self.client.asked());
+        let (done, seen) = oneshot::channel();
+        self.waiting().insert(item, Waiting { leads: leads.to_vec(), since, urgency, done });
+        let _place = Place(self, item);
+        let party = Some(Party { name: PARTY_FIRST + sight as u32, item, most: LEADS_MAX });
+        if let Turn::Lead(items) = self.client.turn(Seat { urgency, riders: 1, party }).await? {
+            let askers: Vec<Waiting> = {
+                let mut waiting = self.waiting();
+                items.iter().filter_map(|item| waiting.remove(item)).collect()
+            };
+            let seen = self.read(sight, &askers, asked).await.map(Arc::new);
+            askers.into_iter().for_each(|asker| drop(asker.done.send(seen.clone())));
+        }
+        seen.await.unwrap_or_else(|_| Err(Fault::later("whoever looked for all was stopped")))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first page in the turn that has come, the others in turns of their own.
+    async fn read(&self, sight: Sight, askers: &[Waiting], asked: Asked) -> Result<Seen, Fault> {
+        let (path, question) = sight.question();
+        let leads: BTreeSet<u64> = askers.iter().flat_map(|asker| asker.leads.iter().copied()).collect();
+        let leads: Vec<String> = leads.iter().map(u64::to_string).collect();
+        let since = askers.iter().map(|asker| asker.since).min().unwrap_or_default();
+        let urgency = askers.iter().map(|asker| asker.urgency).min().unwrap_or(Urgency::Usual);
+        let mut seen = Seen::default();
+        for at in 1..=PAGES_MAX {
+            let at_text = at.to_string();
+            let mut asks = question.to_vec();
+            asks.extend(leads.iter().map(|lead| ("filter[entity_id][]", lead.as_str())));
+            asks.extend((at > 1).then_some(("page", at_text.as_str())));
+            let call = Call::get(path, &asks, urgency).riding(askers.len() as u64);
+            let body = match at {
+                1 => self.client.read_now(&call, asked).await?,
+                _ => self.client.read(&call).await?,
+            };
+            let body = body.unwrap_or_default();
+            seen.items.extend_from_slice(page(&body, sight.name()));
+            seen.whole = body["_links"]["next"].is_null();
+            let newest = matches!(sight, Sight::NewestContacts | Sight::NewestLeads);
+            if seen.whole || (newest && seen.reaches(since)) {
+                break;
+            }
+        }
+        Ok(seen)
+    }
+}
+
+/// An asker's place; taken back when he goes away.
+struct Place<'a>(&'a Together, u64);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.waiting().remove(&self.1);
+    }
+}
