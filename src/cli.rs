@@ -34,7 +34,7 @@ enum Command {
     Serve(Serve),
     /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
     Demo(demo::Options),
-    /// Stand-ins of amoCRM, GetCourse, Mango and a mail server on loopback.
+    /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
     Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
     Check(Folder),
@@ -89,7 +89,7 @@ struct SandboxArgs {
     /// Where the bridge listens: webhooks go there.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     bridge: String,
-    /// First of three ports in a row: amoCRM, GetCourse, Mango.
+    /// First of five ports in a row: amoCRM, GetCourse, Mango, Sipuni, Telphin.
     #[arg(long, default_value_t = 18081)]
     port: u16,
     #[arg(long, default_value_t = 18025)]
@@ -273,6 +273,8 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
         amocrm: port,
         getcourse: port.saturating_add(1),
         mango: port.saturating_add(2),
+        sipuni: port.saturating_add(3),
+        telphin: port.saturating_add(4),
         smtp: smtp_port,
     };
     let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };

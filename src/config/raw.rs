@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform::telephony::Provider;
 use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::RefusalReason;
 use crate::process::definition::Manager;
@@ -107,6 +108,9 @@ pub struct SchoolFile {
     pub sipuni: Option<sipuni::settings::Settings>,
     #[serde(default)]
     pub telphin: Option<telphin::settings::Settings>,
+    /// Which provider starts calls, where several could.
+    #[serde(default)]
+    pub calls_by: Option<Provider>,
     #[serde(default)]
     pub mail: Option<mail::settings::Settings>,
 }

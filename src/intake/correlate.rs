@@ -68,7 +68,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::CommandAnswered { command, done: true, .. } => {
             Ok(Aims::nothing(format!("{command} was accepted")))
         }
-        Signal::CommandAnswered { command, why, .. } => Ok(Aims::nothing(format!("{command} failed: {why}"))),
+        Signal::CommandAnswered { command, why, .. } => command_failed(book, CommandId(command), why).await,
         Signal::Nothing { what } => Ok(Aims::nothing(what)),
         Signal::Uninstalled { account } => {
             tracing::error!(school = %school.id, account, "ALARM: the integration was switched off in the CRM");
@@ -264,6 +264,21 @@ async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
         Some(record) => Aims::one(Aim::new(order, record.client, event)),
         None => Aims::nothing(format!("order {order} has no record")),
     })
+}
+
+/// A command that was accepted at first and failed after all: its order hears of it.
+async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kept<Aims> {
+    match order_of(book, command.as_str()).await? {
+        Some(order) => of_known(book, order, Event::Undeliverable { command, why }).await,
+        None => Ok(Aims::nothing(format!("{command} is none of ours: {why}"))),
+    }
+}
+
+/// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
+/// the command's id, which names its order before any receipt is known.
+pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
+    let linked = book.link(&link::call(command)).await?;
+    Ok(linked.or_else(|| Some(command.rsplit_once('.')?.0.to_owned())).map(OrderId))
 }
 
 async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {

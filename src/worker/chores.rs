@@ -21,19 +21,21 @@ const CONSENT_AGAIN_MIN: i64 = 1;
 
 /// Runs until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let chores = site.ways.couriers.iter().map(|(target, courier)| keep(&site, *target, &**courier));
+    let couriers = site.ways.couriers.iter().map(|(target, courier)| (target.as_str(), courier));
+    let idle = site.ways.idle.iter().map(|(name, courier)| (*name, courier));
+    let chores = couriers.chain(idle).map(|(name, courier)| keep(&site, name, &**courier));
     let (_, consents, ()) = tokio::join!(join_all(chores), take_consents(&site), retain(&site));
     consents
 }
 
-async fn keep(site: &Site, target: Target, courier: &dyn Courier) {
+async fn keep(site: &Site, name: &str, courier: &dyn Courier) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
         let next = match courier.chore(now).await {
             Ok(next) => next.max(now + TimeDelta::minutes(1)),
             Err(fault) => {
-                tracing::warn!(school = %site.id(), target = target.as_str(), %fault, "a chore failed");
+                tracing::warn!(school = %site.id(), name, %fault, "a chore failed");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }
         };

@@ -15,7 +15,7 @@ use super::timers;
 use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
-use crate::intake::correlate::{Aim, Aims, aim};
+use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
 use crate::intake::dial::aim_call;
 use crate::intake::forget;
 use crate::intake::signal::{CallEvent, Consent, Signal};
@@ -295,7 +295,7 @@ impl Inbox {
         let waits = self.site.school.call_waits(&event.call);
         let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
         if let Some(command) = event.command()
-            && self.book.link(&link::call(command)).await?.is_some()
+            && is_ours(&mut self.book, command).await?
         {
             record.set_ours();
         }
@@ -324,8 +324,28 @@ impl Inbox {
             Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
             None => unit.sleep.push(member),
         }
+        self.occupy(&record, &mut unit, now).await?;
         unit.put.extend(self.book.put_call(call, record));
         Ok(Ok(unit))
+    }
+
+    /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
+    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
+        let process = &self.site.school.process;
+        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
+            return Ok(());
+        }
+        let before = self.book.desk().await?;
+        let mut desk = before.clone();
+        desk.free(&record.call);
+        let until = record.wake().unwrap_or(now);
+        for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
+            desk.occupy(&manager, &record.call, now, until);
+        }
+        if desk != before {
+            unit.put.extend(self.book.put_desk(desk));
+        }
+        Ok(())
     }
 
     async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
@@ -359,7 +379,7 @@ impl Inbox {
             // It may have been done before it was buried: look first. Where nothing can be looked up the
             // person who asks has looked.
             delivery.state = match delivery.command.ask.target() {
-                Target::Mail => DeliveryState::Waiting,
+                Target::Mail | Target::Line => DeliveryState::Waiting,
                 Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
             };
             delivery.attempts = 0;
@@ -383,6 +403,14 @@ struct Why {
 impl Why {
     fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
+    }
+}
+
+/// Does an order of ours bear this command?
+async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
+    match order_of(book, command).await? {
+        Some(order) => Ok(book.order(&order).await?.is_some()),
+        None => Ok(false),
     }
 }
 

@@ -24,6 +24,8 @@ use crate::store::{CommitError, Fence, Store, Unit};
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// Accounts that carry nothing out and have chores all the same, by name.
+    pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
     /// What is read for what was never delivered, by the platform's name in the address.
     pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
@@ -109,10 +111,11 @@ pub fn count(counter: &AtomicU64) {
 
 /// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
 /// several kinds of writes wait at a time, each up to a full request.
-const ROOMS: [(Target, Room); 3] = [
+const ROOMS: [(Target, Room); 4] = [
     (Target::Crm, Room { usual: 300, money: 50 }),
     (Target::Getcourse, Room { usual: 4, money: 2 }),
     (Target::Mail, Room { usual: 4, money: 0 }),
+    (Target::Line, Room { usual: 4, money: 0 }),
 ];
 
 /// What a site is built from.

@@ -7,6 +7,7 @@ mod getcourse_road;
 mod hooks;
 mod hooks_fixtures;
 mod instances;
+mod lines;
 mod look_back;
 mod people;
 mod process;

@@ -1,12 +1,14 @@
-//! Mango Office: calls and their results.
-//! Never starts a call yet; it only listens.
-//! Enter at [`MangoHooks`].
+//! Mango Office: calls, their results, and their starts.
+//! Never decides what a call was.
+//! Enter at [`MangoHooks`] and [`MangoClient`].
 
+pub mod client;
 pub mod code;
 pub mod decode;
 pub mod hooks;
 pub mod settings;
 pub mod wire;
 
+pub use client::MangoClient;
 pub use hooks::MangoHooks;
 pub use settings::Settings;

@@ -121,6 +121,9 @@ impl World {
         let ports = Ports {
             amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
             getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
+            mango: Arc::new(Plug(stage.clone(), Platform::Mango)),
+            sipuni: Arc::new(Plug(stage.clone(), Platform::Sipuni)),
+            telphin: Arc::new(Plug(stage.clone(), Platform::Telphin)),
             post: Some(Box::new(PostPlug(stage.clone()))),
         };
         let (stop, stopped) = watch::channel(false);
