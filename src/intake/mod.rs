@@ -8,5 +8,6 @@ pub mod contact;
 pub mod correlate;
 pub mod dial;
 pub mod forget;
+mod hand;
 pub mod shadow;
 pub mod signal;

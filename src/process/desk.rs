@@ -80,10 +80,15 @@ pub(super) fn release(d: &mut Decision) {
 
 /// The CRM's and GetCourse's books follow.
 pub(super) fn announce(d: &mut Decision, manager: &ManagerId) {
+    tell_crm(d, manager);
+    d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
+}
+
+/// The CRM's books follow; GetCourse's own say so already.
+pub(super) fn tell_crm(d: &mut Decision, manager: &ManagerId) {
     if d.case.order.leads.contains_key(&LeadRole::Sales) {
         d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: manager.clone() });
     }
-    d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
 }
 
 /// A name for people.

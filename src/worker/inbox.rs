@@ -259,6 +259,10 @@ impl Inbox {
             }
         };
         unit.put.extend(aims.puts);
+        for (key, value) in aims.index {
+            self.book.put_link(key.clone(), value.clone());
+            unit.index.push((key, value));
+        }
         unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
         Ok(Ok(unit))
     }

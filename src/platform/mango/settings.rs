@@ -49,10 +49,6 @@ fn look_back_min() -> u32 {
     10
 }
 
-fn look_back_min() -> u32 {
-    10
-}
-
 fn requests_per_second() -> f64 {
     2.0
 }
