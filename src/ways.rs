@@ -18,9 +18,11 @@ use crate::platform::getcourse::look_back::{Exports, SPACING_S};
 use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::mango::{MangoHooks, MangoLookBack};
-use crate::platform::sipuni::SipuniHooks;
-use crate::platform::telphin::TelphinHooks;
+use crate::platform::mango::{MangoClient, MangoHooks, MangoLookBack};
+use crate::platform::sipuni::{SipuniClient, SipuniHooks};
+use crate::platform::telephony::Provider;
+use crate::platform::telephony::start::{LineCourier, Starter};
+use crate::platform::telphin::{TelphinClient, TelphinHooks};
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -38,6 +40,8 @@ pub struct Ports {
     pub amocrm: Arc<dyn Http>,
     pub getcourse: Arc<dyn Http>,
     pub mango: Arc<dyn Http>,
+    pub sipuni: Arc<dyn Http>,
+    pub telphin: Arc<dyn Http>,
     /// Only where the school sends letters.
     pub post: Option<Box<dyn Post>>,
 }
@@ -68,6 +72,8 @@ impl Ports {
             amocrm: http(seconds(school.amocrm.as_ref().map(|settings| settings.timeout_s)))?,
             getcourse: http(seconds(school.getcourse.as_ref().map(|settings| settings.timeout_s)))?,
             mango: http(seconds(school.mango.as_ref().map(|settings| settings.timeout_s)))?,
+            sipuni: http(seconds(school.sipuni.as_ref().map(|settings| settings.timeout_s)))?,
+            telphin: http(seconds(school.telphin.as_ref().map(|settings| settings.timeout_s)))?,
             post,
         })
     }
@@ -98,6 +104,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
     let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
+    lines(&mut ways, school, &ports, ground)?;
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
@@ -138,6 +145,53 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         ways.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
     }
     Ok(ways)
+}
+
+/// The provider that starts calls, and the account of one that only has to be subscribed at.
+fn lines(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
+    let starts = |provider| school.calls_by == Some(provider);
+    if let Some(settings) = school.mango.as_ref().filter(|_| starts(Provider::Mango)) {
+        let account = ("mango", settings.url.as_str());
+        let http = paced(ways, ground, account, settings.requests_per_second, &ports.mango);
+        ways.couriers.insert(Target::Line, line(school, MangoClient::open(settings, http)?));
+    }
+    if let Some(settings) = school.sipuni.as_ref().filter(|_| starts(Provider::Sipuni)) {
+        let account = ("sipuni", settings.user.as_str());
+        let http = paced(ways, ground, account, settings.requests_per_second, &ports.sipuni);
+        let client = SipuniClient::open(settings, http)?;
+        ways.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
+    }
+    if let Some(settings) = &school.telphin
+        && let Some(client_id) = &settings.client_id
+    {
+        let account = ("telphin", client_id.as_str());
+        let http = paced(ways, ground, account, settings.requests_per_second, &ports.telphin);
+        let secret = school.secrets.first().map(|secret| secret.reveal()).unwrap_or_default();
+        let hook = (format!("{}/hooks/{}/telphin/", ground.url, school.id), secret);
+        let client = TelphinClient::open(settings, hook, http, ground.clock.clone())?;
+        let courier = client.map(|client| line(school, client));
+        match starts(Provider::Telphin) {
+            true => ways.couriers.extend(courier.map(|courier| (Target::Line, courier))),
+            false => ways.idle.extend(courier.map(|courier| ("telphin", courier))),
+        }
+    }
+    Ok(())
+}
+
+fn line(school: &School, starter: impl Starter + 'static) -> Arc<dyn Courier> {
+    Arc::new(LineCourier::new(starter, &school.process.roster))
+}
+
+/// An account's HTTP port behind its budget.
+fn paced(
+    ways: &mut Ways,
+    ground: &Ground,
+    account: (&str, &str),
+    per_second: f64,
+    inner: &Arc<dyn Http>,
+) -> Arc<dyn Http> {
+    let pacer = pacer(ways, ground, account, per_second);
+    Arc::new(PacedHttp { inner: inner.clone(), pacer })
 }
 
 /// The turn-giver of one account; bursts are one request everywhere.

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use crate::intake::calls::Waits;
+use crate::platform::telephony::Provider;
 use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::{Process, SchoolId};
 use crate::secret::Secret;
@@ -49,6 +50,8 @@ pub struct School {
     pub mango: Option<mango::settings::Settings>,
     pub sipuni: Option<sipuni::settings::Settings>,
     pub telphin: Option<telphin::settings::Settings>,
+    /// The provider that starts calls; none has what it takes where this is absent.
+    pub calls_by: Option<Provider>,
     pub mail: Option<mail::settings::Settings>,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,

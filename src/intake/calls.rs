@@ -138,9 +138,21 @@ impl CallRecord {
         }
     }
 
+    /// Extensions whose phones ring or talk, as far as is known; none once the call has ended.
+    pub fn on_call(&self) -> impl Iterator<Item = &str> {
+        let goes_on = self.last.is_none() && self.told.is_none();
+        let legs = self.legs.values().filter(move |leg| goes_on && leg.ended.is_none());
+        legs.filter_map(|leg| leg.extension.as_ref().map(|(_, extension)| extension.as_str()))
+    }
+
     /// The wake that stands; the index entry follows it after every event.
     pub fn wake(&self) -> Option<At> {
         self.wake
+    }
+
+    /// When the call was, once its result is out.
+    pub fn told_at(&self) -> Option<At> {
+        self.told.as_ref().map(|told| told.result.ended_at)
     }
 
     /// The provider's own record of the whole call has come.
@@ -351,6 +363,6 @@ impl CallRecord {
 
 mod leg;
 #[cfg(test)]
-mod other_lines;
+mod lines_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! Reads open records and links, never writes and never decides. Enter at [`aim`].
 
 use super::book::Book;
+use super::forget::Gone;
 use super::hand;
 use super::signal::*;
 use crate::config::School;
@@ -73,7 +74,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::CommandAnswered { command, done: true, .. } => {
             Ok(Aims::nothing(format!("{command} was accepted")))
         }
-        Signal::CommandAnswered { command, why, .. } => Ok(Aims::nothing(format!("{command} failed: {why}"))),
+        Signal::CommandAnswered { command, why, .. } => command_failed(book, CommandId(command), why).await,
         Signal::Nothing { what } => Ok(Aims::nothing(what)),
         Signal::Uninstalled { account } => {
             tracing::error!(school = %school.id, account, "ALARM: the integration was switched off in the CRM");
@@ -93,7 +94,14 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
         });
     };
     let order = OrderId(format!("gc-{gc_id}"));
-    let client = match book.order(&order).await? {
+    let known = book.order(&order).await?;
+    if known.is_none()
+        && let Some(gone) = book.link(&link::gone(&order)).await?
+        && !is_news(&gone, &seen.facts)
+    {
+        return Ok(Aims::nothing(format!("order {order} was forgotten")));
+    }
+    let client = match known {
         Some(known) => known.client,
         None => client_of(book, &seen.facts.client).await?.unwrap_or_else(|| new_client(&order)),
     };
@@ -106,6 +114,15 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
     Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
+}
+
+/// Of a retired order more money is news: no payment goes unseen.
+fn is_news(gone: &str, facts: &OrderFacts) -> bool {
+    match Gone::read(gone) {
+        Some(Gone::Erased) => false,
+        Some(Gone::Retired { paid }) => facts.paid.as_ref().is_some_and(|now| now.minor > paid),
+        None => true,
+    }
 }
 
 /// A client's id names the order that introduced him.
@@ -304,6 +321,21 @@ async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
         Some(record) => Aims::one(Aim::new(order, record.client, event)),
         None => Aims::nothing(format!("order {order} has no record")),
     })
+}
+
+/// A command that was accepted at first and failed after all: its order hears of it.
+async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kept<Aims> {
+    match order_of(book, command.as_str()).await? {
+        Some(order) => of_known(book, order, Event::Undeliverable { command, why }).await,
+        None => Ok(Aims::nothing(format!("{command} is none of ours: {why}"))),
+    }
+}
+
+/// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
+/// the command's id, which names its order before any receipt is known.
+pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
+    let linked = book.link(&link::call(command)).await?;
+    Ok(linked.or_else(|| Some(command.rsplit_once('.')?.0.to_owned())).map(OrderId))
 }
 
 async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {

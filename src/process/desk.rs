@@ -73,10 +73,8 @@ pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
 
 /// The order no longer counts for its manager.
 pub(super) fn release(d: &mut Decision) {
-    if let Some(manager) = &d.case.order.responsible
-        && let Some(load) = d.case.desk.load.get_mut(manager)
-    {
-        *load = load.saturating_sub(1);
+    if let Some(manager) = &d.case.order.responsible {
+        d.case.desk.release(manager);
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Faults {
     pub amocrm: FaultRule,
     pub getcourse: FaultRule,
     pub mango: FaultRule,
+    pub sipuni: FaultRule,
+    pub telphin: FaultRule,
     /// Only `per_mille`: a letter is refused with 451.
     pub mail: FaultRule,
 }
@@ -28,6 +30,8 @@ impl Faults {
             Platform::Amocrm => &self.amocrm,
             Platform::Getcourse => &self.getcourse,
             Platform::Mango => &self.mango,
+            Platform::Sipuni => &self.sipuni,
+            Platform::Telphin => &self.telphin,
         }
     }
 
@@ -37,6 +41,8 @@ impl Faults {
             Platform::Amocrm => &mut self.amocrm,
             Platform::Getcourse => &mut self.getcourse,
             Platform::Mango => &mut self.mango,
+            Platform::Sipuni => &mut self.sipuni,
+            Platform::Telphin => &mut self.telphin,
         }
     }
 }

@@ -15,8 +15,9 @@ use super::timers;
 use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
-use crate::intake::correlate::{Aim, Aims, aim};
+use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
 use crate::intake::dial::aim_call;
+use crate::intake::forget;
 use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
@@ -185,6 +186,16 @@ impl Inbox {
             Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
             Item::Event { order, event } => self.event(order, event, now).await?,
             Item::Retry { letter } => self.retry(&letter, now).await?,
+            Item::Erase { mention } => {
+                let site = &self.site;
+                tracing::info!(school = %site.id(), "a person is erased");
+                Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?)
+            }
+            Item::Scrub(rest) => {
+                let site = &self.site;
+                Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?)
+            }
+            Item::Retire { order, before } => Ok(forget::retire(&mut self.book, &order, before, now).await?),
         };
         Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
     }
@@ -263,6 +274,10 @@ impl Inbox {
             None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))
             }
+            // What was on its way when the order was forgotten concerns nobody any more.
+            None if self.book.link(&link::gone(&order)).await?.is_some() => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
             None => Ok(Err(Why::new(format!("order {order} has no record")))),
         }
     }
@@ -288,7 +303,7 @@ impl Inbox {
         let waits = self.site.school.call_waits(&event.call);
         let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
         if let Some(command) = event.command()
-            && self.book.link(&link::call(command)).await?.is_some()
+            && is_ours(&mut self.book, command).await?
         {
             record.set_ours();
         }
@@ -317,8 +332,28 @@ impl Inbox {
             Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
             None => unit.sleep.push(member),
         }
+        self.occupy(&record, &mut unit, now).await?;
         unit.put.extend(self.book.put_call(call, record));
         Ok(Ok(unit))
+    }
+
+    /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
+    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
+        let process = &self.site.school.process;
+        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
+            return Ok(());
+        }
+        let before = self.book.desk().await?;
+        let mut desk = before.clone();
+        desk.free(&record.call);
+        let until = record.wake().unwrap_or(now);
+        for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
+            desk.occupy(&manager, &record.call, now, until);
+        }
+        if desk != before {
+            unit.put.extend(self.book.put_desk(desk));
+        }
+        Ok(())
     }
 
     async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
@@ -352,7 +387,7 @@ impl Inbox {
             // It may have been done before it was buried: look first. Where nothing can be looked up the
             // person who asks has looked.
             delivery.state = match delivery.command.ask.target() {
-                Target::Mail => DeliveryState::Waiting,
+                Target::Mail | Target::Line => DeliveryState::Waiting,
                 Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
             };
             delivery.attempts = 0;
@@ -376,6 +411,14 @@ struct Why {
 impl Why {
     fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
+    }
+}
+
+/// Does an order of ours bear this command?
+async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
+    match order_of(book, command).await? {
+        Some(order) => Ok(book.order(&order).await?.is_some()),
+        None => Ok(false),
     }
 }
 

@@ -18,7 +18,7 @@ const CLOSED: [(Stage, u64); 2] = [(Stage::Won, 142), (Stage::Lost, 143)];
 const AMOCRM_RATE_MAX: f64 = 7.0;
 
 /// No platform is asked more often than this, requests per second.
-const RATE_MAX: f64 = 50.0;
+pub(super) const RATE_MAX: f64 = 50.0;
 
 pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
     let Some(settings) = &draft.file.getcourse else {
@@ -158,22 +158,6 @@ pub(super) fn answers(draft: &Draft, findings: &mut Findings) {
     }
 }
 
-pub(super) fn mango(draft: &Draft, findings: &mut Findings) {
-    let Some(settings) = &draft.file.mango else {
-        let why = "missing: calls are not seen, managers' words count";
-        findings.warn.add("mango", why, "a table [mango]");
-        return;
-    };
-    secret(draft, Some(&settings.api_key), "mango.api_key", findings);
-    secret(draft, Some(&settings.api_salt), "mango.api_salt", findings);
-    if !(1..=3600).contains(&settings.final_wait_s) {
-        findings.wrong.add("mango.final_wait_s", format!("{}", settings.final_wait_s), "1 to 3600");
-    }
-    address(&settings.url, "mango.url", findings);
-    timeout(settings.timeout_s, "mango.timeout_s", findings);
-    look_back(settings.look_back_min, "mango.look_back_min", findings);
-}
-
 pub(super) fn mail(draft: &Draft, findings: &mut Findings) {
     let Some(settings) = &draft.file.mail else {
         findings.warn.add("mail", "missing: no letters are sent", "a table [mail]");
@@ -204,13 +188,13 @@ pub(super) fn mail(draft: &Draft, findings: &mut Findings) {
     timeout(settings.timeout_s, "mail.timeout_s", findings);
 }
 
-fn address(url: &str, key: &str, findings: &mut Findings) {
+pub(super) fn address(url: &str, key: &str, findings: &mut Findings) {
     if let Some((wrong, allowed)) = address_fault(url) {
         findings.wrong.add(key, wrong, allowed);
     }
 }
 
-fn secret(draft: &Draft, source: Option<&SecretSource>, key: &str, findings: &mut Findings) {
+pub(super) fn secret(draft: &Draft, source: Option<&SecretSource>, key: &str, findings: &mut Findings) {
     let read = source.map(|source| source.read_with(|name| draft.around.get(name).map(str::to_owned)));
     if let Some(Err(fault)) = read {
         findings.wrong.add(key, fault, "set it, see `.env.example`");
@@ -218,19 +202,19 @@ fn secret(draft: &Draft, source: Option<&SecretSource>, key: &str, findings: &mu
 }
 
 /// A day without a look is as good as none; 0 says so openly.
-fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
+pub(super) fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
     if minutes > 24 * 60 {
         findings.wrong.add(key, format!("{minutes} is out of range"), "1 to 1440 minutes, or 0 for off");
     }
 }
 
-fn rate(value: f64, most: f64, key: &str, findings: &mut Findings) {
+pub(super) fn rate(value: f64, most: f64, key: &str, findings: &mut Findings) {
     if !(value > 0.0 && value <= most) {
         findings.wrong.add(key, format!("{value} is out of range"), format!("more than 0, at most {most}"));
     }
 }
 
-fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
+pub(super) fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
     if !(1..=120).contains(&seconds) {
         findings.wrong.add(key, format!("{seconds} is out of range"), "1 to 120 seconds");
     }

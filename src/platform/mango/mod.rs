@@ -1,7 +1,8 @@
-//! Mango Office: calls and their results.
-//! Never starts a call yet; it only listens, and looks back.
-//! Enter at [`MangoHooks`] and [`MangoLookBack`].
+//! Mango Office: calls, their results, and their starts.
+//! Never decides what a call was.
+//! Enter at [`MangoHooks`], [`MangoClient`] and [`MangoLookBack`].
 
+pub mod client;
 pub mod code;
 pub mod decode;
 pub mod hooks;
@@ -9,6 +10,7 @@ pub mod look_back;
 pub mod settings;
 pub mod wire;
 
+pub use client::MangoClient;
 pub use hooks::MangoHooks;
 pub use look_back::MangoLookBack;
 pub use settings::Settings;

@@ -1,13 +1,15 @@
-//! Sipuni: calls and their results.
+//! Sipuni: calls, their results, and their starts.
 //! Never verifies an event by a signature, for Sipuni signs none: only who knows the secret in the
 //! path is believed.
-//! Enter at [`SipuniHooks`].
+//! Enter at [`SipuniHooks`] and [`SipuniClient`].
 
+pub mod client;
 pub mod decode;
 pub mod hooks;
 pub mod settings;
 pub mod wire;
 
+pub use client::SipuniClient;
 pub use hooks::SipuniHooks;
 pub use settings::Settings;
 

@@ -1,13 +1,15 @@
-//! Telphin («Телфин.Офис»): calls and their results.
+//! Telphin («Телфин.Офис»): calls, their results, and their starts.
 //! Never verifies an event by a signature, for Telphin signs none: only who knows the secret in
 //! the path is believed.
-//! Enter at [`TelphinHooks`].
+//! Enter at [`TelphinHooks`] and [`TelphinClient`].
 
+pub mod client;
 pub mod decode;
 pub mod hooks;
 pub mod settings;
 pub mod wire;
 
+pub use client::TelphinClient;
 pub use hooks::TelphinHooks;
 pub use settings::Settings;
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::secret::SecretSource;
+
 /// `[telphin]` in `school.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,20 @@ pub struct Settings {
     /// Seconds after which a call whose end was never told counts as ended.
     #[serde(default = "stuck_s")]
     pub stuck_s: u32,
+    /// The application's id and secret (type «trusted»). Absent: calls are seen, none is started
+    /// and no events are subscribed to.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    #[serde(default)]
+    pub client_secret: Option<SecretSource>,
+    /// Address of the API, without a path; installations differ.
+    #[serde(default = "url")]
+    pub url: String,
+    /// Requests per second over all instances; Telphin publishes no limit.
+    #[serde(default = "requests_per_second")]
+    pub requests_per_second: f64,
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
 }
 
 impl Settings {
@@ -33,4 +49,16 @@ fn final_wait_s() -> u32 {
 
 fn stuck_s() -> u32 {
     7_200
+}
+
+fn url() -> String {
+    "https://apiproxy.telphin.ru".to_owned()
+}
+
+fn requests_per_second() -> f64 {
+    2.0
+}
+
+fn timeout_s() -> u64 {
+    20
 }

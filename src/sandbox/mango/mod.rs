@@ -8,6 +8,7 @@ mod events;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::calls::times;
 pub use self::calls::{Call, Course};
 pub use self::events::{sign, signed_body};
 

@@ -233,10 +233,10 @@ impl World {
         if course.talk_s == 0 {
             course.reason = if extension.is_empty() { 1170 } else { 1110 };
         }
-        let call = self.mango.ring_in(now, &extension, &phone, course);
+        let call = self.ring_in(now, &extension, &phone, course);
         let talked = course.talk_s > 0;
         self.name_call(call, if talked { "talk" } else { "no_answer" }, Some(script), 0);
-        let ended = self.mango.calls[call].ended_at;
+        let ended = self.calls()[call].ended_at;
         if talked {
             self.people.busy.insert(manager.key.clone(), ended);
         }

@@ -22,7 +22,7 @@ use dozvon::store::Store;
 use dozvon::store::embedded::Embedded;
 use dozvon::ways::{self, Ground, Ports};
 use dozvon::worker::school::own;
-use dozvon::worker::site::{Parts, Rhythm, Site};
+use dozvon::worker::site::{Keep, Parts, Rhythm, Site};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -187,6 +187,8 @@ fn site(school: &School, stage: &Stage, store: &Arc<dyn Store>) -> (Arc<Site>, w
         amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
         getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
         mango: Arc::new(Plug(stage.clone(), Platform::Mango)),
+        sipuni: Arc::new(Plug(stage.clone(), Platform::Sipuni)),
+        telphin: Arc::new(Plug(stage.clone(), Platform::Telphin)),
         post: Some(Box::new(PostPlug(stage.clone()))),
     };
     let (stop, stopped) = watch::channel(false);
@@ -198,7 +200,7 @@ fn site(school: &School, stage: &Stage, store: &Arc<dyn Store>) -> (Arc<Site>, w
         clock: Arc::new(clock),
         stop: stopped,
         // Nobody else is there: bells are enough, and a lease outlives the run.
-        raw_days: 30,
+        keep: Keep { raw_days: 30, ended_days: 365 },
         rhythm: Rhythm {
             poll: Duration::from_secs(86_400),
             renew: Duration::from_secs(86_400),

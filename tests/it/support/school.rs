@@ -10,7 +10,7 @@ use dozvon::sandbox::Setup;
 use super::folder::Folder;
 use super::inproc::nowhere;
 
-const SECRET: &str = "smoke-url-secret-0001";
+pub const SECRET: &str = "smoke-url-secret-0001";
 
 /// The demo's school, with secrets from files of the test's own.
 pub struct School {
@@ -37,7 +37,7 @@ impl School {
                 .replace("@getcourse@", "http://127.0.0.1:2")
                 .replace("@mango@", "http://127.0.0.1:3")
                 .replace("\"@smtp_port@\"", "25");
-            let text = change(path, from_files(&text, &secrets, &material));
+            let text = from_files(&change(path, text), &secrets, &material);
             texts.insert(path.replace("@school@", "rost"), text);
         }
         Self { files: Files::new(nowhere(), texts), material, _secrets: secrets }
@@ -54,6 +54,8 @@ fn from_files(text: &str, folder: &Folder, setup: &Setup) -> String {
         ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
         ("DEMO_MANGO_KEY", &setup.mango.api_key),
         ("DEMO_MANGO_SALT", &setup.mango.api_salt),
+        ("SIPUNI_KEY", &setup.sipuni.key),
+        ("TELPHIN_SECRET", &setup.telphin.client_secret),
     ];
     for (name, value) in values {
         let file = folder.path().join(name);
