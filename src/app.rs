@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, web};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, DrivenClock, WallClock};
+use crate::config::raw::Limits;
 use crate::config::{Config, School};
 use crate::http::{Front, Sites, routes};
 use crate::instance::Name;
@@ -18,6 +19,7 @@ use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
 use crate::store::{self, Store};
 use crate::ways::Ground;
+use crate::worker::site::Keep;
 
 /// Between two tries to hear the other instances.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -87,8 +89,10 @@ impl Bridge {
             data: instance.data,
             url: instance.url,
         };
+        let Limits { raw_days, ended_days, .. } = instance.limits;
+        let keep = Keep { raw_days, ended_days };
         let name = Name::take(&ground.data).map(Arc::new);
-        let mut schools = Schools::new(ground, instance.limits.raw_days, name);
+        let mut schools = Schools::new(ground, keep, name);
         schools.follow(options.config.schools, Anew::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());

@@ -15,7 +15,7 @@ use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::ways::{self, Ground, Ports};
 use crate::worker::school::own;
-use crate::worker::site::{Parts, Rhythm, Site};
+use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
 /// Why a school cannot be worked; says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub struct Schools {
     /// Looked into by every request.
     pub sites: Sites,
     ground: Ground,
-    raw_days: u32,
+    keep: Keep,
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
     running: BTreeMap<SchoolId, Running>,
@@ -51,8 +51,8 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, raw_days: u32, name: Option<Arc<Name>>) -> Self {
-        Self { sites: Sites::default(), ground, raw_days, name, running: BTreeMap::new() }
+    pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>) -> Self {
+        Self { sites: Sites::default(), ground, keep, name, running: BTreeMap::new() }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -120,7 +120,7 @@ impl Schools {
             clock: self.ground.clock.clone(),
             stop: stopped,
             rhythm: Rhythm::default(),
-            raw_days: self.raw_days,
+            keep: self.keep,
         });
         Ok((Arc::new(site.named(self.name.as_deref())), stop))
     }

@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::clock::Clock;
 use crate::config::School;
 use crate::platform::amocrm::settings::Auth;
 use crate::platform::amocrm::{
-    self, AmoClient, AmoCourier, AmoHooks, App, LongLived, OauthTokens, TokenSource,
+    self, AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, TokenSource,
 };
 use crate::platform::getcourse::look_back::{Exports, SPACING_S};
 use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::mango::{MangoClient, MangoHooks};
+use crate::platform::mango::{MangoClient, MangoHooks, MangoLookBack};
 use crate::platform::sipuni::{SipuniClient, SipuniHooks};
 use crate::platform::telephony::Provider;
 use crate::platform::telephony::start::{LineCourier, Starter};
@@ -29,6 +31,9 @@ use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 use crate::worker::tenure::Tenure;
+
+/// Statistics have a budget of their own: one request in two seconds.
+const MANGO_STATS_PER_SECOND: f64 = 0.5;
 
 /// The network, or what stands in for it in a test.
 pub struct Ports {
@@ -103,6 +108,12 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
+        if settings.look_back_min > 0 {
+            let (client, _) = amocrm_client(school, settings, http.clone(), ground)?;
+            let every = TimeDelta::minutes(i64::from(settings.look_back_min));
+            let managers = school.process.roster.iter().filter_map(|manager| manager.amocrm).collect();
+            ways.looks.insert("amocrm", Arc::new(AmoLookBack::new(client, every, managers)));
+        }
         ways.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, ground)?);
     }
     if let Some(settings) = &school.getcourse {
@@ -120,6 +131,13 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         }
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
         ways.couriers.insert(Target::Getcourse, Arc::new(courier));
+    }
+    // Statistics of the other lines come here beside these.
+    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
+        let account = ("mango-stats", school.id.as_str());
+        let pacer = pacer(&mut ways, ground, account, MANGO_STATS_PER_SECOND);
+        let http = Arc::new(PacedHttp { inner: ports.mango, pacer });
+        ways.looks.insert("mango", Arc::new(MangoLookBack::open(settings, http)?));
     }
     if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);

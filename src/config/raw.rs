@@ -52,6 +52,8 @@ pub struct Limits {
     pub drain_s: u32,
     /// Days that requests are kept as they came.
     pub raw_days: u32,
+    /// Days that ended orders and calls are kept.
+    pub ended_days: u32,
 }
 
 impl Default for InstanceFile {
@@ -70,7 +72,7 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30 }
+        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365 }
     }
 }
 

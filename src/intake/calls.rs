@@ -150,6 +150,11 @@ impl CallRecord {
         self.wake
     }
 
+    /// When the call was, once its result is out.
+    pub fn told_at(&self) -> Option<At> {
+        self.told.as_ref().map(|told| told.result.ended_at)
+    }
+
     /// The provider's own record of the whole call has come.
     pub fn has_final(&self) -> bool {
         self.last.is_some()

@@ -27,6 +27,12 @@ pub enum Signal {
         contact: u64,
         facts: ClientFacts,
     },
+    /// A contact was deleted, or merged into another.
+    ContactGone {
+        contact: u64,
+    },
+    /// A note that a person wrote on a lead.
+    NoteSeen(Box<SeenNote>),
     TaskSeen(Box<SeenTask>),
     TaskGone {
         task: u64,
@@ -119,6 +125,22 @@ pub struct SeenTask {
     pub lead: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<At>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenNote {
+    pub note: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<u64>,
+    /// An ordinary note; false for calls, services and what the CRM writes itself.
+    pub common: bool,
+    pub text: String,
+    /// Who wrote it; absent for a robot or an API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<At>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

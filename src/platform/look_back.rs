@@ -61,8 +61,8 @@ pub trait Known: Send + Sync {
     /// Index entries, see [`super::link`].
     async fn links(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault>;
 
-    /// The CRM's own time of change of `lead/<id>` or `task/<id>`, as it was last shown to us.
-    async fn shown_at(&self, entity: &str) -> Result<Option<At>, Fault>;
+    /// How the CRM last showed us `lead/<id>` or `task/<id>`.
+    async fn shown(&self, entity: &str) -> Result<Shown, Fault>;
 
     /// Is the result of this call (`<provider>:<key>`) known from the provider's own record?
     async fn has_result(&self, call: &str) -> Result<bool, Fault>;
@@ -74,6 +74,14 @@ pub struct History {
     pub touched_at: Option<At>,
     /// By a webhook, a read-back or a look.
     pub told_at: Option<At>,
+}
+
+/// The last sight of an entity of the CRM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Its own time of change.
+    pub updated_at: Option<At>,
+    pub gone: bool,
 }
 
 /// How the last look at one platform went: a record of the school.

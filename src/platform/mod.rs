@@ -198,6 +198,11 @@ pub mod link {
         format!("gc-user:{id}")
     }
 
+    /// An order that was forgotten → what was left of it (`intake::forget::Gone`).
+    pub fn gone(order: &OrderId) -> String {
+        format!("gone:{order}")
+    }
+
     /// A call of ours or of a provider → order.
     pub fn call(call: &str) -> String {
         format!("call:{call}")

@@ -282,6 +282,20 @@ pub enum End {
     },
 }
 
+impl End {
+    pub fn at(&self) -> At {
+        match self {
+            Self::Won { at }
+            | Self::Refused { at, .. }
+            | Self::NotReached { at }
+            | Self::NoPhone { at }
+            | Self::Cancelled { at }
+            | Self::False { at }
+            | Self::Duplicate { at, .. } => *at,
+        }
+    }
+}
+
 /// A round of dialling: since the last talk or promise (D3).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -412,5 +426,14 @@ impl Desk {
 
     pub fn is_busy(&self, manager: &ManagerId, now: At) -> bool {
         self.busy.get(manager).is_some_and(|calls| calls.values().any(|until| *until > now))
+    }
+}
+
+impl Desk {
+    /// One open order less for this manager.
+    pub fn release(&mut self, manager: &ManagerId) {
+        if let Some(load) = self.load.get_mut(manager) {
+            *load = load.saturating_sub(1);
+        }
     }
 }

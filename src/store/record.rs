@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::intake::forget::{Mention, Scrub};
 use crate::intake::signal::Signal;
 use crate::platform::RawRequest;
 use crate::process::{At, Event, OrderId, SchoolId};
@@ -47,6 +48,12 @@ pub enum Item {
     Event { order: OrderId, event: Event },
     /// A dead letter is to be tried again; asked by a person.
     Retry { letter: String },
+    /// A person is to be forgotten; asked by a person.
+    Erase { mention: Mention },
+    /// What is left of an erasure.
+    Scrub(Box<Scrub>),
+    /// An ended order is past its time.
+    Retire { order: OrderId, before: At },
 }
 
 impl Item {

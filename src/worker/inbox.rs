@@ -17,6 +17,7 @@ use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
 use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
 use crate::intake::dial::aim_call;
+use crate::intake::forget;
 use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
@@ -185,6 +186,16 @@ impl Inbox {
             Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
             Item::Event { order, event } => self.event(order, event, now).await?,
             Item::Retry { letter } => self.retry(&letter, now).await?,
+            Item::Erase { mention } => {
+                let site = &self.site;
+                tracing::info!(school = %site.id(), "a person is erased");
+                Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?)
+            }
+            Item::Scrub(rest) => {
+                let site = &self.site;
+                Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?)
+            }
+            Item::Retire { order, before } => Ok(forget::retire(&mut self.book, &order, before, now).await?),
         };
         Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
     }
@@ -248,6 +259,10 @@ impl Inbox {
             }
         };
         unit.put.extend(aims.puts);
+        for (key, value) in aims.index {
+            self.book.put_link(key.clone(), value.clone());
+            unit.index.push((key, value));
+        }
         unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
         Ok(Ok(unit))
     }
@@ -255,6 +270,10 @@ impl Inbox {
     async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
         match self.book.order(&order).await? {
             Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            // What was on its way when the order was forgotten concerns nobody any more.
+            None if self.book.link(&link::gone(&order)).await?.is_some() => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
             None => Ok(Err(Why::new(format!("order {order} has no record")))),
         }
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::shadow::Shadow;
-use crate::platform::look_back::{History, Known, Looked, Sight};
+use crate::platform::look_back::{History, Known, Looked, Shown, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};
 use crate::store::record::{Envelope, Item, key};
@@ -208,9 +208,9 @@ impl Known for SiteKnows<'_> {
         self.0.store.find(self.0.id(), keys).await.map_err(away)
     }
 
-    async fn shown_at(&self, entity: &str) -> Result<Option<At>, Fault> {
+    async fn shown(&self, entity: &str) -> Result<Shown, Fault> {
         let shadow: Option<Shadow> = self.record(key::shadow(entity)).await?;
-        Ok(shadow.and_then(|shadow| shadow.updated_at()))
+        Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
     }
 
     async fn has_result(&self, call: &str) -> Result<bool, Fault> {

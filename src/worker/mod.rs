@@ -9,6 +9,7 @@ pub mod lanes;
 pub mod look_back;
 pub mod outbox;
 pub mod pacer;
+pub mod retention;
 pub mod school;
 pub mod site;
 pub mod tenure;

@@ -64,8 +64,7 @@ pub struct Site {
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
-    /// Days that requests are kept as they came.
-    pub raw_days: u32,
+    pub keep: Keep,
     wheel: Mutex<Wheel<String>>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -128,12 +127,21 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
+    pub keep: Keep,
+}
+
+/// How long what is done with is kept, days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Requests as they came.
     pub raw_days: u32,
+    /// Ended orders, and calls.
+    pub ended_days: u32,
 }
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, raw_days } = parts;
+        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep } = parts;
         let now_ms = clock.now().timestamp_millis();
         let lanes = new_lanes(&ways);
         Self {
@@ -146,7 +154,7 @@ impl Site {
             loaded: wall_now(),
             stop,
             rhythm,
-            raw_days,
+            keep,
             wheel: Mutex::new(Wheel::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),

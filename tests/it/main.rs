@@ -9,6 +9,7 @@ mod hooks_fixtures;
 mod instances;
 mod lines;
 mod look_back;
+mod people;
 mod process;
 mod scenarios;
 mod smoke;

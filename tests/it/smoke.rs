@@ -62,7 +62,8 @@ fn setup(school: &School, seed: u64) -> Setup {
     let mut setup = school.material.clone();
     setup.orders = (0..ORDERS).map(|n| order(&mut dice, n)).collect();
     let per_mille = [0, 20, 60][dice.below(3) as usize];
-    for rule in [&mut setup.faults.amocrm, &mut setup.faults.getcourse] {
+    let faults = &mut setup.faults;
+    for rule in [&mut faults.amocrm, &mut faults.getcourse, &mut faults.mango] {
         rule.per_mille = per_mille;
         rule.hook_per_mille = per_mille;
     }

@@ -91,6 +91,7 @@ const INSTANCE: &[Section] = &[
             key("body_s", "seconds", "In which a request's body has to arrive."),
             key("drain_s", "seconds", "That running work has when the program is told to stop."),
             key("raw_days", "days", "That requests are kept as they came."),
+            key("ended_days", "days", "That ended orders and calls are kept."),
         ],
     },
 ];

@@ -34,7 +34,8 @@ pub struct Exchange {
     pub posts: Vec<Post>,
     /// Callback commands that people have not reacted to yet.
     pub commands: Vec<Command>,
-    statistics: BTreeMap<String, String>,
+    /// Key → how often it was asked for, and its table.
+    statistics: BTreeMap<String, (u32, String)>,
 }
 
 /// Somebody with an extension.

@@ -35,6 +35,7 @@ impl School {
             let text = text
                 .replace("@amocrm@", "http://127.0.0.1:1")
                 .replace("@getcourse@", "http://127.0.0.1:2")
+                .replace("@mango@", "http://127.0.0.1:3")
                 .replace("\"@smtp_port@\"", "25");
             let text = from_files(&change(path, text), &secrets, &material);
             texts.insert(path.replace("@school@", "rost"), text);

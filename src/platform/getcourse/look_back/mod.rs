@@ -26,7 +26,7 @@ use self::table::{Columns, Row, Table, found};
 use super::client::Client as Tech;
 use super::{GcHooks, Settings, tech};
 use crate::intake::signal::{SeenOrder, Signal};
-use crate::platform::look_back::{Known, LookBack, Sight, to_value};
+use crate::platform::look_back::{History, Known, LookBack, Sight, to_value};
 use crate::platform::{Fault, Hooks, RawRequest, link};
 use crate::process::definition::Manager;
 use crate::process::{At, ClientId, Order, OrderId, Urgency};
@@ -49,6 +49,8 @@ const QUIET_H: i64 = 24;
 const KEPT_MAX: usize = 2_000;
 /// Users named in one filter.
 const USERS_MAX: usize = 50;
+/// What is told of an order so long after we handed it on is our own telling.
+const OWN_S: i64 = 120;
 /// A digest is kept for as long as a round can show the order again.
 const TOLD_DAYS: i64 = 3;
 
@@ -273,13 +275,13 @@ impl GcLookBack {
                 continue;
             }
             let digest = news::digest(&seen);
-            if cursor.told.get(deal).is_some_and(|(told, _)| *told == digest) || cursor.told.len() >= KEPT_MAX
-            {
+            let history = known.history(&order_id(deal)).await?;
+            if is_told(cursor, deal, &digest, history) || cursor.told.len() >= KEPT_MAX {
                 continue;
             }
             if self.tech.is_some() {
                 cursor.reads.insert(deal.to_owned());
-            } else if known.history(&order_id(deal)).await?.touched_at.is_none_or(|at| at < asked_at) {
+            } else if history.touched_at.is_none_or(|at| at < asked_at) {
                 found.push(request);
             } else {
                 // Something happened while it was built: the next round shows what stands then.
@@ -411,6 +413,12 @@ impl GcLookBack {
         cursor.next_round_at = (round_at + self.every()).max(now);
         Ok(())
     }
+}
+
+/// The same was handed on before, and nothing else was told of the order since.
+fn is_told(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
+    let Some((told, at)) = cursor.told.get(deal) else { return false };
+    told == digest && history.told_at.is_none_or(|told_at| told_at <= *at + TimeDelta::seconds(OWN_S))
 }
 
 fn order_id(deal: &str) -> OrderId {
