@@ -88,7 +88,7 @@ impl Bridge {
             url: instance.url,
         };
         let name = Name::take(&ground.data).map(Arc::new);
-        let mut schools = Schools::new(ground, instance.limits.raw_days, name);
+        let mut schools = Schools::new(ground, &instance.limits, name);
         schools.follow(options.config.schools, Anew::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());

@@ -9,11 +9,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::School;
+use crate::config::{Limits, School};
 use crate::http::Sites;
 use crate::instance::Name;
 use crate::process::SchoolId;
+use crate::spool::Spools;
 use crate::ways::{self, Ground, Ports};
+use crate::worker::keeper;
 use crate::worker::school::own;
 use crate::worker::site::{Parts, Rhythm, Site};
 
@@ -41,6 +43,7 @@ pub struct Schools {
     raw_days: u32,
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
+    spools: Spools,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -51,8 +54,10 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, raw_days: u32, name: Option<Arc<Name>>) -> Self {
-        Self { sites: Sites::default(), ground, raw_days, name, running: BTreeMap::new() }
+    pub fn new(ground: Ground, limits: &Limits, name: Option<Arc<Name>>) -> Self {
+        let spools = Spools::new(&ground.data, limits.spool_mb);
+        let raw_days = limits.raw_days;
+        Self { sites: Sites::default(), ground, raw_days, name, spools, running: BTreeMap::new() }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -84,7 +89,7 @@ impl Schools {
                     let _ = before.stop.send(true);
                     let _ = before.owner.await;
                 }
-                own(site).await;
+                tokio::join!(own(site.clone()), keeper::run(site));
             });
             self.running.insert(id, Running { config_hash, stop, owner });
         }
@@ -122,6 +127,7 @@ impl Schools {
             rhythm: Rhythm::default(),
             raw_days: self.raw_days,
         });
-        Ok((Arc::new(site.named(self.name.as_deref())), stop))
+        let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
+        Ok((Arc::new(site), stop))
     }
 }

@@ -51,6 +51,8 @@ pub struct Limits {
     pub drain_s: u32,
     /// Days that requests are kept as they came.
     pub raw_days: u32,
+    /// Mebibytes on this machine's disk for requests that wait for the store.
+    pub spool_mb: u32,
 }
 
 impl Default for InstanceFile {
@@ -69,7 +71,7 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30 }
+        Self { body_s: 10, drain_s: 25, raw_days: 30, spool_mb: 256 }
     }
 }
 

@@ -10,6 +10,7 @@ mod instances;
 mod process;
 mod scenarios;
 mod smoke;
+mod spool;
 mod store_contract;
 mod support;
 mod tidy;

@@ -91,6 +91,11 @@ const INSTANCE: &[Section] = &[
             key("body_s", "seconds", "In which a request's body has to arrive."),
             key("drain_s", "seconds", "That running work has when the program is told to stop."),
             key("raw_days", "days", "That requests are kept as they came."),
+            key(
+                "spool_mb",
+                "mebibytes",
+                "Room on this machine's disk for requests that wait for the store; 0: refuse them.",
+            ),
         ],
     },
 ];

@@ -272,7 +272,7 @@ impl Program {
     pub async fn settled(&self) {
         let idle = async || {
             let said = self.health().await?;
-            (said["inbox"] == 0 && said["outbox"] == 0).then_some(())
+            (said["inbox"] == 0 && said["outbox"] == 0 && said["spool"]["requests"] == 0).then_some(())
         };
         until("an empty inbox and an empty outbox", idle).await;
     }
