@@ -48,18 +48,19 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         if site.stopping() && flights.is_empty() {
             return Ok(());
         }
-        // What is on its way lands first: its result is known here, whatever the store has lost.
-        let anew = restarts != site.restarts();
-        if anew && flights.is_empty() {
-            restarts = site.restarts();
-            outbox.start_anew().await?;
-            continue;
-        }
-        if rung && !anew {
+        if rung {
             outbox.load(false).await?;
         }
+        if restarts != site.restarts() {
+            // What is on its way lands first: its result is known here, whatever the store has lost.
+            site.lanes().hold();
+            if flights.is_empty() {
+                restarts = site.restarts();
+                outbox.start_anew().await?;
+            }
+        }
         let mut next_at = None;
-        while !site.stopping() && !anew {
+        while !site.stopping() {
             let now = site.clock.now();
             let next = site.lanes().next(now);
             match next {

@@ -7,6 +7,7 @@ mod getcourse_road;
 mod hooks;
 mod hooks_fixtures;
 mod instances;
+mod kills;
 mod process;
 mod scenarios;
 mod smoke;
