@@ -10,14 +10,17 @@ use actix_web::{App, HttpServer, web};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, DrivenClock, WallClock};
+use crate::config::raw::Limits;
 use crate::config::{Config, School};
 use crate::http::{Front, Sites, routes};
 use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
+use crate::spool::Spools;
 use crate::store::{self, Store};
 use crate::ways::Ground;
+use crate::worker::site::Keep;
 
 /// Between two tries to hear the other instances.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -87,8 +90,11 @@ impl Bridge {
             data: instance.data,
             url: instance.url,
         };
+        let Limits { raw_days, ended_days, .. } = instance.limits;
+        let keep = Keep { raw_days, ended_days };
         let name = Name::take(&ground.data).map(Arc::new);
-        let mut schools = Schools::new(ground, &instance.limits, name);
+        let spools = Spools::new(&ground.data, instance.limits.spool_mb);
+        let mut schools = Schools::new(ground, keep, name, spools);
         schools.follow(options.config.schools, Anew::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());

@@ -11,6 +11,7 @@ pub mod http;
 pub mod instance;
 pub mod intake;
 pub mod message;
+pub mod person;
 pub mod platform;
 pub mod process;
 pub mod reload;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Limits, School};
+use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
 use crate::process::SchoolId;
@@ -17,7 +17,7 @@ use crate::spool::Spools;
 use crate::ways::{self, Ground, Ports};
 use crate::worker::keeper;
 use crate::worker::school::own;
-use crate::worker::site::{Parts, Rhythm, Site};
+use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
 /// Why a school cannot be worked; says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub struct Schools {
     /// Looked into by every request.
     pub sites: Sites,
     ground: Ground,
-    raw_days: u32,
+    keep: Keep,
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
     spools: Spools,
@@ -54,10 +54,8 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, limits: &Limits, name: Option<Arc<Name>>) -> Self {
-        let spools = Spools::new(&ground.data, limits.spool_mb);
-        let raw_days = limits.raw_days;
-        Self { sites: Sites::default(), ground, raw_days, name, spools, running: BTreeMap::new() }
+    pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
+        Self { sites: Sites::default(), ground, keep, name, spools, running: BTreeMap::new() }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -125,7 +123,7 @@ impl Schools {
             clock: self.ground.clock.clone(),
             stop: stopped,
             rhythm: Rhythm::default(),
-            raw_days: self.raw_days,
+            keep: self.keep,
         });
         let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
         Ok((Arc::new(site), stop))

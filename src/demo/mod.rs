@@ -154,6 +154,7 @@ fn addresses(stand: &Stand) -> Addresses {
     Addresses {
         amocrm: format!("http://{}", stand.amocrm),
         getcourse: format!("http://{}", stand.getcourse),
+        mango: format!("http://{}", stand.mango),
         smtp_port: stand.smtp.port(),
     }
 }

@@ -30,6 +30,7 @@ pub struct Ground {
 pub struct Addresses {
     pub amocrm: String,
     pub getcourse: String,
+    pub mango: String,
     pub smtp_port: u16,
 }
 
@@ -69,8 +70,10 @@ impl Ground {
     pub fn write(&self, addresses: &Addresses) -> Result<(), String> {
         for (path, text) in FILES {
             let path = self.config().join(path.replace("@school@", &self.school));
-            let text =
-                text.replace("@amocrm@", &addresses.amocrm).replace("@getcourse@", &addresses.getcourse);
+            let text = text
+                .replace("@amocrm@", &addresses.amocrm)
+                .replace("@getcourse@", &addresses.getcourse)
+                .replace("@mango@", &addresses.mango);
             write(&path, &text.replace("\"@smtp_port@\"", &addresses.smtp_port.to_string()))?;
         }
         Ok(())

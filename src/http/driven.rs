@@ -87,7 +87,9 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     }
     let Ok(held) = site.store.counts(site.id()).await else { return false };
     let turns: u64 = site.ways.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
+    let looking = tally.looking.load(Ordering::SeqCst);
     let mut lanes = site.lanes();
     let seen = (lanes.waiting() + lanes.in_flight()) as u64;
-    held.inbox == 0 && held.deliveries == seen && lanes.in_flight() as u64 <= turns && !lanes.has_ready(now)
+    let flying = lanes.in_flight() as u64 + looking;
+    held.inbox == 0 && held.deliveries == seen && flying <= turns && !lanes.has_ready(now)
 }

@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::Front;
+use crate::worker::look_back;
 
 /// 200 while requests are taken: the store answers, or the spool has room for them; 503 otherwise.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
@@ -21,6 +22,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         let spool = site.spool.as_ref();
         well &= held.is_some();
         takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
+        let looks = look_back::state(&site).await;
         schools.insert(
             id.to_string(),
             json!({
@@ -28,7 +30,8 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "accepted": count(&tally.accepted), "repeated": count(&tally.repeated),
                 "refused": count(&tally.refused), "stepped": count(&tally.stepped),
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
-                "conflicts": count(&tally.conflicts), "watchdog_repairs": count(&tally.repairs),
+                "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
+                "watchdog_repairs": count(&tally.repairs),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
                 "spooled": count(&tally.spooled),
                 "spool": { "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()) },

@@ -7,11 +7,10 @@ use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine;
 use futures_util::StreamExt;
 
 use super::Front;
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
+use crate::platform::{Answer, Hooks, RawRequest, Reception};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Place};
@@ -118,7 +117,7 @@ pub async fn accept(
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let raw = envelope(site.id(), platform, &verified, at).to_bytes();
+    let raw = Envelope::of(site.id(), platform, &verified.0, at).to_bytes();
     match keep(site, Offer { id: random_token(), key, at, raw }).await {
         Ok(Place::Stored(Accepted::New)) => {
             count(&site.tally.accepted);
@@ -166,21 +165,6 @@ fn raw_request(request: &HttpRequest, body: Vec<u8>) -> RawRequest {
         query: request.query_string().to_owned(),
         headers: request.headers().iter().filter_map(header).collect(),
         body,
-    }
-}
-
-fn envelope(school: &SchoolId, platform: &str, verified: &Verified, at: crate::process::At) -> Envelope {
-    let request = &verified.0;
-    Envelope {
-        school: school.clone(),
-        platform: platform.to_owned(),
-        at,
-        method: request.method.clone(),
-        tail: request.tail.clone(),
-        query: request.query.clone(),
-        content_type: request.header("content-type").unwrap_or_default().to_owned(),
-        body: base64::engine::general_purpose::STANDARD.encode(&request.body),
-        found: false,
     }
 }
 

@@ -7,5 +7,7 @@ pub mod calls;
 pub mod contact;
 pub mod correlate;
 pub mod dial;
+pub mod forget;
+mod hand;
 pub mod shadow;
 pub mod signal;

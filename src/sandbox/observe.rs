@@ -144,11 +144,6 @@ impl World {
         self.getcourse.users.values()
     }
 
-    /// Calls in the order of their beginning.
-    pub fn calls(&self) -> &[Call] {
-        &self.mango.calls
-    }
-
     /// Letters in the order of their arrival.
     pub fn letters(&self) -> &[Received] {
         &self.mail.letters
@@ -199,7 +194,7 @@ impl World {
 
     /// The calls of a script's order.
     pub fn calls_of(&self, script: &str) -> Vec<&Call> {
-        self.mango.calls.iter().filter(|call| call.script.as_deref() == Some(script)).collect()
+        self.calls().iter().filter(|call| call.script.as_deref() == Some(script)).collect()
     }
 
     /// The letters to the client of a script.

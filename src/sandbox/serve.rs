@@ -48,6 +48,8 @@ pub struct Ports {
     pub amocrm: u16,
     pub getcourse: u16,
     pub mango: u16,
+    pub sipuni: u16,
+    pub telphin: u16,
     pub smtp: u16,
 }
 
@@ -124,6 +126,8 @@ pub struct Stand {
     pub amocrm: SocketAddr,
     pub getcourse: SocketAddr,
     pub mango: SocketAddr,
+    pub sipuni: SocketAddr,
+    pub telphin: SocketAddr,
     pub smtp: SocketAddr,
     shared: Arc<Shared>,
     servers: Vec<ServerHandle>,
@@ -137,6 +141,8 @@ impl Stand {
             ("amocrm", format!("http://{}", self.amocrm)),
             ("getcourse", format!("http://{}", self.getcourse)),
             ("mango", format!("http://{}/vpbx/", self.mango)),
+            ("sipuni", format!("http://{}", self.sipuni)),
+            ("telphin", format!("http://{}", self.telphin)),
             ("smtp", format!("smtp://{}", self.smtp)),
         ]
     }
@@ -185,13 +191,15 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
     let amocrm = open(Platform::Amocrm, ports.amocrm)?;
     let getcourse = open(Platform::Getcourse, ports.getcourse)?;
     let mango = open(Platform::Mango, ports.mango)?;
+    let sipuni = open(Platform::Sipuni, ports.sipuni)?;
+    let telphin = open(Platform::Telphin, ports.telphin)?;
     let port = ports.smtp;
     let listener = listen(port)?;
     let smtp = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
     let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     let listener = listener.map_err(|source| ServeError::Listen { port, source })?;
     tasks.push(tokio::spawn(serve_mail(listener, Arc::clone(&shared))));
-    Ok(Stand { amocrm, getcourse, mango, smtp, shared, servers, tasks })
+    Ok(Stand { amocrm, getcourse, mango, sipuni, telphin, smtp, shared, servers, tasks })
 }
 
 fn listen(port: u16) -> Result<StdListener, ServeError> {

@@ -250,6 +250,19 @@ pub enum DeadOp {
     Dig(String),
 }
 
+/// What is to leave no trace. What is gone already is no conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forget {
+    /// A record, if it still has the version that was read.
+    Record {
+        key: String,
+        expect: u64,
+    },
+    Journal(OrderId),
+    /// A stored request; one that still waits in the inbox stays.
+    Raw(Seq),
+}
+
 /// The unit of work: all of it is applied, or none of it. Rows of one list see what the rows before
 /// them have done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -268,6 +281,8 @@ pub struct Unit {
     pub deliveries: Vec<DeliveryOp>,
     pub journal: Vec<JournalEntry>,
     pub dead: Vec<DeadOp>,
+    /// Done last of all.
+    pub forget: Vec<Forget>,
     /// The moment of the commit: stamps appended entries.
     pub at: At,
 }
@@ -390,6 +405,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// A stored request by its entry's place.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
+
+    /// Stored requests after a place, oldest first, at most `max`; each is JSON of a
+    /// `record::Envelope`.
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
     /// Dead letters, oldest first, at most `max`.
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;

@@ -205,7 +205,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
         delivery.state = DeliveryState::Waiting;
         return Flown { lane, back: Some(delivery), end: End::Other };
     };
-    if let (Target::Mail, Some(Past::Done)) = (lane.target, past) {
+    if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
@@ -219,7 +219,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
 /// restarted store has forgotten, or nobody is left who could.
 fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
-    let can_look = delivery.command.ask.target() != Target::Mail;
+    let can_look = matches!(delivery.command.ask.target(), Target::Crm | Target::Getcourse);
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
         || past.is_some()
         || (can_look && site.is_in_doubt(now));
@@ -311,7 +311,7 @@ fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
     match (target, tried) {
         // Several requests make one delivery there: an earlier one may have gone through.
         (Target::Crm, _) | (_, Try::MayBeDone) => DeliveryState::Unclear { not_before: now },
-        (Target::Getcourse | Target::Mail, Try::First) => DeliveryState::Waiting,
+        (Target::Getcourse | Target::Mail | Target::Line, Try::First) => DeliveryState::Waiting,
     }
 }
 

@@ -154,21 +154,25 @@ impl Pacer {
         self.pace.clone()
     }
 
-    /// Returns when the turn has come, and the school is still this instance's to speak for.
-    pub async fn turn(&self, seat: Seat) -> Result<Turn, NoTurn> {
+    /// Returns when the turn has come.
+    pub async fn turn(&self, seat: Seat) -> Result<Turn, Stopping> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
         self.pace.waiting.fetch_add(seat.riders, Ordering::SeqCst);
         let queued = self.queue.send((ticket, Waiter { seat, go })).is_ok();
-        let turn = if queued { turn.await.ok() } else { None };
-        let Some(turn) = turn else {
-            self.pace.waiting.fetch_sub(seat.riders, Ordering::SeqCst);
-            return Err(NoTurn::Stopping);
-        };
-        if self.tenure.as_ref().is_some_and(|tenure| !tenure.holds()) {
-            return Err(NoTurn::NotOurs);
+        if queued && let Ok(turn) = turn.await {
+            return Ok(turn);
         }
-        Ok(turn)
+        self.pace.waiting.fetch_sub(seat.riders, Ordering::SeqCst);
+        Err(Stopping)
+    }
+
+    /// Asked last of all before something leaves: a turn may have been given before a pause.
+    fn is_ours(&self) -> Result<(), NotOurs> {
+        match &self.tenure {
+            Some(tenure) if !tenure.holds() => Err(NotOurs),
+            _ => Ok(()),
+        }
     }
 
     /// Excess means that somebody else uses the account too: everybody rests.
@@ -186,14 +190,15 @@ impl Pacer {
     }
 }
 
-/// Nothing was sent.
+/// The bridge is going down; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoTurn {
-    #[error("the bridge is stopping")]
-    Stopping,
-    #[error("the lease of the school was not renewed in time")]
-    NotOurs,
-}
+#[error("the bridge is stopping")]
+pub struct Stopping;
+
+/// The process stood still longer than its lease lasts; nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease of the school was not renewed in time")]
+pub struct NotOurs;
 
 /// An account's HTTP port behind its budget.
 pub struct PacedHttp {
@@ -207,6 +212,7 @@ impl Http for PacedHttp {
         if request.pass == Pass::Wanted {
             self.turn(Seat::alone(request.urgency)).await?;
         }
+        self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
         self.pacer.on_status(response.status);
         Ok(response)
@@ -233,7 +239,8 @@ impl<C: Courier> Courier for PacedCourier<C> {
         now: At,
     ) -> Result<Receipt, Fault> {
         let turn = self.pacer.turn(Seat::alone(command.urgency)).await;
-        turn.map_err(|none| Fault::later(none.to_string()))?;
+        turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }
 
@@ -303,12 +310,13 @@ mod tests {
         let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
         let tenure = Tenure::default();
         let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(tenure.clone()));
-        assert_eq!(pacer.turn(Seat::alone(Urgency::Money)).await, Err(NoTurn::NotOurs), "never held");
+        assert_eq!(pacer.is_ours(), Err(NotOurs), "never held");
         tenure.hold(stopwatch(), 4_000);
-        assert!(pacer.turn(Seat::alone(Urgency::Usual)).await.is_ok());
+        assert_eq!(pacer.is_ours(), Ok(()));
+        assert!(pacer.turn(Seat::alone(Urgency::Money)).await.is_ok());
         tokio::time::advance(Duration::from_millis(4_000)).await;
-        assert_eq!(pacer.turn(Seat::alone(Urgency::Money)).await, Err(NoTurn::NotOurs));
+        assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
         let looking = Pacer::start(budget(), store, clock, None);
-        assert!(looking.turn(Seat::alone(Urgency::Backfill)).await.is_ok(), "a command line needs no lease");
+        assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
     }
 }

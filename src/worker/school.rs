@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::site::Site;
 use super::tenure::Standing;
-use super::{chores, inbox, keeper, outbox, watchdog};
+use super::{chores, inbox, keeper, look_back, outbox, watchdog};
 use crate::clock::stopwatch;
 use crate::store::{CommitError, Kept, Lease, Plan};
 
@@ -92,6 +92,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
         outbox::run(site.clone()),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
+        look_back::run(site.clone()),
     )
     .map(|_| ())
 }

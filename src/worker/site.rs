@@ -16,7 +16,7 @@ use super::wheel::Wheel;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
-use crate::platform::{Courier, Hooks};
+use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, SchoolId, Target};
 use crate::spool::Spool;
 use crate::store::{CommitError, Fence, Store, Unit};
@@ -25,6 +25,10 @@ use crate::store::{CommitError, Fence, Store, Unit};
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// Accounts that carry nothing out and have chores all the same, by name.
+    pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
+    /// What is read for what was never delivered, by the platform's name in the address.
+    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
     pub tenure: Option<Tenure>,
@@ -61,8 +65,7 @@ pub struct Site {
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
-    /// Days that requests are kept as they came.
-    pub raw_days: u32,
+    pub keep: Keep,
     wheel: Mutex<Wheel<String>>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -92,6 +95,10 @@ pub struct Tally {
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,
     pub buried: AtomicU64,
+    /// Requests that a look back found.
+    pub found: AtomicU64,
+    /// Looks that are under way, waiting for their turn or not.
+    pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
@@ -113,10 +120,11 @@ pub fn count(counter: &AtomicU64) {
 
 /// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
 /// several kinds of writes wait at a time, each up to a full request.
-const ROOMS: [(Target, Room); 3] = [
+const ROOMS: [(Target, Room); 4] = [
     (Target::Crm, Room { usual: 300, money: 50 }),
     (Target::Getcourse, Room { usual: 4, money: 2 }),
     (Target::Mail, Room { usual: 4, money: 0 }),
+    (Target::Line, Room { usual: 4, money: 0 }),
 ];
 
 /// What a site is built from.
@@ -128,12 +136,21 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
+    pub keep: Keep,
+}
+
+/// How long what is done with is kept, days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Requests as they came.
     pub raw_days: u32,
+    /// Ended orders, and calls.
+    pub ended_days: u32,
 }
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, raw_days } = parts;
+        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep } = parts;
         let now_ms = clock.now().timestamp_millis();
         let lanes = new_lanes(&ways);
         Self {
@@ -146,7 +163,7 @@ impl Site {
             loaded: wall_now(),
             stop,
             rhythm,
-            raw_days,
+            keep,
             wheel: Mutex::new(Wheel::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),

@@ -157,11 +157,11 @@ fn script(like: &OrderScript, order: i64) -> OrderScript {
     }
 }
 
-fn phone(order: i64) -> String {
+pub fn phone(order: i64) -> String {
     format!("+790355502{order:02}")
 }
 
-fn email(order: i64) -> String {
+pub fn email(order: i64) -> String {
     format!("client-{order}@example.com")
 }
 

@@ -59,6 +59,7 @@ claims! {
         the_journal_keeps_order_and_its_last_entries
         dead_letters_are_buried_and_dug
         counts_tell_what_is_held
+        what_is_forgotten_leaves_no_trace
         schools_do_not_see_each_other;
     owners:
         a_lease_is_taken_renewed_and_released

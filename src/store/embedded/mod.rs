@@ -71,7 +71,7 @@ impl Embedded {
             return Err(StoreError::Unreachable(format!("there is no store in {}", folder.display())));
         }
         let db = Connection::open(file)?;
-        schema::prepare(&db)?;
+        schema::connect(&db)?;
         Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
     }
 
@@ -194,6 +194,11 @@ impl Store for Embedded {
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
         let (school, seq) = (school.clone(), seq.0);
         self.run(move |db| read::raw(db, school.as_str(), seq)).await
+    }
+
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+        let (school, after) = (school.clone(), after.map_or(0, |seq| seq.0));
+        self.run(move |db| read::raws(db, school.as_str(), after, max)).await
     }
 
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {

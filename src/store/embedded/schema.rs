@@ -57,6 +57,13 @@ const STATEMENTS: usize = 96;
 
 /// Sets the connection up and makes the tables where there are none.
 pub fn prepare(db: &Connection) -> Kept<()> {
+    connect(db)?;
+    db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORM}; COMMIT;"))?;
+    Ok(())
+}
+
+/// Sets the connection up; writes nothing, because another process may be writing.
+pub fn connect(db: &Connection) -> Kept<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // FULL: the log is synced at every commit, so what was answered survives a power cut.
     db.execute_batch(
@@ -69,6 +76,5 @@ pub fn prepare(db: &Connection) -> Kept<()> {
             "the file has form {form}, this version reads up to {FORM}: start the newer version"
         )));
     }
-    db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORM}; COMMIT;"))?;
     Ok(())
 }

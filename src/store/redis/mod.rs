@@ -314,6 +314,21 @@ impl Store for RedisStore {
         found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
     }
 
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+        let from = after.map_or("-".to_owned(), |seq| format!("({}-0", seq.0));
+        let mut range = cmd("XRANGE");
+        range.arg(School::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
+        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
+        found
+            .iter()
+            .map(|(id, (_, _, _, body))| {
+                let seq = id.split('-').next().and_then(|seq| seq.parse().ok());
+                let seq = seq.ok_or_else(|| StoreError::Unreadable("a place of a request".to_owned()))?;
+                Ok((Seq(seq), unpack(body)?))
+            })
+            .collect()
+    }
+
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
         if max == 0 {
             return Ok(Vec::new());

@@ -1,6 +1,8 @@
 //! Refusals first: a unit that does not fit changes nothing, whichever part of it does not fit.
 
-use dozvon::store::{Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Key, Lease, Seq, Store, Unit};
+use dozvon::store::{
+    Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Forget, Key, Lease, Seq, Store, Unit,
+};
 use futures_util::future::join_all;
 
 use super::world::*;
@@ -22,6 +24,7 @@ fn fitting(ack: Seq) -> Unit {
         ],
         journal: vec![journal("o0", "second")],
         dead: vec![DeadOp::Dig("in-1".to_owned()), DeadOp::Bury(letter("in-2", "b"))],
+        forget: vec![Forget::Record { key: "order/1".to_owned(), expect: 2 }],
         at: at(1),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use dozvon::clock::{Clock, TokioClock};
-use dozvon::config::{Config, Files, Surroundings};
+use dozvon::config::{Config, Files, School, Surroundings};
 use dozvon::http::hooks::accept;
 use dozvon::platform::RawRequest;
 use dozvon::platform::http::{Http, Request, Response, Silence};
@@ -22,7 +22,7 @@ use dozvon::store::Store;
 use dozvon::store::embedded::Embedded;
 use dozvon::ways::{self, Ground, Ports};
 use dozvon::worker::school::own;
-use dozvon::worker::site::{Parts, Rhythm, Site};
+use dozvon::worker::site::{Keep, Parts, Rhythm, Site};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -96,6 +96,8 @@ impl Post for PostPlug {
 /// A bridge of one school and the world around it.
 pub struct World {
     stage: Stage,
+    school: School,
+    store: Arc<dyn Store>,
     pub site: Arc<Site>,
     stop: watch::Sender<bool>,
     owner: JoinHandle<()>,
@@ -111,37 +113,21 @@ impl World {
         let clock = TokioClock::starting_at(sandbox.start());
         let stage = Stage { clock, sandbox: Arc::new(Mutex::new(sandbox)), stirred: Arc::new(Notify::new()) };
         let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().expect("memory"));
-        let ground = Ground {
-            store: store.clone(),
-            clock: Arc::new(clock),
-            vault: None,
-            data: "-".into(),
-            url: "http://bridge".to_owned(),
-        };
-        let ports = Ports {
-            amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
-            getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
-            post: Some(Box::new(PostPlug(stage.clone()))),
-        };
-        let (stop, stopped) = watch::channel(false);
-        let site = Arc::new(Site::new(Parts {
-            hooks: ways::hooks(&school).expect("ways in"),
-            ways: ways::build(&school, ports, &ground).expect("ways out"),
-            school: Arc::new(school),
-            store,
-            clock: Arc::new(clock),
-            stop: stopped,
-            // Nobody else is there: bells are enough, and a lease outlives the run.
-            raw_days: 30,
-            rhythm: Rhythm {
-                poll: Duration::from_secs(86_400),
-                renew: Duration::from_secs(86_400),
-                lease_ms: 864_000_000,
-            },
-        }));
+        let (site, stop) = site(&school, &stage, &store);
         let owner = tokio::spawn(own(site.clone()));
         let hooks = tokio::spawn(send_hooks(stage.clone(), site.clone()));
-        Self { stage, site, stop, owner, hooks }
+        Self { stage, school, store, site, stop, owner, hooks }
+    }
+
+    /// The bridge dies where it stands and is started again over the same store.
+    pub async fn kill(&mut self) {
+        self.owner.abort();
+        self.hooks.abort();
+        // Its lease would run out by itself.
+        self.store.release(self.site.id(), &self.site.fence).await.expect("memory");
+        (self.site, self.stop) = site(&self.school, &self.stage, &self.store);
+        self.owner = tokio::spawn(own(self.site.clone()));
+        self.hooks = tokio::spawn(send_hooks(self.stage.clone(), self.site.clone()));
     }
 
     pub fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
@@ -185,6 +171,43 @@ impl World {
         self.owner.await.expect("the owner ends");
         self.hooks.abort();
     }
+}
+
+/// The school's bridge, with the sandbox where the network would be.
+fn site(school: &School, stage: &Stage, store: &Arc<dyn Store>) -> (Arc<Site>, watch::Sender<bool>) {
+    let clock = stage.clock;
+    let ground = Ground {
+        store: store.clone(),
+        clock: Arc::new(clock),
+        vault: None,
+        data: "-".into(),
+        url: "http://bridge".to_owned(),
+    };
+    let ports = Ports {
+        amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
+        getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
+        mango: Arc::new(Plug(stage.clone(), Platform::Mango)),
+        sipuni: Arc::new(Plug(stage.clone(), Platform::Sipuni)),
+        telphin: Arc::new(Plug(stage.clone(), Platform::Telphin)),
+        post: Some(Box::new(PostPlug(stage.clone()))),
+    };
+    let (stop, stopped) = watch::channel(false);
+    let site = Site::new(Parts {
+        hooks: ways::hooks(school).expect("ways in"),
+        ways: ways::build(school, ports, &ground).expect("ways out"),
+        school: Arc::new(school.clone()),
+        store: store.clone(),
+        clock: Arc::new(clock),
+        stop: stopped,
+        // Nobody else is there: bells are enough, and a lease outlives the run.
+        keep: Keep { raw_days: 30, ended_days: 365 },
+        rhythm: Rhythm {
+            poll: Duration::from_secs(86_400),
+            renew: Duration::from_secs(86_400),
+            lease_ms: 864_000_000,
+        },
+    });
+    (Arc::new(site), stop)
 }
 
 /// Sends the sandbox's webhooks to the bridge when they are due, as the platforms do.

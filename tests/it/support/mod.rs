@@ -6,3 +6,4 @@ pub mod folder;
 pub mod inproc;
 pub mod program;
 pub mod redis_server;
+pub mod school;

@@ -206,6 +206,7 @@ fn write_school(folder: &Path, stand: &Stand) {
     let changes = [
         ("http://127.0.0.1:18081".to_owned(), format!("http://{}", stand.amocrm)),
         ("http://127.0.0.1:18082".to_owned(), format!("http://{}", stand.getcourse)),
+        ("http://127.0.0.1:18083".to_owned(), format!("http://{}", stand.mango)),
         ("port = 18025".to_owned(), format!("port = {}", stand.smtp.port())),
         ("body_s = 10".to_owned(), "body_s = 1".to_owned()),
     ];
