@@ -43,7 +43,12 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         strikes: HashMap::new(),
     };
     let mut stop = site.stop.clone();
+    let mut restarts = site.restarts();
     while !site.stopping() {
+        if restarts != site.restarts() {
+            restarts = site.restarts();
+            inbox.open_again();
+        }
         match inbox.turn().await {
             Ok(0) => {}
             Ok(_) => continue,
@@ -88,13 +93,16 @@ impl Inbox {
         let done = self.round().await;
         match &done {
             Ok(_) => self.book.settle(),
-            Err(_) => {
-                self.book.close();
-                self.after = None;
-                timers::refill(&self.site);
-            }
+            Err(_) => self.open_again(),
         }
         done
+    }
+
+    /// What is in the store counts again.
+    fn open_again(&mut self) {
+        self.book.close();
+        self.after = None;
+        timers::refill(&self.site);
     }
 
     async fn round(&mut self) -> Result<usize, CommitError> {
