@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn after_a_wrong_request_nothing_leaves_for_two_minutes() {
         let client = client(vec![response(200, r#"{"result":1000}"#), response(420, r#"{"code":3104}"#)]);
-        let at = |second| At::from_timestamp(1_767_254_400 + second, 0).expect("in range");
+        let at = |second: i64| At::from_timestamp(1_767_254_400 + second, 0).expect("in range");
         for (second, expected) in [(0, "never"), (1, "later"), (119, "later"), (120, "done")] {
             let done = client.start(&START, at(second)).await;
             assert_eq!(class(&done), expected, "after {second} s");
