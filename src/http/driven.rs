@@ -49,7 +49,7 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
         let tally = &site.tally;
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         state.worked += count(&tally.stepped) + count(&tally.delivered) + count(&tally.buried);
-        state.turns += count(&tally.accepted) + count(&tally.repeated);
+        state.turns += count(&tally.accepted) + count(&tally.repeated) + count(&tally.spooled);
     }
     state.turns += state.worked;
     HttpResponse::Ok().json(state)
@@ -74,6 +74,9 @@ pub async fn advance(
 async fn is_quiet(site: &Site, now: At) -> bool {
     let tally = &site.tally;
     if tally.receiving.load(Ordering::SeqCst) > 0 || !tally.inbox_parked.load(Ordering::SeqCst) {
+        return false;
+    }
+    if site.spool.as_ref().is_some_and(|spool| spool.waiting() > 0) {
         return false;
     }
     if site.wheel().next_due().is_some_and(|due| due <= now.timestamp_millis()) {

@@ -68,8 +68,7 @@ impl Queue {
     /// Gives a turn to the most urgent and to as many of his party as fit, the most urgent first.
     /// Those who went away are passed over.
     fn give(&mut self, pace: &Pace) {
-        let mut given = false;
-        while let (false, Some(first)) = (given, self.pop()) {
+        while let Some(first) = self.pop() {
             let mut party = vec![first];
             if let Some(Party { name, most, .. }) = party[0].seat.party {
                 let others = self.parties.get(&name).into_iter().flatten();
@@ -87,7 +86,9 @@ impl Queue {
                     lead = Some(Turn::Lead(items));
                 }
             }
-            given = lead.is_none();
+            if lead.is_none() {
+                return;
+            }
         }
     }
 }

@@ -103,7 +103,7 @@ impl AmoClient {
 
     /// Waits for a turn of the account's budget.
     pub async fn turn(&self, seat: Seat) -> Result<Turn, Fault> {
-        self.http.turn(seat).await.map_err(|_| Fault::later("the bridge is stopping"))
+        self.http.turn(seat).await.map_err(|silence| Fault::later(silence.to_string()))
     }
 
     /// Sends it in a turn that has come; on a 401 once more with another token, because a 401 has
