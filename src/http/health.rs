@@ -7,6 +7,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::Front;
+use crate::intake::mirror::MirrorState;
+use crate::platform::link;
 
 /// 200 while the store answers, 503 otherwise.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
@@ -18,6 +20,8 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         let held = site.store.counts(id).await;
         well &= held.is_ok();
         let held = held.unwrap_or_default();
+        let mirror = site.store.find(id, &[link::MIRROR.to_owned()]).await;
+        let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));
         schools.insert(
             id.to_string(),
             json!({
@@ -26,6 +30,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
                 "conflicts": count(&tally.conflicts), "watchdog_repairs": count(&tally.repairs),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
+                "mirror": mirror, "mirror_failures": count(&tally.mirror_failures),
                 "inbox": held.inbox, "outbox": held.deliveries, "wakes": held.wakes, "dead": held.dead,
             }),
         );

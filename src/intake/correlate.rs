@@ -2,6 +2,7 @@
 //! Reads open records and links, never writes and never decides. Enter at [`aim`].
 
 use super::book::Book;
+use super::mirror::{self, Changes};
 use super::signal::*;
 use crate::config::School;
 use crate::platform::link;
@@ -35,6 +36,8 @@ pub struct Aims {
     pub aims: Vec<Aim>,
     /// Records of intake's own that go with the commit.
     pub puts: Vec<Put>,
+    /// Index entries that go with it, too.
+    pub index: Changes,
     /// A question to a platform without whose answer the signal says too little.
     pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
@@ -61,7 +64,18 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::ClientSeen(facts) => client_seen(book, facts).await,
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
         Signal::LeadGone { lead } => lead_gone(book, lead).await,
-        Signal::ContactSeen { contact, facts } => contact_seen(book, contact, facts).await,
+        Signal::ContactSeen { contact, facts, card } => {
+            let index = mirror::learn(book, card.as_slice()).await?;
+            Ok(Aims { index, ..contact_seen(book, contact, facts).await? })
+        }
+        Signal::ContactGone { contact } => {
+            let index = mirror::forget(book, contact).await?;
+            Ok(Aims { index, ..Aims::nothing(format!("contact {contact} is gone")) })
+        }
+        Signal::ContactsRead(read) => {
+            let index = mirror::take_page(book, &read).await?;
+            Ok(Aims { index, ..Aims::nothing("a page of contacts") })
+        }
         Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
         Signal::TaskGone { task } => task_gone(book, task).await,
         Signal::CommandAnswered { command, done: true, .. } => {

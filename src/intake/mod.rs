@@ -7,5 +7,6 @@ pub mod calls;
 pub mod contact;
 pub mod correlate;
 pub mod dial;
+pub mod mirror;
 pub mod shadow;
 pub mod signal;

@@ -244,6 +244,7 @@ impl Inbox {
             }
         };
         unit.put.extend(aims.puts);
+        unit.index.extend(aims.index);
         unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
         Ok(Ok(unit))
     }

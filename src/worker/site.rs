@@ -84,6 +84,8 @@ pub struct Tally {
     pub receiving: AtomicU64,
     /// The inbox worker waits and has nothing to do.
     pub inbox_parked: AtomicBool,
+    /// Failures in a row to go on with the mirror of contacts.
+    pub mirror_failures: AtomicU64,
     /// The outbox has seen every delivery that the store holds.
     pub outbox_seen: AtomicU64,
     /// How far ahead the wheel knows the index, milliseconds since 1970.

@@ -3,8 +3,8 @@
 
 use super::brackets::Node;
 use super::wire::{self, Item};
-use crate::intake::signal::{SeenLead, SeenTask, Signal};
-use crate::platform::Undecodable;
+use crate::intake::signal::{ContactCard, SeenLead, SeenTask, Signal};
+use crate::platform::{Undecodable, link};
 use crate::process::event::ClientFacts;
 use crate::process::value::Phone;
 
@@ -40,8 +40,8 @@ fn signal(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
         (_, "note") => Some(nothing("a note")),
         ("leads", "delete") => Some(Signal::LeadGone { lead: item.id()? }),
         ("leads", _) => Some(Signal::LeadSeen(Box::new(lead(item)?))),
-        ("contacts", "delete") => Some(nothing("a deleted contact")),
         ("contacts", _) if item.node.text("type") == Some("company") => Some(nothing("a company")),
+        ("contacts", "delete") => Some(Signal::ContactGone { contact: item.id()? }),
         ("contacts", _) => Some(contact(item, zone_field)?),
         ("task" | "tasks", "delete") => Some(Signal::TaskGone { task: item.id()? }),
         ("task" | "tasks", _) => Some(Signal::TaskSeen(Box::new(task(item)?))),
@@ -75,10 +75,17 @@ fn lead(item: &Item<'_>) -> Option<SeenLead> {
 }
 
 fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
+    let contact = item.id()?;
     let mut facts = ClientFacts { name: item.node.text("name").map(str::to_owned), ..Default::default() };
+    let mut keys = Vec::new();
     for field in wire::fields(item.node).unwrap_or_default() {
         let mut values =
             field.values.iter().map(|value| value.value.trim()).filter(|value| !value.is_empty());
+        match field.code {
+            Some("PHONE") => keys.extend(values.clone().filter_map(link::mirror_phone)),
+            Some("EMAIL") => keys.extend(values.clone().filter_map(link::mirror_email)),
+            _ => {}
+        }
         match field.code {
             Some("PHONE") => facts.phone = values.next().map(|first| phone(first, values.next())),
             Some("EMAIL") => facts.email = values.next().map(str::to_lowercase),
@@ -86,7 +93,11 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
             _ => {}
         }
     }
-    Some(Signal::ContactSeen { contact: item.id()?, facts })
+    let responsible = item.node.number("responsible_user_id");
+    // Without a time nothing can be compared, and an old sight could overwrite a newer one.
+    let card =
+        item.updated_at().map(|at| ContactCard { contact, keys, updated_at: at.timestamp(), responsible });
+    Some(Signal::ContactSeen { contact, facts, card })
 }
 
 fn phone(first: &str, second: Option<&str>) -> Phone {

@@ -15,6 +15,7 @@ mod grant;
 pub mod judge;
 mod look;
 mod mend;
+mod mirror;
 mod numbers;
 pub mod oauth;
 pub mod seen;

@@ -11,15 +11,19 @@ use crate::platform::Fault;
 use crate::process::Urgency;
 use crate::secret::Secret;
 
-/// The fewest that the process needs: leads and their stages, contacts' numbers, tasks.
-pub const EVENTS: [&str; 10] = [
+/// The fewest that the process needs: leads and their stages, contacts (for the mirror all that
+/// happens to them), tasks.
+pub const EVENTS: [&str; 13] = [
     "add_lead",
     "update_lead",
     "status_lead",
     "responsible_lead",
     "delete_lead",
     "restore_lead",
+    "add_contact",
     "update_contact",
+    "delete_contact",
+    "restore_contact",
     "update_task",
     "responsible_task",
     "delete_task",
