@@ -85,11 +85,22 @@ pub struct Player<C> {
     pub moves: u64,
     /// Nothing has moved for so long in real time: something is stuck.
     pub stall: Duration,
+    /// What falls due within this is done together, milliseconds.
+    pub grain_ms: i64,
 }
 
 impl<C: Carrier> Player<C> {
     pub fn new(shared: Arc<Shared>, now: DrivenNow, carrier: C) -> Self {
-        Self { shared, now, carrier, taken: Vec::new(), repairs: 0, moves: 0, stall: STALL }
+        Self {
+            shared,
+            now,
+            carrier,
+            taken: Vec::new(),
+            repairs: 0,
+            moves: 0,
+            stall: STALL,
+            grain_ms: GRAIN_MS,
+        }
     }
 
     /// Plays until `end`; `each` is called after every moment, with the world as it then is.
@@ -111,7 +122,8 @@ impl<C: Carrier> Player<C> {
                 self.repairs += quiet.repairs;
                 return Ok(());
             };
-            self.move_to(bridge, grain(next.max(now + TimeDelta::milliseconds(1))).min(end)).await?;
+            let next = grain(next.max(now + TimeDelta::milliseconds(1)), self.grain_ms);
+            self.move_to(bridge, next.min(end)).await?;
         }
     }
 
@@ -182,9 +194,9 @@ fn requests(world: &World) -> u64 {
 }
 
 /// Up to the next full grain.
-fn grain(at: DateTime<Utc>) -> DateTime<Utc> {
+fn grain(at: DateTime<Utc>, grain_ms: i64) -> DateTime<Utc> {
     let ms = at.timestamp_millis() + i64::from(!at.timestamp_subsec_nanos().is_multiple_of(1_000_000));
-    let up = (ms + GRAIN_MS - 1).div_euclid(GRAIN_MS) * GRAIN_MS;
+    let up = (ms + grain_ms - 1).div_euclid(grain_ms) * grain_ms;
     DateTime::from_timestamp_millis(up).unwrap_or(at)
 }
 

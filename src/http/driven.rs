@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::Front;
-use crate::clock::Clock;
+use crate::clock::{Clock, DrivenClock};
 use crate::process::At;
 use crate::worker::site::Site;
 
@@ -37,10 +37,15 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     if !secret.matches(&token) {
         return HttpResponse::Forbidden().finish();
     }
+    HttpResponse::Ok().json(look(front.sites.values().map(AsRef::as_ref), clock).await)
+}
+
+/// The same without a socket.
+pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -> Quiet {
     let mut state = Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, repairs: 0 };
     // Whoever sleeps until now or earlier has not woken yet.
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
-    for site in front.sites.values() {
+    for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
@@ -48,7 +53,7 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
             state.turns += counter.load(Ordering::SeqCst);
         }
     }
-    HttpResponse::Ok().json(state)
+    state
 }
 
 /// Moves the time forward.
@@ -75,9 +80,15 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if site.wheel().next_due().is_some_and(|due| due <= now.timestamp_millis()) {
         return false;
     }
-    let Ok(held) = site.store.counts(site.id()).await else { return false };
     let turns: u64 = site.ways.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
-    let mut lanes = site.lanes();
-    let seen = (lanes.waiting() + lanes.in_flight()) as u64;
-    held.inbox == 0 && held.deliveries == seen && lanes.in_flight() as u64 <= turns && !lanes.has_ready(now)
+    let seen = {
+        let mut lanes = site.lanes();
+        if lanes.in_flight() as u64 > turns || lanes.has_ready(now) {
+            return false;
+        }
+        (lanes.waiting() + lanes.in_flight()) as u64
+    };
+    // Last, because it costs most.
+    let held = site.store.counts(site.id()).await;
+    held.is_ok_and(|held| held.inbox == 0 && held.deliveries == seen)
 }

@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use dozvon::config::{Files, Surroundings};
-use dozvon::demo::scripts::{FILES, Material};
+use dozvon::demo::inside::school_files;
+use dozvon::demo::scripts::Material;
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::script::OrderScript;
 use serde::Deserialize;
 
 use crate::support::folder::Folder;
-use crate::support::inproc::{World, nowhere};
+use crate::support::inproc::World;
 
 /// Runs of the suite. Each is a school's week with a few orders.
 const SEEDS: u64 = 200;
@@ -71,15 +72,8 @@ impl School {
         let hooks = |platform: &str| format!("http://bridge/hooks/rost/{platform}/{SECRET}");
         let material = Material::load(&hooks).expect("the demo's fixtures are right").setup;
         let secrets = Folder::new();
-        let mut texts = BTreeMap::new();
-        for (path, text) in FILES {
-            let text = text
-                .replace("@amocrm@", "http://127.0.0.1:1")
-                .replace("@getcourse@", "http://127.0.0.1:2")
-                .replace("\"@smtp_port@\"", "25");
-            texts.insert(path.replace("@school@", "rost"), from_files(&text, &secrets, &material));
-        }
-        Self { files: Files::new(nowhere(), texts), material, _secrets: secrets }
+        let files = school_files(secrets.path(), &material, SECRET).expect("the test's own folder");
+        Self { files, material, _secrets: secrets }
     }
 
     /// People, faults and hours of one seed.
@@ -97,25 +91,6 @@ impl School {
         setup.faults.mail.per_mille = per_mille;
         setup
     }
-}
-
-/// `{ env = "NAME" }` becomes `{ file = "…" }`: a test changes no environment.
-fn from_files(text: &str, folder: &Folder, setup: &Setup) -> String {
-    let mut text = text.to_owned();
-    let values = [
-        ("DEMO_HOOK_SECRET", SECRET),
-        ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
-        ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
-        ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
-        ("DEMO_MANGO_KEY", &setup.mango.api_key),
-        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
-    ];
-    for (name, value) in values {
-        let file = folder.path().join(name);
-        std::fs::write(&file, value).expect("the test's own folder");
-        text = text.replace(&format!("env = \"{name}\""), &format!("file = \"{}\"", file.display()));
-    }
-    text
 }
 
 #[derive(Deserialize)]
