@@ -24,8 +24,8 @@ use crate::secret::random_token;
 
 /// Orders of a whole launch.
 pub const ORDERS: usize = 10_000;
-/// They come in within so many seconds.
-const BURST_S: usize = 20;
+/// So many come in a second, until all are there.
+const ORDERS_PER_SECOND: usize = 500;
 /// From the start of the run to the orders that stand before the launch, and to the launch.
 const BEFORE: TimeDelta = TimeDelta::minutes(120);
 const LAUNCH: TimeDelta = TimeDelta::minutes(130);
@@ -52,9 +52,9 @@ pub struct Size {
 }
 
 impl Size {
-    /// A few dozen payments.
+    /// Two dozen payments in a whole launch.
     pub fn of(orders: usize) -> Self {
-        Self { orders, before: 24.min(orders / 10), within: 24.min(orders / 10) }
+        Self { orders, before: 12.min(orders / 100), within: 12.min(orders / 100) }
     }
 
     /// Seconds of the launch at which the first and the last of them pay: its middle half.
@@ -70,11 +70,11 @@ impl Size {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
     pub size: Size,
-    /// Made by the launch's orders; each lead brings its contact.
+    /// Made from the first order until all stands; each lead of a new client brings its contact.
     pub leads: usize,
     pub tasks: usize,
     pub notes: usize,
-    /// From the first order until all of that stands, seconds.
+    /// From the first order until lead, contact, task and first note of all stand, seconds.
     pub drain_s: f64,
     /// Requests to amoCRM until then, and those that it answered with 429.
     pub requests: u64,
@@ -187,7 +187,7 @@ fn setup(size: Size, hooks: &dyn Fn(&str) -> String) -> Result<Setup, String> {
     // Nobody works off the tasks while they are being made.
     setup.managers.iter_mut().for_each(|manager| manager.lag = Span(TimeDelta::days(2)));
     let launched = (0..size.orders).map(|place| {
-        let at = LAUNCH + TimeDelta::milliseconds((place * BURST_S * 1000 / size.orders) as i64);
+        let at = LAUNCH + TimeDelta::milliseconds((place * 1000 / ORDERS_PER_SECOND) as i64);
         // Spread over the first half, so that they stand at different ends of the queue.
         let pays = place.checked_rem(size.orders / 2 / size.within.max(1)).filter(|rest| *rest == 0);
         let nth = place / (size.orders / 2 / size.within.max(1)).max(1);
@@ -227,7 +227,7 @@ const ORDER_FIRST: i64 = 800_000_000;
 fn without_pause(mut files: Files) -> Files {
     for (path, text) in files.texts_mut() {
         if path.ends_with("process/default.toml") {
-            text.push_str("\n[arrival]\npause_minutes = 0\n");
+            "[arrival]\npause_minutes = 0\n".clone_into(text);
         }
     }
     files
@@ -244,43 +244,40 @@ fn measure(world: &World, size: Size, launch_at: DateTime<Utc>) -> Option<Launch
     for note in account.notes.values().filter(|note| note.entity.0 == Entity::Leads) {
         first_note.entry(note.entity.1).or_insert(note.created_at);
     }
-    let mut drained = launch_at;
-    let mut launch = Launch {
-        size,
-        leads: 0,
-        tasks: 0,
-        notes: 0,
-        drain_s: 0.0,
-        requests: 0,
-        refused: 0,
-        paid_s: Vec::new(),
-        took_s: 0.0,
-    };
-    for lead in account.leads.values() {
+    let (mut drained, mut paid_s) = (launch_at, Vec::new());
+    let sales = account.main_pipeline()?.id;
+    let leads = account.leads.values().filter(|lead| lead.first_pipeline_id == sales);
+    for lead in leads.clone() {
         let (number, paid_at) = buyer(world, lead)?;
         let tasks: Vec<_> = account.tasks_of(Entity::Leads, lead.id).collect();
         if let Some(paid_at) = paid_at {
             let closed = tasks.iter().map(|task| task.is_completed.then_some(task.updated_at));
-            let done = closed.chain([lead.closed_at.filter(|_| lead.status_id == WON)]);
-            let done = done.collect::<Option<Vec<_>>>()?.into_iter().max()?;
-            launch.paid_s.push(seconds(done - paid_at));
+            let won = lead.closed_at.filter(|_| lead.status_id == WON);
+            let done = closed.chain([won]).collect::<Option<Vec<_>>>()?.into_iter().max()?;
+            paid_s.push(seconds(done - paid_at));
         }
-        if number < size.before {
-            continue;
+        if number >= size.before {
+            // Who pays before his task is made needs none.
+            let task = tasks.first().map(|task| task.created_at).or(paid_at)?;
+            drained = drained.max(lead.created_at).max(*first_note.get(&lead.id)?).max(task);
         }
-        let note = *first_note.get(&lead.id)?;
-        let task = tasks.first().map(|task| task.created_at);
-        if task.is_none() && paid_at.is_none() {
-            return None;
-        }
-        drained = drained.max(lead.created_at).max(note).max(task.unwrap_or(note));
-        launch.leads += 1;
-        launch.notes += 1;
-        launch.tasks += usize::from(task.is_some());
     }
-    launch.paid_s.sort_by(f64::total_cmp);
-    let all_paid = launch.paid_s.len() == size.before + size.within;
-    all_paid.then(|| Launch { drain_s: seconds(drained - launch_at), ..launch })
+    if leads.count() < whole || paid_s.len() < size.before + size.within {
+        return None;
+    }
+    paid_s.sort_by(f64::total_cmp);
+    let meanwhile = |at: DateTime<Utc>| (launch_at..=drained).contains(&at);
+    Some(Launch {
+        size,
+        leads: account.leads.values().filter(|lead| meanwhile(lead.created_at)).count(),
+        tasks: account.tasks.values().filter(|task| meanwhile(task.created_at)).count(),
+        notes: account.notes.values().filter(|note| meanwhile(note.created_at)).count(),
+        drain_s: seconds(drained - launch_at),
+        requests: 0,
+        refused: 0,
+        paid_s,
+        took_s: 0.0,
+    })
 }
 
 /// Whose lead it is, and when he paid.

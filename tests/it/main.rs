@@ -6,6 +6,7 @@ mod deploy;
 mod getcourse_road;
 mod hooks;
 mod hooks_fixtures;
+mod launch;
 mod process;
 mod scenarios;
 mod smoke;
