@@ -1,23 +1,28 @@
-//! The bridge as a whole: built from a configuration, run until it is told to stop, drained.
-//! Never decides; it only puts the parts together. Enter at [`Bridge::start`].
+//! The bridge as a whole: built from a configuration, run until it is told to stop, drained; given
+//! another configuration on the way. Never decides; it only puts the parts together.
+//! Enter at [`Bridge::start`].
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, DrivenClock, WallClock};
+use crate::config::raw::Limits;
 use crate::config::{Config, School};
-use crate::http::{Front, routes};
+use crate::http::{Front, Sites, routes};
+use crate::instance::Name;
+use crate::process::SchoolId;
+use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
-use crate::store;
-use crate::ways::{self, Ground, Ports};
-use crate::worker::school::own;
-use crate::worker::site::{Parts, Rhythm, Site};
+use crate::store::{self, Store};
+use crate::ways::Ground;
+use crate::worker::site::Keep;
+
+/// Between two tries to hear the other instances.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a run is made of.
 pub struct Options {
@@ -46,8 +51,8 @@ pub enum StartError {
     Listen(String, std::io::Error),
     #[error("the store cannot be used: {0}")]
     Store(#[from] crate::store::StoreError),
-    #[error("school {school}: {why}")]
-    School { school: String, why: String },
+    #[error(transparent)]
+    School(#[from] Unfit),
     #[error("the server failed: {0}")]
     Server(std::io::Error),
 }
@@ -55,11 +60,11 @@ pub enum StartError {
 /// A bridge that serves.
 pub struct Bridge {
     pub address: SocketAddr,
-    pub sites: BTreeMap<crate::process::SchoolId, Arc<Site>>,
+    schools: Schools,
+    refused: Arc<Mutex<Option<String>>>,
     server: actix_web::dev::ServerHandle,
-    serving: tokio::task::JoinHandle<std::io::Result<()>>,
-    owners: JoinSet<()>,
-    stop: watch::Sender<bool>,
+    serving: JoinHandle<std::io::Result<()>>,
+    listening: JoinHandle<()>,
     /// What is on its way when the bridge stops has so long to land.
     drain: Duration,
 }
@@ -75,31 +80,25 @@ impl Bridge {
             .map_err(|error| StartError::Listen(options.listen.clone(), error))?;
         let address =
             listener.local_addr().map_err(|error| StartError::Listen(options.listen.clone(), error))?;
+        let instance = options.config.instance;
         let store = options.store.open().await?;
-        let vault = options.config.instance.vault_key.as_ref().map(Vault::new);
         let ground = Ground {
-            store,
+            store: store.clone(),
             clock,
-            vault,
-            data: options.config.instance.data.clone(),
-            url: options.config.instance.url.clone(),
+            vault: instance.vault_key.as_ref().map(Vault::new),
+            data: instance.data,
+            url: instance.url,
         };
-        let (stop, stopped) = watch::channel(false);
-        let limits = options.config.instance.limits.clone();
-        let mut sites = BTreeMap::new();
-        for school in options.config.schools {
-            let id = school.id.clone();
-            let site = site(school, &ground, limits.raw_days, stopped.clone())
-                .map_err(|why| StartError::School { school: id.to_string(), why })?;
-            sites.insert(id, Arc::new(site));
-        }
-        let body_wait = Duration::from_secs(limits.body_s.into());
-        let drain = Duration::from_secs(limits.drain_s.into());
-        let mut owners = JoinSet::new();
-        for site in sites.values() {
-            owners.spawn(own(site.clone()));
-        }
-        let front = web::Data::new(Front { sites: sites.clone(), body_wait, driven });
+        let Limits { raw_days, ended_days, .. } = instance.limits;
+        let keep = Keep { raw_days, ended_days };
+        let name = Name::take(&ground.data).map(Arc::new);
+        let mut schools = Schools::new(ground, keep, name);
+        schools.follow(options.config.schools, Anew::All)?;
+        let listening = tokio::spawn(listen(store, schools.sites.clone()));
+        let body_wait = Duration::from_secs(instance.limits.body_s.into());
+        let refused = Arc::<Mutex<Option<String>>>::default();
+        let front = Front { sites: schools.sites.clone(), refused: refused.clone(), body_wait, driven };
+        let front = web::Data::new(front);
         let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
             .workers(2)
             .client_request_timeout(body_wait)
@@ -109,35 +108,46 @@ impl Bridge {
             .map_err(StartError::Server)?
             .run();
         let handle = server.handle();
-        Ok(Self { address, sites, server: handle, serving: tokio::spawn(server), owners, stop, drain })
+        let drain = Duration::from_secs(instance.limits.drain_s.into());
+        let serving = tokio::spawn(server);
+        Ok(Self { address, schools, refused, server: handle, serving, listening, drain })
+    }
+
+    /// Works with these schools from now on, or with what it had if one of them is unfit.
+    pub fn follow(&mut self, schools: Vec<School>, anew: Anew) -> Result<Vec<SchoolId>, Unfit> {
+        let begun = self.schools.follow(schools, anew)?;
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(begun)
+    }
+
+    /// `/health` shows why the files as they lie there are not in use.
+    pub fn refuse(&self, why: String) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     /// Takes no more requests, lets what is on its way land, gives the schools back.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.server.stop(true).await;
-        let _ = self.stop.send(true);
-        let drained =
-            tokio::time::timeout(self.drain, async { while self.owners.join_next().await.is_some() {} });
-        if drained.await.is_err() {
-            tracing::warn!("not everything landed in time; it is looked for at the next start");
-        }
+        self.schools.stop(self.drain).await;
+        self.listening.abort();
         if let Ok(Err(error)) = self.serving.await {
             tracing::warn!(%error, "the server ended badly");
         }
     }
 }
 
-/// One school with its ways in and out, over the real network.
-fn site(school: School, ground: &Ground, raw_days: u32, stop: watch::Receiver<bool>) -> Result<Site, String> {
-    let ports = Ports::real(&school)?;
-    Ok(Site::new(Parts {
-        hooks: ways::hooks(&school)?,
-        ways: ways::build(&school, ports, ground)?,
-        school: Arc::new(school),
-        store: ground.store.clone(),
-        clock: ground.clock.clone(),
-        stop,
-        rhythm: Rhythm::default(),
-        raw_days,
-    }))
+/// Passes on what other instances ring: they have accepted something for a school that is owned
+/// here.
+async fn listen(store: Arc<dyn Store>, sites: Sites) {
+    loop {
+        let heard = |school: SchoolId| {
+            if let Some(site) = sites.get(&school) {
+                site.inbox_bell.notify_one();
+            }
+        };
+        if let Err(error) = store.listen(&heard).await {
+            tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+        }
+        tokio::time::sleep(LISTEN_AGAIN).await;
+    }
 }

@@ -4,17 +4,19 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Files, Problem, Surroundings};
+use crate::intake::forget::Mention;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
-use crate::store::{DeadLetter, Place};
-use crate::{bench, demo, sandbox, telemetry};
+use crate::store::{DeadLetter, Place, Store};
+use crate::{bench, demo, reload, sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -34,7 +36,7 @@ enum Command {
     Bench(bench::Options),
     /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
     Demo(demo::Options),
-    /// Stand-ins of amoCRM, GetCourse, Mango and a mail server on loopback.
+    /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
     Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
     Check(Folder),
@@ -42,6 +44,8 @@ enum Command {
     Url(Url),
     /// Show what needs a person, or have it tried again.
     Dead(Dead),
+    /// Show what is kept of a person, or have it forgotten.
+    Person(Person),
     /// Read a school's amoCRM account: its ids, and what the configuration names and it does not have.
     Discover(Discover),
     /// Print every key that a configuration may hold.
@@ -60,7 +64,7 @@ struct StoreArgs {
     /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
     #[arg(long)]
     store: Option<String>,
-    /// Folder of the embedded store.
+    /// Folder of the embedded store, and of what the instance keeps for itself.
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -87,7 +91,7 @@ struct SandboxArgs {
     /// Where the bridge listens: webhooks go there.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     bridge: String,
-    /// First of three ports in a row: amoCRM, GetCourse, Mango.
+    /// First of five ports in a row: amoCRM, GetCourse, Mango, Sipuni, Telphin.
     #[arg(long, default_value_t = 18081)]
     port: u16,
     #[arg(long, default_value_t = 18025)]
@@ -137,6 +141,34 @@ enum DeadAction {
     Retry { school: String, id: String },
 }
 
+#[derive(Args)]
+struct Person {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(subcommand)]
+    action: PersonAction,
+}
+
+#[derive(Subcommand)]
+enum PersonAction {
+    /// Print all of it as JSON: orders, journal, calls, requests.
+    Export(Who),
+    /// Have the owner forget it. What amoCRM, GetCourse and the telephony hold stays there.
+    Erase(Who),
+}
+
+#[derive(Args)]
+struct Who {
+    school: String,
+    /// With its country: +7…
+    #[arg(long)]
+    phone: Option<String>,
+    #[arg(long)]
+    email: Option<String>,
+}
+
 /// What can be typed, for whoever compares documents with it.
 pub fn grammar() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
@@ -158,6 +190,7 @@ pub fn main() -> ExitCode {
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
+            Command::Person(args) => person(args).await,
             Command::Discover(args) => discover(args).await,
             Command::Reference => {
                 print!("{}", config::reference::reference());
@@ -177,7 +210,12 @@ fn fail(why: &str) -> ExitCode {
 }
 
 async fn serve(args: Serve) -> Result<(), String> {
-    let config = load(&args.folder)?;
+    let files = Files::read(&args.folder.config).map_err(|problems| unusable(&problems))?;
+    let mut config =
+        Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
+    if let Some(data) = &args.store.data {
+        config.instance.data.clone_from(data);
+    }
     telemetry::init(&config.instance.log, config.instance.log_format);
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");
@@ -192,12 +230,13 @@ async fn serve(args: Serve) -> Result<(), String> {
     let driven = matches!(time, Time::Driven { .. });
     let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
     let store = place(&args.store, &config);
-    let bridge =
+    let mut bridge =
         Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
     println!("listening on http://{}", bridge.address);
     tokio::select! {
         () = told_to_stop() => {}
         () = player_gone(), if driven => {}
+        () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
     tracing::info!("stopping: no more requests are taken, what is on its way lands");
     bridge.stop().await;
@@ -237,6 +276,8 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
         amocrm: port,
         getcourse: port.saturating_add(1),
         mango: port.saturating_add(2),
+        sipuni: port.saturating_add(3),
+        telphin: port.saturating_add(4),
         smtp: smtp_port,
     };
     let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };
@@ -245,10 +286,12 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
 }
 
 fn load(folder: &Folder) -> Result<Config, String> {
-    Config::load(&folder.config).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-        format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
-    })
+    Config::load(&folder.config).map_err(|problems| unusable(&problems))
+}
+
+fn unusable(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
 }
 
 /// The command line wins over the environment, the environment over the file.
@@ -304,11 +347,7 @@ async fn dead(args: Dead) -> Result<(), String> {
     let config = load(&args.folder)?;
     let (DeadAction::List { school } | DeadAction::Show { school, .. } | DeadAction::Retry { school, .. }) =
         &args.action;
-    let school = SchoolId(school.clone());
-    if !config.schools.iter().any(|known| known.id == school) {
-        return Err(format!("no school {school}; there are: {}", names(&config)));
-    }
-    let store = place(&args.store, &config).visit().await.map_err(|error| error.to_string())?;
+    let (school, store) = visit(school, &args.store, &config).await?;
     let letters = store.dead(&school, usize::MAX).await.map_err(|error| error.to_string())?;
     let find = |id: &str| {
         letters.iter().find(|letter| letter.id == id).ok_or(format!("no dead letter {id} in {school}"))
@@ -327,10 +366,45 @@ async fn dead(args: Dead) -> Result<(), String> {
             let item = Item::Retry { letter: id.clone() };
             let now = crate::clock::wall_now();
             store.append(&school, &item.to_bytes(), now).await.map_err(|error| error.to_string())?;
+            store.ring(&school).await.map_err(|error| error.to_string())?;
             println!("{id} will be tried again by the bridge that owns {school}");
         }
     }
     Ok(())
+}
+
+async fn person(args: Person) -> Result<(), String> {
+    let config = load(&args.folder)?;
+    let (PersonAction::Export(who) | PersonAction::Erase(who)) = &args.action;
+    let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
+    let (school, store) = visit(&who.school, &args.store, &config).await?;
+    match &args.action {
+        PersonAction::Export(_) => {
+            let kept = crate::person::export(&*store, &school, mention).await;
+            println!("{:#}", kept.map_err(|error| error.to_string())?);
+        }
+        PersonAction::Erase(_) => {
+            crate::person::erase(&*store, &school, mention).await.map_err(|error| error.to_string())?;
+            println!(
+                "The bridge that owns {school} forgets the person now. Delete the contact, its leads and calls in amoCRM, GetCourse and the telephony too: what they hold is theirs."
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A configured school's store, seen from beside the bridge that works.
+async fn visit(
+    school: &str,
+    store: &StoreArgs,
+    config: &Config,
+) -> Result<(SchoolId, Arc<dyn Store>), String> {
+    let school = SchoolId(school.to_owned());
+    if !config.schools.iter().any(|known| known.id == school) {
+        return Err(format!("no school {school}; there are: {}", names(config)));
+    }
+    let store = place(store, config).visit().await.map_err(|error| error.to_string())?;
+    Ok((school, store))
 }
 
 fn line(letter: &DeadLetter) -> String {

@@ -6,16 +6,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::clock::Clock;
 use crate::config::School;
 use crate::platform::amocrm::settings::Auth;
 use crate::platform::amocrm::{
-    self, AmoClient, AmoCourier, AmoHooks, App, LongLived, OauthTokens, TokenSource,
+    self, AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, TokenSource,
 };
-use crate::platform::getcourse::{GcCourier, GcHooks};
+use crate::platform::getcourse::look_back::{Exports, SPACING_S};
+use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::mango::MangoHooks;
+use crate::platform::mango::{MangoClient, MangoHooks, MangoLookBack};
+use crate::platform::sipuni::{SipuniClient, SipuniHooks};
+use crate::platform::telephony::Provider;
+use crate::platform::telephony::start::{LineCourier, Starter};
+use crate::platform::telphin::{TelphinClient, TelphinHooks};
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -23,11 +30,18 @@ use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
+use crate::worker::tenure::Tenure;
+
+/// Statistics have a budget of their own: one request in two seconds.
+const MANGO_STATS_PER_SECOND: f64 = 0.5;
 
 /// The network, or what stands in for it in a test.
 pub struct Ports {
     pub amocrm: Arc<dyn Http>,
     pub getcourse: Arc<dyn Http>,
+    pub mango: Arc<dyn Http>,
+    pub sipuni: Arc<dyn Http>,
+    pub telphin: Arc<dyn Http>,
     /// Only where the school sends letters.
     pub post: Option<Box<dyn Post>>,
 }
@@ -57,6 +71,9 @@ impl Ports {
         Ok(Self {
             amocrm: http(seconds(school.amocrm.as_ref().map(|settings| settings.timeout_s)))?,
             getcourse: http(seconds(school.getcourse.as_ref().map(|settings| settings.timeout_s)))?,
+            mango: http(seconds(school.mango.as_ref().map(|settings| settings.timeout_s)))?,
+            sipuni: http(seconds(school.sipuni.as_ref().map(|settings| settings.timeout_s)))?,
+            telphin: http(seconds(school.telphin.as_ref().map(|settings| settings.timeout_s)))?,
             post,
         })
     }
@@ -75,22 +92,52 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     if let Some(settings) = &school.mango {
         hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
     }
+    if let Some(settings) = &school.sipuni {
+        hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
+    }
+    if let Some(settings) = &school.telphin {
+        hooks.insert("telphin", Arc::new(TelphinHooks::new(settings.clone())));
+    }
     Ok(hooks)
 }
 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
-    let mut ways = Ways::default();
+    let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
+    lines(&mut ways, school, &ports, ground)?;
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
+        if settings.look_back_min > 0 {
+            let (client, _) = amocrm_client(school, settings, http.clone(), ground)?;
+            let every = TimeDelta::minutes(i64::from(settings.look_back_min));
+            let managers = school.process.roster.iter().filter_map(|manager| manager.amocrm).collect();
+            ways.looks.insert("amocrm", Arc::new(AmoLookBack::new(client, every, managers)));
+        }
         ways.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, ground)?);
     }
     if let Some(settings) = &school.getcourse {
         let pacer = pacer(&mut ways, ground, ("getcourse", &settings.url), settings.requests_per_second);
-        let http = Arc::new(PacedHttp { inner: ports.getcourse, pacer });
+        let http = Arc::new(PacedHttp { inner: ports.getcourse.clone(), pacer });
+        if let Some(key) = settings.school_key.as_ref().filter(|_| settings.look_back_min > 0) {
+            let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
+            let pacer = pacer_of_exports(&mut ways, ground, &settings.url);
+            let exports =
+                Exports::new(&settings.url, key, Arc::new(PacedHttp { inner: ports.getcourse, pacer }));
+            let keys = Keys::read(settings)?;
+            let tech = keys.map(|keys| getcourse::Client::new(settings, keys, http.clone()));
+            let look = GcLookBack::new(settings.clone(), exports, tech, school.process.roster.clone());
+            ways.looks.insert("getcourse", Arc::new(look));
+        }
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
         ways.couriers.insert(Target::Getcourse, Arc::new(courier));
+    }
+    // Statistics of the other lines come here beside these.
+    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
+        let account = ("mango-stats", school.id.as_str());
+        let pacer = pacer(&mut ways, ground, account, MANGO_STATS_PER_SECOND);
+        let http = Arc::new(PacedHttp { inner: ports.mango, pacer });
+        ways.looks.insert("mango", Arc::new(MangoLookBack::open(settings, http)?));
     }
     if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
@@ -100,12 +147,64 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
     Ok(ways)
 }
 
+/// The provider that starts calls, and the account of one that only has to be subscribed at.
+fn lines(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
+    let starts = |provider| school.calls_by == Some(provider);
+    if let Some(settings) = school.mango.as_ref().filter(|_| starts(Provider::Mango)) {
+        let account = ("mango", settings.url.as_str());
+        let http = paced(ways, ground, account, settings.requests_per_second, &ports.mango);
+        ways.couriers.insert(Target::Line, line(school, MangoClient::open(settings, http)?));
+    }
+    if let Some(settings) = school.sipuni.as_ref().filter(|_| starts(Provider::Sipuni)) {
+        let account = ("sipuni", settings.user.as_str());
+        let http = paced(ways, ground, account, settings.requests_per_second, &ports.sipuni);
+        let client = SipuniClient::open(settings, http)?;
+        ways.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
+    }
+    if let Some(settings) = &school.telphin
+        && let Some(client_id) = &settings.client_id
+    {
+        let account = ("telphin", client_id.as_str());
+        let http = paced(ways, ground, account, settings.requests_per_second, &ports.telphin);
+        let secret = school.secrets.first().map(|secret| secret.reveal()).unwrap_or_default();
+        let hook = (format!("{}/hooks/{}/telphin/", ground.url, school.id), secret);
+        let client = TelphinClient::open(settings, hook, http, ground.clock.clone())?;
+        let courier = client.map(|client| line(school, client));
+        match starts(Provider::Telphin) {
+            true => ways.couriers.extend(courier.map(|courier| (Target::Line, courier))),
+            false => ways.idle.extend(courier.map(|courier| ("telphin", courier))),
+        }
+    }
+    Ok(())
+}
+
+fn line(school: &School, starter: impl Starter + 'static) -> Arc<dyn Courier> {
+    Arc::new(LineCourier::new(starter, &school.process.roster))
+}
+
+/// An account's HTTP port behind its budget.
+fn paced(
+    ways: &mut Ways,
+    ground: &Ground,
+    account: (&str, &str),
+    per_second: f64,
+    inner: &Arc<dyn Http>,
+) -> Arc<dyn Http> {
+    let pacer = pacer(ways, ground, account, per_second);
+    Arc::new(PacedHttp { inner: inner.clone(), pacer })
+}
+
 /// The turn-giver of one account; bursts are one request everywhere.
 fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), per_second: f64) -> Pacer {
     let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
-    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone());
+    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone(), ways.tenure.clone());
     ways.paces.push(pacer.pace());
     pacer
+}
+
+/// Exports have a budget of their own, which the school's other integrations share.
+fn pacer_of_exports(ways: &mut Ways, ground: &Ground, url: &str) -> Pacer {
+    pacer(ways, ground, ("getcourse-export", url), 1.0 / SPACING_S as f64)
 }
 
 /// The school's amoCRM account over the real network, within its budget; for a command that looks.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::row::{Goal, Row};
 use crate::clock::{Clock, DrivenClock, stopwatch};
-use crate::config::{Files, Surroundings};
+use crate::config::Surroundings;
 use crate::demo::inside::{Door, Inside, Straight, school_files, stand_ins};
 use crate::demo::player::{DrivenNow, Player};
 use crate::demo::scripts::Material;
@@ -133,8 +133,7 @@ pub async fn launch(size: Size) -> Result<Launch, String> {
 async fn play(size: Size, folder: &std::path::Path) -> Result<Launch, String> {
     let secret = random_token();
     let setup = setup(size, &|platform| format!("http://bridge/hooks/rost/{platform}/{secret}"))?;
-    let files = school_files(folder, &setup, &secret).map_err(|error| error.to_string())?;
-    let files = without_pause(files);
+    let files = school_files(folder, &setup, &secret, without_pause).map_err(|error| error.to_string())?;
     let start = setup.start.with_timezone(&Utc);
     let clock = DrivenClock::starting_at(start);
     let driven: Arc<dyn Clock> = Arc::new(clock.clone());
@@ -224,13 +223,8 @@ fn order(template: &OrderScript, number: usize, at: TimeDelta, pays: Option<Time
 const ORDER_FIRST: i64 = 800_000_000;
 
 /// Calls begin at once: the pause for paying by oneself is not what is measured.
-fn without_pause(mut files: Files) -> Files {
-    for (path, text) in files.texts_mut() {
-        if path.ends_with("process/default.toml") {
-            "[arrival]\npause_minutes = 0\n".clone_into(text);
-        }
-    }
-    files
+fn without_pause(path: &str, text: String) -> String {
+    if path.ends_with("process/default.toml") { "[arrival]\npause_minutes = 0\n".to_owned() } else { text }
 }
 
 /// The figures, once everything stands.

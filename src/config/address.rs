@@ -1,5 +1,5 @@
-//! The addresses that a school's administrator pastes into GetCourse, amoCRM and Mango, with how
-//! each has to be set up there. They hold the school's secret, so they are printed and never logged.
+//! The addresses that a school's administrator pastes into GetCourse, amoCRM and the telephony
+//! cabinets, with how each has to be set up there. They hold the school's secret, so they are printed and never logged.
 //! Never asks a platform anything. Enter at [`urls`].
 
 use std::fmt::Write;
@@ -30,6 +30,12 @@ pub fn urls(config: &Config, school: &School) -> String {
     }
     if school.mango.is_some() {
         mango(&mut text, &base(config, school, "mango"));
+    }
+    if school.sipuni.is_some() {
+        sipuni(&mut text, &base(config, school, "sipuni"));
+    }
+    if let Some(settings) = &school.telphin {
+        telphin(&mut text, &base(config, school, "telphin"), settings);
     }
     text
 }
@@ -207,5 +213,39 @@ fn mango(text: &mut String, base: &str) {
          Уникальный код АТС и ключ для подписи из кабинета запишите в переменные школы (mango.api_key, mango.api_salt).\n\n\
          {base}/\n\n\
          Кнопка проверки связи в кабинете должна показать успех.\n"
+    );
+}
+
+fn sipuni(text: &mut String, base: &str) {
+    heading(text, "Sipuni: события АТС");
+    let _ = write!(
+        text,
+        "\nКабинет Sipuni, Настройки, API (или Интеграции, API), раздел «События АТС»: подключите сервис, вставьте адрес \
+         и сохраните.\n\n\
+         {base}/\n\n\
+         События не подписаны: адрес с секретом — единственная защита, никому его не показывайте.\n\
+         Чтобы мост сам начинал звонки, возьмите там же ключ интеграции и запишите его в переменную школы (sipuni.key).\n"
+    );
+}
+
+fn telphin(text: &mut String, base: &str, settings: &crate::platform::telphin::Settings) {
+    heading(text, "Телфин.Офис: события добавочных");
+    text.push_str(
+        "\nКабинет Телфин, Настройки, API: создайте приложение типа trusted и запишите его id и секрет в настройки школы \
+         (telphin.client_id, telphin.client_secret).\n",
+    );
+    match (settings.client_secret.is_some(), settings.extensions.is_empty()) {
+        (true, false) => text.push_str(
+            "Мост сам подписывает на события каждый добавочный из telphin.extensions и раз в сутки проверяет подписки.\n",
+        ),
+        _ => text.push_str(
+            "Когда приложение и номера добавочных (telphin.extensions) записаны, мост подпишется на события сам.\n",
+        ),
+    }
+    let _ = write!(
+        text,
+        "\nВручную — для каждого добавочного по одной подписке на dial-in, dial-out, answer и hangup, метод POST, адрес:\n\
+         {base}\n\n\
+         События не подписаны: адрес с секретом — единственная защита, никому его не показывайте.\n"
     );
 }

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::intake::calls::Waits;
+use crate::platform::telephony::Provider;
+use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::{Process, SchoolId};
 use crate::secret::Secret;
 
@@ -46,11 +48,28 @@ pub struct School {
     pub getcourse: Option<getcourse::settings::Settings>,
     pub amocrm: Option<amocrm::settings::Settings>,
     pub mango: Option<mango::settings::Settings>,
+    pub sipuni: Option<sipuni::settings::Settings>,
+    pub telphin: Option<telphin::settings::Settings>,
+    /// The provider that starts calls; none has what it takes where this is absent.
+    pub calls_by: Option<Provider>,
     pub mail: Option<mail::settings::Settings>,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,
     /// What works but is probably not meant; said by `check`.
     pub warnings: Vec<Problem>,
+}
+
+impl School {
+    /// How long the silence of a call's provider is waited through; `call` is `<provider>:<key>`.
+    pub fn call_waits(&self, call: &str) -> Waits {
+        let waits = match call.split_once(':').map(|(provider, _)| provider) {
+            Some("sipuni") => self.sipuni.as_ref().map(|line| (line.final_wait_s, line.stuck_s)),
+            Some("telphin") => self.telphin.as_ref().map(|line| (line.final_wait_s, line.stuck_s)),
+            _ => self.mango.as_ref().map(|line| (line.final_wait_s, line.stuck_s)),
+        };
+        let (final_wait_s, stuck_s) = waits.unwrap_or((60, 4 * 3600));
+        Waits { final_wait_s, stuck_s }
+    }
 }
 
 impl Config {

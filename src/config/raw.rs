@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::platform::telephony::Provider;
+use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::RefusalReason;
 use crate::process::definition::Manager;
 use crate::process::event::AnswerKind;
@@ -51,6 +52,8 @@ pub struct Limits {
     pub drain_s: u32,
     /// Days that requests are kept as they came.
     pub raw_days: u32,
+    /// Days that ended orders and calls are kept.
+    pub ended_days: u32,
 }
 
 impl Default for InstanceFile {
@@ -69,7 +72,7 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30 }
+        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365 }
     }
 }
 
@@ -101,6 +104,13 @@ pub struct SchoolFile {
     pub amocrm: Option<amocrm::settings::Settings>,
     #[serde(default)]
     pub mango: Option<mango::settings::Settings>,
+    #[serde(default)]
+    pub sipuni: Option<sipuni::settings::Settings>,
+    #[serde(default)]
+    pub telphin: Option<telphin::settings::Settings>,
+    /// Which provider starts calls, where several could.
+    #[serde(default)]
+    pub calls_by: Option<Provider>,
     #[serde(default)]
     pub mail: Option<mail::settings::Settings>,
 }

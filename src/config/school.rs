@@ -72,6 +72,7 @@ pub(super) fn read(
         return None;
     }
     let config_hash = files.hash(&folder);
+    let calls_by = check::starter(&file);
     let process = Process {
         school: SchoolId::from(name),
         name: file.name,
@@ -92,6 +93,9 @@ pub(super) fn read(
         getcourse: file.getcourse,
         amocrm: file.amocrm,
         mango: file.mango,
+        sipuni: file.sipuni,
+        calls_by,
+        telphin: file.telphin,
         mail: file.mail,
         config_hash,
         warnings,
@@ -132,8 +136,13 @@ fn roster(managers: BTreeMap<String, Manager>) -> Vec<Manager> {
 
 /// `https://name.amocrm.ru/` and without the slash are the same account.
 fn trim_addresses(file: &mut SchoolFile) {
-    let addresses =
-        [file.getcourse.as_mut().map(|settings| &mut settings.url), file.amocrm.as_mut().map(|s| &mut s.url)];
+    let addresses = [
+        file.getcourse.as_mut().map(|settings| &mut settings.url),
+        file.amocrm.as_mut().map(|settings| &mut settings.url),
+        file.mango.as_mut().map(|settings| &mut settings.url),
+        file.sipuni.as_mut().map(|settings| &mut settings.url),
+        file.telphin.as_mut().map(|settings| &mut settings.url),
+    ];
     for url in addresses.into_iter().flatten() {
         url.truncate(url.trim_end_matches('/').len());
     }

@@ -28,7 +28,7 @@ pub struct Plan {
     pub config: PathBuf,
     /// Port that the platforms call; the same after a restart.
     pub port: u16,
-    /// Folder of the embedded store.
+    /// Folder of the embedded store, and of what the instance keeps beside a Redis.
     pub data: PathBuf,
     /// Redis instead of it.
     pub store: Option<String>,
@@ -60,8 +60,9 @@ impl Child {
         command.args(["--listen", &format!("127.0.0.1:{}", plan.port)]);
         match &plan.store {
             Some(url) => command.args(["--store", url]),
-            None => command.arg("--data").arg(&plan.data),
+            None => &mut command,
         };
+        command.arg("--data").arg(&plan.data);
         command.args(["--driven-from", &from.to_rfc3339()]);
         command.envs(plan.environment.iter().cloned()).env("DOZVON_DRIVEN_TOKEN", &plan.token);
         command.env("DOZVON_URL", format!("http://127.0.0.1:{}", plan.port));
@@ -86,6 +87,12 @@ impl Child {
             _said: lines,
             address: address.to_owned(),
         })
+    }
+
+    /// `kill -9`; returns when it is gone.
+    pub async fn kill(mut self) {
+        // An error says that it is gone already.
+        let _ = self.process.kill().await;
     }
 
     /// Tells it to stop and waits until it has drained.

@@ -9,7 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::kills::{Deeds, Fates};
 use super::names::Names;
+use super::person::{has_come, is_in_doubt};
 use super::player::Taken;
 use super::scene::Scene;
 use super::scripts::{Ending, Material, Script};
@@ -25,6 +27,12 @@ pub const RULES: [&str; 40] = [
     "D2", "D3", "D5", "D10", "D11", "D12", "D13", "P1", "P2", "R1", "R2", "W1", "M1", "M2", "Q1", "G1", "G2",
     "G3", "G4", "G5", "G6", "G7", "K2", "K6",
 ];
+
+/// Of a hundred kills so many have to meet a delivery on its way.
+const IN_FLIGHT_PERCENT: u64 = 80;
+/// Work goes on within this after a kill, and after Redis is back, real milliseconds.
+const RESUMED_MS_MAX: u64 = 5_000;
+const REDIS_RESUMED_MS_MAX: u64 = 3_000;
 
 /// The facts of a run, as `--json` writes them.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -50,6 +58,22 @@ pub struct Facts {
     pub requests: u64,
     /// Of these: 429, 5xx, or broken off after success.
     pub faults: u64,
+    /// Times that the bridge was killed.
+    pub kills: u64,
+    /// Of these: while a delivery was on its way.
+    pub kills_in_flight: u64,
+    /// The longest time from a kill to work done again, real milliseconds.
+    pub resumed_ms_max: u64,
+    /// Times that Redis was killed.
+    pub redis_kills: u64,
+    /// The longest time from Redis's return to work done again, real milliseconds.
+    pub redis_resumed_ms_max: u64,
+    /// Letters shown to a person, because a kill left it open whether they had gone; all of them have come.
+    pub letters_in_doubt: usize,
+    /// Letters that a person looked for, did not find and had sent again.
+    pub letters_repeated: u64,
+    /// Kills that were asked for and found no moment, or took longer to recover from than they may.
+    pub kills_missed: u64,
     /// What does not fit, in words.
     pub troubles: Vec<String>,
 }
@@ -63,7 +87,15 @@ impl Facts {
             && self.watchdog_repairs == 0
             && self.unexpected_ends == 0
             && self.rules_missed.is_empty()
+            && self.kills_missed == 0
     }
+}
+
+/// The kills that were asked for, and what came of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    pub fates: Fates,
+    pub deeds: Deeds,
 }
 
 /// A row of the table.
@@ -89,6 +121,7 @@ pub struct Run<'a> {
     pub material: &'a Material,
     pub taken: &'a [Taken],
     pub repairs: u64,
+    pub deeds: Wanted,
     pub end: DateTime<Utc>,
 }
 
@@ -125,6 +158,7 @@ pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
         facts.troubles.push(format!("doubled {}: {} ({:?})", double.kind, double.key, double.ids));
     }
     rules(run, &mut facts);
+    kills(&run.deeds, &mut facts);
     facts.requests = run.world.counters().of.values().map(|count| count.requests).sum();
     facts.faults = run.world.counters().of.values().map(|count| count.faults).sum();
     for (at, trouble) in run.world.troubles() {
@@ -292,6 +326,7 @@ async fn dead(run: &Run<'_>, orders: &BTreeMap<String, Order>, facts: &mut Facts
     for letter in run.store.dead(&run.school, 1000).await? {
         match letter.order.as_ref().and_then(|order| wanted.get_mut(order)) {
             Some(left) if *left > 0 => *left -= 1,
+            _ if is_in_doubt(&letter) && has_come(run.world, &letter) => facts.letters_in_doubt += 1,
             _ => {
                 facts.lost += 1;
                 facts.troubles.push(format!("dead letter {}: {}", letter.id, letter.why));
@@ -299,6 +334,31 @@ async fn dead(run: &Run<'_>, orders: &BTreeMap<String, Order>, facts: &mut Facts
         }
     }
     Ok(())
+}
+
+/// Kills happened as asked for, and were survived in time.
+fn kills(Wanted { fates, deeds }: &Wanted, facts: &mut Facts) {
+    (facts.kills, facts.kills_in_flight) = (deeds.kills, deeds.in_flight);
+    (facts.resumed_ms_max, facts.letters_repeated) = (deeds.resumed_ms_max, deeds.letters_repeated);
+    (facts.redis_kills, facts.redis_resumed_ms_max) = (deeds.redis_kills, deeds.redis_resumed_ms_max);
+    let wanted = fates.kills as u64 + fates.redis_kills as u64;
+    facts.kills_missed = wanted - (deeds.kills + deeds.redis_kills).min(wanted);
+    if facts.kills_missed > 0 {
+        facts.troubles.push(format!("{} kills found no moment", facts.kills_missed));
+    }
+    if deeds.in_flight * 100 < deeds.kills * IN_FLIGHT_PERCENT {
+        facts.kills_missed += 1;
+        facts.troubles.push(format!("only {} of {} kills met a delivery", deeds.in_flight, deeds.kills));
+    }
+    for (what, took, most) in [
+        ("a kill", deeds.resumed_ms_max, RESUMED_MS_MAX),
+        ("Redis's return", deeds.redis_resumed_ms_max, REDIS_RESUMED_MS_MAX),
+    ] {
+        if took > most {
+            facts.kills_missed += 1;
+            facts.troubles.push(format!("work went on only {took} ms after {what}, {most} are allowed"));
+        }
+    }
 }
 
 fn said(envelope: &Envelope) -> (String, String) {

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::player::{Carrier, Driven, Stuck};
 use super::scripts::FILES;
 use crate::clock::{Clock, DrivenClock};
-use crate::config::{Config, Files, Surroundings};
+use crate::config::{Config, Files, School, Surroundings};
 use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
 use crate::platform::RawRequest;
@@ -31,7 +30,7 @@ use crate::store::embedded::Embedded;
 use crate::ways::{self, Ground, Ports};
 use crate::worker::pacer::Pace;
 use crate::worker::school::own;
-use crate::worker::site::{Parts, Rhythm, Site};
+use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
 /// A platform answers after this.
 const ANSWER_MS: i64 = 40;
@@ -50,9 +49,7 @@ struct Stage {
 
 impl Stage {
     async fn wait(&self, ms: i64, riders: u64) {
-        self.air.waiting.fetch_add(riders, Ordering::SeqCst);
-        self.clock.sleep_until(self.clock.now() + TimeDelta::milliseconds(ms)).await;
-        self.air.waiting.fetch_sub(riders, Ordering::SeqCst);
+        self.air.wait(&self.clock, self.clock.now() + TimeDelta::milliseconds(ms), riders).await;
     }
 }
 
@@ -108,6 +105,9 @@ impl Post for PostPlug {
 pub struct Inside {
     pub shared: Arc<Shared>,
     pub site: Arc<Site>,
+    clock: Arc<dyn Clock>,
+    school: School,
+    store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
     owner: JoinHandle<()>,
 }
@@ -123,31 +123,20 @@ impl Inside {
         let config = Config::from_files(files, surroundings)
             .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
         let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
-        let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
         let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
-        let url = "http://bridge".to_owned();
-        let ground =
-            Ground { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
-        let ports = Ports {
-            amocrm: Arc::new(Plug(stage.clone(), Platform::Amocrm)),
-            getcourse: Arc::new(Plug(stage.clone(), Platform::Getcourse)),
-            post: Some(Box::new(PostPlug(stage.clone()))),
-        };
-        let mut ways = ways::build(&school, ports, &ground)?;
-        ways.paces.push(stage.air.clone());
-        let (stop, stopped) = watch::channel(false);
-        let site = Arc::new(Site::new(Parts {
-            hooks: ways::hooks(&school)?,
-            ways,
-            school: Arc::new(school),
-            store,
-            clock,
-            stop: stopped,
-            raw_days: 30,
-            rhythm: ALONE,
-        }));
+        let (site, stop) = site(&school, &shared, &clock, &store)?;
         let owner = tokio::spawn(own(site.clone()));
-        Ok(Self { shared, site, stop, owner })
+        Ok(Self { shared, site, clock, school, store, stop, owner })
+    }
+
+    /// The bridge dies where it stands and is started again over the same store.
+    pub async fn kill(&mut self) -> Result<(), String> {
+        self.owner.abort();
+        // Its lease would run out by itself.
+        self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
+        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store)?;
+        self.owner = tokio::spawn(own(self.site.clone()));
+        Ok(())
     }
 
     /// Ends the bridge when what is on its way has landed.
@@ -160,6 +149,41 @@ impl Inside {
     pub fn abandon(self) {
         self.owner.abort();
     }
+}
+
+/// The school's bridge, with the sandbox where the network would be.
+fn site(
+    school: &School,
+    shared: &Arc<Shared>,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
+) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
+    let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
+    let url = "http://bridge".to_owned();
+    let ground = Ground { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
+    let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stage.clone(), platform)) };
+    let ports = Ports {
+        amocrm: plug(Platform::Amocrm),
+        getcourse: plug(Platform::Getcourse),
+        mango: plug(Platform::Mango),
+        sipuni: plug(Platform::Sipuni),
+        telphin: plug(Platform::Telphin),
+        post: Some(Box::new(PostPlug(stage.clone()))),
+    };
+    let mut ways = ways::build(school, ports, &ground)?;
+    ways.paces.push(stage.air.clone());
+    let (stop, stopped) = watch::channel(false);
+    let site = Site::new(Parts {
+        hooks: ways::hooks(school)?,
+        ways,
+        school: Arc::new(school.clone()),
+        store: store.clone(),
+        clock: clock.clone(),
+        stop: stopped,
+        keep: Keep { raw_days: 30, ended_days: 365 },
+        rhythm: ALONE,
+    });
+    Ok((Arc::new(site), stop))
 }
 
 /// One webhook through the bridge's own acceptance, without the socket in between.
@@ -217,8 +241,14 @@ pub fn stand_ins(setup: Setup, seed: u64, clock: &Arc<dyn Clock>) -> Arc<Shared>
 }
 
 /// The demo's school, whose requests come with `secret`; its secrets lie in `folder`, because
-/// nobody changes the environment of a running process.
-pub fn school_files(folder: &Path, setup: &Setup, secret: &str) -> std::io::Result<Files> {
+/// nobody changes the environment of a running process. `change` is given the path and the text of
+/// each of the school's files.
+pub fn school_files(
+    folder: &Path,
+    setup: &Setup,
+    secret: &str,
+    change: impl Fn(&str, String) -> String,
+) -> std::io::Result<Files> {
     let secrets = [
         ("DEMO_HOOK_SECRET", secret),
         ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
@@ -226,16 +256,20 @@ pub fn school_files(folder: &Path, setup: &Setup, secret: &str) -> std::io::Resu
         ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
         ("DEMO_MANGO_KEY", &setup.mango.api_key),
         ("DEMO_MANGO_SALT", &setup.mango.api_salt),
+        ("SIPUNI_KEY", &setup.sipuni.key),
+        ("TELPHIN_SECRET", &setup.telphin.client_secret),
     ];
     for (name, value) in secrets {
         std::fs::write(folder.join(name), value)?;
     }
     let mut texts = BTreeMap::new();
     for (path, text) in FILES {
-        let mut text = text
+        let text = text
             .replace("@amocrm@", "http://127.0.0.1:1")
             .replace("@getcourse@", "http://127.0.0.1:2")
+            .replace("@mango@", "http://127.0.0.1:3")
             .replace("\"@smtp_port@\"", "25");
+        let mut text = change(path, text);
         for (name, _) in secrets {
             let file = format!("file = \"{}\"", folder.join(name).display());
             text = text.replace(&format!("env = \"{name}\""), &file);

@@ -8,9 +8,12 @@ pub mod expect;
 mod facts;
 mod forms;
 pub mod inside;
+mod kills;
 mod lines;
 mod names;
+mod person;
 pub mod player;
+mod redis;
 mod report;
 mod scene;
 pub mod school;
@@ -25,9 +28,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::child::{Child, Plan};
+use self::facts::Wanted;
+use self::kills::{Fates, Handle, Mortal, Road};
 use self::lines::Teller;
 use self::names::Names;
+use self::person::Person;
 use self::player::{DrivenNow, Player};
+use self::redis::Redis;
 use self::school::{Addresses, Ground};
 use self::scripts::Material;
 use crate::clock::stopwatch;
@@ -57,14 +64,21 @@ pub struct Options {
     /// Another course of the same week: who is late by how much, which answers fail.
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// Kill the bridge so often, most of the times while it is sending something, and start it again.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    kills: usize,
+    /// Keep everything in a Redis of the demo's own, and kill that, too: once for four kills of the bridge.
+    #[arg(long, conflicts_with = "store")]
+    kill_redis: bool,
     /// Fewer days than the whole run: to look at something quickly.
     #[arg(long, hide = true)]
     days: Option<i64>,
 }
 
 /// Plays the whole run. An error is for the person: why it could not be played, or what did not hold.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(mut options: Options) -> Result<(), String> {
     let ground = Ground::fresh()?;
+    let redis = own_redis(&mut options, &ground).await?;
     let material = Material::load(&|platform| ground.hooks(platform)).map_err(|slip| slip.to_string())?;
     let start = material.setup.start.with_timezone(&Utc);
     let end = start + TimeDelta::days(options.days.unwrap_or(DAYS));
@@ -84,19 +98,27 @@ pub async fn run(options: Options) -> Result<(), String> {
 
     let began = stopwatch();
     let sender = Sender::new(HOOK_WAIT).map_err(|error| error.to_string())?;
-    let mut player = Player::new(stand.shared(), now.clone(), sender);
     let child = Child::start(&plan, start).await?;
+    let redis_kills = if options.kill_redis { (options.kills / 4).max(1) } else { 0 };
+    let fates = Fates { kills: options.kills, redis_kills, seed: options.seed, end };
+    let person = Person::new(place(&options, &ground), &ground.school, stand.shared());
+    let mortal = Mortal::new((plan.clone(), child), redis, person, now.clone(), fates);
+    stand.shared().guard(Arc::new(Handle(mortal.clone())));
+    let road = Road { carrier: sender, mortal: mortal.clone() };
+    let mut player = Player::new(stand.shared(), now.clone(), road);
     let mut teller = Teller::new(Names::of(&material.setup), &material.scripts);
-    let played = player.play(&child, end, |world, now| {
+    let handle = Handle(mortal.clone());
+    let played = player.play(&handle, end, |world, now| {
         for line in teller.look(world, now) {
             println!("{line}");
         }
     });
     let played = played.await;
-    let stopped = child.stop().await;
+    let stopped = mortal.stop().await;
     played.map_err(|stuck| format!("{stuck}; the bridge's log: {}", plan.log.display()))?;
     stopped?;
-    let well = tell(&options, &ground, &material, &world, &player, end).await?;
+    let deeds = Wanted { fates, deeds: mortal.deeds() };
+    let well = tell(&options, &ground, &material, &world, (&player, deeds), end).await?;
     println!("Время прогона: {:.1} с, шагов времени: {}.", began.elapsed().as_secs_f64(), player.moves);
     if options.stay {
         stay(&plan, &mut player, &stand).await?;
@@ -112,10 +134,28 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
 }
 
+/// A Redis to be killed, which then is the run's store.
+async fn own_redis(options: &mut Options, ground: &Ground) -> Result<Option<Redis>, String> {
+    if !options.kill_redis {
+        return Ok(None);
+    }
+    let redis = Redis::start(school::free_port()?, ground.folder.join("redis")).await?;
+    options.store = Some(redis.url());
+    Ok(Some(redis))
+}
+
+fn place(options: &Options, ground: &Ground) -> Place {
+    match &options.store {
+        Some(url) => Place::Redis(Secret::new(url.clone())),
+        None => Place::Folder(ground.data()),
+    }
+}
+
 fn addresses(stand: &Stand) -> Addresses {
     Addresses {
         amocrm: format!("http://{}", stand.amocrm),
         getcourse: format!("http://{}", stand.getcourse),
+        mango: format!("http://{}", stand.mango),
         smtp_port: stand.smtp.port(),
     }
 }
@@ -144,14 +184,10 @@ async fn tell(
     ground: &Ground,
     material: &Material,
     world: &Mutex<World>,
-    player: &Player<Sender>,
+    (player, deeds): (&Player<Road<Sender>>, Wanted),
     end: DateTime<Utc>,
 ) -> Result<bool, String> {
-    let place = match &options.store {
-        Some(url) => Place::Redis(Secret::new(url.clone())),
-        None => Place::Folder(ground.data()),
-    };
-    let store = place.open().await.map_err(|error| error.to_string())?;
+    let store = place(options, ground).open().await.map_err(|error| error.to_string())?;
     let world = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let run = facts::Run {
         store: &*store,
@@ -159,7 +195,8 @@ async fn tell(
         world: &world,
         material,
         taken: &player.taken,
-        repairs: player.repairs,
+        repairs: player.repairs + deeds.deeds.repairs,
+        deeds,
         end,
     };
     let (facts, rows) = facts::count(&run).await.map_err(|error| error.to_string())?;
@@ -177,7 +214,7 @@ async fn tell(
 }
 
 /// The bridge again, in real time from where the run ended, until it is interrupted.
-async fn stay(plan: &Plan, player: &mut Player<Sender>, stand: &Stand) -> Result<(), String> {
+async fn stay(plan: &Plan, player: &mut Player<Road<Sender>>, stand: &Stand) -> Result<(), String> {
     let child = Child::start(plan, player.now.get()).await?;
     println!("\nВсё работает дальше, Ctrl-C останавливает:");
     println!("  мост {}/health", child.address);

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::clock::stopwatch;
 use crate::http::driven::Quiet;
 use crate::sandbox::serve::Shared;
-use crate::sandbox::{Hook, World};
+use crate::sandbox::{Hook, Platform, World};
 
 /// The usual patience with a run that does not move, real time.
 const STALL: Duration = Duration::from_secs(30);
@@ -83,6 +83,8 @@ pub struct Player<C> {
     pub repairs: u64,
     /// Moves of the time.
     pub moves: u64,
+    /// Cut off, and of a platform that never repeats: a person presses «repeat».
+    again: Vec<Hook>,
     /// Nothing has moved for so long in real time: something is stuck.
     pub stall: Duration,
     /// What falls due within this is done together, milliseconds.
@@ -98,6 +100,7 @@ impl<C: Carrier> Player<C> {
             taken: Vec::new(),
             repairs: 0,
             moves: 0,
+            again: Vec::new(),
             stall: STALL,
             grain_ms: GRAIN_MS,
         }
@@ -154,7 +157,8 @@ impl<C: Carrier> Player<C> {
         let mut watch = Watch::new(self.stall);
         let mut last: Option<u64> = None;
         loop {
-            let hooks = self.shared.with(|world, now| world.advance(now));
+            let mut hooks = std::mem::take(&mut self.again);
+            hooks.extend(self.shared.with(|world, now| world.advance(now)));
             if !hooks.is_empty() {
                 self.bring(hooks).await;
                 last = None;
@@ -166,7 +170,11 @@ impl<C: Carrier> Player<C> {
             });
             let Some(requests) = requests else { continue };
             let turns = quiet.turns.wrapping_mul(1 << 20).wrapping_add(requests);
-            if quiet.quiet && quiet.next_due.is_none_or(|due| due > self.now.get()) && last == Some(turns) {
+            if self.again.is_empty()
+                && quiet.quiet
+                && quiet.next_due.is_none_or(|due| due > self.now.get())
+                && last == Some(turns)
+            {
                 return Ok(quiet);
             }
             last = quiet.quiet.then_some(turns);
@@ -175,13 +183,16 @@ impl<C: Carrier> Player<C> {
         }
     }
 
-    /// All at once, as platforms do; what the bridge takes is remembered.
+    /// All at once, as platforms do; what the bridge takes is remembered. What no platform would bring
+    /// again is brought again by a person, as soon as the bridge answers.
     async fn bring(&mut self, hooks: Vec<Hook>) {
         let statuses = join_all(hooks.iter().map(|hook| self.carrier.carry(hook))).await;
         for (hook, status) in hooks.into_iter().zip(statuses) {
             self.shared.with(|world, now| world.hook_answered(hook.id, status, now));
-            if status.is_some_and(|status| (200..300).contains(&status)) {
-                self.taken.push(Taken(hook));
+            match status {
+                Some(200..300) => self.taken.push(Taken(hook)),
+                None | Some(500..) if hook.platform != Platform::Amocrm => self.again.push(hook),
+                _ => {}
             }
         }
     }

@@ -76,6 +76,22 @@ pub fn summary(facts: &Facts) -> String {
         ),
         format!("Правил процесса подтверждено: {} ({}).", facts.rules_met.len(), facts.rules_met.join(", ")),
     ];
+    if facts.kills > 0 {
+        lines.push(format!(
+            "Мост убит раз: {}, из них посреди отправки: {}; работа продолжалась не позже чем через {} мс.",
+            facts.kills, facts.kills_in_flight, facts.resumed_ms_max
+        ));
+        lines.push(format!(
+            "Писем под сомнением показано человеку: {} (дошли все), повторено им: {}.",
+            facts.letters_in_doubt, facts.letters_repeated
+        ));
+    }
+    if facts.redis_kills > 0 {
+        lines.push(format!(
+            "Redis убит раз: {}; работа продолжалась не позже чем через {} мс после его возвращения.",
+            facts.redis_kills, facts.redis_resumed_ms_max
+        ));
+    }
     if !facts.rules_missed.is_empty() {
         lines.push(format!("Не подтверждено: {}.", facts.rules_missed.join(", ")));
     }

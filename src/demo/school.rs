@@ -8,6 +8,9 @@ use super::scripts::FILES;
 use crate::sandbox::Setup;
 use crate::secret::random_token;
 
+/// Where a run looks for its ports.
+const PORTS: std::ops::Range<u16> = 20_000..30_000;
+
 /// Where a run lives.
 #[derive(Clone, Debug)]
 pub struct Ground {
@@ -27,6 +30,7 @@ pub struct Ground {
 pub struct Addresses {
     pub amocrm: String,
     pub getcourse: String,
+    pub mango: String,
     pub smtp_port: u16,
 }
 
@@ -36,14 +40,12 @@ impl Ground {
         let run = random_token();
         let folder = std::env::temp_dir().join(format!("dozvon-demo-{}", &run[..8]));
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.map_err(|error| format!("no free port on 127.0.0.1: {error}"))?.port();
         Ok(Self {
             folder,
             school: format!("rost-{}", &run[..8]),
             secret: random_token(),
             token: random_token(),
-            port,
+            port: free_port()?,
         })
     }
 
@@ -68,8 +70,10 @@ impl Ground {
     pub fn write(&self, addresses: &Addresses) -> Result<(), String> {
         for (path, text) in FILES {
             let path = self.config().join(path.replace("@school@", &self.school));
-            let text =
-                text.replace("@amocrm@", &addresses.amocrm).replace("@getcourse@", &addresses.getcourse);
+            let text = text
+                .replace("@amocrm@", &addresses.amocrm)
+                .replace("@getcourse@", &addresses.getcourse)
+                .replace("@mango@", &addresses.mango);
             write(&path, &text.replace("\"@smtp_port@\"", &addresses.smtp_port.to_string()))?;
         }
         Ok(())
@@ -87,6 +91,14 @@ impl Ground {
             pair("DEMO_MANGO_SALT", &setup.mango.api_salt),
         ]
     }
+}
+
+/// A port that stays free while its owner is dead: below those that Linux gives to outgoing connections.
+pub fn free_port() -> Result<u16, String> {
+    let seed = random_token().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let ports = (0..PORTS.len() as u32).map(|next| PORTS.start + ((seed % 10_000 + next) % 10_000) as u16);
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(free).ok_or_else(|| format!("no free port on 127.0.0.1 in {PORTS:?}"))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -171,7 +171,7 @@ impl Driven for Sleepy {
         let now = self.now();
         let turns = self.turns.load(Ordering::SeqCst);
         let quiet = busy == 0 && !self.stuck;
-        Ok(Quiet { now, quiet, next_due: Some(now + self.every), turns, repairs: 0 })
+        Ok(Quiet { now, quiet, next_due: Some(now + self.every), turns, worked: turns, repairs: 0 })
     }
 
     async fn advance(&self, to: DateTime<Utc>) -> Result<(), Stuck> {

@@ -2,7 +2,7 @@
 //! Exists only in a bridge started with a driven clock; never in production.
 //! Enter at [`show`] and [`advance`].
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub struct Quiet {
     pub next_due: Option<At>,
     /// Counts everything that was done: equal before and after means that nothing moved.
     pub turns: u64,
+    /// What the owner of a school has done: steps and deliveries.
+    pub worked: u64,
     /// Orders without a next step that the watchdog mended.
     pub repairs: u64,
 }
@@ -37,22 +39,25 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     if !secret.matches(&token) {
         return HttpResponse::Forbidden().finish();
     }
-    HttpResponse::Ok().json(look(front.sites.values().map(AsRef::as_ref), clock).await)
+    let sites = front.sites.all();
+    HttpResponse::Ok().json(look(sites.iter().map(AsRef::as_ref), clock).await)
 }
 
 /// The same without a socket.
 pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -> Quiet {
-    let mut state = Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, repairs: 0 };
+    let mut state =
+        Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, worked: 0, repairs: 0 };
     // Whoever sleeps until now or earlier has not woken yet.
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
-        for counter in [&tally.accepted, &tally.repeated, &tally.stepped, &tally.delivered, &tally.buried] {
-            state.turns += counter.load(Ordering::SeqCst);
-        }
+        let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+        state.worked += count(&tally.stepped) + count(&tally.delivered) + count(&tally.buried);
+        state.turns += count(&tally.accepted) + count(&tally.repeated);
     }
+    state.turns += state.worked;
     state
 }
 
@@ -80,10 +85,14 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if site.wheel().next_due().is_some_and(|due| due <= now.timestamp_millis()) {
         return false;
     }
+    if !site.ways.paces.iter().all(|pace| pace.is_quiet(now)) {
+        return false;
+    }
     let turns: u64 = site.ways.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
+    let looking = tally.looking.load(Ordering::SeqCst);
     let seen = {
         let mut lanes = site.lanes();
-        if lanes.in_flight() as u64 > turns || lanes.has_ready(now) {
+        if lanes.in_flight() as u64 + looking > turns || lanes.has_ready(now) {
             return false;
         }
         (lanes.waiting() + lanes.in_flight()) as u64

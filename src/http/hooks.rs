@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine;
 use futures_util::StreamExt;
 
 use super::Front;
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
+use crate::platform::{Answer, Hooks, RawRequest, Reception};
 use crate::process::SchoolId;
 use crate::store::record::Envelope;
 use crate::store::{Accepted, StoreError};
 use crate::worker::site::{Site, count};
+use crate::worker::tenure::Standing;
 
 /// Longest query that is taken: «Вызвать URL» puts everything there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
@@ -56,7 +56,8 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
     let (school, platform) = (SchoolId(part("school")), part("platform"));
     let known = front.sites.get(&school).and_then(|site| {
         let (name, hooks) = site.hooks.get_key_value(platform.as_str())?;
-        Some((site.clone(), *name, hooks.clone()))
+        let (name, hooks) = (*name, hooks.clone());
+        Some((site, name, hooks))
     });
     let Some((site, platform, hooks)) = known else { return turned(Turned::Unknown) };
     site.tally.receiving.fetch_add(1, Ordering::SeqCst);
@@ -114,11 +115,11 @@ pub async fn accept(
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let envelope = envelope(site.id(), platform, &verified, at).to_bytes();
+    let envelope = Envelope::of(site.id(), platform, &verified.0, at).to_bytes();
     match site.store.accept(site.id(), &key, &envelope, at).await {
         Ok(Accepted::New) => {
             count(&site.tally.accepted);
-            site.inbox_bell.notify_one();
+            announce(site).await;
         }
         Ok(Accepted::Repeat) => count(&site.tally.repeated),
         Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
@@ -127,6 +128,16 @@ pub async fn accept(
         }
     }
     Ok(hooks.answer(&verified))
+}
+
+/// Whoever works for the school is told, here or elsewhere. Nothing depends on it: owners look by
+/// themselves too.
+async fn announce(site: &Site) {
+    if site.tenure.standing() == Standing::Owner {
+        site.inbox_bell.notify_one();
+    } else if let Err(error) = site.store.ring(site.id()).await {
+        tracing::debug!(school = %site.id(), %error, "the bell was not rung");
+    }
 }
 
 async fn read(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Turned> {
@@ -153,21 +164,6 @@ fn raw_request(request: &HttpRequest, body: Vec<u8>) -> RawRequest {
         query: request.query_string().to_owned(),
         headers: request.headers().iter().filter_map(header).collect(),
         body,
-    }
-}
-
-fn envelope(school: &SchoolId, platform: &str, verified: &Verified, at: crate::process::At) -> Envelope {
-    let request = &verified.0;
-    Envelope {
-        school: school.clone(),
-        platform: platform.to_owned(),
-        at,
-        method: request.method.clone(),
-        tail: request.tail.clone(),
-        query: request.query.clone(),
-        content_type: request.header("content-type").unwrap_or_default().to_owned(),
-        body: base64::engine::general_purpose::STANDARD.encode(&request.body),
-        found: false,
     }
 }
 

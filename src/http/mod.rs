@@ -7,7 +7,7 @@ pub mod health;
 pub mod hooks;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::web;
@@ -17,9 +17,34 @@ use crate::process::SchoolId;
 use crate::secret::Secret;
 use crate::worker::site::Site;
 
+/// The schools that are served just now; a reload puts others in their place.
+#[derive(Clone, Default)]
+pub struct Sites(Arc<RwLock<BTreeMap<SchoolId, Arc<Site>>>>);
+
+impl Sites {
+    pub fn get(&self, school: &SchoolId) -> Option<Arc<Site>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(school).cloned()
+    }
+
+    /// By name.
+    pub fn all(&self) -> Vec<Arc<Site>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub fn put(&self, site: Arc<Site>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(site.id().clone(), site);
+    }
+
+    pub fn remove(&self, school: &SchoolId) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(school);
+    }
+}
+
 /// What every request may look at.
 pub struct Front {
-    pub sites: BTreeMap<SchoolId, Arc<Site>>,
+    pub sites: Sites,
+    /// Why the files as they lie there now are not in use; `None` while they are.
+    pub refused: Arc<Mutex<Option<String>>>,
     /// A request's body has to arrive within this.
     pub body_wait: Duration,
     /// Only in a driven bridge (the demo): its clock and the token that moves it.

@@ -12,7 +12,7 @@ use super::calls::CallRecord;
 use super::shadow::Shadow;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
 use crate::store::record::key;
-use crate::store::{Kept, Put, Store, StoreError};
+use crate::store::{Forget, Kept, Put, Store, StoreError};
 
 /// More open records than this and the book is closed at the next quiet moment.
 const OPEN_MAX: usize = 20_000;
@@ -101,6 +101,26 @@ impl Book {
         put(&mut self.shadows, key::shadow(entity), shadow)
     }
 
+    pub async fn forget_order(&mut self, id: &OrderId) -> Kept<Option<Forget>> {
+        self.order(id).await?;
+        Ok(forget(&mut self.orders, key::order(id)))
+    }
+
+    pub async fn forget_client(&mut self, id: &ClientId) -> Kept<Option<Forget>> {
+        self.client(id).await?;
+        Ok(forget(&mut self.clients, key::client(id)))
+    }
+
+    pub async fn forget_call(&mut self, call: &str) -> Kept<Option<Forget>> {
+        self.call(call).await?;
+        Ok(forget(&mut self.calls, key::call(call)))
+    }
+
+    pub async fn forget_shadow(&mut self, entity: &str) -> Kept<Option<Forget>> {
+        self.shadow(entity).await?;
+        Ok(forget(&mut self.shadows, key::shadow(entity)))
+    }
+
     /// One index entry.
     pub async fn link(&self, key: &str) -> Kept<Option<String>> {
         Ok(self.links_of(&[key.to_owned()]).await?.pop().flatten())
@@ -147,6 +167,12 @@ async fn open<T: DeserializeOwned + Clone>(
     };
     shelf.insert(key, (version, record.clone()));
     Ok(record)
+}
+
+/// Takes an opened record away; `None` where there is none.
+fn forget<T>(shelf: &mut Shelf<T>, key: String) -> Option<Forget> {
+    let (expect, old) = shelf.insert(key.clone(), (0, None))?;
+    old.map(|_| Forget::Record { key, expect })
 }
 
 /// The record's new body for a unit; `None` where nothing changed. The record has been opened.

@@ -11,23 +11,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState};
+use self::leg::{LegRecord, Talk, said, weight};
+use super::signal::{CallEvent, CallWhat, FinalRecord, Leg};
 use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
 
 /// A call that is never told to have ended is believed to have ended after so long a silence.
-const STUCK_HOURS: i64 = 4;
+const STUCK_S: u32 = 4 * 3600;
 
 /// More legs or recordings than this are noise.
 const KEPT_MAX: usize = 64;
+
+/// How long a provider's silence is waited through, seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// For the final record once all legs have ended, or for a leg once the record is there.
+    pub final_wait_s: u32,
+    /// For any word at all of a call that goes on.
+    #[serde(default = "stuck_s")]
+    pub stuck_s: u32,
+}
+
+impl Waits {
+    pub fn new(final_wait_s: u32) -> Self {
+        Self { final_wait_s, stuck_s: STUCK_S }
+    }
+}
+
+fn stuck_s() -> u32 {
+    STUCK_S
+}
 
 /// All that is known of one call; stored under `record::key::call` until its result is out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     /// `<provider>:<conversation key>`.
     pub call: String,
-    /// Seconds to wait for the final record once all legs have ended.
-    final_wait_s: u32,
+    #[serde(flatten)]
+    waits: Waits,
+    /// A command of ours started it: its inbound leg is the manager's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ours: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     legs: BTreeMap<String, LegRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,45 +89,24 @@ pub enum Merged {
     Result(Box<FoundCall>),
 }
 
-/// What is known of one leg.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct LegRecord {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_at: Option<At>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_at: Option<At>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    talking_at: Option<At>,
-    /// By its counter: a lower one never overrides a higher.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<(u32, At, Outcome)>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    manager_leg: bool,
-    // Said on any event of the leg, perhaps only on the first; the earliest counter's word counts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    direction: Option<(u32, Direction)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_number: Option<(u32, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extension: Option<(u32, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<(u32, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    command: Option<(u32, String)>,
-}
-
 impl CallRecord {
-    pub fn new(call: impl Into<String>, final_wait_s: u32) -> Self {
+    pub fn new(call: impl Into<String>, waits: Waits) -> Self {
         Self {
             call: call.into(),
-            final_wait_s,
+            waits,
+            ours: false,
             legs: BTreeMap::new(),
             last: None,
             recordings: BTreeSet::new(),
             told: None,
             wake: None,
         }
+    }
+
+    /// A command of ours is known to have started it. The providers that do not mark their
+    /// call-backs show the first leg as if a client called the manager.
+    pub fn set_ours(&mut self) {
+        self.ours = true;
     }
 
     /// Takes one event in. `now` is our time: providers' clocks differ.
@@ -121,7 +124,7 @@ impl CallRecord {
         if !is_new {
             return Merged::Nothing;
         }
-        if self.last.is_some() || self.told.is_some() {
+        if self.told.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
             return self.tell();
         }
         self.wait(now)
@@ -135,25 +138,55 @@ impl CallRecord {
         }
     }
 
+    /// Extensions whose phones ring or talk, as far as is known; none once the call has ended.
+    pub fn on_call(&self) -> impl Iterator<Item = &str> {
+        let goes_on = self.last.is_none() && self.told.is_none();
+        let legs = self.legs.values().filter(move |leg| goes_on && leg.ended.is_none());
+        legs.filter_map(|leg| leg.extension.as_ref().map(|(_, extension)| extension.as_str()))
+    }
+
     /// The wake that stands; the index entry follows it after every event.
     pub fn wake(&self) -> Option<At> {
         self.wake
     }
 
+    /// When the call was, once its result is out.
+    pub fn told_at(&self) -> Option<At> {
+        self.told.as_ref().map(|told| told.result.ended_at)
+    }
+
+    /// The provider's own record of the whole call has come.
+    pub fn has_final(&self) -> bool {
+        self.last.is_some()
+    }
+
     fn wait(&mut self, now: At) -> Merged {
-        if self.legs.is_empty() {
+        if self.legs.is_empty() && self.last.is_none() {
             // A recording alone says nothing; its call's record or reconciliation will.
             return Merged::Nothing;
         }
-        let all_ended = self.legs.values().all(|leg| leg.ended.is_some());
-        let after = if all_ended {
-            TimeDelta::seconds(self.final_wait_s.into())
-        } else {
-            TimeDelta::hours(STUCK_HOURS)
-        };
-        let wake = now + after;
+        let quiet = self.last.is_some() || self.has_ended();
+        let seconds = if quiet { self.waits.final_wait_s } else { self.waits.stuck_s };
+        let wake = now + TimeDelta::seconds(seconds.into());
         self.wake = Some(wake);
         Merged::Waiting { wake }
+    }
+
+    /// A rough record of a talk, and no leg yet that tells when it began.
+    fn lacks_answer(&self, last: &FinalRecord) -> bool {
+        last.rough && last.outcome == Outcome::Answered && self.client_legs().all(|leg| leg.talk().is_none())
+    }
+
+    /// All legs that matter have ended, or the talk itself has: the ends of phones that only rang
+    /// may come late or never.
+    fn has_ended(&self) -> bool {
+        let is_answered = |leg: &LegRecord| matches!(leg.ended, Some((_, _, Outcome::Answered)));
+        if self.client_legs().next().is_none() {
+            return self.legs.values().all(|leg| leg.ended.is_some());
+        }
+        let talking = |leg: &LegRecord| leg.talking_at.is_some() && leg.ended.is_none();
+        self.client_legs().all(|leg| leg.ended.is_some())
+            || (self.client_legs().any(is_answered) && !self.client_legs().any(talking))
     }
 
     fn tell(&mut self) -> Merged {
@@ -170,26 +203,7 @@ impl CallRecord {
         if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&said.leg) {
             return;
         }
-        let leg = self.legs.entry(said.leg.clone()).or_default();
-        leg.first_at = Some(leg.first_at.map_or(at, |first| first.min(at)));
-        leg.last_at = Some(leg.last_at.map_or(at, |last| last.max(at)));
-        leg.manager_leg |= said.manager_leg;
-        match said.state {
-            LegState::Talking => leg.talking_at = Some(leg.talking_at.map_or(at, |first| first.min(at))),
-            LegState::Ended(outcome) => {
-                let ended = (said.seq, at, outcome);
-                let rank = |(seq, at, outcome): &(u32, At, Outcome)| (*seq, *at, weight(*outcome));
-                if leg.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
-                    leg.ended = Some(ended);
-                }
-            }
-            LegState::Ringing | LegState::OnHold => {}
-        }
-        keep_by(&mut leg.direction, said.seq, said.direction, |direction| *direction as u8);
-        keep(&mut leg.client_number, said.seq, &said.client_number);
-        keep(&mut leg.extension, said.seq, &said.extension);
-        keep(&mut leg.line, said.seq, &said.line);
-        keep(&mut leg.command, said.seq, &said.command);
+        self.legs.entry(said.leg.clone()).or_default().learn(said, at);
     }
 
     /// Of two different final records the one that knows more of a talk stands.
@@ -209,9 +223,10 @@ impl CallRecord {
             return None;
         }
         let last = self.last.as_ref();
-        let callback = self.legs.values().any(|leg| leg.manager_leg);
+        let callback = self.legs.values().any(|leg| self.is_managers(leg));
         let direction = self.direction(callback);
-        let talk = Talk::of(self.client_legs());
+        let rough = last.filter(|last| last.rough);
+        let talk = Talk::of(self.client_legs(), rough.map(|last| last.ended_at));
         let (outcome, talk_seconds) = self.outcome(direction, talk.seconds);
         let dialled = self.client_dialled(callback) || outcome == Outcome::Answered;
         let reached = match (outcome, direction) {
@@ -226,15 +241,19 @@ impl CallRecord {
         let ended_at = last.map(|last| last.ended_at);
         let ended_at = ended_at.or_else(|| self.legs.values().filter_map(|leg| leg.last_at).max())?;
         let recorded = last.and_then(|last| last.client_number.clone());
-        let seen = legs().find_map(|leg| said(&leg.client_number));
+        let of_client = || legs().filter(|leg| !self.is_managers(leg));
+        let seen = of_client().chain(legs()).find_map(|leg| said(&leg.client_number));
         // Which side of a call-back's record is the client's is not documented; its legs are sure.
         let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
-        let dialler = legs().filter(|leg| leg.manager_leg).find_map(|leg| said(&leg.extension));
+        let dialler = legs().filter(|leg| self.is_managers(leg)).find_map(|leg| said(&leg.extension));
+        let answered_by = talk.first.clone();
         let extension = dialler
+            .or_else(|| rough.and(answered_by.clone()))
             .or_else(|| last.and_then(|last| last.extension.clone()))
-            .or_else(|| talk.first.clone())
+            .or(answered_by)
             .or_else(|| legs().find_map(|leg| said(&leg.extension)));
         let last_extension = talk.last.filter(|last| Some(last) != extension.as_ref());
+        let recording = last.and_then(|last| last.recording.clone()).filter(|_| talk_seconds > 0);
         let result = CallResult {
             call: self.call.clone(),
             direction,
@@ -246,8 +265,10 @@ impl CallRecord {
             number,
             line: last.and_then(|last| last.line.clone()).or_else(|| legs().find_map(|leg| said(&leg.line))),
             manager: None,
-            command: legs().find_map(|leg| said(&leg.command)),
-            recording: self.recordings.first().map(|(_, recording)| recording.clone()),
+            command: legs()
+                .find_map(|leg| said(&leg.command))
+                .or_else(|| last.and_then(|last| last.command.clone())),
+            recording: self.recordings.first().map(|(_, recording)| recording.clone()).or(recording),
         };
         Some(FoundCall { result, extension, last_extension })
     }
@@ -271,7 +292,9 @@ impl CallRecord {
             // An answering machine has seconds, but is no talk.
             return (Outcome::Voicemail, if seconds > 0 { seconds } else { talked_seconds });
         }
-        if seconds > 0 && last.is_some_and(|last| last.outcome == Outcome::Answered) {
+        let is_answered = last.is_some_and(|last| last.outcome == Outcome::Answered);
+        let seen = talked_seconds > 0 && last.is_some_and(|last| last.rough);
+        if seconds > 0 && is_answered && !seen {
             return (Outcome::Answered, seconds);
         }
         if talked_seconds > 0 {
@@ -279,6 +302,12 @@ impl CallRecord {
         }
         // Zero seconds are no talk, whatever flag stands beside them.
         let said = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
+        (self.without_talk(direction, said, legs), 0)
+    }
+
+    /// Why nobody talked: the record's word, the legs' where it is vaguer. Nobody's word is no
+    /// attempt: the call may have gone any way.
+    fn without_talk(&self, direction: Direction, said: Option<Outcome>, legs: Option<Outcome>) -> Outcome {
         let exact = match (said, legs) {
             (None, legs) => legs,
             // A record may only say that nobody talked, where a leg of the client's knows why.
@@ -287,11 +316,11 @@ impl CallRecord {
             }
             (said, _) => said,
         };
-        let exact = exact.unwrap_or(Outcome::NoAnswer);
-        if direction == Direction::Inbound && exact != Outcome::Failed {
-            return (Outcome::NoAnswer, 0);
+        match exact.unwrap_or(Outcome::Failed) {
+            Outcome::Failed => Outcome::Failed,
+            _ if direction == Direction::Inbound => Outcome::NoAnswer,
+            exact => exact,
         }
-        (exact, 0)
     }
 
     /// The most telling end of the client's legs, else of the manager's.
@@ -305,8 +334,9 @@ impl CallRecord {
         if direction == Direction::Inbound && of_client != Some(Outcome::Failed) {
             return of_client.map(|_| Outcome::NoAnswer);
         }
-        let unknown = self.client_legs().next().map(|_| Outcome::Failed);
-        of_client.or(unknown).or_else(|| most(&mut self.legs.values().filter(|leg| leg.manager_leg)))
+        let nobody_dialled = self.client_legs().next().is_none();
+        let of_manager = || most(&mut self.legs.values().filter(|leg| self.is_managers(leg)));
+        of_client.or_else(|| nobody_dialled.then(of_manager).flatten())
     }
 
     /// Did the client's side ring? A call-back first dials the manager.
@@ -316,7 +346,12 @@ impl CallRecord {
     }
 
     fn client_legs(&self) -> impl Iterator<Item = &LegRecord> {
-        self.legs.values().filter(|leg| !leg.manager_leg)
+        self.legs.values().filter(|leg| !self.is_managers(leg))
+    }
+
+    /// A call-back's first leg, marked so or seen to be.
+    fn is_managers(&self, leg: &LegRecord) -> bool {
+        leg.manager_leg || (self.ours && matches!(leg.direction, Some((_, Direction::Inbound))))
     }
 
     fn in_order(&self) -> Vec<&LegRecord> {
@@ -326,63 +361,8 @@ impl CallRecord {
     }
 }
 
-/// The talk as the client's legs show it: one span over all of them.
-#[derive(Debug, Default)]
-struct Talk {
-    seconds: u32,
-    first: Option<String>,
-    last: Option<String>,
-}
-
-impl Talk {
-    fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>) -> Self {
-        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talking_at?, leg))).collect();
-        talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
-        let from = talked.first().map(|(from, _)| *from);
-        let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
-        let seconds =
-            from.zip(to).map_or(0, |(from, to)| u32::try_from((to - from).num_seconds()).unwrap_or(0));
-        Self {
-            seconds,
-            first: talked.first().and_then(|(_, leg)| said(&leg.extension)),
-            last: talked.last().and_then(|(_, leg)| said(&leg.extension)),
-        }
-    }
-}
-
-/// How much an outcome tells of the client: the larger one stands.
-fn weight(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Cancelled => 0,
-        Outcome::Failed => 1,
-        Outcome::NoAnswer => 2,
-        Outcome::Rejected => 3,
-        Outcome::Busy => 4,
-        Outcome::Unreachable => 5,
-        Outcome::InvalidNumber => 6,
-        Outcome::Voicemail => 7,
-        Outcome::Answered => 8,
-    }
-}
-
-fn said(slot: &Option<(u32, String)>) -> Option<String> {
-    slot.as_ref().map(|(_, text)| text.clone())
-}
-
-fn keep(slot: &mut Option<(u32, String)>, seq: u32, value: &Option<String>) {
-    keep_by(slot, seq, value.clone(), String::clone);
-}
-
-/// Keeps the value of the lowest counter; of two with the same counter the smaller value.
-fn keep_by<T, K: Ord>(slot: &mut Option<(u32, T)>, seq: u32, value: Option<T>, rank: impl Fn(&T) -> K) {
-    let Some(value) = value else {
-        return;
-    };
-    let better = slot.as_ref().is_none_or(|(have, old)| (seq, rank(&value)) < (*have, rank(old)));
-    if better {
-        *slot = Some((seq, value));
-    }
-}
-
+mod leg;
+#[cfg(test)]
+mod lines_tests;
 #[cfg(test)]
 mod tests;

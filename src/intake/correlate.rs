@@ -2,7 +2,9 @@
 //! Reads open records and links, never writes and never decides. Enter at [`aim`].
 
 use super::book::Book;
-use super::mirror::{self, Changes};
+use super::forget::Gone;
+use super::hand;
+use super::mirror;
 use super::signal::*;
 use crate::config::School;
 use crate::platform::link;
@@ -36,8 +38,8 @@ pub struct Aims {
     pub aims: Vec<Aim>,
     /// Records of intake's own that go with the commit.
     pub puts: Vec<Put>,
-    /// Index entries that go with it, too.
-    pub index: Changes,
+    /// Index entries that go with it: set, or removed with `None`.
+    pub index: Vec<(String, Option<String>)>,
     /// A question to a platform without whose answer the signal says too little.
     pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
@@ -47,12 +49,17 @@ pub struct Aims {
 }
 
 impl Aims {
-    fn nothing(why: impl Into<String>) -> Self {
+    pub(super) fn nothing(why: impl Into<String>) -> Self {
         Self { nothing: Some(why.into()), ..Self::default() }
     }
 
     fn one(aim: Aim) -> Self {
         Self { aims: vec![aim], ..Self::default() }
+    }
+
+    fn with(mut self, index: mirror::Changes) -> Self {
+        self.index.extend(index);
+        self
     }
 }
 
@@ -65,23 +72,24 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
         Signal::LeadGone { lead } => lead_gone(book, lead).await,
         Signal::ContactSeen { contact, facts, card } => {
-            let index = mirror::learn(book, card.as_slice()).await?;
-            Ok(Aims { index, ..contact_seen(book, contact, facts).await? })
+            let mirrored = mirror::learn(book, card.as_slice()).await?;
+            Ok(contact_seen(book, contact, facts).await?.with(mirrored))
         }
         Signal::ContactGone { contact } => {
-            let index = mirror::forget(book, contact).await?;
-            Ok(Aims { index, ..Aims::nothing(format!("contact {contact} is gone")) })
+            let mirrored = mirror::forget(book, contact).await?;
+            Ok(contact_gone(book, contact).await?.with(mirrored))
         }
         Signal::ContactsRead(read) => {
-            let index = mirror::take_page(book, &read).await?;
-            Ok(Aims { index, ..Aims::nothing("a page of contacts") })
+            let mirrored = mirror::take_page(book, &read).await?;
+            Ok(Aims::nothing("a page of contacts").with(mirrored))
         }
+        Signal::NoteSeen(seen) => hand::note_seen(school, book, &seen, now).await,
         Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
         Signal::TaskGone { task } => task_gone(book, task).await,
         Signal::CommandAnswered { command, done: true, .. } => {
             Ok(Aims::nothing(format!("{command} was accepted")))
         }
-        Signal::CommandAnswered { command, why, .. } => Ok(Aims::nothing(format!("{command} failed: {why}"))),
+        Signal::CommandAnswered { command, why, .. } => command_failed(book, CommandId(command), why).await,
         Signal::Nothing { what } => Ok(Aims::nothing(what)),
         Signal::Uninstalled { account } => {
             tracing::error!(school = %school.id, account, "ALARM: the integration was switched off in the CRM");
@@ -101,7 +109,14 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
         });
     };
     let order = OrderId(format!("gc-{gc_id}"));
-    let client = match book.order(&order).await? {
+    let known = book.order(&order).await?;
+    if known.is_none()
+        && let Some(gone) = book.link(&link::gone(&order)).await?
+        && !is_news(&gone, &seen.facts)
+    {
+        return Ok(Aims::nothing(format!("order {order} was forgotten")));
+    }
+    let client = match known {
         Some(known) => known.client,
         None => client_of(book, &seen.facts.client).await?.unwrap_or_else(|| new_client(&order)),
     };
@@ -114,6 +129,15 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
     Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
+}
+
+/// Of a retired order more money is news: no payment goes unseen.
+fn is_news(gone: &str, facts: &OrderFacts) -> bool {
+    match Gone::read(gone) {
+        Some(Gone::Erased) => false,
+        Some(Gone::Retired { paid }) => facts.paid.as_ref().is_some_and(|now| now.minor > paid),
+        None => true,
+    }
 }
 
 /// A client's id names the order that introduced him.
@@ -161,6 +185,19 @@ async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept
     }
 }
 
+/// Deleted, or merged into another: it is looked for anew when it is needed, by number and e-mail.
+async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
+    let Some(client) = book.link(&link::crm_contact(contact)).await? else {
+        return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
+    };
+    let ours = link::contact(&ClientId(client));
+    let mut index = vec![(link::crm_contact(contact), None)];
+    if book.link(&ours).await?.is_some_and(|linked| linked == contact.to_string()) {
+        index.push((ours, None));
+    }
+    Ok(Aims { index, nothing: Some(format!("contact {contact} is gone")), ..Aims::default() })
+}
+
 /// Every open order of a client hears it; without one, his newest.
 async fn everywhere(book: &mut Book, client: &ClientId, event: &Event) -> Kept<Aims> {
     let Some(record) = book.client(client).await? else {
@@ -189,6 +226,9 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));
     };
+    if is_replaced(book, &order, role, seen.lead).await? {
+        return Ok(Aims::nothing(format!("lead {} was an older one of its order", seen.lead)));
+    }
     if says_too_little(seen) {
         return Ok(Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() });
     }
@@ -244,10 +284,26 @@ async fn lead_gone(book: &mut Book, lead: u64) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, lead).await? else {
         return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
     };
-    of_known(book, order, Event::LeadGone { role }).await
+    let entity = format!("lead/{lead}");
+    let mut shadow = book.shadow(&entity).await?;
+    if !shadow.is_gone() {
+        return Ok(Aims::nothing(format!("lead {lead} is known to be gone")));
+    }
+    let mut aims = match is_replaced(book, &order, role, lead).await? {
+        true => Aims::nothing(format!("lead {lead} was an older one of its order")),
+        false => of_known(book, order, Event::LeadGone { role }).await?,
+    };
+    aims.puts.extend(book.put_shadow(&entity, shadow));
+    Ok(aims)
 }
 
-async fn lead_of(book: &Book, lead: u64) -> Kept<Option<(OrderId, LeadRole)>> {
+/// The order has another lead of this role by now.
+async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) -> Kept<bool> {
+    let current = book.link(&link::lead(order, role)).await?;
+    Ok(current.is_some_and(|current| current != lead.to_string()))
+}
+
+pub(super) async fn lead_of(book: &Book, lead: u64) -> Kept<Option<(OrderId, LeadRole)>> {
     let Some(named) = book.link(&link::crm_lead(lead)).await? else { return Ok(None) };
     let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
     Ok(named.rsplit_once(':').and_then(|(order, role)| {
@@ -261,6 +317,21 @@ async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
         Some(record) => Aims::one(Aim::new(order, record.client, event)),
         None => Aims::nothing(format!("order {order} has no record")),
     })
+}
+
+/// A command that was accepted at first and failed after all: its order hears of it.
+async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kept<Aims> {
+    match order_of(book, command.as_str()).await? {
+        Some(order) => of_known(book, order, Event::Undeliverable { command, why }).await,
+        None => Ok(Aims::nothing(format!("{command} is none of ours: {why}"))),
+    }
+}
+
+/// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
+/// the command's id, which names its order before any receipt is known.
+pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
+    let linked = book.link(&link::call(command)).await?;
+    Ok(linked.or_else(|| Some(command.rsplit_once('.')?.0.to_owned())).map(OrderId))
 }
 
 async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {
@@ -317,7 +388,7 @@ async fn task_of(book: &Book, task: u64, text: &str) -> Kept<Option<(TaskId, Ord
     }))
 }
 
-fn signed(mut answer: Answer, by: Option<&ManagerId>) -> Answer {
+pub(super) fn signed(mut answer: Answer, by: Option<&ManagerId>) -> Answer {
     answer.by = answer.by.or_else(|| by.cloned());
     answer
 }
@@ -335,7 +406,7 @@ fn manager(school: &School, id: Option<u64>, email: Option<&str>, name: Option<&
     by_id.or_else(by_email).or_else(by_name).map(|manager| manager.id.clone())
 }
 
-fn amocrm_user(school: &School, user: u64) -> Option<ManagerId> {
+pub(super) fn amocrm_user(school: &School, user: u64) -> Option<ManagerId> {
     school
         .process
         .roster

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::book::Book;
-use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders};
+use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders, order_of};
 use crate::config::School;
 use crate::platform::link;
 use crate::process::command::TaskKind;
@@ -35,13 +35,14 @@ pub async fn aim_call(
 
 /// A call that was bound before (a better record of it came), or that our own command started.
 async fn bound_order(book: &mut Book, result: &CallResult) -> Kept<Option<Order>> {
-    let keys = [Some(result.call.as_str()), result.command.as_deref()];
-    for key in keys.into_iter().flatten() {
-        if let Some(order) = book.link(&link::call(key)).await? {
-            return book.order(&OrderId(order)).await;
-        }
+    if let Some(order) = book.link(&link::call(&result.call)).await? {
+        return book.order(&OrderId(order)).await;
     }
-    Ok(None)
+    let Some(command) = &result.command else { return Ok(None) };
+    match order_of(book, command).await? {
+        Some(order) => book.order(&order).await,
+        None => Ok(None),
+    }
 }
 
 fn caller(result: &CallResult) -> ClientFacts {
@@ -54,7 +55,11 @@ fn caller(result: &CallResult) -> ClientFacts {
     ClientFacts { phone, ..ClientFacts::default() }
 }
 
-/// The order with an open call task of that manager; else the dialling one with the earliest
+/// A start of ours without a name in the provider's events began at most so long before its call.
+const START_S: i64 = 120;
+
+/// The order whose call the bridge has just started with that manager; else the one with an open
+/// call task of his; else the dialling one with the earliest
 /// wake; else the newest open one; else the newest, whose feed then shows the call.
 async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kept<Option<Aim>> {
     let Some(record) = book.client(&client).await? else { return Ok(None) };
@@ -67,9 +72,17 @@ async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kep
             task.kind == TaskKind::Call && result.manager.as_ref().is_none_or(|by| *by == task.responsible)
         })
     };
+    let is_started = |order: &&Order| {
+        let start = order.start.as_ref().and_then(|start| start.under_way.as_ref());
+        start.is_some_and(|start| {
+            result.manager.as_ref() == Some(&start.manager)
+                && (result.started_at - start.at).num_seconds().abs() <= START_S
+        })
+    };
     let chosen = orders
         .iter()
-        .find(has_task)
+        .find(is_started)
+        .or_else(|| orders.iter().find(has_task))
         .or_else(|| {
             let dialling = orders.iter().filter(|order| order.phase == Phase::Dialling);
             dialling.min_by_key(|order| order.timers.wake())

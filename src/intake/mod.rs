@@ -7,6 +7,8 @@ pub mod calls;
 pub mod contact;
 pub mod correlate;
 pub mod dial;
+pub mod forget;
+mod hand;
 pub mod mirror;
 pub mod shadow;
 pub mod signal;

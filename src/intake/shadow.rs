@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::signal::{SeenLead, SeenTask};
+use super::signal::{SeenLead, SeenNote, SeenTask};
+use crate::platform::look_back::Shown;
 use crate::process::At;
 use crate::process::event::Answer;
 
@@ -26,6 +27,9 @@ pub struct Shadow {
     done: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
+    /// Deleted, or merged into another.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
 }
 
 /// What differs from the last sight of a lead.
@@ -57,6 +61,7 @@ impl Shadow {
         if self.is_older(seen.updated_at) {
             return LeadNews::default();
         }
+        self.gone = false;
         self.updated_at = seen.updated_at.or(self.updated_at);
         let mut news = LeadNews::default();
         if let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) {
@@ -95,6 +100,22 @@ impl Shadow {
             self.result.clone_from(&seen.result);
         }
         news
+    }
+
+    /// A note is news once.
+    pub fn note(&mut self, seen: &SeenNote) -> bool {
+        self.updated_at = seen.created_at.or(self.updated_at);
+        self.done.replace(true) != Some(true)
+    }
+
+    /// The entity is gone from the CRM; true if that is news.
+    pub fn is_gone(&mut self) -> bool {
+        !std::mem::replace(&mut self.gone, true)
+    }
+
+    /// For whoever compares the CRM's own log with what it told.
+    pub fn shown(&self) -> Shown {
+        Shown { updated_at: self.updated_at, gone: self.gone }
     }
 
     fn is_older(&self, updated_at: Option<At>) -> bool {

@@ -30,12 +30,14 @@ pub enum Signal {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card: Option<ContactCard>,
     },
-    /// Deleted, or merged into another.
+    /// A contact was deleted, or merged into another.
     ContactGone {
         contact: u64,
     },
     /// A page of the CRM's contacts, read for the mirror.
     ContactsRead(Box<ContactsRead>),
+    /// A note that a person wrote on a lead.
+    NoteSeen(Box<SeenNote>),
     TaskSeen(Box<SeenTask>),
     TaskGone {
         task: u64,
@@ -152,6 +154,22 @@ pub struct SeenTask {
     pub updated_at: Option<At>,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeenNote {
+    pub note: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<u64>,
+    /// An ordinary note; false for calls, services and what the CRM writes itself.
+    pub common: bool,
+    pub text: String,
+    /// Who wrote it; absent for a robot or an API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<At>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Consent {
     pub code: String,
@@ -168,6 +186,17 @@ pub struct CallEvent {
     pub at: At,
     #[serde(flatten)]
     pub what: CallWhat,
+}
+
+impl CallEvent {
+    /// The command of ours that it names, if any.
+    pub fn command(&self) -> Option<&str> {
+        match &self.what {
+            CallWhat::Leg(leg) => leg.command.as_deref(),
+            CallWhat::Final(record) => record.command.as_deref(),
+            CallWhat::Recording { .. } => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,6 +226,9 @@ pub struct Leg {
     pub command: Option<String>,
     /// A call-back's first leg: the manager's side, which says nothing of the client.
     pub manager_leg: bool,
+    /// Seconds of talk as the provider counts them, with the leg's end; 0 says that there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,4 +251,14 @@ pub struct FinalRecord {
     pub client_number: Option<String>,
     pub extension: Option<String>,
     pub line: Option<String>,
+    /// Our command that caused it, where the record says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
+    /// Provider's key of the recording, where the record says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+    /// True where the provider's own moment of the answer is unsure: what the legs saw of a talk
+    /// counts before this record's seconds and extension.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rough: bool,
 }

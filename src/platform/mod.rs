@@ -9,10 +9,15 @@ pub mod amocrm;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
+pub mod look_back;
 pub mod mail;
 pub mod mango;
+pub mod sipuni;
+pub mod telephony;
+pub mod telphin;
 
 pub use fault::Fault;
+pub use look_back::LookBack;
 
 use crate::intake::signal::{Consent, Signal};
 use crate::process::{At, Command};
@@ -89,6 +94,12 @@ pub trait Hooks: Send + Sync {
 
     /// A stored request in our words. `at` is when it was accepted.
     fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+
+    /// A request that a look back found ([`LookBack`]). No request from outside comes here, so that
+    /// what it says has been read at the platform itself.
+    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.decode(request, at)
+    }
 }
 
 /// Whether a delivery is tried for the first time or may have been done already.
@@ -200,6 +211,11 @@ pub mod link {
     /// GetCourse's user → our client.
     pub fn gc_user(id: &str) -> String {
         format!("gc-user:{id}")
+    }
+
+    /// An order that was forgotten → what was left of it (`intake::forget::Gone`).
+    pub fn gone(order: &OrderId) -> String {
+        format!("gone:{order}")
     }
 
     /// How far the mirror of the CRM's contacts is.

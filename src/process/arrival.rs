@@ -241,7 +241,7 @@ fn leave_pool(d: &mut Decision) {
 pub(super) fn take(d: &mut Decision, manager: &ManagerId) {
     if d.case.order.responsible.is_none() {
         desk::give(d, manager);
-        desk::announce(d, manager);
+        desk::tell_crm(d, manager);
     }
     if d.case.order.taken_at.is_some() {
         return;

@@ -9,7 +9,7 @@ use super::decision::Decision;
 use super::event::{AnswerKind, CallResult, ClientFacts, Direction, Outcome, Reached};
 use super::timers::Timer;
 use super::value::*;
-use super::{arrival, dialling, feed, phone, talk};
+use super::{arrival, dialling, feed, phone, start, talk};
 
 /// Calls kept of one order; a repeat of an older one is not recognised any more.
 const CALLS_MAX: usize = 20;
@@ -36,6 +36,7 @@ pub(super) fn on_call(d: &mut Decision, call: &CallResult) {
             d.case.order.calls.remove(0);
         }
     }
+    start::ended(d, call);
     learn_number(d, call);
     if d.case.order.phase == Phase::Unseen && call.direction == Direction::Inbound {
         arrival::arrive_by_call(d, call);

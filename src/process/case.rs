@@ -121,6 +121,9 @@ pub struct Order {
     /// When the last answer of a manager was taken: the first wins for a minute (L13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<At>,
+    /// How far the bridge has come with starting the open call task's call (D9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<CallStart>,
     /// Letters already sent by text id → how many times.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub letters: BTreeMap<String, u32>,
@@ -183,6 +186,7 @@ impl Order {
             calls: Vec::new(),
             promise: None,
             answered_at: None,
+            start: None,
             letters: BTreeMap::new(),
             unsent: BTreeMap::new(),
             revoked: BTreeMap::new(),
@@ -278,6 +282,20 @@ pub enum End {
     },
 }
 
+impl End {
+    pub fn at(&self) -> At {
+        match self {
+            Self::Won { at }
+            | Self::Refused { at, .. }
+            | Self::NotReached { at }
+            | Self::NoPhone { at }
+            | Self::Cancelled { at }
+            | Self::False { at }
+            | Self::Duplicate { at, .. } => *at,
+        }
+    }
+}
+
 /// A round of dialling: since the last talk or promise (D3).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -341,6 +359,27 @@ pub struct Task {
     pub about: Option<TaskId>,
 }
 
+/// A call that the bridge starts for one attempt (D9): waiting for the manager, under way, or left
+/// to him.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallStart {
+    /// Task, round and rung: each has one start.
+    pub attempt: String,
+    /// The manager was on the phone: when to look again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<At>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<UnderWay>,
+}
+
+/// A start that was asked for and whose call has no result yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    pub command: CommandId,
+    pub manager: ManagerId,
+    pub at: At,
+}
+
 /// What an unsent command is, so that a later step knows what it may revoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
@@ -364,4 +403,37 @@ pub struct Desk {
     pub load: BTreeMap<ManagerId, u32>,
     /// When a manager last got one: ties go to who waited longest.
     pub given_at: BTreeMap<ManagerId, At>,
+    /// Calls and starts of calls by manager, each with the time until which it is believed (D9).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub busy: BTreeMap<ManagerId, BTreeMap<String, At>>,
+}
+
+impl Desk {
+    /// The manager takes part in a call, as far as is known. What has run out is forgotten.
+    pub fn occupy(&mut self, manager: &ManagerId, call: &str, now: At, until: At) {
+        let calls = self.busy.entry(manager.clone()).or_default();
+        calls.retain(|_, until| *until > now);
+        calls.insert(call.to_owned(), until);
+    }
+
+    /// The call is over, for everybody who took part.
+    pub fn free(&mut self, call: &str) {
+        self.busy.retain(|_, calls| {
+            calls.remove(call);
+            !calls.is_empty()
+        });
+    }
+
+    pub fn is_busy(&self, manager: &ManagerId, now: At) -> bool {
+        self.busy.get(manager).is_some_and(|calls| calls.values().any(|until| *until > now))
+    }
+}
+
+impl Desk {
+    /// One open order less for this manager.
+    pub fn release(&mut self, manager: &ManagerId) {
+        if let Some(load) = self.load.get_mut(manager) {
+            *load = load.saturating_sub(1);
+        }
+    }
 }

@@ -38,6 +38,8 @@ pub enum Target {
     Crm,
     Getcourse,
     Mail,
+    /// The telephony provider that starts calls.
+    Line,
 }
 
 impl Target {
@@ -46,6 +48,7 @@ impl Target {
             Self::Crm => "crm",
             Self::Getcourse => "getcourse",
             Self::Mail => "mail",
+            Self::Line => "line",
         }
     }
 }
@@ -122,6 +125,8 @@ pub enum Ask {
     /// GetCourse: read the order back; the answer returns as confirmed facts.
     ReadOrder,
     SendLetter(Letter),
+    /// Telephony: ring the manager, then the client (D9). Never repeated once it may have been done.
+    StartCall(StartCall),
 }
 
 impl Ask {
@@ -145,6 +150,7 @@ impl Ask {
             Self::SetOrderManager { .. } => "set_order_manager",
             Self::ReadOrder => "read_order",
             Self::SendLetter(_) => "send_letter",
+            Self::StartCall(_) => "start_call",
         }
     }
 
@@ -155,6 +161,7 @@ impl Ask {
             | Self::SetOrderManager { .. }
             | Self::ReadOrder => Target::Getcourse,
             Self::SendLetter(_) => Target::Mail,
+            Self::StartCall(_) => Target::Line,
             _ => Target::Crm,
         }
     }
@@ -216,6 +223,21 @@ pub struct CreateTask {
     /// Minutes from `due` that the task may take in the calendar.
     pub minutes: u32,
     pub responsible: ManagerId,
+}
+
+/// A call to be started for a call task (D9).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartCall {
+    pub manager: ManagerId,
+    /// The client's, E.164.
+    pub number: String,
+    /// Our line that the client is to see (D8); absent: the provider's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_id: Option<String>,
+    /// The task that it serves.
+    pub task: TaskId,
+    /// Later than this nobody waits for it any more.
+    pub not_after: At,
 }
 
 /// What a task is about; a school maps it to a task type of its CRM.

@@ -192,6 +192,7 @@ impl<'a> Decision<'a> {
             task: match &ask {
                 Ask::CreateTask(task) => Some(task.task.clone()),
                 Ask::MoveTask { task, .. } | Ask::CloseTask { task, .. } => Some(task.clone()),
+                Ask::StartCall(start) => Some(start.task.clone()),
                 _ => None,
             },
             letter: match &ask {
@@ -318,7 +319,8 @@ impl<'a> Decision<'a> {
         }
         let unsent = self.is_uncreated(id);
         self.revoke_where(|pending| {
-            pending.task.as_ref() == Some(id) && matches!(pending.ask.as_str(), "create_task" | "move_task")
+            pending.task.as_ref() == Some(id)
+                && matches!(pending.ask.as_str(), "create_task" | "move_task" | "start_call")
         });
         if !unsent {
             self.ask(Ask::CloseTask { task: id.clone(), result: result.to_owned() });
@@ -429,7 +431,13 @@ impl<'a> Decision<'a> {
         self.revoke_where(|pending| {
             matches!(
                 pending.ask.as_str(),
-                "create_task" | "move_task" | "send_letter" | "set_stage" | "set_status" | "read_order"
+                "create_task"
+                    | "move_task"
+                    | "send_letter"
+                    | "set_stage"
+                    | "set_status"
+                    | "read_order"
+                    | "start_call"
             )
         });
         self.close_tasks_where(|_| true, result);

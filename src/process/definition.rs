@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::calendar::{Calendar, Hours, Window};
+pub use self::dialling::Dialling;
+use super::calendar::{Calendar, Hours};
 pub use super::ladder::LadderStep;
 use super::value::*;
 use crate::message::library::Library;
+
+mod dialling;
 
 /// All that `step` may know of a school. Built and checked by `config`, then never changed.
 #[derive(Debug, Clone)]
@@ -104,6 +107,9 @@ pub struct Route {
     /// Our line whose unknown callers take this route (L8).
     #[serde(default)]
     pub line: Option<String>,
+    /// Our line that the client sees when the bridge starts the call (D8).
+    #[serde(default)]
+    pub caller_id: Option<String>,
     /// Bought on credit: the long self-payment pause (L2).
     #[serde(default)]
     pub credit: bool,
@@ -258,73 +264,6 @@ impl Default for ContactHours {
             hard: Hours::from_hm(9, 0, 21, 0),
             letters: None,
             spread_minutes: 10,
-        }
-    }
-}
-
-/// D1–D3, D5, D10–D12.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Dialling {
-    /// One list a day: `now`, `+20m`, `+2h30m`, or the name of a window (D2).
-    pub ladder: Vec<Vec<LadderStep>>,
-    /// Named windows in the client's time (D2).
-    pub windows: BTreeMap<String, Window>,
-    /// The second shipped profile: an attempt every so many minutes instead of the ladder; 0 is off.
-    pub every_minutes: u32,
-    /// Least time between two attempts (D2), minutes.
-    pub gap_minutes: u32,
-    /// Days on which calling was permitted before giving up (D3).
-    pub days: u32,
-    /// Attempts without a talk before giving up (D3).
-    pub attempts_min: u32,
-    /// Hours from the last message to the cancellation (D3).
-    pub give_up_hours: u32,
-    /// Keep «Отложен» instead of cancelling, so that the order can still be paid (D3).
-    pub give_up_postpones: bool,
-    /// The manager's reminder before a promised time (D5), minutes.
-    pub reminder_minutes: u32,
-    /// Confirm a promised time to the client (D5).
-    pub confirm_call_back: bool,
-    /// A missed incoming call is called back within so many minutes (D11).
-    pub missed_minutes: u32,
-    /// A manager's word counts where telephony saw no call (D10).
-    pub trust_task_result: bool,
-    /// Least seconds of a talk (D12).
-    pub talk_seconds: u32,
-    /// Minutes until a call that failed on our side is tried again (D12).
-    pub failed_retry_minutes: u32,
-    /// A call task must be done within so many minutes.
-    pub task_minutes: u32,
-}
-
-impl Default for Dialling {
-    fn default() -> Self {
-        let step = |text: &str| LadderStep::try_from(text.to_owned()).expect("shipped ladder");
-        let window = |text: &str| Window::try_from(text.to_owned()).expect("shipped window");
-        Self {
-            ladder: vec![
-                vec![step("now"), step("+20m"), step("+2h30m"), step("evening")],
-                vec![step("morning"), step("evening")],
-                vec![step("morning"), step("evening")],
-            ],
-            windows: BTreeMap::from([
-                ("morning".to_owned(), window("10:00-12:00")),
-                ("evening".to_owned(), window("18:00-20:00")),
-            ]),
-            every_minutes: 0,
-            gap_minutes: 20,
-            days: 3,
-            attempts_min: 5,
-            give_up_hours: 24,
-            give_up_postpones: false,
-            reminder_minutes: 5,
-            confirm_call_back: true,
-            missed_minutes: 5,
-            trust_task_result: true,
-            talk_seconds: 15,
-            failed_retry_minutes: 5,
-            task_minutes: 15,
         }
     }
 }

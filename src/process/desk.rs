@@ -73,19 +73,22 @@ pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
 
 /// The order no longer counts for its manager.
 pub(super) fn release(d: &mut Decision) {
-    if let Some(manager) = &d.case.order.responsible
-        && let Some(load) = d.case.desk.load.get_mut(manager)
-    {
-        *load = load.saturating_sub(1);
+    if let Some(manager) = &d.case.order.responsible {
+        d.case.desk.release(manager);
     }
 }
 
 /// The CRM's and GetCourse's books follow.
 pub(super) fn announce(d: &mut Decision, manager: &ManagerId) {
+    tell_crm(d, manager);
+    d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
+}
+
+/// The CRM's books follow; GetCourse's own say so already.
+pub(super) fn tell_crm(d: &mut Decision, manager: &ManagerId) {
     if d.case.order.leads.contains_key(&LeadRole::Sales) {
         d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: manager.clone() });
     }
-    d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
 }
 
 /// A name for people.

@@ -113,7 +113,7 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &super::Order) {
             && d.case.order.responsible.as_ref() != Some(manager)
         {
             task::hand_over(d, manager);
-            desk::announce(d, manager);
+            desk::tell_crm(d, manager);
         }
     }
     if let Some(status) = d.case.order.status.clone()

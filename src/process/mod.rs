@@ -26,6 +26,7 @@ mod payment;
 mod phone;
 mod promise;
 mod refusal;
+mod start;
 mod talk;
 mod task;
 mod trouble;
@@ -113,6 +114,8 @@ fn wake(d: &mut Decision) {
             Timer::TaskLate => task::late(d),
             Timer::TaskEscalate => task::escalate(d),
             Timer::FreePool => arrival::pool_over(d),
+            Timer::StartCall => start::due(d),
+            Timer::StartSeen => start::seen(d),
             Timer::PhoneCheck => phone::check_again(d),
             Timer::PartReminder3 | Timer::PartReminder1 => payment::part_reminder(d),
             Timer::PartMissed => payment::part_missed(d),

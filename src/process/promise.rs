@@ -46,7 +46,7 @@ pub(super) fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> 
 }
 
 /// D13: nothing but these limits a promised time: the client asked for it.
-fn hard_hours<'a>(d: &Decision<'a>) -> Opening<'a> {
+pub(super) fn hard_hours<'a>(d: &Decision<'a>) -> Opening<'a> {
     let hard = Some(d.process.figures.contact.hard);
     Opening { calendar: &d.process.calendar, zone: d.zone(), working: hard, off: hard }
 }

@@ -37,6 +37,10 @@ pub enum Timer {
     TaskEscalate,
     /// Not taken from the free pool in 10 min (L9).
     FreePool,
+    /// The bridge starts the open call task's call (D9).
+    StartCall,
+    /// A started call should have shown itself by now (D9).
+    StartSeen,
     /// Phone asked for: the next look (L11).
     PhoneCheck,
     /// Payment plan: 3 days before, 1 day before, the day after (L5).

@@ -6,11 +6,14 @@ use super::command::{Ask, BOUNCED, TaskKind};
 use super::decision::{Decision, NewTask};
 use super::timers::Timer;
 use super::value::*;
-use super::{arrival, crm, dialling, feed, payment, talk};
+use super::{arrival, crm, dialling, feed, payment, start, talk};
 
 /// A command can never be carried out (design, section 5): the order gets another next step.
 pub(super) fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
     d.case.order.revoked.remove(command);
+    if start::failed(d, command) {
+        return;
+    }
     let Some(pending) = d.case.order.unsent.remove(command) else {
         d.say("L14", "Команда уже не нужна: её неудача ничего не меняет.");
         return;

@@ -5,9 +5,9 @@
 use super::case::{Case, End, OrderBrief, Phase};
 use super::decision::Decision;
 use super::definition::Process;
-use super::task;
 use super::timers::Timer;
 use super::value::*;
+use super::{start, task};
 
 /// Orders of one client that are kept in short.
 const BRIEFS_MAX: usize = 20;
@@ -16,6 +16,7 @@ pub(super) fn settle(d: &mut Decision) {
     // A phase that nothing has given a next step is repaired before the tasks' own timers are set:
     // an open task alone does not count.
     task::watch(d);
+    start::watch(d);
     if d.case.order.is_open() && !has_next_step(d.process, &d.case, d.now) {
         let at = d.work_minutes(60);
         d.case.order.repairs += 1;
@@ -35,7 +36,7 @@ pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
     let limit = process.calendar.add_working_days(now, 3, process.zone) + chrono::TimeDelta::days(1);
     order.timers.iter().any(|(timer, at)| match timer {
         // Reminders of a task that is open anyway are no step of the order.
-        Timer::TaskLate | Timer::TaskEscalate => false,
+        Timer::TaskLate | Timer::TaskEscalate | Timer::StartCall | Timer::StartSeen => false,
         // A repeat may find that it is needed no more.
         Timer::Retry => order.phase == Phase::Unseen,
         Timer::CallBack | Timer::PromiseDue | Timer::PartMissed | Timer::PhoneCheck | Timer::FollowUp => true,

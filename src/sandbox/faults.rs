@@ -17,6 +17,8 @@ pub struct Faults {
     pub amocrm: FaultRule,
     pub getcourse: FaultRule,
     pub mango: FaultRule,
+    pub sipuni: FaultRule,
+    pub telphin: FaultRule,
     /// Only `per_mille`: a letter is refused with 451.
     pub mail: FaultRule,
 }
@@ -28,6 +30,8 @@ impl Faults {
             Platform::Amocrm => &self.amocrm,
             Platform::Getcourse => &self.getcourse,
             Platform::Mango => &self.mango,
+            Platform::Sipuni => &self.sipuni,
+            Platform::Telphin => &self.telphin,
         }
     }
 
@@ -37,6 +41,8 @@ impl Faults {
             Platform::Amocrm => &mut self.amocrm,
             Platform::Getcourse => &mut self.getcourse,
             Platform::Mango => &mut self.mango,
+            Platform::Sipuni => &mut self.sipuni,
+            Platform::Telphin => &mut self.telphin,
         }
     }
 }
@@ -58,6 +64,8 @@ pub struct FaultRule {
     pub hook_delay_s: u32,
     /// Everything fails with 503 in these stretches.
     pub outages: Vec<Outage>,
+    /// No webhook leaves in these stretches; what happens is told to nobody.
+    pub silences: Vec<Outage>,
 }
 
 impl Default for FaultRule {
@@ -71,6 +79,7 @@ impl Default for FaultRule {
             hook_kinds: vec![HookFault::Doubled, HookFault::Delayed, HookFault::Withheld],
             hook_delay_s: 90,
             outages: Vec::new(),
+            silences: Vec::new(),
         }
     }
 }
@@ -81,6 +90,12 @@ impl Default for FaultRule {
 pub struct Outage {
     pub from: DateTime<Utc>,
     pub to: DateTime<Utc>,
+}
+
+impl Outage {
+    fn holds(&self, now: DateTime<Utc>) -> bool {
+        self.from <= now && now < self.to
+    }
 }
 
 /// How a request fails.
@@ -119,14 +134,17 @@ pub enum HookFault {
 impl FaultRule {
     /// What happens to this request; `None` for nothing.
     pub fn for_request(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<RequestFault> {
-        if self.outages.iter().any(|outage| outage.from <= now && now < outage.to) {
+        if self.outages.iter().any(|outage| outage.holds(now)) {
             return Some(RequestFault::Unavailable);
         }
         (rng.chance(self.per_mille) && !self.kinds.is_empty()).then(|| pick(&self.kinds, rng))
     }
 
     /// What happens to this webhook; `None` for nothing.
-    pub fn for_hook(&self, rng: &mut Rng) -> Option<HookFault> {
+    pub fn for_hook(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<HookFault> {
+        if self.silences.iter().any(|silence| silence.holds(now)) {
+            return Some(HookFault::Withheld);
+        }
         (rng.chance(self.hook_per_mille) && !self.hook_kinds.is_empty()).then(|| pick(&self.hook_kinds, rng))
     }
 

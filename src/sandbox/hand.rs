@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::getcourse::model::{Order, kopecks, roubles};
-use super::mango::Exchange;
 use super::moment::Moment;
 use super::script::{CallOutcome, OrderScript, TaskScript};
 use super::wire::{Query, WireAnswer, WireRequest, phone_dialled};
@@ -128,16 +127,16 @@ impl World {
         let mut course = self.course(outcome.kind);
         let begun = now - TimeDelta::seconds(course.rings_s + course.talk_s);
         let dial = match form.get("direction").unwrap_or("out") {
-            "out" => Exchange::dial,
-            "in" => Exchange::ring_in,
+            "out" => World::dial,
+            "in" => World::ring_in,
             other => return Err((400, format!("direction: «{other}» is neither in nor out"))),
         };
         if course.talk_s == 0 && form.get("direction") == Some("in") {
             course.reason = 1110;
         }
-        let call = dial(&mut self.mango, begun, &extension, &client, course);
+        let call = dial(self, begun, &extension, &client, course);
         self.name_call(call, form.get("outcome").unwrap_or("no_answer"), None, 0);
-        Ok(serde_json::to_value(&self.mango.calls[call]).unwrap_or(Value::Null))
+        Ok(serde_json::to_value(&self.calls()[call]).unwrap_or(Value::Null))
     }
 
     /// An order by its id or its number.

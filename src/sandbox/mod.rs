@@ -1,4 +1,4 @@
-//! The sandbox: stand-ins of amoCRM, GetCourse, Mango and a mail relay, and the scripted people in them.
+//! The sandbox: stand-ins of amoCRM, GetCourse, the telephony providers and a mail relay, and the scripted people in them.
 //! It imports nothing from the program's other modules: it is written from the fact sheets alone, so that it can contradict our clients.
 //! Enter at [`World`] for a pure state machine, at [`serve`] for the same behind real sockets, at [`Setup`] for what it is made of.
 
@@ -8,6 +8,7 @@ pub mod faults;
 mod form;
 pub mod getcourse;
 mod hand;
+pub mod lines;
 pub mod mail;
 pub mod mango;
 pub mod moment;
@@ -18,7 +19,9 @@ pub mod script;
 pub mod serve;
 pub mod setup;
 mod setup_check;
+pub mod sipuni;
 mod smtp;
+pub mod telphin;
 #[cfg(test)]
 mod tests;
 pub mod wire;

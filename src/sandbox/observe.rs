@@ -79,7 +79,7 @@ impl Counters {
 /// Something that exists twice by its natural key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Duplicate {
-    /// `lead`, `contact`, `task`, `letter`.
+    /// `lead`, `contact`, `task`, `letter`, `note`, `comment`.
     pub kind: &'static str,
     pub key: String,
     /// Ids, or positions for letters.
@@ -144,11 +144,6 @@ impl World {
         self.getcourse.users.values()
     }
 
-    /// Calls in the order of their beginning.
-    pub fn calls(&self) -> &[Call] {
-        &self.mango.calls
-    }
-
     /// Letters in the order of their arrival.
     pub fn letters(&self) -> &[Received] {
         &self.mail.letters
@@ -199,7 +194,7 @@ impl World {
 
     /// The calls of a script's order.
     pub fn calls_of(&self, script: &str) -> Vec<&Call> {
-        self.mango.calls.iter().filter(|call| call.script.as_deref() == Some(script)).collect()
+        self.calls().iter().filter(|call| call.script.as_deref() == Some(script)).collect()
     }
 
     /// The letters to the client of a script.
@@ -212,7 +207,7 @@ impl World {
     }
 
     /// What exists twice: leads by order number and first pipeline, contacts by phone, tasks by lead and marker,
-    /// letters by recipient, text and day.
+    /// letters by recipient, text and day, notes by card and words, calls by card and id, comments by order and words.
     pub fn duplicates(&self) -> Vec<Duplicate> {
         let zone: Tz = self.setup.zone;
         let mut found = Vec::new();
@@ -243,6 +238,20 @@ impl World {
             )
         });
         collect("letter", letters, &mut found);
+        let notes = self.amocrm.notes.values().map(|note| {
+            let (kind, id) = note.entity;
+            // A call has an id of its own; of two notes with the same words one is a repeat.
+            let said = note.params.get("uniq").or_else(|| note.params.get("text"));
+            (format!("{} {id} {} {}", kind.plural(), note.note_type, said.unwrap_or(&Value::Null)), note.id)
+        });
+        collect("note", notes, &mut found);
+        let comments = self.getcourse.orders.values().flat_map(|order| {
+            let told = order.comments.iter().enumerate();
+            told.map(|(index, comment)| {
+                (format!("{} {}", order.id, comment.text), i64::try_from(index).unwrap_or(0))
+            })
+        });
+        collect("comment", comments, &mut found);
         found
     }
 

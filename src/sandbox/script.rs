@@ -290,6 +290,9 @@ pub struct EventScript {
     /// How an incoming call ends.
     #[serde(default)]
     pub outcome: Option<CallOutcome>,
+    /// It happens, and no webhook tells of it.
+    #[serde(default)]
+    pub untold: bool,
 }
 
 impl EventScript {
@@ -309,6 +312,7 @@ impl EventScript {
             manager: String::new(),
             to: None,
             outcome: None,
+            untold: false,
         }
     }
 }

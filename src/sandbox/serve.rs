@@ -3,19 +3,20 @@
 //! Enter at [`run`] for the command, at [`stand`] for tests and the demo (which then keep the time themselves).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data, PayloadConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::setup::Setup;
 use super::smtp::serve_mail;
-use super::wire::{Hook, Platform, WireRequest};
+use super::wire::{Hook, Platform, WireAnswer, WireRequest};
 use super::world::World;
 
 /// Biggest request taken in.
@@ -47,7 +48,37 @@ pub struct Ports {
     pub amocrm: u16,
     pub getcourse: u16,
     pub mango: u16,
+    pub sipuni: u16,
+    pub telphin: u16,
     pub smtp: u16,
+}
+
+/// Where the bridge's requests come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Api(Platform),
+    /// A letter that has come whole.
+    Letter,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Carried out and answered.
+    Served,
+    /// Never carried out and never answered.
+    Swallowed,
+    /// Carried out; then [`Gate::strike`], before the answer leaves.
+    Struck,
+}
+
+/// Whoever wants to do harm at the moment of a request: the demo, which kills the sender.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// A request has come in.
+    async fn arrives(&self, door: Door) -> Fate;
+    /// It has been carried out, and nobody knows yet.
+    async fn strike(&self, door: Door);
 }
 
 /// The world as all servers share it.
@@ -55,11 +86,12 @@ pub struct Shared {
     world: Arc<Mutex<World>>,
     now: Now,
     changed: Notify,
+    gate: OnceLock<Arc<dyn Gate>>,
 }
 
 impl Shared {
     pub fn new(world: Arc<Mutex<World>>, now: Now) -> Self {
-        Self { world, now, changed: Notify::new() }
+        Self { world, now, changed: Notify::new(), gate: OnceLock::new() }
     }
 
     /// Returns when something new may be due.
@@ -82,6 +114,25 @@ impl Shared {
         self.changed.notify_one();
         done
     }
+
+    /// From now on every request passes here; the first gate stays.
+    pub fn guard(&self, gate: Arc<dyn Gate>) {
+        let _ = self.gate.set(gate);
+    }
+
+    /// `act` carries a request out; `None` when it is never answered.
+    pub(super) async fn pass<T>(&self, door: Door, act: impl FnOnce() -> T) -> Option<T> {
+        let Some(gate) = self.gate.get() else { return Some(act()) };
+        match gate.arrives(door).await {
+            Fate::Served => Some(act()),
+            Fate::Swallowed => None,
+            Fate::Struck => {
+                let done = act();
+                gate.strike(door).await;
+                Some(done)
+            }
+        }
+    }
 }
 
 /// The stand-ins, listening.
@@ -89,6 +140,8 @@ pub struct Stand {
     pub amocrm: SocketAddr,
     pub getcourse: SocketAddr,
     pub mango: SocketAddr,
+    pub sipuni: SocketAddr,
+    pub telphin: SocketAddr,
     pub smtp: SocketAddr,
     shared: Arc<Shared>,
     servers: Vec<ServerHandle>,
@@ -102,6 +155,8 @@ impl Stand {
             ("amocrm", format!("http://{}", self.amocrm)),
             ("getcourse", format!("http://{}", self.getcourse)),
             ("mango", format!("http://{}/vpbx/", self.mango)),
+            ("sipuni", format!("http://{}", self.sipuni)),
+            ("telphin", format!("http://{}", self.telphin)),
             ("smtp", format!("smtp://{}", self.smtp)),
         ]
     }
@@ -150,13 +205,15 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
     let amocrm = open(Platform::Amocrm, ports.amocrm)?;
     let getcourse = open(Platform::Getcourse, ports.getcourse)?;
     let mango = open(Platform::Mango, ports.mango)?;
+    let sipuni = open(Platform::Sipuni, ports.sipuni)?;
+    let telphin = open(Platform::Telphin, ports.telphin)?;
     let port = ports.smtp;
     let listener = listen(port)?;
     let smtp = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
     let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     let listener = listener.map_err(|source| ServeError::Listen { port, source })?;
     tasks.push(tokio::spawn(serve_mail(listener, Arc::clone(&shared))));
-    Ok(Stand { amocrm, getcourse, mango, smtp, shared, servers, tasks })
+    Ok(Stand { amocrm, getcourse, mango, sipuni, telphin, smtp, shared, servers, tasks })
 }
 
 fn listen(port: u16) -> Result<StdListener, ServeError> {
@@ -179,7 +236,9 @@ async fn answer(
         headers: headers.collect(),
         body: body.to_vec(),
     };
-    let answer = shared.with(|world, now| world.handle(now, &wire));
+    let door = Door::Api(*platform.get_ref());
+    let answer = shared.pass(door, || shared.with(|world, now| world.handle(now, &wire))).await;
+    let answer = answer.unwrap_or_else(|| WireAnswer { broken_off: true, ..WireAnswer::empty(502) });
     if answer.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
     }

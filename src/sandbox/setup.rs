@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::faults::Faults;
+use super::lines::Line;
 use super::script::{ManagerScript, OrderScript, PeopleScript};
 
 /// The whole sandbox.
@@ -28,12 +29,19 @@ pub struct Setup {
     #[serde(default)]
     pub mango: MangoSetup,
     #[serde(default)]
+    pub sipuni: SipuniSetup,
+    #[serde(default)]
+    pub telphin: TelphinSetup,
+    /// Over which of these exchanges the people call.
+    #[serde(default)]
+    pub line: Line,
+    #[serde(default)]
     pub mail: MailSetup,
     #[serde(default)]
     pub faults: Faults,
     #[serde(default)]
     pub people: PeopleScript,
-    /// The school's managers: users of amoCRM, staff of GetCourse, employees of Mango at once.
+    /// The school's managers: users of amoCRM, staff of GetCourse, employees of the exchanges at once.
     #[serde(default)]
     pub managers: Vec<ManagerScript>,
     #[serde(default)]
@@ -70,6 +78,9 @@ impl Default for Setup {
             amocrm: AmocrmSetup::default(),
             getcourse: GetcourseSetup::default(),
             mango: MangoSetup::default(),
+            sipuni: SipuniSetup::default(),
+            telphin: TelphinSetup::default(),
+            line: Line::default(),
             mail: MailSetup::default(),
             faults: Faults::default(),
             people: PeopleScript::default(),
@@ -275,6 +286,8 @@ pub struct GetcourseSetup {
     pub export_requests_max: usize,
     /// How long an export is built, seconds.
     pub export_build_s: i64,
+    /// Exports that never get ready, counted from the first of the run.
+    pub exports_stuck: u32,
     /// The space inside an amount: an ordinary or a non-breaking one.
     pub money_space: String,
     pub money_suffix: String,
@@ -297,6 +310,7 @@ impl Default for GetcourseSetup {
             get_fields_array: true,
             export_requests_max: 100,
             export_build_s: 20,
+            exports_stuck: 0,
             money_space: " ".into(),
             money_suffix: " руб.".into(),
             offers: Vec::new(),
@@ -388,6 +402,8 @@ pub struct MangoSetup {
     pub recordings: bool,
     pub per_second: usize,
     pub callbacks_per_second: usize,
+    /// So often a result of statistics is not ready yet (204).
+    pub statistics_waits: u32,
     /// Wire forms of the events' JSON by sub-path (`events/summary`), where not the sheet's own: see `form`.
     pub forms: BTreeMap<String, String>,
 }
@@ -403,7 +419,71 @@ impl Default for MangoSetup {
             recordings: true,
             per_second: 10,
             callbacks_per_second: 4,
+            statistics_waits: 1,
             forms: BTreeMap::new(),
+        }
+    }
+}
+
+/// The Sipuni cabinet.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SipuniSetup {
+    pub user: String,
+    pub key: String,
+    /// Where events go; empty: nothing is sent.
+    pub hooks_url: String,
+    /// GET or POST.
+    pub method: String,
+    pub line: String,
+    /// Events of our call starts bring the answer's id (sheet 2.1: seen by one client).
+    pub callback_id: bool,
+    /// 0: no limit; Sipuni publishes none.
+    pub per_second: usize,
+}
+
+impl Default for SipuniSetup {
+    fn default() -> SipuniSetup {
+        SipuniSetup {
+            user: "012345".into(),
+            key: "0.abcdef12345".into(),
+            hooks_url: String::new(),
+            method: "GET".into(),
+            line: "74955550000".into(),
+            callback_id: true,
+            per_second: 0,
+        }
+    }
+}
+
+/// The Telphin office. Extensions have ids of 200000 and their short number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelphinSetup {
+    pub client_id: String,
+    pub client_secret: String,
+    /// Everything is subscribed to for this address at the start; empty: the bridge subscribes.
+    pub hooks_url: String,
+    pub line: String,
+    /// Stands before extensions: `20000*101`.
+    pub client_number: String,
+    pub token_life_s: i64,
+    /// Call-backs show the manager's leg too (sheet 4.1: not sure).
+    pub manager_leg: bool,
+    pub per_second: usize,
+}
+
+impl Default for TelphinSetup {
+    fn default() -> TelphinSetup {
+        TelphinSetup {
+            client_id: "0123456789abcdef0123456789abcdef".into(),
+            client_secret: "fedcba9876543210fedcba9876543210".into(),
+            hooks_url: String::new(),
+            line: "74955550000".into(),
+            client_number: "20000".into(),
+            token_life_s: 3600,
+            manager_leg: true,
+            per_second: 0,
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::TcpListener;
 
 use super::mail::Letter;
-use super::serve::Shared;
+use super::serve::{Door, Shared};
 
 /// Longest line and biggest letter, in bytes.
 const LINE_BYTES_MAX: u64 = 4096;
@@ -63,7 +63,12 @@ where
             "DATA" => {
                 writer.write_all(b"354 End data with <CR><LF>.<CR><LF>\r\n").await?;
                 match read_letter(&mut reader).await? {
-                    Some(raw) => take_in(shared, &from, &to, &raw),
+                    Some(raw) => {
+                        match shared.pass(Door::Letter, || take_in(shared, &from, &to, &raw)).await {
+                            Some(answer) => answer,
+                            None => return Ok(()),
+                        }
+                    }
                     None => "552 5.3.4 Message too big".to_owned(),
                 }
             }

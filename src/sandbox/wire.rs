@@ -18,6 +18,8 @@ pub enum Platform {
     Amocrm,
     Getcourse,
     Mango,
+    Sipuni,
+    Telphin,
 }
 
 /// One API request of the bridge.

@@ -17,6 +17,8 @@ use super::observe::Counters;
 use super::people::People;
 use super::rng::Rng;
 use super::setup::{Setup, UserSetup};
+use super::sipuni::Cabinet;
+use super::telphin::Office;
 use super::wire::{Hook, Platform, WireAnswer, WireRequest};
 
 /// The whole sandbox at one moment.
@@ -27,6 +29,8 @@ pub struct World {
     pub(super) amocrm: Account,
     pub(super) getcourse: School,
     pub(super) mango: Exchange,
+    pub(super) sipuni: Cabinet,
+    pub(super) telphin: Office,
     pub(super) mail: Post,
     pub(super) people: People,
     pub(super) agenda: Agenda,
@@ -48,7 +52,7 @@ struct Delivery {
 }
 
 impl World {
-    /// The world at its start. The managers of the setup become users of amoCRM, staff of GetCourse, employees of Mango.
+    /// The world at its start. The managers of the setup become users of amoCRM, staff of GetCourse, employees of each exchange.
     pub fn new(setup: Setup, seed: u64) -> World {
         let start = setup.start.with_timezone(&Utc);
         let mut amocrm = setup.amocrm.clone();
@@ -75,11 +79,14 @@ impl World {
                 sip: manager.sip.clone().unwrap_or_else(|| format!("sip:{}@school.mangosip.ru", manager.key)),
             })
         });
+        let employees: Vec<Employee> = employees.collect();
         let mut world = World {
             start,
             amocrm: Account::new(amocrm, setup.zone, start),
             getcourse: School::new(setup.getcourse.clone(), setup.zone, staff.collect(), seed),
-            mango: Exchange::new(setup.mango.clone(), employees.collect()),
+            mango: Exchange::new(setup.mango.clone(), employees.clone()),
+            sipuni: Cabinet::new(setup.sipuni.clone(), employees.clone(), setup.zone),
+            telphin: Office::new(setup.telphin.clone(), employees),
             mail: Post::new(setup.mail.clone()),
             people: People::new(&setup),
             agenda: Agenda::default(),
@@ -160,6 +167,8 @@ impl World {
             Platform::Amocrm => self.amocrm.handle(now, request, &mut self.rng),
             Platform::Getcourse => self.getcourse.handle(now, request),
             Platform::Mango => self.mango.handle(now, request),
+            Platform::Sipuni => self.sipuni.handle(now, request),
+            Platform::Telphin => self.telphin.handle(now, request),
         }
     }
 
@@ -266,15 +275,10 @@ impl World {
         for task in std::mem::take(&mut self.amocrm.touched_tasks) {
             self.task_touched(now, task);
         }
-        for command in std::mem::take(&mut self.mango.commands) {
-            self.bridge_calls(now, &command);
-        }
         for stir in std::mem::take(&mut self.getcourse.stirs) {
             self.plan_processes(now, stir);
         }
-        for post in std::mem::take(&mut self.mango.posts) {
-            self.plan_mango(post);
-        }
+        self.notice_lines(now);
         if !self.amocrm.echoes.is_empty() && !self.echoes_planned {
             self.echoes_planned = true;
             self.agenda.plan(now + TimeDelta::milliseconds(self.setup.amocrm.hook_lag_ms), Due::Echoes);
@@ -354,7 +358,7 @@ impl World {
         }
     }
 
-    fn plan_mango(&mut self, post: super::mango::Post) {
+    pub(super) fn plan_mango(&mut self, post: super::mango::Post) {
         let base = &self.mango.setup.hooks_url;
         if base.is_empty() {
             return;
@@ -377,9 +381,9 @@ impl World {
     }
 
     /// Plans a webhook for a moment, with what the fault rules do to it.
-    fn enqueue(&mut self, at: DateTime<Utc>, hook: Hook) {
+    pub(super) fn enqueue(&mut self, at: DateTime<Utc>, hook: Hook) {
         let rule = self.faults.of(hook.platform);
-        let fault = rule.for_hook(&mut self.rng);
+        let fault = rule.for_hook(at, &mut self.rng);
         let later = at + fault.map_or(TimeDelta::zero(), |_| rule.hook_delay(&mut self.rng));
         match fault {
             Some(HookFault::Withheld) => {

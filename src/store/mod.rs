@@ -207,6 +207,19 @@ pub enum DeadOp {
     Dig(String),
 }
 
+/// What is to leave no trace. What is gone already is no conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forget {
+    /// A record, if it still has the version that was read.
+    Record {
+        key: String,
+        expect: u64,
+    },
+    Journal(OrderId),
+    /// A stored request; one that still waits in the inbox stays.
+    Raw(Seq),
+}
+
 /// The unit of work: all of it is applied, or none of it. Rows of one list see what the rows before
 /// them have done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -225,19 +238,42 @@ pub struct Unit {
     pub deliveries: Vec<DeliveryOp>,
     pub journal: Vec<JournalEntry>,
     pub dead: Vec<DeadOp>,
+    /// Done last of all.
+    pub forget: Vec<Forget>,
     /// The moment of the commit: stamps appended entries.
     pub at: At,
 }
 
-/// Proof of owning a school: a random token, compared for equality only.
+/// Proof of owning a school: a random token, compared for equality only. What stands before a `/` in it
+/// names the instance: a lease of the same instance's former run is taken at once, because that run is dead
+/// (see [`crate::instance`]); all that it may still have on its way is refused for its token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fence(pub String);
+
+impl Fence {
+    /// A new one for this instance.
+    pub fn of(instance: &str) -> Self {
+        Self(format!("{instance}/{}", crate::secret::random_token()))
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
     Held,
-    /// Another owner has it, or it was taken under another configuration.
+    /// Another owner has it.
     Elsewhere,
+    /// Nobody has it, but it was last worked with another configuration that was loaded later.
+    Outdated,
+}
+
+/// A school's configuration as an instance has it. Of two that differ the one loaded later counts:
+/// an instance that was left behind does not work with what no longer holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Hash of the school's files.
+    pub config: String,
+    /// When this instance read them, by its wall clock.
+    pub loaded: At,
 }
 
 /// A platform account's budget, paced evenly.
@@ -319,6 +355,10 @@ pub trait Store: Send + Sync + 'static {
     /// A stored request by its entry's place.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
+    /// Stored requests after a place, oldest first, at most `max`; each is JSON of a
+    /// `record::Envelope`.
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
+
     /// Dead letters, oldest first, at most `max`.
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
 
@@ -326,9 +366,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes or renews the school for `ttl_ms`. The store's own clock counts, because owners'
     /// clocks differ.
-    async fn lease(&self, school: &SchoolId, fence: &Fence, config: &str, ttl_ms: u64) -> Kept<Lease>;
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease>;
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()>;
+
+    /// Tells the other instances that the school's inbox has something new. A hint that may be
+    /// lost: owners look by themselves from time to time.
+    async fn ring(&self, school: &SchoolId) -> Kept<()>;
+
+    /// Hears what others [`Store::ring`], until the way to the store breaks; for ever where no
+    /// other instance can be.
+    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()>;
 
     /// Takes one slot of an account's budget (GCRA) and says how long to wait before using it,
     /// milliseconds. `now_ms` is for driven time; without it the store's own clock counts.

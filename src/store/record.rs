@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::intake::forget::{Mention, Scrub};
 use crate::intake::signal::Signal;
 use crate::platform::RawRequest;
 use crate::process::{At, Event, OrderId, SchoolId};
@@ -47,6 +48,12 @@ pub enum Item {
     Event { order: OrderId, event: Event },
     /// A dead letter is to be tried again; asked by a person.
     Retry { letter: String },
+    /// A person is to be forgotten; asked by a person.
+    Erase { mention: Mention },
+    /// What is left of an erasure.
+    Scrub(Box<Scrub>),
+    /// An ended order is past its time.
+    Retire { order: OrderId, before: At },
 }
 
 impl Item {
@@ -80,6 +87,11 @@ pub mod key {
         format!("call/{call}")
     }
 
+    /// How the last look back at a platform went (`platform::look_back::Looked`).
+    pub fn look(platform: &str) -> String {
+        format!("look/{platform}")
+    }
+
     /// What the CRM last showed of `lead/<id>` or `task/<id>`.
     pub fn shadow(entity: &str) -> String {
         format!("shadow/{entity}")
@@ -87,6 +99,22 @@ pub mod key {
 }
 
 impl Envelope {
+    /// A request as it is to be kept; delivered unless [`Self::found`] is set.
+    pub fn of(school: &SchoolId, platform: &str, request: &RawRequest, at: At) -> Self {
+        use base64::Engine;
+        Self {
+            school: school.clone(),
+            platform: platform.to_owned(),
+            at,
+            method: request.method.clone(),
+            tail: request.tail.clone(),
+            query: request.query.clone(),
+            content_type: request.header("content-type").unwrap_or_default().to_owned(),
+            body: base64::engine::general_purpose::STANDARD.encode(&request.body),
+            found: false,
+        }
+    }
+
     /// As [`crate::store::Store::accept`] keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()

@@ -1,5 +1,4 @@
-//! Recurring work: of the couriers (token refresh, subscription check), consents as they come, and
-//! forgetting requests that are older than the school wants to keep them.
+//! Recurring work: of the couriers (token refresh, subscription check), and consents as they come.
 //! Never stops the rest: a chore that fails is tried again later. Enter at [`run`].
 
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 
 use super::outbox::SiteLinks;
+use super::retention::retain;
 use super::site::{Site, count};
 use crate::intake::signal::Consent;
 use crate::platform::{Courier, Fault, Mirroring};
@@ -20,49 +20,26 @@ use crate::store::{CommitError, Put, Unit};
 const AGAIN_MIN: i64 = 15;
 /// A consent's code lives 20 minutes.
 const CONSENT_AGAIN_MIN: i64 = 1;
-/// Requests forgotten at a time.
-const FORGET_PAGE: usize = 500;
 
 /// Runs until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let chores = site.ways.couriers.iter().map(|(target, courier)| keep(&site, *target, &**courier));
+    let couriers = site.ways.couriers.iter().map(|(target, courier)| (target.as_str(), courier));
+    let idle = site.ways.idle.iter().map(|(name, courier)| (*name, courier));
+    let chores = couriers.chain(idle).map(|(name, courier)| keep(&site, name, &**courier));
     let mirrors = site.ways.couriers.values().map(|courier| mirror(&site, &**courier));
     let (_, _, consents, ()) =
-        tokio::join!(join_all(chores), join_all(mirrors), take_consents(&site), forget(&site));
+        tokio::join!(join_all(chores), join_all(mirrors), take_consents(&site), retain(&site));
     consents
 }
 
-/// Drops raw requests past their time, once a day, in small portions.
-async fn forget(site: &Site) {
-    let mut stop = site.stop.clone();
-    while !site.stopping() {
-        let now = site.clock.now();
-        let before = now - TimeDelta::days(site.raw_days.into());
-        let forgotten = site.store.forget_raw(site.id(), before, FORGET_PAGE).await;
-        let again = match forgotten {
-            Ok(count) if count as usize == FORGET_PAGE => now,
-            Ok(_) => now + TimeDelta::days(1),
-            Err(error) => {
-                tracing::warn!(school = %site.id(), %error, "old requests are forgotten later");
-                now + TimeDelta::minutes(AGAIN_MIN)
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = stop.changed() => {}
-            () = site.clock.sleep_until(again) => {}
-        }
-    }
-}
-
-async fn keep(site: &Site, target: Target, courier: &dyn Courier) {
+async fn keep(site: &Site, name: &str, courier: &dyn Courier) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
         let next = match courier.chore(now).await {
             Ok(next) => next.max(now + TimeDelta::minutes(1)),
             Err(fault) => {
-                tracing::warn!(school = %site.id(), target = target.as_str(), %fault, "a chore failed");
+                tracing::warn!(school = %site.id(), name, %fault, "a chore failed");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }
         };

@@ -15,12 +15,13 @@ use super::timers;
 use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
-use crate::intake::correlate::{Aim, Aims, aim};
+use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
 use crate::intake::dial::aim_call;
+use crate::intake::forget;
 use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
-use crate::process::{At, Event, OrderId};
+use crate::process::{At, Event, OrderId, Target};
 use crate::store::record::{Envelope, Item, key};
 use crate::store::{
     CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Seq, Unit, Wake,
@@ -185,6 +186,16 @@ impl Inbox {
             Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
             Item::Event { order, event } => self.event(order, event, now).await?,
             Item::Retry { letter } => self.retry(&letter, now).await?,
+            Item::Erase { mention } => {
+                let site = &self.site;
+                tracing::info!(school = %site.id(), "a person is erased");
+                Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?)
+            }
+            Item::Scrub(rest) => {
+                let site = &self.site;
+                Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?)
+            }
+            Item::Retire { order, before } => Ok(forget::retire(&mut self.book, &order, before, now).await?),
         };
         Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
     }
@@ -194,13 +205,17 @@ impl Inbox {
             return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
         };
         let request = envelope.request();
-        let decoded = catch_unwind(AssertUnwindSafe(|| hooks.decode(&request, envelope.at)));
+        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
+            true => hooks.decode_found(&request, envelope.at),
+            false => hooks.decode(&request, envelope.at),
+        }));
         let mut signals = match decoded {
             Ok(Ok(signals)) => signals,
             Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
             Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
         };
-        let raw = Some(entry.seq.0);
+        // What was found is kept with its order's event only: it can be read again.
+        let raw = Some(entry.seq.0).filter(|_| !envelope.found);
         match signals.len() {
             0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
             1 => self.signal(signals.remove(0), Source { raw }, now).await,
@@ -244,7 +259,10 @@ impl Inbox {
             }
         };
         unit.put.extend(aims.puts);
-        unit.index.extend(aims.index);
+        for (key, value) in aims.index {
+            self.book.put_link(key.clone(), value.clone());
+            unit.index.push((key, value));
+        }
         unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
         Ok(Ok(unit))
     }
@@ -252,6 +270,10 @@ impl Inbox {
     async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
         match self.book.order(&order).await? {
             Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            // What was on its way when the order was forgotten concerns nobody any more.
+            None if self.book.link(&link::gone(&order)).await?.is_some() => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
             None => Ok(Err(Why::new(format!("order {order} has no record")))),
         }
     }
@@ -274,8 +296,13 @@ impl Inbox {
     /// Events of one call are merged first; only a final result is an order's event.
     async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
         let known = self.book.call(&event.call).await?;
-        let wait_s = self.site.school.mango.as_ref().map_or(60, |mango| mango.final_wait_s);
-        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), wait_s));
+        let waits = self.site.school.call_waits(&event.call);
+        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
+        if let Some(command) = event.command()
+            && is_ours(&mut self.book, command).await?
+        {
+            record.set_ours();
+        }
         let merged = record.merge(event, now);
         let unit = self.merged(&event.call, record, merged, source, now).await?;
         Ok(unit.map_err(|letter| Why::new(letter.why)))
@@ -301,8 +328,28 @@ impl Inbox {
             Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
             None => unit.sleep.push(member),
         }
+        self.occupy(&record, &mut unit, now).await?;
         unit.put.extend(self.book.put_call(call, record));
         Ok(Ok(unit))
+    }
+
+    /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
+    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
+        let process = &self.site.school.process;
+        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
+            return Ok(());
+        }
+        let before = self.book.desk().await?;
+        let mut desk = before.clone();
+        desk.free(&record.call);
+        let until = record.wake().unwrap_or(now);
+        for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
+            desk.occupy(&manager, &record.call, now, until);
+        }
+        if desk != before {
+            unit.put.extend(self.book.put_desk(desk));
+        }
+        Ok(())
     }
 
     async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
@@ -333,8 +380,12 @@ impl Inbox {
             let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
                 return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
             };
-            // It may have been done before it was buried: look first.
-            delivery.state = DeliveryState::Unclear { not_before: now };
+            // It may have been done before it was buried: look first. Where nothing can be looked up the
+            // person who asks has looked.
+            delivery.state = match delivery.command.ask.target() {
+                Target::Mail | Target::Line => DeliveryState::Waiting,
+                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
+            };
             delivery.attempts = 0;
             delivery.created_at = now;
             unit.deliveries.push(DeliveryOp::Add(delivery));
@@ -356,6 +407,14 @@ struct Why {
 impl Why {
     fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
+    }
+}
+
+/// Does an order of ours bear this command?
+async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
+    match order_of(book, command).await? {
+        Some(order) => Ok(book.order(&order).await?.is_some()),
+        None => Ok(false),
     }
 }
 

@@ -262,7 +262,7 @@ fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
     match (target, tried) {
         // Several requests make one delivery there: an earlier one may have gone through.
         (Target::Crm, _) | (_, Try::MayBeDone) => DeliveryState::Unclear { not_before: now },
-        (Target::Getcourse | Target::Mail, Try::First) => DeliveryState::Waiting,
+        (Target::Getcourse | Target::Mail | Target::Line, Try::First) => DeliveryState::Waiting,
     }
 }
 

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
+use super::tenure::Tenure;
 use crate::clock::Clock;
 use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
@@ -99,6 +100,8 @@ pub struct Pace {
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
+    /// The turn-giver sleeps until then, by its clock; past while it is at work.
+    asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
 }
@@ -110,8 +113,31 @@ pub struct Budget {
     pub rate: Rate,
 }
 
+impl Pace {
+    /// Whoever waits for a turn waits for a later time, not for the store or another thread.
+    pub fn is_quiet(&self, now: At) -> bool {
+        self.waiting.load(Ordering::SeqCst) == 0
+            || self.asleep_until_ms.load(Ordering::SeqCst) > now.timestamp_millis()
+    }
+
+    /// So many deliveries wait until `at`, whatever else does.
+    pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, riders: u64) {
+        self.waiting.fetch_add(riders, Ordering::SeqCst);
+        self.asleep_until_ms.fetch_max(at.timestamp_millis(), Ordering::SeqCst);
+        clock.sleep_until(at).await;
+        self.waiting.fetch_sub(riders, Ordering::SeqCst);
+    }
+
+    async fn sleep_until(&self, clock: &Arc<dyn Clock>, at: At) {
+        self.asleep_until_ms.store(at.timestamp_millis(), Ordering::SeqCst);
+        clock.sleep_until(at).await;
+    }
+}
+
 /// Gives turns at one account.
 pub struct Pacer {
+    /// `None` for a command line that looks beside the owner.
+    tenure: Option<Tenure>,
     queue: mpsc::UnboundedSender<(u64, Waiter)>,
     tickets: AtomicU64,
     pace: Arc<Pace>,
@@ -120,11 +146,16 @@ pub struct Pacer {
 
 impl Pacer {
     /// Starts the account's turn-giver; it ends when the pacer is dropped.
-    pub fn start(budget: Budget, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(
+        budget: Budget,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tenure: Option<Tenure>,
+    ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
         tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
-        Self { queue, tickets: AtomicU64::new(0), pace, clock }
+        Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
     pub fn pace(&self) -> Arc<Pace> {
@@ -142,6 +173,14 @@ impl Pacer {
         }
         self.pace.waiting.fetch_sub(seat.riders, Ordering::SeqCst);
         Err(Stopping)
+    }
+
+    /// Asked last of all before something leaves: a turn may have been given before a pause.
+    fn is_ours(&self) -> Result<(), NotOurs> {
+        match &self.tenure {
+            Some(tenure) if !tenure.holds() => Err(NotOurs),
+            _ => Ok(()),
+        }
     }
 
     /// Excess means that somebody else uses the account too: everybody rests.
@@ -164,6 +203,11 @@ impl Pacer {
 #[error("the bridge is stopping")]
 pub struct Stopping;
 
+/// The process stood still longer than its lease lasts; nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the lease of the school was not renewed in time")]
+pub struct NotOurs;
+
 /// An account's HTTP port behind its budget.
 pub struct PacedHttp {
     pub inner: Arc<dyn Http>,
@@ -176,6 +220,7 @@ impl Http for PacedHttp {
         if request.pass == Pass::Wanted {
             self.turn(Seat::alone(request.urgency)).await?;
         }
+        self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
         self.pacer.on_status(response.status);
         Ok(response)
@@ -203,6 +248,7 @@ impl<C: Courier> Courier for PacedCourier<C> {
     ) -> Result<Receipt, Fault> {
         let turn = self.pacer.turn(Seat::alone(command.urgency)).await;
         turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }
 
@@ -231,7 +277,9 @@ async fn give_turns(
         rest(&clock, &pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
             Ok(0) => {}
-            Ok(wait_ms) => clock.sleep_until(clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await,
+            Ok(wait_ms) => {
+                pace.sleep_until(&clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
+            }
             Err(error) => {
                 tracing::warn!(account = budget.account, %error, "no budget without the store, waiting");
                 // Real time: the store's absence has nothing to do with driven time.
@@ -251,13 +299,35 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
     let now = clock.now();
     let left = until - now.timestamp_millis();
     if left > 0 {
-        clock.sleep_until(now + TimeDelta::milliseconds(left)).await;
+        pace.sleep_until(clock, now + TimeDelta::milliseconds(left)).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::clock::{TokioClock, stopwatch};
+    use crate::store::embedded::Embedded;
+
+    /// A process that stood still has its turn given when it goes on; its successor has the work.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_outlived_his_lease_sends_nothing() {
+        let clock =
+            Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+        let tenure = Tenure::default();
+        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(tenure.clone()));
+        assert_eq!(pacer.is_ours(), Err(NotOurs), "never held");
+        tenure.hold(stopwatch(), 4_000);
+        assert_eq!(pacer.is_ours(), Ok(()));
+        assert!(pacer.turn(Seat::alone(Urgency::Money)).await.is_ok());
+        tokio::time::advance(Duration::from_millis(4_000)).await;
+        assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
+        let looking = Pacer::start(budget(), store, clock, None);
+        assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
+    }
 
     /// Seats of a queue: urgency, party (0: none), item. What each turn then gives, as items.
     #[track_caller]

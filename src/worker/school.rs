@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use super::site::Site;
-use super::{chores, inbox, outbox, watchdog};
-use crate::store::{CommitError, Lease};
+use super::tenure::Standing;
+use super::{chores, inbox, look_back, outbox, watchdog};
+use crate::clock::stopwatch;
+use crate::store::{CommitError, Kept, Lease, Plan};
 
 /// Works for the school whenever it can be had, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
@@ -19,7 +21,9 @@ pub async fn own(site: Arc<Site>) {
             },
             () = lose(&site) => tracing::warn!(school = %site.id(), "the lease is lost"),
         }
+        site.tenure.end(Standing::Unknown);
     }
+    site.tenure.end(Standing::Unknown);
     if let Err(error) = site.store.release(site.id(), &site.fence).await {
         tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
     }
@@ -28,15 +32,22 @@ pub async fn own(site: Arc<Site>) {
 /// True with the lease in hand, false when the bridge stops first.
 async fn take(site: &Site) -> bool {
     let mut stop = site.stop.clone();
-    let mut said = false;
+    let mut said = None;
     while !site.stopping() {
         match renew(site).await {
             Ok(Lease::Held) => return true,
-            Ok(Lease::Elsewhere) if !said => {
+            Ok(lease) if said == Some(lease) => {}
+            Ok(Lease::Elsewhere) => {
                 tracing::info!(school = %site.id(), "another instance owns the school");
-                said = true;
+                said = Some(Lease::Elsewhere);
             }
-            Ok(Lease::Elsewhere) => {}
+            Ok(Lease::Outdated) => {
+                tracing::error!(
+                    school = %site.id(),
+                    "not worked here: another instance loaded another configuration later; give all instances the same one"
+                );
+                said = Some(Lease::Outdated);
+            }
             Err(error) => tracing::warn!(school = %site.id(), %error, "no lease without the store"),
         }
         tokio::select! {
@@ -48,8 +59,17 @@ async fn take(site: &Site) -> bool {
     false
 }
 
-async fn renew(site: &Site) -> crate::store::Kept<Lease> {
-    site.store.lease(site.id(), &site.fence, &site.school.process.config_hash, site.rhythm.lease_ms).await
+/// The tenure follows what the store says.
+async fn renew(site: &Site) -> Kept<Lease> {
+    let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
+    let asked = stopwatch();
+    let lease = site.store.lease(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
+    match lease {
+        Lease::Held => site.tenure.hold(asked, site.rhythm.lease_ms),
+        Lease::Elsewhere => site.tenure.end(Standing::Elsewhere),
+        Lease::Outdated => site.tenure.end(Standing::Outdated),
+    }
+    Ok(lease)
 }
 
 /// Returns when somebody else owns the school. An unreachable store is no loss: every commit
@@ -57,7 +77,7 @@ async fn renew(site: &Site) -> crate::store::Kept<Lease> {
 async fn lose(site: &Site) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
-        if let Ok(Lease::Elsewhere) = renew(site).await {
+        if let Ok(Lease::Elsewhere | Lease::Outdated) = renew(site).await {
             return;
         }
     }
@@ -65,12 +85,13 @@ async fn lose(site: &Site) {
 
 /// All workers of the school; ends when they have drained, or with the first that lost it.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
-    super::timers::refill(site);
+    site.forget_memory();
     tokio::try_join!(
         inbox::run(site.clone()),
         outbox::run(site.clone()),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
+        look_back::run(site.clone()),
     )
     .map(|_| ())
 }

@@ -11,18 +11,26 @@ use tokio::sync::{Notify, watch};
 
 use super::lanes::{Lanes, Room};
 use super::pacer::Pace;
+use super::tenure::Tenure;
 use super::wheel::Wheel;
-use crate::clock::Clock;
+use crate::clock::{Clock, wall_now};
 use crate::config::School;
-use crate::platform::{Courier, Hooks};
-use crate::process::{SchoolId, Target};
+use crate::instance::Name;
+use crate::platform::{Courier, Hooks, LookBack};
+use crate::process::{At, SchoolId, Target};
 use crate::store::{CommitError, Fence, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
 #[derive(Default)]
 pub struct Ways {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// Accounts that carry nothing out and have chores all the same, by name.
+    pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
+    /// What is read for what was never delivered, by the platform's name in the address.
+    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
+    /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
+    pub tenure: Option<Tenure>,
 }
 
 /// How often a worker looks by itself, in real time; bells make it look at once.
@@ -38,7 +46,7 @@ pub struct Rhythm {
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self { poll: Duration::from_secs(2), renew: Duration::from_secs(1), lease_ms: 4_000 }
+        Self { poll: Duration::from_secs(2), renew: Duration::from_millis(700), lease_ms: 3_500 }
     }
 }
 
@@ -51,10 +59,12 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
+    pub tenure: Tenure,
+    /// When this configuration was read, by the wall's clock.
+    pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
-    /// Days that requests are kept as they came.
-    pub raw_days: u32,
+    pub keep: Keep,
     wheel: Mutex<Wheel<String>>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -76,6 +86,10 @@ pub struct Tally {
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,
     pub buried: AtomicU64,
+    /// Requests that a look back found.
+    pub found: AtomicU64,
+    /// Looks that are under way, waiting for their turn or not.
+    pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
@@ -99,10 +113,11 @@ pub fn count(counter: &AtomicU64) {
 
 /// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
 /// several kinds of writes wait at a time, each up to a full request.
-const ROOMS: [(Target, Room); 3] = [
-    (Target::Crm, Room { usual: 300, money: 50 }),
-    (Target::Getcourse, Room { usual: 4, money: 2 }),
-    (Target::Mail, Room { usual: 4, money: 0 }),
+const ROOMS: [(Target, Room); 4] = [
+    (Target::Crm, Room { together: 200, alone: 6, money: 50 }),
+    (Target::Getcourse, Room { together: 0, alone: 4, money: 2 }),
+    (Target::Mail, Room { together: 0, alone: 4, money: 0 }),
+    (Target::Line, Room { together: 0, alone: 4, money: 0 }),
 ];
 
 /// What a site is built from.
@@ -114,31 +129,50 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
+    pub keep: Keep,
+}
+
+/// How long what is done with is kept, days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Requests as they came.
     pub raw_days: u32,
+    /// Ended orders, and calls.
+    pub ended_days: u32,
 }
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, raw_days } = parts;
+        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep } = parts;
         let now_ms = clock.now().timestamp_millis();
-        let rooms = ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect();
+        let lanes = new_lanes(&ways);
         Self {
             school,
             hooks,
+            tenure: ways.tenure.clone().unwrap_or_default(),
             ways,
             store,
             fence: Fence(crate::secret::random_token()),
+            loaded: wall_now(),
             stop,
             rhythm,
-            raw_days,
+            keep,
             wheel: Mutex::new(Wheel::new(now_ms)),
-            lanes: Mutex::new(Lanes::new(rooms)),
+            lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
             chore_bell: Notify::new(),
             tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
             clock,
         }
+    }
+
+    /// Owns its school under the name of this instance.
+    pub fn named(mut self, instance: Option<&Name>) -> Self {
+        if let Some(name) = instance {
+            self.fence = name.fence();
+        }
+        self
     }
 
     pub fn id(&self) -> &SchoolId {
@@ -155,6 +189,14 @@ impl Site {
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// A new owner begins with what the store holds: what an earlier ownership left in memory may
+    /// have been done by somebody else.
+    pub fn forget_memory(&self) {
+        *self.wheel() = Wheel::new(self.clock.now().timestamp_millis());
+        super::timers::refill(self);
+        *self.lanes() = new_lanes(&self.ways);
     }
 
     /// Commits a unit and lets the memory follow: wheel, lanes, bells.
@@ -204,6 +246,10 @@ impl Site {
             self.inbox_bell.notify_one();
         }
     }
+}
+
+fn new_lanes(ways: &Ways) -> Lanes {
+    Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
 }
 
 fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {

@@ -8,6 +8,8 @@ use chrono::DateTime;
 use dozvon::config::{Config, Files, Problem, Surroundings};
 use dozvon::process::{LeadRole, Stage};
 
+mod lines;
+
 const SCHOOL: &str = "schools/rost/school.toml";
 const PROCESS: &str = "schools/rost/process/default.toml";
 const INSTANCE: &str = "dozvon.toml";

@@ -91,6 +91,8 @@ fn the_sandbox_fits_the_example_school() {
         ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
         ("DEMO_MANGO_KEY", &setup.mango.api_key),
         ("DEMO_MANGO_SALT", &setup.mango.api_salt),
+        ("DEMO_SIPUNI_KEY", &setup.sipuni.key),
+        ("DEMO_TELPHIN_SECRET", &setup.telphin.client_secret),
     ] {
         assert_eq!(secrets.get(variable).map(String::as_str), Some(value), "{variable}");
     }
@@ -106,6 +108,7 @@ fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
         setup.getcourse.processes.iter().map(|process| process.url.clone()).collect();
     assert_eq!(typed, printed);
     assert_eq!(setup.mango.hooks_url, base("mango") + "/");
+    assert_eq!(setup.sipuni.hooks_url, base("sipuni") + "/");
     assert_eq!(setup.amocrm.hooks.len(), 1);
     assert_eq!(setup.amocrm.hooks[0].url, base("amocrm") + "/");
     assert_eq!(setup.amocrm.hooks[0].settings, subscription::EVENTS);

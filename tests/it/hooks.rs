@@ -11,6 +11,12 @@ use crate::support::program::{Bench, FORM, Kind, Program, Said, form, get, rost,
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
+/// The other providers, beside the example's Mango.
+const LINES: &str = "[sipuni]\nuser = \"012345\"\n[telphin]\nextensions = { 101 = 200101 }\n";
+
+/// What Sipuni has to hear, or it suspends its feed.
+const SUCCESS: &str = r#"{"success":true}"#;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_answered_and_kept_on_the_embedded_store() {
     answers(Kind::Embedded).await;
@@ -24,6 +30,7 @@ async fn requests_are_answered_and_kept_on_redis() {
 async fn answers(kind: Kind) {
     let bench = Bench::new(kind).await;
     bench.mute();
+    bench.edit("schools/rost/school.toml", "[mail]", &format!("{LINES}[mail]"));
     let bridge = bench.start().await;
     each_platform_hears_what_it_expects(&bench, &bridge).await;
     what_is_turned_away_leaves_nothing(&bench, &bridge).await;
@@ -49,6 +56,23 @@ fn signed(json: &str) -> String {
 fn summary(entry: &str) -> String {
     format!(
         r#"{{"entry_id":"{entry}","call_direction":2,"from":{{"extension":"102"}},"to":{{"number":"79035550199"}},"line_number":"74955550000","create_time":1767254600,"forward_time":1767254600,"talk_time":0,"end_time":1767254645,"entry_result":0,"disconnect_reason":1111}}"#
+    )
+}
+
+/// The end of an unanswered call, as Sipuni tells it.
+fn sipuni_end(call: &str) -> String {
+    format!(
+        "event=2&call_id={call}&src_num=012345102&src_type=2&short_src_num=102&dst_num=79035550199&dst_type=1\
+         &short_dst_num=79035550199&pbxdstnum=79035550199&timestamp=1767254645&status=NOANSWER\
+         &call_start_timestamp=1767254600&user_id=012345"
+    )
+}
+
+fn telphin_hangup(call: &str) -> String {
+    format!(
+        "EventType=hangup&CallID={call}&SubCallID=200101-{call}&CallerIDNum=101&CalledNumber=79035550199\
+         &CallerExtension=20000%2A101%40sipproxy.telphin.ru&CallerExtensionID=200101&CallStatus=NOANSWER&CallFlow=out\
+         &EventTime=1767254645000000&Duration=0"
     )
 }
 
@@ -83,6 +107,23 @@ async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
         ("POST", bench.hook("mango", "events/summary"), FORM, signed(&summary("one")), ok(PLAIN, "")),
         // Mango appends its path to whatever address was pasted.
         ("POST", bench.hook("mango", "/events/summary"), FORM, signed(&summary("two")), ok(PLAIN, "")),
+        // Sipuni and Telphin send either way.
+        (
+            "GET",
+            format!("{}?{}", bench.hook("sipuni", ""), sipuni_end("1.1")),
+            "",
+            String::new(),
+            ok(JSON, SUCCESS),
+        ),
+        ("POST", bench.hook("sipuni", ""), FORM, sipuni_end("1.2"), ok(JSON, SUCCESS)),
+        ("POST", bench.hook("telphin", ""), FORM, telphin_hangup("C1"), ok(PLAIN, "")),
+        (
+            "GET",
+            format!("{}?{}", bench.hook("telphin", ""), telphin_hangup("C2")),
+            "",
+            String::new(),
+            ok(PLAIN, ""),
+        ),
     ];
     let kept = cases.len() as u64;
     for (method, url, kind, body, wanted) in cases {
@@ -92,6 +133,8 @@ async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
     // Probes of cabinets are answered and nothing is kept.
     assert_eq!(heard("POST", &bench.hook("mango", ""), FORM, "").await.status, 200);
     assert_eq!(heard("GET", &bench.hook("amocrm", ""), "", "").await.status, 200);
+    assert_eq!(heard("GET", &bench.hook("sipuni", ""), "", "").await, ok(JSON, SUCCESS));
+    assert_eq!(heard("POST", &bench.hook("telphin", ""), FORM, "").await, ok(PLAIN, ""));
     assert_eq!(bridge.count("accepted").await, kept);
     bridge.settled().await;
     assert_eq!(counts(bench).await.raw, kept);
@@ -108,6 +151,8 @@ async fn what_is_turned_away_leaves_nothing(bench: &Bench, bridge: &Program) {
         (403, "POST", at("rost/mango/wrong-secret-00001/events/summary"), signed(&summary("three"))),
         (403, "POST", bench.hook("mango", "events/summary"), forged),
         (403, "POST", bench.hook("mango", "events/summary"), "json=%7B%7D".to_owned()),
+        (403, "POST", at("rost/sipuni/wrong-secret-00001/"), sipuni_end("1.3")),
+        (403, "POST", at("rost/telphin/wrong-secret-00001"), telphin_hangup("C3")),
         (403, "POST", bench.hook("amocrm", ""), amo_lead("31877555", "1767254600")),
         (403, "POST", bench.hook("amocrm", ""), "leads[add][0][id]=1".to_owned()),
         (404, "POST", bench.hook("telegram", ""), "a=b".to_owned()),
@@ -155,6 +200,8 @@ async fn what_cannot_be_read_waits_for_a_person(bench: &Bench, bridge: &Program)
         ("getcourse", "hook", JSON, r#"{"event_id":"#.to_owned()),
         ("getcourse", "no-such-event", FORM, "order_id=1".to_owned()),
         ("mango", "events/summary", FORM, signed("{")),
+        ("sipuni", "", FORM, "event=2&status=ANSWER".to_owned()),
+        ("telphin", "", FORM, "EventType=hangup&CallStatus=ANSWER".to_owned()),
     ];
     let unreadable = cases.len() as u64;
     for (platform, tail, kind, body) in cases {
@@ -184,10 +231,16 @@ async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &Bench, bridge: &Progr
         let body = signed(&summary(entry));
         assert_eq!(heard("POST", &bench.hook("mango", "events/summary"), FORM, body).await.status, 200);
     }
+    for call in ["1.4", "1.4", "1.5", "1.4"] {
+        let said = heard("POST", &bench.hook("sipuni", ""), FORM, sipuni_end(call)).await;
+        assert_eq!(said.body, SUCCESS, "a repeat is a success, too");
+        let body = telphin_hangup(&format!("C{call}"));
+        assert_eq!(heard("POST", &bench.hook("telphin", ""), FORM, body).await.status, 200);
+    }
     // GetCourse says no time, so that A→B→A are three; amoCRM's changes have a time and Mango's
     // events an id, so that a late repeat is one, too.
-    assert_eq!(bridge.count("accepted").await - accepted, 3 + 3 + 2);
-    assert_eq!(bridge.count("repeated").await - repeated, 2 + 2 + 2);
+    assert_eq!(bridge.count("accepted").await - accepted, 3 + 3 + 2 + 4);
+    assert_eq!(bridge.count("repeated").await - repeated, 2 + 2 + 2 + 4);
     bridge.settled().await;
 }
 

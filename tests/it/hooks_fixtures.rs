@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use dozvon::platform::amocrm::AmoHooks;
 use dozvon::platform::getcourse::GcHooks;
 use dozvon::platform::mango::MangoHooks;
+use dozvon::platform::sipuni::SipuniHooks;
+use dozvon::platform::telphin::TelphinHooks;
 use dozvon::platform::{Hooks, RawRequest, Reception};
 use dozvon::process::At;
 use dozvon::secret::Secret;
@@ -22,6 +24,8 @@ fn hooks(platform: &str) -> Box<dyn Hooks> {
             Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
             Secret::new("0f9e8d7c6b5a49382716051423324150"),
         )),
+        "sipuni" => Box::new(SipuniHooks::new(&toml::from_str("user = '012345'").unwrap())),
+        "telphin" => Box::new(TelphinHooks::new(toml::from_str("extensions = { 101 = 200101 }").unwrap())),
         "amocrm" => {
             let settings = r#"
                 url = "https://shkolarost.amocrm.ru"
@@ -94,7 +98,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn each_captured_request_means_what_stands_beside_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut checked = 0;
-    for platform in ["getcourse", "mango", "amocrm"] {
+    for platform in ["getcourse", "mango", "sipuni", "telphin", "amocrm"] {
         let folder = root.join(platform);
         if !folder.is_dir() {
             continue;

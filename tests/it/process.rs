@@ -13,7 +13,7 @@ use dozvon::store::DeliveryState;
 use crate::support::program::{Bench, Kind, form, rost, send, until};
 
 /// Orders that stand in GetCourse and that the test tells the bridge about.
-const ORDERS: i64 = 6;
+pub const ORDERS: i64 = 6;
 const FIRST: i64 = 700_100_300;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,7 +130,7 @@ async fn a_payment_in_the_second_of_the_attempt_wins() {
     nothing_is_doubled(&bench).await;
 }
 
-async fn bench(kind: Kind) -> Bench {
+pub async fn bench(kind: Kind) -> Bench {
     Bench::with(kind, |setup| {
         let standing = setup.orders.remove(0);
         setup.orders = (0..ORDERS).map(|order| script(&standing, order)).collect();
@@ -139,7 +139,7 @@ async fn bench(kind: Kind) -> Bench {
 }
 
 /// amoCRM does at once what it is asked, and says so that much later.
-fn answer_late(bench: &Bench, slow_ms: u64) {
+pub fn answer_late(bench: &Bench, slow_ms: u64) {
     let mut world = bench.world();
     let rule = world.faults_mut().of_mut(Platform::Amocrm);
     (rule.per_mille, rule.kinds, rule.slow_ms) = (1000, vec![RequestFault::Slow], slow_ms);
@@ -157,16 +157,25 @@ fn script(like: &OrderScript, order: i64) -> OrderScript {
     }
 }
 
-fn phone(order: i64) -> String {
+pub fn phone(order: i64) -> String {
     format!("+790355502{order:02}")
 }
 
-fn email(order: i64) -> String {
+pub fn email(order: i64) -> String {
     format!("client-{order}@example.com")
 }
 
 /// GetCourse says that the order was made, until the bridge has taken it.
-async fn tell(bench: &Bench, order: i64) {
+pub async fn tell(bench: &Bench, order: i64) {
+    let url = order_url(bench, order);
+    until("an accepted order", async || {
+        send("GET", &url, "", "").await.filter(|said| said.status == 200).map(|_| ())
+    })
+    .await;
+}
+
+/// What GetCourse calls when the order is made.
+pub fn order_url(bench: &Bench, order: i64) -> String {
     let id = (FIRST + order).to_string();
     let number = 12_041 + order;
     let query = form(&[
@@ -179,20 +188,16 @@ async fn tell(bench: &Bench, order: i64) {
         ("cost", "38500"),
         ("status", "Новый"),
     ]);
-    let url = format!("{}?{query}", bench.hook("getcourse", "order-created"));
-    until("an accepted order", async || {
-        send("GET", &url, "", "").await.filter(|said| said.status == 200).map(|_| ())
-    })
-    .await;
+    format!("{}?{query}", bench.hook("getcourse", "order-created"))
 }
 
 /// Requests that amoCRM has had.
-fn asked(bench: &Bench) -> u64 {
+pub fn asked(bench: &Bench) -> u64 {
     bench.world().counters().get(Platform::Amocrm).requests
 }
 
 /// Each of the first `orders` has its lead with a contact and an open task.
-async fn everything_stands(bench: &Bench, orders: i64) {
+pub async fn everything_stands(bench: &Bench, orders: i64) {
     let wanted: BTreeSet<String> = (0..orders).map(|order| (12_041 + order).to_string()).collect();
     let stands = async || {
         let world = bench.world();
@@ -209,7 +214,7 @@ async fn everything_stands(bench: &Bench, orders: i64) {
 
 /// No lead, contact, task or letter twice; nothing waits for a person but letters that were on
 /// their way in a kill, which nobody can look for.
-async fn nothing_is_doubled(bench: &Bench) {
+pub async fn nothing_is_doubled(bench: &Bench) {
     let doubled = bench.world().duplicates();
     assert!(doubled.is_empty(), "{doubled:#?}");
     let letters = bench.store().await.dead(&rost(), 100).await.expect("the store answers");

@@ -57,10 +57,13 @@ claims! {
         the_journal_keeps_order_and_its_last_entries
         dead_letters_are_buried_and_dug
         counts_tell_what_is_held
+        what_is_forgotten_leaves_no_trace
         schools_do_not_see_each_other;
     owners:
         a_lease_is_taken_renewed_and_released
         a_lease_of_a_dead_owner_passes_on
+        of_two_configurations_the_one_loaded_later_counts
+        an_instance_takes_its_own_lease_back_at_once
         a_budget_is_paced_evenly_between_two_takers
         a_budget_lets_a_burst_go_and_counts_by_the_stores_clock
         a_budget_recovers_from_a_clock_set_back
@@ -91,10 +94,12 @@ async fn embedded_in_a_folder_keeps_its_promises() {
 async fn a_single_redis_keeps_its_promises() {
     let server = RedisServer::start();
     all_hold(&RedisStore::connect(&server.url()).await.unwrap()).await;
+    owners::what_one_instance_rings_the_others_hear(&server.url()).await;
 }
 
 #[tokio::test]
 async fn a_redis_cluster_keeps_its_promises() {
     let cluster = RedisCluster::start();
     all_hold(&RedisStore::connect(&cluster.url()).await.unwrap()).await;
+    owners::what_one_instance_rings_the_others_hear(&cluster.url()).await;
 }

@@ -1,6 +1,6 @@
 //! What no single key can say: whether the parts of a school's files fit each other.
-//! Never changes what it looks at. Enter at [`run`]; [`people`], [`process`] and [`platforms`]
-//! hold the single questions.
+//! Never changes what it looks at. Enter at [`run`]; [`people`], [`process`], [`platforms`]
+//! and [`lines`] hold the single questions.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,12 @@ use super::read::Complaints;
 use crate::message::library::Library;
 use crate::process::definition::{Figures, Manager, Route};
 
+mod lines;
 mod people;
 mod platforms;
 mod process;
+
+pub(super) use lines::starter;
 
 /// A school that has been read and not yet been believed.
 pub(super) struct Draft<'a> {
@@ -51,7 +54,7 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
     platforms::getcourse(draft, &mut findings);
     platforms::amocrm(draft, &mut findings);
     platforms::answers(draft, &mut findings);
-    platforms::mango(draft, &mut findings);
+    lines::lines(draft, &mut findings);
     platforms::mail(draft, &mut findings);
     let mut findings = Findings {
         wrong: Complaints { file: draft.process_file, found: problems },

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Draft, Findings, address_fault, repeated};
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::platform::getcourse::fields::FIELDS;
+use crate::platform::getcourse::look_back::COLUMNS;
 use crate::platform::getcourse::settings::Payments;
 use crate::platform::mail::settings::Tls;
 use crate::process::{LeadRole, RefusalReason, Stage};
@@ -17,7 +18,7 @@ const CLOSED: [(Stage, u64); 2] = [(Stage::Won, 142), (Stage::Lost, 143)];
 const AMOCRM_RATE_MAX: f64 = 7.0;
 
 /// No platform is asked more often than this, requests per second.
-const RATE_MAX: f64 = 50.0;
+pub(super) const RATE_MAX: f64 = 50.0;
 
 pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
     let Some(settings) = &draft.file.getcourse else {
@@ -30,6 +31,12 @@ pub(super) fn getcourse(draft: &Draft, findings: &mut Findings) {
     secret(draft, settings.developer_key.as_ref(), "getcourse.developer_key", findings);
     rate(settings.requests_per_second, RATE_MAX, "getcourse.requests_per_second", findings);
     timeout(settings.timeout_s, "getcourse.timeout_s", findings);
+    look_back(settings.look_back_min, "getcourse.look_back_min", findings);
+    let columns: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    for column in settings.export_columns.keys().filter(|name| !columns.contains(&name.as_str())) {
+        let key = format!("getcourse.export_columns.{column}");
+        findings.wrong.add(key, "unknown column", format!("one of: {}", columns.join(", ")));
+    }
     if settings.developer_key.is_some() && settings.school_key.is_none() {
         let why = "missing: the developer's key opens nothing without it";
         findings.wrong.add("getcourse.school_key", why, "the school's API key");
@@ -62,6 +69,7 @@ pub(super) fn amocrm(draft: &Draft, findings: &mut Findings) {
     address(&settings.url, "amocrm.url", findings);
     rate(settings.requests_per_second, AMOCRM_RATE_MAX, "amocrm.requests_per_second", findings);
     timeout(settings.timeout_s, "amocrm.timeout_s", findings);
+    look_back(settings.look_back_min, "amocrm.look_back_min", findings);
     match &settings.auth {
         Auth::LongLived { token } => secret(draft, Some(token), "amocrm.auth.token", findings),
         Auth::Oauth { client_secret, redirect_uri, .. } => {
@@ -146,19 +154,6 @@ pub(super) fn answers(draft: &Draft, findings: &mut Findings) {
     }
 }
 
-pub(super) fn mango(draft: &Draft, findings: &mut Findings) {
-    let Some(settings) = &draft.file.mango else {
-        let why = "missing: calls are not seen, managers' words count";
-        findings.warn.add("mango", why, "a table [mango]");
-        return;
-    };
-    secret(draft, Some(&settings.api_key), "mango.api_key", findings);
-    secret(draft, Some(&settings.api_salt), "mango.api_salt", findings);
-    if !(1..=3600).contains(&settings.final_wait_s) {
-        findings.wrong.add("mango.final_wait_s", format!("{}", settings.final_wait_s), "1 to 3600");
-    }
-}
-
 pub(super) fn mail(draft: &Draft, findings: &mut Findings) {
     let Some(settings) = &draft.file.mail else {
         findings.warn.add("mail", "missing: no letters are sent", "a table [mail]");
@@ -189,26 +184,33 @@ pub(super) fn mail(draft: &Draft, findings: &mut Findings) {
     timeout(settings.timeout_s, "mail.timeout_s", findings);
 }
 
-fn address(url: &str, key: &str, findings: &mut Findings) {
+pub(super) fn address(url: &str, key: &str, findings: &mut Findings) {
     if let Some((wrong, allowed)) = address_fault(url) {
         findings.wrong.add(key, wrong, allowed);
     }
 }
 
-fn secret(draft: &Draft, source: Option<&SecretSource>, key: &str, findings: &mut Findings) {
+pub(super) fn secret(draft: &Draft, source: Option<&SecretSource>, key: &str, findings: &mut Findings) {
     let read = source.map(|source| source.read_with(|name| draft.around.get(name).map(str::to_owned)));
     if let Some(Err(fault)) = read {
         findings.wrong.add(key, fault, "set it, see `.env.example`");
     }
 }
 
-fn rate(value: f64, most: f64, key: &str, findings: &mut Findings) {
+/// A day without a look is as good as none; 0 says so openly.
+pub(super) fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
+    if minutes > 24 * 60 {
+        findings.wrong.add(key, format!("{minutes} is out of range"), "1 to 1440 minutes, or 0 for off");
+    }
+}
+
+pub(super) fn rate(value: f64, most: f64, key: &str, findings: &mut Findings) {
     if !(value > 0.0 && value <= most) {
         findings.wrong.add(key, format!("{value} is out of range"), format!("more than 0, at most {most}"));
     }
 }
 
-fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
+pub(super) fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
     if !(1..=120).contains(&seconds) {
         findings.wrong.add(key, format!("{seconds} is out of range"), "1 to 120 seconds");
     }

@@ -92,6 +92,7 @@ fn never_zero(draft: &Draft, findings: &mut Findings) {
         ("dialling.missed_minutes", figures.dialling.missed_minutes),
         ("dialling.failed_retry_minutes", figures.dialling.failed_retry_minutes),
         ("dialling.task_minutes", figures.dialling.task_minutes),
+        ("dialling.start_wait_s", figures.dialling.start_wait_s),
         ("talk.answer_minutes", figures.talk.answer_minutes),
         ("talk.doubt_days", figures.talk.doubt_days),
         ("talk.follow_up_days", figures.talk.follow_up_days),

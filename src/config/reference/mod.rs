@@ -114,6 +114,7 @@ fn platform_defaults(defaults: &mut Defaults) {
             "getcourse",
             vec![
                 ("zone", settings.zone.name().into()),
+                ("look_back_min", i64::from(settings.look_back_min).into()),
                 ("requests_per_second", settings.requests_per_second.into()),
                 ("timeout_s", seconds(settings.timeout_s)),
             ],
@@ -123,13 +124,22 @@ fn platform_defaults(defaults: &mut Defaults) {
         put(
             "amocrm",
             vec![
+                ("look_back_min", i64::from(settings.look_back_min).into()),
                 ("requests_per_second", settings.requests_per_second.into()),
                 ("timeout_s", seconds(settings.timeout_s)),
             ],
         );
     }
     if let Ok(settings) = toml::from_str::<mango::settings::Settings>(MANGO_LEAST) {
-        put("mango", vec![("final_wait_s", i64::from(settings.final_wait_s).into())]);
+        put(
+            "mango",
+            vec![
+                ("final_wait_s", i64::from(settings.final_wait_s).into()),
+                ("url", settings.url.into()),
+                ("look_back_min", i64::from(settings.look_back_min).into()),
+                ("timeout_s", seconds(settings.timeout_s)),
+            ],
+        );
     }
     if let Ok(settings) = toml::from_str::<mail::settings::Settings>(MAIL_LEAST) {
         let tls = match settings.tls {

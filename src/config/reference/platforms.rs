@@ -1,6 +1,9 @@
 //! The words of the printed reference for the platforms of a school. Enter at [`PLATFORMS`].
 
-use super::table::{File, Section, key};
+use super::table::{File, Key, Section, key};
+
+/// The same for every provider of calls.
+const STUCK: Key = key("stuck_s", "seconds", "After which a call whose end was never told counts as ended.");
 
 pub const PLATFORMS: &[Section] = &[
     Section {
@@ -36,6 +39,16 @@ pub const PLATFORMS: &[Section] = &[
                 "our word = reason id",
                 "Reasons of cancellation in the account's dictionary.",
             ),
+            key(
+                "look_back_min",
+                "minutes",
+                "Between two rounds of reconciliation by exports (24 requests in 2 h at most); needs `school_key`. 0: off.",
+            ),
+            key(
+                "export_columns",
+                "our name = title",
+                "Titles of the school's exports where they differ: order_id, number, status, payed, payment_order …",
+            ),
             key("requests_per_second", "number", "Budget; GetCourse publishes no limit."),
             key("timeout_s", "seconds", "That one request may take in all."),
         ],
@@ -61,6 +74,7 @@ pub const PLATFORMS: &[Section] = &[
             key("zone_field", "field id", "Contact's text field with the client's IANA zone (D13)."),
             key("loss_reasons", "reason = id", "Our reasons → the account's loss reasons (R1)."),
             key("task_types", "kind = id", "call, ask, do → the account's task types; 1 is «Звонок»."),
+            key("look_back_min", "minutes", "Between two looks at the account's event log. 0: off."),
             key(
                 "requests_per_second",
                 "number",
@@ -110,6 +124,53 @@ pub const PLATFORMS: &[Section] = &[
                 "seconds",
                 "After the last leg's end in which the final record should come; then the legs are believed.",
             ),
+            STUCK,
+            key("url", "https address", "Of the API."),
+            key("requests_per_second", "number", "Budget; Mango allows 4 call starts."),
+            key("look_back_min", "minutes", "Between two looks at the statistics of calls. 0: off."),
+            key("timeout_s", "seconds", "That one request may take in all."),
+        ],
+    },
+    Section {
+        file: File::School,
+        path: "sipuni",
+        about: "The Sipuni cabinet. Its events are not signed: the secret in the address is the only check.",
+        keys: &[
+            key("user", "text, required", "The cabinet's number with its leading zero."),
+            key("other_users", "list of text", "Numbers of further cabinets that send to the same address."),
+            key(
+                "final_wait_s",
+                "seconds",
+                "After an answered call's end in which the event of its answer should come; then the end alone is believed.",
+            ),
+            STUCK,
+            key("key", "secret", "The integration key. Absent: calls are seen, none is started."),
+            key("url", "https address", "Of the API."),
+            key("requests_per_second", "number", "Budget; Sipuni publishes no limit."),
+            key("timeout_s", "seconds", "That one request may take in all; call starts are answered slowly."),
+        ],
+    },
+    Section {
+        file: File::School,
+        path: "telphin",
+        about: "The Telphin account. Its events are not signed: the secret in the address is the only check.",
+        keys: &[
+            key(
+                "extensions",
+                "extension = id",
+                "Short number → numeric id of the extension: its events are subscribed to, its calls can be started.",
+            ),
+            key(
+                "final_wait_s",
+                "seconds",
+                "After a call's hang-up in which further legs may come: there is no final record.",
+            ),
+            STUCK,
+            key("client_id", "text", "The application's id. Absent: calls are seen, none is started."),
+            key("client_secret", "secret", "The application's secret, together with `client_id`."),
+            key("url", "https address", "Of the API; installations differ."),
+            key("requests_per_second", "number", "Budget; Telphin publishes no limit."),
+            key("timeout_s", "seconds", "That one request may take in all."),
         ],
     },
     Section {

@@ -61,7 +61,7 @@ pub const PROCESS: &[Section] = &[
     Section {
         file: File::Process,
         path: "dialling",
-        about: "«Дозваниваемся за 3 дня» (D1–D3, D5, D10–D12).",
+        about: "«Дозваниваемся за 3 дня» (D1–D3, D5, D9–D12).",
         keys: &[
             key(
                 "ladder",
@@ -98,6 +98,16 @@ pub const PROCESS: &[Section] = &[
                 "Until a call that failed on our side is tried again (D12).",
             ),
             key("task_minutes", "minutes", "In which a call task must be done."),
+            key(
+                "start_calls",
+                "true | false",
+                "Start the call at its task's time, the manager's leg first, in his hours and while he is free (D9).",
+            ),
+            key(
+                "start_wait_s",
+                "seconds",
+                "In which a started call must show itself; then the manager did not pick up (D9).",
+            ),
         ],
     },
     Section {

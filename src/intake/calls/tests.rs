@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::signal::Signal;
+use crate::intake::signal::{LegState, Signal};
 use crate::platform::mango::decode;
 
 const START: i64 = 1_767_254_400;
@@ -226,7 +226,7 @@ fn check(name: &str, found: &FoundCall, expected: (Direction, Outcome, Reached, 
 
 /// Plays events and says all results that were told, in their order.
 fn play(events: &[CallEvent], wakes: &[bool]) -> Vec<FoundCall> {
-    let mut record = CallRecord::new("mango:E", 60);
+    let mut record = CallRecord::new("mango:E", Waits::new(60));
     let mut told = Vec::new();
     for (i, event) in events.iter().enumerate() {
         let now = at(1000 + i as i64);
@@ -306,7 +306,7 @@ fn a_recording_completes_a_result_and_our_command_is_named() {
 
 #[test]
 fn a_leg_that_never_ends_is_given_up_after_hours() {
-    let mut record = CallRecord::new("mango:E", 60);
+    let mut record = CallRecord::new("mango:E", Waits::new(60));
     let ringing = leg("A", 1, 0, "Appeared", employee("101"), client(), json!({}));
     assert_eq!(record.merge(&ringing, at(0)), Merged::Waiting { wake: at(4 * 3600) });
     let found = result(record.on_wake(at(4 * 3600))).unwrap();
@@ -361,11 +361,12 @@ fn nonsense() -> impl Strategy<Value = CallEvent> {
                 taken_from,
                 command,
                 manager_leg,
+                talk_seconds: None,
             })
         },
     );
-    let last = (direction(), outcome, 0u32..3, 0i64..3, word()).prop_map(
-        |(direction, outcome, talk_seconds, end, extension)| {
+    let last = (direction(), outcome, 0u32..3, 0i64..3, word(), any::<bool>()).prop_map(
+        |(direction, outcome, talk_seconds, end, extension, rough)| {
             CallWhat::Final(FinalRecord {
                 direction,
                 outcome,
@@ -375,6 +376,9 @@ fn nonsense() -> impl Strategy<Value = CallEvent> {
                 client_number: None,
                 extension,
                 line: None,
+                command: None,
+                recording: None,
+                rough,
             })
         },
     );
@@ -439,7 +443,7 @@ proptest! {
 
     #[test]
     fn a_stored_record_goes_on_where_it_stopped((_, _, events, wakes) in shuffled(), cut in any::<prop::sample::Index>()) {
-        let mut record = CallRecord::new("mango:E", 60);
+        let mut record = CallRecord::new("mango:E", Waits::new(60));
         let cut = cut.index(events.len());
         for event in &events[..cut] {
             record.merge(event, at(0));

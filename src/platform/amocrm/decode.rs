@@ -3,7 +3,7 @@
 
 use super::brackets::Node;
 use super::wire::{self, Item};
-use crate::intake::signal::{ContactCard, SeenLead, SeenTask, Signal};
+use crate::intake::signal::{ContactCard, SeenLead, SeenNote, SeenTask, Signal};
 use crate::platform::{Undecodable, link};
 use crate::process::event::ClientFacts;
 use crate::process::value::Phone;
@@ -37,11 +37,12 @@ pub fn signals(body: &Node, zone_field: Option<u64>) -> Result<Vec<Signal>, Unde
 /// `None` if a watched entity has no id.
 fn signal(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
     match (item.entity, item.kind) {
+        ("leads", "note") => Some(note(item)?),
         (_, "note") => Some(nothing("a note")),
         ("leads", "delete") => Some(Signal::LeadGone { lead: item.id()? }),
         ("leads", _) => Some(Signal::LeadSeen(Box::new(lead(item)?))),
-        ("contacts", _) if item.node.text("type") == Some("company") => Some(nothing("a company")),
         ("contacts", "delete") => Some(Signal::ContactGone { contact: item.id()? }),
+        ("contacts", _) if item.node.text("type") == Some("company") => Some(nothing("a company")),
         ("contacts", _) => Some(contact(item, zone_field)?),
         ("task" | "tasks", "delete") => Some(Signal::TaskGone { task: item.id()? }),
         ("task" | "tasks", _) => Some(Signal::TaskSeen(Box::new(task(item)?))),
@@ -98,6 +99,19 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
     let card =
         item.updated_at().map(|at| ContactCard { contact, keys, updated_at: at.timestamp(), responsible });
     Some(Signal::ContactSeen { contact, facts, card })
+}
+
+/// Note type 4 is an ordinary note; the fields stand one level deeper, or not (sheet, 4.3).
+fn note(item: &Item<'_>) -> Option<Signal> {
+    let node = item.node.get("note").unwrap_or(item.node);
+    Some(Signal::NoteSeen(Box::new(SeenNote {
+        note: node.number("id")?,
+        lead: node.number("element_id"),
+        common: node.number::<u8>("note_type") == Some(4),
+        text: node.text("text").unwrap_or_default().to_owned(),
+        by: node.number("created_by").filter(|user: &u64| *user != 0),
+        created_at: wire::time(node, "created_at"),
+    })))
 }
 
 fn phone(first: &str, second: Option<&str>) -> Phone {

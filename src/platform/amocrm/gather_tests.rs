@@ -169,7 +169,7 @@ fn a_call_without_a_card_harms_no_other() {
 
 #[test]
 fn kinds_do_not_mix() {
-    let mixed = vec![write(Kind::Lead, To::New, "a"), write(Kind::Task, To::New, "b")];
+    let mixed = [write(Kind::Lead, To::New, "a"), write(Kind::Task, To::New, "b")];
     let parties: Vec<usize> = mixed.iter().map(Write::party).collect();
     assert_ne!(parties[0], parties[1]);
     assert_ne!(write(Kind::Lead, To::Known(1), "a").party(), parties[0]);

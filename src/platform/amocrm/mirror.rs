@@ -147,7 +147,8 @@ async fn read(client: &AmoClient, order: (&str, &str), at: u32) -> Result<(Vec<C
     Ok((cards.collect(), !body["_links"]["next"].is_null()))
 }
 
-fn card(value: &Value) -> Option<ContactCard> {
+/// A contact as the mirror keeps it.
+pub fn card(value: &Value) -> Option<ContactCard> {
     let contact = Contact::read(value)?;
     let texts =
         |values: &[Value]| values.iter().map(|one| text(&one["value"]).to_owned()).collect::<Vec<_>>();

@@ -19,7 +19,7 @@ pub async fn read_lead(client: &AmoClient, lead: u64, urgency: Urgency) -> Resul
 }
 
 /// A read shows all filled fields, so a field that is missing is empty.
-fn seen(lead: u64, body: &Value) -> SeenLead {
+pub(super) fn seen(lead: u64, body: &Value) -> SeenLead {
     let fields = list(&body["custom_fields_values"]).iter();
     SeenLead {
         lead,

@@ -33,12 +33,19 @@ pub struct Settings {
     /// Our kinds of tasks → ids of the account's task types; 1 is «Звонок», 2 «Встреча».
     #[serde(default)]
     pub task_types: BTreeMap<TaskKind, u64>,
+    /// Minutes between two looks at the account's event log; 0 switches it off.
+    #[serde(default = "look_back_min")]
+    pub look_back_min: u32,
     /// Requests per second; the platform allows 7.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
     /// Seconds that one request may take in all.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
+}
+
+fn look_back_min() -> u32 {
+    10
 }
 
 fn requests_per_second() -> f64 {

@@ -11,15 +11,16 @@ use crate::platform::Fault;
 use crate::process::Urgency;
 use crate::secret::Secret;
 
-/// The fewest that the process needs: leads and their stages, contacts (for the mirror all that
-/// happens to them), tasks.
-pub const EVENTS: [&str; 13] = [
+/// The fewest that the process needs: leads and their stages, notes, contacts (for the mirror all
+/// that happens to them), tasks.
+pub const EVENTS: [&str; 14] = [
     "add_lead",
     "update_lead",
     "status_lead",
     "responsible_lead",
     "delete_lead",
     "restore_lead",
+    "note_lead",
     "add_contact",
     "update_contact",
     "delete_contact",

@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
-use super::{brackets, decode};
+use super::{brackets, decode, found};
 use crate::intake::signal::{Consent, Signal};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
@@ -166,6 +166,10 @@ impl Hooks for AmoHooks {
                 Ok(vec![Signal::Uninstalled { account }])
             }
         }
+    }
+
+    fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
+        Ok(vec![found::signal(&request.body, self.zone_field)?])
     }
 }
 

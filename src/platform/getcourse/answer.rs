@@ -67,6 +67,11 @@ pub fn import(response: &Response) -> Result<Value, Fault> {
     Ok(result)
 }
 
+/// A read that was not answered with 2xx, where no envelope is expected.
+pub fn unanswered(response: &Response) -> Fault {
+    refused(response.status, response, Doing::Read, Envelope::Missing)
+}
+
 /// Is there a JSON envelope? Without one a 404 is a wrong address, not a missing object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Envelope {

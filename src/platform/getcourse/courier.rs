@@ -1,5 +1,5 @@
 //! Carries commands out at GetCourse: status, comment, manager, read-back (sheet, 3.5 and 3.6).
-//! Never sets a status that stands for money, and never moves an order that has been paid
+//! Never sets a status that stands for money, and never moves an order that has been paid or ended
 //! meanwhile. Enter at [`GcCourier`].
 
 use std::collections::BTreeMap;
@@ -127,7 +127,7 @@ impl Errand<'_> {
     }
 
     /// Looks first: what stands so already is done, and what was paid meanwhile is not touched,
-    /// because no hook tells a payment sooner than a read does (L4).
+    /// because no hook tells a payment or an end sooner than a read does (L4, L6).
     async fn set_status(&self, wanted: &Status, reason: Option<&str>) -> Result<Receipt, Fault> {
         let code = match wanted {
             Status::Paid | Status::PartPaid => {
@@ -144,6 +144,11 @@ impl Errand<'_> {
         let has_money = seen.facts.paid.as_ref().is_some_and(|paid| paid.minor > 0);
         if seen.facts.status == Some(Status::Paid) || (ends && has_money) {
             tracing::info!(order = %self.command.order, "paid meanwhile: the status is left alone");
+            return Ok(shown(seen));
+        }
+        // Whoever ended it in GetCourse is not overruled by a picture from before (L6).
+        if !ends && matches!(seen.facts.status, Some(Status::Cancelled | Status::False)) {
+            tracing::info!(order = %self.command.order, "ended meanwhile: the status is left alone");
             return Ok(shown(seen));
         }
         if *wanted == Status::Postponed {

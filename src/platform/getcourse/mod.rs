@@ -9,6 +9,7 @@ pub mod dates;
 pub mod decode;
 pub mod fields;
 pub mod hooks;
+pub mod look_back;
 pub mod money;
 pub mod params;
 pub mod settings;
@@ -16,9 +17,10 @@ pub mod status;
 pub mod tech;
 pub mod text;
 
-pub use client::Keys;
+pub use client::{Client, Keys};
 pub use courier::GcCourier;
 pub use hooks::{GcHooks, Kind};
+pub use look_back::GcLookBack;
 pub use settings::{Payments, Settings};
 
 /// How this school's payments are believed: as it says, else read back where that is possible

@@ -35,6 +35,13 @@ pub struct Settings {
     /// Cancel reasons: our word → the account's id.
     #[serde(default)]
     pub cancel_reasons: BTreeMap<String, u64>,
+    /// Minutes from one round of reconciliation to the next; 0 switches it off. It needs the
+    /// school's key; exports take their time besides, see `look_back`.
+    #[serde(default = "look_back_min")]
+    pub look_back_min: u32,
+    /// Our name of a column → its title in the school's exports, where it differs.
+    #[serde(default)]
+    pub export_columns: BTreeMap<String, String>,
     /// Requests per second; the platform publishes no limit, clients use 5.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
@@ -51,6 +58,10 @@ pub enum Payments {
 
 fn zone() -> chrono_tz::Tz {
     chrono_tz::Europe::Moscow
+}
+
+fn look_back_min() -> u32 {
+    30
 }
 
 fn requests_per_second() -> f64 {

@@ -15,6 +15,9 @@ use crate::process::{Ask, At, Command};
 /// Begins the `why` of a letter whose address is bad; the core marks the address by it (L11).
 pub use crate::process::command::BOUNCED;
 
+/// The `why` of a letter that may have left: a person looks, and may have it sent again.
+pub const IN_DOUBT: &str = "may already have been sent; not repeated";
+
 /// Greylisting lets the same letter through after 5 to 15 minutes.
 const GREYLIST_MS: u64 = 6 * 60 * 1000;
 
@@ -130,7 +133,7 @@ impl Courier for MailCourier {
             return Err(Fault::never("not a letter"));
         };
         if tried == Try::MayBeDone {
-            return Err(Fault::never("may already have been sent; not repeated"));
+            return Err(Fault::never(IN_DOUBT));
         }
         let sent = self.post.send(&self.outgoing(command, letter, now)).await;
         sent.map(|()| Receipt::default()).map_err(fault)
@@ -142,7 +145,7 @@ impl Courier for MailCourier {
 }
 
 /// `<command>@<domain>`: several large receivers drop a second copy with the same id.
-fn message_id(command: &str, domain: &str) -> String {
+pub fn message_id(command: &str, domain: &str) -> String {
     let safe: String = command
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || "-.".contains(c) { c } else { '-' })

@@ -52,6 +52,7 @@ fn leg(body: &Value, at: At) -> Result<Signal, Undecodable> {
         taken_from: sides.taken_from.clone(),
         command: wire::text(&body["command_id"]),
         manager_leg: sides.manager_leg(),
+        talk_seconds: None,
     };
     let at = moment(&body["timestamp"]).unwrap_or(at);
     Ok(Signal::CallSeen(Box::new(CallEvent { call: call(body)?, at, what: CallWhat::Leg(leg) })))
@@ -168,6 +169,9 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
         client_number: wire::phone(&client["number"]),
         extension: wire::text(&manager["extension"]),
         line: wire::line(&body["line_number"]),
+        command: None,
+        recording: None,
+        rough: false,
     };
     Ok(Signal::CallSeen(Box::new(CallEvent {
         call: call(body)?,

@@ -1,12 +1,16 @@
-//! Mango Office: calls and their results.
-//! Never starts a call yet; it only listens.
-//! Enter at [`MangoHooks`].
+//! Mango Office: calls, their results, and their starts.
+//! Never decides what a call was.
+//! Enter at [`MangoHooks`], [`MangoClient`] and [`MangoLookBack`].
 
+pub mod client;
 pub mod code;
 pub mod decode;
 pub mod hooks;
+pub mod look_back;
 pub mod settings;
 pub mod wire;
 
+pub use client::MangoClient;
 pub use hooks::MangoHooks;
+pub use look_back::MangoLookBack;
 pub use settings::Settings;

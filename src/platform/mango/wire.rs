@@ -5,7 +5,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::process::Phone;
+use crate::platform::telephony;
 use crate::secret::Secret;
 
 /// The three fields of every request, byte by byte as they were decoded.
@@ -68,14 +68,10 @@ pub fn int(value: &Value) -> Option<i64> {
 
 /// A client's number in E.164; SIP addresses, extensions and hidden callers are none.
 pub fn phone(value: &Value) -> Option<String> {
-    Phone::parse(&text(value)?).e164
+    telephony::phone(&text(value)?)
 }
 
-/// Our own line as E.164 where it is a number (800 too, unlike a client's), else its name: a SIP
-/// trunk has one.
+/// Our own line: a number, or the name of a SIP trunk.
 pub fn line(value: &Value) -> Option<String> {
-    let text = text(value)?;
-    let is_number = text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let national = text.strip_prefix(['7', '8']).filter(|_| is_number);
-    Some(national.map_or_else(|| text.clone(), |national| format!("+7{national}")))
+    text(value).map(|text| telephony::line(&text))
 }

@@ -131,7 +131,15 @@ impl Account {
         if responsible != before.responsible_user_id {
             self.tell_responsible(now, id, author, before.responsible_user_id, responsible);
         }
+        self.note_fields(now, Entity::Leads, id, author, &change.fields);
         self.echo_lead(now, id, "update", None, None);
+    }
+
+    fn note_fields(&mut self, now: DateTime<Utc>, kind: Entity, id: i64, author: i64, fields: &FieldChanges) {
+        for (field, _) in fields {
+            let after = json!([{"custom_field_value": {"field_id": field}}]);
+            self.note_event(now, "custom_field_value_changed", kind, id, author, after, json!([]));
+        }
     }
 
     /// Pipeline and stage, before and after, into history, log and webhook.
@@ -203,6 +211,7 @@ impl Account {
         if after != before {
             self.note_responsible(now, Entity::Contacts, id, author, (before, after));
         }
+        self.note_fields(now, Entity::Contacts, id, author, &change.fields);
         self.echo_contact(now, id, "update", (after != before).then_some(before));
     }
 

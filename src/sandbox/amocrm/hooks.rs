@@ -71,6 +71,7 @@ pub struct TaskBefore {
     pub text: String,
     pub responsible_user_id: i64,
     pub is_completed: bool,
+    pub result: Option<String>,
 }
 
 type Pairs = Vec<(String, String)>;

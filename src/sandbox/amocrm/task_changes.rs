@@ -54,6 +54,7 @@ impl Account {
             text: task.text.clone(),
             responsible_user_id: task.responsible_user_id,
             is_completed: task.is_completed,
+            result: task.result.clone(),
         };
         let till = task.complete_till;
         task.text = change.text.clone().unwrap_or_else(|| before.text.clone());
@@ -198,6 +199,9 @@ fn turns(task: &mut Task, before: &TaskBefore, till: DateTime<Utc>) -> Vec<&'sta
         (task.closed_at, task.closed_by) = (Some(now), Some(author));
         task.history.push(turn(now, author, "closed", "", task.result.as_deref().unwrap_or("")));
         events.push("task_completed");
+    }
+    if task.result.is_some() && task.result != before.result {
+        events.push("task_result_added");
     }
     if !task.is_completed && before.is_completed {
         (task.closed_at, task.closed_by) = (None, None);

@@ -253,7 +253,8 @@ fn number(client: &str) -> Side {
     Side { number: Some(client.to_owned()).filter(|number| !number.is_empty()), ..Side::default() }
 }
 
-fn times(now: DateTime<Utc>, course: Course) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
+/// When a call is answered, if it is, and when it ends.
+pub fn times(now: DateTime<Utc>, course: Course) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
     let picked = now + TimeDelta::seconds(course.rings_s);
     match course.talk_s {
         0 => (None, picked),

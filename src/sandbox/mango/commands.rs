@@ -127,15 +127,20 @@ impl Exchange {
         let calls = self.calls.iter().filter(|call| (from..=to).contains(&call.ended_at.timestamp()));
         let lines: Vec<String> = calls.map(|call| line(call, &fields)).collect();
         let key = format!("key{:06}", self.statistics.len() + 1);
-        self.statistics.insert(key.clone(), lines.join("\n"));
+        self.statistics.insert(key.clone(), (0, lines.join("\n")));
         WireAnswer::json(200, &json!({"key": key}))
     }
 
-    fn statistics_result(&self, body: &Value) -> WireAnswer {
+    /// Not ready for the first times it is asked for.
+    fn statistics_result(&mut self, body: &Value) -> WireAnswer {
         let key = body.get("key").and_then(Value::as_str).unwrap_or("");
-        self.statistics
-            .get(key)
-            .map_or_else(|| WireAnswer::empty(404), |table| WireAnswer::of(200, "text/csv", table.clone()))
+        let waits = self.setup.statistics_waits;
+        let Some((asked, table)) = self.statistics.get_mut(key) else { return WireAnswer::empty(404) };
+        *asked += 1;
+        if *asked <= waits {
+            return WireAnswer::empty(204);
+        }
+        WireAnswer::of(200, "text/csv", table.clone())
     }
 }
 

@@ -8,6 +8,7 @@ mod events;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::calls::times;
 pub use self::calls::{Call, Course};
 pub use self::events::{sign, signed_body};
 
@@ -33,7 +34,8 @@ pub struct Exchange {
     pub posts: Vec<Post>,
     /// Callback commands that people have not reacted to yet.
     pub commands: Vec<Command>,
-    statistics: BTreeMap<String, String>,
+    /// Key → how often it was asked for, and its table.
+    statistics: BTreeMap<String, (u32, String)>,
 }
 
 /// Somebody with an extension.

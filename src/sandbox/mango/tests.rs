@@ -213,8 +213,9 @@ fn statistics_and_limits() {
     )
     .value();
     let result = json!({"key": key["key"]}).to_string();
+    assert_eq!(ask(&mut exchange, 2001, "stats/result", &result, SALT).status, 204, "not ready yet");
     assert_eq!(
-        ask(&mut exchange, 2001, "stats/result", &result, SALT).text(),
+        ask(&mut exchange, 2006, "stats/result", &result, SALT).text(),
         "MTAwMDAwMDAwMDE=;1010;1040;79005550101"
     );
     for _ in 0..10 {

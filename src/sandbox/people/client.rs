@@ -105,6 +105,16 @@ impl World {
         else {
             return;
         };
+        let told = (self.getcourse.stirs.len(), self.amocrm.echoes.len(), self.mango.posts.len());
+        self.deed(now, script, item.clone());
+        if item.untold {
+            self.getcourse.stirs.truncate(told.0);
+            self.amocrm.echoes.truncate(told.1);
+            self.mango.posts.truncate(told.2);
+        }
+    }
+
+    fn deed(&mut self, now: DateTime<Utc>, script: usize, item: EventScript) {
         match item.act {
             Deed::CallIn => self.client_calls(now, script, &item),
             Deed::Leave => {
@@ -221,10 +231,10 @@ impl World {
         if course.talk_s == 0 {
             course.reason = if extension.is_empty() { 1170 } else { 1110 };
         }
-        let call = self.mango.ring_in(now, &extension, &phone, course);
+        let call = self.ring_in(now, &extension, &phone, course);
         let talked = course.talk_s > 0;
         self.name_call(call, if talked { "talk" } else { "no_answer" }, Some(script), 0);
-        let ended = self.mango.calls[call].ended_at;
+        let ended = self.calls()[call].ended_at;
         if talked {
             self.people.busy.insert(manager.key.clone(), ended);
         }

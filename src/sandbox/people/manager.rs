@@ -159,7 +159,7 @@ impl World {
             });
         let ended = now + TimeDelta::seconds(course.rings_s + course.talk_s);
         if let (None, Some(extension)) = (unseen, &manager.extension) {
-            let call = self.mango.dial(now, extension, &phone_dialled(&client), course);
+            let call = self.dial(now, extension, &phone_dialled(&client), course);
             self.name_call(call, word(outcome.kind), script, number);
         }
         self.people.busy.insert(manager.key.clone(), ended);
@@ -182,7 +182,7 @@ impl World {
         number: u32,
     ) {
         let name = script.and_then(|script| self.setup.orders.get(script)).map(|order| order.id.clone());
-        if let Some(call) = self.mango.calls.get_mut(call) {
+        if let Some(call) = self.call_mut(call) {
             call.outcome = outcome.to_owned();
             call.script = name;
             call.number = number;
@@ -250,16 +250,16 @@ impl World {
             if missed {
                 self.count_call(script);
             }
-            let call = self.mango.call_back(now, command, None, self.course(CallKind::ManagerMissed));
+            let call = self.call_back(now, command, None, self.course(CallKind::ManagerMissed));
             return self.name_call(call, "manager_missed", script, 0);
         }
         self.count_call(script);
         let kind =
             if outcome.kind == CallKind::Mobile { CallKind::Talk { seconds: 90 } } else { outcome.kind };
         let course = self.course(kind);
-        let call = self.mango.call_back(now, command, Some(4), course);
+        let call = self.call_back(now, command, Some(4), course);
         self.name_call(call, word(kind), script, number);
-        let ended = self.mango.calls[call].ended_at;
+        let ended = self.calls()[call].ended_at;
         self.people.busy.insert(manager.key.clone(), ended);
         let talked = matches!(kind, CallKind::Talk { .. });
         let ended_call = Ended { script, number, talked, task: None, manager: manager.key, unseen: None };

@@ -109,7 +109,7 @@ fn commit_group(
     queued: &mut mpsc::Receiver<Job>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), StoreError> {
-    let begun = db.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([]));
+    let begun = db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
     let mut next = Some(first);
     while let Some(job) = next {
         answers.push(job(db));

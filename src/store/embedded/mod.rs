@@ -21,7 +21,7 @@ use crate::process::{At, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Key,
-    Lease, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    Lease, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use group::Group;
 
@@ -71,7 +71,7 @@ impl Embedded {
             return Err(StoreError::Unreachable(format!("there is no store in {}", folder.display())));
         }
         let db = Connection::open(file)?;
-        schema::prepare(&db)?;
+        schema::connect(&db)?;
         Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
     }
 
@@ -185,6 +185,11 @@ impl Store for Embedded {
         self.run(move |db| read::raw(db, school.as_str(), seq)).await
     }
 
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+        let (school, after) = (school.clone(), after.map_or(0, |seq| seq.0));
+        self.run(move |db| read::raws(db, school.as_str(), after, max)).await
+    }
+
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
         let school = school.clone();
         self.run(move |db| read::dead(db, school.as_str(), max.min(BATCH_MAX))).await
@@ -195,15 +200,23 @@ impl Store for Embedded {
         self.run(move |db| read::counts(db, school.as_str())).await
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, config: &str, ttl_ms: u64) -> Kept<Lease> {
-        let (school, fence, config, now_ms) =
-            (school.clone(), fence.clone(), config.to_owned(), self.now_ms());
-        self.run(move |db| shared::lease(db, school.as_str(), &fence, &config, now_ms, ttl_ms)).await
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
+        let (school, fence, plan, now_ms) = (school.clone(), fence.clone(), plan.clone(), self.now_ms());
+        self.run(move |db| shared::lease(db, school.as_str(), &fence, &plan, now_ms, ttl_ms)).await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
         let (school, fence) = (school.clone(), fence.clone());
         self.run(move |db| shared::release(db, school.as_str(), &fence)).await
+    }
+
+    /// A command beside the bridge cannot reach it here; the bridge looks by itself.
+    async fn ring(&self, _school: &SchoolId) -> Kept<()> {
+        Ok(())
+    }
+
+    async fn listen(&self, _heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()> {
+        std::future::pending().await
     }
 
     async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {

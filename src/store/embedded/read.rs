@@ -38,6 +38,19 @@ pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<
     Ok(entries)
 }
 
+pub fn raws(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+    let mut select =
+        db.prepare_cached("SELECT seq, body FROM raw WHERE school = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    let rows = select.query_map(params![school, after.cast_signed(), limit(max)], |row| {
+        Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    rows.map(|row| {
+        let (seq, body) = row?;
+        Ok((Seq(seq), unpack(&body)?))
+    })
+    .collect()
+}
+
 pub fn records(db: &Connection, school: &str, keys: &[String]) -> Kept<Vec<Option<Record>>> {
     let mut select = db.prepare_cached("SELECT version, body FROM record WHERE school = ?1 AND name = ?2")?;
     keys.iter()

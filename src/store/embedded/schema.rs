@@ -44,6 +44,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS dead_place ON dead (school, place);
 CREATE TABLE IF NOT EXISTS lease (
     school TEXT PRIMARY KEY, owner TEXT NOT NULL, config TEXT NOT NULL, until_ms INTEGER NOT NULL)
     WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plan (school TEXT PRIMARY KEY, config TEXT NOT NULL, loaded_us INTEGER NOT NULL)
+    WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS budget (account TEXT PRIMARY KEY, next_ms REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lock (name TEXT PRIMARY KEY, token TEXT NOT NULL, until_ms INTEGER NOT NULL)
@@ -55,6 +57,13 @@ const STATEMENTS: usize = 96;
 
 /// Sets the connection up and makes the tables where there are none.
 pub fn prepare(db: &Connection) -> Kept<()> {
+    connect(db)?;
+    db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORM}; COMMIT;"))?;
+    Ok(())
+}
+
+/// Sets the connection up; writes nothing, because another process may be writing.
+pub fn connect(db: &Connection) -> Kept<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // FULL: the log is synced at every commit, so what was answered survives a power cut.
     db.execute_batch(
@@ -67,6 +76,5 @@ pub fn prepare(db: &Connection) -> Kept<()> {
             "the file has form {form}, this version reads up to {FORM}: start the newer version"
         )));
     }
-    db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORM}; COMMIT;"))?;
     Ok(())
 }

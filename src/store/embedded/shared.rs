@@ -4,25 +4,46 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read::one;
-use crate::store::{BUDGET_AHEAD_MS_MAX, Fence, Kept, Lease, Rate};
+use crate::store::{BUDGET_AHEAD_MS_MAX, Fence, Kept, Lease, Plan, Rate};
 
 pub fn lease(
     db: &Connection,
     school: &str,
     fence: &Fence,
-    config: &str,
+    plan: &Plan,
     now_ms: i64,
     ttl_ms: u64,
 ) -> Kept<Lease> {
-    let held = db
-        .prepare_cached(
-            "INSERT INTO lease (school, owner, config, until_ms) VALUES (?1, ?2, ?3, ?4)
+    let alive: Option<String> =
+        one(db, "SELECT owner FROM lease WHERE school = ?1 AND until_ms > ?2", params![school, now_ms])?;
+    // A former run of the same instance is dead: its lease is not waited for.
+    let own = fence.0.rfind('/').map(|end| &fence.0[..=end]);
+    let is_own = |owner: &str| owner == fence.0 || own.is_some_and(|own| owner.starts_with(own));
+    if alive.is_some_and(|owner| !is_own(&owner)) {
+        return Ok(Lease::Elsewhere);
+    }
+    let loaded_us = plan.loaded.timestamp_micros();
+    let newer: Option<i64> = one(
+        db,
+        "SELECT loaded_us FROM plan WHERE school = ?1 AND config <> ?2 AND loaded_us >= ?3",
+        params![school, plan.config, loaded_us],
+    )?;
+    if newer.is_some() {
+        return Ok(Lease::Outdated);
+    }
+    db.prepare_cached(
+        "INSERT INTO plan (school, config, loaded_us) VALUES (?1, ?2, ?3)
+         ON CONFLICT (school) DO UPDATE
+            SET config = excluded.config, loaded_us = max(loaded_us, excluded.loaded_us)",
+    )?
+    .execute(params![school, plan.config, loaded_us])?;
+    db.prepare_cached(
+        "INSERT INTO lease (school, owner, config, until_ms) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (school) DO UPDATE
-                SET owner = excluded.owner, config = excluded.config, until_ms = excluded.until_ms
-                WHERE owner = excluded.owner OR until_ms <= ?5",
-        )?
-        .execute(params![school, fence.0, config, later(now_ms, ttl_ms), now_ms])?;
-    Ok(if held == 1 { Lease::Held } else { Lease::Elsewhere })
+                SET owner = excluded.owner, config = excluded.config, until_ms = excluded.until_ms",
+    )?
+    .execute(params![school, fence.0, plan.config, later(now_ms, ttl_ms)])?;
+    Ok(Lease::Held)
 }
 
 pub fn release(db: &Connection, school: &str, fence: &Fence) -> Kept<()> {

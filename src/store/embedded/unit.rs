@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::process::At;
 use crate::store::body::{json, pack, pack_letter};
 use crate::store::{
-    Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, JOURNAL_MAX, JournalEntry,
-    Key, LAST_KEPT_S, Put, Seq, Unit, Wake,
+    Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX,
+    JournalEntry, Key, LAST_KEPT_S, Put, Seq, Unit, Wake,
 };
 
 /// Expired idempotency keys removed with each accepted request: more than one, so that they
@@ -78,6 +78,37 @@ pub fn commit(
     }
     for op in &unit.dead {
         bury(db, school, op)?;
+    }
+    for forget in &unit.forget {
+        forget_one(db, school, forget)?;
+    }
+    Ok(())
+}
+
+fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), CommitError> {
+    match forget {
+        Forget::Record { key, expect } => {
+            let gone = db
+                .prepare_cached("DELETE FROM record WHERE school = ?1 AND name = ?2 AND version = ?3")?
+                .execute(params![school, key, expect.cast_signed()])?;
+            let left = db
+                .prepare_cached("SELECT 1 FROM record WHERE school = ?1 AND name = ?2")?
+                .exists(params![school, key])?;
+            if gone == 0 && left {
+                return Err(CommitError::Conflict(format!("record {key}")));
+            }
+        }
+        Forget::Journal(order) => {
+            db.prepare_cached("DELETE FROM journal WHERE school = ?1 AND name = ?2")?
+                .execute(params![school, order.as_str()])?;
+        }
+        Forget::Raw(seq) => {
+            db.prepare_cached(
+                "DELETE FROM raw WHERE school = ?1 AND seq = ?2
+                 AND NOT EXISTS (SELECT 1 FROM inbox WHERE school = ?1 AND seq = ?2)",
+            )?
+            .execute(params![school, seq.0.cast_signed()])?;
+        }
     }
     Ok(())
 }

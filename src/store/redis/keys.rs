@@ -4,7 +4,8 @@
 //!
 //! | key after `dz:{school}:` | holds |
 //! | --- | --- |
-//! | `lease` | hash: `owner` (fence) and `config`, with the lease's life |
+//! | `lease` | hash: `owner` (fence), with the lease's life |
+//! | `plan` | hash: `config` that the school was last worked with, `loaded` in microseconds |
 //! | `n` | counter of places: entries, deliveries and dead letters |
 //! | `inbox` | sorted set of unacknowledged places |
 //! | `raw` | stream of accepted requests, id `<place>-0`, `a` microseconds, `b` body |
@@ -19,7 +20,8 @@
 //! | `j:<order>` | list: the order's journal |
 //! | `dead`, `x:<id>` | sorted set of dead letters by place, and one of them |
 //!
-//! Beside the schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`.
+//! Beside the schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, and the channel
+//! `dz:bell`, whose messages are names of schools.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,6 +31,9 @@ use crate::process::SchoolId;
 
 /// Begins every key of the bridge, so that a Redis may hold something else beside.
 const HEAD: &str = "dz";
+
+/// Where instances tell each other of new entries.
+pub const BELL: &str = "dz:bell";
 
 /// The keys of one school.
 pub struct School(String);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -39,7 +39,13 @@ const NODES_MAX: usize = 4;
 /// The first version whose scripts begin with `#!lua`.
 const VERSION_MIN: u32 = 7;
 
-pub enum Link {
+pub struct Link {
+    road: Road,
+    /// Ways to hear messages: any of them carries all.
+    ears: Vec<Client>,
+}
+
+enum Road {
     Single { connections: Vec<ConnectionManager>, next: AtomicUsize },
     Cluster(ClusterConnection),
 }
@@ -64,13 +70,38 @@ impl Link {
         command.query_async(&mut self.way()).await.map_err(|error| fault(&error))
     }
 
+    /// Hears the messages of a channel until the connection breaks.
+    pub async fn listen(&self, channel: &str, heard: &(dyn Fn(String) + Send + Sync)) -> Kept<()> {
+        let mut missed = StoreError::Unreachable("no node to listen to".to_owned());
+        for ear in &self.ears {
+            let connecting = tokio::time::timeout(CONNECT, ear.get_async_pubsub()).await;
+            let mut messages = match connecting {
+                Ok(Ok(messages)) => messages,
+                Ok(Err(error)) => {
+                    missed = fault(&error);
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            messages.subscribe(channel).await.map_err(|error| fault(&error))?;
+            let mut messages = messages.into_on_message();
+            while let Some(message) = messages.next().await {
+                if let Ok(text) = message.get_payload() {
+                    heard(text);
+                }
+            }
+            return Ok(());
+        }
+        Err(missed)
+    }
+
     /// Connections to a single server take turns: each is one task, and one task is one core.
     fn way(&self) -> Way {
-        match self {
-            Self::Single { connections, next } => {
+        match &self.road {
+            Road::Single { connections, next } => {
                 Way::Single(connections[next.fetch_add(1, Ordering::Relaxed) % connections.len()].clone())
             }
-            Self::Cluster(cluster) => Way::Cluster(cluster.clone()),
+            Road::Cluster(cluster) => Way::Cluster(cluster.clone()),
         }
     }
 
@@ -88,7 +119,8 @@ impl Link {
             let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await;
             connections.push(manager.map_err(|error| fault(&error))?);
         }
-        Ok(Self::Single { connections, next: AtomicUsize::new(0) })
+        let road = Road::Single { connections, next: AtomicUsize::new(0) };
+        Ok(Self { road, ears: vec![client] })
     }
 
     async fn cluster(nodes: &str) -> Kept<Self> {
@@ -102,6 +134,8 @@ impl Link {
             .split(',')
             .map(|host| address(&format!("redis://{login}{host}")))
             .collect::<Kept<Vec<_>>>()?;
+        let ears = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
+        let ears = ears.map_err(|error| fault(&error))?;
         let client = ClusterClient::builder(nodes)
             .connection_timeout(CONNECT)
             .response_timeout(ANSWER)
@@ -110,15 +144,16 @@ impl Link {
             .retries(0)
             .build()
             .map_err(|error| fault(&error))?;
-        Ok(Self::Cluster(client.get_async_connection().await.map_err(|error| fault(&error))?))
+        let connection = client.get_async_connection().await.map_err(|error| fault(&error))?;
+        Ok(Self { road: Road::Cluster(connection), ears })
     }
 
     /// Refuses a server that is too old; warns of settings that lose data.
     async fn look(&self) -> Kept<()> {
         let info = redis::cmd("INFO");
-        let nodes: Vec<String> = match self {
-            Self::Single { .. } => vec![self.query(&info).await?],
-            Self::Cluster(_) => self.query::<HashMap<String, String>>(&info).await?.into_values().collect(),
+        let nodes: Vec<String> = match self.road {
+            Road::Single { .. } => vec![self.query(&info).await?],
+            Road::Cluster(_) => self.query::<HashMap<String, String>>(&info).await?.into_values().collect(),
         };
         for node in nodes {
             let fact = |name: &str| {

@@ -16,8 +16,8 @@ use crate::process::{At, OrderId, SchoolId};
 use crate::store::body::{item_of_request, pack, parse, unpack, unpack_letter};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, Rate, Record, Seq, Store,
-    StoreError, Unit, Wake,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, Plan, Rate, Record, Seq,
+    Store, StoreError, Unit, Wake,
 };
 use keys::School;
 use link::Link;
@@ -219,6 +219,21 @@ impl Store for RedisStore {
         found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
     }
 
+    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+        let from = after.map_or("-".to_owned(), |seq| format!("({}-0", seq.0));
+        let mut range = cmd("XRANGE");
+        range.arg(School::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
+        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link.query(&range).await?;
+        found
+            .iter()
+            .map(|(id, (_, _, _, body))| {
+                let seq = id.split('-').next().and_then(|seq| seq.parse().ok());
+                let seq = seq.ok_or_else(|| StoreError::Unreadable("a place of a request".to_owned()))?;
+                Ok((Seq(seq), unpack(body)?))
+            })
+            .collect()
+    }
+
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
         if max == 0 {
             return Ok(Vec::new());
@@ -238,14 +253,27 @@ impl Store for RedisStore {
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, config: &str, ttl_ms: u64) -> Kept<Lease> {
-        let mut call = self.scripts.lease.key(School::of(school).one("lease"));
-        call.arg(&fence.0).arg(config).arg(life_ms(ttl_ms));
-        Ok(if self.run::<i64>(&call).await? == 1 { Lease::Held } else { Lease::Elsewhere })
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
+        let mut call = self.scripts.lease.prepare_invoke();
+        call.key(&School::of(school).many(["lease", "plan"]));
+        call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
+        Ok(match self.run::<i64>(&call).await? {
+            1 => Lease::Held,
+            2 => Lease::Outdated,
+            _ => Lease::Elsewhere,
+        })
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
         self.run(self.scripts.release.key(School::of(school).one("lease")).arg(&fence.0)).await
+    }
+
+    async fn ring(&self, school: &SchoolId) -> Kept<()> {
+        self.link.query(cmd("PUBLISH").arg(keys::BELL).arg(school.as_str())).await
+    }
+
+    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()> {
+        self.link.listen(keys::BELL, &|name| heard(SchoolId(name))).await
     }
 
     async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {

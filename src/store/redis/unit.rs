@@ -5,7 +5,7 @@ use redis::{Script, ScriptInvocation};
 
 use super::keys::School;
 use crate::store::body::{json, pack, pack_letter};
-use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, JOURNAL_MAX, Unit};
+use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX, Unit};
 
 /// The keys that every commit names, in the script's order.
 const FIXED: [&str; 11] =
@@ -59,6 +59,16 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
             DeadOp::Dig(id) => ("dig", id, Vec::new()),
         };
         call.key(school.letter(id)).arg(verb).arg(id).arg(stored);
+    }
+    call.arg(unit.forget.len());
+    for forget in &unit.forget {
+        match forget {
+            Forget::Record { key, expect } => {
+                call.key(school.record(key)).arg("record").arg(key).arg(*expect)
+            }
+            Forget::Journal(order) => call.key(school.journal(order.as_str())).arg("journal").arg("").arg(0),
+            Forget::Raw(seq) => call.key(school.one("raw")).arg("raw").arg(seq.0).arg(0),
+        };
     }
     call
 }

@@ -30,6 +30,8 @@ pub struct Expect {
     /// Parts of commands since the last step, in this order, others may lie between.
     commands: Vec<toml::Table>,
     no_commands: Vec<toml::Table>,
+    /// Asks of the commands that are held and have not been revoked.
+    held: Option<Vec<String>>,
     /// How many commands of an ask there were since the last step.
     count: BTreeMap<String, usize>,
     /// Rules that the journal since the last step names.
@@ -110,6 +112,12 @@ impl Expect {
 
     fn look_at_words(&self, world: &World) -> Result<(), String> {
         let commands: Vec<Value> = world.commands.iter().map(|command| shown(world, command)).collect();
+        if let Some(want) = &self.held {
+            let have: Vec<&str> = world.held.iter().map(|command| command.ask.name()).collect();
+            if have != *want {
+                return Err(format!("held are {have:?}, not {want:?}"));
+            }
+        }
         let mut rest = commands.iter();
         for want in &self.commands {
             let want = serde_json::to_value(want).map_err(|fault| fault.to_string())?;

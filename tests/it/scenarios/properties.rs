@@ -362,6 +362,7 @@ fn figures(profile: u8) -> Figures {
         3 => (figures.task.watch, figures.task.put_back) = (false, false),
         4 => (figures.arrival.ask_phone, figures.promise.redial) = (false, false),
         5 => (figures.refusal.revival, figures.payment.fulfilment) = (true, true),
+        6 => figures.dialling.start_calls = true,
         _ => {}
     }
     figures
@@ -382,7 +383,7 @@ proptest! {
     /// L4, L14: whatever went before, a confirmed full payment wins, and nothing is left to do.
     #[test]
     fn a_payment_wins_whatever_went_before(
-        profile in 0..6_u8,
+        profile in 0..7_u8,
         assign in assigns(),
         happenings in proptest::collection::vec((pauses(), happening()), 0..30),
     ) {
@@ -411,7 +412,7 @@ proptest! {
     /// L14: left alone, an order comes to an end or keeps asking people; it never falls asleep.
     #[test]
     fn an_order_left_alone_never_falls_asleep(
-        profile in 0..6_u8,
+        profile in 0..7_u8,
         assign in assigns(),
         happenings in proptest::collection::vec((pauses(), happening()), 0..12),
     ) {

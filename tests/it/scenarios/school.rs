@@ -55,7 +55,7 @@ pub fn manager(id: &str, name: &str, head: Head) -> Manager {
         amocrm: None,
         getcourse: None,
         email: None,
-        extension: None,
+        extension: Some("101".to_owned()),
     }
 }
 
@@ -64,6 +64,7 @@ pub fn route(name: &str, offers: &[&str]) -> Route {
         name: name.to_owned(),
         offers: offers.iter().map(|offer| (*offer).to_owned()).collect(),
         line: None,
+        caller_id: None,
         credit: false,
         lead_name: "Заказ".to_owned(),
         tags: Vec::new(),

@@ -9,7 +9,7 @@ use dozvon::process::SchoolId;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
 use dozvon::store::{
-    Accepted, CommitError, Counts, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry,
+    Accepted, CommitError, Counts, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Forget,
     JournalEntry, Key, Record, Seq, Store, Unit, Wake,
 };
 use proptest::prelude::*;
@@ -159,6 +159,19 @@ impl Model {
                 DeadOp::Dig(id) => drop(old.ok_or(format!("dead letter {id}"))?),
             }
         }
+        unit.forget.iter().try_for_each(|forget| self.forget(forget))
+    }
+
+    fn forget(&mut self, forget: &Forget) -> Result<(), String> {
+        match forget {
+            Forget::Record { key, expect } => match self.records.get(key) {
+                Some(record) if record.version != *expect => return Err(format!("record {key}")),
+                _ => drop(self.records.remove(key)),
+            },
+            Forget::Journal(order) => drop(self.journal.remove(order.as_str())),
+            Forget::Raw(seq) if !self.inbox.contains_key(&seq.0) => drop(self.raw.remove(&seq.0)),
+            Forget::Raw(_) => {}
+        }
         Ok(())
     }
 
@@ -240,6 +253,14 @@ fn any_delivery_op() -> impl Strategy<Value = DeliveryOp> {
     })
 }
 
+fn any_forget() -> impl Strategy<Value = Forget> {
+    prop_oneof![
+        (name("r", 3), 0..3_u64).prop_map(|(key, expect)| Forget::Record { key, expect }),
+        name("o", 2).prop_map(|order| Forget::Journal(order.as_str().into())),
+        (1..9_u64).prop_map(|seq| Forget::Raw(Seq(seq))),
+    ]
+}
+
 fn any_unit() -> impl Strategy<Value = Unit> {
     let wake = (name("m", 3), 0..4_i64, any::<bool>()).prop_map(|(member, at_ms, promised)| Wake {
         member,
@@ -262,13 +283,20 @@ fn any_unit() -> impl Strategy<Value = Unit> {
         some(any_delivery_op()),
         some((name("o", 2), any::<u8>()).prop_map(|(order, text)| journal(&order, &text.to_string()))),
         some(dead),
+        some(any_forget()),
     );
     // A unit with every part is refused nearly always: some parts are left out.
     (lists, any::<u16>(), 0..9_i64).prop_map(|(lists, parts, ms)| {
-        let (ack, append, put, index, wake, sleep, deliveries, journal, dead) = lists;
-        let mut unit = Unit { ack, append, put, index, wake, sleep, deliveries, journal, dead, at: at(ms) };
-        let left_out: [fn(&mut Unit); 4] =
-            [|u| u.ack.clear(), |u| u.put.clear(), |u| u.deliveries.clear(), |u| u.dead.clear()];
+        let (ack, append, put, index, wake, sleep, deliveries, journal, dead, forget) = lists;
+        let at = at(ms);
+        let mut unit = Unit { ack, append, put, index, wake, sleep, deliveries, journal, dead, forget, at };
+        let left_out: [fn(&mut Unit); 5] = [
+            |u| u.ack.clear(),
+            |u| u.put.clear(),
+            |u| u.deliveries.clear(),
+            |u| u.dead.clear(),
+            |u| u.forget.clear(),
+        ];
         for (n, leave_out) in left_out.iter().enumerate() {
             if parts >> (2 * n) & 3 != 0 {
                 leave_out(&mut unit);

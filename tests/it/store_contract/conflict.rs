@@ -1,6 +1,8 @@
 //! Refusals first: a unit that does not fit changes nothing, whichever part of it does not fit.
 
-use dozvon::store::{Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Key, Lease, Seq, Store, Unit};
+use dozvon::store::{
+    Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Forget, Key, Lease, Seq, Store, Unit,
+};
 use futures_util::future::join_all;
 
 use super::world::*;
@@ -22,6 +24,7 @@ fn fitting(ack: Seq) -> Unit {
         ],
         journal: vec![journal("o0", "second")],
         dead: vec![DeadOp::Dig("in-1".to_owned()), DeadOp::Bury(letter("in-2", "b"))],
+        forget: vec![Forget::Record { key: "order/1".to_owned(), expect: 2 }],
         at: at(1),
     }
 }
@@ -104,7 +107,7 @@ pub async fn only_the_owner_commits(store: &dyn Store) {
     store.release(&school, &owner).await.unwrap();
     assert_eq!(store.commit(&school, &owner, unit()).await, Err(CommitError::Fenced));
     let next = fence("next");
-    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &next, &plan("config", 0), LONG_MS).await, Ok(Lease::Held));
     assert_eq!(store.commit(&school, &owner, unit()).await, Err(CommitError::Fenced));
     commit(store, &school, &next, unit()).await;
 }

@@ -49,7 +49,7 @@ async fn embedded_in_a_folder_holds_after_reopening() {
     // The folder's last owner is gone with its process: a new one need not wait for its lease.
     let (school, next) = ("kept".into(), fence("next"));
     assert_eq!(store.commit(&school, &fence("owner"), Unit::default()).await, Err(CommitError::Fenced));
-    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &next, &plan("config", 0), LONG_MS).await, Ok(Lease::Held));
     commit(&store, &school, &next, Unit::default()).await;
 }
 
@@ -74,10 +74,10 @@ async fn embedded_in_memory_follows_a_paused_clock() {
     fill(&store).await;
     assert_eq!(before.elapsed().as_nanos(), 0);
     let (school, next) = ("kept".into(), fence("next"));
-    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &next, &plan("config", 0), LONG_MS).await, Ok(Lease::Elsewhere));
     tokio::time::advance(std::time::Duration::from_millis(LONG_MS)).await;
     assert_eq!(store.commit(&school, &fence("owner"), Unit::default()).await, Err(CommitError::Fenced));
-    assert_eq!(store.lease(&school, &next, "config", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &next, &plan("config", 0), LONG_MS).await, Ok(Lease::Held));
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn redis_keeps_nothing_of_what_is_done_with() {
     let mut left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut admin).unwrap();
     left.sort();
     let school =
-        ["items", "j:o0", "n", "names", "r:order/1", "raw"].map(|name| format!("dz:{{kept}}:{name}"));
+        ["items", "j:o0", "n", "names", "plan", "r:order/1", "raw"].map(|name| format!("dz:{{kept}}:{name}"));
     assert_eq!(left, [&["dz:secret:token".to_owned()], &school[..]].concat());
     for stream in ["items", "raw"] {
         let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();

@@ -1,7 +1,9 @@
 //! What a school holds: index, records, wakes, deliveries, journal, dead letters.
 
 use dozvon::process::OrderId;
-use dozvon::store::{Accepted, Counts, DeadOp, DeliveryOp, DeliveryState, JOURNAL_MAX, Key, Store, Unit};
+use dozvon::store::{
+    Accepted, CommitError, Counts, DeadOp, DeliveryOp, DeliveryState, Forget, JOURNAL_MAX, Key, Store, Unit,
+};
 
 use super::world::*;
 
@@ -192,6 +194,50 @@ pub async fn counts_tell_what_is_held(store: &dyn Store) {
     commit(store, &school, &owner, unit).await;
     let expected = Counts { inbox: 2, deliveries: 4, wakes: 3, dead: 5, raw: 1 };
     assert_eq!(store.counts(&school).await, Ok(expected));
+}
+
+pub async fn what_is_forgotten_leaves_no_trace(store: &dyn Store) {
+    let (school, owner) = owned(store, "no-trace").await;
+    accept(store, &school, "{\"n\":1}").await;
+    accept(store, &school, "{\"n\":2}").await;
+    let seqs = places(store, &school).await;
+    let unit = Unit {
+        ack: vec![seqs[0].clone()],
+        put: vec![put("order/1", 0, "a"), put("order/2", 0, "b")],
+        journal: vec![journal("o0", "why")],
+        ..Unit::default()
+    };
+    commit(store, &school, &owner, unit).await;
+    let raws = async || {
+        let page = store.raws(&school, None, 9).await.unwrap();
+        page.into_iter().map(|(seq, _)| seq).collect::<Vec<_>>()
+    };
+    assert_eq!(raws().await, seqs);
+    assert_eq!(store.raws(&school, Some(seqs[0].clone()), 9).await.unwrap()[0].1, b"{\"n\":2}");
+
+    let forget = |key: &str, expect| Forget::Record { key: key.to_owned(), expect };
+    let stale = Unit { forget: vec![forget("order/2", 1), forget("order/1", 2)], ..Unit::default() };
+    let refused = store.commit(&school, &owner, stale).await;
+    assert!(matches!(refused, Err(CommitError::Conflict(_))), "{refused:?}");
+    assert_eq!(store.scan(&school, "order/", None, 9).await.unwrap().len(), 2, "nothing by half");
+
+    let unit = Unit {
+        forget: vec![
+            forget("order/1", 1),
+            forget("order/9", 1),
+            Forget::Journal(OrderId::from("o0")),
+            Forget::Raw(seqs[0].clone()),
+            Forget::Raw(seqs[1].clone()),
+        ],
+        ..Unit::default()
+    };
+    commit(store, &school, &owner, unit).await;
+    assert_eq!(store.read(&school, &texts(&["order/1"])).await, Ok(vec![None]));
+    let left = store.scan(&school, "", None, 9).await.unwrap();
+    assert_eq!(left.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["order/2"]);
+    assert_eq!(store.journal(&school, &OrderId::from("o0"), 9).await, Ok(Vec::new()));
+    assert_eq!(raws().await, seqs[1..], "a request that still waits in the inbox stays");
+    commit(store, &school, &owner, Unit { put: vec![put("order/1", 0, "anew")], ..Unit::default() }).await;
 }
 
 pub async fn schools_do_not_see_each_other(store: &dyn Store) {

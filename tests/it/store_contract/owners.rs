@@ -1,7 +1,8 @@
 //! What instances share: leases, budgets, secrets, locks.
 
 use dozvon::process::SchoolId;
-use dozvon::store::{CommitError, Lease, Rate, Store, Unit};
+use dozvon::store::redis::RedisStore;
+use dozvon::store::{CommitError, Fence, Lease, Rate, Store, Unit};
 
 use super::world::*;
 
@@ -10,33 +11,81 @@ const SHORT_MS: u64 = 300;
 
 pub async fn a_lease_is_taken_renewed_and_released(store: &dyn Store) {
     let school = SchoolId::from("lease");
-    let take = |who: &str, config: &'static str| {
-        let (school, who) = (school.clone(), fence(who));
-        async move { store.lease(&school, &who, config, LONG_MS).await.unwrap() }
-    };
-    assert_eq!(take("a", "one").await, Lease::Held);
-    assert_eq!(take("a", "one").await, Lease::Held, "renewed");
-    assert_eq!(take("b", "one").await, Lease::Elsewhere);
-    assert_eq!(take("b", "two").await, Lease::Elsewhere, "another configuration");
-    assert_eq!(take("a", "two").await, Lease::Held, "the owner may be configured anew");
+    let take = async |who: &str| store.lease(&school, &fence(who), &plan("one", 0), LONG_MS).await.unwrap();
+    assert_eq!(take("a").await, Lease::Held);
+    assert_eq!(take("a").await, Lease::Held, "renewed");
+    assert_eq!(take("b").await, Lease::Elsewhere);
     store.release(&school, &fence("b")).await.unwrap();
-    assert_eq!(take("b", "two").await, Lease::Elsewhere, "only the owner releases");
+    assert_eq!(take("b").await, Lease::Elsewhere, "only the owner releases");
     store.release(&school, &fence("a")).await.unwrap();
-    assert_eq!(take("b", "one").await, Lease::Held);
-    assert_eq!(take("a", "one").await, Lease::Elsewhere);
+    assert_eq!(take("b").await, Lease::Held);
+    assert_eq!(take("a").await, Lease::Elsewhere);
+}
+
+/// An instance that was left behind does not work with what no longer holds.
+pub async fn of_two_configurations_the_one_loaded_later_counts(store: &dyn Store) {
+    let school = SchoolId::from("lease-plans");
+    let take = async |who: &str, config: &str, loaded: i64| {
+        store.lease(&school, &fence(who), &plan(config, loaded), LONG_MS).await.unwrap()
+    };
+    let release = async |who: &str| store.release(&school, &fence(who)).await.unwrap();
+    assert_eq!(take("a", "old", 10).await, Lease::Held);
+    assert_eq!(take("b", "new", 20).await, Lease::Elsewhere, "an owner that lives is not driven out");
+    assert_eq!(take("c", "old", 30).await, Lease::Elsewhere);
+    release("a").await;
+    assert_eq!(take("b", "new", 20).await, Lease::Held);
+    release("b").await;
+    assert_eq!(take("a", "old", 10).await, Lease::Outdated);
+    assert_eq!(take("d", "new", 5).await, Lease::Held, "the same one, whenever it was loaded");
+    release("d").await;
+    assert_eq!(take("a", "old", 20).await, Lease::Outdated, "in doubt the one that worked last");
+    assert_eq!(take("a", "old", 40).await, Lease::Held, "loaded anew: somebody went back to it");
 }
 
 /// Only the store's own clock ends a lease, so it is asked until it has.
 pub async fn a_lease_of_a_dead_owner_passes_on(store: &dyn Store) {
     let school = SchoolId::from("lease-ends");
     let (dead, next) = (fence("dead"), fence("next"));
-    assert_eq!(store.lease(&school, &dead, "one", SHORT_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &dead, &plan("one", 0), SHORT_MS).await, Ok(Lease::Held));
     until("the lease's end", || async {
-        store.lease(&school, &next, "two", LONG_MS).await.unwrap() == Lease::Held
+        store.lease(&school, &next, &plan("one", 0), LONG_MS).await.unwrap() == Lease::Held
     })
     .await;
-    assert_eq!(store.lease(&school, &dead, "one", LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &dead, &plan("one", 0), LONG_MS).await, Ok(Lease::Elsewhere));
     assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
+}
+
+/// Between instances only, so it needs two connections to one server.
+pub async fn what_one_instance_rings_the_others_hear(url: &str) {
+    let [one, other] = [RedisStore::connect(url).await.unwrap(), RedisStore::connect(url).await.unwrap()];
+    let school = SchoolId::from("rung");
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let heard = move |school| tell.send(school).expect("the test listens");
+    tokio::select! {
+        ended = one.listen(&heard) => panic!("it stopped listening: {ended:?}"),
+        // Rung again and again, because nobody knows when the other has begun to listen.
+        () = async {
+            while told.try_recv().ok() != Some(school.clone()) {
+                other.ring(&school).await.unwrap();
+            }
+        } => {}
+    }
+}
+
+/// A former run of the same instance is dead; whatever it still sends is refused.
+pub async fn an_instance_takes_its_own_lease_back_at_once(store: &dyn Store) {
+    let school = SchoolId::from("lease-own");
+    let (dead, next, other) = (Fence::of("one"), Fence::of("one"), Fence::of("one-more"));
+    assert_eq!(store.lease(&school, &dead, &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &other, &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &fence("one"), &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
+    assert_eq!(store.lease(&school, &next, &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
+    commit(store, &school, &next, Unit::default()).await;
+    // Without a name nobody takes anything back.
+    store.release(&school, &next).await.unwrap();
+    assert_eq!(store.lease(&school, &fence("a"), &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &fence("b"), &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
 }
 
 pub async fn a_budget_is_paced_evenly_between_two_takers(store: &dyn Store) {

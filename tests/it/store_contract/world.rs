@@ -6,7 +6,7 @@ use chrono::DateTime;
 use dozvon::process::{Ask, At, Command, CommandId, Line, OrderId, SchoolId, TaskId, Urgency};
 use dozvon::store::{
     Accepted, Counts, DeadLetter, Delivery, DeliveryOp, DeliveryState, Entry, Fence, JournalEntry, Key,
-    Lease, Put, Record, Seq, Store, Unit, Wake,
+    Lease, Plan, Put, Record, Seq, Store, Unit, Wake,
 };
 
 /// Long enough for every test, so that nothing expires by accident.
@@ -24,8 +24,13 @@ pub fn fence(name: &str) -> Fence {
 /// The school `name`, owned by the fence that comes with it.
 pub async fn owned(store: &dyn Store, name: &str) -> (SchoolId, Fence) {
     let (school, fence) = (SchoolId::from(name), fence("owner"));
-    assert_eq!(store.lease(&school, &fence, "config", LONG_MS).await, Ok(Lease::Held));
+    assert_eq!(store.lease(&school, &fence, &plan("config", 0), LONG_MS).await, Ok(Lease::Held));
     (school, fence)
+}
+
+/// A configuration that was loaded at a second.
+pub fn plan(config: &str, loaded: i64) -> Plan {
+    Plan { config: config.to_owned(), loaded: at(loaded * 1_000) }
 }
 
 pub async fn accept(store: &dyn Store, school: &SchoolId, raw: &str) {

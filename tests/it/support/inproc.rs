@@ -34,6 +34,14 @@ impl World {
         Self { clock, inside, site, hooks }
     }
 
+    /// The bridge dies where it stands and is started again over the same store.
+    pub async fn kill(&mut self) {
+        self.hooks.abort();
+        self.inside.kill().await.expect("memory");
+        self.site = self.inside.site.clone();
+        self.hooks = tokio::spawn(send_hooks(self.inside.shared.clone(), self.clock, self.site.clone()));
+    }
+
     pub fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
         self.inside.shared.world()
     }

@@ -1,7 +1,9 @@
 //! What the tests stand on: folders of their own, servers of their own.
 //! Never uses a fixed port, a shared folder or a service that happens to run here.
 
+pub mod balancer;
 pub mod folder;
 pub mod inproc;
 pub mod program;
 pub mod redis_server;
+pub mod school;

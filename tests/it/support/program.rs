@@ -161,16 +161,22 @@ impl Bench {
 
     /// Starts the bridge; returns when it takes requests.
     pub async fn start(&self) -> Program {
-        let log = self.folder.path().join("log");
+        self.start_at(self.port, &self.config()).await
+    }
+
+    /// The same at another port or with another configuration: one of several instances.
+    pub async fn start_at(&self, port: u16, config: &Path) -> Program {
+        let log = self.folder.path().join(format!("log-{port}"));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("writable");
-        let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
+        command.env("DOZVON_CONFIG", config);
         let mut process = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program is built");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
         let said = said.expect("it starts in time").expect("a line");
-        let wanted = format!("listening on http://127.0.0.1:{}", self.port);
+        let wanted = format!("listening on http://127.0.0.1:{port}");
         assert_eq!(said.as_deref(), Some(&*wanted), "{}", std::fs::read_to_string(&log).unwrap_or_default());
-        Program { process, port: self.port, log }
+        Program { process, port, log }
     }
 
     /// The store of the bridge, seen from beside it.
@@ -194,6 +200,7 @@ fn write_school(folder: &Path, stand: &Stand) {
     let changes = [
         ("http://127.0.0.1:18081".to_owned(), format!("http://{}", stand.amocrm)),
         ("http://127.0.0.1:18082".to_owned(), format!("http://{}", stand.getcourse)),
+        ("http://127.0.0.1:18083".to_owned(), format!("http://{}", stand.mango)),
         ("port = 18025".to_owned(), format!("port = {}", stand.smtp.port())),
         ("body_s = 10".to_owned(), "body_s = 1".to_owned()),
     ];
@@ -220,11 +227,33 @@ impl Program {
         self.process.kill().await.expect("it runs");
     }
 
+    /// The process stands still and keeps its connections.
+    pub async fn halt(&self) {
+        self.signal("-STOP").await;
+    }
+
+    pub async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.process.id().expect("it runs").to_string();
+        let told = Command::new("kill").args([signal, &id]).status().await;
+        assert!(told.expect("kill is on the path").success());
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Does it work for the school, by its own word?
+    pub async fn owns(&self) -> bool {
+        self.health().await.is_some_and(|said| said["here"] == "owner")
+    }
+
     /// What a supervisor does: the exit code after `SIGTERM`.
     pub async fn terminate(mut self) -> Option<i32> {
-        let id = self.process.id().expect("it runs").to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(told.expect("kill is on the path").success());
+        self.signal("-TERM").await;
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         ended.expect("it drains in time").expect("it ends").code()
     }

@@ -175,7 +175,8 @@ impl Errand<'_> {
             | Ask::AddComment { .. }
             | Ask::SetOrderManager { .. }
             | Ask::ReadOrder
-            | Ask::SendLetter(_) => Err(Fault::never("this command is not for the CRM")),
+            | Ask::SendLetter(_)
+            | Ask::StartCall(_) => Err(Fault::never("this command is not for the CRM")),
         }
     }
 

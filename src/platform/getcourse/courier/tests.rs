@@ -185,13 +185,15 @@ async fn a_status_is_set_once_and_with_its_reason() {
 }
 
 #[tokio::test]
-async fn an_order_paid_meanwhile_is_not_touched_and_is_shown_instead() {
+async fn an_order_paid_or_ended_meanwhile_is_not_touched_and_is_shown_instead() {
     for (ask, now) in [
         (to(Status::Cancelled), deal("payed", 38500.0)),
         (to(Status::InWork), deal("payed", 38500.0)),
         (to(Status::Postponed), deal("payed", 100.0)),
         (to(Status::Cancelled), deal("part_payed", 15000.4)),
         (to(Status::False), deal("in_work", 0.01)),
+        (to(Status::InWork), deal("cancelled", 0.0)),
+        (to(Status::Postponed), deal("false", 0.0)),
     ] {
         let run = run(ask, Try::First, vec![ok(now)]).await;
         assert!(shown(&run).facts.confirmed);

@@ -2,8 +2,8 @@
 -- A unit of work: looks at everything first, then writes everything.
 -- Returns {'ok'}, {'fenced'} or {'conflict', what}.
 -- KEYS: lease, counter, inbox, raw, items, wake, promised, links, names, out, dead; then one for
---   each put, delivery, journal entry and dead letter, in this order.
--- ARGV: fence, microseconds, entries the journal keeps, then eight parts, each with its length
+--   each put, delivery, journal entry, dead letter and thing to forget, in this order.
+-- ARGV: fence, microseconds, entries the journal keeps, then nine parts, each with its length
 --   first; see `unit.rs`.
 local lease, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local wake, promised, links, names, out, dead = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
@@ -29,10 +29,18 @@ local set, sets = part(3)
 local deliver, deliveries = part(3)
 local journal, journals = part(1)
 local bury, buries = part(3)
+local forget, forgets = part(3)
 local put_key = 11
 local deliver_key = put_key + puts
 local journal_key = deliver_key + deliveries
 local bury_key = journal_key + journals
+local forget_key = bury_key + buries
+
+local function version_of(key, name)
+  local stored = redis.call('GETRANGE', key, 0, 20)
+  local version = stored == '' and 0 or tonumber(string.match(stored, '^(%d+):'))
+  return version, version or redis.error_reply('UNREADABLE record ' .. name)
+end
 
 -- First pass. What an earlier row of the unit will have changed is remembered in `seen`.
 local fresh = appends
@@ -50,10 +58,10 @@ for i = 0, puts - 1 do
   local key, expect = KEYS[put_key + i + 1], tonumber(ARGV[put + i * 3 + 2])
   local version = seen[key]
   if not version then
-    local stored = redis.call('GETRANGE', key, 0, 20)
-    version = stored == '' and 0 or tonumber(string.match(stored, '^(%d+):'))
+    local damage
+    version, damage = version_of(key, ARGV[put + i * 3 + 1])
     if not version then
-      return redis.error_reply('UNREADABLE record ' .. ARGV[put + i * 3 + 1])
+      return damage
     end
   end
   if version ~= expect then
@@ -61,6 +69,8 @@ for i = 0, puts - 1 do
   end
   seen[key] = expect + 1
 end
+
+local versions = seen
 
 -- A delivery's state is the first character: 'r' may be revoked, 's' has left; '' is not there.
 seen = {}
@@ -105,6 +115,22 @@ for i = 0, buries - 1 do
       return {'conflict', 'dead letter ' .. id}
     end
     seen[key] = 0
+  end
+end
+
+for i = 0, forgets - 1 do
+  if ARGV[forget + i * 3 + 1] == 'record' then
+    local key, name = KEYS[forget_key + i + 1], ARGV[forget + i * 3 + 2]
+    local version, damage = versions[key], nil
+    if not version then
+      version, damage = version_of(key, name)
+    end
+    if not version then
+      return damage
+    end
+    if version ~= 0 and version ~= tonumber(ARGV[forget + i * 3 + 3]) then
+      return {'conflict', 'record ' .. name}
+    end
   end
 end
 
@@ -185,6 +211,18 @@ for i = 0, buries - 1 do
   else
     redis.call('ZREM', dead, id)
     redis.call('DEL', key)
+  end
+end
+for i = 0, forgets - 1 do
+  local what, name = ARGV[forget + i * 3 + 1], ARGV[forget + i * 3 + 2]
+  local key = KEYS[forget_key + i + 1]
+  if what == 'record' then
+    redis.call('DEL', key)
+    redis.call('ZREM', names, name)
+  elseif what == 'journal' then
+    redis.call('DEL', key)
+  elseif not redis.call('ZSCORE', inbox, name) then
+    redis.call('XDEL', key, name .. '-0')
   end
 end
 return {'ok'}

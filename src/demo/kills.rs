@@ -1,0 +1,427 @@
+//! When the bridge is killed, and a bridge that comes back: the seed chooses the moments, most of
+//! them while a request of the bridge is on its way.
+//! Never kills with a signal that could be heard: it is `SIGKILL`, and the next process starts at once on
+//! the same port, folder and store, with the driven clock where it was.
+//! Enter at [`Mortal::new`].
+//!
+//! Webhooks that a kill has cut off come again as they do in life: amoCRM's by its own rules, in five
+//! minutes; GetCourse and Mango never repeat, so a person presses «repeat» as soon as the bridge is back
+//! (see [`super::player`]). A letter that was on its way is shown to a person, who looks into the mailbox:
+//! what has come is left alone, what has not is sent again (see [`super::person`]).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+
+use super::child::{Child, Plan};
+use super::person::Person;
+use super::player::{Carrier, Driven, DrivenNow, Stuck};
+use super::redis::Redis;
+use crate::clock::stopwatch;
+use crate::http::driven::Quiet;
+use crate::sandbox::rng::Rng;
+use crate::sandbox::serve::{Door, Fate, Gate};
+use crate::sandbox::{Hook, Platform};
+
+/// Of a hundred kills so many fall outside the stand-ins: while webhooks come in, or while idle.
+const ELSEWHERE_PERCENT: usize = 15;
+/// Kills are spread over so much of the run, that each of them finds something to interrupt.
+const SPREAD_PERCENT: i32 = 60;
+/// Letters that were on their way show within this as being in doubt.
+const LETTERS: TimeDelta = TimeDelta::minutes(10);
+/// Waiting for its own door is over after this: any will do.
+const PATIENCE: TimeDelta = TimeDelta::hours(6);
+
+/// One kill, armed at its time; it strikes at the first moment of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kill {
+    victim: Victim,
+    armed: DateTime<Utc>,
+    moment: Moment,
+    /// Moments of its kind that it lets pass.
+    skip: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Bridge,
+    /// Back after so many real milliseconds.
+    Redis {
+        after_ms: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// A request has come in and is never carried out.
+    Before(Option<Door>),
+    /// It has been carried out, its answer has not left.
+    After(Option<Door>),
+    /// So many real milliseconds after a request has come in: among commits and further requests.
+    Amid {
+        ms: u64,
+    },
+    /// A webhook is on its way in.
+    Receiving,
+    /// A webhook has just been answered with success.
+    Accepted,
+    Idle,
+}
+
+impl Kill {
+    fn strikes_at(&self, door: Door, now: DateTime<Utc>) -> bool {
+        match self.moment {
+            Moment::Before(own) | Moment::After(own) => {
+                own.is_none_or(|own| own == door) || now > self.armed + PATIENCE
+            }
+            Moment::Amid { .. } => true,
+            Moment::Receiving | Moment::Accepted | Moment::Idle => false,
+        }
+    }
+}
+
+/// The kills of a run, by its seed.
+fn schedule(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<Utc>) -> VecDeque<Kill> {
+    let mut dice = Rng::new(seed ^ 0x6b69_6c6c);
+    let elsewhere = count * ELSEWHERE_PERCENT / 100;
+    let every = (end - start) * SPREAD_PERCENT / 100 / i32::try_from(count.max(1)).unwrap_or(i32::MAX);
+    let door = |dice: &mut Rng| match dice.below(10) {
+        0..=5 => None,
+        6 => Some(Door::Api(Platform::Amocrm)),
+        7 => Some(Door::Api(Platform::Getcourse)),
+        _ => Some(Door::Letter),
+    };
+    let kill = |index: usize, dice: &mut Rng| {
+        let slot = start + every * i32::try_from(index).unwrap_or(i32::MAX);
+        // Of every so many kills one is elsewhere.
+        let outside = (index + 1) * elsewhere / count > index * elsewhere / count;
+        let moment = match (outside, dice.below(10)) {
+            (true, chance) => [Moment::Receiving, Moment::Accepted, Moment::Idle][chance as usize % 3],
+            (false, 0..=3) => Moment::Before(door(dice)),
+            (false, 4..=7) => Moment::After(door(dice)),
+            (false, _) => Moment::Amid { ms: dice.below(12) },
+        };
+        let (armed, skip) = (slot + dice.span(every), if outside { 0 } else { dice.below(4) });
+        Kill { victim: Victim::Bridge, armed, moment, skip }
+    };
+    (0..count).map(|index| kill(index, &mut dice)).collect()
+}
+
+/// The same for a Redis; it dies between a request and what the bridge makes of the answer.
+fn schedule_redis(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<Utc>) -> VecDeque<Kill> {
+    let mut dice = Rng::new(seed ^ 0x7264_6973);
+    let mut kills = schedule(count, dice.draw(), start, end);
+    for kill in &mut kills {
+        kill.victim = Victim::Redis { after_ms: [0, 50, 400, 1_500][dice.below(4) as usize] };
+        kill.moment = Moment::Amid { ms: dice.below(12) };
+    }
+    kills
+}
+
+/// What the kills have come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deeds {
+    pub kills: u64,
+    /// Of these: while a delivery was on its way.
+    pub in_flight: u64,
+    /// The longest time from a kill to work done again, real milliseconds.
+    pub resumed_ms_max: u64,
+    /// Orders that the watchdogs of killed bridges had mended.
+    pub repairs: u64,
+    /// Letters that a person had sent again.
+    pub letters_repeated: u64,
+    pub redis_kills: u64,
+    /// The longest time from Redis's return to work done again, real milliseconds.
+    pub redis_resumed_ms_max: u64,
+}
+
+/// How the bridge is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Health {
+    #[default]
+    Well,
+    /// Its kill is under way.
+    Doomed,
+    /// Killed then, and not back at work yet.
+    Down(Instant),
+    /// Its Redis came back then; what it had done before that.
+    Cut { since: Instant, worked: u64 },
+}
+
+#[derive(Default)]
+struct State {
+    kills: VecDeque<Kill>,
+    deeds: Deeds,
+    health: Health,
+    /// Repairs and work that the living bridge has shown.
+    repairs: u64,
+    worked: u64,
+    /// A person looks at the letters until then.
+    letters_until: Option<DateTime<Utc>>,
+}
+
+/// A bridge that is killed and comes back, and its Redis where that is killed, too.
+pub struct Mortal {
+    plan: Plan,
+    now: DrivenNow,
+    person: Person,
+    child: tokio::sync::Mutex<Option<Child>>,
+    redis: Option<tokio::sync::Mutex<Redis>>,
+    state: Mutex<State>,
+}
+
+/// Whom to kill how often, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Fates {
+    pub kills: usize,
+    pub redis_kills: usize,
+    pub seed: u64,
+    pub end: DateTime<Utc>,
+}
+
+impl Mortal {
+    /// Over a bridge that runs.
+    pub fn new(
+        (plan, child): (Plan, Child),
+        redis: Option<Redis>,
+        person: Person,
+        now: DrivenNow,
+        fates: Fates,
+    ) -> Arc<Self> {
+        let Fates { kills, redis_kills, seed, end } = fates;
+        let mut kills = schedule(kills, seed, now.get(), end);
+        kills.extend(schedule_redis(redis_kills, seed, now.get(), end));
+        let state = Mutex::new(State { kills, ..State::default() });
+        let redis = redis.map(tokio::sync::Mutex::new);
+        Arc::new(Self { plan, now, person, child: tokio::sync::Mutex::new(Some(child)), redis, state })
+    }
+
+    /// What has happened, once the run is over.
+    pub fn deeds(&self) -> Deeds {
+        self.state().deeds
+    }
+
+    /// Tells the living one to stop.
+    pub async fn stop(&self) -> Result<(), String> {
+        match self.child.lock().await.take() {
+            Some(child) => child.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The kill that strikes now, if one does; nobody is killed again before he has recovered.
+    fn due(&self, strikes: impl Fn(&Kill) -> bool) -> Option<Kill> {
+        let now = self.now.get();
+        let mut state = self.state();
+        if state.health != Health::Well {
+            return None;
+        }
+        let found = state.kills.iter().position(|kill| kill.armed <= now && strikes(kill))?;
+        let kill = &mut state.kills[found];
+        if kill.skip > 0 {
+            kill.skip -= 1;
+            return None;
+        }
+        let kill = state.kills.remove(found)?;
+        state.health = Health::Doomed;
+        Some(kill)
+    }
+
+    /// The deed itself, as a task of its own: whoever asks for it may be gone with the connection.
+    async fn kill(self: &Arc<Self>, in_flight: InFlight) {
+        let mortal = self.clone();
+        let deed = tokio::spawn(async move {
+            let mut slot = mortal.child.lock().await;
+            let Some(child) = slot.take() else { return };
+            let in_flight = match in_flight {
+                InFlight::Surely => true,
+                InFlight::Never => false,
+                InFlight::AsItSays => child.look().await.is_ok_and(|quiet| !quiet.quiet),
+            };
+            child.kill().await;
+            let mut state = mortal.state();
+            state.health = Health::Down(stopwatch());
+            state.letters_until = Some(mortal.now.get() + LETTERS);
+            state.deeds.kills += 1;
+            state.deeds.in_flight += u64::from(in_flight);
+            state.deeds.repairs += std::mem::take(&mut state.repairs);
+        });
+        // It cannot panic, and nobody aborts it.
+        let _ = deed.await;
+    }
+
+    /// The same for Redis, which is back after a while.
+    async fn kill_redis(&self, after_ms: u64) {
+        if let Some(redis) = &self.redis {
+            let mut redis = redis.lock().await;
+            redis.kill().await;
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            if let Err(why) = redis.start_again().await {
+                // The run then stands still, and says so.
+                tracing::error!(why, "Redis does not come back");
+            }
+        }
+        let mut state = self.state();
+        state.deeds.redis_kills += 1;
+        state.letters_until = Some(self.now.get() + LETTERS);
+        state.health = Health::Cut { since: stopwatch(), worked: state.worked };
+    }
+
+    /// The living one; a dead one is followed by the next.
+    async fn living<'a>(&self, slot: &'a mut Option<Child>) -> Result<&'a Child, Stuck> {
+        match slot {
+            Some(child) => Ok(child),
+            None => {
+                let child = Child::start(&self.plan, self.now.get()).await.map_err(Stuck)?;
+                Ok(slot.insert(child))
+            }
+        }
+    }
+
+    /// Has it taken up its work? Then a person sees to the letters that were on their way.
+    async fn recover(&self, quiet: &mut Quiet) {
+        let letters = {
+            let mut state = self.state();
+            (state.repairs, state.worked) = (quiet.repairs, quiet.worked);
+            let took = |since: Instant| u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            match state.health {
+                Health::Down(since) if quiet.worked > 0 || quiet.quiet => {
+                    state.deeds.resumed_ms_max = state.deeds.resumed_ms_max.max(took(since));
+                    state.health = Health::Well;
+                }
+                Health::Cut { since, worked } if quiet.worked > worked || quiet.quiet => {
+                    state.deeds.redis_resumed_ms_max = state.deeds.redis_resumed_ms_max.max(took(since));
+                    state.health = Health::Well;
+                }
+                _ => {}
+            }
+            quiet.quiet && state.letters_until.is_some_and(|until| self.now.get() <= until)
+        };
+        if letters {
+            match self.person.sees_to_letters(self.now.get()).await {
+                Ok(repeated) => {
+                    self.state().deeds.letters_repeated += repeated;
+                    quiet.quiet &= repeated == 0;
+                }
+                // Every connection to a Redis that was away notices for itself that it is back.
+                Err(_) => quiet.quiet = false,
+            }
+        }
+    }
+}
+
+/// Is a delivery on its way at this moment?
+enum InFlight {
+    Surely,
+    AsItSays,
+    Never,
+}
+
+/// What the player drives. A handle, because kills come from elsewhere at the same time.
+pub struct Handle(pub Arc<Mortal>);
+
+#[async_trait]
+impl Driven for Handle {
+    async fn look(&self) -> Result<Quiet, Stuck> {
+        let mortal = &self.0;
+        let mut quiet = {
+            let mut slot = mortal.child.lock().await;
+            mortal.living(&mut slot).await?.look().await?
+        };
+        mortal.recover(&mut quiet).await;
+        if quiet.quiet && mortal.due(|kill| kill.moment == Moment::Idle).is_some() {
+            mortal.kill(InFlight::Never).await;
+        }
+        Ok(quiet)
+    }
+
+    async fn advance(&self, to: DateTime<Utc>) -> Result<(), Stuck> {
+        let mut slot = self.0.child.lock().await;
+        self.0.living(&mut slot).await?.advance(to).await
+    }
+}
+
+/// At the stand-ins' doors.
+#[async_trait]
+impl Gate for Handle {
+    async fn arrives(&self, door: Door) -> Fate {
+        let now = self.0.now.get();
+        let Some(kill) = self.0.due(|kill| kill.strikes_at(door, now)) else { return Fate::Served };
+        match kill.moment {
+            Moment::Before(_) => {
+                self.0.kill(InFlight::Surely).await;
+                Fate::Swallowed
+            }
+            Moment::After(_) => Fate::Struck,
+            Moment::Amid { ms } => {
+                let mortal = self.0.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(ms)).await;
+                    match kill.victim {
+                        Victim::Bridge => mortal.kill(InFlight::AsItSays).await,
+                        Victim::Redis { after_ms } => mortal.kill_redis(after_ms).await,
+                    }
+                });
+                Fate::Served
+            }
+            // Not at a door.
+            Moment::Receiving | Moment::Accepted | Moment::Idle => Fate::Served,
+        }
+    }
+
+    async fn strike(&self, _: Door) {
+        self.0.kill(InFlight::Surely).await;
+    }
+}
+
+/// The platforms' way to a bridge that may be killed over a webhook.
+pub struct Road<C> {
+    pub carrier: C,
+    pub mortal: Arc<Mortal>,
+}
+
+#[async_trait]
+impl<C: Carrier> Carrier for Road<C> {
+    async fn carry(&self, hook: &Hook) -> Option<u16> {
+        if self.mortal.due(|kill| kill.moment == Moment::Receiving).is_some() {
+            let (status, ()) = tokio::join!(self.carrier.carry(hook), self.mortal.kill(InFlight::AsItSays));
+            return status;
+        }
+        let status = self.carrier.carry(hook).await;
+        let good = status.is_some_and(|status| (200..300).contains(&status));
+        if good && self.mortal.due(|kill| kill.moment == Moment::Accepted).is_some() {
+            self.mortal.kill(InFlight::AsItSays).await;
+        }
+        status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kills_are_spread_over_the_run_and_most_fall_on_requests() {
+        let start: DateTime<Utc> = "2026-03-16T06:00:00Z".parse().unwrap();
+        let end = start + TimeDelta::days(16);
+        for (count, seed) in [(1, 1), (5, 2), (20, 3), (20, 4), (100, 5)] {
+            let kills = schedule(count, seed, start, end);
+            assert_eq!(kills.len(), count);
+            assert!(kills.iter().is_sorted_by_key(|kill| kill.armed), "{kills:?}");
+            assert!(kills.iter().all(|kill| kill.armed >= start && kill.armed < end), "{kills:?}");
+            let requests =
+                kills.iter().filter(|kill| kill.strikes_at(Door::Letter, kill.armed + PATIENCE * 2));
+            assert!(requests.count() * 100 >= count * 85, "{kills:?}");
+            assert_eq!(kills, schedule(count, seed, start, end), "by the seed alone");
+            assert!(count < 5 || kills != schedule(count, seed + 1, start, end));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The person behind the bridge: looks at the letters that the bridge is in doubt about, and has those sent
+//! again that have not come.
+//! Never does what the program itself could do: it asks by an entry of the inbox, as `dozvon dead retry` does.
+//! Enter at [`Person::sees_to_letters`].
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::OnceCell;
+
+use crate::platform::mail::IN_DOUBT;
+use crate::process::SchoolId;
+use crate::sandbox::World;
+use crate::sandbox::serve::Shared;
+use crate::store::record::Item;
+use crate::store::{DeadLetter, Kept, Place, Store};
+
+/// More doubts than this at a time are no longer a person's work.
+const LETTERS_MAX: usize = 1_000;
+
+pub struct Person {
+    place: Place,
+    school: SchoolId,
+    shared: Arc<Shared>,
+    store: OnceCell<Arc<dyn Store>>,
+}
+
+impl Person {
+    pub fn new(place: Place, school: &str, shared: Arc<Shared>) -> Self {
+        Self { place, school: SchoolId::from(school), shared, store: OnceCell::new() }
+    }
+
+    /// How many were asked to be sent again.
+    pub async fn sees_to_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
+        let store = self.store.get_or_try_init(|| self.place.visit()).await?;
+        let doubts = store.dead(&self.school, LETTERS_MAX).await?;
+        let missing: Vec<String> = self.shared.with(|world, _| {
+            let lost = doubts.into_iter().filter(|letter| is_in_doubt(letter) && !has_come(world, letter));
+            lost.map(|letter| letter.id).collect()
+        });
+        for letter in &missing {
+            let asked = Item::Retry { letter: letter.clone() }.to_bytes();
+            store.append(&self.school, &asked, now).await?;
+        }
+        Ok(missing.len() as u64)
+    }
+}
+
+/// A letter of which the bridge does not know whether it has left.
+pub fn is_in_doubt(letter: &DeadLetter) -> bool {
+    letter.why == IN_DOUBT
+}
+
+/// Whether it stands in a mailbox, by the command's id in its own.
+pub fn has_come(world: &World, letter: &DeadLetter) -> bool {
+    let Some(command) = letter.id.strip_prefix("out-") else { return false };
+    let id = crate::platform::mail::message_id(command, "");
+    let id = id.trim_end_matches('@');
+    world.letters().iter().any(|received| {
+        let inner = received.message_id.trim_matches(['<', '>']);
+        inner.rsplit_once('@').is_some_and(|(local, _)| local == id)
+    })
+}

@@ -1,0 +1,71 @@
+//! The demo's own Redis, to be killed: a child on a free port with a folder of its own, every write synced.
+//! Never touches a Redis that somebody else runs.
+//! Enter at [`Redis::start`].
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// It has to be ready within this, real time.
+const START_MAX: Duration = Duration::from_secs(20);
+
+pub struct Redis {
+    port: u16,
+    folder: PathBuf,
+    /// `None` between a kill and the next start.
+    process: Option<Child>,
+}
+
+impl Redis {
+    /// `folder` is made; what a former process left there is read.
+    pub async fn start(port: u16, folder: PathBuf) -> Result<Self, String> {
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let mut redis = Self { port, folder, process: None };
+        redis.start_again().await?;
+        Ok(redis)
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // An error says that it is gone already.
+            let _ = process.kill().await;
+        }
+    }
+
+    /// The same port and folder; returns when it serves.
+    pub async fn start_again(&mut self) -> Result<(), String> {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+        command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(&self.folder);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut process = command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => "redis-server is not installed: --kill-redis needs it".to_owned(),
+            _ => format!("redis-server cannot be started: {error}"),
+        })?;
+        let out = process.stdout.take().ok_or("redis-server has no output")?;
+        let mut lines = BufReader::new(out).lines();
+        let ready = async {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if line.contains("Ready to accept connections") {
+                    return true;
+                }
+            }
+            false
+        };
+        if !tokio::time::timeout(START_MAX, ready).await.unwrap_or(false) {
+            return Err(format!("redis-server did not start in {}", self.folder.display()));
+        }
+        // What it says later must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        self.process = Some(process);
+        Ok(())
+    }
+}

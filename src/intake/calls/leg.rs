@@ -1,0 +1,136 @@
+//! What is known of one leg of a call, and the talk that the legs show together.
+//! Never knows of final records. Enter at [`LegRecord::learn`] and [`Talk::of`].
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::intake::signal::{Leg, LegState};
+use crate::process::At;
+use crate::process::event::{Direction, Outcome};
+
+/// What is known of one leg.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LegRecord {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub talking_at: Option<At>,
+    /// The provider's own count of the talk's seconds, with the leg's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_s: Option<u32>,
+    /// By its counter: a lower one never overrides a higher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<(u32, At, Outcome)>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub manager_leg: bool,
+    // Said on any event of the leg, perhaps only on the first; the earliest counter's word counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<(u32, Direction)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_number: Option<(u32, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<(u32, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<(u32, String)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<(u32, String)>,
+}
+
+impl LegRecord {
+    /// Takes one state of the leg in; whatever the order, the same is known in the end.
+    pub fn learn(&mut self, said: &Leg, at: At) {
+        self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
+        self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
+        self.manager_leg |= said.manager_leg;
+        match said.state {
+            LegState::Talking => self.talking_at = Some(self.talking_at.map_or(at, |first| first.min(at))),
+            LegState::Ended(outcome) => {
+                let ended = (said.seq, at, outcome);
+                let rank = |(seq, at, outcome): &(u32, At, Outcome)| (*seq, *at, weight(*outcome));
+                if self.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
+                    self.ended = Some(ended);
+                }
+                self.counted_s = self.counted_s.max(said.talk_seconds);
+            }
+            LegState::Ringing | LegState::OnHold => {}
+        }
+        keep_by(&mut self.direction, said.seq, said.direction, |direction| *direction as u8);
+        keep(&mut self.client_number, said.seq, &said.client_number);
+        keep(&mut self.extension, said.seq, &said.extension);
+        keep(&mut self.line, said.seq, &said.line);
+        keep(&mut self.command, said.seq, &said.command);
+    }
+
+    /// When its talk began: as it was told, else by the count of its seconds. Who counts none
+    /// says that whoever answered was not the client.
+    pub fn talk(&self) -> Option<At> {
+        let counted = self.counted_s.map(|seconds| TimeDelta::seconds(seconds.into()));
+        match (counted, self.ended) {
+            (Some(counted), _) if counted.is_zero() => None,
+            (Some(counted), Some((_, ended_at, _))) => self.talking_at.or(Some(ended_at - counted)),
+            _ => self.talking_at,
+        }
+    }
+}
+
+/// The talk as the client's legs show it: one span over all of them.
+#[derive(Debug, Default)]
+pub struct Talk {
+    pub seconds: u32,
+    pub first: Option<String>,
+    pub last: Option<String>,
+}
+
+impl Talk {
+    /// `ended_at`: the end as a record tells it, where legs tell only the answer.
+    pub fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>, ended_at: Option<At>) -> Self {
+        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talk()?, leg))).collect();
+        talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
+        let from = talked.first().map(|(from, _)| *from);
+        let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
+        let span = from.zip(ended_at.or(to)).map(|(from, to)| (to - from).num_milliseconds());
+        let seconds = span.map_or(0, |span_ms| u32::try_from((span_ms + 500) / 1000).unwrap_or(0));
+        Self {
+            seconds,
+            first: talked.first().and_then(|(_, leg)| said(&leg.extension)),
+            last: talked.last().and_then(|(_, leg)| said(&leg.extension)),
+        }
+    }
+}
+
+/// How much an outcome tells of the client: the larger one stands.
+pub fn weight(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Cancelled => 0,
+        Outcome::Failed => 1,
+        Outcome::NoAnswer => 2,
+        Outcome::Rejected => 3,
+        Outcome::Busy => 4,
+        Outcome::Unreachable => 5,
+        Outcome::InvalidNumber => 6,
+        Outcome::Voicemail => 7,
+        Outcome::Answered => 8,
+    }
+}
+
+pub fn said(slot: &Option<(u32, String)>) -> Option<String> {
+    slot.as_ref().map(|(_, text)| text.clone())
+}
+
+fn keep(slot: &mut Option<(u32, String)>, seq: u32, value: &Option<String>) {
+    keep_by(slot, seq, value.clone(), String::clone);
+}
+
+/// Keeps the value of the lowest counter; of two with the same counter the smaller value.
+fn keep_by<T, K: Ord>(slot: &mut Option<(u32, T)>, seq: u32, value: Option<T>, rank: impl Fn(&T) -> K) {
+    let Some(value) = value else {
+        return;
+    };
+    let better = slot.as_ref().is_none_or(|(have, old)| (seq, rank(&value)) < (*have, rank(old)));
+    if better {
+        *slot = Some((seq, value));
+    }
+}

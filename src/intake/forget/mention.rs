@@ -1,0 +1,131 @@
+//! Whether a text speaks of a person: by his numbers, addresses, or the platforms' ids of him.
+//! Never keeps the text; rather says yes too often than too rarely.
+//! Enter at [`Mention::is_in`].
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::link;
+use crate::process::{Client, Phone};
+
+/// Of a number so many last digits count: the prefix is written in many ways.
+const TAIL: usize = 10;
+/// Shorter ids are found in every text.
+const ID_DIGITS_MIN: usize = 5;
+
+/// What a person is known by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mention {
+    /// E.164.
+    pub phones: BTreeSet<String>,
+    /// Lower case.
+    pub emails: BTreeSet<String>,
+    /// Numbers that the platforms gave to him, his orders, leads and tasks.
+    pub ids: BTreeSet<String>,
+}
+
+impl Mention {
+    /// From what a person typed; says what is wrong with it.
+    pub fn typed(phone: Option<&str>, email: Option<&str>) -> Result<Self, String> {
+        let mut mention = Self::default();
+        if let Some(phone) = phone {
+            let e164 = Phone::parse(phone).e164;
+            mention.phones.insert(e164.ok_or("the number is not complete: give it with its country, +7…")?);
+        }
+        if let Some(email) = email {
+            let email = email.trim().to_lowercase();
+            if !email.contains('@') {
+                return Err("the e-mail address has no @".to_owned());
+            }
+            mention.emails.insert(email);
+        }
+        if mention == Self::default() { Err("give --phone or --email".to_owned()) } else { Ok(mention) }
+    }
+
+    pub fn of(client: &Client) -> Self {
+        let mut mention = Self::default();
+        mention.learn(client);
+        mention
+    }
+
+    /// Everything that the client's record knows him by.
+    pub fn learn(&mut self, client: &Client) {
+        self.phones.extend(client.phones.iter().cloned());
+        self.emails.extend(client.emails.iter().map(|email| email.to_lowercase()));
+    }
+
+    /// The index keys of the person's numbers and addresses.
+    pub fn keys(&self) -> Vec<String> {
+        let phones = self.phones.iter().map(|phone| link::phone(phone));
+        phones.chain(self.emails.iter().map(|email| link::email(email))).collect()
+    }
+
+    /// A query, a form or JSON, as it came.
+    pub fn is_in(&self, text: &str) -> bool {
+        let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().to_lowercase();
+        self.emails.iter().any(|email| text.contains(email.as_str())) || self.has_number(&text)
+    }
+
+    fn has_number(&self, text: &str) -> bool {
+        let tails: Vec<&str> =
+            self.phones.iter().map(|phone| &phone[phone.len().saturating_sub(TAIL)..]).collect();
+        // `joined` goes on over what people put between digits, `plain` does not.
+        let (mut joined, mut plain) = (String::new(), String::new());
+        for c in text.chars().chain(['\n']) {
+            if c.is_ascii_digit() {
+                joined.push(c);
+                plain.push(c);
+                continue;
+            }
+            if plain.len() >= ID_DIGITS_MIN && self.ids.contains(&plain) {
+                return true;
+            }
+            plain.clear();
+            if !matches!(c, ' ' | '(' | ')' | '-' | '+' | '.') {
+                if tails.iter().any(|tail| joined.contains(tail)) {
+                    return true;
+                }
+                joined.clear();
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        let mention = Mention {
+            phones: BTreeSet::from(["+79035550212".to_owned()]),
+            emails: BTreeSet::from(["anna@example.com".to_owned()]),
+            ids: BTreeSet::from(["41290077".to_owned(), "12".to_owned()]),
+        };
+        assert_eq!(mention.is_in(text), expected, "{text}");
+    }
+
+    #[test]
+    fn a_person_is_found_however_the_platform_writes_him() {
+        check("phone=%2B7+%28903%29+555-02-12&x=1", true);
+        check("{\"to\":{\"number\":\"79035550212\"}}", true);
+        check("8 903 555 02 12", true);
+        check("email=Anna%40Example.com", true);
+        check("leads%5Bupdate%5D%5B0%5D%5Bid%5D=41290077&x", true);
+        check("phone=%2B79035550213", false);
+        check("id=412900771", false);
+        check("n=12", false);
+        check("", false);
+    }
+
+    #[test]
+    fn what_is_typed_is_checked() {
+        assert!(Mention::typed(None, None).is_err());
+        assert!(Mention::typed(Some("12"), None).is_err());
+        assert!(Mention::typed(None, Some("anna")).is_err());
+        let typed = Mention::typed(Some("8 (903) 555-02-12"), Some("Anna@example.com")).expect("right");
+        assert_eq!(typed.keys(), ["phone:+79035550212", "email:anna@example.com"]);
+    }
+}

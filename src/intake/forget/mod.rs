@@ -1,0 +1,301 @@
+//! Forgetting: an ended order past its time (retention), and a person who wishes it (erasure).
+//! Never asks a platform to forget: what amoCRM, GetCourse and the telephony hold is theirs. Never
+//! writes; the worker commits the units. Enter at [`retire`], [`erase`] and [`scrub`].
+//!
+//! A forgotten order leaves its id behind, so that a late webhook of its platform does not start it
+//! anew: of a retired one only more money is news, of an erased one nothing is.
+
+mod mention;
+#[cfg(test)]
+mod tests;
+
+pub use mention::Mention;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::book::Book;
+use super::calls::CallRecord;
+use crate::platform::link;
+use crate::process::{At, Client, ClientId, LeadRole, Order, OrderId, SchoolId, TaskId};
+use crate::store::record::{Envelope, Item};
+use crate::store::{DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit};
+
+/// Orders erased with the person at once; more are found by the scrub.
+const ORDERS_AT_ONCE: usize = 20;
+/// Records and requests looked at in one unit.
+const PAGE: usize = 100;
+
+/// What was left behind of a forgotten order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    Erased,
+    /// With the money that it had, in minor units.
+    Retired {
+        paid: i64,
+    },
+}
+
+impl Gone {
+    /// As the index keeps it.
+    pub fn read(stored: &str) -> Option<Self> {
+        match stored.split_once(' ') {
+            None if stored == "erased" => Some(Self::Erased),
+            Some(("retired", paid)) => Some(Self::Retired { paid: paid.parse().ok()? }),
+            _ => None,
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Erased => "erased".to_owned(),
+            Self::Retired { paid } => format!("retired {paid}"),
+        }
+    }
+}
+
+/// What is left to be looked through after an erasure; one page is one entry of the inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scrub {
+    pub mention: Mention,
+    pub clients: BTreeSet<ClientId>,
+    pub stage: Stage,
+}
+
+/// Where the look is; each goes over everything that there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// Orders that the client's record no longer names, after this key.
+    Orders { after: Option<String> },
+    /// Calls, after this key.
+    Calls { after: Option<String> },
+    /// Requests, after this place.
+    Requests { after: Option<u64> },
+}
+
+/// Forgets an order that ended before `before`; anything else is left alone.
+pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<Unit> {
+    let mut unit = Unit { at: now, ..Unit::default() };
+    let Some(order) = book.order(id).await? else { return Ok(unit) };
+    if order.end.as_ref().is_none_or(|end| end.at() >= before) || !order.unsent.is_empty() {
+        return Ok(unit);
+    }
+    let paid = order.paid.as_ref().map_or(0, |paid| paid.minor);
+    traces(book, &order, &Gone::Retired { paid }, &mut unit).await?;
+    if let Some(mut client) = book.client(&order.client).await? {
+        client.orders.remove(id);
+        if client.orders.is_empty() {
+            person(book, &client, &mut unit).await?;
+        } else {
+            unit.put.extend(book.put_client(client));
+        }
+    }
+    Ok(unit)
+}
+
+/// Forgets whoever has this number (E.164) or this address (lower case): his record and orders at
+/// once, whatever else mentions him page by page. `None` if nobody is known by them; requests that
+/// mention them are looked for all the same.
+pub async fn erase(
+    book: &mut Book,
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: Mention,
+    now: At,
+) -> Kept<Unit> {
+    let mut unit = Unit { at: now, ..Unit::default() };
+    let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: Stage::Orders { after: None } };
+    let mut orders = BTreeSet::new();
+    for known in book.links_of(&scrub.mention.keys()).await?.into_iter().flatten() {
+        let client = ClientId(known);
+        if !scrub.clients.insert(client.clone()) {
+            continue;
+        }
+        let Some(record) = book.client(&client).await? else { continue };
+        scrub.mention.learn(&record);
+        for id in record.orders.keys().take(ORDERS_AT_ONCE) {
+            if let Some(order) = book.order(id).await? {
+                leave_desk(book, &order, &mut unit).await?;
+                scrub.mention.ids.extend(traces(book, &order, &Gone::Erased, &mut unit).await?);
+                orders.insert(id.clone());
+            }
+        }
+        scrub.mention.ids.extend(person(book, &record, &mut unit).await?);
+    }
+    unit.deliveries = deliveries(store, school, &orders).await?;
+    for letter in store.dead(school, usize::MAX).await? {
+        let named = letter.order.as_ref().is_some_and(|order| orders.contains(order));
+        if named || scrub.mention.is_in(&String::from_utf8_lossy(&letter.body)) {
+            unit.dead.push(DeadOp::Dig(letter.id));
+        }
+    }
+    unit.append.push(Item::Scrub(Box::new(scrub)).to_bytes());
+    Ok(unit)
+}
+
+/// Looks through one page and says by a further entry what is left.
+pub async fn scrub(
+    book: &mut Book,
+    store: &dyn Store,
+    school: &SchoolId,
+    mut scrub: Scrub,
+    now: At,
+) -> Kept<Unit> {
+    let mut unit = Unit { at: now, ..Unit::default() };
+    let next = match &scrub.stage {
+        Stage::Orders { after } => {
+            let page = store.scan(school, "order/", after.as_deref(), PAGE).await?;
+            for (name, record) in &page {
+                let order: Order = read(name, &record.body)?;
+                if scrub.clients.contains(&order.client) {
+                    leave_desk(book, &order, &mut unit).await?;
+                    scrub.mention.ids.extend(traces(book, &order, &Gone::Erased, &mut unit).await?);
+                    unit.deliveries.extend(deliveries(store, school, &BTreeSet::from([order.id])).await?);
+                }
+            }
+            Some(match page.last().filter(|_| page.len() == PAGE) {
+                Some((last, _)) => Stage::Orders { after: Some(last.clone()) },
+                None => Stage::Calls { after: None },
+            })
+        }
+        Stage::Calls { after } => {
+            let page = store.scan(school, "call/", after.as_deref(), PAGE).await?;
+            for (name, record) in &page {
+                if scrub.mention.is_in(&String::from_utf8_lossy(&record.body)) {
+                    let call: CallRecord = read(name, &record.body)?;
+                    forget_call(book, &call.call, &mut unit).await?;
+                }
+            }
+            Some(match page.last().filter(|_| page.len() == PAGE) {
+                Some((last, _)) => Stage::Calls { after: Some(last.clone()) },
+                None => Stage::Requests { after: None },
+            })
+        }
+        Stage::Requests { after } => {
+            let page = store.raws(school, after.map(Seq), PAGE).await?;
+            let hits = page.iter().filter(|(_, raw)| mentions(&scrub.mention, raw));
+            unit.forget.extend(hits.map(|(seq, _)| Forget::Raw(seq.clone())));
+            page.last()
+                .filter(|_| page.len() == PAGE)
+                .map(|(last, _)| Stage::Requests { after: Some(last.0) })
+        }
+    };
+    if let Some(stage) = next {
+        unit.append.push(Item::Scrub(Box::new(Scrub { stage, ..scrub })).to_bytes());
+    }
+    Ok(unit)
+}
+
+/// Does a stored request speak of the person? One that cannot be read does, to be sure.
+pub fn mentions(mention: &Mention, raw: &[u8]) -> bool {
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(raw) else { return true };
+    let request = envelope.request();
+    mention.is_in(&request.query) || mention.is_in(&String::from_utf8_lossy(&request.body))
+}
+
+/// All that is kept under an order's name. Answers with the platforms' numbers of it, which other
+/// records may name.
+async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) -> Kept<BTreeSet<String>> {
+    let mut ids: BTreeSet<String> = order.gc_id.iter().chain(&order.number).cloned().collect();
+    let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
+    let leads = roles.map(|role| link::lead(&order.id, role)).to_vec();
+    let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id)))).collect();
+    for (keys, shadow, back) in
+        [(leads, "lead", link::crm_lead as fn(u64) -> String), (tasks, "task", link::crm_task)]
+    {
+        let found = book.links_of(&keys).await?;
+        for (name, id) in keys.into_iter().zip(found).filter_map(|(name, id)| Some((name, id?))) {
+            drop_link(book, name, unit);
+            if let Ok(id) = id.parse() {
+                drop_link(book, back(id), unit);
+            }
+            unit.forget.extend(book.forget_shadow(&format!("{shadow}/{id}")).await?);
+            ids.insert(id);
+        }
+    }
+    for call in &order.calls {
+        forget_call(book, &call.call, unit).await?;
+    }
+    let tombstone = link::gone(&order.id);
+    book.put_link(tombstone.clone(), Some(gone.write()));
+    unit.index.push((tombstone, Some(gone.write())));
+    unit.sleep.push(super::apply::order_member(order));
+    unit.forget.push(Forget::Journal(order.id.clone()));
+    unit.forget.extend(book.forget_order(&order.id).await?);
+    Ok(ids)
+}
+
+/// The person's own record and all that points to it.
+async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTreeSet<String>> {
+    let mut ids: BTreeSet<String> = client.gc_user.iter().cloned().collect();
+    let contact = link::contact(&client.id);
+    if let Some(id) = book.link(&contact).await? {
+        if let Ok(id) = id.parse() {
+            drop_link(book, link::crm_contact(id), unit);
+        }
+        ids.insert(id);
+    }
+    drop_link(book, contact, unit);
+    let names = Mention::of(client).keys();
+    let owners = book.links_of(&names).await?;
+    for (name, owner) in names.into_iter().zip(owners) {
+        // A number that two persons share may point to the other.
+        if owner.as_deref() == Some(client.id.as_str()) {
+            drop_link(book, name, unit);
+        }
+    }
+    if let Some(user) = &client.gc_user {
+        drop_link(book, link::gc_user(user), unit);
+    }
+    unit.forget.extend(book.forget_client(&client.id).await?);
+    Ok(ids)
+}
+
+async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
+    drop_link(book, link::call(call), unit);
+    unit.sleep.push(format!("call:{call}"));
+    unit.forget.extend(book.forget_call(call).await?);
+    Ok(())
+}
+
+fn drop_link(book: &mut Book, name: String, unit: &mut Unit) {
+    book.put_link(name.clone(), None);
+    unit.index.push((name, None));
+}
+
+/// An open order no longer counts for its manager.
+async fn leave_desk(book: &mut Book, order: &Order, unit: &mut Unit) -> Kept<()> {
+    if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
+        let mut desk = book.desk().await?;
+        desk.release(manager);
+        unit.put.extend(book.put_desk(desk));
+    }
+    Ok(())
+}
+
+/// What waits to be sent for these orders is not sent.
+async fn deliveries(
+    store: &dyn Store,
+    school: &SchoolId,
+    orders: &BTreeSet<OrderId>,
+) -> Kept<Vec<DeliveryOp>> {
+    let (mut after, mut found) = (0, Vec::new());
+    while !orders.is_empty() {
+        let page = store.deliveries(school, after, crate::store::BATCH_MAX).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        let named = page.into_iter().filter(|delivery| orders.contains(&delivery.command.order));
+        found.extend(named.map(|delivery| match delivery.state {
+            DeliveryState::Waiting | DeliveryState::Later { .. } => DeliveryOp::Revoke(delivery.command.id),
+            // It may have left: its answer is not waited for.
+            DeliveryState::Sending | DeliveryState::Unclear { .. } => DeliveryOp::Remove(delivery.command.id),
+        }));
+    }
+    Ok(found)
+}
+
+fn read<T: serde::de::DeserializeOwned>(name: &str, body: &[u8]) -> Kept<T> {
+    serde_json::from_slice(body).map_err(|error| StoreError::Unreadable(format!("record {name}: {error}")))
+}

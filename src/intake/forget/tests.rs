@@ -1,0 +1,100 @@
+//! A retired order leaves nothing but its id, and only more money brings it back.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::process::case::{OrderBrief, SeenCall};
+use crate::process::event::Outcome;
+use crate::process::{End, Money, Stage as LeadStage};
+use crate::store::embedded::Embedded;
+use crate::store::{Fence, Lease, Plan};
+
+fn at(day: i64) -> At {
+    At::from_timestamp(1_795_000_000, 0).expect("in range") + TimeDelta::days(day)
+}
+
+fn brief(seen_at: At) -> OrderBrief {
+    OrderBrief { offers: Vec::new(), seen_at, open: false, paid: true, payment_link: None, number: None }
+}
+
+/// A store with one ended order of a client who has `orders` in all.
+async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&str]) {
+    let plan = Plan { config: "c".to_owned(), loaded: at(0) };
+    assert_eq!(store.lease(school, fence, &plan, 600_000).await, Ok(Lease::Held));
+    let mut book = Book::new(std::sync::Arc::new(Embedded::in_memory().expect("memory")), school.clone());
+    let mut client = Client::new("c-gc-1".into());
+    client.phones.push("+79035550212".to_owned());
+    client.emails.push("anna@example.com".to_owned());
+    let mut unit = Unit { at: at(0), ..Unit::default() };
+    for id in orders {
+        let mut order = Order::new((*id).into(), client.id.clone(), at(0));
+        order.issued = 3;
+        order.gc_id = Some(id.replace("gc-", ""));
+        order.paid = Some(Money { minor: 100, currency: "RUB".to_owned() });
+        order.leads.insert(LeadRole::Sales, LeadStage::Won);
+        order.end = Some(End::Won { at: at(1) });
+        let call =
+            SeenCall { call: format!("mango:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
+        order.calls.push(call);
+        client.orders.insert(order.id.clone(), brief(at(0)));
+        for (name, value) in [
+            (link::lead(&order.id, LeadRole::Sales), "41290077"),
+            (link::crm_lead(41_290_077), "gc-1:sales"),
+            (link::task(&TaskId(format!("t2·{id}"))), "7710455"),
+            (link::crm_task(7_710_455), "t2·gc-1"),
+            (link::call(&format!("mango:{id}")), id),
+        ] {
+            unit.index.push((name, Some(value.to_owned())));
+        }
+        book.order(&order.id).await.expect("memory");
+        unit.put.extend(book.put_order(order));
+    }
+    for name in Mention::of(&client).keys() {
+        unit.index.push((name, Some(client.id.to_string())));
+    }
+    book.client(&client.id).await.expect("memory");
+    unit.put.extend(book.put_client(client));
+    store.commit(school, fence, unit).await.expect("a unit");
+}
+
+#[tokio::test]
+async fn a_retired_order_leaves_its_id_and_its_money() {
+    let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
+    let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
+    filled(&store, &school, &fence, &["gc-1"]).await;
+    let mut book = Book::new(store.clone(), school.clone());
+
+    let early = retire(&mut book, &"gc-1".into(), at(1), at(2)).await.expect("memory");
+    assert_eq!(early.forget, Vec::new(), "it ended then, not before");
+
+    let unit = retire(&mut book, &"gc-1".into(), at(2), at(400)).await.expect("memory");
+    store.commit(&school, &fence, unit).await.expect("a unit");
+    assert_eq!(store.scan(&school, "", None, 9).await, Ok(Vec::new()));
+    let links = [
+        link::lead(&"gc-1".into(), LeadRole::Sales),
+        link::crm_lead(41_290_077),
+        link::task(&TaskId("t2·gc-1".to_owned())),
+        link::crm_task(7_710_455),
+        link::call("mango:gc-1"),
+        link::phone("+79035550212"),
+        link::email("anna@example.com"),
+    ];
+    assert_eq!(store.find(&school, &links).await, Ok(vec![None; links.len()]));
+    let gone = store.find(&school, &[link::gone(&"gc-1".into())]).await.expect("memory").remove(0);
+    assert_eq!(gone.as_deref().and_then(Gone::read), Some(Gone::Retired { paid: 100 }));
+    assert_eq!(book.order(&"gc-1".into()).await, Ok(None), "the open book has forgotten it too");
+}
+
+#[tokio::test]
+async fn a_client_with_another_order_stays() {
+    let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
+    let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
+    filled(&store, &school, &fence, &["gc-1", "gc-2"]).await;
+    let mut book = Book::new(store.clone(), school.clone());
+    let unit = retire(&mut book, &"gc-1".into(), at(2), at(400)).await.expect("memory");
+    store.commit(&school, &fence, unit).await.expect("a unit");
+    let client = book.client(&"c-gc-1".into()).await.expect("memory").expect("he stays");
+    assert_eq!(client.orders.keys().map(OrderId::as_str).collect::<Vec<_>>(), ["gc-2"]);
+    let phone = store.find(&school, &[link::phone("+79035550212")]).await.expect("memory").remove(0);
+    assert_eq!(phone.as_deref(), Some("c-gc-1"));
+}

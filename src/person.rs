@@ -1,0 +1,95 @@
+//! What is kept of one person: shown whole, or asked to be forgotten.
+//! Never changes a record by itself: erasing is an entry of the inbox, done by the school's owner.
+//! Enter at [`export`] and [`erase`].
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::clock::wall_now;
+use crate::intake::forget::{Mention, mentions};
+use crate::process::{OrderId, SchoolId};
+use crate::store::record::{Envelope, Item, key};
+use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
+
+/// Records and requests read at a time.
+const PAGE: usize = 200;
+
+/// Everything that is kept of whoever is known by this number or address, as JSON.
+pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) -> Kept<Value> {
+    let mut clients = Vec::new();
+    let mut ids = BTreeSet::new();
+    for client in store.find(school, &mention.keys()).await?.into_iter().flatten() {
+        if !ids.insert(client.clone()) {
+            continue;
+        }
+        let record = store.read(school, &[key::client(&client.as_str().into())]).await?;
+        if let Some(record) = record.into_iter().next().flatten() {
+            if let Ok(known) = serde_json::from_slice(&record.body) {
+                mention.learn(&known);
+            }
+            clients.push(json_of(&record.body));
+        }
+    }
+    let orders = pages(store, school, "order/", |order| {
+        order["client"].as_str().is_some_and(|client| ids.contains(client))
+    });
+    let mut orders = orders.await?;
+    for order in &mut orders {
+        let id = OrderId::from(order["id"].as_str().unwrap_or_default());
+        mention.ids.extend(order["gc_id"].as_str().map(str::to_owned));
+        let journal = store.journal(school, &id, JOURNAL_MAX).await?;
+        order["journal"] = serde_json::to_value(journal).unwrap_or_default();
+    }
+    let calls = pages(store, school, "call/", |call| mention.is_in(&call.to_string())).await?;
+    let letters = store.dead(school, usize::MAX).await?.into_iter();
+    let letters = letters.filter(|letter| mention.is_in(&String::from_utf8_lossy(&letter.body)));
+    let letters: Vec<Value> =
+        letters.map(|letter| json!({ "id": letter.id, "at": letter.at, "why": letter.why, "body": json_of(&letter.body) })).collect();
+    let requests = requests(store, school, &mention).await?;
+    Ok(
+        json!({ "clients": clients, "orders": orders, "calls": calls, "dead_letters": letters, "requests": requests }),
+    )
+}
+
+/// Asks the school's owner to forget the person.
+pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> Kept<()> {
+    store.append(school, &Item::Erase { mention }.to_bytes(), wall_now()).await?;
+    store.ring(school).await
+}
+
+async fn pages(
+    store: &dyn Store,
+    school: &SchoolId,
+    prefix: &str,
+    is_meant: impl Fn(&Value) -> bool,
+) -> Kept<Vec<Value>> {
+    let (mut after, mut found): (Option<String>, _) = (None, Vec::new());
+    loop {
+        let page = store.scan(school, prefix, after.as_deref(), PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = Some(last.clone());
+        found.extend(page.iter().map(|(_, record)| json_of(&record.body)).filter(&is_meant));
+    }
+}
+
+async fn requests(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Kept<Vec<Value>> {
+    let (mut after, mut found) = (None, Vec::new());
+    loop {
+        let page = store.raws(school, after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = Some(Seq(last.0));
+        for (_, raw) in page.iter().filter(|(_, raw)| mentions(mention, raw)) {
+            let Ok(envelope) = serde_json::from_slice::<Envelope>(raw) else { continue };
+            let request = envelope.request();
+            found.push(json!({
+                "at": envelope.at, "platform": envelope.platform, "what": request.tail,
+                "query": request.query, "body": String::from_utf8_lossy(&request.body),
+            }));
+        }
+    }
+}
+
+fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or(Value::Null)
+}

@@ -1,0 +1,106 @@
+//! Reconciliation: reading at a platform what it never delivered (design, section 2, last bullet).
+//! Never decides and never stores: what is found enters as an ordinary request, marked as found, and
+//! the worker keeps the cursor. Enter at [`LookBack`]; `worker::look_back` drives it.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Fault, RawRequest};
+use crate::process::{At, Client, ClientId, Order, OrderId};
+
+/// One platform account that can be read for what was missed.
+#[async_trait]
+pub trait LookBack: Send + Sync {
+    /// A short look: one request, or a few that cost little. `cursor` is what the last look left,
+    /// `Null` before the first one and where a new version cannot read it.
+    ///
+    /// A fault leaves the cursor as it is; the look is repeated later.
+    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault>;
+}
+
+/// What a look came to. Requests and cursor are committed together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// Each as [`super::Hooks::decode_found`] of the same platform reads it.
+    pub found: Vec<RawRequest>,
+    pub cursor: Value,
+    /// When to come back; now or earlier for «at once».
+    pub again_at: At,
+    /// What a person should mend, English, without personal data; `None` when all is well.
+    pub trouble: Option<String>,
+}
+
+impl Sight {
+    /// Nothing found.
+    pub fn nothing(cursor: &impl Serialize, again_at: At) -> Self {
+        Self { found: Vec::new(), cursor: to_value(cursor), again_at, trouble: None }
+    }
+}
+
+/// A cursor as it is stored.
+pub fn to_value(cursor: &impl Serialize) -> Value {
+    // Cursors are plain structs; what cannot be written starts over, which finds the same again.
+    serde_json::to_value(cursor).unwrap_or_default()
+}
+
+/// What the bridge knows already: by this, what was missed is told from what was delivered.
+#[async_trait]
+pub trait Known: Send + Sync {
+    async fn order(&self, id: &OrderId) -> Result<Option<Order>, Fault>;
+
+    async fn client(&self, id: &ClientId) -> Result<Option<Client>, Fault>;
+
+    /// Orders that have not ended, in the order of their ids after `after`; a page of records is
+    /// looked through. `None` as the place: there are no more.
+    async fn open_orders(&self, after: Option<&str>) -> Result<(Vec<Order>, Option<String>), Fault>;
+
+    /// When something last happened to an order, and when its school's platform last told of it.
+    async fn history(&self, id: &OrderId) -> Result<History, Fault>;
+
+    /// Index entries, see [`super::link`].
+    async fn links(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault>;
+
+    /// How the CRM last showed us `lead/<id>` or `task/<id>`.
+    async fn shown(&self, entity: &str) -> Result<Shown, Fault>;
+
+    /// Is the result of this call (`<provider>:<key>`) known from the provider's own record?
+    async fn has_result(&self, call: &str) -> Result<bool, Fault>;
+}
+
+/// An order's latest moments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    pub touched_at: Option<At>,
+    /// By a webhook, a read-back or a look.
+    pub told_at: Option<At>,
+}
+
+/// The last sight of an entity of the CRM.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Its own time of change.
+    pub updated_at: Option<At>,
+    pub gone: bool,
+}
+
+/// How the last look at one platform went: a record of the school.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Looked {
+    pub cursor: Value,
+    pub again_at: At,
+    pub looked_at: At,
+    /// Requests found so far.
+    pub found: u64,
+    /// Faults in a row.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// What is wrong at present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}

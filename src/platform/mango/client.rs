@@ -1,0 +1,142 @@
+//! Mango's command that starts a call (sheet, 7.1 and 7.6).
+//! Never sends anything for two minutes after a request that Mango calls wrong: each further one
+//! would prolong the 401. Enter at [`MangoClient`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{Settings, code, wire};
+use crate::platform::Fault;
+use crate::platform::http::{Http, Request, Response};
+use crate::platform::telephony::start::{self, Start, Starter};
+use crate::process::At;
+use crate::secret::Secret;
+
+/// Mango answers 401 for so long after a wrong request.
+const REST_MIN: i64 = 2;
+
+/// One school's account.
+pub struct MangoClient {
+    base: String,
+    key: Secret,
+    salt: Secret,
+    http: Arc<dyn Http>,
+    /// Nothing leaves before this.
+    rest_until: Mutex<Option<At>>,
+}
+
+impl MangoClient {
+    /// Reads both secrets; the error says which one and what to do.
+    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Self, String> {
+        Ok(Self {
+            base: settings.url.clone(),
+            key: settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?,
+            salt: settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?,
+            http,
+            rest_until: Mutex::new(None),
+        })
+    }
+
+    fn request(&self, path: &str, body: &serde_json::Value) -> Request {
+        let json = body.to_string();
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("vpbx_api_key", self.key.reveal())
+            .append_pair("sign", &wire::sign(&self.key, json.as_bytes(), &self.salt))
+            .append_pair("json", &json)
+            .finish();
+        Request::new("POST", format!("{}/vpbx/{path}", self.base)).form(form)
+    }
+
+    fn rested(&self, now: At) -> Result<(), Fault> {
+        let until = *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner);
+        match until.map(|until| (until - now).num_milliseconds()).filter(|left_ms| *left_ms > 0) {
+            Some(left_ms) => Err(Fault::Later {
+                why: "mango rests after a wrong request".to_owned(),
+                after_ms: u64::try_from(left_ms).ok(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn rest(&self, now: At) {
+        let until = now + TimeDelta::minutes(REST_MIN);
+        *self.rest_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+}
+
+#[async_trait]
+impl Starter for MangoClient {
+    /// The command's own id comes back in the call's events; nothing else has to be remembered.
+    async fn start(&self, start: &Start<'_>, now: At) -> Result<Vec<String>, Fault> {
+        self.rested(now)?;
+        let mut body = json!({
+            "command_id": start.command,
+            "from": { "extension": start.extension },
+            "to_number": start.client_digits(),
+        });
+        if let Some(line) = start.caller_id_digits() {
+            body["line_number"] = line.into();
+        }
+        let request = self.request("commands/callback", &body).urgency(start.urgency);
+        let response = self.http.send(request).await.map_err(start::silent)?;
+        let judged = judge(&response);
+        if is_wrong_request(&response) {
+            self.rest(now);
+        }
+        judged.map(|()| Vec::new())
+    }
+}
+
+/// Mango's own code: in the body of an answer of either edition.
+fn said(response: &Response) -> Option<i64> {
+    let body = response.json().ok()?;
+    ["result", "code"].into_iter().find_map(|name| wire::int(&body[name])).filter(|code| *code > 0)
+}
+
+fn is_wrong_request(response: &Response) -> bool {
+    response.status == 401 || said(response).is_some_and(|code| (3100..3200).contains(&code))
+}
+
+/// 2017: an empty 200, the result follows as `result/callback`. 2026: `{"result":1000}`.
+fn judge(response: &Response) -> Result<(), Fault> {
+    let ok = (200..300).contains(&response.status);
+    match said(response) {
+        Some(result) if ok && code::is_accepted(result) => Ok(()),
+        None if ok => Ok(()),
+        Some(result @ (3101 | 3102 | 3105)) => {
+            Err(Fault::denied(format!("mango {result}: wrong key or signature")))
+        }
+        Some(result @ (4501 | 5001 | 5002 | 5008)) => Err(Fault::later(format!("mango {result}"))),
+        Some(result) => Err(Fault::never(format!("mango {result}: the call was not started"))),
+        None => Err(start::refused("mango", response)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::telephony::start::tests::{class, response};
+
+    #[test]
+    fn answers_mean_what_the_sheet_says() {
+        for (status, body, expected) in [
+            (200, "", "done"),
+            (200, r#"{"result":1000}"#, "done"),
+            (200, r#"{"result":"1000"}"#, "done"),
+            (200, r#"{"result":2240}"#, "never"),
+            (200, r#"{"result":3100}"#, "never"),
+            (420, r#"{"code":3102}"#, "denied"),
+            (400, r#"{"code":3104}"#, "never"),
+            (401, r#"{"name":"Unauthorized","code":0,"status":401}"#, "denied"),
+            (200, r#"{"result":5001}"#, "later"),
+            (429, r#"{"code":0,"status":429}"#, "later"),
+            (503, "<html>", "later"),
+            (504, "<html>", "unclear"),
+        ] {
+            assert_eq!(class(&judge(&response(status, body))), expected, "{status} {body}");
+        }
+    }
+}

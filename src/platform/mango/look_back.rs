@@ -1,0 +1,282 @@
+//! Mango Office's look back: the statistics of the last hours, compared call by call with what was
+//! told (sheet, 7.5 and 7.6).
+//! Never asks twice in two minutes after a refusal: bad requests are punished with silence.
+//! Enter at [`MangoLookBack`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Settings, wire};
+use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::look_back::{Known, LookBack, Sight};
+use crate::platform::{Fault, RawRequest};
+use crate::process::{At, Urgency};
+use crate::secret::Secret;
+
+/// Cells of a row, in this order: the answer has no header.
+const FIELDS: &str = "entry_id,create,start,answer,finish,from_extension,from_number,to_extension,to_number,disconnect_reason,line_number";
+
+/// How far back a usual look goes, and one after a long absence.
+const BACK_MIN: i64 = 60;
+const BACK_MAX_DAYS: i64 = 7;
+/// A call that has just ended: its record is still on the way.
+const FRESH_MIN: i64 = 3;
+/// A result is asked for again after so long; after so many times it is asked for anew.
+const AGAIN_S: i64 = 10;
+const ASKED_MAX: u32 = 30;
+/// A wrong request, a wrong key: two minutes of refusals follow, and more of them after each.
+const PUNISHED_MS: u64 = 150_000;
+
+/// One school's exchange, read for what it never said.
+pub struct MangoLookBack {
+    base: String,
+    key: Secret,
+    salt: Secret,
+    http: Arc<dyn Http>,
+    every: TimeDelta,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cursor {
+    /// Calls that ended before are known, or were looked at.
+    since: At,
+    next_at: At,
+    #[serde(default)]
+    asked: Option<Asked>,
+}
+
+/// Statistics that are being put together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Asked {
+    key: String,
+    until: At,
+    times: u32,
+}
+
+#[async_trait]
+impl LookBack for MangoLookBack {
+    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+        let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
+            let cursor = Cursor { since: now, next_at: now + self.every, asked: None };
+            return Ok(Sight::nothing(&cursor, cursor.next_at));
+        };
+        if let Some(asked) = cursor.asked.clone() {
+            return self.result(cursor, asked, known, now).await;
+        }
+        if now < cursor.next_at {
+            return Ok(Sight::nothing(&cursor, cursor.next_at));
+        }
+        let key = self.request(&cursor, now).await?;
+        cursor.asked = Some(Asked { key, until: now, times: 0 });
+        Ok(Sight::nothing(&cursor, now + TimeDelta::seconds(AGAIN_S)))
+    }
+}
+
+impl MangoLookBack {
+    /// Reads both secrets; the error says which one and what to do.
+    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Self, String> {
+        let key = settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?;
+        let salt = settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?;
+        let every = TimeDelta::minutes(i64::from(settings.look_back_min.max(1)));
+        let base = settings.url.trim_end_matches('/').to_owned();
+        Ok(Self { base, key, salt, http, every })
+    }
+
+    /// A window that overlaps the last one: records are late, too.
+    async fn request(&self, cursor: &Cursor, now: At) -> Result<String, Fault> {
+        let back = cursor.since.min(now - TimeDelta::minutes(BACK_MIN));
+        let from = back.max(now - TimeDelta::days(BACK_MAX_DAYS));
+        let asked = json!({
+            "date_from": from.timestamp().to_string(),
+            "date_to": now.timestamp().to_string(),
+            "fields": FIELDS,
+        });
+        let answer = self.ask("stats/request", &asked).await?;
+        let body = answer.json().unwrap_or_default();
+        wire::text(&body["key"]).ok_or_else(|| refused(answer.status, &body))
+    }
+
+    async fn result(
+        &self,
+        mut cursor: Cursor,
+        mut asked: Asked,
+        known: &dyn Known,
+        now: At,
+    ) -> Result<Sight, Fault> {
+        let answer = self.ask("stats/result", &json!({ "key": asked.key })).await?;
+        match answer.status {
+            200 => {
+                let rows = rows(&String::from_utf8_lossy(&answer.body));
+                let found = missed(rows, known, now).await?;
+                cursor.asked = None;
+                cursor.since = asked.until;
+                cursor.next_at = asked.until + self.every;
+                Ok(Sight { found, ..Sight::nothing(&cursor, cursor.next_at) })
+            }
+            204 if asked.times < ASKED_MAX => {
+                asked.times += 1;
+                cursor.asked = Some(asked);
+                Ok(Sight::nothing(&cursor, now + TimeDelta::seconds(AGAIN_S)))
+            }
+            204 | 404 => {
+                cursor.asked = None;
+                cursor.next_at = now + self.every;
+                let never = "the statistics of calls never got ready: they are asked for anew";
+                let trouble = (answer.status == 204).then(|| never.to_owned());
+                Ok(Sight { trouble, ..Sight::nothing(&cursor, cursor.next_at) })
+            }
+            status => Err(refused(status, &answer.json().unwrap_or_default())),
+        }
+    }
+
+    async fn ask(&self, path: &str, body: &Value) -> Result<Response, Fault> {
+        let json = body.to_string();
+        let sign = wire::sign(&self.key, json.as_bytes(), &self.salt);
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("vpbx_api_key", self.key.reveal())
+            .append_pair("sign", &sign)
+            .append_pair("json", &json)
+            .finish();
+        let request = Request::new("POST", format!("{}/vpbx/{path}", self.base));
+        let sent = self.http.send(request.form(form).urgency(Urgency::Backfill)).await;
+        sent.map_err(|silence| match silence {
+            Silence::NotSent(why) | Silence::BrokenOff(why) => Fault::later(why),
+        })
+    }
+}
+
+/// Texts of errors are not repeated; the code is enough.
+fn refused(status: u16, body: &Value) -> Fault {
+    let code = wire::int(&body["code"]).map(|code| format!(", code {code}")).unwrap_or_default();
+    let why = format!("mango answers {status}{code}");
+    match status {
+        429 | 500..=599 => Fault::later(why),
+        401 | 403 | 420 | 400 => Fault::Later { why, after_ms: Some(PUNISHED_MS) },
+        _ => Fault::never(why),
+    }
+}
+
+/// One conversation of the statistics.
+#[derive(Debug, Clone, PartialEq)]
+struct Talk {
+    entry: String,
+    answered: i64,
+    ended: i64,
+    /// As the final record would have told it.
+    summary: Value,
+}
+
+/// `;` between cells, one line a row, nothing is escaped. Of several rows of one conversation the
+/// one with a talk counts, else the last.
+fn rows(table: &str) -> Vec<Talk> {
+    let mut talks: BTreeMap<String, Talk> = BTreeMap::new();
+    for line in table.lines() {
+        let cells: Vec<&str> = line.trim_end_matches('\r').split(';').map(str::trim).collect();
+        let Some(talk) = talk(&cells) else { continue };
+        let better = |known: &Talk| (talk.answered > 0, talk.ended) >= (known.answered > 0, known.ended);
+        if talks.get(&talk.entry).is_none_or(better) {
+            talks.insert(talk.entry.clone(), talk);
+        }
+    }
+    talks.into_values().collect()
+}
+
+fn talk(cells: &[&str]) -> Option<Talk> {
+    let [entry, create, start, answer, finish, from_extension, from, to_extension, to, reason, line] = cells
+    else {
+        return None;
+    };
+    let number = |cell: &str| cell.parse::<i64>().ok();
+    let (answered, ended) = (number(answer).unwrap_or(0), number(finish)?);
+    let direction = match (from_extension.is_empty(), to_extension.is_empty()) {
+        (false, false) => 0,
+        (false, true) => 2,
+        (true, _) => 1,
+    };
+    let side = |extension: &str, number: &str| {
+        let mut side = serde_json::Map::new();
+        for (name, cell) in [("extension", extension), ("number", number)] {
+            if !cell.is_empty() {
+                side.insert(name.to_owned(), cell.into());
+            }
+        }
+        Value::Object(side)
+    };
+    let begun = number(create).or_else(|| number(start)).unwrap_or(ended);
+    let summary = json!({
+        "entry_id": entry, "call_direction": direction, "line_number": line,
+        "from": side(from_extension, from), "to": side(to_extension, to),
+        "create_time": begun, "forward_time": begun, "talk_time": answered, "end_time": ended,
+        "entry_result": i64::from(answered > 0), "disconnect_reason": number(reason).unwrap_or(1100),
+    });
+    (!entry.is_empty()).then(|| Talk { entry: (*entry).to_owned(), answered, ended, summary })
+}
+
+/// Calls whose final record never came.
+async fn missed(talks: Vec<Talk>, known: &dyn Known, now: At) -> Result<Vec<RawRequest>, Fault> {
+    let settled = (now - TimeDelta::minutes(FRESH_MIN)).timestamp();
+    let mut found = Vec::new();
+    for talk in talks.into_iter().filter(|talk| talk.ended <= settled) {
+        if !known.has_result(&format!("mango:{}", talk.entry)).await? {
+            let body = form_urlencoded::Serializer::new(String::new())
+                .append_pair("json", &talk.summary.to_string())
+                .finish();
+            found.push(RawRequest {
+                method: "POST".to_owned(),
+                tail: "events/summary".to_owned(),
+                query: String::new(),
+                headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
+                body: body.into_bytes(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_the_final_record_that_never_came() {
+        let table = "MTAw=;100;101;112;172;101;sip:i@s.mangosip.ru;;79005550101;1120;74955550000\n\
+            MTAx=;200;200;0;230;;79005550102;;;1170;74955550000\r\n\
+            short;row\n\
+            MTAy=;300;300;0;330;101;;102;;1100;\n";
+        let told: Vec<(String, Value, Value, Value)> = rows(table)
+            .into_iter()
+            .map(|talk| {
+                let summary = talk.summary;
+                (
+                    talk.entry,
+                    summary["call_direction"].clone(),
+                    summary["talk_time"].clone(),
+                    summary["to"].clone(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("MTAw=".to_owned(), json!(2), json!(112), json!({ "number": "79005550101" })),
+                ("MTAx=".to_owned(), json!(1), json!(0), json!({})),
+                ("MTAy=".to_owned(), json!(0), json!(0), json!({ "extension": "102" })),
+            ]
+        );
+    }
+
+    #[test]
+    fn of_several_rows_of_a_conversation_the_talk_counts() {
+        let row = |answer: u32, finish: u32| {
+            format!("A;1;1;{answer};{finish};;79005550101;101;;1110;74955550000\n")
+        };
+        let table = row(0, 30) + &row(20, 40) + &row(0, 50);
+        let talks = rows(&table);
+        assert_eq!(talks.iter().map(|talk| (talk.answered, talk.ended)).collect::<Vec<_>>(), [(20, 40)]);
+    }
+}

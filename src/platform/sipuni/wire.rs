@@ -1,0 +1,129 @@
+//! Sipuni's words as it writes them: events, sides of a call, statuses (sheet, 2.1 to 2.3).
+//! Never merges events. Enter at [`Said::read`].
+
+use crate::platform::telephony::{Fields, line, phone};
+use crate::process::event::{Direction, Outcome};
+
+/// Which event it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Start,
+    End,
+    Answer,
+    /// One of several phones hung up, or a transfer: says nothing final of the call.
+    Secondary,
+}
+
+/// One event's fields, the sides already told apart.
+#[derive(Debug)]
+pub struct Said {
+    fields: Fields,
+    /// Numbers of the school's cabinets, which stand before extensions.
+    users: Vec<String>,
+    pub direction: Direction,
+}
+
+impl Said {
+    /// `None`: an internal call.
+    pub fn read(fields: Fields, users: &[String]) -> Option<Self> {
+        let kind = |name: &str| fields.int(name);
+        let is_inner = kind("is_inner_call") == Some(1);
+        let direction = match (kind("src_type"), kind("dst_type")) {
+            _ if is_inner => return None,
+            (Some(2), Some(2)) => return None,
+            (Some(2), _) => Direction::Outbound,
+            // 1/1 stands on incoming calls that nobody took (2.2).
+            _ => Direction::Inbound,
+        };
+        Some(Self { fields, users: users.to_vec(), direction })
+    }
+
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self.fields.text("event")? {
+            "1" => Kind::Start,
+            "2" => Kind::End,
+            "3" => Kind::Answer,
+            "4" => Kind::Secondary,
+            _ => return None,
+        })
+    }
+
+    /// Asterisk's unique id: the same in all events of a call.
+    pub fn call(&self) -> Option<&str> {
+        self.fields.text("call_id")
+    }
+
+    /// The id that the answer to our own call start gave, where events bring it [3P].
+    pub fn callback(&self) -> Option<&str> {
+        self.fields.text("callbackid")
+    }
+
+    /// Unix seconds of one of the event's moments; 0 is «never».
+    pub fn seconds(&self, name: &str) -> Option<i64> {
+        self.fields.int(name).filter(|seconds| *seconds > 0)
+    }
+
+    /// The client's side, E.164; absent when hidden.
+    pub fn client(&self) -> Option<String> {
+        match self.direction {
+            Direction::Inbound => self.number("src_num"),
+            Direction::Outbound => self.number("pbxdstnum").or_else(|| self.number("dst_num")),
+        }
+    }
+
+    /// Our line that was called; which one an outgoing call shows is not told.
+    pub fn line(&self) -> Option<String> {
+        if self.direction == Direction::Outbound {
+            return None;
+        }
+        let said = self.fields.text("pbxdstnum").or_else(|| self.fields.text("dst_num"))?;
+        Some(line(without_id(said)))
+    }
+
+    /// The manager's extension as this event's own side shows it.
+    pub fn extension(&self) -> Option<String> {
+        let (short, whole) = match self.direction {
+            Direction::Outbound => ("short_src_num", "src_num"),
+            Direction::Inbound if self.fields.int("dst_type") == Some(2) => ("short_dst_num", "dst_num"),
+            Direction::Inbound => return None,
+        };
+        let said = self.fields.text(short).or_else(|| self.fields.text(whole))?;
+        Some(self.without_cabinet(said).to_owned())
+    }
+
+    /// Who was rung last; the separators of the list vary.
+    pub fn last_called(&self) -> Option<String> {
+        let said = self.fields.text("last_called")?;
+        let last = said.rsplit([',', '&', ';', ' ']).find(|one| !one.is_empty())?;
+        Some(self.without_cabinet(last).to_owned())
+    }
+
+    /// What the end says of the client's side (2.3). A refusal and a manager who gave up come as
+    /// `NOANSWER` too and cannot be told apart.
+    pub fn outcome(&self) -> Outcome {
+        match (self.fields.text("status").unwrap_or_default(), self.direction) {
+            ("ANSWER", _) => Outcome::Answered,
+            ("NOANSWER", _) => Outcome::NoAnswer,
+            ("CONGESTION", _) => Outcome::Failed,
+            (_, Direction::Inbound) => Outcome::NoAnswer,
+            ("BUSY", _) => Outcome::Busy,
+            ("CANCEL", _) => Outcome::Cancelled,
+            ("CHANUNAVAIL", _) => Outcome::Unreachable,
+            _ => Outcome::Failed,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<String> {
+        phone(without_id(self.fields.text(name)?))
+    }
+
+    fn without_cabinet<'a>(&self, said: &'a str) -> &'a str {
+        let stripped = self.users.iter().find_map(|user| said.strip_prefix(user.as_str()));
+        stripped.filter(|rest| !rest.is_empty()).unwrap_or(said)
+    }
+}
+
+/// `74955550000_id123456` → `74955550000`.
+fn without_id(said: &str) -> &str {
+    said.split_once("_id").map_or(said, |(number, _)| number)
+}

@@ -1,0 +1,129 @@
+//! What telephony providers have in common: fields of a query or form, the key under which an
+//! unsigned event is one, names of our own lines.
+//! Never knows a provider's words. Enter at [`Fields`] (what comes in) and
+//! [`start`] (what goes out).
+
+pub mod start;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::RawRequest;
+use crate::process::Phone;
+use crate::store::Key;
+
+/// Repeats come within minutes; two days also cover a replay by hand.
+const KEEP_S: u64 = 48 * 3600;
+
+/// A provider of the school's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    Mango,
+    Sipuni,
+    Telphin,
+}
+
+impl Provider {
+    /// As it stands in addresses and settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mango => "mango",
+            Self::Sipuni => "sipuni",
+            Self::Telphin => "telphin",
+        }
+    }
+}
+
+/// Named values of one event, wherever they stood: in the query of a GET or in a form. Names are
+/// compared without case, the first value of a name counts, an empty one is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub fn read(request: &RawRequest) -> Self {
+        let said = [request.query.as_bytes(), request.body.as_slice()];
+        let pairs = said.into_iter().flat_map(form_urlencoded::parse);
+        let clean = |text: &str| text.trim().to_owned();
+        Self(pairs.map(|(name, value)| (name.trim().to_lowercase(), clean(&value))).collect())
+    }
+
+    /// `name` in lower case.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(have, value)| have == name && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// A client's number in E.164.
+    pub fn phone(&self, name: &str) -> Option<String> {
+        phone(self.text(name)?)
+    }
+
+    /// The same for two requests that say the same, in whatever order and by whatever method: a
+    /// provider without event ids repeats an event only word by word.
+    pub fn key(&self, provider: &str) -> Key {
+        let mut said: Vec<&(String, String)> = self.0.iter().collect();
+        said.sort();
+        let mut hash = Sha256::new();
+        for (name, value) in said {
+            // Lengths keep two different lists from looking alike.
+            hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
+        }
+        Key::Unique { key: format!("{provider}:{}", hex::encode(hash.finalize())), keep_s: KEEP_S }
+    }
+}
+
+/// A client's number in E.164; addresses, extensions and hidden callers are none.
+pub fn phone(text: &str) -> Option<String> {
+    Phone::parse(text).e164
+}
+
+/// Our own line as E.164 where it is a number (800 too, unlike a client's), else its name: a SIP
+/// trunk has one.
+pub fn line(text: &str) -> String {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = digits.len() == 11 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let national = digits.strip_prefix(['7', '8']).filter(|_| is_number);
+    national.map_or_else(|| text.to_owned(), |national| format!("+7{national}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, query: &str, body: &str) -> RawRequest {
+        RawRequest {
+            method: method.to_owned(),
+            tail: String::new(),
+            query: query.to_owned(),
+            headers: Vec::new(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn one_event_has_one_key_however_it_is_sent() {
+        let key = |query: &str, body: &str| Fields::read(&request("GET", query, body)).key("x");
+        assert_eq!(key("event=1&call_id=7", ""), key("", "call_id=7&event=1"));
+        assert_eq!(key("Event=1", ""), key("event=1", ""));
+        assert_ne!(key("event=1&call_id=7", ""), key("event=1&call_id=8", ""));
+        assert_ne!(key("a=1&b=2", ""), key("a=1%26b%3D2", ""));
+    }
+
+    #[test]
+    fn a_line_is_a_number_or_a_name() {
+        for (said, expected) in [
+            ("74955550000", "+74955550000"),
+            ("+74955550000", "+74955550000"),
+            ("88005550000", "+78005550000"),
+            ("trunk-1", "trunk-1"),
+            ("74955550000_id1", "74955550000_id1"),
+        ] {
+            assert_eq!(line(said), expected);
+        }
+    }
+}

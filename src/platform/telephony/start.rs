@@ -1,0 +1,139 @@
+//! Call start: one courier for all providers, who differ in one request.
+//! Never repeats a start that may have been done and never starts one whose moment has passed.
+//! Enter at [`LineCourier`]; a provider fills [`Starter`].
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+
+use crate::platform::http::{Response, Silence};
+use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::process::command::StartCall;
+use crate::process::definition::Manager;
+use crate::process::{Ask, At, Command, ManagerId, Urgency};
+
+/// One call to be started, manager's leg first.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// Our command's id, for the provider that takes one.
+    pub command: &'a str,
+    pub extension: &'a str,
+    /// E.164.
+    pub client: &'a str,
+    /// Our line that the client is to see, as the school's file has it.
+    pub caller_id: Option<&'a str>,
+    pub urgency: Urgency,
+}
+
+impl Start<'_> {
+    /// `7XXXXXXXXXX`: how every provider here wants it.
+    pub fn client_digits(&self) -> &str {
+        self.client.trim_start_matches('+')
+    }
+
+    pub fn caller_id_digits(&self) -> Option<&str> {
+        self.caller_id.map(|line| line.trim_start_matches('+'))
+    }
+}
+
+/// The one thing in which providers differ.
+#[async_trait]
+pub trait Starter: Send + Sync {
+    /// Asks for the call. Answers the names by which its events will call it, besides our
+    /// command's id; `Unclear` where the request may have been done.
+    async fn start(&self, start: &Start<'_>, now: At) -> Result<Vec<String>, Fault>;
+
+    /// Work of its own that recurs; says when to come back.
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        Ok(now + TimeDelta::days(1))
+    }
+}
+
+/// The way out to a school's telephony.
+pub struct LineCourier<S> {
+    starter: S,
+    extensions: BTreeMap<ManagerId, String>,
+}
+
+impl<S: Starter> LineCourier<S> {
+    pub fn new(starter: S, roster: &[Manager]) -> Self {
+        let extensions = roster.iter().filter_map(|one| Some((one.id.clone(), one.extension.clone()?)));
+        Self { starter, extensions: extensions.collect() }
+    }
+}
+
+#[async_trait]
+impl<S: Starter> Courier for LineCourier<S> {
+    /// No provider offers a start that is safe to repeat, nor a way to look whether one was done.
+    async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, now: At) -> Result<Receipt, Fault> {
+        let Ask::StartCall(StartCall { manager, number, caller_id, not_after, .. }) = &command.ask else {
+            return Err(Fault::never("not a command for the line"));
+        };
+        if tried == Try::MayBeDone {
+            return Err(Fault::never("the call may have been started: a start is never repeated"));
+        }
+        if now > *not_after {
+            return Err(Fault::never("the call's moment has passed"));
+        }
+        let Some(extension) = self.extensions.get(manager) else {
+            return Err(Fault::never(format!("manager {manager} has no extension in the roster")));
+        };
+        let start = Start {
+            command: command.id.as_str(),
+            extension,
+            client: number,
+            caller_id: caller_id.as_deref(),
+            urgency: command.urgency,
+        };
+        let names = self.starter.start(&start, now).await?;
+        let order = command.order.to_string();
+        let known = std::iter::once(command.id.to_string()).chain(names);
+        let links = known.map(|name| (link::call(&name), order.clone())).collect();
+        Ok(Receipt { links, signals: Vec::new() })
+    }
+
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        self.starter.chore(now).await
+    }
+}
+
+/// No answer came to a start.
+pub fn silent(silence: Silence) -> Fault {
+    match silence {
+        Silence::NotSent(why) => Fault::later(why),
+        Silence::BrokenOff(why) => Fault::unclear(why),
+    }
+}
+
+/// A status that says no more than itself.
+pub fn refused(provider: &str, response: &Response) -> Fault {
+    let why = format!("{provider} answers {}", response.status);
+    match response.status {
+        401 | 403 => Fault::denied(format!("{why}: are the keys right, and may they start calls?")),
+        429 | 503 => Fault::Later { why, after_ms: response.retry_after_ms() },
+        408 | 500..=599 => Fault::unclear(why),
+        200..=299 => Fault::unclear(format!("{why}, and not what was expected")),
+        _ => Fault::never(why),
+    }
+}
+
+#[cfg(test)]
+pub(in crate::platform) mod tests {
+    use super::*;
+
+    pub fn response(status: u16, body: &str) -> Response {
+        Response { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+    }
+
+    /// The class's name, `done` for none.
+    pub fn class<T>(judged: &Result<T, Fault>) -> &'static str {
+        match judged {
+            Ok(_) => "done",
+            Err(Fault::Later { .. }) => "later",
+            Err(Fault::Never { .. }) => "never",
+            Err(Fault::Unclear { .. }) => "unclear",
+            Err(Fault::Denied { .. }) => "denied",
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Telphin's words as it writes them: events, flows, statuses, microseconds (sheet, 3).
+//! Never merges legs. Enter at [`Said::read`].
+
+use chrono::DateTime;
+
+use super::Settings;
+use crate::platform::telephony::{Fields, line};
+use crate::process::At;
+use crate::process::event::{Direction, Outcome};
+
+/// Smaller numbers of a moment are seconds: some installations write them so.
+const MICROSECONDS_MIN: i64 = 100_000_000_000_000;
+
+/// Which event it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Dial,
+    Answer,
+    Hangup,
+}
+
+/// One event's fields, the sides already told apart.
+#[derive(Debug)]
+pub struct Said {
+    fields: Fields,
+    /// As the extension sees it: of a call-back's first leg it is inbound.
+    pub flow: Direction,
+    /// Short number of the extension that this leg belongs to.
+    pub extension: Option<String>,
+}
+
+impl Said {
+    /// `None`: an internal call.
+    pub fn read(fields: Fields, settings: &Settings) -> Option<Self> {
+        let flow = flow(&fields);
+        let (own, other) = match flow {
+            Direction::Inbound => ("called", "caller"),
+            Direction::Outbound => ("caller", "called"),
+        };
+        let short = |side: &str| short(&fields, side, settings);
+        let extension = short(own);
+        let said = Self { extension, flow, fields: fields.clone() };
+        let is_internal = short(other).is_some() && said.client().is_none();
+        (!is_internal).then_some(said)
+    }
+
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self.fields.text("eventtype")? {
+            "dial-in" | "dial-out" => Kind::Dial,
+            "answer" => Kind::Answer,
+            "hangup" => Kind::Hangup,
+            _ => return None,
+        })
+    }
+
+    /// One conversation, over all its forwards.
+    pub fn call(&self) -> Option<&str> {
+        self.fields.text("callid")
+    }
+
+    /// One extension's leg. Both legs of a call-back may stand under one id, told apart by flow.
+    pub fn leg(&self) -> Option<String> {
+        let id = self.fields.text("subcallid").or_else(|| self.call())?;
+        let flow = if self.flow == Direction::Inbound { "in" } else { "out" };
+        Some(format!("{}/{flow}", id.to_lowercase()))
+    }
+
+    /// The id by which calls can be controlled; of a call start of ours it is the answer's.
+    pub fn api_call(&self) -> Option<&str> {
+        self.fields.text("callapiid")
+    }
+
+    /// Set on calls made by the call-back resource: its inbound leg is the manager's own.
+    pub fn is_callback(&self) -> bool {
+        self.fields.text("callbackid").is_some()
+    }
+
+    /// The outside party, E.164; absent when hidden.
+    pub fn client(&self) -> Option<String> {
+        let by_flow = match self.flow {
+            Direction::Inbound => "calleridnum",
+            Direction::Outbound => "callednumber",
+        };
+        self.fields.phone("remotenumber").or_else(|| self.fields.phone(by_flow))
+    }
+
+    /// Our number that was called.
+    pub fn line(&self) -> Option<String> {
+        self.fields.text("calleddid").map(line)
+    }
+
+    pub fn at(&self) -> Option<At> {
+        let said = self.fields.int("eventtime").filter(|moment| *moment > 0)?;
+        match said {
+            MICROSECONDS_MIN.. => DateTime::from_timestamp_micros(said),
+            _ => DateTime::from_timestamp(said, 0),
+        }
+    }
+
+    /// Seconds of talk, rounded: the bridged time where it is told.
+    pub fn talk_seconds(&self) -> Option<u32> {
+        let micros = self.fields.int("bridgedduration").or_else(|| self.fields.int("duration"))?;
+        u32::try_from(micros.max(0).saturating_add(500_000) / 1_000_000).ok()
+    }
+
+    /// What the hang-up says of the client's side (3.2).
+    pub fn outcome(&self) -> Outcome {
+        match (self.fields.text("callstatus").unwrap_or_default(), self.flow) {
+            ("ANSWER", _) => Outcome::Answered,
+            ("NOANSWER", _) => Outcome::NoAnswer,
+            ("CONGESTION", _) => Outcome::Failed,
+            (_, Direction::Inbound) => Outcome::NoAnswer,
+            ("BUSY", _) => Outcome::Busy,
+            ("CANCEL", _) => Outcome::Cancelled,
+            ("CHANUNAVAIL", _) => Outcome::Unreachable,
+            _ => Outcome::Failed,
+        }
+    }
+
+    pub fn recording(&self) -> Option<&str> {
+        self.fields.text("recid")
+    }
+}
+
+fn flow(fields: &Fields) -> Direction {
+    match (fields.text("callflow"), fields.text("eventtype")) {
+        (Some("in"), _) => Direction::Inbound,
+        (Some("out"), _) => Direction::Outbound,
+        (_, Some("dial-in")) => Direction::Inbound,
+        (_, Some("dial-out")) => Direction::Outbound,
+        // Neither is said: the side with an extension is ours.
+        _ if fields.text("calledextension").is_some() => Direction::Inbound,
+        _ => Direction::Outbound,
+    }
+}
+
+/// `20000*101@sipproxy.telphin.ru` → `101`; the id, which outlives renaming, counts first.
+fn short(fields: &Fields, side: &str, settings: &Settings) -> Option<String> {
+    let id = fields.int(&format!("{side}extensionid")).and_then(|id| u64::try_from(id).ok());
+    if let Some(known) = id.and_then(|id| settings.extension(id)) {
+        return Some(known.to_owned());
+    }
+    let name = fields.text(&format!("{side}extension"))?;
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let short = name.rsplit_once('*').map_or(name, |(_, short)| short);
+    (!short.is_empty()).then(|| short.to_owned())
+}

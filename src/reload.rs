@@ -1,0 +1,86 @@
+//! Looks after the configuration's files while the bridge runs: a change that is whole and right
+//! is followed, anything else changes nothing and is told once.
+//! Never touches what only a restart can change (addresses, the store, limits); says so instead.
+//! Enter at [`watch`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::Bridge;
+use crate::config::{Config, Files, Problem, Surroundings};
+use crate::schools::Anew;
+
+/// Between two looks at the files.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Files that are being written differ when they are read again after this.
+const AGAIN: Duration = Duration::from_millis(400);
+
+/// Follows the folder for ever; `known` is what the bridge was started with. SIGHUP has everything
+/// read anew at once, secrets in files included.
+pub async fn watch(bridge: &mut Bridge, folder: PathBuf, known: Files) {
+    let mut hangup = signal(SignalKind::hangup()).ok();
+    let mut known = Ok(known);
+    loop {
+        let told = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let anew = tokio::select! {
+            biased;
+            Some(()) = told => Anew::All,
+            () = tokio::time::sleep(LOOK) => Anew::Differing,
+        };
+        let found = read(&folder).await;
+        if anew == Anew::Differing && found == known {
+            continue;
+        }
+        tokio::time::sleep(AGAIN).await;
+        if read(&folder).await != found {
+            // Somebody is writing: the next look sees more.
+            continue;
+        }
+        follow(bridge, &found, anew);
+        known = found;
+    }
+}
+
+/// Files are read on a thread that may wait for a slow disk.
+async fn read(folder: &std::path::Path) -> Result<Files, Vec<Problem>> {
+    let folder = folder.to_owned();
+    let reading = tokio::task::spawn_blocking(move || Files::read(&folder)).await;
+    reading.unwrap_or_else(|_| Err(Vec::new()))
+}
+
+fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) {
+    let config = match found {
+        Ok(files) => Config::from_files(files, &Surroundings::real()),
+        Err(problems) => Err(problems.clone()),
+    };
+    let refused = match config {
+        Ok(config) => match bridge.follow(config.schools, anew) {
+            Ok(begun) => {
+                let schools: Vec<_> = begun.iter().map(|id| id.as_str()).collect();
+                tracing::info!(
+                    schools = schools.join(", "),
+                    "the configuration was read anew; dozvon.toml itself counts from the next start"
+                );
+                return;
+            }
+            Err(unfit) => unfit.to_string(),
+        },
+        Err(problems) => {
+            let first = problems.first().map_or_else(String::new, ToString::to_string);
+            format!("{} to mend, see `dozvon check`: {first}", problems.len())
+        }
+    };
+    tracing::error!(
+        refused,
+        "the changed configuration is not used; the bridge goes on with the last right one"
+    );
+    bridge.refuse(refused);
+}

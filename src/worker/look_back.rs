@@ -1,0 +1,228 @@
+//! Drives the looks back (reconciliation): the cursor of each platform is a record, and what a look
+//! found enters the inbox in the commit that moves the cursor.
+//! Never holds anything up: a look that fails is repeated later, and its requests wait behind all
+//! others. Enter at [`run`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use futures_util::future::try_join_all;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::site::Site;
+use crate::intake::calls::CallRecord;
+use crate::intake::shadow::Shadow;
+use crate::platform::look_back::{History, Known, Looked, Shown, Sight};
+use crate::platform::{Fault, LookBack, RawRequest};
+use crate::process::{At, Client, ClientId, Order, OrderId};
+use crate::store::record::{Envelope, Item, key};
+use crate::store::{CommitError, Kept, Put, Record, Unit};
+
+/// After a fault, doubling to the longest.
+const AGAIN_FIRST_MIN: i64 = 5;
+const AGAIN_LONGEST_MIN: i64 = 120;
+
+/// While the store is away.
+const NO_STORE_S: i64 = 15;
+
+/// Orders read at a time, and entries of a journal that are looked through.
+const ORDERS_PAGE: usize = 200;
+const JOURNAL_PAGE: usize = 60;
+
+/// Runs until the school is stopped or lost.
+pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
+    let looks = site.ways.looks.iter().map(|(platform, look)| keep(&site, platform, &**look));
+    try_join_all(looks).await.map(|_| ())
+}
+
+/// How each platform's last look went, for a person.
+pub async fn state(site: &Site) -> Value {
+    let mut state = serde_json::Map::new();
+    for platform in site.ways.looks.keys() {
+        let Ok((_, looked)) = read(site, platform).await else { continue };
+        let shown = json!({
+            "looked_at": looked.looked_at, "again_at": looked.again_at, "found": looked.found,
+            "trouble": looked.trouble,
+        });
+        state.insert((*platform).to_owned(), shown);
+    }
+    Value::Object(state)
+}
+
+async fn keep(site: &Site, platform: &str, look: &dyn LookBack) -> Result<(), CommitError> {
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        let next = tokio::select! {
+            biased;
+            _ = stop.changed() => break,
+            next = once(site, platform, look) => next,
+        };
+        let again_at = match next {
+            Ok(again_at) => again_at,
+            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
+            Err(error) => {
+                tracing::warn!(school = %site.id(), platform, %error, "a look back waits for the store");
+                site.clock.now() + TimeDelta::seconds(NO_STORE_S)
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = site.clock.sleep_until(again_at) => {}
+        }
+    }
+    Ok(())
+}
+
+/// One look, if it is time for one; says when to come back.
+async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, CommitError> {
+    let (version, looked) = read(site, platform).await?;
+    if looked.again_at > site.clock.now() {
+        return Ok(looked.again_at);
+    }
+    let _under_way = UnderWay::new(&site.tally.looking);
+    let seen = look.look(&looked.cursor, &SiteKnows(site), site.clock.now()).await;
+    let now = site.clock.now();
+    let (looked, found) = match seen {
+        Ok(sight) => settled(site, platform, looked, sight, now),
+        Err(fault) => (failed(site, platform, looked, fault, now), Vec::new()),
+    };
+    let again_at = looked.again_at;
+    let envelope = |request: &RawRequest| {
+        let envelope = Envelope { found: true, ..Envelope::of(site.id(), platform, request, now) };
+        Item::Envelope(Box::new(envelope)).to_bytes()
+    };
+    let body = serde_json::to_vec(&looked).unwrap_or_default();
+    let unit = Unit {
+        append: found.iter().map(envelope).collect(),
+        put: vec![Put { key: key::look(platform), expect: version, body }],
+        at: now,
+        ..Unit::default()
+    };
+    site.commit(unit).await?;
+    site.tally.found.fetch_add(found.len() as u64, Ordering::Relaxed);
+    Ok(again_at)
+}
+
+fn settled(site: &Site, platform: &str, looked: Looked, sight: Sight, now: At) -> (Looked, Vec<RawRequest>) {
+    if !sight.found.is_empty() {
+        let found = sight.found.len();
+        tracing::warn!(school = %site.id(), platform, found, "found by reading: {found} that were not delivered");
+    }
+    if let Some(trouble) = sight.trouble.as_ref().filter(|trouble| looked.trouble.as_ref() != Some(*trouble))
+    {
+        tracing::warn!(school = %site.id(), platform, trouble, "a look back needs a person");
+    }
+    let looked = Looked {
+        cursor: sight.cursor,
+        again_at: sight.again_at,
+        looked_at: now,
+        found: looked.found + sight.found.len() as u64,
+        failures: 0,
+        trouble: sight.trouble,
+    };
+    (looked, sight.found)
+}
+
+fn failed(site: &Site, platform: &str, looked: Looked, fault: Fault, now: At) -> Looked {
+    let doubled = AGAIN_FIRST_MIN << looked.failures.min(10);
+    let pause = TimeDelta::minutes(doubled.min(AGAIN_LONGEST_MIN));
+    let asked = match &fault {
+        Fault::Later { after_ms: Some(ms), .. } => TimeDelta::milliseconds((*ms).min(86_400_000) as i64),
+        _ => TimeDelta::zero(),
+    };
+    let trouble = fault.to_string();
+    if looked.trouble.as_ref() != Some(&trouble) {
+        tracing::warn!(school = %site.id(), platform, %fault, "a look back failed, it is repeated later");
+    }
+    Looked {
+        again_at: now + pause.max(asked),
+        looked_at: now,
+        failures: looked.failures + 1,
+        trouble: Some(trouble),
+        ..looked
+    }
+}
+
+/// The record with its version, 0 where there is none; one that cannot be read starts over.
+async fn read(site: &Site, platform: &str) -> Kept<(u64, Looked)> {
+    let record = site.store.read(site.id(), &[key::look(platform)]).await?.pop().flatten();
+    Ok(record.map_or_else(Default::default, |record| {
+        (record.version, serde_json::from_slice(&record.body).unwrap_or_default())
+    }))
+}
+
+/// Counts a look for as long as it is under way, also when it is given up.
+struct UnderWay<'a>(&'a AtomicU64);
+
+impl<'a> UnderWay<'a> {
+    fn new(counter: &'a AtomicU64) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Self(counter)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The store, as looks see it.
+struct SiteKnows<'a>(&'a Site);
+
+impl SiteKnows<'_> {
+    async fn record<T: DeserializeOwned>(&self, key: String) -> Result<Option<T>, Fault> {
+        let read = self.0.store.read(self.0.id(), &[key]).await.map_err(away)?;
+        Ok(read.into_iter().flatten().next().and_then(parsed))
+    }
+}
+
+#[async_trait]
+impl Known for SiteKnows<'_> {
+    async fn order(&self, id: &OrderId) -> Result<Option<Order>, Fault> {
+        self.record(key::order(id)).await
+    }
+
+    async fn client(&self, id: &ClientId) -> Result<Option<Client>, Fault> {
+        self.record(key::client(id)).await
+    }
+
+    async fn open_orders(&self, after: Option<&str>) -> Result<(Vec<Order>, Option<String>), Fault> {
+        let page = self.0.store.scan(self.0.id(), "order/", after, ORDERS_PAGE).await.map_err(away)?;
+        let place = page.last().map(|(key, _)| key.clone()).filter(|_| page.len() == ORDERS_PAGE);
+        let orders = page.into_iter().filter_map(|(_, record)| parsed::<Order>(record));
+        Ok((orders.filter(Order::is_open).collect(), place))
+    }
+
+    async fn history(&self, id: &OrderId) -> Result<History, Fault> {
+        let entries = self.0.store.journal(self.0.id(), id, JOURNAL_PAGE).await.map_err(away)?;
+        let told = entries.iter().rev().find(|entry| entry.event["event"] == "order");
+        Ok(History { touched_at: entries.last().map(|entry| entry.at), told_at: told.map(|entry| entry.at) })
+    }
+
+    async fn links(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
+        self.0.store.find(self.0.id(), keys).await.map_err(away)
+    }
+
+    async fn shown(&self, entity: &str) -> Result<Shown, Fault> {
+        let shadow: Option<Shadow> = self.record(key::shadow(entity)).await?;
+        Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
+    }
+
+    async fn has_result(&self, call: &str) -> Result<bool, Fault> {
+        let record: Option<CallRecord> = self.record(key::call(call)).await?;
+        Ok(record.is_some_and(|record| record.has_final()))
+    }
+}
+
+fn parsed<T: DeserializeOwned>(record: Record) -> Option<T> {
+    serde_json::from_slice(&record.body).ok()
+}
+
+fn away(error: crate::store::StoreError) -> Fault {
+    Fault::later(error.to_string())
+}

@@ -1,0 +1,80 @@
+//! Retention: once a day, what is older than it is to be kept goes.
+//! Never touches an open order, and never an order by itself: the owner's inbox does that, in turn
+//! with everything else. Enter at [`retain`].
+
+use chrono::TimeDelta;
+
+use super::site::Site;
+use crate::intake::calls::CallRecord;
+use crate::process::{At, Order};
+use crate::store::record::Item;
+use crate::store::{CommitError, Forget, Unit};
+
+/// After a failure.
+const AGAIN_MIN: i64 = 15;
+/// Requests and records looked at in one go.
+const PAGE: usize = 500;
+
+/// Runs until the bridge stops.
+pub async fn retain(site: &Site) {
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        let now = site.clock.now();
+        let again = match round(site, now).await {
+            Ok(()) => now + TimeDelta::days(1),
+            Err(error) => {
+                tracing::warn!(school = %site.id(), %error, "what is past its time is forgotten later");
+                now + TimeDelta::minutes(AGAIN_MIN)
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = site.clock.sleep_until(again) => {}
+        }
+    }
+}
+
+async fn round(site: &Site, now: At) -> Result<(), CommitError> {
+    let raw_before = now - TimeDelta::days(site.keep.raw_days.into());
+    while site.store.forget_raw(site.id(), raw_before, PAGE).await? as usize == PAGE {}
+    let before = now - TimeDelta::days(site.keep.ended_days.into());
+    let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
+        let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
+        if order.end.as_ref().is_some_and(|end| end.at() < before) {
+            unit.append.push(Item::Retire { order: order.id, before }.to_bytes());
+        }
+    };
+    each(site, "order/", now, retire).await?;
+    let drop = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
+        let Ok(call) = serde_json::from_slice::<CallRecord>(body) else { return };
+        if call.wake().is_none() && call.told_at().is_some_and(|at| at < before) {
+            unit.forget.push(Forget::Record { key: key.to_owned(), expect });
+        }
+    };
+    each(site, "call/", now, drop).await
+}
+
+/// Looks at every record with this beginning; what `look` puts into the unit is committed.
+async fn each(
+    site: &Site,
+    prefix: &str,
+    now: At,
+    look: impl Fn(&[u8], (&str, u64), &mut Unit),
+) -> Result<(), CommitError> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = site.store.scan(site.id(), prefix, after.as_deref(), PAGE).await?;
+        let mut unit = Unit { at: now, ..Unit::default() };
+        for (key, record) in &page {
+            look(&record.body, (key, record.version), &mut unit);
+        }
+        if !unit.append.is_empty() || !unit.forget.is_empty() {
+            site.commit(unit).await?;
+        }
+        match page.into_iter().last() {
+            Some((last, _)) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
+}

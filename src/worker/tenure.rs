@@ -1,0 +1,97 @@
+//! For how long this instance may speak for a school: the lease as the owner itself can tell.
+//! Never asks the store, because a paused process has no time to: what is sent is checked against
+//! this at the last moment, so that an owner that stood still does not send what its successor
+//! sends. Enter at [`Tenure`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::stopwatch;
+
+/// Whether this instance works for a school, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody asked yet, or the store does not answer.
+    Unknown,
+    Owner,
+    /// Another instance works for it.
+    Elsewhere,
+    /// It was last worked with a configuration that was loaded later than this instance's.
+    Outdated,
+}
+
+impl Standing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Owner => "owner",
+            Self::Elsewhere => "elsewhere",
+            Self::Outdated => "outdated configuration",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    standing: Standing,
+    /// Monotonic: it goes on while the process stands still.
+    until: Option<Instant>,
+}
+
+/// Shared by whoever takes the lease and whoever sends.
+#[derive(Debug, Clone)]
+pub struct Tenure(Arc<Mutex<State>>);
+
+impl Default for Tenure {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(State { standing: Standing::Unknown, until: None })))
+    }
+}
+
+impl Tenure {
+    /// The lease was asked for at `asked` and lasts `lease_ms` of the store's time from some moment
+    /// after it. The last eighth is not used: clocks run at different speeds.
+    pub fn hold(&self, asked: Instant, lease_ms: u64) {
+        let until = asked + Duration::from_millis(lease_ms - lease_ms / 8);
+        *self.state() = State { standing: Standing::Owner, until: Some(until) };
+    }
+
+    /// It is not ours, for this reason.
+    pub fn end(&self, standing: Standing) {
+        *self.state() = State { standing, until: None };
+    }
+
+    pub fn standing(&self) -> Standing {
+        self.state().standing
+    }
+
+    /// May something leave in the school's name just now?
+    pub fn holds(&self) -> bool {
+        self.state().until.is_some_and(|until| stopwatch() < until)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tenure_ends_before_the_lease_does() {
+        let tenure = Tenure::default();
+        assert!(!tenure.holds());
+        tenure.hold(stopwatch(), 4_000);
+        tokio::time::advance(Duration::from_millis(3_499)).await;
+        assert!(tenure.holds());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!tenure.holds(), "what stood still so long sends nothing more");
+        tenure.hold(stopwatch(), 4_000);
+        tenure.end(Standing::Elsewhere);
+        assert!(!tenure.holds());
+    }
+}

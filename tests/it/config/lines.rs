@@ -1,0 +1,72 @@
+//! The telephony providers' part of a school's file.
+
+use super::*;
+
+/// The example with its other providers: lines behind a bare `#` are settings.
+fn with_all_lines() -> Files {
+    let mut files = example();
+    let bare = |line: &str| {
+        let setting = line
+            .strip_prefix('#')
+            .filter(|rest| rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()));
+        setting.unwrap_or(line).to_owned()
+    };
+    files.texts_mut().entry(SCHOOL.to_owned()).and_modify(|text| {
+        *text = text.lines().map(bare).collect::<Vec<_>>().join("\n");
+    });
+    files
+}
+
+#[test]
+fn every_provider_of_the_example_can_be_switched_on() {
+    use dozvon::config::address::urls;
+    use dozvon::platform::telephony::Provider;
+    let config = load(&with_all_lines()).expect("it is right");
+    let school = config.school("rost").expect("the school");
+    assert_eq!(school.calls_by, Some(Provider::Mango));
+    let text = urls(&config, school);
+    let base = "http://127.0.0.1:8080/hooks/rost";
+    for part in [
+        format!("{base}/sipuni/example-url-secret-0001/\n"),
+        format!("{base}/telphin/example-url-secret-0001\n"),
+        "События АТС".to_owned(),
+        "dial-in, dial-out, answer и hangup".to_owned(),
+    ] {
+        assert!(text.contains(&part), "no `{part}` in\n{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_provider_is_told() {
+    let wrong = |from: &str, to: &str, key: &str, part: &str| {
+        let mut files = with_all_lines();
+        for text in [SCHOOL, PROCESS].map(|file| file.to_owned()) {
+            files.texts_mut().entry(text).and_modify(|text| *text = text.replacen(from, to, 1));
+        }
+        let problems = load(&files).expect_err(&format!("{to} is wrong"));
+        let told = problems.iter().any(|problem| problem.key == key && problem.to_string().contains(part));
+        assert!(told, "{key} {part}: {problems:#?}");
+    };
+    wrong("calls_by = \"mango\"", "calls_by = \"mangi\"", "calls_by", "`mango`");
+    wrong("user = \"012345\"", "user = \"my cabinet\"", "sipuni.user", "leading zero");
+    wrong("DEMO_SIPUNI_KEY", "NO_SUCH_KEY", "sipuni.key", "NO_SUCH_KEY");
+    wrong("client_id = \"0123456789abcdef0123456789abcdef\"\n", "", "telphin.client_id", "both or neither");
+    wrong("102 = 200102", "102 = 200101", "telphin.extensions", "stands twice");
+    wrong("url = \"http://127.0.0.1:18085\"", "url = \"http://telphin.example\"", "telphin.url", "https");
+    wrong("url = \"http://127.0.0.1:18084\"", "stuck_s = 5", "sipuni.stuck_s", "600 to 86400");
+    wrong(
+        "url = \"http://127.0.0.1:18083\"",
+        "requests_per_second = 9",
+        "mango.requests_per_second",
+        "at most 4",
+    );
+    let mut files = with_all_lines();
+    let start = |text: &mut String| *text = text.replacen("[dialling]", "[dialling]\nstart_calls = true", 1);
+    files.texts_mut().entry(PROCESS.to_owned()).and_modify(start);
+    files
+        .texts_mut()
+        .entry(SCHOOL.to_owned())
+        .and_modify(|text| *text = text.replace("calls_by = \"mango\"", ""));
+    let problems = load(&files).expect_err("several could start calls");
+    assert!(problems.iter().any(|problem| problem.key == "calls_by"), "{problems:#?}");
+}

@@ -1,0 +1,190 @@
+//! Several instances over one Redis, behind one address: one of them works for the school, all of
+//! them accept, and whoever stops or stands still is followed by another. And one instance whose
+//! configuration changes while it runs.
+
+use std::path::Path;
+
+use dozvon::sandbox::Platform;
+
+use crate::process::{
+    ORDERS, answer_late, asked, bench, everything_stands, nothing_is_doubled, order_url, tell,
+};
+use crate::support::balancer::Balancer;
+use crate::support::program::{Bench, Kind, Program, SECRET, get, send, until};
+use crate::support::redis_server::free_port;
+
+const SCHOOL: &str = "schools/rost/school.toml";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_three_instances_one_stands_still_and_comes_back_and_nothing_is_doubled() {
+    let bench = bench(Kind::Redis).await;
+    answer_late(&bench, 150);
+    let (mut instances, _balancer) = three(&bench).await;
+    for order in 0..ORDERS / 2 {
+        tell(&bench, order).await;
+    }
+    until("requests to amoCRM", async || (asked(&bench) >= 4).then_some(())).await;
+    let still = instances.remove(owner(&instances).await);
+    still.halt().await;
+    for order in ORDERS / 2..ORDERS {
+        tell(&bench, order).await;
+    }
+    until("another owner", async || any_owns(&instances).await.then_some(())).await;
+    let before = asked(&bench);
+    until("work by the new owner", async || (asked(&bench) > before).then_some(())).await;
+    still.go_on().await;
+    everything_stands(&bench, ORDERS).await;
+    instances[owner(&instances).await].settled().await;
+    until("the old owner's word", async || (!still.owns().await).then_some(())).await;
+    nothing_is_doubled(&bench).await;
+    let refused = bench.world().counters().get(Platform::Amocrm).refused_429;
+    assert_eq!(refused, 0, "one budget for all instances");
+    assert_eq!(still.terminate().await, Some(0));
+    for instance in instances {
+        assert_eq!(instance.count("watchdog_repairs").await, 0);
+        assert_eq!(instance.terminate().await, Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_stops_hands_over_and_what_the_others_accepted_is_worked() {
+    let bench = bench(Kind::Redis).await;
+    let (mut instances, _balancer) = three(&bench).await;
+    // Each order is taken by whoever is next; only one of them works.
+    for order in 0..ORDERS {
+        tell(&bench, order).await;
+    }
+    let mut accepted = 0;
+    while instances.len() > 1 {
+        let first = instances.remove(owner(&instances).await);
+        accepted += first.count("accepted").await;
+        assert_eq!(first.terminate().await, Some(0));
+    }
+    everything_stands(&bench, ORDERS).await;
+    instances[0].settled().await;
+    assert!(accepted > 0, "the others accepted something too");
+    nothing_is_doubled(&bench).await;
+}
+
+/// Whoever was left behind with an older configuration says so and does not work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
+    let bench = bench(Kind::Redis).await;
+    let other = bench.folder.path().join("config-of-another");
+    copy(&bench.config(), &other);
+    let old = bench.start_at(bench.port, &other).await;
+    until("an owner", async || old.owns().await.then_some(())).await;
+    bench.edit(SCHOOL, "Ольга Лебедева", "Ольга Л.");
+    let new = bench.start_at(free_port(), &bench.config()).await;
+    old.kill().await;
+    until("the new owner", async || new.owns().await.then_some(())).await;
+    // Started anew it would count as loaded later; here it is the one that came back by itself.
+    new.halt().await;
+    let left = bench.start_at(bench.port, &other).await;
+    until("the owner of what was loaded last", async || left.owns().await.then_some(())).await;
+    new.go_on().await;
+    until("its word", async || {
+        new.health().await.is_some_and(|said| said["here"] == "elsewhere").then_some(())
+    })
+    .await;
+    assert_eq!(left.terminate().await, Some(0));
+    until("its word", async || {
+        new.health().await.is_some_and(|said| said["here"] == "outdated configuration").then_some(())
+    })
+    .await;
+    let url = order_url(&bench, 0).replace(&bench.port.to_string(), &new.port().to_string());
+    let said = send("GET", &url, "", "").await;
+    assert_eq!(said.expect("an answer").status, 200, "accepted, and kept for whoever may work");
+    assert_eq!(new.health().await.expect("health")["inbox"], 1);
+}
+
+/// A change that is whole and right is followed without a restart; anything else changes nothing
+/// and is shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
+    let bench = bench(Kind::Embedded).await;
+    let secrets = bench.folder.path().join("secret");
+    std::fs::write(&secrets, "another-url-secret-0002").expect("writable");
+    let bridge = bench.start().await;
+    tell(&bench, 0).await;
+
+    let whole = std::fs::read_to_string(bench.config().join(SCHOOL)).expect("the file is there");
+    let torn = &whole[..whole.len() / 2];
+    std::fs::write(bench.config().join(SCHOOL), torn).expect("writable");
+    until("a refusal", async || refused(&bench).await).await;
+    tell(&bench, 1).await;
+
+    // The old secret stays valid while the addresses are being changed.
+    let both = format!("secrets = [{{ file = {secrets:?} }}, {{ env = \"DEMO_URL_SECRET\" }}]");
+    let rotated = whole.replace("secrets = [{ env = \"DEMO_URL_SECRET\" }]", &both);
+    assert_ne!(rotated, whole);
+    std::fs::write(bench.config().join(SCHOOL), rotated).expect("writable");
+    let by_new = order_url(&bench, 0).replace(SECRET, "another-url-secret-0002");
+    let mut forged = 0;
+    until("the new secret", async || {
+        let status = send("GET", &by_new, "", "").await?.status;
+        forged += u64::from(status == 403);
+        (status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(refused(&bench).await, None);
+    for order in 2..ORDERS {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, ORDERS).await;
+    bridge.settled().await;
+    assert!(bridge.count("refused").await <= forged, "a genuine request was turned away");
+    nothing_is_doubled(&bench).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// Three instances at ports of their own, and the bench's address before them.
+async fn three(bench: &Bench) -> (Vec<Program>, Balancer) {
+    let mut instances = Vec::new();
+    for _ in 0..3 {
+        instances.push(bench.start_at(free_port(), &bench.config()).await);
+    }
+    let balancer = Balancer::start(bench.port, instances.iter().map(Program::port).collect()).await;
+    until("an owner", async || any_owns(&instances).await.then_some(())).await;
+    (instances, balancer)
+}
+
+async fn any_owns(instances: &[Program]) -> bool {
+    let mut any = false;
+    for instance in instances {
+        any |= instance.owns().await;
+    }
+    any
+}
+
+/// Which of them works for the school; there is never more than one.
+async fn owner(instances: &[Program]) -> usize {
+    until("one owner", async || {
+        let mut owners = Vec::new();
+        for (place, instance) in instances.iter().enumerate() {
+            if instance.owns().await {
+                owners.push(place);
+            }
+        }
+        (owners.len() == 1).then(|| owners[0])
+    })
+    .await
+}
+
+/// Why the files as they lie there are not in use.
+async fn refused(bench: &Bench) -> Option<String> {
+    let said = get(&format!("http://127.0.0.1:{}/health", bench.port)).await?.json();
+    said["configuration_refused"].as_str().map(str::to_owned)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("writable");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).expect("writable");
+        }
+    }
+}

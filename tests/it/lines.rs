@@ -1,0 +1,242 @@
+//! Each telephony provider's road, both ways: its events become one attempt or one talk of the right
+//! order, the bridge starts calls over it, and what goes wrong with a start leaves the task with a
+//! person. The whole bridge in one thread against the whole sandbox; no socket.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use dozvon::config::Surroundings;
+use dozvon::process::{Order, OrderId};
+use dozvon::sandbox::Setup;
+use dozvon::sandbox::faults::{HookFault, RequestFault};
+use dozvon::sandbox::lines::Line;
+
+use crate::support::inproc::World;
+use crate::support::school::{SECRET, School};
+
+const LINES: [Line; 3] = [Line::Mango, Line::Sipuni, Line::Telphin];
+
+/// Who starts the calls of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Managers,
+    Bridge,
+}
+
+/// The demo's school with another provider, and one order of a made-up client.
+struct Play {
+    line: Line,
+    by: By,
+    /// The order's script, `calls = […]` and what else.
+    script: &'static str,
+    hours: i64,
+}
+
+impl Play {
+    fn school(&self) -> School {
+        let (line, by) = (self.line, self.by);
+        School::changed(move |path, text| match path {
+            "schools/@school@/school.toml" => with_line(text, line),
+            "schools/@school@/process/default.toml" if by == By::Bridge => starting(text),
+            _ => text,
+        })
+    }
+
+    fn setup(&self, school: &School) -> Setup {
+        let mut setup = school.material.clone();
+        let order = format!(
+            "[[orders]]\nid = \"one\"\nat = \"+1m\"\nname = \"Мария\"\nphone = \"+7 903 555-01-27\"\n\
+             email = \"maria@example.com\"\noffer = 501\n{}",
+            self.script
+        );
+        setup.orders = Setup::from_toml(&order).expect("a script").orders;
+        setup.line = self.line;
+        setup.sipuni.hooks_url = format!("http://bridge/hooks/rost/sipuni/{SECRET}/");
+        // Telphin is subscribed to by the bridge itself.
+        setup.telphin.hooks_url = String::new();
+        setup
+    }
+
+    /// Plays it and hands the world over before its end is checked; answers the order.
+    fn run(&self, change: impl FnOnce(&mut Setup), look: impl FnOnce(&World)) -> Order {
+        self.run_on(change, |_| {}, look)
+    }
+
+    /// The same; `midway` happens some minutes after the beginning, before anybody calls.
+    fn run_on(
+        &self,
+        change: impl FnOnce(&mut Setup),
+        midway: impl FnOnce(&World),
+        look: impl FnOnce(&World),
+    ) -> Order {
+        let school = self.school();
+        let mut setup = self.setup(&school);
+        change(&mut setup);
+        let surroundings = Surroundings::new(BTreeMap::new(), setup.start.with_timezone(&chrono::Utc));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let world = World::start(setup, &school.files, &surroundings, 1);
+            world.run_for(TimeDelta::minutes(10)).await;
+            midway(&world);
+            world.run_for(TimeDelta::hours(self.hours)).await;
+            look(&world);
+            let id = world.sandbox().order_of("one").map(|order| OrderId(format!("gc-{}", order.id)));
+            let order = world.orders().await.into_iter().find(|order| Some(&order.id) == id.as_ref());
+            world.finish(1).await;
+            order.expect("the order is known")
+        })
+    }
+}
+
+/// `[mango]` of the demo's school becomes another provider's section.
+fn with_line(text: String, line: Line) -> String {
+    let mango = "[mango]\napi_key = { env = \"DEMO_MANGO_KEY\" }\napi_salt = { env = \"DEMO_MANGO_SALT\" }\n";
+    assert!(text.contains(mango), "the demo's school has Mango");
+    let section = match line {
+        Line::Mango => mango,
+        Line::Sipuni => "[sipuni]\nuser = \"012345\"\nkey = { env = \"SIPUNI_KEY\" }\n",
+        Line::Telphin => {
+            "[telphin]\nclient_id = \"0123456789abcdef0123456789abcdef\"\n\
+             client_secret = { env = \"TELPHIN_SECRET\" }\n\
+             extensions = { 101 = 200101, 102 = 200102, 103 = 200103, 104 = 200104, 105 = 200105 }\n"
+        }
+    };
+    text.replace(mango, section)
+}
+
+fn starting(text: String) -> String {
+    match text.contains("[dialling]\n") {
+        true => text.replace("[dialling]\n", "[dialling]\nstart_calls = true\n"),
+        false => format!("{text}\n[dialling]\nstart_calls = true\n"),
+    }
+}
+
+#[test]
+fn calls_of_managers_are_attempts_and_talks_over_every_line() {
+    for line in LINES {
+        let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
+        let play = Play { line, by: By::Managers, script, hours: 12 };
+        let order = play.run(
+            |_| {},
+            |world| {
+                let sandbox = world.sandbox();
+                let calls: Vec<&str> = sandbox.calls().iter().map(|call| call.outcome.as_str()).collect();
+                assert_eq!(calls, ["no_answer", "busy", "talk"], "{line:?}");
+                assert!(sandbox.calls().iter().all(|call| call.command_id.is_none()), "{line:?}");
+            },
+        );
+        assert_eq!((order.attempts, order.talks, order.calls.len()), (2, 1, 3), "{line:?}: {order:#?}");
+        assert_eq!(order.calls[2].talk_seconds, 60, "{line:?}");
+    }
+}
+
+#[test]
+fn calls_that_the_bridge_starts_are_attempts_and_talks_over_every_line() {
+    for line in LINES {
+        for legs in [true, false] {
+            let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
+            let play = Play { line, by: By::Bridge, script, hours: 12 };
+            let order = play.run(
+                |setup| {
+                    setup.telphin.manager_leg = legs;
+                    setup.sipuni.callback_id = legs;
+                    setup.mango.edition = if legs { 2026 } else { 2017 };
+                },
+                |world| {
+                    let sandbox = world.sandbox();
+                    let calls: Vec<&str> = sandbox.calls().iter().map(|call| call.outcome.as_str()).collect();
+                    assert_eq!(calls, ["no_answer", "busy", "talk"], "{line:?} {legs}");
+                    assert!(sandbox.calls().iter().all(|call| call.command_id.is_some()), "{line:?} {legs}");
+                    assert!(sandbox.troubles().is_empty(), "{line:?} {legs}: {:?}", sandbox.troubles());
+                },
+            );
+            let told = (order.attempts, order.talks, order.calls.len());
+            assert_eq!(told, (2, 1, 3), "{line:?} {legs}: {order:#?}");
+            assert_eq!(order.calls[2].talk_seconds, 60, "{line:?} {legs}");
+        }
+    }
+}
+
+#[test]
+fn a_missed_call_of_the_client_is_called_back_over_every_line() {
+    for line in LINES {
+        let script = "events = [{ at = \"+2m\", do = \"call_in\" }]\ncalls = [\"talk 45\"]\ncalls_default = \"ignore\"";
+        let play = Play { line, by: By::Managers, script, hours: 5 };
+        let order = play.run(
+            |_| {},
+            |world| {
+                let sandbox = world.sandbox();
+                let calls: Vec<u8> = sandbox.calls().iter().map(|call| call.direction).collect();
+                assert_eq!(calls, [1, 2], "{line:?}: the client's call, and the call back");
+            },
+        );
+        assert_eq!((order.attempts, order.talks), (0, 1), "{line:?}: {order:#?}");
+    }
+}
+
+/// The manager's phone rings and nobody takes it: no attempt, nothing is started again for it, and
+/// the manager calls by himself when he is back.
+#[test]
+fn a_manager_who_does_not_pick_up_keeps_his_task() {
+    for line in LINES {
+        let script = "calls = [\"manager_missed\", \"talk 60\"]\ncalls_default = \"ignore\"";
+        let play = Play { line, by: By::Bridge, script, hours: 12 };
+        let order = play.run(
+            |_| {},
+            |world| {
+                let sandbox = world.sandbox();
+                let calls: Vec<(&str, bool)> = sandbox
+                    .calls()
+                    .iter()
+                    .map(|call| (call.outcome.as_str(), call.command_id.is_some()))
+                    .collect();
+                assert_eq!(calls, [("manager_missed", true), ("talk", false)], "{line:?}");
+            },
+        );
+        assert_eq!((order.attempts, order.talks), (0, 1), "{line:?}: {order:#?}");
+    }
+}
+
+/// The connection breaks off after the provider took the start: it is not asked for twice, a dead
+/// letter says why, and the call that took place is counted all the same.
+#[test]
+fn a_start_whose_answer_is_lost_is_never_repeated() {
+    for line in LINES {
+        let script = "calls = [\"talk 60\"]\ncalls_default = \"ignore\"";
+        let play = Play { line, by: By::Bridge, script, hours: 5 };
+        let broken = |world: &World| {
+            let mut sandbox = world.sandbox();
+            let faults = sandbox.faults_mut();
+            for rule in [&mut faults.mango, &mut faults.sipuni, &mut faults.telphin] {
+                (rule.per_mille, rule.kinds) = (1000, vec![RequestFault::BrokenOff]);
+            }
+        };
+        // Signed in before anything breaks: the start itself is what is lost.
+        let signed_in = |setup: &mut Setup| setup.telphin.token_life_s = 86_400;
+        let order = play.run_on(signed_in, broken, |world| {
+            let sandbox = world.sandbox();
+            let started = sandbox.calls().iter().filter(|call| call.command_id.is_some()).count();
+            assert_eq!((started, sandbox.calls().len()), (1, 1), "{line:?}");
+        });
+        assert_eq!((order.attempts, order.talks), (0, 1), "{line:?}: {order:#?}");
+    }
+}
+
+/// Events lost, doubled and late: each call still ends in a clear state, and the order goes on.
+#[test]
+fn lost_doubled_and_late_events_leave_no_call_open() {
+    for line in LINES {
+        for kinds in [vec![HookFault::Withheld], vec![HookFault::Doubled, HookFault::Delayed]] {
+            let script = "calls = [\"no_answer\", \"talk 60\", \"busy\"]\ncalls_default = \"no_answer\"";
+            let play = Play { line, by: By::Bridge, script, hours: 48 };
+            let spoil = |setup: &mut Setup| {
+                let faults = &mut setup.faults;
+                for rule in [&mut faults.mango, &mut faults.sipuni, &mut faults.telphin] {
+                    (rule.hook_per_mille, rule.hook_kinds) = (400, kinds.clone());
+                }
+            };
+            let order = play.run(spoil, |_| {});
+            assert!(order.attempts + order.talks > 0 || !order.timers.is_empty(), "{line:?}: {order:#?}");
+        }
+    }
+}

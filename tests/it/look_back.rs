@@ -1,0 +1,407 @@
+//! Reconciliation: what a platform never told is found by reading and applied once, also where the
+//! webhook comes after all. The whole bridge against the whole sandbox under paused time.
+
+use chrono::TimeDelta;
+use dozvon::config::Surroundings;
+use dozvon::platform::look_back::Looked;
+use dozvon::process::{End, Order, Phase, RefusalReason};
+use dozvon::sandbox::Setup;
+use dozvon::sandbox::amocrm::model::{LOST, WON};
+use dozvon::sandbox::faults::{HookFault, Outage};
+
+use crate::support::inproc::World;
+use crate::support::school::School;
+
+const SEED: u64 = 7;
+
+/// Plays the demo's school with these people, and asserts what holds for every run.
+fn play<T>(
+    school: &School,
+    people: &str,
+    change: impl FnOnce(&mut Setup),
+    story: impl AsyncFnOnce(&mut World) -> T,
+) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let mut setup = school.material.clone();
+        let parsed: People = toml::from_str(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
+        setup.orders = parsed.orders;
+        change(&mut setup);
+        let surroundings = Surroundings::new(Default::default(), setup.start.with_timezone(&chrono::Utc));
+        let mut world = World::start(setup, &school.files, &surroundings, SEED);
+        let told = story(&mut world).await;
+        world.finish(SEED).await;
+        told
+    })
+}
+
+#[derive(serde::Deserialize)]
+struct People {
+    orders: Vec<dozvon::sandbox::script::OrderScript>,
+}
+
+/// The demo's school, with the looks of a real one.
+fn school() -> School {
+    School::changed(|_, text| often(&text))
+}
+
+fn often(text: &str) -> String {
+    text.replace("look_back_min = 240", "look_back_min = 30")
+        .replace("look_back_min = 120", "look_back_min = 10")
+}
+
+/// Without the Tech API: rows of exports are all there is.
+fn exports_only() -> School {
+    School::changed(|_, text| {
+        let text = often(&text);
+        let lines =
+            text.lines().filter(|line| !line.starts_with("developer_key") && !line.starts_with("payments ="));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
+
+async fn order(world: &World, script: &str) -> Order {
+    let id = world.sandbox().order_of(script).map(|order| format!("gc-{}", order.id));
+    let id = id.unwrap_or_else(|| panic!("no order of {script}"));
+    let found = world.orders().await.into_iter().find(|order| order.id.as_str() == id);
+    found.unwrap_or_else(|| panic!("the bridge does not know {script}"))
+}
+
+const GETCOURSE: &str = r#"
+[[orders]]
+id = "made"
+at = "+1m"
+name = "Клиент Первый"
+phone = "+79035550101"
+email = "client-1@example.com"
+offer = 501
+untold = true
+
+[[orders]]
+id = "paid"
+at = "+1m"
+name = "Клиент Второй"
+phone = "+79035550102"
+email = "client-2@example.com"
+offer = 502
+events = [{ at = "+20m", do = "pay", untold = true }]
+
+[[orders]]
+id = "parts"
+at = "+1m"
+name = "Клиент Третий"
+phone = "+79035550103"
+email = "client-3@example.com"
+offer = 502
+events = [
+    { at = "+10m", do = "pay", amount = 1000 },
+    { at = "+4h", do = "pay", amount = 1000, untold = true },
+]
+
+[[orders]]
+id = "cancelled"
+at = "+1m"
+name = "Клиент Четвёртый"
+phone = "+79035550104"
+email = "client-4@example.com"
+offer = 502
+events = [{ at = "+20m", do = "cancel", value = "Передумал", untold = true }]
+
+[[orders]]
+id = "assigned"
+at = "+1m"
+name = "Клиент Пятый"
+phone = "+79035550105"
+email = "client-5@example.com"
+offer = 502
+events = [
+    { at = "+5m", do = "assign", manager = "pavel" },
+    { at = "+30m", do = "assign", manager = "irina", untold = true },
+]
+"#;
+
+async fn getcourse_is_known(world: &World) {
+    let made = order(world, "made").await;
+    assert!(made.is_open() && world.sandbox().leads_of("made").len() == 1);
+    let paid = order(world, "paid").await;
+    assert!(matches!(paid.end, Some(End::Won { .. })), "{paid:#?}");
+    assert_eq!(world.sandbox().leads_of("paid")[0].status_id, WON);
+    let parts = order(world, "parts").await;
+    assert_eq!((parts.parts_paid, parts.paid.map(|paid| paid.minor)), (2, Some(200_000)));
+    let cancelled = order(world, "cancelled").await;
+    assert!(matches!(cancelled.end, Some(End::Cancelled { .. })), "{cancelled:#?}");
+    // Where it was cancelled before it was heard of there is nothing to work on.
+    let leads = world.sandbox();
+    assert!(leads.leads_of("cancelled").iter().all(|lead| lead.status_id == LOST));
+    drop(leads);
+}
+
+/// Told before anything else was written there.
+async fn assigned(world: &World) -> Option<String> {
+    order(world, "assigned").await.responsible.map(|manager| manager.to_string())
+}
+
+/// The record of the last look at a platform.
+async fn looked(world: &World, platform: &str) -> Looked {
+    let read = world.site.store.read(world.site.id(), &[format!("look/{platform}")]).await.expect("memory");
+    let record = read.into_iter().next().flatten().expect("it has looked");
+    serde_json::from_slice(&record.body).expect("our own record")
+}
+
+fn getcourse_is_read(school: &School) {
+    play(
+        school,
+        GETCOURSE,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::hours(7)).await;
+            getcourse_is_known(world).await;
+        },
+    );
+}
+
+#[test]
+fn what_getcourse_never_told_is_read_where_the_tech_api_is_there() {
+    getcourse_is_read(&school());
+}
+
+#[test]
+fn what_getcourse_never_told_is_read_from_exports_alone() {
+    getcourse_is_read(&exports_only());
+}
+
+/// Every webhook of GetCourse comes up to two hours late: what was found first is applied once.
+#[test]
+fn a_late_webhook_of_what_was_found_changes_nothing() {
+    let late = |setup: &mut Setup| {
+        let rule = &mut setup.faults.getcourse;
+        (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 7_200);
+        for event in setup.orders.iter_mut().flat_map(|order| &mut order.events) {
+            event.untold = false;
+        }
+    };
+    play(&school(), GETCOURSE, late, async |world| {
+        world.run_for(TimeDelta::hours(9)).await;
+        getcourse_is_known(world).await;
+        assert_eq!(assigned(world).await.as_deref(), Some("irina"));
+    });
+}
+
+/// The first export of the run never gets ready: it is given up, said, and a later round finds all.
+#[test]
+fn an_export_that_never_gets_ready_is_given_up_and_said() {
+    play(
+        &school(),
+        GETCOURSE,
+        |setup| setup.getcourse.exports_stuck = 1,
+        async |world| {
+            world.run_for(TimeDelta::hours(2)).await;
+            let trouble = looked(world, "getcourse").await.trouble.unwrap_or_default();
+            assert!(trouble.contains("was not ready after 60 minutes"), "{trouble}");
+            world.run_for(TimeDelta::hours(7)).await;
+            let looked = looked(world, "getcourse").await;
+            assert_eq!(looked.trouble, None);
+            getcourse_is_known(world).await;
+        },
+    );
+}
+
+/// The account counts: more than 24 requests in two hours would be refused, and would show.
+#[test]
+fn exports_stay_within_their_budget_also_when_the_bridge_dies_again_and_again() {
+    play(
+        &school(),
+        GETCOURSE,
+        |setup| setup.getcourse.export_requests_max = 24,
+        async |world| {
+            for minute in 0..9 * 12 {
+                world.run_for(TimeDelta::minutes(5)).await;
+                if minute % 3 == 0 {
+                    world.kill().await;
+                }
+                assert_eq!(looked(world, "getcourse").await.failures, 0);
+            }
+            getcourse_is_known(world).await;
+        },
+    );
+}
+
+const AMOCRM: &str = r#"
+[[orders]]
+id = "taken"
+at = "+1m"
+name = "Клиент Первый"
+phone = "+79035550101"
+email = "client-1@example.com"
+offer = 502
+events = [{ at = "+5m", do = "stage", value = "Взята в работу", untold = true }]
+
+[[orders]]
+id = "handed_on"
+at = "+1m"
+name = "Клиент Второй"
+phone = "+79035550102"
+email = "client-2@example.com"
+offer = 502
+events = [{ at = "+5m", do = "take", manager = "irina", untold = true }]
+
+[[orders]]
+id = "lost"
+at = "+1m"
+name = "Клиент Третий"
+phone = "+79035550103"
+email = "client-3@example.com"
+offer = 502
+events = [{ at = "+5m", do = "lose", value = "Цена", untold = true }]
+
+[[orders]]
+id = "deleted"
+at = "+1m"
+name = "Клиент Четвёртый"
+phone = "+79035550104"
+email = "client-4@example.com"
+offer = 502
+events = [{ at = "+5m", do = "delete_lead", untold = true }]
+
+[[orders]]
+id = "answered"
+at = "+1m"
+name = "Клиент Пятый"
+phone = "+79035550105"
+email = "client-5@example.com"
+offer = 502
+by = "sergey"
+events = [{ at = "+5m", do = "close_task", value = "отказ: сроки, занята до лета", untold = true }]
+
+[[orders]]
+id = "noted"
+at = "+1m"
+name = "Клиент Шестой"
+phone = "+79035550106"
+email = "client-6@example.com"
+offer = 502
+by = "sergey"
+events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью", untold = true }]
+
+[[orders]]
+id = "reachable"
+at = "+1m"
+name = "Клиент Седьмой"
+email = "client-7@example.com"
+offer = 502
+events = [{ at = "+5m", do = "contact_phone", value = "+79035550177", untold = true }]
+"#;
+
+/// What people did in the CRM, as the bridge has to know it.
+async fn amocrm_is_known(world: &World) {
+    let taken = order(world, "taken").await;
+    assert!(taken.taken_at.is_some(), "{taken:#?}");
+    let handed_on = order(world, "handed_on").await;
+    assert_eq!(handed_on.responsible.as_ref().map(|manager| manager.as_str()), Some("irina"));
+    for (script, reason) in
+        [("lost", RefusalReason::Price), ("answered", RefusalReason::Timing), ("noted", RefusalReason::Price)]
+    {
+        let order = order(world, script).await;
+        let refused = matches!(&order.end, Some(End::Refused { reason: said, .. }) if *said == reason);
+        assert!(refused, "{script}: {:?}", order.end);
+    }
+    let sandbox = world.sandbox();
+    let leads = sandbox.leads_of("deleted");
+    let open: Vec<_> = leads.iter().filter(|lead| !lead.is_deleted).collect();
+    assert_eq!((leads.len(), open.len()), (2, 1), "the lead was made anew, once");
+    drop(sandbox);
+    let reachable = order(world, "reachable").await;
+    assert_eq!(reachable.phase, Phase::Dialling);
+}
+
+#[test]
+fn what_amocrm_never_told_is_read_from_its_log() {
+    play(
+        &school(),
+        AMOCRM,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::minutes(40)).await;
+            amocrm_is_known(world).await;
+            let found = looked(world, "amocrm").await.found;
+            assert!((7..=9).contains(&found), "{found} were found");
+        },
+    );
+}
+
+#[test]
+fn a_late_webhook_of_amocrm_changes_nothing() {
+    let late = |setup: &mut Setup| {
+        let rule = &mut setup.faults.amocrm;
+        (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 3_600);
+        for event in setup.orders.iter_mut().flat_map(|order| &mut order.events) {
+            event.untold = false;
+        }
+    };
+    play(&school(), AMOCRM, late, async |world| {
+        world.run_for(TimeDelta::hours(2)).await;
+        amocrm_is_known(world).await;
+    });
+}
+
+const MANGO: &str = r#"
+[[orders]]
+id = "called"
+at = "+1m"
+name = "Клиент Первый"
+phone = "+79035550101"
+email = "client-1@example.com"
+offer = 502
+calls = ["no_answer", "busy", "talk 60"]
+
+[[orders]]
+id = "calls"
+at = "+1m"
+name = "Клиент Второй"
+phone = "+79035550102"
+email = "client-2@example.com"
+offer = 502
+events = [{ at = "+40m", do = "call_in", outcome = "no_answer" }]
+"#;
+
+/// The exchange tells nothing for five hours.
+#[test]
+fn calls_that_mango_never_told_are_read_from_its_statistics() {
+    let silent = |setup: &mut Setup| {
+        let from = setup.start.with_timezone(&chrono::Utc);
+        setup.faults.mango.silences = vec![Outage { from, to: from + TimeDelta::hours(5) }];
+    };
+    play(&school(), MANGO, silent, async |world| {
+        world.run_for(TimeDelta::hours(6)).await;
+        for script in ["called", "calls"] {
+            let order = order(world, script).await;
+            let sandbox = world.sandbox();
+            let mut made: Vec<String> =
+                sandbox.calls_of(script).iter().map(|call| format!("mango:{}", call.entry_id)).collect();
+            let mut known: Vec<String> = order.calls.iter().map(|call| call.call.clone()).collect();
+            (made.sort(), known.sort());
+            assert!(!made.is_empty(), "{script}: nobody called");
+            assert_eq!(known, made, "{script}");
+        }
+    });
+}
+
+/// Every notification comes up to an hour late.
+#[test]
+fn a_late_notification_of_mango_changes_nothing() {
+    let late = |setup: &mut Setup| {
+        let rule = &mut setup.faults.mango;
+        (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 3_600);
+    };
+    play(&school(), MANGO, late, async |world| {
+        world.run_for(TimeDelta::hours(8)).await;
+        let order = order(world, "called").await;
+        let made = world.sandbox().calls_of("called").len();
+        assert_eq!(
+            (order.calls.len(), (order.attempts + order.talks) as usize),
+            (made, made),
+            "{:#?}",
+            order.calls
+        );
+    });
+}

@@ -1,0 +1,75 @@
+//! A person who wishes to be forgotten: shown whole before, nowhere afterwards, and not called
+//! again because of a late webhook.
+
+use dozvon::store::Store;
+
+use crate::process::{bench, email, everything_stands, order_url, phone, tell};
+use crate::support::program::{Bench, Kind, rost, send, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_exported_and_erased_on_the_embedded_store() {
+    exported_and_erased(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_exported_and_erased_on_redis() {
+    exported_and_erased(Kind::Redis).await;
+}
+
+async fn exported_and_erased(kind: Kind) {
+    let bench = bench(kind).await;
+    let bridge = bench.start().await;
+    tell(&bench, 0).await;
+    tell(&bench, 1).await;
+    everything_stands(&bench, 2).await;
+    bridge.settled().await;
+
+    let kept = export(&bench, 0).await;
+    for part in ["clients", "orders", "requests"] {
+        assert!(!kept[part].as_array().expect(part).is_empty(), "{part} of {kept:#}");
+    }
+    assert!(kept["orders"][0]["journal"].as_array().is_some_and(|journal| !journal.is_empty()));
+    let other = (phone(1), email(1));
+    assert!(!kept.to_string().contains(&other.0[2..]), "somebody else's number");
+
+    let erased = bench.run(&["person", "erase", "rost", "--phone", &phone(0)]).await;
+    assert_eq!(erased.code(), Some(0), "{}", erased.err());
+    until("an empty export", async || {
+        let kept = export(&bench, 0).await;
+        let is_empty = |part: &str| kept[part].as_array().is_some_and(Vec::is_empty);
+        ["clients", "orders", "calls", "dead_letters", "requests"].into_iter().all(is_empty).then_some(())
+    })
+    .await;
+    bridge.settled().await;
+    assert!(!everything(&*bench.store().await).await.contains(&email(0)));
+    assert!(export(&bench, 1).await["clients"].as_array().is_some_and(|clients| clients.len() == 1));
+
+    // GetCourse says it once more, a little different: the order is not begun anew.
+    let leads = bench.world().leads().count();
+    let again = order_url(&bench, 0).replace("cost=38500", "cost=38501");
+    assert_eq!(send("GET", &again, "", "").await.expect("an answer").status, 200);
+    bridge.settled().await;
+    assert_eq!(export(&bench, 0).await["orders"], serde_json::json!([]));
+    assert_eq!(bench.world().leads().count(), leads);
+    assert_eq!(bridge.terminate().await, Some(0));
+
+    let nobody = bench.run(&["person", "erase", "rost"]).await;
+    assert_eq!(nobody.code(), Some(1));
+    assert!(nobody.err().contains("--phone or --email"), "{}", nobody.err());
+}
+
+async fn export(bench: &Bench, order: i64) -> serde_json::Value {
+    let done =
+        bench.run(&["person", "export", "rost", "--email", &email(order), "--phone", &phone(order)]).await;
+    assert_eq!(done.code(), Some(0), "{}", done.err());
+    serde_json::from_str(&done.out()).expect("JSON")
+}
+
+/// All records and stored requests as one text.
+async fn everything(store: &dyn Store) -> String {
+    let records = store.scan(&rost(), "", None, 1_000).await.expect("the store answers");
+    let requests = store.raws(&rost(), None, 1_000).await.expect("the store answers");
+    let bodies =
+        records.into_iter().map(|(_, record)| record.body).chain(requests.into_iter().map(|(_, raw)| raw));
+    bodies.map(|body| String::from_utf8_lossy(&body).into_owned()).collect()
+}
