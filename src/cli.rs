@@ -16,7 +16,7 @@ use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::record::Item;
 use crate::store::{DeadLetter, Place, Store};
-use crate::{demo, reload, sandbox, telemetry};
+use crate::{bench, demo, reload, sandbox, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -32,6 +32,8 @@ struct Cli {
 enum Command {
     /// Take webhooks and work, until told to stop.
     Serve(Serve),
+    /// Measure the bridge beside what it is measured against.
+    Bench(bench::Options),
     /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
     Demo(demo::Options),
     /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
@@ -183,6 +185,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(args) => serve(args).await,
             Command::Demo(options) => demo::run(options).await,
+            Command::Bench(options) => bench::run(options).await,
             Command::Sandbox(args) => stand_in(args).await,
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),

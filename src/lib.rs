@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -87,6 +87,8 @@ pub struct Player<C> {
     again: Vec<Hook>,
     /// Nothing has moved for so long in real time: something is stuck.
     pub stall: Duration,
+    /// What falls due within this is done together, milliseconds.
+    pub grain_ms: i64,
 }
 
 impl<C: Carrier> Player<C> {
@@ -100,6 +102,7 @@ impl<C: Carrier> Player<C> {
             moves: 0,
             again: Vec::new(),
             stall: STALL,
+            grain_ms: GRAIN_MS,
         }
     }
 
@@ -122,7 +125,8 @@ impl<C: Carrier> Player<C> {
                 self.repairs += quiet.repairs;
                 return Ok(());
             };
-            self.move_to(bridge, grain(next.max(now + TimeDelta::milliseconds(1))).min(end)).await?;
+            let next = grain(next.max(now + TimeDelta::milliseconds(1)), self.grain_ms);
+            self.move_to(bridge, next.min(end)).await?;
         }
     }
 
@@ -201,9 +205,9 @@ fn requests(world: &World) -> u64 {
 }
 
 /// Up to the next full grain.
-fn grain(at: DateTime<Utc>) -> DateTime<Utc> {
+fn grain(at: DateTime<Utc>, grain_ms: i64) -> DateTime<Utc> {
     let ms = at.timestamp_millis() + i64::from(!at.timestamp_subsec_nanos().is_multiple_of(1_000_000));
-    let up = (ms + GRAIN_MS - 1).div_euclid(GRAIN_MS) * GRAIN_MS;
+    let up = (ms + grain_ms - 1).div_euclid(grain_ms) * grain_ms;
     DateTime::from_timestamp_millis(up).unwrap_or(at)
 }
 

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use super::Front;
-use crate::clock::Clock;
+use crate::clock::{Clock, DrivenClock};
 use crate::process::At;
 use crate::worker::site::Site;
 
@@ -39,12 +39,18 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     if !secret.matches(&token) {
         return HttpResponse::Forbidden().finish();
     }
+    let sites = front.sites.all();
+    HttpResponse::Ok().json(look(sites.iter().map(AsRef::as_ref), clock).await)
+}
+
+/// The same without a socket.
+pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -> Quiet {
     let mut state =
         Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, worked: 0, repairs: 0 };
     // Whoever sleeps until now or earlier has not woken yet.
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
-    for site in front.sites.all() {
-        state.quiet &= is_quiet(&site, state.now).await;
+    for site in sites {
+        state.quiet &= is_quiet(site, state.now).await;
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
@@ -52,7 +58,7 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
         state.turns += count(&tally.accepted) + count(&tally.repeated) + count(&tally.spooled);
     }
     state.turns += state.worked;
-    HttpResponse::Ok().json(state)
+    state
 }
 
 /// Moves the time forward.
@@ -85,11 +91,16 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if !site.ways.paces.iter().all(|pace| pace.is_quiet(now)) {
         return false;
     }
-    let Ok(held) = site.store.counts(site.id()).await else { return false };
     let turns: u64 = site.ways.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
     let looking = tally.looking.load(Ordering::SeqCst);
-    let mut lanes = site.lanes();
-    let seen = (lanes.waiting() + lanes.in_flight()) as u64;
-    let flying = lanes.in_flight() as u64 + looking;
-    held.inbox == 0 && held.deliveries == seen && flying <= turns && !lanes.has_ready(now)
+    let seen = {
+        let mut lanes = site.lanes();
+        if lanes.in_flight() as u64 + looking > turns || lanes.has_ready(now) {
+            return false;
+        }
+        (lanes.waiting() + lanes.in_flight()) as u64
+    };
+    // Last, because it costs most.
+    let held = site.store.counts(site.id()).await;
+    held.is_ok_and(|held| held.inbox == 0 && held.deliveries == seen)
 }

@@ -8,6 +8,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::Front;
+use crate::intake::mirror::MirrorState;
+use crate::platform::link;
 use crate::worker::look_back;
 
 /// 200 while requests are taken: the store answers, or the spool has room for them; 503 otherwise.
@@ -22,6 +24,8 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         let spool = site.spool.as_ref();
         well &= held.is_some();
         takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
+        let mirror = site.store.find(id, &[link::MIRROR.to_owned()]).await;
+        let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));
         let looks = look_back::state(&site).await;
         schools.insert(
             id.to_string(),
@@ -37,6 +41,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "spool": { "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()) },
                 "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
                 "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),
+                "mirror": mirror, "mirror_failures": count(&tally.mirror_failures),
             }),
         );
     }

@@ -4,6 +4,7 @@
 use super::book::Book;
 use super::forget::Gone;
 use super::hand;
+use super::mirror;
 use super::signal::*;
 use crate::config::School;
 use crate::platform::link;
@@ -55,6 +56,11 @@ impl Aims {
     fn one(aim: Aim) -> Self {
         Self { aims: vec![aim], ..Self::default() }
     }
+
+    fn with(mut self, index: mirror::Changes) -> Self {
+        self.index.extend(index);
+        self
+    }
 }
 
 /// Finds the order that a signal means. Calls are aimed by `worker::inbox`, which merges their
@@ -66,8 +72,18 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
         Signal::LeadMade(made) => hand::lead_made(school, book, *made).await,
         Signal::LeadGone { lead, looked } => lead_gone(book, lead, looked).await,
-        Signal::ContactSeen { contact, facts } => contact_seen(book, contact, facts).await,
-        Signal::ContactGone { contact } => contact_gone(book, contact).await,
+        Signal::ContactSeen { contact, facts, card } => {
+            let mirrored = mirror::learn(book, card.as_slice()).await?;
+            Ok(contact_seen(book, contact, facts).await?.with(mirrored))
+        }
+        Signal::ContactGone { contact } => {
+            let mirrored = mirror::forget(book, contact).await?;
+            Ok(contact_gone(book, contact).await?.with(mirrored))
+        }
+        Signal::ContactsRead(read) => {
+            let mirrored = mirror::take_page(book, &read).await?;
+            Ok(Aims::nothing("a page of contacts").with(mirrored))
+        }
         Signal::NoteSeen(seen) => hand::note_seen(school, book, &seen, now).await,
         Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
         Signal::TaskGone { task } => task_gone(book, task).await,

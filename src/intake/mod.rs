@@ -9,5 +9,6 @@ pub mod correlate;
 pub mod dial;
 pub mod forget;
 mod hand;
+pub mod mirror;
 pub mod shadow;
 pub mod signal;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::mirror::MirrorState;
 use crate::process::At;
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
 
@@ -31,11 +32,15 @@ pub enum Signal {
     ContactSeen {
         contact: u64,
         facts: ClientFacts,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<ContactCard>,
     },
     /// A contact was deleted, or merged into another.
     ContactGone {
         contact: u64,
     },
+    /// A page of the CRM's contacts, read for the mirror.
+    ContactsRead(Box<ContactsRead>),
     /// A note that a person wrote on a lead.
     NoteSeen(Box<SeenNote>),
     TaskSeen(Box<SeenTask>),
@@ -58,6 +63,28 @@ pub enum Signal {
     Nothing {
         what: String,
     },
+}
+
+/// What the mirror keeps of a contact.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ContactCard {
+    pub contact: u64,
+    /// Index keys of all its numbers and addresses.
+    pub keys: Vec<String>,
+    /// Unix seconds.
+    pub updated_at: i64,
+    /// The CRM's user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<u64>,
+}
+
+/// A page for the mirror: from which state it was read, and how far the mirror is with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContactsRead {
+    pub contacts: Vec<ContactCard>,
+    pub from: Option<MirrorState>,
+    pub then: MirrorState,
 }
 
 /// An order with words that only the school's configuration can place.

@@ -21,6 +21,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Whose turn it is when the account's budget is short.
     pub urgency: Urgency,
+    /// Deliveries that wait for the answer.
+    pub riders: u64,
     pub pass: Pass,
 }
 
@@ -73,7 +75,8 @@ impl Seat {
 impl Request {
     pub fn new(method: &'static str, url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Vec::new());
-        Self { method, url: url.into(), headers, body, urgency: Urgency::Usual, pass: Pass::Wanted }
+        let (urgency, riders, pass) = (Urgency::Usual, 1, Pass::Wanted);
+        Self { method, url: url.into(), headers, body, urgency, riders, pass }
     }
 
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -96,9 +99,9 @@ impl Request {
         self
     }
 
-    pub fn holding(mut self, pass: Pass) -> Self {
-        self.pass = pass;
-        self
+    /// For so many deliveries, in a turn that has come.
+    pub fn in_turn(self, riders: u64) -> Self {
+        Self { riders, pass: Pass::Held, ..self }
     }
 }
 

@@ -120,6 +120,15 @@ pub struct Receipt {
     pub signals: Vec<Signal>,
 }
 
+/// What came of going on with a mirror.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mirroring {
+    /// What was read, for intake.
+    pub read: Option<Signal>,
+    /// When to go on.
+    pub next: At,
+}
+
 /// Reads what is known of our ids at the platform: index entries of the school.
 #[async_trait]
 pub trait Links: Send + Sync {
@@ -147,6 +156,12 @@ pub trait Courier: Send + Sync {
 
     /// Work of its own that recurs: token refresh, subscription check. Answers when to come back.
     async fn chore(&self, now: At) -> Result<At, Fault>;
+
+    /// Goes on with the mirror of the platform's people, one page at a time; `None` where there is
+    /// no mirror.
+    async fn mirror(&self, _links: &dyn Links, _now: At) -> Result<Option<Mirroring>, Fault> {
+        Ok(None)
+    }
 }
 
 /// Names of index entries, so that all who write and read them agree.
@@ -201,6 +216,27 @@ pub mod link {
     /// An order that was forgotten → what was left of it (`intake::forget::Gone`).
     pub fn gone(order: &OrderId) -> String {
         format!("gone:{order}")
+    }
+
+    /// How far the mirror of the CRM's contacts is.
+    pub const MIRROR: &str = "mirror";
+
+    /// A number as anybody writes it → the CRM's contacts that have it. By its last ten digits,
+    /// because contacts hold numbers as they were typed; `None` if it is too short to tell.
+    pub fn mirror_phone(phone: &str) -> Option<String> {
+        let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+        (digits.len() >= 7).then(|| format!("mirror-phone:{}", &digits[digits.len().saturating_sub(10)..]))
+    }
+
+    /// An e-mail → the CRM's contacts that have it.
+    pub fn mirror_email(email: &str) -> Option<String> {
+        let email = email.trim().to_lowercase();
+        email.contains('@').then(|| format!("mirror-email:{email}"))
+    }
+
+    /// A contact of the CRM → its keys in the mirror.
+    pub fn mirror_contact(id: u64) -> String {
+        format!("mirror-contact:{id}")
     }
 
     /// A call of ours or of a provider → order.

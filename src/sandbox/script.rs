@@ -295,6 +295,28 @@ pub struct EventScript {
     pub untold: bool,
 }
 
+impl EventScript {
+    /// The client pays all that is left.
+    pub fn pay(at: Moment) -> EventScript {
+        EventScript {
+            at: Some(at),
+            after_call: None,
+            after_talk: None,
+            after_task: None,
+            after_letter: None,
+            plus: None,
+            act: Deed::Pay,
+            amount: None,
+            value: String::new(),
+            field: String::new(),
+            manager: String::new(),
+            to: None,
+            outcome: None,
+            untold: false,
+        }
+    }
+}
+
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

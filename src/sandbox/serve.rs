@@ -90,6 +90,20 @@ pub struct Shared {
 }
 
 impl Shared {
+    pub fn new(world: Arc<Mutex<World>>, now: Now) -> Self {
+        Self { world, now, changed: Notify::new(), gate: OnceLock::new() }
+    }
+
+    /// Returns when something new may be due.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The world, to look at it.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.lock()
+    }
+
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,7 +179,7 @@ impl Stand {
 
 /// Opens the sockets over a world. Nothing is sent from here: see [`drive`], or send the hooks of `World::advance` yourself.
 pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<Stand, ServeError> {
-    let shared = Arc::new(Shared { world, now, changed: Notify::new(), gate: OnceLock::new() });
+    let shared = Arc::new(Shared::new(world, now));
     let mut servers = Vec::new();
     let mut tasks = Vec::new();
     let mut open = |platform, port| -> Result<SocketAddr, ServeError> {

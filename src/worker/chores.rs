@@ -2,16 +2,18 @@
 //! Never stops the rest: a chore that fails is tried again later. Enter at [`run`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 
+use super::outbox::SiteLinks;
 use super::retention::retain;
-use super::site::Site;
+use super::site::{Site, count};
 use crate::intake::signal::Consent;
-use crate::platform::{Courier, Fault};
+use crate::platform::{Courier, Fault, Mirroring};
 use crate::process::Target;
-use crate::store::record::key;
+use crate::store::record::{Item, key};
 use crate::store::{CommitError, Put, Unit};
 
 /// After a failure.
@@ -24,7 +26,9 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let couriers = site.ways.couriers.iter().map(|(target, courier)| (target.as_str(), courier));
     let idle = site.ways.idle.iter().map(|(name, courier)| (*name, courier));
     let chores = couriers.chain(idle).map(|(name, courier)| keep(&site, name, &**courier));
-    let (_, consents, ()) = tokio::join!(join_all(chores), take_consents(&site), retain(&site));
+    let mirrors = site.ways.couriers.values().map(|courier| mirror(&site, &**courier));
+    let (_, _, consents, ()) =
+        tokio::join!(join_all(chores), join_all(mirrors), take_consents(&site), retain(&site));
     consents
 }
 
@@ -36,6 +40,42 @@ async fn keep(site: &Site, name: &str, courier: &dyn Courier) {
             Ok(next) => next.max(now + TimeDelta::minutes(1)),
             Err(fault) => {
                 tracing::warn!(school = %site.id(), name, %fault, "a chore failed");
+                now + TimeDelta::minutes(AGAIN_MIN)
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = site.clock.sleep_until(next) => {}
+        }
+    }
+}
+
+/// Goes on with a courier's mirror of its platform's people. What is read goes through the inbox;
+/// a mirror that cannot be filled is asked past, so nothing else waits for it.
+async fn mirror(site: &Site, courier: &dyn Courier) {
+    let mut stop = site.stop.clone();
+    while !site.stopping() {
+        let now = site.clock.now();
+        let next = match courier.mirror(&SiteLinks(site), now).await {
+            Ok(None) => return,
+            Ok(Some(Mirroring { read: None, next })) => next,
+            Ok(Some(Mirroring { read: Some(signal), next })) => {
+                let item = Item::Signal { raw: None, at: now, signal }.to_bytes();
+                match site.commit(Unit { append: vec![item], at: now, ..Unit::default() }).await {
+                    Ok(()) => {
+                        site.tally.mirror_failures.store(0, Ordering::Relaxed);
+                        next
+                    }
+                    Err(error) => {
+                        tracing::warn!(school = %site.id(), %error, "the mirror waits for the store");
+                        now + TimeDelta::minutes(1)
+                    }
+                }
+            }
+            Err(fault) => {
+                count(&site.tally.mirror_failures);
+                tracing::warn!(school = %site.id(), %fault, "the mirror of contacts cannot be filled: the CRM is asked instead");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }
         };

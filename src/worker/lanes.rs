@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::process::{At, ClientId, CommandId, Target, Urgency};
+use crate::process::{Ask, At, ClientId, CommandId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +17,26 @@ pub struct LaneKey {
 struct Lane {
     waiting: VecDeque<Delivery>,
     /// One of this lane is on its way.
-    busy: bool,
+    busy: Option<Way>,
+}
+
+/// How a delivery goes: with others in one request, or alone, so that each takes a turn of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Together,
+    Alone,
+}
+
+impl Way {
+    fn of(delivery: &Delivery) -> Self {
+        match delivery.command.ask {
+            Ask::SaveLead(_) | Ask::CreateTask(_) | Ask::MoveTask { .. } | Ask::AddNote { .. } => {
+                Self::Together
+            }
+            Ask::AddCall { .. } | Ask::SetPrice { .. } | Ask::SetResponsible { .. } => Self::Together,
+            _ => Self::Alone,
+        }
+    }
 }
 
 impl Lane {
@@ -25,6 +44,10 @@ impl Lane {
     fn rank(&self) -> Option<Rank> {
         let urgency = self.waiting.iter().map(|delivery| delivery.command.urgency).min()?;
         Some((urgency, self.waiting.front()?.seq))
+    }
+
+    fn way(&self) -> Option<Way> {
+        self.waiting.front().map(Way::of)
     }
 
     fn ready_at(&self) -> Option<At> {
@@ -42,54 +65,70 @@ type Rank = (Urgency, u64);
 /// bounds how much waits for turns and answers, and is what batches form from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    pub usual: usize,
+    /// Whose requests go together with others.
+    pub together: usize,
+    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
+    pub alone: usize,
     /// Besides those, for what has to do with money: never kept out by full flights.
     pub money: usize,
-}
-
-impl Room {
-    fn of(self, urgency: Urgency) -> usize {
-        if urgency == Urgency::Money { self.usual + self.money } else { self.usual }
-    }
 }
 
 /// What one account may do just now, and its lanes that wait, in the order in which they go.
 #[derive(Debug)]
 struct Account {
     room: Room,
-    in_flight: usize,
+    /// On their way together, and alone.
+    in_flight: [usize; 2],
     /// Denied: nothing leaves before this, then one probe.
     shut_until: Option<At>,
-    /// May leave.
-    ready: BTreeSet<(Rank, LaneKey)>,
+    /// May leave together, and alone.
+    ready: [BTreeSet<(Rank, LaneKey)>; 2],
     /// May leave at a time to come.
     later: BTreeSet<(At, LaneKey)>,
 }
 
 impl Account {
     fn new(room: Room) -> Self {
-        Self { room, in_flight: 0, shut_until: None, ready: BTreeSet::new(), later: BTreeSet::new() }
+        Self { room, in_flight: [0; 2], shut_until: None, ready: Default::default(), later: BTreeSet::new() }
+    }
+
+    fn flying(&self) -> usize {
+        self.in_flight.iter().sum()
     }
 
     /// A denied account lets one probe through when its time comes, not a hundred.
-    fn has_room(&self, urgency: Urgency) -> bool {
-        self.in_flight < if self.shut_until.is_some() { 1 } else { self.room.of(urgency) }
+    fn has_room(&self, urgency: Urgency, way: usize) -> bool {
+        let Room { together, alone, money } = self.room;
+        match urgency {
+            _ if self.shut_until.is_some() => self.flying() == 0,
+            Urgency::Money => self.flying() < together + alone + money,
+            _ => self.in_flight[way] < [together, alone][way],
+        }
     }
 
     fn is_open(&self, now: At) -> bool {
         self.shut_until.is_none_or(|until| until <= now)
     }
 
+    /// Of both ways the first for which there is room.
+    fn waiting(&self) -> Option<&(Rank, LaneKey)> {
+        let firsts = self
+            .ready
+            .iter()
+            .enumerate()
+            .filter_map(|(way, ready)| ready.first().filter(|(rank, _)| self.has_room(rank.0, way)));
+        firsts.min()
+    }
+
     /// The first that may leave at `now`; all that is due is among `ready`.
     fn first(&self, now: At) -> Option<&(Rank, LaneKey)> {
-        let first = self.ready.first()?;
-        (self.is_open(now) && self.has_room(first.0.0)).then_some(first)
+        self.waiting().filter(|_| self.is_open(now))
     }
 
     /// When something may leave by the passing of time alone.
     fn opens(&self) -> Option<At> {
-        let ready = self.ready.first().filter(|(rank, _)| self.has_room(rank.0)).and(self.shut_until);
-        let later = self.later.first().filter(|_| self.has_room(Urgency::Money));
+        let ready = self.waiting().and(self.shut_until);
+        let later = self.later.first().filter(|_| self.has_room(Urgency::Money, 0));
         let later = later.map(|(at, _)| self.shut_until.map_or(*at, |until| until.max(*at)));
         [ready, later].into_iter().flatten().min()
     }
@@ -157,11 +196,11 @@ impl Lanes {
         let mut taken = None;
         self.change(&key, |lane| {
             taken = lane.waiting.pop_front();
-            lane.busy = true;
+            lane.busy = taken.as_ref().map(Way::of);
         });
         let Some(mut delivery) = taken else { return Next::Nothing };
         if let Some(account) = self.accounts.get_mut(&key.target) {
-            account.in_flight += 1;
+            account.in_flight[Way::of(&delivery) as usize] += 1;
         }
         delivery.command.urgency = urgency;
         Next::Go(Box::new(delivery))
@@ -169,11 +208,12 @@ impl Lanes {
 
     /// The delivery is done with, or comes `back` with a new state.
     pub fn settle(&mut self, key: &LaneKey, back: Option<Delivery>) {
-        if let Some(account) = self.accounts.get_mut(&key.target) {
-            account.in_flight = account.in_flight.saturating_sub(1);
+        let busy = self.lanes.get(key).and_then(|lane| lane.busy);
+        if let (Some(account), Some(way)) = (self.accounts.get_mut(&key.target), busy) {
+            account.in_flight[way as usize] = account.in_flight[way as usize].saturating_sub(1);
         }
         self.change(key, |lane| {
-            lane.busy = false;
+            lane.busy = None;
             if let Some(delivery) = back {
                 lane.waiting.push_front(delivery);
             }
@@ -204,7 +244,7 @@ impl Lanes {
     }
 
     pub fn in_flight(&self) -> usize {
-        self.accounts.values().map(|account| account.in_flight).sum()
+        self.accounts.values().map(Account::flying).sum()
     }
 
     pub fn waiting(&self) -> usize {
@@ -222,8 +262,9 @@ impl Lanes {
         for account in self.accounts.values_mut() {
             while account.later.first().is_some_and(|(at, _)| *at <= now) {
                 let Some((_, key)) = account.later.pop_first() else { break };
-                if let Some(rank) = self.lanes.get(&key).and_then(Lane::rank) {
-                    account.ready.insert((rank, key));
+                let Some(lane) = self.lanes.get(&key) else { continue };
+                if let (Some(rank), Some(way)) = (lane.rank(), lane.way()) {
+                    account.ready[way as usize].insert((rank, key));
                 }
             }
         }
@@ -232,10 +273,11 @@ impl Lanes {
     /// Changes one lane, and the lists in which it stands with it.
     fn change(&mut self, key: &LaneKey, change: impl FnOnce(&mut Lane)) {
         let lane = self.lanes.entry(key.clone()).or_default();
-        if let (Some(account), false) = (self.accounts.get_mut(&key.target), lane.busy)
-            && let (Some(rank), Some(at)) = (lane.rank(), lane.ready_at())
+        if let (Some(account), None) = (self.accounts.get_mut(&key.target), lane.busy)
+            && let (Some(rank), Some(at), Some(way)) = (lane.rank(), lane.ready_at(), lane.way())
         {
-            let _ = account.ready.remove(&(rank, key.clone())) || account.later.remove(&(at, key.clone()));
+            let was_ready = account.ready[way as usize].remove(&(rank, key.clone()));
+            let _ = was_ready || account.later.remove(&(at, key.clone()));
         }
         self.waiting -= lane.waiting.len();
         for delivery in &lane.waiting {
@@ -246,7 +288,7 @@ impl Lanes {
         for delivery in &lane.waiting {
             self.places.insert(delivery.id().clone(), key.clone());
         }
-        if lane.busy {
+        if lane.busy.is_some() {
             return;
         }
         match (self.accounts.get_mut(&key.target), lane.ready_at()) {
@@ -266,7 +308,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::process::{Ask, Command};
+    use crate::process::Command;
 
     fn at(second: i64) -> At {
         At::from_timestamp(1_795_000_000 + second, 0).expect("in range")
@@ -285,7 +327,7 @@ mod tests {
     }
 
     fn lanes(max: usize) -> Lanes {
-        Lanes::new(BTreeMap::from([(Target::Getcourse, Room { usual: max, money: 1 })]))
+        Lanes::new(BTreeMap::from([(Target::Getcourse, Room { together: 0, alone: max, money: 1 })]))
     }
 
     fn go(lanes: &mut Lanes, now: At) -> Option<u64> {

@@ -370,7 +370,7 @@ async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
 }
 
 /// The index, as couriers see it.
-struct SiteLinks<'a>(&'a Site);
+pub(super) struct SiteLinks<'a>(pub(super) &'a Site);
 
 #[async_trait]
 impl Links for SiteLinks<'_> {

@@ -120,6 +120,14 @@ impl Pace {
             || self.asleep_until_ms.load(Ordering::SeqCst) > now.timestamp_millis()
     }
 
+    /// So many deliveries wait until `at`, whatever else does.
+    pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, riders: u64) {
+        self.waiting.fetch_add(riders, Ordering::SeqCst);
+        self.asleep_until_ms.fetch_max(at.timestamp_millis(), Ordering::SeqCst);
+        clock.sleep_until(at).await;
+        self.waiting.fetch_sub(riders, Ordering::SeqCst);
+    }
+
     async fn sleep_until(&self, clock: &Arc<dyn Clock>, at: At) {
         self.asleep_until_ms.store(at.timestamp_millis(), Ordering::SeqCst);
         clock.sleep_until(at).await;
@@ -298,6 +306,7 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::clock::{TokioClock, stopwatch};
     use crate::store::embedded::Embedded;
 
@@ -318,5 +327,61 @@ mod tests {
         assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
         let looking = Pacer::start(budget(), store, clock, None);
         assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
+    }
+
+    /// Seats of a queue: urgency, party (0: none), item. What each turn then gives, as items.
+    #[track_caller]
+    fn check(seats: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
+        let (pace, mut queue) = (Pace::default(), Queue::default());
+        let mut told = Vec::new();
+        for (ticket, (urgency, name, item)) in seats.iter().enumerate() {
+            let party = (*name > 0).then_some(Party { name: *name, item: *item, most: 2 });
+            let (go, turn) = oneshot::channel();
+            pace.waiting.fetch_add(1, Ordering::SeqCst);
+            queue.push(ticket as u64, Waiter { seat: Seat { urgency: *urgency, riders: 1, party }, go });
+            told.push((*item, turn));
+        }
+        for (nth, expected) in turns.iter().enumerate() {
+            queue.give(&pace);
+            let mut went = Vec::new();
+            told.retain_mut(|(item, turn)| match turn.try_recv() {
+                Ok(turn) => {
+                    went.push((turn != Turn::Ride, *item));
+                    false
+                }
+                Err(error) => {
+                    assert_eq!(error, oneshot::error::TryRecvError::Empty, "nobody is sent away");
+                    true
+                }
+            });
+            let items: Vec<u64> = went.iter().map(|(_, item)| *item).collect();
+            assert_eq!(items, *expected, "turn {nth}");
+            assert_eq!(went.iter().filter(|(leads, _)| *leads).count(), 1, "one sends for all");
+            assert_eq!(pace.waiting.load(Ordering::SeqCst), told.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_turn_goes_to_the_most_urgent_and_to_his_party() {
+        use Urgency::{Hot, Money, Usual};
+        check(&[(Usual, 0, 1), (Usual, 0, 2)], &[&[1], &[2]]);
+        check(&[(Usual, 0, 1), (Money, 0, 2), (Hot, 0, 3)], &[&[2], &[3], &[1]]);
+        // Company goes along whatever its own urgency, but no more than fit, the most urgent first.
+        let mixed = [(Usual, 7, 1), (Hot, 8, 2), (Usual, 7, 3), (Hot, 7, 4), (Money, 7, 5)];
+        check(&mixed, &[&[4, 5], &[2], &[1, 3]]);
+    }
+
+    #[test]
+    fn who_went_away_costs_nobody_a_turn() {
+        let (pace, mut queue) = (Pace::default(), Queue::default());
+        let seat = Seat::alone(Urgency::Usual);
+        let (gone, _) = oneshot::channel();
+        let (go, mut turn) = oneshot::channel();
+        pace.waiting.store(2, Ordering::SeqCst);
+        queue.push(1, Waiter { seat, go: gone });
+        queue.push(2, Waiter { seat, go });
+        queue.give(&pace);
+        assert_eq!(turn.try_recv(), Ok(Turn::Lead(Vec::new())));
+        assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
     }
 }

@@ -107,6 +107,8 @@ pub struct Tally {
     pub receiving: AtomicU64,
     /// The inbox worker waits and has nothing to do.
     pub inbox_parked: AtomicBool,
+    /// Failures in a row to go on with the mirror of contacts.
+    pub mirror_failures: AtomicU64,
     /// The outbox has seen every delivery that the store holds.
     pub outbox_seen: AtomicU64,
     /// How far ahead the wheel knows the index, milliseconds since 1970.
@@ -121,10 +123,10 @@ pub fn count(counter: &AtomicU64) {
 /// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
 /// several kinds of writes wait at a time, each up to a full request.
 const ROOMS: [(Target, Room); 4] = [
-    (Target::Crm, Room { usual: 300, money: 50 }),
-    (Target::Getcourse, Room { usual: 4, money: 2 }),
-    (Target::Mail, Room { usual: 4, money: 0 }),
-    (Target::Line, Room { usual: 4, money: 0 }),
+    (Target::Crm, Room { together: 200, alone: 6, money: 50 }),
+    (Target::Getcourse, Room { together: 0, alone: 4, money: 2 }),
+    (Target::Mail, Room { together: 0, alone: 4, money: 0 }),
+    (Target::Line, Room { together: 0, alone: 4, money: 0 }),
 ];
 
 /// What a site is built from.

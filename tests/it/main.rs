@@ -8,6 +8,7 @@ mod hooks;
 mod hooks_fixtures;
 mod instances;
 mod kills;
+mod launch;
 mod lines;
 mod look_back;
 mod people;

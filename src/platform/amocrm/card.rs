@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::numbers::same_phone;
 use super::wire::{LOST, WON};
+use crate::process::command::PersonFacts;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lead {
@@ -92,6 +93,12 @@ impl Contact {
             emails: coded("EMAIL"),
             leads,
         })
+    }
+
+    /// Has it a number or an e-mail of this person?
+    pub fn is(&self, person: &PersonFacts) -> bool {
+        person.phones.iter().any(|phone| self.has_phone(phone))
+            || person.emails.iter().any(|email| self.has_email(email))
     }
 
     pub fn has_phone(&self, phone: &str) -> bool {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::judge::{Nature, Reply, Verdict, judge};
 use super::token::TokenSource;
 use crate::platform::Fault;
-use crate::platform::http::{Http, Pass, Request, Seat, Turn};
+use crate::platform::http::{Http, Request, Seat, Turn};
 use crate::process::Urgency;
 use crate::secret::Secret;
 
@@ -174,7 +174,7 @@ impl AmoClient {
             .header("user-agent", USER_AGENT)
             .header("accept", "application/hal+json")
             .urgency(call.urgency)
-            .holding(Pass::Held);
+            .in_turn(call.riders);
         if let Some(body) = &call.body {
             request = request.json(body);
         }

@@ -3,8 +3,8 @@
 
 use super::brackets::Node;
 use super::wire::{self, Item};
-use crate::intake::signal::{SeenLead, SeenNote, SeenTask, Signal};
-use crate::platform::Undecodable;
+use crate::intake::signal::{ContactCard, SeenLead, SeenNote, SeenTask, Signal};
+use crate::platform::{Undecodable, link};
 use crate::process::event::ClientFacts;
 use crate::process::value::Phone;
 
@@ -76,10 +76,17 @@ fn lead(item: &Item<'_>) -> Option<SeenLead> {
 }
 
 fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
+    let contact = item.id()?;
     let mut facts = ClientFacts { name: item.node.text("name").map(str::to_owned), ..Default::default() };
+    let mut keys = Vec::new();
     for field in wire::fields(item.node).unwrap_or_default() {
         let mut values =
             field.values.iter().map(|value| value.value.trim()).filter(|value| !value.is_empty());
+        match field.code {
+            Some("PHONE") => keys.extend(values.clone().filter_map(link::mirror_phone)),
+            Some("EMAIL") => keys.extend(values.clone().filter_map(link::mirror_email)),
+            _ => {}
+        }
         match field.code {
             Some("PHONE") => facts.phone = values.next().map(|first| phone(first, values.next())),
             Some("EMAIL") => facts.email = values.next().map(str::to_lowercase),
@@ -87,7 +94,11 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
             _ => {}
         }
     }
-    Some(Signal::ContactSeen { contact: item.id()?, facts })
+    let responsible = item.node.number("responsible_user_id");
+    // Without a time nothing can be compared, and an old sight could overwrite a newer one.
+    let card =
+        item.updated_at().map(|at| ContactCard { contact, keys, updated_at: at.timestamp(), responsible });
+    Some(Signal::ContactSeen { contact, facts, card })
 }
 
 /// Note type 4 is an ordinary note; the fields stand one level deeper, or not (sheet, 4.3).

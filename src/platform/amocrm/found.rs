@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::card::{list, number, text};
 use super::client::Call;
+use super::mirror;
 use super::seen;
 use crate::intake::signal::{SeenNote, SeenTask, Signal};
 use crate::platform::{RawRequest, Undecodable};
@@ -134,7 +135,11 @@ pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodab
         }
     } else if let Some(contact) = shown("contact") {
         match contact.is_object() {
-            true => Signal::ContactSeen { contact: id, facts: self::contact(contact, zone_field) },
+            true => Signal::ContactSeen {
+                contact: id,
+                facts: self::contact(contact, zone_field),
+                card: mirror::card(contact),
+            },
             false => Signal::ContactGone { contact: id },
         }
     } else if let Some(note) = shown("note") {
@@ -252,6 +257,7 @@ mod tests {
                     zone: Some("Asia/Omsk".to_owned()),
                     ..ClientFacts::default()
                 },
+                card: None,
             },
         );
         let broken = signal(b"{}", None);

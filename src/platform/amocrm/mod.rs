@@ -17,6 +17,7 @@ pub mod judge;
 mod look;
 pub mod look_back;
 mod mend;
+mod mirror;
 mod numbers;
 pub mod oauth;
 pub mod seen;

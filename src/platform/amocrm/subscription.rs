@@ -12,8 +12,9 @@ use crate::platform::Fault;
 use crate::process::Urgency;
 use crate::secret::Secret;
 
-/// The fewest that the process needs: leads and their stages, contacts' numbers, tasks, notes.
-pub const EVENTS: [&str; 12] = [
+/// The fewest that the process needs: leads and their stages, notes, contacts (for the mirror all
+/// that happens to them), tasks.
+pub const EVENTS: [&str; 14] = [
     "add_lead",
     "update_lead",
     "status_lead",
@@ -21,8 +22,10 @@ pub const EVENTS: [&str; 12] = [
     "delete_lead",
     "restore_lead",
     "note_lead",
+    "add_contact",
     "update_contact",
     "delete_contact",
+    "restore_contact",
     "update_task",
     "responsible_task",
     "delete_task",
@@ -36,7 +39,7 @@ pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Faul
     // Some accounts refuse an address without a slash at its end.
     let address = format!("{}/", destination.reveal().trim_end_matches('/'));
     let asked = [("filter[destination]", address.as_str())];
-    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual)).await?;
+    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual).riding(0)).await?;
     let ours =
         found.as_ref().and_then(|body| page(body, "webhooks").iter().find(|hook| leads_to(hook, &address)));
     if !ours.is_some_and(is_whole) {
@@ -47,7 +50,7 @@ pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Faul
 
 async fn subscribe(client: &AmoClient, address: &str) -> Result<(), Fault> {
     let body = json!({ "destination": address, "settings": EVENTS, "sort": 10 });
-    let made = client.write(&Call::post(PATH, body, Urgency::Usual)).await?;
+    let made = client.write(&Call::post(PATH, body, Urgency::Usual).riding(0)).await?;
     if made["disabled"] == Value::Bool(true) {
         tracing::warn!("amoCRM: the webhook is switched off, switch it on in the account's settings");
     } else {

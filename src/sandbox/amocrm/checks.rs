@@ -132,6 +132,27 @@ pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<Item>, WireAnswer
     Ok(read)
 }
 
+/// Reads every item of a request that takes an array; one flawed item rejects them all.
+pub fn read_batch<T>(
+    request: &WireRequest,
+    most: usize,
+    mut read: impl FnMut(&Map<String, Value>) -> Result<T, Vec<Flaw>>,
+) -> Result<Vec<(String, T)>, WireAnswer> {
+    let (mut good, mut flawed) = (Vec::new(), Vec::new());
+    for (request_id, item) in batch(request, most)? {
+        match read(&item) {
+            Ok(read) => good.push((request_id, read)),
+            Err(flaws) => flawed.push((request_id, flaws)),
+        }
+    }
+    if flawed.is_empty() { Ok(good) } else { Err(rejected(&flawed)) }
+}
+
+/// The id that an item of an edit names; 0 is nobody's.
+pub fn id_of(item: &Map<String, Value>) -> i64 {
+    item.get("id").and_then(Value::as_i64).unwrap_or(0)
+}
+
 /// The answer to a batch with flawed items.
 pub fn rejected(flawed: &[(String, Vec<Flaw>)]) -> WireAnswer {
     let errors: Vec<Value> = flawed

@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::ContactChange;
-use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
+use super::checks::{Flaw, Reader, hal, id_of, problem, read_batch, rejected};
 use super::leads::read_tags;
 use super::model::Contact;
-use super::{Account, not_allowed, sorted, with};
+use super::{Account, not_allowed, with};
 use crate::sandbox::wire::{WireAnswer, WireRequest};
 
 const WRITE_MAX: usize = 250;
@@ -46,13 +46,7 @@ impl Account {
                 wanted.is_empty() || (contact.created_at <= indexed && contact.haystack.contains(&wanted));
             hit && (!filtering || ids.contains(&contact.id))
         });
-        let found = sorted(request, found.collect(), |contact, field| match field {
-            "updated_at" => (contact.updated_at.timestamp(), contact.id),
-            _ => (contact.id, 0),
-        });
-        page_of(request, "contacts", found, (50, 250), &self.host, |contact| {
-            self.read_contact(contact, &words)
-        })
+        self.listed(request, found, |contact| self.read_contact(contact, &words))
     }
 
     fn read_contact(&self, contact: &Contact, words: &[String]) -> Value {
@@ -77,24 +71,16 @@ impl Account {
     }
 
     fn write_contacts(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
-        let items = match batch(request, WRITE_MAX) {
-            Ok(items) => items,
+        let read = read_batch(request, WRITE_MAX, |item| {
+            let id = edit.then(|| id_of(item));
+            self.read_contact_item(item, id).map(|(change, author)| (id, change, author))
+        });
+        let changes = match read {
+            Ok(changes) => changes,
             Err(answer) => return answer,
         };
-        let mut changes = Vec::new();
-        let mut flawed = Vec::new();
-        for (request_id, item) in &items {
-            let id = edit.then(|| item.get("id").and_then(Value::as_i64).unwrap_or(0));
-            match self.read_contact_item(item, id) {
-                Ok((change, author)) => changes.push((request_id, id, change, author)),
-                Err(flaws) => flawed.push((request_id.clone(), flaws)),
-            }
-        }
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut done = Vec::new();
-        for (request_id, id, change, author) in changes {
+        for (request_id, (id, change, author)) in changes {
             let mut line = json!({"request_id": request_id});
             let id = match id {
                 Some(id) => {

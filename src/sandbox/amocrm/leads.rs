@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::{ContactChange, LeadChange, TagChange};
-use super::checks::{Flaw, Reader, batch, hal, page, page_of, problem, rejected};
+use super::checks::{Flaw, Reader, hal, id_of, page, problem, read_batch, rejected};
 use super::model::{Entity, LOST, Lead, WON};
-use super::{Account, not_allowed, sorted, with};
+use super::{Account, not_allowed, with};
 use crate::sandbox::wire::{WireAnswer, WireRequest};
 
 /// Most entities in a write.
@@ -49,12 +49,7 @@ impl Account {
                 && (wanted.is_empty() || self.lead_holds(lead, &wanted))
                 && (!filtering || ids.contains(&lead.id))
         });
-        let found = sorted(request, found.collect(), |lead, field| match field {
-            "created_at" => (lead.created_at.timestamp(), lead.id),
-            "updated_at" => (lead.updated_at.timestamp(), lead.id),
-            _ => (lead.id, 0),
-        });
-        page_of(request, "leads", found, (50, 250), &self.host, |lead| self.read_lead(lead, &words))
+        self.listed(request, found, |lead| self.read_lead(lead, &words))
     }
 
     fn lead_holds(&self, lead: &Lead, wanted: &str) -> bool {
@@ -95,22 +90,12 @@ impl Account {
     }
 
     fn add_leads(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        let items = match batch(request, WRITE_MAX) {
-            Ok(items) => items,
+        let changes = match read_batch(request, WRITE_MAX, |item| self.read_lead_item(item, None)) {
+            Ok(changes) => changes,
             Err(answer) => return answer,
         };
-        let read: Vec<_> = items.iter().map(|(id, item)| (id, self.read_lead_item(item, None))).collect();
-        let flawed: Vec<(String, Vec<Flaw>)> = read
-            .iter()
-            .filter_map(|(id, read)| Some(((*id).clone(), read.as_ref().err()?.clone())))
-            .collect();
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut made = Vec::new();
-        for (request_id, (change, author)) in
-            read.into_iter().filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
-        {
+        for (request_id, (change, author)) in changes {
             let id = self.create_lead(now, &change, author);
             made.push(json!({"id": id, "request_id": request_id, "_links": self.frame().links(&format!("/api/v4/leads/{id}"))}));
         }
@@ -118,24 +103,16 @@ impl Account {
     }
 
     fn edit_leads(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        let items = match batch(request, WRITE_MAX) {
-            Ok(items) => items,
+        let read = read_batch(request, WRITE_MAX, |item| {
+            let id = id_of(item);
+            self.read_lead_item(item, Some(id)).map(|(change, author)| (id, change, author))
+        });
+        let changes = match read {
+            Ok(changes) => changes,
             Err(answer) => return answer,
         };
-        let mut changes = Vec::new();
-        let mut flawed = Vec::new();
-        for (request_id, item) in &items {
-            let id = item.get("id").and_then(Value::as_i64).unwrap_or(0);
-            match self.read_lead_item(item, Some(id)) {
-                Ok((change, author)) => changes.push((request_id, id, change, author)),
-                Err(flaws) => flawed.push((request_id.clone(), flaws)),
-            }
-        }
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut done = Vec::new();
-        for (request_id, id, change, author) in changes {
+        for (request_id, (id, change, author)) in changes {
             self.change_lead(now, id, &change, author);
             done.push(json!({"id": id, "updated_at": now.timestamp(), "request_id": request_id, "_links": self.frame().links(&format!("/api/v4/leads/{id}"))}));
         }
@@ -272,22 +249,12 @@ impl Account {
     }
 
     pub(super) fn complex(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        let items = match batch(request, COMPLEX_MAX) {
-            Ok(items) => items,
+        let changes = match read_batch(request, COMPLEX_MAX, |item| self.read_complex(item)) {
+            Ok(changes) => changes,
             Err(answer) => return answer,
         };
-        let read: Vec<_> = items.iter().map(|(id, item)| (id, self.read_complex(item))).collect();
-        let flawed: Vec<(String, Vec<Flaw>)> = read
-            .iter()
-            .filter_map(|(id, read)| Some(((*id).clone(), read.as_ref().err()?.clone())))
-            .collect();
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut made = Vec::new();
-        for (request_id, (mut change, author, person)) in
-            read.into_iter().filter_map(|(id, read)| Some((id.clone(), read.ok()?)))
-        {
+        for (request_id, (mut change, author, person)) in changes {
             if let Some((person, person_author)) = person {
                 let id = self.create_contact(now, &person, person_author);
                 change.contacts = vec![(id, true)];

@@ -28,7 +28,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::auth::Auth;
-use self::checks::problem;
+use self::checks::{page_of, problem};
 use self::fields::FieldBook;
 use self::hooks::{Echo, Subscription};
 use self::model::{Contact, Entity, Frame, Lead, Note, Tag, Task};
@@ -301,17 +301,57 @@ fn with(request: &WireRequest) -> Vec<String> {
     words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
-/// Sorts by `order[…]`; the default is the id, ascending.
-fn sorted<T>(request: &WireRequest, mut items: Vec<T>, key: impl Fn(&T, &str) -> (i64, i64)) -> Vec<T> {
-    let query = request.query();
-    let asked = query
-        .0
-        .iter()
-        .find_map(|(name, value)| Some((name.strip_prefix("order[")?.strip_suffix(']')?, value)));
-    let (field, way) = asked.map_or(("id", "asc"), |(field, way)| (field, way.as_str()));
-    items.sort_by_key(|item| key(item, field));
-    if way == "desc" {
-        items.reverse();
+/// What lists show and sort by.
+trait Listed {
+    const NAME: &str;
+    fn id(&self) -> i64;
+    /// The time that a field of `order[…]` means; `None` sorts by id.
+    fn time(&self, field: &str) -> Option<DateTime<Utc>>;
+}
+
+macro_rules! listed {
+    ($entity:ty, $name:literal, $($field:ident),+) => {
+        impl Listed for $entity {
+            const NAME: &str = $name;
+            fn id(&self) -> i64 {
+                self.id
+            }
+            fn time(&self, field: &str) -> Option<DateTime<Utc>> {
+                match field {
+                    $(stringify!($field) => Some(self.$field),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+listed!(Lead, "leads", created_at, updated_at);
+listed!(Contact, "contacts", updated_at);
+listed!(Task, "tasks", created_at, complete_till);
+listed!(Note, "notes", updated_at);
+
+impl Account {
+    /// The asked page of a list in the asked order (`order[…]`, by default by id).
+    fn listed<'a, T: Listed + 'a>(
+        &self,
+        request: &WireRequest,
+        found: impl Iterator<Item = &'a T>,
+        show: impl FnMut(&'a T) -> Value,
+    ) -> WireAnswer {
+        let query = request.query();
+        let asked = query.0.iter();
+        let mut asked =
+            asked.filter_map(|(name, value)| Some((name.strip_prefix("order[")?.strip_suffix(']')?, value)));
+        let (field, way) = asked.next().map_or(("id", "asc"), |(field, way)| (field, way.as_str()));
+        let mut found: Vec<&T> = found.collect();
+        found.sort_by_key(|item| match item.time(field) {
+            Some(at) => (at.timestamp(), item.id()),
+            None => (item.id(), 0),
+        });
+        if way == "desc" {
+            found.reverse();
+        }
+        page_of(request, T::NAME, found, (50, 250), &self.host, show)
     }
-    items
 }

@@ -5,9 +5,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
-use super::model::{Entity, Note};
-use super::{Account, not_allowed, sorted};
+use super::checks::{Flaw, Reader, hal, problem, read_batch};
+use super::model::Entity;
+use super::{Account, not_allowed};
 use crate::sandbox::wire::{WireAnswer, WireRequest, phone_key};
 
 const WRITE_MAX: usize = 250;
@@ -66,11 +66,7 @@ impl Account {
                 && (entities.is_empty() || entities.contains(&note.entity.1))
                 && (from..=to).contains(&note.updated_at.timestamp())
         });
-        let found: Vec<&Note> = sorted(request, found.collect(), |note, field| match field {
-            "updated_at" => (note.updated_at.timestamp(), note.id),
-            _ => (note.id, 0),
-        });
-        page_of(request, "notes", found, (50, 250), &self.host, |note| note.read(&self.frame()))
+        self.listed(request, found, |note| note.read(&self.frame()))
     }
 
     fn add_notes(
@@ -80,21 +76,10 @@ impl Account {
         kind: Entity,
         entity: Option<i64>,
     ) -> WireAnswer {
-        let items = match batch(request, WRITE_MAX) {
-            Ok(items) => items,
+        let drafts = match read_batch(request, WRITE_MAX, |item| self.read_note_item(item, kind, entity)) {
+            Ok(drafts) => drafts,
             Err(answer) => return answer,
         };
-        let mut drafts = Vec::new();
-        let mut flawed = Vec::new();
-        for (request_id, item) in &items {
-            match self.read_note_item(item, kind, entity) {
-                Ok(draft) => drafts.push((request_id, draft)),
-                Err(flaws) => flawed.push((request_id.clone(), flaws)),
-            }
-        }
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut made = Vec::new();
         for (request_id, (entity, note_type, params, author)) in drafts {
             let id = self.create_note(now, (kind, entity), &note_type, params, author);
@@ -152,20 +137,12 @@ impl Account {
     }
 
     pub(super) fn add_calls(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        let items = match batch(request, WRITE_MAX) {
-            Ok(items) => items,
+        let calls = match read_batch(request, WRITE_MAX, |item| self.read_call_item(item)) {
+            Ok(calls) => calls,
             Err(answer) => return answer,
         };
-        let read: Vec<_> = items.iter().map(|(id, item)| (id, self.read_call_item(item))).collect();
-        let flawed: Vec<(String, Vec<Flaw>)> = read
-            .iter()
-            .filter_map(|(id, read)| Some(((*id).clone(), read.as_ref().err()?.clone())))
-            .collect();
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let (mut made, mut errors) = (Vec::new(), Vec::new());
-        for (request_id, call) in read.into_iter().filter_map(|(id, read)| Some((id.clone(), read.ok()?))) {
+        for (request_id, call) in calls {
             let Some((kind, entity)) = self.card_of(&call.phone) else {
                 errors.push(json!({"title": "Entity not found", "status": 263, "detail": "Call was not created: entity not found", "request_id": request_id}));
                 continue;

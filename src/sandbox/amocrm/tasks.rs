@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::TaskChange;
-use super::checks::{Flaw, Reader, batch, hal, page_of, problem, rejected};
+use super::checks::{Flaw, Reader, hal, id_of, problem, read_batch, rejected};
 use super::model::{Entity, Task};
-use super::{Account, not_allowed, sorted};
+use super::{Account, not_allowed};
 use crate::sandbox::wire::{Query, WireAnswer, WireRequest};
 
 const WRITE_MAX: usize = 250;
@@ -36,33 +36,20 @@ impl Account {
             return problem(400, "Bad Request", "filter[entity_id] needs filter[entity_type]");
         }
         let found = self.tasks.values().filter(|task| matches(task, &query));
-        let found = sorted(request, found.collect(), |task, field| match field {
-            "created_at" => (task.created_at.timestamp(), task.id),
-            "complete_till" => (task.complete_till.timestamp(), task.id),
-            _ => (task.id, 0),
-        });
-        page_of(request, "tasks", found, (50, 250), &self.host, |task| task.read(&self.frame()))
+        self.listed(request, found, |task| task.read(&self.frame()))
     }
 
     fn write_tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
-        let items = match batch(request, WRITE_MAX) {
-            Ok(items) => items,
+        let read = read_batch(request, WRITE_MAX, |item| {
+            let id = edit.then(|| id_of(item));
+            self.read_task_item(item, id).map(|(change, author)| (id, change, author))
+        });
+        let changes = match read {
+            Ok(changes) => changes,
             Err(answer) => return answer,
         };
-        let mut changes = Vec::new();
-        let mut flawed = Vec::new();
-        for (request_id, item) in &items {
-            let id = edit.then(|| item.get("id").and_then(Value::as_i64).unwrap_or(0));
-            match self.read_task_item(item, id) {
-                Ok((change, author)) => changes.push((request_id, id, change, author)),
-                Err(flaws) => flawed.push((request_id.clone(), flaws)),
-            }
-        }
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut done = Vec::new();
-        for (request_id, id, change, author) in changes {
+        for (request_id, (id, change, author)) in changes {
             let mut line = json!({"request_id": request_id});
             let id = match id {
                 Some(id) => {

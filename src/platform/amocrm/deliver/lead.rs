@@ -42,6 +42,7 @@ impl Errand<'_> {
         };
         let main_contact = linked.as_ref().and_then(|lead| lead.contacts.first().copied());
         let contact = self.find_contact(&ask.person, main_contact).await?;
+        let is_new = contact.is_none();
         let lead = match (linked, &contact) {
             (None, Some(contact)) if !sure => self.lead_of_contact(ask, contact).await?,
             (linked, _) => linked,
@@ -54,6 +55,9 @@ impl Errand<'_> {
         let mut links = self.contact_links(contact);
         links.push((link::lead(&self.command.order, ask.role), lead.to_string()));
         links.push((link::crm_lead(lead), format!("{}:{}", self.command.order, ask.role.as_str())));
+        if is_new {
+            links.extend(self.made_links(contact, &ask.person));
+        }
         Ok(Receipt { links, ..Default::default() })
     }
 

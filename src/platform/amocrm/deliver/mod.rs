@@ -26,12 +26,13 @@ use super::gather::{Gatherer, Kind, To, Write};
 use super::judge::Reply;
 use super::look::Look;
 use super::mend;
+use super::mirror::Mirror;
 use super::oauth::OauthTokens;
 use super::settings::{Pipeline, Settings};
 use super::subscription;
 use super::together::Together;
 use crate::intake::signal::Consent;
-use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try, link};
 use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
 use crate::secret::Secret;
 
@@ -45,6 +46,7 @@ pub struct AmoCourier {
     client: AmoClient,
     gatherer: Gatherer,
     together: Together,
+    mirror: Mirror,
     settings: Arc<Settings>,
     /// Our managers → users of the account.
     managers: BTreeMap<ManagerId, u64>,
@@ -67,6 +69,7 @@ impl AmoCourier {
             client,
             gatherer,
             together,
+            mirror: Mirror::default(),
             settings,
             managers,
             webhook: None,
@@ -111,6 +114,10 @@ impl Courier for AmoCourier {
             Some(tokens) => tokens.consent(consent).await,
             None => Err(Fault::never("the school signs in with a long-lived token")),
         }
+    }
+
+    async fn mirror(&self, links: &dyn Links, now: At) -> Result<Option<Mirroring>, Fault> {
+        self.mirror.go_on(&self.client, links, now).await.map(Some)
     }
 
     async fn chore(&self, now: At) -> Result<At, Fault> {

@@ -8,7 +8,9 @@ use super::Errand;
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
+use crate::platform::amocrm::look::Newest;
 use crate::platform::amocrm::mend::{self, LeftOut};
+use crate::platform::amocrm::mirror::{Who, keys};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::{Fault, Receipt, Try, link};
 use crate::process::command::PersonFacts;
@@ -18,14 +20,17 @@ const NO_NAME: &str = "Без имени";
 impl Errand<'_> {
     /// Brings the contact up to date; numbers are added, never dropped.
     pub(super) async fn save_contact(&self, person: &PersonFacts) -> Result<Receipt, Fault> {
-        let id = match self.find_contact(person, None).await? {
+        let (id, made) = match self.find_contact(person, None).await? {
             Some(contact) => {
                 self.complete_contact(&contact, person).await?;
-                contact.id
+                (contact.id, Vec::new())
             }
-            None => self.make_contact(person).await?,
+            None => {
+                let id = self.make_contact(person).await?;
+                (id, self.made_links(id, person))
+            }
         };
-        Ok(Receipt { links: self.contact_links(id), ..Default::default() })
+        Ok(Receipt { links: [self.contact_links(id), made].concat(), ..Default::default() })
     }
 
     /// By our link, by the lead's own main contact, by number, by e-mail. A link whose contact is
@@ -37,9 +42,10 @@ impl Errand<'_> {
     ) -> Result<Option<Contact>, Fault> {
         let anyhow = !person.phones.is_empty() || !person.emails.is_empty();
         let newest = match self.tried {
-            Try::MayBeDone if anyhow => self.look().newest_person(person, self.since).await?.found,
-            _ => None,
+            Try::MayBeDone if anyhow => self.look().newest_person(person, self.since).await?,
+            _ => Newest { found: None, sure: self.tried == Try::First },
         };
+        let (newest, sure) = (newest.found, newest.sure);
         let linked = self.link(&link::contact(&self.command.client)).await?;
         for id in linked.into_iter().chain(of_lead.filter(|id| Some(*id) != linked)) {
             if let Some(contact) = newest.as_ref().filter(|contact| contact.id == id) {
@@ -51,8 +57,24 @@ impl Errand<'_> {
         }
         match newest {
             Some(contact) => Ok(Some(contact)),
-            None => self.look().person(person).await,
+            None => self.mirrored(person, sure).await,
         }
+    }
+
+    /// As the mirror has it; where it is in doubt, as the account's search has it. That nobody is
+    /// there is believed only where it is `sure` that no create of ours is under way.
+    async fn mirrored(&self, person: &PersonFacts, sure: bool) -> Result<Option<Contact>, Fault> {
+        match self.courier.mirror.who(self.links, person, self.now).await? {
+            Who::Nobody if sure => return Ok(None),
+            Who::One(id) => {
+                let found = self.look().contact(id).await?;
+                if let Some(contact) = found.filter(|contact| contact.is(person)) {
+                    return Ok(Some(contact));
+                }
+            }
+            Who::Nobody | Who::Doubt => {}
+        }
+        self.look().person(person).await
     }
 
     /// Writes only what is missing; says what the account did not take.
@@ -114,6 +136,11 @@ impl Errand<'_> {
             body["responsible_user_id"] = user.into();
         }
         body
+    }
+
+    /// A contact that was just made, for the mirror: its webhook comes later.
+    pub(super) fn made_links(&self, id: u64, person: &PersonFacts) -> Vec<(String, String)> {
+        keys(&person.phones, &person.emails).into_iter().map(|key| (key, id.to_string())).collect()
     }
 
     pub(super) fn contact_links(&self, id: u64) -> Vec<(String, String)> {

@@ -5,14 +5,16 @@ use crate::platform::http::Silence;
 use crate::process::command::{PersonFacts, SaveLead};
 use crate::process::{Money, Stage};
 
-const QUERY_PHONE: &str = "GET /api/v4/contacts?query=9165550137&with=leads&limit=50&order[id]=asc";
-const QUERY_EMAIL: &str = "/api/v4/contacts?query=anna.belova@example.com&with=leads&limit=50&order[id]=asc";
-const QUERY_WHOLE: &str = "/api/v4/contacts?query=+79165550137&with=leads&limit=50&order[id]=asc";
+pub(super) const QUERY_PHONE: &str =
+    "GET /api/v4/contacts?query=9165550137&with=leads&limit=50&order[id]=asc";
+pub(super) const QUERY_EMAIL: &str =
+    "/api/v4/contacts?query=anna.belova@example.com&with=leads&limit=50&order[id]=asc";
+pub(super) const QUERY_WHOLE: &str = "/api/v4/contacts?query=+79165550137&with=leads&limit=50&order[id]=asc";
 
-const NEWEST_CONTACTS: &str = "/api/v4/contacts?with=leads&limit=250&order[id]=desc";
-const NEWEST_LEADS: &str = "/api/v4/leads?with=contacts&limit=250&order[id]=desc";
+pub(super) const NEWEST_CONTACTS: &str = "/api/v4/contacts?with=leads&limit=250&order[id]=desc";
+pub(super) const NEWEST_LEADS: &str = "/api/v4/leads?with=contacts&limit=250&order[id]=desc";
 
-fn person() -> PersonFacts {
+pub(super) fn person() -> PersonFacts {
     PersonFacts {
         name: Some("Анна Белова".to_owned()),
         phones: vec!["+79165550137".to_owned()],
@@ -22,7 +24,7 @@ fn person() -> PersonFacts {
     }
 }
 
-fn save_lead() -> SaveLead {
+pub(super) fn save_lead() -> SaveLead {
     SaveLead {
         role: LeadRole::Sales,
         route: "default".to_owned(),
@@ -39,7 +41,7 @@ fn save_lead() -> SaveLead {
     }
 }
 
-fn lead_body(embedded: Value) -> Value {
+pub(super) fn lead_body(embedded: Value) -> Value {
     json!([{
         "name": "Заказ GC-100482", "price": 24901, "pipeline_id": 8123410, "status_id": 66104106,
         "responsible_user_id": 10412345, "request_id": "gc-55.3",
@@ -52,7 +54,7 @@ fn lead_body(embedded: Value) -> Value {
     }])
 }
 
-fn new_contact() -> Value {
+pub(super) fn new_contact() -> Value {
     json!({ "name": "Анна Белова", "responsible_user_id": 10412345, "custom_fields_values": [
         { "field_code": "PHONE", "values": [{ "value": "+79165550137", "enum_code": "WORK" }] },
         { "field_code": "EMAIL", "values": [{ "value": "anna.belova@example.com", "enum_code": "WORK" }] },
@@ -60,7 +62,7 @@ fn new_contact() -> Value {
 }
 
 /// A contact as a search shows it, with the phone as typed by a manager.
-fn contact(id: u64, phone: &str, leads: &[u64]) -> Value {
+pub(super) fn contact(id: u64, phone: &str, leads: &[u64]) -> Value {
     let leads: Vec<Value> = leads.iter().map(|id| json!({ "id": id })).collect();
     json!({ "id": id, "name": "Анна", "updated_at": 1_773_651_600, "custom_fields_values": [
         { "field_id": 884201, "field_code": "PHONE", "values": [
@@ -74,7 +76,7 @@ fn contacts(list: &[Value]) -> Value {
     json!({ "_page": 1, "_embedded": { "contacts": list } })
 }
 
-fn lead_links(lead: &str, contact: &str) -> Receipt {
+pub(super) fn lead_links(lead: &str, contact: &str) -> Receipt {
     let link = |key: String, value: &str| (key, value.to_owned());
     Receipt {
         links: vec![
@@ -87,7 +89,16 @@ fn lead_links(lead: &str, contact: &str) -> Receipt {
     }
 }
 
-fn search(path: &str, found: &[Value]) -> Scene {
+/// The same with the mirror's entries of a contact that was just made.
+pub(super) fn new_links(lead: &str, contact: &str) -> Receipt {
+    let mut receipt = lead_links(lead, contact);
+    let keys = ["mirror-phone:9165550137", "mirror-email:anna.belova@example.com"];
+    let made = keys.map(|key| (key.to_owned(), contact.to_owned()));
+    receipt.links.extend(made);
+    receipt
+}
+
+pub(super) fn search(path: &str, found: &[Value]) -> Scene {
     let path = path.strip_prefix("GET ").unwrap_or(path);
     if found.is_empty() { get(path, 204, Value::Null) } else { get(path, 200, contacts(found)) }
 }
@@ -109,7 +120,7 @@ fn l1_a_new_client_becomes_a_contact_and_a_lead_in_one_request() {
         ),
     ];
     let result = deliver(Ask::SaveLead(Box::new(save_lead())), Try::First, &[], script);
-    assert_eq!(result, Ok(lead_links("41290077", "52311847")));
+    assert_eq!(result, Ok(new_links("41290077", "52311847")));
 }
 
 #[test]

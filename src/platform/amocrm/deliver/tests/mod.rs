@@ -13,6 +13,7 @@ use crate::process::Urgency;
 mod chore;
 mod feed;
 mod lead;
+mod mirror;
 mod stage;
 mod task;
 

@@ -1,0 +1,55 @@
+//! Figures of the bridge beside what they are measured against, in one run.
+//! Never claims a figure without its reference, and never leaves anything behind.
+//! Enter at [`run`]; each figure's family is a module that answers [`Row`]s.
+
+mod launch;
+mod row;
+
+pub use launch::{Launch, Size, launch};
+pub use row::{Goal, Row, table};
+
+use std::path::PathBuf;
+
+/// `dozvon bench`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Only this family of figures.
+    #[arg(long, value_enum)]
+    only: Option<Family>,
+    /// Writes the rows into this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Orders of the launch: fewer, to look at something quickly.
+    #[arg(long, hide = true, default_value_t = launch::ORDERS)]
+    orders: usize,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Family {
+    /// Ten thousand orders of new clients into amoCRM, with payments in the middle; driven time.
+    Launch,
+}
+
+impl Family {
+    const ALL: [Self; 1] = [Self::Launch];
+}
+
+/// Measures, prints, writes. An error is for the person: what could not be measured, or which goal
+/// was missed.
+pub async fn run(options: Options) -> Result<(), String> {
+    let mut rows = Vec::new();
+    for family in Family::ALL.into_iter().filter(|family| options.only.is_none_or(|only| only == *family)) {
+        rows.extend(match family {
+            Family::Launch => launch(Size::of(options.orders)).await?.rows(),
+        });
+    }
+    println!("{}", table(&rows));
+    if let Some(file) = &options.json {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows }));
+        let text = text.map_err(|error| error.to_string())?;
+        std::fs::write(file, text + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    let missed: Vec<&str> = rows.iter().filter(|row| row.met() == Some(false)).map(|row| row.name).collect();
+    if missed.is_empty() { Ok(()) } else { Err(format!("goals missed: {}", missed.join(", "))) }
+}

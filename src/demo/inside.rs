@@ -1,0 +1,280 @@
+//! The bridge and the stand-ins in one process, without sockets: who plays them chooses the clock.
+//! Never moves the time and never asserts; the same bridge code runs as behind sockets.
+//! Enter at [`Inside::start`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::player::{Carrier, Driven, Stuck};
+use super::scripts::FILES;
+use crate::clock::{Clock, DrivenClock};
+use crate::config::{Config, Files, School, Surroundings};
+use crate::http::driven::{Quiet, look};
+use crate::http::hooks::accept;
+use crate::platform::RawRequest;
+use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::mail::{Outgoing, Post, PostFault, Stage as SmtpStage};
+use crate::sandbox::mail::Letter;
+use crate::sandbox::serve::Shared;
+use crate::sandbox::wire::{Hook, Platform, WireRequest};
+use crate::sandbox::{Setup, World};
+use crate::store::Store;
+use crate::store::embedded::Embedded;
+use crate::ways::{self, Ground, Ports};
+use crate::worker::pacer::Pace;
+use crate::worker::school::own;
+use crate::worker::site::{Keep, Parts, Rhythm, Site};
+
+/// A platform answers after this.
+const ANSWER_MS: i64 = 40;
+/// Nobody else is there: bells are enough, and a lease outlives the run.
+const ALONE: Rhythm =
+    Rhythm { poll: Duration::from_secs(86_400), renew: Duration::from_secs(86_400), lease_ms: 86_400_000 };
+
+/// The stand-ins and their time, as everybody here shares them.
+#[derive(Clone)]
+struct Stage {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    /// Deliveries that wait for an answer, for whoever moves the time.
+    air: Arc<Pace>,
+}
+
+impl Stage {
+    async fn wait(&self, ms: i64, riders: u64) {
+        self.air.wait(&self.clock, self.clock.now() + TimeDelta::milliseconds(ms), riders).await;
+    }
+}
+
+/// One platform of the sandbox, plugged in where the network would be.
+struct Plug(Stage, Platform);
+
+#[async_trait]
+impl Http for Plug {
+    async fn send(&self, request: Request) -> Result<Response, Silence> {
+        let Self(stage, platform) = self;
+        let url = url::Url::parse(&request.url).map_err(|error| Silence::NotSent(error.to_string()))?;
+        let wire = WireRequest {
+            platform: *platform,
+            method: request.method.to_owned(),
+            path: url[url::Position::BeforePath..].to_owned(),
+            headers: request.headers,
+            body: request.body,
+        };
+        let answer = stage.shared.with(|world, now| world.handle(now, &wire));
+        stage.wait(answer.delay_ms as i64 + ANSWER_MS, request.riders).await;
+        if answer.broken_off {
+            return Err(Silence::BrokenOff("the sandbox hung up".to_owned()));
+        }
+        let headers = answer.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value));
+        Ok(Response { status: answer.status, headers: headers.collect(), body: answer.body })
+    }
+}
+
+/// The sandbox's mailboxes, plugged in where the mail server would be.
+struct PostPlug(Stage);
+
+#[async_trait]
+impl Post for PostPlug {
+    async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
+        let (stage, answer) = self.0.shared.with(|world, now| {
+            let recipient = world.mail_recipient(now, &letter.to);
+            if recipient.code != 250 {
+                return (SmtpStage::Recipient, recipient);
+            }
+            let head = format!("Message-ID: <{}>\r\nSubject: {}\r\n", letter.message_id, letter.subject);
+            let raw = format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\n{}", letter.body);
+            let handed = Letter { from: letter.from.clone(), to: letter.to.clone(), raw: raw.into_bytes() };
+            (SmtpStage::Content, world.receive_mail(now, handed))
+        });
+        match answer.code {
+            250 => Ok(()),
+            code => Err(PostFault::refused(stage, code, &answer.text)),
+        }
+    }
+}
+
+/// A bridge of one school and the stand-ins around it.
+pub struct Inside {
+    pub shared: Arc<Shared>,
+    pub site: Arc<Site>,
+    clock: Arc<dyn Clock>,
+    school: School,
+    store: Arc<dyn Store>,
+    stop: watch::Sender<bool>,
+    owner: JoinHandle<()>,
+}
+
+impl Inside {
+    /// Starts the bridge over a store in memory. `files` are the school's configuration.
+    pub fn start(
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> Result<Self, String> {
+        let config = Config::from_files(files, surroundings)
+            .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
+        let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
+        let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
+        let (site, stop) = site(&school, &shared, &clock, &store)?;
+        let owner = tokio::spawn(own(site.clone()));
+        Ok(Self { shared, site, clock, school, store, stop, owner })
+    }
+
+    /// The bridge dies where it stands and is started again over the same store.
+    pub async fn kill(&mut self) -> Result<(), String> {
+        self.owner.abort();
+        // Its lease would run out by itself.
+        self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
+        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store)?;
+        self.owner = tokio::spawn(own(self.site.clone()));
+        Ok(())
+    }
+
+    /// Ends the bridge when what is on its way has landed.
+    pub async fn stop(self) -> Result<(), String> {
+        let _ = self.stop.send(true);
+        self.owner.await.map_err(|error| error.to_string())
+    }
+
+    /// Ends the bridge at once: what is on its way is of no use to anybody.
+    pub fn abandon(self) {
+        self.owner.abort();
+    }
+}
+
+/// The school's bridge, with the sandbox where the network would be.
+fn site(
+    school: &School,
+    shared: &Arc<Shared>,
+    clock: &Arc<dyn Clock>,
+    store: &Arc<dyn Store>,
+) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
+    let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
+    let url = "http://bridge".to_owned();
+    let ground = Ground { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
+    let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stage.clone(), platform)) };
+    let ports = Ports {
+        amocrm: plug(Platform::Amocrm),
+        getcourse: plug(Platform::Getcourse),
+        mango: plug(Platform::Mango),
+        sipuni: plug(Platform::Sipuni),
+        telphin: plug(Platform::Telphin),
+        post: Some(Box::new(PostPlug(stage.clone()))),
+    };
+    let mut ways = ways::build(school, ports, &ground)?;
+    ways.paces.push(stage.air.clone());
+    let (stop, stopped) = watch::channel(false);
+    let site = Site::new(Parts {
+        hooks: ways::hooks(school)?,
+        ways,
+        school: Arc::new(school.clone()),
+        store: store.clone(),
+        clock: clock.clone(),
+        stop: stopped,
+        keep: Keep { raw_days: 30, ended_days: 365 },
+        rhythm: ALONE,
+    });
+    Ok((Arc::new(site), stop))
+}
+
+/// One webhook through the bridge's own acceptance, without the socket in between.
+pub async fn deliver(site: &Site, hook: &Hook) -> Option<u16> {
+    let url = url::Url::parse(&hook.url).ok()?;
+    // /hooks/{school}/{platform}/{secret}[/tail]
+    let parts: Vec<&str> = url.path().split('/').filter(|part| !part.is_empty()).collect();
+    let (platform, tail) = (*parts.get(2)?, parts.get(4..).unwrap_or_default().join("/"));
+    let hooks = site.hooks.get(platform)?.clone();
+    let headers = hook.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
+    let request = RawRequest {
+        method: hook.method.clone(),
+        tail,
+        query: url.query().unwrap_or_default().to_owned(),
+        headers: headers.collect(),
+        body: hook.body.clone(),
+    };
+    let answered = accept(site, platform, &*hooks, request).await;
+    Some(answered.map_or_else(|turned| turned.status().as_u16(), |answer| answer.status))
+}
+
+/// Webhooks of a player go straight to the bridge.
+pub struct Straight(pub Arc<Site>);
+
+#[async_trait]
+impl Carrier for Straight {
+    async fn carry(&self, hook: &Hook) -> Option<u16> {
+        deliver(&self.0, hook).await
+    }
+}
+
+/// The driven clock's door, from inside.
+pub struct Door {
+    pub site: Arc<Site>,
+    pub clock: DrivenClock,
+}
+
+#[async_trait]
+impl Driven for Door {
+    async fn look(&self) -> Result<Quiet, Stuck> {
+        Ok(look([&*self.site], &self.clock).await)
+    }
+
+    async fn advance(&self, to: DateTime<Utc>) -> Result<(), Stuck> {
+        self.clock.advance(to);
+        Ok(())
+    }
+}
+
+/// The stand-ins of a setup, with the time that `clock` tells.
+pub fn stand_ins(setup: Setup, seed: u64, clock: &Arc<dyn Clock>) -> Arc<Shared> {
+    let clock = clock.clone();
+    let world = Arc::new(std::sync::Mutex::new(World::new(setup, seed)));
+    Arc::new(Shared::new(world, Arc::new(move || clock.now())))
+}
+
+/// The demo's school, whose requests come with `secret`; its secrets lie in `folder`, because
+/// nobody changes the environment of a running process. `change` is given the path and the text of
+/// each of the school's files.
+pub fn school_files(
+    folder: &Path,
+    setup: &Setup,
+    secret: &str,
+    change: impl Fn(&str, String) -> String,
+) -> std::io::Result<Files> {
+    let secrets = [
+        ("DEMO_HOOK_SECRET", secret),
+        ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+        ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
+        ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
+        ("DEMO_MANGO_KEY", &setup.mango.api_key),
+        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
+        ("SIPUNI_KEY", &setup.sipuni.key),
+        ("TELPHIN_SECRET", &setup.telphin.client_secret),
+    ];
+    for (name, value) in secrets {
+        std::fs::write(folder.join(name), value)?;
+    }
+    let mut texts = BTreeMap::new();
+    for (path, text) in FILES {
+        let text = text
+            .replace("@amocrm@", "http://127.0.0.1:1")
+            .replace("@getcourse@", "http://127.0.0.1:2")
+            .replace("@mango@", "http://127.0.0.1:3")
+            .replace("\"@smtp_port@\"", "25");
+        let mut text = change(path, text);
+        for (name, _) in secrets {
+            let file = format!("file = \"{}\"", folder.join(name).display());
+            text = text.replace(&format!("env = \"{name}\""), &file);
+        }
+        texts.insert(path.replace("@school@", "rost"), text);
+    }
+    Ok(Files::new(Path::new("school"), texts))
+}

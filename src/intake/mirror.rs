@@ -1,0 +1,222 @@
+//! The mirror: which contacts of the CRM have a number or an address, kept in the index.
+//! Never asks the CRM and never decides whether the mirror is to be believed; all changes go through
+//! the inbox, one after another. Enter at [`learn`] and [`forget`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::book::Book;
+use super::signal::{ContactCard, ContactsRead};
+use crate::platform::link;
+use crate::process::At;
+use crate::store::Kept;
+
+/// Contacts under one key that are kept; more of them are in doubt anyway.
+const SHARED_MAX: usize = 8;
+
+/// How far the mirror is, as the index has it under [`link::MIRROR`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mirror", rename_all = "snake_case")]
+pub enum MirrorState {
+    /// The next page to be read; what changed since `since` comes by webhook or is caught up on.
+    Filling { page: u32, since: At },
+    /// Everything up to `at` is in it, and what webhooks have told since.
+    Full { at: At },
+}
+
+impl MirrorState {
+    /// What the index holds; anything that cannot be read means that it has to be filled anew.
+    pub fn read(stored: Option<&str>) -> Option<Self> {
+        serde_json::from_str(stored?).ok()
+    }
+
+    fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// One contact in the index, so that a later change finds the keys that it had.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Mirrored {
+    /// Unix seconds.
+    at: i64,
+    keys: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    responsible: Option<u64>,
+}
+
+/// Index entries of a commit; `None` takes one away.
+pub type Changes = Vec<(String, Option<String>)>;
+
+/// Contacts that share a key, as the index has them.
+pub fn contacts(stored: Option<&str>) -> Vec<u64> {
+    stored.unwrap_or_default().split(' ').filter_map(|id| id.parse().ok()).collect()
+}
+
+/// Takes in contacts as the CRM shows them; an older sight of one changes nothing.
+pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
+    let names: Vec<String> = cards.iter().map(|card| link::mirror_contact(card.contact)).collect();
+    let known = book.links_of(&names).await?;
+    let known: Vec<Option<Mirrored>> =
+        known.iter().map(|stored| serde_json::from_str(stored.as_deref()?).ok()).collect();
+    let mut draft = Draft::open(book, cards, &known).await?;
+    for ((card, name), known) in cards.iter().zip(names).zip(known) {
+        let known = known.unwrap_or_default();
+        let new = Mirrored { at: card.updated_at, keys: card.keys.clone(), responsible: card.responsible };
+        if known.at > new.at || known == new {
+            continue;
+        }
+        known.keys.iter().filter(|key| !new.keys.contains(key)).for_each(|key| draft.drop(key, card.contact));
+        new.keys.iter().for_each(|key| draft.add(key, card.contact));
+        draft.changes.push((name, serde_json::to_string(&new).ok()));
+    }
+    Ok(draft.close(book))
+}
+
+/// A contact is gone: deleted, or merged into another. While the mirror is being filled, those
+/// behind it move up a place, so one page is read again.
+pub async fn forget(book: &mut Book, contact: u64) -> Kept<Changes> {
+    let mut changes = erase(book, contact).await?;
+    let state = book.link(link::MIRROR).await?;
+    if let Some(MirrorState::Filling { page, since }) = MirrorState::read(state.as_deref())
+        && page > 1
+    {
+        changes.extend(put(book, MirrorState::Filling { page: page - 1, since }));
+    }
+    Ok(changes)
+}
+
+/// Takes one contact out of the mirror.
+pub async fn erase(book: &mut Book, contact: u64) -> Kept<Changes> {
+    let gone = ContactCard { contact, updated_at: i64::MAX, ..ContactCard::default() };
+    let mut changes = learn(book, &[gone]).await?;
+    let name = link::mirror_contact(contact);
+    changes.retain(|(key, _)| *key != name);
+    book.put_link(name.clone(), None);
+    changes.push((name, None));
+    Ok(changes)
+}
+
+/// A page that was read. It moves the mirror on only from the state that it was read for.
+pub async fn take_page(book: &mut Book, read: &ContactsRead) -> Kept<Changes> {
+    let mut changes = learn(book, &read.contacts).await?;
+    let state = book.link(link::MIRROR).await?;
+    if MirrorState::read(state.as_deref()) == read.from {
+        changes.extend(put(book, read.then.clone()));
+    }
+    Ok(changes)
+}
+
+fn put(book: &mut Book, state: MirrorState) -> Changes {
+    let text = state.to_text();
+    book.put_link(link::MIRROR.to_owned(), Some(text.clone()));
+    vec![(link::MIRROR.to_owned(), Some(text))]
+}
+
+/// Shared keys while several contacts are being written into them.
+struct Draft {
+    shared: BTreeMap<String, Vec<u64>>,
+    /// Keys that are no longer as they were.
+    touched: BTreeMap<String, ()>,
+    changes: Changes,
+}
+
+impl Draft {
+    async fn open(book: &Book, cards: &[ContactCard], known: &[Option<Mirrored>]) -> Kept<Self> {
+        let old = known.iter().flatten().flat_map(|known| known.keys.iter().cloned());
+        let keys: BTreeMap<String, ()> =
+            cards.iter().flat_map(|card| card.keys.iter().cloned()).chain(old).map(|key| (key, ())).collect();
+        let keys: Vec<String> = keys.into_keys().collect();
+        let found = book.links_of(&keys).await?;
+        let shared = keys.into_iter().zip(found.iter().map(|stored| contacts(stored.as_deref()))).collect();
+        Ok(Self { shared, touched: BTreeMap::new(), changes: Vec::new() })
+    }
+
+    fn add(&mut self, key: &str, contact: u64) {
+        let ids = self.shared.entry(key.to_owned()).or_default();
+        if !ids.contains(&contact) && ids.len() < SHARED_MAX {
+            ids.push(contact);
+            self.touched.insert(key.to_owned(), ());
+        }
+    }
+
+    fn drop(&mut self, key: &str, contact: u64) {
+        if let Some(ids) = self.shared.get_mut(key)
+            && ids.contains(&contact)
+        {
+            ids.retain(|id| *id != contact);
+            self.touched.insert(key.to_owned(), ());
+        }
+    }
+
+    fn close(self, book: &mut Book) -> Changes {
+        let Self { shared, touched, mut changes } = self;
+        changes.extend(touched.into_keys().map(|key| {
+            let ids: Vec<String> = shared.get(&key).into_iter().flatten().map(u64::to_string).collect();
+            (key, (!ids.is_empty()).then(|| ids.join(" ")))
+        }));
+        for (key, value) in &changes {
+            book.put_link(key.clone(), value.clone());
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::embedded::Embedded;
+
+    fn card(contact: u64, at: i64, keys: &[&str]) -> ContactCard {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        ContactCard { contact, keys, updated_at: at, responsible: None }
+    }
+
+    fn at(second: i64) -> At {
+        At::from_timestamp(1_795_000_000 + second, 0).expect("in range")
+    }
+
+    /// A book over an empty store: what is put counts as being under way.
+    fn book() -> Book {
+        Book::new(Arc::new(Embedded::in_memory().expect("memory")), "rost".into())
+    }
+
+    async fn who(book: &Book, key: &str) -> Vec<u64> {
+        contacts(book.link(key).await.expect("memory").as_deref())
+    }
+
+    #[tokio::test]
+    async fn a_change_leaves_no_key_behind_and_an_older_sight_changes_nothing() {
+        let mut book = book();
+        learn(&mut book, &[card(1, 10, &["a", "b"]), card(2, 10, &["b"])]).await.expect("memory");
+        assert_eq!((who(&book, "a").await, who(&book, "b").await), (vec![1], vec![1, 2]));
+        learn(&mut book, &[card(1, 20, &["c"])]).await.expect("memory");
+        learn(&mut book, &[card(1, 15, &["a"])]).await.expect("memory");
+        assert!(who(&book, "a").await.is_empty());
+        assert_eq!((who(&book, "b").await, who(&book, "c").await), (vec![2], vec![1]));
+        let again = learn(&mut book, &[card(1, 20, &["c"])]).await.expect("memory");
+        assert!(again.is_empty(), "nothing new, nothing written");
+    }
+
+    #[tokio::test]
+    async fn a_contact_that_is_gone_is_forgotten_and_a_page_is_read_again() {
+        let mut book = book();
+        let filling = |page| MirrorState::Filling { page, since: at(0) };
+        let read = |contacts, from, then| ContactsRead { contacts, from, then };
+        let first = read(vec![card(1, 10, &["a"])], None, filling(2));
+        take_page(&mut book, &first).await.expect("memory");
+        forget(&mut book, 1).await.expect("memory");
+        assert!(who(&book, "a").await.is_empty());
+        async fn state(book: &Book) -> Option<MirrorState> {
+            MirrorState::read(book.link(link::MIRROR).await.expect("memory").as_deref())
+        }
+        assert_eq!(state(&book).await, Some(filling(1)));
+        // The page that was on its way meanwhile is taken in, but does not skip what moved up.
+        let late = read(vec![card(2, 10, &["a"])], Some(filling(2)), filling(3));
+        take_page(&mut book, &late).await.expect("memory");
+        assert_eq!((who(&book, "a").await, state(&book).await), (vec![2], Some(filling(1))));
+    }
+}

@@ -1,0 +1,167 @@
+//! The mirror of the account's contacts: who has a number or an address, known without a request.
+//! Never writes (what is read goes through the inbox) and is never believed while it is half
+//! filled, stale, or names several. Enter at [`Mirror::who`] and [`Mirror::go_on`]. Source:
+//! amocrm.ru/developers/content/crm_platform/contacts-api (250 a page, order by id, updated_at).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::card::{Contact, number, page, text};
+use super::client::{AmoClient, Call};
+use crate::intake::mirror::{MirrorState, contacts};
+use crate::intake::signal::{ContactCard, ContactsRead, Signal};
+use crate::platform::{Fault, Links, Mirroring, link};
+use crate::process::command::PersonFacts;
+use crate::process::{At, Urgency};
+
+/// Between two pages, so that filling takes a small part of the budget.
+const PAGE_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// Between two looks for what webhooks may have missed.
+const CATCH_UP_EVERY: TimeDelta = TimeDelta::hours(6);
+/// A mirror that could not be brought up to date for so long is not believed.
+const STALE_AFTER: TimeDelta = TimeDelta::hours(13);
+/// Catching up goes so far back beyond the last time: clocks differ.
+const OVERLAP_S: i64 = 60;
+/// Pages of changes; with more of them filling anew is surer.
+const CATCH_UP_PAGES: u32 = 40;
+
+/// What the mirror knows of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// No contact of the account has any of these numbers and addresses.
+    Nobody,
+    /// This one has; it may have been merged away since.
+    One(u64),
+    /// The account has to be asked.
+    Doubt,
+}
+
+/// What this process knows about the mirror's age and course.
+#[derive(Default)]
+pub struct Mirror(Mutex<Course>);
+
+#[derive(Default)]
+struct Course {
+    /// The mirror is believed once it was brought up to date after this.
+    began: Option<At>,
+    /// Page of the changes that are being caught up on.
+    catching: u32,
+    /// The state for which a page was read last, and when: intake may not have taken it in yet.
+    asked: Option<(Option<MirrorState>, At)>,
+}
+
+impl Mirror {
+    /// Whom these numbers and addresses mean.
+    pub async fn who(&self, links: &dyn Links, person: &PersonFacts, now: At) -> Result<Who, Fault> {
+        let state = MirrorState::read(links.find(link::MIRROR).await?.as_deref());
+        let began = self.course().began;
+        let fresh = match (state, began) {
+            (Some(MirrorState::Full { at }), Some(began)) => at >= began && now - at <= STALE_AFTER,
+            _ => false,
+        };
+        if !fresh {
+            return Ok(Who::Doubt);
+        }
+        let mut found = Vec::new();
+        for key in keys(&person.phones, &person.emails) {
+            found.extend(contacts(links.find(&key).await?.as_deref()));
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(match found.as_slice() {
+            [] => Who::Nobody,
+            [only] => Who::One(*only),
+            _ => Who::Doubt,
+        })
+    }
+
+    /// Reads the next page, if it is time: of all contacts by id, later of the changed ones.
+    pub async fn go_on(&self, client: &AmoClient, links: &dyn Links, now: At) -> Result<Mirroring, Fault> {
+        let state = MirrorState::read(links.find(link::MIRROR).await?.as_deref());
+        let began = *self.course().began.get_or_insert(now);
+        let soon = now + PAGE_EVERY;
+        let waits = self
+            .course()
+            .asked
+            .as_ref()
+            .is_some_and(|(asked, at)| *asked == state && now - *at < TimeDelta::minutes(1));
+        if waits {
+            return Ok(Mirroring { read: None, next: soon });
+        }
+        let read = match &state {
+            None => all(client, None, 1, now).await?,
+            Some(MirrorState::Filling { page, since }) => all(client, state.clone(), *page, *since).await?,
+            Some(MirrorState::Full { at }) if *at >= began && now - *at < CATCH_UP_EVERY => {
+                return Ok(Mirroring { read: None, next: *at + CATCH_UP_EVERY });
+            }
+            Some(MirrorState::Full { at }) => self.changes(client, *at, now).await?,
+        };
+        self.course().asked = (read.from != Some(read.then.clone())).then_some((state, now));
+        Ok(Mirroring { read: Some(Signal::ContactsRead(Box::new(read))), next: soon })
+    }
+
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What changed after `at`, the latest first; the mirror is up to date when all of it is read.
+    async fn changes(&self, client: &AmoClient, at: At, now: At) -> Result<ContactsRead, Fault> {
+        let page = self.course().catching + 1;
+        let (contacts, more) = read(client, ("order[updated_at]", "desc"), page).await?;
+        let reached = contacts.last().is_none_or(|last| last.updated_at < at.timestamp() - OVERLAP_S);
+        let done = reached || !more;
+        let from = MirrorState::Full { at };
+        let then = match done {
+            true => MirrorState::Full { at: now },
+            false if page >= CATCH_UP_PAGES => MirrorState::Filling { page: 1, since: now },
+            false => from.clone(),
+        };
+        self.course().catching = if then == from { page } else { 0 };
+        Ok(ContactsRead { contacts, from: Some(from), then })
+    }
+}
+
+/// The next page of all contacts, the oldest first: what is made meanwhile comes at the end.
+async fn all(
+    client: &AmoClient,
+    from: Option<MirrorState>,
+    at: u32,
+    since: At,
+) -> Result<ContactsRead, Fault> {
+    let (contacts, more) = read(client, ("order[id]", "asc"), at).await?;
+    let then = match more {
+        true => MirrorState::Filling { page: at + 1, since },
+        false => MirrorState::Full { at: since },
+    };
+    Ok(ContactsRead { contacts, from, then })
+}
+
+async fn read(client: &AmoClient, order: (&str, &str), at: u32) -> Result<(Vec<ContactCard>, bool), Fault> {
+    let at = at.to_string();
+    let asked = [("limit", "250"), ("page", at.as_str()), order];
+    let call = Call::get("/api/v4/contacts", &asked, Urgency::Backfill).riding(0);
+    let body = client.read(&call).await?.unwrap_or_default();
+    let cards = page(&body, "contacts").iter().filter_map(card);
+    Ok((cards.collect(), !body["_links"]["next"].is_null()))
+}
+
+/// A contact as the mirror keeps it.
+pub fn card(value: &Value) -> Option<ContactCard> {
+    let contact = Contact::read(value)?;
+    let texts =
+        |values: &[Value]| values.iter().map(|one| text(&one["value"]).to_owned()).collect::<Vec<_>>();
+    Some(ContactCard {
+        contact: contact.id,
+        keys: keys(&texts(&contact.phones), &texts(&contact.emails)),
+        updated_at: contact.updated_at,
+        responsible: number(&value["responsible_user_id"]),
+    })
+}
+
+/// The index keys of a person.
+pub fn keys(phones: &[String], emails: &[String]) -> Vec<String> {
+    let phones = phones.iter().filter_map(|phone| link::mirror_phone(phone));
+    phones.chain(emails.iter().filter_map(|email| link::mirror_email(email))).collect()
+}
