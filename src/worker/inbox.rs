@@ -278,6 +278,10 @@ impl Inbox {
     async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
         match self.book.order(&order).await? {
             Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            // Intake asked before there was an order, and what was answered made none.
+            None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
             // What was on its way when the order was forgotten concerns nobody any more.
             None if self.book.link(&link::gone(&order)).await?.is_some() => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))

@@ -2,43 +2,15 @@
 //! webhook comes after all. The whole bridge against the whole sandbox under paused time.
 
 use chrono::TimeDelta;
-use dozvon::config::Surroundings;
 use dozvon::platform::look_back::Looked;
-use dozvon::process::{End, Order, Phase, RefusalReason};
+use dozvon::process::{End, Phase, RefusalReason};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::faults::{HookFault, Outage};
 
 use crate::support::inproc::World;
 use crate::support::school::School;
-
-const SEED: u64 = 7;
-
-/// Plays the demo's school with these people, and asserts what holds for every run.
-fn play<T>(
-    school: &School,
-    people: &str,
-    change: impl FnOnce(&mut Setup),
-    story: impl AsyncFnOnce(&mut World) -> T,
-) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(async {
-        let mut setup = school.material.clone();
-        let parsed: People = toml::from_str(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
-        setup.orders = parsed.orders;
-        change(&mut setup);
-        let surroundings = Surroundings::new(Default::default(), setup.start.with_timezone(&chrono::Utc));
-        let mut world = World::start(setup, &school.files, &surroundings, SEED);
-        let told = story(&mut world).await;
-        world.finish(SEED).await;
-        told
-    })
-}
-
-#[derive(serde::Deserialize)]
-struct People {
-    orders: Vec<dozvon::sandbox::script::OrderScript>,
-}
+use crate::support::story::{order, play};
 
 /// The demo's school, with the looks of a real one.
 fn school() -> School {
@@ -58,13 +30,6 @@ fn exports_only() -> School {
             text.lines().filter(|line| !line.starts_with("developer_key") && !line.starts_with("payments ="));
         lines.collect::<Vec<_>>().join("\n")
     })
-}
-
-async fn order(world: &World, script: &str) -> Order {
-    let id = world.sandbox().order_of(script).map(|order| format!("gc-{}", order.id));
-    let id = id.unwrap_or_else(|| panic!("no order of {script}"));
-    let found = world.orders().await.into_iter().find(|order| order.id.as_str() == id);
-    found.unwrap_or_else(|| panic!("the bridge does not know {script}"))
 }
 
 const GETCOURSE: &str = r#"

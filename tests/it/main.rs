@@ -18,3 +18,4 @@ mod spool;
 mod store_contract;
 mod support;
 mod tidy;
+mod two_way;

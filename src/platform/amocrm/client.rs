@@ -64,6 +64,11 @@ impl Call {
         Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, riders: 1 }
     }
 
+    /// Takes away what its body names; gone already is as good.
+    pub fn delete(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
+        Self { method: "DELETE", ..Self::patch(path, body, urgency) }
+    }
+
     /// Makes something new: never sent again without looking.
     pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency, riders: 1 }
