@@ -14,6 +14,8 @@ use crate::store::{CommitError, Kept, Put, Unit};
 
 /// Between two looks at the store, real time.
 const LOOK: Duration = Duration::from_millis(300);
+/// Of so many looks in vain one is told.
+const SAY_EVERY: u64 = 30;
 /// After a restart of the store that nobody here has witnessed, everything that goes out is looked for
 /// first, so long: what was lost is decided again within it.
 const DOUBT: TimeDelta = TimeDelta::minutes(10);
@@ -22,9 +24,16 @@ const DOUBT: TimeDelta = TimeDelta::minutes(10);
 pub async fn run(site: Arc<Site>) {
     let Some(spool) = site.spool.clone() else { return };
     let mut stop = site.stop.clone();
+    let mut failed = 0_u64;
     while !site.stopping() {
-        if let Err(error) = look(&site).await {
-            tracing::debug!(school = %site.id(), %error, waiting = spool.waiting(), "the spool waits for the store");
+        match look(&site).await {
+            Ok(()) => failed = 0,
+            Err(error) => {
+                if spool.waiting() > 0 && failed.is_multiple_of(SAY_EVERY) {
+                    tracing::warn!(school = %site.id(), %error, waiting = spool.waiting(), "requests wait for the store");
+                }
+                failed += 1;
+            }
         }
         tokio::select! {
             biased;
@@ -37,7 +46,8 @@ pub async fn run(site: Arc<Site>) {
 
 async fn look(site: &Arc<Site>) -> Kept<()> {
     let Some(spool) = &site.spool else { return Ok(()) };
-    if let Some(epoch) = site.store.epoch().await?
+    // A node of a Cluster that does not answer is no reason to let requests wait.
+    if let Ok(Some(epoch)) = site.store.epoch().await
         && spool.moves_on(&*site.store, site.id(), &epoch).await?
     {
         site.restart_from_store();

@@ -122,3 +122,35 @@ async fn lost_tail(more: u64) {
     assert_eq!(bridge.count("watchdog_repairs").await, 0);
     assert_eq!(bridge.terminate().await, Some(0));
 }
+
+/// Nobody lives who could remember: people have the lost requests sent again, and what had been made of them
+/// is found. Letters are the bound that the README states.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_bridge_dies_with_redis_what_was_made_is_looked_for() {
+    let mut bench = bench(Kind::Redis).await;
+    bench.redis = Some(RedisServer::start_lazy());
+    let bridge = bench.start().await;
+    tell(&bench, 0).await;
+    everything_stands(&bench, 1).await;
+    bridge.settled().await;
+    let kept = bench.redis().aof_bytes();
+    for order in 1..4 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 4).await;
+    bridge.kill().await;
+    bench.redis().kill();
+    bench.redis().cut_aof(kept);
+    bench.redis().start_again();
+    let bridge = bench.start().await;
+    for order in 1..4 {
+        tell(&bench, order).await;
+    }
+    until("the loss is noticed", async || bridge.log().contains("is looked for first").then_some(())).await;
+    bridge.settled().await;
+    everything_stands(&bench, 4).await;
+    let mut doubled = bench.world().duplicates();
+    doubled.retain(|double| double.kind != "letter");
+    assert!(doubled.is_empty(), "{doubled:#?}");
+    assert_eq!(bridge.terminate().await, Some(0));
+}
