@@ -23,7 +23,7 @@ use crate::support::redis_server::RedisServer;
 enum Deed {
     Accept(Key, u8),
     Append(u8),
-    Commit(Unit),
+    Commit(Box<Unit>),
     /// Before which millisecond, and how many.
     ForgetRaw(i64, usize),
 }
