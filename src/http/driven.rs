@@ -45,6 +45,9 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
     for site in front.sites.all() {
         state.quiet &= is_quiet(&site, state.now).await;
+        // Whoever is about to sleep may not stand among the sleepers yet.
+        let wake = site.wheel().next_due().and_then(At::from_timestamp_millis);
+        state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
