@@ -51,6 +51,9 @@ pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
+        // Whoever is about to sleep may not stand among the sleepers yet.
+        let wake = site.wheel().next_due().and_then(At::from_timestamp_millis);
+        state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
