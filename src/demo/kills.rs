@@ -183,7 +183,7 @@ pub struct Mortal {
     now: DrivenNow,
     person: Person,
     child: tokio::sync::Mutex<Option<Child>>,
-    redis: Option<tokio::sync::Mutex<Redis>>,
+    redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
     state: Mutex<State>,
 }
 
@@ -200,7 +200,7 @@ impl Mortal {
     /// Over a bridge that runs.
     pub fn new(
         (plan, child): (Plan, Child),
-        redis: Option<Redis>,
+        redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
         person: Person,
         now: DrivenNow,
         fates: Fates,
@@ -209,7 +209,6 @@ impl Mortal {
         let mut kills = schedule(kills, seed, now.get(), end);
         kills.extend(schedule_redis(redis_kills, seed, now.get(), end));
         let state = Mutex::new(State { kills, ..State::default() });
-        let redis = redis.map(tokio::sync::Mutex::new);
         Arc::new(Self { plan, now, person, child: tokio::sync::Mutex::new(Some(child)), redis, state })
     }
 

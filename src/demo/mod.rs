@@ -79,6 +79,23 @@ pub struct Options {
 pub async fn run(mut options: Options) -> Result<(), String> {
     let ground = Ground::fresh()?;
     let redis = own_redis(&mut options, &ground).await?;
+    let done = run_on(&ground, &options, redis.clone()).await;
+    // However the run has ended, its Redis ends with it, before the folder may be gone.
+    if let Some(redis) = redis {
+        redis.lock().await.kill().await;
+    }
+    if done.is_ok() {
+        // What is left of a good run is of no use to anybody.
+        let _ = std::fs::remove_dir_all(&ground.folder);
+    }
+    done
+}
+
+async fn run_on(
+    ground: &Ground,
+    options: &Options,
+    redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
+) -> Result<(), String> {
     let material = Material::load(&|platform| ground.hooks(platform)).map_err(|slip| slip.to_string())?;
     let start = material.setup.start.with_timezone(&Utc);
     let end = start + TimeDelta::days(options.days.unwrap_or(DAYS));
@@ -88,7 +105,7 @@ pub async fn run(mut options: Options) -> Result<(), String> {
     let stand = stand(world.clone(), Arc::new(move || clock.get()), Ports::default());
     let stand = stand.await.map_err(|error| error.to_string())?;
     ground.write(&addresses(&stand))?;
-    let plan = plan(&ground, &material, &options)?;
+    let plan = plan(ground, &material, options)?;
     println!("Мост: http://127.0.0.1:{}, папка: {}", ground.port, ground.folder.display());
     println!(
         "Заказов: {}. Время ведёт проигрыватель, {}.\n",
@@ -101,7 +118,7 @@ pub async fn run(mut options: Options) -> Result<(), String> {
     let child = Child::start(&plan, start).await?;
     let redis_kills = if options.kill_redis { (options.kills / 4).max(1) } else { 0 };
     let fates = Fates { kills: options.kills, redis_kills, seed: options.seed, end };
-    let person = Person::new(place(&options, &ground), &ground.school, stand.shared());
+    let person = Person::new(place(options, ground), &ground.school, stand.shared());
     let mortal = Mortal::new((plan.clone(), child), redis, person, now.clone(), fates);
     stand.shared().guard(Arc::new(Handle(mortal.clone())));
     let road = Road { carrier: sender, mortal: mortal.clone() };
@@ -118,30 +135,29 @@ pub async fn run(mut options: Options) -> Result<(), String> {
     played.map_err(|stuck| format!("{stuck}; the bridge's log: {}", plan.log.display()))?;
     stopped?;
     let deeds = Wanted { fates, deeds: mortal.deeds() };
-    let well = tell(&options, &ground, &material, &world, (&player, deeds), end).await?;
+    let well = tell(options, ground, &material, &world, (&player, deeds), end).await?;
     println!("Время прогона: {:.1} с, шагов времени: {}.", began.elapsed().as_secs_f64(), player.moves);
     if options.stay {
         stay(&plan, &mut player, &stand).await?;
     }
     stand.stop().await;
     match well {
-        true => {
-            // What is left of a good run is of no use to anybody.
-            let _ = std::fs::remove_dir_all(&ground.folder);
-            Ok(())
-        }
+        true => Ok(()),
         false => Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", ground.folder.display())),
     }
 }
 
 /// A Redis to be killed, which then is the run's store.
-async fn own_redis(options: &mut Options, ground: &Ground) -> Result<Option<Redis>, String> {
+async fn own_redis(
+    options: &mut Options,
+    ground: &Ground,
+) -> Result<Option<Arc<tokio::sync::Mutex<Redis>>>, String> {
     if !options.kill_redis {
         return Ok(None);
     }
     let redis = Redis::start(school::free_port()?, ground.folder.join("redis")).await?;
     options.store = Some(redis.url());
-    Ok(Some(redis))
+    Ok(Some(Arc::new(tokio::sync::Mutex::new(redis))))
 }
 
 fn place(options: &Options, ground: &Ground) -> Place {
