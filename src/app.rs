@@ -17,6 +17,7 @@ use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
+use crate::spool::Spools;
 use crate::store::{self, Store};
 use crate::ways::Ground;
 use crate::worker::site::Keep;
@@ -92,7 +93,8 @@ impl Bridge {
         let Limits { raw_days, ended_days, .. } = instance.limits;
         let keep = Keep { raw_days, ended_days };
         let name = Name::take(&ground.data).map(Arc::new);
-        let mut schools = Schools::new(ground, keep, name);
+        let spools = Spools::new(&ground.data, instance.limits.spool_mb);
+        let mut schools = Schools::new(ground, keep, name, spools);
         schools.follow(options.config.schools, Anew::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());

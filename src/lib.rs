@@ -19,6 +19,7 @@ pub mod reload;
 pub mod sandbox;
 pub mod schools;
 pub mod secret;
+pub mod spool;
 pub mod store;
 pub mod telemetry;
 pub mod tokens;

@@ -13,7 +13,9 @@ use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
 use crate::process::SchoolId;
+use crate::spool::Spools;
 use crate::ways::{self, Ground, Ports};
+use crate::worker::keeper;
 use crate::worker::school::own;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
@@ -41,6 +43,7 @@ pub struct Schools {
     keep: Keep,
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
+    spools: Spools,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -51,8 +54,8 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>) -> Self {
-        Self { sites: Sites::default(), ground, keep, name, running: BTreeMap::new() }
+    pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
+        Self { sites: Sites::default(), ground, keep, name, spools, running: BTreeMap::new() }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -84,7 +87,7 @@ impl Schools {
                     let _ = before.stop.send(true);
                     let _ = before.owner.await;
                 }
-                own(site).await;
+                tokio::join!(own(site.clone()), keeper::run(site));
             });
             self.running.insert(id, Running { config_hash, stop, owner });
         }
@@ -122,6 +125,7 @@ impl Schools {
             rhythm: Rhythm::default(),
             keep: self.keep,
         });
-        Ok((Arc::new(site.named(self.name.as_deref())), stop))
+        let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
+        Ok((Arc::new(site), stop))
     }
 }

@@ -28,6 +28,7 @@ pub use environment::Surroundings;
 pub use files::Files;
 pub use instance::Instance;
 pub use problem::Problem;
+pub use raw::Limits;
 
 /// All that one program runs with.
 #[derive(Debug, Clone)]

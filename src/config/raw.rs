@@ -54,6 +54,8 @@ pub struct Limits {
     pub raw_days: u32,
     /// Days that ended orders and calls are kept.
     pub ended_days: u32,
+    /// Mebibytes on this machine's disk for requests that wait for the store.
+    pub spool_mb: u32,
 }
 
 impl Default for InstanceFile {
@@ -72,7 +74,7 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365 }
+        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365, spool_mb: 256 }
     }
 }
 

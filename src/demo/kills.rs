@@ -28,7 +28,9 @@ use crate::sandbox::serve::{Door, Fate, Gate};
 use crate::sandbox::{Hook, Platform};
 
 /// Of a hundred kills so many fall outside the stand-ins: while webhooks come in, or while idle.
-const ELSEWHERE_PERCENT: usize = 15;
+const ELSEWHERE_PERCENT: usize = 10;
+/// And so many among the commits and further requests after one; those may find that all is done already.
+const AMID_PERCENT: usize = 8;
 /// Kills are spread over so much of the run, that each of them finds something to interrupt.
 const SPREAD_PERCENT: i32 = 60;
 /// Letters that were on their way show within this as being in doubt.
@@ -88,27 +90,38 @@ impl Kill {
 fn schedule(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<Utc>) -> VecDeque<Kill> {
     let mut dice = Rng::new(seed ^ 0x6b69_6c6c);
     let elsewhere = count * ELSEWHERE_PERCENT / 100;
+    let amid = count * AMID_PERCENT / 100;
+    let mut moments: Vec<Moment> = (0..count)
+        .map(|index| match index {
+            _ if index < elsewhere => {
+                [Moment::Receiving, Moment::Accepted, Moment::Idle][dice.below(3) as usize]
+            }
+            _ if index < elsewhere + amid => Moment::Amid { ms: dice.below(5) },
+            _ if dice.chance(500) => Moment::Before(door(&mut dice)),
+            _ => Moment::After(door(&mut dice)),
+        })
+        .collect();
+    for index in (1..count).rev() {
+        moments.swap(index, dice.below(index as u64 + 1) as usize);
+    }
     let every = (end - start) * SPREAD_PERCENT / 100 / i32::try_from(count.max(1)).unwrap_or(i32::MAX);
-    let door = |dice: &mut Rng| match dice.below(10) {
+    let kill = |(index, moment): (usize, Moment)| {
+        let armed = start + every * i32::try_from(index).unwrap_or(i32::MAX) + dice.span(every);
+        // Only the stand-ins' doors are busy enough to let some pass.
+        let skip = if matches!(moment, Moment::Before(_) | Moment::After(_)) { dice.below(4) } else { 0 };
+        Kill { victim: Victim::Bridge, armed, moment, skip }
+    };
+    moments.into_iter().enumerate().map(kill).collect()
+}
+
+/// A stand-in of its own for some kills; most take the next request of any.
+fn door(dice: &mut Rng) -> Option<Door> {
+    match dice.below(10) {
         0..=5 => None,
         6 => Some(Door::Api(Platform::Amocrm)),
         7 => Some(Door::Api(Platform::Getcourse)),
         _ => Some(Door::Letter),
-    };
-    let kill = |index: usize, dice: &mut Rng| {
-        let slot = start + every * i32::try_from(index).unwrap_or(i32::MAX);
-        // Of every so many kills one is elsewhere.
-        let outside = (index + 1) * elsewhere / count > index * elsewhere / count;
-        let moment = match (outside, dice.below(10)) {
-            (true, chance) => [Moment::Receiving, Moment::Accepted, Moment::Idle][chance as usize % 3],
-            (false, 0..=3) => Moment::Before(door(dice)),
-            (false, 4..=7) => Moment::After(door(dice)),
-            (false, _) => Moment::Amid { ms: dice.below(12) },
-        };
-        let (armed, skip) = (slot + dice.span(every), if outside { 0 } else { dice.below(4) });
-        Kill { victim: Victim::Bridge, armed, moment, skip }
-    };
-    (0..count).map(|index| kill(index, &mut dice)).collect()
+    }
 }
 
 /// The same for a Redis; it dies between a request and what the bridge makes of the answer.
@@ -117,7 +130,7 @@ fn schedule_redis(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<U
     let mut kills = schedule(count, dice.draw(), start, end);
     for kill in &mut kills {
         kill.victim = Victim::Redis { after_ms: [0, 50, 400, 1_500][dice.below(4) as usize] };
-        kill.moment = Moment::Amid { ms: dice.below(12) };
+        kill.moment = Moment::Amid { ms: dice.below(5) };
     }
     kills
 }

@@ -51,11 +51,14 @@ pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
+        // Whoever is about to sleep may not stand among the sleepers yet.
+        let wake = site.wheel().next_due().and_then(At::from_timestamp_millis);
+        state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
         let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         state.worked += count(&tally.stepped) + count(&tally.delivered) + count(&tally.buried);
-        state.turns += count(&tally.accepted) + count(&tally.repeated);
+        state.turns += count(&tally.accepted) + count(&tally.repeated) + count(&tally.spooled);
     }
     state.turns += state.worked;
     state
@@ -80,6 +83,9 @@ pub async fn advance(
 async fn is_quiet(site: &Site, now: At) -> bool {
     let tally = &site.tally;
     if tally.receiving.load(Ordering::SeqCst) > 0 || !tally.inbox_parked.load(Ordering::SeqCst) {
+        return false;
+    }
+    if site.spool.as_ref().is_some_and(|spool| spool.waiting() > 0) {
         return false;
     }
     if site.wheel().next_due().is_some_and(|due| due <= now.timestamp_millis()) {

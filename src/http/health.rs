@@ -12,17 +12,18 @@ use crate::intake::mirror::MirrorState;
 use crate::platform::link;
 use crate::worker::look_back;
 
-/// 200 while the store answers, 503 otherwise.
+/// 200 while requests are taken: the store answers, or the spool has room for them; 503 otherwise.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
     let mut schools = serde_json::Map::new();
-    let mut well = true;
+    let (mut well, mut takes) = (true, true);
     for site in front.sites.all() {
         let id = site.id();
         let tally = &site.tally;
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let held = site.store.counts(id).await;
-        well &= held.is_ok();
-        let held = held.unwrap_or_default();
+        let held = site.store.counts(id).await.ok();
+        let spool = site.spool.as_ref();
+        well &= held.is_some();
+        takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
         let mirror = site.store.find(id, &[link::MIRROR.to_owned()]).await;
         let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));
         let looks = look_back::state(&site).await;
@@ -36,12 +37,15 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
                 "watchdog_repairs": count(&tally.repairs),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
+                "spooled": count(&tally.spooled),
+                "spool": { "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()) },
+                "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
+                "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),
                 "mirror": mirror, "mirror_failures": count(&tally.mirror_failures),
-                "inbox": held.inbox, "outbox": held.deliveries, "wakes": held.wakes, "dead": held.dead,
             }),
         );
     }
     let refused = front.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let body = json!({ "well": well, "configuration_refused": refused, "schools": schools });
-    if well { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    if takes { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

@@ -12,10 +12,12 @@ use futures_util::StreamExt;
 use super::Front;
 use crate::platform::{Answer, Hooks, RawRequest, Reception};
 use crate::process::SchoolId;
+use crate::secret::random_token;
+use crate::spool::{NoRoom, Place};
 use crate::store::record::Envelope;
-use crate::store::{Accepted, StoreError};
+use crate::store::{Accepted, Offer};
+use crate::worker::keeper::announce;
 use crate::worker::site::{Site, count};
-use crate::worker::tenure::Standing;
 
 /// Longest query that is taken: «Вызвать URL» puts everything there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
@@ -115,28 +117,27 @@ pub async fn accept(
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let envelope = Envelope::of(site.id(), platform, &verified.0, at).to_bytes();
-    match site.store.accept(site.id(), &key, &envelope, at).await {
-        Ok(Accepted::New) => {
+    let raw = Envelope::of(site.id(), platform, &verified.0, at).to_bytes();
+    match keep(site, Offer { id: random_token(), key, at, raw }).await {
+        Ok(Place::Stored(Accepted::New)) => {
             count(&site.tally.accepted);
             announce(site).await;
         }
-        Ok(Accepted::Repeat) => count(&site.tally.repeated),
-        Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
-            tracing::error!(school = %site.id(), platform, why, "a request could not be kept");
+        Ok(Place::Stored(Accepted::Repeat)) => count(&site.tally.repeated),
+        Ok(Place::Spooled) => count(&site.tally.spooled),
+        Err(why) => {
+            tracing::error!(school = %site.id(), platform, %why, "a request could not be kept");
             return Err(Turned::NoStore);
         }
     }
     Ok(hooks.answer(&verified))
 }
 
-/// Whoever works for the school is told, here or elsewhere. Nothing depends on it: owners look by
-/// themselves too.
-async fn announce(site: &Site) {
-    if site.tenure.standing() == Standing::Owner {
-        site.inbox_bell.notify_one();
-    } else if let Err(error) = site.store.ring(site.id()).await {
-        tracing::debug!(school = %site.id(), %error, "the bell was not rung");
+/// In the store, or in the spool where the store is away.
+async fn keep(site: &Site, offer: Offer) -> Result<Place, NoRoom> {
+    match &site.spool {
+        Some(spool) => spool.keep(&*site.store, site.id(), offer).await,
+        None => site.store.offer(site.id(), &offer).await.map(Place::Stored).map_err(|_| NoRoom),
     }
 }
 

@@ -206,11 +206,11 @@ impl CallRecord {
         self.legs.entry(said.leg.clone()).or_default().learn(said, at);
     }
 
-    /// Of two different final records the one that knows more of a talk stands.
+    /// Of two different final records the one that knows more of a talk stands, and the surer one.
     fn learn_final(&mut self, record: &FinalRecord) {
         let rank = |record: &FinalRecord| {
             let text = serde_json::to_string(record).unwrap_or_default();
-            (record.outcome == Outcome::Answered, record.ended_at, record.talk_seconds, text)
+            (record.outcome == Outcome::Answered, !record.rough, record.ended_at, record.talk_seconds, text)
         };
         if self.last.as_ref().is_none_or(|have| rank(have) < rank(record)) {
             self.last = Some(record.clone());

@@ -10,8 +10,8 @@ use crate::config::School;
 use crate::platform::link;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
-    Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, OrderId, RefusalReason, Stage,
-    TaskId, Urgency,
+    Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, RefusalReason,
+    Stage, TaskId, Urgency,
 };
 use crate::store::{Kept, Put};
 
@@ -70,7 +70,8 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
         Signal::ClientSeen(facts) => client_seen(book, facts).await,
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
-        Signal::LeadGone { lead } => lead_gone(book, lead).await,
+        Signal::LeadMade(made) => hand::lead_made(school, book, *made).await,
+        Signal::LeadGone { lead, looked } => lead_gone(book, lead, looked).await,
         Signal::ContactSeen { contact, facts, card } => {
             let mirrored = mirror::learn(book, card.as_slice()).await?;
             Ok(contact_seen(book, contact, facts).await?.with(mirrored))
@@ -221,7 +222,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
 
 async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
-        return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
+        return hand::strange_lead(school, book, seen).await;
     };
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));
@@ -229,7 +230,7 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     if is_replaced(book, &order, role, seen.lead).await? {
         return Ok(Aims::nothing(format!("lead {} was an older one of its order", seen.lead)));
     }
-    if says_too_little(seen) {
+    if says_too_little(seen, &record, role) {
         return Ok(Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() });
     }
     let by = seen.responsible.and_then(|user| amocrm_user(school, user));
@@ -259,9 +260,12 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     })
 }
 
-/// A digital-pipeline call shows no fields, and no webhook shows why a lead was lost (R1).
-fn says_too_little(seen: &SeenLead) -> bool {
-    !seen.read && (seen.partial || (seen.status == Some(LOST) && seen.loss_reason.is_none()))
+/// A digital-pipeline call shows no fields, and no webhook shows why a lead was lost (R1). A loss of
+/// our own doing is known, and an ended order asks for nothing: no echo costs a request.
+fn says_too_little(seen: &SeenLead, order: &Order, role: LeadRole) -> bool {
+    let lost = seen.status == Some(LOST) && seen.loss_reason.is_none();
+    let known = !order.is_open() || order.leads.get(&role) == Some(&Stage::Lost);
+    !seen.read && (seen.partial || (lost && !known))
 }
 
 /// One question for one sight of the lead: a repeat of the webhook asks the same, which is asked once.
@@ -272,7 +276,7 @@ fn read_lead(order: &OrderId, client: &ClientId, seen: &SeenLead) -> Command {
         order: order.clone(),
         client: client.clone(),
         urgency: Urgency::Money,
-        ask: Ask::ReadLead { lead: seen.lead },
+        ask: Ask::ReadLead { lead: seen.lead, number: None },
     }
 }
 
@@ -280,21 +284,37 @@ fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
     events.into_iter().map(|event| Aim::new(order.clone(), client.clone(), event)).collect()
 }
 
-async fn lead_gone(book: &mut Book, lead: u64) -> Kept<Aims> {
+/// Deleted, or merged into another: that is looked for first, by the order's number.
+async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, lead).await? else {
         return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
     };
     let entity = format!("lead/{lead}");
     let mut shadow = book.shadow(&entity).await?;
-    if !shadow.is_gone() {
+    if !shadow.is_gone() && !looked {
         return Ok(Aims::nothing(format!("lead {lead} is known to be gone")));
     }
-    let mut aims = match is_replaced(book, &order, role, lead).await? {
-        true => Aims::nothing(format!("lead {lead} was an older one of its order")),
-        false => of_known(book, order, Event::LeadGone { role }).await?,
+    let mut aims = match book.order(&order).await? {
+        _ if is_replaced(book, &order, role, lead).await? => {
+            Aims::nothing(format!("lead {lead} was an older one of its order"))
+        }
+        Some(record) if !looked && role == LeadRole::Sales && record.is_open() && record.number.is_some() => {
+            Aims { ask: Some(find_heir(record, lead)), ..Aims::default() }
+        }
+        _ => of_known(book, order, Event::LeadGone { role }).await?,
     };
     aims.puts.extend(book.put_shadow(&entity, shadow));
     Ok(aims)
+}
+
+fn find_heir(record: Order, lead: u64) -> Command {
+    Command {
+        id: CommandId(format!("{}.gone-{lead}", record.id)),
+        order: record.id,
+        client: record.client,
+        urgency: Urgency::Usual,
+        ask: Ask::ReadLead { lead, number: record.number },
+    }
 }
 
 /// The order has another lead of this role by now.
@@ -428,7 +448,7 @@ pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
 const WON: u64 = 142;
 const LOST: u64 = 143;
 
-fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64) -> Option<Stage> {
+pub(super) fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64) -> Option<Stage> {
     let mapped = school.amocrm.as_ref()?.pipelines.get(&role)?;
     match status {
         _ if mapped.id != pipeline => None,

@@ -102,6 +102,11 @@ impl Shadow {
         news
     }
 
+    /// A lead of nobody's was asked about; true the first time.
+    pub fn is_asked(&mut self) -> bool {
+        self.done.replace(true) != Some(true)
+    }
+
     /// A note is news once.
     pub fn note(&mut self, seen: &SeenNote) -> bool {
         self.updated_at = seen.created_at.or(self.updated_at);

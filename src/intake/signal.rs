@@ -20,8 +20,13 @@ pub enum Signal {
     CallSeen(Box<CallEvent>),
     /// A lead as the CRM shows it.
     LeadSeen(Box<SeenLead>),
+    /// A lead that a person made in the CRM, with its contact.
+    LeadMade(Box<MadeLead>),
     LeadGone {
         lead: u64,
+        /// No other lead has taken its place: this was looked for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        looked: bool,
     },
     /// A contact as the CRM shows it.
     ContactSeen {
@@ -126,6 +131,24 @@ pub struct SeenLead {
     /// True for a read of ours: what it does not show is not there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read: bool,
+}
+
+/// A lead made by hand, read with its main contact.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MadeLead {
+    pub lead: u64,
+    pub name: String,
+    /// Major units.
+    pub price: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responsible: Option<u64>,
+    /// What stands in the field of the order's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<u64>,
+    pub facts: ClientFacts,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

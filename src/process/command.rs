@@ -108,6 +108,14 @@ pub enum Ask {
     /// by a step.
     ReadLead {
         lead: u64,
+        /// The order's number, where the lead is said to be gone: another one may have taken its
+        /// place (merged by hand), and is then found by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
+    },
+    /// Read a lead that a person made, with its contact (G9). Asked by intake, not by a step.
+    ReadMade {
+        lead: u64,
     },
     /// GetCourse: the order's status, with a reason where it is cancelled.
     SetStatus {
@@ -145,6 +153,7 @@ impl Ask {
             Self::AddNote { .. } => "add_note",
             Self::AddCall { .. } => "add_call",
             Self::ReadLead { .. } => "read_lead",
+            Self::ReadMade { .. } => "read_made",
             Self::SetStatus { .. } => "set_status",
             Self::AddComment { .. } => "add_comment",
             Self::SetOrderManager { .. } => "set_order_manager",

@@ -2,7 +2,7 @@
 //! Money first, then «has it ended», then what changed; a repeat changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
-use super::case::{End, Phase};
+use super::case::{Client, End, Phase};
 use super::command::{Ask, PersonFacts};
 use super::decision::Decision;
 use super::event::{ClientFacts, OrderFacts};
@@ -14,6 +14,7 @@ use super::{arrival, desk, phone, refusal, task};
 pub(super) fn on_order(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.phase == Phase::Unseen && d.case.order.is_open();
     let before = d.case.order.clone();
+    let known = d.case.client.clone();
     learn(d, facts);
     let person_changed = d.case.client.learn(&facts.client);
 
@@ -34,7 +35,7 @@ pub(super) fn on_order(d: &mut Decision, facts: &OrderFacts) {
         return;
     }
     if person_changed {
-        save_person(d);
+        save_person(d, &known);
         phone::arrived(d);
     }
     if before.offers.is_empty() && !d.case.order.offers.is_empty() {
@@ -48,11 +49,12 @@ pub(super) fn on_order(d: &mut Decision, facts: &OrderFacts) {
 
 /// A person's phone, e-mail or name changed (L11, Q1): numbers are added, a number starts dialling.
 pub(super) fn on_client(d: &mut Decision, facts: &ClientFacts) {
+    let known = d.case.client.clone();
     if !d.case.client.learn(facts) {
         d.say("L11", "В данных клиента ничего нового.");
         return;
     }
-    save_person(d);
+    save_person(d, &known);
     if d.case.order.is_open() {
         phone::arrived(d);
     }
@@ -124,9 +126,13 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &super::Order) {
     }
 }
 
-/// The contact in the CRM follows (L11): numbers are added, never dropped.
-fn save_person(d: &mut Decision) {
-    if d.case.order.leads.contains_key(&LeadRole::Sales) {
+/// The contact in the CRM follows (L11): numbers are added, never dropped. What it does not hold, such
+/// as a number's other spelling, is no reason to write: our own writing comes back that way.
+fn save_person(d: &mut Decision, known: &Client) {
+    let client = &d.case.client;
+    let same = (&client.name, &client.phones, &client.emails, &client.zone)
+        == (&known.name, &known.phones, &known.emails, &known.zone);
+    if !same && d.case.order.leads.contains_key(&LeadRole::Sales) {
         let person = person(d);
         d.ask(Ask::SaveContact(person));
     }

@@ -12,6 +12,9 @@ use super::timers::Timer;
 use super::value::*;
 use super::{dialling, ladder, payment, talk};
 
+/// A wake may come so late before the promised time counts as missed.
+const SLACK: TimeDelta = TimeDelta::minutes(5);
+
 /// D5: the schedule is rebuilt around the promised time. One outside the hard limits, or past, is
 /// refused when entered, with the nearest possible one offered. Answers whether it was taken.
 pub(super) fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> bool {
@@ -75,8 +78,10 @@ pub(super) fn call_back_due(d: &mut Decision) {
     d.close_tasks(TaskKind::Ask, "Обещанный звонок");
     d.stop(Timer::AskNext);
     begin(d);
-    // A wake that comes late, at night, does not send anybody to the phone.
-    let due = hard_hours(d).next(at.max(d.now));
+    // A wake that comes late, at night, does not send anybody to the phone; one that comes moments late
+    // does not move what was promised.
+    let from = if d.now - at < SLACK { at } else { d.now };
+    let due = hard_hours(d).next(from);
     dialling::make_call_task(d, "task_call_back", "script_call_back", due, at, why.as_deref());
     dialling::fall_back(d, due);
     d.urgency = Urgency::Usual;

@@ -66,6 +66,8 @@ pub struct FaultRule {
     pub outages: Vec<Outage>,
     /// No webhook leaves in these stretches; what happens is told to nobody.
     pub silences: Vec<Outage>,
+    /// What requests change is told to nobody: whoever asked hears no echo of himself.
+    pub echoes_untold: bool,
 }
 
 impl Default for FaultRule {
@@ -80,6 +82,7 @@ impl Default for FaultRule {
             hook_delay_s: 90,
             outages: Vec::new(),
             silences: Vec::new(),
+            echoes_untold: false,
         }
     }
 }

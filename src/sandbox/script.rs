@@ -343,6 +343,12 @@ pub enum Deed {
     Win,
     /// The lead is deleted.
     DeleteLead,
+    /// A manager has made a second lead for the same order and merges ours into it.
+    MergeLead,
+    /// A manager has made a second contact of the same person and merges ours into it.
+    MergeContact,
+    /// A manager makes a lead by hand, in the stage `value`, for the client of this script.
+    MakeLead,
     /// The lead's `field` becomes `value`, and `to` the date field.
     Field,
     /// A note `value` on the lead.

@@ -38,6 +38,8 @@ pub struct World {
     /// What scripts wanted and could not do.
     pub(super) troubles: Vec<(DateTime<Utc>, String)>,
     pub(super) rng: Rng,
+    /// Of webhooks: how many of them there are changes nothing else.
+    hook_rng: Rng,
     faults: Faults,
     deliveries: BTreeMap<u64, Delivery>,
     next_hook: u64,
@@ -93,6 +95,7 @@ impl World {
             counters: Counters::default(),
             troubles: Vec::new(),
             rng: Rng::new(seed),
+            hook_rng: Rng::new(!seed),
             faults: setup.faults.clone(),
             deliveries: BTreeMap::new(),
             next_hook: 0,
@@ -163,13 +166,19 @@ impl World {
     }
 
     fn carry_out(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        match request.platform {
+        let told = (self.amocrm.echoes.len(), self.getcourse.stirs.len());
+        let answer = match request.platform {
             Platform::Amocrm => self.amocrm.handle(now, request, &mut self.rng),
             Platform::Getcourse => self.getcourse.handle(now, request),
             Platform::Mango => self.mango.handle(now, request),
             Platform::Sipuni => self.sipuni.handle(now, request),
             Platform::Telphin => self.telphin.handle(now, request),
+        };
+        if self.faults.of(request.platform).echoes_untold {
+            self.amocrm.echoes.truncate(told.0);
+            self.getcourse.stirs.truncate(told.1);
         }
+        answer
     }
 
     /// The answer to `RCPT TO`.
@@ -288,7 +297,7 @@ impl World {
     fn send_echoes(&mut self, now: DateTime<Utc>) {
         self.echoes_planned = false;
         for (url, body) in self.amocrm.drain() {
-            let request_id = self.rng.hex(32);
+            let request_id = self.hook_rng.hex(32);
             let uuid = format!(
                 "{}-{}-4{}-a{}-{}",
                 &request_id[..8],
@@ -338,7 +347,7 @@ impl World {
         }
         for index in self.getcourse.started_by(stir) {
             let (least, most) = self.getcourse.setup.processes[index].delay_s;
-            let extra = self.rng.span(TimeDelta::seconds(i64::from(most.saturating_sub(least))));
+            let extra = self.hook_rng.span(TimeDelta::seconds(i64::from(most.saturating_sub(least))));
             let at = now + TimeDelta::seconds(i64::from(least)) + extra;
             self.agenda.plan(at, Due::Process { index, object: stir.object });
         }
@@ -383,8 +392,8 @@ impl World {
     /// Plans a webhook for a moment, with what the fault rules do to it.
     pub(super) fn enqueue(&mut self, at: DateTime<Utc>, hook: Hook) {
         let rule = self.faults.of(hook.platform);
-        let fault = rule.for_hook(at, &mut self.rng);
-        let later = at + fault.map_or(TimeDelta::zero(), |_| rule.hook_delay(&mut self.rng));
+        let fault = rule.for_hook(at, &mut self.hook_rng);
+        let later = at + fault.map_or(TimeDelta::zero(), |_| rule.hook_delay(&mut self.hook_rng));
         match fault {
             Some(HookFault::Withheld) => {
                 self.counters.hook_withheld(hook.platform);

@@ -76,7 +76,8 @@ pub struct Entry {
 }
 
 /// How a repeat is recognised (design, section 2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "way", rename_all = "snake_case")]
 pub enum Key {
     /// The platform's own id of the event: a repeat within `keep_s` seconds is a repeat.
     Unique { key: String, keep_s: u64 },
@@ -91,6 +92,48 @@ pub enum Key {
 pub enum Accepted {
     New,
     Repeat,
+}
+
+/// An offered request is known again by its own id for so long, seconds: however long it waits in a spool
+/// of a process that is down, it is not taken twice within this.
+pub const OFFER_KEPT_S: u64 = 24 * 3600;
+
+/// A verified request that may be offered more than once: after an answer that never came, from a spool,
+/// or because the store was restarted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Of this request alone, by whoever received it.
+    pub id: String,
+    pub key: Key,
+    pub at: At,
+    /// JSON of a `record::Envelope`.
+    pub raw: Vec<u8>,
+}
+
+/// An [`Offer`] without its body, as a spool holds it.
+#[derive(Serialize, Deserialize)]
+struct OfferHead {
+    id: String,
+    key: Key,
+    at: At,
+}
+
+impl Offer {
+    /// As a spool holds it: a line of JSON, then the body as it is.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let head = OfferHead { id: self.id.clone(), key: self.key.clone(), at: self.at };
+        let mut bytes = body::json(&head);
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&self.raw);
+        bytes
+    }
+
+    /// `None` for what no version of this program has written.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let OfferHead { id, key, at } = serde_json::from_slice(&bytes[..end]).ok()?;
+        Some(Self { id, key, at, raw: bytes[end + 1..].to_vec() })
+    }
 }
 
 /// A stored record: version counts its commits from 1.
@@ -311,6 +354,14 @@ pub trait Store: Send + Sync + 'static {
     /// as an `Item::Envelope`; it stays
     /// readable by [`Store::raw`] after the entry is acknowledged.
     async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted>;
+
+    /// As [`Store::accept`], once for each id: offered again, it is a repeat whatever its key says.
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
+
+    /// Which run of itself the store is: another answer than before means that it was restarted, or that
+    /// another server stands in its place, and that it may have lost the last seconds of what it had
+    /// confirmed. `None` where that cannot be.
+    async fn epoch(&self) -> Kept<Option<String>>;
 
     /// Appends an entry that is no request: what a command line asks, for example.
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()>;

@@ -18,10 +18,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// For a bridge that works. A folder belongs to one process at a time.
+    /// For a bridge that works: a Redis that is away is waited for. A folder belongs to one process at a
+    /// time.
     pub async fn open(&self) -> Kept<Arc<dyn Store>> {
         Ok(match self {
-            Self::Redis(url) => Arc::new(RedisStore::connect(url.reveal()).await?),
+            Self::Redis(url) => Arc::new(RedisStore::open(url.reveal()).await?),
             Self::Folder(folder) => Arc::new(Embedded::open(folder)?),
         })
     }

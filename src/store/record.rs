@@ -82,6 +82,9 @@ pub mod key {
     /// The last consent given on the CRM's page; `null` once it has been used.
     pub const CONSENT: &str = "consent";
 
+    /// Which run of the store an owner last worked with.
+    pub const EPOCH: &str = "epoch";
+
     /// A call while its events come in.
     pub fn call(call: &str) -> String {
         format!("call/{call}")

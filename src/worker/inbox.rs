@@ -43,7 +43,12 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         strikes: HashMap::new(),
     };
     let mut stop = site.stop.clone();
+    let mut restarts = site.restarts();
     while !site.stopping() {
+        if restarts != site.restarts() {
+            restarts = site.restarts();
+            inbox.open_again();
+        }
         match inbox.turn().await {
             Ok(0) => {}
             Ok(_) => continue,
@@ -88,13 +93,16 @@ impl Inbox {
         let done = self.round().await;
         match &done {
             Ok(_) => self.book.settle(),
-            Err(_) => {
-                self.book.close();
-                self.after = None;
-                timers::refill(&self.site);
-            }
+            Err(_) => self.open_again(),
         }
         done
+    }
+
+    /// What is in the store counts again.
+    fn open_again(&mut self) {
+        self.book.close();
+        self.after = None;
+        timers::refill(&self.site);
     }
 
     async fn round(&mut self) -> Result<usize, CommitError> {
@@ -270,6 +278,10 @@ impl Inbox {
     async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
         match self.book.order(&order).await? {
             Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            // Intake asked before there was an order, and what was answered made none.
+            None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
             // What was on its way when the order was forgotten concerns nobody any more.
             None if self.book.link(&link::gone(&order)).await?.is_some() => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))

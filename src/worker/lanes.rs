@@ -143,6 +143,8 @@ pub struct Lanes {
     /// Where a delivery waits. Asked by id only, so its order does not matter.
     places: HashMap<CommandId, LaneKey>,
     waiting: usize,
+    /// Nothing more leaves.
+    held: bool,
 }
 
 /// Answer to «what goes next».
@@ -182,6 +184,9 @@ impl Lanes {
     /// The most urgent delivery that may leave at `now`; its lane is busy until [`Lanes::settle`].
     /// It goes with the urgency of its lane.
     pub fn next(&mut self, now: At) -> Next {
+        if self.held {
+            return Next::Nothing;
+        }
         self.fall_due(now);
         let first = self.accounts.values().filter_map(|account| account.first(now)).min().cloned();
         let Some(((urgency, _), key)) = first else {
@@ -222,6 +227,11 @@ impl Lanes {
         }
     }
 
+    /// What is on its way lands, and nothing leaves any more: other lanes will follow.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
     /// The account works again.
     pub fn reopen(&mut self, target: Target) {
         if let Some(account) = self.accounts.get_mut(&target) {
@@ -244,7 +254,7 @@ impl Lanes {
     /// Is there something that may leave at `now`?
     pub fn has_ready(&mut self, now: At) -> bool {
         self.fall_due(now);
-        self.accounts.values().any(|account| account.first(now).is_some())
+        !self.held && self.accounts.values().any(|account| account.first(now).is_some())
     }
 
     /// What waited for a time that has come is ready.

@@ -17,11 +17,12 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::backoff;
 use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
+use super::{backoff, keeper};
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, Event, Target};
+use crate::spool::{Outcome, Past, Sent};
 use crate::store::record::Item;
 use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Unit};
 
@@ -40,6 +41,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut outbox = Outbox { site: &site, seen: 0, denials: BTreeMap::new() };
     let mut flights = FuturesUnordered::new();
     let mut stop = site.stop.clone();
+    let mut restarts = site.restarts();
     outbox.load(true).await?;
     let mut rung = false;
     loop {
@@ -48,6 +50,14 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         }
         if rung {
             outbox.load(false).await?;
+        }
+        if restarts != site.restarts() {
+            // What is on its way lands first: its result is known here, whatever the store has lost.
+            site.lanes().hold();
+            if flights.is_empty() {
+                restarts = site.restarts();
+                outbox.start_anew().await?;
+            }
         }
         let mut next_at = None;
         while !site.stopping() {
@@ -135,6 +145,16 @@ impl Outbox<'_> {
         }
     }
 
+    /// The store may have lost its last seconds: places, states, whole deliveries.
+    async fn start_anew(&mut self) -> Result<(), CommitError> {
+        if let Err(CommitError::Fenced) = keeper::note_epoch(self.site).await {
+            return Err(CommitError::Fenced);
+        }
+        self.site.forget_memory();
+        self.seen = 0;
+        self.load(true).await
+    }
+
     fn landed(&mut self, flown: Flown) -> Result<(), CommitError> {
         let target = flown.lane.target;
         let mut lanes = self.site.lanes();
@@ -170,13 +190,10 @@ impl Outbox<'_> {
 /// One try of one delivery, from the mark to the settlement.
 async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
     let lane = key_of(&delivery);
-    let tried = match delivery.state {
-        DeliveryState::Unclear { .. } => Try::MayBeDone,
-        _ => Try::First,
-    };
+    let now = site.clock.now();
+    let (tried, past) = history(site, &delivery, now);
     delivery.state = DeliveryState::Sending;
     delivery.attempts += 1;
-    let now = site.clock.now();
     let mark = Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() };
     match commit(site, mark).await {
         Ok(()) => {}
@@ -188,9 +205,31 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
         delivery.state = DeliveryState::Waiting;
         return Flown { lane, back: Some(delivery), end: End::Other };
     };
+    if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
+        // Nothing can be looked up there, and nothing has to be: this process has seen it done.
+        return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
+    }
+    remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
     settle(site, lane, delivery, tried, outcome).await
+}
+
+/// Whether it may have been done before: the delivery's state says so, or this process remembers what a
+/// restarted store has forgotten, or nobody is left who could.
+fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
+    let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
+    let can_look = matches!(delivery.command.ask.target(), Target::Crm | Target::Getcourse);
+    let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
+        || past.is_some()
+        || (can_look && site.is_in_doubt(now));
+    (if may_be_done { Try::MayBeDone } else { Try::First }, past)
+}
+
+fn remember(site: &Site, note: impl FnOnce(&mut Sent)) {
+    if let Some(spool) = &site.spool {
+        note(&mut spool.sent());
+    }
 }
 
 async fn settle(
@@ -231,6 +270,7 @@ async fn settle(
             (update(&delivery, now), true, End::Other)
         }
     };
+    remember(site, |sent| sent.came_back(&delivery, outcome_of(&end, back, &delivery)));
     if back {
         let fault = delivery.fault.as_deref().unwrap_or_default();
         tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
@@ -247,6 +287,15 @@ async fn settle(
         // An earlier try of this settlement was applied although the store seemed away.
         Err(CommitError::Conflict(_)) => Flown { lane, back: None, end },
         Err(error) => Flown { lane, back: None, end: End::Lost(error) },
+    }
+}
+
+fn outcome_of(end: &End, back: bool, delivery: &Delivery) -> Outcome {
+    match (end, &delivery.state) {
+        (End::Done, _) => Outcome::Done,
+        _ if !back => Outcome::Buried,
+        (_, DeliveryState::Unclear { .. } | DeliveryState::Sending) => Outcome::Unclear,
+        (_, DeliveryState::Waiting | DeliveryState::Later { .. }) => Outcome::NotDone,
     }
 }
 

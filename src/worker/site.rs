@@ -18,6 +18,7 @@ use crate::config::School;
 use crate::instance::Name;
 use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, SchoolId, Target};
+use crate::spool::Spool;
 use crate::store::{CommitError, Fence, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
@@ -74,6 +75,12 @@ pub struct Site {
     /// Rung when a consent has come in.
     pub chore_bell: Notify,
     pub tally: Tally,
+    /// What this process keeps beside the store; `None` where nothing is to be kept.
+    pub spool: Option<Arc<Spool>>,
+    /// Restarts of the store that were noticed: what is held in memory may be ahead of it.
+    restarts: AtomicU64,
+    /// Until then everything that goes out is looked for first, milliseconds since 1970.
+    doubt_until_ms: AtomicI64,
 }
 
 /// Counters and marks for health, tests and the driven clock. Counters only grow.
@@ -81,6 +88,8 @@ pub struct Site {
 pub struct Tally {
     pub accepted: AtomicU64,
     pub repeated: AtomicU64,
+    /// Accepted while the store was away.
+    pub spooled: AtomicU64,
     pub refused: AtomicU64,
     pub stepped: AtomicU64,
     pub conflicts: AtomicU64,
@@ -163,6 +172,9 @@ impl Site {
             outbox_bell: Notify::new(),
             chore_bell: Notify::new(),
             tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
+            spool: None,
+            restarts: AtomicU64::new(0),
+            doubt_until_ms: AtomicI64::new(0),
             clock,
         }
     }
@@ -173,6 +185,11 @@ impl Site {
             self.fence = name.fence();
         }
         self
+    }
+
+    /// Keeps requests here while the store is away.
+    pub fn spooling(self, spool: Arc<Spool>) -> Self {
+        Self { spool: Some(spool), ..self }
     }
 
     pub fn id(&self) -> &SchoolId {
@@ -197,6 +214,27 @@ impl Site {
         *self.wheel() = Wheel::new(self.clock.now().timestamp_millis());
         super::timers::refill(self);
         *self.lanes() = new_lanes(&self.ways);
+    }
+
+    /// The store was restarted and may have lost its last seconds: what is in memory is read anew.
+    pub fn restart_from_store(&self) {
+        self.restarts.fetch_add(1, Ordering::SeqCst);
+        self.inbox_bell.notify_one();
+        self.outbox_bell.notify_one();
+    }
+
+    /// Restarts so far: whoever remembers another number has to read anew.
+    pub fn restarts(&self) -> u64 {
+        self.restarts.load(Ordering::SeqCst)
+    }
+
+    /// What goes out is looked for first until then.
+    pub fn doubt_until(&self, until: At) {
+        self.doubt_until_ms.store(until.timestamp_millis(), Ordering::SeqCst);
+    }
+
+    pub fn is_in_doubt(&self, now: At) -> bool {
+        now.timestamp_millis() < self.doubt_until_ms.load(Ordering::SeqCst)
     }
 
     /// Commits a unit and lets the memory follow: wheel, lanes, bells.

@@ -247,6 +247,10 @@ fn a_slip_among_answers_days_and_platforms_is_told() {
     school("weekdays = [1, 2, 3, 4, 5]", "weekdays = [1, 9]", "calendar.weekdays", "Monday");
     school("http://127.0.0.1:18082", "http://rost.getcourse.ru", "getcourse.url", "https");
     school("payments = \"read_back\"", "payments = \"readback\"", "getcourse.payments", "`trust`");
+    school("[getcourse]\n", "[getcourse]\nlook_back_min = 1441\n", "getcourse.look_back_min", "0 for off");
+    let columns = "[getcourse]\nexport_columns = { nomer = \"Номер\" }\n";
+    school("[getcourse]\n", columns, "getcourse.export_columns.nomer", "order_id");
+    school("[amocrm]\n", "[amocrm]\nby_hand = [\"won\"]\n", "amocrm.by_hand", "new, in_work");
     school(
         "developer_key = { env = \"DEMO_GETCOURSE_DEVELOPER_KEY\" }\n",
         "",

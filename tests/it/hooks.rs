@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::program::{Bench, FORM, Kind, Program, Said, form, get, rost, send, until};
+use crate::support::program::{Bench, FORM, Kind, Program, Said, form, rost, send, until};
 
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -242,27 +242,4 @@ async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &Bench, bridge: &Progr
     assert_eq!(bridge.count("accepted").await - accepted, 3 + 3 + 2 + 4);
     assert_eq!(bridge.count("repeated").await - repeated, 2 + 2 + 2 + 4);
     bridge.settled().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_store_nothing_is_answered_as_kept() {
-    let mut bench = Bench::new(Kind::Redis).await;
-    bench.mute();
-    let bridge = bench.start().await;
-    assert_eq!(heard("GET", &status_url(&bench, "Новый"), "", "").await.status, 200);
-    bridge.settled().await;
-    bench.redis().kill();
-    let url = status_url(&bench, "В работе");
-    assert_eq!(heard("GET", &url, "", "").await.status, 503);
-    let health = get(&format!("http://127.0.0.1:{}/health", bench.port)).await.expect("an answer");
-    assert_eq!(health.status, 503);
-    bench.redis().start_again();
-    // The platform sends it again; the bridge needs nobody's help to take it.
-    until("the request is taken after the restart", async || {
-        (heard("GET", &url, "", "").await.status == 200).then_some(())
-    })
-    .await;
-    bridge.settled().await;
-    assert_eq!(counts(&bench).await.raw, 2);
-    assert_eq!(bridge.terminate().await, Some(0));
 }

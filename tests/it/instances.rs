@@ -109,7 +109,7 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
     tell(&bench, 0).await;
 
     let whole = std::fs::read_to_string(bench.config().join(SCHOOL)).expect("the file is there");
-    let torn = &whole[..whole.len() / 2];
+    let torn = &whole.as_bytes()[..whole.len() / 2];
     std::fs::write(bench.config().join(SCHOOL), torn).expect("writable");
     until("a refusal", async || refused(&bench).await).await;
     tell(&bench, 1).await;

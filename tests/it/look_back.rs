@@ -2,43 +2,15 @@
 //! webhook comes after all. The whole bridge against the whole sandbox under paused time.
 
 use chrono::TimeDelta;
-use dozvon::config::Surroundings;
 use dozvon::platform::look_back::Looked;
-use dozvon::process::{End, Order, Phase, RefusalReason};
+use dozvon::process::{End, Phase, RefusalReason};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::faults::{HookFault, Outage};
 
 use crate::support::inproc::World;
 use crate::support::school::School;
-
-const SEED: u64 = 7;
-
-/// Plays the demo's school with these people, and asserts what holds for every run.
-fn play<T>(
-    school: &School,
-    people: &str,
-    change: impl FnOnce(&mut Setup),
-    story: impl AsyncFnOnce(&mut World) -> T,
-) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(async {
-        let mut setup = school.material.clone();
-        let parsed: People = toml::from_str(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
-        setup.orders = parsed.orders;
-        change(&mut setup);
-        let surroundings = Surroundings::new(Default::default(), setup.start.with_timezone(&chrono::Utc));
-        let mut world = World::start(setup, &school.files, &surroundings, SEED);
-        let told = story(&mut world).await;
-        world.finish(SEED).await;
-        told
-    })
-}
-
-#[derive(serde::Deserialize)]
-struct People {
-    orders: Vec<dozvon::sandbox::script::OrderScript>,
-}
+use crate::support::story::{order, play};
 
 /// The demo's school, with the looks of a real one.
 fn school() -> School {
@@ -58,13 +30,6 @@ fn exports_only() -> School {
             text.lines().filter(|line| !line.starts_with("developer_key") && !line.starts_with("payments ="));
         lines.collect::<Vec<_>>().join("\n")
     })
-}
-
-async fn order(world: &World, script: &str) -> Order {
-    let id = world.sandbox().order_of(script).map(|order| format!("gc-{}", order.id));
-    let id = id.unwrap_or_else(|| panic!("no order of {script}"));
-    let found = world.orders().await.into_iter().find(|order| order.id.as_str() == id);
-    found.unwrap_or_else(|| panic!("the bridge does not know {script}"))
 }
 
 const GETCOURSE: &str = r#"
@@ -292,6 +257,13 @@ offer = 502
 events = [{ at = "+5m", do = "contact_phone", value = "+79035550177", untold = true }]
 "#;
 
+/// How many leads the order whose lead was deleted has had, and has.
+fn leads_of_the_deleted(world: &World) -> (usize, usize) {
+    let sandbox = world.sandbox();
+    let leads = sandbox.leads_of("deleted");
+    (leads.len(), leads.iter().filter(|lead| !lead.is_deleted).count())
+}
+
 /// What people did in the CRM, as the bridge has to know it.
 async fn amocrm_is_known(world: &World) {
     let taken = order(world, "taken").await;
@@ -305,11 +277,7 @@ async fn amocrm_is_known(world: &World) {
         let refused = matches!(&order.end, Some(End::Refused { reason: said, .. }) if *said == reason);
         assert!(refused, "{script}: {:?}", order.end);
     }
-    let sandbox = world.sandbox();
-    let leads = sandbox.leads_of("deleted");
-    let open: Vec<_> = leads.iter().filter(|lead| !lead.is_deleted).collect();
-    assert_eq!((leads.len(), open.len()), (2, 1), "the lead was made anew, once");
-    drop(sandbox);
+    assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was made anew, once");
     let reachable = order(world, "reachable").await;
     assert_eq!(reachable.phase, Phase::Dialling);
 }
@@ -379,7 +347,8 @@ fn calls_that_mango_never_told_are_read_from_its_statistics() {
             let mut made: Vec<String> =
                 sandbox.calls_of(script).iter().map(|call| format!("mango:{}", call.entry_id)).collect();
             let mut known: Vec<String> = order.calls.iter().map(|call| call.call.clone()).collect();
-            (made.sort(), known.sort());
+            made.sort();
+            known.sort();
             assert!(!made.is_empty(), "{script}: nobody called");
             assert_eq!(known, made, "{script}");
         }

@@ -45,7 +45,9 @@ claims! {
         a_request_reads_as_an_item_and_stays_readable
         old_requests_are_forgotten_but_not_those_in_the_inbox
         bodies_of_a_mebibyte_come_back
-        times_come_back_to_the_microsecond;
+        times_come_back_to_the_microsecond
+        an_offered_request_is_taken_once_for_its_id
+        a_store_is_the_same_run_until_it_is_restarted;
     lists:
         index_entries_are_set_moved_and_removed
         records_are_scanned_by_prefix_in_order

@@ -105,6 +105,11 @@ fn starts(draft: &Draft, findings: &mut Findings) {
     if draft.file.calls_by.is_none() && able.len() > 1 && draft.figures.dialling.start_calls {
         findings.wrong.add("calls_by", "missing: several providers could start calls", able.join(" or "));
     }
+    let shows = draft.routes.iter().find(|route| route.caller_id.is_some());
+    if let Some(route) = shows.filter(|_| starter(draft.file) == Some(Provider::Sipuni)) {
+        let why = "sipuni lets no line be chosen for a call: clients see that of the cabinet's scheme";
+        findings.warn.add(format!("routes.{}.caller_id", route.name), why, "leave it out");
+    }
     if able.is_empty() && draft.figures.dialling.start_calls {
         let why = "dialling.start_calls is on, and no provider can start a call";
         findings.wrong.add(

@@ -90,6 +90,10 @@ pub(super) fn amocrm(draft: &Draft, findings: &mut Findings) {
         let why = "missing: a lead cannot be found again by its order";
         findings.warn.add("amocrm.order_number_field", why, "id of a text field of leads");
     }
+    if settings.by_hand.iter().any(|stage| matches!(stage, Stage::Won | Stage::Lost)) {
+        let allowed = "new, in_work, dialling, talked, promised, part_paid";
+        findings.wrong.add("amocrm.by_hand", "a closed lead enters no process", allowed);
+    }
     pipelines(&settings.pipelines, findings);
     let missing = RefusalReason::ALL.iter().filter(|reason| !settings.loss_reasons.contains_key(reason));
     let missing: Vec<String> = missing.map(name_of).collect();

@@ -74,6 +74,11 @@ pub const PLATFORMS: &[Section] = &[
             key("zone_field", "field id", "Contact's text field with the client's IANA zone (D13)."),
             key("loss_reasons", "reason = id", "Our reasons → the account's loss reasons (R1)."),
             key("task_types", "kind = id", "call, ask, do → the account's task types; 1 is «Звонок»."),
+            key(
+                "by_hand",
+                "list of stages",
+                "A lead that a seller made by hand in one of these enters the process (G9). Empty: none does.",
+            ),
             key("look_back_min", "minutes", "Between two looks at the account's event log. 0: off."),
             key(
                 "requests_per_second",

@@ -92,6 +92,11 @@ const INSTANCE: &[Section] = &[
             key("drain_s", "seconds", "That running work has when the program is told to stop."),
             key("raw_days", "days", "That requests are kept as they came."),
             key("ended_days", "days", "That ended orders and calls are kept."),
+            key(
+                "spool_mb",
+                "mebibytes",
+                "Room on this machine's disk for requests that wait for the store; 0: refuse them.",
+            ),
         ],
     },
 ];

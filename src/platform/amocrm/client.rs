@@ -64,6 +64,11 @@ impl Call {
         Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, riders: 1 }
     }
 
+    /// Takes away what its body names; gone already is as good.
+    pub fn delete(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
+        Self { method: "DELETE", ..Self::patch(path, body, urgency) }
+    }
+
     /// Makes something new: never sent again without looking.
     pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency, riders: 1 }
@@ -98,7 +103,7 @@ impl AmoClient {
 
     /// Waits for a turn of the account's budget.
     pub async fn turn(&self, seat: Seat) -> Result<Turn, Fault> {
-        self.http.turn(seat).await.map_err(|_| Fault::later("the bridge is stopping"))
+        self.http.turn(seat).await.map_err(|silence| Fault::later(silence.to_string()))
     }
 
     /// Sends it in a turn that has come; on a 401 once more with another token, because a 401 has

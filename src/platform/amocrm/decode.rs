@@ -39,7 +39,7 @@ fn signal(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
     match (item.entity, item.kind) {
         ("leads", "note") => Some(note(item)?),
         (_, "note") => Some(nothing("a note")),
-        ("leads", "delete") => Some(Signal::LeadGone { lead: item.id()? }),
+        ("leads", "delete") => Some(Signal::LeadGone { lead: item.id()?, looked: false }),
         ("leads", _) => Some(Signal::LeadSeen(Box::new(lead(item)?))),
         ("contacts", "delete") => Some(Signal::ContactGone { contact: item.id()? }),
         ("contacts", _) if item.node.text("type") == Some("company") => Some(nothing("a company")),

@@ -126,7 +126,7 @@ pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodab
     let signal = if let Some(lead) = shown("lead") {
         match lead.is_object() {
             true => Signal::LeadSeen(Box::new(seen::seen(id, lead))),
-            false => Signal::LeadGone { lead: id },
+            false => Signal::LeadGone { lead: id, looked: false },
         }
     } else if let Some(task) = shown("task") {
         match task.is_object() {
@@ -238,7 +238,7 @@ mod tests {
             })),
         );
         check(json!({ "id": 5, "task": null }), Signal::TaskGone { task: 5 });
-        check(json!({ "id": 6, "lead": null }), Signal::LeadGone { lead: 6 });
+        check(json!({ "id": 6, "lead": null }), Signal::LeadGone { lead: 6, looked: false });
         check(json!({ "id": 7, "contact": null }), Signal::ContactGone { contact: 7 });
         let contact = json!({ "name": "Анна", "custom_fields_values": [
             { "field_id": 1, "field_code": "PHONE", "values": [{ "value": "+7 916 555-01-37" }, { "value": "89165550138" }] },

@@ -15,7 +15,9 @@ use crate::process::Urgency;
 pub async fn read_lead(client: &AmoClient, lead: u64, urgency: Urgency) -> Result<Signal, Fault> {
     let call = Call::get(&format!("/api/v4/leads/{lead}"), &[("with", "contacts,loss_reason")], urgency);
     let found = client.read(&call).await?.filter(|body| body["is_deleted"] != Value::Bool(true));
-    Ok(found.map_or(Signal::LeadGone { lead }, |body| Signal::LeadSeen(Box::new(seen(lead, &body)))))
+    Ok(found.map_or(Signal::LeadGone { lead, looked: true }, |body| {
+        Signal::LeadSeen(Box::new(seen(lead, &body)))
+    }))
 }
 
 /// A read shows all filled fields, so a field that is missing is empty.
@@ -94,7 +96,11 @@ mod tests {
             read: true,
         };
         check(200, body, Signal::LeadSeen(Box::new(expected)));
-        check(204, Value::Null, Signal::LeadGone { lead: 41_290_077 });
-        check(200, json!({ "id": 41290077, "is_deleted": true }), Signal::LeadGone { lead: 41_290_077 });
+        check(204, Value::Null, Signal::LeadGone { lead: 41_290_077, looked: true });
+        check(
+            200,
+            json!({ "id": 41290077, "is_deleted": true }),
+            Signal::LeadGone { lead: 41_290_077, looked: true },
+        );
     }
 }

@@ -33,6 +33,9 @@ pub struct Settings {
     /// Our kinds of tasks → ids of the account's task types; 1 is «Звонок», 2 «Встреча».
     #[serde(default)]
     pub task_types: BTreeMap<TaskKind, u64>,
+    /// Stages in which a lead that a seller made by hand enters the process (G9). Empty: none does.
+    #[serde(default)]
+    pub by_hand: Vec<Stage>,
     /// Minutes between two looks at the account's event log; 0 switches it off.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,

@@ -1,4 +1,5 @@
-//! The account's webhook subscription: there, switched on, with the events that we follow.
+//! The account's webhook subscription: there, switched on, with the events that we follow, and no
+//! other one of ours beside it, because two would tell everything twice.
 //! Never prints the address (it holds a secret) and never stops deliveries: an account without
 //! this right is worked without webhooks. Enter at [`ensure`].
 //! Source: amocrm.ru/developers/content/crm_platform/webhooks-api.
@@ -41,15 +42,37 @@ pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Faul
     let found = client.read(&Call::get(PATH, &asked, Urgency::Usual).riding(0)).await?;
     let ours =
         found.as_ref().and_then(|body| page(body, "webhooks").iter().find(|hook| leads_to(hook, &address)));
-    if ours.is_some_and(is_whole) {
-        return Ok(());
+    if !ours.is_some_and(is_whole) {
+        subscribe(client, &address).await?;
     }
+    unsubscribe_old(client, &address).await
+}
+
+async fn subscribe(client: &AmoClient, address: &str) -> Result<(), Fault> {
     let body = json!({ "destination": address, "settings": EVENTS, "sort": 10 });
     let made = client.write(&Call::post(PATH, body, Urgency::Usual).riding(0)).await?;
     if made["disabled"] == Value::Bool(true) {
         tracing::warn!("amoCRM: the webhook is switched off, switch it on in the account's settings");
     } else {
         tracing::info!("amoCRM: the webhook was subscribed");
+    }
+    Ok(())
+}
+
+/// Takes away our addresses with another secret. What is on its way to them is still accepted as
+/// long as the school's file lists that secret.
+async fn unsubscribe_old(client: &AmoClient, address: &str) -> Result<(), Fault> {
+    let path_of_ours = address.trim_end_matches('/').rsplit_once('/').map_or(address, |(path, _)| path);
+    let found = client.read(&Call::get(PATH, &[("limit", "250")], Urgency::Usual)).await?;
+    for hook in found.as_ref().map(|body| page(body, "webhooks")).unwrap_or_default() {
+        let destination = text(&hook["destination"]);
+        let secret = destination.strip_prefix(path_of_ours).and_then(|rest| rest.strip_prefix('/'));
+        let is_ours = secret.is_some_and(|secret| !secret.trim_end_matches('/').contains('/'));
+        if is_ours && !leads_to(hook, address) {
+            let body = json!({ "destination": destination });
+            client.read(&Call::delete(PATH, body, Urgency::Usual)).await?;
+            tracing::info!("amoCRM: the subscription of an earlier secret was taken away");
+        }
     }
     Ok(())
 }
@@ -68,7 +91,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, get, post};
+    use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, get, post, response, scene};
 
     const ADDRESS: &str = "https://bridge.example.com/hooks/rost/amocrm/0123456789abcdef";
 
@@ -90,10 +113,39 @@ mod tests {
             let body = json!({ "destination": format!("{ADDRESS}/"), "settings": EVENTS, "sort": 10 });
             post("/api/v4/webhooks", body, 201, json!({ "id": 1, "disabled": false }))
         };
-        check(vec![found(ADDRESS, false, &EVENTS)]);
-        check(vec![get(&asked, 204, Value::Null), subscribed()]);
-        check(vec![found(ADDRESS, true, &EVENTS), subscribed()]);
-        check(vec![found(ADDRESS, false, &EVENTS[1..]), subscribed()]);
-        check(vec![found("https://other.example.com/", false, &EVENTS), subscribed()]);
+        let alone = || all(&[ADDRESS]);
+        check(vec![found(ADDRESS, false, &EVENTS), alone()]);
+        check(vec![get(&asked, 204, Value::Null), subscribed(), alone()]);
+        check(vec![found(ADDRESS, true, &EVENTS), subscribed(), alone()]);
+        check(vec![found(ADDRESS, false, &EVENTS[1..]), subscribed(), alone()]);
+        check(vec![found("https://other.example.com/", false, &EVENTS), subscribed(), alone()]);
+    }
+
+    fn all(destinations: &[&str]) -> Scene {
+        let hooks: Vec<Value> = destinations.iter().map(|one| json!({ "destination": one })).collect();
+        get("/api/v4/webhooks?limit=250", 200, json!({ "_embedded": { "webhooks": hooks } }))
+    }
+
+    /// After a change of the secret only the new address is told; other people's stay.
+    #[test]
+    fn an_earlier_secrets_subscription_is_taken_away() {
+        let old = "https://bridge.example.com/hooks/rost/amocrm/fedcba9876543210/";
+        let others = [
+            "https://bridge.example.com/hooks/other/amocrm/fedcba9876543210/",
+            "https://widget.example.com/",
+        ];
+        let asked = format!("/api/v4/webhooks?filter[destination]={ADDRESS}/");
+        let ours = json!({ "destination": format!("{ADDRESS}/"), "disabled": false, "settings": EVENTS });
+        let removed = scene(
+            "DELETE",
+            "/api/v4/webhooks",
+            json!({ "destination": old }),
+            Ok(response(204, Value::Null)),
+        );
+        check(vec![
+            get(&asked, 200, json!({ "_embedded": { "webhooks": [ours] } })),
+            all(&[others[0], &format!("{ADDRESS}/"), old, others[1]]),
+            removed,
+        ]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Settings, code, wire};
 use crate::platform::Fault;
@@ -17,6 +17,21 @@ use crate::secret::Secret;
 
 /// Mango answers 401 for so long after a wrong request.
 const REST_MIN: i64 = 2;
+
+/// `commands/callback`.
+#[derive(Serialize)]
+struct Callback<'a> {
+    command_id: &'a str,
+    from: From<'a>,
+    to_number: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line_number: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct From<'a> {
+    extension: &'a str,
+}
 
 /// One school's account.
 pub struct MangoClient {
@@ -40,8 +55,8 @@ impl MangoClient {
         })
     }
 
-    fn request(&self, path: &str, body: &serde_json::Value) -> Request {
-        let json = body.to_string();
+    fn request(&self, path: &str, body: &impl Serialize) -> Request {
+        let json = serde_json::to_string(body).unwrap_or_default();
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("vpbx_api_key", self.key.reveal())
             .append_pair("sign", &wire::sign(&self.key, json.as_bytes(), &self.salt))
@@ -72,14 +87,12 @@ impl Starter for MangoClient {
     /// The command's own id comes back in the call's events; nothing else has to be remembered.
     async fn start(&self, start: &Start<'_>, now: At) -> Result<Vec<String>, Fault> {
         self.rested(now)?;
-        let mut body = json!({
-            "command_id": start.command,
-            "from": { "extension": start.extension },
-            "to_number": start.client_digits(),
-        });
-        if let Some(line) = start.caller_id_digits() {
-            body["line_number"] = line.into();
-        }
+        let body = Callback {
+            command_id: start.command,
+            from: From { extension: start.extension },
+            to_number: start.client_digits(),
+            line_number: start.caller_id_digits(),
+        };
         let request = self.request("commands/callback", &body).urgency(start.urgency);
         let response = self.http.send(request).await.map_err(start::silent)?;
         let judged = judge(&response);
@@ -119,6 +132,51 @@ fn judge(response: &Response) -> Result<(), Fault> {
 mod tests {
     use super::*;
     use crate::platform::telephony::start::tests::{class, response};
+
+    /// Answers each request with the next of these.
+    struct Scripted(Mutex<Vec<Response>>);
+
+    #[async_trait]
+    impl Http for Scripted {
+        async fn send(&self, request: Request) -> Result<Response, crate::platform::http::Silence> {
+            assert_eq!(request.url, "https://app.mango-office.ru/vpbx/commands/callback");
+            let body = String::from_utf8(request.body).expect("a form");
+            // The sheet's own example, M1.
+            assert!(
+                body.contains("sign=4c93e69d2f5d94fd45905025a1006e82a6cffb659f17796ee3e1e857ad34e5b4"),
+                "{body}"
+            );
+            Ok(self.0.lock().expect("one at a time").pop().expect("no further request"))
+        }
+    }
+
+    fn client(answers: Vec<Response>) -> MangoClient {
+        MangoClient {
+            base: "https://app.mango-office.ru".to_owned(),
+            key: Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
+            salt: Secret::new("0f9e8d7c6b5a49382716051423324150"),
+            http: Arc::new(Scripted(Mutex::new(answers))),
+            rest_until: Mutex::new(None),
+        }
+    }
+
+    const START: Start<'static> = Start {
+        command: "gc-1001-1",
+        extension: "101",
+        client: "+79005550101",
+        caller_id: Some("+74955550000"),
+        urgency: crate::process::Urgency::Hot,
+    };
+
+    #[tokio::test]
+    async fn after_a_wrong_request_nothing_leaves_for_two_minutes() {
+        let client = client(vec![response(200, r#"{"result":1000}"#), response(420, r#"{"code":3104}"#)]);
+        let at = |second: i64| At::from_timestamp(1_767_254_400 + second, 0).expect("in range");
+        for (second, expected) in [(0, "never"), (1, "later"), (119, "later"), (120, "done")] {
+            let done = client.start(&START, at(second)).await;
+            assert_eq!(class(&done), expected, "after {second} s");
+        }
+    }
 
     #[test]
     fn answers_mean_what_the_sheet_says() {

@@ -120,10 +120,86 @@ pub fn refused(provider: &str, response: &Response) -> Fault {
 
 #[cfg(test)]
 pub(in crate::platform) mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
+    use crate::process::{CommandId, TaskId};
 
     pub fn response(status: u16, body: &str) -> Response {
         Response { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+    }
+
+    /// Counts how often it is asked.
+    #[derive(Default)]
+    struct Counting(AtomicU32);
+
+    #[async_trait]
+    impl Starter for &Counting {
+        async fn start(&self, start: &Start<'_>, _: At) -> Result<Vec<String>, Fault> {
+            assert_eq!((start.extension, start.client_digits()), ("101", "79005550101"));
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(vec!["theirs".to_owned()])
+        }
+    }
+
+    struct NoLinks;
+
+    #[async_trait]
+    impl Links for NoLinks {
+        async fn find(&self, _: &str) -> Result<Option<String>, Fault> {
+            Ok(None)
+        }
+    }
+
+    fn command(manager: &str, not_after: At) -> Command {
+        let start = StartCall {
+            manager: ManagerId::from(manager),
+            number: "+79005550101".to_owned(),
+            caller_id: None,
+            task: TaskId("t1·gc-1".to_owned()),
+            not_after,
+        };
+        Command {
+            id: CommandId("gc-1.4".to_owned()),
+            order: "gc-1".into(),
+            client: "c-1".into(),
+            urgency: Urgency::Hot,
+            ask: Ask::StartCall(start),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_start_is_asked_for_once_in_its_time_for_somebody_with_a_phone() {
+        let now = At::from_timestamp(1_767_254_400, 0).expect("in range");
+        let (later, passed) = (now + TimeDelta::seconds(90), now - TimeDelta::seconds(1));
+        let manager = |id: &str, extension: Option<&str>| Manager {
+            id: ManagerId::from(id),
+            name: id.to_owned(),
+            head: false,
+            active: true,
+            amocrm: None,
+            getcourse: None,
+            email: None,
+            extension: extension.map(str::to_owned),
+        };
+        let roster = [manager("irina", Some("101")), manager("oleg", None)];
+        for (who, not_after, tried, expected, asked) in [
+            ("irina", later, Try::First, "done", 1),
+            ("irina", later, Try::MayBeDone, "never", 0),
+            ("irina", passed, Try::First, "never", 0),
+            ("oleg", later, Try::First, "never", 0),
+        ] {
+            let counting = Counting::default();
+            let courier = LineCourier::new(&counting, &roster);
+            let done = courier.deliver(&command(who, not_after), tried, &NoLinks, now).await;
+            assert_eq!(class(&done), expected, "{who} {tried:?}");
+            assert_eq!(counting.0.load(Ordering::SeqCst), asked, "{who} {tried:?}");
+            if let Ok(receipt) = done {
+                let order = "gc-1".to_owned();
+                let named = |name: &str| (link::call(name), order.clone());
+                assert_eq!(receipt.links, [named("gc-1.4"), named("theirs")]);
+            }
+        }
     }
 
     /// The class's name, `done` for none.

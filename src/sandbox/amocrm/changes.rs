@@ -243,6 +243,14 @@ impl Account {
         self.set_tags(Entity::Contacts, id, &change.tags);
     }
 
+    /// No read and no search shows it any more.
+    pub(super) fn forget_contact(&mut self, id: i64) {
+        for key in self.phone_keys(id) {
+            self.by_phone.entry(key).or_default().remove(&id);
+        }
+        self.contacts.remove(&id);
+    }
+
     fn phone_keys(&self, id: i64) -> Vec<String> {
         self.contacts.get(&id).map(|contact| self.phones(contact)).unwrap_or_default()
     }

@@ -181,6 +181,13 @@ impl Account {
         self.echo(now, "delete_lead", "leads[delete]", item);
     }
 
+    pub(super) fn echo_contact_deleted(&mut self, now: DateTime<Utc>, id: i64) {
+        let mut item = Pairs::new();
+        put(&mut item, "id", id);
+        put(&mut item, "type", "contact");
+        self.echo(now, "delete_contact", "contacts[delete]", item);
+    }
+
     pub(super) fn echo_contact(
         &mut self,
         now: DateTime<Utc>,

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod hooks;
 mod leads;
 mod links;
+mod merges;
 pub mod model;
 mod notes;
 mod subscriptions;

@@ -124,6 +124,8 @@ impl World {
             Deed::Take | Deed::Stage | Deed::Lose | Deed::Win | Deed::DeleteLead => {
                 self.event_in_crm(now, script, &item);
             }
+            Deed::MergeLead | Deed::MergeContact => self.merges(now, script, &item),
+            Deed::MakeLead => self.makes_lead(now, script, &item),
             Deed::Field | Deed::Note | Deed::ContactPhone | Deed::ShiftTask | Deed::CloseTask => {
                 self.event_in_crm(now, script, &item);
             }

@@ -1,9 +1,11 @@
 //! The scripted people: what they remember, and how scripts, orders, leads and tasks belong together.
 //! It never acts through the API: people use the stand-ins as their screens do.
-//! Enter at [`People`]; managers are in `manager`, clients and events in `client`.
+//! Enter at [`People`]; managers are in `manager`, clients and events in `client`,
+//! what is made and merged by hand in `crm`.
 
 mod answers;
 mod client;
+mod crm;
 mod manager;
 
 use std::collections::{BTreeMap, BTreeSet};

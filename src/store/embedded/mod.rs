@@ -21,7 +21,7 @@ use crate::process::{At, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Key,
-    Lease, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    Lease, Offer, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use group::Group;
 
@@ -115,7 +115,18 @@ impl Embedded {
 impl Store for Embedded {
     async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
         let (school, key, raw) = (school.clone(), key.clone(), pack(raw));
-        self.run(move |db| Ok(unit::accept(db, school.as_str(), &key, &raw, at)?)).await
+        self.run(move |db| Ok(unit::accept(db, school.as_str(), None, &key, &raw, at)?)).await
+    }
+
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+        let (school, key, raw, at) = (school.clone(), offer.key.clone(), pack(&offer.raw), offer.at);
+        let id = offer.id.clone();
+        self.run(move |db| Ok(unit::accept(db, school.as_str(), Some(&id), &key, &raw, at)?)).await
+    }
+
+    /// Every commit is on the disk before it is confirmed.
+    async fn epoch(&self) -> Kept<Option<String>> {
+        Ok(None)
     }
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {

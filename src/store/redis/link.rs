@@ -50,15 +50,49 @@ enum Road {
     Cluster(ClusterConnection),
 }
 
+/// Why there is no link.
+pub enum Missed {
+    /// Nobody answers there, for now.
+    Away(StoreError),
+    /// The address or whoever answers there cannot be used: a person has to mend it.
+    Unfit(StoreError),
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        Self::Unfit(error)
+    }
+}
+
+impl From<Missed> for StoreError {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Away(error) | Missed::Unfit(error) => error,
+        }
+    }
+}
+
 impl Link {
     /// Connects, and checks that the server is fit to keep a school.
-    pub async fn connect(url: &str) -> Kept<Self> {
+    pub async fn connect(url: &str) -> Result<Self, Missed> {
         let link = match url.strip_prefix("redis+cluster://") {
             Some(nodes) => Self::cluster(nodes).await?,
             None => Self::single(url).await?,
         };
         link.look().await?;
         Ok(link)
+    }
+
+    /// The runs of all masters: another text means that one was restarted or that another took its place.
+    pub async fn epoch(&self) -> Kept<String> {
+        let mut runs: Vec<String> = Vec::new();
+        for node in self.infos(redis::cmd("INFO").arg("server").arg("replication")).await? {
+            if fact(&node, "role") == "master" {
+                runs.push(fact(&node, "run_id").to_owned());
+            }
+        }
+        runs.sort();
+        Ok(runs.join(" "))
     }
 
     /// Runs a script, and loads it first where the server does not know it.
@@ -105,7 +139,7 @@ impl Link {
         }
     }
 
-    async fn single(url: &str) -> Kept<Self> {
+    async fn single(url: &str) -> Result<Self, Missed> {
         let client = Client::open(address(url)?).map_err(|error| fault(&error))?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
@@ -117,13 +151,13 @@ impl Link {
         let mut connections = Vec::new();
         for _ in 0..workers.min(CONNECTIONS_MAX) {
             let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await;
-            connections.push(manager.map_err(|error| fault(&error))?);
+            connections.push(manager.map_err(|error| missed(&error))?);
         }
         let road = Road::Single { connections, next: AtomicUsize::new(0) };
         Ok(Self { road, ears: vec![client] })
     }
 
-    async fn cluster(nodes: &str) -> Kept<Self> {
+    async fn cluster(nodes: &str) -> Result<Self, Missed> {
         // What stands before the last `@` is one user and password for all nodes.
         let (login, hosts) = match nodes.rsplit_once('@') {
             Some((login, hosts)) => (format!("{login}@"), hosts),
@@ -144,21 +178,24 @@ impl Link {
             .retries(0)
             .build()
             .map_err(|error| fault(&error))?;
-        let connection = client.get_async_connection().await.map_err(|error| fault(&error))?;
+        let connection = client.get_async_connection().await.map_err(|error| missed(&error))?;
         Ok(Self { road: Road::Cluster(connection), ears })
+    }
+
+    /// What every node says of itself.
+    async fn infos(&self, info: &Cmd) -> Kept<Vec<String>> {
+        match self.road {
+            Road::Single { .. } => Ok(vec![self.query(info).await?]),
+            Road::Cluster(_) => {
+                Ok(self.query::<HashMap<String, String>>(info).await?.into_values().collect())
+            }
+        }
     }
 
     /// Refuses a server that is too old; warns of settings that lose data.
     async fn look(&self) -> Kept<()> {
-        let info = redis::cmd("INFO");
-        let nodes: Vec<String> = match self.road {
-            Road::Single { .. } => vec![self.query(&info).await?],
-            Road::Cluster(_) => self.query::<HashMap<String, String>>(&info).await?.into_values().collect(),
-        };
-        for node in nodes {
-            let fact = |name: &str| {
-                node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim()
-            };
+        for node in self.infos(&redis::cmd("INFO")).await? {
+            let fact = |name: &str| fact(&node, name);
             let version = fact("redis_version");
             let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
             if major.is_none_or(|major| major < VERSION_MIN) {
@@ -176,6 +213,18 @@ impl Link {
         }
         Ok(())
     }
+}
+
+/// A line of `INFO`; empty where there is none.
+fn fact<'a>(node: &'a str, name: &str) -> &'a str {
+    node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim()
+}
+
+/// A server that cannot be reached, or that still reads its files, is worth waiting for.
+fn missed(error: &RedisError) -> Missed {
+    let loading = error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading);
+    let away = error.is_io_error() || error.is_timeout() || error.is_cluster_error() || loading;
+    if away { Missed::Away(fault(error)) } else { Missed::Unfit(fault(error)) }
 }
 
 /// One call's connection.

@@ -8,30 +8,47 @@ mod link;
 mod scripts;
 mod unit;
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::DateTime;
 use redis::{FromRedisValue, ScriptInvocation, cmd};
+use tokio::time::Instant;
 
+use crate::clock::stopwatch;
 use crate::process::{At, OrderId, SchoolId};
 use crate::store::body::{item_of_request, pack, parse, unpack, unpack_letter};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, Plan, Rate, Record, Seq,
-    Store, StoreError, Unit, Wake,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan,
+    Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use keys::School;
-use link::Link;
+use link::{Link, Missed};
 use scripts::Scripts;
 
 /// Redis refuses lives beyond its own clock; nothing here lives longer than this.
 const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
+
+/// A server that has never answered is tried again after this.
+const REACH_AGAIN: Duration = Duration::from_millis(300);
+
+/// All schools of an instance ask for the server's run; it is asked once in so long.
+const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
 /// A list of names with their scores, as `WITHSCORES` gives it.
 type Scored = Vec<(String, u64)>;
 
 /// Redis behind the port.
 pub struct RedisStore {
-    link: Link,
+    url: String,
+    /// Empty until a server has answered for the first time.
+    link: OnceLock<Link>,
+    /// Held by whoever tries to reach it; when the last try failed.
+    reaching: tokio::sync::Mutex<Option<Instant>>,
+    /// The run of the server, when it was last asked for.
+    epoch: Mutex<Option<(Instant, String)>>,
     scripts: Scripts,
 }
 
@@ -42,24 +59,69 @@ impl RedisStore {
     /// A server that is gone later shows as `Unreachable` within about two seconds, and calls
     /// succeed again by themselves when it is back.
     pub async fn connect(url: &str) -> Kept<Self> {
-        Ok(Self { link: Link::connect(url).await?, scripts: Scripts::new() })
+        let store = Self::new(url);
+        let link = Link::connect(url).await?;
+        let _ = store.link.set(link);
+        Ok(store)
     }
 
-    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
-        self.link.invoke(call).await
+    /// The same, and a server that does not answer yet is waited for: until then it is `Unreachable`.
+    pub async fn open(url: &str) -> Kept<Self> {
+        let store = Self::new(url);
+        match Link::connect(url).await {
+            Ok(link) => {
+                let _ = store.link.set(link);
+            }
+            Err(Missed::Away(error)) => {
+                tracing::warn!(%error, "Redis is away: it is waited for, requests go to the spool meanwhile");
+            }
+            Err(Missed::Unfit(error)) => return Err(error),
+        }
+        Ok(store)
     }
 
-    /// Values by key, in one command; no keys are no command.
-    async fn values(&self, keys: &[String]) -> Kept<Vec<Option<Vec<u8>>>> {
-        if keys.is_empty() { Ok(Vec::new()) } else { self.link.query(cmd("MGET").arg(keys)).await }
+    fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            link: OnceLock::new(),
+            reaching: tokio::sync::Mutex::default(),
+            epoch: Mutex::default(),
+            scripts: Scripts::new(),
+        }
     }
-}
 
-#[async_trait]
-impl Store for RedisStore {
-    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
+    async fn link(&self) -> Kept<&Link> {
+        if let Some(link) = self.link.get() {
+            return Ok(link);
+        }
+        let waited_for = || StoreError::Unreachable("Redis is waited for".to_owned());
+        // One tries at a time, and the others do not queue behind him.
+        let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
+        if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
+            return Err(waited_for());
+        }
+        match Link::connect(&self.url).await {
+            Ok(link) => {
+                tracing::info!("Redis answers");
+                Ok(self.link.get_or_init(|| link))
+            }
+            Err(missed) => {
+                *failed = Some(stopwatch());
+                Err(missed.into())
+            }
+        }
+    }
+
+    async fn take_in(
+        &self,
+        school: &SchoolId,
+        id: Option<&str>,
+        (key, raw, at): (&Key, &[u8], At),
+    ) -> Kept<Accepted> {
         let school = School::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
+        // A key that lives as long as the id would needs no id beside it.
+        let id = id.filter(|_| !matches!(key, Key::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S));
         match key {
             Key::Unique { key, keep_s } => call
                 .key(school.seen("unique", key))
@@ -74,7 +136,40 @@ impl Store for RedisStore {
             Key::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
         };
         call.key(&school.many(["n", "inbox", "raw", "items"])).arg(at.timestamp_micros()).arg(pack(raw));
+        if let Some(id) = id {
+            call.key(school.seen("offer", id)).arg(OFFER_KEPT_S * 1000);
+        }
         Ok(if self.run::<i64>(&call).await? == 1 { Accepted::New } else { Accepted::Repeat })
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
+        self.link().await?.invoke(call).await
+    }
+
+    /// Values by key, in one command; no keys are no command.
+    async fn values(&self, keys: &[String]) -> Kept<Vec<Option<Vec<u8>>>> {
+        if keys.is_empty() { Ok(Vec::new()) } else { self.link().await?.query(cmd("MGET").arg(keys)).await }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
+        self.take_in(school, None, (key, raw, at)).await
+    }
+
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+        self.take_in(school, Some(&offer.id), (&offer.key, &offer.raw, offer.at)).await
+    }
+
+    async fn epoch(&self) -> Kept<Option<String>> {
+        let known = self.epoch.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, run)) = known.filter(|(asked, _)| asked.elapsed() < EPOCH_KEPT) {
+            return Ok(Some(run));
+        }
+        let (asked, run) = (stopwatch(), self.link().await?.epoch().await?);
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some((asked, run.clone()));
+        Ok(Some(run))
     }
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
@@ -113,7 +208,7 @@ impl Store for RedisStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.link.query(cmd("HMGET").arg(School::of(school).one("links")).arg(keys)).await
+        self.link().await?.query(cmd("HMGET").arg(School::of(school).one("links")).arg(keys)).await
     }
 
     /// Names first, then their records: a record that changes between the two is read as changed.
@@ -140,7 +235,7 @@ impl Store for RedisStore {
             .arg("LIMIT")
             .arg(0)
             .arg(max.min(BATCH_MAX));
-        let names: Vec<String> = self.link.query(&select).await?;
+        let names: Vec<String> = self.link().await?.query(&select).await?;
         let records = self.read(school, &names).await?;
         Ok(names.into_iter().zip(records).filter_map(|(name, record)| Some((name, record?))).collect())
     }
@@ -188,7 +283,7 @@ impl Store for RedisStore {
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
         select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
-        let places: Scored = self.link.query(&select).await?;
+        let places: Scored = self.link().await?.query(&select).await?;
         let names: Vec<_> = places.iter().map(|(id, _)| keys.delivery(id)).collect();
         let bodies = self.values(&names).await?;
         let found = places.into_iter().zip(bodies).filter_map(|((_, seq), body)| Some((seq, body?)));
@@ -208,14 +303,14 @@ impl Store for RedisStore {
         let from = -(max.min(JOURNAL_MAX) as i64);
         let mut range = cmd("LRANGE");
         range.arg(School::of(school).journal(order.as_str())).arg(from).arg(-1);
-        let stored: Vec<Vec<u8>> = self.link.query(&range).await?;
+        let stored: Vec<Vec<u8>> = self.link().await?.query(&range).await?;
         stored.iter().map(|body| parse(&unpack(body)?)).collect()
     }
 
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
         let mut range = cmd("XRANGE");
         range.arg(School::of(school).one("raw")).arg(seq.0).arg(seq.0);
-        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link.query(&range).await?;
+        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
     }
 
@@ -223,7 +318,7 @@ impl Store for RedisStore {
         let from = after.map_or("-".to_owned(), |seq| format!("({}-0", seq.0));
         let mut range = cmd("XRANGE");
         range.arg(School::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
-        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link.query(&range).await?;
+        let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found
             .iter()
             .map(|(id, (_, _, _, body))| {
@@ -241,7 +336,7 @@ impl Store for RedisStore {
         let keys = School::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1);
-        let ids: Vec<String> = self.link.query(&select).await?;
+        let ids: Vec<String> = self.link().await?.query(&select).await?;
         let names: Vec<_> = ids.iter().map(|id| keys.letter(id)).collect();
         self.values(&names).await?.into_iter().flatten().map(|stored| unpack_letter(&stored)).collect()
     }
@@ -269,11 +364,11 @@ impl Store for RedisStore {
     }
 
     async fn ring(&self, school: &SchoolId) -> Kept<()> {
-        self.link.query(cmd("PUBLISH").arg(keys::BELL).arg(school.as_str())).await
+        self.link().await?.query(cmd("PUBLISH").arg(keys::BELL).arg(school.as_str())).await
     }
 
     async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()> {
-        self.link.listen(keys::BELL, &|name| heard(SchoolId(name))).await
+        self.link().await?.listen(keys::BELL, &|name| heard(SchoolId(name))).await
     }
 
     async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {
@@ -285,7 +380,7 @@ impl Store for RedisStore {
     }
 
     async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>> {
-        self.link.query(cmd("GET").arg(keys::secret(name))).await
+        self.link().await?.query(cmd("GET").arg(keys::secret(name))).await
     }
 
     async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
@@ -310,7 +405,7 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Kept<()> {
-        self.link.query::<String>(&cmd("PING")).await.map(|_| ())
+        self.link().await?.query::<String>(&cmd("PING")).await.map(|_| ())
     }
 }
 

@@ -23,7 +23,7 @@ use crate::support::redis_server::RedisServer;
 enum Deed {
     Accept(Key, u8),
     Append(u8),
-    Commit(Unit),
+    Commit(Box<Unit>),
     /// Before which millisecond, and how many.
     ForgetRaw(i64, usize),
 }
@@ -33,7 +33,7 @@ async fn perform(store: &dyn Store, school: &SchoolId, deed: &Deed, now: i64) ->
     match deed {
         Deed::Accept(key, body) => format!("{:?}", store.accept(school, key, &raw(*body), at(now)).await),
         Deed::Append(body) => format!("{:?}", store.append(school, &raw(*body), at(now)).await),
-        Deed::Commit(unit) => format!("{:?}", store.commit(school, &fence("owner"), unit.clone()).await),
+        Deed::Commit(unit) => format!("{:?}", store.commit(school, &fence("owner"), (**unit).clone()).await),
         Deed::ForgetRaw(before, max) => {
             format!("{:?}", store.forget_raw(school, at(*before), *max).await)
         }
@@ -315,7 +315,7 @@ fn any_deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         3 => (key, any::<u8>()).prop_map(|(key, body)| Deed::Accept(key, body)),
         1 => any::<u8>().prop_map(Deed::Append),
-        8 => any_unit().prop_map(Deed::Commit),
+        8 => any_unit().prop_map(|unit| Deed::Commit(Box::new(unit))),
         1 => (0..30_i64, 0..4_usize).prop_map(|(before, max)| Deed::ForgetRaw(before, max)),
     ]
 }

@@ -105,6 +105,40 @@ async fn redis_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
 }
 
 #[tokio::test]
+async fn a_restart_of_redis_or_of_one_node_is_another_run() {
+    let mut server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let before = store.epoch().await.unwrap();
+    server.kill();
+    server.start_again();
+    until("another run", || async { store.epoch().await.is_ok_and(|epoch| epoch != before) }).await;
+
+    let mut cluster = RedisCluster::start();
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    let before = store.epoch().await.unwrap().expect("a cluster may forget");
+    assert_eq!(before.split(' ').count(), 3, "{before}");
+    cluster.kill();
+    cluster.start_again();
+    until("another run", || async { store.epoch().await.is_ok_and(|epoch| epoch.as_ref() != Some(&before)) })
+        .await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_yet_is_waited_for() {
+    let mut server = RedisServer::start();
+    server.kill();
+    assert!(RedisStore::connect(&server.url()).await.is_err(), "a command line is told at once");
+    let store = RedisStore::open(&server.url()).await.unwrap();
+    assert!(is_unreachable(&store).await);
+    server.start_again();
+    until("an answer", || async { store.ping().await.is_ok() }).await;
+    fill(&store).await;
+    for url in ["http://127.0.0.1:1", "redis+cluster://"] {
+        assert!(RedisStore::open(url).await.is_err(), "{url} will never be one");
+    }
+}
+
+#[tokio::test]
 async fn a_cluster_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
     let mut cluster = RedisCluster::start();
     let store = RedisStore::connect(&cluster.url()).await.unwrap();

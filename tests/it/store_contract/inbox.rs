@@ -2,7 +2,7 @@
 
 use dozvon::process::SchoolId;
 use dozvon::store::record::{Envelope, Item};
-use dozvon::store::{Accepted, Key, Seq, Store, Unit};
+use dozvon::store::{Accepted, Key, Offer, Seq, Store, Unit};
 
 use super::world::*;
 
@@ -176,4 +176,46 @@ pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
     for entry in store.inbox(&school, None, 2).await.unwrap() {
         assert_eq!(entry.at, at);
     }
+}
+
+/// However it is told and whatever came between: an offered request is taken once.
+pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
+    let school = SchoolId::from("offer");
+    let slot = |digest: &str| Key::SameAsLast { slot: "order:1".to_owned(), digest: digest.to_owned() };
+    let unique = |keep_s: u64| Key::Unique { key: format!("u{keep_s}"), keep_s };
+    let rows = [
+        ("a", slot("A"), Accepted::New),
+        ("b", slot("B"), Accepted::New),
+        // Another answer than its key alone would give.
+        ("a", slot("A"), Accepted::Repeat),
+        ("c", slot("A"), Accepted::New),
+        ("d", Key::Always, Accepted::New),
+        ("d", Key::Always, Accepted::Repeat),
+        ("e", Key::Always, Accepted::New),
+        ("f", unique(100_000), Accepted::New),
+        ("f", unique(100_000), Accepted::Repeat),
+        ("g", unique(100_000), Accepted::Repeat),
+        ("h", unique(0), Accepted::New),
+        ("h", unique(0), Accepted::Repeat),
+        ("i", unique(0), Accepted::New),
+    ];
+    for (n, (id, key, expected)) in rows.iter().enumerate() {
+        let raw = format!("{{\"id\":\"{id}\"}}").into_bytes();
+        let offer = Offer { id: (*id).to_owned(), key: key.clone(), at: at(n as i64), raw };
+        assert_eq!(store.offer(&school, &offer).await, Ok(*expected), "row {n}");
+    }
+    let held = store.inbox(&school, None, 100).await.unwrap();
+    let ids: Vec<String> =
+        held.iter().map(|entry| String::from_utf8_lossy(&entry.body).into_owned()).collect();
+    let item = |id: &str| format!("{{\"item\":\"envelope\",\"id\":\"{id}\"}}");
+    assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "h", "i"].map(item));
+    // What is not offered is judged by its key alone.
+    assert_eq!(store.accept(&school, &Key::Always, b"{}", at(0)).await, Ok(Accepted::New));
+}
+
+/// Within one run of the store it is the same for everybody who asks.
+pub async fn a_store_is_the_same_run_until_it_is_restarted(store: &dyn Store) {
+    let first = store.epoch().await.unwrap();
+    assert_ne!(first.as_deref(), Some(""));
+    assert_eq!(store.epoch().await.unwrap(), first);
 }

@@ -7,3 +7,4 @@ pub mod inproc;
 pub mod program;
 pub mod redis_server;
 pub mod school;
+pub mod story;

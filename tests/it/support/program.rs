@@ -53,6 +53,14 @@ pub fn example_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/example")
 }
 
+/// A command of the program with nothing but the example's secrets in its environment.
+pub fn program(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dozvon"));
+    command.args(args).env_clear().envs(env_example());
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
 /// Which store a bridge is started on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -142,14 +150,12 @@ impl Bench {
 
     /// A command of the program with everything that it finds in its environment.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dozvon"));
-        command.args(args).env_clear().envs(env_example());
+        let mut command = program(args);
         command.env("DOZVON_CONFIG", self.config()).env("DOZVON_DATA", self.data());
         command.env("DOZVON_URL", format!("http://127.0.0.1:{}", self.port));
         if let Some(redis) = &self.redis {
             command.env("DOZVON_STORE", redis.url());
         }
-        command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
@@ -273,7 +279,7 @@ impl Program {
     pub async fn settled(&self) {
         let idle = async || {
             let said = self.health().await?;
-            (said["inbox"] == 0 && said["outbox"] == 0).then_some(())
+            (said["inbox"] == 0 && said["outbox"] == 0 && said["spool"]["requests"] == 0).then_some(())
         };
         until("an empty inbox and an empty outbox", idle).await;
     }

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -21,8 +22,33 @@ impl RedisServer {
         Self::with(Vec::new())
     }
 
+    /// Synced every second, as most are: a power cut loses the end of the file.
+    pub fn start_lazy() -> Self {
+        Self::with(["--appendfsync", "everysec"].map(str::to_owned).to_vec())
+    }
+
     pub fn url(&self) -> String {
         format!("redis://{}", self.address())
+    }
+
+    /// Bytes of the file that changes are appended to.
+    pub fn aof_bytes(&self) -> u64 {
+        std::fs::metadata(self.aof()).expect("the file is there").len()
+    }
+
+    /// As if what was written after so many bytes had never reached the disk.
+    pub fn cut_aof(&self, bytes: u64) {
+        assert!(self.process.is_none(), "a living server would go on writing");
+        let file = std::fs::OpenOptions::new().write(true).open(self.aof()).expect("the file is there");
+        file.set_len(bytes).expect("it can be cut");
+    }
+
+    fn aof(&self) -> PathBuf {
+        let folder = self.folder.path().join("appendonlydir");
+        let files = std::fs::read_dir(folder).expect("the folder is there");
+        let mut files = files.map(|file| file.expect("a file").path());
+        let is_increment = |path: &PathBuf| path.to_string_lossy().ends_with(".incr.aof");
+        files.find(is_increment).expect("one increment")
     }
 
     /// A connection for what the port cannot ask: settings, vanished keys.

@@ -115,7 +115,7 @@ impl Errand<'_> {
 
     /// By the number's field; where there is none, by the number as a word of the name. A lead in
     /// the pipeline of another role continues the same order but is not this one.
-    fn is_of_order(&self, lead: &Lead, role: LeadRole, number: &str) -> bool {
+    pub(super) fn is_of_order(&self, lead: &Lead, role: LeadRole, number: &str) -> bool {
         let mut others = self.settings().pipelines.iter().filter(|(other, _)| **other != role);
         if others.any(|(_, pipeline)| pipeline.id == lead.pipeline) {
             return false;

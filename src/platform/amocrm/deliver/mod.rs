@@ -4,6 +4,7 @@
 
 mod feed;
 mod lead;
+mod merged;
 mod person;
 mod stage;
 mod task;
@@ -27,7 +28,6 @@ use super::look::Look;
 use super::mend;
 use super::mirror::Mirror;
 use super::oauth::OauthTokens;
-use super::seen::read_lead;
 use super::settings::{Pipeline, Settings};
 use super::subscription;
 use super::together::Together;
@@ -167,10 +167,8 @@ impl Errand<'_> {
             Ask::CloseTask { task, result } => self.close_task(task, result).await,
             Ask::AddNote { role, text } => self.add_note(*role, text).await,
             Ask::AddCall { role, call } => self.add_call(*role, call).await,
-            Ask::ReadLead { lead } => {
-                let signal = read_lead(self.client(), *lead, command.urgency).await?;
-                Ok(Receipt { links: Vec::new(), signals: vec![signal] })
-            }
+            Ask::ReadLead { lead, number } => self.read_lead(*lead, number.as_deref()).await,
+            Ask::ReadMade { lead } => self.read_made(*lead).await,
             Ask::SetStatus { .. }
             | Ask::AddComment { .. }
             | Ask::SetOrderManager { .. }

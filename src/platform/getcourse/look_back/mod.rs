@@ -304,7 +304,9 @@ impl GcLookBack {
     async fn is_missed(&self, cursor: &Cursor, seen: &SeenOrder, known: &dyn Known) -> Result<bool, Fault> {
         let Some(deal) = seen.facts.gc_id.as_deref() else { return Ok(false) };
         let Some(order) = known.order(&order_id(deal)).await? else {
-            return Ok(seen.facts.created_at.is_some_and(|made| made >= cursor.begun_at));
+            let forgotten = known.links(&[link::gone(&order_id(deal))]).await?.pop().flatten().is_some();
+            let since = seen.facts.created_at.is_some_and(|made| made >= cursor.begun_at);
+            return Ok(since && !forgotten);
         };
         let client = known.client(&order.client).await?;
         Ok(news::is_news(&order, client.as_ref(), seen, &self.roster))

@@ -1,9 +1,13 @@
 #!lua
 -- A verified request, unless it is a repeat. Returns 1 when new, 0 for a repeat.
--- KEYS: seen (or counter again, where every request counts), counter, inbox, raw, items
--- ARGV: way ('unique', 'last', 'always'), digest, life of the key in ms, microseconds, body
+-- KEYS: seen (or counter again, where every request counts), counter, inbox, raw, items, and where it is
+--   taken once for its own id the key of that
+-- ARGV: way ('unique', 'last', 'always'), digest, life of the key in ms, microseconds, body, life of the id
 local seen, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local way, digest, life = ARGV[1], ARGV[2], ARGV[3]
+if KEYS[6] and not redis.call('SET', KEYS[6], '', 'NX', 'PX', ARGV[6]) then
+  return 0
+end
 if way == 'unique' then
   if life ~= '0' and not redis.call('SET', seen, '', 'NX', 'PX', life) then
     return 0

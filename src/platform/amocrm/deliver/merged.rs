@@ -1,0 +1,63 @@
+//! Reading leads that people changed: as one is now, the one that took its place where it is gone,
+//! and one that a person made. Never makes a lead: whether one is needed is for the order to decide.
+//! Enter at [`Errand::read_lead`] and [`Errand::read_made`].
+
+use serde_json::Value;
+
+use super::Errand;
+use crate::intake::signal::{MadeLead, Signal};
+use crate::platform::amocrm::card::{Lead, number as number_of};
+use crate::platform::amocrm::found::{self, Entity};
+use crate::platform::amocrm::seen::read_lead;
+use crate::platform::{Fault, Receipt, link};
+use crate::process::LeadRole;
+
+impl Errand<'_> {
+    /// `number` where the lead was said to be gone. Two leads that a person merged leave one, and it
+    /// keeps the order's number: from then on that one is ours.
+    pub(super) async fn read_lead(&self, lead: u64, number: Option<&str>) -> Result<Receipt, Fault> {
+        let urgency = self.command.urgency;
+        let signal = read_lead(self.client(), lead, urgency).await?;
+        let (Signal::LeadGone { .. }, Some(number)) = (&signal, number) else {
+            return Ok(Receipt { links: Vec::new(), signals: vec![signal] });
+        };
+        let hits = self.look().leads_with(number).await?;
+        let role = LeadRole::Sales;
+        let heir = hits.into_iter().find(|hit| hit.id != lead && self.is_of_order(hit, role, number));
+        let Some(heir) = heir else { return Ok(Receipt { links: Vec::new(), signals: vec![signal] }) };
+        let order = &self.command.order;
+        let links = vec![
+            (link::lead(order, role), heir.id.to_string()),
+            (link::crm_lead(heir.id), format!("{order}:{}", role.as_str())),
+        ];
+        Ok(Receipt { links, signals: vec![read_lead(self.client(), heir.id, urgency).await?] })
+    }
+
+    /// A lead that a person made, and who stands behind it (G9). One that is gone again says nothing.
+    pub(super) async fn read_made(&self, lead: u64) -> Result<Receipt, Fault> {
+        let urgency = self.command.urgency;
+        let asked = Entity::Lead(lead).read(urgency);
+        let body = self.client().read(&asked).await?.filter(|body| body["is_deleted"] != Value::Bool(true));
+        let Some((body, card)) = body.and_then(|body| Some((body.clone(), Lead::read(&body)?))) else {
+            return Ok(Receipt::default());
+        };
+        let contact = card.contacts.first().copied();
+        let person = match contact {
+            Some(contact) => self.client().read(&Entity::Contact(contact).read(urgency)).await?,
+            None => None,
+        };
+        let number = self.settings().order_number_field.and_then(|field| card.field(field));
+        let made = MadeLead {
+            lead,
+            name: card.name.clone(),
+            price: card.price,
+            responsible: number_of(&body["responsible_user_id"]),
+            number: number.map(str::trim).filter(|number| !number.is_empty()).map(str::to_owned),
+            contact,
+            facts: person
+                .map(|person| found::contact(&person, self.settings().zone_field))
+                .unwrap_or_default(),
+        };
+        Ok(Receipt { links: Vec::new(), signals: vec![Signal::LeadMade(Box::new(made))] })
+    }
+}

@@ -1,0 +1,286 @@
+//! What a process keeps of a school beside the store: requests while the store is away, on this machine's
+//! disk; in memory the last seconds of what the store has confirmed, and of what was sent.
+//! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
+//! Enter at [`Spool::keep`]; `worker::keeper` empties it.
+
+mod last;
+mod log;
+mod sent;
+
+pub use sent::{Outcome, Past, Sent};
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use self::last::Last;
+use self::log::Log;
+use crate::process::SchoolId;
+use crate::store::{Accepted, Kept, Offer, Store, StoreError};
+
+/// The spools of all schools of this instance.
+pub struct Spools {
+    folder: PathBuf,
+    room: Arc<Room>,
+    schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
+}
+
+/// Bytes that all spools together may take up.
+struct Room {
+    max: u64,
+    taken: AtomicU64,
+}
+
+impl Room {
+    /// True if there is that much; it is then taken.
+    fn take(&self, bytes: u64) -> bool {
+        let more = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.max);
+        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Ordering::SeqCst);
+    }
+}
+
+/// Where a request is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Stored(Accepted),
+    Spooled,
+}
+
+/// Neither the store nor the spool took it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither the store nor the spool takes it")]
+pub struct NoRoom;
+
+impl Spools {
+    /// Below the instance's own folder; at most `mb` mebibytes.
+    pub fn new(data: &Path, mb: u32) -> Self {
+        let room = Room { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
+        Self { folder: data.join("spool"), room: Arc::new(room), schools: Mutex::default() }
+    }
+
+    /// The school's own: the same one however often its configuration is read.
+    pub fn of(&self, school: &SchoolId) -> Arc<Spool> {
+        let mut schools = self.schools.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || Arc::new(Spool::open(&self.folder, school, self.room.clone()));
+        schools.entry(school.clone()).or_insert_with(open).clone()
+    }
+}
+
+/// One school's.
+pub struct Spool {
+    /// `None` where the file cannot be used: then an unreachable store means refusal.
+    log: Mutex<Option<Log<File>>>,
+    /// Requests in the file.
+    waiting: AtomicU64,
+    room: Arc<Room>,
+    last: Mutex<Last>,
+    sent: Mutex<Sent>,
+    /// The store's run as it was last seen; [`Spool::moves_on`].
+    epoch: Mutex<Option<String>>,
+    /// One at a time takes requests out.
+    emptying: tokio::sync::Mutex<()>,
+    /// Rung when something was put in.
+    pub bell: Notify,
+}
+
+impl Spool {
+    fn open(folder: &Path, school: &SchoolId, room: Arc<Room>) -> Self {
+        let log = match open_log(folder, school) {
+            Ok(log) => Some(log),
+            Err(error) => {
+                tracing::error!(%school, %error, folder = %folder.display(), "no spool: requests are refused while the store is away");
+                None
+            }
+        };
+        let waiting = log.as_ref().map_or(0, Log::waiting);
+        if waiting > 0 {
+            tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
+        }
+        // What is there already counts, also where the limit is lower now.
+        room.taken.fetch_add(log.as_ref().map_or(0, Log::bytes), Ordering::SeqCst);
+        Self {
+            log: Mutex::new(log),
+            waiting: AtomicU64::new(waiting),
+            room,
+            last: Mutex::default(),
+            sent: Mutex::default(),
+            epoch: Mutex::default(),
+            emptying: tokio::sync::Mutex::default(),
+            bell: Notify::new(),
+        }
+    }
+
+    /// Requests that wait for the store.
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Would it take another request?
+    pub fn has_room(&self) -> bool {
+        self.log().is_some() && self.room.taken.load(Ordering::SeqCst) < self.room.max
+    }
+
+    /// Bytes on the disk.
+    pub fn bytes(&self) -> u64 {
+        self.log().as_ref().map_or(0, Log::bytes)
+    }
+
+    /// What was sent lately.
+    pub fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a request: in the store, or on the disk where the store is away or others wait for it already.
+    /// Durable when it returns.
+    pub async fn keep(
+        self: &Arc<Self>,
+        store: &dyn Store,
+        school: &SchoolId,
+        offer: Offer,
+    ) -> Result<Place, NoRoom> {
+        if self.waiting() == 0 {
+            match store.offer(school, &offer).await {
+                Ok(accepted) => {
+                    self.remember(offer);
+                    return Ok(Place::Stored(accepted));
+                }
+                Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
+                    tracing::warn!(%school, why, "the store is away: requests go to the spool");
+                }
+            }
+        }
+        let spool = self.clone();
+        let put = tokio::task::spawn_blocking(move || spool.put(&offer)).await;
+        match put {
+            Ok(Ok(())) => {
+                self.bell.notify_one();
+                Ok(Place::Spooled)
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
+                Err(NoRoom)
+            }
+            Err(_) => Err(NoRoom),
+        }
+    }
+
+    /// Gives everything that waits to the store, in order. An error leaves the rest where it is.
+    pub async fn empty(self: &Arc<Self>, store: &dyn Store, school: &SchoolId) -> Kept<u64> {
+        let _alone = self.emptying.lock().await;
+        let mut given = 0;
+        while let Some((record, offer)) = self.first() {
+            match offer {
+                Some(offer) => {
+                    store.offer(school, &offer).await?;
+                    self.remember(offer);
+                }
+                None => tracing::error!(%school, "a record of the spool cannot be read and is left out"),
+            }
+            let spool = self.clone();
+            // A task that is not awaited to its end would leave the count wrong; it cannot fail.
+            let _ = tokio::task::spawn_blocking(move || spool.take_out(&record)).await;
+            given += 1;
+        }
+        Ok(given)
+    }
+
+    /// The store is this run of itself. Where it is another one than before, what the former one confirmed
+    /// last is offered again; true then, once all of it has been.
+    pub async fn moves_on(&self, store: &dyn Store, school: &SchoolId, epoch: &str) -> Kept<bool> {
+        let known = self.epoch().clone();
+        if known.as_deref() == Some(epoch) {
+            self.last().settle();
+            return Ok(false);
+        }
+        if known.is_none() {
+            *self.epoch() = Some(epoch.to_owned());
+            return Ok(false);
+        }
+        let (mut lost, offers) = (0, self.last().all());
+        for offer in offers {
+            lost += u64::from(store.offer(school, &offer).await? == Accepted::New);
+        }
+        *self.epoch() = Some(epoch.to_owned());
+        tracing::warn!(%school, lost, "the store was restarted; what it had lost of the last requests was given to it again");
+        Ok(true)
+    }
+
+    fn remember(&self, offer: Offer) {
+        self.last().push(offer);
+    }
+
+    fn put(&self, offer: &Offer) -> io::Result<()> {
+        let record = offer.to_bytes();
+        let mut log = self.log();
+        let log = log.as_mut().ok_or_else(|| io::Error::other("its file cannot be used"))?;
+        let bytes = Log::<File>::cost(&record);
+        if !self.room.take(bytes) {
+            return Err(io::Error::other("limits.spool_mb is reached"));
+        }
+        if let Err(error) = log.push(&record) {
+            self.room.give_back(bytes);
+            return Err(error);
+        }
+        self.waiting.store(log.waiting(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn first(&self) -> Option<(Vec<u8>, Option<Offer>)> {
+        let log = self.log();
+        match log.as_ref()?.first() {
+            Ok(record) => record.map(|record| {
+                let offer = Offer::from_bytes(&record);
+                (record, offer)
+            }),
+            Err(error) => {
+                tracing::error!(%error, "the spool cannot be read");
+                None
+            }
+        }
+    }
+
+    fn take_out(&self, record: &[u8]) {
+        let mut log = self.log();
+        let Some(log) = log.as_mut() else { return };
+        let before = log.bytes();
+        log.shift(record);
+        self.room.give_back(before - log.bytes());
+        self.waiting.store(log.waiting(), Ordering::SeqCst);
+    }
+
+    fn log(&self) -> MutexGuard<'_, Option<Log<File>>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn epoch(&self) -> MutexGuard<'_, Option<String>> {
+        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_log(folder: &Path, school: &SchoolId) -> io::Result<Log<File>> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join(format!("{school}.log"));
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    // Two processes with one file would write over each other.
+    file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
+    // The file's own name has to survive a power cut, too.
+    File::open(folder)?.sync_all()?;
+    let (log, torn) = Log::open(file)?;
+    if torn > 0 {
+        tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; it had not been answered");
+    }
+    Ok(log)
+}

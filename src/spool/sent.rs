@@ -1,0 +1,131 @@
+//! What this process has sent lately, whatever the store says: a store that was restarted may have forgotten
+//! a try, its result, or the whole command, which is then decided once more under the same id.
+//! Never more than a bounded number of commands.
+//! Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::process::CommandId;
+use crate::store::Delivery;
+
+/// Far more than leaves within the seconds that a store can lose.
+const COMMANDS_MAX: usize = 20_000;
+
+/// What came of the last try, as far as it is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    Done,
+    MayBeDone,
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    NotDone,
+    Unclear,
+    /// Given up: whoever asks for it again knows why.
+    Buried,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Try {
+    /// Tries with this one, as the delivery counts them.
+    attempts: u32,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Default)]
+pub struct Sent {
+    tries: HashMap<CommandId, Try>,
+    /// The oldest first; an id stands once.
+    order: VecDeque<CommandId>,
+}
+
+impl Sent {
+    /// Its request may leave from now on.
+    pub fn leaves(&mut self, delivery: &Delivery) {
+        let id = delivery.id().clone();
+        let last = Try { attempts: delivery.attempts, outcome: Outcome::Unclear };
+        if self.tries.insert(id.clone(), last).is_none() {
+            self.order.push_back(id);
+        }
+        if self.order.len() > COMMANDS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.tries.remove(&oldest);
+        }
+    }
+
+    pub fn came_back(&mut self, delivery: &Delivery, outcome: Outcome) {
+        if let Some(last) = self.tries.get_mut(delivery.id()) {
+            *last = Try { attempts: delivery.attempts, outcome };
+        }
+    }
+
+    /// What the delivery, as the store has it before a try, does not say about itself; `None` in a store
+    /// that has lost nothing.
+    pub fn recall(&self, delivery: &Delivery) -> Option<Past> {
+        let last = self.tries.get(delivery.id())?;
+        match last.outcome {
+            Outcome::Done => Some(Past::Done),
+            Outcome::Unclear if last.attempts > delivery.attempts => Some(Past::MayBeDone),
+            Outcome::Unclear | Outcome::NotDone | Outcome::Buried => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::{Ask, At, Command, Urgency};
+    use crate::store::DeliveryState;
+
+    fn delivery(id: &str, attempts: u32) -> Delivery {
+        let command = Command {
+            id: CommandId(id.to_owned()),
+            order: "gc-1".into(),
+            client: "c-1".into(),
+            urgency: Urgency::Usual,
+            ask: Ask::AddComment { text: "·".to_owned() },
+        };
+        let created_at = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        Delivery { seq: 1, command, created_at, state: DeliveryState::Waiting, attempts, fault: None }
+    }
+
+    #[test]
+    fn what_the_store_forgot_is_remembered_and_what_it_knows_is_left_to_it() {
+        use Outcome::*;
+        // What came of the only try, the tries that the store knows of, what is recalled.
+        for (outcome, known, recalled) in [
+            (None, 0, Some(Past::MayBeDone)),
+            (None, 1, None),
+            (Some(Done), 0, Some(Past::Done)),
+            (Some(Done), 1, Some(Past::Done)),
+            (Some(NotDone), 0, None),
+            (Some(Unclear), 0, Some(Past::MayBeDone)),
+            (Some(Unclear), 1, None),
+            (Some(Buried), 0, None),
+        ] {
+            let mut sent = Sent::default();
+            sent.leaves(&delivery("gc-1.1", 1));
+            if let Some(outcome) = outcome {
+                sent.came_back(&delivery("gc-1.1", 1), outcome);
+            }
+            assert_eq!(sent.recall(&delivery("gc-1.1", known)), recalled, "{outcome:?} {known}");
+            assert_eq!(sent.recall(&delivery("gc-1.2", known)), None);
+        }
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let mut sent = Sent::default();
+        for n in 0..=COMMANDS_MAX {
+            sent.leaves(&delivery(&n.to_string(), 1));
+            sent.leaves(&delivery(&n.to_string(), 2));
+        }
+        assert_eq!(sent.order.len(), COMMANDS_MAX);
+        assert_eq!(sent.recall(&delivery("0", 0)), None);
+        assert_eq!(sent.recall(&delivery("1", 0)), Some(Past::MayBeDone));
+    }
+}

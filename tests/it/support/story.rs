@@ -1,0 +1,50 @@
+//! A story of a few people with the whole bridge and the whole sandbox in one thread.
+//! Never checks what a story is about. Enter at [`play`].
+
+use chrono::Utc;
+use dozvon::config::Surroundings;
+use dozvon::process::Order;
+use dozvon::sandbox::Setup;
+use dozvon::sandbox::faults::Faults;
+use dozvon::sandbox::script::OrderScript;
+
+use super::inproc::World;
+use super::school::School;
+
+const SEED: u64 = 7;
+
+/// Plays the demo's school with these people, and asserts what holds for every run.
+pub fn play<T>(
+    school: &School,
+    people: &str,
+    change: impl FnOnce(&mut Setup),
+    story: impl AsyncFnOnce(&mut World) -> T,
+) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let mut setup = school.material.clone();
+        let parsed: People = toml::from_str(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
+        setup.orders = parsed.orders;
+        // A story is about what it says: nothing else goes wrong.
+        setup.faults = Faults::default();
+        change(&mut setup);
+        let surroundings = Surroundings::new(Default::default(), setup.start.with_timezone(&Utc));
+        let mut world = World::start(setup, &school.files, &surroundings, SEED);
+        let told = story(&mut world).await;
+        world.finish(SEED).await;
+        told
+    })
+}
+
+#[derive(serde::Deserialize)]
+struct People {
+    orders: Vec<OrderScript>,
+}
+
+/// What the bridge knows of a script's order.
+pub async fn order(world: &World, script: &str) -> Order {
+    let id = world.sandbox().order_of(script).map(|order| format!("gc-{}", order.id));
+    let id = id.unwrap_or_else(|| panic!("no order of {script}"));
+    let found = world.orders().await.into_iter().find(|order| order.id.as_str() == id);
+    found.unwrap_or_else(|| panic!("the bridge does not know {script}"))
+}

@@ -1,0 +1,234 @@
+//! What people do by hand in amoCRM and GetCourse changes the order, what the bridge decides shows in
+//! both, and nothing of it goes round in circles. The whole bridge against the whole sandbox.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use dozvon::process::{End, OrderId};
+use dozvon::sandbox::Setup;
+use dozvon::sandbox::amocrm::model::{LOST, WON};
+use dozvon::sandbox::wire::Platform;
+
+use crate::support::inproc::World;
+use crate::support::school::School;
+use crate::support::story::{order, play};
+
+/// Nobody looks back: what is heard here was told.
+fn school() -> School {
+    School::changed(|_, text| {
+        text.replace("look_back_min = 240", "look_back_min = 0")
+            .replace("look_back_min = 120", "look_back_min = 0")
+            .replace("[amocrm]\n", "[amocrm]\nby_hand = [\"new\"]\n")
+    })
+}
+
+const PEOPLE: &str = r#"
+[[orders]]
+id = "merged"
+at = "+1m"
+name = "Клиент Первый"
+phone = "+79035550101"
+email = "client-1@example.com"
+offer = 502
+events = [
+    { at = "+5m", do = "merge_lead" },
+    { at = "+3h", do = "pay" },
+]
+
+[[orders]]
+id = "person_merged"
+at = "+1m"
+name = "Клиент Второй"
+phone = "+79035550102"
+email = "client-2@example.com"
+offer = 502
+events = [
+    { at = "+5m", do = "merge_contact" },
+    { at = "+10m", do = "phone", value = "+79035550222" },
+]
+
+[[orders]]
+id = "lost"
+at = "+1m"
+name = "Клиент Третий"
+phone = "+79035550103"
+email = "client-3@example.com"
+offer = 502
+events = [{ at = "+5m", do = "lose", value = "Цена" }]
+
+[[orders]]
+id = "cancelled"
+at = "+1m"
+name = "Клиент Четвёртый"
+phone = "+79035550104"
+email = "client-4@example.com"
+offer = 502
+events = [{ at = "+5m", do = "cancel", value = "Передумал" }]
+
+[[orders]]
+id = "paid"
+at = "+1m"
+name = "Клиент Пятый"
+phone = "+79035550105"
+email = "client-5@example.com"
+offer = 502
+events = [{ at = "+5m", do = "pay" }, { at = "+2h", do = "status", value = "in_work" }]
+
+[[orders]]
+id = "noted"
+at = "+1m"
+name = "Клиент Шестой"
+phone = "+79035550106"
+email = "client-6@example.com"
+offer = 502
+by = "sergey"
+events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью" }]
+
+[[orders]]
+id = "remarked"
+at = "+1m"
+name = "Клиент Седьмой"
+phone = "+79035550107"
+email = "client-7@example.com"
+offer = 502
+by = "sergey"
+events = [{ at = "+5m", do = "note", value = "Отказ выглядит вероятным, но ещё поговорим" }]
+
+[[orders]]
+id = "by_hand"
+at = "+1m"
+name = "Клиент Восьмой"
+phone = "+79035550108"
+email = "client-8@example.com"
+no_order = true
+events = [{ at = "+5m", do = "make_lead", value = "Новая заявка", manager = "irina" }]
+
+[[orders]]
+id = "assigned"
+at = "+1m"
+name = "Клиент Девятый"
+phone = "+79035550109"
+email = "client-9@example.com"
+offer = 502
+events = [{ at = "+5m", do = "assign", manager = "pavel" }, { at = "+10m", do = "assign", manager = "irina" }]
+"#;
+
+#[test]
+fn what_people_do_by_hand_changes_the_order_and_shows_on_the_other_side() {
+    play(
+        &school(),
+        PEOPLE,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::hours(5)).await;
+            a_merged_lead_is_followed(world).await;
+            a_merged_contact_is_followed(world).await;
+            ends_show_on_the_other_side(world).await;
+            a_note_is_an_answer_only_where_it_says_one(world).await;
+            a_lead_made_by_hand_is_worked(world).await;
+            a_manager_of_getcourse_is_responsible(world).await;
+        },
+    );
+}
+
+async fn a_merged_lead_is_followed(world: &World) {
+    let merged = order(world, "merged").await;
+    assert!(matches!(merged.end, Some(End::Won { .. })), "{merged:#?}");
+    let sandbox = world.sandbox();
+    let sales: Vec<_> = sandbox
+        .leads_of("merged")
+        .into_iter()
+        .filter(|lead| lead.pipeline_id == 8_123_410)
+        .cloned()
+        .collect();
+    assert_eq!(sales.len(), 2, "no third one was made: {sales:#?}");
+    let (gone, kept): (Vec<_>, Vec<_>) = sales.iter().partition(|lead| lead.is_deleted);
+    assert_eq!((gone.len(), kept.len()), (1, 1));
+    assert_eq!(kept[0].status_id, WON, "the one that a person kept is won");
+}
+
+async fn a_merged_contact_is_followed(world: &World) {
+    let sandbox = world.sandbox();
+    let lead = sandbox.leads_of("person_merged")[0];
+    let contacts: Vec<_> = sandbox.contacts().filter(|contact| contact.name == "Клиент Второй").collect();
+    assert_eq!(contacts.len(), 1, "the one that a person kept");
+    assert_eq!(lead.contacts.first().map(|(id, _)| *id), Some(contacts[0].id));
+    let phones = sandbox.amocrm().texts_of(contacts[0], "PHONE");
+    assert!(phones.iter().any(|phone| phone.contains("5550222")), "{phones:?}");
+}
+
+async fn ends_show_on_the_other_side(world: &World) {
+    for (script, status, stage) in
+        [("lost", "cancelled", LOST), ("cancelled", "cancelled", LOST), ("paid", "in_work", WON)]
+    {
+        let sandbox = world.sandbox();
+        assert_eq!(sandbox.order_of(script).map(|order| order.status.as_str()), Some(status), "{script}");
+        assert_eq!(sandbox.leads_of(script)[0].status_id, stage, "{script}");
+    }
+    // A completed order that somebody puts back to work was paid all the same.
+    assert!(matches!(order(world, "paid").await.end, Some(End::Won { .. })));
+}
+
+async fn a_note_is_an_answer_only_where_it_says_one(world: &World) {
+    assert!(matches!(order(world, "noted").await.end, Some(End::Refused { .. })));
+    let remarked = order(world, "remarked").await;
+    assert!(remarked.is_open() && remarked.answered_at.is_none(), "{remarked:#?}");
+}
+
+async fn a_lead_made_by_hand_is_worked(world: &World) {
+    let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент Восьмой").map(|lead| lead.id);
+    let id = OrderId(format!("lead-{}", lead.expect("it was made")));
+    let orders = world.orders().await;
+    let made = orders.iter().find(|order| order.id == id).expect("it entered the process");
+    assert_eq!(made.responsible.as_ref().map(|manager| manager.as_str()), Some("irina"));
+    let sandbox = world.sandbox();
+    assert_eq!(sandbox.leads_of("by_hand").len(), 1, "no lead was made for it");
+    assert!(!sandbox.tasks_of("by_hand").is_empty(), "its maker is asked what is next");
+}
+
+async fn a_manager_of_getcourse_is_responsible(world: &World) {
+    let assigned = order(world, "assigned").await;
+    assert_eq!(assigned.responsible.as_ref().map(|manager| manager.as_str()), Some("irina"));
+    let sandbox = world.sandbox();
+    let lead = sandbox.leads_of("assigned")[0].responsible_user_id;
+    assert_eq!(lead, 10_412_302, "the lead is hers, too");
+}
+
+/// The same people, day by day, twice: once every change that the bridge makes comes back to it as a
+/// webhook, once none does. It must not ask, write or decide anything more because of them.
+#[test]
+fn an_echo_causes_no_request() {
+    let run = |echoes_untold: bool| {
+        let quiet = |setup: &mut Setup| {
+            for rule in [&mut setup.faults.amocrm, &mut setup.faults.getcourse] {
+                rule.echoes_untold = echoes_untold;
+            }
+        };
+        play(&school(), PEOPLE, quiet, async |world| {
+            world.run_for(TimeDelta::days(9)).await;
+            let commands = commands(world).await;
+            let sandbox = world.sandbox();
+            let counts = sandbox.counters();
+            let asked = |platform| counts.get(platform).requests;
+            let hooks = counts.get(Platform::Amocrm).hooks_sent + counts.get(Platform::Getcourse).hooks_sent;
+            (commands, asked(Platform::Amocrm), asked(Platform::Getcourse), hooks)
+        })
+    };
+    let (with, without) = (run(false), run(true));
+    assert_eq!(with.0, without.0, "commands by name");
+    assert_eq!((with.1, with.2), (without.1, without.2), "requests to amoCRM and GetCourse");
+    assert!(with.3 > without.3 + 100, "there were echoes: {} and {}", with.3, without.3);
+}
+
+/// How often each command was asked for, over all orders.
+async fn commands(world: &World) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for order in world.orders().await {
+        let journal = world.site.store.journal(world.site.id(), &order.id, 2_000).await.expect("memory");
+        for command in journal.iter().flat_map(|entry| &entry.commands) {
+            let name = command.rsplit(' ').next().unwrap_or_default().to_owned();
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    counts
+}
