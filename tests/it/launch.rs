@@ -7,7 +7,6 @@ use dozvon::bench::{Row, Size, launch};
 async fn a_launch_drains_by_its_budget_and_payments_overtake_it() {
     let size = Size { orders: 300, before: 1, within: 1 };
     let launch = launch(size).await.expect("it drains");
-    eprintln!("{}", dozvon::bench::table(&launch.rows()));
     assert!(launch.leads >= 300 && launch.notes >= 300, "{launch:?}");
     assert_eq!(launch.paid_s.len(), 2);
     assert_eq!(launch.refused, 0, "no 429");
