@@ -216,7 +216,10 @@ fn an_echo_causes_no_request() {
     };
     let (with, without) = (run(false), run(true));
     assert_eq!(with.0, without.0, "commands by name");
-    assert_eq!((with.1, with.2), (without.1, without.2), "requests to amoCRM and GetCourse");
+    // An echo may spare one: the mirror of contacts learns from it.
+    let asked = |run: &(_, u64, u64, _)| (run.1, run.2);
+    let (more, fewer) = (asked(&with), asked(&without));
+    assert!(more.0 <= fewer.0 && more.1 <= fewer.1, "requests to amoCRM and GetCourse: {more:?}, {fewer:?}");
     assert!(with.3 > without.3 + 100, "there were echoes: {} and {}", with.3, without.3);
 }
 
