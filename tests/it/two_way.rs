@@ -216,7 +216,9 @@ fn an_echo_causes_no_request() {
     };
     let (with, without) = (run(false), run(true));
     assert_eq!(with.0, without.0, "commands by name");
-    assert_eq!((with.1, with.2), (without.1, without.2), "requests to amoCRM and GetCourse");
+    // Fewer may do: the mirror of contacts learns from what comes back.
+    assert!(with.1 <= without.1, "requests to amoCRM: {} and {}", with.1, without.1);
+    assert_eq!(with.2, without.2, "requests to GetCourse");
     assert!(with.3 > without.3 + 100, "there were echoes: {} and {}", with.3, without.3);
 }
 
