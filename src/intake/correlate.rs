@@ -194,7 +194,7 @@ async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
     let ours = link::contact(&ClientId(client));
     let mut index = vec![(link::crm_contact(contact), None)];
     if book.link(&ours).await?.is_some_and(|linked| linked == contact.to_string()) {
-        index.push((ours, None));
+        index.push((ours, Some(link::CONTACT_GONE.to_owned())));
     }
     Ok(Aims { index, nothing: Some(format!("contact {contact} is gone")), ..Aims::default() })
 }

@@ -183,6 +183,9 @@ pub mod link {
         format!("contact:{client}")
     }
 
+    /// In place of a contact that was deleted or merged: who is there instead has to be asked.
+    pub const CONTACT_GONE: &str = "gone";
+
     /// CRM's contact → our client.
     pub fn crm_contact(id: u64) -> String {
         format!("crm-contact:{id}")

@@ -67,7 +67,7 @@ async fn errors_say_what_to_do() {
         (&["dead", "list", "rost"], 1, "there is no store in"),
         (&["dead", "show", "rost"], 2, "<ID>"),
         (&["check", "--config", "/nonexistent"], 1, "a readable folder with `dozvon.toml` and `schools/`"),
-        (&["serve", "--store", "redis://127.0.0.1:1/0"], 1, "the store cannot be used"),
+        (&["dead", "list", "rost", "--store", "redis://127.0.0.1:1/0"], 2, "--store"),
         (&["sreve"], 2, "serve"),
     ];
     for (args, code, words) in cases {
