@@ -16,7 +16,7 @@ use crate::sandbox::{Platform, Setup, World};
 
 /// A clock that starts at a fixed moment and runs.
 fn running() -> Now {
-    let begun = tokio::time::Instant::now();
+    let begun = crate::clock::stopwatch();
     let start = DateTime::from_timestamp(1_773_738_000, 0).unwrap_or_default();
     Arc::new(move || start + begun.elapsed())
 }
