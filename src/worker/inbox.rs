@@ -64,12 +64,13 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 continue;
             }
         }
-        let wake_at = timers::next_look(&site);
+        let now = site.clock.now();
+        let next_ms = site.near().next_look(now.timestamp_millis());
         site.tally.inbox_parked.store(true, Ordering::SeqCst);
         tokio::select! {
             biased;
             () = site.inbox_bell.notified() => {}
-            () = site.clock.sleep_until(wake_at) => {}
+            () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)) => {}
             _ = stop.changed() => {}
             () = tokio::time::sleep(site.rhythm.poll) => {}
         }
@@ -102,14 +103,14 @@ impl Inbox {
     fn open_again(&mut self) {
         self.book.close();
         self.after = None;
-        timers::refill(&self.site);
+        self.site.forget_wakes();
     }
 
     async fn round(&mut self) -> Result<usize, CommitError> {
         timers::fill(&self.site).await?;
         let site = self.site.clone();
         let now = site.clock.now();
-        let due = site.wheel().advance(now.timestamp_millis(), WAKES_MAX);
+        let due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
         let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
         let mut commits = FuturesOrdered::new();
         for (member, at_ms) in &due {

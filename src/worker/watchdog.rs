@@ -48,9 +48,8 @@ async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
         }
         // The first look of an owner finds none, too: that is how the canary is born.
         *sweep_at = now;
-        timers::refill(site);
         site.commit(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }).await?;
-        site.inbox_bell.notify_one();
+        site.forget_wakes();
     }
     if *sweep_at <= now {
         sweep(site).await?;

@@ -11,6 +11,7 @@ mod kills;
 mod launch;
 mod lines;
 mod look_back;
+mod owner;
 mod people;
 mod process;
 mod scenarios;
