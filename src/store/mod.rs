@@ -388,7 +388,8 @@ pub trait Store: Send + Sync + 'static {
     /// Applies the unit if `fence` still owns the school and every expectation holds.
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
 
-    /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max`.
+    /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of
+    /// each part, so that neither hides the other.
     async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>>;
 
     /// The wake of one member, if it has one.

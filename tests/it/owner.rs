@@ -70,3 +70,26 @@ fn a_refused_commit_makes_no_wake_late_however_many_stand_in_the_wheel() {
         assert!(!has_fired(world, "far-0").await);
     });
 }
+
+#[test]
+fn promised_wakes_hide_no_others_however_many_they_are() {
+    alone(async |world| {
+        let now = world.site.clock.now();
+        let first = now + TimeDelta::minutes(5);
+        let promised = |n: i64| {
+            let wake = wake(&format!("p-{n}"), first + TimeDelta::milliseconds(200 * n));
+            Wake { promised: true, ..wake }
+        };
+        let mut wakes: Vec<Wake> = (0..1_100).map(promised).collect();
+        wakes.push(wake("usual", first + TimeDelta::minutes(1)));
+        commit(world, Unit { wake: wakes, ..Unit::default() }).await;
+        // All of it is read from the index.
+        world.site.restart_from_store();
+        world.run_for(TimeDelta::seconds(5 * 60 + 59)).await;
+        assert!(has_fired(world, "p-0").await && !has_fired(world, "usual").await);
+        world.run_for(TimeDelta::seconds(2)).await;
+        assert!(has_fired(world, "usual").await);
+        world.run_for(TimeDelta::minutes(4)).await;
+        assert!(has_fired(world, "p-1099").await);
+    });
+}

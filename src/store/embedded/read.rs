@@ -93,7 +93,7 @@ pub fn scan(
     .collect()
 }
 
-/// Due at or before `until_ms`, promised ones first.
+/// Due at or before `until_ms`, promised ones first, at most `max` of each.
 pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
     let mut select = db.prepare_cached(
         "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2 AND at_ms <= ?3
@@ -101,8 +101,7 @@ pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<V
     )?;
     let mut due = Vec::new();
     for promised in [1, 0] {
-        let left = limit(max - due.len());
-        for wake in select.query_map(params![school, promised, until_ms, left], wake_of_row)? {
+        for wake in select.query_map(params![school, promised, until_ms, limit(max)], wake_of_row)? {
             due.push(wake?);
         }
     }

@@ -61,9 +61,9 @@ pub async fn wakes_come_promised_first_then_by_time(store: &dyn Store) {
     check(4, 9, &[]).await;
     check(5, 9, &["c"]).await;
     check(12, 9, &["p", "c", "a", "b"]).await;
-    check(12, 2, &["p", "c"]).await;
-    check(30, 1, &["p"]).await;
-    check(30, 2, &["p", "o"]).await;
+    check(12, 2, &["p", "c", "a"]).await;
+    check(30, 1, &["p", "c"]).await;
+    check(30, 2, &["p", "o", "c", "a"]).await;
     check(99, 9, &["p", "o", "c", "a", "b", "d"]).await;
     assert_eq!(store.next_wake(&school).await, Ok(Some(wake("c", 5))));
 }
