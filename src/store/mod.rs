@@ -29,6 +29,14 @@ pub enum StoreError {
     Unreadable(String),
 }
 
+impl StoreError {
+    /// A record of a shape that this version does not know. The error's own text may quote the record:
+    /// only the place is told.
+    pub fn not_understood(key: &str, error: &serde_json::Error) -> Self {
+        Self::Unreadable(format!("record {key}: JSON, column {}", error.column()))
+    }
+}
+
 /// Entries, records, wakes, deliveries and letters of one call at most, whatever `max` says.
 pub const BATCH_MAX: usize = 1_000;
 
@@ -71,7 +79,8 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `store::record::Item`, compressed by the store as it likes.
+    /// JSON of `store::record::Item`, compressed by the store as it likes; bytes that cannot be
+    /// unpacked are given as they lie.
     pub body: Vec<u8>,
 }
 
@@ -376,7 +385,8 @@ pub trait Store: Send + Sync + 'static {
     /// Index entries by key.
     async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>>;
 
-    /// Keys and records whose key starts with `prefix`, in key order, after `after`.
+    /// Keys and records whose key starts with `prefix`, in key order, after `after`; one that is
+    /// damaged is given as it lies, so that it hides no other.
     async fn scan(
         &self,
         school: &SchoolId,
@@ -400,6 +410,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Pending deliveries after place `after`, oldest first, at most `max`.
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>>;
+
+    /// Pending deliveries that this version cannot read, oldest first: their ids and what lies there.
+    /// [`Store::deliveries`] fails where it meets one.
+    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>>;
 
     /// The journal of an order, oldest first, at most the last `max`.
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>>;

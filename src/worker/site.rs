@@ -101,6 +101,8 @@ pub struct Tally {
     pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
+    /// Times that something stored could not be read. Stays 0.
+    pub unreadable: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
     pub late_ms: AtomicI64,
     /// Requests being received just now.
@@ -217,6 +219,12 @@ impl Site {
     pub fn forget_wakes(&self) {
         self.near().clear(self.clock.now().timestamp_millis());
         self.inbox_bell.notify_one();
+    }
+
+    /// Something stored cannot be read by this version; `what` names it, and quotes nothing of it.
+    pub fn unreadable(&self, what: &str) {
+        count(&self.tally.unreadable);
+        tracing::error!(school = %self.id(), what, "ALARM: what is stored cannot be read; the rest goes on");
     }
 
     /// The store was restarted and may have lost its last seconds: what is in memory is read anew.

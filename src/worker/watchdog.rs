@@ -11,7 +11,7 @@ use super::timers;
 use crate::intake::apply::order_member;
 use crate::process::{At, Event, Order, OrderId};
 use crate::store::record::{Item, key};
-use crate::store::{CommitError, Kept, Unit, Wake};
+use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
 /// One sweep over all orders in so many minutes.
 const SWEEP_MIN: i64 = 6 * 60;
@@ -65,8 +65,14 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
         let page = site.store.scan(site.id(), "order/", after.as_deref(), PAGE).await?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.clone());
-        for (_, record) in page {
-            let Ok(order) = serde_json::from_slice::<Order>(&record.body) else { continue };
+        for (name, record) in page {
+            let order = match serde_json::from_slice::<Order>(&record.body) {
+                Ok(order) => order,
+                Err(error) => {
+                    site.unreadable(&StoreError::not_understood(&name, &error).to_string());
+                    continue;
+                }
+            };
             if order.end.is_none() && !is_armed(site, &order).await? {
                 mend(site, &order.id).await?;
             }

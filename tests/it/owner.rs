@@ -1,10 +1,12 @@
 //! What an owner does when its memory and the store disagree: after a refused commit, with more wakes
 //! than it reads at a time, with records that it cannot read. The rest of the school goes on, in time.
 
+use std::sync::atomic::Ordering;
+
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
 use dozvon::intake::signal::{CallEvent, CallWhat, Signal};
-use dozvon::process::At;
+use dozvon::process::{At, Event};
 use dozvon::store::record::Item;
 use dozvon::store::{Put, Unit, Wake};
 
@@ -91,5 +93,32 @@ fn promised_wakes_hide_no_others_however_many_they_are() {
         assert!(has_fired(world, "usual").await);
         world.run_for(TimeDelta::minutes(4)).await;
         assert!(has_fired(world, "p-1099").await);
+    });
+}
+
+/// An order of a later version, after a return to this one.
+#[test]
+fn an_unreadable_record_stops_nothing_but_what_needs_it() {
+    alone(async |world| {
+        let now = world.site.clock.now();
+        let put = Put { key: "order/gc-9".to_owned(), expect: 0, body: b"{\"name\":\"secret\"}".to_vec() };
+        let event = Item::Event { order: "gc-9".into(), event: Event::Wake }.to_bytes();
+        let due = wake("gc-9", now + TimeDelta::minutes(1));
+        let append = vec![event.clone(), b"\x01 no item: secret".to_vec(), recorded("a", now)];
+        commit(world, Unit { put: vec![put], wake: vec![due], append, ..Unit::default() }).await;
+        world.run_for(TimeDelta::minutes(2)).await;
+
+        let (site, store) = (&world.site, &world.site.store);
+        assert_eq!(store.counts(site.id()).await.expect("memory").inbox, 0);
+        let call = store.read(site.id(), &["call/mango:1".to_owned()]).await.expect("memory");
+        assert!(call[0].is_some(), "what came behind it is worked");
+        let dead = store.dead(site.id(), 9).await.expect("memory");
+        assert_eq!(dead.len(), 2, "{dead:#?}");
+        assert!(dead[0].why.contains("order/gc-9") && dead[0].body == event, "{dead:#?}");
+        assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
+        let wake = store.wake_of(site.id(), "order:gc-9").await.expect("memory").expect("not lost");
+        assert!(wake.at_ms > site.clock.now().timestamp_millis(), "it is put off");
+        // The record twice, the entry once.
+        assert_eq!(site.tally.unreadable.load(Ordering::Relaxed), 3);
     });
 }

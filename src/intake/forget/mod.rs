@@ -312,5 +312,5 @@ async fn deliveries(
 }
 
 fn read<T: serde::de::DeserializeOwned>(name: &str, body: &[u8]) -> Kept<T> {
-    serde_json::from_slice(body).map_err(|error| StoreError::Unreadable(format!("record {name}: {error}")))
+    serde_json::from_slice(body).map_err(|error| StoreError::not_understood(name, &error))
 }

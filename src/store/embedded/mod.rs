@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{Clock, WallClock};
-use crate::process::{At, OrderId, SchoolId};
+use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Key,
@@ -184,6 +184,11 @@ impl Store for Embedded {
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
         let school = school.clone();
         self.run(move |db| read::deliveries(db, school.as_str(), after, max.min(BATCH_MAX))).await
+    }
+
+    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+        let school = school.clone();
+        self.run(move |db| read::unreadable(db, school.as_str())).await
     }
 
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {

@@ -6,8 +6,8 @@ use chrono::DateTime;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::process::At;
-use crate::store::body::{item_of_request, parse, unpack, unpack_letter};
+use crate::process::{At, CommandId};
+use crate::store::body::{item_of_request, parse, unpack, unpack_letter, unpack_or_as_is};
 use crate::store::{
     Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Kept, Record, Seq, StoreError, Wake,
 };
@@ -25,8 +25,8 @@ pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<
         let item: Option<Vec<u8>> = row.get(2)?;
         let raw: Option<Vec<u8>> = row.get(3)?;
         let body = match (item, raw) {
-            (Some(item), _) => unpack(&item)?,
-            (None, Some(raw)) => item_of_request(unpack(&raw)?),
+            (Some(item), _) => unpack_or_as_is(&item),
+            (None, Some(raw)) => item_of_request(unpack_or_as_is(&raw)),
             (None, None) => Vec::new(),
         };
         bytes += body.len();
@@ -46,7 +46,7 @@ pub fn raws(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(
     })?;
     rows.map(|row| {
         let (seq, body) = row?;
-        Ok((Seq(seq), unpack(&body)?))
+        Ok((Seq(seq), unpack_or_as_is(&body)))
     })
     .collect()
 }
@@ -88,7 +88,7 @@ pub fn scan(
     })?;
     rows.map(|row| {
         let (name, version, body) = row?;
-        Ok((name, Record { version, body: unpack(&body)? }))
+        Ok((name, Record { version, body: unpack_or_as_is(&body) }))
     })
     .collect()
 }
@@ -137,6 +137,19 @@ pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> Kept
         Ok(Delivery { seq, ..parse(&unpack(&body)?)? })
     })
     .collect()
+}
+
+pub fn unreadable(db: &Connection, school: &str) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+    let mut select = db.prepare_cached("SELECT id, body FROM delivery WHERE school = ?1 ORDER BY place")?;
+    let mut rows = select.query([school])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = unpack_or_as_is(row.get_ref(1)?.as_bytes().unwrap_or_default());
+        if parse::<Delivery>(&body).is_err() {
+            found.push((CommandId(row.get(0)?), body));
+        }
+    }
+    Ok(found)
 }
 
 /// The last `max`, oldest first.
