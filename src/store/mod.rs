@@ -160,7 +160,7 @@ pub struct Put {
     pub body: Vec<u8>,
 }
 
-/// One wake in the index. `member` is `order:<id>`, `call:<key>` or `chore:<name>`.
+/// One wake in the index. `member` is the text of a [`record::Member`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wake {
     pub member: String,

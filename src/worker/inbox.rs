@@ -19,6 +19,7 @@ use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
 use crate::process::{At, Event, OrderId};
+use crate::store::record::Member;
 use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
 use take::Why;
 
@@ -213,15 +214,13 @@ impl Inbox {
         if self.unreadable.contains_key(&Cause::Wake(member.to_owned())) {
             return Ok(put_off(member, now));
         }
-        if member == timers::CANARY {
-            return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
-        }
-        let stepped = if let Some(order) = member.strip_prefix("order:") {
-            self.wake_order(OrderId::from(order), now).await?
-        } else if let Some(call) = member.strip_prefix("call:") {
-            self.wake_call(call, now).await?
-        } else {
-            None
+        let stepped = match Member::read(member) {
+            Some(Member::Canary) => {
+                return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
+            }
+            Some(Member::Order(order)) => self.wake_order(order, now).await?,
+            Some(Member::Call(call)) => self.wake_call(&call, now).await?,
+            None => None,
         };
         match stepped {
             None => Ok(Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }),

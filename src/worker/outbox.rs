@@ -207,6 +207,10 @@ impl Outbox<'_> {
 async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
     let lane = key_of(&delivery);
     let now = site.clock.now();
+    // Lanes let nothing out that has no courier; it would stay in the store as it is.
+    let Some(courier) = site.ways.couriers.get(&lane.target) else {
+        return Flown { lane, back: None, end: End::Other };
+    };
     let (tried, past) = history(site, &delivery, now);
     delivery.state = DeliveryState::Sending;
     delivery.attempts += 1;
@@ -217,10 +221,6 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
         Err(CommitError::Conflict(_)) => return Flown { lane, back: None, end: End::Other },
         Err(error) => return Flown { lane, back: None, end: End::Lost(error) },
     }
-    let Some(courier) = site.ways.couriers.get(&lane.target) else {
-        delivery.state = DeliveryState::Waiting;
-        return Flown { lane, back: Some(delivery), end: End::Other };
-    };
     if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;

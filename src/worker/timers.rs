@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::site::Site;
 use super::wheel::{HORIZON_MS, Wheel};
 use crate::process::At;
+use crate::store::record::Member;
 use crate::store::{Kept, Wake};
 
 /// How far ahead of now the wheel is filled, and when it is filled again.
@@ -16,14 +17,13 @@ const AGAIN_MS: i64 = AHEAD_MS / 2;
 /// Entries taken from the index at a time, of the promised ones and of the others.
 const PAGE: usize = crate::store::BATCH_MAX;
 
-/// A wake that is always there: that it fires, and how late, says that the wheel turns.
-pub const CANARY: &str = "chore:canary";
+/// From one wake of the canary to the next.
 const CANARY_MIN: i64 = 120;
 
 /// The canary's next wake.
 pub fn canary(now: At) -> Wake {
     let at = now + TimeDelta::minutes(CANARY_MIN);
-    Wake { member: CANARY.to_owned(), at_ms: at.timestamp_millis(), promised: false }
+    Wake { member: Member::Canary.to_string(), at_ms: at.timestamp_millis(), promised: false }
 }
 
 /// The index has lost its canary, or nobody fired it for a whole turn: the wheel has stopped, or

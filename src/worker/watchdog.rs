@@ -10,7 +10,7 @@ use super::site::{Site, count};
 use super::timers;
 use crate::intake::apply::order_member;
 use crate::process::{At, Event, Order, OrderId};
-use crate::store::record::{Item, key};
+use crate::store::record::{Item, Member, key};
 use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
 /// One sweep over all orders in so many minutes.
@@ -41,7 +41,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
 
 async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
     let now = site.clock.now();
-    let canary = site.store.wake_of(site.id(), timers::CANARY).await?;
+    let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
     if timers::is_dead(canary.as_ref(), now) {
         if *sweep_at > now {
             tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; mended");

@@ -20,7 +20,7 @@ use super::calls::CallRecord;
 use super::mirror;
 use crate::platform::link;
 use crate::process::{At, Client, ClientId, LeadRole, Order, OrderId, SchoolId, TaskId};
-use crate::store::record::{Envelope, Item};
+use crate::store::record::{Envelope, Item, Member};
 use crate::store::{DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit};
 
 /// Orders erased with the person at once; more are found by the scrub.
@@ -270,7 +270,7 @@ async fn unmirror(book: &mut Book, mention: &mut Mention) -> Kept<mirror::Change
 
 async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
     drop_link(book, link::call(call), unit);
-    unit.sleep.push(format!("call:{call}"));
+    unit.sleep.push(Member::Call(call.to_owned()).to_string());
     unit.forget.extend(book.forget_call(call).await?);
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::intake::signal::{CallEvent, Consent, Signal};
 use crate::platform::link;
 use crate::process::event::CallResult;
 use crate::process::{At, Event, OrderId, Target};
-use crate::store::record::{Envelope, Item, key};
+use crate::store::record::{Envelope, Item, Member, key};
 use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
 use crate::worker::site::count;
 
@@ -175,7 +175,7 @@ impl Inbox {
         source: Source,
         now: At,
     ) -> Taken {
-        let member = format!("call:{call}");
+        let member = Member::Call(call.to_owned()).to_string();
         let mut unit = Unit { at: now, ..Unit::default() };
         if let Merged::Result(found) = merged {
             match self.finished(found.result, found.extension.as_deref(), source, now).await? {
