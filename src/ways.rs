@@ -18,10 +18,11 @@ use crate::platform::getcourse::look_back::{Exports, SPACING_S};
 use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::mango::{MangoClient, MangoHooks, MangoLookBack};
-use crate::platform::sipuni::{SipuniClient, SipuniHooks};
+use crate::platform::mango::{MangoClient, MangoHooks, MangoStatistics};
+use crate::platform::sipuni::{SipuniClient, SipuniHooks, SipuniStatistics};
 use crate::platform::telephony::Provider;
 use crate::platform::telephony::start::{LineCourier, Starter};
+use crate::platform::telephony::statistics::LineLookBack;
 use crate::platform::telphin::{TelphinClient, TelphinHooks};
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
@@ -32,8 +33,8 @@ use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 use crate::worker::tenure::Tenure;
 
-/// Statistics have a budget of their own: one request in two seconds.
-const MANGO_STATS_PER_SECOND: f64 = 0.5;
+/// Statistics of calls have a budget of their own: one request in two seconds.
+const STATISTICS_PER_SECOND: f64 = 0.5;
 
 /// The network, or what stands in for it in a test.
 pub struct Ports {
@@ -105,6 +106,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
     let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
     lines(&mut ways, school, &ports, ground)?;
+    statistics(&mut ways, school, &ports, ground)?;
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
@@ -131,13 +133,6 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         }
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
         ways.couriers.insert(Target::Getcourse, Arc::new(courier));
-    }
-    // Statistics of the other lines come here beside these.
-    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
-        let account = ("mango-stats", school.id.as_str());
-        let pacer = pacer(&mut ways, ground, account, MANGO_STATS_PER_SECOND);
-        let http = Arc::new(PacedHttp { inner: ports.mango, pacer });
-        ways.looks.insert("mango", Arc::new(MangoLookBack::open(settings, http)?));
     }
     if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
@@ -173,6 +168,24 @@ fn lines(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Re
         match starts(Provider::Telphin) {
             true => ways.couriers.extend(courier.map(|courier| (Target::Line, courier))),
             false => ways.idle.extend(courier.map(|courier| ("telphin", courier))),
+        }
+    }
+    Ok(())
+}
+
+/// What each provider lists of its calls afterwards.
+fn statistics(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
+    let account = |platform| (platform, school.id.as_str());
+    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
+        let http = paced(ways, ground, account("mango-stats"), STATISTICS_PER_SECOND, &ports.mango);
+        let statistics = MangoStatistics::open(settings, http)?;
+        ways.looks.insert("mango", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+    }
+    if let Some(settings) = school.sipuni.as_ref().filter(|settings| settings.look_back_min > 0) {
+        let http = paced(ways, ground, account("sipuni-stats"), STATISTICS_PER_SECOND, &ports.sipuni);
+        if let Some(client) = SipuniClient::open(settings, http)? {
+            let statistics = SipuniStatistics::new(client, settings);
+            ways.looks.insert("sipuni", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
         }
     }
     Ok(())

@@ -64,6 +64,7 @@ fn sipuni(draft: &Draft, findings: &mut Findings) {
     secret(draft, settings.key.as_ref(), "sipuni.key", findings);
     waits("sipuni", settings.final_wait_s, settings.stuck_s, findings);
     address(&settings.url, "sipuni.url", findings);
+    look_back(settings.look_back_min, "sipuni.look_back_min", findings);
     rate(settings.requests_per_second, RATE_MAX, "sipuni.requests_per_second", findings);
     timeout(settings.timeout_s, "sipuni.timeout_s", findings);
 }

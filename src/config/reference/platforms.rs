@@ -152,6 +152,12 @@ pub const PLATFORMS: &[Section] = &[
             key("key", "secret", "The integration key. Absent: calls are seen, none is started."),
             key("url", "https address", "Of the API."),
             key("requests_per_second", "number", "Budget; Sipuni publishes no limit."),
+            key(
+                "look_back_min",
+                "minutes",
+                "Between two looks at the statistics of calls. 0: off; so without `key`.",
+            ),
+            key("zone", "IANA zone", "Of the cabinet: statistics write their times in it."),
             key("timeout_s", "seconds", "That one request may take in all; call starts are answered slowly."),
         ],
     },
