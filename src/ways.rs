@@ -23,7 +23,7 @@ use crate::platform::sipuni::{SipuniClient, SipuniHooks, SipuniStatistics};
 use crate::platform::telephony::Provider;
 use crate::platform::telephony::start::{LineCourier, Starter};
 use crate::platform::telephony::statistics::LineLookBack;
-use crate::platform::telphin::{TelphinClient, TelphinHooks};
+use crate::platform::telphin::{self, TelphinClient, TelphinHooks, TelphinStatistics};
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -157,23 +157,29 @@ fn lines(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Re
         ways.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
     }
     if let Some(settings) = &school.telphin
-        && let Some(client_id) = &settings.client_id
+        && let Some(session) = telphin::Session::open(settings, ground.clock.clone())?
     {
-        let account = ("telphin", client_id.as_str());
+        let account = ("telphin", settings.client_id.as_deref().unwrap_or_default());
         let http = paced(ways, ground, account, settings.requests_per_second, &ports.telphin);
         let secret = school.secrets.first().map(|secret| secret.reveal()).unwrap_or_default();
         let hook = (format!("{}/hooks/{}/telphin/", ground.url, school.id), secret);
-        let client = TelphinClient::open(settings, hook, http, ground.clock.clone())?;
-        let courier = client.map(|client| line(school, client));
-        match starts(Provider::Telphin) {
-            true => ways.couriers.extend(courier.map(|courier| (Target::Line, courier))),
-            false => ways.idle.extend(courier.map(|courier| ("telphin", courier))),
+        let courier = line(school, TelphinClient::new(settings, session.clone(), hook, http));
+        if starts(Provider::Telphin) {
+            ways.couriers.insert(Target::Line, courier);
+        } else {
+            ways.idle.insert("telphin", courier);
+        }
+        if settings.look_back_min > 0 {
+            let account = ("telphin-stats", school.id.as_str());
+            let http = paced(ways, ground, account, STATISTICS_PER_SECOND, &ports.telphin);
+            let statistics = TelphinStatistics::new(settings, session, http);
+            ways.looks.insert("telphin", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
         }
     }
     Ok(())
 }
 
-/// What each provider lists of its calls afterwards.
+/// What Mango and Sipuni list of their calls afterwards; Telphin's history shares its sign-in, see [`lines`].
 fn statistics(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
     let account = |platform| (platform, school.id.as_str());
     if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {

@@ -13,7 +13,7 @@ use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
 use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni};
+use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::definition::{Figures, Manager, Route};
 
 mod platforms;
@@ -149,6 +149,10 @@ fn platform_defaults(defaults: &mut Defaults) {
                 ("zone", settings.zone.name().into()),
             ],
         );
+    }
+    if let Ok(settings) = toml::from_str::<telphin::Settings>("") {
+        let every = i64::from(settings.look_back_min).into();
+        put("telphin", vec![("look_back_min", every), ("company", settings.company.into())]);
     }
     if let Ok(settings) = toml::from_str::<mail::settings::Settings>(MAIL_LEAST) {
         let tls = match settings.tls {

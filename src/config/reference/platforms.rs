@@ -181,6 +181,16 @@ pub const PLATFORMS: &[Section] = &[
             key("client_secret", "secret", "The application's secret, together with `client_id`."),
             key("url", "https address", "Of the API; installations differ."),
             key("requests_per_second", "number", "Budget; Telphin publishes no limit."),
+            key(
+                "look_back_min",
+                "minutes",
+                "Between two looks at the history of calls. 0: off; so without `client_id`.",
+            ),
+            key(
+                "company",
+                "text",
+                "In the addresses of the history; `@me` is the application's own company.",
+            ),
             key("timeout_s", "seconds", "That one request may take in all."),
         ],
     },
