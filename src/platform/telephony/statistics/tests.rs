@@ -1,3 +1,6 @@
+//! What of listed calls is handed on, and that no stretch is passed over.
+//! No test asks anybody: readings are given. Enter at [`look`].
+
 use std::sync::Mutex;
 
 use serde_json::json;
