@@ -48,6 +48,7 @@ impl Hooks for SipuniHooks {
     fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
         Ok(vec![decode::signal(Fields::read(request), &self.users, at)?])
     }
+
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
         statistics::found(request)
     }

@@ -163,8 +163,11 @@ mod tests {
         read(text, &stretch, zone, &["012345".to_owned()])
     }
 
-    /// What the first row came to, in short.
-    fn first(row: &str) -> Option<(Direction, Outcome, u32, Option<String>, Option<String>)> {
+    /// Direction, outcome, seconds of talk, client, extension.
+    type Short = (Direction, Outcome, u32, Option<String>, Option<String>);
+
+    /// What the first row came to.
+    fn first(row: &str) -> Option<Short> {
         let reading = day(&format!("{HEAD}{row}\n"), chrono_tz::Europe::Moscow).expect("a table");
         let CallWhat::Final(record) = reading.calls.into_iter().next()?.what else { return None };
         let FinalRecord { direction, outcome, talk_seconds, client_number, extension, .. } = record;

@@ -48,6 +48,7 @@ impl Hooks for TelphinHooks {
     fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
         decode::signals(Fields::read(request), &self.settings, at)
     }
+
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
         statistics::found(request)
     }
