@@ -133,7 +133,10 @@ fn slip(file: &'static str, from: &'static str, to: &'static str) -> Slip {
 }
 
 fn with(slips: &[Slip]) -> Files {
-    let mut files = example();
+    slipped(example(), slips)
+}
+
+fn slipped(mut files: Files, slips: &[Slip]) -> Files {
     for Slip { file, from, to } in slips {
         let text = files.texts_mut().entry((*file).to_owned()).or_default();
         if from.is_empty() {
@@ -155,7 +158,12 @@ fn told(found: &[Problem], file: &str, key: &str, words: &str) {
 
 /// One slip gives one problem: its file, its key, and words of what is wrong or allowed.
 fn check(slip: Slip, file: &str, key: &str, words: &str) {
-    let problems = load(&with(&[slip])).expect_err("it is wrong");
+    check_in(example(), slip, file, key, words);
+}
+
+#[track_caller]
+fn check_in(right: Files, slip: Slip, file: &str, key: &str, words: &str) {
+    let problems = load(&slipped(right, &[slip])).expect_err("it is wrong");
     told(&problems, file, key, words);
     assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
 }

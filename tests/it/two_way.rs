@@ -23,93 +23,40 @@ fn school() -> School {
 }
 
 const PEOPLE: &str = r#"
-[[orders]]
-id = "merged"
-at = "+1m"
-name = "Клиент Первый"
-phone = "+79035550101"
-email = "client-1@example.com"
-offer = 502
+[merged]
 events = [
     { at = "+5m", do = "merge_lead" },
     { at = "+3h", do = "pay" },
 ]
 
-[[orders]]
-id = "person_merged"
-at = "+1m"
-name = "Клиент Второй"
-phone = "+79035550102"
-email = "client-2@example.com"
-offer = 502
+[person_merged]
 events = [
     { at = "+5m", do = "merge_contact" },
     { at = "+10m", do = "phone", value = "+79035550222" },
 ]
 
-[[orders]]
-id = "lost"
-at = "+1m"
-name = "Клиент Третий"
-phone = "+79035550103"
-email = "client-3@example.com"
-offer = 502
+[lost]
 events = [{ at = "+5m", do = "lose", value = "Цена" }]
 
-[[orders]]
-id = "cancelled"
-at = "+1m"
-name = "Клиент Четвёртый"
-phone = "+79035550104"
-email = "client-4@example.com"
-offer = 502
+[cancelled]
 events = [{ at = "+5m", do = "cancel", value = "Передумал" }]
 
-[[orders]]
-id = "paid"
-at = "+1m"
-name = "Клиент Пятый"
-phone = "+79035550105"
-email = "client-5@example.com"
-offer = 502
+[paid]
 events = [{ at = "+5m", do = "pay" }, { at = "+2h", do = "status", value = "in_work" }]
 
-[[orders]]
-id = "noted"
-at = "+1m"
-name = "Клиент Шестой"
-phone = "+79035550106"
-email = "client-6@example.com"
-offer = 502
+[noted]
 by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью" }]
 
-[[orders]]
-id = "remarked"
-at = "+1m"
-name = "Клиент Седьмой"
-phone = "+79035550107"
-email = "client-7@example.com"
-offer = 502
+[remarked]
 by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ выглядит вероятным, но ещё поговорим" }]
 
-[[orders]]
-id = "by_hand"
-at = "+1m"
-name = "Клиент Восьмой"
-phone = "+79035550108"
-email = "client-8@example.com"
+[by_hand]
 no_order = true
 events = [{ at = "+5m", do = "make_lead", value = "Новая заявка", manager = "irina" }]
 
-[[orders]]
-id = "assigned"
-at = "+1m"
-name = "Клиент Девятый"
-phone = "+79035550109"
-email = "client-9@example.com"
-offer = 502
+[assigned]
 events = [{ at = "+5m", do = "assign", manager = "pavel" }, { at = "+10m", do = "assign", manager = "irina" }]
 "#;
 
@@ -150,7 +97,8 @@ async fn a_merged_lead_is_followed(world: &World) {
 async fn a_merged_contact_is_followed(world: &World) {
     let sandbox = world.sandbox();
     let lead = sandbox.leads_of("person_merged")[0];
-    let contacts: Vec<_> = sandbox.contacts().filter(|contact| contact.name == "Клиент Второй").collect();
+    let contacts: Vec<_> =
+        sandbox.contacts().filter(|contact| contact.name == "Клиент person_merged").collect();
     assert_eq!(contacts.len(), 1, "the one that a person kept");
     assert_eq!(lead.contacts.first().map(|(id, _)| *id), Some(contacts[0].id));
     let phones = sandbox.amocrm().texts_of(contacts[0], "PHONE");
@@ -176,7 +124,7 @@ async fn a_note_is_an_answer_only_where_it_says_one(world: &World) {
 }
 
 async fn a_lead_made_by_hand_is_worked(world: &World) {
-    let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент Восьмой").map(|lead| lead.id);
+    let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент by_hand").map(|lead| lead.id);
     let id = OrderId(format!("lead-{}", lead.expect("it was made")));
     let orders = world.orders().await;
     let made = orders.iter().find(|order| order.id == id).expect("it entered the process");
