@@ -31,12 +31,16 @@ impl StoredTokens {
     async fn known(&self) -> Result<Option<(Vec<u8>, TokenPair)>, Fault> {
         let stored = later(self.store.secret(&self.name).await)?;
         let known = stored.as_deref().map(|sealed| self.open(sealed)).transpose()?;
-        let copied = std::fs::read(&self.file).ok().and_then(|sealed| Some((self.open(&sealed).ok()?, sealed)));
+        let copied =
+            std::fs::read(&self.file).ok().and_then(|sealed| Some((self.open(&sealed).ok()?, sealed)));
         if let Some((copied, sealed)) = copied
             && known.as_ref().is_none_or(|known| known.expires_at < copied.expires_at)
         {
             if later(self.store.swap_secret(&self.name, stored.as_deref(), &sealed).await)? {
-                tracing::warn!(name = self.name, "the store had lost the last tokens; the copy is back in it");
+                tracing::warn!(
+                    name = self.name,
+                    "the store had lost the last tokens; the copy is back in it"
+                );
                 return Ok(Some((sealed, copied)));
             }
             return Err(Fault::later("another instance has just changed the tokens"));

@@ -2,7 +2,6 @@
 //! Never asks twice in two minutes after a refusal: bad requests are punished with silence.
 //! Enter at [`MangoStatistics`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Settings, decode, wire};
-use crate::intake::signal::{CallEvent, Signal};
+use crate::intake::signal::Signal;
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request, Response};
 use crate::platform::look_back::to_value;
@@ -76,10 +75,7 @@ impl MangoStatistics {
     async fn result(&self, asked: Asked, now: At) -> Result<Reading, Fault> {
         let answer = self.ask("stats/result", &json!({ "key": asked.key })).await?;
         match answer.status {
-            200 => {
-                let calls = calls(&String::from_utf8_lossy(&answer.body), now);
-                Ok(Reading { calls, rest: Rest::Nothing })
-            }
+            200 => Ok(read(&String::from_utf8_lossy(&answer.body), now)),
             204 if asked.times < ASKED_MAX => {
                 Ok(Reading::none(later(&Asked { times: asked.times + 1, ..asked }, now)))
             }
@@ -121,48 +117,30 @@ fn refused(status: u16, body: &Value) -> Fault {
     }
 }
 
-/// One conversation of the statistics.
-#[derive(Debug, Clone, PartialEq)]
-struct Talk {
-    entry: String,
-    answered: i64,
-    ended: i64,
-    /// As the final record would have told it.
-    summary: Value,
-}
-
-/// The final records that the table tells; internal calls are none.
-fn calls(table: &str, now: At) -> Vec<CallEvent> {
-    let signals = rows(table).into_iter().map(|talk| decode::signal("events/summary", &talk.summary, now));
-    let calls = signals.filter_map(|signal| match signal {
-        Ok(Signal::CallSeen(call)) => Some(*call),
-        _ => None,
-    });
-    calls.collect()
-}
-
-/// `;` between cells, one line a row, nothing is escaped. Of several rows of one conversation the
-/// one with a talk counts, else the last.
-fn rows(table: &str) -> Vec<Talk> {
-    let mut talks: BTreeMap<String, Talk> = BTreeMap::new();
-    for line in table.lines() {
-        let cells: Vec<&str> = line.trim_end_matches('\r').split(';').map(str::trim).collect();
-        let Some(talk) = talk(&cells) else { continue };
-        let better = |known: &Talk| (talk.answered > 0, talk.ended) >= (known.answered > 0, known.ended);
-        if talks.get(&talk.entry).is_none_or(better) {
-            talks.insert(talk.entry.clone(), talk);
+/// The final records that the table tells: one line a row. Internal calls are none, nor are those
+/// that go on.
+fn read(table: &str, now: At) -> Reading {
+    let (mut calls, mut unread) = (Vec::new(), 0);
+    for line in table.lines().filter(|line| !line.trim().is_empty()) {
+        match summary(line).map(|summary| decode::signal("events/summary", &summary, now)) {
+            Some(Ok(Signal::CallSeen(call))) => calls.push(*call),
+            Some(_) => {}
+            None => unread += 1,
         }
     }
-    talks.into_values().collect()
+    Reading { calls, rest: Rest::after(unread) }
 }
 
-fn talk(cells: &[&str]) -> Option<Talk> {
-    let [entry, create, start, answer, finish, from_extension, from, to_extension, to, reason, line] = cells
+/// A row as the final record would have told it: `;` between cells, nothing is escaped.
+fn summary(line: &str) -> Option<Value> {
+    let cells: Vec<&str> = line.split(';').map(str::trim).collect();
+    let [entry, create, start, answer, finish, from_extension, from, to_extension, to, reason, line] =
+        cells.as_slice()
     else {
         return None;
     };
     let number = |cell: &str| cell.parse::<i64>().ok();
-    let (answered, ended) = (number(answer).unwrap_or(0), number(finish)?);
+    let (answered, ended) = (number(answer).unwrap_or(0), number(finish).unwrap_or(0));
     let direction = match (from_extension.is_empty(), to_extension.is_empty()) {
         (false, false) => 0,
         (false, true) => 2,
@@ -178,54 +156,42 @@ fn talk(cells: &[&str]) -> Option<Talk> {
         Value::Object(side)
     };
     let begun = number(create).or_else(|| number(start)).unwrap_or(ended);
-    let summary = json!({
-        "entry_id": entry, "call_direction": direction, "line_number": line,
-        "from": side(from_extension, from), "to": side(to_extension, to),
-        "create_time": begun, "forward_time": begun, "talk_time": answered, "end_time": ended,
-        "entry_result": i64::from(answered > 0), "disconnect_reason": number(reason).unwrap_or(1100),
-    });
-    (!entry.is_empty()).then(|| Talk { entry: (*entry).to_owned(), answered, ended, summary })
+    (!entry.is_empty()).then(|| {
+        json!({
+            "entry_id": entry, "call_direction": direction, "line_number": line,
+            "from": side(from_extension, from), "to": side(to_extension, to),
+            "create_time": begun, "forward_time": begun, "talk_time": answered, "end_time": ended,
+            "entry_result": i64::from(answered > 0), "disconnect_reason": number(reason).unwrap_or(1100),
+        })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::signal::CallWhat;
+    use crate::process::event::{Direction, Outcome};
 
     #[test]
     fn a_row_is_the_final_record_that_never_came() {
         let table = "MTAw=;100;101;112;172;101;sip:i@s.mangosip.ru;;79005550101;1120;74955550000\n\
             MTAx=;200;200;0;230;;79005550102;;;1170;74955550000\r\n\
             short;row\n\
-            MTAy=;300;300;0;330;101;;102;;1100;\n";
-        let told: Vec<(String, Value, Value, Value)> = rows(table)
-            .into_iter()
-            .map(|talk| {
-                let summary = talk.summary;
-                (
-                    talk.entry,
-                    summary["call_direction"].clone(),
-                    summary["talk_time"].clone(),
-                    summary["to"].clone(),
-                )
-            })
-            .collect();
+            MTAy=;300;300;0;330;101;;102;;1100;\n\
+            MTAz=;400;400;0;;;79005550103;;;;74955550000\n";
+        let reading = read(table, At::UNIX_EPOCH);
+        let told = reading.calls.iter().map(|call| {
+            let CallWhat::Final(record) = &call.what else { panic!("{call:?}") };
+            let client = record.client_number.as_deref().unwrap_or_default();
+            (call.call.as_str(), record.direction, record.outcome, record.talk_seconds, client)
+        });
         assert_eq!(
-            told,
+            told.collect::<Vec<_>>(),
             [
-                ("MTAw=".to_owned(), json!(2), json!(112), json!({ "number": "79005550101" })),
-                ("MTAx=".to_owned(), json!(1), json!(0), json!({})),
-                ("MTAy=".to_owned(), json!(0), json!(0), json!({ "extension": "102" })),
+                ("mango:MTAw=", Some(Direction::Outbound), Outcome::Answered, 60, "+79005550101"),
+                ("mango:MTAx=", Some(Direction::Inbound), Outcome::NoAnswer, 0, "+79005550102"),
             ]
         );
-    }
-
-    #[test]
-    fn of_several_rows_of_a_conversation_the_talk_counts() {
-        let row = |answer: u32, finish: u32| {
-            format!("A;1;1;{answer};{finish};;79005550101;101;;1110;74955550000\n")
-        };
-        let table = row(0, 30) + &row(20, 40) + &row(0, 50);
-        let talks = rows(&table);
-        assert_eq!(talks.iter().map(|talk| (talk.answered, talk.ended)).collect::<Vec<_>>(), [(20, 40)]);
+        assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")));
     }
 }

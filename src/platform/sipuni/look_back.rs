@@ -87,9 +87,7 @@ fn read(text: &str, stretch: &Stretch, zone: Tz, users: &[String]) -> Result<Rea
         );
         return Err(Fault::never(why));
     }
-    let why =
-        (unread > 0).then(|| format!("{unread} rows of the statistics are torn, or lack an id or a time"));
-    Ok(Reading { calls, rest: why.map_or(Rest::Nothing, |why| Rest::Anew(Some(why))) })
+    Ok(Reading { calls, rest: Rest::after(unread) })
 }
 
 /// A call's final record. `None`: an internal call, or a row that cannot be read.

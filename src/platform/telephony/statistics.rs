@@ -2,6 +2,8 @@
 //! Never hands on a call whose result is known already, nor one that has only just ended.
 //! Enter at [`LineLookBack`]; a provider fills [`Statistics`].
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,14 @@ impl Reading {
     }
 }
 
+impl Rest {
+    /// The end of a stretch, of which so many rows could not be read.
+    pub fn after(unread: usize) -> Self {
+        let why = || format!("{unread} rows of the statistics are torn, or lack an id or a time");
+        if unread == 0 { Self::Nothing } else { Self::Anew(Some(why())) }
+    }
+}
+
 /// One account, read for what its events never said.
 pub struct LineLookBack<S> {
     statistics: S,
@@ -89,6 +99,9 @@ struct Cursor {
     /// A call was seen under one name in events and statistics.
     #[serde(default)]
     proven: bool,
+    /// Calls of this stretch were held back: it has to be read anew.
+    #[serde(default)]
+    held: bool,
 }
 
 impl<S: Statistics> LineLookBack<S> {
@@ -103,20 +116,21 @@ impl<S: Statistics> LookBack for LineLookBack<S> {
     async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let next_at = now + self.every;
-            let cursor = Cursor { since: now, next_at, under_way: None, proven: false };
+            let cursor = Cursor { since: now, next_at, under_way: None, proven: false, held: false };
             return Ok(Sight::nothing(&cursor, next_at));
         };
         if cursor.under_way.is_none() && now < cursor.next_at {
             return Ok(Sight::nothing(&cursor, cursor.next_at));
         }
         let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
-        let Reading { calls, mut rest } = self.statistics.read(&stretch, now).await?;
+        let Reading { calls, rest } = self.statistics.read(&stretch, now).await?;
         let compared = compare(calls, known, now).await?;
         cursor.proven |= compared.known > 0;
         let mut found = compared.missed;
-        if let Some(doubt) = self.statistics.doubt().filter(|_| !cursor.proven && !found.is_empty()) {
-            found = Vec::new();
-            rest = Rest::Anew(Some(doubt.to_owned()));
+        let doubt = self.statistics.doubt().filter(|_| !cursor.proven);
+        if doubt.is_some() && !found.is_empty() {
+            found.clear();
+            cursor.held = true;
         }
         let mut trouble = None;
         let again_at = match rest {
@@ -124,13 +138,14 @@ impl<S: Statistics> LookBack for LineLookBack<S> {
                 cursor.under_way = Some(Stretch { place, ..stretch });
                 again_at
             }
-            Rest::Nothing => {
+            Rest::Nothing if !cursor.held => {
                 cursor.since = stretch.until;
                 cursor.next_at = stretch.until + self.every;
                 cursor.next_at
             }
-            Rest::Anew(why) => {
-                trouble = why;
+            rest => {
+                trouble = if let Rest::Anew(why) = rest { why } else { doubt.map(str::to_owned) };
+                cursor.held = false;
                 cursor.next_at = now + self.every;
                 cursor.next_at
             }
@@ -153,18 +168,31 @@ struct Compared {
 async fn compare(calls: Vec<CallEvent>, known: &dyn Known, now: At) -> Result<Compared, Fault> {
     let settled = now - TimeDelta::minutes(FRESH_MIN);
     let mut compared = Compared { missed: Vec::new(), known: 0 };
-    for call in calls {
-        let CallWhat::Final(record) = &call.what else { continue };
+    for (call, record) in most_telling(&calls) {
         if record.ended_at > settled {
             continue;
         }
         let have = known.call(&call.call).await?;
         compared.known += usize::from(have.is_some());
         if have.is_none_or(|have| is_news(have, record)) {
-            compared.missed.push(request(&call));
+            compared.missed.push(request(call));
         }
     }
     Ok(compared)
+}
+
+/// Of several rows of one conversation the one with a talk counts, else the last.
+fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
+    let mut telling = BTreeMap::new();
+    for call in calls {
+        let CallWhat::Final(record) = &call.what else { continue };
+        let rank = |record: &FinalRecord| (record.talk_seconds > 0, record.ended_at);
+        let slot = telling.entry(&call.call).or_insert((call, record));
+        if rank(slot.1) < rank(record) {
+            *slot = (call, record);
+        }
+    }
+    telling.into_values().collect()
 }
 
 /// A call without a result yet, or a talk that events told otherwise.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wire::short_name;
@@ -13,6 +14,7 @@ use super::{Session, Settings, call_key};
 use crate::intake::signal::{CallEvent, CallWhat, FinalRecord};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request};
+use crate::platform::look_back::to_value;
 use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
@@ -39,13 +41,13 @@ impl TelphinStatistics {
 impl Statistics for TelphinStatistics {
     /// One page; a second question while one is under way would be refused.
     async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        let number = stretch.place.as_u64().unwrap_or(1);
+        let place = serde_json::from_value(stretch.place.clone()).unwrap_or(Place { page: 1, unread: 0 });
         let moment = |at: At| at.format("%Y-%m-%d %H:%M:%S").to_string();
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("start_datetime", &moment(stretch.from))
             .append_pair("end_datetime", &moment(stretch.until))
             .append_pair("per_page", &PAGE.to_string())
-            .append_pair("page", &number.to_string())
+            .append_pair("page", &place.page.to_string())
             .finish();
         let Settings { url, company, .. } = &self.settings;
         let request = Request::new("GET", format!("{url}/api/ver1.0/client/{company}/call_history/?{query}"));
@@ -60,7 +62,7 @@ impl Statistics for TelphinStatistics {
         // A page may be shorter than what was asked for, and be full all the same.
         let size =
             body["per_page"].as_u64().map_or(PAGE, |size| usize::try_from(size).unwrap_or(PAGE).min(PAGE));
-        Ok(read(listed, &self.settings, Page { number, size }, now))
+        Ok(read(listed, &self.settings, (place, size), now))
     }
 
     fn doubt(&self) -> Option<&'static str> {
@@ -71,14 +73,18 @@ impl Statistics for TelphinStatistics {
     }
 }
 
-/// Which page, and how many conversations a full one has.
-struct Page {
-    number: u64,
-    size: usize,
+/// Where the reading of a stretch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Place {
+    page: u64,
+    /// Conversations of earlier pages that could not be read.
+    unread: usize,
 }
 
-fn read(listed: &[Value], settings: &Settings, page: Page, now: At) -> Reading {
-    let (mut calls, mut unread) = (Vec::new(), 0);
+/// A page, of which a full one has `size` conversations.
+fn read(listed: &[Value], settings: &Settings, (place, size): (Place, usize), now: At) -> Reading {
+    let Place { page, mut unread } = place;
+    let mut calls = Vec::new();
     for talk in listed.iter().filter(|talk| has_ended(talk) && !is_internal(talk)) {
         match record(talk, settings) {
             Some(record) if record.talk_seconds == 0 && is_callback(talk) => {}
@@ -89,17 +95,10 @@ fn read(listed: &[Value], settings: &Settings, page: Page, now: At) -> Reading {
             None => unread += 1,
         }
     }
-    let why = match () {
-        () if unread > 0 => Some(format!("{unread} calls of a page of the history lack an id or a time")),
-        () if page.number >= PAGES && listed.len() >= page.size => {
-            Some("the history goes on without an end".to_owned())
-        }
-        () => None,
-    };
-    let rest = match why {
-        Some(why) => Rest::Anew(Some(why)),
-        None if listed.len() < page.size.max(1) => Rest::Nothing,
-        None => Rest::Place { place: (page.number + 1).into(), again_at: now },
+    let rest = match listed.len() >= size.max(1) {
+        true if page >= PAGES => Rest::Anew(Some("the history goes on without an end".to_owned())),
+        true => Rest::Place { place: to_value(&Place { page: page + 1, unread }), again_at: now },
+        false => Rest::after(unread),
     };
     Reading { calls, rest }
 }
@@ -205,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    const FIRST: Page = Page { number: 1, size: PAGE };
+    const FIRST: (Place, usize) = (Place { page: 1, unread: 0 }, PAGE);
 
     fn settings() -> Settings {
         toml::from_str("extensions = { 101 = 200101, 102 = 200102 }").expect("settings")
@@ -298,16 +297,21 @@ mod tests {
     fn a_page_loses_no_call() {
         let callback = json!({ "cdr": [{ "result": "not answered", "application": "callback" }] });
         let page = |count: usize| vec![talk(json!({})); count];
-        for (talks, number, calls, expected) in [
+        for (talks, page, calls, expected) in [
             (page(0), 1, 0, Rest::Nothing),
             (page(99), 1, 99, Rest::Nothing),
-            (page(100), 1, 100, Rest::Place { place: json!(2), again_at: At::UNIX_EPOCH }),
+            (
+                page(100),
+                1,
+                100,
+                Rest::Place { place: json!({ "page": 2, "unread": 0 }), again_at: At::UNIX_EPOCH },
+            ),
             (page(100), 500, 100, Rest::Anew(Some("the history goes on without an end".to_owned()))),
             (vec![talk(json!({ "hangup_time_gmt": null }))], 1, 0, Rest::Nothing),
             (vec![talk(json!({ "to_username": "20000*102" }))], 1, 0, Rest::Nothing),
             (vec![no_talk(callback)], 1, 0, Rest::Nothing),
         ] {
-            let reading = read(&talks, &settings(), Page { number, size: PAGE }, At::UNIX_EPOCH);
+            let reading = read(&talks, &settings(), (Place { page, unread: 0 }, PAGE), At::UNIX_EPOCH);
             assert_eq!((reading.calls.len(), reading.rest), (calls, expected));
         }
         for broken in
@@ -315,7 +319,7 @@ mod tests {
         {
             let reading = read(&[talk(broken.clone()), talk(json!({}))], &settings(), FIRST, At::UNIX_EPOCH);
             assert_eq!(reading.calls.len(), 1, "{broken}");
-            assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 calls")), "{broken}");
+            assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")), "{broken}");
         }
     }
 }

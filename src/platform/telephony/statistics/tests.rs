@@ -163,3 +163,26 @@ async fn a_doubt_about_names_holds_all_back_until_one_call_is_recognised() {
     let sight = look(listed(), doubt, &NOBODY, &proven).await;
     assert_eq!(sight.found.len(), 2);
 }
+
+/// One that is known on a later page proves the names; what was held back before is read anew.
+#[tokio::test]
+async fn what_was_held_back_is_not_passed_over_when_the_doubt_is_gone() {
+    let doubt = Some("are the names the same?");
+    let first =
+        Reading { calls: vec![call("p:1", 5, 60)], rest: Rest::Place { place: json!(2), again_at: now() } };
+    let held = look(vec![first], doubt, &NOBODY, &cursor()).await;
+    assert_eq!(held.found.len(), 0);
+    let knows = Knows("p:2", told(0));
+    let sight = look(whole(vec![call("p:2", 6, 0)]), doubt, &knows, &held.cursor).await;
+    let cursor: Cursor = serde_json::from_value(sight.cursor).expect("ours");
+    assert_eq!((cursor.since, cursor.proven, cursor.held), (now() - TimeDelta::minutes(10), true, false));
+    assert_eq!(sight.trouble, None);
+}
+
+#[tokio::test]
+async fn of_several_rows_of_a_conversation_the_talk_counts() {
+    let rows = vec![call("p:1", 30, 0), call("p:1", 20, 60), call("p:1", 10, 0)];
+    let sight = look(whole(rows), None, &NOBODY, &cursor()).await;
+    assert_eq!(found(&sight.found[0]), Ok(vec![Signal::CallSeen(Box::new(call("p:1", 20, 60)))]));
+    assert_eq!(sight.found.len(), 1);
+}
