@@ -21,7 +21,9 @@ use super::mirror;
 use crate::platform::link;
 use crate::process::{At, Client, ClientId, LeadRole, Order, OrderId, SchoolId, TaskId};
 use crate::store::record::{Envelope, Item};
-use crate::store::{DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit};
+use crate::store::{
+    DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit,
+};
 
 /// Orders erased with the person at once; more are found by the scrub.
 const ORDERS_AT_ONCE: usize = 20;
@@ -72,6 +74,8 @@ pub enum Stage {
     Orders { after: Option<String> },
     /// Calls, after this key.
     Calls { after: Option<String> },
+    /// Dead letters, after this place.
+    Letters { after: u64 },
     /// Requests, after this place.
     Requests { after: Option<u64> },
 }
@@ -97,8 +101,8 @@ pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<
 }
 
 /// Forgets whoever has this number (E.164) or this address (lower case): his record and orders at
-/// once, whatever else mentions him page by page. `None` if nobody is known by them; requests that
-/// mention them are looked for all the same.
+/// once, whatever else mentions him page by page. If nobody is known by them, what mentions them is
+/// looked for all the same.
 pub async fn erase(
     book: &mut Book,
     store: &dyn Store,
@@ -127,12 +131,6 @@ pub async fn erase(
     }
     unit.index.extend(unmirror(book, &mut scrub.mention).await?);
     unit.deliveries = deliveries(store, school, &orders).await?;
-    for letter in store.dead(school, usize::MAX).await? {
-        let named = letter.order.as_ref().is_some_and(|order| orders.contains(order));
-        if named || scrub.mention.is_in(&String::from_utf8_lossy(&letter.body)) {
-            unit.dead.push(DeadOp::Dig(letter.id));
-        }
-    }
     unit.append.push(Item::Scrub(Box::new(scrub)).to_bytes());
     Ok(unit)
 }
@@ -172,6 +170,18 @@ pub async fn scrub(
             }
             Some(match page.last().filter(|_| page.len() == PAGE) {
                 Some((last, _)) => Stage::Calls { after: Some(last.clone()) },
+                None => Stage::Letters { after: 0 },
+            })
+        }
+        Stage::Letters { after } => {
+            let page = store.letters(school, *after, PAGE).await?;
+            for (_, letter) in &page {
+                if is_of_erased(book, letter).await? || mentioned_by(&scrub.mention, letter) {
+                    unit.dead.push(DeadOp::Dig(letter.id.clone()));
+                }
+            }
+            Some(match page.last() {
+                Some((last, _)) => Stage::Letters { after: *last },
                 None => Stage::Requests { after: None },
             })
         }
@@ -195,6 +205,27 @@ pub fn mentions(mention: &Mention, raw: &[u8]) -> bool {
     let Ok(envelope) = serde_json::from_slice::<Envelope>(raw) else { return true };
     let request = envelope.request();
     mention.is_in(&request.query) || mention.is_in(&String::from_utf8_lossy(&request.body))
+}
+
+/// Does a dead letter speak of the person? A request that it holds is looked into as it came.
+pub fn mentioned_by(mention: &Mention, letter: &DeadLetter) -> bool {
+    let request = held_request(letter).map(|envelope| envelope.request());
+    mention.is_in(&String::from_utf8_lossy(&letter.body))
+        || request.is_some_and(|request| mention.is_in(&String::from_utf8_lossy(&request.body)))
+}
+
+/// The request that nobody could use.
+pub fn held_request(letter: &DeadLetter) -> Option<Envelope> {
+    match serde_json::from_slice(&letter.body) {
+        Ok(Item::Envelope(envelope)) => Some(*envelope),
+        _ => None,
+    }
+}
+
+async fn is_of_erased(book: &Book, letter: &DeadLetter) -> Kept<bool> {
+    let Some(order) = &letter.order else { return Ok(false) };
+    let gone = book.link(&link::gone(order)).await?;
+    Ok(gone.and_then(|gone| Gone::read(&gone)) == Some(Gone::Erased))
 }
 
 /// All that is kept under an order's name. Answers with the platforms' numbers of it, which other

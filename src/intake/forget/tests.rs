@@ -3,11 +3,12 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
 use crate::process::{End, Money, Stage as LeadStage};
 use crate::store::embedded::Embedded;
-use crate::store::{Fence, Lease, Plan};
+use crate::store::{DeadLetter, Fence, Lease, Plan};
 
 fn at(day: i64) -> At {
     At::from_timestamp(1_795_000_000, 0).expect("in range") + TimeDelta::days(day)
@@ -97,4 +98,49 @@ async fn a_client_with_another_order_stays() {
     assert_eq!(client.orders.keys().map(OrderId::as_str).collect::<Vec<_>>(), ["gc-2"]);
     let phone = store.find(&school, &[link::phone("+79035550212")]).await.expect("memory").remove(0);
     assert_eq!(phone.as_deref(), Some("c-gc-1"));
+}
+
+/// Erases a person as the owner does it: page by page, entry by entry.
+async fn erased(store: &std::sync::Arc<Embedded>, school: &SchoolId, fence: &Fence, mention: Mention) {
+    let mut book = Book::new(store.clone(), school.clone());
+    let mut unit = erase(&mut book, &**store, school, mention, at(400)).await.expect("memory");
+    loop {
+        store.commit(school, fence, unit).await.expect("a unit");
+        book.settle();
+        let Some(entry) = store.inbox(school, None, 1).await.expect("memory").pop() else { break };
+        let Ok(Item::Scrub(rest)) = serde_json::from_slice(&entry.body) else { panic!("no scrub") };
+        unit = scrub(&mut book, &**store, school, *rest, at(400)).await.expect("memory");
+        unit.ack.push(entry.seq);
+    }
+}
+
+/// A request that nobody could read, buried whole.
+fn letter(id: &str, body: &str) -> DeadLetter {
+    let request = RawRequest {
+        method: "POST".to_owned(),
+        tail: String::new(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+    };
+    let envelope = Envelope::of(&SchoolId::from("rost"), "mango", &request, at(0));
+    let body = Item::Envelope(Box::new(envelope)).to_bytes();
+    DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body }
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_holds_a_request_of_the_person_is_erased() {
+    let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
+    let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
+    filled(&store, &school, &fence, &["gc-1"]).await;
+    let letters = [
+        letter("in-1", r#"json={"from":{"number":"8 (903) 555-02-12"}}"#),
+        letter("in-2", r#"json={"from":{"number":"8 (903) 555-02-13"}}"#),
+        DeadLetter { order: Some("gc-1".into()), body: Vec::new(), ..letter("out-gc-1.4", "") },
+    ];
+    let dead = letters.into_iter().map(DeadOp::Bury).collect();
+    store.commit(&school, &fence, Unit { dead, ..Unit::default() }).await.expect("a unit");
+    erased(&store, &school, &fence, Mention::typed(Some("+79035550212"), None).expect("right")).await;
+    let left = store.dead(&school, 9).await.expect("memory");
+    assert_eq!(left.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>(), ["in-2"]);
 }
