@@ -19,7 +19,7 @@ use super::book::Book;
 use super::calls::CallRecord;
 use super::mirror;
 use crate::platform::link;
-use crate::process::{At, Client, ClientId, LeadRole, Order, OrderId, SchoolId, TaskId};
+use crate::process::{At, Client, ClientId, CommandId, LeadRole, Order, OrderId, SchoolId, TaskId};
 use crate::store::record::{Envelope, Item};
 use crate::store::{
     DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit,
@@ -233,20 +233,29 @@ async fn is_of_erased(book: &Book, letter: &DeadLetter) -> Kept<bool> {
 async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) -> Kept<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = order.gc_id.iter().chain(&order.number).cloned().collect();
     let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
-    let leads = roles.map(|role| link::lead(&order.id, role)).to_vec();
-    let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id)))).collect();
+    let leads =
+        roles.iter().flat_map(|role| [link::lead(&order.id, *role), link::former_leads(&order.id, *role)]);
+    let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id))));
+    let (leads, tasks) = (leads.collect::<Vec<_>>(), tasks.collect());
     for (keys, shadow, back) in
         [(leads, "lead", link::crm_lead as fn(u64) -> String), (tasks, "task", link::crm_task)]
     {
         let found = book.links_of(&keys).await?;
-        for (name, id) in keys.into_iter().zip(found).filter_map(|(name, id)| Some((name, id?))) {
+        for (name, named) in keys.into_iter().zip(found).filter_map(|(name, named)| Some((name, named?))) {
             drop_link(book, name, unit);
-            if let Ok(id) = id.parse() {
+            for id in named.split(' ').filter_map(|id| id.parse().ok()) {
                 drop_link(book, back(id), unit);
+                forget_shadow(book, &format!("{shadow}/{id}"), unit).await?;
+                ids.insert(id.to_string());
             }
-            unit.forget.extend(book.forget_shadow(&format!("{shadow}/{id}")).await?);
-            ids.insert(id);
         }
+    }
+    let starts: Vec<String> =
+        (1..=order.issued).map(|n| link::start(&CommandId(format!("{}.{n}", order.id)))).collect();
+    let named = book.links_of(&starts).await?;
+    for (start, names) in starts.into_iter().zip(named).filter_map(|(start, names)| Some((start, names?))) {
+        drop_link(book, start, unit);
+        names.split(' ').for_each(|name| drop_link(book, link::call(name), unit));
     }
     for call in &order.calls {
         forget_call(book, &call.call, unit).await?;
@@ -303,6 +312,15 @@ async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
     drop_link(book, link::call(call), unit);
     unit.sleep.push(format!("call:{call}"));
     unit.forget.extend(book.forget_call(call).await?);
+    Ok(())
+}
+
+/// A sight of the CRM's, with those of a lead's notes.
+async fn forget_shadow(book: &mut Book, entity: &str, unit: &mut Unit) -> Kept<()> {
+    for note in book.shadow(entity).await?.notes() {
+        unit.forget.extend(book.forget_shadow(&format!("note/{note}")).await?);
+    }
+    unit.forget.extend(book.forget_shadow(entity).await?);
     Ok(())
 }
 

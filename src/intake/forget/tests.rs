@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::intake::signal::SeenNote;
 use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
@@ -44,12 +45,24 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
             (link::task(&TaskId(format!("t2·{id}"))), "7710455"),
             (link::crm_task(7_710_455), "t2·gc-1"),
             (link::call(&format!("mango:{id}")), id),
+            (link::former_leads(&order.id, LeadRole::Sales), "41290075 41290076"),
+            (link::crm_lead(41_290_075), "gc-1:sales"),
+            (link::crm_lead(41_290_076), "gc-1:sales"),
+            (link::start(&CommandId(format!("{id}.2"))), "sipuni:one telphin:two"),
+            (link::call("sipuni:one"), id),
+            (link::call("telphin:two"), id),
         ] {
             unit.index.push((name, Some(value.to_owned())));
         }
         book.order(&order.id).await.expect("memory");
         unit.put.extend(book.put_order(order));
     }
+    let mut former = book.shadow("lead/41290076").await.expect("memory");
+    former.has_note(501);
+    unit.put.extend(book.put_shadow("lead/41290076", former));
+    let mut note = book.shadow("note/501").await.expect("memory");
+    note.note(&SeenNote::default());
+    unit.put.extend(book.put_shadow("note/501", note));
     for name in Mention::of(&client).keys() {
         unit.index.push((name, Some(client.id.to_string())));
     }
@@ -77,6 +90,12 @@ async fn a_retired_order_leaves_its_id_and_its_money() {
         link::task(&TaskId("t2·gc-1".to_owned())),
         link::crm_task(7_710_455),
         link::call("mango:gc-1"),
+        link::former_leads(&"gc-1".into(), LeadRole::Sales),
+        link::crm_lead(41_290_075),
+        link::crm_lead(41_290_076),
+        link::start(&CommandId("gc-1.2".to_owned())),
+        link::call("sipuni:one"),
+        link::call("telphin:two"),
         link::phone("+79035550212"),
         link::email("anna@example.com"),
     ];
