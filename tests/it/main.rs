@@ -13,6 +13,7 @@ mod lines;
 mod look_back;
 mod people;
 mod process;
+mod retention;
 mod scenarios;
 mod smoke;
 mod spool;
