@@ -7,6 +7,7 @@ use std::path::Path;
 use chrono::DateTime;
 use dozvon::config::{Config, Files, Problem, Surroundings};
 use dozvon::process::{LeadRole, Stage};
+use dozvon::secret::Secret;
 
 mod lines;
 
@@ -98,13 +99,18 @@ fn the_environment_wins_over_the_file() {
     ] {
         set.insert(name.to_owned(), value.to_owned());
     }
-    let around = Surroundings::new(set, surroundings().now);
+    let around = Surroundings::new(set.clone(), surroundings().now);
     let instance = Config::from_files(&example(), &around).expect("it is right").instance;
     assert_eq!(instance.listen.to_string(), "[::]:9000");
     assert_eq!(instance.url, "https://bridge.example");
     assert_eq!(instance.data, Path::new("/var/lib/dozvon"));
     assert_eq!(instance.log, "dozvon=debug");
     assert!(instance.store.is_some() && !format!("{instance:?}").contains("secret@"));
+    let cluster = "redis+cluster://user:secret@10.0.0.1:6379,10.0.0.2:6379";
+    set.insert("DOZVON_STORE".to_owned(), cluster.to_owned());
+    let around = Surroundings::new(set, surroundings().now);
+    let instance = Config::from_files(&example(), &around).expect("a cluster").instance;
+    assert_eq!(instance.store.as_ref().map(Secret::reveal), Some(cluster));
 }
 
 #[test]
@@ -178,6 +184,8 @@ fn a_slip_in_the_instance_is_told() {
     instance("http://127.0.0.1:8080", "http://me:parole@127.0.0.1:8080", "url", "name or password");
     instance("\ndata", "\nstore = \"redis://:parole@10.0.0.1\"\ndata", "store", "DOZVON_STORE");
     instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
+    instance("\ndata", "\nstore = \"rediss://10.0.0.1\"\ndata", "store", "redis+cluster://");
+    instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
     instance("listen =", "= listen =", "", "line 5");

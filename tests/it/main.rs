@@ -11,6 +11,7 @@ mod kills;
 mod launch;
 mod lines;
 mod look_back;
+mod outages;
 mod people;
 mod process;
 mod retention;

@@ -70,7 +70,10 @@ fn what_is_past_its_time_goes_and_does_not_come_back() {
             assert!(requests(world).await.iter().all(|at| *at >= young), "a request past its time");
             let letters_now = letters(world).await;
             let [letter] = letters_now.as_slice() else { panic!("{letters_now:?}") };
-            assert!(letter.body.is_empty() && !letter.why.is_empty(), "the fact without the request: {letter:?}");
+            assert!(
+                letter.body.is_empty() && !letter.why.is_empty(),
+                "the fact without the request: {letter:?}"
+            );
 
             world.run_for(TimeDelta::days(37)).await;
             let late = order(world, "late").await;
