@@ -375,7 +375,7 @@ async fn dead(args: Dead) -> Result<(), String> {
         DeadAction::Retry { id, .. } => {
             if find(id).await?.body.is_empty() {
                 return Err(format!(
-                    "{id} no longer holds what could be tried again: limits.raw_days is over"
+                    "{id} holds nothing to try again: limits.raw_days says how long it does"
                 ));
             }
             let item = Item::Retry { letter: id.clone() };

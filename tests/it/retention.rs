@@ -35,12 +35,11 @@ by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью" }]
 
 [called]
-phone = "+79035550291"
 events = [{ at = "+4h", do = "pay" }]
 
 [second_lead]
 no_order = true
-phone = "+79035550291"
+email = "called@example.com"
 events = [{ at = "+10m", do = "make_lead", value = "Новая заявка", manager = "irina" }]
 
 [late]
