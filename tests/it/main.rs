@@ -21,4 +21,5 @@ mod spool;
 mod store_contract;
 mod support;
 mod tidy;
+mod tokens;
 mod two_way;

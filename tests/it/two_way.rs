@@ -142,6 +142,36 @@ async fn a_manager_of_getcourse_is_responsible(world: &World) {
     assert_eq!(lead, 10_412_302, "the lead is hers, too");
 }
 
+const DELETED: &str = r#"
+[once]
+events = [{ at = "+5m", do = "delete_lead" }]
+
+[twice]
+events = [{ at = "+5m", do = "delete_lead" }, { at = "+2h", do = "delete_lead" }]
+"#;
+
+/// An open order gets its lead back; whoever deletes it again is not argued with until the next day.
+#[test]
+fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later() {
+    let leads = |world: &World, script: &str| {
+        let sandbox = world.sandbox();
+        let leads = sandbox.leads_of(script);
+        (leads.len(), leads.iter().filter(|lead| !lead.is_deleted).count())
+    };
+    play(
+        &school(),
+        DELETED,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::hours(4)).await;
+            assert_eq!((leads(world, "once"), leads(world, "twice")), ((2, 1), (2, 0)));
+            assert!(order(world, "twice").await.is_open());
+            world.run_for(TimeDelta::days(2)).await;
+            assert_eq!((leads(world, "once"), leads(world, "twice")), ((2, 1), (3, 1)));
+        },
+    );
+}
+
 /// The same people, day by day, twice: once every change that the bridge makes comes back to it as a
 /// webhook, once none does. It must not ask, write or decide anything more because of them.
 #[test]
