@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dozvon::platform::{RawRequest, link};
-use dozvon::store::record::Envelope;
+use dozvon::store::record::{Envelope, key};
 use dozvon::store::{DeadLetter, Key};
 
 use crate::support::inproc::World;
@@ -22,7 +22,7 @@ fn school() -> School {
 }
 
 /// Four end on the first day; `again` is told of once more when it is long forgotten. Somebody makes a
-/// second lead for `called`, which stays no order's.
+/// lead of a person who cannot be reached: it stays no order's.
 const PEOPLE: &str = r#"
 [again]
 events = [{ at = "+1h", do = "pay" }, { at = "+40d", do = "status", value = "in_work" }]
@@ -37,9 +37,10 @@ events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернём
 [called]
 events = [{ at = "+4h", do = "pay" }]
 
-[second_lead]
+[stranger]
 no_order = true
-email = "called@example.com"
+phone = ""
+email = ""
 events = [{ at = "+10m", do = "make_lead", value = "Новая заявка", manager = "irina" }]
 
 [late]
@@ -58,6 +59,11 @@ fn what_is_past_its_time_goes_and_does_not_come_back() {
             let former = former_lead(world);
             let ended = world.orders().await.into_iter().map(|order| order.id).collect::<Vec<_>>();
             assert_eq!(ended.len(), 4);
+            let stranger =
+                world.sandbox().leads().find(|lead| lead.name == "Клиент stranger").map(|lead| lead.id);
+            let sight = [key::shadow(&format!("lead/{}", stranger.expect("it was made")))];
+            let seen = world.site.store.read(world.site.id(), &sight).await.expect("memory");
+            assert!(seen[0].is_some(), "it was asked about");
             let mut links = vec![link::crm_lead(former)];
             links.extend(calls(world).await.iter().map(|call| link::call(call)));
             assert!(links_of(world, &links).await.iter().any(Option::is_some), "{links:?}");
