@@ -1,4 +1,4 @@
-//! Platforms: the ports that each of them fills, and THE LIST of them.
+//! Platforms: the ports that each of them fills; `crate::ways` lists them.
 //! Nothing here knows a platform's words; each folder keeps its own.
 //! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
 
@@ -14,6 +14,7 @@ pub mod http;
 pub mod look_back;
 pub mod mail;
 pub mod mango;
+pub mod marker;
 pub mod sipuni;
 pub mod telephony;
 pub mod telphin;
