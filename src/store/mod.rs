@@ -247,7 +247,8 @@ pub struct DeadLetter {
     pub why: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
-    /// The entry's or the delivery's own bytes (JSON), for the replay.
+    /// The entry's or the delivery's own bytes (JSON), for the replay; empty where there is nothing to
+    /// replay, or not any more.
     pub body: Vec<u8>,
 }
 
@@ -255,6 +256,8 @@ pub struct DeadLetter {
 pub enum DeadOp {
     /// The newest from now on, also where one with this id is there already.
     Bury(DeadLetter),
+    /// Replace by the same id, in its place; a conflict if it is not there.
+    Update(DeadLetter),
     /// Take it away (replayed or dismissed); a conflict if it is not there.
     Dig(String),
 }
@@ -425,8 +428,15 @@ pub trait Store: Send + Sync + 'static {
     /// `record::Envelope`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
-    /// Dead letters, oldest first, at most `max`.
+    /// The newest dead letters, newest first, at most `max`.
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
+
+    /// Dead letters with their places, after a place, oldest first, at most `max`. Only an empty page
+    /// is the last one.
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>>;
+
+    /// A dead letter by its id.
+    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>>;
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts>;
 

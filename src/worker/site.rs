@@ -144,9 +144,9 @@ pub struct Parts {
 /// How long what is done with is kept, days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Requests as they came.
+    /// Requests as they came, and what dead letters hold.
     pub raw_days: u32,
-    /// Ended orders, and calls.
+    /// Ended orders, calls, and that a letter was dead.
     pub ended_days: u32,
 }
 

@@ -15,6 +15,7 @@ mod outages;
 mod owner;
 mod people;
 mod process;
+mod retention;
 mod scenarios;
 mod smoke;
 mod spool;

@@ -211,6 +211,16 @@ impl Store for Embedded {
         self.run(move |db| read::dead(db, school.as_str(), max.min(BATCH_MAX))).await
     }
 
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+        let school = school.clone();
+        self.run(move |db| read::letters(db, school.as_str(), after, max.min(BATCH_MAX))).await
+    }
+
+    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+        let (school, id) = (school.clone(), id.to_owned());
+        self.run(move |db| read::letter(db, school.as_str(), &id)).await
+    }
+
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
         let school = school.clone();
         self.run(move |db| read::counts(db, school.as_str())).await

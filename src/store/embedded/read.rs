@@ -170,9 +170,30 @@ pub fn raw(db: &Connection, school: &str, seq: u64) -> Kept<Option<Vec<u8>>> {
 }
 
 pub fn dead(db: &Connection, school: &str, max: usize) -> Kept<Vec<DeadLetter>> {
-    let mut select = db.prepare_cached("SELECT body FROM dead WHERE school = ?1 ORDER BY place LIMIT ?2")?;
+    let mut select =
+        db.prepare_cached("SELECT body FROM dead WHERE school = ?1 ORDER BY place DESC LIMIT ?2")?;
     let rows = select.query_map(params![school, limit(max)], |row| row.get::<_, Vec<u8>>(0))?;
     rows.map(|body| unpack_letter(&body?)).collect()
+}
+
+pub fn letters(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+    let mut select = db.prepare_cached(
+        "SELECT place, body FROM dead WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+    )?;
+    let rows = select.query_map(params![school, after.cast_signed(), limit(max)], |row| {
+        Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    rows.map(|row| {
+        let (place, body) = row?;
+        Ok((place, unpack_letter(&body)?))
+    })
+    .collect()
+}
+
+pub fn letter(db: &Connection, school: &str, id: &str) -> Kept<Option<DeadLetter>> {
+    let stored: Option<Vec<u8>> =
+        one(db, "SELECT body FROM dead WHERE school = ?1 AND id = ?2", [school, id])?;
+    stored.map(|body| unpack_letter(&body)).transpose()
 }
 
 pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {

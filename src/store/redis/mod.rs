@@ -357,10 +357,30 @@ impl Store for RedisStore {
         }
         let keys = School::of(school);
         let mut select = cmd("ZRANGE");
-        select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1);
+        select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1).arg("REV");
         let ids: Vec<String> = self.link().await?.query(&select).await?;
         let names: Vec<_> = ids.iter().map(|id| keys.letter(id)).collect();
         self.values(&names).await?.into_iter().flatten().map(|stored| unpack_letter(&stored)).collect()
+    }
+
+    /// Places first, then letters: one that is taken away between the two is left out.
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+        let keys = School::of(school);
+        let mut select = cmd("ZRANGE");
+        select.arg(keys.one("dead")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
+        select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
+        let places: Scored = self.link().await?.query(&select).await?;
+        let names: Vec<_> = places.iter().map(|(id, _)| keys.letter(id)).collect();
+        let found = places.into_iter().zip(self.values(&names).await?);
+        found
+            .filter_map(|((_, place), stored)| Some((place, stored?)))
+            .map(|(place, stored)| Ok((place, unpack_letter(&stored)?)))
+            .collect()
+    }
+
+    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+        let stored = self.values(&[School::of(school).letter(id)]).await?.pop().flatten();
+        stored.map(|stored| unpack_letter(&stored)).transpose()
     }
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {

@@ -230,9 +230,11 @@ impl Inbox {
     /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
     /// entry back to the end of the inbox.
     async fn retry(&mut self, id: &str, now: At) -> Taken {
-        let letters = self.site.store.dead(self.site.id(), usize::MAX).await?;
         let mut unit = Unit { at: now, ..Unit::default() };
-        let Some(found) = letters.into_iter().find(|letter| letter.id == id) else {
+        let found = self.site.store.letter(self.site.id(), id).await?;
+        // What was taken away meanwhile, or holds nothing any more, cannot be tried again.
+        let Some(found) = found.filter(|letter| !letter.body.is_empty()) else {
+            tracing::warn!(school = %self.site.id(), id, "a dead letter that there is not, or not whole, was to be tried again");
             return Ok(Ok(unit));
         };
         if id.starts_with("out-") {
