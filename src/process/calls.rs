@@ -17,6 +17,7 @@ const CALLS_MAX: usize = 20;
 /// A call has its result: seen by the provider, made through the bridge or outside it (D10).
 pub(super) fn on_call(d: &mut Decision, call: &CallResult) {
     let talked = is_talk(d, call);
+    let known = d.case.order.calls.iter().any(|seen| seen.call == call.call);
     if let Some(seen) = d.case.order.calls.iter_mut().find(|seen| seen.call == call.call) {
         let was_talk = seen.talk_seconds >= d.process.figures.dialling.talk_seconds;
         if was_talk || !talked {
@@ -41,7 +42,11 @@ pub(super) fn on_call(d: &mut Decision, call: &CallResult) {
     if d.case.order.phase == Phase::Unseen && call.direction == Direction::Inbound {
         arrival::arrive_by_call(d, call);
     }
-    feed::call(d, call);
+    if known {
+        feed::corrected(d, call)
+    } else {
+        feed::call(d, call)
+    }
     if !d.case.order.is_open() || d.case.order.phase == Phase::Unseen {
         d.say("D10", "Звонок по заказу, который сейчас никто не ведёт: только в ленту.");
         return;

@@ -1,7 +1,8 @@
 //! What stands in the lead's feed and in GetCourse's comments (K6): calls, letters, payments,
 //! statuses, decisions; each once, in order.
-//! Never decides. Enter at [`call`], [`receipt`]; turns are told by `Decision::turn`.
+//! Never decides. Enter at [`call`], [`corrected`], [`receipt`]; turns are told by `Decision::turn`.
 
+use super::calendar;
 use super::command::{Ask, CallNote};
 use super::decision::Decision;
 use super::event::CallResult;
@@ -25,6 +26,12 @@ pub(super) fn call(d: &mut Decision, call: &CallResult) {
             recording: call.recording.clone(),
         },
     });
+}
+
+/// What was told as no talk was one: the call itself stands in the feed already (K6).
+pub(super) fn corrected(d: &mut Decision, call: &CallResult) {
+    let at = calendar::say_time(call.started_at, d.process.zone);
+    d.note(&format!("Уточнение: звонок {at} был разговором, {} с.", call.talk_seconds));
 }
 
 /// A command was carried out: a letter's delivery is shown (K6); a task that was revoked while it
