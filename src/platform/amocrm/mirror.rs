@@ -18,6 +18,9 @@ use crate::process::{At, Urgency};
 
 /// Between two pages, so that filling takes a small part of the budget.
 const PAGE_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// Before new orders: until the mirror is believed each of them costs searches of its own, so that behind
+/// them a launch would never let it be filled.
+const URGENCY: Urgency = Urgency::Promise;
 /// Between two looks for what webhooks may have missed.
 const CATCH_UP_EVERY: TimeDelta = TimeDelta::hours(6);
 /// A mirror that could not be brought up to date for so long is not believed.
@@ -141,7 +144,7 @@ async fn all(
 async fn read(client: &AmoClient, order: (&str, &str), at: u32) -> Result<(Vec<ContactCard>, bool), Fault> {
     let at = at.to_string();
     let asked = [("limit", "250"), ("page", at.as_str()), order];
-    let call = Call::get("/api/v4/contacts", &asked, Urgency::Backfill).riding(0);
+    let call = Call::get("/api/v4/contacts", &asked, URGENCY).riding(0);
     let body = client.read(&call).await?.unwrap_or_default();
     let cards = page(&body, "contacts").iter().filter_map(card);
     Ok((cards.collect(), !body["_links"]["next"].is_null()))
