@@ -21,6 +21,8 @@ const PAGE_EVERY: TimeDelta = TimeDelta::seconds(1);
 /// Before new orders: until the mirror is believed each of them costs searches of its own, so that behind
 /// them a launch would never let it be filled.
 const URGENCY: Urgency = Urgency::Promise;
+/// So long after its start a process waits for a mirror that it has not brought up to date yet.
+const SOON: TimeDelta = TimeDelta::seconds(20);
 /// Between two looks for what webhooks may have missed.
 const CATCH_UP_EVERY: TimeDelta = TimeDelta::hours(6);
 /// A mirror that could not be brought up to date for so long is not believed.
@@ -39,6 +41,8 @@ pub enum Who {
     One(u64),
     /// The account has to be asked.
     Doubt,
+    /// It is being brought up to date: to wait costs less than to ask.
+    Soon,
 }
 
 /// What this process knows about the mirror's age and course.
@@ -61,6 +65,9 @@ impl Mirror {
         let state = MirrorState::read(links.find(link::MIRROR).await?.as_deref());
         let began = self.course().began;
         let fresh = match (state, began) {
+            (Some(MirrorState::Full { at }), Some(began)) if at < began && now - began <= SOON => {
+                return Ok(Who::Soon);
+            }
             (Some(MirrorState::Full { at }), Some(began)) => at >= began && now - at <= STALE_AFTER,
             _ => false,
         };
