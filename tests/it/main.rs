@@ -11,6 +11,7 @@ mod kills;
 mod launch;
 mod lines;
 mod look_back;
+mod mirror;
 mod people;
 mod process;
 mod scenarios;
