@@ -1,5 +1,6 @@
 //! Where OAuth tokens are kept: sealed in the store for all instances, and sealed in a file here,
-//! synced before a new pair is used: a pair lost after the platform gave it out is a grant lost.
+//! synced before a new pair is used: a pair lost after the platform gave it out is a grant lost. Of
+//! the two the later one counts.
 //! Never holds a token in the clear outside memory. Enter at [`StoredTokens`].
 
 use std::fs::File;
@@ -25,10 +26,26 @@ pub struct StoredTokens {
 }
 
 impl StoredTokens {
-    async fn sealed(&self) -> Result<Option<Vec<u8>>, Fault> {
+    /// What the store has, sealed and opened. A store that lost its last moments has an older pair than
+    /// the copy of this machine, and the platform takes only the last: the copy goes back into it.
+    async fn known(&self) -> Result<Option<(Vec<u8>, TokenPair)>, Fault> {
         let stored = later(self.store.secret(&self.name).await)?;
-        // An empty store after a loss: the copy of this machine is the last thing that is known.
-        Ok(stored.or_else(|| std::fs::read(&self.file).ok()))
+        let known = stored.as_deref().map(|sealed| self.open(sealed)).transpose()?;
+        let copied =
+            std::fs::read(&self.file).ok().and_then(|sealed| Some((self.open(&sealed).ok()?, sealed)));
+        if let Some((copied, sealed)) = copied
+            && known.as_ref().is_none_or(|known| known.expires_at < copied.expires_at)
+        {
+            if later(self.store.swap_secret(&self.name, stored.as_deref(), &sealed).await)? {
+                tracing::warn!(
+                    name = self.name,
+                    "the store had lost the last tokens; the copy is back in it"
+                );
+                return Ok(Some((sealed, copied)));
+            }
+            return Err(Fault::later("another instance has just changed the tokens"));
+        }
+        Ok(stored.zip(known))
     }
 
     fn open(&self, sealed: &[u8]) -> Result<TokenPair, Fault> {
@@ -47,26 +64,33 @@ impl StoredTokens {
         let mut file = File::create(&fresh)?;
         file.write_all(sealed)?;
         file.sync_all()?;
-        std::fs::rename(&fresh, &self.file)
+        std::fs::rename(&fresh, &self.file)?;
+        // The new name, too, has to be on the disk before the pair is used.
+        self.file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
 }
 
 #[async_trait]
 impl TokenStore for StoredTokens {
     async fn get(&self) -> Result<Option<TokenPair>, Fault> {
-        self.sealed().await?.map(|sealed| self.open(&sealed)).transpose()
+        Ok(self.known().await?.map(|(_, pair)| pair))
     }
 
     async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault> {
-        let stored = later(self.store.secret(&self.name).await)?;
-        // Sealing is salted, so that the comparison is of what the bytes open to.
-        let known = stored.as_deref().map(|sealed| self.open(sealed)).transpose()?;
-        if stored.is_some() && known.as_ref().map(TokenPair::to_bytes) != old.map(TokenPair::to_bytes) {
-            return Ok(false);
+        let known = self.known().await?;
+        if let Some((_, known)) = &known {
+            // Sealing is salted, so that the comparison is of what the bytes open to.
+            if known == new {
+                return Ok(true);
+            }
+            if Some(known) != old {
+                return Ok(false);
+            }
         }
         let sealed = self.vault.seal(&self.name, &new.to_bytes());
         self.copy(&sealed).map_err(|error| Fault::later(format!("tokens cannot be kept: {error}")))?;
-        later(self.store.swap_secret(&self.name, stored.as_deref(), &sealed).await)
+        let stored = known.as_ref().map(|(sealed, _)| sealed.as_slice());
+        later(self.store.swap_secret(&self.name, stored, &sealed).await)
     }
 
     async fn lock(&self, owner: &str, ttl_ms: u64) -> Result<bool, Fault> {
@@ -84,37 +108,72 @@ fn later<T>(kept: Kept<T>) -> Result<T, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::process::At;
     use crate::secret::Secret;
     use crate::store::embedded::Embedded;
 
-    fn pair(access: &str) -> TokenPair {
-        let expires_at = At::from_timestamp(1_795_000_000, 0).expect("in range");
+    fn pair(access: &str, hour: i64) -> TokenPair {
+        let expires_at = At::from_timestamp(1_795_000_000 + hour * 3_600, 0).expect("in range");
         TokenPair { access: Secret::new(access), refresh: Secret::new("r"), expires_at }
+    }
+
+    fn store() -> Arc<dyn Store> {
+        Arc::new(Embedded::in_memory().expect("memory"))
+    }
+
+    fn tokens(folder: &Path, store: &Arc<dyn Store>) -> StoredTokens {
+        StoredTokens {
+            store: store.clone(),
+            vault: Vault::new(&Secret::new("key")),
+            name: "amocrm:rost".to_owned(),
+            file: folder.join("amocrm-rost"),
+        }
+    }
+
+    fn folder() -> PathBuf {
+        std::env::temp_dir().join(format!("dozvon-tokens-{}", crate::secret::random_token()))
     }
 
     /// Only who knows the present pair replaces it, nothing stands in the clear, and the copy on
     /// this machine survives an empty store.
     #[tokio::test]
     async fn a_pair_is_replaced_by_who_knows_it_and_survives_the_store() {
-        let folder = std::env::temp_dir().join(format!("dozvon-tokens-{}", crate::secret::random_token()));
-        let tokens = |store| StoredTokens {
-            store,
-            vault: Vault::new(&Secret::new("key")),
-            name: "amocrm:rost".to_owned(),
-            file: folder.join("amocrm-rost"),
-        };
-        let first = tokens(Arc::new(Embedded::in_memory().expect("memory")));
+        let folder = folder();
+        let first = tokens(&folder, &store());
         assert_eq!(first.get().await.map(|pair| pair.is_none()), Ok(true));
-        assert_eq!(first.swap(None, &pair("one-secret")).await, Ok(true));
-        assert_eq!(first.swap(Some(&pair("other")), &pair("two")).await, Ok(false));
-        assert_eq!(first.swap(Some(&pair("one-secret")), &pair("two-secret")).await, Ok(true));
+        assert_eq!(first.swap(None, &pair("one-secret", 0)).await, Ok(true));
+        assert_eq!(first.swap(Some(&pair("other", 0)), &pair("two", 1)).await, Ok(false));
+        assert_eq!(first.swap(Some(&pair("one-secret", 0)), &pair("two-secret", 1)).await, Ok(true));
         let copy = std::fs::read(folder.join("amocrm-rost")).expect("the copy");
         assert!(!String::from_utf8_lossy(&copy).contains("secret"));
-        let after_a_loss = tokens(Arc::new(Embedded::in_memory().expect("memory")));
+        let after_a_loss = tokens(&folder, &store());
         let kept = after_a_loss.get().await.expect("readable").expect("kept");
         assert_eq!(kept.access.reveal(), "two-secret");
         std::fs::remove_dir_all(&folder).expect("the test's own folder");
+    }
+
+    /// Redis may lose its last second, and with it a pair whose predecessor the platform refuses.
+    #[tokio::test]
+    async fn a_store_that_lost_the_last_pair_gets_it_back() {
+        let (folder, elsewhere, store) = (folder(), folder(), store());
+        let here = tokens(&folder, &store);
+        assert_eq!(here.swap(None, &pair("one", 0)).await, Ok(true));
+        let before = store.secret("amocrm:rost").await.expect("memory").expect("stored");
+        assert_eq!(here.swap(Some(&pair("one", 0)), &pair("two", 24)).await, Ok(true));
+        let after = store.secret("amocrm:rost").await.expect("memory");
+        store.swap_secret("amocrm:rost", after.as_deref(), &before).await.expect("memory");
+        assert_eq!(here.get().await.expect("readable"), Some(pair("two", 24)));
+        // Another machine has no copy: what is in the store is all that it knows.
+        let there = tokens(&elsewhere, &store);
+        assert_eq!(there.get().await.expect("readable"), Some(pair("two", 24)));
+        // An older copy, of a machine that did not refresh lately, changes nothing.
+        assert_eq!(there.swap(Some(&pair("two", 24)), &pair("three", 48)).await, Ok(true));
+        assert_eq!(here.get().await.expect("readable"), Some(pair("three", 48)));
+        for folder in [folder, elsewhere] {
+            std::fs::remove_dir_all(&folder).expect("the test's own folder");
+        }
     }
 }

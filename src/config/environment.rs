@@ -31,7 +31,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "DOZVON_STORE",
         default: "`store`",
-        about: "Redis, `redis://[user:password@]host:port/db`; not set: the embedded store.",
+        about: "Redis, `redis://[user:password@]host:port/db`, or a cluster, `redis+cluster://[user:password@]host:port,host:port`; not set: the embedded store.",
     },
     Variable {
         name: "DOZVON_DATA",

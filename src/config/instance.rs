@@ -4,8 +4,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use url::Url;
-
 use super::check::address_fault;
 use super::environment::Surroundings;
 use super::files::Files;
@@ -13,6 +11,7 @@ use super::problem::Problem;
 use super::raw::{InstanceFile, Limits, LogFormat};
 use super::read::{Complaints, parse, section};
 use crate::secret::Secret;
+use crate::store::redis::Address;
 
 /// What the program itself runs with; each field's variable is named in [`InstanceFile`].
 #[derive(Debug, Clone)]
@@ -70,9 +69,9 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     if let Some((wrong, allowed)) = address_fault(&file.url) {
         complaints.add("url", wrong, allowed);
     }
-    if store.as_deref().is_some_and(|store| !is_redis(store)) {
+    if store.as_deref().is_some_and(|store| Address::read(store).is_err()) {
         // The value may hold a password and is not repeated.
-        complaints.add("store", "not the address of a Redis", "redis://host:6379/0 or rediss://host:6379/0");
+        complaints.add("store", "not the address of a Redis", Address::FORM);
     }
     check_limits(&file.limits, &mut complaints);
     Some(Instance {
@@ -84,14 +83,6 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         log: file.log,
         log_format: log_format?,
         limits: file.limits,
-    })
-}
-
-fn is_redis(address: &str) -> bool {
-    // Several addresses of a cluster or of sentinels are divided by commas.
-    address.split(',').all(|one| {
-        let parsed = Url::parse(one.trim());
-        parsed.is_ok_and(|url| ["redis", "rediss"].contains(&url.scheme()) && url.has_host())
     })
 }
 

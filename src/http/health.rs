@@ -5,14 +5,16 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Front;
 use crate::intake::mirror::MirrorState;
 use crate::platform::link;
 use crate::worker::look_back;
+use crate::worker::site::Site;
 
-/// 200 while requests are taken: the store answers, or the spool has room for them; 503 otherwise.
+/// 200 while requests are taken: the store answers, or the spool has room for them; 503 otherwise, and
+/// for some seconds after a request had to be refused because nothing could be written.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
     let mut schools = serde_json::Map::new();
     let (mut well, mut takes) = (true, true);
@@ -20,13 +22,13 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         let id = site.id();
         let tally = &site.tally;
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let held = site.store.counts(id).await.ok();
+        // A store that is away is asked once: whoever waits for this answer has little patience.
+        let held = if well { site.store.counts(id).await.ok() } else { None };
         let spool = site.spool.as_ref();
         well &= held.is_some();
         takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
-        let mirror = site.store.find(id, &[link::MIRROR.to_owned()]).await;
-        let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));
-        let looks = look_back::state(&site).await;
+        takes &= !spool.is_some_and(|spool| spool.refuses());
+        let (mirror, looks) = if well { read(&site).await } else { Default::default() };
         schools.insert(
             id.to_string(),
             json!({
@@ -51,4 +53,11 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
     let refused = front.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let body = json!({ "well": well, "configuration_refused": refused, "schools": schools });
     if takes { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+/// How far the mirror is, and how the last looks went.
+async fn read(site: &Site) -> (Option<MirrorState>, Value) {
+    let mirror = site.store.find(site.id(), &[link::MIRROR.to_owned()]).await;
+    let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));
+    (mirror, look_back::state(site).await)
 }

@@ -7,7 +7,7 @@ use super::hand;
 use super::mirror;
 use super::signal::*;
 use crate::config::School;
-use crate::platform::link;
+use crate::platform::{link, marker};
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
     Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, RefusalReason,
@@ -347,11 +347,19 @@ async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kep
     }
 }
 
+/// How our ids of orders begin: from GetCourse, from a lead made by hand, from an unknown caller.
+const ORDER_KINDS: [&str; 3] = ["gc-", "lead-", "line-"];
+
 /// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
 /// the command's id, which names its order before any receipt is known.
 pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
     let linked = book.link(&link::call(command)).await?;
-    Ok(linked.or_else(|| Some(command.rsplit_once('.')?.0.to_owned())).map(OrderId))
+    let named = || {
+        // Providers' own names have dots, too.
+        let order = command.rsplit_once('.')?.0;
+        ORDER_KINDS.iter().any(|kind| order.starts_with(kind)).then(|| order.to_owned())
+    };
+    Ok(linked.or_else(named).map(OrderId))
 }
 
 async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {
@@ -395,16 +403,12 @@ async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
     of_known(book, order, Event::Task(change)).await
 }
 
-/// By the link, else by the marker `[t3·gc-1]` in its text: the hook may outrun our receipt.
+/// By the link, else by the mark in its text: the hook may outrun our receipt.
 async fn task_of(book: &Book, task: u64, text: &str) -> Kept<Option<(TaskId, OrderId)>> {
     let linked = book.link(&link::crm_task(task)).await?;
-    let named = linked.or_else(|| {
-        let (_, marker) = text.trim_end().strip_suffix(']')?.rsplit_once('[')?;
-        Some(marker.to_owned())
-    });
-    Ok(named.and_then(|named| {
-        let (_, order) = named.split_once('·')?;
-        Some((TaskId(named.clone()), OrderId::from(order)))
+    Ok(linked.map(TaskId).or_else(|| marker::task_in(text)).and_then(|task| {
+        let order = OrderId::from(task.0.split_once('·')?.1);
+        Some((task, order))
     }))
 }
 

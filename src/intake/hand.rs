@@ -6,7 +6,7 @@ use super::book::Book;
 use super::correlate::{Aim, Aims, amocrm_user, client_of, lead_of, new_client, open_orders, signed, stage};
 use super::signal::{MadeLead, SeenLead, SeenNote};
 use crate::config::School;
-use crate::platform::link;
+use crate::platform::{link, marker};
 use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
 use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
 use crate::store::Kept;
@@ -15,7 +15,8 @@ use crate::store::Kept;
 /// «обещал оплатить 25.11», «отказ: цена». Other words stay what they are, a note.
 pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote, now: At) -> Kept<Aims> {
     let author = seen.by.and_then(|user| amocrm_user(school, user));
-    let (Some(lead), Some(author), true) = (seen.lead, author, seen.common && !is_ours(&seen.text)) else {
+    let (Some(lead), Some(author), true) = (seen.lead, author, seen.common && !marker::is_note(&seen.text))
+    else {
         return Ok(Aims::nothing(format!("note {} is no manager's", seen.note)));
     };
     let Some((order, _)) = lead_of(book, lead).await? else {
@@ -49,12 +50,6 @@ fn is_whole(answer: &Answer) -> bool {
         AnswerKind::Refusal => answer.reason.is_some(),
         _ => false,
     }
-}
-
-/// Ours end with the command's id, ` ·gc-700.12`.
-fn is_ours(text: &str) -> bool {
-    let last = text.trim_end().rsplit_once(" ·").map(|(_, marker)| marker);
-    last.is_some_and(|marker| !marker.contains(char::is_whitespace) && marker.contains('.'))
 }
 
 /// A lead that none of our orders has: if a seller put it into a stage that the school watches, it is

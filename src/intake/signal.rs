@@ -99,7 +99,6 @@ pub struct SeenOrder {
     pub manager_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_id: Option<u64>,
-    /// Local times without a zone are already placed into the school's zone by the decoder.
     /// What could not be understood (an amount, a date), for the journal: field names only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<String>,

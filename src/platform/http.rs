@@ -3,6 +3,8 @@
 //! Never follows a redirect, never logs a body or an address with a secret.
 //! Enter at [`Http`]; [`RealHttp`] is reqwest, tests plug the sandbox in here.
 
+use std::fmt;
+
 use async_trait::async_trait;
 
 use crate::process::Urgency;
@@ -11,8 +13,9 @@ mod real;
 
 pub use real::RealHttp;
 
-/// A request to a platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request to a platform. Headers and addresses hold keys, bodies hold persons: none of them can
+/// be printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     pub method: &'static str,
     /// Whole address with its query.
@@ -65,6 +68,18 @@ pub enum Turn {
     Ride,
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} request of {} bytes", self.method, self.body.len())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "answer {} of {} bytes", self.status, self.body.len())
+    }
+}
+
 impl Seat {
     /// One delivery with a request of its own.
     pub fn alone(urgency: Urgency) -> Self {
@@ -105,7 +120,8 @@ impl Request {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An answer; its body cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
     /// Names in lower case.

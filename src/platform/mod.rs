@@ -1,6 +1,8 @@
-//! Platforms: the ports that each of them fills, and THE LIST of them.
+//! Platforms: the ports that each of them fills; `crate::ways` lists them.
 //! Nothing here knows a platform's words; each folder keeps its own.
 //! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
+
+use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ pub mod http;
 pub mod look_back;
 pub mod mail;
 pub mod mango;
+pub mod marker;
 pub mod sipuni;
 pub mod telephony;
 pub mod telphin;
@@ -23,8 +26,8 @@ use crate::intake::signal::{Consent, Signal};
 use crate::process::{At, Command};
 use crate::store::Key;
 
-/// A request as it came, before anything is believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A request as it came, before anything is believed. What it says cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct RawRequest {
     pub method: String,
     /// Path after the secret, without slashes at its ends; may be empty.
@@ -42,7 +45,13 @@ impl RawRequest {
     }
 }
 
-/// A request that its platform's check has accepted. Only [`Hooks::verify`] makes one.
+impl fmt::Debug for RawRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} request of {} bytes", self.method, self.query.len() + self.body.len())
+    }
+}
+
+/// A request that its platform's check has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified(pub RawRequest);
 

@@ -57,8 +57,7 @@ impl Client {
         }
     }
 
-    /// Takes in what a platform says: numbers and addresses are added, never dropped; absent means
-    /// «not said». Placeholder addresses of the form `<digits>@…` are passed over. Answers whether
+    /// Takes in what a platform says: numbers and addresses are added; absent means «not said». Placeholder addresses of the form `<digits>@…` are passed over. Answers whether
     /// anything is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
         let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
@@ -81,12 +80,12 @@ impl Client {
         changed
     }
 
-    /// The number to dial: the newest that is not known to be wrong.
+    /// The number to dial: the last one that was news and is not known to be wrong.
     pub fn phone(&self) -> Option<&String> {
         self.phones.iter().find(|number| !self.bad.contains(*number))
     }
 
-    /// The address to write to: the newest that has not bounced.
+    /// The address to write to: the last one that was news and has not bounced.
     pub fn email(&self) -> Option<&String> {
         self.emails.iter().find(|email| !self.bad.contains(*email))
     }
@@ -105,15 +104,17 @@ fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
     new
 }
 
-/// Numbers and addresses kept of one person; a person who had more has them no longer.
+/// Numbers and addresses kept of one person; the one that was said longest ago goes.
 const WAYS_MAX: usize = 10;
 
-/// What is said last comes first; the rest stays.
+/// What was not known comes first. What is known keeps its place: platforms repeat old and new in any
+/// order, and an echo must not move anything.
 fn add(have: &mut Vec<String>, new: &str) -> bool {
-    if have.iter().any(|known| known == new) || have.len() >= WAYS_MAX {
+    if have.iter().any(|known| known == new) {
         return false;
     }
     have.insert(0, new.to_owned());
+    have.truncate(WAYS_MAX);
     true
 }
 
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_addresses_are_added_and_never_dropped() {
+    fn numbers_and_addresses_are_added_and_the_newest_kept() {
         let mut client = Client::new(ClientId::from("c-1"));
         let said = |phone: &str, email: &str| ClientFacts {
             phone: Some(Phone::parse(phone)),
@@ -154,8 +155,13 @@ mod tests {
         assert_eq!(client.phones, ["+79005550102", "+79005550103", "+79005550101"]);
         assert_eq!(client.emails, ["maria@client.example"], "a placeholder is no address");
         assert!(!client.learn(&ClientFacts::default()), "absent means not said");
+        for n in 10..10 + WAYS_MAX {
+            assert!(client.learn(&said(&format!("8 900 555-02-{n}"), "")));
+        }
+        assert_eq!(client.phone().map(String::as_str), Some("+79005550219"), "a new one is always taken");
+        assert_eq!(client.phones.len(), WAYS_MAX, "the oldest are gone");
 
-        client.bad.insert("+79005550102".to_owned());
-        assert_eq!(client.phone().map(String::as_str), Some("+79005550103"));
+        client.bad.insert("+79005550219".to_owned());
+        assert_eq!(client.phone().map(String::as_str), Some("+79005550218"));
     }
 }

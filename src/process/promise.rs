@@ -104,15 +104,16 @@ fn begin(d: &mut Decision) {
     d.case.order.round.days.insert(today);
 }
 
-/// P1: a promised payment: the status, the pause, the reminder and the check of the day.
+/// P1: a promised payment: the status, the pause, the reminder and the check of the day. The day is
+/// one of the school's calendar, as the manager said it; its hours are the client's.
 pub(super) fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> bool {
-    let zone = d.zone();
-    let today = d.now.with_timezone(&zone).date_naive();
-    let Some(day) = day.filter(|day| day.with_timezone(&zone).date_naive() >= today) else {
+    let school = d.process.zone;
+    let today = d.now.with_timezone(&school).date_naive();
+    let Some(day) = day.filter(|day| day.with_timezone(&school).date_naive() >= today) else {
         talk::ask_again(d, "Нужна дата оплаты, сегодня или позже");
         return false;
     };
-    talk::leave(d, &format!("Обещал оплатить: {}.", calendar::say_day(day, d.process.zone)));
+    talk::leave(d, &format!("Обещал оплатить: {}.", calendar::say_day(day, school)));
     d.urgency = Urgency::Promise;
     d.case.order.phase = Phase::Promised;
     d.case.order.promise = Some(Promise::Pay { day, why: why.map(str::to_owned) });
@@ -122,7 +123,7 @@ pub(super) fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> bool 
         // L3: the link goes with the answer, where it has not gone before.
         d.letter("L3", "where_to_pay");
     }
-    let date = day.with_timezone(&zone).date_naive();
+    let (date, zone) = (day.with_timezone(&school).date_naive(), d.zone());
     let figures = &d.process.figures.promise;
     let reminder = d.letters_open_at(calendar::at_local(date, u32::from(figures.reminder_at.minute), zone));
     if figures.reminder && reminder > d.now {

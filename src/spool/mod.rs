@@ -16,14 +16,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::aside::Kept as SetAside;
 use self::last::Last;
 use self::log::Log;
+use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};
+
+/// How long a refusal is remembered.
+const REFUSING: Duration = Duration::from_secs(10);
 
 /// The spools of all schools of this instance.
 pub struct Spools {
@@ -92,8 +97,8 @@ pub struct Spool {
     epoch: Mutex<Option<String>>,
     /// One at a time takes requests out.
     emptying: tokio::sync::Mutex<()>,
-    /// Rung when something was put in.
-    pub bell: Notify,
+    /// When a request was last refused.
+    refused: Mutex<Option<Instant>>,
 }
 
 impl Spool {
@@ -121,7 +126,7 @@ impl Spool {
             sent: Mutex::default(),
             epoch: Mutex::default(),
             emptying: tokio::sync::Mutex::default(),
-            bell: Notify::new(),
+            refused: Mutex::default(),
         }
     }
 
@@ -133,6 +138,13 @@ impl Spool {
     /// Would it take another request?
     pub fn has_room(&self) -> bool {
         self.log().is_some() && self.room.taken.load(Ordering::SeqCst) < self.room.max
+    }
+
+    /// Had it to refuse a request a moment ago? Nobody knows when a full disk has room again, so this
+    /// passes by itself.
+    pub fn refuses(&self) -> bool {
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.is_some_and(|at| at.elapsed() < REFUSING)
     }
 
     /// Bytes on the disk.
@@ -171,17 +183,14 @@ impl Spool {
         }
         let spool = self.clone();
         let put = tokio::task::spawn_blocking(move || spool.put(&offer)).await;
-        match put {
-            Ok(Ok(())) => {
-                self.bell.notify_one();
-                Ok(Place::Spooled)
-            }
-            Ok(Err(error)) => {
-                tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
-                Err(NoRoom)
-            }
-            Err(_) => Err(NoRoom),
+        if let Ok(Ok(())) = put {
+            return Ok(Place::Spooled);
         }
+        if let Ok(Err(error)) = put {
+            tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
+        }
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopwatch());
+        Err(NoRoom)
     }
 
     /// Gives everything that waits to the store, in order. An error leaves the rest where it is.

@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 const FIRST_MS: u64 = 1_000;
 const LONGEST_MS: u64 = 15 * 60 * 1_000;
 
-/// After this many tries a delivery needs a person: about a day and a half of waiting.
-pub const TRIES_MAX: u32 = 150;
+/// After this many tries a delivery needs a person: four days of waiting, so that a platform may be
+/// away for three. Tries are counted, not days: what was not even tried has not failed.
+pub const TRIES_MAX: u32 = 400;
 
 /// Delay before try number `attempt` + 1: doubles from a second to a quarter of an hour, then
 /// ±20 % by a hash of `id` and `attempt`, so that retries of one outage do not march in step.

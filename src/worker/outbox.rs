@@ -33,9 +33,6 @@ const PAGE: usize = 500;
 const SHUT_FIRST_S: i64 = 60;
 const SHUT_LONGEST_S: i64 = 3_600;
 
-/// A delivery that could not be settled for so long needs a person, whatever its tries.
-const AGE_MAX_H: i64 = 72;
-
 /// Runs until the school is stopped or lost; drains what is on its way.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut outbox = Outbox { site: &site, seen: 0, denials: BTreeMap::new() };
@@ -240,8 +237,7 @@ async fn settle(
     outcome: Result<Receipt, Fault>,
 ) -> Flown {
     let now = site.clock.now();
-    let worn_out =
-        delivery.attempts >= backoff::TRIES_MAX || now - delivery.created_at > TimeDelta::hours(AGE_MAX_H);
+    let worn_out = delivery.attempts >= backoff::TRIES_MAX;
     let (unit, back, end) = match outcome {
         Ok(receipt) => (receipt_unit(&delivery, receipt, now), false, End::Done),
         Err(Fault::Denied { why }) => {

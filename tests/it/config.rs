@@ -7,7 +7,9 @@ use std::path::Path;
 use chrono::DateTime;
 use dozvon::config::{Config, Files, Problem, Surroundings};
 use dozvon::process::{LeadRole, Stage};
+use dozvon::secret::Secret;
 
+mod instance;
 mod lines;
 
 const SCHOOL: &str = "schools/rost/school.toml";
@@ -86,28 +88,6 @@ fn the_variables_of_the_example_are_those_of_the_program_and_of_the_school() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
-    let mut set = env_example().0;
-    for (name, value) in [
-        ("DOZVON_LISTEN", "[::]:9000"),
-        ("DOZVON_URL", "https://bridge.example/"),
-        ("DOZVON_STORE", "redis://user:secret@127.0.0.1:6379/1"),
-        ("DOZVON_DATA", "/var/lib/dozvon"),
-        ("DOZVON_LOG", "dozvon=debug"),
-        ("DOZVON_LOG_FORMAT", "json"),
-    ] {
-        set.insert(name.to_owned(), value.to_owned());
-    }
-    let around = Surroundings::new(set, surroundings().now);
-    let instance = Config::from_files(&example(), &around).expect("it is right").instance;
-    assert_eq!(instance.listen.to_string(), "[::]:9000");
-    assert_eq!(instance.url, "https://bridge.example");
-    assert_eq!(instance.data, Path::new("/var/lib/dozvon"));
-    assert_eq!(instance.log, "dozvon=debug");
-    assert!(instance.store.is_some() && !format!("{instance:?}").contains("secret@"));
-}
-
-#[test]
 fn the_hash_changes_with_the_school_and_with_nothing_else() {
     let hash = |files: &Files| load(files).expect("it is right").schools[0].config_hash.clone();
     let first = hash(&example());
@@ -133,7 +113,10 @@ fn slip(file: &'static str, from: &'static str, to: &'static str) -> Slip {
 }
 
 fn with(slips: &[Slip]) -> Files {
-    let mut files = example();
+    slipped(example(), slips)
+}
+
+fn slipped(mut files: Files, slips: &[Slip]) -> Files {
     for Slip { file, from, to } in slips {
         let text = files.texts_mut().entry((*file).to_owned()).or_default();
         if from.is_empty() {
@@ -155,24 +138,14 @@ fn told(found: &[Problem], file: &str, key: &str, words: &str) {
 
 /// One slip gives one problem: its file, its key, and words of what is wrong or allowed.
 fn check(slip: Slip, file: &str, key: &str, words: &str) {
-    let problems = load(&with(&[slip])).expect_err("it is wrong");
-    told(&problems, file, key, words);
-    assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
+    check_in(example(), slip, file, key, words);
 }
 
-#[test]
-fn a_slip_in_the_instance_is_told() {
-    let instance = |from, to, key, words| check(slip(INSTANCE, from, to), INSTANCE, key, words);
-    instance("listen =", "lisen =", "lisen", "`listen`");
-    instance("127.0.0.1:8080\"", "8080\"", "listen", "127.0.0.1:8080");
-    instance("url = \"http://127.0.0.1:8080\"", "url = \"http://bridge.example\"", "url", "https");
-    instance("url = \"http://127.0.0.1:8080\"", "url = \"https://b.example/x\"", "url", "without a path");
-    instance("http://127.0.0.1:8080", "http://me:parole@127.0.0.1:8080", "url", "name or password");
-    instance("\ndata", "\nstore = \"redis://:parole@10.0.0.1\"\ndata", "store", "DOZVON_STORE");
-    instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
-    instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
-    instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
-    instance("listen =", "= listen =", "", "line 5");
+#[track_caller]
+fn check_in(right: Files, slip: Slip, file: &str, key: &str, words: &str) {
+    let problems = load(&slipped(right, &[slip])).expect_err("it is wrong");
+    told(&problems, file, key, words);
+    assert_eq!(problems.len(), 1, "one slip, one problem: {problems:#?}");
 }
 
 #[test]

@@ -17,7 +17,8 @@ async fn a_day_with_kills_loses_and_doubles_nothing_on_redis_that_is_killed_too(
     assert!(facts["redis_resumed_ms_max"].as_u64().is_some_and(|ms| ms > 0), "{facts:#}");
 }
 
-/// The facts of a run that ends in the middle of things: its exit code says nothing, its counts do.
+/// The facts of a run that ends in the middle of things: its exit code says nothing, its counts do. Among
+/// them, in `kills_missed`, whether work went on in time.
 async fn day(args: &[&str]) -> serde_json::Value {
     let folder = Folder::new();
     let json = folder.path().join("facts.json");
@@ -29,7 +30,7 @@ async fn day(args: &[&str]) -> serde_json::Value {
     let text = std::fs::read_to_string(&json);
     let text = text.unwrap_or_else(|_| panic!("no facts: {}", String::from_utf8_lossy(&done.stderr)));
     let facts: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    for bad in ["lost", "doubled_creates", "open_without_next_step", "watchdog_repairs"] {
+    for bad in ["lost", "doubled_creates", "open_without_next_step", "watchdog_repairs", "kills_missed"] {
         assert_eq!(facts[bad], 0, "{bad}: {facts:#}");
     }
     assert!(facts["orders"].as_u64().is_some_and(|orders| orders > 10), "{facts:#}");

@@ -33,52 +33,23 @@ fn exports_only() -> School {
 }
 
 const GETCOURSE: &str = r#"
-[[orders]]
-id = "made"
-at = "+1m"
-name = "Клиент Первый"
-phone = "+79035550101"
-email = "client-1@example.com"
+[made]
 offer = 501
 untold = true
 
-[[orders]]
-id = "paid"
-at = "+1m"
-name = "Клиент Второй"
-phone = "+79035550102"
-email = "client-2@example.com"
-offer = 502
+[paid]
 events = [{ at = "+20m", do = "pay", untold = true }]
 
-[[orders]]
-id = "parts"
-at = "+1m"
-name = "Клиент Третий"
-phone = "+79035550103"
-email = "client-3@example.com"
-offer = 502
+[parts]
 events = [
     { at = "+10m", do = "pay", amount = 1000 },
     { at = "+4h", do = "pay", amount = 1000, untold = true },
 ]
 
-[[orders]]
-id = "cancelled"
-at = "+1m"
-name = "Клиент Четвёртый"
-phone = "+79035550104"
-email = "client-4@example.com"
-offer = 502
+[cancelled]
 events = [{ at = "+20m", do = "cancel", value = "Передумал", untold = true }]
 
-[[orders]]
-id = "assigned"
-at = "+1m"
-name = "Клиент Пятый"
-phone = "+79035550105"
-email = "client-5@example.com"
-offer = 502
+[assigned]
 events = [
     { at = "+5m", do = "assign", manager = "pavel" },
     { at = "+30m", do = "assign", manager = "irina", untold = true },
@@ -192,68 +163,28 @@ fn exports_stay_within_their_budget_also_when_the_bridge_dies_again_and_again() 
 }
 
 const AMOCRM: &str = r#"
-[[orders]]
-id = "taken"
-at = "+1m"
-name = "Клиент Первый"
-phone = "+79035550101"
-email = "client-1@example.com"
-offer = 502
+[taken]
 events = [{ at = "+5m", do = "stage", value = "Взята в работу", untold = true }]
 
-[[orders]]
-id = "handed_on"
-at = "+1m"
-name = "Клиент Второй"
-phone = "+79035550102"
-email = "client-2@example.com"
-offer = 502
+[handed_on]
 events = [{ at = "+5m", do = "take", manager = "irina", untold = true }]
 
-[[orders]]
-id = "lost"
-at = "+1m"
-name = "Клиент Третий"
-phone = "+79035550103"
-email = "client-3@example.com"
-offer = 502
+[lost]
 events = [{ at = "+5m", do = "lose", value = "Цена", untold = true }]
 
-[[orders]]
-id = "deleted"
-at = "+1m"
-name = "Клиент Четвёртый"
-phone = "+79035550104"
-email = "client-4@example.com"
-offer = 502
+[deleted]
 events = [{ at = "+5m", do = "delete_lead", untold = true }]
 
-[[orders]]
-id = "answered"
-at = "+1m"
-name = "Клиент Пятый"
-phone = "+79035550105"
-email = "client-5@example.com"
-offer = 502
+[answered]
 by = "sergey"
 events = [{ at = "+5m", do = "close_task", value = "отказ: сроки, занята до лета", untold = true }]
 
-[[orders]]
-id = "noted"
-at = "+1m"
-name = "Клиент Шестой"
-phone = "+79035550106"
-email = "client-6@example.com"
-offer = 502
+[noted]
 by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью", untold = true }]
 
-[[orders]]
-id = "reachable"
-at = "+1m"
-name = "Клиент Седьмой"
-email = "client-7@example.com"
-offer = 502
+[reachable]
+phone = ""
 events = [{ at = "+5m", do = "contact_phone", value = "+79035550177", untold = true }]
 "#;
 
@@ -313,22 +244,10 @@ fn a_late_webhook_of_amocrm_changes_nothing() {
 }
 
 const MANGO: &str = r#"
-[[orders]]
-id = "called"
-at = "+1m"
-name = "Клиент Первый"
-phone = "+79035550101"
-email = "client-1@example.com"
-offer = 502
+[called]
 calls = ["no_answer", "busy", "talk 60"]
 
-[[orders]]
-id = "calls"
-at = "+1m"
-name = "Клиент Второй"
-phone = "+79035550102"
-email = "client-2@example.com"
-offer = 502
+[calls]
 events = [{ at = "+40m", do = "call_in", outcome = "no_answer" }]
 "#;
 

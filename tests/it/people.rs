@@ -1,6 +1,7 @@
 //! A person who wishes to be forgotten: shown whole before, nowhere afterwards, and not called
 //! again because of a late webhook.
 
+use dozvon::platform::link;
 use dozvon::store::Store;
 
 use crate::process::{bench, email, everything_stands, order_url, phone, tell};
@@ -28,6 +29,12 @@ async fn exported_and_erased(kind: Kind) {
     for part in ["clients", "orders", "requests"] {
         assert!(!kept[part].as_array().expect(part).is_empty(), "{part} of {kept:#}");
     }
+    let store = bench.store().await;
+    let mirror =
+        [link::mirror_phone(&phone(0)), link::mirror_email(&email(0))].map(|key| key.expect("a key"));
+    let mirrored = || async { store.find(&rost(), &mirror).await.expect("the store answers") };
+    until("the contact in the mirror", async || mirrored().await.iter().all(Option::is_some).then_some(()))
+        .await;
     assert!(kept["orders"][0]["journal"].as_array().is_some_and(|journal| !journal.is_empty()));
     let other = (phone(1), email(1));
     assert!(!kept.to_string().contains(&other.0[2..]), "somebody else's number");
@@ -41,7 +48,8 @@ async fn exported_and_erased(kind: Kind) {
     })
     .await;
     bridge.settled().await;
-    assert!(!everything(&*bench.store().await).await.contains(&email(0)));
+    assert!(!everything(&*store).await.contains(&email(0)));
+    assert_eq!(mirrored().await, [None, None], "who he is in amoCRM");
     assert!(export(&bench, 1).await["clients"].as_array().is_some_and(|clients| clients.len() == 1));
 
     // GetCourse says it once more, a little different: the order is not begun anew.

@@ -160,10 +160,8 @@ fn the_core_does_nothing_but_decide() {
 
 #[test]
 fn only_the_clock_reads_the_clock() {
-    let sources: Vec<Source> = files("src", ".rs")
-        .into_iter()
-        .filter(|source| !source.is_test() && source.path != "src/clock.rs")
-        .collect();
+    let sources: Vec<Source> =
+        files("src", ".rs").into_iter().filter(|source| source.path != "src/clock.rs").collect();
     let words = ["Utc::now", "Local::now", "Instant::now", "SystemTime::now"];
     none(&sources, "only clock.rs reads the clock", |line| holds_any(line, &words));
 }
@@ -178,7 +176,7 @@ fn the_demo_reads_only_how_long_things_take() {
 
 #[test]
 fn platforms_do_not_know_each_other() {
-    const PLATFORMS: [&str; 4] = ["getcourse", "amocrm", "mango", "mail"];
+    const PLATFORMS: [&str; 6] = ["getcourse", "amocrm", "mango", "sipuni", "telphin", "mail"];
     for own in PLATFORMS {
         let others: Vec<String> = PLATFORMS
             .iter()

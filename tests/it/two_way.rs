@@ -23,93 +23,40 @@ fn school() -> School {
 }
 
 const PEOPLE: &str = r#"
-[[orders]]
-id = "merged"
-at = "+1m"
-name = "Клиент Первый"
-phone = "+79035550101"
-email = "client-1@example.com"
-offer = 502
+[merged]
 events = [
     { at = "+5m", do = "merge_lead" },
     { at = "+3h", do = "pay" },
 ]
 
-[[orders]]
-id = "person_merged"
-at = "+1m"
-name = "Клиент Второй"
-phone = "+79035550102"
-email = "client-2@example.com"
-offer = 502
+[person_merged]
 events = [
     { at = "+5m", do = "merge_contact" },
     { at = "+10m", do = "phone", value = "+79035550222" },
 ]
 
-[[orders]]
-id = "lost"
-at = "+1m"
-name = "Клиент Третий"
-phone = "+79035550103"
-email = "client-3@example.com"
-offer = 502
+[lost]
 events = [{ at = "+5m", do = "lose", value = "Цена" }]
 
-[[orders]]
-id = "cancelled"
-at = "+1m"
-name = "Клиент Четвёртый"
-phone = "+79035550104"
-email = "client-4@example.com"
-offer = 502
+[cancelled]
 events = [{ at = "+5m", do = "cancel", value = "Передумал" }]
 
-[[orders]]
-id = "paid"
-at = "+1m"
-name = "Клиент Пятый"
-phone = "+79035550105"
-email = "client-5@example.com"
-offer = 502
+[paid]
 events = [{ at = "+5m", do = "pay" }, { at = "+2h", do = "status", value = "in_work" }]
 
-[[orders]]
-id = "noted"
-at = "+1m"
-name = "Клиент Шестой"
-phone = "+79035550106"
-email = "client-6@example.com"
-offer = 502
+[noted]
 by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью" }]
 
-[[orders]]
-id = "remarked"
-at = "+1m"
-name = "Клиент Седьмой"
-phone = "+79035550107"
-email = "client-7@example.com"
-offer = 502
+[remarked]
 by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ выглядит вероятным, но ещё поговорим" }]
 
-[[orders]]
-id = "by_hand"
-at = "+1m"
-name = "Клиент Восьмой"
-phone = "+79035550108"
-email = "client-8@example.com"
+[by_hand]
 no_order = true
 events = [{ at = "+5m", do = "make_lead", value = "Новая заявка", manager = "irina" }]
 
-[[orders]]
-id = "assigned"
-at = "+1m"
-name = "Клиент Девятый"
-phone = "+79035550109"
-email = "client-9@example.com"
-offer = 502
+[assigned]
 events = [{ at = "+5m", do = "assign", manager = "pavel" }, { at = "+10m", do = "assign", manager = "irina" }]
 "#;
 
@@ -150,7 +97,8 @@ async fn a_merged_lead_is_followed(world: &World) {
 async fn a_merged_contact_is_followed(world: &World) {
     let sandbox = world.sandbox();
     let lead = sandbox.leads_of("person_merged")[0];
-    let contacts: Vec<_> = sandbox.contacts().filter(|contact| contact.name == "Клиент Второй").collect();
+    let contacts: Vec<_> =
+        sandbox.contacts().filter(|contact| contact.name == "Клиент person_merged").collect();
     assert_eq!(contacts.len(), 1, "the one that a person kept");
     assert_eq!(lead.contacts.first().map(|(id, _)| *id), Some(contacts[0].id));
     let phones = sandbox.amocrm().texts_of(contacts[0], "PHONE");
@@ -176,7 +124,7 @@ async fn a_note_is_an_answer_only_where_it_says_one(world: &World) {
 }
 
 async fn a_lead_made_by_hand_is_worked(world: &World) {
-    let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент Восьмой").map(|lead| lead.id);
+    let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент by_hand").map(|lead| lead.id);
     let id = OrderId(format!("lead-{}", lead.expect("it was made")));
     let orders = world.orders().await;
     let made = orders.iter().find(|order| order.id == id).expect("it entered the process");
@@ -192,6 +140,36 @@ async fn a_manager_of_getcourse_is_responsible(world: &World) {
     let sandbox = world.sandbox();
     let lead = sandbox.leads_of("assigned")[0].responsible_user_id;
     assert_eq!(lead, 10_412_302, "the lead is hers, too");
+}
+
+const DELETED: &str = r#"
+[once]
+events = [{ at = "+5m", do = "delete_lead" }]
+
+[twice]
+events = [{ at = "+5m", do = "delete_lead" }, { at = "+2h", do = "delete_lead" }]
+"#;
+
+/// An open order gets its lead back; whoever deletes it again is not argued with until the next day.
+#[test]
+fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later() {
+    let leads = |world: &World, script: &str| {
+        let sandbox = world.sandbox();
+        let leads = sandbox.leads_of(script);
+        (leads.len(), leads.iter().filter(|lead| !lead.is_deleted).count())
+    };
+    play(
+        &school(),
+        DELETED,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::hours(4)).await;
+            assert_eq!((leads(world, "once"), leads(world, "twice")), ((2, 1), (2, 0)));
+            assert!(order(world, "twice").await.is_open());
+            world.run_for(TimeDelta::days(2)).await;
+            assert_eq!((leads(world, "once"), leads(world, "twice")), ((2, 1), (3, 1)));
+        },
+    );
 }
 
 /// The same people, day by day, twice: once every change that the bridge makes comes back to it as a

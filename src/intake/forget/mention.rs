@@ -61,6 +61,12 @@ impl Mention {
         phones.chain(self.emails.iter().map(|email| link::email(email))).collect()
     }
 
+    /// The same in the mirror of the CRM.
+    pub fn mirror_keys(&self) -> Vec<String> {
+        let phones = self.phones.iter().filter_map(|phone| link::mirror_phone(phone));
+        phones.chain(self.emails.iter().filter_map(|email| link::mirror_email(email))).collect()
+    }
+
     /// A query, a form or JSON, as it came.
     pub fn is_in(&self, text: &str) -> bool {
         let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().to_lowercase();

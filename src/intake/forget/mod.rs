@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::Book;
 use super::calls::CallRecord;
+use super::mirror;
 use crate::platform::link;
 use crate::process::{At, Client, ClientId, LeadRole, Order, OrderId, SchoolId, TaskId};
 use crate::store::record::{Envelope, Item};
@@ -124,6 +125,7 @@ pub async fn erase(
         }
         scrub.mention.ids.extend(person(book, &record, &mut unit).await?);
     }
+    unit.index.extend(unmirror(book, &mut scrub.mention).await?);
     unit.deliveries = deliveries(store, school, &orders).await?;
     for letter in store.dead(school, usize::MAX).await? {
         let named = letter.order.as_ref().is_some_and(|order| orders.contains(order));
@@ -251,6 +253,19 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTree
     }
     unit.forget.extend(book.forget_client(&client.id).await?);
     Ok(ids)
+}
+
+/// The person's contacts in the mirror. If the CRM still has one, its next change brings it back:
+/// there he has to be deleted by hand.
+async fn unmirror(book: &mut Book, mention: &mut Mention) -> Kept<mirror::Changes> {
+    let shared = book.links_of(&mention.mirror_keys()).await?;
+    let contacts: BTreeSet<u64> = shared.iter().flat_map(|ids| mirror::contacts(ids.as_deref())).collect();
+    let mut changes = Vec::new();
+    for contact in contacts {
+        changes.extend(mirror::erase(book, contact).await?);
+        mention.ids.insert(contact.to_string());
+    }
+    Ok(changes)
 }
 
 async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {

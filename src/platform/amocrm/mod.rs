@@ -33,7 +33,7 @@ mod fake;
 
 pub use client::AmoClient;
 pub use consent::App;
-pub use deliver::{AmoCourier, marked_task};
+pub use deliver::AmoCourier;
 pub use look_back::AmoLookBack;
 pub use oauth::{OauthTokens, TokenPair, TokenStore};
 pub use settings::Settings;

@@ -12,8 +12,8 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError,
-    RedisFuture, ScriptInvocation, ServerErrorKind, Value,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline,
+    RedisError, RedisFuture, ScriptInvocation, ServerErrorKind, Value,
 };
 
 use crate::store::{Kept, StoreError};
@@ -81,9 +81,9 @@ impl From<Missed> for StoreError {
 impl Link {
     /// Connects, and checks that the server is fit to keep a school.
     pub async fn connect(url: &str) -> Result<Self, Missed> {
-        let link = match url.strip_prefix("redis+cluster://") {
-            Some(nodes) => Self::cluster(nodes).await?,
-            None => Self::single(url).await?,
+        let link = match Address::read(url)? {
+            Address::Single(server) => Self::single(*server).await?,
+            Address::Cluster(nodes) => Self::cluster(nodes).await?,
         };
         link.look().await?;
         Ok(link)
@@ -166,8 +166,8 @@ impl Link {
         Self { road, turn: AtomicUsize::new(0), queues: Default::default(), ears }
     }
 
-    async fn single(url: &str) -> Result<Self, Missed> {
-        let client = Client::open(address(url)?).map_err(|error| fault(&error))?;
+    async fn single(server: ConnectionInfo) -> Result<Self, Missed> {
+        let client = Client::open(server).map_err(|error| fault(&error))?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
             .set_connection_timeout(Some(CONNECT))
@@ -183,17 +183,7 @@ impl Link {
         Ok(Self::on(Road::Single(connections), vec![client]))
     }
 
-    async fn cluster(nodes: &str) -> Result<Self, Missed> {
-        // What stands before the last `@` is one user and password for all nodes.
-        let (login, hosts) = match nodes.rsplit_once('@') {
-            Some((login, hosts)) => (format!("{login}@"), hosts),
-            None => (String::new(), nodes),
-        };
-        let nodes = hosts
-            .trim_end_matches('/')
-            .split(',')
-            .map(|host| address(&format!("redis://{login}{host}")))
-            .collect::<Kept<Vec<_>>>()?;
+    async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, Missed> {
         let ears = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
         let ears = ears.map_err(|error| fault(&error))?;
         let client = ClusterClient::builder(nodes)
@@ -296,13 +286,37 @@ impl ConnectionLike for Way {
     }
 }
 
-fn address(url: &str) -> Kept<ConnectionInfo> {
-    let info = url.into_connection_info().map_err(|_| {
-        StoreError::Unreachable(
-            "the address is not redis://host:port[/db] or redis+cluster://host:port,host:port".to_owned(),
-        )
-    })?;
-    Ok(info.set_tcp_settings(tcp()))
+/// Where the store is, read and not yet asked.
+pub enum Address {
+    Single(Box<ConnectionInfo>),
+    Cluster(Vec<ConnectionInfo>),
+}
+
+impl Address {
+    /// How addresses look.
+    pub const FORM: &str = "redis://host:6379/0 or redis+cluster://host:6379,host:6379";
+
+    pub fn read(url: &str) -> Kept<Self> {
+        let Some(nodes) = url.strip_prefix("redis+cluster://") else {
+            return Ok(Self::Single(Box::new(server(url)?)));
+        };
+        // What stands before the last `@` is one user and password for all nodes.
+        let (login, hosts) = match nodes.rsplit_once('@') {
+            Some((login, hosts)) => (format!("{login}@"), hosts),
+            None => (String::new(), nodes),
+        };
+        let hosts = hosts.trim_end_matches('/').split(',');
+        Ok(Self::Cluster(hosts.map(|host| server(&format!("redis://{login}{host}"))).collect::<Kept<_>>()?))
+    }
+}
+
+fn server(url: &str) -> Kept<ConnectionInfo> {
+    // The client's own words may repeat a password.
+    let info = url.into_connection_info().ok();
+    let plain =
+        |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !host.contains(','));
+    let wrong = || StoreError::Unreachable(format!("the address is not {}", Address::FORM));
+    Ok(info.filter(plain).ok_or_else(wrong)?.set_tcp_settings(tcp()))
 }
 
 fn tcp() -> TcpSettings {

@@ -25,6 +25,7 @@ use crate::store::{
     Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use keys::School;
+pub use link::Address;
 use link::{Link, Missed};
 use scripts::Scripts;
 

@@ -38,15 +38,7 @@ fn every_provider_of_the_example_can_be_switched_on() {
 
 #[test]
 fn what_is_wrong_with_a_provider_is_told() {
-    let wrong = |from: &str, to: &str, key: &str, part: &str| {
-        let mut files = with_all_lines();
-        for text in [SCHOOL, PROCESS].map(|file| file.to_owned()) {
-            files.texts_mut().entry(text).and_modify(|text| *text = text.replacen(from, to, 1));
-        }
-        let problems = load(&files).expect_err(&format!("{to} is wrong"));
-        let told = problems.iter().any(|problem| problem.key == key && problem.to_string().contains(part));
-        assert!(told, "{key} {part}: {problems:#?}");
-    };
+    let wrong = |from, to, key, words| check_in(with_all_lines(), slip(SCHOOL, from, to), SCHOOL, key, words);
     wrong("calls_by = \"mango\"", "calls_by = \"mangi\"", "calls_by", "`mango`");
     wrong("user = \"012345\"", "user = \"my cabinet\"", "sipuni.user", "leading zero");
     wrong("DEMO_SIPUNI_KEY", "NO_SUCH_KEY", "sipuni.key", "NO_SUCH_KEY");
@@ -60,13 +52,7 @@ fn what_is_wrong_with_a_provider_is_told() {
         "mango.requests_per_second",
         "at most 4",
     );
-    let mut files = with_all_lines();
-    let start = |text: &mut String| *text = text.replacen("[dialling]", "[dialling]\nstart_calls = true", 1);
-    files.texts_mut().entry(PROCESS.to_owned()).and_modify(start);
-    files
-        .texts_mut()
-        .entry(SCHOOL.to_owned())
-        .and_modify(|text| *text = text.replace("calls_by = \"mango\"", ""));
-    let problems = load(&files).expect_err("several could start calls");
-    assert!(problems.iter().any(|problem| problem.key == "calls_by"), "{problems:#?}");
+    let starting = slip(PROCESS, "[dialling]", "[dialling]\nstart_calls = true");
+    let several = slipped(with_all_lines(), &[starting]);
+    check_in(several, slip(SCHOOL, "calls_by = \"mango\"", ""), SCHOOL, "calls_by", "mango");
 }

@@ -7,13 +7,14 @@ use dozvon::process::Order;
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::faults::Faults;
 use dozvon::sandbox::script::OrderScript;
+use serde::Deserialize;
 
 use super::inproc::World;
 use super::school::School;
 
 const SEED: u64 = 7;
 
-/// Plays the demo's school with these people, and asserts what holds for every run.
+/// Plays the demo's school with these people (a table of [`OrderScript`]s by id), and asserts what holds for every run.
 pub fn play<T>(
     school: &School,
     people: &str,
@@ -23,8 +24,7 @@ pub fn play<T>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let mut setup = school.material.clone();
-        let parsed: People = toml::from_str(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
-        setup.orders = parsed.orders;
+        setup.orders = scripts(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
         // A story is about what it says: nothing else goes wrong.
         setup.faults = Faults::default();
         change(&mut setup);
@@ -36,9 +36,22 @@ pub fn play<T>(
     })
 }
 
-#[derive(serde::Deserialize)]
-struct People {
-    orders: Vec<OrderScript>,
+/// One person a table; what a story does not care about is filled in.
+fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
+    let people: toml::Table = toml::from_str(people)?;
+    let filled = people.into_iter().enumerate().map(|(n, (id, said))| {
+        let mut script = toml::toml! {
+            at = "+1m"
+            offer = 502
+        };
+        script.insert("name".to_owned(), format!("Клиент {id}").into());
+        script.insert("phone".to_owned(), format!("+790355501{n:02}").into());
+        script.insert("email".to_owned(), format!("{id}@example.com").into());
+        script.insert("id".to_owned(), id.into());
+        script.extend(said.as_table().cloned().unwrap_or_default());
+        OrderScript::deserialize(script)
+    });
+    filled.collect()
 }
 
 /// What the bridge knows of a script's order.

@@ -10,7 +10,7 @@ use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NAME_MAX, NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link};
+use crate::platform::{Fault, Receipt, Try, link, marker};
 use crate::process::LeadRole;
 use crate::process::command::CallNote;
 use crate::process::event::{Direction, Outcome};
@@ -28,7 +28,7 @@ impl Errand<'_> {
     /// A note that ends with the command's id, by which it is found again. Robots of the digital
     /// pipeline are not to take it for a person's.
     pub(super) async fn put_note(&self, lead: u64, words: &str) -> Result<(), Fault> {
-        let marker = format!(" ·{}", self.command.id);
+        let marker = marker::note(&self.command.id);
         if self.tried == Try::MayBeDone {
             let is_it =
                 |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());

@@ -12,8 +12,6 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use task::marked_task;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

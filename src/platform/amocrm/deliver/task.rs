@@ -12,7 +12,7 @@ use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link};
+use crate::platform::{Fault, Receipt, Try, link, marker};
 use crate::process::command::{CreateTask, TaskKind};
 use crate::process::{At, LeadRole, ManagerId, TaskId};
 
@@ -24,7 +24,7 @@ const CALL_TYPE: u64 = 1;
 impl Errand<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
-        let marker = marker(&ask.task);
+        let marker = marker::task(&ask.task);
         if self.tried == Try::MayBeDone
             && let Some(id) = self.look().task(&[lead], &marker).await?
         {
@@ -105,7 +105,7 @@ impl Errand<'_> {
         for role in [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival] {
             leads.extend(self.link(&link::lead(order, role)).await?);
         }
-        self.look().task(&leads, &marker(task)).await
+        self.look().task(&leads, &marker::task(task)).await
     }
 
     fn deadline(&self, due: At) -> i64 {
@@ -120,16 +120,4 @@ impl Errand<'_> {
         let links = vec![(link::task(task), id.to_string()), (link::crm_task(id), task.to_string())];
         Receipt { links, ..Default::default() }
     }
-}
-
-/// Stands at the end of the task's text.
-pub fn marker(task: &TaskId) -> String {
-    format!("[{task}]")
-}
-
-/// Our task in a text that amoCRM shows; `None` if the text has no marker.
-pub fn marked_task(text: &str) -> Option<TaskId> {
-    let (_, marker) = text.trim_end().strip_suffix(']')?.rsplit_once('[')?;
-    let (number, order) = marker.strip_prefix('t')?.split_once('·')?;
-    (number.parse::<u32>().is_ok() && !order.is_empty()).then(|| TaskId(marker.to_owned()))
 }

@@ -54,16 +54,6 @@ fn a_task_that_may_be_there_is_found_by_its_marker() {
 }
 
 #[test]
-fn the_marker_of_a_task_is_read_back() {
-    let check =
-        |text, expected: Option<&str>| assert_eq!(marked_task(text), expected.map(Into::into), "{text}");
-    check("Что дальше? [t2·gc-55]", Some("t2·gc-55"));
-    check("Что дальше? [t2·gc-55]\n", Some("t2·gc-55"));
-    check("Встреча [в Zoom]", None);
-    check("Встреча", None);
-}
-
-#[test]
 fn a_task_is_closed_once_and_a_managers_own_result_stays() {
     let close = || Ask::CloseTask { task: "t2·gc-55".into(), result: "Оплачено".to_owned() };
     let read = |status, body| get("/api/v4/tasks/7710455", status, body);

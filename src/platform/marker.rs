@@ -1,0 +1,58 @@
+//! Marks at the end of our texts in the CRM, by which a task or a note of ours is known again where
+//! no receipt tells. Never shown to a client: both stand where managers read.
+//! Enter at [`task`] and [`note`].
+
+use crate::process::{CommandId, TaskId};
+
+/// What stands between a note and its mark.
+const NOTE: &str = " ·";
+
+/// `[t3·gc-1]`, the end of a task's text.
+pub fn task(task: &TaskId) -> String {
+    format!("[{task}]")
+}
+
+/// Our task in a text that the CRM shows; `None` if the text has no mark.
+pub fn task_in(text: &str) -> Option<TaskId> {
+    let (_, mark) = text.trim_end().strip_suffix(']')?.rsplit_once('[')?;
+    let (number, order) = mark.strip_prefix('t')?.split_once('·')?;
+    (number.parse::<u32>().is_ok() && !order.is_empty()).then(|| TaskId(mark.to_owned()))
+}
+
+/// ` ·gc-1.12`, the end of a note.
+pub fn note(command: &CommandId) -> String {
+    format!("{NOTE}{command}")
+}
+
+/// Did a command of ours write this note?
+pub fn is_note(text: &str) -> bool {
+    let mark = text.trim_end().rsplit_once(NOTE).map(|(_, mark)| mark);
+    mark.is_some_and(|mark| !mark.contains(char::is_whitespace) && mark.contains('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_known_again() {
+        let task_id = TaskId("t3·gc-1".to_owned());
+        assert_eq!(task_in(&format!("Позвонить [срочно]\n{}\n", task(&task_id))), Some(task_id));
+        for text in [
+            "Встреча [в Zoom]",
+            "Позвонить",
+            "Позвонить [срочно]",
+            "[t·gc-1]",
+            "[t3·]",
+            "[3·gc-1]",
+            "[t3·gc-1] сам",
+        ] {
+            assert_eq!(task_in(text), None, "{text}");
+        }
+        assert!(is_note(&format!("Оплата{}", note(&CommandId("gc-1.12".to_owned())))));
+        for text in ["Перезвонить ·завтра", "Отказ: цена · 12.5 тысяч", "Отказ"]
+        {
+            assert!(!is_note(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The instance's own settings: the file, and the environment over it.
+
+use super::*;
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let mut set = env_example().0;
+    for (name, value) in [
+        ("DOZVON_LISTEN", "[::]:9000"),
+        ("DOZVON_URL", "https://bridge.example/"),
+        ("DOZVON_STORE", "redis://user:secret@127.0.0.1:6379/1"),
+        ("DOZVON_DATA", "/var/lib/dozvon"),
+        ("DOZVON_LOG", "dozvon=debug"),
+        ("DOZVON_LOG_FORMAT", "json"),
+    ] {
+        set.insert(name.to_owned(), value.to_owned());
+    }
+    let around = Surroundings::new(set.clone(), surroundings().now);
+    let instance = Config::from_files(&example(), &around).expect("it is right").instance;
+    assert_eq!(instance.listen.to_string(), "[::]:9000");
+    assert_eq!(instance.url, "https://bridge.example");
+    assert_eq!(instance.data, Path::new("/var/lib/dozvon"));
+    assert_eq!(instance.log, "dozvon=debug");
+    assert!(instance.store.is_some() && !format!("{instance:?}").contains("secret@"));
+    let cluster = "redis+cluster://user:secret@10.0.0.1:6379,10.0.0.2:6379";
+    set.insert("DOZVON_STORE".to_owned(), cluster.to_owned());
+    let around = Surroundings::new(set, surroundings().now);
+    let instance = Config::from_files(&example(), &around).expect("a cluster").instance;
+    assert_eq!(instance.store.as_ref().map(Secret::reveal), Some(cluster));
+}
+
+#[test]
+fn a_slip_in_the_instance_is_told() {
+    let instance = |from, to, key, words| check(slip(INSTANCE, from, to), INSTANCE, key, words);
+    instance("listen =", "lisen =", "lisen", "`listen`");
+    instance("127.0.0.1:8080\"", "8080\"", "listen", "127.0.0.1:8080");
+    instance("url = \"http://127.0.0.1:8080\"", "url = \"http://bridge.example\"", "url", "https");
+    instance("url = \"http://127.0.0.1:8080\"", "url = \"https://b.example/x\"", "url", "without a path");
+    instance("http://127.0.0.1:8080", "http://me:parole@127.0.0.1:8080", "url", "name or password");
+    instance("\ndata", "\nstore = \"redis://:parole@10.0.0.1\"\ndata", "store", "DOZVON_STORE");
+    instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
+    instance("\ndata", "\nstore = \"rediss://10.0.0.1\"\ndata", "store", "redis+cluster://");
+    instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
+    instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
+    instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
+    instance("listen =", "= listen =", "", "line 5");
+}
