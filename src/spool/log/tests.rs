@@ -1,3 +1,6 @@
+//! Damage, torn tails, full disks: a log on a disk in memory that does what the test wants.
+//! Never touches a file. Enter at [`check`].
+
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
