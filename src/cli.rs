@@ -133,8 +133,13 @@ struct Dead {
 
 #[derive(Subcommand)]
 enum DeadAction {
-    /// One line each: id, when, order, why.
-    List { school: String },
+    /// One line each, the newest first: id, when, order, why.
+    List {
+        school: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        max: u16,
+    },
     /// One with the body that it holds. Bodies hold personal data: mind who looks.
     Show { school: String, id: String },
     /// Have it tried again.
@@ -345,24 +350,34 @@ async fn discover(args: Discover) -> Result<(), String> {
 
 async fn dead(args: Dead) -> Result<(), String> {
     let config = load(&args.folder)?;
-    let (DeadAction::List { school } | DeadAction::Show { school, .. } | DeadAction::Retry { school, .. }) =
-        &args.action;
+    let (DeadAction::List { school, .. }
+    | DeadAction::Show { school, .. }
+    | DeadAction::Retry { school, .. }) = &args.action;
     let (school, store) = visit(school, &args.store, &config).await?;
-    let letters = store.dead(&school, usize::MAX).await.map_err(|error| error.to_string())?;
-    let find = |id: &str| {
-        letters.iter().find(|letter| letter.id == id).ok_or(format!("no dead letter {id} in {school}"))
+    let find = async |id: &str| {
+        let found = store.letter(&school, id).await.map_err(|error| error.to_string())?;
+        found.ok_or(format!("no dead letter {id} in {school}"))
     };
     match &args.action {
-        DeadAction::List { .. } => {
+        DeadAction::List { max, .. } => {
+            let letters = store.dead(&school, (*max).into()).await.map_err(|error| error.to_string())?;
+            let all = store.counts(&school).await.map_err(|error| error.to_string())?.dead;
             letters.iter().for_each(|letter| println!("{}", line(letter)));
-            println!("{} dead letter(s)", letters.len());
+            match all.saturating_sub(letters.len() as u64) {
+                0 => println!("{all} dead letter(s)"),
+                older => println!("{all} dead letter(s), {older} older ones not listed: see --max"),
+            }
         }
         DeadAction::Show { id, .. } => {
-            let letter = find(id)?;
-            println!("{}\n{}", line(letter), String::from_utf8_lossy(&letter.body));
+            let letter = find(id).await?;
+            println!("{}\n{}", line(&letter), String::from_utf8_lossy(&letter.body));
         }
         DeadAction::Retry { id, .. } => {
-            find(id)?;
+            if find(id).await?.body.is_empty() {
+                return Err(format!(
+                    "{id} holds nothing to try again: limits.raw_days says how long it does"
+                ));
+            }
             let item = Item::Retry { letter: id.clone() };
             let now = crate::clock::wall_now();
             store.append(&school, &item.to_bytes(), now).await.map_err(|error| error.to_string())?;

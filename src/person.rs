@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::clock::wall_now;
-use crate::intake::forget::{Mention, mentions};
+use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
 use crate::process::{OrderId, SchoolId};
 use crate::store::record::{Envelope, Item, key};
 use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
@@ -42,14 +42,14 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
         order["journal"] = serde_json::to_value(journal).unwrap_or_default();
     }
     let calls = pages(store, school, "call/", |call| mention.is_in(&call.to_string())).await?;
-    let letters = store.dead(school, usize::MAX).await?.into_iter();
-    let letters = letters.filter(|letter| mention.is_in(&String::from_utf8_lossy(&letter.body)));
-    let letters: Vec<Value> =
-        letters.map(|letter| json!({ "id": letter.id, "at": letter.at, "why": letter.why, "body": json_of(&letter.body) })).collect();
-    let requests = requests(store, school, &mention).await?;
-    Ok(
-        json!({ "clients": clients, "orders": orders, "calls": calls, "dead_letters": letters, "requests": requests }),
-    )
+    let known: BTreeSet<OrderId> =
+        orders.iter().filter_map(|order| order["id"].as_str().map(OrderId::from)).collect();
+    Ok(json!({
+        "clients": clients, "orders": orders, "calls": calls,
+        "deliveries": deliveries(store, school, &mention, &known).await?,
+        "dead_letters": letters(store, school, &mention, &known).await?,
+        "requests": requests(store, school, &mention).await?,
+    }))
 }
 
 /// Asks the school's owner to forget the person.
@@ -73,21 +73,67 @@ async fn pages(
     }
 }
 
+/// What waits to be sent for the person's orders, or speaks of him.
+async fn deliveries(
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: &Mention,
+    known: &BTreeSet<OrderId>,
+) -> Kept<Vec<Value>> {
+    let (mut after, mut found) = (0, Vec::new());
+    loop {
+        let page = store.deliveries(school, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.seq;
+        let shown =
+            page.iter().map(|delivery| (delivery, serde_json::to_value(delivery).unwrap_or_default()));
+        let meant = shown.filter(|(delivery, shown)| {
+            known.contains(&delivery.command.order) || mention.is_in(&shown.to_string())
+        });
+        found.extend(meant.map(|(_, shown)| shown));
+    }
+}
+
+async fn letters(
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: &Mention,
+    known: &BTreeSet<OrderId>,
+) -> Kept<Vec<Value>> {
+    let (mut after, mut found) = (0, Vec::new());
+    loop {
+        let page = store.letters(school, after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(found) };
+        after = *last;
+        for (_, letter) in page {
+            if letter.order.as_ref().is_some_and(|order| known.contains(order))
+                || mentioned_by(mention, &letter)
+            {
+                let held = held_request(&letter).map_or_else(|| json_of(&letter.body), |held| shown(&held));
+                found.push(json!({ "id": letter.id, "at": letter.at, "why": letter.why, "body": held }));
+            }
+        }
+    }
+}
+
 async fn requests(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Kept<Vec<Value>> {
     let (mut after, mut found) = (None, Vec::new());
     loop {
         let page = store.raws(school, after, PAGE).await?;
         let Some((last, _)) = page.last() else { return Ok(found) };
         after = Some(Seq(last.0));
-        for (_, raw) in page.iter().filter(|(_, raw)| mentions(mention, raw)) {
-            let Ok(envelope) = serde_json::from_slice::<Envelope>(raw) else { continue };
-            let request = envelope.request();
-            found.push(json!({
-                "at": envelope.at, "platform": envelope.platform, "what": request.tail,
-                "query": request.query, "body": String::from_utf8_lossy(&request.body),
-            }));
-        }
+        let meant = page.iter().filter(|(_, raw)| mentions(mention, raw));
+        found.extend(meant.filter_map(|(_, raw)| Some(shown(&serde_json::from_slice(raw).ok()?))));
     }
+}
+
+/// A request as it came.
+fn shown(envelope: &Envelope) -> Value {
+    let request = envelope.request();
+    json!({
+        "at": envelope.at, "platform": envelope.platform, "what": request.tail,
+        "query": request.query, "body": String::from_utf8_lossy(&request.body),
+    })
 }
 
 fn json_of(body: &[u8]) -> Value {

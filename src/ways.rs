@@ -18,11 +18,12 @@ use crate::platform::getcourse::look_back::{Exports, SPACING_S};
 use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::mango::{MangoClient, MangoHooks, MangoLookBack};
-use crate::platform::sipuni::{SipuniClient, SipuniHooks};
+use crate::platform::mango::{MangoClient, MangoHooks, MangoStatistics};
+use crate::platform::sipuni::{SipuniClient, SipuniHooks, SipuniStatistics};
 use crate::platform::telephony::Provider;
 use crate::platform::telephony::start::{LineCourier, Starter};
-use crate::platform::telphin::{TelphinClient, TelphinHooks};
+use crate::platform::telephony::statistics::LineLookBack;
+use crate::platform::telphin::{self, TelphinClient, TelphinHooks, TelphinStatistics};
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
@@ -32,8 +33,8 @@ use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 use crate::worker::tenure::Tenure;
 
-/// Statistics have a budget of their own: one request in two seconds.
-const MANGO_STATS_PER_SECOND: f64 = 0.5;
+/// Statistics of calls have a budget of their own: one request in two seconds.
+const STATISTICS_PER_SECOND: f64 = 0.5;
 
 /// The network, or what stands in for it in a test.
 pub struct Ports {
@@ -105,6 +106,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
     let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
     lines(&mut ways, school, &ports, ground)?;
+    statistics(&mut ways, school, &ports, ground)?;
     if let Some(settings) = &school.amocrm {
         let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
@@ -132,13 +134,6 @@ pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, Str
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
         ways.couriers.insert(Target::Getcourse, Arc::new(courier));
     }
-    // Statistics of the other lines come here beside these.
-    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
-        let account = ("mango-stats", school.id.as_str());
-        let pacer = pacer(&mut ways, ground, account, MANGO_STATS_PER_SECOND);
-        let http = Arc::new(PacedHttp { inner: ports.mango, pacer });
-        ways.looks.insert("mango", Arc::new(MangoLookBack::open(settings, http)?));
-    }
     if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
         let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
         let inner = MailCourier::new(settings, post);
@@ -162,17 +157,41 @@ fn lines(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Re
         ways.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
     }
     if let Some(settings) = &school.telphin
-        && let Some(client_id) = &settings.client_id
+        && let Some(session) = telphin::Session::open(settings, ground.clock.clone())?
     {
-        let account = ("telphin", client_id.as_str());
+        let account = ("telphin", settings.client_id.as_deref().unwrap_or_default());
         let http = paced(ways, ground, account, settings.requests_per_second, &ports.telphin);
         let secret = school.secrets.first().map(|secret| secret.reveal()).unwrap_or_default();
         let hook = (format!("{}/hooks/{}/telphin/", ground.url, school.id), secret);
-        let client = TelphinClient::open(settings, hook, http, ground.clock.clone())?;
-        let courier = client.map(|client| line(school, client));
-        match starts(Provider::Telphin) {
-            true => ways.couriers.extend(courier.map(|courier| (Target::Line, courier))),
-            false => ways.idle.extend(courier.map(|courier| ("telphin", courier))),
+        let courier = line(school, TelphinClient::new(settings, session.clone(), hook, http));
+        if starts(Provider::Telphin) {
+            ways.couriers.insert(Target::Line, courier);
+        } else {
+            ways.idle.insert("telphin", courier);
+        }
+        if settings.look_back_min > 0 {
+            let account = ("telphin-stats", school.id.as_str());
+            let http = paced(ways, ground, account, STATISTICS_PER_SECOND, &ports.telphin);
+            let statistics = TelphinStatistics::new(settings, session, http);
+            ways.looks.insert("telphin", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+        }
+    }
+    Ok(())
+}
+
+/// What Mango and Sipuni list of their calls afterwards; Telphin's history shares its sign-in, see [`lines`].
+fn statistics(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
+    let account = |platform| (platform, school.id.as_str());
+    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
+        let http = paced(ways, ground, account("mango-stats"), STATISTICS_PER_SECOND, &ports.mango);
+        let statistics = MangoStatistics::open(settings, http)?;
+        ways.looks.insert("mango", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+    }
+    if let Some(settings) = school.sipuni.as_ref().filter(|settings| settings.look_back_min > 0) {
+        let http = paced(ways, ground, account("sipuni-stats"), STATISTICS_PER_SECOND, &ports.sipuni);
+        if let Some(client) = SipuniClient::open(settings, http)? {
+            let statistics = SipuniStatistics::new(client, settings);
+            ways.looks.insert("sipuni", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
         }
     }
     Ok(())

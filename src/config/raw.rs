@@ -50,9 +50,9 @@ pub struct Limits {
     pub body_s: u32,
     /// Seconds that running work has when the program is told to stop.
     pub drain_s: u32,
-    /// Days that requests are kept as they came.
+    /// Days that requests are kept as they came, and what dead letters hold.
     pub raw_days: u32,
-    /// Days that ended orders and calls are kept.
+    /// Days that ended orders and calls are kept, and that a letter was dead.
     pub ended_days: u32,
     /// Mebibytes on this machine's disk for requests that wait for the store.
     pub spool_mb: u32,

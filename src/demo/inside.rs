@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::player::{Carrier, Driven, Stuck};
 use super::scripts::FILES;
 use crate::clock::{Clock, DrivenClock};
+use crate::config::raw::Limits;
 use crate::config::{Config, Files, School, Surroundings};
 use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
@@ -108,6 +109,7 @@ pub struct Inside {
     clock: Arc<dyn Clock>,
     school: School,
     store: Arc<dyn Store>,
+    keep: Keep,
     stop: watch::Sender<bool>,
     owner: JoinHandle<()>,
 }
@@ -122,11 +124,13 @@ impl Inside {
     ) -> Result<Self, String> {
         let config = Config::from_files(files, surroundings)
             .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
+        let Limits { raw_days, ended_days, .. } = config.instance.limits;
+        let keep = Keep { raw_days, ended_days };
         let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
         let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
-        let (site, stop) = site(&school, &shared, &clock, &store)?;
+        let (site, stop) = site(&school, &shared, &clock, &store, keep)?;
         let owner = tokio::spawn(own(site.clone()));
-        Ok(Self { shared, site, clock, school, store, stop, owner })
+        Ok(Self { shared, site, clock, school, store, keep, stop, owner })
     }
 
     /// The bridge dies where it stands and is started again over the same store.
@@ -134,7 +138,7 @@ impl Inside {
         self.owner.abort();
         // Its lease would run out by itself.
         self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
-        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store)?;
+        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store, self.keep)?;
         self.owner = tokio::spawn(own(self.site.clone()));
         Ok(())
     }
@@ -157,6 +161,7 @@ fn site(
     shared: &Arc<Shared>,
     clock: &Arc<dyn Clock>,
     store: &Arc<dyn Store>,
+    keep: Keep,
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
     let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
@@ -180,7 +185,7 @@ fn site(
         store: store.clone(),
         clock: clock.clone(),
         stop: stopped,
-        keep: Keep { raw_days: 30, ended_days: 365 },
+        keep,
         rhythm: ALONE,
     });
     Ok((Arc::new(site), stop))

@@ -52,7 +52,7 @@ pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
         // Whoever is about to sleep may not stand among the sleepers yet.
-        let wake = site.wheel().next_due().and_then(At::from_timestamp_millis);
+        let wake = site.near().next_due().and_then(At::from_timestamp_millis);
         state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
@@ -78,7 +78,7 @@ pub async fn advance(
     HttpResponse::NoContent().finish()
 }
 
-/// Nothing is received, waits in the inbox, is due in the wheel, may leave the outbox, or is on
+/// Nothing is received, waits in the inbox, is due in the wheel or read into it, may leave the outbox, or is on
 /// its way without waiting for its turn.
 async fn is_quiet(site: &Site, now: At) -> bool {
     let tally = &site.tally;
@@ -88,7 +88,7 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if site.spool.as_ref().is_some_and(|spool| spool.waiting() > 0) {
         return false;
     }
-    if site.wheel().next_due().is_some_and(|due| due <= now.timestamp_millis()) {
+    if site.near().next_look(now.timestamp_millis()) <= now.timestamp_millis() {
         return false;
     }
     if !site.ways.paces.iter().all(|pace| pace.is_quiet(now)) {

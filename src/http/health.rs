@@ -37,7 +37,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "refused": count(&tally.refused), "stepped": count(&tally.stepped),
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
                 "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
-                "watchdog_repairs": count(&tally.repairs),
+                "watchdog_repairs": count(&tally.repairs), "unreadable": count(&tally.unreadable),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
                 "spooled": count(&tally.spooled),
                 "spool": {

@@ -8,7 +8,7 @@ use super::correlate::Aim;
 use crate::config::School;
 use crate::platform::link;
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step};
-use crate::store::record::Item;
+use crate::store::record::{Item, Member};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
 
 /// Where an event came from, for the journal.
@@ -129,7 +129,7 @@ fn set_wake(unit: &mut Unit, before: &Order, after: &Order, fired: bool) {
 
 /// The order's name in the index of wakes.
 pub fn order_member(order: &Order) -> String {
-    format!("order:{}", order.id)
+    Member::Order(order.id.clone()).to_string()
 }
 
 /// A command on its way.

@@ -161,7 +161,7 @@ async fn open<T: DeserializeOwned + Clone>(
         None => (0, None),
         Some(stored) => {
             let record = serde_json::from_slice(&stored.body)
-                .map_err(|error| StoreError::Unreadable(format!("record {key}: {error}")))?;
+                .map_err(|error| StoreError::not_understood(&key, &error))?;
             (stored.version, Some(record))
         }
     };

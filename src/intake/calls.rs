@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::leg::{LegRecord, Talk, said, weight};
 use super::signal::{CallEvent, CallWhat, FinalRecord, Leg};
+use crate::platform::look_back::KnownCall;
 use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
 
@@ -155,9 +156,10 @@ impl CallRecord {
         self.told.as_ref().map(|told| told.result.ended_at)
     }
 
-    /// The provider's own record of the whole call has come.
-    pub fn has_final(&self) -> bool {
-        self.last.is_some()
+    /// What a look back has to know of it.
+    pub fn known(&self) -> KnownCall {
+        let is_exact = self.last.as_ref().is_some_and(|last| !last.rough);
+        KnownCall { is_exact, talk_seconds: self.told.as_ref().map(|told| told.result.talk_seconds) }
     }
 
     fn wait(&mut self, now: At) -> Merged {
@@ -206,11 +208,11 @@ impl CallRecord {
         self.legs.entry(said.leg.clone()).or_default().learn(said, at);
     }
 
-    /// Of two different final records the one that knows more of a talk stands, and the surer one.
+    /// Of two different final records the surer one stands, then the one that knows more of a talk.
     fn learn_final(&mut self, record: &FinalRecord) {
         let rank = |record: &FinalRecord| {
             let text = serde_json::to_string(record).unwrap_or_default();
-            (record.outcome == Outcome::Answered, !record.rough, record.ended_at, record.talk_seconds, text)
+            (!record.rough, record.outcome == Outcome::Answered, record.ended_at, record.talk_seconds, text)
         };
         if self.last.as_ref().is_none_or(|have| rank(have) < rank(record)) {
             self.last = Some(record.clone());

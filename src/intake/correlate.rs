@@ -222,7 +222,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
 
 async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
-        return hand::strange_lead(school, book, seen).await;
+        return hand::strange_lead(school, book, seen, now).await;
     };
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));
@@ -301,9 +301,14 @@ async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
         Some(record) if !looked && role == LeadRole::Sales && record.is_open() && record.number.is_some() => {
             Aims { ask: Some(find_heir(record, lead)), ..Aims::default() }
         }
-        _ => of_known(book, order, Event::LeadGone { role }).await?,
+        _ => of_known(book, order.clone(), Event::LeadGone { role }).await?,
     };
     aims.puts.extend(book.put_shadow(&entity, shadow));
+    let former = link::former_leads(&order, role);
+    let known = book.link(&former).await?.unwrap_or_default();
+    if known.split(' ').all(|known| known != lead.to_string()) {
+        aims.index.push((former, Some(format!("{known} {lead}").trim_start().to_owned())));
+    }
     Ok(aims)
 }
 

@@ -30,6 +30,9 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
     if !shadow.note(seen) {
         return Ok(Aims::nothing(format!("note {} is known", seen.note)));
     }
+    let on_lead = format!("lead/{lead}");
+    let mut lead = book.shadow(&on_lead).await?;
+    lead.has_note(seen.note);
     let said_at = seen.created_at.unwrap_or(now);
     let answer = school.answers.from_result(&seen.text, said_at, school.process.zone).filter(is_whole);
     let aims = answer.map(|answer| {
@@ -38,7 +41,7 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
     });
     Ok(Aims {
         aims: aims.into_iter().collect(),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_shadow(&entity, shadow).into_iter().chain(book.put_shadow(&on_lead, lead)).collect(),
         ..Aims::default()
     })
 }
@@ -54,10 +57,10 @@ fn is_whole(answer: &Answer) -> bool {
 
 /// A lead that none of our orders has: if a seller put it into a stage that the school watches, it is
 /// read with its contact, once (G9).
-pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLead) -> Kept<Aims> {
+pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let entity = format!("lead/{}", seen.lead);
     let mut shadow = book.shadow(&entity).await?;
-    if seen.read || !is_watched(school, seen) || !shadow.is_asked() {
+    if seen.read || !is_watched(school, seen) || !shadow.ask(now) {
         return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
     }
     let order = OrderId(format!("lead-{}", seen.lead));
@@ -104,6 +107,9 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
         return Ok(Aims::nothing(format!("lead {lead} stays its maker's")));
     }
     let order = OrderId(format!("lead-{lead}"));
+    if book.link(&link::gone(&order)).await?.is_some() {
+        return Ok(Aims::nothing(format!("order {order} was forgotten")));
+    }
     let client = known.unwrap_or_else(|| new_client(&order));
     let mut index = links(&order, lead);
     if let Some(contact) = made.contact {

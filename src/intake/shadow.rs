@@ -2,6 +2,8 @@
 //! This is how our own changes, repeats and late arrivals are recognised: by content.
 //! Never decides what a difference means. Enter at [`Shadow::lead`] and [`Shadow::task`].
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::signal::{SeenLead, SeenNote, SeenTask};
@@ -30,6 +32,12 @@ pub struct Shadow {
     /// Deleted, or merged into another.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gone: bool,
+    /// When a lead of nobody's was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_at: Option<At>,
+    /// Notes on a lead that have a sight of their own.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    notes: BTreeSet<u64>,
 }
 
 /// What differs from the last sight of a lead.
@@ -62,6 +70,7 @@ impl Shadow {
             return LeadNews::default();
         }
         self.gone = false;
+        self.asked_at = None;
         self.updated_at = seen.updated_at.or(self.updated_at);
         let mut news = LeadNews::default();
         if let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) {
@@ -102,9 +111,25 @@ impl Shadow {
         news
     }
 
-    /// A lead of nobody's was asked about; true the first time.
-    pub fn is_asked(&mut self) -> bool {
-        self.done.replace(true) != Some(true)
+    /// A lead of nobody's is asked about; true the first time.
+    pub fn ask(&mut self, now: At) -> bool {
+        let first = self.asked_at.is_none();
+        self.asked_at = self.asked_at.or(Some(now));
+        first
+    }
+
+    /// Since when it is known as nobody's; none of a lead that became ours.
+    pub fn asked_at(&self) -> Option<At> {
+        self.asked_at
+    }
+
+    /// A lead remembers its notes, so that they are forgotten with it.
+    pub fn has_note(&mut self, note: u64) {
+        self.notes.insert(note);
+    }
+
+    pub fn notes(&self) -> impl Iterator<Item = u64> {
+        self.notes.iter().copied()
     }
 
     /// A note is news once.

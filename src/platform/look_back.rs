@@ -64,8 +64,17 @@ pub trait Known: Send + Sync {
     /// How the CRM last showed us `lead/<id>` or `task/<id>`.
     async fn shown(&self, entity: &str) -> Result<Shown, Fault>;
 
-    /// Is the result of this call (`<provider>:<key>`) known from the provider's own record?
-    async fn has_result(&self, call: &str) -> Result<bool, Fault>;
+    /// What is known of this call (`<provider>:<key>`).
+    async fn call(&self, call: &str) -> Result<Option<KnownCall>, Fault>;
+}
+
+/// A call that was heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownCall {
+    /// The provider's own record of the whole call has come, and is sure of itself.
+    pub is_exact: bool,
+    /// Of its result; `None` where there is none yet.
+    pub talk_seconds: Option<u32>,
 }
 
 /// An order's latest moments.

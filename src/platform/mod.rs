@@ -175,11 +175,16 @@ pub trait Courier: Send + Sync {
 
 /// Names of index entries, so that all who write and read them agree.
 pub mod link {
-    use crate::process::{ClientId, LeadRole, OrderId, TaskId};
+    use crate::process::{ClientId, CommandId, LeadRole, OrderId, TaskId};
 
     /// Our lead → CRM's id.
     pub fn lead(order: &OrderId, role: LeadRole) -> String {
         format!("lead:{order}:{}", role.as_str())
+    }
+
+    /// The CRM's ids of leads that were ours and are gone, a space between two.
+    pub fn former_leads(order: &OrderId, role: LeadRole) -> String {
+        format!("former-leads:{order}:{}", role.as_str())
     }
 
     /// CRM's lead → `<order>:<role>`.
@@ -251,7 +256,12 @@ pub mod link {
         format!("mirror-contact:{id}")
     }
 
-    /// A call of ours or of a provider → order.
+    /// A start of ours → the names that the provider has for it, a space between two.
+    pub fn start(command: &CommandId) -> String {
+        format!("start:{command}")
+    }
+
+    /// A provider's call, or its name for a start of ours → order.
     pub fn call(call: &str) -> String {
         format!("call:{call}")
     }

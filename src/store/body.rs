@@ -55,6 +55,12 @@ pub fn unpack(stored: &[u8]) -> Result<Vec<u8>, StoreError> {
     }
 }
 
+/// The same where one that is damaged must not hide the others: it is given as it lies, and whoever
+/// wants JSON finds none.
+pub fn unpack_or_as_is(stored: &[u8]) -> Vec<u8> {
+    unpack(stored).unwrap_or_else(|_| stored.to_vec())
+}
+
 /// JSON of `record::Item` out of JSON of `record::Envelope`. A request is stored once and read
 /// as both; a text that is no object stays as it is and becomes a dead letter when decoded.
 pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {

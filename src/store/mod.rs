@@ -29,6 +29,14 @@ pub enum StoreError {
     Unreadable(String),
 }
 
+impl StoreError {
+    /// A record of a shape that this version does not know. The error's own text may quote the record:
+    /// only the place is told.
+    pub fn not_understood(key: &str, error: &serde_json::Error) -> Self {
+        Self::Unreadable(format!("record {key}: JSON, column {}", error.column()))
+    }
+}
+
 /// Entries, records, wakes, deliveries and letters of one call at most, whatever `max` says.
 pub const BATCH_MAX: usize = 1_000;
 
@@ -71,7 +79,8 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `store::record::Item`, compressed by the store as it likes.
+    /// JSON of `store::record::Item`, compressed by the store as it likes; bytes that cannot be
+    /// unpacked are given as they lie.
     pub body: Vec<u8>,
 }
 
@@ -151,7 +160,7 @@ pub struct Put {
     pub body: Vec<u8>,
 }
 
-/// One wake in the index. `member` is `order:<id>`, `call:<key>` or `chore:<name>`.
+/// One wake in the index. `member` is the text of a [`record::Member`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wake {
     pub member: String,
@@ -238,7 +247,8 @@ pub struct DeadLetter {
     pub why: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
-    /// The entry's or the delivery's own bytes (JSON), for the replay.
+    /// The entry's or the delivery's own bytes (JSON), for the replay; empty where there is nothing to
+    /// replay, or not any more.
     pub body: Vec<u8>,
 }
 
@@ -246,6 +256,8 @@ pub struct DeadLetter {
 pub enum DeadOp {
     /// The newest from now on, also where one with this id is there already.
     Bury(DeadLetter),
+    /// Replace by the same id, in its place; a conflict if it is not there.
+    Update(DeadLetter),
     /// Take it away (replayed or dismissed); a conflict if it is not there.
     Dig(String),
 }
@@ -376,7 +388,8 @@ pub trait Store: Send + Sync + 'static {
     /// Index entries by key.
     async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>>;
 
-    /// Keys and records whose key starts with `prefix`, in key order, after `after`.
+    /// Keys and records whose key starts with `prefix`, in key order, after `after`; one that is
+    /// damaged is given as it lies, so that it hides no other.
     async fn scan(
         &self,
         school: &SchoolId,
@@ -389,7 +402,8 @@ pub trait Store: Send + Sync + 'static {
     /// are sent without waiting are applied in the order in which they were sent.
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
 
-    /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max`.
+    /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of
+    /// each part, so that neither hides the other.
     async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>>;
 
     /// The wake of one member, if it has one.
@@ -401,6 +415,10 @@ pub trait Store: Send + Sync + 'static {
     /// Pending deliveries after place `after`, oldest first, at most `max`.
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>>;
 
+    /// Pending deliveries that this version cannot read, oldest first: their ids and what lies there.
+    /// [`Store::deliveries`] fails where it meets one.
+    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>>;
+
     /// The journal of an order, oldest first, at most the last `max`.
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>>;
 
@@ -411,8 +429,15 @@ pub trait Store: Send + Sync + 'static {
     /// `record::Envelope`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
-    /// Dead letters, oldest first, at most `max`.
+    /// The newest dead letters, newest first, at most `max`.
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
+
+    /// Dead letters with their places, after a place, oldest first, at most `max`. Only an empty page
+    /// is the last one.
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>>;
+
+    /// A dead letter by its id.
+    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>>;
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts>;
 

@@ -1,6 +1,8 @@
 //! What the store's bytes mean: envelopes, inbox items, keys of records.
 //! Never touches a store. Enter at [`Item`].
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::intake::forget::{Mention, Scrub};
@@ -61,6 +63,39 @@ impl Item {
     pub fn to_bytes(&self) -> Vec<u8> {
         // Maps have text keys only, so that this cannot fail; an empty entry would be a dead letter.
         serde_json::to_vec(self).unwrap_or_default()
+    }
+}
+
+/// Whom a wake is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Member {
+    Order(OrderId),
+    /// A call whose final record may never come, by its key.
+    Call(String),
+    /// Always there: that it fires, and how late, says that the wheel turns.
+    Canary,
+}
+
+impl Member {
+    /// Out of the index; `None` for what this version knows nothing of.
+    pub fn read(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("order", id) => Some(Self::Order(id.into())),
+            ("call", call) => Some(Self::Call(call.to_owned())),
+            ("chore", "canary") => Some(Self::Canary),
+            _ => None,
+        }
+    }
+}
+
+/// As the index names it.
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order(id) => write!(f, "order:{id}"),
+            Self::Call(call) => write!(f, "call:{call}"),
+            Self::Canary => f.write_str("chore:canary"),
+        }
     }
 }
 
@@ -136,5 +171,18 @@ impl Envelope {
             // platform's decoder turns into a dead letter.
             body: engine.decode(&self.body).unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_read_as_it_was_written() {
+        for member in [Member::Order("gc-1".into()), Member::Call("mango:a:b".to_owned()), Member::Canary] {
+            assert_eq!(Member::read(&member.to_string()), Some(member));
+        }
+        assert_eq!(["chore:other", "canary", ""].map(Member::read), [None, None, None]);
     }
 }

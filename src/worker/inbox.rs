@@ -1,31 +1,27 @@
 //! The owner's loop: due wakes and accepted requests become steps, one after another, and their
-//! commits follow pipelined. Never calls a platform. Enter at [`run`].
+//! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
+//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means.
+
+mod take;
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
 use super::site::{Site, count};
 use super::timers;
-use crate::intake::apply::{Source, apply, delivery};
+use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
-use crate::intake::calls::{CallRecord, Merged};
-use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
-use crate::intake::dial::aim_call;
-use crate::intake::forget;
-use crate::intake::signal::{CallEvent, Consent, Signal};
-use crate::platform::link;
-use crate::process::event::CallResult;
-use crate::process::{At, Event, OrderId, Target};
-use crate::store::record::{Envelope, Item, key};
-use crate::store::{
-    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Seq, Unit, Wake,
-};
+use crate::intake::correlate::Aim;
+use crate::process::{At, Event, OrderId};
+use crate::store::record::Member;
+use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
+use take::Why;
 
 /// Entries and wakes that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
@@ -34,6 +30,9 @@ const WAKES_MAX: usize = 256;
 /// An entry whose commit is refused so often is given to a person.
 const STRIKES_MAX: u32 = 8;
 
+/// A wake that cannot be followed now comes again after this.
+const PUT_OFF: TimeDelta = TimeDelta::hours(1);
+
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
@@ -41,6 +40,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
+        unreadable: HashMap::new(),
     };
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
@@ -64,12 +64,13 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 continue;
             }
         }
-        let wake_at = timers::next_look(&site);
+        let now = site.clock.now();
+        let next_ms = site.near().next_look(now.timestamp_millis());
         site.tally.inbox_parked.store(true, Ordering::SeqCst);
         tokio::select! {
             biased;
             () = site.inbox_bell.notified() => {}
-            () = site.clock.sleep_until(wake_at) => {}
+            () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)) => {}
             _ = stop.changed() => {}
             () = tokio::time::sleep(site.rhythm.poll) => {}
         }
@@ -85,364 +86,174 @@ struct Inbox {
     after: Option<Seq>,
     /// How often an entry's commit was refused.
     strikes: HashMap<Seq, u32>,
+    /// What needs something stored that this version cannot read, and what that is: an entry goes to a
+    /// person, a wake is put off, in case another version comes.
+    unreadable: HashMap<Cause, String>,
+}
+
+/// What a unit is made for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Cause {
+    Wake(String),
+    Entry(Seq),
+}
+
+/// Why a round ended early, and over what, where it is known.
+struct Refused {
+    error: CommitError,
+    cause: Option<Cause>,
+}
+
+impl Refused {
+    fn by(cause: Cause, error: StoreError) -> Self {
+        Self { error: error.into(), cause: Some(cause) }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self { error: error.into(), cause: None }
+    }
 }
 
 impl Inbox {
     /// One round: what is due, then what has come in. Says how much there was.
     async fn turn(&mut self) -> Result<usize, CommitError> {
-        let done = self.round().await;
-        match &done {
-            Ok(_) => self.book.settle(),
-            Err(_) => self.open_again(),
+        match self.round().await {
+            Ok(done) => {
+                self.book.settle();
+                Ok(done)
+            }
+            Err(refused) => {
+                self.open_again();
+                self.learn(refused)
+            }
         }
-        done
     }
 
     /// What is in the store counts again.
     fn open_again(&mut self) {
         self.book.close();
         self.after = None;
-        timers::refill(&self.site);
+        self.site.forget_wakes();
     }
 
-    async fn round(&mut self) -> Result<usize, CommitError> {
+    async fn round(&mut self) -> Result<usize, Refused> {
         timers::fill(&self.site).await?;
         let site = self.site.clone();
         let now = site.clock.now();
-        let due = site.wheel().advance(now.timestamp_millis(), WAKES_MAX);
         let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
-        let mut commits = FuturesOrdered::new();
-        for (member, at_ms) in &due {
-            site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
-            if let Some(unit) = self.fire(member, now).await? {
-                commits.push_back(finish(&site, unit, None));
-            }
-        }
-        for entry in &entries {
-            let mut unit = self.take(entry, now).await?;
-            unit.ack.push(entry.seq.clone());
-            commits.push_back(finish(&site, unit, Some(entry.seq.clone())));
-            self.after = Some(entry.seq.clone());
-        }
+        let due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+        let mut units = Vec::new();
+        let stepped = self.units(&due, &entries, now, &mut units).await;
+        let mut commits: FuturesOrdered<_> =
+            units.into_iter().map(|(cause, unit)| finish(&site, unit, cause)).collect();
         let mut refused = None;
-        while let Some((seq, result)) = commits.next().await {
-            match (result, seq) {
-                (Ok(()), Some(seq)) => {
-                    self.strikes.remove(&seq);
-                }
-                (Ok(()), None) => {}
-                (Err(error), seq) if refused.is_none() => refused = Some((error, seq)),
-                (Err(_), _) => {}
+        while let Some((cause, result)) = commits.next().await {
+            match result {
+                Ok(()) => self.unlearn(&cause),
+                Err(error) if refused.is_none() => refused = Some(Refused { error, cause: Some(cause) }),
+                Err(_) => {}
             }
         }
-        match refused {
-            None => Ok(due.len() + entries.len()),
-            Some((error, seq)) => {
-                if let (CommitError::Conflict(_), Some(seq)) = (&error, seq) {
-                    *self.strikes.entry(seq).or_default() += 1;
-                }
-                Err(error)
-            }
-        }
+        refused.map_or(stepped, Err)?;
+        Ok(due.len() + entries.len())
     }
 
-    /// A wake has come: of an order, or of a call whose final record never came.
-    async fn fire(&mut self, member: &str, now: At) -> Kept<Option<Unit>> {
-        if member == timers::CANARY {
-            return Ok(Some(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }));
-        }
-        if let Some(order) = member.strip_prefix("order:") {
-            return self.wake_order(OrderId::from(order), now).await;
-        }
-        if let Some(call) = member.strip_prefix("call:")
-            && let Some(mut record) = self.book.call(call).await?
-        {
-            let merged = record.on_wake(now);
-            let unit = self.merged(call, record, merged, Source::default(), now).await?;
-            return Ok(Some(unit.unwrap_or_else(|letter| buried(letter, now))));
-        }
-        Ok(Some(Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }))
-    }
-
-    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Unit>> {
-        let Some(order) = self.book.order(&id).await? else {
-            return Ok(Some(Unit { sleep: vec![format!("order:{id}")], at: now, ..Unit::default() }));
-        };
-        let aim = Aim::new(id.clone(), order.client, Event::Wake);
-        match apply(&self.site.school, &mut self.book, aim, Source::default(), now).await? {
-            Ok(unit) => Ok(Some(unit)),
-            Err(broken) => {
-                tracing::error!(school = %self.site.id(), order = %id, %broken, "the order's wake is put off an hour");
-                let at_ms = now.timestamp_millis() + 3_600_000;
-                let wake = Wake { member: format!("order:{id}"), at_ms, promised: false };
-                Ok(Some(Unit { wake: vec![wake], at: now, ..Unit::default() }))
-            }
-        }
-    }
-
-    /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
-    async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
-        if self.strikes.get(&entry.seq).is_some_and(|strikes| *strikes >= STRIKES_MAX) {
-            return Ok(buried(dead(entry, "its commit was refused again and again"), now));
-        }
-        let item = match serde_json::from_slice::<Item>(&entry.body) {
-            Ok(item) => item,
-            Err(error) => return Ok(buried(dead(entry, format!("the entry cannot be read: {error}")), now)),
-        };
-        let taken = match item {
-            Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
-            Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
-            Item::Event { order, event } => self.event(order, event, now).await?,
-            Item::Retry { letter } => self.retry(&letter, now).await?,
-            Item::Erase { mention } => {
-                let site = &self.site;
-                tracing::info!(school = %site.id(), "a person is erased");
-                Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?)
-            }
-            Item::Scrub(rest) => {
-                let site = &self.site;
-                Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?)
-            }
-            Item::Retire { order, before } => Ok(forget::retire(&mut self.book, &order, before, now).await?),
-        };
-        Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
-    }
-
-    async fn envelope(&mut self, entry: &Entry, envelope: &Envelope, now: At) -> Taken {
-        let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()).cloned() else {
-            return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
-        };
-        let request = envelope.request();
-        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
-            true => hooks.decode_found(&request, envelope.at),
-            false => hooks.decode(&request, envelope.at),
-        }));
-        let mut signals = match decoded {
-            Ok(Ok(signals)) => signals,
-            Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
-            Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
-        };
-        // What was found is kept with its order's event only: it can be read again.
-        let raw = Some(entry.seq.0).filter(|_| !envelope.found);
-        match signals.len() {
-            0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
-            1 => self.signal(signals.remove(0), Source { raw }, now).await,
-            _ => {
-                let item = |signal| Item::Signal { raw, at: envelope.at, signal }.to_bytes();
-                Ok(Ok(Unit { append: signals.into_iter().map(item).collect(), at: now, ..Unit::default() }))
-            }
-        }
-    }
-
-    async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
-        match signal {
-            Signal::CallSeen(event) => self.call(&event, source, now).await,
-            Signal::Consent(consent) => self.consent(&consent, now).await,
-            signal => {
-                let aims = aim(&self.site.school, &mut self.book, signal, now).await?;
-                self.aims(aims, source, now).await
-            }
-        }
-    }
-
-    /// One aim is stepped at once; several become entries of their own, so that each of them is
-    /// one case and one commit.
-    async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
-        if let Some(why) = aims.unusable {
-            return Ok(Err(Why::new(why)));
-        }
-        if let Some(why) = aims.nothing {
-            tracing::debug!(school = %self.site.id(), why, "nothing to do");
-        }
-        let mut all = aims.aims;
-        let mut unit = match all.len() {
-            0 => Unit { at: now, ..Unit::default() },
-            1 => match self.step(all.remove(0), source, now).await? {
-                Ok(unit) => unit,
-                Err(why) => return Ok(Err(why)),
-            },
-            _ => {
-                let item = |aim: Aim| Item::Event { order: aim.order, event: aim.event }.to_bytes();
-                Unit { append: all.into_iter().map(item).collect(), at: now, ..Unit::default() }
-            }
-        };
-        unit.put.extend(aims.puts);
-        for (key, value) in aims.index {
-            self.book.put_link(key.clone(), value.clone());
-            unit.index.push((key, value));
-        }
-        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
-        Ok(Ok(unit))
-    }
-
-    async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
-        match self.book.order(&order).await? {
-            Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
-            // Intake asked before there was an order, and what was answered made none.
-            None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
-                Ok(Ok(Unit { at: now, ..Unit::default() }))
-            }
-            // What was on its way when the order was forgotten concerns nobody any more.
-            None if self.book.link(&link::gone(&order)).await?.is_some() => {
-                Ok(Ok(Unit { at: now, ..Unit::default() }))
-            }
-            None => Ok(Err(Why::new(format!("order {order} has no record")))),
-        }
-    }
-
-    async fn step(&mut self, aim: Aim, source: Source, now: At) -> Taken {
-        count(&self.site.tally.stepped);
-        let applied = apply(&self.site.school, &mut self.book, aim, source, now).await?;
-        Ok(applied.map_err(|broken| Why::new(broken.to_string())))
-    }
-
-    /// Kept for the chores, which exchange it before it runs out.
-    async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
-        let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
-        let body = serde_json::to_vec(consent).unwrap_or_default();
-        let put = Put { key: key::CONSENT.to_owned(), expect: known.map_or(0, |known| known.version), body };
-        self.site.chore_bell.notify_one();
-        Ok(Ok(Unit { put: vec![put], at: now, ..Unit::default() }))
-    }
-
-    /// Events of one call are merged first; only a final result is an order's event.
-    async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
-        let known = self.book.call(&event.call).await?;
-        let waits = self.site.school.call_waits(&event.call);
-        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
-        if let Some(command) = event.command()
-            && is_ours(&mut self.book, command).await?
-        {
-            record.set_ours();
-        }
-        let merged = record.merge(event, now);
-        let unit = self.merged(&event.call, record, merged, source, now).await?;
-        Ok(unit.map_err(|letter| Why::new(letter.why)))
-    }
-
-    async fn merged(
+    /// Steps everything, up to the first thing that cannot be.
+    async fn units(
         &mut self,
-        call: &str,
-        record: CallRecord,
-        merged: Merged,
-        source: Source,
+        due: &[(String, i64)],
+        entries: &[Entry],
         now: At,
-    ) -> Kept<Result<Unit, DeadLetter>> {
-        let member = format!("call:{call}");
-        let mut unit = Unit { at: now, ..Unit::default() };
-        if let Merged::Result(found) = merged {
-            match self.finished(found.result, found.extension.as_deref(), source, now).await? {
-                Ok(stepped) => unit = stepped,
-                Err(why) => return Ok(Err(letter(format!("call-{call}"), why.why, now))),
-            }
+        units: &mut Vec<(Cause, Unit)>,
+    ) -> Result<(), Refused> {
+        for (member, at_ms) in due {
+            self.site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
+            let cause = Cause::Wake(member.clone());
+            let fired = self.fire(member, now).await;
+            units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
-        match record.wake() {
-            Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
-            None => unit.sleep.push(member),
-        }
-        self.occupy(&record, &mut unit, now).await?;
-        unit.put.extend(self.book.put_call(call, record));
-        Ok(Ok(unit))
-    }
-
-    /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
-    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
-        let process = &self.site.school.process;
-        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
-            return Ok(());
-        }
-        let before = self.book.desk().await?;
-        let mut desk = before.clone();
-        desk.free(&record.call);
-        let until = record.wake().unwrap_or(now);
-        for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
-            desk.occupy(&manager, &record.call, now, until);
-        }
-        if desk != before {
-            unit.put.extend(self.book.put_desk(desk));
+        for entry in entries {
+            let cause = Cause::Entry(entry.seq.clone());
+            let taken = self.take(entry, now).await;
+            let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
+            unit.ack.push(entry.seq.clone());
+            units.push((cause, unit));
+            self.after = Some(entry.seq.clone());
         }
         Ok(())
     }
 
-    async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
-        let call = result.call.clone();
-        let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
-            tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
-            return Ok(Ok(Unit { at: now, ..Unit::default() }));
-        };
-        let order = aim.order.to_string();
-        let stepped = self.step(aim, source, now).await?;
-        Ok(stepped.map(|mut unit| {
-            let key = link::call(&call);
-            self.book.put_link(key.clone(), Some(order.clone()));
-            unit.index.push((key, Some(order)));
-            unit
-        }))
-    }
-
-    /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
-    /// entry back to the end of the inbox.
-    async fn retry(&mut self, id: &str, now: At) -> Taken {
-        let letters = self.site.store.dead(self.site.id(), usize::MAX).await?;
-        let mut unit = Unit { at: now, ..Unit::default() };
-        let Some(found) = letters.into_iter().find(|letter| letter.id == id) else {
-            return Ok(Ok(unit));
-        };
-        if id.starts_with("out-") {
-            let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
-                return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
-            };
-            // It may have been done before it was buried: look first. Where nothing can be looked up the
-            // person who asks has looked.
-            delivery.state = match delivery.command.ask.target() {
-                Target::Mail | Target::Line => DeliveryState::Waiting,
-                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
-            };
-            delivery.attempts = 0;
-            delivery.created_at = now;
-            unit.deliveries.push(DeliveryOp::Add(delivery));
-        } else {
-            unit.append.push(found.body);
+    /// What cannot be read will not be readable the next time either: its cause is set aside then.
+    fn learn(&mut self, Refused { error, cause }: Refused) -> Result<usize, CommitError> {
+        match (error, cause) {
+            (CommitError::Store(StoreError::Unreadable(what)), Some(cause)) => {
+                let why = StoreError::Unreadable(what).to_string();
+                self.site.unreadable(&why);
+                self.unreadable.insert(cause, why);
+                Ok(1)
+            }
+            (error @ CommitError::Conflict(_), Some(Cause::Entry(seq))) => {
+                *self.strikes.entry(seq).or_default() += 1;
+                Err(error)
+            }
+            (error, _) => Err(error),
         }
-        unit.dead.push(DeadOp::Dig(id.to_owned()));
-        Ok(Ok(unit))
+    }
+
+    fn unlearn(&mut self, done: &Cause) {
+        self.unreadable.remove(done);
+        if let Cause::Entry(seq) = done {
+            self.strikes.remove(seq);
+        }
+    }
+
+    /// A wake has come: of an order, or of a call whose final record never came.
+    async fn fire(&mut self, member: &str, now: At) -> Kept<Unit> {
+        if self.unreadable.contains_key(&Cause::Wake(member.to_owned())) {
+            return Ok(put_off(member, now));
+        }
+        let stepped = match Member::read(member) {
+            Some(Member::Canary) => {
+                return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
+            }
+            Some(Member::Order(order)) => self.wake_order(order, now).await?,
+            Some(Member::Call(call)) => self.wake_call(&call, now).await?,
+            None => None,
+        };
+        match stepped {
+            None => Ok(Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }),
+            Some(Ok(unit)) => Ok(unit),
+            Some(Err(why)) => {
+                tracing::error!(school = %self.site.id(), member, why = why.why, "the wake is put off an hour");
+                Ok(put_off(member, now))
+            }
+        }
+    }
+
+    /// `None` where there is no such order.
+    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Result<Unit, Why>>> {
+        let Some(order) = self.book.order(&id).await? else { return Ok(None) };
+        let aim = Aim::new(id, order.client, Event::Wake);
+        let applied = apply(&self.site.school, &mut self.book, aim, Source::default(), now).await?;
+        Ok(Some(applied.map_err(|broken| Why::new(broken.to_string()))))
+    }
+
+    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Result<Unit, Why>>> {
+        let Some(mut record) = self.book.call(call).await? else { return Ok(None) };
+        let merged = record.on_wake(now);
+        Ok(Some(self.merged(call, record, merged, Source::default(), now).await?))
     }
 }
 
-/// A unit, or why a person has to look at the entry.
-type Taken = Kept<Result<Unit, Why>>;
-
-struct Why {
-    why: String,
+async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), CommitError>) {
+    (cause, site.commit(unit).await)
 }
 
-impl Why {
-    fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into() }
-    }
-}
-
-/// Does an order of ours bear this command?
-async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
-    match order_of(book, command).await? {
-        Some(order) => Ok(book.order(&order).await?.is_some()),
-        None => Ok(false),
-    }
-}
-
-async fn finish(site: &Site, unit: Unit, seq: Option<Seq>) -> (Option<Seq>, Result<(), CommitError>) {
-    (seq, site.commit(unit).await)
-}
-
-fn dead(entry: &Entry, why: impl Into<String>) -> DeadLetter {
-    DeadLetter { body: entry.body.clone(), ..letter(format!("in-{}", entry.seq.0), why.into(), entry.at) }
-}
-
-fn letter(id: String, why: String, at: At) -> DeadLetter {
-    DeadLetter { id, at, why, order: None, body: Vec::new() }
-}
-
-fn buried(letter: DeadLetter, now: At) -> Unit {
-    tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
-    Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() }
+/// The wake is neither lost nor followed now.
+fn put_off(member: &str, now: At) -> Unit {
+    let at_ms = (now + PUT_OFF).timestamp_millis();
+    let wake = Wake { member: member.to_owned(), at_ms, promised: false };
+    Unit { wake: vec![wake], at: now, ..Unit::default() }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::shadow::Shadow;
-use crate::platform::look_back::{History, Known, Looked, Shown, Sight};
+use crate::platform::look_back::{History, Known, KnownCall, Looked, Shown, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};
 use crate::store::record::{Envelope, Item, key};
@@ -213,9 +213,9 @@ impl Known for SiteKnows<'_> {
         Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
     }
 
-    async fn has_result(&self, call: &str) -> Result<bool, Fault> {
+    async fn call(&self, call: &str) -> Result<Option<KnownCall>, Fault> {
         let record: Option<CallRecord> = self.record(key::call(call)).await?;
-        Ok(record.is_some_and(|record| record.has_final()))
+        Ok(record.map(|record| record.known()))
     }
 }
 

@@ -21,10 +21,10 @@ use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use super::{backoff, keeper};
 use crate::platform::{Fault, Links, Receipt, Try};
-use crate::process::{At, Event, Target};
+use crate::process::{At, CommandId, Event, OrderId, Target};
 use crate::spool::{Outcome, Past, Sent};
 use crate::store::record::Item;
-use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Unit};
+use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 
 /// Deliveries read from the store at a time.
 const PAGE: usize = 500;
@@ -119,6 +119,7 @@ impl Outbox<'_> {
         loop {
             let page = match self.site.store.deliveries(self.site.id(), self.seen, PAGE).await {
                 Ok(page) => page,
+                Err(StoreError::Unreadable(_)) if self.bury_unreadable().await? => continue,
                 Err(error) => {
                     tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
                     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -140,6 +141,24 @@ impl Outbox<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// What this version cannot read becomes a dead letter, and its order hears of it; true if there
+    /// was any.
+    async fn bury_unreadable(&self) -> Result<bool, CommitError> {
+        let Ok(found) = self.site.store.unreadable(self.site.id()).await else { return Ok(false) };
+        let mut buried = false;
+        for (id, body) in found {
+            let why = format!("delivery {id} cannot be read by this version");
+            self.site.unreadable(&why);
+            // A command's id names its order.
+            let order = id.as_str().rsplit_once('.').map(|(order, _)| OrderId::from(order));
+            match self.site.commit(burial(id, order, why, body, self.site.clock.now())).await {
+                Err(CommitError::Fenced) => return Err(CommitError::Fenced),
+                done => buried |= done.is_ok(),
+            }
+        }
+        Ok(buried)
     }
 
     /// The store may have lost its last seconds: places, states, whole deliveries.
@@ -188,6 +207,10 @@ impl Outbox<'_> {
 async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
     let lane = key_of(&delivery);
     let now = site.clock.now();
+    // Lanes let nothing out that has no courier; it would stay in the store as it is.
+    let Some(courier) = site.ways.couriers.get(&lane.target) else {
+        return Flown { lane, back: None, end: End::Other };
+    };
     let (tried, past) = history(site, &delivery, now);
     delivery.state = DeliveryState::Sending;
     delivery.attempts += 1;
@@ -198,10 +221,6 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
         Err(CommitError::Conflict(_)) => return Flown { lane, back: None, end: End::Other },
         Err(error) => return Flown { lane, back: None, end: End::Lost(error) },
     }
-    let Some(courier) = site.ways.couriers.get(&lane.target) else {
-        delivery.state = DeliveryState::Waiting;
-        return Flown { lane, back: Some(delivery), end: End::Other };
-    };
     if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
@@ -332,20 +351,20 @@ fn update(delivery: &Delivery, now: At) -> Unit {
     Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() }
 }
 
-/// A dead letter tells a person, an event tells the order, which takes another next step.
 fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
     let command = &delivery.command;
-    let event = Event::Undeliverable { command: command.id.clone(), why: why.clone() };
-    let letter = DeadLetter {
-        id: format!("out-{}", command.id),
-        at: now,
-        why,
-        order: Some(command.order.clone()),
-        body: serde_json::to_vec(delivery).unwrap_or_default(),
-    };
+    let body = serde_json::to_vec(delivery).unwrap_or_default();
+    burial(command.id.clone(), Some(command.order.clone()), why, body, now)
+}
+
+/// A dead letter tells a person, an event tells the order, which takes another next step.
+fn burial(id: CommandId, order: Option<OrderId>, why: String, body: Vec<u8>, now: At) -> Unit {
+    let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
+    let append = order.clone().map(|order| Item::Event { order, event }.to_bytes());
+    let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body };
     Unit {
-        append: vec![Item::Event { order: command.order.clone(), event }.to_bytes()],
-        deliveries: vec![DeliveryOp::Remove(command.id.clone())],
+        append: append.into_iter().collect(),
+        deliveries: vec![DeliveryOp::Remove(id)],
         dead: vec![DeadOp::Bury(letter)],
         at: now,
         ..Unit::default()

@@ -6,14 +6,19 @@ use chrono::TimeDelta;
 
 use super::site::Site;
 use crate::intake::calls::CallRecord;
+use crate::intake::shadow::Shadow;
+use crate::platform::link;
 use crate::process::{At, Order};
 use crate::store::record::Item;
-use crate::store::{CommitError, Forget, Unit};
+use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};
 
 /// After a failure.
 const AGAIN_MIN: i64 = 15;
 /// Requests and records looked at in one go.
 const PAGE: usize = 500;
+
+/// Dead letters in one go: each may hold a whole request.
+const LETTERS: usize = 50;
 
 /// Runs until the bridge stops.
 pub async fn retain(site: &Site) {
@@ -39,6 +44,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     let raw_before = now - TimeDelta::days(site.keep.raw_days.into());
     while site.store.forget_raw(site.id(), raw_before, PAGE).await? as usize == PAGE {}
     let before = now - TimeDelta::days(site.keep.ended_days.into());
+    letters(site, (raw_before, before), now).await?;
     let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
         if order.end.as_ref().is_some_and(|end| end.at() < before) {
@@ -49,10 +55,40 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     let drop = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
         let Ok(call) = serde_json::from_slice::<CallRecord>(body) else { return };
         if call.wake().is_none() && call.told_at().is_some_and(|at| at < before) {
+            unit.index.push((link::call(&call.call), None));
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }
     };
-    each(site, "call/", now, drop).await
+    each(site, "call/", now, drop).await?;
+    let stranger = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
+        let Ok(lead) = serde_json::from_slice::<Shadow>(body) else { return };
+        if lead.asked_at().is_some_and(|at| at < before) {
+            unit.forget.push(Forget::Record { key: key.to_owned(), expect });
+        }
+    };
+    each(site, "shadow/lead/", now, stranger).await
+}
+
+/// A dead letter holds what a request or a delivery held, so long; that there was one, and why, stays
+/// as long as an ended order.
+async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Result<(), CommitError> {
+    let mut after = 0;
+    loop {
+        let page = site.store.letters(site.id(), after, LETTERS).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        let past = page.into_iter().filter_map(|(_, letter)| match letter.at {
+            at if at < before => Some(DeadOp::Dig(letter.id)),
+            at if at < body_before && !letter.body.is_empty() => {
+                Some(DeadOp::Update(DeadLetter { body: Vec::new(), ..letter }))
+            }
+            _ => None,
+        });
+        let unit = Unit { dead: past.collect(), at: now, ..Unit::default() };
+        if !unit.dead.is_empty() {
+            site.commit(unit).await?;
+        }
+    }
 }
 
 /// Looks at every record with this beginning; what `look` puts into the unit is committed.

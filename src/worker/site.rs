@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use super::lanes::{Lanes, Room};
 use super::pacer::Pace;
 use super::tenure::Tenure;
-use super::wheel::Wheel;
+use super::timers::Near;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
@@ -66,7 +66,7 @@ pub struct Site {
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
-    wheel: Mutex<Wheel<String>>,
+    near: Mutex<Near>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
     pub inbox_bell: Notify,
@@ -101,6 +101,8 @@ pub struct Tally {
     pub looking: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
+    /// Times that something stored could not be read. Stays 0.
+    pub unreadable: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
     pub late_ms: AtomicI64,
     /// Requests being received just now.
@@ -111,8 +113,6 @@ pub struct Tally {
     pub mirror_failures: AtomicU64,
     /// The outbox has seen every delivery that the store holds.
     pub outbox_seen: AtomicU64,
-    /// How far ahead the wheel knows the index, milliseconds since 1970.
-    pub filled_until_ms: AtomicI64,
 }
 
 /// Adds one to a counter.
@@ -144,9 +144,9 @@ pub struct Parts {
 /// How long what is done with is kept, days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Requests as they came.
+    /// Requests as they came, and what dead letters hold.
     pub raw_days: u32,
-    /// Ended orders, and calls.
+    /// Ended orders, calls, and that a letter was dead.
     pub ended_days: u32,
 }
 
@@ -166,12 +166,12 @@ impl Site {
             stop,
             rhythm,
             keep,
-            wheel: Mutex::new(Wheel::new(now_ms)),
+            near: Mutex::new(Near::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
             chore_bell: Notify::new(),
-            tally: Tally { filled_until_ms: AtomicI64::new(now_ms), ..Tally::default() },
+            tally: Tally::default(),
             spool: None,
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
@@ -200,8 +200,8 @@ impl Site {
         *self.stop.borrow()
     }
 
-    pub fn wheel(&self) -> MutexGuard<'_, Wheel<String>> {
-        self.wheel.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub fn near(&self) -> MutexGuard<'_, Near> {
+        self.near.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -211,9 +211,20 @@ impl Site {
     /// A new owner begins with what the store holds: what an earlier ownership left in memory may
     /// have been done by somebody else.
     pub fn forget_memory(&self) {
-        *self.wheel() = Wheel::new(self.clock.now().timestamp_millis());
-        super::timers::refill(self);
+        self.forget_wakes();
         *self.lanes() = new_lanes(&self.ways);
+    }
+
+    /// The index alone counts again: the owner reads it anew.
+    pub fn forget_wakes(&self) {
+        self.near().clear(self.clock.now().timestamp_millis());
+        self.inbox_bell.notify_one();
+    }
+
+    /// Something stored cannot be read by this version; `what` names it, and quotes nothing of it.
+    pub fn unreadable(&self, what: &str) {
+        count(&self.tally.unreadable);
+        tracing::error!(school = %self.id(), what, "ALARM: what is stored cannot be read; the rest goes on");
     }
 
     /// The store was restarted and may have lost its last seconds: what is in memory is read anew.
@@ -246,43 +257,18 @@ impl Site {
         let rings_inbox = !unit.append.is_empty();
         let rings_outbox = unit.deliveries.iter().any(|op| matches!(op, crate::store::DeliveryOp::Add(_)));
         self.store.commit(self.id(), &self.fence, unit).await?;
-        self.arm(&wakes, &sleeps);
+        let earlier = self.near().arm(&wakes, &sleeps);
         if !revoked.is_empty() {
             let mut lanes = self.lanes();
             revoked.iter().for_each(|id| lanes.revoke(id));
         }
-        if rings_inbox {
+        if rings_inbox || earlier {
             self.inbox_bell.notify_one();
         }
         if rings_outbox {
             self.outbox_bell.notify_one();
         }
         Ok(())
-    }
-
-    /// Sets wakes in front of the index. What lies beyond what the wheel knows of the index is
-    /// left to the next filling.
-    fn arm(&self, wakes: &[(String, i64)], sleeps: &[String]) {
-        if wakes.is_empty() && sleeps.is_empty() {
-            return;
-        }
-        let filled_until = self.tally.filled_until_ms.load(Ordering::SeqCst);
-        let mut wheel = self.wheel();
-        let earliest = wheel.next_due();
-        for member in sleeps {
-            wheel.cancel(member);
-        }
-        let mut earlier = false;
-        for (member, at_ms) in wakes {
-            wheel.cancel(member);
-            if *at_ms <= filled_until && wheel.insert(member.clone(), *at_ms).is_ok() {
-                earlier |= earliest.is_none_or(|next| *at_ms < next);
-            }
-        }
-        drop(wheel);
-        if earlier {
-            self.inbox_bell.notify_one();
-        }
     }
 }
 

@@ -10,8 +10,8 @@ use super::site::{Site, count};
 use super::timers;
 use crate::intake::apply::order_member;
 use crate::process::{At, Event, Order, OrderId};
-use crate::store::record::{Item, key};
-use crate::store::{CommitError, Kept, Unit, Wake};
+use crate::store::record::{Item, Member, key};
+use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
 /// One sweep over all orders in so many minutes.
 const SWEEP_MIN: i64 = 6 * 60;
@@ -41,16 +41,15 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
 
 async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
     let now = site.clock.now();
-    let canary = site.store.wake_of(site.id(), timers::CANARY).await?;
+    let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
     if timers::is_dead(canary.as_ref(), now) {
         if *sweep_at > now {
             tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; mended");
         }
         // The first look of an owner finds none, too: that is how the canary is born.
         *sweep_at = now;
-        timers::refill(site);
         site.commit(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }).await?;
-        site.inbox_bell.notify_one();
+        site.forget_wakes();
     }
     if *sweep_at <= now {
         sweep(site).await?;
@@ -66,8 +65,14 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
         let page = site.store.scan(site.id(), "order/", after.as_deref(), PAGE).await?;
         let Some((last, _)) = page.last() else { return Ok(()) };
         after = Some(last.clone());
-        for (_, record) in page {
-            let Ok(order) = serde_json::from_slice::<Order>(&record.body) else { continue };
+        for (name, record) in page {
+            let order = match serde_json::from_slice::<Order>(&record.body) {
+                Ok(order) => order,
+                Err(error) => {
+                    site.unreadable(&StoreError::not_understood(&name, &error).to_string());
+                    continue;
+                }
+            };
             if order.end.is_none() && !is_armed(site, &order).await? {
                 mend(site, &order.id).await?;
             }

@@ -3,7 +3,7 @@
 use dozvon::sandbox::amocrm::model::WON;
 use serde_json::Value;
 
-use crate::support::program::{Bench, Kind, form, get, until};
+use crate::support::program::{Bench, FORM, Kind, form, get, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_names_all_problems_at_once() {
@@ -143,6 +143,29 @@ async fn discover_shows_the_account_and_what_does_not_fit_it() {
     for part in ["amocrm.pipelines.sales.stages.new", "66104106", "amocrm.order_number_field"] {
         assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
+    let bench = Bench::new(Kind::Embedded).await;
+    let bridge = bench.start().await;
+    for n in 1..=3 {
+        let url = bench.hook("getcourse", "order-created");
+        let said = send("POST", &url, FORM, format!("status=new&note={n}")).await.expect("an answer");
+        assert_eq!(said.status, 200);
+        until("its dead letter", async || (bridge.count("dead").await == n).then_some(())).await;
+    }
+    let all = bench.run(&["dead", "list", "rost"]).await.out();
+    let ids: Vec<&str> = all.lines().filter_map(|line| line.split_whitespace().next()).take(3).collect();
+    let places: Vec<u64> = ids.iter().filter_map(|id| id.strip_prefix("in-")?.parse().ok()).collect();
+    assert!(places.len() == 3 && places.is_sorted_by(|newer, older| newer > older), "{all}");
+    assert!(all.ends_with("3 dead letter(s)\n"), "{all}");
+    let newest = bench.run(&["dead", "list", "rost", "--max", "1"]).await.out();
+    let lines: Vec<&str> = newest.lines().collect();
+    assert_eq!(lines.len(), 2, "{newest}");
+    assert!(lines[0].starts_with(ids[0]) && lines[1].starts_with("3 dead letter(s), 2 older"), "{newest}");
+    let oldest = bench.run(&["dead", "show", "rost", ids[2]]).await.out();
+    assert!(oldest.starts_with(ids[2]), "{oldest}");
 }
 
 /// A delivery that can never succeed waits for a person; after the mend it is done once.

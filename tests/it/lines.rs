@@ -8,8 +8,9 @@ use chrono::TimeDelta;
 use dozvon::config::Surroundings;
 use dozvon::process::{Order, OrderId};
 use dozvon::sandbox::Setup;
-use dozvon::sandbox::faults::{HookFault, RequestFault};
+use dozvon::sandbox::faults::{FaultRule, HookFault, Outage, RequestFault};
 use dozvon::sandbox::lines::Line;
+use dozvon::sandbox::mango::Call;
 
 use crate::support::inproc::World;
 use crate::support::school::{SECRET, School};
@@ -239,5 +240,53 @@ fn lost_doubled_and_late_events_leave_no_call_open() {
             let order = play.run(spoil, |_| {});
             assert!(order.attempts + order.talks > 0 || !order.timers.is_empty(), "{line:?}: {order:#?}");
         }
+    }
+}
+
+/// What goes wrong with the exchange's own telling, once a run without it has shown when people call.
+fn untold(line: Line, spoil: impl Fn(&mut FaultRule, &[Call])) -> Order {
+    let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
+    let play = Play { line, by: By::Managers, script, hours: 12 };
+    let mut calls = Vec::new();
+    play.run(|_| {}, |world| calls = world.sandbox().calls().to_vec());
+    let faults = |setup: &mut Setup| match line {
+        Line::Mango => spoil(&mut setup.faults.mango, &calls),
+        Line::Sipuni => spoil(&mut setup.faults.sipuni, &calls),
+        Line::Telphin => spoil(&mut setup.faults.telphin, &calls),
+    };
+    play.run(faults, |world| {
+        let made: Vec<String> = world.sandbox().calls().iter().map(|call| call.outcome.clone()).collect();
+        assert_eq!(made, ["no_answer", "busy", "talk"], "{line:?}");
+    })
+}
+
+/// After its first call, or in the middle of the talk, the exchange falls silent for good: what it
+/// lists afterwards is read, and each call counts once.
+#[test]
+fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
+    for line in LINES {
+        for from in [|calls: &[Call]| Some(calls[0].ended_at), |calls: &[Call]| calls[2].answered_at] {
+            let order = untold(line, |rule, calls| {
+                let from = from(calls).expect("it was answered") + TimeDelta::seconds(1);
+                rule.silences = vec![Outage { from, to: from + TimeDelta::days(1) }];
+            });
+            let told = (order.attempts, order.talks, order.calls.len());
+            assert_eq!(told, (2, 1, 3), "{line:?}: {order:#?}");
+            assert_eq!(order.calls[2].talk_seconds, 60, "{line:?}");
+        }
+    }
+}
+
+/// Every event comes, up to an hour after the statistics have been read.
+#[test]
+fn an_event_that_comes_after_its_call_was_read_changes_nothing() {
+    // Mango's are in `look_back`.
+    for line in [Line::Sipuni, Line::Telphin] {
+        let order = untold(line, |rule, _| {
+            (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) =
+                (1_000, vec![HookFault::Delayed], 3_600);
+        });
+        let told = (order.attempts, order.talks, order.calls.len());
+        assert_eq!(told, (2, 1, 3), "{line:?}: {order:#?}");
     }
 }

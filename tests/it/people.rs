@@ -4,8 +4,8 @@
 use dozvon::platform::link;
 use dozvon::store::Store;
 
-use crate::process::{bench, email, everything_stands, order_url, phone, tell};
-use crate::support::program::{Bench, Kind, rost, send, until};
+use crate::process::{answer_late, bench, email, everything_stands, order_url, phone, tell};
+use crate::support::program::{Bench, FORM, Kind, form, rost, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_exported_and_erased_on_the_embedded_store() {
@@ -23,10 +23,15 @@ async fn exported_and_erased(kind: Kind) {
     tell(&bench, 0).await;
     tell(&bench, 1).await;
     everything_stands(&bench, 2).await;
+    // A request that nobody could use waits for a person, with the number in it.
+    let undecodable = form(&[("phone", &phone(0)), ("status", "Новый")]);
+    let url = bench.hook("getcourse", "order-created");
+    assert_eq!(send("POST", &url, FORM, undecodable).await.expect("an answer").status, 200);
+    until("its dead letter", async || (bridge.count("dead").await == 1).then_some(())).await;
     bridge.settled().await;
 
     let kept = export(&bench, 0).await;
-    for part in ["clients", "orders", "requests"] {
+    for part in ["clients", "orders", "dead_letters", "requests"] {
         assert!(!kept[part].as_array().expect(part).is_empty(), "{part} of {kept:#}");
     }
     let store = bench.store().await;
@@ -44,13 +49,26 @@ async fn exported_and_erased(kind: Kind) {
     until("an empty export", async || {
         let kept = export(&bench, 0).await;
         let is_empty = |part: &str| kept[part].as_array().is_some_and(Vec::is_empty);
-        ["clients", "orders", "calls", "dead_letters", "requests"].into_iter().all(is_empty).then_some(())
+        let parts = ["clients", "orders", "calls", "deliveries", "dead_letters", "requests"];
+        parts.into_iter().all(is_empty).then_some(())
     })
     .await;
     bridge.settled().await;
+    assert_eq!(bridge.count("dead").await, 0);
     assert!(!everything(&*store).await.contains(&email(0)));
     assert_eq!(mirrored().await, [None, None], "who he is in amoCRM");
     assert!(export(&bench, 1).await["clients"].as_array().is_some_and(|clients| clients.len() == 1));
+
+    // What waits to be sent for somebody is shown to him.
+    answer_late(&bench, 2_000);
+    tell(&bench, 2).await;
+    until("what is on its way", async || {
+        let kept = export(&bench, 2).await;
+        kept["deliveries"].as_array().is_some_and(|waiting| !waiting.is_empty()).then_some(())
+    })
+    .await;
+    answer_late(&bench, 0);
+    bridge.settled().await;
 
     // GetCourse says it once more, a little different: the order is not begun anew.
     let leads = bench.world().leads().count();

@@ -93,6 +93,24 @@ async fn a_restart_of_redis_is_survived_without_anybodys_help() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
+/// One of a later version, after a return to this one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_cannot_be_read_waits_for_a_person_and_the_others_leave() {
+    let mut bench = bench(Kind::Redis).await;
+    let mut admin = bench.redis().admin();
+    redis::cmd("SET").arg("dz:{rost}:d:gc-1.4").arg(b"r\0{\"ask\":\"later\"}").exec(&mut admin).unwrap();
+    redis::cmd("ZADD").arg("dz:{rost}:out").arg(1).arg("gc-1.4").exec(&mut admin).unwrap();
+    let bridge = bench.start().await;
+    tell(&bench, 0).await;
+    everything_stands(&bench, 1).await;
+    bridge.settled().await;
+    let dead = bench.store().await.dead(&rost(), 9).await.expect("the store answers");
+    assert_eq!(dead.len(), 1, "{dead:#?}");
+    assert_eq!((dead[0].id.as_str(), dead[0].body.as_slice()), ("out-gc-1.4", &b"{\"ask\":\"later\"}"[..]));
+    assert_eq!(bridge.count("unreadable").await, 1);
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_is_for_one_process_and_the_second_says_so() {
     let bench = bench(Kind::Embedded).await;

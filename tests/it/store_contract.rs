@@ -59,6 +59,7 @@ claims! {
         a_command_on_its_way_is_not_added_twice
         the_journal_keeps_order_and_its_last_entries
         dead_letters_are_buried_and_dug
+        no_dead_letter_is_out_of_reach
         counts_tell_what_is_held
         what_is_forgotten_leaves_no_trace
         schools_do_not_see_each_other;

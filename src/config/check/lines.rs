@@ -64,6 +64,7 @@ fn sipuni(draft: &Draft, findings: &mut Findings) {
     secret(draft, settings.key.as_ref(), "sipuni.key", findings);
     waits("sipuni", settings.final_wait_s, settings.stuck_s, findings);
     address(&settings.url, "sipuni.url", findings);
+    look_back(settings.look_back_min, "sipuni.look_back_min", findings);
     rate(settings.requests_per_second, RATE_MAX, "sipuni.requests_per_second", findings);
     timeout(settings.timeout_s, "sipuni.timeout_s", findings);
 }
@@ -88,6 +89,12 @@ fn telphin(draft: &Draft, findings: &mut Findings) {
     }
     waits("telphin", settings.final_wait_s, settings.stuck_s, findings);
     address(&settings.url, "telphin.url", findings);
+    look_back(settings.look_back_min, "telphin.look_back_min", findings);
+    let is_company = |byte: u8| byte.is_ascii_alphanumeric() || b"@_-".contains(&byte);
+    if settings.company.is_empty() || !settings.company.bytes().all(is_company) {
+        let why = format!("`{}`", settings.company);
+        findings.wrong.add("telphin.company", why, "the company's id, or @me");
+    }
     rate(settings.requests_per_second, RATE_MAX, "telphin.requests_per_second", findings);
     timeout(settings.timeout_s, "telphin.timeout_s", findings);
 }

@@ -13,7 +13,7 @@ use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
 use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
-use crate::platform::{amocrm, getcourse, mail, mango};
+use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::definition::{Figures, Manager, Route};
 
 mod platforms;
@@ -141,6 +141,19 @@ fn platform_defaults(defaults: &mut Defaults) {
             ],
         );
     }
+    if let Ok(settings) = toml::from_str::<sipuni::Settings>(SIPUNI_LEAST) {
+        put(
+            "sipuni",
+            vec![
+                ("look_back_min", i64::from(settings.look_back_min).into()),
+                ("zone", settings.zone.name().into()),
+            ],
+        );
+    }
+    if let Ok(settings) = toml::from_str::<telphin::Settings>("") {
+        let every = i64::from(settings.look_back_min).into();
+        put("telphin", vec![("look_back_min", every), ("company", settings.company.into())]);
+    }
     if let Ok(settings) = toml::from_str::<mail::settings::Settings>(MAIL_LEAST) {
         let tls = match settings.tls {
             mail::settings::Tls::Wrapped => "wrapped",
@@ -163,6 +176,7 @@ const GETCOURSE_LEAST: &str = "url = 'https://x.example'";
 const AMOCRM_LEAST: &str =
     "url = 'https://x.example'\nauth = { by = 'long_lived', token = { env = 'X' } }\npipelines = {}";
 const MANGO_LEAST: &str = "api_key = { env = 'X' }\napi_salt = { env = 'X' }";
+const SIPUNI_LEAST: &str = "user = '012345'";
 const MAIL_LEAST: &str = "host = 'x.example'\nfrom = 'order@x.example'";
 
 fn table_of(value: &impl Serialize) -> Table {

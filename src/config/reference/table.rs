@@ -90,8 +90,8 @@ const INSTANCE: &[Section] = &[
         keys: &[
             key("body_s", "seconds", "In which a request's body has to arrive."),
             key("drain_s", "seconds", "That running work has when the program is told to stop."),
-            key("raw_days", "days", "That requests are kept as they came."),
-            key("ended_days", "days", "That ended orders and calls are kept."),
+            key("raw_days", "days", "That requests are kept as they came, and what dead letters hold."),
+            key("ended_days", "days", "That ended orders and calls are kept, and that a letter was dead."),
             key(
                 "spool_mb",
                 "mebibytes",

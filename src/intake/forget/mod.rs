@@ -19,9 +19,11 @@ use super::book::Book;
 use super::calls::CallRecord;
 use super::mirror;
 use crate::platform::link;
-use crate::process::{At, Client, ClientId, LeadRole, Order, OrderId, SchoolId, TaskId};
-use crate::store::record::{Envelope, Item};
-use crate::store::{DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit};
+use crate::process::{At, Client, ClientId, CommandId, LeadRole, Order, OrderId, SchoolId, TaskId};
+use crate::store::record::{Envelope, Item, Member};
+use crate::store::{
+    DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit,
+};
 
 /// Orders erased with the person at once; more are found by the scrub.
 const ORDERS_AT_ONCE: usize = 20;
@@ -72,6 +74,8 @@ pub enum Stage {
     Orders { after: Option<String> },
     /// Calls, after this key.
     Calls { after: Option<String> },
+    /// Dead letters, after this place.
+    Letters { after: u64 },
     /// Requests, after this place.
     Requests { after: Option<u64> },
 }
@@ -97,8 +101,8 @@ pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<
 }
 
 /// Forgets whoever has this number (E.164) or this address (lower case): his record and orders at
-/// once, whatever else mentions him page by page. `None` if nobody is known by them; requests that
-/// mention them are looked for all the same.
+/// once, whatever else mentions him page by page. If nobody is known by them, what mentions them is
+/// looked for all the same.
 pub async fn erase(
     book: &mut Book,
     store: &dyn Store,
@@ -127,12 +131,6 @@ pub async fn erase(
     }
     unit.index.extend(unmirror(book, &mut scrub.mention).await?);
     unit.deliveries = deliveries(store, school, &orders).await?;
-    for letter in store.dead(school, usize::MAX).await? {
-        let named = letter.order.as_ref().is_some_and(|order| orders.contains(order));
-        if named || scrub.mention.is_in(&String::from_utf8_lossy(&letter.body)) {
-            unit.dead.push(DeadOp::Dig(letter.id));
-        }
-    }
     unit.append.push(Item::Scrub(Box::new(scrub)).to_bytes());
     Ok(unit)
 }
@@ -172,6 +170,18 @@ pub async fn scrub(
             }
             Some(match page.last().filter(|_| page.len() == PAGE) {
                 Some((last, _)) => Stage::Calls { after: Some(last.clone()) },
+                None => Stage::Letters { after: 0 },
+            })
+        }
+        Stage::Letters { after } => {
+            let page = store.letters(school, *after, PAGE).await?;
+            for (_, letter) in &page {
+                if is_of_erased(book, letter).await? || mentioned_by(&scrub.mention, letter) {
+                    unit.dead.push(DeadOp::Dig(letter.id.clone()));
+                }
+            }
+            Some(match page.last() {
+                Some((last, _)) => Stage::Letters { after: *last },
                 None => Stage::Requests { after: None },
             })
         }
@@ -197,25 +207,55 @@ pub fn mentions(mention: &Mention, raw: &[u8]) -> bool {
     mention.is_in(&request.query) || mention.is_in(&String::from_utf8_lossy(&request.body))
 }
 
+/// Does a dead letter speak of the person? A request that it holds is looked into as it came.
+pub fn mentioned_by(mention: &Mention, letter: &DeadLetter) -> bool {
+    let request = held_request(letter).map(|envelope| envelope.request());
+    mention.is_in(&String::from_utf8_lossy(&letter.body))
+        || request.is_some_and(|request| mention.is_in(&String::from_utf8_lossy(&request.body)))
+}
+
+/// The request that nobody could use.
+pub fn held_request(letter: &DeadLetter) -> Option<Envelope> {
+    match serde_json::from_slice(&letter.body) {
+        Ok(Item::Envelope(envelope)) => Some(*envelope),
+        _ => None,
+    }
+}
+
+async fn is_of_erased(book: &Book, letter: &DeadLetter) -> Kept<bool> {
+    let Some(order) = &letter.order else { return Ok(false) };
+    let gone = book.link(&link::gone(order)).await?;
+    Ok(gone.and_then(|gone| Gone::read(&gone)) == Some(Gone::Erased))
+}
+
 /// All that is kept under an order's name. Answers with the platforms' numbers of it, which other
 /// records may name.
 async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) -> Kept<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = order.gc_id.iter().chain(&order.number).cloned().collect();
     let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
-    let leads = roles.map(|role| link::lead(&order.id, role)).to_vec();
-    let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id)))).collect();
+    let leads =
+        roles.iter().flat_map(|role| [link::lead(&order.id, *role), link::former_leads(&order.id, *role)]);
+    let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id))));
+    let (leads, tasks) = (leads.collect::<Vec<_>>(), tasks.collect());
     for (keys, shadow, back) in
         [(leads, "lead", link::crm_lead as fn(u64) -> String), (tasks, "task", link::crm_task)]
     {
         let found = book.links_of(&keys).await?;
-        for (name, id) in keys.into_iter().zip(found).filter_map(|(name, id)| Some((name, id?))) {
+        for (name, named) in keys.into_iter().zip(found).filter_map(|(name, named)| Some((name, named?))) {
             drop_link(book, name, unit);
-            if let Ok(id) = id.parse() {
+            for id in named.split(' ').filter_map(|id| id.parse().ok()) {
                 drop_link(book, back(id), unit);
+                forget_shadow(book, &format!("{shadow}/{id}"), unit).await?;
+                ids.insert(id.to_string());
             }
-            unit.forget.extend(book.forget_shadow(&format!("{shadow}/{id}")).await?);
-            ids.insert(id);
         }
+    }
+    let starts: Vec<String> =
+        (1..=order.issued).map(|n| link::start(&CommandId(format!("{}.{n}", order.id)))).collect();
+    let named = book.links_of(&starts).await?;
+    for (start, names) in starts.into_iter().zip(named).filter_map(|(start, names)| Some((start, names?))) {
+        drop_link(book, start, unit);
+        names.split(' ').for_each(|name| drop_link(book, link::call(name), unit));
     }
     for call in &order.calls {
         forget_call(book, &call.call, unit).await?;
@@ -270,8 +310,17 @@ async fn unmirror(book: &mut Book, mention: &mut Mention) -> Kept<mirror::Change
 
 async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
     drop_link(book, link::call(call), unit);
-    unit.sleep.push(format!("call:{call}"));
+    unit.sleep.push(Member::Call(call.to_owned()).to_string());
     unit.forget.extend(book.forget_call(call).await?);
+    Ok(())
+}
+
+/// A sight of the CRM's, with those of a lead's notes.
+async fn forget_shadow(book: &mut Book, entity: &str, unit: &mut Unit) -> Kept<()> {
+    for note in book.shadow(entity).await?.notes() {
+        unit.forget.extend(book.forget_shadow(&format!("note/{note}")).await?);
+    }
+    unit.forget.extend(book.forget_shadow(entity).await?);
     Ok(())
 }
 
@@ -312,5 +361,5 @@ async fn deliveries(
 }
 
 fn read<T: serde::de::DeserializeOwned>(name: &str, body: &[u8]) -> Kept<T> {
-    serde_json::from_slice(body).map_err(|error| StoreError::Unreadable(format!("record {name}: {error}")))
+    serde_json::from_slice(body).map_err(|error| StoreError::not_understood(name, &error))
 }

@@ -3,11 +3,13 @@
 use chrono::TimeDelta;
 
 use super::*;
+use crate::intake::signal::SeenNote;
+use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
 use crate::process::{End, Money, Stage as LeadStage};
 use crate::store::embedded::Embedded;
-use crate::store::{Fence, Lease, Plan};
+use crate::store::{DeadLetter, Fence, Lease, Plan};
 
 fn at(day: i64) -> At {
     At::from_timestamp(1_795_000_000, 0).expect("in range") + TimeDelta::days(day)
@@ -43,12 +45,24 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
             (link::task(&TaskId(format!("t2·{id}"))), "7710455"),
             (link::crm_task(7_710_455), "t2·gc-1"),
             (link::call(&format!("mango:{id}")), id),
+            (link::former_leads(&order.id, LeadRole::Sales), "41290075 41290076"),
+            (link::crm_lead(41_290_075), "gc-1:sales"),
+            (link::crm_lead(41_290_076), "gc-1:sales"),
+            (link::start(&CommandId(format!("{id}.2"))), "sipuni:one telphin:two"),
+            (link::call("sipuni:one"), id),
+            (link::call("telphin:two"), id),
         ] {
             unit.index.push((name, Some(value.to_owned())));
         }
         book.order(&order.id).await.expect("memory");
         unit.put.extend(book.put_order(order));
     }
+    let mut former = book.shadow("lead/41290076").await.expect("memory");
+    former.has_note(501);
+    unit.put.extend(book.put_shadow("lead/41290076", former));
+    let mut note = book.shadow("note/501").await.expect("memory");
+    note.note(&SeenNote::default());
+    unit.put.extend(book.put_shadow("note/501", note));
     for name in Mention::of(&client).keys() {
         unit.index.push((name, Some(client.id.to_string())));
     }
@@ -76,6 +90,12 @@ async fn a_retired_order_leaves_its_id_and_its_money() {
         link::task(&TaskId("t2·gc-1".to_owned())),
         link::crm_task(7_710_455),
         link::call("mango:gc-1"),
+        link::former_leads(&"gc-1".into(), LeadRole::Sales),
+        link::crm_lead(41_290_075),
+        link::crm_lead(41_290_076),
+        link::start(&CommandId("gc-1.2".to_owned())),
+        link::call("sipuni:one"),
+        link::call("telphin:two"),
         link::phone("+79035550212"),
         link::email("anna@example.com"),
     ];
@@ -97,4 +117,49 @@ async fn a_client_with_another_order_stays() {
     assert_eq!(client.orders.keys().map(OrderId::as_str).collect::<Vec<_>>(), ["gc-2"]);
     let phone = store.find(&school, &[link::phone("+79035550212")]).await.expect("memory").remove(0);
     assert_eq!(phone.as_deref(), Some("c-gc-1"));
+}
+
+/// Erases a person as the owner does it: page by page, entry by entry.
+async fn erased(store: &std::sync::Arc<Embedded>, school: &SchoolId, fence: &Fence, mention: Mention) {
+    let mut book = Book::new(store.clone(), school.clone());
+    let mut unit = erase(&mut book, &**store, school, mention, at(400)).await.expect("memory");
+    loop {
+        store.commit(school, fence, unit).await.expect("a unit");
+        book.settle();
+        let Some(entry) = store.inbox(school, None, 1).await.expect("memory").pop() else { break };
+        let Ok(Item::Scrub(rest)) = serde_json::from_slice(&entry.body) else { panic!("no scrub") };
+        unit = scrub(&mut book, &**store, school, *rest, at(400)).await.expect("memory");
+        unit.ack.push(entry.seq);
+    }
+}
+
+/// A request that nobody could read, buried whole.
+fn letter(id: &str, body: &str) -> DeadLetter {
+    let request = RawRequest {
+        method: "POST".to_owned(),
+        tail: String::new(),
+        query: String::new(),
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+    };
+    let envelope = Envelope::of(&SchoolId::from("rost"), "mango", &request, at(0));
+    let body = Item::Envelope(Box::new(envelope)).to_bytes();
+    DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body }
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_holds_a_request_of_the_person_is_erased() {
+    let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
+    let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
+    filled(&store, &school, &fence, &["gc-1"]).await;
+    let letters = [
+        letter("in-1", r#"json={"from":{"number":"8 (903) 555-02-12"}}"#),
+        letter("in-2", r#"json={"from":{"number":"8 (903) 555-02-13"}}"#),
+        DeadLetter { order: Some("gc-1".into()), body: Vec::new(), ..letter("out-gc-1.4", "") },
+    ];
+    let dead = letters.into_iter().map(DeadOp::Bury).collect();
+    store.commit(&school, &fence, Unit { dead, ..Unit::default() }).await.expect("a unit");
+    erased(&store, &school, &fence, Mention::typed(Some("+79035550212"), None).expect("right")).await;
+    let left = store.dead(&school, 9).await.expect("memory");
+    assert_eq!(left.iter().map(|letter| letter.id.as_str()).collect::<Vec<_>>(), ["in-2"]);
 }

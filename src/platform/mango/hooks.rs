@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::wire::{self, Form};
 use super::{Settings, decode};
 use crate::intake::signal::Signal;
+use crate::platform::telephony::statistics;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::secret::Secret;
@@ -83,6 +84,10 @@ impl Hooks for MangoHooks {
             Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
         })?;
         Ok(vec![decode::signal(&path(&request.tail), &body, at)?])
+    }
+
+    fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
+        statistics::found(request)
     }
 }
 

@@ -1,9 +1,7 @@
-//! Mango Office's look back: the statistics of the last hours, compared call by call with what was
-//! told (sheet, 7.5 and 7.6).
+//! Mango Office's statistics: asked for first, fetched when they are ready (sheet, 7.5 and 7.6).
 //! Never asks twice in two minutes after a refusal: bad requests are punished with silence.
-//! Enter at [`MangoLookBack`].
+//! Enter at [`MangoStatistics`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,21 +9,18 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Settings, wire};
-use crate::platform::http::{Http, Request, Response, Silence};
-use crate::platform::look_back::{Known, LookBack, Sight};
-use crate::platform::{Fault, RawRequest};
+use super::{Settings, decode, wire};
+use crate::intake::signal::Signal;
+use crate::platform::Fault;
+use crate::platform::http::{Http, Request, Response};
+use crate::platform::look_back::to_value;
+use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
 
 /// Cells of a row, in this order: the answer has no header.
 const FIELDS: &str = "entry_id,create,start,answer,finish,from_extension,from_number,to_extension,to_number,disconnect_reason,line_number";
 
-/// How far back a usual look goes, and one after a long absence.
-const BACK_MIN: i64 = 60;
-const BACK_MAX_DAYS: i64 = 7;
-/// A call that has just ended: its record is still on the way.
-const FRESH_MIN: i64 = 3;
 /// A result is asked for again after so long; after so many times it is asked for anew.
 const AGAIN_S: i64 = 10;
 const ASKED_MAX: u32 = 30;
@@ -33,103 +28,62 @@ const ASKED_MAX: u32 = 30;
 const PUNISHED_MS: u64 = 150_000;
 
 /// One school's exchange, read for what it never said.
-pub struct MangoLookBack {
+pub struct MangoStatistics {
     base: String,
     key: Secret,
     salt: Secret,
     http: Arc<dyn Http>,
-    every: TimeDelta,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Cursor {
-    /// Calls that ended before are known, or were looked at.
-    since: At,
-    next_at: At,
-    #[serde(default)]
-    asked: Option<Asked>,
 }
 
 /// Statistics that are being put together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Asked {
     key: String,
-    until: At,
     times: u32,
 }
 
 #[async_trait]
-impl LookBack for MangoLookBack {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
-        let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
-            let cursor = Cursor { since: now, next_at: now + self.every, asked: None };
-            return Ok(Sight::nothing(&cursor, cursor.next_at));
-        };
-        if let Some(asked) = cursor.asked.clone() {
-            return self.result(cursor, asked, known, now).await;
+impl Statistics for MangoStatistics {
+    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
+        match serde_json::from_value::<Asked>(stretch.place.clone()) {
+            Ok(asked) => self.result(asked, now).await,
+            Err(_) => self.request(stretch, now).await,
         }
-        if now < cursor.next_at {
-            return Ok(Sight::nothing(&cursor, cursor.next_at));
-        }
-        let key = self.request(&cursor, now).await?;
-        cursor.asked = Some(Asked { key, until: now, times: 0 });
-        Ok(Sight::nothing(&cursor, now + TimeDelta::seconds(AGAIN_S)))
     }
 }
 
-impl MangoLookBack {
+impl MangoStatistics {
     /// Reads both secrets; the error says which one and what to do.
     pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Self, String> {
         let key = settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?;
         let salt = settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?;
-        let every = TimeDelta::minutes(i64::from(settings.look_back_min.max(1)));
-        let base = settings.url.trim_end_matches('/').to_owned();
-        Ok(Self { base, key, salt, http, every })
+        Ok(Self { base: settings.url.trim_end_matches('/').to_owned(), key, salt, http })
     }
 
-    /// A window that overlaps the last one: records are late, too.
-    async fn request(&self, cursor: &Cursor, now: At) -> Result<String, Fault> {
-        let back = cursor.since.min(now - TimeDelta::minutes(BACK_MIN));
-        let from = back.max(now - TimeDelta::days(BACK_MAX_DAYS));
+    async fn request(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
         let asked = json!({
-            "date_from": from.timestamp().to_string(),
-            "date_to": now.timestamp().to_string(),
+            "date_from": stretch.from.timestamp().to_string(),
+            "date_to": stretch.until.timestamp().to_string(),
             "fields": FIELDS,
         });
         let answer = self.ask("stats/request", &asked).await?;
         let body = answer.json().unwrap_or_default();
-        wire::text(&body["key"]).ok_or_else(|| refused(answer.status, &body))
+        let key = wire::text(&body["key"]).ok_or_else(|| refused(answer.status, &body))?;
+        Ok(Reading::none(later(&Asked { key, times: 0 }, now)))
     }
 
-    async fn result(
-        &self,
-        mut cursor: Cursor,
-        mut asked: Asked,
-        known: &dyn Known,
-        now: At,
-    ) -> Result<Sight, Fault> {
+    async fn result(&self, asked: Asked, now: At) -> Result<Reading, Fault> {
         let answer = self.ask("stats/result", &json!({ "key": asked.key })).await?;
         match answer.status {
-            200 => {
-                let rows = rows(&String::from_utf8_lossy(&answer.body));
-                let found = missed(rows, known, now).await?;
-                cursor.asked = None;
-                cursor.since = asked.until;
-                cursor.next_at = asked.until + self.every;
-                Ok(Sight { found, ..Sight::nothing(&cursor, cursor.next_at) })
-            }
+            200 => Ok(read(&String::from_utf8_lossy(&answer.body), now)),
             204 if asked.times < ASKED_MAX => {
-                asked.times += 1;
-                cursor.asked = Some(asked);
-                Ok(Sight::nothing(&cursor, now + TimeDelta::seconds(AGAIN_S)))
+                Ok(Reading::none(later(&Asked { times: asked.times + 1, ..asked }, now)))
             }
-            204 | 404 => {
-                cursor.asked = None;
-                cursor.next_at = now + self.every;
-                let never = "the statistics of calls never got ready: they are asked for anew";
-                let trouble = (answer.status == 204).then(|| never.to_owned());
-                Ok(Sight { trouble, ..Sight::nothing(&cursor, cursor.next_at) })
+            204 => {
+                let why = "the statistics of calls never got ready: they are asked for anew";
+                Ok(Reading::none(Rest::Anew(Some(why.to_owned()))))
             }
+            404 => Ok(Reading::none(Rest::Anew(None))),
             status => Err(refused(status, &answer.json().unwrap_or_default())),
         }
     }
@@ -144,10 +98,12 @@ impl MangoLookBack {
             .finish();
         let request = Request::new("POST", format!("{}/vpbx/{path}", self.base));
         let sent = self.http.send(request.form(form).urgency(Urgency::Backfill)).await;
-        sent.map_err(|silence| match silence {
-            Silence::NotSent(why) | Silence::BrokenOff(why) => Fault::later(why),
-        })
+        sent.map_err(statistics::silent)
     }
+}
+
+fn later(asked: &Asked, now: At) -> Rest {
+    Rest::Place { place: to_value(asked), again_at: now + TimeDelta::seconds(AGAIN_S) }
 }
 
 /// Texts of errors are not repeated; the code is enough.
@@ -161,38 +117,30 @@ fn refused(status: u16, body: &Value) -> Fault {
     }
 }
 
-/// One conversation of the statistics.
-#[derive(Debug, Clone, PartialEq)]
-struct Talk {
-    entry: String,
-    answered: i64,
-    ended: i64,
-    /// As the final record would have told it.
-    summary: Value,
-}
-
-/// `;` between cells, one line a row, nothing is escaped. Of several rows of one conversation the
-/// one with a talk counts, else the last.
-fn rows(table: &str) -> Vec<Talk> {
-    let mut talks: BTreeMap<String, Talk> = BTreeMap::new();
-    for line in table.lines() {
-        let cells: Vec<&str> = line.trim_end_matches('\r').split(';').map(str::trim).collect();
-        let Some(talk) = talk(&cells) else { continue };
-        let better = |known: &Talk| (talk.answered > 0, talk.ended) >= (known.answered > 0, known.ended);
-        if talks.get(&talk.entry).is_none_or(better) {
-            talks.insert(talk.entry.clone(), talk);
+/// The final records that the table tells: one line a row. Internal calls are none, nor are those
+/// that go on.
+fn read(table: &str, now: At) -> Reading {
+    let (mut calls, mut unread) = (Vec::new(), 0);
+    for line in table.lines().filter(|line| !line.trim().is_empty()) {
+        match summary(line).map(|summary| decode::signal("events/summary", &summary, now)) {
+            Some(Ok(Signal::CallSeen(call))) => calls.push(*call),
+            Some(_) => {}
+            None => unread += 1,
         }
     }
-    talks.into_values().collect()
+    Reading { calls, rest: Rest::after(unread) }
 }
 
-fn talk(cells: &[&str]) -> Option<Talk> {
-    let [entry, create, start, answer, finish, from_extension, from, to_extension, to, reason, line] = cells
+/// A row as the final record would have told it: `;` between cells, nothing is escaped.
+fn summary(line: &str) -> Option<Value> {
+    let cells: Vec<&str> = line.split(';').map(str::trim).collect();
+    let [entry, create, start, answer, finish, from_extension, from, to_extension, to, reason, line] =
+        cells.as_slice()
     else {
         return None;
     };
     let number = |cell: &str| cell.parse::<i64>().ok();
-    let (answered, ended) = (number(answer).unwrap_or(0), number(finish)?);
+    let (answered, ended) = (number(answer).unwrap_or(0), number(finish).unwrap_or(0));
     let direction = match (from_extension.is_empty(), to_extension.is_empty()) {
         (false, false) => 0,
         (false, true) => 2,
@@ -208,75 +156,42 @@ fn talk(cells: &[&str]) -> Option<Talk> {
         Value::Object(side)
     };
     let begun = number(create).or_else(|| number(start)).unwrap_or(ended);
-    let summary = json!({
-        "entry_id": entry, "call_direction": direction, "line_number": line,
-        "from": side(from_extension, from), "to": side(to_extension, to),
-        "create_time": begun, "forward_time": begun, "talk_time": answered, "end_time": ended,
-        "entry_result": i64::from(answered > 0), "disconnect_reason": number(reason).unwrap_or(1100),
-    });
-    (!entry.is_empty()).then(|| Talk { entry: (*entry).to_owned(), answered, ended, summary })
-}
-
-/// Calls whose final record never came.
-async fn missed(talks: Vec<Talk>, known: &dyn Known, now: At) -> Result<Vec<RawRequest>, Fault> {
-    let settled = (now - TimeDelta::minutes(FRESH_MIN)).timestamp();
-    let mut found = Vec::new();
-    for talk in talks.into_iter().filter(|talk| talk.ended <= settled) {
-        if !known.has_result(&format!("mango:{}", talk.entry)).await? {
-            let body = form_urlencoded::Serializer::new(String::new())
-                .append_pair("json", &talk.summary.to_string())
-                .finish();
-            found.push(RawRequest {
-                method: "POST".to_owned(),
-                tail: "events/summary".to_owned(),
-                query: String::new(),
-                headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
-                body: body.into_bytes(),
-            });
-        }
-    }
-    Ok(found)
+    (!entry.is_empty()).then(|| {
+        json!({
+            "entry_id": entry, "call_direction": direction, "line_number": line,
+            "from": side(from_extension, from), "to": side(to_extension, to),
+            "create_time": begun, "forward_time": begun, "talk_time": answered, "end_time": ended,
+            "entry_result": i64::from(answered > 0), "disconnect_reason": number(reason).unwrap_or(1100),
+        })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::signal::CallWhat;
+    use crate::process::event::{Direction, Outcome};
 
     #[test]
     fn a_row_is_the_final_record_that_never_came() {
         let table = "MTAw=;100;101;112;172;101;sip:i@s.mangosip.ru;;79005550101;1120;74955550000\n\
             MTAx=;200;200;0;230;;79005550102;;;1170;74955550000\r\n\
             short;row\n\
-            MTAy=;300;300;0;330;101;;102;;1100;\n";
-        let told: Vec<(String, Value, Value, Value)> = rows(table)
-            .into_iter()
-            .map(|talk| {
-                let summary = talk.summary;
-                (
-                    talk.entry,
-                    summary["call_direction"].clone(),
-                    summary["talk_time"].clone(),
-                    summary["to"].clone(),
-                )
-            })
-            .collect();
+            MTAy=;300;300;0;330;101;;102;;1100;\n\
+            MTAz=;400;400;0;;;79005550103;;;;74955550000\n";
+        let reading = read(table, At::UNIX_EPOCH);
+        let told = reading.calls.iter().map(|call| {
+            let CallWhat::Final(record) = &call.what else { panic!("{call:?}") };
+            let client = record.client_number.as_deref().unwrap_or_default();
+            (call.call.as_str(), record.direction, record.outcome, record.talk_seconds, client)
+        });
         assert_eq!(
-            told,
+            told.collect::<Vec<_>>(),
             [
-                ("MTAw=".to_owned(), json!(2), json!(112), json!({ "number": "79005550101" })),
-                ("MTAx=".to_owned(), json!(1), json!(0), json!({})),
-                ("MTAy=".to_owned(), json!(0), json!(0), json!({ "extension": "102" })),
+                ("mango:MTAw=", Some(Direction::Outbound), Outcome::Answered, 60, "+79005550101"),
+                ("mango:MTAx=", Some(Direction::Inbound), Outcome::NoAnswer, 0, "+79005550102"),
             ]
         );
-    }
-
-    #[test]
-    fn of_several_rows_of_a_conversation_the_talk_counts() {
-        let row = |answer: u32, finish: u32| {
-            format!("A;1;1;{answer};{finish};;79005550101;101;;1110;74955550000\n")
-        };
-        let table = row(0, 30) + &row(20, 40) + &row(0, 50);
-        let talks = rows(&table);
-        assert_eq!(talks.iter().map(|talk| (talk.answered, talk.ended)).collect::<Vec<_>>(), [(20, 40)]);
+        assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")));
     }
 }

@@ -1,6 +1,6 @@
 //! Mango Office: calls, their results, and their starts.
 //! Never decides what a call was.
-//! Enter at [`MangoHooks`], [`MangoClient`] and [`MangoLookBack`].
+//! Enter at [`MangoHooks`], [`MangoClient`] and [`MangoStatistics`].
 
 pub mod client;
 pub mod code;
@@ -12,5 +12,5 @@ pub mod wire;
 
 pub use client::MangoClient;
 pub use hooks::MangoHooks;
-pub use look_back::MangoLookBack;
+pub use look_back::MangoStatistics;
 pub use settings::Settings;

@@ -10,7 +10,8 @@ use super::{Settings, callback_key};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request, Response};
 use crate::platform::telephony::start::{self, Start, Starter};
-use crate::process::At;
+use crate::platform::telephony::statistics;
+use crate::process::{At, Urgency};
 use crate::secret::Secret;
 
 /// One cabinet with its integration key.
@@ -30,7 +31,7 @@ impl SipuniClient {
     }
 
     /// `pairs` in the order of their names: the hash is over their values in that order.
-    fn request(&self, method: &str, pairs: &[(&str, &str)]) -> Request {
+    pub(super) fn request(&self, method: &str, pairs: &[(&str, &str)]) -> Request {
         let values: Vec<&str> = pairs.iter().map(|(_, value)| *value).collect();
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(pairs)
@@ -38,6 +39,11 @@ impl SipuniClient {
             .append_pair("hash", &hash(&values, &self.user, &self.key))
             .finish();
         Request::new("POST", format!("{}/api/{method}", self.base)).form(form)
+    }
+
+    /// A question: whatever becomes of it, it may be asked again.
+    pub(super) async fn ask(&self, request: Request) -> Result<Response, Fault> {
+        self.http.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::silent)
     }
 }
 

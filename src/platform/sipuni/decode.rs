@@ -28,7 +28,7 @@ pub fn signal(fields: Fields, users: &[String], at: At) -> Result<Signal, Undeco
         Kind::Start | Kind::Secondary => CallWhat::Leg(leg(&said, kind, LegState::Ringing)),
         Kind::Answer => CallWhat::Leg(leg(&said, kind, LegState::Talking)),
     };
-    Ok(Signal::CallSeen(Box::new(CallEvent { call: format!("sipuni:{id}"), at, what })))
+    Ok(Signal::CallSeen(Box::new(CallEvent { call: super::call_key(id), at, what })))
 }
 
 /// Sipuni shows the client's leg only, also of our own call starts (4.3); who answers after a

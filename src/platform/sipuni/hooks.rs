@@ -5,7 +5,7 @@
 
 use super::{Settings, decode};
 use crate::intake::signal::Signal;
-use crate::platform::telephony::Fields;
+use crate::platform::telephony::{Fields, statistics};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 
@@ -19,8 +19,7 @@ pub struct SipuniHooks {
 
 impl SipuniHooks {
     pub fn new(settings: &Settings) -> Self {
-        let users = std::iter::once(&settings.user).chain(&settings.other_users);
-        Self { users: users.cloned().collect() }
+        Self { users: settings.users() }
     }
 }
 
@@ -48,5 +47,9 @@ impl Hooks for SipuniHooks {
 
     fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
         Ok(vec![decode::signal(Fields::read(request), &self.users, at)?])
+    }
+
+    fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
+        statistics::found(request)
     }
 }

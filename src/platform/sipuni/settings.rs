@@ -29,9 +29,22 @@ pub struct Settings {
     /// Requests per second over all instances; Sipuni publishes no limit.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
+    /// Minutes between two looks at the statistics of calls; 0 switches it off. They need the key.
+    #[serde(default = "look_back_min")]
+    pub look_back_min: u32,
+    /// IANA zone of the cabinet, in which statistics write their times.
+    #[serde(default = "zone")]
+    pub zone: chrono_tz::Tz,
     /// Sipuni answers a call start slowly.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
+}
+
+impl Settings {
+    /// Numbers of all the school's cabinets.
+    pub fn users(&self) -> Vec<String> {
+        std::iter::once(&self.user).chain(&self.other_users).cloned().collect()
+    }
 }
 
 fn final_wait_s() -> u32 {
@@ -44,6 +57,14 @@ fn stuck_s() -> u32 {
 
 fn url() -> String {
     "https://sipuni.com".to_owned()
+}
+
+fn look_back_min() -> u32 {
+    10
+}
+
+fn zone() -> chrono_tz::Tz {
+    chrono_tz::Europe::Moscow
 }
 
 fn requests_per_second() -> f64 {

@@ -88,14 +88,14 @@ impl Said {
             Direction::Inbound => return None,
         };
         let said = self.fields.text(short).or_else(|| self.fields.text(whole))?;
-        Some(self.without_cabinet(said).to_owned())
+        Some(without_cabinet(said, &self.users).to_owned())
     }
 
     /// Who was rung last; the separators of the list vary.
     pub fn last_called(&self) -> Option<String> {
         let said = self.fields.text("last_called")?;
         let last = said.rsplit([',', '&', ';', ' ']).find(|one| !one.is_empty())?;
-        Some(self.without_cabinet(last).to_owned())
+        Some(without_cabinet(last, &self.users).to_owned())
     }
 
     /// What the end says of the client's side (2.3). A refusal and a manager who gave up come as
@@ -116,14 +116,15 @@ impl Said {
     fn number(&self, name: &str) -> Option<String> {
         phone(without_id(self.fields.text(name)?))
     }
+}
 
-    fn without_cabinet<'a>(&self, said: &'a str) -> &'a str {
-        let stripped = self.users.iter().find_map(|user| said.strip_prefix(user.as_str()));
-        stripped.filter(|rest| !rest.is_empty()).unwrap_or(said)
-    }
+/// `012345101` → `101`; `users` are the numbers of the school's cabinets.
+pub fn without_cabinet<'a>(said: &'a str, users: &[String]) -> &'a str {
+    let stripped = users.iter().find_map(|user| said.strip_prefix(user.as_str()));
+    stripped.filter(|rest| !rest.is_empty()).unwrap_or(said)
 }
 
 /// `74955550000_id123456` → `74955550000`.
-fn without_id(said: &str) -> &str {
+pub fn without_id(said: &str) -> &str {
     said.split_once("_id").map_or(said, |(number, _)| number)
 }

@@ -1,9 +1,10 @@
 //! What telephony providers have in common: fields of a query or form, the key under which an
 //! unsigned event is one, names of our own lines.
-//! Never knows a provider's words. Enter at [`Fields`] (what comes in) and
-//! [`start`] (what goes out).
+//! Never knows a provider's words. Enter at [`Fields`] (what comes in), [`start`] (what goes out) and
+//! [`statistics`] (what was never told).
 
 pub mod start;
+pub mod statistics;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};

@@ -87,9 +87,12 @@ impl<S: Starter> Courier for LineCourier<S> {
             urgency: command.urgency,
         };
         let names = self.starter.start(&start, now).await?;
-        let order = command.order.to_string();
-        let known = std::iter::once(command.id.to_string()).chain(names);
-        let links = known.map(|name| (link::call(&name), order.clone())).collect();
+        // The command's own id names its order by itself.
+        let mut links: Vec<_> =
+            names.iter().map(|name| (link::call(name), command.order.to_string())).collect();
+        if !names.is_empty() {
+            links.push((link::start(&command.id), names.join(" ")));
+        }
         Ok(Receipt { links, signals: Vec::new() })
     }
 
@@ -195,9 +198,8 @@ pub(in crate::platform) mod tests {
             assert_eq!(class(&done), expected, "{who} {tried:?}");
             assert_eq!(counting.0.load(Ordering::SeqCst), asked, "{who} {tried:?}");
             if let Ok(receipt) = done {
-                let order = "gc-1".to_owned();
-                let named = |name: &str| (link::call(name), order.clone());
-                assert_eq!(receipt.links, [named("gc-1.4"), named("theirs")]);
+                let links = [("call:theirs", "gc-1"), ("start:gc-1.4", "theirs")];
+                assert_eq!(receipt.links, links.map(|(name, value)| (name.to_owned(), value.to_owned())));
             }
         }
     }

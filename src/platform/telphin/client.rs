@@ -1,4 +1,4 @@
-//! Telphin's API: sign-in, call start, subscriptions to events (sheet, 1, 2 and 4).
+//! Telphin's API: call start and subscriptions to events (sheet, 2 and 4).
 //! Never deletes a subscription that is not ours. Enter at [`TelphinClient`].
 
 use std::sync::Arc;
@@ -6,18 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
-use super::{Settings, call_key, callback_key};
-use crate::clock::Clock;
+use super::{Session, Settings, call_key, callback_key};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request, Response, Silence};
 use crate::platform::telephony::start::{self, Start, Starter};
+use crate::platform::telephony::statistics;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
-
-/// What a token lives where the answer does not say.
-const TOKEN_S: i64 = 3600;
 
 /// The events of an extension that make a call.
 const EVENTS: [&str; 4] = ["dial-in", "dial-out", "answer", "hangup"];
@@ -25,71 +21,27 @@ const EVENTS: [&str; 4] = ["dial-in", "dial-out", "answer", "hangup"];
 /// One application of one account.
 pub struct TelphinClient {
     settings: Settings,
-    secret: Secret,
+    session: Arc<Session>,
     /// Where events are to come to, and the part of it that all addresses of this school share.
     hook: Secret,
     hook_prefix: String,
     http: Arc<dyn Http>,
-    clock: Arc<dyn Clock>,
-    token: Mutex<Option<(Secret, At)>>,
 }
 
 impl TelphinClient {
-    /// `None` without an application: then no call is started and nothing is subscribed to.
     /// `hook` is `(prefix, secret)` of the address of events.
-    pub fn open(
+    pub fn new(
         settings: &Settings,
+        session: Arc<Session>,
         (hook_prefix, secret): (String, &str),
         http: Arc<dyn Http>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Option<Self>, String> {
-        let (Some(_), Some(source)) = (&settings.client_id, &settings.client_secret) else { return Ok(None) };
+    ) -> Self {
         let hook = Secret::new(format!("{hook_prefix}{secret}"));
-        let secret = source.read().map_err(|why| format!("telphin.client_secret: {why}"))?;
-        let token = Mutex::new(None);
-        Ok(Some(Self { settings: settings.clone(), secret, hook, hook_prefix, http, clock, token }))
+        Self { settings: settings.clone(), session, hook, hook_prefix, http }
     }
 
-    /// The token that is valid now; one sign-in for all who wait.
-    async fn token(&self, urgency: Urgency) -> Result<Secret, Fault> {
-        let mut held = self.token.lock().await;
-        if let Some((token, _)) = held.as_ref().filter(|(_, until)| self.clock.now() < *until) {
-            return Ok(token.clone());
-        }
-        let body = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", self.settings.client_id.as_deref().unwrap_or_default())
-            .append_pair("client_secret", self.secret.reveal())
-            .finish();
-        let request = Request::new("POST", format!("{}/oauth/token", self.settings.url)).form(body);
-        let response = self.http.send(request.urgency(urgency)).await.map_err(asked)?;
-        let (token, life_s) = signed_in(&response)?;
-        // A fifth of its life is left for requests on their way.
-        let until = self.clock.now() + TimeDelta::seconds(life_s * 4 / 5);
-        *held = Some((token.clone(), until));
-        Ok(token)
-    }
-
-    /// One request; a token that is refused is replaced once.
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        let mut response = None;
-        for _ in 0..2 {
-            let token = match self.token(request.urgency).await {
-                Ok(token) => token,
-                Err(Fault::Denied { .. }) => {
-                    return Ok(Response { status: 401, headers: Vec::new(), body: Vec::new() });
-                }
-                Err(fault) => return Err(Silence::NotSent(fault.to_string())),
-            };
-            let signed = request.clone().header("authorization", format!("Bearer {}", token.reveal()));
-            let answer = self.http.send(signed).await?;
-            if answer.status != 401 {
-                return Ok(answer);
-            }
-            *self.token.lock().await = None;
-            response = Some(answer);
-        }
-        Ok(response.unwrap_or(Response { status: 401, headers: Vec::new(), body: Vec::new() }))
+        self.session.send(&*self.http, request).await
     }
 
     fn url(&self, extension: u64, resource: &str) -> String {
@@ -99,7 +51,7 @@ impl TelphinClient {
     /// Subscribes to what is missing of one extension; an address of ours with another secret goes.
     async fn subscribe(&self, extension: u64) -> Result<(), Fault> {
         let request = Request::new("GET", self.url(extension, "event")).urgency(Urgency::Backfill);
-        let response = done(self.send(request).await.map_err(asked)?)?;
+        let response = done(self.send(request).await.map_err(statistics::silent)?)?;
         let listed = response.json().ok();
         let listed = listed.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let is_ours =
@@ -109,13 +61,17 @@ impl TelphinClient {
             if !listed.iter().filter(is_new).any(|one| one["event_type"] == event) {
                 let wish = json!({"url": self.hook.reveal(), "method": "POST", "event_type": event});
                 let request = Request::new("POST", self.url(extension, "event")).json(&wish);
-                done(self.send(request.urgency(Urgency::Backfill)).await.map_err(asked)?)?;
+                done(self.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::silent)?)?;
             }
         }
         for old in listed.iter().filter(|one| is_ours(one) && !is_new(one)) {
             let Some(id) = old["id"].as_u64() else { continue };
             let url = format!("{}{id}", self.url(extension, "event"));
-            done(self.send(Request::new("DELETE", url).urgency(Urgency::Backfill)).await.map_err(asked)?)?;
+            done(
+                self.send(Request::new("DELETE", url).urgency(Urgency::Backfill))
+                    .await
+                    .map_err(statistics::silent)?,
+            )?;
         }
         Ok(())
     }
@@ -142,22 +98,6 @@ impl Starter for TelphinClient {
         }
         Ok(now + TimeDelta::days(1))
     }
-}
-
-/// A question, or a sign-in: whatever became of it, it may be asked again.
-fn asked(silence: Silence) -> Fault {
-    Fault::later(silence.to_string())
-}
-
-fn signed_in(response: &Response) -> Result<(Secret, i64), Fault> {
-    match response.status {
-        200..=299 => {}
-        400 | 401 | 403 => return Err(Fault::denied("telphin refuses the application's id or secret")),
-        status => return Err(Fault::later(format!("telphin answers {status} to the sign-in"))),
-    }
-    let body = response.json().unwrap_or_default();
-    let token = body["access_token"].as_str().ok_or_else(|| Fault::later("telphin gives no token"))?;
-    Ok((Secret::new(token), body["expires_in"].as_i64().filter(|life| *life > 0).unwrap_or(TOKEN_S)))
 }
 
 /// A request that may be made again.
@@ -204,15 +144,5 @@ mod tests {
         }
         let names = judge(&response(201, r#"{"call_api_id":"C0FFEE01","call_id":"C0FFEE02"}"#)).unwrap();
         assert_eq!(names, ["telphin:api:c0ffee01", "telphin:c0ffee02"]);
-    }
-
-    #[test]
-    fn a_token_without_a_life_lives_an_hour() {
-        let answer = |status, body| signed_in(&response(status, body)).map(|(_, life_s)| life_s);
-        assert_eq!(answer(200, r#"{"access_token":"T","token_type":"Bearer"}"#), Ok(3600));
-        assert_eq!(answer(200, r#"{"access_token":"T","expires_in":60}"#), Ok(60));
-        assert_eq!(class(&answer(401, "")), "denied");
-        assert_eq!(class(&answer(500, "")), "later");
-        assert_eq!(class(&answer(200, "{}")), "later");
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{Settings, decode};
 use crate::intake::signal::Signal;
-use crate::platform::telephony::Fields;
+use crate::platform::telephony::{Fields, statistics};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 
@@ -47,5 +47,9 @@ impl Hooks for TelphinHooks {
 
     fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
         decode::signals(Fields::read(request), &self.settings, at)
+    }
+
+    fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
+        statistics::found(request)
     }
 }

@@ -32,6 +32,12 @@ pub struct Settings {
     /// Requests per second over all instances; Telphin publishes no limit.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
+    /// Minutes between two looks at the history of calls; 0 switches it off. It needs the application.
+    #[serde(default = "look_back_min")]
+    pub look_back_min: u32,
+    /// The company in the addresses of its history; `@me` is the application's own.
+    #[serde(default = "company")]
+    pub company: String,
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
 }
@@ -53,6 +59,14 @@ fn stuck_s() -> u32 {
 
 fn url() -> String {
     "https://apiproxy.telphin.ru".to_owned()
+}
+
+fn look_back_min() -> u32 {
+    10
+}
+
+fn company() -> String {
+    "@me".to_owned()
 }
 
 fn requests_per_second() -> f64 {

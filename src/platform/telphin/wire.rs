@@ -134,13 +134,17 @@ fn flow(fields: &Fields) -> Direction {
     }
 }
 
-/// `20000*101@sipproxy.telphin.ru` → `101`; the id, which outlives renaming, counts first.
+/// The side's extension; the id, which outlives renaming, counts first.
 fn short(fields: &Fields, side: &str, settings: &Settings) -> Option<String> {
     let id = fields.int(&format!("{side}extensionid")).and_then(|id| u64::try_from(id).ok());
     if let Some(known) = id.and_then(|id| settings.extension(id)) {
         return Some(known.to_owned());
     }
-    let name = fields.text(&format!("{side}extension"))?;
+    short_name(fields.text(&format!("{side}extension"))?)
+}
+
+/// `20000*101@sipproxy.telphin.ru` → `101`.
+pub fn short_name(name: &str) -> Option<String> {
     let name = name.split_once('@').map_or(name, |(name, _)| name);
     let short = name.rsplit_once('*').map_or(name, |(_, short)| short);
     (!short.is_empty()).then(|| short.to_owned())

@@ -35,7 +35,7 @@ impl Cabinet {
         }
         match path.as_str() {
             "callback/call_number" | "callback/call_tree" => self.take_callback(&given),
-            "statistic/export" => self.statistics(&given),
+            "statistic/export" => self.statistics(now, &given),
             "statistic/operators" => self.operators(),
             _ => said(&json!({"success": true})),
         }
@@ -86,7 +86,7 @@ impl Cabinet {
         WireAnswer::of(200, "text/csv", lines.join("\n"))
     }
 
-    fn statistics(&self, given: &Query) -> WireAnswer {
+    fn statistics(&self, now: DateTime<Utc>, given: &Query) -> WireAnswer {
         let day =
             |name: &str| NaiveDate::parse_from_str(given.get(name).unwrap_or_default(), "%d.%m.%Y").ok();
         let (Some(from), Some(to)) = (day("from"), day("to")) else {
@@ -97,6 +97,7 @@ impl Cabinet {
         let within = |call: &&Call| {
             (from..=to).contains(&call.created_at.with_timezone(&self.zone).date_naive())
                 && call.client_dialled
+                && call.ended_at <= now
         };
         let lines = self.calls.iter().filter(within).map(|call| self.line(call));
         let text: Vec<String> = std::iter::once(head.to_owned()).chain(lines).collect();

@@ -29,7 +29,7 @@ impl Office {
         let parts: Vec<&str> = path.split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
             (method, ["extension", id, rest @ ..]) => self.of_extension(method, id, rest, request),
-            ("GET", ["client", _, "call_history"]) => self.history(request),
+            ("GET", ["client", _, "call_history"]) => self.history(now, request),
             _ => error(404, "Not found"),
         }
     }
@@ -109,13 +109,16 @@ impl Office {
         WireAnswer::json(201, &json!({"call_api_id": id, "call_id": id}))
     }
 
-    fn history(&self, request: &WireRequest) -> WireAnswer {
+    fn history(&self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         let query = request.query();
         let (Some(from), Some(to)) = (query.get("start_datetime"), query.get("end_datetime")) else {
             return error(400, "start_datetime and end_datetime are required");
         };
         let stamp = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
-        let calls = self.calls.iter().filter(|call| (from..=to).contains(&stamp(call.created_at).as_str()));
+        let calls = self
+            .calls
+            .iter()
+            .filter(|call| (from..=to).contains(&stamp(call.created_at).as_str()) && call.ended_at <= now);
         let shown: Vec<Value> = calls.map(|call| conversation(call, &stamp)).collect();
         let page = query.int("page").unwrap_or(1).max(1);
         let size = query.int("per_page").unwrap_or(100).clamp(1, 500);
@@ -141,13 +144,18 @@ fn conversation(call: &Call, stamp: &dyn Fn(DateTime<Utc>) -> String) -> Value {
         2 => (format!("20000*{}", call.extension), format!("+{}", call.client)),
         _ => (format!("+{}", call.client), format!("20000*{}", call.extension)),
     };
+    let leg = json!({
+        "result": if call.answered_at.is_some() { "answered" } else { result }, "extension_type": "phone",
+        "application": call.command_id.as_ref().map(|_| "callback"), "extension_id": extension_id(&call.extension),
+        "from_username": from, "to_username": to, "record_uuid": null,
+    });
     json!({
         "call_uuid": call.entry_id, "flow": if call.direction == 2 { "out" } else { "in" }, "result": result,
         "init_time_gmt": stamp(call.created_at), "start_time_gmt": stamp(call.created_at),
         "bridged_time_gmt": call.answered_at.map(stamp), "hangup_time_gmt": stamp(call.ended_at),
         "duration": (call.ended_at - call.created_at).num_seconds(), "bridged_duration": call.talk_seconds(),
         "from_username": from, "to_username": to, "extension_id": extension_id(&call.extension),
-        "did_number": call.line,
+        "did_number": call.line, "cdr": [leg],
     })
 }
 

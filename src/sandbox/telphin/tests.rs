@@ -53,7 +53,7 @@ fn ask(office: &mut Office, method: &str, path: &str, token: &str, body: &Value)
         headers: vec![("Authorization".into(), format!("Bearer {token}"))],
         body: body.to_string().into_bytes(),
     };
-    office.handle(at(START), &request)
+    office.handle(at(START) + TimeDelta::minutes(5), &request)
 }
 
 fn signed_in(office: &mut Office) -> String {

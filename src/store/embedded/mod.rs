@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{Clock, WallClock};
-use crate::process::{At, OrderId, SchoolId};
+use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Key,
@@ -186,6 +186,11 @@ impl Store for Embedded {
         self.run(move |db| read::deliveries(db, school.as_str(), after, max.min(BATCH_MAX))).await
     }
 
+    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+        let school = school.clone();
+        self.run(move |db| read::unreadable(db, school.as_str())).await
+    }
+
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
         let (school, order) = (school.clone(), order.clone());
         self.run(move |db| read::journal(db, school.as_str(), order.as_str(), max)).await
@@ -204,6 +209,16 @@ impl Store for Embedded {
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
         let school = school.clone();
         self.run(move |db| read::dead(db, school.as_str(), max.min(BATCH_MAX))).await
+    }
+
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+        let school = school.clone();
+        self.run(move |db| read::letters(db, school.as_str(), after, max.min(BATCH_MAX))).await
+    }
+
+    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+        let (school, id) = (school.clone(), id.to_owned());
+        self.run(move |db| read::letter(db, school.as_str(), &id)).await
     }
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {

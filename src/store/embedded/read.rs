@@ -6,8 +6,8 @@ use chrono::DateTime;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::process::At;
-use crate::store::body::{item_of_request, parse, unpack, unpack_letter};
+use crate::process::{At, CommandId};
+use crate::store::body::{item_of_request, parse, unpack, unpack_letter, unpack_or_as_is};
 use crate::store::{
     Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Kept, Record, Seq, StoreError, Wake,
 };
@@ -25,8 +25,8 @@ pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<
         let item: Option<Vec<u8>> = row.get(2)?;
         let raw: Option<Vec<u8>> = row.get(3)?;
         let body = match (item, raw) {
-            (Some(item), _) => unpack(&item)?,
-            (None, Some(raw)) => item_of_request(unpack(&raw)?),
+            (Some(item), _) => unpack_or_as_is(&item),
+            (None, Some(raw)) => item_of_request(unpack_or_as_is(&raw)),
             (None, None) => Vec::new(),
         };
         bytes += body.len();
@@ -46,7 +46,7 @@ pub fn raws(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(
     })?;
     rows.map(|row| {
         let (seq, body) = row?;
-        Ok((Seq(seq), unpack(&body)?))
+        Ok((Seq(seq), unpack_or_as_is(&body)))
     })
     .collect()
 }
@@ -88,12 +88,12 @@ pub fn scan(
     })?;
     rows.map(|row| {
         let (name, version, body) = row?;
-        Ok((name, Record { version, body: unpack(&body)? }))
+        Ok((name, Record { version, body: unpack_or_as_is(&body) }))
     })
     .collect()
 }
 
-/// Due at or before `until_ms`, promised ones first.
+/// Due at or before `until_ms`, promised ones first, at most `max` of each.
 pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
     let mut select = db.prepare_cached(
         "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2 AND at_ms <= ?3
@@ -101,8 +101,7 @@ pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<V
     )?;
     let mut due = Vec::new();
     for promised in [1, 0] {
-        let left = limit(max - due.len());
-        for wake in select.query_map(params![school, promised, until_ms, left], wake_of_row)? {
+        for wake in select.query_map(params![school, promised, until_ms, limit(max)], wake_of_row)? {
             due.push(wake?);
         }
     }
@@ -140,6 +139,19 @@ pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> Kept
     .collect()
 }
 
+pub fn unreadable(db: &Connection, school: &str) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+    let mut select = db.prepare_cached("SELECT id, body FROM delivery WHERE school = ?1 ORDER BY place")?;
+    let mut rows = select.query([school])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = unpack_or_as_is(row.get_ref(1)?.as_bytes().unwrap_or_default());
+        if parse::<Delivery>(&body).is_err() {
+            found.push((CommandId(row.get(0)?), body));
+        }
+    }
+    Ok(found)
+}
+
 /// The last `max`, oldest first.
 pub fn journal(db: &Connection, school: &str, order: &str, max: usize) -> Kept<Vec<JournalEntry>> {
     let mut select = db.prepare_cached(
@@ -158,9 +170,30 @@ pub fn raw(db: &Connection, school: &str, seq: u64) -> Kept<Option<Vec<u8>>> {
 }
 
 pub fn dead(db: &Connection, school: &str, max: usize) -> Kept<Vec<DeadLetter>> {
-    let mut select = db.prepare_cached("SELECT body FROM dead WHERE school = ?1 ORDER BY place LIMIT ?2")?;
+    let mut select =
+        db.prepare_cached("SELECT body FROM dead WHERE school = ?1 ORDER BY place DESC LIMIT ?2")?;
     let rows = select.query_map(params![school, limit(max)], |row| row.get::<_, Vec<u8>>(0))?;
     rows.map(|body| unpack_letter(&body?)).collect()
+}
+
+pub fn letters(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+    let mut select = db.prepare_cached(
+        "SELECT place, body FROM dead WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+    )?;
+    let rows = select.query_map(params![school, after.cast_signed(), limit(max)], |row| {
+        Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    rows.map(|row| {
+        let (place, body) = row?;
+        Ok((place, unpack_letter(&body)?))
+    })
+    .collect()
+}
+
+pub fn letter(db: &Connection, school: &str, id: &str) -> Kept<Option<DeadLetter>> {
+    let stored: Option<Vec<u8>> =
+        one(db, "SELECT body FROM dead WHERE school = ?1 AND id = ?2", [school, id])?;
+    stored.map(|body| unpack_letter(&body)).transpose()
 }
 
 pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {

@@ -291,6 +291,16 @@ fn bury(db: &Connection, school: &str, op: &DeadOp) -> Result<(), CommitError> {
             .execute(params![school, letter.id, place, pack_letter(letter)])?;
             Ok(())
         }
+        DeadOp::Update(letter) => {
+            let changed = db
+                .prepare_cached("UPDATE dead SET body = ?3 WHERE school = ?1 AND id = ?2")?
+                .execute(params![school, letter.id, pack_letter(letter)])?;
+            if changed == 1 {
+                Ok(())
+            } else {
+                Err(CommitError::Conflict(format!("dead letter {}", letter.id)))
+            }
+        }
         DeadOp::Dig(id) => {
             let gone: Option<i64> = db
                 .prepare_cached("DELETE FROM dead WHERE school = ?1 AND id = ?2 RETURNING place")?

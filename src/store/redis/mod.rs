@@ -17,8 +17,8 @@ use redis::{FromRedisValue, ScriptInvocation, cmd};
 use tokio::time::Instant;
 
 use crate::clock::stopwatch;
-use crate::process::{At, OrderId, SchoolId};
-use crate::store::body::{item_of_request, pack, parse, unpack, unpack_letter};
+use crate::process::{At, CommandId, OrderId, SchoolId};
+use crate::store::body::{item_of_request, pack, parse, unpack, unpack_letter, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
     INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan,
@@ -187,8 +187,8 @@ impl Store for RedisStore {
         rows.into_iter()
             .map(|(seq, kind, at_us, body)| {
                 let body = match kind.as_str() {
-                    "r" => item_of_request(unpack(&body)?),
-                    "i" => unpack(&body)?,
+                    "r" => item_of_request(unpack_or_as_is(&body)),
+                    "i" => unpack_or_as_is(&body),
                     _ => Vec::new(),
                 };
                 let at = DateTime::from_timestamp_micros(at_us)
@@ -237,8 +237,10 @@ impl Store for RedisStore {
             .arg(0)
             .arg(max.min(BATCH_MAX));
         let names: Vec<String> = self.link().await?.query(&select).await?;
-        let records = self.read(school, &names).await?;
-        Ok(names.into_iter().zip(records).filter_map(|(name, record)| Some((name, record?))).collect())
+        let stored = self.values(&names.iter().map(|name| keys.record(name)).collect::<Vec<_>>()).await?;
+        let found = names.into_iter().zip(stored).filter_map(|(name, stored)| Some((name, stored?)));
+        let damaged = |stored| Record { version: 0, body: stored };
+        Ok(found.map(|(name, stored)| (name, record(&stored).unwrap_or_else(|_| damaged(stored)))).collect())
     }
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
@@ -298,6 +300,25 @@ impl Store for RedisStore {
             .collect()
     }
 
+    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+        let keys = School::of(school);
+        let mut select = cmd("ZRANGE");
+        select.arg(keys.one("out")).arg(0).arg(-1);
+        let ids: Vec<String> = self.link().await?.query(&select).await?;
+        let mut found = Vec::new();
+        for page in ids.chunks(BATCH_MAX) {
+            let names: Vec<_> = page.iter().map(|id| keys.delivery(id)).collect();
+            for (id, stored) in page.iter().zip(self.values(&names).await?) {
+                let body = stored.map(|stored| unpack_or_as_is(stored.get(1..).unwrap_or_default()));
+                found.extend(
+                    body.filter(|body| parse::<Delivery>(body).is_err())
+                        .map(|body| (id.as_str().into(), body)),
+                );
+            }
+        }
+        Ok(found)
+    }
+
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
         if max == 0 {
             return Ok(Vec::new());
@@ -326,7 +347,7 @@ impl Store for RedisStore {
             .map(|(id, (_, _, _, body))| {
                 let seq = id.split('-').next().and_then(|seq| seq.parse().ok());
                 let seq = seq.ok_or_else(|| StoreError::Unreadable("a place of a request".to_owned()))?;
-                Ok((Seq(seq), unpack(body)?))
+                Ok((Seq(seq), unpack_or_as_is(body)))
             })
             .collect()
     }
@@ -337,10 +358,30 @@ impl Store for RedisStore {
         }
         let keys = School::of(school);
         let mut select = cmd("ZRANGE");
-        select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1);
+        select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1).arg("REV");
         let ids: Vec<String> = self.link().await?.query(&select).await?;
         let names: Vec<_> = ids.iter().map(|id| keys.letter(id)).collect();
         self.values(&names).await?.into_iter().flatten().map(|stored| unpack_letter(&stored)).collect()
+    }
+
+    /// Places first, then letters: one that is taken away between the two is left out.
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+        let keys = School::of(school);
+        let mut select = cmd("ZRANGE");
+        select.arg(keys.one("dead")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
+        select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
+        let places: Scored = self.link().await?.query(&select).await?;
+        let names: Vec<_> = places.iter().map(|(id, _)| keys.letter(id)).collect();
+        let found = places.into_iter().zip(self.values(&names).await?);
+        found
+            .filter_map(|((_, place), stored)| Some((place, stored?)))
+            .map(|(place, stored)| Ok((place, unpack_letter(&stored)?)))
+            .collect()
+    }
+
+    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+        let stored = self.values(&[School::of(school).letter(id)]).await?.pop().flatten();
+        stored.map(|stored| unpack_letter(&stored)).transpose()
     }
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {

@@ -56,6 +56,7 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
     for op in &unit.dead {
         let (verb, id, stored) = match op {
             DeadOp::Bury(letter) => ("bury", &letter.id, pack_letter(letter)),
+            DeadOp::Update(letter) => ("update", &letter.id, pack_letter(letter)),
             DeadOp::Dig(id) => ("dig", id, Vec::new()),
         };
         call.key(school.letter(id)).arg(verb).arg(id).arg(stored);

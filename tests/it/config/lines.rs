@@ -46,6 +46,12 @@ fn what_is_wrong_with_a_provider_is_told() {
     wrong("102 = 200102", "102 = 200101", "telphin.extensions", "stands twice");
     wrong("url = \"http://127.0.0.1:18085\"", "url = \"http://telphin.example\"", "telphin.url", "https");
     wrong("url = \"http://127.0.0.1:18084\"", "stuck_s = 5", "sipuni.stuck_s", "600 to 86400");
+    let (sipuni, telphin) = ("url = \"http://127.0.0.1:18084\"", "url = \"http://127.0.0.1:18085\"");
+    wrong(sipuni, "look_back_min = 1441", "sipuni.look_back_min", "0 for off");
+    wrong(telphin, "look_back_min = 1441", "telphin.look_back_min", "0 for off");
+    wrong(telphin, "company = \"a/b\"", "telphin.company", "@me");
+    let zone = "zone = \"Europe/Moscow\"\nurl = \"http://127.0.0.1:18084\"";
+    wrong(zone, "zone = \"Moscow\"", "sipuni.zone", "Moscow");
     wrong(
         "url = \"http://127.0.0.1:18083\"",
         "requests_per_second = 9",

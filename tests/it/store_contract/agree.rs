@@ -146,17 +146,19 @@ impl Model {
         }
         for op in &unit.dead {
             let id = match op {
-                DeadOp::Bury(letter) => &letter.id,
+                DeadOp::Bury(letter) | DeadOp::Update(letter) => &letter.id,
                 DeadOp::Dig(id) => id,
             };
             let there = self.dead.iter().position(|letter| letter.id == *id);
-            let old = there.map(|n| self.dead.remove(n));
+            let missing = || format!("dead letter {id}");
             match op {
                 DeadOp::Bury(letter) => {
                     self.place();
+                    there.map(|n| self.dead.remove(n));
                     self.dead.push(letter.clone());
                 }
-                DeadOp::Dig(id) => drop(old.ok_or(format!("dead letter {id}"))?),
+                DeadOp::Update(letter) => self.dead[there.ok_or_else(missing)?] = letter.clone(),
+                DeadOp::Dig(_) => drop(self.dead.remove(there.ok_or_else(missing)?)),
             }
         }
         unit.forget.iter().try_for_each(|forget| self.forget(forget))
@@ -267,8 +269,10 @@ fn any_unit() -> impl Strategy<Value = Unit> {
         at_ms,
         promised,
     });
-    let dead = (any::<bool>(), name("x", 3), any::<u8>()).prop_map(|(bury, id, body)| {
-        if bury { DeadOp::Bury(letter(&id, &body.to_string())) } else { DeadOp::Dig(id) }
+    let dead = (0..3, name("x", 3), any::<u8>()).prop_map(|(op, id, body)| match op {
+        0 => DeadOp::Bury(letter(&id, &body.to_string())),
+        1 => DeadOp::Update(letter(&id, &body.to_string())),
+        _ => DeadOp::Dig(id),
     });
     let lists = (
         some((1..9_u64).prop_map(Seq)),

@@ -245,6 +245,64 @@ async fn a_damaged_record_is_told_and_not_written_over() {
     assert_eq!(left, "damage");
 }
 
+/// `damage` spoils `order/1` and `d1`, and puts an entry behind the others that cannot be unpacked.
+async fn damage_hides_nothing(store: &dyn Store, damage: impl FnOnce()) {
+    fill(store).await;
+    let (school, owner) = ("kept".into(), fence("owner"));
+    let more = Unit { put: vec![put("order/2", 0, "y")], deliveries: vec![add("d2")], ..Unit::default() };
+    commit(store, &school, &owner, more).await;
+    damage();
+    let bodies: Vec<_> =
+        store.inbox(&school, None, 9).await.unwrap().into_iter().map(|entry| entry.body).collect();
+    assert_eq!(bodies.len(), 3);
+    assert_eq!(bodies[1..], [b"{\"n\":3}".to_vec(), b"\x01damage".to_vec()]);
+    let found = store.scan(&school, "order/", None, 9).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!((found[0].1.body.as_slice(), found[1].1.body.as_slice()), (&b"\x01damage"[..], &b"y"[..]));
+    assert!(matches!(store.deliveries(&school, 0, 9).await, Err(StoreError::Unreadable(_))));
+    let unreadable = store.unreadable(&school).await.unwrap();
+    assert_eq!(unreadable, [("d1".into(), b"{\"ask\":\"later\"}".to_vec())]);
+    let unit = Unit { deliveries: vec![DeliveryOp::Remove("d1".into())], ..Unit::default() };
+    commit(store, &school, &owner, unit).await;
+    assert_eq!(store.unreadable(&school).await, Ok(Vec::new()));
+    let left = store.deliveries(&school, 0, 9).await.unwrap();
+    assert_eq!(left.iter().map(|left| left.id().as_str()).collect::<Vec<_>>(), ["d2"]);
+}
+
+#[tokio::test]
+async fn damage_hides_nothing_else_in_redis() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    damage_hides_nothing(&store, || {
+        let mut admin = server.admin();
+        let mut set = |key: &str, body: &[u8]| {
+            redis::cmd("SET").arg(format!("dz:{{kept}}:{key}")).arg(body).exec(&mut admin).unwrap();
+        };
+        set("r:order/1", b"\x01damage");
+        set("d:d1", b"r\0{\"ask\":\"later\"}");
+        let mut entry = redis::cmd("XADD");
+        entry.arg("dz:{kept}:items").arg("99-0").arg("a").arg(0).arg("b").arg(b"\x01damage");
+        entry.exec(&mut admin).unwrap();
+        redis::cmd("ZADD").arg("dz:{kept}:inbox").arg(99).arg(99).exec(&mut admin).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn damage_hides_nothing_else_in_the_embedded_store() {
+    let folder = Folder::new();
+    let store = Embedded::open(folder.path()).unwrap();
+    damage_hides_nothing(&store, || {
+        let beside = rusqlite::Connection::open(folder.path().join("dozvon.sqlite")).unwrap();
+        let body = b"\x01damage";
+        beside.execute("UPDATE record SET body = ?1 WHERE name = 'order/1'", [body]).unwrap();
+        let later = b"\0{\"ask\":\"later\"}";
+        beside.execute("UPDATE delivery SET body = ?1 WHERE id = 'd1'", [later]).unwrap();
+        beside.execute("INSERT INTO inbox VALUES ('kept', 99, 0, ?1)", [body]).unwrap();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_full_redis_refuses_and_forgetting_still_works() {
     let server = RedisServer::start();

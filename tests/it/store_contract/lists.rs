@@ -2,7 +2,8 @@
 
 use dozvon::process::OrderId;
 use dozvon::store::{
-    Accepted, CommitError, Counts, DeadOp, DeliveryOp, DeliveryState, Forget, JOURNAL_MAX, Key, Store, Unit,
+    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget,
+    JOURNAL_MAX, Key, Store, Unit,
 };
 
 use super::world::*;
@@ -61,9 +62,9 @@ pub async fn wakes_come_promised_first_then_by_time(store: &dyn Store) {
     check(4, 9, &[]).await;
     check(5, 9, &["c"]).await;
     check(12, 9, &["p", "c", "a", "b"]).await;
-    check(12, 2, &["p", "c"]).await;
-    check(30, 1, &["p"]).await;
-    check(30, 2, &["p", "o"]).await;
+    check(12, 2, &["p", "c", "a"]).await;
+    check(30, 1, &["p", "c"]).await;
+    check(30, 2, &["p", "o", "c", "a"]).await;
     check(99, 9, &["p", "o", "c", "a", "b", "d"]).await;
     assert_eq!(store.next_wake(&school).await, Ok(Some(wake("c", 5))));
 }
@@ -170,14 +171,48 @@ pub async fn dead_letters_are_buried_and_dug(store: &dyn Store) {
     b.order = Some(OrderId::from("o"));
     let buried = [&b, &a, &c].map(|letter| DeadOp::Bury(letter.clone()));
     commit(store, &school, &owner, unit(buried.to_vec())).await;
-    assert_eq!(store.dead(&school, 9).await.unwrap(), [b.clone(), a.clone(), c.clone()]);
-    assert_eq!(store.dead(&school, 2).await.unwrap(), [b.clone(), a.clone()]);
+    assert_eq!(store.dead(&school, 9).await.unwrap(), [c.clone(), a.clone(), b.clone()]);
+    assert_eq!(store.dead(&school, 2).await.unwrap(), [c.clone(), a.clone()]);
     assert_eq!(store.dead(&school, 0).await.unwrap(), []);
 
     // Buried again it is the newest.
     b.why = "refused again".to_owned();
-    commit(store, &school, &owner, unit(vec![DeadOp::Dig(a.id), DeadOp::Bury(b.clone())])).await;
-    assert_eq!(store.dead(&school, 9).await.unwrap(), [c, b]);
+    commit(store, &school, &owner, unit(vec![DeadOp::Dig(a.id.clone()), DeadOp::Bury(b.clone())])).await;
+    assert_eq!(store.dead(&school, 9).await.unwrap(), [b.clone(), c.clone()]);
+    // Changed it stays where it is; what is not there is not made.
+    let c = DeadLetter { body: Vec::new(), ..c };
+    commit(store, &school, &owner, unit(vec![DeadOp::Update(c.clone())])).await;
+    assert_eq!(store.dead(&school, 9).await.unwrap(), [b.clone(), c.clone()]);
+    let refused = store.commit(&school, &owner, unit(vec![DeadOp::Update(a)])).await;
+    assert!(matches!(refused, Err(CommitError::Conflict(_))), "{refused:?}");
+    assert_eq!(store.letter(&school, "in-c").await, Ok(Some(c)));
+    assert_eq!(store.letter(&school, "in-a").await, Ok(None));
+}
+
+pub async fn no_dead_letter_is_out_of_reach(store: &dyn Store) {
+    let (school, owner) = owned(store, "many-dead").await;
+    let ids: Vec<String> = (0..=BATCH_MAX).map(|n| format!("in-{n}")).collect();
+    let dead = ids.iter().map(|id| DeadOp::Bury(letter(id, ""))).collect();
+    commit(store, &school, &owner, Unit { dead, ..Unit::default() }).await;
+    let newest = store.dead(&school, usize::MAX).await.unwrap();
+    assert_eq!(newest.len(), BATCH_MAX);
+    assert_eq!((newest[0].id.as_str(), newest[BATCH_MAX - 1].id.as_str()), ("in-1000", "in-1"));
+    for id in [&ids[0], &ids[BATCH_MAX]] {
+        assert_eq!(store.letter(&school, id).await, Ok(Some(letter(id, ""))));
+    }
+    for max in [usize::MAX, 300] {
+        let (mut after, mut read) = (0, Vec::new());
+        loop {
+            let page = store.letters(&school, after, max).await.unwrap();
+            assert!(page.len() <= max.min(BATCH_MAX));
+            let Some((last, _)) = page.last() else { break };
+            assert!(*last > after, "each page is behind the one before");
+            after = *last;
+            read.extend(page.into_iter().map(|(_, letter)| letter.id));
+        }
+        assert_eq!(read, ids, "by {max}");
+    }
+    assert_eq!(store.letters(&school, 0, 0).await, Ok(Vec::new()));
 }
 
 pub async fn counts_tell_what_is_held(store: &dyn Store) {

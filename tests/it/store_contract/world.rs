@@ -125,7 +125,7 @@ pub async fn held(store: &dyn Store, school: &SchoolId) -> Held {
         next: store.next_wake(school).await.unwrap(),
         deliveries: store.deliveries(school, 0, 100).await.unwrap(),
         journal,
-        dead: store.dead(school, 100).await.unwrap(),
+        dead: store.letters(school, 0, 100).await.unwrap().into_iter().map(|(_, letter)| letter).collect(),
         counts: store.counts(school).await.unwrap(),
     }
 }

@@ -8,7 +8,8 @@ use chrono::{TimeDelta, Utc};
 use dozvon::clock::{Clock, TokioClock};
 use dozvon::config::{Files, Surroundings};
 use dozvon::demo::inside::{Inside, deliver, stand_ins};
-use dozvon::process::Order;
+use dozvon::platform::link;
+use dozvon::process::{Order, OrderId};
 use dozvon::sandbox::serve::Shared;
 use dozvon::sandbox::{Setup, World as Sandbox};
 use dozvon::worker::site::Site;
@@ -75,9 +76,12 @@ impl World {
         assert!(dead.iter().all(|letter| letter.id.starts_with("out-")), "seed {seed}: {dead:#?}");
         let sandbox = self.sandbox().duplicates();
         assert!(sandbox.is_empty(), "seed {seed}: made twice: {sandbox:#?}");
-        for order in self.sandbox().orders() {
-            let id = format!("gc-{}", order.id);
-            assert!(orders.iter().any(|known| known.id.0 == id), "seed {seed}: order {id} is lost");
+        let told: Vec<_> = self.sandbox().orders().map(|order| OrderId(format!("gc-{}", order.id))).collect();
+        let retired: Vec<_> = told.iter().map(link::gone).collect();
+        let retired = self.site.store.find(self.site.id(), &retired).await.expect("memory");
+        for (id, retired) in told.iter().zip(retired) {
+            let known = retired.is_some() || orders.iter().any(|known| known.id == *id);
+            assert!(known, "seed {seed}: order {id} is lost");
         }
         self.inside.stop().await.expect("the owner ends");
         self.hooks.abort();

@@ -107,15 +107,13 @@ end
 seen = {}
 for i = 0, buries - 1 do
   local key, id = KEYS[bury_key + i + 1], ARGV[bury + i * 3 + 2]
-  if ARGV[bury + i * 3 + 1] == 'bury' then
+  local op = ARGV[bury + i * 3 + 1]
+  if op == 'bury' then
     fresh = fresh + 1
-    seen[key] = 1
-  else
-    if (seen[key] or redis.call('EXISTS', key)) == 0 then
-      return {'conflict', 'dead letter ' .. id}
-    end
-    seen[key] = 0
+  elseif (seen[key] or redis.call('EXISTS', key)) == 0 then
+    return {'conflict', 'dead letter ' .. id}
   end
+  seen[key] = op == 'dig' and 0 or 1
 end
 
 for i = 0, forgets - 1 do
@@ -205,12 +203,15 @@ for i = 1, journals do
 end
 for i = 0, buries - 1 do
   local key, id = KEYS[bury_key + i + 1], ARGV[bury + i * 3 + 2]
-  if ARGV[bury + i * 3 + 1] == 'bury' then
-    redis.call('ZADD', dead, next_place(), id)
-    redis.call('SET', key, ARGV[bury + i * 3 + 3])
-  else
+  local op = ARGV[bury + i * 3 + 1]
+  if op == 'dig' then
     redis.call('ZREM', dead, id)
     redis.call('DEL', key)
+  else
+    if op == 'bury' then
+      redis.call('ZADD', dead, next_place(), id)
+    end
+    redis.call('SET', key, ARGV[bury + i * 3 + 3])
   end
 end
 for i = 0, forgets - 1 do

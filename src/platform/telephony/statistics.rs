@@ -1,0 +1,240 @@
+//! Statistics of calls: one look back for all providers, who differ in how they are read.
+//! Never hands on a call whose result is known already, nor one that has only just ended.
+//! Enter at [`LineLookBack`]; a provider fills [`Statistics`].
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::intake::signal::{CallEvent, CallWhat, FinalRecord, Signal};
+use crate::platform::http::{Response, Silence};
+use crate::platform::look_back::{Known, KnownCall, LookBack, Sight};
+use crate::platform::{Fault, RawRequest, Undecodable};
+use crate::process::At;
+
+/// How far a stretch reaches back behind the end of the last one (records are late, too, and may be
+/// filed under the call's beginning), and at most.
+const OVERLAP_MIN: i64 = 60;
+const BACK_MAX_DAYS: i64 = 7;
+/// A call that has just ended: its record is still on the way.
+const FRESH_MIN: i64 = 3;
+/// Talks that differ by no more are the same: providers round.
+const SAME_TALK_S: u32 = 2;
+
+/// The calls of one account, as its provider lists them afterwards.
+#[async_trait]
+pub trait Statistics: Send + Sync {
+    /// Reads a stretch, or goes on with it. A fault leaves the place as it is; it is repeated later.
+    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault>;
+
+    /// What keeps us from believing that the statistics name a call as its events do, where that is
+    /// not documented: nothing is handed on until one call was seen under one name in both.
+    fn doubt(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// What is read at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    pub from: At,
+    pub until: At,
+    /// What the last read left behind: the provider's own; `Null` at the beginning.
+    #[serde(default)]
+    pub place: Value,
+}
+
+/// What a read came to.
+#[derive(Debug, PartialEq)]
+pub struct Reading {
+    /// Final records of whole calls, internal ones left out.
+    pub calls: Vec<CallEvent>,
+    pub rest: Rest,
+}
+
+/// What is left of a stretch.
+#[derive(Debug, PartialEq)]
+pub enum Rest {
+    Nothing,
+    /// It goes on from this place.
+    Place {
+        place: Value,
+        again_at: At,
+    },
+    /// All of it: it is read anew next time. The text is for a person, English, no personal data.
+    Anew(Option<String>),
+}
+
+impl Reading {
+    /// Nothing yet.
+    pub fn none(rest: Rest) -> Self {
+        Self { calls: Vec::new(), rest }
+    }
+}
+
+impl Rest {
+    /// The end of a stretch, of which so many rows could not be read.
+    pub fn after(unread: usize) -> Self {
+        let why = || format!("{unread} rows of the statistics are torn, or lack an id or a time");
+        if unread == 0 { Self::Nothing } else { Self::Anew(Some(why())) }
+    }
+}
+
+/// One account, read for what its events never said.
+pub struct LineLookBack<S> {
+    statistics: S,
+    every: TimeDelta,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cursor {
+    /// Calls before are known, or were looked at.
+    since: At,
+    next_at: At,
+    #[serde(default)]
+    under_way: Option<Stretch>,
+    /// A call was seen under one name in events and statistics.
+    #[serde(default)]
+    proven: bool,
+    /// Calls of this stretch were held back: it has to be read anew.
+    #[serde(default)]
+    held: bool,
+}
+
+impl<S: Statistics> LineLookBack<S> {
+    /// `every_min` minutes are from one look to the next.
+    pub fn new(statistics: S, every_min: u32) -> Self {
+        Self { statistics, every: TimeDelta::minutes(i64::from(every_min.max(1))) }
+    }
+}
+
+#[async_trait]
+impl<S: Statistics> LookBack for LineLookBack<S> {
+    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+        let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
+            let next_at = now + self.every;
+            let cursor = Cursor { since: now, next_at, under_way: None, proven: false, held: false };
+            return Ok(Sight::nothing(&cursor, next_at));
+        };
+        if cursor.under_way.is_none() && now < cursor.next_at {
+            return Ok(Sight::nothing(&cursor, cursor.next_at));
+        }
+        let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
+        let Reading { calls, rest } = self.statistics.read(&stretch, now).await?;
+        let compared = compare(calls, known, now).await?;
+        cursor.proven |= compared.known > 0;
+        let mut found = compared.missed;
+        let doubt = self.statistics.doubt().filter(|_| !cursor.proven);
+        if doubt.is_some() && !found.is_empty() {
+            found.clear();
+            cursor.held = true;
+        }
+        let mut trouble = None;
+        let again_at = match rest {
+            Rest::Place { place, again_at } => {
+                cursor.under_way = Some(Stretch { place, ..stretch });
+                again_at
+            }
+            Rest::Nothing if !cursor.held => {
+                cursor.since = stretch.until;
+                cursor.next_at = stretch.until + self.every;
+                cursor.next_at
+            }
+            rest => {
+                trouble = if let Rest::Anew(why) = rest { why } else { doubt.map(str::to_owned) };
+                cursor.held = false;
+                cursor.next_at = now + self.every;
+                cursor.next_at
+            }
+        };
+        Ok(Sight { found, trouble, ..Sight::nothing(&cursor, again_at) })
+    }
+}
+
+fn stretch(since: At, now: At) -> Stretch {
+    let from = since.min(now) - TimeDelta::minutes(OVERLAP_MIN);
+    Stretch { from: from.max(now - TimeDelta::days(BACK_MAX_DAYS)), until: now, place: Value::Null }
+}
+
+/// Listed calls beside those that are known.
+struct Compared {
+    missed: Vec<RawRequest>,
+    known: usize,
+}
+
+async fn compare(calls: Vec<CallEvent>, known: &dyn Known, now: At) -> Result<Compared, Fault> {
+    let settled = now - TimeDelta::minutes(FRESH_MIN);
+    let mut compared = Compared { missed: Vec::new(), known: 0 };
+    for (call, record) in most_telling(&calls) {
+        if record.ended_at > settled {
+            continue;
+        }
+        let have = known.call(&call.call).await?;
+        compared.known += usize::from(have.is_some());
+        if have.is_none_or(|have| is_news(have, record)) {
+            compared.missed.push(request(call));
+        }
+    }
+    Ok(compared)
+}
+
+/// Of several rows of one conversation the one with a talk counts, else the last.
+fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
+    let mut telling = BTreeMap::new();
+    for call in calls {
+        let CallWhat::Final(record) = &call.what else { continue };
+        let rank = |record: &FinalRecord| (record.talk_seconds > 0, record.ended_at);
+        let slot = telling.entry(&call.call).or_insert((call, record));
+        if rank(slot.1) < rank(record) {
+            *slot = (call, record);
+        }
+    }
+    telling.into_values().collect()
+}
+
+/// A call without a result yet, or a talk that events told otherwise.
+fn is_news(have: KnownCall, record: &FinalRecord) -> bool {
+    let differs = |seconds: u32| {
+        seconds.abs_diff(record.talk_seconds) > SAME_TALK_S || (seconds == 0) != (record.talk_seconds == 0)
+    };
+    !have.is_exact && have.talk_seconds.is_none_or(differs)
+}
+
+/// A listed call as it enters; [`found`] reads it back.
+fn request(call: &CallEvent) -> RawRequest {
+    RawRequest {
+        method: "POST".to_owned(),
+        tail: "statistics".to_owned(),
+        query: String::new(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: serde_json::to_vec(call).unwrap_or_default(),
+    }
+}
+
+/// What a provider's `Hooks::decode_found` answers.
+pub fn found(request: &RawRequest) -> Result<Vec<Signal>, Undecodable> {
+    let call = serde_json::from_slice(&request.body)
+        .map_err(|error| Undecodable(format!("a call of the statistics: {:?}", error.classify())))?;
+    Ok(vec![Signal::CallSeen(Box::new(call))])
+}
+
+/// A question that got no answer may be asked again.
+pub fn silent(silence: Silence) -> Fault {
+    Fault::later(silence.to_string())
+}
+
+/// A question that was refused; what stands in the answer is not repeated.
+pub fn refused(provider: &str, response: &Response) -> Fault {
+    let why = format!("{provider} answers {} to the question for its statistics", response.status);
+    match response.status {
+        401 | 403 => Fault::denied(format!("{why}: are the keys right, and may they read statistics?")),
+        429 | 500..=599 => Fault::Later { why, after_ms: response.retry_after_ms() },
+        _ => Fault::never(why),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! What an entry of the inbox means: the one case that it changes, as a unit of work.
+//! Never commits and never loses an entry: what cannot be used becomes a dead letter.
+//! Enter at [`Inbox::take`].
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Cause, Inbox, STRIKES_MAX};
+use crate::intake::apply::{Source, apply, delivery};
+use crate::intake::book::Book;
+use crate::intake::calls::{CallRecord, Merged};
+use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
+use crate::intake::dial::aim_call;
+use crate::intake::forget;
+use crate::intake::signal::{CallEvent, Consent, Signal};
+use crate::platform::link;
+use crate::process::event::CallResult;
+use crate::process::{At, Event, OrderId, Target};
+use crate::store::record::{Envelope, Item, Member, key};
+use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
+use crate::worker::site::count;
+
+impl Inbox {
+    /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
+    pub(super) async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
+        if self.strikes.get(&entry.seq).is_some_and(|strikes| *strikes >= STRIKES_MAX) {
+            return Ok(buried(dead(entry, "its commit was refused again and again"), now));
+        }
+        if let Some(why) = self.unreadable.get(&Cause::Entry(entry.seq.clone())) {
+            return Ok(buried(dead(entry, why), now));
+        }
+        let item = match serde_json::from_slice::<Item>(&entry.body) {
+            Ok(item) => item,
+            Err(error) => {
+                // Its own text may quote the entry.
+                let why = format!("the entry cannot be read: JSON, column {}", error.column());
+                self.site.unreadable(&why);
+                return Ok(buried(dead(entry, why), now));
+            }
+        };
+        let taken = match item {
+            Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
+            Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
+            Item::Event { order, event } => self.event(order, event, now).await?,
+            Item::Retry { letter } => self.retry(&letter, now).await?,
+            Item::Erase { mention } => {
+                let site = &self.site;
+                tracing::info!(school = %site.id(), "a person is erased");
+                Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?)
+            }
+            Item::Scrub(rest) => {
+                let site = &self.site;
+                Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?)
+            }
+            Item::Retire { order, before } => Ok(forget::retire(&mut self.book, &order, before, now).await?),
+        };
+        Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
+    }
+
+    async fn envelope(&mut self, entry: &Entry, envelope: &Envelope, now: At) -> Taken {
+        let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()).cloned() else {
+            return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
+        };
+        let request = envelope.request();
+        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
+            true => hooks.decode_found(&request, envelope.at),
+            false => hooks.decode(&request, envelope.at),
+        }));
+        let mut signals = match decoded {
+            Ok(Ok(signals)) => signals,
+            Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
+            Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
+        };
+        // What was found is kept with its order's event only: it can be read again.
+        let raw = Some(entry.seq.0).filter(|_| !envelope.found);
+        match signals.len() {
+            0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
+            1 => self.signal(signals.remove(0), Source { raw }, now).await,
+            _ => {
+                let item = |signal| Item::Signal { raw, at: envelope.at, signal }.to_bytes();
+                Ok(Ok(Unit { append: signals.into_iter().map(item).collect(), at: now, ..Unit::default() }))
+            }
+        }
+    }
+
+    async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
+        match signal {
+            Signal::CallSeen(event) => self.call(&event, source, now).await,
+            Signal::Consent(consent) => self.consent(&consent, now).await,
+            signal => {
+                let aims = aim(&self.site.school, &mut self.book, signal, now).await?;
+                self.aims(aims, source, now).await
+            }
+        }
+    }
+
+    /// One aim is stepped at once; several become entries of their own, so that each of them is
+    /// one case and one commit.
+    async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
+        if let Some(why) = aims.unusable {
+            return Ok(Err(Why::new(why)));
+        }
+        if let Some(why) = aims.nothing {
+            tracing::debug!(school = %self.site.id(), why, "nothing to do");
+        }
+        let mut all = aims.aims;
+        let mut unit = match all.len() {
+            0 => Unit { at: now, ..Unit::default() },
+            1 => match self.step(all.remove(0), source, now).await? {
+                Ok(unit) => unit,
+                Err(why) => return Ok(Err(why)),
+            },
+            _ => {
+                let item = |aim: Aim| Item::Event { order: aim.order, event: aim.event }.to_bytes();
+                Unit { append: all.into_iter().map(item).collect(), at: now, ..Unit::default() }
+            }
+        };
+        unit.put.extend(aims.puts);
+        for (key, value) in aims.index {
+            self.book.put_link(key.clone(), value.clone());
+            unit.index.push((key, value));
+        }
+        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
+        Ok(Ok(unit))
+    }
+
+    async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
+        match self.book.order(&order).await? {
+            Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            // Intake asked before there was an order, and what was answered made none.
+            None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
+            // What was on its way when the order was forgotten concerns nobody any more.
+            None if self.book.link(&link::gone(&order)).await?.is_some() => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
+            None => Ok(Err(Why::new(format!("order {order} has no record")))),
+        }
+    }
+
+    async fn step(&mut self, aim: Aim, source: Source, now: At) -> Taken {
+        count(&self.site.tally.stepped);
+        let applied = apply(&self.site.school, &mut self.book, aim, source, now).await?;
+        Ok(applied.map_err(|broken| Why::new(broken.to_string())))
+    }
+
+    /// Kept for the chores, which exchange it before it runs out.
+    async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
+        let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
+        let body = serde_json::to_vec(consent).unwrap_or_default();
+        let put = Put { key: key::CONSENT.to_owned(), expect: known.map_or(0, |known| known.version), body };
+        self.site.chore_bell.notify_one();
+        Ok(Ok(Unit { put: vec![put], at: now, ..Unit::default() }))
+    }
+
+    /// Events of one call are merged first; only a final result is an order's event.
+    async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
+        let known = self.book.call(&event.call).await?;
+        let waits = self.site.school.call_waits(&event.call);
+        let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
+        if let Some(command) = event.command()
+            && is_ours(&mut self.book, command).await?
+        {
+            record.set_ours();
+        }
+        let merged = record.merge(event, now);
+        self.merged(&event.call, record, merged, source, now).await
+    }
+
+    pub(super) async fn merged(
+        &mut self,
+        call: &str,
+        record: CallRecord,
+        merged: Merged,
+        source: Source,
+        now: At,
+    ) -> Taken {
+        let member = Member::Call(call.to_owned()).to_string();
+        let mut unit = Unit { at: now, ..Unit::default() };
+        if let Merged::Result(found) = merged {
+            match self.finished(found.result, found.extension.as_deref(), source, now).await? {
+                Ok(stepped) => unit = stepped,
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        match record.wake() {
+            Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
+            None => unit.sleep.push(member),
+        }
+        self.occupy(&record, &mut unit, now).await?;
+        unit.put.extend(self.book.put_call(call, record));
+        Ok(Ok(unit))
+    }
+
+    /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
+    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
+        let process = &self.site.school.process;
+        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
+            return Ok(());
+        }
+        let before = self.book.desk().await?;
+        let mut desk = before.clone();
+        desk.free(&record.call);
+        let until = record.wake().unwrap_or(now);
+        for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
+            desk.occupy(&manager, &record.call, now, until);
+        }
+        if desk != before {
+            unit.put.extend(self.book.put_desk(desk));
+        }
+        Ok(())
+    }
+
+    async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
+        let call = result.call.clone();
+        let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
+            tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
+            return Ok(Ok(Unit { at: now, ..Unit::default() }));
+        };
+        let order = aim.order.to_string();
+        let stepped = self.step(aim, source, now).await?;
+        Ok(stepped.map(|mut unit| {
+            let key = link::call(&call);
+            self.book.put_link(key.clone(), Some(order.clone()));
+            unit.index.push((key, Some(order)));
+            unit
+        }))
+    }
+
+    /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
+    /// entry back to the end of the inbox.
+    async fn retry(&mut self, id: &str, now: At) -> Taken {
+        let mut unit = Unit { at: now, ..Unit::default() };
+        let found = self.site.store.letter(self.site.id(), id).await?;
+        // What was taken away meanwhile, or holds nothing any more, cannot be tried again.
+        let Some(found) = found.filter(|letter| !letter.body.is_empty()) else {
+            tracing::warn!(school = %self.site.id(), id, "a dead letter that there is not, or not whole, was to be tried again");
+            return Ok(Ok(unit));
+        };
+        if id.starts_with("out-") {
+            let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
+                return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
+            };
+            // It may have been done before it was buried: look first. Where nothing can be looked up the
+            // person who asks has looked.
+            delivery.state = match delivery.command.ask.target() {
+                Target::Mail | Target::Line => DeliveryState::Waiting,
+                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
+            };
+            delivery.attempts = 0;
+            delivery.created_at = now;
+            unit.deliveries.push(DeliveryOp::Add(delivery));
+        } else {
+            unit.append.push(found.body);
+        }
+        unit.dead.push(DeadOp::Dig(id.to_owned()));
+        Ok(Ok(unit))
+    }
+}
+
+/// A unit, or why a person has to look at the entry.
+pub(super) type Taken = Kept<Result<Unit, Why>>;
+
+pub(super) struct Why {
+    pub why: String,
+}
+
+impl Why {
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
+/// Does an order of ours bear this command?
+async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
+    match order_of(book, command).await? {
+        Some(order) => Ok(book.order(&order).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+fn dead(entry: &Entry, why: impl Into<String>) -> DeadLetter {
+    let id = format!("in-{}", entry.seq.0);
+    DeadLetter { id, at: entry.at, why: why.into(), order: None, body: entry.body.clone() }
+}
+
+fn buried(letter: DeadLetter, now: At) -> Unit {
+    tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
+    Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() }
+}

@@ -1,0 +1,124 @@
+//! What an owner does when its memory and the store disagree: after a refused commit, with more wakes
+//! than it reads at a time, with records that it cannot read. The rest of the school goes on, in time.
+
+use std::sync::atomic::Ordering;
+
+use chrono::TimeDelta;
+use dozvon::config::Surroundings;
+use dozvon::intake::signal::{CallEvent, CallWhat, Signal};
+use dozvon::process::{At, Event};
+use dozvon::store::record::Item;
+use dozvon::store::{Put, Unit, Wake};
+
+use crate::support::inproc::World;
+use crate::support::school::School;
+
+/// A school without orders, for so long.
+fn alone(story: impl AsyncFnOnce(&World)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let school = School::prepare();
+        let mut setup = school.material.clone();
+        setup.orders.clear();
+        let surroundings = Surroundings::new(Default::default(), setup.start.with_timezone(&chrono::Utc));
+        let world = World::start(setup, &school.files, &surroundings, 1);
+        world.run_for(TimeDelta::seconds(1)).await;
+        story(&world).await;
+    });
+}
+
+async fn commit(world: &World, unit: Unit) {
+    let unit = Unit { at: world.site.clock.now(), ..unit };
+    world.site.commit(unit).await.expect("the owner commits");
+}
+
+/// Of an order that is not there: it goes as soon as it has fired.
+fn wake(name: &str, at: At) -> Wake {
+    Wake { member: format!("order:{name}"), at_ms: at.timestamp_millis(), promised: false }
+}
+
+async fn has_fired(world: &World, name: &str) -> bool {
+    let found = world.site.store.wake_of(world.site.id(), &format!("order:{name}")).await;
+    found.expect("memory").is_none()
+}
+
+fn recorded(recording: &str, at: At) -> Vec<u8> {
+    let what = CallWhat::Recording { recording: recording.to_owned() };
+    let signal = Signal::CallSeen(Box::new(CallEvent { call: "mango:1".to_owned(), at, what }));
+    Item::Signal { raw: None, at, signal }.to_bytes()
+}
+
+#[test]
+fn a_refused_commit_makes_no_wake_late_however_many_stand_in_the_wheel() {
+    alone(async |world| {
+        let now = world.site.clock.now();
+        let many = (0..300).map(|n| wake(&format!("far-{n}"), now + TimeDelta::minutes(9))).collect();
+        commit(world, Unit { wake: many, append: vec![recorded("a", now)], ..Unit::default() }).await;
+        world.run_for(TimeDelta::seconds(1)).await;
+        // Somebody else changes what the owner holds open.
+        let key = "call/mango:1".to_owned();
+        let known = world.site.store.read(world.site.id(), std::slice::from_ref(&key)).await;
+        let body = known.expect("memory").pop().flatten().expect("the call is kept").body;
+        let append = vec![recorded("b", now)];
+        commit(world, Unit { put: vec![Put { key, expect: 1, body }], append, ..Unit::default() }).await;
+        world.run_for(TimeDelta::seconds(1)).await;
+
+        let soon = world.site.clock.now() + TimeDelta::minutes(1);
+        commit(world, Unit { wake: vec![wake("soon", soon)], ..Unit::default() }).await;
+        world.run_for(TimeDelta::seconds(59)).await;
+        assert!(!has_fired(world, "soon").await);
+        world.run_for(TimeDelta::seconds(2)).await;
+        assert!(has_fired(world, "soon").await);
+        assert!(!has_fired(world, "far-0").await);
+    });
+}
+
+#[test]
+fn promised_wakes_hide_no_others_however_many_they_are() {
+    alone(async |world| {
+        let now = world.site.clock.now();
+        let first = now + TimeDelta::minutes(5);
+        let promised = |n: i64| {
+            let wake = wake(&format!("p-{n}"), first + TimeDelta::milliseconds(200 * n));
+            Wake { promised: true, ..wake }
+        };
+        let mut wakes: Vec<Wake> = (0..1_100).map(promised).collect();
+        wakes.push(wake("usual", first + TimeDelta::minutes(1)));
+        commit(world, Unit { wake: wakes, ..Unit::default() }).await;
+        // All of it is read from the index.
+        world.site.restart_from_store();
+        world.run_for(TimeDelta::seconds(5 * 60 + 59)).await;
+        assert!(has_fired(world, "p-0").await && !has_fired(world, "usual").await);
+        world.run_for(TimeDelta::seconds(2)).await;
+        assert!(has_fired(world, "usual").await);
+        world.run_for(TimeDelta::minutes(4)).await;
+        assert!(has_fired(world, "p-1099").await);
+    });
+}
+
+/// An order of a later version, after a return to this one.
+#[test]
+fn an_unreadable_record_stops_nothing_but_what_needs_it() {
+    alone(async |world| {
+        let now = world.site.clock.now();
+        let put = Put { key: "order/gc-9".to_owned(), expect: 0, body: b"{\"name\":\"secret\"}".to_vec() };
+        let event = Item::Event { order: "gc-9".into(), event: Event::Wake }.to_bytes();
+        let due = wake("gc-9", now + TimeDelta::minutes(1));
+        let append = vec![event.clone(), b"\x01 no item: secret".to_vec(), recorded("a", now)];
+        commit(world, Unit { put: vec![put], wake: vec![due], append, ..Unit::default() }).await;
+        world.run_for(TimeDelta::minutes(2)).await;
+
+        let (site, store) = (&world.site, &world.site.store);
+        assert_eq!(store.counts(site.id()).await.expect("memory").inbox, 0);
+        let call = store.read(site.id(), &["call/mango:1".to_owned()]).await.expect("memory");
+        assert!(call[0].is_some(), "what came behind it is worked");
+        let dead = store.dead(site.id(), 9).await.expect("memory");
+        assert_eq!(dead.len(), 2, "{dead:#?}");
+        assert!(dead[0].why.contains("order/gc-9") && dead[0].body == event, "{dead:#?}");
+        assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
+        let wake = store.wake_of(site.id(), "order:gc-9").await.expect("memory").expect("not lost");
+        assert!(wake.at_ms > site.clock.now().timestamp_millis(), "it is put off");
+        // The record twice, the entry once.
+        assert_eq!(site.tally.unreadable.load(Ordering::Relaxed), 3);
+    });
+}
