@@ -40,7 +40,10 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "watchdog_repairs": count(&tally.repairs), "unreadable": count(&tally.unreadable),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
                 "spooled": count(&tally.spooled),
-                "spool": { "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()) },
+                "spool": {
+                    "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()),
+                    "damaged_bytes": spool.map_or(0, |spool| spool.damaged_bytes()),
+                },
                 "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
                 "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),
                 "mirror": mirror, "mirror_failures": count(&tally.mirror_failures),

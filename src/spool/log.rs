@@ -1,19 +1,26 @@
 //! A queue in one file: records behind one another, each synced before it counts.
-//! Never leaves half a record behind: what could not be written whole is cut off at once, and what a crash
-//! left half written is cut off when the file is opened.
+//! Never leaves half a record behind, and never lets a damaged one stop those behind it: what cannot be read
+//! is handed over to be set aside, once for each run, and the next whole record goes on.
 //! Enter at [`Log::open`].
 //!
-//! A record lies as its length (4 bytes, little-endian), 8 bytes of its SHA-256, and itself. What has been
-//! taken out stays in the file until all of it has been, so a crash offers it again: whoever takes it out
-//! has to know it again.
+//! A record lies as a mark by which it is found again, its length (4 bytes, little-endian), 8 bytes of the
+//! SHA-256 of its place and itself, and itself. What has been taken out stays in the file until all of it
+//! has been, so a crash offers it again: whoever takes it out has to know it again.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-const HEAD: u64 = 12;
+const MARK: [u8; 8] = *b"\xd0\x97\x1erecd\n";
+const HEAD: u64 = 20;
 /// A longer record is damage: no request is.
 const RECORD_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// Looked through at a time for the next mark.
+const CHUNK: u64 = 64 * 1024;
+/// Of one damaged stretch; what lies behind it in the stretch is only counted.
+const ASIDE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What a log lies on.
 pub trait Disk: Send {
@@ -47,30 +54,43 @@ impl Disk for std::fs::File {
     }
 }
 
+/// Takes bytes that cannot be read, and how many there are in all.
+pub type Aside = Box<dyn FnMut(&[u8], u64) + Send>;
+
 pub struct Log<D> {
     disk: D,
+    aside: Aside,
     /// Where the oldest record begins that is still in the queue.
     first: u64,
     /// Where the next one is written.
     end: u64,
     waiting: u64,
+    /// Where the damaged stretches begin that were handed over already: they stay in the file until it is
+    /// empty.
+    told: BTreeSet<u64>,
 }
 
 impl<D: Disk> Log<D> {
-    /// Also says how many bytes of a torn tail were cut off.
-    pub fn open(disk: D) -> io::Result<(Self, u64)> {
-        let mut log = Self { disk, first: 0, end: 0, waiting: 0 };
+    /// Also says how many bytes of a torn tail were cut off: of a record that was never answered for.
+    pub fn open(disk: D, aside: Aside) -> io::Result<(Self, u64)> {
+        let mut log = Self { disk, aside, first: 0, end: 0, waiting: 0, told: BTreeSet::new() };
         let bytes = log.disk.bytes()?;
-        while let Some(record) = log.record(log.end, bytes)? {
-            log.end += HEAD + record.len() as u64;
+        while let Some((at, record)) = log.next(log.end, bytes)? {
+            log.set_aside(log.end..at)?;
+            log.end = at + Self::cost(&record);
             log.waiting += 1;
         }
-        let torn = bytes - log.end;
-        if torn > 0 {
-            log.disk.cut(log.end)?;
-            log.disk.sync()?;
+        let mut tail = log.end..bytes;
+        if tail.is_empty() {
+            return Ok((log, 0));
         }
-        Ok((log, torn))
+        if !log.is_torn(tail.clone())? {
+            log.set_aside(tail.clone())?;
+            tail.start = tail.end;
+        }
+        log.disk.cut(log.end)?;
+        log.disk.sync()?;
+        Ok((log, tail.end - tail.start))
     }
 
     /// Records in the queue.
@@ -93,8 +113,9 @@ impl<D: Disk> Log<D> {
         let length = u32::try_from(record.len()).ok().filter(|length| *length <= RECORD_BYTES_MAX);
         let length = length.ok_or_else(|| io::Error::other("the record is too long"))?;
         let mut frame = Vec::with_capacity(record.len() + HEAD as usize);
+        frame.extend_from_slice(&MARK);
         frame.extend_from_slice(&length.to_le_bytes());
-        frame.extend_from_slice(&mark(record));
+        frame.extend_from_slice(&sum(self.end, record));
         frame.extend_from_slice(record);
         let written = self.disk.write_at(&frame, self.end).and_then(|()| self.disk.sync());
         if let Err(error) = written {
@@ -107,13 +128,23 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// The oldest.
-    pub fn first(&self) -> io::Result<Option<Vec<u8>>> {
+    /// The oldest that is whole; what is damaged before it is set aside and no longer counts.
+    pub fn first(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.waiting == 0 {
             return Ok(None);
         }
-        let damaged = || io::Error::other("a record was damaged on the disk");
-        self.record(self.first, self.end)?.ok_or_else(damaged).map(Some)
+        if let Some(record) = self.record(self.first, self.end)? {
+            return Ok(Some(record));
+        }
+        let next = self.next(self.first, self.end)?;
+        let at = next.as_ref().map_or(self.end, |(at, _)| *at);
+        self.waiting = self.count(at)?;
+        self.set_aside(self.first..at)?;
+        self.first = at;
+        if next.is_none() {
+            self.clear();
+        }
+        Ok(next.map(|(_, record)| record))
     }
 
     /// Takes the oldest out, which is `record`; an empty queue takes no space.
@@ -121,10 +152,97 @@ impl<D: Disk> Log<D> {
         self.first += Self::cost(record);
         self.waiting = self.waiting.saturating_sub(1);
         if self.waiting == 0 {
-            // What stays after an error is offered again at the next start, and known again.
-            let _ = self.disk.cut(0).and_then(|()| self.disk.sync());
-            (self.first, self.end) = (0, 0);
+            self.clear();
         }
+    }
+
+    /// A whole record that says nothing to its reader.
+    pub fn give_aside(&mut self, record: &[u8]) {
+        (self.aside)(record, record.len() as u64);
+    }
+
+    fn clear(&mut self) {
+        // What stays after an error is offered again at the next start, and known again.
+        let _ = self.disk.cut(0).and_then(|()| self.disk.sync());
+        (self.first, self.end) = (0, 0);
+        self.told.clear();
+    }
+
+    fn set_aside(&mut self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() || !self.told.insert(range.start) {
+            return Ok(());
+        }
+        let all = range.end - range.start;
+        let mut bytes = vec![0; all.min(ASIDE_BYTES_MAX) as usize];
+        self.disk.read_at(&mut bytes, range.start)?;
+        (self.aside)(&bytes, all);
+        Ok(())
+    }
+
+    /// Whole records from `at` on.
+    fn count(&self, mut at: u64) -> io::Result<u64> {
+        let mut records = 0;
+        while let Some((place, record)) = self.next(at, self.end)? {
+            at = place + Self::cost(&record);
+            records += 1;
+        }
+        Ok(records)
+    }
+
+    /// The first whole record at `at` or behind it, and where it begins.
+    fn next(&self, at: u64, until: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
+        let mut at = Some(at);
+        while let Some(place) = at {
+            if let Some(record) = self.record(place, until)? {
+                return Ok(Some((place, record)));
+            }
+            at = self.mark(place + 1, until)?;
+        }
+        Ok(None)
+    }
+
+    /// Where the first mark stands, at `at` or behind it.
+    fn mark(&self, mut at: u64, until: u64) -> io::Result<Option<u64>> {
+        while at + HEAD <= until {
+            let mut chunk = vec![0; CHUNK.min(until - at) as usize];
+            self.disk.read_at(&mut chunk, at)?;
+            if let Some(place) = chunk.windows(MARK.len()).position(|bytes| bytes == MARK) {
+                return Ok(Some(at + place as u64));
+            }
+            // A mark may stand across two chunks.
+            at += (chunk.len() - (MARK.len() - 1)) as u64;
+        }
+        Ok(None)
+    }
+
+    /// Can this be one write that a crash broke off? It then begins as a record does, ends before it says,
+    /// and holds no other; or the file had grown and nothing was written yet.
+    fn is_torn(&self, tail: Range<u64>) -> io::Result<bool> {
+        let bytes = tail.end - tail.start;
+        let mut head = vec![0; bytes.min(HEAD) as usize];
+        self.disk.read_at(&mut head, tail.start)?;
+        let begins = MARK.starts_with(&head[..head.len().min(MARK.len())]);
+        if self.mark(tail.start + 1, tail.end)?.is_some() {
+            return Ok(false);
+        }
+        let Some(length) = head.get(8..12).filter(|_| begins && bytes >= HEAD) else {
+            return Ok(begins || self.is_blank(tail)?);
+        };
+        let length = length.try_into().map(u32::from_le_bytes).unwrap_or_default();
+        Ok(length <= RECORD_BYTES_MAX && bytes < HEAD + u64::from(length))
+    }
+
+    fn is_blank(&self, range: Range<u64>) -> io::Result<bool> {
+        let mut at = range.start;
+        while at < range.end {
+            let mut chunk = vec![0; CHUNK.min(range.end - at) as usize];
+            self.disk.read_at(&mut chunk, at)?;
+            if chunk.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += chunk.len() as u64;
+        }
+        Ok(true)
     }
 
     /// A whole record that begins at `at` and ends at `until` at the latest.
@@ -134,126 +252,23 @@ impl<D: Disk> Log<D> {
         }
         let mut head = [0; HEAD as usize];
         self.disk.read_at(&mut head, at)?;
-        let [a, b, c, d, known @ ..] = head;
+        let [m0, m1, m2, m3, m4, m5, m6, m7, a, b, c, d, known @ ..] = head;
         let length = u32::from_le_bytes([a, b, c, d]);
-        if length > RECORD_BYTES_MAX || until < at + HEAD + u64::from(length) {
+        let fits = length <= RECORD_BYTES_MAX && at + HEAD + u64::from(length) <= until;
+        if [m0, m1, m2, m3, m4, m5, m6, m7] != MARK || !fits {
             return Ok(None);
         }
         let mut record = vec![0; length as usize];
         self.disk.read_at(&mut record, at + HEAD)?;
-        Ok((mark(&record) == known).then_some(record))
+        Ok((sum(at, &record) == known).then_some(record))
     }
 }
 
-fn mark(record: &[u8]) -> [u8; 8] {
-    let hash = Sha256::digest(record);
+/// Of a record at its place: a copy of one elsewhere, in another's body, is none.
+fn sum(at: u64, record: &[u8]) -> [u8; 8] {
+    let hash = Sha256::new().chain_update(at.to_le_bytes()).chain_update(record).finalize();
     std::array::from_fn(|at| hash[at])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A disk in memory that takes so many bytes.
-    #[derive(Clone, Default)]
-    struct Brittle {
-        bytes: Vec<u8>,
-        room: usize,
-    }
-
-    impl Disk for Brittle {
-        fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
-            let at = at as usize;
-            bytes.copy_from_slice(self.bytes.get(at..at + bytes.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
-            Ok(())
-        }
-
-        fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
-            let fits = bytes.len().min(self.room.saturating_sub(at as usize));
-            self.bytes.truncate(at as usize);
-            self.bytes.extend_from_slice(&bytes[..fits]);
-            if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
-        }
-
-        fn sync(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn cut(&mut self, bytes: u64) -> io::Result<()> {
-            self.bytes.truncate(bytes as usize);
-            Ok(())
-        }
-
-        fn bytes(&self) -> io::Result<u64> {
-            Ok(self.bytes.len() as u64)
-        }
-    }
-
-    fn all(log: &mut Log<Brittle>) -> Vec<Vec<u8>> {
-        let mut all = Vec::new();
-        while let Some(record) = log.first().unwrap() {
-            log.shift(&record);
-            all.push(record);
-        }
-        all
-    }
-
-    fn filled(records: &[&[u8]]) -> Brittle {
-        let (mut log, _) = Log::open(Brittle { room: 1 << 20, ..Brittle::default() }).unwrap();
-        records.iter().for_each(|record| log.push(record).unwrap());
-        log.disk
-    }
-
-    #[test]
-    fn records_come_out_in_order_and_an_empty_queue_takes_no_space() {
-        let (mut log, torn) = Log::open(filled(&[b"one", b"", b"three"])).unwrap();
-        assert_eq!((log.waiting(), torn), (3, 0));
-        assert_eq!(all(&mut log), [b"one".to_vec(), Vec::new(), b"three".to_vec()]);
-        assert_eq!((log.waiting(), log.bytes(), log.disk.bytes.len()), (0, 0, 0));
-    }
-
-    #[test]
-    fn what_was_not_taken_out_when_the_process_died_comes_again() {
-        let (mut log, _) = Log::open(filled(&[b"one", b"two"])).unwrap();
-        let first = log.first().unwrap().unwrap();
-        log.shift(&first);
-        let (mut log, _) = Log::open(log.disk).unwrap();
-        assert_eq!(all(&mut log), [b"one".to_vec(), b"two".to_vec()]);
-    }
-
-    /// Wherever a crash cut the last write off, and whatever byte of it is wrong.
-    #[test]
-    fn a_torn_tail_is_cut_and_told() {
-        let whole = filled(&[b"one", b"two"]);
-        let kept = HEAD as usize + 3;
-        for end in kept..whole.bytes.len() {
-            let mut disk = whole.clone();
-            disk.bytes.truncate(end);
-            let (mut log, torn) = Log::open(disk).unwrap();
-            assert_eq!(torn as usize, end - kept);
-            log.push(b"next").unwrap();
-            assert_eq!(all(&mut log), [b"one".to_vec(), b"next".to_vec()]);
-        }
-        for at in kept..whole.bytes.len() {
-            let mut disk = whole.clone();
-            disk.bytes[at] ^= 0x55;
-            let (mut log, torn) = Log::open(disk).unwrap();
-            assert!(torn > 0, "byte {at}");
-            assert_eq!(all(&mut log), [b"one".to_vec()]);
-        }
-    }
-
-    #[test]
-    fn a_full_disk_refuses_and_nothing_is_half_written() {
-        for room in 16..60 {
-            let (mut log, _) = Log::open(Brittle { room, ..Brittle::default() }).unwrap();
-            let taken: Vec<&[u8]> = [b"one".as_slice(), b"twenty-two bytes of it", b"x"]
-                .into_iter()
-                .filter(|record| log.push(record).is_ok())
-                .collect();
-            assert_eq!(log.disk.bytes.len() as u64, log.bytes());
-            let (mut log, torn) = Log::open(log.disk).unwrap();
-            assert_eq!((all(&mut log), torn), (taken.iter().map(|record| record.to_vec()).collect(), 0));
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 //! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
 //! Enter at [`Spool::keep`]; `worker::keeper` empties it.
 
+mod aside;
 mod last;
 mod log;
 mod sent;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::aside::Kept as SetAside;
 use self::last::Last;
 use self::log::Log;
 use crate::clock::stopwatch;
@@ -84,6 +86,8 @@ impl Spools {
 pub struct Spool {
     /// `None` where the file cannot be used: then an unreachable store means refusal.
     log: Mutex<Option<Log<File>>>,
+    /// Where what could not be read is kept for a person.
+    aside: SetAside,
     /// Requests in the file.
     waiting: AtomicU64,
     room: Arc<Room>,
@@ -99,7 +103,8 @@ pub struct Spool {
 
 impl Spool {
     fn open(folder: &Path, school: &SchoolId, room: Arc<Room>) -> Self {
-        let log = match open_log(folder, school) {
+        let aside = SetAside::beside(folder, school);
+        let log = match open_log(folder, school, aside.clone()) {
             Ok(log) => Some(log),
             Err(error) => {
                 tracing::error!(%school, %error, folder = %folder.display(), "no spool: requests are refused while the store is away");
@@ -114,6 +119,7 @@ impl Spool {
         room.taken.fetch_add(log.as_ref().map_or(0, Log::bytes), Ordering::SeqCst);
         Self {
             log: Mutex::new(log),
+            aside,
             waiting: AtomicU64::new(waiting),
             room,
             last: Mutex::default(),
@@ -144,6 +150,11 @@ impl Spool {
     /// Bytes on the disk.
     pub fn bytes(&self) -> u64 {
         self.log().as_ref().map_or(0, Log::bytes)
+    }
+
+    /// Bytes that could not be read and wait for a person; 0 once he has taken their file away.
+    pub fn damaged_bytes(&self) -> u64 {
+        self.aside.bytes()
     }
 
     /// What was sent lately.
@@ -192,7 +203,7 @@ impl Spool {
                     store.offer(school, &offer).await?;
                     self.remember(offer);
                 }
-                None => tracing::error!(%school, "a record of the spool cannot be read and is left out"),
+                None => self.log().iter_mut().for_each(|log| log.give_aside(&record)),
             }
             let spool = self.clone();
             // A task that is not awaited to its end would leave the count wrong; it cannot fail.
@@ -244,8 +255,14 @@ impl Spool {
     }
 
     fn first(&self) -> Option<(Vec<u8>, Option<Offer>)> {
-        let log = self.log();
-        match log.as_ref()?.first() {
+        let mut log = self.log();
+        let log = log.as_mut()?;
+        let before = log.bytes();
+        let first = log.first();
+        // Of what is damaged to its end nothing is left.
+        self.room.give_back(before - log.bytes());
+        self.waiting.store(log.waiting(), Ordering::SeqCst);
+        match first {
             Ok(record) => record.map(|record| {
                 let offer = Offer::from_bytes(&record);
                 (record, offer)
@@ -279,7 +296,7 @@ impl Spool {
     }
 }
 
-fn open_log(folder: &Path, school: &SchoolId) -> io::Result<Log<File>> {
+fn open_log(folder: &Path, school: &SchoolId, aside: SetAside) -> io::Result<Log<File>> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{school}.log"));
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
@@ -287,7 +304,8 @@ fn open_log(folder: &Path, school: &SchoolId) -> io::Result<Log<File>> {
     file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
     // The file's own name has to survive a power cut, too.
     File::open(folder)?.sync_all()?;
-    let (log, torn) = Log::open(file)?;
+    let keep = move |bytes: &[u8], all| aside.keep(bytes, all);
+    let (log, torn) = Log::open(file, Box::new(keep))?;
     if torn > 0 {
         tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; it had not been answered");
     }

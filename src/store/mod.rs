@@ -398,7 +398,8 @@ pub trait Store: Send + Sync + 'static {
         max: usize,
     ) -> Kept<Vec<(String, Record)>>;
 
-    /// Applies the unit if `fence` still owns the school and every expectation holds.
+    /// Applies the unit if `fence` still owns the school and every expectation holds. Units of a school that
+    /// are sent without waiting are applied in the order in which they were sent.
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
 
     /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of

@@ -141,7 +141,7 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
 }
 
 /// Three instances at ports of their own, and the bench's address before them.
-async fn three(bench: &Bench) -> (Vec<Program>, Balancer) {
+pub async fn three(bench: &Bench) -> (Vec<Program>, Balancer) {
     let mut instances = Vec::new();
     for _ in 0..3 {
         instances.push(bench.start_at(free_port(), &bench.config()).await);
@@ -151,7 +151,7 @@ async fn three(bench: &Bench) -> (Vec<Program>, Balancer) {
     (instances, balancer)
 }
 
-async fn any_owns(instances: &[Program]) -> bool {
+pub async fn any_owns(instances: &[Program]) -> bool {
     let mut any = false;
     for instance in instances {
         any |= instance.owns().await;
@@ -160,7 +160,7 @@ async fn any_owns(instances: &[Program]) -> bool {
 }
 
 /// Which of them works for the school; there is never more than one.
-async fn owner(instances: &[Program]) -> usize {
+pub async fn owner(instances: &[Program]) -> usize {
     until("one owner", async || {
         let mut owners = Vec::new();
         for (place, instance) in instances.iter().enumerate() {

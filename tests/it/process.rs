@@ -4,17 +4,17 @@
 use std::collections::BTreeSet;
 
 use dozvon::process::Target;
-use dozvon::sandbox::Platform;
 use dozvon::sandbox::amocrm::model::{Entity, Lead, WON};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::script::OrderScript;
+use dozvon::sandbox::{Platform, World};
 use dozvon::store::DeliveryState;
 
 use crate::support::program::{Bench, Kind, form, rost, send, until};
 
 /// Orders that stand in GetCourse and that the test tells the bridge about.
 pub const ORDERS: i64 = 6;
-const FIRST: i64 = 700_100_300;
+pub const FIRST: i64 = 700_100_300;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_the_middle_nothing_is_lost_or_doubled_on_the_embedded_store() {
@@ -149,9 +149,14 @@ async fn a_payment_in_the_second_of_the_attempt_wins() {
 }
 
 pub async fn bench(kind: Kind) -> Bench {
+    bench_of(kind, ORDERS).await
+}
+
+/// A bench whose GetCourse has so many orders that nobody was told about.
+pub async fn bench_of(kind: Kind, orders: i64) -> Bench {
     Bench::with(kind, |setup| {
         let standing = setup.orders.remove(0);
-        setup.orders = (0..ORDERS).map(|order| script(&standing, order)).collect();
+        setup.orders = (0..orders).map(|order| script(&standing, order)).collect();
     })
     .await
 }
@@ -176,7 +181,7 @@ fn script(like: &OrderScript, order: i64) -> OrderScript {
 }
 
 pub fn phone(order: i64) -> String {
-    format!("+790355502{order:02}")
+    format!("+7903555{:04}", 200 + order)
 }
 
 pub fn email(order: i64) -> String {
@@ -219,15 +224,22 @@ pub async fn everything_stands(bench: &Bench, orders: i64) {
     let wanted: BTreeSet<String> = (0..orders).map(|order| (12_041 + order).to_string()).collect();
     let stands = async || {
         let world = bench.world();
-        let has_task = |lead: &Lead| {
-            world.tasks().any(|task| task.entity == Some((Entity::Leads, lead.id)) && !task.is_completed)
-        };
-        let whole = world.leads().filter(|lead| lead.contacts.len() == 1 && has_task(lead));
         let numbers: BTreeSet<String> =
-            whole.filter_map(|lead| Some(lead.name.rsplit_once(' ')?.1.to_owned())).collect();
+            world.leads().filter(|lead| is_whole(&world, lead)).filter_map(number).collect();
         (numbers == wanted).then_some(())
     };
     until("a lead, a contact and a task for each order", stands).await;
+}
+
+/// It has its contact and an open task.
+pub fn is_whole(world: &World, lead: &Lead) -> bool {
+    let mut tasks = world.amocrm().tasks_of(Entity::Leads, lead.id);
+    lead.contacts.len() == 1 && tasks.any(|task| !task.is_completed)
+}
+
+/// The number of the order, with which the lead's name ends.
+pub fn number(lead: &Lead) -> Option<String> {
+    Some(lead.name.rsplit_once(' ')?.1.to_owned())
 }
 
 /// No lead, contact, task or letter twice; nothing waits for a person but letters that were on

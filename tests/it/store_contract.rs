@@ -37,6 +37,7 @@ claims! {
         a_record_changes_only_from_the_version_that_was_read
         only_the_owner_commits
         a_unit_is_judged_row_by_row
+        what_is_sent_in_order_is_done_in_order
         of_many_at_once_one_wins_and_the_others_stay_whole;
     inbox:
         a_to_b_to_a_are_three_events_and_a_repeat_is_one

@@ -18,6 +18,11 @@ use crate::process::{At, Urgency};
 
 /// Between two pages, so that filling takes a small part of the budget.
 const PAGE_EVERY: TimeDelta = TimeDelta::seconds(1);
+/// Before new orders: until the mirror is believed each of them costs searches of its own, so that behind
+/// them a launch would never let it be filled.
+const URGENCY: Urgency = Urgency::Promise;
+/// So long after its start a process waits for a mirror that it has not brought up to date yet.
+const SOON: TimeDelta = TimeDelta::seconds(20);
 /// Between two looks for what webhooks may have missed.
 const CATCH_UP_EVERY: TimeDelta = TimeDelta::hours(6);
 /// A mirror that could not be brought up to date for so long is not believed.
@@ -36,6 +41,8 @@ pub enum Who {
     One(u64),
     /// The account has to be asked.
     Doubt,
+    /// It is being brought up to date: to wait costs less than to ask.
+    Soon,
 }
 
 /// What this process knows about the mirror's age and course.
@@ -58,6 +65,9 @@ impl Mirror {
         let state = MirrorState::read(links.find(link::MIRROR).await?.as_deref());
         let began = self.course().began;
         let fresh = match (state, began) {
+            (Some(MirrorState::Full { at }), Some(began)) if at < began && now - began <= SOON => {
+                return Ok(Who::Soon);
+            }
             (Some(MirrorState::Full { at }), Some(began)) => at >= began && now - at <= STALE_AFTER,
             _ => false,
         };
@@ -141,7 +151,7 @@ async fn all(
 async fn read(client: &AmoClient, order: (&str, &str), at: u32) -> Result<(Vec<ContactCard>, bool), Fault> {
     let at = at.to_string();
     let asked = [("limit", "250"), ("page", at.as_str()), order];
-    let call = Call::get("/api/v4/contacts", &asked, Urgency::Backfill).riding(0);
+    let call = Call::get("/api/v4/contacts", &asked, URGENCY).riding(0);
     let body = client.read(&call).await?.unwrap_or_default();
     let cards = page(&body, "contacts").iter().filter_map(card);
     Ok((cards.collect(), !body["_links"]["next"].is_null()))

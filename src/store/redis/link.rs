@@ -30,6 +30,9 @@ const PEER_GONE: Duration = Duration::from_secs(5);
 /// Connections to a single server: one per worker, up to this.
 const CONNECTIONS_MAX: usize = 8;
 
+/// Names share so many queues of a Cluster.
+const QUEUES: usize = 16;
+
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
 
@@ -41,12 +44,15 @@ const VERSION_MIN: u32 = 7;
 
 pub struct Link {
     road: Road,
+    turn: AtomicUsize,
+    /// Behind one another: calls to a Cluster whose order counts.
+    queues: [tokio::sync::Mutex<()>; QUEUES],
     /// Ways to hear messages: any of them carries all.
     ears: Vec<Client>,
 }
 
 enum Road {
-    Single { connections: Vec<ConnectionManager>, next: AtomicUsize },
+    Single(Vec<ConnectionManager>),
     Cluster(ClusterConnection),
 }
 
@@ -100,6 +106,21 @@ impl Link {
         call.invoke_async(&mut self.way()).await.map_err(|error| fault(&error))
     }
 
+    /// The same, behind what was sent before it under this name: all of it goes one way. The client of a
+    /// Cluster keeps no order, so there each waits for the answer of the one before it.
+    pub async fn invoke_in_order<T: FromRedisValue>(
+        &self,
+        name: &str,
+        call: &ScriptInvocation<'_>,
+    ) -> Kept<T> {
+        let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let _turn = match self.road {
+            Road::Single(_) => None,
+            Road::Cluster(_) => Some(self.queues[place % QUEUES].lock().await),
+        };
+        call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
+    }
+
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Kept<T> {
         command.query_async(&mut self.way()).await.map_err(|error| fault(&error))
     }
@@ -131,12 +152,18 @@ impl Link {
 
     /// Connections to a single server take turns: each is one task, and one task is one core.
     fn way(&self) -> Way {
+        self.nth(self.turn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn nth(&self, place: usize) -> Way {
         match &self.road {
-            Road::Single { connections, next } => {
-                Way::Single(connections[next.fetch_add(1, Ordering::Relaxed) % connections.len()].clone())
-            }
+            Road::Single(connections) => Way::Single(connections[place % connections.len()].clone()),
             Road::Cluster(cluster) => Way::Cluster(cluster.clone()),
         }
+    }
+
+    fn on(road: Road, ears: Vec<Client>) -> Self {
+        Self { road, turn: AtomicUsize::new(0), queues: Default::default(), ears }
     }
 
     async fn single(server: ConnectionInfo) -> Result<Self, Missed> {
@@ -153,8 +180,7 @@ impl Link {
             let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await;
             connections.push(manager.map_err(|error| missed(&error))?);
         }
-        let road = Road::Single { connections, next: AtomicUsize::new(0) };
-        Ok(Self { road, ears: vec![client] })
+        Ok(Self::on(Road::Single(connections), vec![client]))
     }
 
     async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, Missed> {
@@ -169,13 +195,13 @@ impl Link {
             .build()
             .map_err(|error| fault(&error))?;
         let connection = client.get_async_connection().await.map_err(|error| missed(&error))?;
-        Ok(Self { road: Road::Cluster(connection), ears })
+        Ok(Self::on(Road::Cluster(connection), ears))
     }
 
     /// What every node says of itself.
     async fn infos(&self, info: &Cmd) -> Kept<Vec<String>> {
         match self.road {
-            Road::Single { .. } => Ok(vec![self.query(info).await?]),
+            Road::Single(_) => Ok(vec![self.query(info).await?]),
             Road::Cluster(_) => {
                 Ok(self.query::<HashMap<String, String>>(info).await?.into_values().collect())
             }

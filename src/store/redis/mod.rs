@@ -245,7 +245,8 @@ impl Store for RedisStore {
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
         let call = unit::call(&self.scripts.commit, &School::of(school), fence, &unit);
-        let answer: Vec<String> = self.run(&call).await?;
+        // An owner sends many at once, each on the versions that the one before it leaves.
+        let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {
             Some("ok") => Ok(()),
             Some("fenced") => Err(CommitError::Fenced),

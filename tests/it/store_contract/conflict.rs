@@ -3,7 +3,9 @@
 use dozvon::store::{
     Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Forget, Key, Lease, Seq, Store, Unit,
 };
+use futures_util::StreamExt;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesOrdered;
 
 use super::world::*;
 
@@ -169,4 +171,21 @@ pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Stor
         assert_eq!(done.is_ok(), order.is_some(), "{n}: {done:?}");
     }
     assert_eq!(done.iter().filter(|done| done.is_ok()).count() as u64, CALLS / 2 + 1);
+}
+
+/// An owner steps its cases in memory and sends the commits after one another without waiting: each
+/// stands on the versions that the one before it leaves.
+pub async fn what_is_sent_in_order_is_done_in_order(store: &dyn Store) {
+    const UNITS: u64 = 64;
+    let (school, owner) = owned(store, "in-order").await;
+    for round in 0..8 {
+        let units = (0..UNITS).map(|n| {
+            // Not all alike large: a small one must not overtake.
+            let body = "x".repeat(if n % 7 == 0 { 20_000 } else { 10 });
+            let unit = Unit { put: vec![put("desk", round * UNITS + n, &body)], ..Unit::default() };
+            store.commit(&school, &owner, unit)
+        });
+        let done: Vec<_> = units.collect::<FuturesOrdered<_>>().collect().await;
+        assert_eq!(done, vec![Ok(()); UNITS as usize], "round {round}");
+    }
 }

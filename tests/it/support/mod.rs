@@ -3,6 +3,7 @@
 
 pub mod balancer;
 pub mod folder;
+pub mod hold;
 pub mod inproc;
 pub mod program;
 pub mod redis_server;

@@ -106,6 +106,11 @@ impl Bench {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The stand-ins, to put something before them.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// From now on the stand-ins send no webhooks: what the bridge hears is the test's alone.
     pub fn mute(&self) {
         self.driver.abort();

@@ -75,6 +75,12 @@ impl Errand<'_> {
                     return Ok(Some(contact));
                 }
             }
+            // A new owner in the middle of a launch: hundreds of searches would take the budget from what
+            // one page tells.
+            Who::Soon => {
+                let why = "the mirror of contacts is being brought up to date".to_owned();
+                return Err(Fault::Later { why, after_ms: Some(1_000) });
+            }
             Who::Nobody | Who::Doubt => {}
         }
         self.look().person(person).await

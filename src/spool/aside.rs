@@ -1,0 +1,85 @@
+//! What of a spool could not be read: kept in a file beside it, as it lay there, for a person.
+//! Never keeps the same bytes twice (a spool is read again after a restart), never grows without bound.
+//! Enter at [`Kept::keep`]; the file is the state: whoever takes it away has seen to it.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::process::SchoolId;
+
+/// Of one school; more is told in the log only.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// One school's file.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    school: SchoolId,
+    file: PathBuf,
+}
+
+impl Kept {
+    pub fn beside(folder: &Path, school: &SchoolId) -> Self {
+        Self { school: school.clone(), file: folder.join(format!("{school}.damaged")) }
+    }
+
+    /// Bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        std::fs::metadata(&self.file).map_or(0, |file| file.len())
+    }
+
+    /// Keeps `bytes`, the beginning of a damaged stretch of so many bytes in `all`.
+    pub fn keep(&self, bytes: &[u8], all: u64) {
+        let (school, file) = (&self.school, self.file.display());
+        match self.append(bytes) {
+            Ok(kept) => tracing::error!(
+                %school, bytes = all, kept, %file,
+                "ALARM: a part of the spool is damaged and was set aside; what is whole behind it goes on. \
+                 See what it held, then take the file away"
+            ),
+            Err(error) => tracing::error!(
+                %school, bytes = all, %error, %file,
+                "ALARM: a part of the spool is damaged and cannot be set aside; what is whole behind it goes on"
+            ),
+        }
+    }
+
+    /// How many of them are in the file now.
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        let before = match std::fs::read(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        let room = FILE_BYTES_MAX.saturating_sub(before.len() as u64).min(bytes.len() as u64) as usize;
+        let bytes = &bytes[..room];
+        if bytes.is_empty() || before.windows(room).any(|known| known == bytes) {
+            return Ok(room);
+        }
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.file)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        Ok(room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_bytes_are_kept_once_and_the_file_is_bounded() {
+        let folder = std::env::temp_dir().join(format!("dozvon-aside-{}", crate::secret::random_token()));
+        std::fs::create_dir_all(&folder).expect("writable");
+        let kept = Kept::beside(&folder, &"rost".into());
+        assert_eq!(kept.bytes(), 0);
+        for bytes in [b"first".as_slice(), b"second", b"first"] {
+            kept.keep(bytes, bytes.len() as u64);
+        }
+        assert_eq!(std::fs::read(&kept.file).expect("it is there"), b"firstsecond");
+        kept.keep(&vec![b'x'; 2 * FILE_BYTES_MAX as usize], 0);
+        assert_eq!(kept.bytes(), FILE_BYTES_MAX);
+        std::fs::remove_file(&kept.file).expect("a person takes it away");
+        assert_eq!(kept.bytes(), 0);
+        std::fs::remove_dir_all(&folder).expect("writable");
+    }
+}
