@@ -1,4 +1,4 @@
-//! Several instances over one Redis, behind one address: one of them works for the school, all of
+//! Several instances over one Redis or one Cluster, behind one address: one of them works for the school, all of
 //! them accept, and whoever stops or stands still is followed by another. And one instance whose
 //! configuration changes while it runs.
 
@@ -16,8 +16,8 @@ use crate::support::redis_server::free_port;
 const SCHOOL: &str = "schools/rost/school.toml";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_three_instances_one_stands_still_and_comes_back_and_nothing_is_doubled() {
-    let bench = bench(Kind::Redis).await;
+async fn of_three_instances_over_a_cluster_one_stands_still_and_comes_back_and_nothing_is_doubled() {
+    let bench = bench(Kind::Cluster).await;
     answer_late(&bench, 150);
     let (mut instances, _balancer) = three(&bench).await;
     for order in 0..ORDERS / 2 {
@@ -48,7 +48,16 @@ async fn of_three_instances_one_stands_still_and_comes_back_and_nothing_is_doubl
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_stops_hands_over_and_what_the_others_accepted_is_worked() {
-    let bench = bench(Kind::Redis).await;
+    hands_over(Kind::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_cluster_an_owner_that_stops_hands_over_too() {
+    hands_over(Kind::Cluster).await;
+}
+
+async fn hands_over(kind: Kind) {
+    let bench = bench(kind).await;
     let (mut instances, _balancer) = three(&bench).await;
     // Each order is taken by whoever is next; only one of them works.
     for order in 0..ORDERS {

@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use super::folder::Folder;
-use super::redis_server::{RedisServer, free_port};
+use super::redis_server::{RedisCluster, RedisServer, free_port};
 
 /// As `.env.example` has it.
 pub const SECRET: &str = "example-url-secret-0001";
@@ -66,12 +66,15 @@ pub fn program(args: &[&str]) -> Command {
 pub enum Kind {
     Embedded,
     Redis,
+    /// Three nodes.
+    Cluster,
 }
 
 /// The example school set up for this test, its stand-ins, and where its bridge will be.
 pub struct Bench {
     pub folder: Folder,
     pub redis: Option<RedisServer>,
+    cluster: Option<RedisCluster>,
     pub port: u16,
     world: Arc<Mutex<World>>,
     shared: Arc<Shared>,
@@ -99,7 +102,8 @@ impl Bench {
         let folder = Folder::new();
         write_school(folder.path(), &stand);
         let redis = (kind == Kind::Redis).then(RedisServer::start);
-        Self { folder, redis, port, world, shared: stand.shared(), driver, _stand: stand }
+        let cluster = (kind == Kind::Cluster).then(RedisCluster::start);
+        Self { folder, redis, cluster, port, world, shared: stand.shared(), driver, _stand: stand }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -132,6 +136,10 @@ impl Bench {
         self.redis.as_mut().expect("a bench on Redis")
     }
 
+    fn redis_url(&self) -> Option<String> {
+        self.redis.as_ref().map(RedisServer::url).or_else(|| self.cluster.as_ref().map(RedisCluster::url))
+    }
+
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("config")
     }
@@ -158,8 +166,8 @@ impl Bench {
         let mut command = program(args);
         command.env("DOZVON_CONFIG", self.config()).env("DOZVON_DATA", self.data());
         command.env("DOZVON_URL", format!("http://127.0.0.1:{}", self.port));
-        if let Some(redis) = &self.redis {
-            command.env("DOZVON_STORE", redis.url());
+        if let Some(url) = self.redis_url() {
+            command.env("DOZVON_STORE", url);
         }
         command
     }
@@ -192,8 +200,8 @@ impl Bench {
 
     /// The store of the bridge, seen from beside it.
     pub async fn store(&self) -> Arc<dyn Store> {
-        let place = match &self.redis {
-            Some(redis) => Place::Redis(Secret::new(redis.url())),
+        let place = match self.redis_url() {
+            Some(url) => Place::Redis(Secret::new(url)),
             None => Place::Folder(self.data()),
         };
         place.visit().await.expect("the store is there")
