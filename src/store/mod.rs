@@ -361,13 +361,10 @@ pub struct Counts {
 /// one by one, and only [`Store::commit`] changes more than one thing.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Appends a verified request to the inbox and keeps its raw form, unless `key` says that it
-    /// is a repeat. Durable when it returns. `raw` is JSON of a `record::Envelope`, which the inbox gives back
-    /// as an `Item::Envelope`; it stays
-    /// readable by [`Store::raw`] after the entry is acknowledged.
-    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted>;
-
-    /// As [`Store::accept`], once for each id: offered again, it is a repeat whatever its key says.
+    /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
+    /// repeat. Durable when it returns. The inbox gives it back as an `Item::Envelope`; it stays readable by
+    /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
+    /// whatever its key says.
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
 
     /// Which run of itself the store is: another answer than before means that it was restarted, or that

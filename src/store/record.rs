@@ -153,7 +153,7 @@ impl Envelope {
         }
     }
 
-    /// As [`crate::store::Store::accept`] keeps it.
+    /// As [`crate::store::Store::offer`] keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }

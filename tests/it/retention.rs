@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use dozvon::platform::{RawRequest, link};
 use dozvon::store::record::{Envelope, key};
-use dozvon::store::{DeadLetter, Key};
+use dozvon::store::{DeadLetter, Key, Offer};
 
 use crate::support::inproc::World;
 use crate::support::school::School;
@@ -109,7 +109,8 @@ async fn undecodable(world: &World) {
     };
     let now = site.clock.now();
     let raw = Envelope::of(site.id(), "getcourse", &request, now).to_bytes();
-    site.store.accept(site.id(), &Key::Always, &raw, now).await.expect("memory");
+    let offer = Offer { id: "undecodable".to_owned(), key: Key::Always, at: now, raw };
+    site.store.offer(site.id(), &offer).await.expect("memory");
 }
 
 /// The lead that was merged into another.

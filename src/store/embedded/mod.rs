@@ -20,8 +20,8 @@ use crate::clock::{Clock, WallClock};
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
-    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Key,
-    Lease, Offer, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Lease,
+    Offer, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use group::Group;
 
@@ -113,15 +113,10 @@ impl Embedded {
 
 #[async_trait]
 impl Store for Embedded {
-    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
-        let (school, key, raw) = (school.clone(), key.clone(), pack(raw));
-        self.run(move |db| Ok(unit::accept(db, school.as_str(), None, &key, &raw, at)?)).await
-    }
-
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
-        let (school, key, raw, at) = (school.clone(), offer.key.clone(), pack(&offer.raw), offer.at);
-        let id = offer.id.clone();
-        self.run(move |db| Ok(unit::accept(db, school.as_str(), Some(&id), &key, &raw, at)?)).await
+        let offer = Offer { raw: pack(&offer.raw), ..offer.clone() };
+        let school = school.clone();
+        self.run(move |db| Ok(unit::accept(db, school.as_str(), &offer)?)).await
     }
 
     /// Every commit is on the disk before it is confirmed.

@@ -9,7 +9,7 @@ use crate::process::At;
 use crate::store::body::{json, pack, pack_letter};
 use crate::store::{
     Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX,
-    JournalEntry, Key, LAST_KEPT_S, OFFER_KEPT_S, Put, Seq, Unit, Wake,
+    JournalEntry, Key, LAST_KEPT_S, OFFER_KEPT_S, Offer, Put, Seq, Unit, Wake,
 };
 
 /// Expired idempotency keys removed with each new one: more than one, so that they cannot pile up.
@@ -19,28 +19,17 @@ type Sql<T> = rusqlite::Result<T>;
 
 /// An accepted request, taken once for an `id`. The inbox entry has no body of its own: it is read from the
 /// raw form.
-pub fn accept(
-    db: &Connection,
-    school: &str,
-    id: Option<&str>,
-    key: &Key,
-    raw: &[u8],
-    at: At,
-) -> Sql<Accepted> {
+pub fn accept(db: &Connection, school: &str, offer: &Offer) -> Sql<Accepted> {
+    let Offer { id, key, at, raw } = offer;
     let at_ms = at.timestamp_millis();
-    if let Some(id) = id {
-        let offer = Key::Unique { key: format!("offer:{id}"), keep_s: OFFER_KEPT_S };
-        if is_repeat(db, school, &offer, at_ms)? {
-            return Ok(Accepted::Repeat);
-        }
-    }
-    if is_repeat(db, school, key, at_ms)? {
+    let itself = Key::Unique { key: format!("offer:{id}"), keep_s: OFFER_KEPT_S };
+    if is_repeat(db, school, &itself, at_ms)? || is_repeat(db, school, key, at_ms)? {
         return Ok(Accepted::Repeat);
     }
     let seq = next_place(db, school)?;
     db.prepare_cached("INSERT INTO raw (school, seq, at_us, body) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![school, seq, at.timestamp_micros(), raw])?;
-    insert_entry(db, school, seq, at, None)?;
+    insert_entry(db, school, seq, *at, None)?;
     Ok(Accepted::New)
 }
 

@@ -113,16 +113,12 @@ impl RedisStore {
         }
     }
 
-    async fn take_in(
-        &self,
-        school: &SchoolId,
-        id: Option<&str>,
-        (key, raw, at): (&Key, &[u8], At),
-    ) -> Kept<Accepted> {
+    async fn take_in(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+        let Offer { id, key, at, raw } = offer;
         let school = School::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
         // A key that lives as long as the id would needs no id beside it.
-        let id = id.filter(|_| !matches!(key, Key::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S));
+        let lives_long = matches!(key, Key::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
         match key {
             Key::Unique { key, keep_s } => call
                 .key(school.seen("unique", key))
@@ -137,7 +133,7 @@ impl RedisStore {
             Key::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
         };
         call.key(&school.many(["n", "inbox", "raw", "items"])).arg(at.timestamp_micros()).arg(pack(raw));
-        if let Some(id) = id {
+        if !lives_long {
             call.key(school.seen("offer", id)).arg(OFFER_KEPT_S * 1000);
         }
         Ok(if self.run::<i64>(&call).await? == 1 { Accepted::New } else { Accepted::Repeat })
@@ -155,12 +151,8 @@ impl RedisStore {
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn accept(&self, school: &SchoolId, key: &Key, raw: &[u8], at: At) -> Kept<Accepted> {
-        self.take_in(school, None, (key, raw, at)).await
-    }
-
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
-        self.take_in(school, Some(&offer.id), (&offer.key, &offer.raw, offer.at)).await
+        self.take_in(school, offer).await
     }
 
     async fn epoch(&self) -> Kept<Option<String>> {

@@ -31,7 +31,7 @@ enum Deed {
 /// What a deed showed: as comparable text, because refusals name what did not fit.
 async fn perform(store: &dyn Store, school: &SchoolId, deed: &Deed, now: i64) -> String {
     match deed {
-        Deed::Accept(key, body) => format!("{:?}", store.accept(school, key, &raw(*body), at(now)).await),
+        Deed::Accept(key, body) => format!("{:?}", offer(store, school, key, &raw(*body), at(now)).await),
         Deed::Append(body) => format!("{:?}", store.append(school, &raw(*body), at(now)).await),
         Deed::Commit(unit) => format!("{:?}", store.commit(school, &fence("owner"), (**unit).clone()).await),
         Deed::ForgetRaw(before, max) => {

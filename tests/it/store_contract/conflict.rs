@@ -151,7 +151,7 @@ pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Stor
     const CALLS: u64 = 64;
     let (school, owner) = owned(store, "crowd").await;
     let key = Key::Unique { key: "e".to_owned(), keep_s: 600 };
-    let accepted = join_all((0..CALLS).map(|_| store.accept(&school, &key, b"{}", at(0)))).await;
+    let accepted = join_all((0..CALLS).map(|_| offer(store, &school, &key, b"{}", at(0)))).await;
     assert_eq!(accepted.iter().filter(|done| **done == Ok(Accepted::New)).count(), 1);
     assert_eq!(places(store, &school).await.len(), 1);
 

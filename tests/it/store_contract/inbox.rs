@@ -8,7 +8,7 @@ use super::world::*;
 
 async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(Key, Accepted)]) {
     for (n, (key, expected)) in rows.iter().enumerate() {
-        let done = store.accept(school, key, b"{}", at(n as i64)).await;
+        let done = offer(store, school, key, b"{}", at(n as i64)).await;
         assert_eq!(done, Ok(*expected), "row {n}: {key:?}");
     }
     let new = rows.iter().filter(|(_, expected)| *expected == Accepted::New).count();
@@ -45,7 +45,7 @@ pub async fn a_unique_key_is_forgotten_after_its_life(store: &dyn Store) {
         let (school, key) = (&school, key(keep_s));
         async move {
             let at = at(started.elapsed().as_millis() as i64);
-            store.accept(school, &key, b"{}", at).await.unwrap() == Accepted::New
+            offer(store, school, &key, b"{}", at).await.unwrap() == Accepted::New
         }
     };
     assert!(ask(1).await && ask(600).await);
@@ -100,7 +100,7 @@ pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
         found: false,
     };
     let raw = serde_json::to_vec(&envelope).unwrap();
-    store.accept(&school, &Key::Always, &raw, at(0)).await.unwrap();
+    offer(store, &school, &Key::Always, &raw, at(0)).await.unwrap();
     let entry = store.inbox(&school, None, 1).await.unwrap().remove(0);
     let item: Item = serde_json::from_slice(&entry.body).unwrap();
     assert_eq!(item, Item::Envelope(Box::new(envelope)));
@@ -113,7 +113,7 @@ pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
 pub async fn old_requests_are_forgotten_but_not_those_in_the_inbox(store: &dyn Store) {
     let (school, owner) = owned(store, "forget").await;
     for n in 0..6 {
-        store.accept(&school, &Key::Always, format!("{{\"n\":{n}}}").as_bytes(), at(n)).await.unwrap();
+        offer(store, &school, &Key::Always, format!("{{\"n\":{n}}}").as_bytes(), at(n)).await.unwrap();
     }
     let seqs = places(store, &school).await;
     let ack = [0, 1, 2, 4, 5].map(|n: usize| seqs[n].clone()).to_vec();
@@ -171,7 +171,7 @@ pub async fn bodies_of_a_mebibyte_come_back(store: &dyn Store) {
 pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
     let school = SchoolId::from("times");
     let at = at(1) + chrono::TimeDelta::microseconds(7);
-    store.accept(&school, &Key::Always, b"{}", at).await.unwrap();
+    offer(store, &school, &Key::Always, b"{}", at).await.unwrap();
     store.append(&school, b"{}", at).await.unwrap();
     for entry in store.inbox(&school, None, 2).await.unwrap() {
         assert_eq!(entry.at, at);
@@ -210,7 +210,7 @@ pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let item = |id: &str| format!("{{\"item\":\"envelope\",\"id\":\"{id}\"}}");
     assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "h", "i"].map(item));
     // What is not offered is judged by its key alone.
-    assert_eq!(store.accept(&school, &Key::Always, b"{}", at(0)).await, Ok(Accepted::New));
+    assert_eq!(offer(store, &school, &Key::Always, b"{}", at(0)).await, Ok(Accepted::New));
 }
 
 /// Within one run of the store it is the same for everybody who asks.

@@ -280,7 +280,7 @@ pub async fn schools_do_not_see_each_other(store: &dyn Store) {
     let (other, _) = owned(store, "one-more").await;
     let empty = held(store, &other).await;
     let key = Key::Unique { key: "e".to_owned(), keep_s: 600 };
-    assert_eq!(store.accept(&one, &key, b"{}", at(0)).await, Ok(Accepted::New));
+    assert_eq!(offer(store, &one, &key, b"{}", at(0)).await, Ok(Accepted::New));
     let unit = Unit {
         put: vec![put("desk", 0, "x")],
         index: vec![("l0".to_owned(), Some("o0".to_owned()))],
@@ -292,5 +292,5 @@ pub async fn schools_do_not_see_each_other(store: &dyn Store) {
     };
     commit(store, &one, &owner, unit).await;
     assert_eq!(held(store, &other).await, empty);
-    assert_eq!(store.accept(&other, &key, b"{}", at(0)).await, Ok(Accepted::New));
+    assert_eq!(offer(store, &other, &key, b"{}", at(0)).await, Ok(Accepted::New));
 }

@@ -1,12 +1,13 @@
 //! Builders of small synthetic things, and [`Held`]: all that a school shows.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::DateTime;
 use dozvon::process::{Ask, At, Command, CommandId, Line, OrderId, SchoolId, TaskId, Urgency};
 use dozvon::store::{
     Accepted, Counts, DeadLetter, Delivery, DeliveryOp, DeliveryState, Entry, Fence, JournalEntry, Key,
-    Lease, Plan, Put, Record, Seq, Store, Unit, Wake,
+    Lease, Offer, Plan, Put, Record, Seq, Store, StoreError, Unit, Wake,
 };
 
 /// Long enough for every test, so that nothing expires by accident.
@@ -34,8 +35,21 @@ pub fn plan(config: &str, loaded: i64) -> Plan {
 }
 
 pub async fn accept(store: &dyn Store, school: &SchoolId, raw: &str) {
-    let done = store.accept(school, &Key::Always, raw.as_bytes(), at(0)).await;
+    let done = offer(store, school, &Key::Always, raw.as_bytes(), at(0)).await;
     assert_eq!(done, Ok(Accepted::New));
+}
+
+/// A request of its own, whatever its key says.
+pub async fn offer(
+    store: &dyn Store,
+    school: &SchoolId,
+    key: &Key,
+    raw: &[u8],
+    at: At,
+) -> Result<Accepted, StoreError> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let id = LAST.fetch_add(1, Ordering::Relaxed).to_string();
+    store.offer(school, &Offer { id, key: key.clone(), at, raw: raw.to_vec() }).await
 }
 
 pub async fn places(store: &dyn Store, school: &SchoolId) -> Vec<Seq> {
