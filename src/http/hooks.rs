@@ -117,7 +117,7 @@ pub async fn accept(
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let raw = Envelope::of(site.id(), platform, &verified.0, at).to_bytes();
+    let raw = Envelope::of(platform, &verified.0, at).to_bytes();
     match keep(site, Offer { id: random_token(), key, at, raw }).await {
         Ok(Place::Stored(Accepted::New)) => {
             count(&site.tally.accepted);

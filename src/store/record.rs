@@ -8,12 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::intake::forget::{Mention, Scrub};
 use crate::intake::signal::Signal;
 use crate::platform::RawRequest;
-use crate::process::{At, Event, OrderId, SchoolId};
+use crate::process::{At, Event, OrderId};
 
-/// A verified request, stored as received.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A verified request, stored as received. What it says cannot be printed.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    pub school: SchoolId,
     /// Name of the platform's folder: `getcourse`, `amocrm`, `mango`.
     pub platform: String,
     pub at: At,
@@ -43,7 +42,6 @@ pub enum Item {
         /// The entry's place that the request had, for the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         raw: Option<u64>,
-        at: At,
         signal: Signal,
     },
     /// An event for an order that is already known.
@@ -136,12 +134,17 @@ pub mod key {
     }
 }
 
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} request of {} at {}", self.method, self.platform, self.at)
+    }
+}
+
 impl Envelope {
     /// A request as it is to be kept; delivered unless [`Self::found`] is set.
-    pub fn of(school: &SchoolId, platform: &str, request: &RawRequest, at: At) -> Self {
+    pub fn of(platform: &str, request: &RawRequest, at: At) -> Self {
         use base64::Engine;
         Self {
-            school: school.clone(),
             platform: platform.to_owned(),
             at,
             method: request.method.clone(),

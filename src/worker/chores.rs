@@ -61,7 +61,7 @@ async fn mirror(site: &Site, courier: &dyn Courier) {
             Ok(None) => return,
             Ok(Some(Mirroring { read: None, next })) => next,
             Ok(Some(Mirroring { read: Some(signal), next })) => {
-                let item = Item::Signal { raw: None, at: now, signal }.to_bytes();
+                let item = Item::Signal { raw: None, signal }.to_bytes();
                 match site.commit(Unit { append: vec![item], at: now, ..Unit::default() }).await {
                     Ok(()) => {
                         site.tally.mirror_failures.store(0, Ordering::Relaxed);

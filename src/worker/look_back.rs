@@ -92,7 +92,7 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
     };
     let again_at = looked.again_at;
     let envelope = |request: &RawRequest| {
-        let envelope = Envelope { found: true, ..Envelope::of(site.id(), platform, request, now) };
+        let envelope = Envelope { found: true, ..Envelope::of(platform, request, now) };
         Item::Envelope(Box::new(envelope)).to_bytes()
     };
     let body = serde_json::to_vec(&looked).unwrap_or_default();

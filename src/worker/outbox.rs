@@ -335,9 +335,7 @@ fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: At) -> Unit {
     let command = &delivery.command;
     let event = Event::Receipt { command: command.id.clone() };
     let mut append = vec![Item::Event { order: command.order.clone(), event }.to_bytes()];
-    append.extend(
-        receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, at: now, signal }.to_bytes()),
-    );
+    append.extend(receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, signal }.to_bytes()));
     Unit {
         append,
         index: receipt.links.into_iter().map(|(key, value)| (key, Some(value))).collect(),

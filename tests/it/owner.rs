@@ -45,7 +45,7 @@ async fn has_fired(world: &World, name: &str) -> bool {
 fn recorded(recording: &str, at: At) -> Vec<u8> {
     let what = CallWhat::Recording { recording: recording.to_owned() };
     let signal = Signal::CallSeen(Box::new(CallEvent { call: "mango:1".to_owned(), at, what }));
-    Item::Signal { raw: None, at, signal }.to_bytes()
+    Item::Signal { raw: None, signal }.to_bytes()
 }
 
 #[test]

@@ -108,7 +108,7 @@ async fn undecodable(world: &World) {
         body: b"phone=%2B79035550299&status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9".to_vec(),
     };
     let now = site.clock.now();
-    let raw = Envelope::of(site.id(), "getcourse", &request, now).to_bytes();
+    let raw = Envelope::of("getcourse", &request, now).to_bytes();
     let offer = Offer { id: "undecodable".to_owned(), key: Key::Always, at: now, raw };
     site.store.offer(site.id(), &offer).await.expect("memory");
 }

@@ -39,7 +39,7 @@ impl Inbox {
         };
         let taken = match item {
             Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
-            Item::Signal { raw, at: _, signal } => self.signal(signal, Source { raw }, now).await?,
+            Item::Signal { raw, signal } => self.signal(signal, Source { raw }, now).await?,
             Item::Event { order, event } => self.event(order, event, now).await?,
             Item::Retry { letter } => self.retry(&letter, now).await?,
             Item::Erase { mention } => {
@@ -76,7 +76,7 @@ impl Inbox {
             0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
             1 => self.signal(signals.remove(0), Source { raw }, now).await,
             _ => {
-                let item = |signal| Item::Signal { raw, at: envelope.at, signal }.to_bytes();
+                let item = |signal| Item::Signal { raw, signal }.to_bytes();
                 Ok(Ok(Unit { append: signals.into_iter().map(item).collect(), at: now, ..Unit::default() }))
             }
         }

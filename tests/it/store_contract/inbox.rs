@@ -89,7 +89,6 @@ pub async fn entries_come_in_order_and_after_a_place(store: &dyn Store) {
 pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
     let (school, owner) = owned(store, "item").await;
     let envelope = Envelope {
-        school: school.clone(),
         platform: "getcourse".to_owned(),
         at: at(0),
         method: "POST".to_owned(),
