@@ -36,11 +36,11 @@ pub async fn apply(
     let (event, order) = (&aim.event, aim.order.clone());
     let stepped = catch_unwind(AssertUnwindSafe(|| step(&school.process, case.clone(), event, now)));
     let Ok(stepped) = stepped else { return Ok(Err(Broken(order.to_string()))) };
-    let links = new_links(book, &case.client, &stepped.case.client).await?;
+    let links = changed_links(book, &case.client, &stepped.case.client).await?;
     let mut unit = unit_of(school, book, &case, stepped, &aim.event, source, now);
     for (key, value) in links {
-        book.put_link(key.clone(), Some(value.clone()));
-        unit.index.push((key, Some(value)));
+        book.put_link(key.clone(), value.clone());
+        unit.index.push((key, value));
     }
     Ok(Ok(unit))
 }
@@ -61,21 +61,24 @@ async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
 }
 
 /// A person's numbers and addresses point to him, unless they already point to somebody: two
-/// persons are never merged by an accident of one step.
-async fn new_links(book: &Book, before: &Client, after: &Client) -> Kept<Vec<(String, String)>> {
+/// persons are never merged by an accident of one step. One that he no longer has points to nobody.
+async fn changed_links(book: &Book, before: &Client, after: &Client) -> Kept<Vec<(String, Option<String>)>> {
     let keys_of = |client: &Client| -> Vec<String> {
         let phones = client.phones.iter().map(|phone| link::phone(phone));
         let emails = client.emails.iter().map(|email| link::email(email));
         phones.chain(emails).chain(client.gc_user.as_deref().map(link::gc_user)).collect()
     };
     let old = if before.orders.is_empty() { Vec::new() } else { keys_of(before) };
-    let new: Vec<String> = keys_of(after).into_iter().filter(|key| !old.contains(key)).collect();
-    if new.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known = book.links_of(&new).await?;
-    let free = new.into_iter().zip(known).filter(|(_, known)| known.is_none());
-    Ok(free.map(|(key, _)| (key, after.id.to_string())).collect())
+    let has = keys_of(after);
+    let gone = old.iter().filter(|key| !has.contains(key)).cloned();
+    let changed: Vec<String> = has.iter().filter(|key| !old.contains(key)).cloned().chain(gone).collect();
+    let known = book.links_of(&changed).await?;
+    let links = changed.into_iter().zip(known).filter_map(|(key, known)| match (has.contains(&key), known) {
+        (true, None) => Some((key, Some(after.id.to_string()))),
+        (false, Some(known)) if known == after.id.as_str() => Some((key, None)),
+        _ => None,
+    });
+    Ok(links.collect())
 }
 
 fn unit_of(

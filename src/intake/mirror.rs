@@ -2,7 +2,7 @@
 //! Never asks the CRM and never decides whether the mirror is to be believed; all changes go through
 //! the inbox, one after another. Enter at [`learn`] and [`forget`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,33 @@ pub async fn erase(book: &mut Book, contact: u64) -> Kept<Changes> {
     book.put_link(name.clone(), None);
     changes.push((name, None));
     Ok(changes)
+}
+
+/// Takes a person's keys out of the mirror: with the contacts in `own`, and with those that have no other
+/// key; one that somebody else has as well keeps the others. Answers which contacts are gone.
+pub async fn erase_person(
+    book: &mut Book,
+    keys: &[String],
+    own: impl Fn(u64) -> bool,
+) -> Kept<(Changes, Vec<u64>)> {
+    let found = book.links_of(keys).await?;
+    let under: BTreeSet<u64> = found.iter().flat_map(|stored| contacts(stored.as_deref())).collect();
+    let (mut changes, mut gone) = (Vec::new(), Vec::new());
+    for contact in under {
+        let known = book.link(&link::mirror_contact(contact)).await?;
+        let known: Mirrored = known.and_then(|stored| serde_json::from_str(&stored).ok()).unwrap_or_default();
+        let others: Vec<String> = known.keys.into_iter().filter(|key| !keys.contains(key)).collect();
+        if own(contact) || others.is_empty() {
+            changes.extend(erase(book, contact).await?);
+            gone.push(contact);
+            continue;
+        }
+        // A later sight than the last, or the keys of both would stay.
+        let (responsible, updated_at) = (known.responsible, known.at + 1);
+        let card = ContactCard { contact, keys: others, updated_at, responsible };
+        changes.extend(learn(book, &[card]).await?);
+    }
+    Ok((changes, gone))
 }
 
 /// A page that was read. It moves the mirror on only from the state that it was read for.
@@ -216,6 +243,23 @@ mod tests {
         assert_eq!(who(&book, "a").await, [1]);
         learn(&mut book, &[card(1, 11, &[])]).await.expect("memory");
         assert!(who(&book, "a").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_person_is_erased_and_whoever_shares_his_number_stays() {
+        let mut book = book();
+        learn(&mut book, &[card(1, 10, &["shared", "his"]), card(2, 10, &["shared", "hers"])])
+            .await
+            .expect("memory");
+        let keys = ["shared", "his"].map(str::to_owned);
+        let (_, gone) = erase_person(&mut book, &keys, |_| false).await.expect("memory");
+        assert_eq!(gone, [1]);
+        for (key, whose) in [("shared", vec![]), ("his", vec![]), ("hers", vec![2])] {
+            assert_eq!(who(&book, key).await, whose, "{key}");
+        }
+        learn(&mut book, &[card(2, 20, &["shared", "hers"])]).await.expect("memory");
+        let (_, gone) = erase_person(&mut book, &keys[..1], |contact| contact == 2).await.expect("memory");
+        assert_eq!((gone, who(&book, "hers").await), (vec![2], vec![]), "his own, whatever else it has");
     }
 
     #[tokio::test]

@@ -30,8 +30,12 @@ pub(super) fn call(d: &mut Decision, call: &CallResult) {
 
 /// What was told as no talk was one: the call itself stands in the feed already (K6).
 pub(super) fn corrected(d: &mut Decision, call: &CallResult) {
+    if !d.process.figures.feed.calls {
+        return;
+    }
+    let recording = call.recording.as_ref().map(|link| format!(" Запись: {link}")).unwrap_or_default();
     let at = calendar::say_time(call.started_at, d.process.zone);
-    d.note(&format!("Уточнение: звонок {at} был разговором, {} с.", call.talk_seconds));
+    d.note(&format!("Уточнение: звонок {at} был разговором, {} с.{recording}", call.talk_seconds));
 }
 
 /// A command was carried out: a letter's delivery is shown (K6); a task that was revoked while it

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 
 use super::{DeadLetter, StoreError};
+use crate::process::At;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -82,12 +83,24 @@ pub fn pack_letter(letter: &DeadLetter) -> Vec<u8> {
     pack(&text)
 }
 
-pub fn unpack_letter(stored: &[u8]) -> Result<DeadLetter, StoreError> {
+fn unpack_letter(stored: &[u8]) -> Result<DeadLetter, StoreError> {
     let text = unpack(stored)?;
     let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
     let mut letter: DeadLetter = parse(&text[..end])?;
     letter.body = text.get(end + 1..).unwrap_or_default().to_vec();
     Ok(letter)
+}
+
+/// In a list: a letter that is damaged hides none of the others. It is shown by what is known of it, and
+/// is old enough to be taken away with the oldest.
+pub fn letter_or_damaged(id: &str, stored: &[u8]) -> DeadLetter {
+    unpack_letter(stored).unwrap_or_else(|error| DeadLetter {
+        id: id.to_owned(),
+        at: At::UNIX_EPOCH,
+        why: format!("the letter itself is damaged, nothing of it can be read: {error}"),
+        order: None,
+        body: Vec::new(),
+    })
 }
 
 /// JSON of one of the store's own shapes.

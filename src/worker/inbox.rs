@@ -31,7 +31,7 @@ const WAKES_MAX: usize = 256;
 const STRIKES_MAX: u32 = 8;
 
 /// A wake that cannot be followed now comes again after this.
-const PUT_OFF: TimeDelta = TimeDelta::hours(1);
+pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
@@ -188,7 +188,10 @@ impl Inbox {
     /// What cannot be read will not be readable the next time either: its cause is set aside then.
     fn learn(&mut self, Refused { error, cause }: Refused) -> Result<usize, CommitError> {
         match (error, cause) {
-            (CommitError::Store(StoreError::Unreadable(what)), Some(cause)) => {
+            // Set aside already, and that could not be kept either: the store itself is at fault.
+            (CommitError::Store(StoreError::Unreadable(what)), Some(cause))
+                if !self.unreadable.contains_key(&cause) =>
+            {
                 let why = StoreError::Unreadable(what).to_string();
                 self.site.unreadable(&why);
                 self.unreadable.insert(cause, why);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::inbox::PUT_OFF;
 use super::site::{Site, count};
 use super::timers;
 use crate::intake::apply::order_member;
@@ -80,11 +81,14 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
     }
 }
 
-/// The order has a timer, and the index has its wake, not later than the timer.
+/// The order has a timer, and the index has its wake, not later than the timer. One that was due and could
+/// not be followed is put off, and has its wake within that time.
 async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
     let Some((at, _)) = order.timers.wake() else { return Ok(false) };
     let wake = site.store.wake_of(site.id(), &order_member(order)).await?;
-    Ok(wake.is_some_and(|wake| wake.at_ms <= at.timestamp_millis()))
+    let now = site.clock.now();
+    let latest = if at <= now { now + PUT_OFF } else { at };
+    Ok(wake.is_some_and(|wake| wake.at_ms <= latest.timestamp_millis()))
 }
 
 /// The order may have been committed between the two reads: look again before mending.

@@ -298,13 +298,9 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTree
 /// The person's contacts in the mirror. If the CRM still has one, its next change brings it back:
 /// there he has to be deleted by hand.
 async fn unmirror(book: &mut Book, mention: &mut Mention) -> Kept<mirror::Changes> {
-    let shared = book.links_of(&mention.mirror_keys()).await?;
-    let contacts: BTreeSet<u64> = shared.iter().flat_map(|ids| mirror::contacts(ids.as_deref())).collect();
-    let mut changes = Vec::new();
-    for contact in contacts {
-        changes.extend(mirror::erase(book, contact).await?);
-        mention.ids.insert(contact.to_string());
-    }
+    let own = |contact: u64| mention.ids.contains(&contact.to_string());
+    let (changes, gone) = mirror::erase_person(book, &mention.mirror_keys(), own).await?;
+    mention.ids.extend(gone.iter().map(u64::to_string));
     Ok(changes)
 }
 

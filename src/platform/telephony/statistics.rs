@@ -123,7 +123,11 @@ impl<S: Statistics> LookBack for LineLookBack<S> {
             return Ok(Sight::nothing(&cursor, cursor.next_at));
         }
         let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
-        let Reading { calls, rest } = self.statistics.read(&stretch, now).await?;
+        let Reading { calls, rest } = match self.statistics.read(&stretch, now).await {
+            // The provider may no longer know of what it began.
+            Err(Fault::Never { why }) if !stretch.place.is_null() => Reading::none(Rest::Anew(Some(why))),
+            read => read?,
+        };
         let compared = compare(calls, known, now).await?;
         cursor.proven |= compared.known > 0;
         let mut found = compared.missed;

@@ -73,7 +73,8 @@ impl Session {
             if answer.status != 401 {
                 return Ok(answer);
             }
-            *self.token.lock().await = None;
+            // Another may have replaced it meanwhile.
+            self.token.lock().await.take_if(|(held, _)| *held == token);
             response = Some(answer);
         }
         Ok(response.unwrap_or(Response { status: 401, headers: Vec::new(), body: Vec::new() }))

@@ -7,7 +7,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::process::{At, CommandId};
-use crate::store::body::{item_of_request, parse, unpack, unpack_letter, unpack_or_as_is};
+use crate::store::body::{item_of_request, letter_or_damaged, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Kept, Record, Seq, StoreError, Wake,
 };
@@ -171,29 +171,30 @@ pub fn raw(db: &Connection, school: &str, seq: u64) -> Kept<Option<Vec<u8>>> {
 
 pub fn dead(db: &Connection, school: &str, max: usize) -> Kept<Vec<DeadLetter>> {
     let mut select =
-        db.prepare_cached("SELECT body FROM dead WHERE school = ?1 ORDER BY place DESC LIMIT ?2")?;
-    let rows = select.query_map(params![school, limit(max)], |row| row.get::<_, Vec<u8>>(0))?;
-    rows.map(|body| unpack_letter(&body?)).collect()
+        db.prepare_cached("SELECT id, body FROM dead WHERE school = ?1 ORDER BY place DESC LIMIT ?2")?;
+    let rows = select.query_map(params![school, limit(max)], |row| letter_of(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub fn letters(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
     let mut select = db.prepare_cached(
-        "SELECT place, body FROM dead WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+        "SELECT place, id, body FROM dead WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
     )?;
     let rows = select.query_map(params![school, after.cast_signed(), limit(max)], |row| {
-        Ok((unsigned(row, 0)?, row.get::<_, Vec<u8>>(1)?))
+        Ok((unsigned(row, 0)?, letter_of(row, 1)?))
     })?;
-    rows.map(|row| {
-        let (place, body) = row?;
-        Ok((place, unpack_letter(&body)?))
-    })
-    .collect()
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// From its id and the column behind it.
+fn letter_of(row: &Row<'_>, id: usize) -> rusqlite::Result<DeadLetter> {
+    Ok(letter_or_damaged(&row.get::<_, String>(id)?, &row.get::<_, Vec<u8>>(id + 1)?))
 }
 
 pub fn letter(db: &Connection, school: &str, id: &str) -> Kept<Option<DeadLetter>> {
     let stored: Option<Vec<u8>> =
         one(db, "SELECT body FROM dead WHERE school = ?1 AND id = ?2", [school, id])?;
-    stored.map(|body| unpack_letter(&body)).transpose()
+    Ok(stored.map(|body| letter_or_damaged(id, &body)))
 }
 
 pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {

@@ -107,17 +107,24 @@ impl Link {
     }
 
     /// The same, behind what was sent before it under this name: all of it goes one way. The client of a
-    /// Cluster keeps no order, so there each waits for the answer of the one before it.
+    /// Cluster keeps no order, so there each waits for the answer of the one before it; a node that is gone
+    /// is not waited for by all of them one after another.
     pub async fn invoke_in_order<T: FromRedisValue>(
         &self,
         name: &str,
         call: &ScriptInvocation<'_>,
     ) -> Kept<T> {
         let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let _turn = match self.road {
-            Road::Single(_) => None,
-            Road::Cluster(_) => Some(self.queues[place % QUEUES].lock().await),
-        };
+        let _turn =
+            match self.road {
+                Road::Single(_) => None,
+                Road::Cluster(_) => {
+                    let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
+                    Some(turn.map_err(|_| {
+                        StoreError::Unreachable("no answer to what was sent before".to_owned())
+                    })?)
+                }
+            };
         call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
     }
 

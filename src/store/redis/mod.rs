@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
-use crate::store::body::{item_of_request, pack, parse, unpack, unpack_letter, unpack_or_as_is};
+use crate::store::body::{item_of_request, letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
     INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan,
@@ -353,7 +353,8 @@ impl Store for RedisStore {
         select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1).arg("REV");
         let ids: Vec<String> = self.link().await?.query(&select).await?;
         let names: Vec<_> = ids.iter().map(|id| keys.letter(id)).collect();
-        self.values(&names).await?.into_iter().flatten().map(|stored| unpack_letter(&stored)).collect()
+        let found = ids.iter().zip(self.values(&names).await?);
+        Ok(found.filter_map(|(id, stored)| Some(letter_or_damaged(id, &stored?))).collect())
     }
 
     /// Places first, then letters: one that is taken away between the two is left out.
@@ -365,15 +366,14 @@ impl Store for RedisStore {
         let places: Scored = self.link().await?.query(&select).await?;
         let names: Vec<_> = places.iter().map(|(id, _)| keys.letter(id)).collect();
         let found = places.into_iter().zip(self.values(&names).await?);
-        found
-            .filter_map(|((_, place), stored)| Some((place, stored?)))
-            .map(|(place, stored)| Ok((place, unpack_letter(&stored)?)))
-            .collect()
+        Ok(found
+            .filter_map(|((id, place), stored)| Some((place, letter_or_damaged(&id, &stored?))))
+            .collect())
     }
 
     async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
         let stored = self.values(&[School::of(school).letter(id)]).await?.pop().flatten();
-        stored.map(|stored| unpack_letter(&stored)).transpose()
+        Ok(stored.map(|stored| letter_or_damaged(id, &stored)))
     }
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {

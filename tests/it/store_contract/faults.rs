@@ -247,7 +247,7 @@ async fn a_damaged_record_is_told_and_not_written_over() {
     assert_eq!(left, "damage");
 }
 
-/// `damage` spoils `order/1` and `d1`, and puts an entry behind the others that cannot be unpacked.
+/// `damage` spoils `order/1`, `d1` and the letter `in-1`, and puts an entry behind the others that cannot be unpacked.
 async fn damage_hides_nothing(store: &dyn Store, damage: impl FnOnce()) {
     fill(store).await;
     let (school, owner) = ("kept".into(), fence("owner"));
@@ -269,6 +269,15 @@ async fn damage_hides_nothing(store: &dyn Store, damage: impl FnOnce()) {
     assert_eq!(store.unreadable(&school).await, Ok(Vec::new()));
     let left = store.deliveries(&school, 0, 9).await.unwrap();
     assert_eq!(left.iter().map(|left| left.id().as_str()).collect::<Vec<_>>(), ["d2"]);
+    // A damaged letter is shown as one, and can be taken away.
+    let shown = store.dead(&school, 9).await.unwrap();
+    let paged: Vec<_> =
+        store.letters(&school, 0, 9).await.unwrap().into_iter().map(|(_, letter)| letter).collect();
+    assert_eq!((shown.len(), &paged), (1, &shown));
+    assert!(shown[0].id == "in-1" && shown[0].why.contains("damaged"), "{shown:?}");
+    let unit = Unit { dead: vec![DeadOp::Dig("in-1".to_owned())], ..Unit::default() };
+    commit(store, &school, &owner, unit).await;
+    assert_eq!(store.dead(&school, 9).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
@@ -282,6 +291,7 @@ async fn damage_hides_nothing_else_in_redis() {
         };
         set("r:order/1", b"\x01damage");
         set("d:d1", b"r\0{\"ask\":\"later\"}");
+        set("x:in-1", b"\x01damage");
         let mut entry = redis::cmd("XADD");
         entry.arg("dz:{kept}:items").arg("99-0").arg("a").arg(0).arg("b").arg(b"\x01damage");
         entry.exec(&mut admin).unwrap();
@@ -300,6 +310,7 @@ async fn damage_hides_nothing_else_in_the_embedded_store() {
         beside.execute("UPDATE record SET body = ?1 WHERE name = 'order/1'", [body]).unwrap();
         let later = b"\0{\"ask\":\"later\"}";
         beside.execute("UPDATE delivery SET body = ?1 WHERE id = 'd1'", [later]).unwrap();
+        beside.execute("UPDATE dead SET body = ?1 WHERE id = 'in-1'", [body]).unwrap();
         beside.execute("INSERT INTO inbox VALUES ('kept', 99, 0, ?1)", [body]).unwrap();
     })
     .await;

@@ -119,6 +119,29 @@ async fn only_what_was_not_told_or_was_told_otherwise_is_handed_on() {
     }
 }
 
+/// The provider no longer knows of what it began: the stretch is read from its beginning.
+#[tokio::test]
+async fn a_stretch_that_cannot_go_on_begins_anew() {
+    struct Forgetful;
+    #[async_trait]
+    impl Statistics for Forgetful {
+        async fn read(&self, stretch: &Stretch, _: At) -> Result<Reading, Fault> {
+            match stretch.place.is_null() {
+                true => Ok(Reading { calls: vec![call("p:1", 5, 60)], rest: Rest::Nothing }),
+                false => Err(Fault::never("no such key")),
+            }
+        }
+    }
+    let look = LineLookBack::new(Forgetful, 10);
+    let mut begun = cursor();
+    begun["under_way"] = json!({ "from": now() - TimeDelta::hours(1), "until": now(), "place": "key" });
+    let lost = look.look(&begun, &NOBODY, now()).await.expect("a look");
+    assert_eq!((lost.found.len(), lost.trouble.as_deref()), (0, Some("no such key")));
+    let later = now() + TimeDelta::minutes(10);
+    let anew = look.look(&lost.cursor, &NOBODY, later).await.expect("a look");
+    assert_eq!((anew.found.len(), anew.trouble), (1, None));
+}
+
 #[tokio::test]
 async fn what_is_handed_on_is_read_back_as_it_was_listed() {
     let listed = call("p:1", 5, 60);
