@@ -8,6 +8,7 @@ use chrono::{TimeDelta, Utc};
 use dozvon::clock::{Clock, TokioClock};
 use dozvon::config::{Files, Surroundings};
 use dozvon::demo::inside::{Inside, deliver, stand_ins};
+use dozvon::intake::calls::CallRecord;
 use dozvon::platform::link;
 use dozvon::process::{Order, OrderId};
 use dozvon::sandbox::serve::Shared;
@@ -70,6 +71,13 @@ impl World {
             assert!(!overdue, "seed {seed}: {} has a wake that nobody fired: {wake:?}", order.id);
         }
         assert!(orders.iter().all(|order| order.repairs == 0), "seed {seed}: L14 needed a repair");
+        for (name, record) in
+            self.site.store.scan(self.site.id(), "call/", None, 1_000).await.expect("memory")
+        {
+            let call: CallRecord = serde_json::from_slice(&record.body).expect("a call");
+            let overdue = call.wake().is_some_and(|at| at < now - TimeDelta::minutes(5));
+            assert!(!overdue, "seed {seed}: {name} is open, and nobody ended it: {:?}", call.wake());
+        }
         let held = self.site.store.counts(self.site.id()).await.expect("memory");
         assert_eq!(held.inbox, 0, "seed {seed}: accepted and not worked");
         let dead = self.site.store.dead(self.site.id(), 100).await.expect("memory");
