@@ -8,13 +8,17 @@ pub mod embedded;
 pub mod place;
 pub mod record;
 pub mod redis;
+mod unit;
 
 pub use place::Place;
+pub use unit::{
+    DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::process::{At, Command, CommandId, Line, OrderId, SchoolId};
+use crate::process::{At, CommandId, OrderId, SchoolId};
 
 /// Result of every call that can meet an unreachable store.
 pub type Kept<T> = Result<T, StoreError>;
@@ -143,160 +147,6 @@ impl Offer {
         let OfferHead { id, key, at } = serde_json::from_slice(&bytes[..end]).ok()?;
         Some(Self { id, key, at, raw: bytes[end + 1..].to_vec() })
     }
-}
-
-/// A stored record: version counts its commits from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    pub version: u64,
-    pub body: Vec<u8>,
-}
-
-/// A record's new body. `expect` is the version that was read; 0 means «must not exist yet».
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Put {
-    pub key: String,
-    pub expect: u64,
-    pub body: Vec<u8>,
-}
-
-/// One wake in the index. `member` is the text of a [`record::Member`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wake {
-    pub member: String,
-    /// Milliseconds since 1970, UTC.
-    pub at_ms: i64,
-    /// A time promised to a client: read before all others.
-    pub promised: bool,
-}
-
-/// A command on its way out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// Place in the outbox; filled by the store on `Add`, later ones compare greater.
-    pub seq: u64,
-    pub command: Command,
-    pub created_at: At,
-    #[serde(default)]
-    pub state: DeliveryState,
-    /// Tries so far.
-    #[serde(default)]
-    pub attempts: u32,
-    /// The last fault, in English for engineers; never personal data.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-}
-
-impl Delivery {
-    pub fn id(&self) -> &CommandId {
-        &self.command.id
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum DeliveryState {
-    #[default]
-    Waiting,
-    /// The request may be leaving: after a crash it counts as `Unclear`.
-    Sending,
-    /// May have been done: look before sending again.
-    Unclear { not_before: At },
-    /// Backoff.
-    Later { not_before: At },
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum DeliveryOp {
-    /// A new one; `seq` is ignored and given by the store. One that is already pending under this
-    /// id stays as it is: an id names one thing to be done.
-    Add(Delivery),
-    /// Replace by the same id; a conflict if it is no longer there (revoked or settled).
-    Update(Delivery),
-    /// Drop it if it is still `Waiting` or `Later`; nothing happens otherwise.
-    Revoke(CommandId),
-    /// Settled; a conflict if it is no longer there.
-    Remove(CommandId),
-}
-
-/// Why one step decided as it did, bound to the input that caused it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JournalEntry {
-    pub at: At,
-    pub order: OrderId,
-    /// Where the input is: `raw:<seq>` of a stored request, or empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub raw: String,
-    /// The event itself, as JSON; enough to replay.
-    pub event: serde_json::Value,
-    pub lines: Vec<Line>,
-    /// Names of the commands asked for, `<id> <ask>`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub commands: Vec<String>,
-    /// Hash of the configuration that decided.
-    pub config: String,
-}
-
-/// What needs a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeadLetter {
-    /// `in-<seq>` for an entry of the inbox, `out-<command>` for a delivery.
-    pub id: String,
-    pub at: At,
-    /// What is wrong and what to do, English, without personal data.
-    pub why: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderId>,
-    /// The entry's or the delivery's own bytes (JSON), for the replay; empty where there is nothing to
-    /// replay, or not any more.
-    pub body: Vec<u8>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum DeadOp {
-    /// The newest from now on, also where one with this id is there already.
-    Bury(DeadLetter),
-    /// Replace by the same id, in its place; a conflict if it is not there.
-    Update(DeadLetter),
-    /// Take it away (replayed or dismissed); a conflict if it is not there.
-    Dig(String),
-}
-
-/// What is to leave no trace. What is gone already is no conflict.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Forget {
-    /// A record, if it still has the version that was read.
-    Record {
-        key: String,
-        expect: u64,
-    },
-    Journal(OrderId),
-    /// A stored request; one that still waits in the inbox stays.
-    Raw(Seq),
-}
-
-/// The unit of work: all of it is applied, or none of it. Rows of one list see what the rows before
-/// them have done.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Unit {
-    /// Entries done with; a conflict if one is already gone.
-    pub ack: Vec<Seq>,
-    /// New entries: JSON of `store::record::Item`.
-    pub append: Vec<Vec<u8>>,
-    pub put: Vec<Put>,
-    /// Index entries: set, or removed with `None`.
-    pub index: Vec<(String, Option<String>)>,
-    /// Wakes: set or moved.
-    pub wake: Vec<Wake>,
-    /// Members whose wake is no longer wanted. Done before `wake`: a member in both has one.
-    pub sleep: Vec<String>,
-    pub deliveries: Vec<DeliveryOp>,
-    pub journal: Vec<JournalEntry>,
-    pub dead: Vec<DeadOp>,
-    /// Done last of all.
-    pub forget: Vec<Forget>,
-    /// The moment of the commit: stamps appended entries.
-    pub at: At,
 }
 
 /// Proof of owning a school: a random token, compared for equality only. What stands before a `/` in it
