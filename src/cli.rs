@@ -52,20 +52,22 @@ enum Command {
     Reference,
 }
 
+// What every command takes may stand before or behind the action of `dead` and `person`.
+
 #[derive(Args)]
 struct Folder {
     /// Folder with `dozvon.toml` and `schools/`.
-    #[arg(long, env = "DOZVON_CONFIG", default_value = "config")]
+    #[arg(long, global = true, env = "DOZVON_CONFIG", default_value = "config")]
     config: PathBuf,
 }
 
 #[derive(Args)]
 struct StoreArgs {
     /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
-    #[arg(long)]
+    #[arg(long, global = true)]
     store: Option<String>,
     /// Folder of the embedded store, and of what the instance keeps for itself.
-    #[arg(long)]
+    #[arg(long, global = true)]
     data: Option<PathBuf>,
 }
 

@@ -61,13 +61,18 @@ async fn comments_without_an_author_are_warned_of() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_say_what_to_do() {
     let bench = Bench::new(Kind::Embedded).await;
-    let cases: [(&[&str], i32, &str); 7] = [
+    let cases: [(&[&str], i32, &str); 8] = [
         (&["url", "nobody"], 1, "there are: rost"),
         (&["dead", "list", "nobody"], 1, "there are: rost"),
         (&["dead", "list", "rost"], 1, "there is no store in"),
         (&["dead", "show", "rost"], 2, "<ID>"),
         (&["check", "--config", "/nonexistent"], 1, "a readable folder with `dozvon.toml` and `schools/`"),
-        (&["dead", "list", "rost", "--store", "redis://127.0.0.1:1/0"], 2, "--store"),
+        (&["dead", "list", "rost", "--data", "/nonexistent"], 1, "there is no store in /nonexistent"),
+        (
+            &["person", "export", "rost", "--config", "/nonexistent", "--email", "a@b.example"],
+            1,
+            "a readable folder",
+        ),
         (&["sreve"], 2, "serve"),
     ];
     for (args, code, words) in cases {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
 use dozvon::intake::signal::{CallEvent, CallWhat, Signal};
-use dozvon::process::{At, Event};
+use dozvon::process::{At, Event, Order, Timer};
 use dozvon::store::record::Item;
 use dozvon::store::{Put, Unit, Wake};
 
@@ -121,5 +121,25 @@ fn an_unreadable_record_stops_nothing_but_what_needs_it() {
         assert!(wake.at_ms > site.clock.now().timestamp_millis(), "it is put off");
         // The record twice, the entry once.
         assert_eq!(site.tally.unreadable.load(Ordering::Relaxed), 3);
+    });
+}
+
+/// The order itself is well, its client cannot be read: the wake is put off again and again, and the
+/// watchdog does not take that for a forgotten order.
+#[test]
+fn a_wake_that_is_put_off_is_no_forgotten_order() {
+    alone(async |world| {
+        let due_at = world.site.clock.now() + TimeDelta::minutes(1);
+        let mut order = Order::new("gc-9".into(), "c-9".into(), world.site.clock.now());
+        order.timers.set(Timer::SelfPay, due_at);
+        let body = serde_json::to_vec(&order).expect("an order");
+        let put = |key: &str, body| Put { key: key.to_owned(), expect: 0, body };
+        let put = vec![put("order/gc-9", body), put("client/c-9", b"{\"name\":7}".to_vec())];
+        commit(world, Unit { put, wake: vec![wake("gc-9", due_at)], ..Unit::default() }).await;
+        world.run_for(TimeDelta::hours(20)).await;
+        let tally = &world.site.tally;
+        assert!(tally.unreadable.load(Ordering::Relaxed) > 10, "it is tried by the hour");
+        assert_eq!(tally.repairs.load(Ordering::Relaxed), 0, "nothing was forgotten");
+        assert!(!has_fired(world, "gc-9").await, "and nothing is");
     });
 }
