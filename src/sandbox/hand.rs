@@ -126,15 +126,19 @@ impl World {
             .map_err(|why| (400, format!("outcome: {why}")))?;
         let mut course = self.course(outcome.kind);
         let begun = now - TimeDelta::seconds(course.rings_s + course.talk_s);
-        let dial = match form.get("direction").unwrap_or("out") {
-            "out" => World::dial,
-            "in" => World::ring_in,
+        let is_out = match form.get("direction").unwrap_or("out") {
+            "out" => true,
+            "in" => false,
             other => return Err((400, format!("direction: «{other}» is neither in nor out"))),
         };
-        if course.talk_s == 0 && form.get("direction") == Some("in") {
+        if course.talk_s == 0 && !is_out {
             course.reason = 1110;
         }
-        let call = dial(self, begun, &extension, &client, course);
+        let phones = self.phones();
+        let call = match is_out {
+            true => phones.dial(begun, &extension, &client, course),
+            false => phones.ring_in(begun, &extension, &client, course),
+        };
         self.name_call(call, form.get("outcome").unwrap_or("no_answer"), None, 0);
         Ok(serde_json::to_value(&self.calls()[call]).unwrap_or(Value::Null))
     }

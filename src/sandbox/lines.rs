@@ -1,6 +1,6 @@
 //! The school's telephony as people use it: one of the exchanges, chosen by the setup.
 //! It never knows a provider's words; each exchange's folder does.
-//! Enter at [`World::dial`], [`World::ring_in`] and [`World::call_back`].
+//! Enter at [`Phones`].
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -44,49 +44,32 @@ impl LinePost {
     }
 }
 
-impl World {
-    /// A manager dials a client. Returns the call's index.
-    pub(super) fn dial(
-        &mut self,
-        now: DateTime<Utc>,
-        extension: &str,
-        client: &str,
-        course: Course,
-    ) -> usize {
-        match self.setup.line {
-            Line::Mango => self.mango.dial(now, extension, client, course),
-            Line::Sipuni => self.sipuni.dial(now, extension, client, course),
-            Line::Telphin => self.telphin.dial(now, extension, client, course),
-        }
-    }
+/// What people and the bridge do with an exchange, whoever's it is. Each answers with the call's index.
+pub trait Phones {
+    /// A manager dials a client by his phone.
+    fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize;
 
-    /// A client calls in.
-    pub(super) fn ring_in(
-        &mut self,
-        now: DateTime<Utc>,
-        extension: &str,
-        client: &str,
-        course: Course,
-    ) -> usize {
-        match self.setup.line {
-            Line::Mango => self.mango.ring_in(now, extension, client, course),
-            Line::Sipuni => self.sipuni.ring_in(now, extension, client, course),
-            Line::Telphin => self.telphin.ring_in(now, extension, client, course),
-        }
-    }
+    /// A client calls in; `extension` is rung, if anybody is.
+    fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize;
 
-    /// The bridge has started a call; `manager_s` is when the manager picks up, `None`: he does not.
-    pub(super) fn call_back(
+    /// The bridge has started a call: the manager's leg first, then the client's. `manager_s` is when the
+    /// manager picks up; `None`: he does not, and the client is never dialled.
+    fn call_back(
         &mut self,
         now: DateTime<Utc>,
         command: &Command,
         manager_s: Option<i64>,
         course: Course,
-    ) -> usize {
+    ) -> usize;
+}
+
+impl World {
+    /// Of the exchange that the managers and clients have.
+    pub(super) fn phones(&mut self) -> &mut dyn Phones {
         match self.setup.line {
-            Line::Mango => self.mango.call_back(now, command, manager_s, course),
-            Line::Sipuni => self.sipuni.call_back(now, command, manager_s, course),
-            Line::Telphin => self.telphin.call_back(now, command, manager_s, course),
+            Line::Mango => &mut self.mango,
+            Line::Sipuni => &mut self.sipuni,
+            Line::Telphin => &mut self.telphin,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The course of a call as a list of events: outgoing, incoming, and the callback with its two legs (sheet 5).
 //! It never knows who the client is, nor why he does not answer.
-//! Enter at [`Exchange::dial`].
+//! Enter at its [`Phones`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::events::{CallEvent, Dct, RecordAdded, Recording, Side, Summary, json};
 use super::{Exchange, Post};
+use crate::sandbox::lines::Phones;
 
 /// How a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +87,9 @@ impl Leg {
     }
 }
 
-impl Exchange {
+impl Phones for Exchange {
     /// A manager dials a client by his phone. Returns the call's index.
-    pub fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
+    fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let line = self.setup.line.clone();
         let from = Side { line_number: Some(line), ..self.side(extension) };
         let mut leg = self.leg(0, from, number(client), None);
@@ -103,7 +104,7 @@ impl Exchange {
     }
 
     /// A client calls in; `extension` is rung, if anybody is.
-    pub fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
+    fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let (answered, ended) = times(now, course);
         if !extension.is_empty() {
             let mut leg = self.leg(
@@ -124,7 +125,7 @@ impl Exchange {
 
     /// The bridge's command: the manager's leg first, then the client's. `manager_s` is when he picks up;
     /// `None`: he does not, and the client is never dialled.
-    pub fn call_back(
+    fn call_back(
         &mut self,
         now: DateTime<Utc>,
         command: &super::Command,
@@ -156,7 +157,9 @@ impl Exchange {
         self.posts.push(second.event(ended, "Disconnected", Some(course.reason)));
         self.finish(now, 2, extension, client, (answered, ended), course.reason, id)
     }
+}
 
+impl Exchange {
     fn side(&self, extension: &str) -> Side {
         let sip = self.employee(extension).map(|employee| employee.sip.clone());
         Side { extension: Some(extension.to_owned()), number: sip, ..Side::default() }

@@ -1,6 +1,6 @@
 //! The Mango stand-in: signed events of calls, the callback command, employees, statistics.
 //! It never decides how a call ends: people do, and hand it a [`Course`].
-//! Enter at [`Exchange::handle`], [`Exchange::dial`], [`Exchange::ring_in`] and [`Exchange::call_back`].
+//! Enter at [`Exchange::handle`] and its [`Phones`].
 
 mod calls;
 mod commands;
@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use super::faults::Budget;
 use super::setup::MangoSetup;
 use super::wire::{WireAnswer, WireRequest};
+use crate::sandbox::lines::Phones;
 
 /// One exchange.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{Course, Employee, Exchange, signed_body};
+use crate::sandbox::lines::Phones;
 use crate::sandbox::setup::MangoSetup;
 use crate::sandbox::wire::Query;
 use crate::sandbox::{Platform, WireAnswer, WireRequest};

@@ -233,7 +233,7 @@ impl World {
         if course.talk_s == 0 {
             course.reason = if extension.is_empty() { 1170 } else { 1110 };
         }
-        let call = self.ring_in(now, &extension, &phone, course);
+        let call = self.phones().ring_in(now, &extension, &phone, course);
         let talked = course.talk_s > 0;
         self.name_call(call, if talked { "talk" } else { "no_answer" }, Some(script), 0);
         let ended = self.calls()[call].ended_at;

@@ -159,7 +159,7 @@ impl World {
             });
         let ended = now + TimeDelta::seconds(course.rings_s + course.talk_s);
         if let (None, Some(extension)) = (unseen, &manager.extension) {
-            let call = self.dial(now, extension, &phone_dialled(&client), course);
+            let call = self.phones().dial(now, extension, &phone_dialled(&client), course);
             self.name_call(call, word(outcome.kind), script, number);
         }
         self.people.busy.insert(manager.key.clone(), ended);
@@ -250,14 +250,15 @@ impl World {
             if missed {
                 self.count_call(script);
             }
-            let call = self.call_back(now, command, None, self.course(CallKind::ManagerMissed));
+            let course = self.course(CallKind::ManagerMissed);
+            let call = self.phones().call_back(now, command, None, course);
             return self.name_call(call, "manager_missed", script, 0);
         }
         self.count_call(script);
         let kind =
             if outcome.kind == CallKind::Mobile { CallKind::Talk { seconds: 90 } } else { outcome.kind };
         let course = self.course(kind);
-        let call = self.call_back(now, command, Some(4), course);
+        let call = self.phones().call_back(now, command, Some(4), course);
         self.name_call(call, word(kind), script, number);
         let ended = self.calls()[call].ended_at;
         self.people.busy.insert(manager.key.clone(), ended);

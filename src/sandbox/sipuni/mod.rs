@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use super::faults::Budget;
-use super::lines::LinePost;
+use super::lines::{LinePost, Phones};
 use super::mango::{Call, Command, Course, Employee, times};
 use super::setup::SipuniSetup;
 use super::wire::{WireAnswer, WireRequest};
@@ -53,10 +53,12 @@ impl Cabinet {
     pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         self.command(now, request)
     }
+}
 
+impl Phones for Cabinet {
     /// A manager dials a client by his phone: the start is told twice, a second apart (sheet 2.4). Returns the
     /// call's index.
-    pub fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
+    fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let shape = Shape::outbound(extension, client);
         let call = self.begin(now, 2, extension, client, course, None);
         for second in 0..2 {
@@ -68,7 +70,7 @@ impl Cabinet {
     }
 
     /// A client calls in; `extension` is rung, if anybody is. A missed call is told by its end alone (sheet 2.4).
-    pub fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
+    fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let call = self.begin(now, 1, extension, client, course, None);
         let missed = self.calls[call].answered_at.is_none();
         let shape = if missed { Shape::missed(client) } else { Shape::inbound(extension, client) };
@@ -81,7 +83,7 @@ impl Cabinet {
 
     /// The bridge's command. The manager's leg gives no events: where he does not pick up there are none at all
     /// (sheet 2.4, 4.3).
-    pub fn call_back(
+    fn call_back(
         &mut self,
         now: DateTime<Utc>,
         command: &Command,
@@ -103,7 +105,9 @@ impl Cabinet {
         self.go_on(call, &shape);
         call
     }
+}
 
+impl Cabinet {
     fn begin(
         &mut self,
         now: DateTime<Utc>,

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::events::hash;
 use super::*;
 use crate::sandbox::Platform;
+use crate::sandbox::lines::Phones;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default()

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::faults::Budget;
-use super::lines::LinePost;
+use super::lines::{LinePost, Phones};
 use super::mango::{Call, Command, Course, Employee, times};
 use super::setup::TelphinSetup;
 use super::wire::{WireAnswer, WireRequest};
@@ -80,9 +80,11 @@ impl Office {
     pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         self.command(now, request)
     }
+}
 
+impl Phones for Office {
     /// A manager dials a client by his phone. Returns the call's index.
-    pub fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
+    fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let id = self.conversation();
         let leg = self.leg(&id, Flow::Out, extension, client);
         let call = self.begin(now, 2, &leg, course, None);
@@ -91,7 +93,7 @@ impl Office {
     }
 
     /// A client calls in; `extension` is rung, if anybody is: without one Telphin's extensions see nothing.
-    pub fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
+    fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let id = self.conversation();
         let leg = self.leg(&id, Flow::In, extension, client);
         let call = self.begin(now, 1, &leg, course, None);
@@ -103,7 +105,7 @@ impl Office {
 
     /// The bridge's command: the manager's leg first, then the client's. Which of the first leg's events come is
     /// not sure (sheet 4.1): the setup says.
-    pub fn call_back(
+    fn call_back(
         &mut self,
         now: DateTime<Utc>,
         command: &Command,
@@ -134,7 +136,9 @@ impl Office {
         self.course_of(call, &second);
         call
     }
+}
 
+impl Office {
     /// The events of one leg from its beginning to its end.
     fn course_of(&mut self, call: usize, leg: &Leg) {
         let call = self.calls[call].clone();

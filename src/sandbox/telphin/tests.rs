@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::sandbox::Platform;
+use crate::sandbox::lines::Phones;
 
 fn at(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros).unwrap_or_default()
