@@ -12,6 +12,7 @@ pub mod http;
 pub mod instance;
 pub mod intake;
 pub mod message;
+pub mod panics;
 pub mod person;
 pub mod platform;
 pub mod process;
