@@ -12,9 +12,9 @@ use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
 use crate::config::{self, Config, Files, Problem, Surroundings};
 use crate::intake::forget::Mention;
+use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
-use crate::store::record::Item;
 use crate::store::{DeadLetter, Place, Store};
 use crate::{bench, demo, reload, sandbox, telemetry};
 

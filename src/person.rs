@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::clock::wall_now;
 use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
+use crate::intake::item::{Envelope, Item};
 use crate::process::{OrderId, SchoolId};
-use crate::store::record::{Envelope, Item, key};
+use crate::store::key;
 use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
 
 /// Records and requests read at a time.

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use super::check::address_fault;
 use super::environment::Surroundings;
 use super::files::Files;
-use super::problem::Problem;
 use super::raw::{InstanceFile, Limits, LogFormat};
 use super::read::{Complaints, parse, section};
+use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::redis::Address;
 

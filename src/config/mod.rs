@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use crate::intake::calls::Waits;
 use crate::platform::telephony::Provider;
+use crate::platform::telephony::waits::Waits;
 use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::{Process, SchoolId};
 use crate::secret::Secret;
@@ -17,17 +17,16 @@ mod check;
 pub mod environment;
 mod files;
 mod instance;
-pub mod problem;
 pub mod raw;
 mod read;
 pub mod reference;
 mod school;
 
+pub use crate::problem::Problem;
 pub use answers::Answers;
 pub use environment::Surroundings;
 pub use files::Files;
 pub use instance::Instance;
-pub use problem::Problem;
 pub use raw::Limits;
 
 /// All that one program runs with.

@@ -5,7 +5,7 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Collects what is wrong with one file.
 pub(super) struct Complaints<'a> {

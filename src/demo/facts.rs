@@ -15,10 +15,11 @@ use super::person::{has_come, is_in_doubt};
 use super::player::Taken;
 use super::scene::Scene;
 use super::scripts::{Ending, Material, Script};
+use crate::intake::item::Envelope;
 use crate::process::{Client, End, Order, OrderId, SchoolId};
 use crate::sandbox::World;
 use crate::sandbox::wire::phone_key;
-use crate::store::record::{Envelope, key};
+use crate::store::key;
 use crate::store::{Kept, Seq, Store, Wake};
 
 /// The ids of every row of the process that this version keeps.

@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::Front;
-use crate::intake::mirror::MirrorState;
-use crate::platform::link;
+use crate::link;
+use crate::link::MirrorState;
 use crate::worker::look_back;
 use crate::worker::site::Site;
 

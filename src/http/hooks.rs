@@ -9,11 +9,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 
 use super::Front;
+use crate::intake::item::Envelope;
 use crate::platform::{Answer, Hooks, RawRequest, Reception};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Place};
-use crate::store::record::Envelope;
 use crate::store::{Accepted, Offer};
 use crate::worker::keeper::announce;
 use crate::worker::site::{Site, UnderWay, count};

@@ -4,9 +4,9 @@
 use super::book::Book;
 use super::correlate::Aim;
 use crate::config::School;
-use crate::platform::link;
+use crate::intake::item::{Item, Member};
+use crate::link;
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step};
-use crate::store::record::{Item, Member};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
 
 /// Where an event came from, for the journal.

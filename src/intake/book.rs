@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::calls::CallRecord;
 use super::shadow::Shadow;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
-use crate::store::record::key;
+use crate::store::key;
 use crate::store::{Forget, Kept, Put, Store, StoreError};
 
 /// More open records than this and the book is closed at the next quiet moment.

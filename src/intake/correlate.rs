@@ -5,14 +5,15 @@ use super::book::Book;
 use super::forget::Gone;
 use super::hand;
 use super::mirror;
-use super::signal::*;
 use crate::config::School;
-use crate::platform::{link, marker};
+use crate::link;
+use crate::platform::marker;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
     Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, RefusalReason,
     Stage, TaskId, Urgency,
 };
+use crate::signal::*;
 use crate::store::{Kept, Put};
 
 /// One event for one order.

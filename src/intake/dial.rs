@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::book::Book;
 use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders, order_of};
 use crate::config::School;
-use crate::platform::link;
+use crate::link;
 use crate::process::command::TaskKind;
 use crate::process::event::{CallResult, ClientFacts, Direction};
 use crate::process::{ClientId, Event, Order, OrderId, Phase, Phone};

@@ -4,11 +4,12 @@
 
 use super::book::Book;
 use super::correlate::{Aim, Aims, amocrm_user, client_of, lead_of, new_client, open_orders, signed, stage};
-use super::signal::{MadeLead, SeenLead, SeenNote};
 use crate::config::School;
-use crate::platform::{link, marker};
+use crate::link;
+use crate::platform::marker;
 use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
 use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
+use crate::signal::{MadeLead, SeenLead, SeenNote};
 use crate::store::Kept;
 
 /// A manager's note that says all of an answer is one (L13, L17): «перезвонить 24.11 11:00»,

@@ -4,11 +4,10 @@
 pub mod apply;
 pub mod book;
 pub mod calls;
-pub mod contact;
 pub mod correlate;
 pub mod dial;
 pub mod forget;
 mod hand;
+pub mod item;
 pub mod mirror;
 pub mod shadow;
-pub mod signal;

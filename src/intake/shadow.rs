@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::signal::{SeenLead, SeenNote, SeenTask};
-use crate::platform::look_back::Shown;
 use crate::process::At;
 use crate::process::event::Answer;
+use crate::signal::{SeenLead, SeenNote, SeenTask, Shown};
 
 /// The last sight of one entity.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

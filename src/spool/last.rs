@@ -56,11 +56,11 @@ fn cost(offer: &Offer) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Key;
+    use crate::request::IdempotencyKey;
 
     fn offer(id: &str, bytes: usize) -> Offer {
         let at = crate::process::At::from_timestamp(1_795_000_000, 0).expect("in range");
-        Offer { id: id.to_owned(), key: Key::Always, at, raw: vec![b'x'; bytes] }
+        Offer { id: id.to_owned(), key: IdempotencyKey::Always, at, raw: vec![b'x'; bytes] }
     }
 
     #[tokio::test(start_paused = true)]

@@ -62,7 +62,7 @@ pub fn unpack_or_as_is(stored: &[u8]) -> Vec<u8> {
     unpack(stored).unwrap_or_else(|_| stored.to_vec())
 }
 
-/// JSON of `record::Item` out of JSON of `record::Envelope`. A request is stored once and read
+/// JSON of `record::Item` out of JSON of `intake::item::Envelope`. A request is stored once and read
 /// as both; a text that is no object stays as it is and becomes a dead letter when decoded.
 pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
     const HEAD: &[u8] = br#"{"item":"envelope""#;

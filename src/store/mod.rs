@@ -5,8 +5,8 @@
 
 mod body;
 pub mod embedded;
+pub mod key;
 pub mod place;
-pub mod record;
 pub mod redis;
 mod unit;
 
@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::process::{At, CommandId, OrderId, SchoolId};
+use crate::request::IdempotencyKey;
 
 /// Result of every call that can meet an unreachable store.
 pub type Kept<T> = Result<T, StoreError>;
@@ -50,7 +51,7 @@ pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// An order's journal keeps its last entries.
 pub const JOURNAL_MAX: usize = 2_000;
 
-/// The last digest of a slot ([`Key::SameAsLast`]) is remembered so long, seconds: a slot that was
+/// The last digest of a slot ([`IdempotencyKey::SameAsLast`]) is remembered so long, seconds: a slot that was
 /// silent for longer says nothing about repeats, and slots must not pile up.
 pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
 
@@ -83,22 +84,9 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `store::record::Item`, compressed by the store as it likes; bytes that cannot be
+    /// JSON of `intake::item::Item`, compressed by the store as it likes; bytes that cannot be
     /// unpacked are given as they lie.
     pub body: Vec<u8>,
-}
-
-/// How a repeat is recognised (design, section 2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "way", rename_all = "snake_case")]
-pub enum Key {
-    /// The platform's own id of the event: a repeat within `keep_s` seconds is a repeat.
-    Unique { key: String, keep_s: u64 },
-    /// No id: a repeat only if `digest` equals the last one accepted for `slot`
-    /// (object and kind of event), so that A→B→A are three events.
-    SameAsLast { slot: String, digest: String },
-    /// Every request counts.
-    Always,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +105,9 @@ pub const OFFER_KEPT_S: u64 = 24 * 3600;
 pub struct Offer {
     /// Of this request alone, by whoever received it.
     pub id: String,
-    pub key: Key,
+    pub key: IdempotencyKey,
     pub at: At,
-    /// JSON of a `record::Envelope`.
+    /// JSON of a `intake::item::Envelope`.
     pub raw: Vec<u8>,
 }
 
@@ -127,7 +115,7 @@ pub struct Offer {
 #[derive(Serialize, Deserialize)]
 struct OfferHead {
     id: String,
-    key: Key,
+    key: IdempotencyKey,
     at: At,
 }
 
@@ -273,7 +261,7 @@ pub trait Store: Send + Sync + 'static {
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
     /// Stored requests after a place, oldest first, at most `max`; each is JSON of a
-    /// `record::Envelope`.
+    /// `intake::item::Envelope`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
     /// The newest dead letters, newest first, at most `max`.

@@ -142,7 +142,7 @@ pub enum Forget {
 pub struct Unit {
     /// Entries done with; a conflict if one is already gone.
     pub ack: Vec<Seq>,
-    /// New entries: JSON of `store::record::Item`.
+    /// New entries: JSON of `intake::item::Item`.
     pub append: Vec<Vec<u8>>,
     pub put: Vec<Put>,
     /// Index entries: set, or removed with `None`.

@@ -10,10 +10,11 @@ use futures_util::future::join_all;
 use super::outbox::SiteLinks;
 use super::retention::retain;
 use super::site::{Site, count};
-use crate::intake::signal::Consent;
+use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Mirroring};
 use crate::process::{At, Target};
-use crate::store::record::{Item, key};
+use crate::signal::Consent;
+use crate::store::key;
 use crate::store::{CommitError, Put, Unit};
 
 /// After a failure.

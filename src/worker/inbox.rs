@@ -18,9 +18,9 @@ use super::timers;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
+use crate::intake::item::Member;
 use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
-use crate::store::record::Member;
 use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
 
 /// Entries and wakes that are stepped before their commits are awaited.

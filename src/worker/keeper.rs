@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::site::Site;
 use super::tenure::Standing;
-use crate::store::record::key;
+use crate::store::key;
 use crate::store::{CommitError, Kept, Put, Unit};
 
 /// Between two looks at the store, real time.

@@ -14,11 +14,13 @@ use serde_json::{Value, json};
 
 use super::site::{Site, UnderWay};
 use crate::intake::calls::CallRecord;
+use crate::intake::item::{Envelope, Item};
 use crate::intake::shadow::Shadow;
-use crate::platform::look_back::{History, Known, KnownCall, Looked, Shown, Sight};
+use crate::platform::look_back::{History, Known, Looked, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};
-use crate::store::record::{Envelope, Item, key};
+use crate::signal::{KnownCall, Shown};
+use crate::store::key;
 use crate::store::{CommitError, Kept, Put, Record, Unit};
 
 /// After a fault, doubling to the longest.

@@ -21,11 +21,11 @@ use futures_util::stream::FuturesUnordered;
 use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use super::{backoff, keeper};
+use crate::intake::item::Item;
 use crate::panics::Panicked;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
 use crate::spool::{Outcome, Past, Sent};
-use crate::store::record::Item;
 use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 
 /// Deliveries read from the store at a time.

@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 
 use super::site::Site;
 use crate::intake::calls::CallRecord;
+use crate::intake::item::Item;
 use crate::intake::shadow::Shadow;
-use crate::platform::link;
+use crate::link;
 use crate::process::{At, Order};
-use crate::store::record::Item;
 use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};
 
 /// After a failure.

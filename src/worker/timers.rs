@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 
 use super::site::Site;
 use super::wheel::{HORIZON_MS, Wheel};
+use crate::intake::item::Member;
 use crate::process::At;
-use crate::store::record::Member;
 use crate::store::{Kept, Wake};
 
 /// How far ahead of now the wheel is filled, and when it is filled again.

@@ -10,8 +10,9 @@ use super::inbox::PUT_OFF;
 use super::site::{Site, count};
 use super::timers;
 use crate::intake::apply::order_member;
+use crate::intake::item::{Item, Member};
 use crate::process::{At, Event, Order, OrderId};
-use crate::store::record::{Item, Member, key};
+use crate::store::key;
 use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
 /// One sweep over all orders in so many minutes.

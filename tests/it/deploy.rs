@@ -195,11 +195,11 @@ fn the_image_has_all_that_a_build_needs() {
     for path in &copied {
         assert!(root().join(path).exists(), "COPY {path}");
     }
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "tests"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "crates", "tests"] {
         assert!(copied.contains(&needed), "{needed} is not copied");
     }
     // What the sources take in from outside themselves.
-    for (file, source) in sources(&root().join("src")) {
+    for (file, source) in ["src", "crates"].iter().flat_map(|folder| sources(&root().join(folder))) {
         for taken in source.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             let path = file.parent().expect("a folder").join(taken).canonicalize();
             let path = path.unwrap_or_else(|error| panic!("{}: {taken}: {error}", file.display()));

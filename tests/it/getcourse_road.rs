@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use dozvon::intake::signal::{SeenOrder, Signal};
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, Request, Response, Silence};
 use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try};
@@ -14,6 +13,7 @@ use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
 use dozvon::sandbox::{Setup, World};
 use dozvon::secret::Secret;
+use dozvon::signal::{SeenOrder, Signal};
 
 const SETUP: &str = r#"
 start = "2026-07-14T18:05:33+03:00"

@@ -84,7 +84,7 @@ fn check(platform: &str, file: &Path) {
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
     assert_eq!(found, expected, "{}\n{}", file.display(), serde_json::to_string_pretty(&found).unwrap());
     // What is stored in the inbox reads back as the same signals.
-    let stored: Vec<dozvon::intake::signal::Signal> = serde_json::from_value(found).unwrap();
+    let stored: Vec<dozvon::signal::Signal> = serde_json::from_value(found).unwrap();
     assert_eq!(stored, signals, "{}", file.display());
 }
 

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod deploy;
+mod floors;
 mod getcourse_road;
 mod hooks;
 mod hooks_fixtures;

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use dozvon::intake::book::Book;
-use dozvon::intake::mirror::{Changes, MirrorState, contacts, forget, learn, take_page};
-use dozvon::intake::signal::{ContactCard, ContactsRead};
-use dozvon::platform::link;
+use dozvon::intake::mirror::{Changes, forget, learn, take_page};
+use dozvon::link::{self, MirrorState, contacts};
 use dozvon::process::{At, SchoolId};
+use dozvon::signal::{ContactCard, ContactsRead};
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
 use dozvon::store::{Fence, Lease, Plan, Store, Unit};

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
-use dozvon::intake::signal::{CallEvent, CallWhat, Signal};
+use dozvon::intake::item::Item;
 use dozvon::process::{At, Event, Order, Timer};
-use dozvon::store::record::Item;
+use dozvon::signal::{CallEvent, CallWhat, Signal};
 use dozvon::store::{Put, Unit, Wake};
 
 use crate::support::inproc::World;

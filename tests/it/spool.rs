@@ -1,7 +1,7 @@
 //! What was accepted while the store was away, or was lost by it, is worked all the same, once.
 //! The bridge is the real program, Redis a real one that is killed, robbed of the end of its file, or late.
 
-use dozvon::store::record::Envelope;
+use dozvon::intake::item::Envelope;
 use dozvon::store::{Seq, Store};
 
 use crate::process::{asked, bench, everything_stands, nothing_is_doubled, tell};

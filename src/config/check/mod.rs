@@ -8,10 +8,10 @@ use chrono::Datelike;
 use url::{Host, Url};
 
 use super::environment::Surroundings;
-use super::problem::Problem;
 use super::raw::SchoolFile;
 use super::read::Complaints;
 use crate::message::library::Library;
+use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
 
 mod lines;

@@ -4,10 +4,10 @@
 use chrono::{DateTime, TimeDelta};
 
 use super::*;
-use crate::intake::signal::Signal;
 use crate::platform::sipuni::SipuniHooks;
 use crate::platform::telphin::TelphinHooks;
 use crate::platform::{Hooks, RawRequest};
+use crate::signal::Signal;
 
 const START: i64 = 1_767_254_400;
 

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::book::Book;
 use super::calls::CallRecord;
 use super::mirror;
-use crate::platform::link;
+use crate::intake::item::{Envelope, Item, Member};
+use crate::link;
 use crate::process::{At, Client, ClientId, CommandId, LeadRole, Order, OrderId, SchoolId, TaskId};
-use crate::store::record::{Envelope, Item, Member};
 use crate::store::{
     DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit,
 };

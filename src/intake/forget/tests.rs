@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::intake::signal::SeenNote;
 use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
 use crate::process::{End, Money, Stage as LeadStage};
+use crate::signal::SeenNote;
 use crate::store::embedded::Embedded;
 use crate::store::{DeadLetter, Fence, Lease, Plan};
 

@@ -9,10 +9,10 @@ use super::card::{list, number, text};
 use super::client::Call;
 use super::mirror;
 use super::seen;
-use crate::intake::signal::{SeenNote, SeenTask, Signal};
 use crate::platform::{RawRequest, Undecodable};
 use crate::process::event::ClientFacts;
 use crate::process::{At, Phone, Urgency};
+use crate::signal::{SeenNote, SeenTask, Signal};
 
 /// Last part of the address of what nobody sent.
 pub const TAIL: &str = "found";

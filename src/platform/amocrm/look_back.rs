@@ -15,8 +15,9 @@ use super::AmoClient;
 use super::card::{number, page, text};
 use super::client::Call;
 use super::found::{self, Entity};
+use crate::link;
 use crate::platform::look_back::{Known, LookBack, Sight, to_value};
-use crate::platform::{Fault, RawRequest, link};
+use crate::platform::{Fault, RawRequest};
 use crate::process::{At, ClientId, Urgency};
 
 /// Types of events whose webhooks we follow.

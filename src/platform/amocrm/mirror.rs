@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::card::{Contact, number, page, text};
 use super::client::{AmoClient, Call};
-use crate::intake::mirror::{MirrorState, contacts};
-use crate::intake::signal::{ContactCard, ContactsRead, Signal};
-use crate::platform::{Fault, Links, Mirroring, link};
+use crate::link::{self, MirrorState, contacts};
+use crate::platform::{Fault, Links, Mirroring};
 use crate::process::command::PersonFacts;
 use crate::process::{At, Urgency};
+use crate::signal::{ContactCard, ContactsRead, Signal};
 
 /// Between two pages, so that filling takes a small part of the budget.
 const PAGE_EVERY: TimeDelta = TimeDelta::seconds(1);

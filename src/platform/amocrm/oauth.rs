@@ -14,11 +14,11 @@ use super::consent::{App, host_of};
 use super::grant::{self, Refusal};
 use super::token::TokenSource;
 use crate::clock::Clock;
-use crate::intake::signal::Consent;
 use crate::platform::Fault;
 use crate::platform::http::Http;
 use crate::process::At;
 use crate::secret::{Secret, random_token};
+use crate::signal::Consent;
 
 /// An access token lives for a day; it is renewed this long before its end.
 const AHEAD: TimeDelta = TimeDelta::minutes(60);

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::card::{list, number};
 use super::client::{AmoClient, Call};
-use crate::intake::signal::{FieldValue, SeenLead, Signal};
 use crate::platform::Fault;
 use crate::process::Urgency;
+use crate::signal::{FieldValue, SeenLead, Signal};
 
 /// [`Signal::LeadSeen`], or [`Signal::LeadGone`] if the account no longer has it.
 pub async fn read_lead(client: &AmoClient, lead: u64, urgency: Urgency) -> Result<Signal, Fault> {

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
 use super::{brackets, decode, found};
-use crate::intake::signal::{Consent, Signal};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
+use crate::request::IdempotencyKey;
 use crate::secret::Secret;
-use crate::store::Key;
+use crate::signal::{Consent, Signal};
 
 /// A contact with forty linked leads has been seen; nothing larger than this is real.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -137,9 +137,9 @@ impl Hooks for AmoHooks {
             Ok(Tail::Oauth) => {
                 let digest = hex::encode(Sha256::digest(request.query.as_bytes()));
                 let key = format!("amo:consent:{digest}");
-                Reception::Keep(Key::Unique { key, keep_s: CONSENT_KEEP_S })
+                Reception::Keep(IdempotencyKey::Unique { key, keep_s: CONSENT_KEEP_S })
             }
-            Ok(Tail::Uninstall) | Err(_) => Reception::Keep(Key::Always),
+            Ok(Tail::Uninstall) | Err(_) => Reception::Keep(IdempotencyKey::Always),
         }
     }
 
@@ -195,7 +195,7 @@ fn consent_signal(query: &Query) -> Signal {
 /// part of it, so A→B→A are three. Without a time (digital pipeline, deletion) two
 /// equal bodies may be two events, and a body of several entities would need one slot for each:
 /// both are always kept, which is safe, because a step recognises that nothing is new.
-fn form_key(body: &[u8]) -> Key {
+fn form_key(body: &[u8]) -> IdempotencyKey {
     let mut prefix = String::new();
     let (mut id, mut has_time) = (None, false);
     let mut pairs = Vec::new();
@@ -210,7 +210,7 @@ fn form_key(body: &[u8]) -> Key {
             prefix = entity.to_owned();
         }
         if entity.is_empty() || entity != prefix {
-            return Key::Always;
+            return IdempotencyKey::Always;
         }
         match field {
             "[id]" => id = Some(value.clone().into_owned()),
@@ -219,7 +219,7 @@ fn form_key(body: &[u8]) -> Key {
         }
         pairs.push((key, value));
     }
-    let (Some(id), true) = (id, has_time) else { return Key::Always };
+    let (Some(id), true) = (id, has_time) else { return IdempotencyKey::Always };
     // In a fixed order, each part with its length: equal digests mean equal content.
     pairs.sort_unstable();
     let mut digest = Sha256::new();
@@ -228,7 +228,10 @@ fn form_key(body: &[u8]) -> Key {
         digest.update(part.as_bytes());
     }
     let kind = prefix.rsplit_once('[').map_or(prefix.as_str(), |(kind, _)| kind);
-    Key::Unique { key: format!("amo:{kind}:{id}:{}", hex::encode(digest.finalize())), keep_s: REPEATS_KEEP_S }
+    IdempotencyKey::Unique {
+        key: format!("amo:{kind}:{id}:{}", hex::encode(digest.finalize())),
+        keep_s: REPEATS_KEEP_S,
+    }
 }
 
 /// A decoded query; the first of equal names counts.

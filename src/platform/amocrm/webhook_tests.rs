@@ -166,7 +166,7 @@ fn a_probe_keeps_nothing_and_gets_an_empty_200() {
 }
 
 /// What keeps two requests apart, in one word.
-fn key(body: &str) -> Key {
+fn key(body: &str) -> IdempotencyKey {
     match hooks().receive(&Verified(form(body))) {
         Reception::Keep(key) => key,
         Reception::Probe => panic!("a probe: {body}"),
@@ -177,7 +177,7 @@ fn key(body: &str) -> Key {
 fn a_repeat_is_the_same_change_of_the_same_entity() {
     let body = "account[id]=31877554&leads[status][0][id]=7&leads[status][0][status_id]=1&leads[status][0][updated_at]=10";
     // A repeat may come after what followed it, so that comparing with the last one is not enough.
-    let Key::Unique { key: unique, .. } = key(body) else { panic!("not comparable") };
+    let IdempotencyKey::Unique { key: unique, .. } = key(body) else { panic!("not comparable") };
     assert!(unique.starts_with("amo:leads[status]:7:"), "{unique}");
 
     let other_order = "leads[status][0][updated_at]=10&leads[status][0][status_id]=1&leads[status][0][id]=7&account[id]=31877554";
@@ -189,7 +189,7 @@ fn a_repeat_is_the_same_change_of_the_same_entity() {
 
 #[test]
 fn what_cannot_be_told_from_a_repeat_is_always_kept() {
-    let check = |body: &str| assert_eq!(key(body), Key::Always, "{body}");
+    let check = |body: &str| assert_eq!(key(body), IdempotencyKey::Always, "{body}");
     check("leads[status][0][id]=7&leads[status][0][status_id]=1&account[id]=31877554");
     check("account[id]=31877554&leads[delete][0][id]=7");
     check(

@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Keys};
 use super::{Settings, status, tech};
-use crate::intake::signal::{SeenOrder, Signal};
+use crate::link;
 use crate::platform::http::Http;
-use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
+use crate::signal::{SeenOrder, Signal};
 
 /// One school's GetCourse account.
 pub struct GcCourier {

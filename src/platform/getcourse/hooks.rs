@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
-use crate::intake::signal::Signal;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
-use crate::store::Key;
+use crate::request::IdempotencyKey;
+use crate::signal::Signal;
 
 /// Schools' own JSON may be long; README of the telephony sheets gives the same cap.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -133,7 +133,7 @@ impl Hooks for GcHooks {
             (self.slot(request, &params), params.digest())
         };
         let slot = slot.unwrap_or_else(|| format!("gc:unknown:{}", request.tail));
-        Reception::Keep(Key::SameAsLast { slot, digest })
+        Reception::Keep(IdempotencyKey::SameAsLast { slot, digest })
     }
 
     /// Short and plain: a process may store it in a field of the order.
@@ -163,7 +163,7 @@ impl Hooks for GcHooks {
 /// A body that cannot be read is kept for a person; the same one again is a repeat.
 fn unread(request: &RawRequest) -> Reception {
     let digest = hash(&String::from_utf8_lossy(&request.body));
-    Reception::Keep(Key::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })
+    Reception::Keep(IdempotencyKey::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })
 }
 
 fn hash(text: &str) -> String {
@@ -201,7 +201,7 @@ mod tests {
         let verified = hooks.verify(request(tail, query, body)).unwrap();
         assert_eq!(hooks.answer(&verified).body, b"ok");
         match hooks.receive(&verified) {
-            Reception::Keep(Key::SameAsLast { slot, digest }) => (slot, digest),
+            Reception::Keep(IdempotencyKey::SameAsLast { slot, digest }) => (slot, digest),
             other => panic!("{other:?}"),
         }
     }

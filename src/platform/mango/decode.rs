@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{code, wire};
-use crate::intake::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 use crate::platform::Undecodable;
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
+use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
 /// The signal of one notification; `tail` without outer and doubled slashes.
 /// `at` is when it was accepted, for what carries no usable time.

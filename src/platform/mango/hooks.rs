@@ -8,12 +8,12 @@ use subtle::ConstantTimeEq;
 
 use super::wire::{self, Form};
 use super::{Settings, decode};
-use crate::intake::signal::Signal;
 use crate::platform::telephony::statistics;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
+use crate::request::IdempotencyKey;
 use crate::secret::Secret;
-use crate::store::Key;
+use crate::signal::Signal;
 
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
@@ -67,7 +67,7 @@ impl Hooks for MangoHooks {
         hash.update(path(&request.tail));
         hash.update([b'|']);
         hash.update(Form::read(&request.body).json);
-        Reception::Keep(Key::Unique {
+        Reception::Keep(IdempotencyKey::Unique {
             key: format!("mango:{}", hex::encode(hash.finalize())),
             keep_s: KEEP_S,
         })

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Settings, decode, wire};
-use crate::intake::signal::Signal;
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request, Response};
 use crate::platform::look_back::to_value;
 use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
+use crate::signal::Signal;
 
 /// Cells of a row, in this order: the answer has no header.
 const FIELDS: &str = "entry_id,create,start,answer,finish,from_extension,from_number,to_extension,to_number,disconnect_reason,line_number";
@@ -169,8 +169,8 @@ fn summary(line: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intake::signal::CallWhat;
     use crate::process::event::{Direction, Outcome};
+    use crate::signal::CallWhat;
 
     #[test]
     fn a_row_is_the_final_record_that_never_came() {

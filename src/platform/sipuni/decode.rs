@@ -5,11 +5,11 @@
 use chrono::{DateTime, Utc};
 
 use super::wire::{Kind, Said};
-use crate::intake::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 use crate::platform::Undecodable;
 use crate::platform::telephony::Fields;
 use crate::process::At;
 use crate::process::event::Outcome;
+use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
 /// The signal of one event; `users` are the numbers of the school's cabinets. `at` is when it was
 /// accepted, for what carries no usable time.

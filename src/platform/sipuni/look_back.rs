@@ -8,12 +8,12 @@ use chrono_tz::Tz;
 
 use super::table::{Row, Table};
 use super::{Settings, SipuniClient, call_key, wire};
-use crate::intake::signal::{CallEvent, CallWhat, FinalRecord};
 use crate::platform::Fault;
 use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::platform::telephony::{line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
+use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
 /// A call's id begins with the second of its beginning: further away another zone is meant.
 const ZONE_OFF_MIN: i64 = 15;

@@ -5,13 +5,14 @@
 
 pub mod start;
 pub mod statistics;
+pub mod waits;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::RawRequest;
 use crate::process::Phone;
-use crate::store::Key;
+use crate::request::IdempotencyKey;
 
 /// Repeats come within minutes; two days also cover a replay by hand.
 const KEEP_S: u64 = 48 * 3600;
@@ -66,7 +67,7 @@ impl Fields {
 
     /// The same for two requests that say the same, in whatever order and by whatever method: a
     /// provider without event ids repeats an event only word by word.
-    pub fn key(&self, provider: &str) -> Key {
+    pub fn key(&self, provider: &str) -> IdempotencyKey {
         let mut said: Vec<&(String, String)> = self.0.iter().collect();
         said.sort();
         let mut hash = Sha256::new();
@@ -74,7 +75,7 @@ impl Fields {
             // Lengths keep two different lists from looking alike.
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
-        Key::Unique { key: format!("{provider}:{}", hex::encode(hash.finalize())), keep_s: KEEP_S }
+        IdempotencyKey::Unique { key: format!("{provider}:{}", hex::encode(hash.finalize())), keep_s: KEEP_S }
     }
 }
 

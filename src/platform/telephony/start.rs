@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::link;
 use crate::platform::http::{Response, Silence};
-use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::command::StartCall;
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, Urgency};

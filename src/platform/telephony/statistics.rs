@@ -9,11 +9,11 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::intake::signal::{CallEvent, CallWhat, FinalRecord, Signal};
 use crate::platform::http::{Response, Silence};
-use crate::platform::look_back::{Known, KnownCall, LookBack, Sight};
+use crate::platform::look_back::{Known, LookBack, Sight};
 use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
+use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Signal};
 
 /// How far a stretch reaches back behind the end of the last one (records are late, too, and may be
 /// filed under the call's beginning), and at most.

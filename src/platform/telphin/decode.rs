@@ -4,11 +4,11 @@
 
 use super::wire::{Kind, Said};
 use super::{Settings, call_key, callback_key};
-use crate::intake::signal::{CallEvent, CallWhat, Leg, LegState, Signal};
 use crate::platform::Undecodable;
 use crate::platform::telephony::Fields;
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
+use crate::signal::{CallEvent, CallWhat, Leg, LegState, Signal};
 
 /// The signals of one event: the leg's state, and the recording that a hang-up names. `at` is when
 /// it was accepted, for what carries no usable time.

@@ -3,10 +3,10 @@
 //! check there is, and the published networks change. Enter at [`TelphinHooks`].
 
 use super::{Settings, decode};
-use crate::intake::signal::Signal;
 use crate::platform::telephony::{Fields, statistics};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
+use crate::signal::Signal;
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
 

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::wire::short_name;
 use super::{Session, Settings, call_key};
-use crate::intake::signal::{CallEvent, CallWhat, FinalRecord};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request};
 use crate::platform::look_back::to_value;
@@ -19,6 +18,7 @@ use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, St
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
 use crate::process::{At, Urgency};
+use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
 /// Conversations of one page, and the pages of one stretch: more is not a school's.
 const PAGE: usize = 100;

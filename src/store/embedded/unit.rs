@@ -6,10 +6,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::process::At;
+use crate::request::IdempotencyKey;
 use crate::store::body::{json, pack, pack_letter};
 use crate::store::{
     Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX,
-    JournalEntry, Key, LAST_KEPT_S, OFFER_KEPT_S, Offer, Put, Seq, Unit, Wake,
+    JournalEntry, LAST_KEPT_S, OFFER_KEPT_S, Offer, Put, Seq, Unit, Wake,
 };
 
 /// Expired idempotency keys removed with each new one: more than one, so that they cannot pile up.
@@ -22,7 +23,7 @@ type Sql<T> = rusqlite::Result<T>;
 pub fn accept(db: &Connection, school: &str, offer: &Offer) -> Sql<Accepted> {
     let Offer { id, key, at, raw } = offer;
     let at_ms = at.timestamp_millis();
-    let itself = Key::Unique { key: format!("offer:{id}"), keep_s: OFFER_KEPT_S };
+    let itself = IdempotencyKey::Unique { key: format!("offer:{id}"), keep_s: OFFER_KEPT_S };
     if is_repeat(db, school, &itself, at_ms)? || is_repeat(db, school, key, at_ms)? {
         return Ok(Accepted::Repeat);
     }
@@ -116,11 +117,13 @@ fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), Comm
     Ok(())
 }
 
-fn is_repeat(db: &Connection, school: &str, key: &Key, at_ms: i64) -> Sql<bool> {
+fn is_repeat(db: &Connection, school: &str, key: &IdempotencyKey, at_ms: i64) -> Sql<bool> {
     let (name, digest, keep_s) = match key {
-        Key::Unique { key, keep_s } => (hash("unique", key), Vec::new(), *keep_s),
-        Key::SameAsLast { slot, digest } => (hash("last", slot), hash("digest", digest), LAST_KEPT_S),
-        Key::Always => return Ok(false),
+        IdempotencyKey::Unique { key, keep_s } => (hash("unique", key), Vec::new(), *keep_s),
+        IdempotencyKey::SameAsLast { slot, digest } => {
+            (hash("last", slot), hash("digest", digest), LAST_KEPT_S)
+        }
+        IdempotencyKey::Always => return Ok(false),
     };
     let repeat = db
         .prepare_cached(

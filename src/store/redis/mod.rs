@@ -18,11 +18,12 @@ use tokio::time::Instant;
 
 use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
+use crate::request::IdempotencyKey;
 use crate::store::body::{item_of_request, letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan,
-    Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan, Rate,
+    Record, Seq, Store, StoreError, Unit, Wake,
 };
 use keys::School;
 pub use link::Address;
@@ -118,19 +119,19 @@ impl RedisStore {
         let school = School::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
         // A key that lives as long as the id would needs no id beside it.
-        let lives_long = matches!(key, Key::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
+        let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
         match key {
-            Key::Unique { key, keep_s } => call
+            IdempotencyKey::Unique { key, keep_s } => call
                 .key(school.seen("unique", key))
                 .arg("unique")
                 .arg("")
                 .arg(life_ms(keep_s.saturating_mul(1000))),
-            Key::SameAsLast { slot, digest } => call
+            IdempotencyKey::SameAsLast { slot, digest } => call
                 .key(school.seen("last", slot))
                 .arg("last")
                 .arg(keys::short_hash("digest", digest))
                 .arg(LAST_KEPT_S * 1000),
-            Key::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
+            IdempotencyKey::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
         };
         call.key(&school.many(["n", "inbox", "raw", "items"])).arg(at.timestamp_micros()).arg(pack(raw));
         if !lives_long {

@@ -9,11 +9,12 @@ use crate::intake::calls::{CallRecord, Merged};
 use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
 use crate::intake::dial::aim_call;
 use crate::intake::forget;
-use crate::intake::signal::{CallEvent, Consent, Signal};
-use crate::platform::link;
+use crate::intake::item::{Envelope, Item, Member};
+use crate::link;
 use crate::process::event::CallResult;
 use crate::process::{At, Event, OrderId, Target};
-use crate::store::record::{Envelope, Item, Member, key};
+use crate::signal::{CallEvent, Consent, Signal};
+use crate::store::key;
 use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
 use crate::worker::site::count;
 

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dozvon::process::SchoolId;
+use dozvon::request::IdempotencyKey;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
 use dozvon::store::{
     Accepted, CommitError, Counts, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Forget,
-    JournalEntry, Key, Record, Seq, Store, Unit, Wake,
+    JournalEntry, Record, Seq, Store, Unit, Wake,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -21,7 +22,7 @@ use crate::support::redis_server::RedisServer;
 /// What is done to a school.
 #[derive(Debug, Clone)]
 enum Deed {
-    Accept(Key, u8),
+    Accept(IdempotencyKey, u8),
     Append(u8),
     Commit(Box<Unit>),
     /// Before which millisecond, and how many.
@@ -76,11 +77,11 @@ impl Model {
         }
     }
 
-    fn accept(&mut self, key: &Key, body: u8, now: i64) -> Accepted {
+    fn accept(&mut self, key: &IdempotencyKey, body: u8, now: i64) -> Accepted {
         let (name, digest) = match key {
-            Key::Unique { key, .. } => (format!("unique {key}"), String::new()),
-            Key::SameAsLast { slot, digest } => (format!("last {slot}"), digest.clone()),
-            Key::Always => (format!("always {}", self.last_place), String::new()),
+            IdempotencyKey::Unique { key, .. } => (format!("unique {key}"), String::new()),
+            IdempotencyKey::SameAsLast { slot, digest } => (format!("last {slot}"), digest.clone()),
+            IdempotencyKey::Always => (format!("always {}", self.last_place), String::new()),
         };
         if self.seen.insert(name, digest.clone()) == Some(digest) {
             return Accepted::Repeat;
@@ -312,9 +313,9 @@ fn any_unit() -> impl Strategy<Value = Unit> {
 
 fn any_deed() -> impl Strategy<Value = Deed> {
     let key = prop_oneof![
-        Just(Key::Always),
-        name("k", 3).prop_map(|key| Key::Unique { key, keep_s: 3600 }),
-        (name("s", 2), name("g", 2)).prop_map(|(slot, digest)| Key::SameAsLast { slot, digest }),
+        Just(IdempotencyKey::Always),
+        name("k", 3).prop_map(|key| IdempotencyKey::Unique { key, keep_s: 3600 }),
+        (name("s", 2), name("g", 2)).prop_map(|(slot, digest)| IdempotencyKey::SameAsLast { slot, digest }),
     ];
     prop_oneof![
         3 => (key, any::<u8>()).prop_map(|(key, body)| Deed::Accept(key, body)),

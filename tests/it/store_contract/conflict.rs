@@ -1,7 +1,8 @@
 //! Refusals first: a unit that does not fit changes nothing, whichever part of it does not fit.
 
+use dozvon::request::IdempotencyKey;
 use dozvon::store::{
-    Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Forget, Key, Lease, Seq, Store, Unit,
+    Accepted, CommitError, DeadOp, DeliveryOp, DeliveryState, Forget, Lease, Seq, Store, Unit,
 };
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -150,7 +151,7 @@ pub async fn a_unit_is_judged_row_by_row(store: &dyn Store) {
 pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Store) {
     const CALLS: u64 = 64;
     let (school, owner) = owned(store, "crowd").await;
-    let key = Key::Unique { key: "e".to_owned(), keep_s: 600 };
+    let key = IdempotencyKey::Unique { key: "e".to_owned(), keep_s: 600 };
     let accepted = join_all((0..CALLS).map(|_| offer(store, &school, &key, b"{}", at(0)))).await;
     assert_eq!(accepted.iter().filter(|done| **done == Ok(Accepted::New)).count(), 1);
     assert_eq!(places(store, &school).await.len(), 1);

@@ -1,12 +1,13 @@
 //! What comes in: repeats, order, bodies, retention.
 
+use dozvon::intake::item::{Envelope, Item};
 use dozvon::process::SchoolId;
-use dozvon::store::record::{Envelope, Item};
-use dozvon::store::{Accepted, Key, Offer, Seq, Store, Unit};
+use dozvon::request::IdempotencyKey;
+use dozvon::store::{Accepted, Offer, Seq, Store, Unit};
 
 use super::world::*;
 
-async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(Key, Accepted)]) {
+async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(IdempotencyKey, Accepted)]) {
     for (n, (key, expected)) in rows.iter().enumerate() {
         let done = offer(store, school, key, b"{}", at(n as i64)).await;
         assert_eq!(done, Ok(*expected), "row {n}: {key:?}");
@@ -16,8 +17,9 @@ async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(Key, Accepted
 }
 
 pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store) {
-    let last = |slot: &str, digest: &str| Key::SameAsLast { slot: slot.into(), digest: digest.into() };
-    let unique = |key: &str| Key::Unique { key: key.into(), keep_s: 600 };
+    let last =
+        |slot: &str, digest: &str| IdempotencyKey::SameAsLast { slot: slot.into(), digest: digest.into() };
+    let unique = |key: &str| IdempotencyKey::Unique { key: key.into(), keep_s: 600 };
     let rows = [
         (last("order/1", "A"), Accepted::New),
         (last("order/1", "B"), Accepted::New),
@@ -30,8 +32,8 @@ pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store)
         (unique("e1"), Accepted::Repeat),
         // The same text as a slot is another thing.
         (unique("order/1"), Accepted::New),
-        (Key::Always, Accepted::New),
-        (Key::Always, Accepted::New),
+        (IdempotencyKey::Always, Accepted::New),
+        (IdempotencyKey::Always, Accepted::New),
     ];
     accept_all(store, &"repeats".into(), &rows).await;
 }
@@ -39,7 +41,7 @@ pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store)
 /// The life is the shortest that can be given, a second: in Redis only its own clock ends it.
 pub async fn a_unique_key_is_forgotten_after_its_life(store: &dyn Store) {
     let school = SchoolId::from("expiry");
-    let key = |keep_s| Key::Unique { key: format!("keep-{keep_s}"), keep_s };
+    let key = |keep_s| IdempotencyKey::Unique { key: format!("keep-{keep_s}"), keep_s };
     let started = tokio::time::Instant::now();
     let ask = |keep_s| {
         let (school, key) = (&school, key(keep_s));
@@ -99,7 +101,7 @@ pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
         found: false,
     };
     let raw = serde_json::to_vec(&envelope).unwrap();
-    offer(store, &school, &Key::Always, &raw, at(0)).await.unwrap();
+    offer(store, &school, &IdempotencyKey::Always, &raw, at(0)).await.unwrap();
     let entry = store.inbox(&school, None, 1).await.unwrap().remove(0);
     let item: Item = serde_json::from_slice(&entry.body).unwrap();
     assert_eq!(item, Item::Envelope(Box::new(envelope)));
@@ -112,7 +114,9 @@ pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
 pub async fn old_requests_are_forgotten_but_not_those_in_the_inbox(store: &dyn Store) {
     let (school, owner) = owned(store, "forget").await;
     for n in 0..6 {
-        offer(store, &school, &Key::Always, format!("{{\"n\":{n}}}").as_bytes(), at(n)).await.unwrap();
+        offer(store, &school, &IdempotencyKey::Always, format!("{{\"n\":{n}}}").as_bytes(), at(n))
+            .await
+            .unwrap();
     }
     let seqs = places(store, &school).await;
     let ack = [0, 1, 2, 4, 5].map(|n: usize| seqs[n].clone()).to_vec();
@@ -170,7 +174,7 @@ pub async fn bodies_of_a_mebibyte_come_back(store: &dyn Store) {
 pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
     let school = SchoolId::from("times");
     let at = at(1) + chrono::TimeDelta::microseconds(7);
-    offer(store, &school, &Key::Always, b"{}", at).await.unwrap();
+    offer(store, &school, &IdempotencyKey::Always, b"{}", at).await.unwrap();
     store.append(&school, b"{}", at).await.unwrap();
     for entry in store.inbox(&school, None, 2).await.unwrap() {
         assert_eq!(entry.at, at);
@@ -180,17 +184,18 @@ pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
 /// However it is told and whatever came between: an offered request is taken once.
 pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let school = SchoolId::from("offer");
-    let slot = |digest: &str| Key::SameAsLast { slot: "order:1".to_owned(), digest: digest.to_owned() };
-    let unique = |keep_s: u64| Key::Unique { key: format!("u{keep_s}"), keep_s };
+    let slot =
+        |digest: &str| IdempotencyKey::SameAsLast { slot: "order:1".to_owned(), digest: digest.to_owned() };
+    let unique = |keep_s: u64| IdempotencyKey::Unique { key: format!("u{keep_s}"), keep_s };
     let rows = [
         ("a", slot("A"), Accepted::New),
         ("b", slot("B"), Accepted::New),
         // Another answer than its key alone would give.
         ("a", slot("A"), Accepted::Repeat),
         ("c", slot("A"), Accepted::New),
-        ("d", Key::Always, Accepted::New),
-        ("d", Key::Always, Accepted::Repeat),
-        ("e", Key::Always, Accepted::New),
+        ("d", IdempotencyKey::Always, Accepted::New),
+        ("d", IdempotencyKey::Always, Accepted::Repeat),
+        ("e", IdempotencyKey::Always, Accepted::New),
         ("f", unique(100_000), Accepted::New),
         ("f", unique(100_000), Accepted::Repeat),
         ("g", unique(100_000), Accepted::Repeat),
@@ -209,7 +214,7 @@ pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let item = |id: &str| format!("{{\"item\":\"envelope\",\"id\":\"{id}\"}}");
     assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "h", "i"].map(item));
     // What is not offered is judged by its key alone.
-    assert_eq!(offer(store, &school, &Key::Always, b"{}", at(0)).await, Ok(Accepted::New));
+    assert_eq!(offer(store, &school, &IdempotencyKey::Always, b"{}", at(0)).await, Ok(Accepted::New));
 }
 
 /// Within one run of the store it is the same for everybody who asks.

@@ -9,7 +9,7 @@ use dozvon::clock::{Clock, TokioClock};
 use dozvon::config::{Files, Surroundings};
 use dozvon::demo::inside::{Inside, deliver, stand_ins};
 use dozvon::intake::calls::CallRecord;
-use dozvon::platform::link;
+use dozvon::link;
 use dozvon::process::{Order, OrderId};
 use dozvon::sandbox::serve::Shared;
 use dozvon::sandbox::{Setup, World as Sandbox};

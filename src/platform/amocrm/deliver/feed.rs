@@ -5,12 +5,13 @@
 use serde_json::{Value, json};
 
 use super::Errand;
+use crate::link;
 use crate::platform::amocrm::card::text;
 use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NAME_MAX, NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link, marker};
+use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::LeadRole;
 use crate::process::command::CallNote;
 use crate::process::event::{Direction, Outcome};

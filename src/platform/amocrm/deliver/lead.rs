@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::person::field;
 use super::{Errand, after_a_write, lead_is_gone};
+use crate::link;
 use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::gather::{Kind, To};
@@ -14,7 +15,7 @@ use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
 use crate::platform::amocrm::wire::{LOST, WON};
-use crate::platform::{Fault, Receipt, Try, link};
+use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::SaveLead;
 use crate::process::{LeadRole, ManagerId, Money, Stage};
 

@@ -5,12 +5,13 @@
 use serde_json::Value;
 
 use super::Errand;
-use crate::intake::signal::{MadeLead, Signal};
+use crate::link;
 use crate::platform::amocrm::card::{Lead, number as number_of};
 use crate::platform::amocrm::found::{self, Entity};
 use crate::platform::amocrm::seen::read_lead;
-use crate::platform::{Fault, Receipt, link};
+use crate::platform::{Fault, Receipt};
 use crate::process::LeadRole;
+use crate::signal::{MadeLead, Signal};
 
 impl Errand<'_> {
     /// `number` where the lead was said to be gone. Two leads that a person merged leave one, and it

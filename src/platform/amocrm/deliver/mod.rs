@@ -29,10 +29,11 @@ use super::oauth::OauthTokens;
 use super::settings::{Pipeline, Settings};
 use super::subscription;
 use super::together::Together;
-use crate::intake::signal::Consent;
-use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try, link};
+use crate::link;
+use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try};
 use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
 use crate::secret::Secret;
+use crate::signal::Consent;
 
 /// A command that needs a lead which is not there yet comes back after this.
 const NO_LEAD_MS: u64 = 30_000;

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::Errand;
+use crate::link;
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
@@ -12,7 +13,7 @@ use crate::platform::amocrm::look::Newest;
 use crate::platform::amocrm::mend::{self, LeftOut};
 use crate::platform::amocrm::mirror::{Who, keys};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link};
+use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::PersonFacts;
 
 const NO_NAME: &str = "Без имени";

@@ -6,13 +6,14 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Errand, lead_of_order};
+use crate::link;
 use crate::platform::amocrm::card::number;
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::gather::{Kind, To};
 use crate::platform::amocrm::judge::Reply;
 use crate::platform::amocrm::mend;
 use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link, marker};
+use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::command::{CreateTask, TaskKind};
 use crate::process::{At, LeadRole, ManagerId, TaskId};
 

@@ -25,11 +25,12 @@ use self::export::Export;
 use self::table::{Columns, Row, Table, found};
 use super::client::Client as Tech;
 use super::{GcHooks, Settings, tech};
-use crate::intake::signal::{SeenOrder, Signal};
+use crate::link;
 use crate::platform::look_back::{History, Known, LookBack, Sight, to_value};
-use crate::platform::{Fault, Hooks, RawRequest, link};
+use crate::platform::{Fault, Hooks, RawRequest};
 use crate::process::definition::Manager;
 use crate::process::{At, ClientId, Order, OrderId, Urgency};
+use crate::signal::{SeenOrder, Signal};
 
 /// From one request for an export to the next: 24 in two hours.
 pub const SPACING_S: i64 = 300;

@@ -3,9 +3,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::intake::signal::SeenOrder;
 use crate::process::definition::Manager;
 use crate::process::{Client, ManagerId, Money, Order, Status};
+use crate::signal::SeenOrder;
 
 /// The parts that events would have told: status, money, price, manager, and how to reach the client.
 pub fn is_news(order: &Order, client: Option<&Client>, seen: &SeenOrder, roster: &[Manager]) -> bool {

@@ -84,7 +84,7 @@ fn the_cabinets_check_button_is_answered_and_nothing_is_kept() {
 fn one_event_has_one_key_however_its_address_is_slashed() {
     let body = vectors()["mango"][1]["body"].as_str().unwrap().to_owned();
     let key = |tail: &str, body: &str| match hooks().receive(&Verified(request(tail, body))) {
-        Reception::Keep(Key::Unique { key, keep_s }) => {
+        Reception::Keep(IdempotencyKey::Unique { key, keep_s }) => {
             assert_eq!(keep_s, 48 * 3600);
             key
         }

@@ -6,9 +6,10 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
-use crate::platform::look_back::{History, Shown};
+use crate::platform::look_back::History;
 use crate::process::event::{Direction, Outcome};
 use crate::process::{Client, ClientId, Order, OrderId};
+use crate::signal::{KnownCall, Shown};
 
 /// Hands out what it is given, one reading a time.
 struct Listed(Mutex<Vec<Reading>>, Option<&'static str>);
