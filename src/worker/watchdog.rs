@@ -26,10 +26,10 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
-        match watch(&site, &mut sweep_at).await {
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
-            Ok(()) => {}
+        match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
+            Ok(Ok(())) | Err(_) => {}
         }
         let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
         tokio::select! {

@@ -2,9 +2,7 @@
 //! Never commits and never loses an entry: what cannot be used becomes a dead letter.
 //! Enter at [`Inbox::take`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use super::{Cause, Inbox, STRIKES_MAX};
+use super::{Cause, Inbox};
 use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
@@ -24,10 +22,7 @@ use crate::worker::site::count;
 impl Inbox {
     /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
     pub(super) async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
-        if self.strikes.get(&entry.seq).is_some_and(|strikes| *strikes >= STRIKES_MAX) {
-            return Ok(buried(dead(entry, "its commit was refused again and again"), now));
-        }
-        if let Some(why) = self.unreadable.get(&Cause::Entry(entry.seq.clone())) {
+        if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(buried(dead(entry, why), now));
         }
         let item = match serde_json::from_slice::<Item>(&entry.body) {
@@ -63,14 +58,13 @@ impl Inbox {
             return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
         };
         let request = envelope.request();
-        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
+        let decoded = match envelope.found {
             true => hooks.decode_found(&request, envelope.at),
             false => hooks.decode(&Verified::stored(request), envelope.at),
-        }));
+        };
         let mut signals = match decoded {
-            Ok(Ok(signals)) => signals,
-            Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
-            Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
+            Ok(signals) => signals,
+            Err(undecodable) => return Ok(Err(Why::new(undecodable.to_string()))),
         };
         // What was found is kept with its order's event only: it can be read again.
         let raw = Some(entry.seq.0).filter(|_| !envelope.found);
@@ -107,10 +101,7 @@ impl Inbox {
         let mut all = aims.aims;
         let mut unit = match all.len() {
             0 => Unit { at: now, ..Unit::default() },
-            1 => match self.step(all.remove(0), source, now).await? {
-                Ok(unit) => unit,
-                Err(why) => return Ok(Err(why)),
-            },
+            1 => self.step(all.remove(0), source, now).await?,
             _ => {
                 let item = |aim: Aim| Item::Event { order: aim.order, event: aim.event }.to_bytes();
                 Unit { append: all.into_iter().map(item).collect(), at: now, ..Unit::default() }
@@ -127,7 +118,10 @@ impl Inbox {
 
     async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
         match self.book.order(&order).await? {
-            Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
+            Some(known) => {
+                let aim = Aim::new(order, known.client, event);
+                Ok(Ok(self.step(aim, Source::default(), now).await?))
+            }
             // Intake asked before there was an order, and what was answered made none.
             None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))
@@ -140,10 +134,9 @@ impl Inbox {
         }
     }
 
-    async fn step(&mut self, aim: Aim, source: Source, now: At) -> Taken {
+    async fn step(&mut self, aim: Aim, source: Source, now: At) -> Kept<Unit> {
         count(&self.site.tally.stepped);
-        let applied = apply(&self.site.school, &mut self.book, aim, source, now).await?;
-        Ok(applied.map_err(|broken| Why::new(broken.to_string())))
+        apply(&self.site.school, &mut self.book, aim, source, now).await
     }
 
     /// Kept for the chores, which exchange it before it runs out.
@@ -166,7 +159,7 @@ impl Inbox {
             record.set_ours();
         }
         let merged = record.merge(event, now);
-        self.merged(&event.call, record, merged, source, now).await
+        Ok(Ok(self.merged(&event.call, record, merged, source, now).await?))
     }
 
     pub(super) async fn merged(
@@ -176,14 +169,11 @@ impl Inbox {
         merged: Merged,
         source: Source,
         now: At,
-    ) -> Taken {
+    ) -> Kept<Unit> {
         let member = Member::Call(call.to_owned()).to_string();
         let mut unit = Unit { at: now, ..Unit::default() };
         if let Merged::Result(found) = merged {
-            match self.finished(found.result, found.extension.as_deref(), source, now).await? {
-                Ok(stepped) => unit = stepped,
-                Err(why) => return Ok(Err(why)),
-            }
+            unit = self.finished(found.result, found.extension.as_deref(), source, now).await?;
         }
         match record.wake() {
             Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
@@ -191,7 +181,7 @@ impl Inbox {
         }
         self.occupy(&record, &mut unit, now).await?;
         unit.put.extend(self.book.put_call(call, record));
-        Ok(Ok(unit))
+        Ok(unit)
     }
 
     /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
@@ -213,20 +203,24 @@ impl Inbox {
         Ok(())
     }
 
-    async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
+    async fn finished(
+        &mut self,
+        result: CallResult,
+        ext: Option<&str>,
+        source: Source,
+        now: At,
+    ) -> Kept<Unit> {
         let call = result.call.clone();
         let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
             tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
-            return Ok(Ok(Unit { at: now, ..Unit::default() }));
+            return Ok(Unit { at: now, ..Unit::default() });
         };
         let order = aim.order.to_string();
-        let stepped = self.step(aim, source, now).await?;
-        Ok(stepped.map(|mut unit| {
-            let key = link::call(&call);
-            self.book.put_link(key.clone(), Some(order.clone()));
-            unit.index.push((key, Some(order)));
-            unit
-        }))
+        let mut unit = self.step(aim, source, now).await?;
+        let key = link::call(&call);
+        self.book.put_link(key.clone(), Some(order.clone()));
+        unit.index.push((key, Some(order)));
+        Ok(unit)
     }
 
     /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
