@@ -1,7 +1,9 @@
 //! The owner's loop: due wakes and accepted requests become steps, one after another, and their
 //! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
-//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means.
+//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means,
+//! `signals` what its signals come to.
 
+mod signals;
 mod take;
 
 use std::collections::HashMap;
@@ -212,13 +214,13 @@ impl Inbox {
         for (member, at_ms) in due {
             site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
-            let fired = site.guard("wake", self.fire(member, now)).await.map_err(Failure::from);
+            let fired = site.guard("wake", Box::pin(self.fire(member, now))).await.map_err(Failure::from);
             let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
         for entry in entries {
             let cause = Cause::Entry(entry.seq.clone());
-            let taken = site.guard("entry", self.take(entry, now)).await.map_err(Failure::from);
+            let taken = site.guard("entry", Box::pin(self.take(entry, now))).await.map_err(Failure::from);
             let taken = taken.and_then(|taken| Ok(taken?));
             let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
             unit.ack.push(entry.seq.clone());

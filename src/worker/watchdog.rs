@@ -108,7 +108,7 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
         Some((at, promised)) => {
             unit.wake.push(Wake { member: order_member(&order), at_ms: at.timestamp_millis(), promised });
         }
-        None => unit.append.push(Item::Event { order: id.clone(), event: Event::Wake }.to_bytes()),
+        None => unit.append.push(Item::Event { raw: None, order: id.clone(), event: Event::Wake }.to_bytes()),
     }
     site.commit(unit).await
 }
