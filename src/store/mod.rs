@@ -1,7 +1,7 @@
 //! The store port: everything that is kept, and the one way to change it.
 //! Knows no rule of the process and no platform; records are bytes to it.
-//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
-//! bytes mean, `body` how they lie.
+//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `body` says how
+//! bytes lie there.
 
 mod body;
 pub mod embedded;
@@ -84,8 +84,7 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `intake::item::Item`, compressed by the store as it likes; bytes that cannot be
-    /// unpacked are given as they lie.
+    /// What was offered or appended; bytes that cannot be unpacked are given as they lie.
     pub body: Vec<u8>,
 }
 
@@ -107,7 +106,7 @@ pub struct Offer {
     pub id: String,
     pub key: IdempotencyKey,
     pub at: At,
-    /// JSON of a `intake::item::Envelope`.
+    /// Bytes of an `intake::envelope::Envelope`.
     pub raw: Vec<u8>,
 }
 
@@ -200,7 +199,7 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
-    /// repeat. Durable when it returns. The inbox gives it back as an `Item::Envelope`; it stays readable by
+    /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
     /// whatever its key says.
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
@@ -260,8 +259,7 @@ pub trait Store: Send + Sync + 'static {
     /// A stored request by its entry's place.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
-    /// Stored requests after a place, oldest first, at most `max`; each is JSON of a
-    /// `intake::item::Envelope`.
+    /// Stored requests after a place, oldest first, at most `max`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
     /// The newest dead letters, newest first, at most `max`.

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
-use crate::store::body::{item_of_request, letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
+use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
     INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan, Rate,
@@ -179,11 +179,7 @@ impl Store for RedisStore {
         let rows: Vec<(u64, String, i64, Vec<u8>)> = self.run(&call).await?;
         rows.into_iter()
             .map(|(seq, kind, at_us, body)| {
-                let body = match kind.as_str() {
-                    "r" => item_of_request(unpack_or_as_is(&body)),
-                    "i" => unpack_or_as_is(&body),
-                    _ => Vec::new(),
-                };
+                let body = if kind.is_empty() { Vec::new() } else { unpack_or_as_is(&body) };
                 let at = DateTime::from_timestamp_micros(at_us)
                     .ok_or_else(|| StoreError::Unreadable("a time out of range".to_owned()))?;
                 Ok(Entry { seq: Seq(seq), at, body })

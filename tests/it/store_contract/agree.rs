@@ -86,8 +86,7 @@ impl Model {
         if self.seen.insert(name, digest.clone()) == Some(digest) {
             return Accepted::Repeat;
         }
-        let item = format!("{{\"item\":\"envelope\",\"n\":{body}}}");
-        let seq = self.enter(item.into_bytes(), now);
+        let seq = self.enter(raw(body), now);
         self.raw.insert(seq, now);
         Accepted::New
     }
