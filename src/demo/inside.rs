@@ -122,12 +122,23 @@ impl Inside {
         files: &Files,
         surroundings: &Surroundings,
     ) -> Result<Self, String> {
+        let store = Embedded::in_memory().map_err(|error| error.to_string())?;
+        Self::over(Arc::new(store), shared, clock, files, surroundings)
+    }
+
+    /// The same over any store.
+    pub fn over(
+        store: Arc<dyn Store>,
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> Result<Self, String> {
         let config = Config::from_files(files, surroundings)
             .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
         let Limits { raw_days, ended_days, .. } = config.instance.limits;
         let keep = Keep { raw_days, ended_days };
         let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
-        let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
         let (site, stop) = site(&school, &shared, &clock, &store, keep)?;
         let owner = tokio::spawn(own(site.clone()));
         Ok(Self { shared, site, clock, school, store, keep, stop, owner })

@@ -73,6 +73,10 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// For each row of a unit's deliveries: the place given to an added one, or the former place of one that
+/// was revoked or removed; `None` for an update, and where the row changed nothing.
+pub type Places = Vec<Option<u64>>;
+
 /// Place of an entry in a school's inbox; later entries compare greater.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -233,8 +237,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Kept<Vec<(String, Record)>>;
 
     /// Applies the unit if `fence` still owns the school and every expectation holds. Units of a school that
-    /// are sent without waiting are applied in the order in which they were sent.
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
+    /// are sent without waiting are applied in the order in which they were sent. Says of each row of
+    /// `unit.deliveries` which place it gave or took away; see [`Places`].
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError>;
 
     /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of
     /// each part, so that neither hides the other.

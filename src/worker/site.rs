@@ -309,7 +309,7 @@ impl Site {
         let revoked: Vec<_> = unit.deliveries.iter().filter_map(revoked).collect();
         let rings_inbox = !unit.append.is_empty();
         let rings_outbox = unit.deliveries.iter().any(|op| matches!(op, crate::store::DeliveryOp::Add(_)));
-        self.store.commit(self.id(), &self.fence, unit).await?;
+        let _places = self.store.commit(self.id(), &self.fence, unit).await?;
         let earlier = self.near().arm(&wakes, &sleeps);
         if !revoked.is_empty() {
             let mut lanes = self.lanes();

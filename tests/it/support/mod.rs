@@ -2,6 +2,7 @@
 //! Never uses a fixed port, a shared folder or a service that happens to run here.
 
 pub mod balancer;
+pub mod counting;
 pub mod folder;
 pub mod hold;
 pub mod inproc;
