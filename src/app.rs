@@ -14,6 +14,7 @@ use crate::config::raw::Limits;
 use crate::config::{Config, School};
 use crate::http::{Front, Sites, routes};
 use crate::instance::Name;
+use crate::panics::{Panicked, caught};
 use crate::process::SchoolId;
 use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
@@ -147,8 +148,17 @@ async fn listen(store: Arc<dyn Store>, sites: Sites) {
                 site.inbox_bell.notify_one();
             }
         };
-        if let Err(error) = store.listen(&heard).await {
-            tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+        match caught(store.listen(&heard)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+            }
+            Err(Panicked { place }) => {
+                tracing::error!(
+                    place,
+                    "ALARM: a defect: who hears the other instances panicked and begins again"
+                );
+            }
         }
         tokio::time::sleep(LISTEN_AGAIN).await;
     }

@@ -49,8 +49,9 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         strikes: HashMap::new(),
         aside: HashMap::new(),
     };
-    // An owner before this one may have ended while it was set.
+    // An inbox before this one may have ended anywhere.
     site.tally.inbox_parked.store(false, Ordering::SeqCst);
+    inbox.open_again();
     let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();

@@ -237,8 +237,13 @@ impl Site {
 
     /// Does a piece of work for this school; `part` names it in the log. A panic in it is counted, told and
     /// given back as an error, and the worker goes on.
-    pub async fn guard<T>(&self, part: &str, work: impl Future<Output = T>) -> Result<T, Panicked> {
-        caught(work).await.inspect_err(|panicked| self.on_panic(part, panicked))
+    pub fn guard<T>(
+        &self,
+        part: &str,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Panicked>> {
+        let work = caught(work);
+        async move { work.await.inspect_err(|panicked| self.on_panic(part, panicked)) }
     }
 
     /// What was to be rung after a commit may not have been; a panic under the lock of the wheel or of the

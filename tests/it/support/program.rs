@@ -198,13 +198,17 @@ impl Bench {
         Program { process, port, log }
     }
 
-    /// The store of the bridge, seen from beside it.
-    pub async fn store(&self) -> Arc<dyn Store> {
-        let place = match self.redis_url() {
+    /// Where the bridge keeps everything.
+    pub fn place(&self) -> Place {
+        match self.redis_url() {
             Some(url) => Place::Redis(Secret::new(url)),
             None => Place::Folder(self.data()),
-        };
-        place.visit().await.expect("the store is there")
+        }
+    }
+
+    /// The store of the bridge, seen from beside it.
+    pub async fn store(&self) -> Arc<dyn Store> {
+        self.place().visit().await.expect("the store is there")
     }
 }
 
