@@ -103,7 +103,6 @@ impl Bridge {
         let front = Front { sites: schools.sites.clone(), refused: refused.clone(), body_wait, driven };
         let front = web::Data::new(front);
         let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
-            .workers(2)
             .client_request_timeout(body_wait)
             .shutdown_timeout(5)
             .disable_signals()

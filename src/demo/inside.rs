@@ -187,6 +187,7 @@ fn site(
         stop: stopped,
         keep,
         rhythm: ALONE,
+        room: Arc::default(),
     });
     Ok((Arc::new(site), stop))
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::intake::forget::{Mention, Scrub};
+use crate::json;
 use crate::process::{At, Event, OrderId};
 use crate::request::RawRequest;
 use crate::signal::Signal;
@@ -59,8 +60,7 @@ pub enum Item {
 impl Item {
     /// As the inbox keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Maps have text keys only, so that this cannot fail; an empty entry would be a dead letter.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::bytes(self)
     }
 }
 
@@ -121,7 +121,7 @@ impl Envelope {
 
     /// As [`crate::store::Store::offer`] keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        json::bytes(self)
     }
 
     /// The request as its platform's decoder wants it.

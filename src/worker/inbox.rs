@@ -43,7 +43,7 @@ pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone()),
+        book: Book::new(site.store.clone(), site.id().clone(), site.room.clone()),
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),

@@ -22,6 +22,7 @@ use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use super::{backoff, keeper};
 use crate::intake::item::Item;
+use crate::json;
 use crate::panics::Panicked;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
@@ -211,18 +212,16 @@ impl Outbox<'_> {
 /// One try of one delivery, whatever happens in it: its lane goes on.
 async fn fly(site: &Arc<Site>, delivery: Delivery) -> Flown {
     let (before, has_left) = (delivery.clone(), AtomicBool::new(false));
-    let flown = match site.guard("delivery", carry(site, delivery, &has_left)).await {
+    match site.guard("delivery", carry(site, delivery, &has_left)).await {
         Ok(flown) => flown,
         Err(panicked) => {
-            let may_be_done = has_left.into_inner() || matches!(before.state, DeliveryState::Unclear { .. });
-            let tried = if may_be_done { Try::MayBeDone } else { Try::First };
-            fell(site, before.clone(), tried, panicked).await
+            let tried = match has_left.into_inner() {
+                true => Try::MayBeDone,
+                false => history(site, &before, site.clock.now()).0,
+            };
+            fell(site, before, tried, panicked).await
         }
-    };
-    if flown.back.is_none() {
-        site.falls().remove(before.id());
     }
-    flown
 }
 
 /// What may have left in a try that panicked is looked for before it is sent again.
@@ -398,7 +397,7 @@ fn update(delivery: &Delivery, now: At) -> Unit {
 
 fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
     let command = &delivery.command;
-    let body = serde_json::to_vec(delivery).unwrap_or_default();
+    let body = json::bytes(delivery);
     burial(command.id.clone(), Some(command.order.clone()), why, body, now)
 }
 

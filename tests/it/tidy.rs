@@ -216,6 +216,15 @@ fn panics_unwind() {
     assert!(!manifest.contains("panic ="), "supervision needs unwinding in every profile");
 }
 
+/// What cannot be written as JSON is never kept empty: one file writes it, and says so loudly.
+#[test]
+fn json_is_written_in_one_place() {
+    let of_bridge = |source: &Source| !source.path.starts_with("src/demo/") && source.path != "src/json.rs";
+    let sources: Vec<Source> = files("src", ".rs").into_iter().filter(of_bridge).collect();
+    let sources: Vec<Source> = sources.into_iter().filter(|source| !source.is_test()).collect();
+    none(&sources, "json.rs writes JSON", |line| line.contains("serde_json::to_"));
+}
+
 /// A task of its own ends unseen when it panics, unless something begins it again or waits for its result.
 #[test]
 fn every_task_is_watched() {

@@ -23,6 +23,9 @@ use serde_json::Value;
 pub struct Breaker {
     armed: Mutex<Vec<(String, u64)>>,
     fired: AtomicU64,
+    /// Commits of this kind that are refused still, as if somebody else had changed what they are about.
+    refused: Mutex<Option<(&'static str, u64)>>,
+    forgotten: Mutex<Vec<CommandId>>,
 }
 
 impl Breaker {
@@ -34,6 +37,22 @@ impl Breaker {
     /// Panics so far.
     pub fn fired(&self) -> u64 {
         self.fired.load(Ordering::SeqCst)
+    }
+
+    /// So many commits of a kind are refused.
+    pub fn refuse(&self, kind: &'static str, times: u64) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, times));
+    }
+
+    fn refuses(&self, kind: &str) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let meant = refused.as_mut().filter(|(meant, left)| *left > 0 && *meant == kind);
+        meant.map(|(_, left)| *left -= 1).is_some()
+    }
+
+    /// Commands of which the couriers were told that they are no longer to be carried out.
+    pub fn forgotten(&self) -> Vec<CommandId> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The work has come to this place.
@@ -67,6 +86,11 @@ impl Courier for Breaking<Arc<dyn Courier>> {
         let done = self.0.deliver(command, tried, links, now).await;
         self.1.at(format_args!("delivered {} {}", command.ask.name(), command.id));
         done
+    }
+
+    fn forget(&self, command: &CommandId) {
+        self.1.forgotten.lock().unwrap_or_else(PoisonError::into_inner).push(command.clone());
+        self.0.forget(command);
     }
 
     async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
@@ -137,6 +161,9 @@ impl Store for Breaking<Arc<dyn Store>> {
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
         let kind = kind_of(&unit);
         self.1.at(format_args!("commit before {kind}"));
+        if self.1.refuses(kind) {
+            return Err(CommitError::Conflict("refused by the test".to_owned()));
+        }
         let done = self.0.commit(school, fence, unit).await;
         self.1.at(format_args!("commit after {kind}"));
         done

@@ -3,6 +3,7 @@
 //! Enter at [`Within::start`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -10,6 +11,7 @@ use actix_web::{App, HttpServer, web};
 use dozvon::clock::{WallClock, wall_now};
 use dozvon::config::{Config, Files, Surroundings};
 use dozvon::http::{Front, Sites, routes};
+use dozvon::intake::book::Room;
 use dozvon::platform::{Hooks, LookBack};
 use dozvon::spool::Spools;
 use dozvon::store::Store;
@@ -64,6 +66,8 @@ impl Within {
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: Keep { raw_days: 90, ended_days: 365 },
+            // For a few records, so that they are opened and closed all the time.
+            room: Arc::new(Room::of(8 * 1024)),
         });
         let site = Arc::new(site.spooling(spool));
         let working = tokio::spawn(school::run(site.clone()));
@@ -79,6 +83,11 @@ impl Within {
 
     pub async fn owns(&self) -> bool {
         self.health().await.is_some_and(|said| said["here"] == "owner")
+    }
+
+    /// Requests that are being received.
+    pub fn receiving(&self) -> u64 {
+        self.site.tally.receiving.load(Ordering::SeqCst)
     }
 
     /// The store with the ports' panics in it.
