@@ -14,6 +14,7 @@ use crate::config::raw::Limits;
 use crate::config::{Config, School};
 use crate::http::{Front, Sites, routes};
 use crate::instance::Name;
+use crate::panics::{Panicked, caught};
 use crate::process::SchoolId;
 use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
@@ -102,7 +103,6 @@ impl Bridge {
         let front = Front { sites: schools.sites.clone(), refused: refused.clone(), body_wait, driven };
         let front = web::Data::new(front);
         let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
-            .workers(2)
             .client_request_timeout(body_wait)
             .shutdown_timeout(5)
             .disable_signals()
@@ -147,8 +147,17 @@ async fn listen(store: Arc<dyn Store>, sites: Sites) {
                 site.inbox_bell.notify_one();
             }
         };
-        if let Err(error) = store.listen(&heard).await {
-            tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+        match caught(store.listen(&heard)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+            }
+            Err(Panicked { place }) => {
+                tracing::error!(
+                    place,
+                    "ALARM: a defect: who hears the other instances panicked and begins again"
+                );
+            }
         }
         tokio::time::sleep(LISTEN_AGAIN).await;
     }

@@ -12,6 +12,7 @@ pub mod email;
 pub mod http;
 pub mod instance;
 pub mod intake;
+pub mod json;
 pub mod link;
 pub mod panics;
 pub mod person;

@@ -14,7 +14,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -49,17 +49,21 @@ impl Panicked {
 
 /// From now on panics of this process are logged without their texts. Once, at the start.
 pub fn watch() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        let thread = std::thread::current();
-        tracing::error!(place, thread = thread.name(), "a panic; its text may quote data and is not logged");
-        let _ = PLACE.try_with(|last| last.replace(place));
-    }));
+    std::panic::set_hook(Box::new(note));
 }
 
-/// Does the work; a panic in it is an error.
-pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(Panicked::of)
+fn note(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    tracing::error!(place, thread = thread.name(), "a panic; its text may quote data and is not logged");
+    let _ = PLACE.try_with(|last| last.replace(place));
+}
+
+/// Does the work; a panic in it is an error. The work is boxed: a whole owner would be too large for the
+/// stack through which it would be handed on.
+pub fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Panicked>> {
+    let work = AssertUnwindSafe(Box::pin(work)).catch_unwind();
+    async { work.await.map_err(Panicked::of) }
 }
 
 /// The same for work that does not wait.
@@ -84,6 +88,8 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
@@ -96,11 +102,40 @@ mod tests {
         assert_eq!(pauses.after(STEADY), PAUSE_FIRST);
     }
 
+    /// What the log of one thread holds.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no panic under it").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[tokio::test]
-    async fn a_panic_is_an_error_that_quotes_nothing() {
+    async fn error_and_log_say_where_it_was_and_quote_nothing() {
+        // Other tests of this process go on being told of their panics.
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            note(panic);
+            before(panic);
+        }));
+        let log = Log::default();
+        let writer = log.clone();
+        let logging = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let logging = tracing::subscriber::set_default(logging);
         let secret = "client@example.com";
         let panicked = caught(async { assert!(secret.is_empty(), "{secret}") }).await.expect_err("it panics");
-        assert!(!format!("{panicked} {panicked:?}").contains(secret));
+        drop(logging);
+        let logged = String::from_utf8(log.0.lock().expect("no panic under it").clone()).expect("text");
+        for said in [logged, panicked.to_string()] {
+            assert!(said.contains("src/panics.rs:") && !said.contains(secret), "{said}");
+        }
         assert_eq!(caught_now(|| 7), Ok(7));
     }
 }

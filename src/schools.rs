@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
+use crate::intake::book::Room;
 use crate::process::SchoolId;
 use crate::spool::Spools;
 use crate::ways::{self, Ground, Ports};
@@ -43,6 +44,8 @@ pub struct Schools {
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
     spools: Spools,
+    /// For the open records of all of them.
+    room: Arc<Room>,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -54,7 +57,8 @@ struct Running {
 
 impl Schools {
     pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
-        Self { sites: Sites::default(), ground, keep, name, spools, running: BTreeMap::new() }
+        let (sites, room, running) = (Sites::default(), Arc::default(), BTreeMap::new());
+        Self { sites, ground, keep, name, spools, room, running }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -123,6 +127,7 @@ impl Schools {
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: self.keep,
+            room: self.room.clone(),
         });
         let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
         Ok((Arc::new(site), stop))

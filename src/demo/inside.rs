@@ -198,6 +198,7 @@ fn site(
         stop: stopped,
         keep,
         rhythm: ALONE,
+        room: Arc::default(),
     });
     Ok((Arc::new(site), stop))
 }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::Error;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::platform::Verified;
 use crate::process::At;
 use crate::request::RawRequest;
@@ -61,7 +62,7 @@ impl Envelope {
 
     /// As [`crate::store::Store::offer`] keeps it, and as an entry of the inbox.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(self).expect("text keys only");
+        let mut bytes = json::bytes(self);
         bytes.reserve(1 + self.body.len());
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.body);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::intake::envelope::Envelope;
 use crate::intake::forget::{Mention, Scrub};
+use crate::json;
 use crate::process::{At, Event, OrderId};
 use crate::signal::Signal;
 
@@ -71,7 +72,7 @@ pub enum Item {
 impl Item {
     /// As the inbox keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("text keys only")
+        json::bytes(self)
     }
 }
 

@@ -24,7 +24,7 @@ pub use verified::Verified;
 
 pub use crate::request::RawRequest;
 
-use crate::process::{At, Command};
+use crate::process::{At, Command, CommandId};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
@@ -127,6 +127,10 @@ pub trait Courier: Send + Sync {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault>;
+
+    /// The command is no longer to be carried out: settled, given up or taken back. What is remembered of its
+    /// tries may be forgotten.
+    fn forget(&self, _command: &CommandId) {}
 
     /// Takes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {

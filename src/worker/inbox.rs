@@ -45,14 +45,15 @@ pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone()),
+        book: Book::new(site.store.clone(), site.id().clone(), site.room.clone()),
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
         aside: HashMap::new(),
     };
-    // An owner before this one may have ended while it was set.
+    // An inbox before this one may have ended anywhere.
     site.tally.inbox_parked.store(false, Ordering::SeqCst);
+    inbox.open_again();
     let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();

@@ -170,15 +170,17 @@ impl Lanes {
         });
     }
 
-    /// Takes back what has not left; what is on its way is no longer here.
-    pub fn revoke(&mut self, id: &CommandId) {
-        let Some(key) = self.places.get(id).cloned() else { return };
+    /// Takes back what has not left, true if there was any; what is on its way is no longer here.
+    pub fn revoke(&mut self, id: &CommandId) -> bool {
+        let Some(key) = self.places.get(id).cloned() else { return false };
+        let before = self.waiting;
         self.change(&key, |lane| {
             lane.waiting.retain(|delivery| {
                 delivery.id() != id
                     || matches!(delivery.state, DeliveryState::Unclear { .. } | DeliveryState::Sending)
             });
         });
+        self.waiting < before
     }
 
     /// The most urgent delivery that may leave at `now`; its lane is busy until [`Lanes::settle`].
@@ -383,8 +385,8 @@ mod tests {
         unclear.state = DeliveryState::Unclear { not_before: at(5) };
         lanes.push(unclear);
         lanes.push(delivery(2, "c-1", Urgency::Usual));
-        lanes.revoke(&CommandId("gc-1.1".to_owned()));
-        lanes.revoke(&CommandId("gc-1.2".to_owned()));
+        assert!(!lanes.revoke(&CommandId("gc-1.1".to_owned())));
+        assert!(lanes.revoke(&CommandId("gc-1.2".to_owned())));
         assert_eq!(lanes.waiting(), 1);
     }
 

@@ -96,10 +96,9 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
     let again_at = looked.again_at;
     let envelope =
         |request: &RawRequest| Envelope { found: true, ..Envelope::of(platform, request, now) }.to_bytes();
-    let body = serde_json::to_vec(&looked).unwrap_or_default();
     let unit = Unit {
         append: found.iter().map(envelope).collect(),
-        put: vec![Put { key: key::look(platform), expect: version, body }],
+        put: vec![Put { key: key::look(platform), expect: version, body: crate::json::bytes(&looked) }],
         at: now,
         ..Unit::default()
     };

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use super::{backoff, keeper};
 use crate::intake::item::Item;
+use crate::json;
 use crate::panics::Panicked;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
@@ -210,19 +211,21 @@ impl Outbox<'_> {
 
 /// One try of one delivery, whatever happens in it: its lane goes on.
 async fn fly(site: &Arc<Site>, delivery: Delivery) -> Flown {
-    let before = delivery.clone();
-    let flown = match site.guard("delivery", carry(site, delivery)).await {
+    let (before, has_left) = (delivery.clone(), AtomicBool::new(false));
+    match site.guard("delivery", carry(site, delivery, &has_left)).await {
         Ok(flown) => flown,
-        Err(panicked) => fell(site, before.clone(), &panicked).await,
-    };
-    if flown.back.is_none() {
-        site.falls().remove(before.id());
+        Err(panicked) => {
+            let tried = match has_left.into_inner() {
+                true => Try::MayBeDone,
+                false => history(site, &before, site.clock.now()).0,
+            };
+            fell(site, before, tried, panicked).await
+        }
     }
-    flown
 }
 
-/// A try that panicked may have been done: it is looked for before it is sent again.
-async fn fell(site: &Arc<Site>, mut delivery: Delivery, panicked: &Panicked) -> Flown {
+/// What may have left in a try that panicked is looked for before it is sent again.
+async fn fell(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
     let (lane, why) = (key_of(&delivery), panicked.to_string());
     delivery.attempts += 1;
     let falls = {
@@ -231,18 +234,18 @@ async fn fell(site: &Arc<Site>, mut delivery: Delivery, panicked: &Panicked) -> 
         *falls += 1;
         *falls
     };
-    let fault = if falls < PANICS_MAX { Fault::Unclear { why } } else { Fault::Never { why } };
-    let settling = settle(site, lane.clone(), delivery.clone(), Try::MayBeDone, Err(fault));
+    let fault = if falls < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
+    let settling = settle(site, lane.clone(), delivery.clone(), tried, Err(fault));
     if let Ok(flown) = site.guard("settlement", settling).await {
         return flown;
     }
     // The store has it as it was marked, which means the same after a restart.
-    delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, site.clock.now()) };
+    delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
     Flown { lane, back: Some(delivery), end: End::Other }
 }
 
 /// One try of one delivery, from the mark to the settlement.
-async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
+async fn carry(site: &Arc<Site>, mut delivery: Delivery, has_left: &AtomicBool) -> Flown {
     let lane = key_of(&delivery);
     let now = site.clock.now();
     // Lanes let nothing out that has no courier; it would stay in the store as it is.
@@ -263,6 +266,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
+    has_left.store(true, Ordering::SeqCst);
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
@@ -393,7 +397,7 @@ fn update(delivery: &Delivery, now: At) -> Unit {
 
 fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
     let command = &delivery.command;
-    let body = serde_json::to_vec(delivery).unwrap_or_default();
+    let body = json::bytes(delivery);
     burial(command.id.clone(), Some(command.order.clone()), why, body, now)
 }
 

@@ -432,4 +432,36 @@ mod tests {
         assert_eq!(turn.try_recv(), Ok(Turn::Lead(Vec::new())));
         assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
     }
+
+    /// Panics the first time that it is looked at.
+    struct Broken(TokioClock, AtomicU64);
+
+    #[async_trait]
+    impl Clock for Broken {
+        fn now(&self) -> At {
+            assert!(self.1.fetch_add(1, Ordering::SeqCst) > 0, "a defect");
+            self.0.now()
+        }
+
+        async fn sleep_until(&self, at: At) {
+            self.0.sleep_until(at).await;
+        }
+
+        fn driven_ms(&self) -> Option<i64> {
+            self.0.driven_ms()
+        }
+    }
+
+    /// Nothing of theirs was sent, so they may simply come again.
+    #[tokio::test(start_paused = true)]
+    async fn when_the_turn_giver_panics_the_waiting_are_told_and_turns_are_given_again() {
+        let clock = TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range"));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+        let pacer = Pacer::start(budget, store, Arc::new(Broken(clock, AtomicU64::new(0))), None);
+        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Err(NoTurn));
+        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Ok(Turn::Lead(Vec::new())));
+        assert_eq!(pacer.pace.panics.load(Ordering::Relaxed), 1);
+        assert_eq!(pacer.pace.waiting.load(Ordering::SeqCst), 0, "who was sent away waits no more");
+    }
 }

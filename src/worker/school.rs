@@ -11,6 +11,9 @@ use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
 
+/// So often an owner's inbox begins.
+const INBOXES_MAX: u32 = 3;
+
 /// All that this process does for the school, until the bridge stops.
 pub async fn run(site: Arc<Site>) {
     tokio::join!(own(site.clone()), unbroken(&site, || keeping(site.clone())));
@@ -117,10 +120,24 @@ async fn renew(site: &Site) -> Kept<Lease> {
 async fn lose(site: &Site) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
-        if let Ok(Lease::Elsewhere | Lease::Outdated) = renew(site).await {
+        let renewed = site.guard("lease", renew(site)).await;
+        if let Ok(Ok(Lease::Elsewhere | Lease::Outdated)) = renewed {
             return;
         }
     }
+}
+
+/// The inbox begins again beside deliveries that are on their way; a panic too many ends the owner.
+async fn step(site: &Arc<Site>) -> Result<(), CommitError> {
+    let mut pauses = Pauses::default();
+    for _ in 1..INBOXES_MAX {
+        let begun = stopwatch();
+        if let Ok(ended) = site.guard("inbox", inbox::run(site.clone())).await {
+            return ended;
+        }
+        tokio::time::sleep(pauses.after(begun.elapsed())).await;
+    }
+    inbox::run(site.clone()).await
 }
 
 /// All workers of the school; ends when they have drained, or with the first that lost it.
@@ -128,7 +145,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     keeper::begin(site).await?;
     tokio::try_join!(
-        inbox::run(site.clone()),
+        step(site),
         outbox::run(site.clone()),
         watchdog::run(site.clone()),
         chores::run(site.clone()),

@@ -16,6 +16,7 @@ use super::timers::Near;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
+use crate::intake::book;
 use crate::panics::{Panicked, caught};
 use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, CommandId, SchoolId, Target};
@@ -67,6 +68,8 @@ pub struct Site {
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
+    /// For open records, shared by the schools of this instance.
+    pub room: Arc<book::Room>,
     near: Mutex<Near>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -160,6 +163,7 @@ pub struct Parts {
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
+    pub room: Arc<book::Room>,
 }
 
 /// How long what is done with is kept, days.
@@ -173,7 +177,7 @@ pub struct Keep {
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep } = parts;
+        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep, room } = parts;
         let now_ms = clock.now().timestamp_millis();
         let lanes = new_lanes(&ways);
         Self {
@@ -187,6 +191,7 @@ impl Site {
             stop,
             rhythm,
             keep,
+            room,
             near: Mutex::new(Near::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
@@ -237,8 +242,13 @@ impl Site {
 
     /// Does a piece of work for this school; `part` names it in the log. A panic in it is counted, told and
     /// given back as an error, and the worker goes on.
-    pub async fn guard<T>(&self, part: &str, work: impl Future<Output = T>) -> Result<T, Panicked> {
-        caught(work).await.inspect_err(|panicked| self.on_panic(part, panicked))
+    pub fn guard<T>(
+        &self,
+        part: &str,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Panicked>> {
+        let work = caught(work);
+        async move { work.await.inspect_err(|panicked| self.on_panic(part, panicked)) }
     }
 
     /// What was to be rung after a commit may not have been; a panic under the lock of the wheel or of the
@@ -301,20 +311,28 @@ impl Site {
         now.timestamp_millis() < self.doubt_until_ms.load(Ordering::SeqCst)
     }
 
+    /// It is in the outbox no longer.
+    fn forget_delivery(&self, id: &CommandId) {
+        self.falls().remove(id);
+        self.ways.couriers.values().for_each(|courier| courier.forget(id));
+    }
+
     /// Commits a unit and lets the memory follow: wheel, lanes, bells.
     pub async fn commit(&self, unit: Unit) -> Result<(), CommitError> {
         let wakes: Vec<(String, i64)> =
             unit.wake.iter().map(|wake| (wake.member.clone(), wake.at_ms)).collect();
         let sleeps = unit.sleep.clone();
         let revoked: Vec<_> = unit.deliveries.iter().filter_map(revoked).collect();
+        let removed: Vec<_> = unit.deliveries.iter().filter_map(removed).collect();
         let rings_inbox = !unit.append.is_empty();
         let rings_outbox = unit.deliveries.iter().any(|op| matches!(op, crate::store::DeliveryOp::Add(_)));
         let _places = self.store.commit(self.id(), &self.fence, unit).await?;
         let earlier = self.near().arm(&wakes, &sleeps);
-        if !revoked.is_empty() {
+        let dropped = {
             let mut lanes = self.lanes();
-            revoked.iter().for_each(|id| lanes.revoke(id));
-        }
+            revoked.into_iter().filter(|id| lanes.revoke(id)).collect::<Vec<_>>()
+        };
+        removed.iter().chain(&dropped).for_each(|id| self.forget_delivery(id));
         if rings_inbox || earlier {
             self.inbox_bell.notify_one();
         }
@@ -329,7 +347,14 @@ fn new_lanes(ways: &Ways) -> Lanes {
     Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
 }
 
-fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {
+fn removed(op: &crate::store::DeliveryOp) -> Option<CommandId> {
+    match op {
+        crate::store::DeliveryOp::Remove(id) => Some(id.clone()),
+        _ => None,
+    }
+}
+
+fn revoked(op: &crate::store::DeliveryOp) -> Option<CommandId> {
     match op {
         crate::store::DeliveryOp::Revoke(id) => Some(id.clone()),
         _ => None,

@@ -16,6 +16,7 @@ mod look_back;
 mod mirror;
 mod outages;
 mod owner;
+mod panics;
 mod pause;
 mod people;
 mod process;

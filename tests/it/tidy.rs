@@ -217,6 +217,33 @@ fn functions(text: &str) -> Vec<(String, usize)> {
     found
 }
 
+/// What panics ends only what is caught around it, and that is caught by unwinding.
+#[test]
+fn panics_unwind() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    assert!(!manifest.contains("panic ="), "supervision needs unwinding in every profile");
+}
+
+/// What cannot be written as JSON is never kept empty: one file writes it, and says so loudly.
+#[test]
+fn json_is_written_in_one_place() {
+    let of_bridge = |source: &Source| !source.path.starts_with("src/demo/") && source.path != "src/json.rs";
+    let sources: Vec<Source> = files("src", ".rs").into_iter().filter(of_bridge).collect();
+    let sources: Vec<Source> = sources.into_iter().filter(|source| !source.is_test()).collect();
+    none(&sources, "json.rs writes JSON", |line| line.contains("serde_json::to_"));
+}
+
+/// A task of its own ends unseen when it panics, unless something begins it again or waits for its result.
+#[test]
+fn every_task_is_watched() {
+    const WATCHED: [&str; 4] =
+        ["src/app.rs", "src/schools.rs", "src/worker/pacer.rs", "src/platform/amocrm/oauth.rs"];
+    let of_bridge = |source: &Source| !source.path.starts_with("src/demo/") && !source.is_test();
+    let sources = files("src", ".rs").into_iter().filter(of_bridge);
+    let sources: Vec<Source> = sources.filter(|source| !WATCHED.contains(&source.path.as_str())).collect();
+    none(&sources, "who sees it when this task panics?", |line| line.contains("tokio::spawn("));
+}
+
 #[test]
 fn nothing_is_left_half_done() {
     // Put together here, so that this file does not find itself.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Draft, Findings, address_fault, repeated};
+use crate::json;
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::platform::getcourse::fields::FIELDS;
 use crate::platform::getcourse::look_back::COLUMNS;
@@ -96,7 +97,7 @@ pub(super) fn amocrm(draft: &Draft, findings: &mut Findings) {
     }
     pipelines(&settings.pipelines, findings);
     let missing = RefusalReason::ALL.iter().filter(|reason| !settings.loss_reasons.contains_key(reason));
-    let missing: Vec<String> = missing.map(name_of).collect();
+    let missing: Vec<String> = missing.map(json::name).collect();
     if !missing.is_empty() {
         let why = format!("lost leads get no reason for: {}", missing.join(", "));
         findings.warn.add("amocrm.loss_reasons", why, "an id of the account for each");
@@ -113,7 +114,7 @@ fn pipelines(pipelines: &BTreeMap<LeadRole, Pipeline>, findings: &mut Findings) 
     let mut seen: BTreeMap<u64, String> = BTreeMap::new();
     for (role, pipeline) in pipelines {
         for (stage, id) in &pipeline.stages {
-            let key = format!("amocrm.pipelines.{}.stages.{}", role.as_str(), name_of(stage));
+            let key = format!("amocrm.pipelines.{}.stages.{}", role.as_str(), json::name(stage));
             let closed = CLOSED.iter().find(|(closed, number)| closed == stage || number == id);
             if let Some((closed, number)) = closed {
                 if (closed, number) != (stage, id) {
@@ -218,9 +219,4 @@ pub(super) fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
     if !(1..=120).contains(&seconds) {
         findings.wrong.add(key, format!("{seconds} is out of range"), "1 to 120 seconds");
     }
-}
-
-/// A unit variant as the files spell it.
-fn name_of(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
 }

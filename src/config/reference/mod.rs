@@ -12,6 +12,7 @@ use toml::{Table, Value};
 use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
+use crate::json;
 use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
 use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::definition::{Figures, Manager, Route};
@@ -186,14 +187,14 @@ fn table_of(value: &impl Serialize) -> Table {
 fn print_words(text: &mut String) {
     text.push_str("\n## Built-in words of answers\n\n");
     for (kind, words) in WORDS {
-        let _ = writeln!(text, "- {}: {}", name_of(kind), words.join(", "));
+        let _ = writeln!(text, "- {}: {}", json::name(kind), words.join(", "));
     }
     text.push_str("\n## Built-in words of refusals\n\n");
     for reason in crate::process::RefusalReason::ALL {
         let more =
             REASONS.iter().filter(|(of, _)| *of == reason).flat_map(|(_, words)| words.iter().copied());
         let words: Vec<&str> = std::iter::once(reason.label()).chain(more).collect();
-        let _ = writeln!(text, "- {}: {}", name_of(&reason), words.join(", "));
+        let _ = writeln!(text, "- {}: {}", json::name(&reason), words.join(", "));
     }
 }
 
@@ -207,10 +208,6 @@ fn print_texts(text: &mut String) {
         "- Variables: {}; `order.source.` goes on with a label, utm_source",
         Library::variables().join(", ")
     );
-}
-
-fn name_of(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! without the lock. Enter at [`OauthTokens`]. Sources: amocrm.ru/developers/content/oauth/step-by-step,
 //! github.com/amocrm/amocrm-api-php/issues/123 and /269.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
@@ -137,7 +137,7 @@ impl OauthTokens {
     }
 
     async fn current(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {
-        let known = self.0.known.lock().expect("no panic under this lock").clone();
+        let known = self.0.known().clone();
         if let Some(pair) = known.filter(|pair| self.0.is_good(pair, refused)) {
             return Ok(pair.access);
         }
@@ -158,7 +158,7 @@ impl TokenSource for OauthTokens {
 
     async fn upkeep(&self) -> Result<Option<At>, Fault> {
         self.current(None).await?;
-        let known = self.0.known.lock().expect("no panic under this lock").clone();
+        let known = self.0.known().clone();
         Ok(known.map(|pair| (pair.expires_at - AHEAD).max(self.0.clock.now() + RETRY)))
     }
 }
@@ -172,6 +172,11 @@ async fn detached<T: Send + 'static>(
 }
 
 impl Inner {
+    /// The pair is replaced whole, so a panic under this lock leaves a whole one.
+    fn known(&self) -> MutexGuard<'_, Option<TokenPair>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_good(&self, pair: &TokenPair, refused: Option<&Secret>) -> bool {
         Some(&pair.access) != refused && pair.expires_at - self.clock.now() > AHEAD
     }
@@ -181,7 +186,7 @@ impl Inner {
     }
 
     fn remember(&self, pair: &TokenPair) {
-        *self.known.lock().expect("no panic under this lock") = Some(pair.clone());
+        *self.known() = Some(pair.clone());
     }
 
     async fn renew(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {

@@ -56,7 +56,7 @@ impl MangoClient {
     }
 
     fn request(&self, path: &str, body: &impl Serialize) -> Request {
-        let json = serde_json::to_string(body).unwrap_or_default();
+        let json = crate::json::text(body);
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("vpbx_api_key", self.key.reveal())
             .append_pair("sign", &wire::sign(&self.key, json.as_bytes(), &self.salt))

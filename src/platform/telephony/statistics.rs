@@ -214,7 +214,7 @@ fn request(call: &CallEvent) -> RawRequest {
         tail: "statistics".to_owned(),
         query: String::new(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: serde_json::to_vec(call).unwrap_or_default(),
+        body: crate::json::bytes(call),
     }
 }
 

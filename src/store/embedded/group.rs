@@ -136,3 +136,32 @@ fn commit_group(
     synced?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::panics::caught;
+
+    /// One caller's defect costs neither the thread nor what others had in the same transaction.
+    #[tokio::test]
+    async fn a_panic_in_the_work_is_the_callers_and_leaves_nothing_behind() {
+        let db = Connection::open_in_memory().expect("memory");
+        db.execute_batch("CREATE TABLE t (n INTEGER)").expect("a table");
+        let group = Group::start(db).expect("a thread");
+        let put = |n: i64| {
+            group.run(move |db| {
+                db.execute("INSERT INTO t VALUES (?1)", [n])?;
+                assert!(n != 2, "a defect");
+                Ok::<_, StoreError>(())
+            })
+        };
+        let (first, second, third) = tokio::join!(caught(put(1)), caught(put(2)), caught(put(3)));
+        assert_eq!((first, third), (Ok(Ok(())), Ok(Ok(()))));
+        assert!(second.is_err(), "the panic goes on where it was asked for");
+        let kept = group.run(|db| {
+            let mut kept = db.prepare("SELECT n FROM t ORDER BY n")?;
+            Ok::<Vec<i64>, StoreError>(kept.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        });
+        assert_eq!(kept.await, Ok(vec![1, 3]));
+    }
+}

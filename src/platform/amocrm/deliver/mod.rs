@@ -100,12 +100,14 @@ impl Courier for AmoCourier {
         let since = self.doubts().get(&command.id).copied();
         let errand = Errand { courier: self, command, tried, since, links, now };
         let outcome = errand.run().await;
-        match outcome {
-            Err(Fault::Unclear { .. }) => drop(self.doubts().entry(command.id.clone()).or_insert(now)),
-            Ok(_) | Err(Fault::Never { .. }) => drop(self.doubts().remove(&command.id)),
-            Err(Fault::Later { .. } | Fault::Denied { .. }) => {}
+        if let Err(Fault::Unclear { .. }) = outcome {
+            self.doubts().entry(command.id.clone()).or_insert(now);
         }
         outcome
+    }
+
+    fn forget(&self, command: &CommandId) {
+        self.doubts().remove(command);
     }
 
     async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
