@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod chores;
 pub mod inbox;
 pub mod keeper;
+pub mod landings;
 pub mod lanes;
 pub mod look_back;
 pub mod outbox;

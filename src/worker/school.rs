@@ -140,13 +140,21 @@ async fn step(site: &Arc<Site>) -> Result<(), CommitError> {
     inbox::run(site.clone()).await
 }
 
+/// The outbox; when it has ended, the inbox has nothing more to settle.
+async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
+    let ended = outbox::run(site.clone()).await;
+    site.landings().close();
+    site.inbox_bell.notify_one();
+    ended
+}
+
 /// All workers of the school; ends when they have drained, or with the first that lost it.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     keeper::begin(site).await?;
     tokio::try_join!(
         step(site),
-        outbox::run(site.clone()),
+        send(site),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
         look_back::run(site.clone()),

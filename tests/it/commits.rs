@@ -84,9 +84,9 @@ async fn counted(store: Arc<dyn Store>) {
     let paid = road.until(62).await;
     println!("{}", shown(&paid));
     let before = road.until(170).await;
-    println!("{}", shown(&before));
+    println!("silent first {}", before.len());
     let silent = road.until(700).await;
-    println!("{}", shown(&silent));
+    println!("silent {}\n{}", silent.len(), shown(&silent));
     assert!(paid.len() <= 12, "a payment costs {} commits:\n{}", paid.len(), shown(&paid));
     road.inside.abandon();
 }
