@@ -16,9 +16,9 @@ use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::{DeadLetter, Place, Store};
-use crate::{reload, telemetry};
 #[cfg(feature = "sandbox")]
 use crate::{bench, demo, sandbox};
+use crate::{reload, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";

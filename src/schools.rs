@@ -15,9 +15,9 @@ use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::spool::Spools;
 use crate::ways::{self, Ground, Ports};
-use crate::worker::keeper;
 use crate::worker::school::own;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
+use crate::worker::spool_drain;
 
 /// Why a school cannot be worked; says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +87,7 @@ impl Schools {
                     let _ = before.stop.send(true);
                     let _ = before.owner.await;
                 }
-                tokio::join!(own(site.clone()), keeper::run(site));
+                tokio::join!(own(site.clone()), spool_drain::run(site));
             });
             self.running.insert(id, Running { config_hash, stop, owner });
         }

@@ -3,9 +3,9 @@
 //! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
 //! Enter at [`Spool::keep`]; `worker::keeper` empties it.
 
-mod aside;
-mod last;
 mod log;
+mod quarantine;
+mod replay;
 mod sent;
 
 pub use sent::{Outcome, Past, Sent};
@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::aside::Kept as SetAside;
-use self::last::Last;
 use self::log::Log;
+use self::quarantine::Kept as SetAside;
+use self::replay::Last;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};

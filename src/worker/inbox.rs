@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
 use super::site::{Site, count};
-use super::timers;
+use super::wheel_feed;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
@@ -139,7 +139,7 @@ impl Inbox {
     }
 
     async fn round(&mut self) -> Result<usize, Refused> {
-        timers::fill(&self.site).await?;
+        wheel_feed::fill(&self.site).await?;
         let site = self.site.clone();
         let now = site.clock.now();
         let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
@@ -219,7 +219,7 @@ impl Inbox {
         }
         let stepped = match Member::read(member) {
             Some(Member::Canary) => {
-                return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
+                return Ok(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() });
             }
             Some(Member::Order(order)) => self.wake_order(order, now).await?,
             Some(Member::Call(call)) => self.wake_call(&call, now).await?,

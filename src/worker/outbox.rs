@@ -19,7 +19,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
-use super::{backoff, keeper};
+use super::{backoff, spool_drain};
 use crate::intake::item::Item;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
@@ -163,7 +163,7 @@ impl Outbox<'_> {
 
     /// The store may have lost its last seconds: places, states, whole deliveries.
     async fn start_anew(&mut self) -> Result<(), CommitError> {
-        if let Err(CommitError::Fenced) = keeper::note_epoch(self.site).await {
+        if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
         }
         self.site.forget_memory();

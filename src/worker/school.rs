@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use super::lease_view::Standing;
 use super::site::Site;
-use super::tenure::Standing;
-use super::{chores, inbox, keeper, look_back, outbox, watchdog};
+use super::{chores, inbox, look_back, outbox, spool_drain, watchdog};
 use crate::clock::stopwatch;
 use crate::store::{CommitError, Kept, Lease, Plan};
 
@@ -86,7 +86,7 @@ async fn lose(site: &Site) {
 /// All workers of the school; ends when they have drained, or with the first that lost it.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
-    keeper::begin(site).await?;
+    spool_drain::begin(site).await?;
     tokio::try_join!(
         inbox::run(site.clone()),
         outbox::run(site.clone()),
