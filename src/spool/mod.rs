@@ -1,7 +1,7 @@
 //! What a process keeps of a school beside the store: requests while the store is away, on this machine's
 //! disk; in memory the last seconds of what the store has confirmed, and of what was sent.
 //! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
-//! Enter at [`Spool::keep`]; `worker::keeper` empties it.
+//! Enter at [`Spool::keep`]; `worker::spool_drain` empties it.
 
 mod log;
 mod quarantine;

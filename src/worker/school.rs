@@ -51,7 +51,7 @@ async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
 }
 
 async fn keeping(site: Arc<Site>) -> Result<(), Panicked> {
-    site.guard("keeper", keeper::run(site.clone())).await
+    site.guard("spool drain", spool_drain::run(site.clone())).await
 }
 
 async fn work_while_held(site: &Arc<Site>) {
