@@ -18,7 +18,7 @@ use futures_util::stream::FuturesOrdered;
 
 use super::landings::{Landed, Written};
 use super::site::{Site, count};
-use super::timers;
+use super::wheel_feed;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
@@ -234,7 +234,7 @@ impl Inbox {
         let site = &self.site;
         let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
         if !site.stopping() {
-            timers::fill(site).await?;
+            wheel_feed::fill(site).await?;
             work.entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
             work.due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
         }
@@ -327,7 +327,7 @@ impl Inbox {
         }
         let stepped = match Member::read(member) {
             Some(Member::Canary) => {
-                return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
+                return Ok(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() });
             }
             Some(Member::Order(order)) => self.wake_order(order, now).await?,
             Some(Member::Call(call)) => self.wake_call(&call, now).await?,

@@ -19,9 +19,9 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::keeper;
 use super::lanes::Next;
 use super::site::Site;
+use super::spool_drain;
 use crate::intake::item::Item;
 use crate::platform::{Fault, Links};
 use crate::process::{Event, OrderId, Target};
@@ -148,7 +148,7 @@ impl Outbox<'_> {
 
     /// The store may have lost its last seconds: places, states, whole deliveries.
     async fn start_anew(&mut self) -> Result<(), CommitError> {
-        if let Err(CommitError::Fenced) = keeper::note_epoch(self.site).await {
+        if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
         }
         self.site.forget_memory();

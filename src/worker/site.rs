@@ -11,9 +11,9 @@ use tokio::sync::{Notify, watch};
 
 use super::landings::Landings;
 use super::lanes::{Lanes, Room};
+use super::lease_view::Tenure;
 use super::pacer::Pace;
-use super::tenure::Tenure;
-use super::timers::Near;
+use super::wheel_feed::Near;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
