@@ -156,6 +156,17 @@ impl Book {
         }
     }
 
+    /// Opens what will surely be needed in two reads: these orders, then these clients and theirs. What
+    /// cannot be understood stays closed, and fails where it is needed.
+    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> Kept<()> {
+        let Self { store, school, orders: shelf, held, round, .. } = self;
+        let keys = orders.iter().map(key::order).collect();
+        open_all((&**store, school), (shelf, held, *round), keys).await?;
+        let of_orders = orders.iter().filter_map(|id| shelf.get(&key::order(id))?.record.as_ref());
+        let keys = clients.iter().chain(of_orders.map(|order| &order.client)).map(key::client).collect();
+        open_all((&**store, school), (&mut self.clients, &mut self.held, self.round), keys).await
+    }
+
     pub async fn order(&mut self, id: &OrderId) -> Kept<Option<Order>> {
         let Self { store, school, orders, held, round, .. } = self;
         open((&**store, school), (orders, held, *round), key::order(id)).await
@@ -272,6 +283,37 @@ async fn open<T: DeserializeOwned + Clone>(
     };
     shelve(place, key, (version, record.clone()), bytes);
     Ok(record)
+}
+
+/// Opens those that are not open, in one read.
+async fn open_all<T: DeserializeOwned>(
+    (store, school): (&dyn Store, &SchoolId),
+    (shelf, held, used): Place<'_, T>,
+    mut keys: Vec<String>,
+) -> Kept<()> {
+    keys.retain(|key| !shelf.contains_key(key));
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.len() < 2 {
+        return Ok(());
+    }
+    let read = store.read(school, &keys).await;
+    // One that is damaged hides the others here; alone it says what it is.
+    let read = match read {
+        Err(StoreError::Unreadable(_)) => return Ok(()),
+        read => read?,
+    };
+    for (key, stored) in keys.into_iter().zip(read) {
+        let (version, record, bytes) = match stored {
+            None => (0, None, 0),
+            Some(stored) => match serde_json::from_slice(&stored.body) {
+                Ok(record) => (stored.version, Some(record), stored.body.len()),
+                Err(_) => continue,
+            },
+        };
+        shelve((&mut *shelf, &mut *held, used), key, (version, record), bytes);
+    }
+    Ok(())
 }
 
 /// Puts a record in its place; gives back what stood there, with its version.

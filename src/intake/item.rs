@@ -70,6 +70,11 @@ pub enum Item {
 }
 
 impl Item {
+    /// `None` for a request, and for what cannot be read.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.contains(&b'\n') { None } else { serde_json::from_slice(bytes).ok() }
+    }
+
     /// As the inbox keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
         json::bytes(self)

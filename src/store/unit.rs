@@ -52,6 +52,10 @@ impl Delivery {
     pub fn id(&self) -> &CommandId {
         &self.command.id
     }
+
+    pub fn is_leaving(&self) -> bool {
+        self.state == DeliveryState::Sending
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

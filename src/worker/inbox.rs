@@ -22,7 +22,7 @@ use super::wheel_feed;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
-use crate::intake::item::Member;
+use crate::intake::item::{Item, Member};
 use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
@@ -204,6 +204,7 @@ impl Inbox {
         let site = self.site.clone();
         let now = site.clock.now();
         let work = self.work(now).await?;
+        self.prefetch(&work).await?;
         let mut units = Vec::new();
         let stepped = self.units(&work, now, &mut units).await;
         if let [(cause, unit)] = &mut units[..] {
@@ -239,6 +240,22 @@ impl Inbox {
             work.due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
         }
         Ok(work)
+    }
+
+    /// The records that this round will surely need, in few reads.
+    async fn prefetch(&mut self, work: &Work) -> Result<(), Refused> {
+        let commands = work.landed.iter().map(|landed| &landed.delivery.command);
+        let clients: Vec<_> = commands.clone().map(|command| command.client.clone()).collect();
+        let mut orders: Vec<OrderId> = commands.map(|command| command.order.clone()).collect();
+        orders.extend(work.due.iter().filter_map(|(member, _)| match Member::read(member)? {
+            Member::Order(order) => Some(order),
+            Member::Call(_) | Member::Canary => None,
+        }));
+        orders.extend(work.entries.iter().filter_map(|entry| match Item::read(&entry.body)? {
+            Item::Event { order, .. } | Item::Retire { order, .. } => Some(order),
+            _ => None,
+        }));
+        Ok(self.book.prefetch(&orders, &clients).await?)
     }
 
     /// Steps everything, up to the first thing that cannot be. Settlements come first: what they mark as

@@ -141,8 +141,12 @@ impl Lanes {
             lanes.stubs.insert(place, stub);
             lanes.lanes.insert((stub.lane, place));
         });
+        self.hold_body(delivery);
+    }
+
+    fn hold_body(&mut self, delivery: Delivery) {
         if self.bodies.len() < BODIES_MAX {
-            self.bodies.insert(place, delivery);
+            self.bodies.insert(delivery.seq, delivery);
         }
     }
 
@@ -176,14 +180,27 @@ impl Lanes {
             let next = self.accounts.values().filter_map(Account::opens).min();
             return next.and_then(At::from_timestamp_millis).map_or(Next::Nothing, Next::At);
         };
-        let Some(Stub { lane, way, .. }) = self.stubs.get(&place).copied() else { return Next::Nothing };
+        self.go(urgency, place).map_or(Next::Nothing, Next::Go)
+    }
+
+    fn go(&mut self, urgency: Urgency, place: u64) -> Option<Go> {
+        let Stub { lane, way, .. } = *self.stubs.get(&place)?;
         self.unlist(lane);
         self.busy.insert(lane, place);
         if let Some(account) = self.accounts.get_mut(&lane.target) {
             account.leaves(way);
         }
         let body = self.bodies.remove(&place).map(Box::new);
-        Next::Go(Go { lane, place, urgency, body, is_marked: self.marked.remove(&place) })
+        Some(Go { lane, place, urgency, body, is_marked: self.marked.remove(&place) })
+    }
+
+    /// One that is marked as being sent and has not left: nothing else leaves when the school stops.
+    pub fn next_marked(&mut self) -> Option<Go> {
+        let is_free =
+            |place: &u64| self.stubs.get(place).is_some_and(|stub| !self.busy.contains_key(&stub.lane));
+        let place = self.marked.iter().copied().find(is_free)?;
+        let urgency = self.stubs.get(&place)?.urgency;
+        self.go(urgency, place)
     }
 
     /// The flight is over.
@@ -196,7 +213,7 @@ impl Lanes {
             Back::Gone => self.remove(lane, place),
             Back::Again(delivery) => {
                 self.stubs.insert(place, Stub { lane, ..Stub::of(&delivery) });
-                self.bodies.insert(place, *delivery);
+                self.hold_body(*delivery);
             }
             Back::Unread { not_before } => {
                 let ready_ms = not_before.timestamp_millis();
@@ -271,9 +288,9 @@ impl Lanes {
         self.stubs.len() - self.busy.len()
     }
 
-    /// Is this known here, waiting or on its way?
-    pub fn holds(&self, place: u64) -> bool {
-        self.stubs.contains_key(&place)
+    /// Known here, waiting or on its way.
+    pub fn held(&self) -> usize {
+        self.stubs.len()
     }
 
     /// The last place that the store is known to have given.

@@ -19,7 +19,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::lanes::Next;
+use super::lanes::{Go, Next};
 use super::site::Site;
 use super::spool_drain;
 use crate::intake::item::Item;
@@ -45,8 +45,14 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut restarts = site.restarts();
     outbox.load_all().await?;
     loop {
-        if site.stopping() && flights.is_empty() {
-            return Ok(());
+        if site.stopping() {
+            // What a commit has marked as being sent leaves, and lands.
+            while let Some(go) = marked_one(&site) {
+                flights.push(fly(&site, go));
+            }
+            if flights.is_empty() && !site.is_marking() {
+                return Ok(());
+            }
         }
         outbox.load_unheard().await?;
         if restarts != site.restarts() {
@@ -85,6 +91,10 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             () = tokio::time::sleep(site.rhythm.poll) => {}
         }
     }
+}
+
+fn marked_one(site: &Site) -> Option<Go> {
+    site.lanes().next_marked()
 }
 
 struct Outbox<'a> {
@@ -222,7 +232,10 @@ pub(super) struct SiteLinks<'a>(pub(super) &'a Site);
 #[async_trait]
 impl Links for SiteLinks<'_> {
     async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
-        let found = self.0.store.find(self.0.id(), &[key.to_owned()]).await;
-        found.map(|mut links| links.pop().flatten()).map_err(|error| Fault::later(error.to_string()))
+        Ok(self.find_all(&[key.to_owned()]).await?.pop().flatten())
+    }
+
+    async fn find_all(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
+        self.0.store.find(self.0.id(), keys).await.map_err(|error| Fault::later(error.to_string()))
     }
 }

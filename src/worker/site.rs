@@ -22,7 +22,7 @@ use crate::panics::{Panicked, caught};
 use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
-use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, Fence, Places, Store, Unit};
+use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
 #[derive(Default)]
@@ -121,6 +121,8 @@ pub struct Tally {
     pub receiving: AtomicU64,
     /// The inbox worker waits and has nothing to do.
     pub inbox_parked: AtomicBool,
+    /// Commits under way that mark what they add as being sent.
+    pub marking: AtomicU64,
     /// Failures in a row to go on with the mirror of contacts.
     pub mirror_failures: AtomicU64,
 }
@@ -330,9 +332,14 @@ impl Site {
         let sleeps = unit.sleep.clone();
         let deliveries = unit.deliveries.clone();
         let rings_inbox = !unit.append.is_empty();
+        let is_marking = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(one) if one.is_leaving()));
+        let _marking = is_marking.then(|| UnderWay::new(&self.tally.marking));
         let listening = Listening::new(self, &deliveries);
         let places = self.store.commit(self.id(), &self.fence, unit).await;
         listening.heard(&places);
+        if is_marking {
+            self.outbox_bell.notify_one();
+        }
         let places = places?;
         let earlier = self.near().arm(&wakes, &sleeps);
         self.follow(deliveries, places);
@@ -351,12 +358,12 @@ impl Site {
                 (DeliveryOp::Add(delivery), Some(seq)) => {
                     let delivery = Delivery { seq, ..delivery };
                     lanes.push(delivery.clone());
-                    if delivery.state == DeliveryState::Sending {
+                    if delivery.is_leaving() {
                         lanes.mark(delivery);
                     }
                     self.outbox_bell.notify_one();
                 }
-                (DeliveryOp::Update(delivery), _) if delivery.state == DeliveryState::Sending => {
+                (DeliveryOp::Update(delivery), _) if delivery.is_leaving() => {
                     lanes.mark(delivery);
                 }
                 (DeliveryOp::Remove(id) | DeliveryOp::Revoke(id), Some(place)) => {
@@ -368,6 +375,11 @@ impl Site {
         }
         drop(lanes);
         gone.iter().for_each(|id| self.forget_delivery(id));
+    }
+
+    /// Is a commit under way that marks what it adds as being sent?
+    pub fn is_marking(&self) -> bool {
+        self.tally.marking.load(Ordering::SeqCst) > 0
     }
 
     /// What was added after this place may be unknown to the lanes.

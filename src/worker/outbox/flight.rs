@@ -178,9 +178,10 @@ fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
 }
 
 /// A delivery as the commit that lets it leave marks it; `None` where there is any doubt about its past,
-/// and it has to be marked by itself.
+/// and it has to be marked by itself. Nothing leaves a school that stops.
 pub fn marked(site: &Site, delivery: &Delivery, now: At) -> Option<Delivery> {
-    let is_new = matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
+    let is_new =
+        !site.stopping() && matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
     (is_new && history(site, delivery, now) == (Try::First, None)).then(|| Delivery {
         state: DeliveryState::Sending,
         attempts: delivery.attempts + 1,
