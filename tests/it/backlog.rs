@@ -50,7 +50,7 @@ fn mb(bytes: u64) -> f64 {
 async fn fill(bench: &Bench, deliveries: u64) {
     let store = Embedded::open(&bench.data()).expect("nobody else has it");
     let (fence, at) = (Fence("filler".to_owned()), dozvon::clock::wall_now());
-    let plan = Plan { config: "filler".to_owned(), loaded: chrono::DateTime::UNIX_EPOCH };
+    let plan = Plan { config: "filler".to_owned(), loaded: at };
     let lease = store.lease(&rost(), &fence, &plan, 3_600_000).await.expect("the store answers");
     assert_eq!(lease, Lease::Held);
     let note = |n: u64| {
