@@ -10,6 +10,7 @@ use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
 use crate::intake::dial::aim_call;
 use crate::intake::forget;
 use crate::intake::item::{Envelope, Item, Member};
+use crate::platform::Verified;
 use crate::process::event::CallResult;
 use crate::process::{At, Event, OrderId, Target};
 use crate::signal::{CallEvent, Consent, Signal};
@@ -59,7 +60,7 @@ impl Inbox {
         let request = envelope.request();
         let decoded = match envelope.found {
             true => hooks.decode_found(&request, envelope.at),
-            false => hooks.decode(&request, envelope.at),
+            false => hooks.decode(&Verified::stored(request), envelope.at),
         };
         let mut signals = match decoded {
             Ok(signals) => signals,

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use dozvon::platform::look_back::{Known, Sight};
-use dozvon::platform::{Answer, Reception, Refused};
+use dozvon::platform::{Answer, Reception, Refused, Verified};
 use dozvon::platform::{Courier, Fault, Hooks, Links, LookBack, Mirroring, Receipt, Try, Undecodable};
 use dozvon::process::{At, Command, CommandId, OrderId, SchoolId};
-use dozvon::request::{RawRequest, Verified};
+use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
 use dozvon::store::{
     Accepted, CommitError, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry, Kept, Lease,
@@ -121,21 +121,17 @@ impl Hooks for Breaking<Arc<dyn Hooks>> {
         self.0.body_bytes_max()
     }
 
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
         self.1.at(format_args!("verify {}", request.query));
         self.0.verify(request)
-    }
-
-    fn receive(&self, request: &Verified) -> Reception {
-        self.0.receive(request)
     }
 
     fn answer(&self, request: &Verified) -> Answer {
         self.0.answer(request)
     }
 
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        self.1.at(format_args!("decode {}", request.query));
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.1.at(format_args!("decode {}", request.request().query));
         self.0.decode(request, at)
     }
 
