@@ -93,7 +93,9 @@ fn unit_of(
     unit.deliveries.extend(revoke.into_iter().map(DeliveryOp::Revoke));
     unit.deliveries.extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, now))));
     unit.append.extend(
-        tell.into_iter().map(|(order, news)| Item::Event { order, event: Event::Sibling(news) }.to_bytes()),
+        tell.into_iter().map(|(order, news)| {
+            Item::Event { raw: source.raw, order, event: Event::Sibling(news) }.to_bytes()
+        }),
     );
     unit.put.extend(book.put_order(case.order));
     unit.put.extend(book.put_client(case.client));

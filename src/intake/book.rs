@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::CallRecord;
-use super::shadow::Shadow;
+use super::last_seen::Shadow;
 use crate::json;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
 use crate::store::{Forget, Kept, Put, Store, StoreError, key};

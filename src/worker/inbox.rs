@@ -1,7 +1,9 @@
 //! The owner's loop: due wakes and accepted requests become steps, one after another, and their
 //! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
-//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means.
+//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means,
+//! `signals` what its signals come to.
 
+mod signals;
 mod take;
 
 use std::collections::HashMap;
@@ -14,7 +16,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
 use super::site::{Site, count};
-use super::timers;
+use super::wheel_feed;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
@@ -180,7 +182,7 @@ impl Inbox {
     }
 
     async fn round(&mut self) -> Result<usize, Refused> {
-        timers::fill(&self.site).await?;
+        wheel_feed::fill(&self.site).await?;
         let site = self.site.clone();
         let now = site.clock.now();
         let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
@@ -275,7 +277,7 @@ impl Inbox {
         }
         let stepped = match Member::read(member) {
             Some(Member::Canary) => {
-                return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
+                return Ok(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() });
             }
             Some(Member::Order(order)) => self.wake_order(order, now).await?,
             Some(Member::Call(call)) => self.wake_call(&call, now).await?,

@@ -20,7 +20,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
-use super::{backoff, keeper};
+use super::{backoff, spool_drain};
 use crate::intake::item::Item;
 use crate::json;
 use crate::panics::Panicked;
@@ -169,7 +169,7 @@ impl Outbox<'_> {
 
     /// The store may have lost its last seconds: places, states, whole deliveries.
     async fn start_anew(&mut self) -> Result<(), CommitError> {
-        if let Err(CommitError::Fenced) = keeper::note_epoch(self.site).await {
+        if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
         }
         self.site.forget_memory();
@@ -380,7 +380,7 @@ fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
 fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: At) -> Unit {
     let command = &delivery.command;
     let event = Event::Receipt { command: command.id.clone() };
-    let mut append = vec![Item::Event { order: command.order.clone(), event }.to_bytes()];
+    let mut append = vec![Item::Event { raw: None, order: command.order.clone(), event }.to_bytes()];
     append.extend(receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, signal }.to_bytes()));
     Unit {
         append,
@@ -404,7 +404,7 @@ fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
 /// A dead letter tells a person, an event tells the order, which takes another next step.
 fn burial(id: CommandId, order: Option<OrderId>, why: String, body: Vec<u8>, now: At) -> Unit {
     let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
-    let append = order.clone().map(|order| Item::Event { order, event }.to_bytes());
+    let append = order.clone().map(|order| Item::Event { raw: None, order, event }.to_bytes());
     let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body };
     Unit {
         append: append.into_iter().collect(),

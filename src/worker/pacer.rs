@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
-use super::tenure::Tenure;
+use super::lease_view::Tenure;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::item::Item;
-use crate::intake::shadow::Shadow;
+use crate::intake::last_seen::Shadow;
 use crate::link;
 use crate::process::{At, Order};
 use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};

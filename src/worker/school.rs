@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use super::lease_view::Standing;
 use super::site::Site;
-use super::tenure::Standing;
-use super::{chores, inbox, keeper, look_back, outbox, watchdog};
+use super::{chores, inbox, look_back, outbox, spool_drain, watchdog};
 use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
@@ -54,7 +54,7 @@ async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
 }
 
 async fn keeping(site: Arc<Site>) -> Result<(), Panicked> {
-    site.guard("keeper", keeper::run(site.clone())).await
+    site.guard("spool drain", spool_drain::run(site.clone())).await
 }
 
 async fn work_while_held(site: &Arc<Site>) {
@@ -143,7 +143,7 @@ async fn step(site: &Arc<Site>) -> Result<(), CommitError> {
 /// All workers of the school; ends when they have drained, or with the first that lost it.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
-    keeper::begin(site).await?;
+    spool_drain::begin(site).await?;
     tokio::try_join!(
         step(site),
         outbox::run(site.clone()),

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::lanes::{Lanes, Room};
+use super::lease_view::Tenure;
 use super::pacer::Pace;
-use super::tenure::Tenure;
-use super::timers::Near;
+use super::wheel_feed::Near;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
