@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use crate::clock::WallClock;
 use crate::config::{Config, School};
+use crate::outbound::{Wiring, amocrm_reader};
 use crate::platform::amocrm::discover::{Found, Named};
 use crate::platform::amocrm::settings::Auth;
 use crate::secret::Vault;
 use crate::store::Place;
 use crate::store::embedded::Embedded;
-use crate::ways::{Ground, amocrm_reader};
 
 /// The account in lines for a person, and a line for each mismatch. The store has the account's
 /// budget and its tokens; where there is none yet, a long-lived token does without.
@@ -26,14 +26,14 @@ pub async fn discover(
         (Err(_), Auth::LongLived { .. }) => Embedded::in_memory().map(|store| Arc::new(store) as _),
         (visited, _) => visited,
     };
-    let ground = Ground {
+    let wiring = Wiring {
         store: store.map_err(|error| error.to_string())?,
         clock: Arc::new(WallClock),
         vault: config.instance.vault_key.as_ref().map(Vault::new),
         data: config.instance.data.clone(),
         url: config.instance.url.clone(),
     };
-    let client = amocrm_reader(school, settings, &ground)?;
+    let client = amocrm_reader(school, settings, &wiring)?;
     let found = crate::platform::amocrm::discover::discover(&client).await;
     let found = found.map_err(|fault| format!("amoCRM cannot be read: {fault}"))?;
     let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();

@@ -13,6 +13,7 @@ pub mod http;
 pub mod instance;
 pub mod intake;
 pub mod link;
+pub mod outbound;
 pub mod person;
 pub mod platform;
 pub mod reload;
@@ -24,7 +25,6 @@ pub mod spool;
 pub mod store;
 pub mod telemetry;
 pub mod tokens;
-pub mod ways;
 pub mod worker;
 
 pub use dozvon_core::{message, problem, process};

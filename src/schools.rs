@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
+use crate::outbound::{self, Ports, Wiring};
 use crate::process::SchoolId;
 use crate::spool::Spools;
-use crate::ways::{self, Ground, Ports};
 use crate::worker::keeper;
 use crate::worker::school::own;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
@@ -39,7 +39,7 @@ pub enum Anew {
 pub struct Schools {
     /// Looked into by every request.
     pub sites: Sites,
-    ground: Ground,
+    wiring: Wiring,
     keep: Keep,
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
@@ -54,8 +54,8 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
-        Self { sites: Sites::default(), ground, keep, name, spools, running: BTreeMap::new() }
+    pub fn new(wiring: Wiring, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
+        Self { sites: Sites::default(), wiring, keep, name, spools, running: BTreeMap::new() }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -116,11 +116,11 @@ impl Schools {
         let (stop, stopped) = watch::channel(false);
         let ports = Ports::real(&school).map_err(unfit)?;
         let site = Site::new(Parts {
-            hooks: ways::hooks(&school).map_err(unfit)?,
-            ways: ways::build(&school, ports, &self.ground).map_err(unfit)?,
+            hooks: outbound::hooks(&school).map_err(unfit)?,
+            ways: outbound::build(&school, ports, &self.wiring).map_err(unfit)?,
             school: Arc::new(school),
-            store: self.ground.store.clone(),
-            clock: self.ground.clock.clone(),
+            store: self.wiring.store.clone(),
+            clock: self.wiring.clock.clone(),
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: self.keep,

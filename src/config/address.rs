@@ -232,7 +232,7 @@ fn sipuni(text: &mut String, base: &str) {
     );
 }
 
-fn telphin(text: &mut String, base: &str, settings: &crate::platform::telphin::Settings) {
+fn telphin(text: &mut String, base: &str, settings: &crate::platform::telephony::telphin::Settings) {
     heading(text, "Телфин.Офис: события добавочных");
     text.push_str(
         "\nКабинет Телфин, Настройки, API: создайте приложение типа trusted и запишите его id и секрет в настройки школы \

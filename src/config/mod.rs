@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::platform::telephony::Provider;
 use crate::platform::telephony::waits::Waits;
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
+use crate::platform::telephony::{mango, sipuni, telphin};
+use crate::platform::{amocrm, getcourse, mail};
 use crate::process::{Process, SchoolId};
 use crate::secret::Secret;
 

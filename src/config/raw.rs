@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::platform::telephony::Provider;
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
+use crate::platform::telephony::{mango, sipuni, telphin};
+use crate::platform::{amocrm, getcourse, mail};
 use crate::process::RefusalReason;
 use crate::process::definition::Manager;
 use crate::process::event::AnswerKind;

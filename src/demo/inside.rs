@@ -19,6 +19,7 @@ use crate::config::raw::Limits;
 use crate::config::{Config, Files, School, Surroundings};
 use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
+use crate::outbound::{self, Ports, Wiring};
 use crate::platform::RawRequest;
 use crate::platform::http::{Http, Request, Response, Silence};
 use crate::platform::mail::{Outgoing, Post, PostFault, Stage as SmtpStage};
@@ -28,7 +29,6 @@ use crate::sandbox::wire::{Hook, Platform, WireRequest};
 use crate::sandbox::{Setup, World};
 use crate::store::Store;
 use crate::store::embedded::Embedded;
-use crate::ways::{self, Ground, Ports};
 use crate::worker::pacer::Pace;
 use crate::worker::school::own;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
@@ -165,7 +165,7 @@ fn site(
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
     let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
-    let ground = Ground { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
+    let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
     let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stage.clone(), platform)) };
     let ports = Ports {
         amocrm: plug(Platform::Amocrm),
@@ -175,11 +175,11 @@ fn site(
         telphin: plug(Platform::Telphin),
         post: Some(Box::new(PostPlug(stage.clone()))),
     };
-    let mut ways = ways::build(school, ports, &ground)?;
+    let mut ways = outbound::build(school, ports, &wiring)?;
     ways.paces.push(stage.air.clone());
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {
-        hooks: ways::hooks(school)?,
+        hooks: outbound::hooks(school)?,
         ways,
         school: Arc::new(school.clone()),
         store: store.clone(),

@@ -1,4 +1,4 @@
-//! Platforms: the ports that each of them fills; `crate::ways` lists them.
+//! Platforms: the ports that each of them fills; `crate::outbound` lists them.
 //! Nothing here knows a platform's words; each folder keeps its own.
 //! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
 
@@ -11,11 +11,8 @@ pub mod getcourse;
 pub mod http;
 pub mod look_back;
 pub mod mail;
-pub mod mango;
 pub mod marker;
-pub mod sipuni;
 pub mod telephony;
-pub mod telphin;
 
 pub use fault::Fault;
 pub use look_back::LookBack;

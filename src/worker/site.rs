@@ -23,7 +23,7 @@ use crate::store::{CommitError, Fence, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
 #[derive(Default)]
-pub struct Ways {
+pub struct Outbound {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
     /// Accounts that carry nothing out and have chores all the same, by name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
@@ -55,7 +55,7 @@ pub struct Site {
     pub school: Arc<School>,
     /// The ways in, by the platform's name in the address.
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Ways,
+    pub ways: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
@@ -133,7 +133,7 @@ const ROOMS: [(Target, Room); 4] = [
 pub struct Parts {
     pub school: Arc<School>,
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Ways,
+    pub ways: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
@@ -272,7 +272,7 @@ impl Site {
     }
 }
 
-fn new_lanes(ways: &Ways) -> Lanes {
+fn new_lanes(ways: &Outbound) -> Lanes {
     Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
 }
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use dozvon::platform::amocrm::AmoHooks;
 use dozvon::platform::getcourse::GcHooks;
-use dozvon::platform::mango::MangoHooks;
-use dozvon::platform::sipuni::SipuniHooks;
-use dozvon::platform::telphin::TelphinHooks;
+use dozvon::platform::telephony::mango::MangoHooks;
+use dozvon::platform::telephony::sipuni::SipuniHooks;
+use dozvon::platform::telephony::telphin::TelphinHooks;
 use dozvon::platform::{Hooks, RawRequest, Reception};
 use dozvon::process::At;
 use dozvon::secret::Secret;

@@ -13,7 +13,8 @@ use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
 use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
+use crate::platform::telephony::{mango, sipuni, telphin};
+use crate::platform::{amocrm, getcourse, mail};
 use crate::process::definition::{Figures, Manager, Route};
 
 mod platforms;

@@ -73,8 +73,8 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     check::<amocrm::Settings>(File::School, "amocrm", &mut seen);
     check::<Pipeline>(File::School, "amocrm.pipelines.<role>", &mut seen);
     check::<mango::settings::Settings>(File::School, "mango", &mut seen);
-    check::<crate::platform::sipuni::settings::Settings>(File::School, "sipuni", &mut seen);
-    check::<crate::platform::telphin::settings::Settings>(File::School, "telphin", &mut seen);
+    check::<crate::platform::telephony::sipuni::settings::Settings>(File::School, "sipuni", &mut seen);
+    check::<crate::platform::telephony::telphin::settings::Settings>(File::School, "telphin", &mut seen);
     check::<mail::settings::Settings>(File::School, "mail", &mut seen);
     check::<process::Arrival>(File::Process, "arrival", &mut seen);
     check::<process::PhoneAsk>(File::Process, "phone", &mut seen);

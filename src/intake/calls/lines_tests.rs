@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta};
 
 use super::*;
-use crate::platform::sipuni::SipuniHooks;
-use crate::platform::telphin::TelphinHooks;
+use crate::platform::telephony::sipuni::SipuniHooks;
+use crate::platform::telephony::telphin::TelphinHooks;
 use crate::platform::{Hooks, RawRequest};
 use crate::signal::Signal;
 

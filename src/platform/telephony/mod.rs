@@ -3,8 +3,11 @@
 //! Never knows a provider's words. Enter at [`Fields`] (what comes in), [`start`] (what goes out) and
 //! [`statistics`] (what was never told).
 
+pub mod mango;
+pub mod sipuni;
 pub mod start;
 pub mod statistics;
+pub mod telphin;
 pub mod waits;
 
 use serde::Deserialize;

@@ -18,19 +18,19 @@ use crate::platform::getcourse::look_back::{Exports, SPACING_S};
 use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::mango::{MangoClient, MangoHooks, MangoStatistics};
-use crate::platform::sipuni::{SipuniClient, SipuniHooks, SipuniStatistics};
 use crate::platform::telephony::Provider;
+use crate::platform::telephony::mango::{MangoClient, MangoHooks, MangoStatistics};
+use crate::platform::telephony::sipuni::{SipuniClient, SipuniHooks, SipuniStatistics};
 use crate::platform::telephony::start::{LineCourier, Starter};
 use crate::platform::telephony::statistics::LineLookBack;
-use crate::platform::telphin::{self, TelphinClient, TelphinHooks, TelphinStatistics};
+use crate::platform::telephony::telphin::{self, TelphinClient, TelphinHooks, TelphinStatistics};
 use crate::platform::{Courier, Hooks};
 use crate::process::Target;
 use crate::secret::{Secret, Vault};
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
-use crate::worker::site::Ways;
+use crate::worker::site::Outbound;
 use crate::worker::tenure::Tenure;
 
 /// Statistics of calls have a budget of their own: one request in two seconds.
@@ -49,7 +49,7 @@ pub struct Ports {
 
 /// What every way is built on.
 #[derive(Clone)]
-pub struct Ground {
+pub struct Wiring {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     /// Opens and seals stored tokens; needed for OAuth only.
@@ -103,95 +103,100 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 }
 
 /// One courier for each platform that the school has set up.
-pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
-    let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
-    lines(&mut ways, school, &ports, ground)?;
-    statistics(&mut ways, school, &ports, ground)?;
+pub fn build(school: &School, ports: Ports, wiring: &Wiring) -> Result<Outbound, String> {
+    let mut outbound = Outbound { tenure: Some(Tenure::default()), ..Outbound::default() };
+    lines(&mut outbound, school, &ports, wiring)?;
+    statistics(&mut outbound, school, &ports, wiring)?;
     if let Some(settings) = &school.amocrm {
-        let pacer = pacer(&mut ways, ground, ("amocrm", &settings.url), settings.requests_per_second);
+        let pacer = pacer(&mut outbound, wiring, ("amocrm", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
         if settings.look_back_min > 0 {
-            let (client, _) = amocrm_client(school, settings, http.clone(), ground)?;
+            let (client, _) = amocrm_client(school, settings, http.clone(), wiring)?;
             let every = TimeDelta::minutes(i64::from(settings.look_back_min));
             let managers = school.process.roster.iter().filter_map(|manager| manager.amocrm).collect();
-            ways.looks.insert("amocrm", Arc::new(AmoLookBack::new(client, every, managers)));
+            outbound.looks.insert("amocrm", Arc::new(AmoLookBack::new(client, every, managers)));
         }
-        ways.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, ground)?);
+        outbound.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, wiring)?);
     }
     if let Some(settings) = &school.getcourse {
-        let pacer = pacer(&mut ways, ground, ("getcourse", &settings.url), settings.requests_per_second);
+        let pacer = pacer(&mut outbound, wiring, ("getcourse", &settings.url), settings.requests_per_second);
         let http = Arc::new(PacedHttp { inner: ports.getcourse.clone(), pacer });
         if let Some(key) = settings.school_key.as_ref().filter(|_| settings.look_back_min > 0) {
             let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
-            let pacer = pacer_of_exports(&mut ways, ground, &settings.url);
+            let pacer = pacer_of_exports(&mut outbound, wiring, &settings.url);
             let exports =
                 Exports::new(&settings.url, key, Arc::new(PacedHttp { inner: ports.getcourse, pacer }));
             let keys = Keys::read(settings)?;
             let tech = keys.map(|keys| getcourse::Client::new(settings, keys, http.clone()));
             let look = GcLookBack::new(settings.clone(), exports, tech, school.process.roster.clone());
-            ways.looks.insert("getcourse", Arc::new(look));
+            outbound.looks.insert("getcourse", Arc::new(look));
         }
         let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
-        ways.couriers.insert(Target::Getcourse, Arc::new(courier));
+        outbound.couriers.insert(Target::Getcourse, Arc::new(courier));
     }
     if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
-        let pacer = pacer(&mut ways, ground, ("mail", &settings.host), settings.letters_per_second);
+        let pacer = pacer(&mut outbound, wiring, ("mail", &settings.host), settings.letters_per_second);
         let inner = MailCourier::new(settings, post);
-        ways.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
+        outbound.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
     }
-    Ok(ways)
+    Ok(outbound)
 }
 
 /// The provider that starts calls, and the account of one that only has to be subscribed at.
-fn lines(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
+fn lines(outbound: &mut Outbound, school: &School, ports: &Ports, wiring: &Wiring) -> Result<(), String> {
     let starts = |provider| school.calls_by == Some(provider);
     if let Some(settings) = school.mango.as_ref().filter(|_| starts(Provider::Mango)) {
         let account = ("mango", settings.url.as_str());
-        let http = paced(ways, ground, account, settings.requests_per_second, &ports.mango);
-        ways.couriers.insert(Target::Line, line(school, MangoClient::open(settings, http)?));
+        let http = paced(outbound, wiring, account, settings.requests_per_second, &ports.mango);
+        outbound.couriers.insert(Target::Line, line(school, MangoClient::open(settings, http)?));
     }
     if let Some(settings) = school.sipuni.as_ref().filter(|_| starts(Provider::Sipuni)) {
         let account = ("sipuni", settings.user.as_str());
-        let http = paced(ways, ground, account, settings.requests_per_second, &ports.sipuni);
+        let http = paced(outbound, wiring, account, settings.requests_per_second, &ports.sipuni);
         let client = SipuniClient::open(settings, http)?;
-        ways.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
+        outbound.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
     }
     if let Some(settings) = &school.telphin
-        && let Some(session) = telphin::Session::open(settings, ground.clock.clone())?
+        && let Some(session) = telphin::Session::open(settings, wiring.clock.clone())?
     {
         let account = ("telphin", settings.client_id.as_deref().unwrap_or_default());
-        let http = paced(ways, ground, account, settings.requests_per_second, &ports.telphin);
+        let http = paced(outbound, wiring, account, settings.requests_per_second, &ports.telphin);
         let secret = school.secrets.first().map(|secret| secret.reveal()).unwrap_or_default();
-        let hook = (format!("{}/hooks/{}/telphin/", ground.url, school.id), secret);
+        let hook = (format!("{}/hooks/{}/telphin/", wiring.url, school.id), secret);
         let courier = line(school, TelphinClient::new(settings, session.clone(), hook, http));
         if starts(Provider::Telphin) {
-            ways.couriers.insert(Target::Line, courier);
+            outbound.couriers.insert(Target::Line, courier);
         } else {
-            ways.idle.insert("telphin", courier);
+            outbound.idle.insert("telphin", courier);
         }
         if settings.look_back_min > 0 {
             let account = ("telphin-stats", school.id.as_str());
-            let http = paced(ways, ground, account, STATISTICS_PER_SECOND, &ports.telphin);
+            let http = paced(outbound, wiring, account, STATISTICS_PER_SECOND, &ports.telphin);
             let statistics = TelphinStatistics::new(settings, session, http);
-            ways.looks.insert("telphin", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+            outbound.looks.insert("telphin", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
         }
     }
     Ok(())
 }
 
 /// What Mango and Sipuni list of their calls afterwards; Telphin's history shares its sign-in, see [`lines`].
-fn statistics(ways: &mut Ways, school: &School, ports: &Ports, ground: &Ground) -> Result<(), String> {
+fn statistics(
+    outbound: &mut Outbound,
+    school: &School,
+    ports: &Ports,
+    wiring: &Wiring,
+) -> Result<(), String> {
     let account = |platform| (platform, school.id.as_str());
     if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
-        let http = paced(ways, ground, account("mango-stats"), STATISTICS_PER_SECOND, &ports.mango);
+        let http = paced(outbound, wiring, account("mango-stats"), STATISTICS_PER_SECOND, &ports.mango);
         let statistics = MangoStatistics::open(settings, http)?;
-        ways.looks.insert("mango", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+        outbound.looks.insert("mango", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
     }
     if let Some(settings) = school.sipuni.as_ref().filter(|settings| settings.look_back_min > 0) {
-        let http = paced(ways, ground, account("sipuni-stats"), STATISTICS_PER_SECOND, &ports.sipuni);
+        let http = paced(outbound, wiring, account("sipuni-stats"), STATISTICS_PER_SECOND, &ports.sipuni);
         if let Some(client) = SipuniClient::open(settings, http)? {
             let statistics = SipuniStatistics::new(client, settings);
-            ways.looks.insert("sipuni", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+            outbound.looks.insert("sipuni", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
         }
     }
     Ok(())
@@ -203,39 +208,44 @@ fn line(school: &School, starter: impl Starter + 'static) -> Arc<dyn Courier> {
 
 /// An account's HTTP port behind its budget.
 fn paced(
-    ways: &mut Ways,
-    ground: &Ground,
+    outbound: &mut Outbound,
+    wiring: &Wiring,
     account: (&str, &str),
     per_second: f64,
     inner: &Arc<dyn Http>,
 ) -> Arc<dyn Http> {
-    let pacer = pacer(ways, ground, account, per_second);
+    let pacer = pacer(outbound, wiring, account, per_second);
     Arc::new(PacedHttp { inner: inner.clone(), pacer })
 }
 
 /// The turn-giver of one account; bursts are one request everywhere.
-fn pacer(ways: &mut Ways, ground: &Ground, (platform, account): (&str, &str), per_second: f64) -> Pacer {
+fn pacer(
+    outbound: &mut Outbound,
+    wiring: &Wiring,
+    (platform, account): (&str, &str),
+    per_second: f64,
+) -> Pacer {
     let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
-    let pacer = Pacer::start(budget, ground.store.clone(), ground.clock.clone(), ways.tenure.clone());
-    ways.paces.push(pacer.pace());
+    let pacer = Pacer::start(budget, wiring.store.clone(), wiring.clock.clone(), outbound.tenure.clone());
+    outbound.paces.push(pacer.pace());
     pacer
 }
 
 /// Exports have a budget of their own, which the school's other integrations share.
-fn pacer_of_exports(ways: &mut Ways, ground: &Ground, url: &str) -> Pacer {
-    pacer(ways, ground, ("getcourse-export", url), 1.0 / SPACING_S as f64)
+fn pacer_of_exports(outbound: &mut Outbound, wiring: &Wiring, url: &str) -> Pacer {
+    pacer(outbound, wiring, ("getcourse-export", url), 1.0 / SPACING_S as f64)
 }
 
 /// The school's amoCRM account over the real network, within its budget; for a command that looks.
 pub fn amocrm_reader(
     school: &School,
     settings: &amocrm::Settings,
-    ground: &Ground,
+    wiring: &Wiring,
 ) -> Result<AmoClient, String> {
     let inner = Arc::new(RealHttp::new(Duration::from_secs(settings.timeout_s))?);
     let account = ("amocrm", settings.url.as_str());
-    let pacer = pacer(&mut Ways::default(), ground, account, settings.requests_per_second);
-    Ok(amocrm_client(school, settings, Arc::new(PacedHttp { inner, pacer }), ground)?.0)
+    let pacer = pacer(&mut Outbound::default(), wiring, account, settings.requests_per_second);
+    Ok(amocrm_client(school, settings, Arc::new(PacedHttp { inner, pacer }), wiring)?.0)
 }
 
 /// The account's client, and its rotating tokens where the school signs in by OAuth.
@@ -243,11 +253,11 @@ fn amocrm_client(
     school: &School,
     settings: &amocrm::Settings,
     http: Arc<dyn Http>,
-    ground: &Ground,
+    wiring: &Wiring,
 ) -> Result<(AmoClient, Option<OauthTokens>), String> {
-    let oauth = oauth(school, settings, http.clone(), ground)?;
+    let oauth = oauth(school, settings, http.clone(), wiring)?;
     let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
-        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, ground.clock.clone())),
+        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, wiring.clock.clone())),
         (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
         (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
     };
@@ -258,16 +268,16 @@ fn amocrm_courier(
     school: &School,
     settings: &amocrm::Settings,
     http: Arc<dyn Http>,
-    ground: &Ground,
+    wiring: &Wiring,
 ) -> Result<Arc<dyn Courier>, String> {
     let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
-    let (client, oauth) = amocrm_client(school, settings, http, ground)?;
+    let (client, oauth) = amocrm_client(school, settings, http, wiring)?;
     let mut courier = AmoCourier::new(client, Arc::new(settings.clone()), managers);
     if let Some(tokens) = oauth {
         courier = courier.consenting(tokens);
     }
     if let Some(secret) = school.secrets.first() {
-        let address = format!("{}/hooks/{}/amocrm/{}", ground.url, school.id, secret.reveal());
+        let address = format!("{}/hooks/{}/amocrm/{}", wiring.url, school.id, secret.reveal());
         courier = courier.subscribed_to(Secret::new(address));
     }
     Ok(Arc::new(courier))
@@ -278,16 +288,16 @@ fn oauth(
     school: &School,
     settings: &amocrm::Settings,
     http: Arc<dyn Http>,
-    ground: &Ground,
+    wiring: &Wiring,
 ) -> Result<Option<OauthTokens>, String> {
     let Some(app) = App::of(settings)? else { return Ok(None) };
-    let vault = ground.vault.clone().ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
+    let vault = wiring.vault.clone().ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
     let store = Arc::new(StoredTokens {
-        store: ground.store.clone(),
+        store: wiring.store.clone(),
         vault,
         name: format!("amocrm:{}", school.id),
-        file: ground.data.join("tokens").join(format!("amocrm-{}", school.id)),
+        file: wiring.data.join("tokens").join(format!("amocrm-{}", school.id)),
     });
-    let clock = ground.clock.clone();
+    let clock = wiring.clock.clone();
     Ok(Some(OauthTokens::new(app, &settings.url, settings.timeout_s, http, store, clock)))
 }
