@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use crate::clock::WallClock;
 use crate::config::{Config, School};
-use crate::outbound::{Wiring, amocrm_reader};
-use crate::platform::amocrm::discover::{Found, Named};
+use crate::outbound::{Builder, RealNetwork, Wiring};
 use crate::platform::amocrm::settings::Auth;
+use crate::platform::amocrm::{
+    self,
+    discover::{Found, Named},
+};
 use crate::secret::Vault;
 use crate::store::Place;
 use crate::store::embedded::Embedded;
@@ -21,7 +24,7 @@ pub async fn discover(
     school: &School,
     place: &Place,
 ) -> Result<(String, Vec<String>), String> {
-    let settings = school.amocrm.as_ref().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
+    let settings = school.crm().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
     let store = match (place.visit().await, &settings.auth) {
         (Err(_), Auth::LongLived { .. }) => Embedded::in_memory().map(|store| Arc::new(store) as _),
         (visited, _) => visited,
@@ -33,7 +36,7 @@ pub async fn discover(
         data: config.instance.data.clone(),
         url: config.instance.url.clone(),
     };
-    let client = amocrm_reader(school, settings, &wiring)?;
+    let client = amocrm::client(settings, &school.id, &mut Builder::new(&RealNetwork, &wiring, None))?;
     let found = crate::platform::amocrm::discover::discover(&client).await;
     let found = found.map_err(|fault| format!("amoCRM cannot be read: {fault}"))?;
     let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();

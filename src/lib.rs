@@ -16,6 +16,7 @@ pub mod link;
 pub mod outbound;
 pub mod person;
 pub mod platform;
+pub mod platforms;
 pub mod reload;
 pub mod request;
 pub mod schools;

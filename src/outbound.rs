@@ -1,50 +1,45 @@
-//! THE LIST of platforms: a school's ways in, and its ways out behind the budgets of its accounts.
-//! Never knows what a platform says. Enter at [`hooks`] and [`build`].
+//! A school's ways in, and its ways out behind the budgets of its accounts.
+//! Never knows a platform: each says what it needs, and gets it here. Enter at [`hooks`] and [`build`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-
 use crate::clock::Clock;
 use crate::config::School;
-use crate::platform::amocrm::settings::Auth;
-use crate::platform::amocrm::{
-    self, AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, TokenSource,
-};
-use crate::platform::getcourse::look_back::{Exports, SPACING_S};
-use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
+use crate::platform::entry::{Account, Wires};
 use crate::platform::http::{Http, RealHttp};
-use crate::platform::mail::{MailCourier, Post, SmtpPost};
-use crate::platform::telephony::Provider;
-use crate::platform::telephony::mango::{MangoClient, MangoHooks, MangoStatistics};
-use crate::platform::telephony::sipuni::{SipuniClient, SipuniHooks, SipuniStatistics};
-use crate::platform::telephony::start::{LineCourier, Starter};
-use crate::platform::telephony::statistics::LineLookBack;
-use crate::platform::telephony::telphin::{self, TelphinClient, TelphinHooks, TelphinStatistics};
+use crate::platform::post::Post;
+use crate::platform::tokens::TokenStore;
 use crate::platform::{Courier, Hooks};
-use crate::process::Target;
-use crate::secret::{Secret, Vault};
+use crate::process::SchoolId;
+use crate::secret::Vault;
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Outbound;
 use crate::worker::tenure::Tenure;
 
-/// Statistics of calls have a budget of their own: one request in two seconds.
-const STATISTICS_PER_SECOND: f64 = 0.5;
-
 /// The network, or what stands in for it in a test.
-pub struct Ports {
-    pub amocrm: Arc<dyn Http>,
-    pub getcourse: Arc<dyn Http>,
-    pub mango: Arc<dyn Http>,
-    pub sipuni: Arc<dyn Http>,
-    pub telphin: Arc<dyn Http>,
-    /// Only where the school sends letters.
-    pub post: Option<Box<dyn Post>>,
+pub trait Network {
+    fn http(&self, platform: &'static str, timeout_s: u64) -> Result<Arc<dyn Http>, String>;
+
+    /// What stands in for a mail server; `None`: the real one.
+    fn post(&self) -> Option<Box<dyn Post>>;
+}
+
+/// The network of this machine.
+pub struct RealNetwork;
+
+impl Network for RealNetwork {
+    fn http(&self, _: &'static str, timeout_s: u64) -> Result<Arc<dyn Http>, String> {
+        Ok(Arc::new(RealHttp::new(Duration::from_secs(timeout_s))?))
+    }
+
+    fn post(&self) -> Option<Box<dyn Post>> {
+        None
+    }
 }
 
 /// What every way is built on.
@@ -60,244 +55,93 @@ pub struct Wiring {
     pub url: String,
 }
 
-impl Ports {
-    /// The real network.
-    pub fn real(school: &School) -> Result<Self, String> {
-        let seconds = |settings: Option<u64>| Duration::from_secs(settings.unwrap_or(20));
-        let http = |seconds| -> Result<Arc<dyn Http>, String> { Ok(Arc::new(RealHttp::new(seconds)?)) };
-        let post: Option<Box<dyn Post>> = match &school.mail {
-            Some(settings) => Some(Box::new(SmtpPost::open(settings)?)),
-            None => None,
-        };
-        Ok(Self {
-            amocrm: http(seconds(school.amocrm.as_ref().map(|settings| settings.timeout_s)))?,
-            getcourse: http(seconds(school.getcourse.as_ref().map(|settings| settings.timeout_s)))?,
-            mango: http(seconds(school.mango.as_ref().map(|settings| settings.timeout_s)))?,
-            sipuni: http(seconds(school.sipuni.as_ref().map(|settings| settings.timeout_s)))?,
-            telphin: http(seconds(school.telphin.as_ref().map(|settings| settings.timeout_s)))?,
-            post,
-        })
-    }
-}
-
 /// The ways in, by the platform's name in the address.
 pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
-    let mut hooks: BTreeMap<&'static str, Arc<dyn Hooks>> = BTreeMap::new();
-    if let Some(settings) = &school.getcourse {
-        hooks.insert("getcourse", Arc::new(GcHooks::new(settings.clone())));
-    }
-    if let Some(settings) = &school.amocrm {
-        let app = App::of(settings)?;
-        hooks.insert("amocrm", Arc::new(AmoHooks::new(school.id.clone(), settings, app)));
-    }
-    if let Some(settings) = &school.mango {
-        hooks.insert("mango", Arc::new(MangoHooks::open(settings)?));
-    }
-    if let Some(settings) = &school.sipuni {
-        hooks.insert("sipuni", Arc::new(SipuniHooks::new(settings)));
-    }
-    if let Some(settings) = &school.telphin {
-        hooks.insert("telphin", Arc::new(TelphinHooks::new(settings.clone())));
+    let mut hooks = BTreeMap::new();
+    for (platform, settings) in school.platforms.iter() {
+        hooks.extend(settings.hooks(&school.id)?.map(|way_in| (platform.name, way_in)));
     }
     Ok(hooks)
 }
 
 /// One courier for each platform that the school has set up.
-pub fn build(school: &School, ports: Ports, wiring: &Wiring) -> Result<Outbound, String> {
-    let mut outbound = Outbound { tenure: Some(Tenure::default()), ..Outbound::default() };
-    lines(&mut outbound, school, &ports, wiring)?;
-    statistics(&mut outbound, school, &ports, wiring)?;
-    if let Some(settings) = &school.amocrm {
-        let pacer = pacer(&mut outbound, wiring, ("amocrm", &settings.url), settings.requests_per_second);
-        let http = Arc::new(PacedHttp { inner: ports.amocrm, pacer });
-        if settings.look_back_min > 0 {
-            let (client, _) = amocrm_client(school, settings, http.clone(), wiring)?;
-            let every = TimeDelta::minutes(i64::from(settings.look_back_min));
-            let managers = school.process.roster.iter().filter_map(|manager| manager.amocrm).collect();
-            outbound.looks.insert("amocrm", Arc::new(AmoLookBack::new(client, every, managers)));
-        }
-        outbound.couriers.insert(Target::Crm, amocrm_courier(school, settings, http, wiring)?);
+pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<Outbound, String> {
+    let seen = school.as_seen_by_platforms(&wiring.url);
+    let mut builder = Builder::new(network, wiring, Some(Tenure::default()));
+    for (platform, settings) in school.platforms.iter() {
+        let connected = settings.connect(&seen, &mut builder)?;
+        let outbound = &mut builder.outbound;
+        outbound.couriers.extend(connected.courier);
+        outbound.idle.extend(connected.idle.map(|courier| (platform.name, courier)));
+        outbound.looks.extend(connected.look.map(|look| (platform.name, look)));
     }
-    if let Some(settings) = &school.getcourse {
-        let pacer = pacer(&mut outbound, wiring, ("getcourse", &settings.url), settings.requests_per_second);
-        let http = Arc::new(PacedHttp { inner: ports.getcourse.clone(), pacer });
-        if let Some(key) = settings.school_key.as_ref().filter(|_| settings.look_back_min > 0) {
-            let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
-            let pacer = pacer_of_exports(&mut outbound, wiring, &settings.url);
-            let exports =
-                Exports::new(&settings.url, key, Arc::new(PacedHttp { inner: ports.getcourse, pacer }));
-            let keys = Keys::read(settings)?;
-            let tech = keys.map(|keys| getcourse::Client::new(settings, keys, http.clone()));
-            let look = GcLookBack::new(settings.clone(), exports, tech, school.process.roster.clone());
-            outbound.looks.insert("getcourse", Arc::new(look));
-        }
-        let courier = GcCourier::open(settings.clone(), &school.process.roster, http)?;
-        outbound.couriers.insert(Target::Getcourse, Arc::new(courier));
-    }
-    if let (Some(settings), Some(post)) = (&school.mail, ports.post) {
-        let pacer = pacer(&mut outbound, wiring, ("mail", &settings.host), settings.letters_per_second);
-        let inner = MailCourier::new(settings, post);
-        outbound.couriers.insert(Target::Mail, Arc::new(PacedCourier { inner, pacer }));
-    }
-    Ok(outbound)
+    Ok(builder.outbound)
 }
 
-/// The provider that starts calls, and the account of one that only has to be subscribed at.
-fn lines(outbound: &mut Outbound, school: &School, ports: &Ports, wiring: &Wiring) -> Result<(), String> {
-    let starts = |provider| school.calls_by == Some(provider);
-    if let Some(settings) = school.mango.as_ref().filter(|_| starts(Provider::Mango)) {
-        let account = ("mango", settings.url.as_str());
-        let http = paced(outbound, wiring, account, settings.requests_per_second, &ports.mango);
-        outbound.couriers.insert(Target::Line, line(school, MangoClient::open(settings, http)?));
+/// Hands out HTTP, budgets and tokens; remembers the pace of every account.
+pub struct Builder<'a> {
+    network: &'a dyn Network,
+    wiring: &'a Wiring,
+    /// Accounts of one platform share their connections.
+    https: BTreeMap<&'static str, Arc<dyn Http>>,
+    outbound: Outbound,
+}
+
+impl<'a> Builder<'a> {
+    /// `tenure` is `None` for a command that looks beside the owner.
+    pub fn new(network: &'a dyn Network, wiring: &'a Wiring, tenure: Option<Tenure>) -> Self {
+        let outbound = Outbound { tenure, ..Outbound::default() };
+        Self { network, wiring, https: BTreeMap::new(), outbound }
     }
-    if let Some(settings) = school.sipuni.as_ref().filter(|_| starts(Provider::Sipuni)) {
-        let account = ("sipuni", settings.user.as_str());
-        let http = paced(outbound, wiring, account, settings.requests_per_second, &ports.sipuni);
-        let client = SipuniClient::open(settings, http)?;
-        outbound.couriers.extend(client.map(|client| (Target::Line, line(school, client))));
+
+    /// The turn-giver of one account; bursts are one request everywhere.
+    fn pacer(&mut self, Account { platform, of, per_second }: Account) -> Pacer {
+        let budget = Budget { account: format!("{platform}:{of}"), rate: Rate { per_second, burst: 1 } };
+        let Wiring { store, clock, .. } = self.wiring;
+        let pacer = Pacer::start(budget, store.clone(), clock.clone(), self.outbound.tenure.clone());
+        self.outbound.paces.push(pacer.pace());
+        pacer
     }
-    if let Some(settings) = &school.telphin
-        && let Some(session) = telphin::Session::open(settings, wiring.clock.clone())?
-    {
-        let account = ("telphin", settings.client_id.as_deref().unwrap_or_default());
-        let http = paced(outbound, wiring, account, settings.requests_per_second, &ports.telphin);
-        let secret = school.secrets.first().map(|secret| secret.reveal()).unwrap_or_default();
-        let hook = (format!("{}/hooks/{}/telphin/", wiring.url, school.id), secret);
-        let courier = line(school, TelphinClient::new(settings, session.clone(), hook, http));
-        if starts(Provider::Telphin) {
-            outbound.couriers.insert(Target::Line, courier);
-        } else {
-            outbound.idle.insert("telphin", courier);
-        }
-        if settings.look_back_min > 0 {
-            let account = ("telphin-stats", school.id.as_str());
-            let http = paced(outbound, wiring, account, STATISTICS_PER_SECOND, &ports.telphin);
-            let statistics = TelphinStatistics::new(settings, session, http);
-            outbound.looks.insert("telphin", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
-        }
+}
+
+impl Wires for Builder<'_> {
+    fn http(
+        &mut self,
+        platform: &'static str,
+        timeout_s: u64,
+        account: Account,
+    ) -> Result<Arc<dyn Http>, String> {
+        let inner = match self.https.get(platform) {
+            Some(http) => http.clone(),
+            None => {
+                let http = self.network.http(platform, timeout_s)?;
+                self.https.insert(platform, http.clone());
+                http
+            }
+        };
+        Ok(Arc::new(PacedHttp { inner, pacer: self.pacer(account) }))
     }
-    Ok(())
-}
 
-/// What Mango and Sipuni list of their calls afterwards; Telphin's history shares its sign-in, see [`lines`].
-fn statistics(
-    outbound: &mut Outbound,
-    school: &School,
-    ports: &Ports,
-    wiring: &Wiring,
-) -> Result<(), String> {
-    let account = |platform| (platform, school.id.as_str());
-    if let Some(settings) = school.mango.as_ref().filter(|settings| settings.look_back_min > 0) {
-        let http = paced(outbound, wiring, account("mango-stats"), STATISTICS_PER_SECOND, &ports.mango);
-        let statistics = MangoStatistics::open(settings, http)?;
-        outbound.looks.insert("mango", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
+    fn paced(&mut self, account: Account, inner: Box<dyn Courier>) -> Arc<dyn Courier> {
+        Arc::new(PacedCourier { inner, pacer: self.pacer(account) })
     }
-    if let Some(settings) = school.sipuni.as_ref().filter(|settings| settings.look_back_min > 0) {
-        let http = paced(outbound, wiring, account("sipuni-stats"), STATISTICS_PER_SECOND, &ports.sipuni);
-        if let Some(client) = SipuniClient::open(settings, http)? {
-            let statistics = SipuniStatistics::new(client, settings);
-            outbound.looks.insert("sipuni", Arc::new(LineLookBack::new(statistics, settings.look_back_min)));
-        }
+
+    fn post(&mut self) -> Option<Box<dyn Post>> {
+        self.network.post()
     }
-    Ok(())
-}
 
-fn line(school: &School, starter: impl Starter + 'static) -> Arc<dyn Courier> {
-    Arc::new(LineCourier::new(starter, &school.process.roster))
-}
-
-/// An account's HTTP port behind its budget.
-fn paced(
-    outbound: &mut Outbound,
-    wiring: &Wiring,
-    account: (&str, &str),
-    per_second: f64,
-    inner: &Arc<dyn Http>,
-) -> Arc<dyn Http> {
-    let pacer = pacer(outbound, wiring, account, per_second);
-    Arc::new(PacedHttp { inner: inner.clone(), pacer })
-}
-
-/// The turn-giver of one account; bursts are one request everywhere.
-fn pacer(
-    outbound: &mut Outbound,
-    wiring: &Wiring,
-    (platform, account): (&str, &str),
-    per_second: f64,
-) -> Pacer {
-    let budget = Budget { account: format!("{platform}:{account}"), rate: Rate { per_second, burst: 1 } };
-    let pacer = Pacer::start(budget, wiring.store.clone(), wiring.clock.clone(), outbound.tenure.clone());
-    outbound.paces.push(pacer.pace());
-    pacer
-}
-
-/// Exports have a budget of their own, which the school's other integrations share.
-fn pacer_of_exports(outbound: &mut Outbound, wiring: &Wiring, url: &str) -> Pacer {
-    pacer(outbound, wiring, ("getcourse-export", url), 1.0 / SPACING_S as f64)
-}
-
-/// The school's amoCRM account over the real network, within its budget; for a command that looks.
-pub fn amocrm_reader(
-    school: &School,
-    settings: &amocrm::Settings,
-    wiring: &Wiring,
-) -> Result<AmoClient, String> {
-    let inner = Arc::new(RealHttp::new(Duration::from_secs(settings.timeout_s))?);
-    let account = ("amocrm", settings.url.as_str());
-    let pacer = pacer(&mut Outbound::default(), wiring, account, settings.requests_per_second);
-    Ok(amocrm_client(school, settings, Arc::new(PacedHttp { inner, pacer }), wiring)?.0)
-}
-
-/// The account's client, and its rotating tokens where the school signs in by OAuth.
-fn amocrm_client(
-    school: &School,
-    settings: &amocrm::Settings,
-    http: Arc<dyn Http>,
-    wiring: &Wiring,
-) -> Result<(AmoClient, Option<OauthTokens>), String> {
-    let oauth = oauth(school, settings, http.clone(), wiring)?;
-    let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
-        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, wiring.clock.clone())),
-        (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
-        (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
-    };
-    Ok((AmoClient::new(&settings.url, http, tokens), oauth))
-}
-
-fn amocrm_courier(
-    school: &School,
-    settings: &amocrm::Settings,
-    http: Arc<dyn Http>,
-    wiring: &Wiring,
-) -> Result<Arc<dyn Courier>, String> {
-    let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
-    let (client, oauth) = amocrm_client(school, settings, http, wiring)?;
-    let mut courier = AmoCourier::new(client, Arc::new(settings.clone()), managers);
-    if let Some(tokens) = oauth {
-        courier = courier.consenting(tokens);
+    fn tokens(&self, platform: &str, school: &SchoolId) -> Result<Arc<dyn TokenStore>, String> {
+        let vault = self.wiring.vault.clone();
+        let vault = vault.ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
+        Ok(Arc::new(StoredTokens {
+            store: self.wiring.store.clone(),
+            vault,
+            name: format!("{platform}:{school}"),
+            file: self.wiring.data.join("tokens").join(format!("{platform}-{school}")),
+        }))
     }
-    if let Some(secret) = school.secrets.first() {
-        let address = format!("{}/hooks/{}/amocrm/{}", wiring.url, school.id, secret.reveal());
-        courier = courier.subscribed_to(Secret::new(address));
-    }
-    Ok(Arc::new(courier))
-}
 
-/// The rotating tokens of a school that signs in by OAuth.
-fn oauth(
-    school: &School,
-    settings: &amocrm::Settings,
-    http: Arc<dyn Http>,
-    wiring: &Wiring,
-) -> Result<Option<OauthTokens>, String> {
-    let Some(app) = App::of(settings)? else { return Ok(None) };
-    let vault = wiring.vault.clone().ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
-    let store = Arc::new(StoredTokens {
-        store: wiring.store.clone(),
-        vault,
-        name: format!("amocrm:{}", school.id),
-        file: wiring.data.join("tokens").join(format!("amocrm-{}", school.id)),
-    });
-    let clock = wiring.clock.clone();
-    Ok(Some(OauthTokens::new(app, &settings.url, settings.timeout_s, http, store, clock)))
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.wiring.clock.clone()
+    }
 }

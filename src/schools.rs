@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
-use crate::outbound::{self, Ports, Wiring};
+use crate::outbound::{self, RealNetwork, Wiring};
 use crate::process::SchoolId;
 use crate::spool::Spools;
 use crate::worker::keeper;
@@ -114,10 +114,9 @@ impl Schools {
         let id = school.id.clone();
         let unfit = |why| Unfit { school: id.clone(), why };
         let (stop, stopped) = watch::channel(false);
-        let ports = Ports::real(&school).map_err(unfit)?;
         let site = Site::new(Parts {
             hooks: outbound::hooks(&school).map_err(unfit)?,
-            ways: outbound::build(&school, ports, &self.wiring).map_err(unfit)?,
+            ways: outbound::build(&school, &RealNetwork, &self.wiring).map_err(unfit)?,
             school: Arc::new(school),
             store: self.wiring.store.clone(),
             clock: self.wiring.clock.clone(),

@@ -19,10 +19,10 @@ use crate::config::raw::Limits;
 use crate::config::{Config, Files, School, Surroundings};
 use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
-use crate::outbound::{self, Ports, Wiring};
+use crate::outbound::{self, Network, Wiring};
 use crate::platform::RawRequest;
 use crate::platform::http::{Http, Request, Response, Silence};
-use crate::platform::mail::{Outgoing, Post, PostFault, Stage as SmtpStage};
+use crate::platform::post::{Outgoing, Post, PostFault, Stage as SmtpStage};
 use crate::sandbox::mail::Letter;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::wire::{Hook, Platform, WireRequest};
@@ -102,6 +102,18 @@ impl Post for PostPlug {
     }
 }
 
+impl Network for Stage {
+    fn http(&self, platform: &'static str, _: u64) -> Result<Arc<dyn Http>, String> {
+        let stand_in = Platform::named(platform);
+        let stand_in = stand_in.ok_or_else(|| format!("the sandbox has no stand-in of {platform}"))?;
+        Ok(Arc::new(Plug(self.clone(), stand_in)))
+    }
+
+    fn post(&self) -> Option<Box<dyn Post>> {
+        Some(Box::new(PostPlug(self.clone())))
+    }
+}
+
 /// A bridge of one school and the stand-ins around it.
 pub struct Inside {
     pub shared: Arc<Shared>,
@@ -166,16 +178,7 @@ fn site(
     let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
-    let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stage.clone(), platform)) };
-    let ports = Ports {
-        amocrm: plug(Platform::Amocrm),
-        getcourse: plug(Platform::Getcourse),
-        mango: plug(Platform::Mango),
-        sipuni: plug(Platform::Sipuni),
-        telphin: plug(Platform::Telphin),
-        post: Some(Box::new(PostPlug(stage.clone()))),
-    };
-    let mut ways = outbound::build(school, ports, &wiring)?;
+    let mut ways = outbound::build(school, &stage, &wiring)?;
     ways.paces.push(stage.air.clone());
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {

@@ -6,13 +6,18 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub mod amocrm;
+pub mod check;
+pub mod entry;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
 pub mod look_back;
 pub mod mail;
 pub mod marker;
+pub mod post;
+pub mod reference;
 pub mod telephony;
+pub mod tokens;
 
 pub use fault::Fault;
 pub use look_back::LookBack;

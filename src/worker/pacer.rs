@@ -232,13 +232,13 @@ impl Http for PacedHttp {
 }
 
 /// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
-pub struct PacedCourier<C> {
-    pub inner: C,
+pub struct PacedCourier {
+    pub inner: Box<dyn Courier>,
     pub pacer: Pacer,
 }
 
 #[async_trait]
-impl<C: Courier> Courier for PacedCourier<C> {
+impl Courier for PacedCourier {
     async fn deliver(
         &self,
         command: &Command,

@@ -51,7 +51,7 @@ fn the_sandbox_fits_the_example_school() {
     let school = config.school("rost").expect("the school");
     let setup = Setup::shipped(&config.instance.url);
     assert_eq!(setup.problems(), Vec::<String>::new());
-    let amocrm = school.amocrm.as_ref().expect("amoCRM");
+    let amocrm = school.crm().expect("amoCRM");
     assert_eq!(amocrm.account_id, Some(setup.amocrm.account_id as u64));
     assert_eq!(amocrm.order_number_field.map(|id| id.to_string()), Some(setup.amocrm.order_field.clone()));
     let statuses: BTreeMap<u64, BTreeSet<u64>> = setup

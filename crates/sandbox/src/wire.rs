@@ -22,6 +22,16 @@ pub enum Platform {
     Telphin,
 }
 
+impl Platform {
+    /// By the name that it has in addresses.
+    pub fn named(name: &str) -> Option<Platform> {
+        let known = ["amocrm", "getcourse", "mango", "sipuni", "telphin"];
+        let all =
+            [Platform::Amocrm, Platform::Getcourse, Platform::Mango, Platform::Sipuni, Platform::Telphin];
+        known.into_iter().zip(all).find(|(known, _)| *known == name).map(|(_, platform)| platform)
+    }
+}
+
 /// One API request of the bridge.
 #[derive(Clone, Debug)]
 pub struct WireRequest {
