@@ -18,11 +18,11 @@ pub trait FormEvents: fmt::Debug + Send + Sync {
     /// Every event has one of these fields; a request without any tries the address.
     const MARKS: &'static [&'static str];
 
-    /// Is it authentic? The path's secret has already been compared.
-    fn verify(&self, request: &RawRequest) -> Result<(), Refused>;
+    /// Is this event authentic? The path's secret has already been compared.
+    fn verify(&self, request: &RawRequest, fields: &Fields) -> Result<(), Refused>;
 
     /// What the provider expects to hear.
-    fn answer(&self, request: &RawRequest) -> Answer;
+    fn answer(&self, request: &Verified) -> Answer;
 
     /// An event in our words. `at` is when it was accepted.
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable>;
@@ -37,25 +37,21 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
         BODY_BYTES_MAX
     }
 
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
-        self.0.verify(&request)?;
-        Ok(Verified(request))
-    }
-
-    fn receive(&self, Verified(request): &Verified) -> Reception {
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
         let fields = Fields::read(request);
-        match E::MARKS.iter().any(|mark| fields.text(mark).is_some()) {
-            true => Reception::Keep(fields.key(E::NAME)),
-            false => Reception::Probe,
+        if !E::MARKS.iter().any(|mark| fields.text(mark).is_some()) {
+            return Ok(Reception::Probe);
         }
+        self.0.verify(request, &fields)?;
+        Ok(Reception::Keep(fields.key(E::NAME)))
     }
 
-    fn answer(&self, Verified(request): &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> Answer {
         self.0.answer(request)
     }
 
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        self.0.signals(Fields::read(request), at)
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.0.signals(Fields::read(request.request()), at)
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

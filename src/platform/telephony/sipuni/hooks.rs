@@ -6,7 +6,7 @@
 use super::{Settings, decode};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable};
+use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -15,11 +15,11 @@ impl FormEvents for Settings {
     /// «Save» in the cabinet tries the address without a call (1).
     const MARKS: &'static [&'static str] = &["event", "call_id"];
 
-    fn verify(&self, _: &RawRequest) -> Result<(), Refused> {
+    fn verify(&self, _: &RawRequest, _: &Fields) -> Result<(), Refused> {
         Ok(())
     }
 
-    fn answer(&self, _: &RawRequest) -> Answer {
+    fn answer(&self, _: &Verified) -> Answer {
         Answer { status: 200, content_type: "application/json", body: br#"{"success":true}"#.to_vec() }
     }
 

@@ -5,7 +5,7 @@
 use super::{Settings, decode};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable};
+use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -13,12 +13,12 @@ impl FormEvents for Settings {
     const NAME: &'static str = "telphin";
     const MARKS: &'static [&'static str] = &["eventtype", "callid"];
 
-    fn verify(&self, _: &RawRequest) -> Result<(), Refused> {
+    fn verify(&self, _: &RawRequest, _: &Fields) -> Result<(), Refused> {
         Ok(())
     }
 
     /// Only the status is read; an answer with a body could be taken for a call scenario.
-    fn answer(&self, _: &RawRequest) -> Answer {
+    fn answer(&self, _: &Verified) -> Answer {
         Answer::empty(200)
     }
 
