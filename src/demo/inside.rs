@@ -257,17 +257,15 @@ pub fn school_files(
     secret: &str,
     change: impl Fn(&str, String) -> String,
 ) -> std::io::Result<Files> {
-    let secrets = [
-        ("DEMO_HOOK_SECRET", secret),
-        ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
-        ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
-        ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
-        ("DEMO_MANGO_KEY", &setup.mango.api_key),
-        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
-        ("SIPUNI_KEY", &setup.sipuni.key),
-        ("TELPHIN_SECRET", &setup.telphin.client_secret),
+    let own = |name: &'static str, value: &str| (name, value.to_owned());
+    let mut secrets = vec![
+        own("DEMO_HOOK_SECRET", secret),
+        own("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+        own("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
+        own("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
     ];
-    for (name, value) in secrets {
+    secrets.extend(setup.lines.iter().flat_map(|(_, line)| line.secrets()));
+    for (name, value) in &secrets {
         std::fs::write(folder.join(name), value)?;
     }
     let mut texts = BTreeMap::new();
@@ -275,10 +273,13 @@ pub fn school_files(
         let text = text
             .replace("@amocrm@", "http://127.0.0.1:1")
             .replace("@getcourse@", "http://127.0.0.1:2")
-            .replace("@mango@", "http://127.0.0.1:3")
             .replace("\"@smtp_port@\"", "25");
+        let text = setup
+            .lines
+            .iter()
+            .fold(text, |text, (line, _)| text.replace(&format!("@{}@", line.name()), "http://127.0.0.1:3"));
         let mut text = change(path, text);
-        for (name, _) in secrets {
+        for (name, _) in &secrets {
             let file = format!("file = \"{}\"", folder.join(name).display());
             text = text.replace(&format!("env = \"{name}\""), &file);
         }
