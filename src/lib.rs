@@ -2,10 +2,12 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+#[cfg(feature = "sandbox")]
 pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod discover;
 pub mod email;
@@ -14,6 +16,7 @@ pub mod instance;
 pub mod intake;
 pub mod link;
 pub mod outbound;
+pub mod panics;
 pub mod person;
 pub mod platform;
 pub mod platforms;
@@ -29,4 +32,5 @@ pub mod tokens;
 pub mod worker;
 
 pub use dozvon_core::{message, problem, process};
+#[cfg(feature = "sandbox")]
 pub use dozvon_sandbox as sandbox;

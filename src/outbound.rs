@@ -17,9 +17,9 @@ use crate::process::SchoolId;
 use crate::secret::Vault;
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
+use crate::worker::lease_view::Tenure;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Outbound;
-use crate::worker::tenure::Tenure;
 
 /// The network, or what stands in for it in a test.
 pub trait Network {

@@ -3,29 +3,29 @@
 //! documentation, of its PHP client and of captured bodies, named where they are used.
 //! Enter at [`PLATFORM`], at `webhook` for what comes in, at `deliver` for what goes out.
 
+mod batch_writes;
 pub mod brackets;
 mod card;
 pub mod check;
+pub mod classify;
 pub mod client;
 pub mod consent;
 mod decode;
 pub mod deliver;
 pub mod discover;
+mod drop_rejected;
 mod entry;
-pub mod found;
-mod gather;
 mod grant;
-pub mod judge;
-mod look;
-pub mod look_back;
-mod mend;
 mod mirror;
 mod numbers;
 pub mod oauth;
-pub mod seen;
+pub mod read_entities;
+pub mod read_lead;
+pub mod reconcile;
+mod search;
 pub mod settings;
+mod shared_reads;
 pub mod subscription;
-mod together;
 pub mod token;
 pub mod webhook;
 mod wire;
@@ -38,8 +38,8 @@ pub use client::AmoClient;
 pub use consent::App;
 pub use deliver::AmoCourier;
 pub use entry::{PLATFORM, client};
-pub use look_back::AmoLookBack;
 pub use oauth::OauthTokens;
+pub use reconcile::AmoLookBack;
 pub use settings::Settings;
 pub use token::{LongLived, TokenSource};
 pub use webhook::AmoHooks;

@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::fields::FIELDS;
-use super::look_back::COLUMNS;
+use super::reconcile::COLUMNS;
 use super::settings::Payments;
 use crate::platform::check::{self, Beside, Findings};
 

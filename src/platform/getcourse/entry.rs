@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use toml::Value;
 
-use super::look_back::{Exports, SPACING_S};
+use super::reconcile::{Exports, SPACING_S};
 use super::{Client, GcCourier, GcHooks, GcLookBack, Keys, Settings, check, settings, words};
 use crate::platform::check::{Beside, Findings};
 use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};

@@ -11,9 +11,9 @@ pub mod decode;
 mod entry;
 pub mod fields;
 pub mod hooks;
-pub mod look_back;
 pub mod money;
 pub mod params;
+pub mod reconcile;
 pub mod settings;
 pub mod status;
 pub mod tech;
@@ -24,7 +24,7 @@ pub use client::{Client, Keys};
 pub use courier::GcCourier;
 pub use entry::PLATFORM;
 pub use hooks::{GcHooks, Kind};
-pub use look_back::GcLookBack;
+pub use reconcile::GcLookBack;
 pub use settings::{Payments, Settings};
 
 /// How this school's payments are believed: as it says, else read back where that is possible
