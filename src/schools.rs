@@ -115,7 +115,7 @@ impl Schools {
         let (stop, stopped) = watch::channel(false);
         let site = Site::new(Parts {
             hooks: outbound::hooks(&school).map_err(unfit)?,
-            ways: outbound::build(&school, &RealNetwork, &self.wiring).map_err(unfit)?,
+            outbound: outbound::build(&school, &RealNetwork, &self.wiring).map_err(unfit)?,
             school: Arc::new(school),
             store: self.wiring.store.clone(),
             clock: self.wiring.clock.clone(),

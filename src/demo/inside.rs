@@ -178,12 +178,12 @@ fn site(
     let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
-    let mut ways = outbound::build(school, &stage, &wiring)?;
-    ways.paces.push(stage.air.clone());
+    let mut outbound = outbound::build(school, &stage, &wiring)?;
+    outbound.paces.push(stage.air.clone());
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {
         hooks: outbound::hooks(school)?,
-        ways,
+        outbound,
         school: Arc::new(school.clone()),
         store: store.clone(),
         clock: clock.clone(),

@@ -117,6 +117,18 @@ pub trait Links: Send + Sync {
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
 }
 
+/// How many lanes of an account may be on their way at once. The budget is the real limit; this
+/// bounds how much waits for turns and answers, and is what batches form from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Whose requests go together with others.
+    pub together: usize,
+    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
+    pub alone: usize,
+    /// Besides those, for what has to do with money: never kept out by full flights.
+    pub money: usize,
+}
+
 /// The way out to one platform account of one school.
 #[async_trait]
 pub trait Courier: Send + Sync {
@@ -129,6 +141,11 @@ pub trait Courier: Send + Sync {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault>;
+
+    /// How many lanes may be on their way here.
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 0 }
+    }
 
     /// Takes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ use super::lease_view::Tenure;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
@@ -263,6 +263,10 @@ pub struct PacedCourier {
 
 #[async_trait]
 impl Courier for PacedCourier {
+    fn room(&self) -> Room {
+        self.inner.room()
+    }
+
     async fn deliver(
         &self,
         command: &Command,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::lanes::{Lanes, Room};
+use super::lanes::Lanes;
 use super::lease_view::Tenure;
 use super::pacer::Pace;
 use super::wheel_feed::Near;
@@ -56,7 +56,7 @@ pub struct Site {
     pub school: Arc<School>,
     /// The ways in, by the platform's name in the address.
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Outbound,
+    pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
@@ -141,20 +141,11 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
-/// several kinds of writes wait at a time, each up to a full request.
-const ROOMS: [(Target, Room); 4] = [
-    (Target::Crm, Room { together: 200, alone: 6, money: 50 }),
-    (Target::Getcourse, Room { together: 0, alone: 4, money: 2 }),
-    (Target::Mail, Room { together: 0, alone: 4, money: 0 }),
-    (Target::Line, Room { together: 0, alone: 4, money: 0 }),
-];
-
 /// What a site is built from.
 pub struct Parts {
     pub school: Arc<School>,
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Outbound,
+    pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
@@ -173,14 +164,14 @@ pub struct Keep {
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep } = parts;
+        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep } = parts;
         let now_ms = clock.now().timestamp_millis();
-        let lanes = new_lanes(&ways);
+        let lanes = new_lanes(&outbound);
         Self {
             school,
             hooks,
-            tenure: ways.tenure.clone().unwrap_or_default(),
-            ways,
+            tenure: outbound.tenure.clone().unwrap_or_default(),
+            outbound,
             store,
             fence: Fence(crate::secret::random_token()),
             loaded: wall_now(),
@@ -257,7 +248,7 @@ impl Site {
 
     /// Panics in the work for this school and at the budgets of its accounts. Stays 0.
     pub fn panics(&self) -> u64 {
-        let paces = self.ways.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
+        let paces = self.outbound.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
         self.tally.panics.load(Ordering::Relaxed) + paces.sum::<u64>()
     }
 
@@ -265,7 +256,7 @@ impl Site {
     /// have been done by somebody else.
     pub fn forget_memory(&self) {
         self.forget_wakes();
-        *self.lanes() = new_lanes(&self.ways);
+        *self.lanes() = new_lanes(&self.outbound);
     }
 
     /// The index alone counts again: the owner reads it anew.
@@ -325,8 +316,8 @@ impl Site {
     }
 }
 
-fn new_lanes(ways: &Outbound) -> Lanes {
-    Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
+fn new_lanes(outbound: &Outbound) -> Lanes {
+    Lanes::new(outbound.couriers.iter().map(|(target, courier)| (*target, courier.room())).collect())
 }
 
 fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {
