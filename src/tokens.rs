@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::platform::Fault;
-use crate::platform::amocrm::oauth::{TokenPair, TokenStore};
+use crate::platform::tokens::{TokenPair, TokenStore};
 use crate::secret::Vault;
 use crate::store::{Kept, Store, StoreError};
 

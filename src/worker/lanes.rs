@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use crate::platform::Room;
 use crate::process::{Ask, At, ClientId, CommandId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
 
@@ -60,18 +61,6 @@ impl Lane {
 }
 
 type Rank = (Urgency, u64);
-
-/// How many lanes of an account may be on their way at once. The budget is the real limit; this
-/// bounds how much waits for turns and answers, and is what batches form from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Whose requests go together with others.
-    pub together: usize,
-    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
-    pub alone: usize,
-    /// Besides those, for what has to do with money: never kept out by full flights.
-    pub money: usize,
-}
 
 /// What one account may do just now, and its lanes that wait, in the order in which they go.
 #[derive(Debug)]

@@ -249,7 +249,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery, has_left: &AtomicBool) 
     let lane = key_of(&delivery);
     let now = site.clock.now();
     // Lanes let nothing out that has no courier; it would stay in the store as it is.
-    let Some(courier) = site.ways.couriers.get(&lane.target) else {
+    let Some(courier) = site.outbound.couriers.get(&lane.target) else {
         return Flown { lane, back: None, end: End::Other };
     };
     let (tried, past) = history(site, &delivery, now);
@@ -262,7 +262,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery, has_left: &AtomicBool) 
         Err(CommitError::Conflict(_)) => return Flown { lane, back: None, end: End::Other },
         Err(error) => return Flown { lane, back: None, end: End::Lost(error) },
     }
-    if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
+    if past == Some(Past::Done) && !lane.target.can_look_up() {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
@@ -277,7 +277,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery, has_left: &AtomicBool) 
 /// restarted store has forgotten, or nobody is left who could.
 fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
-    let can_look = matches!(delivery.command.ask.target(), Target::Crm | Target::Getcourse);
+    let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
         || past.is_some()
         || (can_look && site.is_in_doubt(now));
@@ -369,10 +369,9 @@ fn later_state(tried: Try, not_before: At) -> DeliveryState {
 }
 
 fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
-    match (target, tried) {
-        // Several requests make one delivery there: an earlier one may have gone through.
-        (Target::Crm, _) | (_, Try::MayBeDone) => DeliveryState::Unclear { not_before: now },
-        (Target::Getcourse | Target::Mail | Target::Line, Try::First) => DeliveryState::Waiting,
+    match tried {
+        Try::First if !target.takes_several_requests() => DeliveryState::Waiting,
+        _ => DeliveryState::Unclear { not_before: now },
     }
 }
 

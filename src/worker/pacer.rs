@@ -15,7 +15,7 @@ use super::lease_view::Tenure;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
@@ -256,13 +256,17 @@ impl Http for PacedHttp {
 }
 
 /// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
-pub struct PacedCourier<C> {
-    pub inner: C,
+pub struct PacedCourier {
+    pub inner: Box<dyn Courier>,
     pub pacer: Pacer,
 }
 
 #[async_trait]
-impl<C: Courier> Courier for PacedCourier<C> {
+impl Courier for PacedCourier {
+    fn room(&self) -> Room {
+        self.inner.room()
+    }
+
     async fn deliver(
         &self,
         command: &Command,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::lanes::{Lanes, Room};
+use super::lanes::Lanes;
 use super::lease_view::Tenure;
 use super::pacer::Pace;
 use super::wheel_feed::Near;
@@ -25,7 +25,7 @@ use crate::store::{CommitError, Fence, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
 #[derive(Default)]
-pub struct Ways {
+pub struct Outbound {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
     /// Accounts that carry nothing out and have chores all the same, by name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
@@ -57,7 +57,7 @@ pub struct Site {
     pub school: Arc<School>,
     /// The ways in, by the platform's name in the address.
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Ways,
+    pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
@@ -144,20 +144,11 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
-/// several kinds of writes wait at a time, each up to a full request.
-const ROOMS: [(Target, Room); 4] = [
-    (Target::Crm, Room { together: 200, alone: 6, money: 50 }),
-    (Target::Getcourse, Room { together: 0, alone: 4, money: 2 }),
-    (Target::Mail, Room { together: 0, alone: 4, money: 0 }),
-    (Target::Line, Room { together: 0, alone: 4, money: 0 }),
-];
-
 /// What a site is built from.
 pub struct Parts {
     pub school: Arc<School>,
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Ways,
+    pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
@@ -177,14 +168,14 @@ pub struct Keep {
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep, room } = parts;
+        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep, room } = parts;
         let now_ms = clock.now().timestamp_millis();
-        let lanes = new_lanes(&ways);
+        let lanes = new_lanes(&outbound);
         Self {
             school,
             hooks,
-            tenure: ways.tenure.clone().unwrap_or_default(),
-            ways,
+            tenure: outbound.tenure.clone().unwrap_or_default(),
+            outbound,
             store,
             fence: Fence(crate::secret::random_token()),
             loaded: wall_now(),
@@ -267,7 +258,7 @@ impl Site {
 
     /// Panics in the work for this school and at the budgets of its accounts. Stays 0.
     pub fn panics(&self) -> u64 {
-        let paces = self.ways.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
+        let paces = self.outbound.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
         self.tally.panics.load(Ordering::Relaxed) + paces.sum::<u64>()
     }
 
@@ -275,7 +266,7 @@ impl Site {
     /// have been done by somebody else.
     pub fn forget_memory(&self) {
         self.forget_wakes();
-        *self.lanes() = new_lanes(&self.ways);
+        *self.lanes() = new_lanes(&self.outbound);
     }
 
     /// The index alone counts again: the owner reads it anew.
@@ -314,7 +305,7 @@ impl Site {
     /// It is in the outbox no longer.
     fn forget_delivery(&self, id: &CommandId) {
         self.falls().remove(id);
-        self.ways.couriers.values().for_each(|courier| courier.forget(id));
+        self.outbound.couriers.values().for_each(|courier| courier.forget(id));
     }
 
     /// Commits a unit and lets the memory follow: wheel, lanes, bells.
@@ -343,8 +334,8 @@ impl Site {
     }
 }
 
-fn new_lanes(ways: &Ways) -> Lanes {
-    Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
+fn new_lanes(outbound: &Outbound) -> Lanes {
+    Lanes::new(outbound.couriers.iter().map(|(target, courier)| (*target, courier.room())).collect())
 }
 
 fn removed(op: &crate::store::DeliveryOp) -> Option<CommandId> {

@@ -13,6 +13,7 @@ mod launch;
 mod lines;
 mod look_back;
 mod mirror;
+mod names;
 mod outages;
 mod owner;
 mod panics;

@@ -141,22 +141,6 @@ fn the_demo_reads_only_how_long_things_take() {
 }
 
 #[test]
-fn platforms_do_not_know_each_other() {
-    const PLATFORMS: [&str; 6] = ["getcourse", "amocrm", "mango", "sipuni", "telphin", "mail"];
-    for own in PLATFORMS {
-        let others: Vec<String> = PLATFORMS
-            .iter()
-            .filter(|other| **other != own)
-            .flat_map(|other| {
-                [format!("platform::{other}"), format!("super::{other}::"), format!("super::super::{other}")]
-            })
-            .collect();
-        let words: Vec<&str> = others.iter().map(String::as_str).collect();
-        none(&files(&format!("src/platform/{own}"), ".rs"), own, |line| holds_any(line, &words));
-    }
-}
-
-#[test]
 fn every_file_says_at_its_top_what_it_is() {
     let without: Vec<String> = rust()
         .into_iter()

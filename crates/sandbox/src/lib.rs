@@ -4,6 +4,8 @@
 
 pub mod agenda;
 pub mod amocrm;
+pub mod calls;
+mod exchanges;
 pub mod faults;
 mod form;
 pub mod getcourse;

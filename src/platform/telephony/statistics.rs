@@ -84,8 +84,8 @@ impl Rest {
 }
 
 /// One account, read for what its events never said.
-pub struct LineLookBack<S> {
-    statistics: S,
+pub struct LineLookBack {
+    statistics: Box<dyn Statistics>,
     every: TimeDelta,
 }
 
@@ -104,15 +104,15 @@ struct Cursor {
     held: bool,
 }
 
-impl<S: Statistics> LineLookBack<S> {
+impl LineLookBack {
     /// `every_min` minutes are from one look to the next.
-    pub fn new(statistics: S, every_min: u32) -> Self {
+    pub fn new(statistics: Box<dyn Statistics>, every_min: u32) -> Self {
         Self { statistics, every: TimeDelta::minutes(i64::from(every_min.max(1))) }
     }
 }
 
 #[async_trait]
-impl<S: Statistics> LookBack for LineLookBack<S> {
+impl LookBack for LineLookBack {
     async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let next_at = now + self.every;

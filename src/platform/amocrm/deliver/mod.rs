@@ -30,7 +30,7 @@ use super::settings::{Pipeline, Settings};
 use super::shared_reads::Together;
 use super::subscription;
 use crate::link;
-use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
 use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
 use crate::secret::Secret;
 use crate::signal::Consent;
@@ -90,6 +90,11 @@ impl AmoCourier {
 
 #[async_trait]
 impl Courier for AmoCourier {
+    /// Batches form from these lanes: several kinds of writes wait at a time, each up to a full request.
+    fn room(&self) -> Room {
+        Room { together: 200, alone: 6, money: 50 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,

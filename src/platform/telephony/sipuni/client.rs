@@ -23,11 +23,8 @@ pub struct SipuniClient {
 }
 
 impl SipuniClient {
-    /// `None` without a key: then no call is started. The error says what to do.
-    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Option<Self>, String> {
-        let Some(source) = &settings.key else { return Ok(None) };
-        let key = source.read().map_err(|why| format!("sipuni.key: {why}"))?;
-        Ok(Some(Self { base: settings.url.clone(), user: settings.user.clone(), key, http }))
+    pub fn new(settings: &Settings, key: Secret, http: Arc<dyn Http>) -> Self {
+        Self { base: settings.url.clone(), user: settings.user.clone(), key, http }
     }
 
     /// `pairs` in the order of their names: the hash is over their values in that order.

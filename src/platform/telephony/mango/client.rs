@@ -2,18 +2,17 @@
 //! Never sends anything for two minutes after a request that Mango calls wrong: each further one
 //! would prolong the 401. Enter at [`MangoClient`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::{Settings, code, wire};
+use super::{Api, code, wire};
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Response};
+use crate::platform::http::Response;
 use crate::platform::telephony::start::{self, Start, Starter};
 use crate::process::At;
-use crate::secret::Secret;
 
 /// Mango answers 401 for so long after a wrong request.
 const REST_MIN: i64 = 2;
@@ -33,36 +32,16 @@ struct From<'a> {
     extension: &'a str,
 }
 
-/// One school's account.
+/// Starts calls at one school's account.
 pub struct MangoClient {
-    base: String,
-    key: Secret,
-    salt: Secret,
-    http: Arc<dyn Http>,
+    api: Api,
     /// Nothing leaves before this.
     rest_until: Mutex<Option<At>>,
 }
 
 impl MangoClient {
-    /// Reads both secrets; the error says which one and what to do.
-    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Self, String> {
-        Ok(Self {
-            base: settings.url.clone(),
-            key: settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?,
-            salt: settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?,
-            http,
-            rest_until: Mutex::new(None),
-        })
-    }
-
-    fn request(&self, path: &str, body: &impl Serialize) -> Request {
-        let json = crate::json::text(body);
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("vpbx_api_key", self.key.reveal())
-            .append_pair("sign", &wire::sign(&self.key, json.as_bytes(), &self.salt))
-            .append_pair("json", &json)
-            .finish();
-        Request::new("POST", format!("{}/vpbx/{path}", self.base)).form(form)
+    pub fn new(api: Api) -> Self {
+        Self { api, rest_until: Mutex::new(None) }
     }
 
     fn rested(&self, now: At) -> Result<(), Fault> {
@@ -93,8 +72,8 @@ impl Starter for MangoClient {
             to_number: start.client_digits(),
             line_number: start.caller_id_digits(),
         };
-        let request = self.request("commands/callback", &body).urgency(start.urgency);
-        let response = self.http.send(request).await.map_err(start::silent)?;
+        let request = self.api.request("commands/callback", &body).urgency(start.urgency);
+        let response = self.api.send(request).await.map_err(start::silent)?;
         let judged = judge(&response);
         if is_wrong_request(&response) {
             self.rest(now);
@@ -130,8 +109,12 @@ fn judge(response: &Response) -> Result<(), Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::platform::http::{Http, Request};
     use crate::platform::telephony::start::tests::{class, response};
+    use crate::secret::Secret;
 
     /// Answers each request with the next of these.
     struct Scripted(Mutex<Vec<Response>>);
@@ -151,13 +134,12 @@ mod tests {
     }
 
     fn client(answers: Vec<Response>) -> MangoClient {
-        MangoClient {
+        MangoClient::new(Api {
             base: "https://app.mango-office.ru".to_owned(),
             key: Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
             salt: Secret::new("0f9e8d7c6b5a49382716051423324150"),
             http: Arc::new(Scripted(Mutex::new(answers))),
-            rest_until: Mutex::new(None),
-        }
+        })
     }
 
     const START: Start<'static> = Start {

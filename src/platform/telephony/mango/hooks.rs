@@ -6,8 +6,8 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::decode;
 use super::wire::{self, Form};
-use super::{Settings, decode};
 use crate::platform::telephony::statistics;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
@@ -30,13 +30,6 @@ pub struct MangoHooks {
 impl MangoHooks {
     pub fn new(key: Secret, salt: Secret) -> Self {
         Self { key, salt }
-    }
-
-    /// Reads both secrets; the error says which one and what to do.
-    pub fn open(settings: &Settings) -> Result<Self, String> {
-        let key = settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?;
-        let salt = settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?;
-        Ok(Self::new(key, salt))
     }
 }
 

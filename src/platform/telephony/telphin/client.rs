@@ -29,14 +29,13 @@ pub struct TelphinClient {
 }
 
 impl TelphinClient {
-    /// `hook` is `(prefix, secret)` of the address of events.
+    /// Of the address of events its whole and the part that all addresses of this school share.
     pub fn new(
         settings: &Settings,
         session: Arc<Session>,
-        (hook_prefix, secret): (String, &str),
+        (hook, hook_prefix): (Secret, String),
         http: Arc<dyn Http>,
     ) -> Self {
-        let hook = Secret::new(format!("{hook_prefix}{secret}"));
         Self { settings: settings.clone(), session, hook, hook_prefix, http }
     }
 

@@ -2,20 +2,17 @@
 //! Never asks twice in two minutes after a refusal: bad requests are punished with silence.
 //! Enter at [`MangoStatistics`].
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Settings, decode, wire};
+use super::{Api, decode, wire};
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Response};
+use crate::platform::http::Response;
 use crate::platform::look_back::to_value;
 use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::process::{At, Urgency};
-use crate::secret::Secret;
 use crate::signal::Signal;
 
 /// Cells of a row, in this order: the answer has no header.
@@ -29,10 +26,7 @@ const PUNISHED_MS: u64 = 150_000;
 
 /// One school's exchange, read for what it never said.
 pub struct MangoStatistics {
-    base: String,
-    key: Secret,
-    salt: Secret,
-    http: Arc<dyn Http>,
+    api: Api,
 }
 
 /// Statistics that are being put together.
@@ -53,11 +47,8 @@ impl Statistics for MangoStatistics {
 }
 
 impl MangoStatistics {
-    /// Reads both secrets; the error says which one and what to do.
-    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Self, String> {
-        let key = settings.api_key.read().map_err(|why| format!("mango.api_key: {why}"))?;
-        let salt = settings.api_salt.read().map_err(|why| format!("mango.api_salt: {why}"))?;
-        Ok(Self { base: settings.url.trim_end_matches('/').to_owned(), key, salt, http })
+    pub fn new(api: Api) -> Self {
+        Self { api }
     }
 
     async fn request(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
@@ -89,15 +80,7 @@ impl MangoStatistics {
     }
 
     async fn ask(&self, path: &str, body: &Value) -> Result<Response, Fault> {
-        let json = body.to_string();
-        let sign = wire::sign(&self.key, json.as_bytes(), &self.salt);
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("vpbx_api_key", self.key.reveal())
-            .append_pair("sign", &sign)
-            .append_pair("json", &json)
-            .finish();
-        let request = Request::new("POST", format!("{}/vpbx/{path}", self.base));
-        let sent = self.http.send(request.form(form).urgency(Urgency::Backfill)).await;
+        let sent = self.api.send(self.api.request(path, body).urgency(Urgency::Backfill)).await;
         sent.map_err(statistics::silent)
     }
 }
