@@ -10,7 +10,7 @@ use dozvon::process::event::{
     TaskChange,
 };
 use dozvon::process::{
-    Ask, At, ClientId, End, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage,
+    Ask, At, ClientId, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage,
     Status, step,
 };
 use proptest::prelude::*;
@@ -397,9 +397,9 @@ proptest! {
             world.happen(&command.order, &receipt, now).map_err(TestCaseError::fail)?;
         }
         let order = &world.orders[&first];
-        prop_assert!(matches!(order.end, Some(End::Won { .. })), "{:?}", order.end);
+        prop_assert!(order.is_won(), "{:?}", order.end());
         prop_assert!(order.tasks.is_empty(), "{:?}", order.tasks);
-        prop_assert!(order.timers.is_empty() && order.held.is_empty(), "{:?}", order.timers);
+        prop_assert!(order.timers.is_empty() && !order.is_held(), "{:?}", order.timers);
         prop_assert!(order.unsent.is_empty(), "{:?}", order.unsent);
 
         world.pass(now + TimeDelta::days(30)).map_err(TestCaseError::fail)?;

@@ -1,0 +1,51 @@
+//! A date of its own: doubt, own try, instalment, long cycle, special terms (L13).
+//! Never sets the date: that is the answer's. Enter at [`due`].
+
+use crate::message::text::TextId;
+use crate::process::decision::{Class, Decision, Request, Row, Section, Tasks, Whose};
+use crate::process::state::{FollowUp, FollowUpKind, Wait};
+use crate::process::timers::Timer;
+
+const WORK: &[TextId] = &[TextId::TaskInstalment, TextId::TaskLongCycle, TextId::TaskSpecial];
+
+pub const SECTION: Section = Section {
+    name: "follow_up",
+    rules: &["L13"],
+    timers: &[Row {
+        timer: Timer::FollowUp,
+        class: Class::Date,
+        lives: |order| matches!(order.state(), Wait::FollowUp(_)),
+        fires: due,
+    }],
+    // The work goes on over a talk about it and over a part of the money; the next answer closes it.
+    tasks: &[Tasks {
+        whose: Whose::Texts(WORK),
+        stays: |_, to| matches!(to, Wait::Asking | Wait::PartPaid) || to.keeps_all(),
+    }],
+    ..Section::QUIET
+};
+
+const STEP_DUE: &str = "Настал срок следующего шага";
+
+/// The date has come: a call, or the question again (L13).
+fn due(d: &mut Decision) {
+    let Wait::FollowUp(FollowUp { what, why }) = d.state().clone() else { return };
+    let task = match what {
+        FollowUpKind::Doubt => Some(TextId::TaskDoubt),
+        FollowUpKind::OwnTry => Some(TextId::TaskOwnTry),
+        FollowUpKind::CallLater | FollowUpKind::NotAsked => None,
+        FollowUpKind::CheckPayment => return ask_again(d, "Оплата в GetCourse не найдена"),
+        FollowUpKind::Instalment | FollowUpKind::LongCycle | FollowUpKind::Special => {
+            d.close_tasks_where(|task| WORK.contains(&task.text), "Срок наступил");
+            return ask_again(d, why.as_deref().unwrap_or(STEP_DUE));
+        }
+        FollowUpKind::RefusedWithMoney | FollowUpKind::MoneyGone => return ask_again(d, STEP_DUE),
+    };
+    d.say("L13", "Настал названный день: новый круг звонков.");
+    d.request(Request::Round { task, why });
+}
+
+fn ask_again(d: &mut Decision, why: &str) {
+    d.go(Wait::Asking, "Ждём ответа менеджера");
+    d.request(Request::AskAgain { why: why.to_owned() });
+}
