@@ -126,9 +126,9 @@ pub struct Order {
     /// Outlives the state: nothing but the client's word or a payment moves it (D5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promise: Option<Promise>,
-    /// The open «Что дальше?»: it may stand beside a promise or a date (L13).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub question: Option<Question>,
+    /// «Что дальше?»: it may be open beside a promise or a date (L13).
+    #[serde(default, skip_serializing_if = "Question::is_none")]
+    pub question: Question,
     /// The payment plan: it runs on whatever is talked about meanwhile (L5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -201,7 +201,7 @@ impl Order {
             talks: 0,
             calls: Vec::new(),
             promise: None,
-            question: None,
+            question: Question::default(),
             plan: None,
             answered_at: None,
             start: None,
@@ -254,6 +254,19 @@ impl Order {
 
     pub fn is_won(&self) -> bool {
         matches!(self.end(), Some(End::Won { .. }))
+    }
+
+    /// An answer to «Что дальше?» is awaited before anything else, be it over a date that stands.
+    pub fn is_asked(&self) -> bool {
+        match self.state() {
+            Wait::Asking => true,
+            Wait::FollowUp(date) => match date.what {
+                FollowUpKind::NotAsked => true,
+                FollowUpKind::CallLater | FollowUpKind::MoneyGone => false,
+                _ => self.question.open,
+            },
+            _ => false,
+        }
     }
 
     /// When a timer is to fire, also one that stands aside.
@@ -330,12 +343,20 @@ pub enum Promise {
     Pay { day: At, why: Option<String> },
 }
 
-/// «Что дальше?», asked and not answered yet.
+/// «Что дальше?» and how patiently it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Question {
-    /// How often it was asked in a row without an answer.
-    #[serde(default)]
+    /// It is asked and not answered yet.
+    pub open: bool,
+    /// How often it was asked in a row without an answer, since the last talk or answer.
     pub unanswered: u32,
+}
+
+impl Question {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The plan of a partly paid order.
@@ -366,6 +387,9 @@ pub struct Task {
     pub reminded: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub escalated: bool,
+    /// Belongs to no state, though others with this text do: it stays until it is done or the order ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The task that this one reminds of; it goes when that one goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<TaskId>,

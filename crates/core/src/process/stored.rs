@@ -79,11 +79,19 @@ impl OrderV1 {
         put("failures", self.number("failed").into());
         put("won_by_hand", self.notes.contains_key("won_by_hand").into());
         put("lead_deleted", self.notes.contains_key("lead_gone").into());
-        if self.at(Timer::AskNext).is_some() || self.notes.contains_key("unanswered") {
-            put("question", serde_json::to_value(Question { unanswered: self.number("unanswered") })?);
-        }
+        let open = self.at(Timer::AskNext).is_some();
+        put("question", serde_json::to_value(Question { open, unanswered: self.number("unanswered") })?);
         if let Some(due) = self.note("part_due").and_then(|due| due.parse::<At>().ok()) {
             put("plan", serde_json::to_value(Plan { due })?);
+        }
+        // Only the one that the date was about belonged to it.
+        if self.note("follow_up") != Some("task_special") {
+            let tasks = record.get_mut("tasks").and_then(Value::as_object_mut);
+            for task in tasks.into_iter().flat_map(|tasks| tasks.values_mut()) {
+                if task["text"] == "task_special" {
+                    task["kept"] = true.into();
+                }
+            }
         }
         if let (Some(why), Some(round)) = (self.note("round_why"), record.get_mut("round")) {
             round["why"] = Value::from(why);

@@ -127,6 +127,8 @@ pub enum Request {
     HandOver { manager: ManagerId },
     /// A new round of calls from now on (D1, P2).
     Round { task: Option<TextId>, why: Option<String> },
+    /// The client is called again from now on: a question that is open is not repeated meanwhile.
+    RoundBegins,
     /// A round that begins with a promised call; with `call` its task is made (D5).
     PromisedRound { call: Option<PlannedCall> },
     /// The client called and got nobody (D11).

@@ -10,9 +10,6 @@ use crate::process::state::{End, Held, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
 
-/// Counted no further.
-const UNANSWERED_MAX: u32 = 9;
-
 impl Decision<'_> {
     pub fn state(&self) -> &Wait {
         self.case.order.state()
@@ -49,7 +46,9 @@ impl Decision<'_> {
             match &tasks.whose {
                 Whose::Kind(TaskKind::Call) => self.end_calls(result),
                 Whose::Kind(kind) => self.close_tasks_where(|task| task.kind == *kind, result),
-                Whose::Texts(texts) => self.close_tasks_where(|task| texts.contains(&task.text), result),
+                Whose::Texts(texts) => {
+                    self.close_tasks_where(|task| texts.contains(&task.text) && !task.kept, result);
+                }
             }
         }
     }
@@ -73,20 +72,14 @@ impl Decision<'_> {
 
     /// The question is answered, or asked no more (L13).
     pub fn close_question(&mut self, result: &str) {
-        self.case.order.question = None;
+        self.case.order.question.open = false;
         self.close_tasks_where(|task| task.kind == TaskKind::Ask, result);
         self.stop_strays();
     }
 
-    /// The question stands from here on; one that stands already keeps its count.
+    /// The question stands from here on.
     pub fn open_question(&mut self) {
-        self.case.order.question.get_or_insert_default();
-    }
-
-    /// It was asked and not answered.
-    pub fn ask_in_vain(&mut self) {
-        let question = self.case.order.question.get_or_insert_default();
-        question.unanswered = (question.unanswered + 1).min(UNANSWERED_MAX);
+        self.case.order.question.open = true;
     }
 
     pub fn promise(&mut self, promise: Promise) {
@@ -147,7 +140,8 @@ impl Decision<'_> {
         }
         let from = order.state().name();
         order.timers.stop_all();
-        (order.promise, order.question, order.plan) = (None, None, None);
+        (order.promise, order.plan) = (None, None);
+        order.question.open = false;
         order.wait = Wait::Ended(end);
         self.moment(Moment::Left { from, to: self.state().name() });
         self.revoke_where(|pending| {

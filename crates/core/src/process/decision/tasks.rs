@@ -51,6 +51,7 @@ impl Decision<'_> {
                 text: new.text,
                 reminded: false,
                 escalated: false,
+                kept: false,
                 about: None,
             },
         );
@@ -70,6 +71,13 @@ impl Decision<'_> {
     pub fn unwatched(&mut self, made: Option<TaskId>, about: Option<TaskId>) {
         if let Some(task) = made.and_then(|id| self.case.order.tasks.get_mut(&id)) {
             (task.about, task.reminded, task.escalated) = (about, true, true);
+        }
+    }
+
+    /// A task that stays whatever state follows.
+    pub fn keep(&mut self, made: Option<TaskId>) {
+        if let Some(task) = made.and_then(|id| self.case.order.tasks.get_mut(&id)) {
+            task.kept = true;
         }
     }
 

@@ -41,6 +41,7 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
     }
     if accepted(d, answer) {
         d.case.order.answered_at = Some(d.now);
+        d.case.order.question.unanswered = 0;
     }
 }
 

@@ -9,7 +9,6 @@ use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{AnswerKind, CallResult, ClientFacts, Direction, Event, Outcome, Reached};
 use crate::process::feed;
 use crate::process::moment::Moment;
-use crate::process::state::{FollowUpKind, Wait};
 use crate::process::value::*;
 
 pub const SECTION: Section = Section {
@@ -156,7 +155,7 @@ fn on_word(d: &mut Decision, kind: AnswerKind) {
         _ if !d.figures().dialling.trust_task_result => {
             d.say("D10", "Слово менеджера о звонке не учитывается: так настроено.");
         }
-        AnswerKind::Reached if is_asked(d) => {
+        AnswerKind::Reached if d.case.order.is_asked() => {
             d.say("D10", "Разговор уже учтён по данным телефонии.");
         }
         AnswerKind::Reached => {
@@ -169,14 +168,5 @@ fn on_word(d: &mut Decision, kind: AnswerKind) {
             d.case.order.round.by_word = Some(d.now);
             d.request(Request::NotReached { outcome: Outcome::NoAnswer, at: d.now });
         }
-    }
-}
-
-/// The talk that the word is about was counted, and its answer is awaited.
-fn is_asked(d: &Decision) -> bool {
-    match d.state() {
-        Wait::Asking => true,
-        Wait::FollowUp(date) => d.case.order.question.is_some() || date.what == FollowUpKind::NotAsked,
-        _ => false,
     }
 }

@@ -59,9 +59,8 @@ pub const SECTION: Section = Section {
 
 /// A new round, from now on (D1, P2). `task` is the text of its first task; none is the usual.
 fn start(d: &mut Decision, task: Option<TextId>, why: Option<String>) {
-    const RESULT: &str = "Новый круг звонков";
-    d.close_question(RESULT);
-    d.end_calls(RESULT);
+    d.end_calls("Новый круг звонков");
+    d.request(Request::RoundBegins);
     new_round(d, task);
     d.case.order.round.why = why.filter(|why| !why.is_empty());
     let rung = ladder::first(d, d.now);

@@ -17,11 +17,8 @@ pub const SECTION: Section = Section {
         lives: |order| matches!(order.state(), Wait::FollowUp(_)),
         fires: due,
     }],
-    // The work goes on over a talk about it and over a part of the money; the next answer closes it.
-    tasks: &[Tasks {
-        whose: Whose::Texts(WORK),
-        stays: |_, to| matches!(to, Wait::Asking | Wait::PartPaid) || to.keeps_all(),
-    }],
+    // The work is the manager's until its date, or until he answers (`Decision::answered`).
+    tasks: &[Tasks { whose: Whose::Texts(WORK), stays: |_, _| true }],
     ..Section::QUIET
 };
 
@@ -36,7 +33,7 @@ fn due(d: &mut Decision) {
         FollowUpKind::CallLater | FollowUpKind::NotAsked => None,
         FollowUpKind::CheckPayment => return ask_again(d, "Оплата в GetCourse не найдена"),
         FollowUpKind::Instalment | FollowUpKind::LongCycle | FollowUpKind::Special => {
-            d.close_tasks_where(|task| WORK.contains(&task.text), "Срок наступил");
+            d.close_tasks_where(|task| WORK.contains(&task.text) && !task.kept, "Срок наступил");
             return ask_again(d, why.as_deref().unwrap_or(STEP_DUE));
         }
         FollowUpKind::RefusedWithMoney | FollowUpKind::MoneyGone => return ask_again(d, STEP_DUE),
@@ -46,6 +43,9 @@ fn due(d: &mut Decision) {
 }
 
 fn ask_again(d: &mut Decision, why: &str) {
-    d.go(Wait::Asking, "Ждём ответа менеджера");
+    let date = d.state().clone();
     d.request(Request::AskAgain { why: why.to_owned() });
+    if *d.state() == date {
+        d.go(Wait::Asking, "Ждём ответа менеджера");
+    }
 }

@@ -24,7 +24,9 @@ pub const SECTION: Section = Section {
     // The number is still missing after a talk without one and after a part of the money.
     tasks: &[Tasks {
         whose: Whose::Texts(TASKS),
-        stays: |_, to| matches!(to, Wait::Asking | Wait::PartPaid) || to.keeps_all(),
+        stays: |_, to| {
+            matches!(to, Wait::PhoneAsked { .. } | Wait::Asking | Wait::PartPaid) || to.keeps_all()
+        },
     }],
     enters: |d, request| {
         match request {

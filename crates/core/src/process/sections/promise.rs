@@ -231,5 +231,6 @@ fn due(d: &mut Decision) {
         return;
     }
     d.turn("P2", "Обещанной оплаты нет: новый круг звонков.");
+    d.close_question("Новый круг звонков");
     d.request(Request::Round { task: Some(TextId::TaskUnpaidPromise), why });
 }

@@ -69,7 +69,8 @@ fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
         let due = d.work_minutes(60);
         let to = d.head();
         let why = why.unwrap_or(reason.label());
-        d.task(NewTask { to, why, ..NewTask::new(TaskKind::Do, TextId::TaskSpecial, due) });
+        let task = d.task(NewTask { to, why, ..NewTask::new(TaskKind::Do, TextId::TaskSpecial, due) });
+        d.keep(task);
         d.set(Timer::FollowUp, d.work_days(1));
         return;
     }

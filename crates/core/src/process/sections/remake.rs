@@ -52,7 +52,7 @@ fn remake(d: &mut Decision) {
             let due = d.work_minutes(60);
             d.task(NewTask::new(TaskKind::Do, TextId::TaskPhone, due));
         }
-        _ if is_asking(d) => question(d, "Сделку удалили вручную"),
+        _ if d.case.order.is_asked() => question(d, "Сделку удалили вручную"),
         _ => {}
     }
 }
@@ -73,17 +73,8 @@ fn due(d: &mut Decision) {
             d.request(Request::Attempt);
         }
         Wait::CallBack if d.call_task().is_none() => call_back(d),
-        _ if is_asking(d) && !d.has_question_task() => question(d, "Задачу не удалось поставить"),
+        _ if d.case.order.is_asked() && !d.has_question_task() => question(d, "Задачу не удалось поставить"),
         _ => {}
-    }
-}
-
-/// The answer is what the order waits for, be it over a date that stands.
-fn is_asking(d: &Decision) -> bool {
-    match d.state() {
-        Wait::Asking => true,
-        Wait::FollowUp(_) => d.case.order.question.is_some(),
-        _ => false,
     }
 }
 

@@ -18,7 +18,7 @@ pub const SECTION: Section = Section {
     timers: &[Row {
         timer: Timer::AskNext,
         class: Class::Step,
-        lives: |order| order.question.is_some(),
+        lives: |order| order.question.open,
         fires: |d| ask_again(d, "Ответа нет"),
     }],
     enters: |d, request| {
@@ -26,6 +26,8 @@ pub const SECTION: Section = Section {
             Request::Talked { seconds } => talked(d, *seconds),
             Request::Question { text, why } => ask(d, text.clone(), why),
             Request::AskAgain { why } => ask_again(d, why),
+            // Its task stays: the manager may still answer.
+            Request::RoundBegins => d.stop(Timer::AskNext),
             _ => return Heard::Passed,
         }
         Heard::Taken
@@ -40,9 +42,7 @@ fn talked(d: &mut Decision, seconds: u32) {
     d.request(Request::LeavePool { why: "С клиентом уже говорят" });
     d.moment(Moment::Talked { seconds });
     d.case.order.talks += 1;
-    if let Some(question) = &mut d.case.order.question {
-        question.unanswered = 0;
-    }
+    d.case.order.question.unanswered = 0;
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
     let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
@@ -71,8 +71,11 @@ fn talked(d: &mut Decision, seconds: u32) {
 fn ask(d: &mut Decision, text: TextId, why: &str) {
     let figures = &d.figures().talk;
     if !figures.ask {
-        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), "");
-        d.set(Timer::FollowUp, d.work_days(figures.follow_up_days.clamp(1, 3)));
+        // A state that has a date of its own keeps it.
+        if !matches!(d.state(), Wait::PhoneAsked { .. } | Wait::FreePool | Wait::GivingUp { .. }) {
+            d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), "");
+            d.set(Timer::FollowUp, d.work_days(figures.follow_up_days.clamp(1, 3)));
+        }
         d.say("L13", "Вопрос «Что дальше?» выключен: позвоним снова через несколько дней.");
         return;
     }
@@ -91,22 +94,25 @@ fn ask(d: &mut Decision, text: TextId, why: &str) {
     d.set(Timer::AskNext, d.spread(Timer::AskNext, next));
 }
 
+/// Counted no further.
+const UNANSWERED_MAX: u32 = 9;
+
 /// The manager's time to answer, working minutes: the first two questions as the school sets it,
 /// each further one twice as long as the last, so that nobody is flooded by what he closes.
 fn patience(d: &Decision) -> u32 {
-    let unanswered = d.case.order.question.map_or(0, |question| question.unanswered);
-    d.figures().talk.answer_minutes << unanswered.saturating_sub(1).min(4)
+    d.figures().talk.answer_minutes << d.case.order.question.unanswered.saturating_sub(1).min(4)
 }
 
 /// L13: no answer, or a task closed without one: asked again, ever more patiently.
 fn ask_again(d: &mut Decision, why: &str) {
     const RESULT: &str = "Ждём ответа менеджера";
     d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем снова");
-    d.ask_in_vain();
+    let question = &mut d.case.order.question;
+    question.unanswered = (question.unanswered + 1).min(UNANSWERED_MAX);
     d.say("L13", format!("{why}: спрашиваем снова."));
     match d.state() {
         // The date stands until the answer.
-        Wait::FollowUp(_) => d.end_calls(RESULT),
+        Wait::FollowUp(_) if !d.case.order.is_asked() => d.end_calls(RESULT),
         Wait::Dialling | Wait::Pause => d.go(Wait::Asking, RESULT),
         _ => {}
     }
