@@ -34,7 +34,7 @@ enum Command {
     Serve(Serve),
     /// Measure the bridge beside what it is measured against.
     Bench(bench::Options),
-    /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
+    /// Show 16 days of a school in a minute: sandbox, scripted people, the real bridge.
     Demo(demo::Options),
     /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
     Sandbox(SandboxArgs),

@@ -1,4 +1,4 @@
-//! A request of a platform on its way in: as it came, as verified, and what tells a repeat.
+//! A request of a platform on its way in: as it came, and what tells a repeat.
 //! Never decodes anything and never prints what a request says.
 //! Enter at [`RawRequest`].
 
@@ -30,10 +30,6 @@ impl fmt::Debug for RawRequest {
         write!(f, "{} request of {} bytes", self.method, self.query.len() + self.body.len())
     }
 }
-
-/// A request that its platform's check has accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified(pub RawRequest);
 
 /// How a repeat is recognised (design, section 2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 //! The demo's material, built into the executable: the school's files, the stand-ins' setup, raw
-//! requests, and what forty-odd people do and what is expected of the bridge for each.
+//! requests, and what the played people do and what is expected of the bridge for each.
 //! It never decides whether anything held.
 //! Enter at [`Material::load`].
 

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 
 use super::Front;
 use crate::intake::item::Envelope;
-use crate::platform::{Answer, Hooks, RawRequest, Reception};
+use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Place};
@@ -111,13 +111,13 @@ pub async fn accept(
     hooks: &dyn Hooks,
     request: RawRequest,
 ) -> Result<Answer, Turned> {
-    let verified = hooks.verify(request).map_err(|_| Turned::Forged)?;
-    let key = match hooks.receive(&verified) {
+    let (verified, reception) = Verified::check(hooks, request).map_err(|_| Turned::Forged)?;
+    let key = match reception {
         Reception::Probe => return Ok(hooks.answer(&verified)),
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let raw = Envelope::of(platform, &verified.0, at).to_bytes();
+    let raw = Envelope::of(platform, verified.request(), at).to_bytes();
     match keep(site, Offer { id: random_token(), key, at, raw }).await {
         Ok(Place::Stored(Accepted::New)) => {
             count(&site.tally.accepted);

@@ -16,11 +16,13 @@ pub mod marker;
 pub mod sipuni;
 pub mod telephony;
 pub mod telphin;
+mod verified;
 
 pub use fault::Fault;
 pub use look_back::LookBack;
+pub use verified::Verified;
 
-pub use crate::request::{RawRequest, Verified};
+pub use crate::request::RawRequest;
 
 use crate::process::{At, Command};
 use crate::request::IdempotencyKey;
@@ -64,22 +66,19 @@ pub trait Hooks: Send + Sync {
     /// Largest body that is read, bytes.
     fn body_bytes_max(&self) -> usize;
 
-    /// Is it authentic? The path's secret has already been compared.
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused>;
-
-    fn receive(&self, request: &Verified) -> Reception;
+    /// Is it authentic, and what is done with it? The path's secret has already been compared. One
+    /// method, because both answers need the body parsed. Called by [`Verified::check`] only.
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused>;
 
     /// The answer for an accepted (or repeated) request.
     fn answer(&self, request: &Verified) -> Answer;
 
     /// A stored request in our words. `at` is when it was accepted.
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
 
     /// A request that a look back found ([`LookBack`]). No request from outside comes here, so that
     /// what it says has been read at the platform itself.
-    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        self.decode(request, at)
-    }
+    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
 }
 
 /// Whether a delivery is tried for the first time or may have been done already.

@@ -161,22 +161,34 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// Paths in backticks and links of the documents lead somewhere.
+/// Paths in backticks and links of the documents lead somewhere. A source may be named from its package's
+/// `src` on.
 #[test]
 fn files_that_the_documents_name_are_there() {
+    let places = ["", "src", "crates/core/src", "crates/sandbox/src"];
+    let starts = ["deploy/", "src/", "crates/", "tests/", "fixtures/"];
     for path in ["README.md", "ARCHITECTURE.md"] {
         let text = text(path);
         let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        let starts = ["deploy/", "src/", "tests/", "fixtures/"];
         let quoted = text.split('`').skip(1).step_by(2);
         let named = quoted.filter(|part| {
-            starts.iter().any(|start| part.starts_with(start)) && !part.contains([' ', '<', '*', '{'])
+            let is_path = starts.iter().any(|start| part.starts_with(start)) || part.ends_with(".rs");
+            is_path && !part.contains([' ', '<', '*', '{'])
         });
         for name in linked.filter(|link| !link.starts_with("http")).chain(named) {
-            let there = [root().join(name), root().join("src").join(name)].iter().any(|path| path.exists());
+            let there = places.iter().any(|place| root().join(place).join(name).exists());
             assert!(there, "{path} names {name}");
         }
     }
+}
+
+/// How long the played school lives is said in three places, and once in the code.
+#[test]
+fn the_documents_say_how_long_the_demo_plays() {
+    let days = format!("{} days", dozvon::demo::DAYS);
+    let about = grammar().find_subcommand("demo").and_then(|demo| demo.get_about()).map(ToString::to_string);
+    let told = [text("README.md"), text("ARCHITECTURE.md"), about.unwrap_or_default()];
+    assert!(told.iter().all(|text| text.contains(&days)), "{days}: {:?}", told[2]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, Request, Response, Silence};
-use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try};
+use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try, Verified};
 use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
@@ -178,7 +178,7 @@ fn seen(hook: &Hook) -> SeenOrder {
         body: hook.body.clone(),
     };
     let hooks = GcHooks::new(settings());
-    let signals = hooks.decode(&request, "2026-07-14T15:05:34Z".parse().unwrap()).unwrap();
+    let signals = hooks.decode(&Verified::stored(request), "2026-07-14T15:05:34Z".parse().unwrap()).unwrap();
     shown(Receipt { signals, ..Receipt::default() }).expect("an order")
 }
 

@@ -10,7 +10,7 @@ use dozvon::platform::getcourse::GcHooks;
 use dozvon::platform::mango::MangoHooks;
 use dozvon::platform::sipuni::SipuniHooks;
 use dozvon::platform::telphin::TelphinHooks;
-use dozvon::platform::{Hooks, RawRequest, Reception};
+use dozvon::platform::{Hooks, RawRequest, Reception, Verified};
 use dozvon::process::At;
 use dozvon::secret::Secret;
 
@@ -69,11 +69,12 @@ fn parsed(file: &Path) -> RawRequest {
 fn check(platform: &str, file: &Path) {
     let hooks = hooks(platform);
     let request = parsed(file);
-    let verified = hooks.verify(request.clone()).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
-    assert!(matches!(hooks.receive(&verified), Reception::Keep(_)), "{}: taken for a probe", file.display());
+    let (verified, reception) =
+        Verified::check(&*hooks, request).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    assert!(matches!(reception, Reception::Keep(_)), "{}: taken for a probe", file.display());
     assert_eq!(hooks.answer(&verified).status, 200, "{}", file.display());
     let at: At = "2026-07-15T07:00:00Z".parse().unwrap();
-    let signals = hooks.decode(&request, at).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    let signals = hooks.decode(&verified, at).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     let found = serde_json::to_value(&signals).unwrap();
     let beside = file.with_extension("signals.json");
     if std::env::var("FIXTURES").is_ok_and(|wish| wish == "write") {

@@ -124,6 +124,14 @@ fn only_the_clock_reads_the_clock() {
     none(&sources, "only clock.rs reads the clock", |line| holds_any(line, &words));
 }
 
+/// A request is decoded only after its platform's check, now or before it was stored.
+#[test]
+fn only_what_the_store_held_counts_as_verified_without_a_check() {
+    let mut sources: Vec<Source> = files("src", ".rs");
+    sources.retain(|source| !source.is_test() && source.path != "src/worker/inbox/take.rs");
+    none(&sources, "only stored requests count as verified", |line| line.contains("Verified::stored("));
+}
+
 /// The demo measures real time for people; what is decided there comes from the driven clock.
 #[test]
 fn the_demo_reads_only_how_long_things_take() {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta};
 use super::*;
 use crate::platform::sipuni::SipuniHooks;
 use crate::platform::telphin::TelphinHooks;
-use crate::platform::{Hooks, RawRequest};
+use crate::platform::{Hooks, RawRequest, Verified};
 use crate::signal::Signal;
 
 const START: i64 = 1_767_254_400;
@@ -23,7 +23,7 @@ fn events(hooks: &dyn Hooks, body: &str) -> Vec<CallEvent> {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let said = hooks.decode(&request, at(0)).unwrap();
+    let said = hooks.decode(&Verified::stored(request), at(0)).unwrap();
     let event = |signal| match signal {
         Signal::CallSeen(event) => *event,
         other => panic!("{body}: {other:?}"),

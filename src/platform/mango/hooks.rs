@@ -45,9 +45,9 @@ impl Hooks for MangoHooks {
         BODY_BYTES_MAX
     }
 
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
-        if is_probe(&request) {
-            return Ok(Verified(request));
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
+        if is_probe(request) {
+            return Ok(Reception::Probe);
         }
         let form = Form::read(&request.body);
         let key = std::str::from_utf8(&form.key).map_err(|_| Refused("another key"))?;
@@ -56,21 +56,15 @@ impl Hooks for MangoHooks {
         }
         let wanted = wire::sign(&self.key, &form.json, &self.salt);
         let same: bool = wanted.as_bytes().ct_eq(&form.sign.to_ascii_lowercase()).into();
-        if same { Ok(Verified(request)) } else { Err(Refused("wrong signature")) }
-    }
-
-    fn receive(&self, Verified(request): &Verified) -> Reception {
-        if is_probe(request) {
-            return Reception::Probe;
+        if !same {
+            return Err(Refused("wrong signature"));
         }
         let mut hash = Sha256::new();
         hash.update(path(&request.tail));
         hash.update([b'|']);
-        hash.update(Form::read(&request.body).json);
-        Reception::Keep(IdempotencyKey::Unique {
-            key: format!("mango:{}", hex::encode(hash.finalize())),
-            keep_s: KEEP_S,
-        })
+        hash.update(&form.json);
+        let key = format!("mango:{}", hex::encode(hash.finalize()));
+        Ok(Reception::Keep(IdempotencyKey::Unique { key, keep_s: KEEP_S }))
     }
 
     /// Only the status is read (3).
@@ -78,7 +72,8 @@ impl Hooks for MangoHooks {
         Answer::empty(200)
     }
 
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        let request = request.request();
         let json = Form::read(&request.body).json;
         let body = serde_json::from_slice(&json).map_err(|error| {
             Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))

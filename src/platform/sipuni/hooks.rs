@@ -28,25 +28,21 @@ impl Hooks for SipuniHooks {
         BODY_BYTES_MAX
     }
 
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
-        Ok(Verified(request))
-    }
-
-    fn receive(&self, Verified(request): &Verified) -> Reception {
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
         let fields = Fields::read(request);
         // «Save» in the cabinet tries the address without a call (1).
         if fields.text("event").is_none() && fields.text("call_id").is_none() {
-            return Reception::Probe;
+            return Ok(Reception::Probe);
         }
-        Reception::Keep(fields.key("sipuni"))
+        Ok(Reception::Keep(fields.key("sipuni")))
     }
 
     fn answer(&self, _: &Verified) -> Answer {
         Answer { status: 200, content_type: "application/json", body: br#"{"success":true}"#.to_vec() }
     }
 
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        Ok(vec![decode::signal(Fields::read(request), &self.users, at)?])
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        Ok(vec![decode::signal(Fields::read(request.request()), &self.users, at)?])
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

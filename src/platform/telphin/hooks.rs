@@ -27,17 +27,13 @@ impl Hooks for TelphinHooks {
         BODY_BYTES_MAX
     }
 
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
-        Ok(Verified(request))
-    }
-
-    fn receive(&self, Verified(request): &Verified) -> Reception {
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
         let fields = Fields::read(request);
         // A browser that tries the address, or an empty form.
         if fields.text("eventtype").is_none() && fields.text("callid").is_none() {
-            return Reception::Probe;
+            return Ok(Reception::Probe);
         }
-        Reception::Keep(fields.key("telphin"))
+        Ok(Reception::Keep(fields.key("telphin")))
     }
 
     /// Only the status is read; an answer with a body could be taken for a call scenario.
@@ -45,8 +41,8 @@ impl Hooks for TelphinHooks {
         Answer::empty(200)
     }
 
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        decode::signals(Fields::read(request), &self.settings, at)
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        decode::signals(Fields::read(request.request()), &self.settings, at)
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

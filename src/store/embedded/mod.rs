@@ -275,7 +275,6 @@ impl Store for Embedded {
     }
 }
 
-// `File::try_lock` came with Rust 1.89; goes when the package names that version.
 impl FolderLock {
     fn take(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;

@@ -13,6 +13,7 @@ use crate::intake::dial::aim_call;
 use crate::intake::forget;
 use crate::intake::item::{Envelope, Item, Member};
 use crate::link;
+use crate::platform::Verified;
 use crate::process::event::CallResult;
 use crate::process::{At, Event, OrderId, Target};
 use crate::signal::{CallEvent, Consent, Signal};
@@ -64,7 +65,7 @@ impl Inbox {
         let request = envelope.request();
         let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
             true => hooks.decode_found(&request, envelope.at),
-            false => hooks.decode(&request, envelope.at),
+            false => hooks.decode(&Verified::stored(request), envelope.at),
         }));
         let mut signals = match decoded {
             Ok(Ok(signals)) => signals,

@@ -38,9 +38,9 @@ fn every_vector_of_the_sheet_is_accepted_byte_by_byte() {
         assert_eq!(wire::sign(&key, json.as_bytes(), &salt), sign, "{}", vector["name"]);
         let body = vector["body"].as_str().unwrap();
         assert_eq!(Form::read(body.as_bytes()).json, json.as_bytes(), "{}", vector["name"]);
-        assert!(hooks().verify(request("events/call", body)).is_ok(), "{}", vector["name"]);
+        assert!(hooks().verify(&request("events/call", body)).is_ok(), "{}", vector["name"]);
         let shouted = body.replacen(sign, &sign.to_uppercase(), 1);
-        assert!(hooks().verify(request("events/call", shouted)).is_ok(), "{}", vector["name"]);
+        assert!(hooks().verify(&request("events/call", shouted)).is_ok(), "{}", vector["name"]);
     }
 }
 
@@ -69,22 +69,22 @@ fn what_was_changed_or_written_anew_is_refused() {
         "{}".to_owned(),
         "vpbx_api_key=&sign=&json=".to_owned(),
     ] {
-        assert!(hooks().verify(request("events/summary", body.clone())).is_err(), "{body}");
+        assert!(hooks().verify(&request("events/summary", body.clone())).is_err(), "{body}");
     }
 }
 
 #[test]
 fn the_cabinets_check_button_is_answered_and_nothing_is_kept() {
-    let verified = hooks().verify(request("", "")).unwrap();
-    assert_eq!(hooks().receive(&verified), Reception::Probe);
+    let (verified, reception) = Verified::check(&hooks(), request("", "")).unwrap();
+    assert_eq!(reception, Reception::Probe);
     assert_eq!(hooks().answer(&verified), Answer::empty(200));
 }
 
 #[test]
 fn one_event_has_one_key_however_its_address_is_slashed() {
     let body = vectors()["mango"][1]["body"].as_str().unwrap().to_owned();
-    let key = |tail: &str, body: &str| match hooks().receive(&Verified(request(tail, body))) {
-        Reception::Keep(IdempotencyKey::Unique { key, keep_s }) => {
+    let key = |tail: &str, body: &str| match hooks().verify(&request(tail, body)) {
+        Ok(Reception::Keep(IdempotencyKey::Unique { key, keep_s })) => {
             assert_eq!(keep_s, 48 * 3600);
             key
         }
@@ -112,7 +112,7 @@ fn signed_nonsense_is_kept_for_a_person() {
         let sign = wire::sign(&key, json.as_bytes(), &salt);
         let json: String = form_urlencoded::byte_serialize(json.as_bytes()).collect();
         let body = format!("vpbx_api_key={}&sign={sign}&json={json}", key.reveal());
-        let Verified(request) = hooks().verify(request(tail, body)).unwrap();
-        assert!(hooks().decode(&request, "2026-07-15T07:00:00Z".parse().unwrap()).is_err(), "{tail} {json}");
+        let (verified, _) = Verified::check(&hooks(), request(tail, body)).unwrap();
+        assert!(hooks().decode(&verified, "2026-07-15T07:00:00Z".parse().unwrap()).is_err(), "{tail} {json}");
     }
 }
