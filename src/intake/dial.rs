@@ -9,7 +9,7 @@ use crate::config::School;
 use crate::link;
 use crate::process::command::TaskKind;
 use crate::process::event::{CallResult, ClientFacts, Direction};
-use crate::process::{ClientId, Event, Order, OrderId, Phase, Phone};
+use crate::process::{ClientId, Event, Order, OrderId, Phone, Wait, wake};
 use crate::store::Kept;
 
 /// Orders of one client that are looked at; a client has one or two.
@@ -84,8 +84,8 @@ async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kep
         .find(is_started)
         .or_else(|| orders.iter().find(has_task))
         .or_else(|| {
-            let dialling = orders.iter().filter(|order| order.phase == Phase::Dialling);
-            dialling.min_by_key(|order| order.timers.wake())
+            let dialling = orders.iter().filter(|order| *order.state() == Wait::Dialling);
+            dialling.min_by_key(|order| wake(order))
         })
         .or_else(|| orders.iter().max_by_key(|order| order.seen_at))
         .map(|order| order.id.clone())

@@ -62,7 +62,9 @@ fn every_scenario_holds_and_fails_when_its_rule_is_off() {
 #[test]
 fn every_rule_of_the_process_has_a_scenario() {
     let names: Vec<String> = files().iter().map(|path| name(path)).collect();
-    let without: Vec<&str> =
-        dozvon::process::rules().into_iter().filter(|rule| !names.iter().any(|name| name.starts_with(&format!("{rule}_")))).collect();
+    let without: Vec<&str> = dozvon::process::rules()
+        .into_iter()
+        .filter(|rule| !names.iter().any(|name| name.starts_with(&format!("{rule}_"))))
+        .collect();
     assert!(without.is_empty(), "no scenario proves {without:?}");
 }

@@ -12,7 +12,8 @@ use toml::{Table, Value};
 use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
-use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
+use crate::message::library::Library;
+use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::definition::{Figures, Manager, Route};
 
@@ -200,6 +201,7 @@ fn print_words(text: &mut String) {
 fn print_texts(text: &mut String) {
     text.push_str("\n## Texts\n\n");
     for (title, names) in [("Letters", LETTERS), ("Tasks", TASKS), ("Scripts", SCRIPTS), ("Parts", PARTS)] {
+        let names: Vec<&str> = names.iter().map(TextId::name).collect();
         let _ = writeln!(text, "- {title}: {}", names.join(", "));
     }
     let _ = writeln!(

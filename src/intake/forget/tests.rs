@@ -6,7 +6,7 @@ use super::*;
 use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
-use crate::process::{End, Money, Stage as LeadStage};
+use crate::process::{End, Money, Stage as LeadStage, Wait};
 use crate::signal::SeenNote;
 use crate::store::embedded::Embedded;
 use crate::store::{DeadLetter, Fence, Lease, Plan};
@@ -17,6 +17,13 @@ fn at(day: i64) -> At {
 
 fn brief(seen_at: At) -> OrderBrief {
     OrderBrief { offers: Vec::new(), seen_at, open: false, paid: true, payment_link: None, number: None }
+}
+
+/// The order as a step would leave it.
+fn won(order: &Order) -> Order {
+    let mut record = serde_json::to_value(order).expect("a record");
+    record["wait"] = serde_json::to_value(Wait::Ended(End::Won { at: at(1) })).expect("a state");
+    serde_json::from_value(record).expect("an order")
 }
 
 /// A store with one ended order of a client who has `orders` in all.
@@ -34,7 +41,7 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
         order.gc_id = Some(id.replace("gc-", ""));
         order.paid = Some(Money { minor: 100, currency: "RUB".to_owned() });
         order.leads.insert(LeadRole::Sales, LeadStage::Won);
-        order.end = Some(End::Won { at: at(1) });
+        order = won(&order);
         let call =
             SeenCall { call: format!("mango:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
         order.calls.push(call);

@@ -10,8 +10,8 @@ use dozvon::process::event::{
     TaskChange,
 };
 use dozvon::process::{
-    Ask, At, ClientId, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage,
-    Status, step,
+    Ask, At, ClientId, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage, Status,
+    step,
 };
 use proptest::prelude::*;
 use proptest::sample::select;

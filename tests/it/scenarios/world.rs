@@ -99,8 +99,7 @@ impl World {
     /// Fires every wake up to `until`, each at its own time.
     pub fn pass(&mut self, until: At) -> Result<(), String> {
         for _ in 0..5000 {
-            let wakes =
-                self.orders.iter().filter_map(|(id, order)| Some((wake(order)?.0, id.clone())));
+            let wakes = self.orders.iter().filter_map(|(id, order)| Some((wake(order)?.0, id.clone())));
             let Some((at, order)) = wakes.min().filter(|(at, _)| *at <= until) else { return Ok(()) };
             // A timer that comes back from a hold may be overdue.
             let at = self.now.map_or(at, |now| now.max(at));

@@ -38,7 +38,12 @@ pub fn standing(order: &Order) -> Standing {
     sums(order.status.as_ref(), &order.cost, &order.paid, &order.left)
 }
 
-fn sums(status: Option<&Status>, cost: &Option<Money>, paid: &Option<Money>, left: &Option<Money>) -> Standing {
+fn sums(
+    status: Option<&Status>,
+    cost: &Option<Money>,
+    paid: &Option<Money>,
+    left: &Option<Money>,
+) -> Standing {
     let sum = |money: &Option<Money>| money.as_ref().map(|money| money.minor);
     let (cost, paid, left) = (sum(cost), minor(paid), sum(left));
     match status {

@@ -12,13 +12,17 @@ use super::value::*;
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Wait {
     /// Known by name only: facts have not come yet. `asked` counts the questions to GetCourse.
-    Unseen { asked: u32 },
+    Unseen {
+        asked: u32,
+    },
     /// Self-payment pause (L2).
     Pause,
     /// In nobody's hands yet (L9).
     FreePool,
     /// The phone is asked for (L11).
-    PhoneAsked { step: PhoneStep },
+    PhoneAsked {
+        step: PhoneStep,
+    },
     /// Attempts by the ladder (D2).
     Dialling,
     /// Nothing but the manager's answer to «Что дальше?» (L13).
@@ -32,7 +36,9 @@ pub enum Wait {
     /// A date of its own: doubt, own try, instalment, long cycle, special terms.
     FollowUp(FollowUp),
     /// The last message (D3).
-    GivingUp { letter: LastLetter },
+    GivingUp {
+        letter: LastLetter,
+    },
     Ended(End),
     /// A payment was said and is not read back yet: the state and its timers stand aside (L4).
     Held(Box<Held>),

@@ -100,7 +100,8 @@ impl Decision<'_> {
             order.unsent.iter().filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect();
         for id in gone {
             let pending = order.unsent.remove(&id);
-            let task = pending.filter(|pending| pending.ask == AskKind::CreateTask).and_then(|made| made.task);
+            let task =
+                pending.filter(|pending| pending.ask == AskKind::CreateTask).and_then(|made| made.task);
             if let Some(task) = &task {
                 order.tasks.remove(task);
             }

@@ -40,7 +40,8 @@ impl Decision<'_> {
     fn is_said_today(&mut self, text: &TextId, body: &str) -> bool {
         let day = self.now.with_timezone(&self.process.zone).date_naive();
         let last = format!("{day} {:x}", fnv(body));
-        let sent = self.case.order.letters.entry(text.clone()).or_insert(Sent { times: 0, last: String::new() });
+        let sent =
+            self.case.order.letters.entry(text.clone()).or_insert(Sent { times: 0, last: String::new() });
         let again = sent.last == last;
         sent.times += u32::from(!again);
         sent.last = last;

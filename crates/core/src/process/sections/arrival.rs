@@ -131,7 +131,9 @@ fn first_state(d: &mut Decision) {
         if pool {
             desk::give_by_queue(d, "Телефона нет, его нужно спросить");
         }
-        d.request(Request::AskPhone { why: "Телефон не указан или записан с ошибкой" });
+        d.request(Request::AskPhone {
+            why: "Телефон не указан или записан с ошибкой"
+        });
         return;
     }
     if matches!(d.state(), Wait::Unseen { .. }) {

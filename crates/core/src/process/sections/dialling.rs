@@ -5,18 +5,18 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
-use crate::process::call_task::{self, Call};
 use crate::process::calendar::say_time;
+use crate::process::call_task::{self, Call};
 use crate::process::case::Round;
 use crate::process::command::{TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, PlannedCall, Request, Row, Section, Tasks, Whose};
+use crate::process::desk;
 use crate::process::event::{Event, News, Outcome};
 use crate::process::ladder::{self, Rung};
 use crate::process::moment::Moment;
 use crate::process::state::{FollowUp, FollowUpKind, LastLetter, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
-use crate::process::desk;
 
 pub const SECTION: Section = Section {
     name: "dialling",

@@ -73,11 +73,15 @@ fn by_word(d: &mut Decision) -> Heard {
     let others = d.case.client.orders.iter().filter(|(id, brief)| **id != own && brief.open);
     let other = d.case.rivals().first().cloned().or_else(|| others.map(|(id, _)| id.clone()).next());
     let Some(other) = other else {
-        d.request(Request::AskAgain { why: "Другого открытого заказа у клиента нет".to_owned() });
+        d.request(Request::AskAgain {
+            why: "Другого открытого заказа у клиента нет".to_owned()
+        });
         return Heard::Refused;
     };
     if d.case.order.has_money() {
-        d.request(Request::AskAgain { why: "По этому заказу есть деньги, его нельзя сложить".to_owned() });
+        d.request(Request::AskAgain {
+            why: "По этому заказу есть деньги, его нельзя сложить".to_owned()
+        });
         return Heard::Refused;
     }
     d.tell(other.clone(), News::DuplicateFound { order: own });

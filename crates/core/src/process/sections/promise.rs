@@ -5,8 +5,8 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
-use crate::process::call_task::{self, Call};
 use crate::process::calendar::{self, at_local};
+use crate::process::call_task::{self, Call};
 use crate::process::case::{Order, Promise};
 use crate::process::command::{TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, PlannedCall, Request, Row, Section};
@@ -141,7 +141,9 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
     let school = d.process.zone;
     let today = d.now.with_timezone(&school).date_naive();
     let Some(day) = day.filter(|day| day.with_timezone(&school).date_naive() >= today) else {
-        d.request(Request::AskAgain { why: "Нужна дата оплаты, сегодня или позже".to_owned() });
+        d.request(Request::AskAgain {
+            why: "Нужна дата оплаты, сегодня или позже".to_owned()
+        });
         return Heard::Refused;
     };
     d.answered(Wait::Promised, &format!("Обещал оплатить: {}.", calendar::say_day(day, school)));

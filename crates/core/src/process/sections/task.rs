@@ -20,7 +20,12 @@ pub const SECTION: Section = Section {
     // They follow from the open tasks at the end of every step.
     timers: &[
         Row { timer: Timer::TaskLate, class: Class::Reminder, lives: |order| order.is_open(), fires: late },
-        Row { timer: Timer::TaskEscalate, class: Class::Reminder, lives: |order| order.is_open(), fires: escalate },
+        Row {
+            timer: Timer::TaskEscalate,
+            class: Class::Reminder,
+            lives: |order| order.is_open(),
+            fires: escalate,
+        },
     ],
     hears: |d, event| match event {
         Event::Task(change) => {
@@ -96,7 +101,9 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     d.close_tasks_where(about, "Задача закрыта");
     match task.kind {
         TaskKind::Ask => {
-            d.request(Request::AskAgain { why: "Задача закрыта без ответа".to_owned() });
+            d.request(Request::AskAgain {
+                why: "Задача закрыта без ответа".to_owned()
+            });
         }
         TaskKind::Call => call_task_closed(d, change),
         TaskKind::Do => {
@@ -178,7 +185,8 @@ fn late(d: &mut Decision) {
         let time = Some(deadline(d, &task));
         d.say("L15", "Задача не выполнена в срок: напоминаем.");
         let due = d.work_minutes(d.figures().task.late_minutes);
-        let reminder = d.task(NewTask { to, time, more, ..NewTask::new(TaskKind::Do, TextId::TaskLate, due) });
+        let reminder =
+            d.task(NewTask { to, time, more, ..NewTask::new(TaskKind::Do, TextId::TaskLate, due) });
         d.moment(Moment::TaskLate { task: id.clone() });
         d.unwatched(reminder, Some(id));
     }
