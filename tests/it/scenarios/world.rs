@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use dozvon::message::text::{LETTERS, TASKS};
 use dozvon::process::case::{Case, Client, Desk};
 use dozvon::process::{
-    At, ClientId, Command, CommandId, Event, Line, Order, OrderId, Process, has_next_step, step, wake,
+    At, ClientId, Command, CommandId, Event, Line, Moment, Order, OrderId, Process, Step, has_next_step,
+    may_stay, step, strays, wake,
 };
 
 pub struct World {
@@ -65,6 +66,7 @@ impl World {
                 let (phase, timers, tasks) = (order.state().name(), &order.timers, &order.tasks);
                 return Err(format!("L14: no next step after {event:?}: {phase:?} {timers:?} {tasks:?}"));
             }
+            self.nothing_outlives_its_state(&order, &step)?;
             if step.case.order.tasks.values().filter(|task| is_call(task)).count() > 1 {
                 return Err(format!("two open call tasks after {event:?}"));
             }
@@ -106,6 +108,24 @@ impl World {
             self.happen(&order, &Event::Wake, at)?;
         }
         Err("wakes never end".to_owned())
+    }
+
+    /// No timer runs and no task is open of a state that the order has left.
+    fn nothing_outlives_its_state(&self, order: &OrderId, step: &Step) -> Result<(), String> {
+        let after = &step.case.order;
+        let strays = strays(after);
+        if !strays.is_empty() {
+            return Err(format!("{strays:?} run in {}", after.state().name()));
+        }
+        let Some(before) = self.orders.get(order) else { return Ok(()) };
+        for moment in &step.moments {
+            let Moment::Left { from, to } = moment else { continue };
+            let open = before.tasks.keys().filter_map(|id| after.tasks.get(id));
+            if let Some(task) = open.into_iter().find(|task| !may_stay(task, from, to)) {
+                return Err(format!("`{}` is open after {} → {}", task.text, from.name(), to.name()));
+            }
+        }
+        Ok(())
     }
 
     fn open(&self, order: &OrderId, now: At) -> Case {

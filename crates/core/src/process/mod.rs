@@ -14,8 +14,9 @@ pub mod command;
 pub mod event;
 
 pub mod client;
-pub mod moment;
 pub mod state;
+
+pub mod moment;
 
 pub mod case;
 
@@ -47,7 +48,7 @@ pub use decision::Section;
 pub use definition::Process;
 pub use event::{Event, News};
 pub use moment::{Line, Moment};
-pub use table::{SECTIONS, has_next_step, rules, wake};
+pub use table::{SECTIONS, has_next_step, may_stay, rules, strays, wake};
 pub use timers::Timer;
 pub use value::*;
 
@@ -97,3 +98,6 @@ fn fire(d: &mut Decision) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

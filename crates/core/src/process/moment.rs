@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::Outcome;
+use super::state::Wait;
 use super::value::*;
 use crate::message::text::TextId;
 
@@ -19,10 +20,10 @@ pub struct Line {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moment {
-    /// One state was left for the next (names of `Wait`).
+    /// One state was left for the next.
     Left {
-        from: &'static str,
-        to: &'static str,
+        from: Wait,
+        to: Wait,
     },
     /// The order came in: the first facts, or a call of an unknown person.
     Arrived,

@@ -2,10 +2,11 @@
 //! timer is and what it means; nothing else says it a second time.
 //! Never decides. Enter at [`SECTIONS`], [`rules`], [`wake`] and [`has_next_step`].
 
-use super::case::{Case, Order};
-use super::decision::{Class, Row, Section};
+use super::case::{Case, Order, Task};
+use super::decision::{Class, Row, Section, Tasks, Whose};
 use super::definition::Process;
 use super::sections::*;
+use super::state::Wait;
 use super::timers::Timer;
 use super::value::*;
 
@@ -75,4 +76,20 @@ pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
         Class::Repeat => order.is_unseen(),
         Class::Reminder => false,
     })
+}
+
+/// Timers that run although what they belong to is gone: a step leaves none.
+pub fn strays(order: &Order) -> Vec<Timer> {
+    let rows = SECTIONS.iter().flat_map(|section| section.timers);
+    let strays = rows.filter(|row| order.at(row.timer).is_some() && !(row.lives)(order));
+    strays.map(|row| row.timer).collect()
+}
+
+/// May a task stay open when the order goes from one state to another? One of no state always may.
+pub fn may_stay(task: &Task, from: &Wait, to: &Wait) -> bool {
+    let owns = |tasks: &&Tasks| match &tasks.whose {
+        Whose::Kind(kind) => task.kind == *kind,
+        Whose::Texts(texts) => texts.contains(&task.text) && !task.kept,
+    };
+    SECTIONS.iter().flat_map(|section| section.tasks).filter(owns).all(|tasks| (tasks.stays)(from, to))
 }

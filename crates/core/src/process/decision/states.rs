@@ -19,16 +19,8 @@ impl Decision<'_> {
     pub fn go(&mut self, to: Wait, result: &str) {
         let from = self.state().clone();
         self.close_bound(|tasks| !(tasks.stays)(&from, &to), result);
-        self.change(to);
-    }
-
-    fn change(&mut self, to: Wait) {
-        let (from, name) = (self.state().name(), to.name());
-        match &mut self.case.order.wait {
-            Wait::Held(held) => held.state = to,
-            wait => *wait = to,
-        }
-        self.moment(Moment::Left { from, to: name });
+        self.stay(to.clone());
+        self.moment(Moment::Left { from, to });
         self.stop_strays();
     }
 
@@ -138,12 +130,13 @@ impl Decision<'_> {
         if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
             self.case.desk.release(manager);
         }
-        let from = order.state().name();
+        let from = order.state().clone();
         order.timers.stop_all();
         (order.promise, order.plan) = (None, None);
         order.question.open = false;
         order.wait = Wait::Ended(end);
-        self.moment(Moment::Left { from, to: self.state().name() });
+        let to = order.wait.clone();
+        self.moment(Moment::Left { from, to });
         self.revoke_where(|pending| {
             matches!(
                 pending.ask,

@@ -1,32 +1,12 @@
 //! Verbs of a decision: tasks of managers are made, moved and closed.
 //! Never watches their deadlines: that is the section `task`. Enter at [`Decision::task`].
 
-use super::Decision;
+use super::{Decision, NewTask};
 use crate::message::text::TextId;
 use crate::process::calendar::say_time;
 use crate::process::case::Task;
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::value::*;
-
-/// A task as a section wants it; the rest is filled in by [`Decision::task`].
-pub struct NewTask<'t> {
-    pub kind: TaskKind,
-    pub text: TextId,
-    pub due: At,
-    pub minutes: u32,
-    /// `None`: the order's responsible, else the head.
-    pub to: Option<ManagerId>,
-    /// The moment that the text speaks of.
-    pub time: Option<At>,
-    pub why: &'t str,
-    pub more: String,
-}
-
-impl NewTask<'_> {
-    pub fn new(kind: TaskKind, text: TextId, due: At) -> Self {
-        Self { kind, text, due, minutes: 15, to: None, time: None, why: "", more: String::new() }
-    }
-}
 
 impl Decision<'_> {
     /// Creates a task (L13, D1, …). `None` where the school has nobody at all.

@@ -8,13 +8,12 @@ use crate::message::text::TextId;
 use crate::process::calendar::say_time;
 use crate::process::call_task::{self, Call};
 use crate::process::case::Round;
-use crate::process::command::{TaskKind, Urgency};
+use crate::process::command::TaskKind;
 use crate::process::decision::{Class, Decision, Heard, PlannedCall, Request, Row, Section, Tasks, Whose};
-use crate::process::desk;
-use crate::process::event::{Event, News, Outcome};
+use crate::process::event::Outcome;
 use crate::process::ladder::{self, Rung};
 use crate::process::moment::Moment;
-use crate::process::state::{FollowUp, FollowUpKind, LastLetter, Wait};
+use crate::process::state::{LastLetter, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
 
@@ -36,13 +35,6 @@ pub const SECTION: Section = Section {
             *to == Wait::Dialling || (promised && *to == Wait::Asking) || to.keeps_all()
         },
     }],
-    hears: |d, event| match event {
-        Event::Sibling(News::Talked { .. }) => {
-            sibling_talked(d);
-            Heard::Taken
-        }
-        _ => Heard::Passed,
-    },
     enters: |d, request| {
         match request {
             Request::Round { task, why } => start(d, task.clone(), why.clone()),
@@ -55,6 +47,7 @@ pub const SECTION: Section = Section {
         }
         Heard::Taken
     },
+    ..Section::QUIET
 };
 
 /// A new round, from now on (D1, P2). `task` is the text of its first task; none is the usual.
@@ -127,7 +120,7 @@ fn attempt(d: &mut Decision) {
     d.case.order.round.started_at.get_or_insert(d.now);
     match d.call_task() {
         Some(open) => missed_attempt(d, &open),
-        None => call_task(d),
+        None => call_task::of_attempt(d),
     }
     d.stage(Stage::Dialling, None);
     fall_back(d, d.now);
@@ -159,44 +152,6 @@ fn fall_back(d: &mut Decision, due: At) {
     let late = d.team().add_minutes(due, figures.dialling.task_minutes + figures.task.escalate_minutes);
     let rung = ladder::after(d, d.case.order.round.day, d.case.order.round.step, late);
     d.set(Timer::Attempt, rung.at);
-}
-
-/// D1, L12: «Позвонить» with the script; an unconfirmed phone gets the checking script.
-fn call_task(d: &mut Decision) {
-    if d.case.order.responsible.is_none()
-        && let Some(manager) = desk::queue(d)
-    {
-        desk::give(d, &manager);
-        desk::announce(d, &manager);
-    }
-    let first = d.case.order.attempts == 0 && d.case.order.talks == 0;
-    let (text, script) = words(d, first);
-    let checks = text == TextId::TaskCheckContacts;
-    let last = d.case.order.round.last_outcome.map(|outcome| outcome.label().to_owned());
-    let why = d.case.order.round.why.take().or(last);
-    let call = Call { text, script, due: d.now, time: d.now, why: why.as_deref() };
-    d.urgent(if first { Urgency::Hot } else { Urgency::Usual }, |d| call_task::make(d, call));
-    let number = d.case.order.round.attempts + 1;
-    d.say(if first { "D1" } else { "D2" }, format!("Задача «Позвонить», попытка {number}."));
-    if checks {
-        d.say("L12", "Телефон не подтверждён: в приоритете, со скриптом проверки контактов.");
-    }
-}
-
-/// Text and script of the next call task.
-fn words(d: &Decision, first: bool) -> (TextId, TextId) {
-    let order = &d.case.order;
-    let unconfirmed = d.figures().phone.check_unconfirmed && d.case.client.phone_confirmed == Some(false);
-    match order.round.task.clone().filter(|_| order.round.attempts == 0) {
-        Some(text) if text == TextId::TaskUnpaidPromise => (text, TextId::ScriptUnpaidPromise),
-        Some(text) => (text, TextId::ScriptCallBack),
-        None if first && unconfirmed => (TextId::TaskCheckContacts, TextId::ScriptCheckContacts),
-        None if first => {
-            let own = d.process.route(&order.route).and_then(|route| route.task.as_deref());
-            (own.map_or(TextId::TaskFirstCall, TextId::from), TextId::ScriptFirstCall)
-        }
-        None => (TextId::TaskCall, TextId::ScriptFirstCall),
-    }
 }
 
 /// D2, D3: an attempt that did not reach the client.
@@ -267,17 +222,4 @@ fn failed(d: &mut Decision) {
     if let Some(open) = d.call_task() {
         d.move_task(&open, Some(again), None);
     }
-}
-
-/// A talk with this client about another order: this ladder waits (design, «Call → order»).
-fn sibling_talked(d: &mut Decision) {
-    const RESULT: &str = "С клиентом поговорили по другому заказу";
-    if !matches!(d.state(), Wait::Dialling | Wait::Pause | Wait::GivingUp { .. }) {
-        return;
-    }
-    d.end_calls(RESULT);
-    d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::CallLater)), RESULT);
-    let at = d.work_days(d.figures().talk.follow_up_days.clamp(1, 3));
-    d.set(Timer::FollowUp, at);
-    d.turn("D12", "С клиентом поговорили по другому заказу: звонки по этому остановлены.");
 }

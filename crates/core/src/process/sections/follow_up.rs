@@ -1,8 +1,9 @@
 //! A date of its own: doubt, own try, instalment, long cycle, special terms (L13).
-//! Never sets the date: that is the answer's. Enter at [`due`].
+//! Never calls anybody before it. Enter at [`due`].
 
 use crate::message::text::TextId;
-use crate::process::decision::{Class, Decision, Request, Row, Section, Tasks, Whose};
+use crate::process::decision::{Class, Decision, Heard, Request, Row, Section, Tasks, Whose};
+use crate::process::event::{Event, News};
 use crate::process::state::{FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
 
@@ -10,7 +11,7 @@ const WORK: &[TextId] = &[TextId::TaskInstalment, TextId::TaskLongCycle, TextId:
 
 pub const SECTION: Section = Section {
     name: "follow_up",
-    rules: &["L13"],
+    rules: &["L13", "D12"],
     timers: &[Row {
         timer: Timer::FollowUp,
         class: Class::Date,
@@ -19,6 +20,13 @@ pub const SECTION: Section = Section {
     }],
     // The work is the manager's until its date, or until he answers (`Decision::answered`).
     tasks: &[Tasks { whose: Whose::Texts(WORK), stays: |_, _| true }],
+    hears: |d, event| match event {
+        Event::Sibling(News::Talked { .. }) => {
+            sibling_talked(d);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
     ..Section::QUIET
 };
 
@@ -48,4 +56,17 @@ fn ask_again(d: &mut Decision, why: &str) {
     if *d.state() == date {
         d.go(Wait::Asking, "Ждём ответа менеджера");
     }
+}
+
+/// A talk with this client about another order: this ladder waits (design, «Call → order»).
+fn sibling_talked(d: &mut Decision) {
+    const RESULT: &str = "С клиентом поговорили по другому заказу";
+    if !matches!(d.state(), Wait::Dialling | Wait::Pause | Wait::GivingUp { .. }) {
+        return;
+    }
+    d.end_calls(RESULT);
+    d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::CallLater)), RESULT);
+    let at = d.work_days(d.figures().talk.follow_up_days.clamp(1, 3));
+    d.set(Timer::FollowUp, at);
+    d.turn("D12", "С клиентом поговорили по другому заказу: звонки по этому остановлены.");
 }
