@@ -16,7 +16,9 @@ use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::{DeadLetter, Place, Store};
-use crate::{bench, demo, reload, sandbox, telemetry};
+#[cfg(feature = "sandbox")]
+use crate::{bench, demo, sandbox};
+use crate::{reload, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -33,10 +35,13 @@ enum Command {
     /// Take webhooks and work, until told to stop.
     Serve(Serve),
     /// Measure the bridge beside what it is measured against.
+    #[cfg(feature = "sandbox")]
     Bench(bench::Options),
     /// Show 16 days of a school in a minute: sandbox, scripted people, the real bridge.
+    #[cfg(feature = "sandbox")]
     Demo(demo::Options),
     /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
+    #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
     Check(Folder),
@@ -85,6 +90,7 @@ struct Serve {
     driven_from: Option<At>,
 }
 
+#[cfg(feature = "sandbox")]
 #[derive(Args)]
 struct SandboxArgs {
     /// The setup's file. Without it: `deploy/sandbox.toml`, which fits the school of `deploy/example`.
@@ -191,8 +197,11 @@ pub fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve(args).await,
+            #[cfg(feature = "sandbox")]
             Command::Demo(options) => demo::run(options).await,
+            #[cfg(feature = "sandbox")]
             Command::Bench(options) => bench::run(options).await,
+            #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => stand_in(args).await,
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),
@@ -277,6 +286,7 @@ async fn told_to_stop() {
     }
 }
 
+#[cfg(feature = "sandbox")]
 async fn stand_in(args: SandboxArgs) -> Result<(), String> {
     let SandboxArgs { setup, bridge, port, smtp_port, seed, minutes } = args;
     let ports = sandbox::serve::Ports {

@@ -2,10 +2,12 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+#[cfg(feature = "sandbox")]
 pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod discover;
 pub mod email;
@@ -13,6 +15,7 @@ pub mod http;
 pub mod instance;
 pub mod intake;
 pub mod link;
+pub mod panics;
 pub mod person;
 pub mod platform;
 pub mod reload;
@@ -28,4 +31,5 @@ pub mod ways;
 pub mod worker;
 
 pub use dozvon_core::{message, problem, process};
+#[cfg(feature = "sandbox")]
 pub use dozvon_sandbox as sandbox;

@@ -14,7 +14,7 @@ use crate::platform::amocrm::settings::Auth;
 use crate::platform::amocrm::{
     self, AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, TokenSource,
 };
-use crate::platform::getcourse::look_back::{Exports, SPACING_S};
+use crate::platform::getcourse::reconcile::{Exports, SPACING_S};
 use crate::platform::getcourse::{self, GcCourier, GcHooks, GcLookBack, Keys};
 use crate::platform::http::{Http, RealHttp};
 use crate::platform::mail::{MailCourier, Post, SmtpPost};
@@ -29,9 +29,9 @@ use crate::process::Target;
 use crate::secret::{Secret, Vault};
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
+use crate::worker::lease_view::Tenure;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
-use crate::worker::tenure::Tenure;
 
 /// Statistics of calls have a budget of their own: one request in two seconds.
 const STATISTICS_PER_SECOND: f64 = 0.5;

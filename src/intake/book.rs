@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::CallRecord;
-use super::shadow::Shadow;
+use super::last_seen::Shadow;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
 use crate::store::key;
 use crate::store::{Forget, Kept, Put, Store, StoreError};

@@ -3,8 +3,8 @@
 
 use super::book::Book;
 use super::forget::Gone;
-use super::hand;
 use super::mirror;
+use super::typed_in_crm;
 use crate::config::School;
 use crate::link;
 use crate::platform::marker;
@@ -71,7 +71,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
         Signal::ClientSeen(facts) => client_seen(book, facts).await,
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
-        Signal::LeadMade(made) => hand::lead_made(school, book, *made).await,
+        Signal::LeadMade(made) => typed_in_crm::lead_made(school, book, *made).await,
         Signal::LeadGone { lead, looked } => lead_gone(book, lead, looked).await,
         Signal::ContactSeen { contact, facts, card } => {
             let mirrored = mirror::learn(book, card.as_slice()).await?;
@@ -85,7 +85,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
             let mirrored = mirror::take_page(book, &read).await?;
             Ok(Aims::nothing("a page of contacts").with(mirrored))
         }
-        Signal::NoteSeen(seen) => hand::note_seen(school, book, &seen, now).await,
+        Signal::NoteSeen(seen) => typed_in_crm::note_seen(school, book, &seen, now).await,
         Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
         Signal::TaskGone { task } => task_gone(book, task).await,
         Signal::CommandAnswered { command, done: true, .. } => {
@@ -223,7 +223,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
 
 async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
-        return hand::strange_lead(school, book, seen, now).await;
+        return typed_in_crm::strange_lead(school, book, seen, now).await;
     };
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));

@@ -1,11 +1,11 @@
 //! What a process keeps of a school beside the store: requests while the store is away, on this machine's
 //! disk; in memory the last seconds of what the store has confirmed, and of what was sent.
 //! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
-//! Enter at [`Spool::keep`]; `worker::keeper` empties it.
+//! Enter at [`Spool::keep`]; `worker::spool_drain` empties it.
 
-mod aside;
-mod last;
 mod log;
+mod quarantine;
+mod replay;
 mod sent;
 
 pub use sent::{Outcome, Past, Sent};
@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::aside::Kept as SetAside;
-use self::last::Last;
 use self::log::Log;
+use self::quarantine::Kept as SetAside;
+use self::replay::Last;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};

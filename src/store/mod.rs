@@ -3,14 +3,14 @@
 //! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
 //! bytes mean, `body` how they lie.
 
+pub mod backend;
 mod body;
 pub mod embedded;
 pub mod key;
-pub mod place;
 pub mod redis;
 mod unit;
 
-pub use place::Place;
+pub use backend::Place;
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::item::Item;
-use crate::intake::shadow::Shadow;
+use crate::intake::last_seen::Shadow;
 use crate::link;
 use crate::process::{At, Order};
 use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};
@@ -25,9 +25,10 @@ pub async fn retain(site: &Site) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
-        let again = match round(site, now).await {
-            Ok(()) => now + TimeDelta::days(1),
-            Err(error) => {
+        let again = match site.guard("retention", round(site, now)).await {
+            Ok(Ok(())) => now + TimeDelta::days(1),
+            Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "what is past its time is forgotten later");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::inbox::PUT_OFF;
 use super::site::{Site, count};
-use super::timers;
+use super::wheel_feed;
 use crate::intake::apply::order_member;
 use crate::intake::item::{Item, Member};
 use crate::process::{At, Event, Order, OrderId, wake};
@@ -26,10 +26,10 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
-        match watch(&site, &mut sweep_at).await {
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
-            Ok(()) => {}
+        match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
+            Ok(Ok(())) | Err(_) => {}
         }
         let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
         tokio::select! {
@@ -44,13 +44,13 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
 async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
     let now = site.clock.now();
     let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
-    if timers::is_dead(canary.as_ref(), now) {
+    if wheel_feed::is_dead(canary.as_ref(), now) {
         if *sweep_at > now {
             tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; mended");
         }
         // The first look of an owner finds none, too: that is how the canary is born.
         *sweep_at = now;
-        site.commit(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }).await?;
+        site.commit(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() }).await?;
         site.forget_wakes();
     }
     if *sweep_at <= now {
@@ -108,7 +108,7 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
         Some((at, promised)) => {
             unit.wake.push(Wake { member: order_member(&order), at_ms: at.timestamp_millis(), promised });
         }
-        None => unit.append.push(Item::Event { order: id.clone(), event: Event::Wake }.to_bytes()),
+        None => unit.append.push(Item::Event { raw: None, order: id.clone(), event: Event::Wake }.to_bytes()),
     }
     site.commit(unit).await
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Draft, Findings, address_fault, repeated};
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::platform::getcourse::fields::FIELDS;
-use crate::platform::getcourse::look_back::COLUMNS;
+use crate::platform::getcourse::reconcile::COLUMNS;
 use crate::platform::getcourse::settings::Payments;
 use crate::platform::mail::settings::Tls;
 use crate::process::{LeadRole, RefusalReason, Stage};

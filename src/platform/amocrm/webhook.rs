@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
-use super::{brackets, decode, found};
+use super::{brackets, decode, read_entities};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
 use crate::request::IdempotencyKey;
@@ -170,7 +170,7 @@ impl Hooks for AmoHooks {
     }
 
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
-        Ok(vec![found::signal(&request.body, self.zone_field)?])
+        Ok(vec![read_entities::signal(&request.body, self.zone_field)?])
     }
 }
 

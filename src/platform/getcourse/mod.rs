@@ -9,9 +9,9 @@ pub mod dates;
 pub mod decode;
 pub mod fields;
 pub mod hooks;
-pub mod look_back;
 pub mod money;
 pub mod params;
+pub mod reconcile;
 pub mod settings;
 pub mod status;
 pub mod tech;
@@ -20,7 +20,7 @@ pub mod text;
 pub use client::{Client, Keys};
 pub use courier::GcCourier;
 pub use hooks::{GcHooks, Kind};
-pub use look_back::GcLookBack;
+pub use reconcile::GcLookBack;
 pub use settings::{Payments, Settings};
 
 /// How this school's payments are believed: as it says, else read back where that is possible

@@ -2,8 +2,8 @@
 //! No test sleeps: time is a parameter, and real sockets are only waited for.
 //! Enter at [`Bridge`].
 
-mod hand;
 mod people;
+mod remote_control;
 mod sockets;
 mod whole;
 

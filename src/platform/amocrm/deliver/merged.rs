@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::Errand;
 use crate::link;
 use crate::platform::amocrm::card::{Lead, number as number_of};
-use crate::platform::amocrm::found::{self, Entity};
-use crate::platform::amocrm::seen::read_lead;
+use crate::platform::amocrm::read_entities::{self, Entity};
+use crate::platform::amocrm::read_lead::read_lead;
 use crate::platform::{Fault, Receipt};
 use crate::process::LeadRole;
 use crate::signal::{MadeLead, Signal};
@@ -56,7 +56,7 @@ impl Errand<'_> {
             number: number.map(str::trim).filter(|number| !number.is_empty()).map(str::to_owned),
             contact,
             facts: person
-                .map(|person| found::contact(&person, self.settings().zone_field))
+                .map(|person| read_entities::contact(&person, self.settings().zone_field))
                 .unwrap_or_default(),
         };
         Ok(Receipt { links: Vec::new(), signals: vec![Signal::LeadMade(Box::new(made))] })

@@ -19,16 +19,16 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::batch_writes::{Gatherer, Kind, To, Write};
+use super::classify::Reply;
 use super::client::AmoClient;
-use super::gather::{Gatherer, Kind, To, Write};
-use super::judge::Reply;
-use super::look::Look;
-use super::mend;
+use super::drop_rejected;
 use super::mirror::Mirror;
 use super::oauth::OauthTokens;
+use super::search::Look;
 use super::settings::{Pipeline, Settings};
+use super::shared_reads::Together;
 use super::subscription;
-use super::together::Together;
 use crate::link;
 use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try};
 use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
@@ -231,8 +231,8 @@ impl Errand<'_> {
     }
 
     /// Changes one lead. What the account refuses and can be left out is left out.
-    async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<mend::LeftOut>, Fault> {
-        match mend::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
+    async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<drop_rejected::LeftOut>, Fault> {
+        match drop_rejected::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
             (Reply::Rejected(rejection), _) if rejection.status == 404 => Err(lead_is_gone()),
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),

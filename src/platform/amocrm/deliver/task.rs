@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Errand, lead_of_order};
 use crate::link;
+use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::number;
+use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
-use crate::platform::amocrm::gather::{Kind, To};
-use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::mend;
+use crate::platform::amocrm::drop_rejected;
 use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
 use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::command::{CreateTask, TaskKind};
@@ -43,7 +43,7 @@ impl Errand<'_> {
         if let Some(user) = self.user(&ask.responsible) {
             task["responsible_user_id"] = user.into();
         }
-        let (made, _) = mend::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
+        let (made, _) = drop_rejected::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
         let id = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
         Ok(self.task_receipt(&ask.task, id))
     }
@@ -93,7 +93,7 @@ impl Errand<'_> {
     }
 
     async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
-        Ok(mend::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
+        Ok(drop_rejected::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
     }
 
     /// By the index, else by its marker among the tasks of this order's leads.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::card::{list, number, text};
 use super::client::Call;
 use super::mirror;
-use super::seen;
+use super::read_lead;
 use crate::platform::{RawRequest, Undecodable};
 use crate::process::event::ClientFacts;
 use crate::process::{At, Phone, Urgency};
@@ -125,7 +125,7 @@ pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodab
     let shown = |word: &str| body.get(word);
     let signal = if let Some(lead) = shown("lead") {
         match lead.is_object() {
-            true => Signal::LeadSeen(Box::new(seen::seen(id, lead))),
+            true => Signal::LeadSeen(Box::new(read_lead::seen(id, lead))),
             false => Signal::LeadGone { lead: id, looked: false },
         }
     } else if let Some(task) = shown("task") {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::card::{Contact, Lead, number, page, text};
 use super::client::{AmoClient, Call};
 use super::numbers::phone_query;
-use super::together::{Seen, Sight, Together, Wish};
+use super::shared_reads::{Seen, Sight, Together, Wish};
 use crate::platform::Fault;
 use crate::process::command::PersonFacts;
 use crate::process::{At, Urgency};

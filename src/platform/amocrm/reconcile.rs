@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::AmoClient;
 use super::card::{number, page, text};
 use super::client::Call;
-use super::found::{self, Entity};
+use super::read_entities::{self, Entity};
 use crate::link;
 use crate::platform::look_back::{Known, LookBack, Sight, to_value};
 use crate::platform::{Fault, RawRequest};
@@ -186,7 +186,7 @@ impl AmoLookBack {
             let body = self.client.read(&entity.read(Urgency::Backfill)).await?;
             let body = body.filter(|body| body["is_deleted"] != Value::Bool(true));
             if is_news(&entity, body.as_ref(), known).await? {
-                found.push(found::request(&json!({ entity.word(): body, "id": entity.id() })));
+                found.push(read_entities::request(&json!({ entity.word(): body, "id": entity.id() })));
             }
         }
         Ok(found)
@@ -209,7 +209,7 @@ async fn is_news(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> Re
     let (Entity::Contact(id), Some(body)) = (entity, body) else { return Ok(true) };
     let Some(owner) = known.links(&[link::crm_contact(*id)]).await?.pop().flatten() else { return Ok(false) };
     let Some(client) = known.client(&ClientId(owner)).await? else { return Ok(false) };
-    let facts = found::contact(body, None);
+    let facts = read_entities::contact(body, None);
     let phone = facts.phone.and_then(|phone| phone.e164);
     Ok(phone.is_some_and(|phone| !client.phones.contains(&phone))
         || facts.email.is_some_and(|email| !client.emails.contains(&email)))

@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
+use super::batch_writes::{Gatherer, Outcome, Write};
 use super::card::{number, text};
-use super::gather::{Gatherer, Outcome, Write};
-use super::judge::{Named, Reply};
+use super::classify::{Named, Reply};
 use crate::platform::Fault;
 
 /// A value may first need another type, then have to go; more rounds than this help nobody.

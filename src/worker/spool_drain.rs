@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::lease_view::Standing;
 use super::site::Site;
-use super::tenure::Standing;
 use crate::store::key;
 use crate::store::{CommitError, Kept, Put, Unit};
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::card::{list, number, page, text};
+use super::classify::{Rejection, Reply};
 use super::client::{AmoClient, Asked, Call};
-use super::judge::{Rejection, Reply};
 use crate::platform::Fault;
 use crate::platform::http::{Party, Seat, Turn};
 use crate::process::Urgency;
@@ -317,5 +317,5 @@ fn is_named(value: &Value, id: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "gather_tests.rs"]
+#[path = "batch_writes_tests.rs"]
 mod tests;
