@@ -15,8 +15,8 @@ use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Place};
 use crate::store::{Accepted, Offer};
-use crate::worker::spool_drain::announce;
 use crate::worker::site::{Site, UnderWay, count};
+use crate::worker::spool_drain::announce;
 
 /// Longest query that is taken: «Вызвать URL» puts everything there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;

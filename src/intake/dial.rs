@@ -36,7 +36,7 @@ pub async fn aim_call(
 /// A call that was bound before (a better record of it came), or that our own command started.
 async fn bound_order(book: &mut Book, result: &CallResult) -> Kept<Option<Order>> {
     if let Some(order) = book.link(&link::call(&result.call)).await? {
-        return book.order(&OrderId(order)).await;
+        return book.order(&order.into()).await;
     }
     let Some(command) = &result.command else { return Ok(None) };
     match order_of(book, command).await? {
@@ -103,7 +103,7 @@ fn stranger(school: &School, facts: ClientFacts, result: CallResult) -> Option<A
     let line = result.line.as_deref()?;
     school.process.routes.iter().find(|route| route.line.as_deref() == Some(line))?;
     let digest = hex::encode(Sha256::digest(result.call.as_bytes()));
-    let order = OrderId(format!("line-{}", &digest[..12]));
+    let order = OrderId::Line(digest[..12].to_owned());
     let client = new_client(&order);
     Some(Aim { facts, ..Aim::new(order, client, Event::Call(result)) })
 }

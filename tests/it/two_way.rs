@@ -125,7 +125,7 @@ async fn a_note_is_an_answer_only_where_it_says_one(world: &World) {
 
 async fn a_lead_made_by_hand_is_worked(world: &World) {
     let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент by_hand").map(|lead| lead.id);
-    let id = OrderId(format!("lead-{}", lead.expect("it was made")));
+    let id = OrderId::of_lead(lead.expect("it was made").unsigned_abs());
     let orders = world.orders().await;
     let made = orders.iter().find(|order| order.id == id).expect("it entered the process");
     assert_eq!(made.responsible.as_ref().map(|manager| manager.as_str()), Some("irina"));

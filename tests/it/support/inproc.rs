@@ -84,7 +84,7 @@ impl World {
         assert!(dead.iter().all(|letter| letter.id.starts_with("out-")), "seed {seed}: {dead:#?}");
         let sandbox = self.sandbox().duplicates();
         assert!(sandbox.is_empty(), "seed {seed}: made twice: {sandbox:#?}");
-        let told: Vec<_> = self.sandbox().orders().map(|order| OrderId(format!("gc-{}", order.id))).collect();
+        let told: Vec<_> = self.sandbox().orders().map(|order| OrderId::of_deal(order.id)).collect();
         let retired: Vec<_> = told.iter().map(link::gone).collect();
         let retired = self.site.store.find(self.site.id(), &retired).await.expect("memory");
         for (id, retired) in told.iter().zip(retired) {

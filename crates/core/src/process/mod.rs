@@ -3,6 +3,8 @@
 //! Enter at [`step`]; `table.rs` lists the sections of the process, a file each under `sections`.
 
 // From the ground up: a file uses only what stands above it.
+mod order_id;
+
 pub mod value;
 
 pub mod hours;

@@ -85,7 +85,7 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
 
 /// Takes in everything but money, which `money` judges.
 fn learn(order: &mut Order, facts: &OrderFacts) {
-    let own_id = order.id.as_str().strip_prefix("gc-").map(str::to_owned);
+    let own_id = order.id.deal().map(str::to_owned);
     order.gc_id = facts.gc_id.clone().or(order.gc_id.take()).or(own_id);
     keep(&mut order.number, &facts.number);
     keep(&mut order.created_at, &facts.created_at);

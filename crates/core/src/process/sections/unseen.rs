@@ -31,7 +31,7 @@ pub const SECTION: Section = Section {
 /// Asked ever more rarely.
 fn ask(d: &mut Decision) {
     let order = &mut d.case.order;
-    let known = order.id.as_str().strip_prefix("gc-").map(str::to_owned);
+    let known = order.id.deal().map(str::to_owned);
     order.gc_id = order.gc_id.take().or(known);
     let Wait::Unseen { asked } = *d.state() else { return };
     let asked = asked + 1;
