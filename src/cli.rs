@@ -433,6 +433,6 @@ async fn visit(
 }
 
 fn line(letter: &DeadLetter) -> String {
-    let order = letter.order.as_ref().map_or("-", |order| order.as_str());
+    let order = letter.order.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     format!("{}  {}  {order}  {}", letter.id, letter.at.format("%Y-%m-%d %H:%M"), letter.why)
 }

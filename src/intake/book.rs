@@ -333,7 +333,7 @@ mod tests {
 
     fn order(n: usize) -> Order {
         let at = At::from_timestamp(1_795_000_000, 0).expect("in range");
-        Order::new(OrderId(format!("gc-{n}")), "c-1".into(), at)
+        Order::new(OrderId::of_deal(n), "c-1".into(), at)
     }
 
     /// One order a round, as they come.

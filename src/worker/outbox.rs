@@ -158,7 +158,7 @@ impl Outbox<'_> {
             let why = format!("delivery {id} cannot be read by this version");
             self.site.unreadable(&why);
             // A command's id names its order.
-            let order = id.as_str().rsplit_once('.').map(|(order, _)| OrderId::from(order));
+            let order = id.order();
             match self.site.commit(burial(id, order, why, body, self.site.clock.now())).await {
                 Err(CommitError::Fenced) => return Err(CommitError::Fenced),
                 done => buried |= done.is_ok(),

@@ -80,7 +80,7 @@ impl Play {
             midway(&world);
             world.run_for(TimeDelta::hours(self.hours)).await;
             look(&world);
-            let id = world.sandbox().order_of("one").map(|order| OrderId(format!("gc-{}", order.id)));
+            let id = world.sandbox().order_of("one").map(|order| OrderId::of_deal(order.id));
             let order = world.orders().await.into_iter().find(|order| Some(&order.id) == id.as_ref());
             world.finish(1).await;
             order.expect("the order is known")

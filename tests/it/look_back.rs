@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use dozvon::platform::look_back::Looked;
-use dozvon::process::{End, Phase, RefusalReason};
+use dozvon::process::{End, RefusalReason, Wait};
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::faults::{HookFault, Outage};
 use dozvon::sandbox::lines::Line;
@@ -61,12 +61,12 @@ async fn getcourse_is_known(world: &World) {
     let made = order(world, "made").await;
     assert!(made.is_open() && world.sandbox().leads_of("made").len() == 1);
     let paid = order(world, "paid").await;
-    assert!(matches!(paid.end, Some(End::Won { .. })), "{paid:#?}");
+    assert!(paid.is_won(), "{paid:#?}");
     assert_eq!(world.sandbox().leads_of("paid")[0].status_id, WON);
     let parts = order(world, "parts").await;
     assert_eq!((parts.parts_paid, parts.paid.map(|paid| paid.minor)), (2, Some(200_000)));
     let cancelled = order(world, "cancelled").await;
-    assert!(matches!(cancelled.end, Some(End::Cancelled { .. })), "{cancelled:#?}");
+    assert!(matches!(cancelled.end(), Some(End::Cancelled { .. })), "{cancelled:#?}");
     // Where it was cancelled before it was heard of there is nothing to work on.
     let leads = world.sandbox();
     assert!(leads.leads_of("cancelled").iter().all(|lead| lead.status_id == LOST));
@@ -206,12 +206,12 @@ async fn amocrm_is_known(world: &World) {
         [("lost", RefusalReason::Price), ("answered", RefusalReason::Timing), ("noted", RefusalReason::Price)]
     {
         let order = order(world, script).await;
-        let refused = matches!(&order.end, Some(End::Refused { reason: said, .. }) if *said == reason);
-        assert!(refused, "{script}: {:?}", order.end);
+        let refused = matches!(order.end(), Some(End::Refused { reason: said, .. }) if *said == reason);
+        assert!(refused, "{script}: {:?}", order.end());
     }
     assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was made anew, once");
     let reachable = order(world, "reachable").await;
-    assert_eq!(reachable.phase, Phase::Dialling);
+    assert_eq!(*reachable.state(), Wait::Dialling);
 }
 
 #[test]

@@ -69,10 +69,10 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
 
 /// A school's own texts: used at all, and read again when their month has come (M2).
 fn texts(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    use crate::message::library::{LETTERS, PARTS, SCRIPTS, TASKS};
+    use crate::message::text::TextId;
     let today = draft.around.now.with_timezone(&draft.file.zone);
     for (name, text) in draft.texts.texts().filter(|(_, text)| !text.shipped) {
-        let shipped = [LETTERS, TASKS, SCRIPTS, PARTS].iter().any(|names| names.contains(&name));
+        let shipped = !matches!(TextId::from(name), TextId::Own(_));
         let asked_for = draft.routes.iter().any(|route| route.task.as_deref() == Some(name));
         if !shipped && !asked_for {
             let mut wrong = Complaints { file: &text.file, found: problems };

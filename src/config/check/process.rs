@@ -3,8 +3,8 @@
 use super::{Draft, Findings};
 use crate::platform::check::is_loopback;
 use crate::process::LeadRole;
-use crate::process::calendar::Hours;
 use crate::process::definition::LadderStep;
+use crate::process::hours::Hours;
 
 /// No client is called outside these hours of his own time, whatever a school sets.
 const OUTERMOST: Hours = Hours::from_hm(8, 0, 22, 0);

@@ -13,7 +13,8 @@ use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
 use crate::json;
-use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
+use crate::message::library::Library;
+use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 use crate::platforms::ALL;
 use crate::process::definition::{Figures, Manager, Route};
 
@@ -126,6 +127,7 @@ fn print_words(text: &mut String) {
 fn print_texts(text: &mut String) {
     text.push_str("\n## Texts\n\n");
     for (title, names) in [("Letters", LETTERS), ("Tasks", TASKS), ("Scripts", SCRIPTS), ("Parts", PARTS)] {
+        let names: Vec<&str> = names.iter().map(TextId::name).collect();
         let _ = writeln!(text, "- {title}: {}", names.join(", "));
     }
     let _ = writeln!(

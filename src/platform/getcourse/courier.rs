@@ -222,7 +222,7 @@ fn shown(seen: SeenOrder) -> Receipt {
 
 /// `gc-700100200` → `700100200`; `None` for orders that began elsewhere.
 fn deal_id(order: &OrderId) -> Option<&str> {
-    let id = order.as_str().strip_prefix("gc-")?;
+    let id = order.deal()?;
     (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
 }
 

@@ -166,7 +166,7 @@ mod tests {
             client: ClientId::from("c-gc-700100200"),
             urgency: Urgency::Usual,
             ask: Ask::SendLetter(Letter {
-                text: "order_taken".to_owned(),
+                text: "order_taken".into(),
                 to: "m.kuznetsova@example.ru".to_owned(),
                 subject: subject.to_owned(),
                 body: "Здравствуйте!".to_owned(),

@@ -31,7 +31,7 @@ use super::shared_reads::Together;
 use super::subscription;
 use crate::link;
 use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
-use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
+use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
 use crate::signal::Consent;
 
@@ -226,7 +226,7 @@ impl Errand<'_> {
     async fn known_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
         let order = &self.command.order;
         let linked = self.link(&link::lead(order, role)).await?;
-        Ok(linked.or_else(|| lead_of_order(order).filter(|_| role == LeadRole::Sales)))
+        Ok(linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)))
     }
 
     /// As [`Self::known_lead`]; lanes are in order, so a missing one is made before long.
@@ -258,9 +258,4 @@ fn after_a_write(fault: Fault) -> Fault {
         Fault::Later { why, .. } => Fault::Unclear { why },
         other => other,
     }
-}
-
-/// `lead-<id>`: the order of a lead that was made by hand.
-fn lead_of_order(order: &OrderId) -> Option<u64> {
-    order.as_str().strip_prefix("lead-")?.parse().ok()
 }

@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Errand, lead_of_order};
+use super::Errand;
 use crate::link;
 use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::number;
@@ -102,7 +102,7 @@ impl Errand<'_> {
             return Ok(Some(id));
         }
         let order = &self.command.order;
-        let mut leads: Vec<u64> = lead_of_order(order).into_iter().collect();
+        let mut leads: Vec<u64> = order.lead().into_iter().collect();
         for role in [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival] {
             leads.extend(self.link(&link::lead(order, role)).await?);
         }

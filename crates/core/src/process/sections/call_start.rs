@@ -1,24 +1,46 @@
 //! The bridge starts the call of the open call task, the manager's leg first (D9).
 //! Never starts one twice for the same attempt and never decides what a call was: that is `calls`.
-//! Enter at [`watch`], [`due`] and [`ended`].
+//! Enter at [`watch`], [`due`] and [`over`].
 
 use chrono::TimeDelta;
 
-use super::case::{CallStart, Task, UnderWay};
-use super::command::{Ask, StartCall, Urgency};
-use super::decision::Decision;
-use super::event::{CallResult, Direction};
-use super::timers::Timer;
-use super::value::*;
-use super::{desk, promise};
+use crate::process::case::{CallStart, Task, UnderWay};
+use crate::process::command::{Ask, StartCall, Urgency};
+use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
+use crate::process::event::{CallResult, Direction, Event};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "call_start",
+    rules: &["D9"],
+    // They follow from the open call task at the end of every step.
+    timers: &[
+        Row { timer: Timer::StartCall, class: Class::Reminder, lives: |order| order.is_open(), fires: due },
+        Row { timer: Timer::StartSeen, class: Class::Reminder, lives: |order| order.is_open(), fires: seen },
+    ],
+    hears: |d, event| match event {
+        Event::Undeliverable { command, .. } if failed(d, command) => Heard::Taken,
+        _ => Heard::Passed,
+    },
+    enters: |d, request| {
+        match request {
+            Request::CallOver { call } => over(d, call),
+            Request::Close => watch(d),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
 
 /// A manager who is on the phone is looked at again after so long.
 const AGAIN_S: i64 = 60;
 
 /// Sets the timer of the start to what the open call task wants; nothing else sets it. One start
 /// for each attempt: a task that only moves is left to its manager.
-pub(super) fn watch(d: &mut Decision) {
-    let on = d.process.figures.dialling.start_calls && d.case.order.is_open();
+fn watch(d: &mut Decision) {
+    let on = d.figures().dialling.start_calls && d.case.order.is_open();
     let wanted = d.case.order.call_task().filter(|_| on);
     let wanted = wanted.map(|(id, task)| (attempt_of(d, id), task.due));
     let at = match (&wanted, &d.case.order.start) {
@@ -43,12 +65,12 @@ fn attempt_of(d: &Decision, task: &TaskId) -> String {
 }
 
 /// D9: the task's time has come: the call is started, or left to the manager with a reason.
-pub(super) fn due(d: &mut Decision) {
+fn due(d: &mut Decision) {
     let Some((id, task)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.clone())) else {
         return;
     };
     let attempt = attempt_of(d, &id);
-    let minutes = d.process.figures.dialling.task_minutes;
+    let minutes = d.figures().dialling.task_minutes;
     let last = task.due + TimeDelta::minutes(i64::from(minutes));
     let again = d.now + TimeDelta::seconds(AGAIN_S);
     let waited = d.case.order.start.as_ref().is_some_and(|start| start.attempt == attempt);
@@ -95,7 +117,7 @@ fn obstacle(d: &Decision, task: &Task, last: At) -> Option<Obstacle> {
     let manager = d.process.manager(&task.responsible).filter(|manager| manager.active);
     if d.now > last {
         Some(Obstacle::TooLate)
-    } else if !promise::hard_hours(d).is_open(d.now) {
+    } else if !d.hard_hours().is_open(d.now) {
         Some(Obstacle::ClientHours)
     } else if !d.team().is_open(d.now) {
         Some(Obstacle::ManagerHours)
@@ -112,15 +134,13 @@ fn obstacle(d: &Decision, task: &Task, last: At) -> Option<Obstacle> {
 
 fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
     let Some(number) = d.case.client.phone().cloned() else { return };
-    let not_after = d.now + TimeDelta::seconds(i64::from(d.process.figures.dialling.start_wait_s));
+    let not_after = d.now + TimeDelta::seconds(i64::from(d.figures().dialling.start_wait_s));
     let caller_id = d.process.route(&d.case.order.route).and_then(|route| route.caller_id.clone());
     let manager = task.responsible.clone();
-    d.urgency = Urgency::Hot;
     let start = StartCall { manager: manager.clone(), number, caller_id, task: id.clone(), not_after };
-    let command = d.ask(Ask::StartCall(start));
-    d.urgency = Urgency::Usual;
+    let command = d.urgent(Urgency::Hot, |d| d.ask(Ask::StartCall(start)));
     d.case.desk.occupy(&manager, command.as_str(), d.now, not_after);
-    let name = desk::name(d, &manager);
+    let name = d.name_of(&manager);
     let under_way = Some(UnderWay { command, manager, at: d.now });
     d.case.order.start = Some(CallStart { attempt, again_at: None, under_way });
     d.set(Timer::StartSeen, not_after);
@@ -129,7 +149,7 @@ fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
 
 /// D9: by now the call should have shown itself. Not every provider tells of a manager who did
 /// not pick up.
-pub(super) fn seen(d: &mut Decision) {
+fn seen(d: &mut Decision) {
     let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.clone()) else {
         return;
     };
@@ -143,7 +163,7 @@ pub(super) fn seen(d: &mut Decision) {
 }
 
 /// A call has its result: the start that may have led to it is over, and its people are free.
-pub(super) fn ended(d: &mut Decision, call: &CallResult) {
+fn over(d: &mut Decision, call: &CallResult) {
     d.case.desk.free(&call.call);
     let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref()) else {
         return;
@@ -156,7 +176,7 @@ pub(super) fn ended(d: &mut Decision, call: &CallResult) {
 }
 
 /// D9: the start could not be carried out. Answers whether it was one that counts.
-pub(super) fn failed(d: &mut Decision, command: &CommandId) -> bool {
+fn failed(d: &mut Decision, command: &CommandId) -> bool {
     let start = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref());
     if start.is_none_or(|under_way| under_way.command != *command) {
         return false;
