@@ -17,9 +17,6 @@ use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{SchoolId, Target};
 use crate::secret::Secret;
 
-/// Statistics of calls have a budget of their own: one request in two seconds.
-const STATISTICS_PER_SECOND: f64 = 0.5;
-
 /// The table of one provider in one school's file.
 pub trait LineSettings: Any + fmt::Debug + Send + Sync {
     fn facts(&self) -> LineFacts<'_>;
@@ -82,8 +79,11 @@ impl LineWires<'_> {
             return Ok(None);
         }
         let platform = format!("{}-stats", self.facts.name);
-        let account =
-            Account { platform: &platform, of: self.school.id.as_str(), per_second: STATISTICS_PER_SECOND };
+        let account = Account {
+            platform: &platform,
+            of: self.school.id.as_str(),
+            per_second: self.facts.statistics_per_second,
+        };
         let http = self.wires.http(self.facts.name, self.facts.timeout_s, account)?;
         Ok(Some(Box::new(open(http)?)))
     }

@@ -19,6 +19,8 @@ pub struct LineFacts<'a> {
     pub waits: Waits,
     pub requests_per_second: f64,
     pub requests_per_second_max: f64,
+    /// Statistics of calls have a budget of their own.
+    pub statistics_per_second: f64,
     pub look_back_min: u32,
     pub timeout_s: u64,
 }
@@ -51,6 +53,9 @@ pub fn check_extensions(beside: &Beside, whose: &str, findings: &mut Findings) {
         findings.warn.add(key, why, format!("the extension in {whose}"));
     }
 }
+
+/// One question for statistics in two seconds, where a provider says nothing.
+pub const STATISTICS_PER_SECOND: f64 = 0.5;
 
 /// Values that hold where a table says nothing else.
 pub mod usual {

@@ -3,20 +3,17 @@
 //! rows that cannot be read are said, and read again next time. Enter at [`SipuniStatistics`].
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone};
+use chrono::{NaiveDateTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 use super::table::{Row, Table};
 use super::{Settings, SipuniClient, call_key, wire};
 use crate::platform::Fault;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
+use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch, Times};
 use crate::platform::telephony::{line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{CallEvent, CallWhat, FinalRecord};
-
-/// A call's id begins with the second of its beginning: further away another zone is meant.
-const ZONE_OFF_MIN: i64 = 15;
 
 /// One cabinet, read for what it never said.
 pub struct SipuniStatistics {
@@ -64,29 +61,19 @@ impl Statistics for SipuniStatistics {
 /// The calls of a table that began within the stretch.
 fn read(text: &str, stretch: &Stretch, zone: Tz, users: &[String]) -> Result<Reading, Fault> {
     let table = Table::read(text).map_err(Fault::later)?;
-    let (mut calls, mut off, mut near, mut unread) = (Vec::new(), None, false, table.torn);
+    let (mut calls, mut times, mut unread) = (Vec::new(), Times::default(), table.torn);
     for row in table.rows() {
         let Some(record) = record(&row, zone, users) else {
             unread += usize::from(!row.kind.starts_with("Внутр"));
             continue;
         };
-        match minutes_off(row.id, record.started_at) {
-            Some(minutes) if minutes > ZONE_OFF_MIN => off = Some(minutes),
-            Some(_) => near = true,
-            None => {}
-        }
+        times.see(row.id, record.started_at);
         if (stretch.from..=stretch.until).contains(&record.started_at) {
             let (call, at) = (call_key(row.id), record.ended_at);
             calls.push(CallEvent { call, at, what: CallWhat::Final(record) });
         }
     }
-    if let Some(minutes) = off.filter(|_| !near) {
-        let why = format!(
-            "the times of the statistics are {minutes} minutes away from their calls: is sipuni.zone ({zone}) \
-             the cabinet's?"
-        );
-        return Err(Fault::never(why));
-    }
+    times.agree("sipuni.zone", zone)?;
     Ok(Reading { calls, rest: Rest::after(unread) })
 }
 
@@ -138,14 +125,10 @@ fn seconds(cell: &str) -> Option<u32> {
         .try_fold(0, |sum: u32, part| sum.checked_mul(60)?.checked_add(part.trim().parse().ok()?))
 }
 
-/// How far a row's time lies from the second that the call's id begins with.
-fn minutes_off(id: &str, started_at: At) -> Option<i64> {
-    let second = id.split_once('.')?.0.parse().ok()?;
-    Some((started_at - DateTime::from_timestamp(second, 0)?).num_minutes().abs())
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
 
     const HEAD: &str = "\u{feff}Тип;Статус;Время;Схема;Исходящая линия;Откуда;Куда;Кому звонили;Кто разговаривал;\

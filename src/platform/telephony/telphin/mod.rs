@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::form_hooks::FormHooks;
 use super::provider::{LineEnds, LineSettings, LineWires};
-use super::settings::LineFacts;
+use super::settings::{LineFacts, STATISTICS_PER_SECOND};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
@@ -64,6 +64,7 @@ impl LineSettings for Settings {
             waits: Waits { final_wait_s: self.final_wait_s, stuck_s: self.stuck_s },
             requests_per_second: self.requests_per_second,
             requests_per_second_max: check::RATE_MAX,
+            statistics_per_second: STATISTICS_PER_SECOND,
             look_back_min: self.look_back_min,
             timeout_s: self.timeout_s,
         }
