@@ -17,6 +17,7 @@ mod owner;
 mod pause;
 mod people;
 mod process;
+mod records;
 mod retention;
 mod scenarios;
 mod smoke;

@@ -432,3 +432,47 @@ proptest! {
         }
     }
 }
+
+/// The cases of many random runs, under every profile.
+pub fn record(
+    schools: &mut std::collections::BTreeMap<String, crate::records::orders::School>,
+    seen: &mut Vec<crate::records::write::Seen>,
+) {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let default = toml::Table::try_from(Figures::default()).unwrap();
+    let assigns =
+        [Assign::Load, Assign::FreePool, Assign::Fixed { manager: ManagerId::from("oleg") }];
+    for run in 0..210_usize {
+        let profile = (run % 7) as u8;
+        let assign = assigns[run / 7 % 3].clone();
+        let name = format!("profile-{profile}-{}", run / 7 % 3);
+        let mut process = toml::Table::new();
+        for (section, table) in toml::Table::try_from(figures(profile)).unwrap() {
+            let table = table.as_table().unwrap();
+            let differs: toml::Table = table
+                .iter()
+                .filter(|(key, value)| default[&section].get(key.as_str()) != Some(value))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            if !differs.is_empty() {
+                process.insert(section, differs.into());
+            }
+        }
+        let mut route = toml::Table::new();
+        route.insert("id".to_owned(), "any".into());
+        route.insert("lead_name".to_owned(), "Заказ".into());
+        route.insert("responsible".to_owned(), toml::Value::try_from(&assign).unwrap());
+        let school = crate::records::orders::School { process, route: vec![route], manager: vec![] };
+        schools.insert(name.clone(), school);
+        let strategy = proptest::collection::vec((pauses(), happening()), 1..30);
+        let happenings = strategy.new_tree(&mut runner).unwrap().current();
+        let (mut world, now) = played(figures(profile), assign, &happenings).unwrap();
+        world.pass(now + TimeDelta::days(5)).unwrap();
+        for (n, (case, now)) in std::mem::take(&mut world.seen).into_iter().enumerate() {
+            let (name, school) = (format!("random {run:03} {n:04}"), name.clone());
+            seen.push(crate::records::write::Seen { name, school, case, now });
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub struct World {
     pub commands: Vec<Command>,
     pub revoked: Vec<CommandId>,
     pub journal: Vec<Line>,
+    /// Every case that a step has left.
+    pub seen: Vec<(Case, At)>,
 }
 
 impl World {
@@ -41,6 +43,7 @@ impl World {
             commands: Vec::new(),
             revoked: Vec::new(),
             journal: Vec::new(),
+            seen: Vec::new(),
         }
     }
 
@@ -79,6 +82,7 @@ impl World {
             {
                 return Err(format!("the library has no letter `{unknown}`"));
             }
+            self.seen.push((step.case.clone(), now));
             for command in &step.commands {
                 if self.hold.contains(command.ask.name()) {
                     self.held.push(command.clone());
