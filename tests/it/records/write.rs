@@ -20,6 +20,7 @@ use super::orders::{ANOTHER, Line, School, Stored, Turn, decided, folder};
 use crate::scenarios;
 
 /// A case as a step has left it.
+#[derive(Clone)]
 pub struct Seen {
     pub name: String,
     pub school: String,
@@ -39,16 +40,65 @@ fn write_records() {
     scenarios::record(&mut schools, &mut seen);
     let of_scenarios = seen.len();
     scenarios::properties::record(&mut schools, &mut seen);
+    seen.extend(two_clients(&schools["plain"].process().unwrap()));
     println!("{of_scenarios} cases of scenarios, {} of random runs", seen.len() - of_scenarios);
     let processes: BTreeMap<String, Process> =
         schools.iter().map(|(name, school)| (name.clone(), school.process().expect("a school"))).collect();
+    let two: Vec<Seen> = seen.iter().filter(|seen| seen.name.starts_with("two")).cloned().collect();
     let candidates = candidates(seen, &processes);
     println!("{} candidates", candidates.len());
+    // Desks on which a stranger's order goes to somebody else than it would by half of what they know.
+    let mut strangers = BTreeMap::new();
+    for seen in two.iter().chain(candidates.iter().map(|one| &one.seen)) {
+        let process = &processes[&seen.school];
+        let goes_to = |desk: dozvon::process::Desk| {
+            let client = dozvon::process::Client::new("c-2".into());
+            let case = Case::new(OrderId::from(ANOTHER), client, desk, seen.now);
+            step(process, case, &order(None, None, true), seen.now).case.order.responsible
+        };
+        let desk = &seen.case.desk;
+        let own = goes_to(desk.clone());
+        let without_load = goes_to(dozvon::process::Desk { load: BTreeMap::new(), ..desk.clone() });
+        let without_times = goes_to(dozvon::process::Desk { given_at: BTreeMap::new(), ..desk.clone() });
+        let kind = (own != without_load, own != without_times);
+        let list: &mut Vec<_> = strangers.entry(kind).or_default();
+        if list.len() < 6 && !list.iter().any(|(_, _, known, _)| known == desk) {
+            let name = format!("{}, another client's order", seen.name);
+            list.push((name, seen.school.clone(), desk.clone(), seen.now));
+        }
+    }
+    for (kind, list) in &strangers {
+        println!("desks where load, times count {kind:?}: {}", list.len());
+    }
+    let strangers: Vec<_> = strangers.into_values().flatten().collect();
+    println!("{} desks", strangers.len());
     let chosen = choose(candidates);
-    write(chosen, &schools);
+    write(chosen, strangers, &schools);
 }
 
 type Course = (Vec<Turn>, BTreeSet<String>, usize);
+
+/// Two clients with a manager each; the younger order is over soon: its manager has less to do, and was
+/// given something last.
+fn two_clients(process: &Process) -> Vec<Seen> {
+    let mut now: At = "2026-11-20T08:00:00Z".parse().unwrap();
+    let mut desk = dozvon::process::Desk::default();
+    let mut all = Vec::new();
+    for n in 1..4 {
+        let client = dozvon::process::Client::new(format!("c-{}", n + 10).as_str().into());
+        let mut case = Case::new(OrderId(format!("gc-{}", n + 10)), client, desk, now);
+        let paid = order(Some(Status::Paid), Some(3_850_000), true);
+        let events = [order(None, None, true), paid];
+        for event in events.into_iter().take(if n == 2 { 2 } else { 1 }) {
+            case = step(process, case, &event, now).case;
+            now += TimeDelta::minutes(3);
+            let name = format!("two clients {n} {}", all.len());
+            all.push(Seen { name, school: "plain".to_owned(), case: case.clone(), now });
+        }
+        desk = case.desk;
+    }
+    all
+}
 
 struct Candidate {
     /// So many of the courses are kept whatever they show.
@@ -69,18 +119,57 @@ fn candidates(seen: Vec<Seen>, processes: &BTreeMap<String, Process>) -> Vec<Can
     println!("{} records that were met", all.len());
     let mut after = Vec::new();
     for (name, school, case, now) in first {
+        after.extend(refused(&processes[&school], &name, &school, &case, now));
+        let timers: Vec<At> = case.order.timers.iter().map(|(_, at)| at).collect();
+        for at in timers.iter().min().into_iter().chain(timers.iter().max()) {
+            let now = now.max(*at);
+            let case = step(&processes[&school], case.clone(), &Event::Wake, now).case;
+            after.push(Seen { name: format!("{name} wake"), school: school.clone(), case, now });
+        }
         for (kind, event) in events(&case, now) {
             let case = step(&processes[&school], case.clone(), &event, now).case;
+            let last = case.order.timers.iter().map(|(_, at)| at).max();
+            if let (Some(last), "promise" | "doubt" | "own_try") = (last, kind) {
+                let now = now.max(last);
+                let case = step(&processes[&school], case.clone(), &Event::Wake, now).case;
+                after.push(Seen { name: format!("{name} {kind} wake"), school: school.clone(), case, now });
+            }
             after.push(Seen { name: format!("{name} {kind}"), school: school.clone(), case, now });
         }
     }
     news(after, &mut known, &mut all);
     println!("{} records to look at", all.len());
+    let mut found = HashMap::new();
     let done = |(seen, record, shows): (Seen, Value, BTreeSet<String>)| {
-        let (courses, compulsory) = courses(&processes[&seen.school], &seen);
+        let (courses, compulsory) = courses(&processes[&seen.school], &seen, &mut found);
         Candidate { seen, record, shows, courses, compulsory }
     };
-    all.into_iter().map(done).collect()
+    let all = all.into_iter().map(done).collect();
+    println!("losses found: {found:?}");
+    all
+}
+
+/// A task or a lead that cannot be made, again and again.
+fn refused(process: &Process, name: &str, school: &str, case: &Case, now: At) -> Vec<Seen> {
+    let (mut all, mut case, mut now) = (Vec::new(), case.clone(), now);
+    for n in 0..5 {
+        let made = case.order.unsent.iter().find(|(_, made)| made.ask == "create_task" || made.ask == "save_lead");
+        let Some((command, _)) = made else { break };
+        let event = Event::Undeliverable { command: command.clone(), why: "refused".to_owned() };
+        case = step(process, case, &event, now).case;
+        let seen = |case: &Case, now| Seen {
+            name: format!("{name} refused {n}"),
+            school: school.to_owned(),
+            case: case.clone(),
+            now,
+        };
+        all.push(seen(&case, now));
+        let Some((at, _)) = case.order.timers.wake() else { break };
+        now = now.max(at);
+        case = step(process, case, &Event::Wake, now).case;
+        all.push(seen(&case, now));
+    }
+    all
 }
 
 type First = (String, String, Case, At);
@@ -123,7 +212,7 @@ fn shows(case: &Case, record: &Value) -> BTreeSet<String> {
     };
     for (key, value) in &order.notes {
         let key = if key.starts_with("letter ") { "letter" } else { key };
-        say(format!("!note {key}"));
+        say(format!("!note {key} open {}", order.is_open()));
         say(format!("phase {phase} note {key}"));
         if ["phone_ask", "give_up", "follow_up", "confirm", "unanswered", "failed", "unseen"].contains(&key) {
             let value = if value.parse::<u32>().is_ok_and(|n| n > 3) { "many" } else { value };
@@ -257,7 +346,7 @@ fn events(case: &Case, now: At) -> Vec<(&'static str, Event)> {
         ("talk_in", call(now, O::Answered, Reached::Client, inbound, 60)),
         ("call_back", answer(A::CallBack, later(20), Some("на работе"), None)),
         ("call_back_when", answer(A::CallBack, None, None, None)),
-        ("promise", answer(A::Promise, later(48), None, None)),
+        ("promise", answer(A::Promise, later(48), Some("после зарплаты"), None)),
         ("refusal", answer(A::Refusal, None, Some("дорого"), Some(RefusalReason::Price))),
         ("doubt", answer(A::Doubt, None, Some("думает"), None)),
         ("own_try", answer(A::OwnTry, later(26), None, None)),
@@ -303,15 +392,33 @@ fn events(case: &Case, now: At) -> Vec<(&'static str, Event)> {
         all.push(("task_gone", change(false, None, None, true)));
     }
     let unsent = &case.order.unsent;
-    let ends: BTreeSet<_> = unsent.keys().next().into_iter().chain(unsent.keys().last()).collect();
-    for command in ends {
-        let command = command.clone();
+    let kinds: BTreeMap<_, _> =
+        unsent.iter().map(|(id, pending)| ((&pending.ask, pending.role), id.clone())).collect();
+    for command in kinds.into_values() {
         all.push(("receipt", Event::Receipt { command: command.clone() }));
         let why = match unsent[&command].ask.as_str() {
             "send_letter" => format!("{BOUNCED}: 5.1.1"),
             _ => "refused".to_owned(),
         };
+        let doubt = Event::Undeliverable { command: command.clone(), why: "unclear".to_owned() };
+        all.push(("doubt_about_it", doubt));
         all.push(("undeliverable", Event::Undeliverable { command, why }));
+    }
+    if let Some(set) = case.order.responsible_at {
+        all.push(("given_on_before", lead(set - TimeDelta::seconds(10), None, Some("irina"), None)));
+    }
+    all.push(("said_again", order(case.order.said_status.clone(), None, true)));
+    for manager in ["irina", "oleg"] {
+        if let Event::Order(mut facts) = order(None, None, true) {
+            facts.manager = Some(ManagerId::from(manager));
+            all.push(("gc_manager", Event::Order(facts)));
+        }
+    }
+    if let Event::Order(mut facts) = order(None, None, true) {
+        facts.client.phone = Some(Phone::parse("8 900 555-01-99"));
+        facts.cost = Some(Money::new(2_000_000, "RUB"));
+        facts.offers = vec!["102".to_owned()];
+        all.push(("changed", Event::Order(facts)));
     }
     if let Some(command) = case.order.revoked.keys().next() {
         all.push(("late_receipt", Event::Receipt { command: command.clone() }));
@@ -367,7 +474,94 @@ fn turn(
     Turn { now, event, expect }
 }
 
-fn courses(process: &Process, seen: &Seen) -> (Vec<Course>, usize) {
+/// What a careless reader might lose, as `name → path`.
+fn losses(record: &Stored) -> Vec<(String, Stored)> {
+    let (order, client, desk) = (record.order.clone().unwrap(), record.client.clone(), record.desk.clone());
+    let mut all = Vec::new();
+    let mut lose = |name: String, part: usize, path: &[&str]| {
+        let mut parts = [order.clone(), client.clone(), desk.clone()];
+        let last = path[path.len() - 1];
+        let mut place = &mut parts[part];
+        for step in &path[..path.len() - 1] {
+            let Some(next) = place.get_mut(*step) else { return };
+            place = next;
+        }
+        if place.as_object_mut().and_then(|map| map.remove(last)).is_some() {
+            let [order, client, desk] = parts;
+            all.push((name, Stored { order: Some(order), client, desk }));
+        }
+    };
+    for key in order.as_object().unwrap().keys() {
+        lose(format!("order.{key}"), 0, &[key]);
+    }
+    for part in ["round", "notes", "timers", "held"] {
+        for key in order.get(part).and_then(Value::as_object).into_iter().flat_map(|map| map.keys()) {
+            let name = if key.starts_with("letter ") { "letter" } else { key };
+            lose(format!("{part}.{name}"), 0, &[part, key]);
+        }
+    }
+    for part in ["tasks", "unsent"] {
+        for (id, one) in order.get(part).and_then(Value::as_object).into_iter().flatten() {
+            for key in one.as_object().unwrap().keys() {
+                lose(format!("{part}.{key}"), 0, &[part, id, key]);
+            }
+        }
+    }
+    for key in client.as_object().unwrap().keys() {
+        lose(format!("client.{key}"), 1, &[key]);
+    }
+    for key in desk.as_object().unwrap().keys() {
+        lose(format!("desk.{key}"), 2, &[key]);
+    }
+    all
+}
+
+/// Which of these losses a course would show; those that many courses show are left out.
+fn detects(
+    process: &Process,
+    whole: &Case,
+    lost: &[(String, Case)],
+    course: &[Turn],
+    shows: &mut BTreeSet<String>,
+) {
+    let mut steps = Vec::new();
+    let mut case = whole.clone();
+    for turn in course {
+        let stepped = step(process, case, &turn.event, turn.now);
+        case = stepped.case.clone();
+        steps.push(stepped);
+    }
+    for (name, case) in lost {
+        let mut case = case.clone();
+        for (turn, was) in course.iter().zip(&steps) {
+            let stepped = step(process, case, &turn.event, turn.now);
+            if stepped.commands != was.commands
+                || stepped.journal != was.journal
+                || stepped.revoke != was.revoke
+                || stepped.tell != was.tell
+                || stepped.case.order.timers.wake() != was.case.order.timers.wake()
+            {
+                shows.insert(format!("!detects {name}"));
+                break;
+            }
+            case = stepped.case;
+        }
+    }
+}
+
+/// What is lost unseen unless a course is chosen for it.
+const HIDDEN: &[&str] = &[
+    "order.answered_at", "order.gc_manager", "order.responsible_at", "order.said_status", "order.source",
+    "order.talks", "order.left", "order.offers", "order.parts_paid", "order.revoked", "round.by_word",
+    "round.task", "round.last_outcome", "round.missed", "notes.failed", "notes.letter", "notes.round_why",
+    "notes.won_by_hand", "notes.lead_gone", "notes.call_revoked", "unsent.role", "client.phone_confirmed",
+    "desk.busy",
+];
+
+/// So many candidates for each are enough.
+const FOUND_MAX: usize = 6;
+
+fn courses(process: &Process, seen: &Seen, found: &mut HashMap<String, usize>) -> (Vec<Course>, usize) {
     let mut all = Vec::new();
     let wake = |all: &mut Vec<(Vec<Turn>, BTreeSet<String>)>, at: At, before: Option<Event>| {
         let (mut shows, mut case, mut course) = (BTreeSet::new(), seen.case.clone(), Vec::new());
@@ -397,18 +591,44 @@ fn courses(process: &Process, seen: &Seen) -> (Vec<Course>, usize) {
         all.push((course, shows));
     }
     let compulsory = all.len();
-    let now = seen.now + TimeDelta::minutes(2);
+    let now = seen.now + TimeDelta::seconds(30);
     for (kind, event) in events(&seen.case, now) {
         let mut shows = BTreeSet::new();
         let mut case = seen.case.clone();
-        let course = vec![turn(process, &mut case, kind, event, now, &mut shows)];
+        let mut course = vec![turn(process, &mut case, kind, event, now, &mut shows)];
+        // What is made again is made by a timer.
+        let last = case.order.timers.iter().map(|(_, at)| at).max();
+        if let (Some(last), "undeliverable") = (last, kind) {
+            course.push(turn(process, &mut case, "wake", Event::Wake, now.max(last), &mut shows));
+        }
         all.push((course, shows));
     }
-    let sized = all.into_iter().map(|(course, shows)| {
+    let record = Stored {
+        order: Some(serde_json::to_value(&seen.case.order).unwrap()),
+        client: serde_json::to_value(&seen.case.client).unwrap(),
+        desk: serde_json::to_value(&seen.case.desk).unwrap(),
+    };
+    let lost: Vec<(String, Case)> = losses(&record)
+        .into_iter()
+        .filter(|(name, _)| HIDDEN.contains(&name.as_str()))
+        .filter(|(name, _)| found.get(name).copied().unwrap_or(0) < FOUND_MAX)
+        .filter_map(|(name, lost)| Some((name, lost.read(seen.now).ok()?)))
+        .filter(|(_, case)| *case != seen.case)
+        .collect();
+    let sized = all.into_iter().map(|(course, mut shows)| {
+        if !lost.is_empty() {
+            detects(process, &seen.case, &lost, &course, &mut shows);
+        }
         let bytes = serde_json::to_string(&course).unwrap().len();
         (course, shows, bytes)
     });
-    (sized.collect(), compulsory)
+    let sized: Vec<Course> = sized.collect();
+    for (name, _) in &lost {
+        if sized.iter().any(|(_, shows, _)| shows.contains(&format!("!detects {name}"))) {
+            *found.entry(name.clone()).or_default() += 1;
+        }
+    }
+    (sized, compulsory)
 }
 
 /// Greedily: first the records that show most of what has to be shown (`!`), then the rest.
@@ -436,6 +656,11 @@ fn choose(mut candidates: Vec<Candidate>) -> Vec<(Candidate, Vec<usize>)> {
     let mut done = vec![false; ids.len()];
     let mut chosen: Vec<(Candidate, Vec<usize>)> = Vec::new();
     let mut bytes = 0;
+    let loss: Vec<bool> = {
+        let mut loss = vec![false; ids.len()];
+        ids.iter().for_each(|(text, id)| loss[*id] = text.starts_with("!detects"));
+        loss
+    };
     let own: Vec<bool> = {
         let mut own = vec![false; ids.len()];
         plain.iter().flat_map(|(_, shows, _)| shows).for_each(|id| own[*id] = true);
@@ -454,7 +679,7 @@ fn choose(mut candidates: Vec<Candidate>) -> Vec<(Candidate, Vec<usize>)> {
                     let new: Vec<usize> =
                         shows.iter().copied().filter(|id| counts(id) && !fresh.contains(id)).collect();
                     let worth = match round {
-                        0 => new.len() * 700 >= *bytes,
+                        0 => new.len() * 700 >= *bytes || new.iter().any(|id| loss[*id]),
                         1 => false,
                         _ => new.len() * 400 >= *bytes,
                     };
@@ -499,8 +724,13 @@ fn choose(mut candidates: Vec<Candidate>) -> Vec<(Candidate, Vec<usize>)> {
     chosen
 }
 
-fn write(chosen: Vec<(Candidate, Vec<usize>)>, schools: &BTreeMap<String, School>) {
+fn write(
+    chosen: Vec<(Candidate, Vec<usize>)>,
+    strangers: Vec<(String, String, dozvon::process::Desk, At)>,
+    schools: &BTreeMap<String, School>,
+) {
     let mut lines: Vec<Line> = Vec::new();
+    let mut kinds = 0;
     let mut desks = BTreeSet::new();
     for (candidate, taken) in chosen {
         let Candidate { seen, record, courses, .. } = candidate;
@@ -517,7 +747,8 @@ fn write(chosen: Vec<(Candidate, Vec<usize>)>, schools: &BTreeMap<String, School
         let another = desks.insert(kind);
         let courses = courses.into_iter().enumerate().filter(|(n, _)| taken.contains(n));
         let courses = courses.map(|(_, (course, ..))| course).collect();
-        if another {
+        if another && kinds < 20 {
+            kinds += 1;
             let now = seen.now + TimeDelta::minutes(5);
             lines.push(Line {
                 name: format!("{}, another order", seen.name),
@@ -532,6 +763,13 @@ fn write(chosen: Vec<(Candidate, Vec<usize>)>, schools: &BTreeMap<String, School
             record: Stored { order: Some(record), client, desk },
             courses,
         });
+    }
+    for (name, school, desk, now) in strangers {
+        let client = serde_json::to_value(dozvon::process::Client::new("c-2".into())).unwrap();
+        let desk = serde_json::to_value(desk).unwrap();
+        let turn = Turn { now, event: order(None, None, true), expect: json!({}) };
+        let record = Stored { order: None, client, desk };
+        lines.push(Line { name, school, record, courses: vec![vec![turn]] });
     }
     for line in lines.iter_mut().filter(|line| line.record.order.is_none()) {
         let process = schools[&line.school].process().unwrap();
