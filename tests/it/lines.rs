@@ -114,7 +114,7 @@ fn starting(text: String) -> String {
 }
 
 #[test]
-pub fn calls_of_managers_are_attempts_and_talks_over_every_line() {
+fn calls_of_managers_are_attempts_and_talks_over_every_line() {
     for line in LINES {
         let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Managers, script, hours: 12 };
@@ -133,7 +133,7 @@ pub fn calls_of_managers_are_attempts_and_talks_over_every_line() {
 }
 
 #[test]
-pub fn calls_that_the_bridge_starts_are_attempts_and_talks_over_every_line() {
+fn calls_that_the_bridge_starts_are_attempts_and_talks_over_every_line() {
     for line in LINES {
         for legs in [true, false] {
             let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
@@ -160,7 +160,7 @@ pub fn calls_that_the_bridge_starts_are_attempts_and_talks_over_every_line() {
 }
 
 #[test]
-pub fn a_missed_call_of_the_client_is_called_back_over_every_line() {
+fn a_missed_call_of_the_client_is_called_back_over_every_line() {
     for line in LINES {
         let script = "events = [{ at = \"+2m\", do = \"call_in\" }]\ncalls = [\"talk 45\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Managers, script, hours: 5 };
@@ -179,7 +179,7 @@ pub fn a_missed_call_of_the_client_is_called_back_over_every_line() {
 /// The manager's phone rings and nobody takes it: no attempt, nothing is started again for it, and
 /// the manager calls by himself when he is back.
 #[test]
-pub fn a_manager_who_does_not_pick_up_keeps_his_task() {
+fn a_manager_who_does_not_pick_up_keeps_his_task() {
     for line in LINES {
         let script = "calls = [\"manager_missed\", \"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Bridge, script, hours: 12 };
@@ -202,7 +202,7 @@ pub fn a_manager_who_does_not_pick_up_keeps_his_task() {
 /// The connection breaks off after the provider took the start: it is not asked for twice, a dead
 /// letter says why, and the call that took place is counted all the same.
 #[test]
-pub fn a_start_whose_answer_is_lost_is_never_repeated() {
+fn a_start_whose_answer_is_lost_is_never_repeated() {
     for line in LINES {
         let script = "calls = [\"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Bridge, script, hours: 5 };
@@ -226,7 +226,7 @@ pub fn a_start_whose_answer_is_lost_is_never_repeated() {
 
 /// Events lost, doubled and late: each call still ends in a clear state, and the order goes on.
 #[test]
-pub fn lost_doubled_and_late_events_leave_no_call_open() {
+fn lost_doubled_and_late_events_leave_no_call_open() {
     for line in LINES {
         for kinds in [vec![HookFault::Withheld], vec![HookFault::Doubled, HookFault::Delayed]] {
             let script = "calls = [\"no_answer\", \"talk 60\", \"busy\"]\ncalls_default = \"no_answer\"";
@@ -263,7 +263,7 @@ fn untold(line: Line, spoil: impl Fn(&mut FaultRule, &[Call])) -> Order {
 /// After its first call, or in the middle of the talk, the exchange falls silent for good: what it
 /// lists afterwards is read, and each call counts once.
 #[test]
-pub fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
+fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
     for line in LINES {
         for from in [|calls: &[Call]| Some(calls[0].ended_at), |calls: &[Call]| calls[2].answered_at] {
             let order = untold(line, |rule, calls| {
@@ -279,7 +279,7 @@ pub fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
 
 /// Every event comes, up to an hour after the statistics have been read.
 #[test]
-pub fn an_event_that_comes_after_its_call_was_read_changes_nothing() {
+fn an_event_that_comes_after_its_call_was_read_changes_nothing() {
     // Mango's are in `look_back`.
     for line in [Line::Sipuni, Line::Telphin] {
         let order = untold(line, |rule, _| {

@@ -97,18 +97,18 @@ fn getcourse_is_read(school: &School) {
 }
 
 #[test]
-pub fn what_getcourse_never_told_is_read_where_the_tech_api_is_there() {
+fn what_getcourse_never_told_is_read_where_the_tech_api_is_there() {
     getcourse_is_read(&school());
 }
 
 #[test]
-pub fn what_getcourse_never_told_is_read_from_exports_alone() {
+fn what_getcourse_never_told_is_read_from_exports_alone() {
     getcourse_is_read(&exports_only());
 }
 
 /// Every webhook of GetCourse comes up to two hours late: what was found first is applied once.
 #[test]
-pub fn a_late_webhook_of_what_was_found_changes_nothing() {
+fn a_late_webhook_of_what_was_found_changes_nothing() {
     let late = |setup: &mut Setup| {
         let rule = &mut setup.faults.getcourse;
         (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 7_200);
@@ -125,7 +125,7 @@ pub fn a_late_webhook_of_what_was_found_changes_nothing() {
 
 /// The first export of the run never gets ready: it is given up, said, and a later round finds all.
 #[test]
-pub fn an_export_that_never_gets_ready_is_given_up_and_said() {
+fn an_export_that_never_gets_ready_is_given_up_and_said() {
     play(
         &school(),
         GETCOURSE,
@@ -144,7 +144,7 @@ pub fn an_export_that_never_gets_ready_is_given_up_and_said() {
 
 /// The account counts: more than 24 requests in two hours would be refused, and would show.
 #[test]
-pub fn exports_stay_within_their_budget_also_when_the_bridge_dies_again_and_again() {
+fn exports_stay_within_their_budget_also_when_the_bridge_dies_again_and_again() {
     play(
         &school(),
         GETCOURSE,
@@ -214,7 +214,7 @@ async fn amocrm_is_known(world: &World) {
 }
 
 #[test]
-pub fn what_amocrm_never_told_is_read_from_its_log() {
+fn what_amocrm_never_told_is_read_from_its_log() {
     play(
         &school(),
         AMOCRM,
@@ -229,7 +229,7 @@ pub fn what_amocrm_never_told_is_read_from_its_log() {
 }
 
 #[test]
-pub fn a_late_webhook_of_amocrm_changes_nothing() {
+fn a_late_webhook_of_amocrm_changes_nothing() {
     let late = |setup: &mut Setup| {
         let rule = &mut setup.faults.amocrm;
         (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 3_600);
@@ -253,7 +253,7 @@ events = [{ at = "+40m", do = "call_in", outcome = "no_answer" }]
 
 /// The exchange tells nothing for five hours.
 #[test]
-pub fn calls_that_mango_never_told_are_read_from_its_statistics() {
+fn calls_that_mango_never_told_are_read_from_its_statistics() {
     let silent = |setup: &mut Setup| {
         let from = setup.start.with_timezone(&chrono::Utc);
         setup.faults.mango.silences = vec![Outage { from, to: from + TimeDelta::hours(5) }];
@@ -276,7 +276,7 @@ pub fn calls_that_mango_never_told_are_read_from_its_statistics() {
 
 /// Every notification comes up to an hour late.
 #[test]
-pub fn a_late_notification_of_mango_changes_nothing() {
+fn a_late_notification_of_mango_changes_nothing() {
     let late = |setup: &mut Setup| {
         let rule = &mut setup.faults.mango;
         (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 3_600);

@@ -1,8 +1,6 @@
 //! Stored records of version b3825df (`fixtures/records/v1`, see its README) are read, and what is
 //! decided for them is what that version decided. Never writes a fixture: that version did.
+//! Enter at `orders` and `others`.
 
-pub mod orders;
-pub mod others;
-pub mod tape;
-pub mod write;
-pub mod write_others;
+mod orders;
+mod others;

@@ -4,8 +4,8 @@
 //! what can be expected.
 
 mod expect;
-pub mod properties;
-pub mod reading;
+mod properties;
+mod reading;
 pub mod school;
 mod short;
 mod world;
@@ -72,22 +72,4 @@ fn every_rule_of_the_first_step_has_a_scenario() {
     let without: Vec<&&str> =
         RULES.iter().filter(|rule| !names.iter().any(|name| name.starts_with(&format!("{rule}_")))).collect();
     assert!(without.is_empty(), "no scenario proves {without:?}");
-}
-
-/// Every case of every scenario.
-pub fn record(
-    schools: &mut std::collections::BTreeMap<String, crate::records::orders::School>,
-    seen: &mut Vec<crate::records::write::Seen>,
-) {
-    for path in files() {
-        let name = name(&path).trim_end_matches(".toml").to_owned();
-        let scenario: Scenario = toml::from_str(&fs::read_to_string(&path).expect("a scenario")).expect("one");
-        let school = scenario.own_school();
-        let own = if school.is_plain() { "plain".to_owned() } else { name.replace('.', "_") };
-        schools.insert(own.clone(), school);
-        for (n, (case, now)) in scenario.cases().into_iter().enumerate() {
-            let (name, school) = (format!("{name} {n:03}"), own.clone());
-            seen.push(crate::records::write::Seen { name, school, case, now });
-        }
-    }
 }

@@ -61,7 +61,7 @@ events = [{ at = "+5m", do = "assign", manager = "pavel" }, { at = "+10m", do = 
 "#;
 
 #[test]
-pub fn what_people_do_by_hand_changes_the_order_and_shows_on_the_other_side() {
+fn what_people_do_by_hand_changes_the_order_and_shows_on_the_other_side() {
     play(
         &school(),
         PEOPLE,
@@ -152,7 +152,7 @@ events = [{ at = "+5m", do = "delete_lead" }, { at = "+2h", do = "delete_lead" }
 
 /// An open order gets its lead back; whoever deletes it again is not argued with until the next day.
 #[test]
-pub fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later() {
+fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later() {
     let leads = |world: &World, script: &str| {
         let sandbox = world.sandbox();
         let leads = sandbox.leads_of(script);
@@ -175,7 +175,7 @@ pub fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later()
 /// The same people, day by day, twice: once every change that the bridge makes comes back to it as a
 /// webhook, once none does. It must not ask, write or decide anything more because of them.
 #[test]
-pub fn an_echo_causes_no_request() {
+fn an_echo_causes_no_request() {
     let run = |echoes_untold: bool| {
         let quiet = |setup: &mut Setup| {
             for rule in [&mut setup.faults.amocrm, &mut setup.faults.getcourse] {

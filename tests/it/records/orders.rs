@@ -4,64 +4,56 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use dozvon::process::{At, Case, Client, Desk, Event, Order, OrderId, Process, Step, step};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::scenarios::school;
 
 /// One line of `orders.jsonl`.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Line {
-    pub name: String,
+struct Line {
+    name: String,
     /// Table of `schools.toml`.
-    pub school: String,
-    pub record: Stored,
+    school: String,
+    record: Stored,
     /// What may happen to it next. Each course begins with the record.
-    pub courses: Vec<Vec<Turn>>,
+    courses: Vec<Vec<Turn>>,
 }
 
 /// The three records of a case, as the store holds their bodies.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Stored {
+struct Stored {
     /// Absent: a new order of this client, [`ANOTHER`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<Value>,
-    pub client: Value,
-    pub desk: Value,
+    order: Option<Value>,
+    client: Value,
+    desk: Value,
 }
 
 /// The order of a line without one.
-pub const ANOTHER: &str = "gc-9";
+const ANOTHER: &str = "gc-9";
 
 /// One event, and what b3825df decided.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Turn {
-    pub now: At,
-    pub event: Event,
-    pub expect: Value,
+struct Turn {
+    now: At,
+    event: Event,
+    expect: Value,
 }
 
 /// A school's own tables, as a scenario has them; what they leave out is as in the scenarios' school.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct School {
-    #[serde(skip_serializing_if = "toml::Table::is_empty")]
-    pub process: toml::Table,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub route: Vec<toml::Table>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub manager: Vec<toml::Table>,
+struct School {
+    process: toml::Table,
+    route: Vec<toml::Table>,
+    manager: Vec<toml::Table>,
 }
 
 impl School {
-    pub fn is_plain(&self) -> bool {
-        self.process.is_empty() && self.route.is_empty() && self.manager.is_empty()
-    }
-
-    pub fn process(&self) -> Result<Process, String> {
+    fn process(&self) -> Result<Process, String> {
         school::changed(self.process.clone(), &self.route, &self.manager)
     }
 }
@@ -71,7 +63,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// What a step asks of the world and says: all of it that is stored or sent, in the form in which it is.
-pub fn decided(step: &Step) -> Value {
+fn decided(step: &Step) -> Value {
     let wake = step.case.order.timers.wake();
     json!({
         "commands": step.commands,
@@ -84,7 +76,7 @@ pub fn decided(step: &Step) -> Value {
 
 impl Stored {
     /// The one place that knows into what the stored bodies are read.
-    pub fn read(&self, now: At) -> serde_json::Result<Case> {
+    fn read(&self, now: At) -> serde_json::Result<Case> {
         let (client, desk) = (Client::deserialize(&self.client)?, Desk::deserialize(&self.desk)?);
         Ok(match &self.order {
             Some(order) => Case { order: Order::deserialize(order)?, client, desk },
@@ -94,7 +86,7 @@ impl Stored {
 }
 
 /// The first difference of a course, in words.
-pub fn play(process: &Process, mut case: Case, course: &[Turn]) -> Result<(), String> {
+fn play(process: &Process, mut case: Case, course: &[Turn]) -> Result<(), String> {
     for (n, turn) in course.iter().enumerate() {
         let stepped = step(process, case, &turn.event, turn.now);
         let has = decided(&stepped);

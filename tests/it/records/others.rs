@@ -14,22 +14,22 @@ use serde_json::{Value, json};
 use super::orders::folder;
 
 /// One line of `others.jsonl`.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Line {
-    pub kind: Kind,
+struct Line {
+    kind: Kind,
     /// The record's key, where it has one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub key: String,
-    pub stored: Value,
+    #[serde(default)]
+    key: String,
+    stored: Value,
     /// Of a call: what it says of itself, and what comes of it when nothing more is heard.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub expect: Value,
+    #[serde(default)]
+    expect: Value,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+enum Kind {
     Call,
     Shadow,
     Look,
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// What a call says, and the result once its wake has come.
-pub fn call_says(mut call: CallRecord) -> Value {
+fn call_says(mut call: CallRecord) -> Value {
     let wake = call.wake();
     let known = call.known();
     let on_call: Vec<String> = call.on_call().map(str::to_owned).collect();
@@ -105,8 +105,7 @@ fn item(stored: &Value) -> Result<(), String> {
 #[test]
 fn other_records_of_v1_are_read_whole() {
     let text = std::fs::read_to_string(folder().join("others.jsonl")).expect("others.jsonl");
-    let lines: Vec<Line> =
-        text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
+    let lines: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
     let kinds = [Kind::Call, Kind::Shadow, Kind::Look, Kind::Item, Kind::Delivery, Kind::Journal];
     for kind in kinds {
         assert!(lines.iter().filter(|line| line.kind == kind).count() >= 3, "{kind:?}");

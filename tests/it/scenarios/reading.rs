@@ -74,28 +74,6 @@ impl Scenario {
         Ok(())
     }
 
-    pub fn own_school(&self) -> crate::records::orders::School {
-        crate::records::orders::School {
-            process: self.process.clone(),
-            route: self.route.clone(),
-            manager: self.manager.clone(),
-        }
-    }
-
-    pub fn cases(&self) -> Vec<(dozvon::process::Case, At)> {
-        let mut world = World::new(self.school(&toml::Table::new()).expect("a school"));
-        if let Some(zone) = &self.zone {
-            world.client.learn(&ClientFacts { zone: Some(zone.clone()), ..ClientFacts::default() });
-        }
-        for (n, step) in self.step.iter().enumerate() {
-            self.play(&mut world, step, n).expect("it holds");
-        }
-        // What comes of it when nobody does anything more.
-        let now = world.now.expect("something has happened");
-        world.pass(now + chrono::TimeDelta::days(6)).expect("it goes on");
-        world.seen
-    }
-
     fn school(&self, over: &toml::Table) -> Result<dozvon::process::Process, String> {
         let mut figures = self.process.clone();
         for (key, value) in over {

@@ -25,8 +25,6 @@ pub struct World {
     pub commands: Vec<Command>,
     pub revoked: Vec<CommandId>,
     pub journal: Vec<Line>,
-    /// Every case that a step has left.
-    pub seen: Vec<(Case, At)>,
 }
 
 impl World {
@@ -43,7 +41,6 @@ impl World {
             commands: Vec::new(),
             revoked: Vec::new(),
             journal: Vec::new(),
-            seen: Vec::new(),
         }
     }
 
@@ -82,7 +79,6 @@ impl World {
             {
                 return Err(format!("the library has no letter `{unknown}`"));
             }
-            self.seen.push((step.case.clone(), now));
             for command in &step.commands {
                 if self.hold.contains(command.ask.name()) {
                     self.held.push(command.clone());
