@@ -20,6 +20,7 @@ mod panics;
 mod pause;
 mod people;
 mod process;
+mod records;
 mod retention;
 mod scenarios;
 mod smoke;
