@@ -155,7 +155,7 @@ async fn listen(store: Arc<dyn Store>, sites: Sites) {
             Err(Panicked { place }) => {
                 tracing::error!(
                     place,
-                    "ALARM: a defect: who hears the other instances panicked and begins again"
+                    "ALARM: the listener for other instances panicked and is restarted; please report the place"
                 );
             }
         }

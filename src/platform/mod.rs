@@ -142,8 +142,7 @@ pub trait Courier: Send + Sync {
         now: At,
     ) -> Result<Receipt, Fault>;
 
-    /// The command is no longer to be carried out: settled, given up or taken back. What is remembered of its
-    /// tries may be forgotten.
+    /// The command has left the outbox: settled, given up or revoked. Drop what is remembered about it.
     fn forget(&self, _command: &CommandId) {}
 
     /// How many lanes may be on their way here.

@@ -4,8 +4,8 @@
 //!
 //! A delivery's life: `Waiting` → marked `Sending` before the request leaves → settled with a
 //! receipt; or `Later` (backoff), `Unclear` (look first), back to `Waiting` while the account is
-//! denied; or buried as a dead letter, and the order hears of it. A try that panics makes it `Unclear`;
-//! after [`PANICS_MAX`] of them it is buried.
+//! denied; or buried as a dead letter, and the order hears of it. A try that panics makes it `Later`, or
+//! `Unclear` if its request may have left; after [`PANICS_MAX`] panics it is buried.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -36,7 +36,7 @@ const PAGE: usize = 500;
 const SHUT_FIRST_S: i64 = 60;
 const SHUT_LONGEST_S: i64 = 3_600;
 
-/// A delivery whose tries panicked so often needs a person.
+/// After this many panics a delivery becomes a dead letter.
 const PANICS_MAX: u32 = 3;
 
 /// Runs until the school is stopped or lost; drains what is on its way.
@@ -209,7 +209,7 @@ impl Outbox<'_> {
     }
 }
 
-/// One try of one delivery, whatever happens in it: its lane goes on.
+/// One try of one delivery. Always returns, so that its lane is freed.
 async fn fly(site: &Arc<Site>, delivery: Delivery) -> Flown {
     let (before, has_left) = (delivery.clone(), AtomicBool::new(false));
     match site.guard("delivery", carry(site, delivery, &has_left)).await {
@@ -219,27 +219,22 @@ async fn fly(site: &Arc<Site>, delivery: Delivery) -> Flown {
                 true => Try::MayBeDone,
                 false => history(site, &before, site.clock.now()).0,
             };
-            fell(site, before, tried, panicked).await
+            after_panic(site, before, tried, panicked).await
         }
     }
 }
 
-/// What may have left in a try that panicked is looked for before it is sent again.
-async fn fell(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
+/// Settles a try that panicked: the delivery is tried again, or becomes a dead letter after too many panics.
+async fn after_panic(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
     let (lane, why) = (key_of(&delivery), panicked.to_string());
     delivery.attempts += 1;
-    let falls = {
-        let mut falls = site.falls();
-        let falls = falls.entry(delivery.id().clone()).or_default();
-        *falls += 1;
-        *falls
-    };
-    let fault = if falls < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
+    let panics = site.count_panic_of(delivery.id());
+    let fault = if panics < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
     let settling = settle(site, lane.clone(), delivery.clone(), tried, Err(fault));
     if let Ok(flown) = site.guard("settlement", settling).await {
         return flown;
     }
-    // The store has it as it was marked, which means the same after a restart.
+    // The settlement panicked too. In the store the delivery is still marked, which counts as `Unclear`.
     delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
     Flown { lane, back: Some(delivery), end: End::Other }
 }

@@ -85,8 +85,8 @@ pub struct Site {
     restarts: AtomicU64,
     /// Until then everything that goes out is looked for first, milliseconds since 1970.
     doubt_until_ms: AtomicI64,
-    /// How often the tries of a delivery panicked.
-    falls: Mutex<HashMap<CommandId, u32>>,
+    /// Panics per pending delivery.
+    delivery_panics: Mutex<HashMap<CommandId, u32>>,
 }
 
 /// Counters and marks for health, tests and the driven clock. Counters only grow.
@@ -109,7 +109,7 @@ pub struct Tally {
     pub repairs: AtomicU64,
     /// Times that something stored could not be read. Stays 0.
     pub unreadable: AtomicU64,
-    /// Panics in the work for this school; see [`Site::panics`].
+    /// Panics caught in the work of this school; see [`Site::panics`].
     pub panics: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
     pub late_ms: AtomicI64,
@@ -192,7 +192,7 @@ impl Site {
             spool: None,
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
-            falls: Mutex::default(),
+            delivery_panics: Mutex::default(),
             clock,
         }
     }
@@ -226,13 +226,20 @@ impl Site {
         self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// How often the tries of a delivery panicked, by the delivery's id.
-    pub fn falls(&self) -> MutexGuard<'_, HashMap<CommandId, u32>> {
-        self.falls.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// Counts a panic of this delivery; returns how many there were.
+    pub fn count_panic_of(&self, delivery: &CommandId) -> u32 {
+        let mut panics = self.delivery_panics();
+        let panics = panics.entry(delivery.clone()).or_default();
+        *panics += 1;
+        *panics
     }
 
-    /// Does a piece of work for this school; `part` names it in the log. A panic in it is counted, told and
-    /// given back as an error, and the worker goes on.
+    fn delivery_panics(&self) -> MutexGuard<'_, HashMap<CommandId, u32>> {
+        self.delivery_panics.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Runs a piece of work of this school; `part` names it in the log. A panic in it is counted, logged and
+    /// returned as an error.
     pub fn guard<T>(
         &self,
         part: &str,
@@ -242,11 +249,11 @@ impl Site {
         async move { work.await.inspect_err(|panicked| self.on_panic(part, panicked)) }
     }
 
-    /// What was to be rung after a commit may not have been; a panic under the lock of the wheel or of the
-    /// lanes has left them half changed: they are read anew.
+    /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under the
+    /// lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
     fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
         count(&self.tally.panics);
-        tracing::error!(school = %self.id(), part, place, "ALARM: a defect: a panic was caught, the rest goes on");
+        tracing::error!(school = %self.id(), part, place, "ALARM: a panic was caught, other work continues; please report the place");
         self.inbox_bell.notify_one();
         self.outbox_bell.notify_one();
         if self.near.is_poisoned() || self.lanes.is_poisoned() {
@@ -256,7 +263,7 @@ impl Site {
         }
     }
 
-    /// Panics in the work for this school and at the budgets of its accounts. Stays 0.
+    /// Panics in the work of this school and in the turn-givers of its accounts. Should stay 0.
     pub fn panics(&self) -> u64 {
         let paces = self.outbound.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
         self.tally.panics.load(Ordering::Relaxed) + paces.sum::<u64>()
@@ -302,9 +309,9 @@ impl Site {
         now.timestamp_millis() < self.doubt_until_ms.load(Ordering::SeqCst)
     }
 
-    /// It is in the outbox no longer.
+    /// The delivery has left the outbox.
     fn forget_delivery(&self, id: &CommandId) {
-        self.falls().remove(id);
+        self.delivery_panics().remove(id);
         self.outbound.couriers.values().for_each(|courier| courier.forget(id));
     }
 
