@@ -2,10 +2,10 @@
 //! journal entries. Each is read, nothing of it is lost, and calls go on as they would have.
 
 use dozvon::intake::calls::{CallRecord, Merged};
-use dozvon::intake::shadow::Shadow;
+use dozvon::intake::item::Item;
+use dozvon::intake::last_seen::Shadow;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::At;
-use dozvon::store::record::Item;
 use dozvon::store::{Delivery, JournalEntry};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
