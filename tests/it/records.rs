@@ -4,3 +4,5 @@
 
 mod orders;
 mod others;
+mod store;
+mod write_store;
