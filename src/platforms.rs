@@ -15,6 +15,7 @@ pub static ALL: &[&Platform] = &[
     &telephony::mango::PLATFORM,
     &telephony::sipuni::PLATFORM,
     &telephony::telphin::PLATFORM,
+    &telephony::zadarma::PLATFORM,
     &mail::PLATFORM,
 ];
 

@@ -8,4 +8,5 @@ pub static ALL: &[&Maker] = &[
     &super::mango::EXCHANGE,
     &super::sipuni::EXCHANGE,
     &super::telphin::EXCHANGE,
+    &super::zadarma::EXCHANGE,
 ];

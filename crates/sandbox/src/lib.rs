@@ -28,6 +28,7 @@ pub mod telphin;
 mod tests;
 pub mod wire;
 mod world;
+pub mod zadarma;
 
 pub use self::mail::{Letter, MailAnswer};
 pub use self::observe::{Counters, Duplicate, marker};

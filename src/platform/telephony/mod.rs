@@ -12,6 +12,7 @@ pub mod start;
 pub mod statistics;
 pub mod telphin;
 pub mod waits;
+pub mod zadarma;
 
 use sha2::{Digest, Sha256};
 

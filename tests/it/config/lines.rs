@@ -25,13 +25,13 @@ fn every_provider_of_the_example_can_be_switched_on() {
     assert_eq!(school.calls_by, Some("mango"));
     let text = urls(&config, school);
     let base = "http://127.0.0.1:8080/hooks/rost";
-    for part in [
-        format!("{base}/sipuni/example-url-secret-0001/\n"),
-        format!("{base}/telphin/example-url-secret-0001\n"),
-        "События АТС".to_owned(),
-        "dial-in, dial-out, answer и hangup".to_owned(),
-    ] {
-        assert!(text.contains(&part), "no `{part}` in\n{text}");
+    for provider in dozvon::platforms::lines() {
+        assert!(school.platforms.has(provider), "{} is in the example", provider.name);
+        let address = format!("{base}/{}/example-url-secret-0001", provider.name);
+        assert!(text.contains(&address), "no `{address}` in\n{text}");
+    }
+    for part in ["События АТС", "dial-in, dial-out, answer и hangup"] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
     }
 }
 
