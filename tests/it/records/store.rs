@@ -2,10 +2,10 @@
 //! all that it holds is read. Never changes the fixture: it works on a copy.
 
 use dozvon::intake::calls::CallRecord;
-use dozvon::intake::shadow::Shadow;
+use dozvon::intake::item::{Envelope, Item, Member};
+use dozvon::intake::last_seen::Shadow;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::{Client, Desk, Order};
-use dozvon::store::record::{Envelope, Item, Member};
 use dozvon::store::{Counts, DeliveryState, Place};
 
 use super::orders::folder;
@@ -41,7 +41,7 @@ async fn a_store_of_v1_opens_with_all_that_it_holds() {
                 let order: Order = serde_json::from_slice(body).expect("an order");
                 orders += 1;
                 let wake = store.wake_of(&school, &format!("order:{}", order.id)).await.expect("its wake");
-                let at = order.timers.wake().map(|(at, _)| at.timestamp_millis());
+                let at = dozvon::process::wake(&order).map(|(at, _)| at.timestamp_millis());
                 assert_eq!(wake.map(|wake| wake.at_ms), at, "{}", order.id);
                 let journal = store.journal(&school, &order.id, 50).await.expect("its journal");
                 !journal.is_empty()
