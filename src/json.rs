@@ -1,13 +1,13 @@
-//! JSON of the bridge's own values, for everything that is kept or sent.
-//! Never gives an empty text for a value that cannot be written, which would be kept in the place of an
-//! order: that is a defect, it panics, and the panic costs the piece of work (see `panics`).
-//! Enter at [`bytes`]; nothing else of the bridge writes JSON through serde.
+//! Writes the bridge's own values as JSON.
+//! Never returns an empty text for a value that cannot be written, which would be committed in place of a
+//! record: it panics, and the piece of work fails (see `panics`).
+//! Enter at [`bytes`]; nothing else in the bridge writes JSON through serde.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Maps with other keys than texts are the only values that JSON has no words for.
-const TEXT_KEYS: &str = "values that are kept have text keys only";
+/// JSON can write everything except maps whose keys are not texts.
+const TEXT_KEYS: &str = "stored values have text keys only";
 
 pub fn bytes(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect(TEXT_KEYS)

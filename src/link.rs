@@ -16,7 +16,20 @@ pub fn former_leads(order: &OrderId, role: LeadRole) -> String {
     format!("former-leads:{order}:{}", role.as_str())
 }
 
-/// CRM's lead → `<order>:<role>`.
+/// Which lead of ours a lead of the CRM is: `<order>:<role>`.
+pub fn lead_of(order: &OrderId, role: LeadRole) -> String {
+    format!("{order}:{}", role.as_str())
+}
+
+/// The same, read.
+pub fn read_lead_of(text: &str) -> Option<(OrderId, LeadRole)> {
+    let (order, role) = text.rsplit_once(':')?;
+    let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
+    let role = roles.into_iter().find(|known| known.as_str() == role)?;
+    Some((OrderId::from(order), role))
+}
+
+/// CRM's lead → which lead of ours it is ([`lead_of`]).
 pub fn crm_lead(id: u64) -> String {
     format!("crm-lead:{id}")
 }

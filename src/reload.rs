@@ -59,7 +59,7 @@ async fn read(folder: &std::path::Path) -> Result<Files, Vec<Problem>> {
 }
 
 fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) {
-    // Files on which the bridge panics are refused: what differs is built before any of it is put in place.
+    // Files that make the bridge panic are refused; everything is built before any of it is put in place.
     let followed = caught_now(|| put_in_place(bridge, found, anew));
     match followed.unwrap_or_else(|panicked| Err(panicked.to_string())) {
         Ok(begun) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::platform::Fault;
-use crate::platform::amocrm::oauth::{TokenPair, TokenStore};
+use crate::platform::tokens::{TokenPair, TokenStore};
 use crate::secret::Vault;
 use crate::store::{Kept, Store, StoreError};
 
@@ -55,7 +55,7 @@ impl StoredTokens {
             .ok_or_else(|| Fault::denied("the stored tokens cannot be read; give consent anew"))
     }
 
-    /// On a thread that may wait for a slow disk.
+    /// On a blocking thread: a slow disk must not hold a worker up.
     async fn copy(&self, sealed: &[u8]) -> std::io::Result<()> {
         let (file, sealed) = (self.file.clone(), sealed.to_vec());
         tokio::task::spawn_blocking(move || replace(&file, &sealed)).await.map_err(std::io::Error::other)?
@@ -162,7 +162,7 @@ mod tests {
         std::fs::remove_dir_all(&folder).expect("the test's own folder");
     }
 
-    /// The copy lies behind a pipe that says nothing until something else has gone on.
+    /// The copy is a pipe that gives no data until other work has continued.
     #[test]
     fn a_slow_disk_holds_nobody_else_up() {
         let folder = folder();

@@ -5,7 +5,7 @@ use super::book::Book;
 use super::correlate::Aim;
 use crate::config::School;
 use crate::intake::item::{Item, Member};
-use crate::process::{At, Case, Client, Command, Event, Order, Step, step};
+use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
 use crate::{json, link};
 
@@ -75,7 +75,7 @@ fn unit_of(
     source: Source,
     now: At,
 ) -> Unit {
-    let Step { case, commands, revoke, tell, journal } = stepped;
+    let Step { case, commands, revoke, tell, journal, moments: _ } = stepped;
     let mut unit = Unit { at: now, ..Unit::default() };
     let spurious = matches!(event, Event::Wake) && commands.is_empty() && journal.is_empty();
     if !spurious {
@@ -108,11 +108,11 @@ fn unit_of(
 /// The order's one wake; a wake that fired is always written anew, so that the index follows.
 fn set_wake(unit: &mut Unit, before: &Order, after: &Order, fired: bool) {
     let member = order_member(after);
-    match after.timers.wake() {
-        Some((at, promised)) if fired || before.timers.wake() != Some((at, promised)) => {
+    match wake(after) {
+        Some((at, promised)) if fired || wake(before) != Some((at, promised)) => {
             unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised });
         }
-        None if fired || before.timers.wake().is_some() => unit.sleep.push(member),
+        None if fired || wake(before).is_some() => unit.sleep.push(member),
         _ => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Open records of one school, kept between steps: the owner steps its cases in memory and lets
-//! the commits follow. Never writes to the store; it makes the [`Put`]s of a unit. Never holds more than the
-//! instance has room for: what has not been used for the longest time is closed first.
+//! the commits follow. Never writes to the store; it makes the [`Put`]s of a unit. All books of an instance
+//! share one budget of memory: over it, the least recently used records are closed.
 //! Enter at [`Book::order`] and its siblings; after a refused commit call [`Book::close`].
 
 use std::collections::HashMap;
@@ -16,16 +16,16 @@ use crate::json;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
 use crate::store::{Forget, Kept, Put, Store, StoreError, key};
 
-/// What the open records of all schools of an instance may take up, as JSON.
+/// Budget for the open records of all schools of an instance, by the length of their JSON.
 const ROOM_BYTES: usize = 64 * 1024 * 1024;
 
-/// What an open record takes up beside its key and its JSON.
+/// Overhead per open record, beside its key and its JSON.
 const RECORD_BYTES: usize = 256;
 
-/// Of a book that is too large so much is closed at a time: an eighth.
+/// A book over the budget closes an eighth of its records at a time.
 const CLOSED_AT_A_TIME: usize = 8;
 
-/// The room for the books of one instance.
+/// The budget that the books of one instance share.
 #[derive(Debug)]
 pub struct Room {
     max: usize,
@@ -48,13 +48,13 @@ impl Room {
         self.taken.load(Ordering::Relaxed) > self.max
     }
 
-    /// A book that holds more than this makes room where there is too little.
+    /// Over the budget, books that hold more than this close records.
     fn share(&self) -> usize {
         self.max / self.books.load(Ordering::Relaxed).max(1)
     }
 }
 
-/// What one book takes up; given back with it.
+/// What one book has taken of the budget; returned on drop.
 struct Held {
     room: Arc<Room>,
     bytes: usize,
@@ -135,8 +135,7 @@ impl Book {
         *self = Self::new(self.store.clone(), self.school.clone(), self.held.room.clone());
     }
 
-    /// All commits are through: what was written stands in the store now, links too, and any record may be
-    /// closed where room is short.
+    /// All commits are done: links are in the store now, and records can be closed if the budget is exceeded.
     pub fn settle(&mut self) {
         self.links.clear();
         self.round += 1;
@@ -260,7 +259,7 @@ impl Book {
     }
 }
 
-/// A shelf with what its book holds, in this round.
+/// A shelf, the budget of its book, and the current round.
 type Place<'a, T> = (&'a mut Shelf<T>, &'a mut Held, u64);
 
 async fn open<T: DeserializeOwned + Clone>(
@@ -316,7 +315,7 @@ async fn open_all<T: DeserializeOwned>(
     Ok(())
 }
 
-/// Puts a record in its place; gives back what stood there, with its version.
+/// Puts a record on the shelf; returns the one before it with its version.
 fn shelve<T>(
     (shelf, held, used): Place<'_, T>,
     key: String,
@@ -351,7 +350,7 @@ fn rounds<T>(shelf: &Shelf<T>) -> impl Iterator<Item = u64> {
     shelf.values().map(|open| open.used)
 }
 
-/// Closes what was not used after this round.
+/// Closes the records that were not used after this round.
 fn close_unused<T>(shelf: &mut Shelf<T>, last: u64, held: &mut Held) {
     shelf.retain(|_, open| {
         let stays = open.used > last;
@@ -375,7 +374,7 @@ mod tests {
 
     fn order(n: usize) -> Order {
         let at = At::from_timestamp(1_795_000_000, 0).expect("in range");
-        Order::new(OrderId(format!("gc-{n}")), "c-1".into(), at)
+        Order::new(OrderId::of_deal(n), "c-1".into(), at)
     }
 
     /// One order a round, as they come.

@@ -19,7 +19,7 @@ use crate::request::RawRequest;
 /// A verified request, stored as received. What it says cannot be printed.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// Name of the platform's folder: `getcourse`, `amocrm`, `mango`.
+    /// Name of the platform's folder: `getcourse`, `amocrm` …
     pub platform: String,
     pub at: At,
     pub method: String,

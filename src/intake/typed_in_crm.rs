@@ -64,7 +64,7 @@ pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLe
     if seen.read || !is_watched(school, seen) || !shadow.ask(now) {
         return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
     }
-    let order = OrderId(format!("lead-{}", seen.lead));
+    let order = OrderId::of_lead(seen.lead);
     let command = Command {
         id: CommandId(format!("{order}.made")),
         client: new_client(&order),
@@ -80,7 +80,7 @@ pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLe
 }
 
 fn is_watched(school: &School, seen: &SeenLead) -> bool {
-    let Some(amocrm) = &school.amocrm else { return false };
+    let Some(amocrm) = school.crm() else { return false };
     let by_seller = seen.changed_by.is_some_and(|user| amocrm_user(school, user).is_some());
     let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) else { return false };
     let stage = stage(school, LeadRole::Sales, pipeline, status);
@@ -107,7 +107,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     if !reachable || record.is_some_and(|client| !open_orders(&client).is_empty()) {
         return Ok(Aims::nothing(format!("lead {lead} stays its maker's")));
     }
-    let order = OrderId(format!("lead-{lead}"));
+    let order = OrderId::of_lead(lead);
     if book.link(&link::gone(&order)).await?.is_some() {
         return Ok(Aims::nothing(format!("order {order} was forgotten")));
     }
@@ -146,6 +146,6 @@ fn links(order: &OrderId, lead: u64) -> Vec<(String, Option<String>)> {
     let role = LeadRole::Sales;
     vec![
         (link::lead(order, role), Some(lead.to_string())),
-        (link::crm_lead(lead), Some(format!("{order}:{}", role.as_str()))),
+        (link::crm_lead(lead), Some(link::lead_of(order, role))),
     ]
 }

@@ -88,9 +88,9 @@ pub struct Spool {
     log: Mutex<Option<Log<File>>>,
     /// Where what could not be read is kept for a person.
     aside: SetAside,
-    /// There is a file.
+    /// The file could be opened.
     is_open: bool,
-    /// Requests in the file, and its bytes: known without its lock, which is held while the disk syncs.
+    /// Requests and bytes in the file; readable without the lock, which is held while the disk syncs.
     waiting: AtomicU64,
     bytes: AtomicU64,
     room: Arc<Room>,
@@ -217,8 +217,8 @@ impl Spool {
         Ok(given)
     }
 
-    /// Work at the file, on a thread that may wait for a slow disk. It is done to its end even if nobody
-    /// waits for it; its panic is the caller's.
+    /// Runs work on the file on a blocking thread. It finishes even if the caller stops waiting; a panic in it
+    /// resumes in the caller.
     async fn on_disk<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
@@ -227,7 +227,7 @@ impl Spool {
         match tokio::task::spawn_blocking(move || work(&spool)).await {
             Ok(done) => done,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            // Only a runtime that shuts down cancels it, and then nobody is left to be told.
+            // Cancelled: the runtime is shutting down.
             Err(_) => std::future::pending().await,
         }
     }
@@ -302,7 +302,7 @@ impl Spool {
         self.note(log);
     }
 
-    /// A whole record that says nothing to this version is kept for a person.
+    /// Quarantines a whole record that this version cannot read.
     fn give_aside(&self, record: &[u8]) {
         self.log().iter_mut().for_each(|log| log.give_aside(record));
         self.take_out(record);
@@ -350,8 +350,7 @@ mod tests {
     use crate::request::IdempotencyKey;
     use crate::store::embedded::Embedded;
 
-    /// While the disk is slow a thread waits for it, and no worker of the runtime: whoever asks for the counts
-    /// is answered, and what else is to be done goes on.
+    /// A slow disk blocks neither the counters nor other work of the runtime.
     #[test]
     fn a_slow_disk_holds_nobody_else_up() {
         let folder = std::env::temp_dir().join(format!("dozvon-slow-{}", crate::secret::random_token()));

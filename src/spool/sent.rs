@@ -57,7 +57,7 @@ impl Sent {
         }
     }
 
-    /// What has been seen done stays done, whatever became of writing that down.
+    /// A try that was done stays done, also if its settlement then failed.
     pub fn came_back(&mut self, delivery: &Delivery, outcome: Outcome) {
         let last = self.tries.get_mut(delivery.id());
         if let Some(last) = last.filter(|last| last.outcome != Outcome::Done) {

@@ -7,13 +7,12 @@ mod account;
 #[cfg(test)]
 mod tests;
 
-pub use account::Room;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use account::{Account, Way};
 
+use crate::platform::Room;
 use crate::process::{At, ClientId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
 

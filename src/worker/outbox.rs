@@ -24,7 +24,7 @@ use super::site::Site;
 use super::spool_drain;
 use crate::intake::item::Item;
 use crate::platform::{Fault, Links};
-use crate::process::{Event, OrderId, Target};
+use crate::process::{Event, Target};
 use crate::store::{CommitError, DeadLetter, DeadOp, DeliveryOp, DeliveryState, StoreError, Unit};
 use flight::{End, Flown, fly};
 
@@ -206,7 +206,7 @@ async fn bury_unreadable(site: &Site) -> Result<bool, CommitError> {
         let why = format!("delivery {id} cannot be read by this version");
         site.unreadable(&why);
         // A command's id names its order.
-        let order = id.as_str().rsplit_once('.').map(|(order, _)| OrderId::from(order));
+        let order = id.order();
         let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
         let append = order.clone().map(|order| Item::Event { raw: None, order, event }.to_bytes());
         let now = site.clock.now();

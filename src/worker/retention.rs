@@ -48,7 +48,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     letters(site, (raw_before, before), now).await?;
     let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
-        if order.end.as_ref().is_some_and(|end| end.at() < before) {
+        if order.end().is_some_and(|end| end.at() < before) {
             unit.append.push(Item::Retire { order: order.id, before }.to_bytes());
         }
     };

@@ -1,6 +1,6 @@
 //! Owning a school: take the lease, run its workers, let go when it is lost or the bridge stops.
-//! Never works without the lease, and never ends before the bridge stops: a panic that no worker has
-//! caught gives the school back, and after a pause it is taken again. Enter at [`run`].
+//! Never works without the lease, and never ends before the bridge stops: after a panic that no worker
+//! caught, the lease is released, and after a pause the school is taken again. Enter at [`run`].
 
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
 
-/// So often an owner's inbox begins.
-const INBOXES_MAX: u32 = 3;
+/// An owner starts its inbox this many times.
+const INBOX_STARTS_MAX: u32 = 3;
 
 /// All that this process does for the school, until the bridge stops.
 pub async fn run(site: Arc<Site>) {
-    tokio::join!(own(site.clone()), unbroken(&site, || keeping(site.clone())));
+    tokio::join!(own(site.clone()), restart_on_panic(&site, || drain_spool(site.clone())));
 }
 
 /// Works for the school whenever it can be had, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
-    unbroken(&site, || owning(site.clone())).await;
+    restart_on_panic(&site, || own_once(site.clone())).await;
 }
 
-/// Begins work again that has panicked, after a pause; ends with the work or with the bridge.
-async fn unbroken<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: impl Fn() -> F) {
+/// Restarts the work after each panic, with a growing pause; returns when the work or the bridge ends.
+async fn restart_on_panic<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: impl Fn() -> F) {
     let mut stop = site.stop.clone();
     let mut pauses = Pauses::default();
     loop {
@@ -41,9 +41,9 @@ async fn unbroken<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: i
     }
 }
 
-/// Ends with the bridge, or with a panic that nobody else has caught. Either way the school is given back:
-/// `/health` no longer says that this instance owns it, and another one can take it.
-async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
+/// Returns when the bridge stops, or after a panic that no worker caught. In both cases the lease is
+/// released: `/health` no longer says `owner`, and another instance can take the school.
+async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
     let ended = site.guard("owner", work_while_held(&site)).await;
     site.tenure.end(Standing::Unknown);
     let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
@@ -53,7 +53,7 @@ async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
     ended
 }
 
-async fn keeping(site: Arc<Site>) -> Result<(), Panicked> {
+async fn drain_spool(site: Arc<Site>) -> Result<(), Panicked> {
     site.guard("spool drain", spool_drain::run(site.clone())).await
 }
 
@@ -127,10 +127,11 @@ async fn lose(site: &Site) {
     }
 }
 
-/// The inbox begins again beside deliveries that are on their way; a panic too many ends the owner.
-async fn step(site: &Arc<Site>) -> Result<(), CommitError> {
+/// Restarts the inbox after a panic without disturbing deliveries in flight. The last start is not guarded:
+/// its panic ends the owner.
+async fn run_inbox(site: &Arc<Site>) -> Result<(), CommitError> {
     let mut pauses = Pauses::default();
-    for _ in 1..INBOXES_MAX {
+    for _ in 1..INBOX_STARTS_MAX {
         let begun = stopwatch();
         if let Ok(ended) = site.guard("inbox", inbox::run(site.clone())).await {
             return ended;
@@ -153,7 +154,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     spool_drain::begin(site).await?;
     tokio::try_join!(
-        step(site),
+        run_inbox(site),
         send(site),
         watchdog::run(site.clone()),
         chores::run(site.clone()),

@@ -11,7 +11,7 @@ use super::site::{Site, count};
 use super::wheel_feed;
 use crate::intake::apply::order_member;
 use crate::intake::item::{Item, Member};
-use crate::process::{At, Event, Order, OrderId};
+use crate::process::{At, Event, Order, OrderId, wake};
 use crate::store::key;
 use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
@@ -75,7 +75,7 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
                     continue;
                 }
             };
-            if order.end.is_none() && !is_armed(site, &order).await? {
+            if order.is_open() && !is_armed(site, &order).await? {
                 mend(site, &order.id).await?;
             }
         }
@@ -85,18 +85,18 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
 /// The order has a timer, and the index has its wake, not later than the timer. One that was due and could
 /// not be followed is put off, and has its wake within that time.
 async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
-    let Some((at, _)) = order.timers.wake() else { return Ok(false) };
-    let wake = site.store.wake_of(site.id(), &order_member(order)).await?;
+    let Some((at, _)) = wake(order) else { return Ok(false) };
+    let stands = site.store.wake_of(site.id(), &order_member(order)).await?;
     let now = site.clock.now();
     let latest = if at <= now { now + PUT_OFF } else { at };
-    Ok(wake.is_some_and(|wake| wake.at_ms <= latest.timestamp_millis()))
+    Ok(stands.is_some_and(|wake| wake.at_ms <= latest.timestamp_millis()))
 }
 
 /// The order may have been committed between the two reads: look again before mending.
 async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
     let record = site.store.read(site.id(), &[key::order(id)]).await?.pop().flatten();
     let order = record.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
-    let Some(order) = order.filter(|order| order.end.is_none()) else { return Ok(()) };
+    let Some(order) = order.filter(Order::is_open) else { return Ok(()) };
     if is_armed(site, &order).await? {
         return Ok(());
     }
@@ -104,7 +104,7 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
     tracing::error!(school = %site.id(), order = %id, "ALARM: an open order had no next step; mended");
     let now = site.clock.now();
     let mut unit = Unit { at: now, ..Unit::default() };
-    match order.timers.wake() {
+    match wake(&order) {
         Some((at, promised)) => {
             unit.wake.push(Wake { member: order_member(&order), at_ms: at.timestamp_millis(), promised });
         }

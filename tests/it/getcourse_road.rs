@@ -126,7 +126,7 @@ impl Road {
             school: Secret::new("sandbox-school-key"),
         };
         let courier = GcCourier::new(settings(), Some(keys), &[], Arc::new(school.clone()));
-        let order = OrderId(format!("gc-{}", seen.facts.gc_id.as_deref().unwrap()));
+        let order = OrderId::of_deal(seen.facts.gc_id.as_deref().unwrap());
         (Self { school, courier, order, issued: 0 }, seen)
     }
 
@@ -152,7 +152,7 @@ impl Road {
     }
 
     async fn comments(&self) -> usize {
-        let order = self.order.as_str().trim_start_matches("gc-");
+        let order = self.order.deal().unwrap();
         let url = format!("https://rost.getcourse.ru/pl/api/v1/deal/get-comments?dealId={order}");
         let key = "Bearer sandbox-developer-key_sandbox-school-key";
         let answer = self.school.send(Request::new("GET", url).header("authorization", key)).await.unwrap();

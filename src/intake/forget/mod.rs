@@ -85,7 +85,7 @@ pub enum Stage {
 pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let Some(order) = book.order(id).await? else { return Ok(unit) };
-    if order.end.as_ref().is_none_or(|end| end.at() >= before) || !order.unsent.is_empty() {
+    if order.end().is_none_or(|end| end.at() >= before) || !order.unsent.is_empty() {
         return Ok(unit);
     }
     let paid = order.paid.as_ref().map_or(0, |paid| paid.minor);

@@ -6,7 +6,7 @@ use super::*;
 use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
-use crate::process::{End, Money, Stage as LeadStage};
+use crate::process::{End, Money, Stage as LeadStage, Wait};
 use crate::signal::SeenNote;
 use crate::store::embedded::Embedded;
 use crate::store::{DeadLetter, Fence, Lease, Plan};
@@ -17,6 +17,13 @@ fn at(day: i64) -> At {
 
 fn brief(seen_at: At) -> OrderBrief {
     OrderBrief { offers: Vec::new(), seen_at, open: false, paid: true, payment_link: None, number: None }
+}
+
+/// The order as a step would leave it.
+fn won(order: &Order) -> Order {
+    let mut record = serde_json::to_value(order).expect("a record");
+    record["wait"] = serde_json::to_value(Wait::Ended(End::Won { at: at(1) })).expect("a state");
+    serde_json::from_value(record).expect("an order")
 }
 
 /// A store with one ended order of a client who has `orders` in all.
@@ -38,7 +45,7 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
         order.gc_id = Some(id.replace("gc-", ""));
         order.paid = Some(Money { minor: 100, currency: "RUB".to_owned() });
         order.leads.insert(LeadRole::Sales, LeadStage::Won);
-        order.end = Some(End::Won { at: at(1) });
+        order = won(&order);
         let call =
             SeenCall { call: format!("mango:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
         order.calls.push(call);
@@ -118,7 +125,7 @@ async fn a_client_with_another_order_stays() {
     let unit = retire(&mut book, &"gc-1".into(), at(2), at(400)).await.expect("memory");
     store.commit(&school, &fence, unit).await.expect("a unit");
     let client = book.client(&"c-gc-1".into()).await.expect("memory").expect("he stays");
-    assert_eq!(client.orders.keys().map(OrderId::as_str).collect::<Vec<_>>(), ["gc-2"]);
+    assert_eq!(client.orders.keys().cloned().collect::<Vec<_>>(), ["gc-2".into()]);
     let phone = store.find(&school, &[link::phone("+79035550212")]).await.expect("memory").remove(0);
     assert_eq!(phone.as_deref(), Some("c-gc-1"));
 }

@@ -194,7 +194,7 @@ impl Gatherer {
     }
 }
 
-/// A batch on whose answer the bridge panics is made smaller, until the item that is at fault goes alone.
+/// Halves the batch size when handling a batch panics, until the item at fault is sent alone.
 struct Lighter<'a> {
     most: &'a AtomicUsize,
     size: usize,

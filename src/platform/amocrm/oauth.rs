@@ -6,8 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta};
-use serde::Deserialize;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::consent::{App, host_of};
@@ -16,6 +15,7 @@ use super::token::TokenSource;
 use crate::clock::Clock;
 use crate::platform::Fault;
 use crate::platform::http::Http;
+use crate::platform::tokens::{TokenPair, TokenStore};
 use crate::process::At;
 use crate::secret::{Secret, random_token};
 use crate::signal::Consent;
@@ -29,29 +29,6 @@ const RETRY: TimeDelta = TimeDelta::seconds(60);
 const LOCK_EXTRA_MS: u64 = 60_000;
 /// What somebody waits who finds the lock taken.
 const LOCKED_MS: u64 = 1_000;
-
-/// What the platform issued at once: both are replaced together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenPair {
-    pub access: Secret,
-    pub refresh: Secret,
-    pub expires_at: At,
-}
-
-/// Where the pair of one account is kept, over all instances. The bytes are secrets: whoever
-/// implements this encrypts them ([`TokenPair::to_bytes`] is plain).
-#[async_trait]
-pub trait TokenStore: Send + Sync {
-    async fn get(&self) -> Result<Option<TokenPair>, Fault>;
-
-    /// Replaces the pair if it still equals `old`; false if it does not. Durable when it returns.
-    async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault>;
-
-    /// False if another instance holds the lock.
-    async fn lock(&self, owner: &str, ttl_ms: u64) -> Result<bool, Fault>;
-
-    async fn unlock(&self, owner: &str) -> Result<(), Fault>;
-}
 
 /// The rotating tokens of one account. Cheap to clone.
 #[derive(Clone)]
@@ -79,30 +56,6 @@ struct Turn {
     refused: Option<Secret>,
     /// A refresh failed for the moment; until then a good token is used as it is.
     not_before: Option<At>,
-}
-
-impl TokenPair {
-    /// Plain JSON, to be encrypted by the caller.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let pair = json!({ "access": self.access.reveal(), "refresh": self.refresh.reveal(),
-            "expires_at": self.expires_at.timestamp() });
-        pair.to_string().into_bytes()
-    }
-
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Stored {
-            access: String,
-            refresh: String,
-            expires_at: i64,
-        }
-        let stored: Stored = serde_json::from_slice(bytes).ok()?;
-        Some(Self {
-            access: Secret::new(stored.access),
-            refresh: Secret::new(stored.refresh),
-            expires_at: DateTime::from_timestamp(stored.expires_at, 0)?,
-        })
-    }
 }
 
 impl OauthTokens {

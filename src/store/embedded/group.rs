@@ -74,8 +74,8 @@ impl Drop for Group {
     }
 }
 
-/// Runs `work` in a savepoint: a refusal leaves nothing behind, and neither does a panic, which is given
-/// back for the caller's task.
+/// Runs `work` in a savepoint, which is rolled back after a refusal or a panic. The panic is returned, to
+/// resume in the caller.
 pub fn whole<T, E: From<rusqlite::Error>>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::panics::caught;
 
-    /// One caller's defect costs neither the thread nor what others had in the same transaction.
+    /// A panic in one caller's work ends neither the thread nor the work of others in the same transaction.
     #[tokio::test]
     async fn a_panic_in_the_work_is_the_callers_and_leaves_nothing_behind() {
         let db = Connection::open_in_memory().expect("memory");

@@ -184,7 +184,7 @@ impl Store for Embedded {
 
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
         let (school, order) = (school.clone(), order.clone());
-        self.run(move |db| read::journal(db, school.as_str(), order.as_str(), max)).await
+        self.run(move |db| read::journal(db, school.as_str(), &order.to_string(), max)).await
     }
 
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {

@@ -106,7 +106,7 @@ fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), Comm
         }
         Forget::Journal(order) => {
             db.prepare_cached("DELETE FROM journal WHERE school = ?1 AND name = ?2")?
-                .execute(params![school, order.as_str()])?;
+                .execute(params![school, order.to_string()])?;
         }
         Forget::Raw(seq) => {
             db.prepare_cached(
@@ -273,7 +273,7 @@ fn is_revocable(delivery: &Delivery) -> bool {
 }
 
 fn write_journal(db: &Connection, school: &str, entry: &JournalEntry) -> Sql<()> {
-    let order = entry.order.as_str();
+    let order = entry.order.to_string();
     let n: i64 = db
         .prepare_cached("SELECT COALESCE(MAX(n), 0) + 1 FROM journal WHERE school = ?1 AND name = ?2")?
         .query_row(params![school, order], |row| row.get(0))?;

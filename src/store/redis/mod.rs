@@ -315,7 +315,7 @@ impl Store for RedisStore {
         }
         let from = -(max.min(JOURNAL_MAX) as i64);
         let mut range = cmd("LRANGE");
-        range.arg(School::of(school).journal(order.as_str())).arg(from).arg(-1);
+        range.arg(School::of(school).journal(&order.to_string())).arg(from).arg(-1);
         let stored: Vec<Vec<u8>> = self.link().await?.query(&range).await?;
         stored.iter().map(|body| parse(&unpack(body)?)).collect()
     }

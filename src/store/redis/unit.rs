@@ -51,7 +51,7 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
     }
     call.arg(unit.journal.len());
     for entry in &unit.journal {
-        call.key(school.journal(entry.order.as_str())).arg(pack(&json::bytes(entry)));
+        call.key(school.journal(&entry.order.to_string())).arg(pack(&json::bytes(entry)));
     }
     call.arg(unit.dead.len());
     for op in &unit.dead {
@@ -68,7 +68,9 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
             Forget::Record { key, expect } => {
                 call.key(school.record(key)).arg("record").arg(key).arg(*expect)
             }
-            Forget::Journal(order) => call.key(school.journal(order.as_str())).arg("journal").arg("").arg(0),
+            Forget::Journal(order) => {
+                call.key(school.journal(&order.to_string())).arg("journal").arg("").arg(0)
+            }
             Forget::Raw(seq) => call.key(school.one("raw")).arg("raw").arg(seq.0).arg(0),
         };
     }

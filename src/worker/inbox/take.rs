@@ -12,8 +12,8 @@ use crate::intake::envelope::Envelope;
 use crate::intake::forget;
 use crate::intake::item::{Inbound, Item, Member};
 use crate::panics::caught_now;
+use crate::process::At;
 use crate::process::event::CallResult;
-use crate::process::{At, Target};
 use crate::signal::{CallEvent, Consent, Signal};
 use crate::store::key;
 use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
@@ -189,9 +189,9 @@ impl Inbox {
             };
             // It may have been done before it was buried: look first. Where nothing can be looked up the
             // person who asks has looked.
-            delivery.state = match delivery.command.ask.target() {
-                Target::Mail | Target::Line => DeliveryState::Waiting,
-                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
+            delivery.state = match delivery.command.ask.target().can_look_up() {
+                true => DeliveryState::Unclear { not_before: now },
+                false => DeliveryState::Waiting,
             };
             delivery.attempts = 0;
             delivery.created_at = now;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::platform::Room;
 use crate::process::{Ask, At, Urgency};
 use crate::store::Delivery;
 
@@ -27,18 +28,6 @@ impl Way {
 
 /// Urgency of a lane and the place of its first: of two equal ones the one that waits longer goes first.
 pub type Rank = (Urgency, u64);
-
-/// How many lanes of an account may be on their way at once. The budget is the real limit; this
-/// bounds how much waits for turns and answers, and is what batches form from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Whose requests go together with others.
-    pub together: usize,
-    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
-    pub alone: usize,
-    /// Besides those, for what has to do with money: never kept out by full flights.
-    pub money: usize,
-}
 
 #[derive(Debug)]
 pub struct Account {

@@ -19,7 +19,7 @@ use crate::worker::landings::{Ended, Landed, Written};
 use crate::worker::lanes::{Back, Go, LaneKey, key_of};
 use crate::worker::site::{Site, count};
 
-/// A delivery whose tries panicked so often needs a person.
+/// After this many panics a delivery becomes a dead letter.
 const PANICS_MAX: u32 = 3;
 
 /// A body that could not be read is asked for again after this.
@@ -59,7 +59,7 @@ struct Start {
     is_marked: bool,
 }
 
-/// One try of one delivery, whatever happens in it: its lane goes on.
+/// One try of one delivery. Always returns, so that its lane is freed.
 pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
     let lane = go.lane;
     let start = match site.guard("delivery", start(site, go)).await {
@@ -72,7 +72,7 @@ pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
         Ok(flown) => flown,
         Err(panicked) => {
             let tried = if has_left.into_inner() { Try::MayBeDone } else { tried };
-            fell(site, before, tried, panicked).await
+            after_panic(site, before, tried, panicked).await
         }
     }
 }
@@ -120,21 +120,16 @@ async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, F
     }
 }
 
-/// What may have left in a try that panicked is looked for before it is sent again.
-async fn fell(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
+/// Settles a try that panicked: the delivery is tried again, or becomes a dead letter after too many panics.
+async fn after_panic(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
     let (lane, why) = (key_of(&delivery), panicked.to_string());
-    let falls = {
-        let mut falls = site.falls();
-        let falls = falls.entry(delivery.id().clone()).or_default();
-        *falls += 1;
-        *falls
-    };
-    let fault = if falls < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
+    let panics = site.count_panic_of(delivery.id());
+    let fault = if panics < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
     let settling = settle(site, lane, delivery.clone(), tried, Err(fault));
     if let Ok(flown) = site.guard("settlement", settling).await {
         return flown;
     }
-    // The store has it as it was marked, which means the same after a restart.
+    // The settlement panicked too. In the store the delivery is still marked, which counts as `Unclear`.
     delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
     Flown { lane, back: Back::Again(Box::new(delivery)), end: End::Other }
 }
@@ -145,7 +140,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     let lane = key_of(&delivery);
     let now = site.clock.now();
     // Lanes let nothing out that has no courier; it would stay in the store as it is.
-    let Some(courier) = site.ways.couriers.get(&lane.target) else { return Flown::gone(lane) };
+    let Some(courier) = site.outbound.couriers.get(&lane.target) else { return Flown::gone(lane) };
     if !is_marked {
         delivery.state = DeliveryState::Sending;
         match commit(site, update(&delivery, now)).await {
@@ -155,7 +150,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
             Err(error) => return Flown::lost(lane, error),
         }
     }
-    if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
+    if past == Some(Past::Done) && !lane.target.can_look_up() {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
@@ -170,7 +165,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
 /// restarted store has forgotten, or nobody is left who could.
 fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
-    let can_look = matches!(delivery.command.ask.target(), Target::Crm | Target::Getcourse);
+    let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
         || past.is_some()
         || (can_look && site.is_in_doubt(now));
@@ -279,10 +274,9 @@ fn later_state(tried: Try, not_before: At) -> DeliveryState {
 }
 
 fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
-    match (target, tried) {
-        // Several requests make one delivery there: an earlier one may have gone through.
-        (Target::Crm, _) | (_, Try::MayBeDone) => DeliveryState::Unclear { not_before: now },
-        (Target::Getcourse | Target::Mail | Target::Line, Try::First) => DeliveryState::Waiting,
+    match tried {
+        Try::First if !target.takes_several_requests() => DeliveryState::Waiting,
+        _ => DeliveryState::Unclear { not_before: now },
     }
 }
 

@@ -169,7 +169,7 @@ impl Model {
                 Some(record) if record.version != *expect => return Err(format!("record {key}")),
                 _ => drop(self.records.remove(key)),
             },
-            Forget::Journal(order) => drop(self.journal.remove(order.as_str())),
+            Forget::Journal(order) => drop(self.journal.remove(&order.to_string())),
             Forget::Raw(seq) if !self.inbox.contains_key(&seq.0) => drop(self.raw.remove(&seq.0)),
             Forget::Raw(_) => {}
         }

@@ -4,8 +4,10 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use dozvon::clock::stopwatch;
 use dozvon::platform::look_back::{Known, Sight};
 use dozvon::platform::{Answer, Reception, Refused, Verified};
 use dozvon::platform::{Courier, Fault, Hooks, Links, LookBack, Mirroring, Receipt, Try, Undecodable};
@@ -17,6 +19,7 @@ use dozvon::store::{
     Offer, Places, Plan, Rate, Record, Seq, Store, Unit, Wake,
 };
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// Where the ports panic, and how often still.
 #[derive(Default)]
@@ -24,7 +27,8 @@ pub struct Breaker {
     armed: Mutex<Vec<(String, u64)>>,
     fired: AtomicU64,
     /// Commits of this kind that are refused still, as if somebody else had changed what they are about.
-    refused: Mutex<Option<(&'static str, u64)>>,
+    to_refuse: Mutex<Option<(&'static str, u64)>>,
+    refused_at: Mutex<Vec<Instant>>,
     forgotten: Mutex<Vec<CommandId>>,
 }
 
@@ -41,13 +45,22 @@ impl Breaker {
 
     /// So many commits of a kind are refused.
     pub fn refuse(&self, kind: &'static str, times: u64) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, times));
+        *self.to_refuse.lock().unwrap_or_else(PoisonError::into_inner) = Some((kind, times));
+    }
+
+    /// From the first refusal to the last.
+    pub fn refused_for(&self) -> Duration {
+        let at = self.refused_at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.first().zip(at.last()).map_or(Duration::ZERO, |(first, last)| *last - *first)
     }
 
     fn refuses(&self, kind: &str) -> bool {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let meant = refused.as_mut().filter(|(meant, left)| *left > 0 && *meant == kind);
-        meant.map(|(_, left)| *left -= 1).is_some()
+        let mut to_refuse = self.to_refuse.lock().unwrap_or_else(PoisonError::into_inner);
+        let meant = to_refuse.as_mut().filter(|(meant, left)| *left > 0 && *meant == kind);
+        let Some((_, left)) = meant else { return false };
+        *left -= 1;
+        self.refused_at.lock().unwrap_or_else(PoisonError::into_inner).push(stopwatch());
+        true
     }
 
     /// Commands of which the couriers were told that they are no longer to be carried out.

@@ -64,8 +64,8 @@ impl World {
     pub async fn finish(self, seed: u64) {
         let now = self.clock.now();
         let orders = self.orders().await;
-        for order in orders.iter().filter(|order| order.end.is_none()) {
-            let wake = order.timers.wake();
+        for order in orders.iter().filter(|order| order.is_open()) {
+            let wake = dozvon::process::wake(order);
             assert!(wake.is_some(), "seed {seed}: {} is open without a next step", order.id);
             let overdue = wake.is_some_and(|(at, _)| at < now - TimeDelta::minutes(5));
             assert!(!overdue, "seed {seed}: {} has a wake that nobody fired: {wake:?}", order.id);
@@ -84,7 +84,7 @@ impl World {
         assert!(dead.iter().all(|letter| letter.id.starts_with("out-")), "seed {seed}: {dead:#?}");
         let sandbox = self.sandbox().duplicates();
         assert!(sandbox.is_empty(), "seed {seed}: made twice: {sandbox:#?}");
-        let told: Vec<_> = self.sandbox().orders().map(|order| OrderId(format!("gc-{}", order.id))).collect();
+        let told: Vec<_> = self.sandbox().orders().map(|order| OrderId::of_deal(order.id)).collect();
         let retired: Vec<_> = told.iter().map(link::gone).collect();
         let retired = self.site.store.find(self.site.id(), &retired).await.expect("memory");
         for (id, retired) in told.iter().zip(retired) {

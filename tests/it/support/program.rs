@@ -236,13 +236,17 @@ impl Drop for Bench {
 
 /// The example's files, with the addresses of these stand-ins and short deadlines.
 fn write_school(folder: &Path, stand: &Stand) {
+    let lines = stand.lines.iter().enumerate();
+    let lines = lines.map(|(place, (_, address))| {
+        (format!("http://127.0.0.1:{}", 18083 + place), format!("http://{address}"))
+    });
     let changes = [
         ("http://127.0.0.1:18081".to_owned(), format!("http://{}", stand.amocrm)),
         ("http://127.0.0.1:18082".to_owned(), format!("http://{}", stand.getcourse)),
-        ("http://127.0.0.1:18083".to_owned(), format!("http://{}", stand.mango)),
         ("port = 18025".to_owned(), format!("port = {}", stand.smtp.port())),
         ("body_s = 10".to_owned(), "body_s = 1".to_owned()),
     ];
+    let changes: Vec<(String, String)> = changes.into_iter().chain(lines).collect();
     let files = ["dozvon.toml", "schools/rost/school.toml", "schools/rost/process/default.toml"];
     for file in files.into_iter().chain(["schools/rost/texts/first_day.txt"]) {
         let mut text = std::fs::read_to_string(example_folder().join(file)).expect("the example");

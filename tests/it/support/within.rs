@@ -12,10 +12,10 @@ use dozvon::clock::{WallClock, wall_now};
 use dozvon::config::{Config, Files, Surroundings};
 use dozvon::http::{Front, Sites, routes};
 use dozvon::intake::book::Room;
+use dozvon::outbound::{self, RealNetwork, Wiring};
 use dozvon::platform::{Hooks, LookBack};
 use dozvon::spool::Spools;
 use dozvon::store::Store;
-use dozvon::ways::{self, Ground, Ports};
 use dozvon::worker::school;
 use dozvon::worker::site::{Keep, Parts, Rhythm, Site};
 use serde_json::Value;
@@ -44,25 +44,24 @@ impl Within {
         let data = bench.folder.path().join(format!("within-{port}"));
         let url = format!("http://127.0.0.1:{port}");
         let spool = Spools::new(&data, 64).of(&school.id);
-        let ground = Ground { store: store.clone(), clock: Arc::new(WallClock), vault: None, data, url };
-        let ports = Ports::real(&school).expect("clients");
-        let mut ways = ways::build(&school, ports, &ground).expect("ways out");
-        for courier in ways.couriers.values_mut() {
+        let wiring = Wiring { store: store.clone(), clock: Arc::new(WallClock), vault: None, data, url };
+        let mut outbound = outbound::build(&school, &RealNetwork, &wiring).expect("ways out");
+        for courier in outbound.couriers.values_mut() {
             *courier = Arc::new(Breaking(courier.clone(), breaker.clone()));
         }
-        for look in ways.looks.values_mut() {
+        for look in outbound.looks.values_mut() {
             let breaking: Arc<dyn LookBack> = Arc::new(Breaking(look.clone(), breaker.clone()));
             *look = breaking;
         }
         let break_hooks = |hooks| -> Arc<dyn Hooks> { Arc::new(Breaking(hooks, breaker.clone())) };
-        let hooks = ways::hooks(&school).expect("ways in").into_iter();
+        let hooks = outbound::hooks(&school).expect("ways in").into_iter();
         let (stop, stopped) = watch::channel(false);
         let site = Site::new(Parts {
             hooks: hooks.map(|(name, hooks)| (name, break_hooks(hooks))).collect(),
-            ways,
+            outbound,
             school: Arc::new(school),
             store,
-            clock: ground.clock.clone(),
+            clock: wiring.clock.clone(),
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: Keep { raw_days: 90, ended_days: 365 },

@@ -4,5 +4,6 @@
 pub mod head;
 pub mod library;
 mod sample;
-pub mod shipped;
 mod template;
+pub mod text;
+pub mod vars;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::library::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+use super::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
 impl Vars {
     /// Every variable is filled in.

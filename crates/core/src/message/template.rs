@@ -8,7 +8,7 @@ use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, context};
 
 use super::head::{Fault, Head};
-use super::library::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+use super::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
 /// Missing keys of `order.source` read as empty: which labels a school's pages pass on is theirs.
 #[derive(Debug)]

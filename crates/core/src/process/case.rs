@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::TaskKind;
+use super::command::{AskKind, TaskKind};
 use super::event::{Author, Outcome};
-use super::timers::Timers;
+use super::timers::{Timer, Timers};
 use super::value::*;
+use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief};
+pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -26,10 +28,21 @@ impl Case {
         let order = Order::new(order, client.id.clone(), now);
         Self { order, client, desk }
     }
+
+    /// Open orders of the same client for one of the same offers (L7).
+    pub fn rivals(&self) -> Vec<OrderId> {
+        let order = &self.order;
+        let same = |brief: &OrderBrief| brief.offers.iter().any(|offer| order.offers.contains(offer));
+        let all = self.client.orders.iter();
+        let rivals = all.filter(|(id, brief)| *id != &order.id && brief.open && same(brief));
+        rivals.map(|(id, _)| id.clone()).collect()
+    }
 }
 
-/// One order on its way. Everything that a decision depends on stands here.
+/// One order on its way. Everything that a decision depends on stands here: its state, and what outlives
+/// a state. Read through `stored`, which also knows the form of the first version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Order {
     pub id: OrderId,
     pub client: ClientId,
@@ -38,8 +51,8 @@ pub struct Order {
     /// Route in the school's file; empty until the first facts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub route: String,
-    #[serde(default)]
-    pub phase: Phase,
+    /// Read by [`Order::state`], changed by `Decision::go`.
+    pub(super) wait: Wait,
     #[serde(default)]
     pub timers: Timers,
     /// Counter of commands and tasks: gives each its id.
@@ -73,12 +86,6 @@ pub struct Order {
     pub left: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_link: Option<String>,
-    /// A payment was said but is not yet read back.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub payment_unconfirmed: bool,
-    /// Timers set aside while a payment is unconfirmed; they come back if it was none.
-    #[serde(default, skip_serializing_if = "Timers::is_empty")]
-    pub held: Timers,
     /// Payments counted so far (L5).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_paid: u32,
@@ -116,17 +123,24 @@ pub struct Order {
     /// Calls already counted, newest last, bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<SeenCall>,
+    /// Outlives the state: nothing but the client's word or a payment moves it (D5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promise: Option<Promise>,
+    /// «Что дальше?»: it may be open beside a promise or a date (L13).
+    #[serde(default, skip_serializing_if = "Question::is_none")]
+    pub question: Question,
+    /// The payment plan: it runs on whatever is talked about meanwhile (L5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
     /// When the last answer of a manager was taken: the first wins for a minute (L13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<At>,
     /// How far the bridge has come with starting the open call task's call (D9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<CallStart>,
-    /// Letters already sent by text id → how many times.
+    /// Letters already sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub letters: BTreeMap<String, u32>,
+    pub letters: BTreeMap<TextId, Sent>,
 
     /// Commands issued and not yet settled: what a payment may still revoke.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -141,11 +155,15 @@ pub struct Order {
     /// How often the last resort of L14 was needed. Stays 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repairs: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<End>,
-    /// Sections that keep further facts add them here, each under its own name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub notes: BTreeMap<String, String>,
+    /// How often a task or a lead could not be made in a row (L14).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    /// The lead was closed as won by hand once: the payment was looked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub won_by_hand: bool,
+    /// The lead was deleted by hand once: it was made anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lead_deleted: bool,
 }
 
 impl Order {
@@ -155,7 +173,7 @@ impl Order {
             client,
             seen_at: now,
             route: String::new(),
-            phase: Phase::Unseen,
+            wait: Wait::Unseen { asked: 0 },
             timers: Timers::default(),
             issued: 0,
             gc_id: None,
@@ -170,8 +188,6 @@ impl Order {
             paid: None,
             left: None,
             payment_link: None,
-            payment_unconfirmed: false,
-            held: Timers::default(),
             parts_paid: 0,
             responsible: None,
             responsible_at: None,
@@ -185,6 +201,8 @@ impl Order {
             talks: 0,
             calls: Vec::new(),
             promise: None,
+            question: Question::default(),
+            plan: None,
             answered_at: None,
             start: None,
             letters: BTreeMap::new(),
@@ -192,14 +210,68 @@ impl Order {
             revoked: BTreeMap::new(),
             put_back: 0,
             repairs: 0,
-            end: None,
-            notes: BTreeMap::new(),
+            failures: 0,
+            won_by_hand: false,
+            lead_deleted: false,
+        }
+    }
+
+    /// What it waits for; while a payment is not confirmed, what it goes back to.
+    pub fn state(&self) -> &Wait {
+        match &self.wait {
+            Wait::Held(held) => &held.state,
+            wait => wait,
+        }
+    }
+
+    /// A payment was said but is not read back yet.
+    pub fn held(&self) -> Option<&Held> {
+        match &self.wait {
+            Wait::Held(held) => Some(held),
+            _ => None,
+        }
+    }
+
+    pub fn is_held(&self) -> bool {
+        self.held().is_some()
+    }
+
+    pub fn end(&self) -> Option<&End> {
+        match self.state() {
+            Wait::Ended(end) => Some(end),
+            _ => None,
         }
     }
 
     /// Neither won, lost nor found false.
     pub fn is_open(&self) -> bool {
-        self.end.is_none()
+        self.end().is_none()
+    }
+
+    pub fn is_unseen(&self) -> bool {
+        matches!(self.state(), Wait::Unseen { .. })
+    }
+
+    pub fn is_won(&self) -> bool {
+        matches!(self.end(), Some(End::Won { .. }))
+    }
+
+    /// An answer to «Что дальше?» is awaited before anything else, be it over a date that stands.
+    pub fn is_asked(&self) -> bool {
+        match self.state() {
+            Wait::Asking => true,
+            Wait::FollowUp(date) => match date.what {
+                FollowUpKind::NotAsked => true,
+                FollowUpKind::CallLater | FollowUpKind::MoneyGone => false,
+                _ => self.question.open,
+            },
+            _ => false,
+        }
+    }
+
+    /// When a timer is to fire, also one that stands aside.
+    pub fn at(&self, timer: Timer) -> Option<At> {
+        self.timers.at(timer).or_else(|| self.held().and_then(|held| held.timers.at(timer)))
     }
 
     /// Money has come in, in part or in full.
@@ -220,80 +292,6 @@ impl Order {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
-}
-
-/// Where the order is in its life; the timers say what comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Known by name only: facts have not come yet.
-    #[default]
-    Unseen,
-    /// Self-payment pause (L2).
-    Pause,
-    /// Phone asked for (L11): first letter, check, «Отложен», last check.
-    PhoneAsked,
-    /// In nobody's hands yet (L9).
-    FreePool,
-    Dialling,
-    /// A talk took place; «Что дальше?» is open (L13).
-    Asking,
-    /// A call-back at a promised time (D5).
-    CallBack,
-    /// A promised payment (P1).
-    Promised,
-    /// Partly paid, the plan runs (L5).
-    PartPaid,
-    /// Waiting for a date of its own: doubt, own try, instalment, long cycle, special terms.
-    FollowUp,
-    /// The last message is out (D3).
-    GivingUp,
-    Ended,
-}
-
-/// How it ended. Each end is an outcome that a head wants to see apart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "snake_case")]
-pub enum End {
-    Won {
-        at: At,
-    },
-    Refused {
-        at: At,
-        reason: RefusalReason,
-    },
-    NotReached {
-        at: At,
-    },
-    /// No phone could be had (L11).
-    NoPhone {
-        at: At,
-    },
-    Cancelled {
-        at: At,
-    },
-    /// «Ложный»: leaves every report.
-    False {
-        at: At,
-    },
-    Duplicate {
-        at: At,
-        of: OrderId,
-    },
-}
-
-impl End {
-    pub fn at(&self) -> At {
-        match self {
-            Self::Won { at }
-            | Self::Refused { at, .. }
-            | Self::NotReached { at }
-            | Self::NoPhone { at }
-            | Self::Cancelled { at }
-            | Self::False { at }
-            | Self::Duplicate { at, .. } => *at,
-        }
-    }
 }
 
 /// A round of dialling: since the last talk or promise (D3).
@@ -321,9 +319,12 @@ pub struct Round {
     pub by_word: Option<At>,
     /// Tasks of this round that lay until they were escalated (L15).
     pub missed: u32,
-    /// Text of this round's first task; empty takes the usual one.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub task: String,
+    /// Text of this round's first task; none takes the usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TextId>,
+    /// Why this round is called, for its next task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -342,18 +343,53 @@ pub enum Promise {
     Pay { day: At, why: Option<String> },
 }
 
+/// «Что дальше?» and how patiently it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Question {
+    /// It is asked and not answered yet.
+    pub open: bool,
+    /// How often it was asked in a row without an answer, since the last talk or answer.
+    pub unanswered: u32,
+}
+
+impl Question {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The plan of a partly paid order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// When the next part is due.
+    pub due: At,
+}
+
+/// A letter that went to the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    pub times: u32,
+    /// The day of the last one and a hash of its words: nobody gets the same words twice in a day.
+    #[serde(default)]
+    pub last: String,
+}
+
 /// An open task of this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     pub kind: TaskKind,
     pub due: At,
     pub responsible: ManagerId,
-    /// The name of the text it was made from: says what it was for.
-    pub text: String,
+    /// The text it was made from says what it is for.
+    pub text: TextId,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reminded: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub escalated: bool,
+    /// Belongs to no state, though others with this text do: it stays until it is done or the order ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The task that this one reminds of; it goes when that one goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<TaskId>,
@@ -383,13 +419,11 @@ pub struct UnderWay {
 /// What an unsent command is, so that a later step knows what it may revoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// The command's `ask` name, for example `create_task`.
-    pub ask: String,
+    pub ask: AskKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The library's name of a letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub letter: Option<String>,
+    pub letter: Option<TextId>,
     /// The lead's role, where the command makes a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,

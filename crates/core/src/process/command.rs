@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Direction, Outcome};
 use super::value::*;
+use crate::message::text::TextId;
 
 /// One thing asked of one platform for one client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,20 @@ impl Target {
             Self::Mail => "mail",
             Self::Line => "line",
         }
+    }
+
+    /// Whether it can be seen there that a command has been done: what is in doubt is looked for before it is
+    /// done again. Elsewhere a person looks.
+    pub fn can_look_up(self) -> bool {
+        match self {
+            Self::Crm | Self::Getcourse => true,
+            Self::Mail | Self::Line => false,
+        }
+    }
+
+    /// Whether several requests make one delivery: when one is denied, an earlier one may have gone through.
+    pub fn takes_several_requests(self) -> bool {
+        self == Self::Crm
     }
 }
 
@@ -137,29 +152,85 @@ pub enum Ask {
     StartCall(StartCall),
 }
 
+/// Which ask a command is, without what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskKind {
+    SaveLead,
+    SaveContact,
+    SetStage,
+    SetResponsible,
+    SetPrice,
+    ClearField,
+    CreateTask,
+    MoveTask,
+    CloseTask,
+    AddNote,
+    AddCall,
+    ReadLead,
+    ReadMade,
+    SetStatus,
+    AddComment,
+    SetOrderManager,
+    ReadOrder,
+    SendLetter,
+    StartCall,
+}
+
+impl AskKind {
+    /// The name under which it is stored and shown: the `ask` tag.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SaveLead => "save_lead",
+            Self::SaveContact => "save_contact",
+            Self::SetStage => "set_stage",
+            Self::SetResponsible => "set_responsible",
+            Self::SetPrice => "set_price",
+            Self::ClearField => "clear_field",
+            Self::CreateTask => "create_task",
+            Self::MoveTask => "move_task",
+            Self::CloseTask => "close_task",
+            Self::AddNote => "add_note",
+            Self::AddCall => "add_call",
+            Self::ReadLead => "read_lead",
+            Self::ReadMade => "read_made",
+            Self::SetStatus => "set_status",
+            Self::AddComment => "add_comment",
+            Self::SetOrderManager => "set_order_manager",
+            Self::ReadOrder => "read_order",
+            Self::SendLetter => "send_letter",
+            Self::StartCall => "start_call",
+        }
+    }
+}
+
 impl Ask {
     /// The name under which it is stored and shown: the `ask` tag.
     pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    pub fn kind(&self) -> AskKind {
         match self {
-            Self::SaveLead(_) => "save_lead",
-            Self::SaveContact(_) => "save_contact",
-            Self::SetStage { .. } => "set_stage",
-            Self::SetResponsible { .. } => "set_responsible",
-            Self::SetPrice { .. } => "set_price",
-            Self::ClearField { .. } => "clear_field",
-            Self::CreateTask(_) => "create_task",
-            Self::MoveTask { .. } => "move_task",
-            Self::CloseTask { .. } => "close_task",
-            Self::AddNote { .. } => "add_note",
-            Self::AddCall { .. } => "add_call",
-            Self::ReadLead { .. } => "read_lead",
-            Self::ReadMade { .. } => "read_made",
-            Self::SetStatus { .. } => "set_status",
-            Self::AddComment { .. } => "add_comment",
-            Self::SetOrderManager { .. } => "set_order_manager",
-            Self::ReadOrder => "read_order",
-            Self::SendLetter(_) => "send_letter",
-            Self::StartCall(_) => "start_call",
+            Self::SaveLead(_) => AskKind::SaveLead,
+            Self::SaveContact(_) => AskKind::SaveContact,
+            Self::SetStage { .. } => AskKind::SetStage,
+            Self::SetResponsible { .. } => AskKind::SetResponsible,
+            Self::SetPrice { .. } => AskKind::SetPrice,
+            Self::ClearField { .. } => AskKind::ClearField,
+            Self::CreateTask(_) => AskKind::CreateTask,
+            Self::MoveTask { .. } => AskKind::MoveTask,
+            Self::CloseTask { .. } => AskKind::CloseTask,
+            Self::AddNote { .. } => AskKind::AddNote,
+            Self::AddCall { .. } => AskKind::AddCall,
+            Self::ReadLead { .. } => AskKind::ReadLead,
+            Self::ReadMade { .. } => AskKind::ReadMade,
+            Self::SetStatus { .. } => AskKind::SetStatus,
+            Self::AddComment { .. } => AskKind::AddComment,
+            Self::SetOrderManager { .. } => AskKind::SetOrderManager,
+            Self::ReadOrder => AskKind::ReadOrder,
+            Self::SendLetter(_) => AskKind::SendLetter,
+            Self::StartCall(_) => AskKind::StartCall,
         }
     }
 
@@ -285,7 +356,7 @@ pub const BOUNCED: &str = "bounced";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Letter {
     /// Which text of the library it is (M1).
-    pub text: String,
+    pub text: TextId,
     pub to: String,
     pub subject: String,
     pub body: String,

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-pub use self::dialling::Dialling;
-use super::calendar::{Calendar, Hours};
-pub use super::ladder::LadderStep;
+pub use self::dialling::{Dialling, LadderStep};
+use super::calendar::Calendar;
+use super::case::Order;
+pub use super::hours::{Clock, Hours, Window};
 use super::value::*;
 use crate::message::library::Library;
 
@@ -54,6 +55,12 @@ impl Process {
 
     pub fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.name == name)
+    }
+
+    /// The figures by which this order is worked. Every section asks here: sets of a route's own, and the
+    /// version with which an order began, have this one place.
+    pub fn figures_of(&self, _order: &Order) -> &Figures {
+        &self.figures
     }
 }
 
@@ -316,34 +323,6 @@ pub struct Promise {
 impl Default for Promise {
     fn default() -> Self {
         Self { reminder: true, reminder_at: Clock { minute: 10 * 60 }, check_hours: 2, redial: true }
-    }
-}
-
-/// A time of day, `HH:MM`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Clock {
-    /// Minutes from midnight.
-    pub minute: u16,
-}
-
-impl TryFrom<String> for Clock {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let parts =
-            text.split_once(':').and_then(|(h, m)| Some((h.parse::<u16>().ok()?, m.parse::<u16>().ok()?)));
-        match parts {
-            Some((hour @ 0..=23, minute @ 0..=59)) => Ok(Self { minute: hour * 60 + minute }),
-            Some((24, 0)) => Ok(Self { minute: 1440 }),
-            _ => Err(format!("`{text}` is no time of day; write HH:MM")),
-        }
-    }
-}
-
-impl From<Clock> for String {
-    fn from(clock: Clock) -> Self {
-        format!("{:02}:{:02}", clock.minute / 60, clock.minute % 60)
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn choose(d: &Decision, named: Option<&ManagerId>) -> Option<ManagerI
     {
         return Some(own.clone());
     }
-    if d.process.figures.arrival.keep_manager
+    if d.figures().arrival.keep_manager
         && let Some(own) = d.case.client.manager.as_ref().filter(active)
     {
         return Some(own.clone());
@@ -86,12 +86,16 @@ pub(super) fn announce(d: &mut Decision, manager: &ManagerId) {
 
 /// The CRM's books follow; GetCourse's own say so already.
 pub(super) fn tell_crm(d: &mut Decision, manager: &ManagerId) {
-    if d.case.order.leads.contains_key(&LeadRole::Sales) {
+    if d.has_lead() {
         d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: manager.clone() });
     }
 }
 
-/// A name for people.
-pub(super) fn name(d: &Decision, manager: &ManagerId) -> String {
-    d.process.manager(manager).map_or_else(|| manager.to_string(), |manager| manager.name.clone())
+/// L9: nobody has it, so the queue says who does.
+pub(super) fn give_by_queue(d: &mut Decision, why: &str) {
+    let Some(manager) = queue(d) else { return };
+    give(d, &manager);
+    announce(d, &manager);
+    let name = d.name_of(&manager);
+    d.turn("L9", format!("{why}: заказ назначен по очереди, {name}."));
 }

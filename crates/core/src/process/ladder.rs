@@ -2,55 +2,12 @@
 //! Never sets a timer and never counts: it only says when. Enter at [`first`] and [`after`].
 
 use chrono::{NaiveDate, TimeDelta};
-use serde::{Deserialize, Serialize};
 
-use super::calendar::{Opening, Window};
+use super::calendar::Opening;
 use super::decision::Decision;
+use super::definition::{LadderStep, Window};
 use super::timers::Timer;
 use super::value::At;
-
-/// A rung of the ladder: at once, so long after the last attempt, or the next window of a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum LadderStep {
-    Now,
-    /// Minutes after the last attempt.
-    After(u32),
-    Window(String),
-}
-
-impl TryFrom<String> for LadderStep {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "now" {
-            return Ok(Self::Now);
-        }
-        let Some(span) = text.strip_prefix('+') else {
-            return Ok(Self::Window(text));
-        };
-        let (hours, minutes) = match span.split_once('h') {
-            Some((hours, rest)) => (hours.parse::<u32>().ok(), rest.strip_suffix('m').unwrap_or(rest)),
-            None => (Some(0), span.strip_suffix('m').unwrap_or("?")),
-        };
-        let minutes = if minutes.is_empty() { Some(0) } else { minutes.parse::<u32>().ok() };
-        match (hours, minutes) {
-            (Some(hours @ 0..=240), Some(minutes @ 0..=14_400)) => Ok(Self::After(hours * 60 + minutes)),
-            _ => Err(format!("`{text}` is no step; write `now`, `+20m`, `+2h30m` or the name of a window")),
-        }
-    }
-}
-
-impl From<LadderStep> for String {
-    fn from(step: LadderStep) -> Self {
-        match step {
-            LadderStep::Now => "now".to_owned(),
-            LadderStep::After(minutes) if minutes < 60 => format!("+{minutes}m"),
-            LadderStep::After(minutes) => format!("+{}h{}m", minutes / 60, minutes % 60),
-            LadderStep::Window(name) => name,
-        }
-    }
-}
 
 /// A place in the ladder and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +39,9 @@ pub(super) fn first(d: &Decision, from: At) -> Rung {
 /// next window becomes that window; at least the gap lies between two attempts (D2).
 pub(super) fn after(d: &Decision, day: u32, step: u32, last: At) -> Rung {
     let calls = d.calls();
-    let gap = last + span(d.process.figures.dialling.gap_minutes);
+    let gap = last + span(d.figures().dialling.gap_minutes);
     if by_interval(d) {
-        let at = gap.max(last + span(d.process.figures.dialling.every_minutes));
+        let at = gap.max(last + span(d.figures().dialling.every_minutes));
         let next = calls.next(at);
         let at = if next > at { d.spread(Timer::Attempt, next) } else { at };
         return Rung { day, step: step.saturating_add(1), at };
@@ -166,16 +123,16 @@ pub(super) fn next_window(d: &Decision, calls: &Opening<'_>, window: Window, fro
 
 /// The list of one day; days past the last repeat it until the round is given up (D3).
 fn rungs<'d>(d: &Decision<'d>, day: u32) -> &'d [LadderStep] {
-    let ladder = &d.process.figures.dialling.ladder;
+    let ladder = &d.figures().dialling.ladder;
     ladder.get(day as usize).or(ladder.last()).map(Vec::as_slice).unwrap_or_default()
 }
 
 fn by_interval(d: &Decision) -> bool {
-    d.process.figures.dialling.every_minutes > 0
+    d.figures().dialling.every_minutes > 0
 }
 
 pub(super) fn named(d: &Decision, window: &str) -> Option<Window> {
-    d.process.figures.dialling.windows.get(window).copied()
+    d.figures().dialling.windows.get(window).copied()
 }
 
 fn same_day(calls: &Opening<'_>, at: At, day: NaiveDate) -> bool {

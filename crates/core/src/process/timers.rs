@@ -1,5 +1,5 @@
-//! Named deadlines of an order: each name at most once, the earliest of them is the order's wake.
-//! Never knows the clock; a spurious wake finds nothing due and changes nothing.
+//! Named deadlines of an order: each name at most once.
+//! Never knows the clock, nor what a timer means: that is the table of sections.
 //! Enter at [`Timers::set`] and [`Timers::take_due`].
 
 use std::collections::BTreeMap;
@@ -55,13 +55,6 @@ pub enum Timer {
     Guard,
 }
 
-impl Timer {
-    /// Promised times are read from the index before everything else.
-    pub fn is_promised(self) -> bool {
-        matches!(self, Self::CallBack | Self::CallBackReminder | Self::PromiseReminder | Self::PromiseCheck)
-    }
-}
-
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timers(BTreeMap<Timer, At>);
@@ -88,10 +81,9 @@ impl Timers {
         self.0.is_empty()
     }
 
-    /// The order's wake: the earliest deadline and whether it was promised to the client.
-    pub fn wake(&self) -> Option<(At, bool)> {
-        let (timer, at) = self.0.iter().min_by_key(|(timer, at)| (**at, !timer.is_promised()))?;
-        Some((*at, timer.is_promised()))
+    /// The earliest deadline.
+    pub fn earliest(&self) -> Option<At> {
+        self.0.values().min().copied()
     }
 
     /// Takes out the first timer that is due at `now`; `None` when nothing is.

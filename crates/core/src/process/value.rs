@@ -7,6 +7,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use super::order_id::OrderId;
+
 /// An instant. UTC inside; zones appear only in `calendar`.
 pub type At = DateTime<Utc>;
 
@@ -42,11 +44,6 @@ id!(
     SchoolId
 );
 id!(
-    /// Our id of an order: `gc-<GetCourse deal id>`, `line-<call key>` for an unknown caller,
-    /// `lead-<amoCRM id>` for a lead made by hand. Never holds personal data.
-    OrderId
-);
-id!(
     /// Our id of a client: `c-` and the id of the order that introduced him. Never personal data.
     ClientId
 );
@@ -62,6 +59,20 @@ id!(
     /// Our id of a task: `t<n>·<order>`. It stands as a marker at the end of the task's text.
     TaskId
 );
+
+impl CommandId {
+    /// The order that it is of.
+    pub fn order(&self) -> Option<OrderId> {
+        self.0.rsplit_once('.').map(|(order, _)| OrderId::from(order))
+    }
+}
+
+impl TaskId {
+    /// The order that it is of.
+    pub fn order(&self) -> Option<OrderId> {
+        self.0.split_once('·').map(|(_, order)| OrderId::from(order))
+    }
+}
 
 /// An amount in minor units (kopecks) with its currency's ISO code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::case::{Case, Order};
 use super::definition::Process;
 use super::value::*;
-use crate::message::library::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+use crate::message::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
 /// Variables of one text. `time`, `why` and `more` are the
 /// caller's to fill.

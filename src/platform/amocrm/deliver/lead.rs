@@ -55,7 +55,7 @@ impl Errand<'_> {
         self.first_note(ask, lead, &left_out).await.map_err(after_a_write)?;
         let mut links = self.contact_links(contact);
         links.push((link::lead(&self.command.order, ask.role), lead.to_string()));
-        links.push((link::crm_lead(lead), format!("{}:{}", self.command.order, ask.role.as_str())));
+        links.push((link::crm_lead(lead), link::lead_of(&self.command.order, ask.role)));
         if is_new {
             links.extend(self.made_links(contact, &ask.person));
         }

@@ -29,7 +29,7 @@ impl Errand<'_> {
         let order = &self.command.order;
         let links = vec![
             (link::lead(order, role), heir.id.to_string()),
-            (link::crm_lead(heir.id), format!("{order}:{}", role.as_str())),
+            (link::crm_lead(heir.id), link::lead_of(order, role)),
         ];
         Ok(Receipt { links, signals: vec![read_lead(self.client(), heir.id, urgency).await?] })
     }

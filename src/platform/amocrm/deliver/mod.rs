@@ -30,8 +30,8 @@ use super::settings::{Pipeline, Settings};
 use super::shared_reads::Together;
 use super::subscription;
 use crate::link;
-use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try};
-use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
+use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
+use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
 use crate::signal::Consent;
 
@@ -90,6 +90,11 @@ impl AmoCourier {
 
 #[async_trait]
 impl Courier for AmoCourier {
+    /// Batches form from these lanes: several kinds of writes wait at a time, each up to a full request.
+    fn room(&self) -> Room {
+        Room { together: 200, alone: 6, money: 50 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -221,7 +226,7 @@ impl Errand<'_> {
     async fn known_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
         let order = &self.command.order;
         let linked = self.link(&link::lead(order, role)).await?;
-        Ok(linked.or_else(|| lead_of_order(order).filter(|_| role == LeadRole::Sales)))
+        Ok(linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)))
     }
 
     /// As [`Self::known_lead`]; lanes are in order, so a missing one is made before long.
@@ -253,9 +258,4 @@ fn after_a_write(fault: Fault) -> Fault {
         Fault::Later { why, .. } => Fault::Unclear { why },
         other => other,
     }
-}
-
-/// `lead-<id>`: the order of a lead that was made by hand.
-fn lead_of_order(order: &OrderId) -> Option<u64> {
-    order.as_str().strip_prefix("lead-")?.parse().ok()
 }

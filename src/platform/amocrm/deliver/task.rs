@@ -5,7 +5,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Errand, lead_of_order};
+use super::Errand;
 use crate::link;
 use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::number;
@@ -107,7 +107,7 @@ impl Errand<'_> {
         if let Some(id) = known.next().flatten() {
             return Ok(Some(id));
         }
-        let leads: Vec<u64> = lead_of_order(order).into_iter().chain(known.flatten()).collect();
+        let leads: Vec<u64> = order.lead().into_iter().chain(known.flatten()).collect();
         self.look().task(&leads, &marker::task(task)).await
     }
 

@@ -425,7 +425,7 @@ fn is_told(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool 
 }
 
 fn order_id(deal: &str) -> OrderId {
-    OrderId(format!("gc-{deal}"))
+    OrderId::of_deal(deal)
 }
 
 fn no_column(name: &str) -> String {

@@ -1,8 +1,7 @@
 //! The shipped texts read well with and without every variable.
 
-use std::collections::BTreeSet;
-
 use super::*;
+use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 
 /// Marks of a sentence whose variable was empty, and of a template that was not rendered.
 const SCARS: &[&str] = &[
@@ -29,10 +28,15 @@ fn named(file: &str, source: &str) -> TextFile {
 }
 
 #[test]
-fn the_list_of_files_is_the_list_of_names() {
-    let listed: BTreeSet<&str> = SHIPPED.iter().map(|text| text.name).collect();
-    let named: BTreeSet<&str> = [LETTERS, TASKS, SCRIPTS, PARTS].concat().into_iter().collect();
-    assert_eq!(listed, named);
+fn a_text_is_known_by_its_name_and_a_schools_own_keeps_its_name() {
+    let all = [LETTERS, TASKS, SCRIPTS, PARTS].concat();
+    assert_eq!(SHIPPED.len(), all.len());
+    for id in all {
+        assert_eq!(TextId::from(id.name()), id);
+    }
+    let own = TextId::from("task_of_ours");
+    assert_eq!(own, TextId::Own("task_of_ours".to_owned()));
+    assert_eq!(own.name(), "task_of_ours");
 }
 
 #[test]
@@ -40,7 +44,7 @@ fn every_shipped_text_reads_well_with_all_and_with_the_fewest_variables() {
     let library = Library::with_overrides(&[]).expect("shipped texts are right");
     for vars in [Vars::full_example(), Vars::bare_example()] {
         for name in [LETTERS, TASKS, SCRIPTS, PARTS].concat() {
-            let text = library.render(name, &vars);
+            let text = library.render(&name, &vars);
             for scar in SCARS {
                 assert!(!text.body.contains(scar), "{name} shows `{scar}`:\n{}", text.body);
                 assert!(!text.subject.contains(scar), "{name} shows `{scar}`: {}", text.subject);
@@ -68,11 +72,11 @@ fn a_letter_shows_no_internal_id() {
 fn call_tasks_carry_the_link_the_local_time_and_what_is_asked() {
     let library = Library::shipped();
     for name in ["task_first_call", "task_call", "task_check_contacts", "task_call_back"] {
-        let body = library.render(name, &Vars::full_example()).body;
+        let body = library.render(&name.into(), &Vars::full_example()).body;
         for fact in ["https://school.example/pay/700100200", "14:05", "38 500 ₽", "Что дальше?"] {
             assert!(body.contains(fact), "{name} lacks {fact}:\n{body}");
         }
-        let bare = library.render(name, &Vars::bare_example()).body;
+        let bare = library.render(&name.into(), &Vars::bare_example()).body;
         assert!(bare.contains("Что сказать клиенту"), "{name} lacks its script:\n{bare}");
     }
 }
@@ -106,7 +110,7 @@ fn a_broken_text_is_told_with_what_is_allowed() {
 fn a_schools_own_text_stands_in_place_of_the_shipped_one() {
     let source = "subject: Счёт {{ order.number }}\nowner: Ольга\nreview: 2027-06\npurpose: service\n\nНа {{ order.cost }}";
     let library = Library::with_overrides(&[named("invoice.txt", source)]).expect("it is right");
-    let text = library.render("invoice", &Vars::full_example());
+    let text = library.render(&TextId::Invoice, &Vars::full_example());
     assert_eq!((text.subject.as_str(), text.body.as_str()), ("Счёт 12041", "На 38 500 ₽"));
     let own: Vec<&str> = library.texts().filter(|(_, text)| !text.shipped).map(|(name, _)| name).collect();
     assert_eq!(own, ["invoice"]);

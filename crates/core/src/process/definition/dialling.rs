@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::calendar::Window;
-use crate::process::ladder::LadderStep;
+use crate::process::hours::Window;
 
 /// D1–D3, D5, D10–D12.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +45,49 @@ pub struct Dialling {
     pub start_calls: bool,
     /// Seconds in which a started call must show itself; then the manager did not pick up (D9).
     pub start_wait_s: u32,
+}
+
+/// A rung of the ladder: at once, so long after the last attempt, or the next window of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum LadderStep {
+    Now,
+    /// Minutes after the last attempt.
+    After(u32),
+    Window(String),
+}
+
+impl TryFrom<String> for LadderStep {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        let Some(span) = text.strip_prefix('+') else {
+            return Ok(Self::Window(text));
+        };
+        let (hours, minutes) = match span.split_once('h') {
+            Some((hours, rest)) => (hours.parse::<u32>().ok(), rest.strip_suffix('m').unwrap_or(rest)),
+            None => (Some(0), span.strip_suffix('m').unwrap_or("?")),
+        };
+        let minutes = if minutes.is_empty() { Some(0) } else { minutes.parse::<u32>().ok() };
+        match (hours, minutes) {
+            (Some(hours @ 0..=240), Some(minutes @ 0..=14_400)) => Ok(Self::After(hours * 60 + minutes)),
+            _ => Err(format!("`{text}` is no step; write `now`, `+20m`, `+2h30m` or the name of a window")),
+        }
+    }
+}
+
+impl From<LadderStep> for String {
+    fn from(step: LadderStep) -> Self {
+        match step {
+            LadderStep::Now => "now".to_owned(),
+            LadderStep::After(minutes) if minutes < 60 => format!("+{minutes}m"),
+            LadderStep::After(minutes) => format!("+{}h{}m", minutes / 60, minutes % 60),
+            LadderStep::Window(name) => name,
+        }
+    }
 }
 
 impl Default for Dialling {
