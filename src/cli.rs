@@ -40,7 +40,7 @@ enum Command {
     /// Show 16 days of a school in a minute: sandbox, scripted people, the real bridge.
     #[cfg(feature = "sandbox")]
     Demo(demo::Options),
-    /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
+    /// Stand-ins of amoCRM, GetCourse, the telephony providers and a mail server on loopback.
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
@@ -99,7 +99,7 @@ struct SandboxArgs {
     /// Where the bridge listens: webhooks go there.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     bridge: String,
-    /// First of five ports in a row: amoCRM, GetCourse, Mango, Sipuni, Telphin.
+    /// First of the ports in a row: amoCRM, GetCourse, then the telephony providers.
     #[arg(long, default_value_t = 18081)]
     port: u16,
     #[arg(long, default_value_t = 18025)]
@@ -292,9 +292,7 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
     let ports = sandbox::serve::Ports {
         amocrm: port,
         getcourse: port.saturating_add(1),
-        mango: port.saturating_add(2),
-        sipuni: port.saturating_add(3),
-        telphin: port.saturating_add(4),
+        lines: port.saturating_add(2),
         smtp: smtp_port,
     };
     let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::process::{At, ClientId, CommandId, LeadRole, OrderId, TaskId};
 
 /// Our lead → CRM's id.
@@ -124,7 +125,7 @@ impl MirrorState {
     }
 
     pub fn to_text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+        json::text(self)
     }
 }
 

@@ -40,7 +40,7 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
         let id = OrderId::from(order["id"].as_str().unwrap_or_default());
         mention.ids.extend(order["gc_id"].as_str().map(str::to_owned));
         let journal = store.journal(school, &id, JOURNAL_MAX).await?;
-        order["journal"] = serde_json::to_value(journal).unwrap_or_default();
+        order["journal"] = crate::json::value(&journal);
     }
     let calls = pages(store, school, "call/", |call| mention.is_in(&call.to_string())).await?;
     let known: BTreeSet<OrderId> =
@@ -86,8 +86,7 @@ async fn deliveries(
         let page = store.deliveries(school, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.seq;
-        let shown =
-            page.iter().map(|delivery| (delivery, serde_json::to_value(delivery).unwrap_or_default()));
+        let shown = page.iter().map(|delivery| (delivery, crate::json::value(delivery)));
         let meant = shown.filter(|(delivery, shown)| {
             known.contains(&delivery.command.order) || mention.is_in(&shown.to_string())
         });

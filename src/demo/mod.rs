@@ -171,7 +171,7 @@ fn addresses(stand: &Stand) -> Addresses {
     Addresses {
         amocrm: format!("http://{}", stand.amocrm),
         getcourse: format!("http://{}", stand.getcourse),
-        mango: format!("http://{}", stand.mango),
+        lines: stand.lines.iter().map(|(line, at)| (line.name(), format!("http://{at}"))).collect(),
         smtp_port: stand.smtp.port(),
     }
 }

@@ -28,6 +28,10 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         well &= held.is_some();
         takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
         takes &= !spool.is_some_and(|spool| spool.refuses());
+        let damaged_bytes = match spool {
+            Some(spool) => spool.damaged_bytes().await,
+            None => 0,
+        };
         let (mirror, looks) = if well { read(&site).await } else { Default::default() };
         schools.insert(
             id.to_string(),
@@ -43,7 +47,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "spooled": count(&tally.spooled),
                 "spool": {
                     "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()),
-                    "damaged_bytes": spool.map_or(0, |spool| spool.damaged_bytes()),
+                    "damaged_bytes": damaged_bytes,
                 },
                 "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
                 "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),

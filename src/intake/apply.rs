@@ -5,9 +5,9 @@ use super::book::Book;
 use super::correlate::Aim;
 use crate::config::School;
 use crate::intake::item::{Item, Member};
-use crate::link;
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
+use crate::{json, link};
 
 /// Where an event came from, for the journal.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,7 +85,7 @@ fn unit_of(
             at: now,
             order: case.order.id.clone(),
             raw: source.raw.map(|seq| format!("raw:{seq}")).unwrap_or_default(),
-            event: serde_json::to_value(event).unwrap_or_default(),
+            event: json::value(event),
             lines: journal,
             commands: commands.iter().map(name_of).collect(),
             config: school.process.config_hash.clone(),

@@ -188,7 +188,7 @@ impl CallRecord {
     /// Of two different final records the surer one stands, then the one that knows more of a talk.
     fn learn_final(&mut self, record: &FinalRecord) {
         let rank = |record: &FinalRecord| {
-            let text = serde_json::to_string(record).unwrap_or_default();
+            let text = crate::json::text(record);
             (!record.rough, record.outcome == Outcome::Answered, record.ended_at, record.talk_seconds, text)
         };
         if self.last.as_ref().is_none_or(|have| rank(have) < rank(record)) {

@@ -449,7 +449,7 @@ const WON: u64 = 142;
 const LOST: u64 = 143;
 
 pub(super) fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64) -> Option<Stage> {
-    let mapped = school.amocrm.as_ref()?.pipelines.get(&role)?;
+    let mapped = school.crm()?.pipelines.get(&role)?;
     match status {
         _ if mapped.id != pipeline => None,
         WON => Some(Stage::Won),
@@ -459,6 +459,6 @@ pub(super) fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64)
 }
 
 fn loss_reason(school: &School, id: u64) -> Option<RefusalReason> {
-    let reasons = &school.amocrm.as_ref()?.loss_reasons;
+    let reasons = &school.crm()?.loss_reasons;
     reasons.iter().find(|(_, known)| **known == id).map(|(reason, _)| *reason)
 }

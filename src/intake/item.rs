@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::intake::forget::{Mention, Scrub};
+use crate::json;
 use crate::process::{At, Event, OrderId};
 use crate::request::RawRequest;
 use crate::signal::Signal;
@@ -13,7 +14,7 @@ use crate::signal::Signal;
 /// A verified request, stored as received. What it says cannot be printed.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
-    /// Name of the platform's folder: `getcourse`, `amocrm`, `mango`.
+    /// Name of the platform's folder: `getcourse`, `amocrm` …
     pub platform: String,
     pub at: At,
     pub method: String,
@@ -65,8 +66,7 @@ pub enum Item {
 impl Item {
     /// As the inbox keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Maps have text keys only, so that this cannot fail; an empty entry would be a dead letter.
-        serde_json::to_vec(self).unwrap_or_default()
+        json::bytes(self)
     }
 }
 
@@ -127,7 +127,7 @@ impl Envelope {
 
     /// As [`crate::store::Store::offer`] keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        json::bytes(self)
     }
 
     /// The request as its platform's decoder wants it.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::book::Book;
+use crate::json;
 use crate::link::{self, MirrorState, contacts};
 use crate::signal::{ContactCard, ContactsRead};
 use crate::store::Kept;
@@ -48,7 +49,7 @@ pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
         }
         known.keys.iter().filter(|key| !new.keys.contains(key)).for_each(|key| draft.drop(key, card.contact));
         new.keys.iter().for_each(|key| draft.add(key, card.contact));
-        draft.changes.push((name, serde_json::to_string(&new).ok()));
+        draft.changes.push((name, Some(json::text(&new))));
     }
     Ok(draft.close(book))
 }
@@ -188,7 +189,7 @@ mod tests {
 
     /// A book over an empty store: what is put counts as being under way.
     fn book() -> Book {
-        Book::new(Arc::new(Embedded::in_memory().expect("memory")), "rost".into())
+        Book::new(Arc::new(Embedded::in_memory().expect("memory")), "rost".into(), Default::default())
     }
 
     async fn who(book: &Book, key: &str) -> Vec<u64> {

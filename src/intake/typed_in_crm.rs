@@ -80,7 +80,7 @@ pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLe
 }
 
 fn is_watched(school: &School, seen: &SeenLead) -> bool {
-    let Some(amocrm) = &school.amocrm else { return false };
+    let Some(amocrm) = school.crm() else { return false };
     let by_seller = seen.changed_by.is_some_and(|user| amocrm_user(school, user).is_some());
     let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) else { return false };
     let stage = stage(school, LeadRole::Sales, pipeline, status);

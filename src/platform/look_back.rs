@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Fault, RawRequest};
+use crate::json;
 use crate::process::{At, Client, ClientId, Order, OrderId};
 use crate::signal::{KnownCall, Shown};
 
@@ -41,8 +42,7 @@ impl Sight {
 
 /// A cursor as it is stored.
 pub fn to_value(cursor: &impl Serialize) -> Value {
-    // Cursors are plain structs; what cannot be written starts over, which finds the same again.
-    serde_json::to_value(cursor).unwrap_or_default()
+    json::value(cursor)
 }
 
 /// What the bridge knows already: by this, what was missed is told from what was delivered.

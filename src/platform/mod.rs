@@ -1,4 +1,4 @@
-//! Platforms: the ports that each of them fills; `crate::ways` lists them.
+//! Platforms: the ports that each of them fills; `crate::outbound` lists them.
 //! Nothing here knows a platform's words; each folder keeps its own.
 //! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
 
@@ -6,16 +6,18 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub mod amocrm;
+pub mod check;
+pub mod entry;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
 pub mod look_back;
 pub mod mail;
-pub mod mango;
 pub mod marker;
-pub mod sipuni;
+pub mod post;
+pub mod reference;
 pub mod telephony;
-pub mod telphin;
+pub mod tokens;
 mod verified;
 
 pub use fault::Fault;
@@ -24,7 +26,7 @@ pub use verified::Verified;
 
 pub use crate::request::RawRequest;
 
-use crate::process::{At, Command};
+use crate::process::{At, Command, CommandId};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
@@ -115,6 +117,18 @@ pub trait Links: Send + Sync {
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
 }
 
+/// How many lanes of an account may be on their way at once. The budget is the real limit; this
+/// bounds how much waits for turns and answers, and is what batches form from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Whose requests go together with others.
+    pub together: usize,
+    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
+    pub alone: usize,
+    /// Besides those, for what has to do with money: never kept out by full flights.
+    pub money: usize,
+}
+
 /// The way out to one platform account of one school.
 #[async_trait]
 pub trait Courier: Send + Sync {
@@ -127,6 +141,14 @@ pub trait Courier: Send + Sync {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault>;
+
+    /// The command has left the outbox: settled, given up or revoked. Drop what is remembered about it.
+    fn forget(&self, _command: &CommandId) {}
+
+    /// How many lanes may be on their way here.
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 0 }
+    }
 
     /// Takes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {

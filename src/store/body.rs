@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 
 use super::{DeadLetter, StoreError};
+use crate::json;
 use crate::process::At;
 
 const PLAIN: u8 = 0;
@@ -77,7 +78,7 @@ pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
 /// write each byte as a number).
 pub fn pack_letter(letter: &DeadLetter) -> Vec<u8> {
     let head = DeadLetter { body: Vec::new(), ..letter.clone() };
-    let mut text = json(&head);
+    let mut text = json::bytes(&head);
     text.push(b'\n');
     text.extend_from_slice(&letter.body);
     pack(&text)
@@ -101,11 +102,6 @@ pub fn letter_or_damaged(id: &str, stored: &[u8]) -> DeadLetter {
         order: None,
         body: Vec::new(),
     })
-}
-
-/// JSON of one of the store's own shapes.
-pub fn json(value: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("the store's shapes have text keys only")
 }
 
 pub fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, StoreError> {

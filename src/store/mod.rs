@@ -18,6 +18,7 @@ pub use unit::{
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
 
@@ -123,7 +124,7 @@ impl Offer {
     /// As a spool holds it: a line of JSON, then the body as it is.
     pub fn to_bytes(&self) -> Vec<u8> {
         let head = OfferHead { id: self.id.clone(), key: self.key.clone(), at: self.at };
-        let mut bytes = body::json(&head);
+        let mut bytes = json::bytes(&head);
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.raw);
         bytes

@@ -24,10 +24,10 @@ const CONSENT_AGAIN_MIN: i64 = 1;
 
 /// Runs until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let couriers = site.ways.couriers.iter().map(|(target, courier)| (target.as_str(), courier));
-    let idle = site.ways.idle.iter().map(|(name, courier)| (*name, courier));
+    let couriers = site.outbound.couriers.iter().map(|(target, courier)| (target.as_str(), courier));
+    let idle = site.outbound.idle.iter().map(|(name, courier)| (*name, courier));
     let chores = couriers.chain(idle).map(|(name, courier)| keep(&site, name, &**courier));
-    let mirrors = site.ways.couriers.values().map(|courier| mirror(&site, &**courier));
+    let mirrors = site.outbound.couriers.values().map(|courier| mirror(&site, &**courier));
     let (_, _, consents, ()) =
         tokio::join!(join_all(chores), join_all(mirrors), take_consents(&site), retain(&site));
     consents
@@ -96,7 +96,7 @@ async fn mirror_once(site: &Site, courier: &dyn Courier, now: At) -> Option<At> 
 
 /// Exchanges each consent once; what was not exchanged before a crash is found again.
 async fn take_consents(site: &Site) -> Result<(), CommitError> {
-    let Some(courier) = site.ways.couriers.get(&Target::Crm) else { return Ok(()) };
+    let Some(courier) = site.outbound.couriers.get(&Target::Crm) else { return Ok(()) };
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let again = match site.guard("consent", take_consent(site, &**courier)).await {

@@ -29,13 +29,13 @@ use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
 const ENTRIES_MAX: usize = 64;
 const WAKES_MAX: usize = 256;
 
-/// What was refused so often is set aside.
+/// After this many refusals an entry or a wake is set aside.
 const STRIKES_MAX: u32 = 8;
 
-/// A panic counts as so many refusals: it is tried once more from clean memory.
+/// A panic counts as this many refusals, so the work is tried once more, with clean memory.
 const PANIC_STRIKES: u32 = STRIKES_MAX / 2;
 
-/// Between a refusal and the next try, doubling with each refusal in a row.
+/// Pause after a refused commit; doubles with each refusal in a row.
 const REFUSED_FIRST: Duration = Duration::from_millis(5);
 const REFUSED_DOUBLED_MAX: u32 = 7;
 
@@ -45,14 +45,15 @@ pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone()),
+        book: Book::new(site.store.clone(), site.id().clone(), site.room.clone()),
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
         aside: HashMap::new(),
     };
-    // An owner before this one may have ended while it was set.
+    // An earlier inbox may have ended at any point.
     site.tally.inbox_parked.store(false, Ordering::SeqCst);
+    inbox.open_again();
     let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
@@ -101,11 +102,10 @@ struct Inbox {
     book: Book,
     /// Everything up to here has been stepped.
     after: Option<Seq>,
-    /// How often the work for it was refused.
+    /// Refused commits and panics, by what they were for.
     strikes: HashMap<Cause, u32>,
-    /// What cannot be worked, and why: it needs something stored that this version cannot read, it panics,
-    /// or its commits are refused. An entry goes to a person, a wake is put off, in case another version
-    /// comes.
+    /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
+    /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process it.
     aside: HashMap<Cause, String>,
 }
 
@@ -172,8 +172,8 @@ impl Inbox {
         }
     }
 
-    /// What is in the store counts again. Called after every refusal and every panic: a step that was not
-    /// committed, or not made to its end, has left its records in the book.
+    /// Starts over from the store. Called after every refusal and every panic, because a step that was not
+    /// committed, or not finished, has left its records in the book.
     fn open_again(&mut self) {
         self.book.close();
         self.after = None;
@@ -214,13 +214,13 @@ impl Inbox {
         for (member, at_ms) in due {
             site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
-            let fired = site.guard("wake", Box::pin(self.fire(member, now))).await.map_err(Failure::from);
+            let fired = site.guard("wake", self.fire(member, now)).await.map_err(Failure::from);
             let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
         for entry in entries {
             let cause = Cause::Entry(entry.seq.clone());
-            let taken = site.guard("entry", Box::pin(self.take(entry, now))).await.map_err(Failure::from);
+            let taken = site.guard("entry", self.take(entry, now)).await.map_err(Failure::from);
             let taken = taken.and_then(|taken| Ok(taken?));
             let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
             unit.ack.push(entry.seq.clone());
@@ -230,8 +230,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// What cannot be worked now will not be workable the next time either: after some tries its cause is
-    /// set aside.
+    /// Sets the cause aside after too many failures: it would fail the next time, too.
     fn learn(&mut self, Refused { error, cause }: Refused) -> Result<usize, CommitError> {
         // Set aside already, and that could not be kept either: the store itself is at fault.
         let cause = cause.filter(|cause| !self.aside.contains_key(cause));
@@ -259,7 +258,7 @@ impl Inbox {
         let count = self.strikes.entry(cause.clone()).or_default();
         *count += strikes;
         if *count >= STRIKES_MAX {
-            tracing::error!(school = %self.site.id(), ?cause, why, "ALARM: it cannot be worked and is set aside");
+            tracing::error!(school = %self.site.id(), ?cause, why, "ALARM: it cannot be processed and is set aside");
             self.aside.insert(cause, why.to_owned());
         }
     }

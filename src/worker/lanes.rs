@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use crate::platform::Room;
 use crate::process::{Ask, At, ClientId, CommandId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
 
@@ -60,18 +61,6 @@ impl Lane {
 }
 
 type Rank = (Urgency, u64);
-
-/// How many lanes of an account may be on their way at once. The budget is the real limit; this
-/// bounds how much waits for turns and answers, and is what batches form from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    /// Whose requests go together with others.
-    pub together: usize,
-    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
-    pub alone: usize,
-    /// Besides those, for what has to do with money: never kept out by full flights.
-    pub money: usize,
-}
 
 /// What one account may do just now, and its lanes that wait, in the order in which they go.
 #[derive(Debug)]
@@ -170,15 +159,17 @@ impl Lanes {
         });
     }
 
-    /// Takes back what has not left; what is on its way is no longer here.
-    pub fn revoke(&mut self, id: &CommandId) {
-        let Some(key) = self.places.get(id).cloned() else { return };
+    /// Takes back what has not left, true if there was any; what is on its way is no longer here.
+    pub fn revoke(&mut self, id: &CommandId) -> bool {
+        let Some(key) = self.places.get(id).cloned() else { return false };
+        let before = self.waiting;
         self.change(&key, |lane| {
             lane.waiting.retain(|delivery| {
                 delivery.id() != id
                     || matches!(delivery.state, DeliveryState::Unclear { .. } | DeliveryState::Sending)
             });
         });
+        self.waiting < before
     }
 
     /// The most urgent delivery that may leave at `now`; its lane is busy until [`Lanes::settle`].
@@ -383,8 +374,8 @@ mod tests {
         unclear.state = DeliveryState::Unclear { not_before: at(5) };
         lanes.push(unclear);
         lanes.push(delivery(2, "c-1", Urgency::Usual));
-        lanes.revoke(&CommandId("gc-1.1".to_owned()));
-        lanes.revoke(&CommandId("gc-1.2".to_owned()));
+        assert!(!lanes.revoke(&CommandId("gc-1.1".to_owned())));
+        assert!(lanes.revoke(&CommandId("gc-1.2".to_owned())));
         assert_eq!(lanes.waiting(), 1);
     }
 

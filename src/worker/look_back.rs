@@ -36,14 +36,14 @@ const JOURNAL_PAGE: usize = 60;
 
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let looks = site.ways.looks.iter().map(|(platform, look)| keep(&site, platform, &**look));
+    let looks = site.outbound.looks.iter().map(|(platform, look)| keep(&site, platform, &**look));
     try_join_all(looks).await.map(|_| ())
 }
 
 /// How each platform's last look went, for a person.
 pub async fn state(site: &Site) -> Value {
     let mut state = serde_json::Map::new();
-    for platform in site.ways.looks.keys() {
+    for platform in site.outbound.looks.keys() {
         let Ok((_, looked)) = read(site, platform).await else { continue };
         let shown = json!({
             "looked_at": looked.looked_at, "again_at": looked.again_at, "found": looked.found,
@@ -98,10 +98,9 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
         let envelope = Envelope { found: true, ..Envelope::of(platform, request, now) };
         Item::Envelope(Box::new(envelope)).to_bytes()
     };
-    let body = serde_json::to_vec(&looked).unwrap_or_default();
     let unit = Unit {
         append: found.iter().map(envelope).collect(),
-        put: vec![Put { key: key::look(platform), expect: version, body }],
+        put: vec![Put { key: key::look(platform), expect: version, body: crate::json::bytes(&looked) }],
         at: now,
         ..Unit::default()
     };

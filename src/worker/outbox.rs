@@ -4,13 +4,13 @@
 //!
 //! A delivery's life: `Waiting` → marked `Sending` before the request leaves → settled with a
 //! receipt; or `Later` (backoff), `Unclear` (look first), back to `Waiting` while the account is
-//! denied; or buried as a dead letter, and the order hears of it. A try that panics makes it `Unclear`;
-//! after [`PANICS_MAX`] of them it is buried.
+//! denied; or buried as a dead letter, and the order hears of it. A try that panics makes it `Later`, or
+//! `Unclear` if its request may have left; after [`PANICS_MAX`] panics it is buried.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use super::{backoff, spool_drain};
 use crate::intake::item::Item;
+use crate::json;
 use crate::panics::Panicked;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
@@ -35,7 +36,7 @@ const PAGE: usize = 500;
 const SHUT_FIRST_S: i64 = 60;
 const SHUT_LONGEST_S: i64 = 3_600;
 
-/// A delivery whose tries panicked so often needs a person.
+/// After this many panics a delivery becomes a dead letter.
 const PANICS_MAX: u32 = 3;
 
 /// Runs until the school is stopped or lost; drains what is on its way.
@@ -208,45 +209,42 @@ impl Outbox<'_> {
     }
 }
 
-/// One try of one delivery, whatever happens in it: its lane goes on.
+/// One try of one delivery. Always returns, so that its lane is freed.
 async fn fly(site: &Arc<Site>, delivery: Delivery) -> Flown {
-    let before = delivery.clone();
-    let flown = match site.guard("delivery", carry(site, delivery)).await {
+    let (before, has_left) = (delivery.clone(), AtomicBool::new(false));
+    match site.guard("delivery", carry(site, delivery, &has_left)).await {
         Ok(flown) => flown,
-        Err(panicked) => fell(site, before.clone(), &panicked).await,
-    };
-    if flown.back.is_none() {
-        site.falls().remove(before.id());
+        Err(panicked) => {
+            let tried = match has_left.into_inner() {
+                true => Try::MayBeDone,
+                false => history(site, &before, site.clock.now()).0,
+            };
+            after_panic(site, before, tried, panicked).await
+        }
     }
-    flown
 }
 
-/// A try that panicked may have been done: it is looked for before it is sent again.
-async fn fell(site: &Arc<Site>, mut delivery: Delivery, panicked: &Panicked) -> Flown {
+/// Settles a try that panicked: the delivery is tried again, or becomes a dead letter after too many panics.
+async fn after_panic(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
     let (lane, why) = (key_of(&delivery), panicked.to_string());
     delivery.attempts += 1;
-    let falls = {
-        let mut falls = site.falls();
-        let falls = falls.entry(delivery.id().clone()).or_default();
-        *falls += 1;
-        *falls
-    };
-    let fault = if falls < PANICS_MAX { Fault::Unclear { why } } else { Fault::Never { why } };
-    let settling = settle(site, lane.clone(), delivery.clone(), Try::MayBeDone, Err(fault));
+    let panics = site.count_panic_of(delivery.id());
+    let fault = if panics < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
+    let settling = settle(site, lane.clone(), delivery.clone(), tried, Err(fault));
     if let Ok(flown) = site.guard("settlement", settling).await {
         return flown;
     }
-    // The store has it as it was marked, which means the same after a restart.
-    delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, site.clock.now()) };
+    // The settlement panicked too. In the store the delivery is still marked, which counts as `Unclear`.
+    delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
     Flown { lane, back: Some(delivery), end: End::Other }
 }
 
 /// One try of one delivery, from the mark to the settlement.
-async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
+async fn carry(site: &Arc<Site>, mut delivery: Delivery, has_left: &AtomicBool) -> Flown {
     let lane = key_of(&delivery);
     let now = site.clock.now();
     // Lanes let nothing out that has no courier; it would stay in the store as it is.
-    let Some(courier) = site.ways.couriers.get(&lane.target) else {
+    let Some(courier) = site.outbound.couriers.get(&lane.target) else {
         return Flown { lane, back: None, end: End::Other };
     };
     let (tried, past) = history(site, &delivery, now);
@@ -259,10 +257,11 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
         Err(CommitError::Conflict(_)) => return Flown { lane, back: None, end: End::Other },
         Err(error) => return Flown { lane, back: None, end: End::Lost(error) },
     }
-    if let (Target::Mail | Target::Line, Some(Past::Done)) = (lane.target, past) {
+    if past == Some(Past::Done) && !lane.target.can_look_up() {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
+    has_left.store(true, Ordering::SeqCst);
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
@@ -273,7 +272,7 @@ async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
 /// restarted store has forgotten, or nobody is left who could.
 fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
-    let can_look = matches!(delivery.command.ask.target(), Target::Crm | Target::Getcourse);
+    let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
         || past.is_some()
         || (can_look && site.is_in_doubt(now));
@@ -365,10 +364,9 @@ fn later_state(tried: Try, not_before: At) -> DeliveryState {
 }
 
 fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
-    match (target, tried) {
-        // Several requests make one delivery there: an earlier one may have gone through.
-        (Target::Crm, _) | (_, Try::MayBeDone) => DeliveryState::Unclear { not_before: now },
-        (Target::Getcourse | Target::Mail | Target::Line, Try::First) => DeliveryState::Waiting,
+    match tried {
+        Try::First if !target.takes_several_requests() => DeliveryState::Waiting,
+        _ => DeliveryState::Unclear { not_before: now },
     }
 }
 
@@ -393,7 +391,7 @@ fn update(delivery: &Delivery, now: At) -> Unit {
 
 fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
     let command = &delivery.command;
-    let body = serde_json::to_vec(delivery).unwrap_or_default();
+    let body = json::bytes(delivery);
     burial(command.id.clone(), Some(command.order.clone()), why, body, now)
 }
 

@@ -15,7 +15,7 @@ use super::lease_view::Tenure;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
@@ -30,8 +30,7 @@ struct Waiter {
     count: Counted,
 }
 
-/// Counts the riders of a seat among those who wait, for as long as it lives: also when a queue is dropped
-/// with all who wait in it.
+/// Counts the riders of a seat as waiting until it is dropped, also when the whole queue is dropped.
 struct Counted {
     pace: Arc<Pace>,
     riders: u64,
@@ -125,7 +124,7 @@ pub struct Pace {
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
-    /// Panics of the turn-giver, which then began again.
+    /// Panics of the turn-giver; it is restarted after each.
     pub panics: AtomicU64,
     /// The turn-giver sleeps until then, by its clock; past while it is at work.
     asleep_until_ms: AtomicI64,
@@ -181,7 +180,7 @@ impl Pacer {
     ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
-        tokio::spawn(keep_giving(waiters, budget, store, clock.clone(), pace.clone()));
+        tokio::spawn(serve_turns(waiters, budget, store, clock.clone(), pace.clone()));
         Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
@@ -194,7 +193,7 @@ impl Pacer {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
         let count = Counted::new(&self.pace, seat.riders);
-        // A queue that takes nothing any more drops the waiter, and `turn` ends.
+        // If the queue is closed, it drops the waiter, and `turn` returns an error.
         let _ = self.queue.send((ticket, Waiter { seat, go, count }));
         turn.await.map_err(|_| NoTurn)
     }
@@ -222,9 +221,9 @@ impl Pacer {
     }
 }
 
-/// Who gives the account's turns ended while this request waited; nothing was sent.
+/// The account's turn-giver panicked while this request waited; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no turn at the account: its turns are given anew after a panic")]
+#[error("the account's turn-giver is restarted after a panic; nothing was sent")]
 pub struct NoTurn;
 
 /// The process stood still longer than its lease lasts; nothing was sent.
@@ -256,13 +255,17 @@ impl Http for PacedHttp {
 }
 
 /// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
-pub struct PacedCourier<C> {
-    pub inner: C,
+pub struct PacedCourier {
+    pub inner: Box<dyn Courier>,
     pub pacer: Pacer,
 }
 
 #[async_trait]
-impl<C: Courier> Courier for PacedCourier<C> {
+impl Courier for PacedCourier {
+    fn room(&self) -> Room {
+        self.inner.room()
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -281,9 +284,9 @@ impl<C: Courier> Courier for PacedCourier<C> {
     }
 }
 
-/// Gives turns as long as the pacer lives. A panic drops the queue with all who wait in it: each of them is
-/// told, and nothing of theirs was sent; who comes meanwhile waits for the next queue.
-async fn keep_giving(
+/// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests in
+/// it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
+async fn serve_turns(
     mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,
     store: Arc<dyn Store>,
@@ -300,7 +303,7 @@ async fn keep_giving(
         tracing::error!(
             account,
             place,
-            "ALARM: a defect: who gives the turns of an account panicked and begins again"
+            "ALARM: the turn-giver of an account panicked and is restarted; please report the place"
         );
         tokio::time::sleep(pauses.after(begun.elapsed())).await;
     }
@@ -431,5 +434,37 @@ mod tests {
         queue.give();
         assert_eq!(turn.try_recv(), Ok(Turn::Lead(Vec::new())));
         assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    /// Panics on the first reading.
+    struct Broken(TokioClock, AtomicU64);
+
+    #[async_trait]
+    impl Clock for Broken {
+        fn now(&self) -> At {
+            assert!(self.1.fetch_add(1, Ordering::SeqCst) > 0, "a defect");
+            self.0.now()
+        }
+
+        async fn sleep_until(&self, at: At) {
+            self.0.sleep_until(at).await;
+        }
+
+        fn driven_ms(&self) -> Option<i64> {
+            self.0.driven_ms()
+        }
+    }
+
+    /// Nothing was sent for them, so they can be repeated.
+    #[tokio::test(start_paused = true)]
+    async fn when_the_turn_giver_panics_the_waiting_are_told_and_turns_are_given_again() {
+        let clock = TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range"));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+        let pacer = Pacer::start(budget, store, Arc::new(Broken(clock, AtomicU64::new(0))), None);
+        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Err(NoTurn));
+        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Ok(Turn::Lead(Vec::new())));
+        assert_eq!(pacer.pace.panics.load(Ordering::Relaxed), 1);
+        assert_eq!(pacer.pace.waiting.load(Ordering::SeqCst), 0, "who was sent away waits no more");
     }
 }

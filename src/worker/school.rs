@@ -1,6 +1,6 @@
 //! Owning a school: take the lease, run its workers, let go when it is lost or the bridge stops.
-//! Never works without the lease, and never ends before the bridge stops: a panic that no worker has
-//! caught gives the school back, and after a pause it is taken again. Enter at [`run`].
+//! Never works without the lease, and never ends before the bridge stops: after a panic that no worker
+//! caught, the lease is released, and after a pause the school is taken again. Enter at [`run`].
 
 use std::sync::Arc;
 
@@ -11,18 +11,21 @@ use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
 
+/// An owner starts its inbox this many times.
+const INBOX_STARTS_MAX: u32 = 3;
+
 /// All that this process does for the school, until the bridge stops.
 pub async fn run(site: Arc<Site>) {
-    tokio::join!(own(site.clone()), unbroken(&site, || keeping(site.clone())));
+    tokio::join!(own(site.clone()), restart_on_panic(&site, || drain_spool(site.clone())));
 }
 
 /// Works for the school whenever it can be had, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
-    unbroken(&site, || owning(site.clone())).await;
+    restart_on_panic(&site, || own_once(site.clone())).await;
 }
 
-/// Begins work again that has panicked, after a pause; ends with the work or with the bridge.
-async fn unbroken<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: impl Fn() -> F) {
+/// Restarts the work after each panic, with a growing pause; returns when the work or the bridge ends.
+async fn restart_on_panic<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: impl Fn() -> F) {
     let mut stop = site.stop.clone();
     let mut pauses = Pauses::default();
     loop {
@@ -38,9 +41,9 @@ async fn unbroken<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: i
     }
 }
 
-/// Ends with the bridge, or with a panic that nobody else has caught. Either way the school is given back:
-/// `/health` no longer says that this instance owns it, and another one can take it.
-async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
+/// Returns when the bridge stops, or after a panic that no worker caught. In both cases the lease is
+/// released: `/health` no longer says `owner`, and another instance can take the school.
+async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
     let ended = site.guard("owner", work_while_held(&site)).await;
     site.tenure.end(Standing::Unknown);
     let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
@@ -50,7 +53,7 @@ async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
     ended
 }
 
-async fn keeping(site: Arc<Site>) -> Result<(), Panicked> {
+async fn drain_spool(site: Arc<Site>) -> Result<(), Panicked> {
     site.guard("spool drain", spool_drain::run(site.clone())).await
 }
 
@@ -117,10 +120,25 @@ async fn renew(site: &Site) -> Kept<Lease> {
 async fn lose(site: &Site) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
-        if let Ok(Lease::Elsewhere | Lease::Outdated) = renew(site).await {
+        let renewed = site.guard("lease", renew(site)).await;
+        if let Ok(Ok(Lease::Elsewhere | Lease::Outdated)) = renewed {
             return;
         }
     }
+}
+
+/// Restarts the inbox after a panic without disturbing deliveries in flight. The last start is not guarded:
+/// its panic ends the owner.
+async fn run_inbox(site: &Arc<Site>) -> Result<(), CommitError> {
+    let mut pauses = Pauses::default();
+    for _ in 1..INBOX_STARTS_MAX {
+        let begun = stopwatch();
+        if let Ok(ended) = site.guard("inbox", inbox::run(site.clone())).await {
+            return ended;
+        }
+        tokio::time::sleep(pauses.after(begun.elapsed())).await;
+    }
+    inbox::run(site.clone()).await
 }
 
 /// All workers of the school; ends when they have drained, or with the first that lost it.
@@ -128,7 +146,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     spool_drain::begin(site).await?;
     tokio::try_join!(
-        inbox::run(site.clone()),
+        run_inbox(site),
         outbox::run(site.clone()),
         watchdog::run(site.clone()),
         chores::run(site.clone()),

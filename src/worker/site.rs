@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use super::lanes::{Lanes, Room};
+use super::lanes::Lanes;
 use super::lease_view::Tenure;
 use super::pacer::Pace;
 use super::wheel_feed::Near;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
+use crate::intake::book;
 use crate::panics::{Panicked, caught};
 use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, CommandId, SchoolId, Target};
@@ -24,7 +25,7 @@ use crate::store::{CommitError, Fence, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
 #[derive(Default)]
-pub struct Ways {
+pub struct Outbound {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
     /// Accounts that carry nothing out and have chores all the same, by name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
@@ -56,7 +57,7 @@ pub struct Site {
     pub school: Arc<School>,
     /// The ways in, by the platform's name in the address.
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Ways,
+    pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
@@ -67,6 +68,8 @@ pub struct Site {
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
+    /// For open records, shared by the schools of this instance.
+    pub room: Arc<book::Room>,
     near: Mutex<Near>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -82,8 +85,8 @@ pub struct Site {
     restarts: AtomicU64,
     /// Until then everything that goes out is looked for first, milliseconds since 1970.
     doubt_until_ms: AtomicI64,
-    /// How often the tries of a delivery panicked.
-    falls: Mutex<HashMap<CommandId, u32>>,
+    /// Panics per pending delivery.
+    delivery_panics: Mutex<HashMap<CommandId, u32>>,
 }
 
 /// Counters and marks for health, tests and the driven clock. Counters only grow.
@@ -106,7 +109,7 @@ pub struct Tally {
     pub repairs: AtomicU64,
     /// Times that something stored could not be read. Stays 0.
     pub unreadable: AtomicU64,
-    /// Panics in the work for this school; see [`Site::panics`].
+    /// Panics caught in the work of this school; see [`Site::panics`].
     pub panics: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
     pub late_ms: AtomicI64,
@@ -141,25 +144,17 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
-/// several kinds of writes wait at a time, each up to a full request.
-const ROOMS: [(Target, Room); 4] = [
-    (Target::Crm, Room { together: 200, alone: 6, money: 50 }),
-    (Target::Getcourse, Room { together: 0, alone: 4, money: 2 }),
-    (Target::Mail, Room { together: 0, alone: 4, money: 0 }),
-    (Target::Line, Room { together: 0, alone: 4, money: 0 }),
-];
-
 /// What a site is built from.
 pub struct Parts {
     pub school: Arc<School>,
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
-    pub ways: Ways,
+    pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
+    pub room: Arc<book::Room>,
 }
 
 /// How long what is done with is kept, days.
@@ -173,20 +168,21 @@ pub struct Keep {
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, ways, store, clock, stop, rhythm, keep } = parts;
+        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep, room } = parts;
         let now_ms = clock.now().timestamp_millis();
-        let lanes = new_lanes(&ways);
+        let lanes = new_lanes(&outbound);
         Self {
             school,
             hooks,
-            tenure: ways.tenure.clone().unwrap_or_default(),
-            ways,
+            tenure: outbound.tenure.clone().unwrap_or_default(),
+            outbound,
             store,
             fence: Fence(crate::secret::random_token()),
             loaded: wall_now(),
             stop,
             rhythm,
             keep,
+            room,
             near: Mutex::new(Near::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
@@ -196,7 +192,7 @@ impl Site {
             spool: None,
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
-            falls: Mutex::default(),
+            delivery_panics: Mutex::default(),
             clock,
         }
     }
@@ -230,22 +226,34 @@ impl Site {
         self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// How often the tries of a delivery panicked, by the delivery's id.
-    pub fn falls(&self) -> MutexGuard<'_, HashMap<CommandId, u32>> {
-        self.falls.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// Counts a panic of this delivery; returns how many there were.
+    pub fn count_panic_of(&self, delivery: &CommandId) -> u32 {
+        let mut panics = self.delivery_panics();
+        let panics = panics.entry(delivery.clone()).or_default();
+        *panics += 1;
+        *panics
     }
 
-    /// Does a piece of work for this school; `part` names it in the log. A panic in it is counted, told and
-    /// given back as an error, and the worker goes on.
-    pub async fn guard<T>(&self, part: &str, work: impl Future<Output = T>) -> Result<T, Panicked> {
-        caught(work).await.inspect_err(|panicked| self.on_panic(part, panicked))
+    fn delivery_panics(&self) -> MutexGuard<'_, HashMap<CommandId, u32>> {
+        self.delivery_panics.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// What was to be rung after a commit may not have been; a panic under the lock of the wheel or of the
-    /// lanes has left them half changed: they are read anew.
+    /// Runs a piece of work of this school; `part` names it in the log. A panic in it is counted, logged and
+    /// returned as an error.
+    pub fn guard<T>(
+        &self,
+        part: &str,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Panicked>> {
+        let work = caught(work);
+        async move { work.await.inspect_err(|panicked| self.on_panic(part, panicked)) }
+    }
+
+    /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under the
+    /// lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
     fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
         count(&self.tally.panics);
-        tracing::error!(school = %self.id(), part, place, "ALARM: a defect: a panic was caught, the rest goes on");
+        tracing::error!(school = %self.id(), part, place, "ALARM: a panic was caught, other work continues; please report the place");
         self.inbox_bell.notify_one();
         self.outbox_bell.notify_one();
         if self.near.is_poisoned() || self.lanes.is_poisoned() {
@@ -255,9 +263,9 @@ impl Site {
         }
     }
 
-    /// Panics in the work for this school and at the budgets of its accounts. Stays 0.
+    /// Panics in the work of this school and in the turn-givers of its accounts. Should stay 0.
     pub fn panics(&self) -> u64 {
-        let paces = self.ways.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
+        let paces = self.outbound.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
         self.tally.panics.load(Ordering::Relaxed) + paces.sum::<u64>()
     }
 
@@ -265,7 +273,7 @@ impl Site {
     /// have been done by somebody else.
     pub fn forget_memory(&self) {
         self.forget_wakes();
-        *self.lanes() = new_lanes(&self.ways);
+        *self.lanes() = new_lanes(&self.outbound);
     }
 
     /// The index alone counts again: the owner reads it anew.
@@ -301,20 +309,28 @@ impl Site {
         now.timestamp_millis() < self.doubt_until_ms.load(Ordering::SeqCst)
     }
 
+    /// The delivery has left the outbox.
+    fn forget_delivery(&self, id: &CommandId) {
+        self.delivery_panics().remove(id);
+        self.outbound.couriers.values().for_each(|courier| courier.forget(id));
+    }
+
     /// Commits a unit and lets the memory follow: wheel, lanes, bells.
     pub async fn commit(&self, unit: Unit) -> Result<(), CommitError> {
         let wakes: Vec<(String, i64)> =
             unit.wake.iter().map(|wake| (wake.member.clone(), wake.at_ms)).collect();
         let sleeps = unit.sleep.clone();
         let revoked: Vec<_> = unit.deliveries.iter().filter_map(revoked).collect();
+        let removed: Vec<_> = unit.deliveries.iter().filter_map(removed).collect();
         let rings_inbox = !unit.append.is_empty();
         let rings_outbox = unit.deliveries.iter().any(|op| matches!(op, crate::store::DeliveryOp::Add(_)));
         self.store.commit(self.id(), &self.fence, unit).await?;
         let earlier = self.near().arm(&wakes, &sleeps);
-        if !revoked.is_empty() {
+        let dropped = {
             let mut lanes = self.lanes();
-            revoked.iter().for_each(|id| lanes.revoke(id));
-        }
+            revoked.into_iter().filter(|id| lanes.revoke(id)).collect::<Vec<_>>()
+        };
+        removed.iter().chain(&dropped).for_each(|id| self.forget_delivery(id));
         if rings_inbox || earlier {
             self.inbox_bell.notify_one();
         }
@@ -325,11 +341,18 @@ impl Site {
     }
 }
 
-fn new_lanes(ways: &Ways) -> Lanes {
-    Lanes::new(ROOMS.into_iter().filter(|(target, _)| ways.couriers.contains_key(target)).collect())
+fn new_lanes(outbound: &Outbound) -> Lanes {
+    Lanes::new(outbound.couriers.iter().map(|(target, courier)| (*target, courier.room())).collect())
 }
 
-fn revoked(op: &crate::store::DeliveryOp) -> Option<crate::process::CommandId> {
+fn removed(op: &crate::store::DeliveryOp) -> Option<CommandId> {
+    match op {
+        crate::store::DeliveryOp::Remove(id) => Some(id.clone()),
+        _ => None,
+    }
+}
+
+fn revoked(op: &crate::store::DeliveryOp) -> Option<CommandId> {
     match op {
         crate::store::DeliveryOp::Revoke(id) => Some(id.clone()),
         _ => None,

@@ -51,7 +51,7 @@ fn the_sandbox_fits_the_example_school() {
     let school = config.school("rost").expect("the school");
     let setup = Setup::shipped(&config.instance.url);
     assert_eq!(setup.problems(), Vec::<String>::new());
-    let amocrm = school.amocrm.as_ref().expect("amoCRM");
+    let amocrm = school.crm().expect("amoCRM");
     assert_eq!(amocrm.account_id, Some(setup.amocrm.account_id as u64));
     assert_eq!(amocrm.order_number_field.map(|id| id.to_string()), Some(setup.amocrm.order_field.clone()));
     let statuses: BTreeMap<u64, BTreeSet<u64>> = setup
@@ -84,16 +84,17 @@ fn the_sandbox_fits_the_example_school() {
         assert!(route.offers.iter().all(|offer| offers.contains(offer)), "route {}", route.name);
     }
     let secrets = env_example();
+    let lines = setup.lines.iter().flat_map(|(_, line)| line.secrets());
+    let lines: Vec<(&str, String)> = lines.collect();
     for (variable, value) in [
         ("DEMO_URL_SECRET", SECRET),
         ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
         ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
         ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
-        ("DEMO_MANGO_KEY", &setup.mango.api_key),
-        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
-        ("DEMO_SIPUNI_KEY", &setup.sipuni.key),
-        ("DEMO_TELPHIN_SECRET", &setup.telphin.client_secret),
-    ] {
+    ]
+    .into_iter()
+    .chain(lines.iter().map(|(variable, value)| (*variable, value.as_str())))
+    {
         assert_eq!(secrets.get(variable).map(String::as_str), Some(value), "{variable}");
     }
     fits_the_printed_addresses(&config, &setup);
@@ -107,8 +108,9 @@ fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
     let typed: BTreeSet<String> =
         setup.getcourse.processes.iter().map(|process| process.url.clone()).collect();
     assert_eq!(typed, printed);
-    assert_eq!(setup.mango.hooks_url, base("mango") + "/");
-    assert_eq!(setup.sipuni.hooks_url, base("sipuni") + "/");
+    for (line, exchange) in setup.lines.iter().filter(|(_, exchange)| !exchange.hooks_url().is_empty()) {
+        assert_eq!(exchange.hooks_url().trim_end_matches('/'), base(line.name()), "{line:?}");
+    }
     assert_eq!(setup.amocrm.hooks.len(), 1);
     assert_eq!(setup.amocrm.hooks[0].url, base("amocrm") + "/");
     assert_eq!(setup.amocrm.hooks[0].settings, subscription::EVENTS);

@@ -42,7 +42,7 @@ impl Owner {
         let store = place.open().await;
         let plan = Plan { config: "config".to_owned(), loaded: at(0) };
         assert_eq!(store.lease(&school(), &fence(), &plan, 600_000).await, Ok(Lease::Held));
-        Self { book: Book::new(store.clone(), school()), store }
+        Self { book: Book::new(store.clone(), school(), Default::default()), store }
     }
 
     /// Bridge and store die; the store's server too, and both come back.

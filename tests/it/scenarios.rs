@@ -6,7 +6,7 @@
 mod expect;
 mod properties;
 mod reading;
-mod school;
+pub mod school;
 mod short;
 mod world;
 

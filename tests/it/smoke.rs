@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
-use dozvon::sandbox::Setup;
 use dozvon::sandbox::script::OrderScript;
+use dozvon::sandbox::{Platform, Setup};
 use serde::Deserialize;
 
 use crate::support::inproc::World;
@@ -62,8 +62,8 @@ fn setup(school: &School, seed: u64) -> Setup {
     let mut setup = school.material.clone();
     setup.orders = (0..ORDERS).map(|n| order(&mut dice, n)).collect();
     let per_mille = [0, 20, 60][dice.below(3) as usize];
-    let faults = &mut setup.faults;
-    for rule in [&mut faults.amocrm, &mut faults.getcourse, &mut faults.mango] {
+    for platform in [Platform::Amocrm, Platform::Getcourse, Platform::Line(setup.line)] {
+        let rule = setup.faults.of_mut(platform);
         rule.per_mille = per_mille;
         rule.hook_per_mille = per_mille;
     }

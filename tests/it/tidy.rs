@@ -141,22 +141,6 @@ fn the_demo_reads_only_how_long_things_take() {
 }
 
 #[test]
-fn platforms_do_not_know_each_other() {
-    const PLATFORMS: [&str; 6] = ["getcourse", "amocrm", "mango", "sipuni", "telphin", "mail"];
-    for own in PLATFORMS {
-        let others: Vec<String> = PLATFORMS
-            .iter()
-            .filter(|other| **other != own)
-            .flat_map(|other| {
-                [format!("platform::{other}"), format!("super::{other}::"), format!("super::super::{other}")]
-            })
-            .collect();
-        let words: Vec<&str> = others.iter().map(String::as_str).collect();
-        none(&files(&format!("src/platform/{own}"), ".rs"), own, |line| holds_any(line, &words));
-    }
-}
-
-#[test]
 fn every_file_says_at_its_top_what_it_is() {
     let without: Vec<String> = rust()
         .into_iter()
@@ -215,6 +199,34 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         found.push((name.to_owned(), length));
     }
     found
+}
+
+/// What panics ends only what is caught around it, and that is caught by unwinding.
+#[test]
+fn panics_unwind() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    assert!(!manifest.contains("panic ="), "supervision needs unwinding in every profile");
+}
+
+/// What cannot be written as JSON is never kept empty: one file writes it, and says so loudly.
+#[test]
+fn json_is_written_in_one_place() {
+    const OTHERS: [&str; 3] = ["src/demo/", "src/bench/", "src/json.rs"];
+    let of_bridge = |source: &Source| !OTHERS.iter().any(|other| source.path.starts_with(other));
+    let sources: Vec<Source> = files("src", ".rs").into_iter().filter(of_bridge).collect();
+    let sources: Vec<Source> = sources.into_iter().filter(|source| !source.is_test()).collect();
+    none(&sources, "json.rs writes JSON", |line| line.contains("serde_json::to_"));
+}
+
+/// A task of its own ends unseen when it panics, unless something begins it again or waits for its result.
+#[test]
+fn every_task_is_watched() {
+    const WATCHED: [&str; 4] =
+        ["src/app.rs", "src/schools.rs", "src/worker/pacer.rs", "src/platform/amocrm/oauth.rs"];
+    let of_bridge = |source: &Source| !source.path.starts_with("src/demo/") && !source.is_test();
+    let sources = files("src", ".rs").into_iter().filter(of_bridge);
+    let sources: Vec<Source> = sources.filter(|source| !WATCHED.contains(&source.path.as_str())).collect();
+    none(&sources, "who sees it when this task panics?", |line| line.contains("tokio::spawn("));
 }
 
 #[test]

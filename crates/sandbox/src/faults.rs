@@ -2,26 +2,31 @@
 //! It never fails anything when the rates are 0, and then draws no random numbers.
 //! Enter at [`Faults`] and [`FaultRule`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::lines::Line;
 use super::rng::Rng;
 use super::wire::Platform;
 
 /// The rules of all stand-ins.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Faults {
     pub amocrm: FaultRule,
     pub getcourse: FaultRule,
-    pub mango: FaultRule,
-    pub sipuni: FaultRule,
-    pub telphin: FaultRule,
     /// Only `per_mille`: a letter is refused with 451.
     pub mail: FaultRule,
+    /// Of exchanges, by their names.
+    #[serde(flatten)]
+    pub lines: BTreeMap<Line, FaultRule>,
 }
+
+/// Nothing goes wrong.
+static NONE: LazyLock<FaultRule> = LazyLock::new(FaultRule::default);
 
 impl Faults {
     /// The rule of a platform.
@@ -29,9 +34,7 @@ impl Faults {
         match platform {
             Platform::Amocrm => &self.amocrm,
             Platform::Getcourse => &self.getcourse,
-            Platform::Mango => &self.mango,
-            Platform::Sipuni => &self.sipuni,
-            Platform::Telphin => &self.telphin,
+            Platform::Line(line) => self.lines.get(&line).unwrap_or(&NONE),
         }
     }
 
@@ -40,9 +43,7 @@ impl Faults {
         match platform {
             Platform::Amocrm => &mut self.amocrm,
             Platform::Getcourse => &mut self.getcourse,
-            Platform::Mango => &mut self.mango,
-            Platform::Sipuni => &mut self.sipuni,
-            Platform::Telphin => &mut self.telphin,
+            Platform::Line(line) => self.lines.entry(line).or_default(),
         }
     }
 }

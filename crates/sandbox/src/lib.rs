@@ -4,6 +4,8 @@
 
 pub mod agenda;
 pub mod amocrm;
+pub mod calls;
+mod exchanges;
 pub mod faults;
 mod form;
 pub mod getcourse;
@@ -26,6 +28,7 @@ pub mod telphin;
 mod tests;
 pub mod wire;
 mod world;
+pub mod zadarma;
 
 pub use self::mail::{Letter, MailAnswer};
 pub use self::observe::{Counters, Duplicate, marker};

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use super::World;
 use super::amocrm::Account;
 use super::amocrm::model::{Contact, Entity, Lead, Note, Task};
+use super::calls::Call;
 use super::getcourse::School;
 use super::getcourse::model::{Order, User};
 use super::mail::Received;
-use super::mango::{Call, Exchange};
+
 use super::wire::Platform;
 
 /// What one stand-in has counted.
@@ -107,11 +108,6 @@ impl World {
     /// The school as it is.
     pub fn getcourse(&self) -> &School {
         &self.getcourse
-    }
-
-    /// The exchange as it is.
-    pub fn mango(&self) -> &Exchange {
-        &self.mango
     }
 
     /// Leads, oldest first, deleted ones included.

@@ -113,10 +113,10 @@ impl World {
         if client.len() < 10 {
             return Err((400, "client: the phone is missing, such as 79035550127".to_owned()));
         }
-        let first = self.mango.employees.first().map_or("", |employee| &employee.extension);
+        let known: Vec<&str> = self.exchange().employees().iter().map(|one| one.extension.as_str()).collect();
+        let first = known.first().copied().unwrap_or_default();
         let extension = form.get("extension").unwrap_or(first).to_owned();
-        if self.mango.employee(&extension).is_none() {
-            let known: Vec<&str> = self.mango.employees.iter().map(|one| one.extension.as_str()).collect();
+        if !known.contains(&extension.as_str()) {
             return Err((400, format!("extension: nobody has {extension}; there are {}", known.join(", "))));
         }
         let outcome: CallOutcome = form
@@ -156,16 +156,16 @@ impl World {
     }
 
     /// Lines to be copied: what a person can do by hand once the sandbox and the bridge run.
-    pub fn hints(&self, getcourse: &str, mango: &str) -> Vec<String> {
+    pub fn hints(&self, getcourse: &str, exchange: &str) -> Vec<String> {
         let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
         let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };
         let id = order.order_id.unwrap_or_default();
         let phone = phone_dialled(&order.phone);
-        let extension = self.mango.employees.last().map_or("", |employee| &employee.extension);
+        let extension = self.exchange().employees().last().map_or("", |employee| &employee.extension);
         lines.push(format!(
-            "curl -d extension={extension} -d client={phone} -d outcome=no_answer {mango}/sandbox/calls"
+            "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
         ));
-        lines.push(self.mango.signed_example(self.start, extension, &phone));
+        lines.extend(self.exchange().example(self.start, extension, &phone));
         lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
         lines
     }

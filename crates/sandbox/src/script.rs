@@ -63,7 +63,7 @@ pub struct ManagerScript {
     pub phone: Option<String>,
     #[serde(default)]
     pub extension: Option<String>,
-    /// SIP name at the exchange; default `sip:<key>@school.mangosip.ru`.
+    /// SIP name at the exchange; default: as the exchange makes it of the key.
     #[serde(default)]
     pub sip: Option<String>,
     #[serde(default)]

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::lines::Line;
 use super::setup::Setup;
 use super::smtp::serve_mail;
 use super::wire::{Hook, Platform, WireAnswer, WireRequest};
@@ -47,9 +48,8 @@ pub enum ServeError {
 pub struct Ports {
     pub amocrm: u16,
     pub getcourse: u16,
-    pub mango: u16,
-    pub sipuni: u16,
-    pub telphin: u16,
+    /// Of the first exchange; the others follow.
+    pub lines: u16,
     pub smtp: u16,
 }
 
@@ -139,9 +139,8 @@ impl Shared {
 pub struct Stand {
     pub amocrm: SocketAddr,
     pub getcourse: SocketAddr,
-    pub mango: SocketAddr,
-    pub sipuni: SocketAddr,
-    pub telphin: SocketAddr,
+    /// In the list's order.
+    pub lines: Vec<(Line, SocketAddr)>,
     pub smtp: SocketAddr,
     shared: Arc<Shared>,
     servers: Vec<ServerHandle>,
@@ -151,14 +150,17 @@ pub struct Stand {
 impl Stand {
     /// What to put into a school's configuration: name and address.
     pub fn addresses(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let lines = self
+            .lines
+            .iter()
+            .map(|(line, address)| (line.name(), format!("http://{address}{}", line.path())));
+        let mut addresses = vec![
             ("amocrm", format!("http://{}", self.amocrm)),
             ("getcourse", format!("http://{}", self.getcourse)),
-            ("mango", format!("http://{}/vpbx/", self.mango)),
-            ("sipuni", format!("http://{}", self.sipuni)),
-            ("telphin", format!("http://{}", self.telphin)),
-            ("smtp", format!("smtp://{}", self.smtp)),
-        ]
+        ];
+        addresses.extend(lines);
+        addresses.push(("smtp", format!("smtp://{}", self.smtp)));
+        addresses
     }
 
     /// The shared world, for a driver.
@@ -204,16 +206,18 @@ pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<S
     };
     let amocrm = open(Platform::Amocrm, ports.amocrm)?;
     let getcourse = open(Platform::Getcourse, ports.getcourse)?;
-    let mango = open(Platform::Mango, ports.mango)?;
-    let sipuni = open(Platform::Sipuni, ports.sipuni)?;
-    let telphin = open(Platform::Telphin, ports.telphin)?;
+    let mut lines = Vec::new();
+    for (behind, line) in (0..).zip(Line::all()) {
+        let port = if ports.lines == 0 { 0 } else { ports.lines.saturating_add(behind) };
+        lines.push((line, open(Platform::Line(line), port)?));
+    }
     let port = ports.smtp;
     let listener = listen(port)?;
     let smtp = listener.local_addr().map_err(|source| ServeError::Listen { port, source })?;
     let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     let listener = listener.map_err(|source| ServeError::Listen { port, source })?;
     tasks.push(tokio::spawn(serve_mail(listener, Arc::clone(&shared))));
-    Ok(Stand { amocrm, getcourse, mango, sipuni, telphin, smtp, shared, servers, tasks })
+    Ok(Stand { amocrm, getcourse, lines, smtp, shared, servers, tasks })
 }
 
 fn listen(port: u16) -> Result<StdListener, ServeError> {
@@ -335,16 +339,22 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     setup.start = now().fixed_offset();
     let amocrm = setup.amocrm.clone();
     let keys = format!("{}_{}", setup.getcourse.developer_key, setup.getcourse.school_key);
-    let mango = setup.mango.clone();
+    let (chosen, lines) = (setup.line, setup.lines.clone());
     let world = Arc::new(Mutex::new(World::new(setup, options.seed)));
     let stand = stand(world, now, options.ports).await?;
     for (name, address) in stand.addresses() {
         println!("{name} {address}");
     }
-    let (getcourse, exchange) = (format!("http://{}", stand.getcourse), format!("http://{}", stand.mango));
+    let exchange = stand.lines.iter().find(|(line, _)| *line == chosen);
+    let exchange = exchange.map_or_else(String::new, |(_, address)| format!("http://{address}"));
+    let getcourse = format!("http://{}", stand.getcourse);
     println!("amocrm token {}", amocrm.long_lived_token);
     println!("getcourse token {keys}");
-    println!("mango key {} salt {}", mango.api_key, mango.api_salt);
+    for (line, setup) in lines.iter() {
+        for (variable, secret) in setup.secrets() {
+            println!("{} {variable} {secret}", line.name());
+        }
+    }
     println!("by hand, in another terminal: an order, a call without an answer (twice the same), a payment:");
     for line in stand.shared().with(|world, _| world.hints(&getcourse, &exchange)) {
         println!("  {line}");

@@ -7,16 +7,11 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::faults::Faults;
-use super::lines::Line;
+use super::lines::{Line, Lines};
 use super::script::{ManagerScript, OrderScript, PeopleScript};
-
-mod lines;
-
-pub use self::lines::{MangoSetup, SipuniSetup, TelphinSetup};
 
 /// The whole sandbox.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The first moment of the run; offsets of scripts count from its day. Default: 2026-03-16 09:00 Moscow.
     #[serde(default = "default_start")]
@@ -28,15 +23,12 @@ pub struct Setup {
     pub amocrm: AmocrmSetup,
     #[serde(default)]
     pub getcourse: GetcourseSetup,
-    #[serde(default)]
-    pub mango: MangoSetup,
-    #[serde(default)]
-    pub sipuni: SipuniSetup,
-    #[serde(default)]
-    pub telphin: TelphinSetup,
-    /// Over which of these exchanges the people call.
+    /// Over which exchange the people call.
     #[serde(default)]
     pub line: Line,
+    /// A table for each exchange, by its name.
+    #[serde(flatten)]
+    pub lines: Lines,
     #[serde(default)]
     pub mail: MailSetup,
     #[serde(default)]
@@ -79,10 +71,8 @@ impl Default for Setup {
             zone: default_zone(),
             amocrm: AmocrmSetup::default(),
             getcourse: GetcourseSetup::default(),
-            mango: MangoSetup::default(),
-            sipuni: SipuniSetup::default(),
-            telphin: TelphinSetup::default(),
             line: Line::default(),
+            lines: Lines::default(),
             mail: MailSetup::default(),
             faults: Faults::default(),
             people: PeopleScript::default(),

@@ -5,21 +5,46 @@
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+
+use super::lines::Line;
 
 /// Everything but the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Which stand-in a request is for, or a webhook comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Platform {
     Amocrm,
     Getcourse,
-    Mango,
-    Sipuni,
-    Telphin,
+    Line(Line),
+}
+
+impl Platform {
+    /// As it stands in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Platform::Amocrm => "amocrm",
+            Platform::Getcourse => "getcourse",
+            Platform::Line(line) => line.name(),
+        }
+    }
+
+    /// By the name that it has in addresses.
+    pub fn named(name: &str) -> Option<Platform> {
+        match name {
+            "amocrm" => Some(Platform::Amocrm),
+            "getcourse" => Some(Platform::Getcourse),
+            name => Line::named(name).map(Platform::Line),
+        }
+    }
+}
+
+impl Serialize for Platform {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// One API request of the bridge.

@@ -9,16 +9,15 @@ use serde_json::json;
 
 use super::agenda::{Agenda, Due};
 use super::amocrm::Account;
+use super::calls::Employee;
 use super::faults::{Faults, HookFault, RequestFault};
 use super::getcourse::{School, Staff};
+use super::lines::{Exchange, ExchangeSetup, Line};
 use super::mail::{Letter, MailAnswer, Post};
-use super::mango::{Employee, Exchange, signed_body};
 use super::observe::Counters;
 use super::people::People;
 use super::rng::Rng;
 use super::setup::{Setup, UserSetup};
-use super::sipuni::Cabinet;
-use super::telphin::Office;
 use super::wire::{Hook, Platform, WireAnswer, WireRequest};
 
 /// The whole sandbox at one moment.
@@ -28,9 +27,7 @@ pub struct World {
     pub(super) start: DateTime<Utc>,
     pub(super) amocrm: Account,
     pub(super) getcourse: School,
-    pub(super) mango: Exchange,
-    pub(super) sipuni: Cabinet,
-    pub(super) telphin: Office,
+    pub(super) exchanges: Vec<(Line, Box<dyn Exchange>)>,
     pub(super) mail: Post,
     pub(super) people: People,
     pub(super) agenda: Agenda,
@@ -78,17 +75,20 @@ impl World {
                 extension: manager.extension.clone()?,
                 name: manager.name.clone(),
                 email: manager.email.clone(),
-                sip: manager.sip.clone().unwrap_or_else(|| format!("sip:{}@school.mangosip.ru", manager.key)),
+                sip: manager.sip.clone(),
+                key: manager.key.clone(),
             })
         });
         let employees: Vec<Employee> = employees.collect();
+        let open = |(line, exchange): (Line, &dyn ExchangeSetup)| {
+            (line, exchange.open(employees.clone(), setup.zone))
+        };
+        let exchanges = setup.lines.iter().map(open).collect();
         let mut world = World {
             start,
             amocrm: Account::new(amocrm, setup.zone, start),
             getcourse: School::new(setup.getcourse.clone(), setup.zone, staff.collect(), seed),
-            mango: Exchange::new(setup.mango.clone(), employees.clone()),
-            sipuni: Cabinet::new(setup.sipuni.clone(), employees.clone(), setup.zone),
-            telphin: Office::new(setup.telphin.clone(), employees),
+            exchanges,
             mail: Post::new(setup.mail.clone()),
             people: People::new(&setup),
             agenda: Agenda::default(),
@@ -170,9 +170,7 @@ impl World {
         let answer = match request.platform {
             Platform::Amocrm => self.amocrm.handle(now, request, &mut self.rng),
             Platform::Getcourse => self.getcourse.handle(now, request),
-            Platform::Mango => self.mango.handle(now, request),
-            Platform::Sipuni => self.sipuni.handle(now, request),
-            Platform::Telphin => self.telphin.handle(now, request),
+            Platform::Line(line) => self.exchange_mut(line).handle(now, request),
         };
         if self.faults.of(request.platform).echoes_untold {
             self.amocrm.echoes.truncate(told.0);
@@ -365,28 +363,6 @@ impl World {
             };
             self.enqueue(now, hook);
         }
-    }
-
-    pub(super) fn plan_mango(&mut self, post: super::mango::Post) {
-        let base = &self.mango.setup.hooks_url;
-        if base.is_empty() {
-            return;
-        }
-        let url = format!("{}/{}", base.trim_end_matches('/'), post.path);
-        let event = serde_json::from_str(&post.json).unwrap_or_default();
-        let form = self.mango.setup.forms.get(post.path);
-        let own = form.and_then(|form| super::form::fill(form, &event));
-        let body = signed_body(
-            &self.mango.setup.api_key,
-            &self.mango.setup.api_salt,
-            own.as_ref().unwrap_or(&post.json),
-        )
-        .into_bytes();
-        let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
-        self.enqueue(
-            post.at,
-            Hook { id: 0, platform: Platform::Mango, url, method: "POST".into(), headers, body },
-        );
     }
 
     /// Plans a webhook for a moment, with what the fault rules do to it.

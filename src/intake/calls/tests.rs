@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::platform::mango::decode;
+use crate::platform::telephony::mango::decode;
 use crate::signal::{LegState, Signal};
 
 const START: i64 = 1_767_254_400;

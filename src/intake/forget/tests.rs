@@ -30,7 +30,11 @@ fn won(order: &Order) -> Order {
 async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&str]) {
     let plan = Plan { config: "c".to_owned(), loaded: at(0) };
     assert_eq!(store.lease(school, fence, &plan, 600_000).await, Ok(Lease::Held));
-    let mut book = Book::new(std::sync::Arc::new(Embedded::in_memory().expect("memory")), school.clone());
+    let mut book = Book::new(
+        std::sync::Arc::new(Embedded::in_memory().expect("memory")),
+        school.clone(),
+        Default::default(),
+    );
     let mut client = Client::new("c-gc-1".into());
     client.phones.push("+79035550212".to_owned());
     client.emails.push("anna@example.com".to_owned());
@@ -83,7 +87,7 @@ async fn a_retired_order_leaves_its_id_and_its_money() {
     let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
     let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
     filled(&store, &school, &fence, &["gc-1"]).await;
-    let mut book = Book::new(store.clone(), school.clone());
+    let mut book = Book::new(store.clone(), school.clone(), Default::default());
 
     let early = retire(&mut book, &"gc-1".into(), at(1), at(2)).await.expect("memory");
     assert_eq!(early.forget, Vec::new(), "it ended then, not before");
@@ -117,7 +121,7 @@ async fn a_client_with_another_order_stays() {
     let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
     let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
     filled(&store, &school, &fence, &["gc-1", "gc-2"]).await;
-    let mut book = Book::new(store.clone(), school.clone());
+    let mut book = Book::new(store.clone(), school.clone(), Default::default());
     let unit = retire(&mut book, &"gc-1".into(), at(2), at(400)).await.expect("memory");
     store.commit(&school, &fence, unit).await.expect("a unit");
     let client = book.client(&"c-gc-1".into()).await.expect("memory").expect("he stays");
@@ -128,7 +132,7 @@ async fn a_client_with_another_order_stays() {
 
 /// Erases a person as the owner does it: page by page, entry by entry.
 async fn erased(store: &std::sync::Arc<Embedded>, school: &SchoolId, fence: &Fence, mention: Mention) {
-    let mut book = Book::new(store.clone(), school.clone());
+    let mut book = Book::new(store.clone(), school.clone(), Default::default());
     let mut unit = erase(&mut book, &**store, school, mention, at(400)).await.expect("memory");
     loop {
         store.commit(school, fence, unit).await.expect("a unit");

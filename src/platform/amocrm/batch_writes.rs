@@ -167,6 +167,7 @@ impl Gatherer {
             let Some(first) = batch.first() else { continue };
             let (party, size) = (first.write.party(), batch.len());
             let call = call(&batch);
+            let _lighter = Lighter { most: &self.most[party], size };
             let outcome = match turn {
                 Ok(_) => self.client.send_now(&call, asked).await,
                 Err(fault) => Err(fault),
@@ -190,6 +191,20 @@ impl Gatherer {
             Ok(_) => (now + MOST_STEP).min(MOST),
         };
         most.store(next, Ordering::SeqCst);
+    }
+}
+
+/// Halves the batch size when handling a batch panics, until the item at fault is sent alone.
+struct Lighter<'a> {
+    most: &'a AtomicUsize,
+    size: usize,
+}
+
+impl Drop for Lighter<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.most.store((self.size / 2).max(1), Ordering::SeqCst);
+        }
     }
 }
 

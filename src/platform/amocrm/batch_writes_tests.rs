@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 
 use super::*;
+use crate::panics::caught;
 use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, patch, post, scene};
 use crate::platform::http::{Http, Request, Response, Silence};
 
@@ -173,4 +174,34 @@ fn kinds_do_not_mix() {
     let parties: Vec<usize> = mixed.iter().map(Write::party).collect();
     assert_ne!(parties[0], parties[1]);
     assert_ne!(write(Kind::Lead, To::Known(1), "a").party(), parties[0]);
+}
+
+/// Whatever it sends for all, the bridge panics on the answer.
+struct Breaks(Crowd);
+
+#[async_trait]
+impl Http for Breaks {
+    async fn send(&self, _: Request) -> Result<Response, Silence> {
+        panic!("an answer that breaks its reader");
+    }
+
+    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
+        self.0.turn(seat).await
+    }
+}
+
+/// Nobody else's delivery is at fault, and the one that is goes alone before long.
+#[test]
+fn a_panic_over_a_batch_is_unclear_for_the_others_and_the_next_batch_is_smaller() {
+    let crowd = Crowd { inner: FakeHttp::new(Vec::new()), waiting: Mutex::default() };
+    let gatherer = Gatherer::new(AmoClient::new(BASE, Arc::new(Breaks(crowd)), Arc::new(OneToken)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let writes = leads(&["a", "b", "c", "d"]).into_iter().map(|write| caught(gatherer.send(write)));
+    let heard = runtime.block_on(join_all(writes));
+    assert!(heard[0].is_err(), "who sends for all panics");
+    let unclear = |one: &Result<Outcome, _>| matches!(one, Ok(Err(Fault::Unclear { .. })));
+    assert!(heard[1..].iter().all(unclear), "{heard:#?}");
+    let party = write(Kind::Lead, To::New, "a").party();
+    assert_eq!(gatherer.most[party].load(Ordering::SeqCst), 2);
+    assert!(gatherer.waiting().is_empty());
 }

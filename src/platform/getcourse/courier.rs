@@ -13,7 +13,7 @@ use super::client::{Client, Keys};
 use super::{Settings, status, tech};
 use crate::link;
 use crate::platform::http::Http;
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
 use crate::signal::{SeenOrder, Signal};
@@ -53,6 +53,10 @@ impl GcCourier {
 
 #[async_trait]
 impl Courier for GcCourier {
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 2 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,

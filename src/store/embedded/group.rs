@@ -74,8 +74,8 @@ impl Drop for Group {
     }
 }
 
-/// Runs `work` in a savepoint: a refusal leaves nothing behind, and neither does a panic, which is given
-/// back for the caller's task.
+/// Runs `work` in a savepoint, which is rolled back after a refusal or a panic. The panic is returned, to
+/// resume in the caller.
 pub fn whole<T, E: From<rusqlite::Error>>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
@@ -135,4 +135,33 @@ fn commit_group(
     }
     synced?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::panics::caught;
+
+    /// A panic in one caller's work ends neither the thread nor the work of others in the same transaction.
+    #[tokio::test]
+    async fn a_panic_in_the_work_is_the_callers_and_leaves_nothing_behind() {
+        let db = Connection::open_in_memory().expect("memory");
+        db.execute_batch("CREATE TABLE t (n INTEGER)").expect("a table");
+        let group = Group::start(db).expect("a thread");
+        let put = |n: i64| {
+            group.run(move |db| {
+                db.execute("INSERT INTO t VALUES (?1)", [n])?;
+                assert!(n != 2, "a defect");
+                Ok::<_, StoreError>(())
+            })
+        };
+        let (first, second, third) = tokio::join!(caught(put(1)), caught(put(2)), caught(put(3)));
+        assert_eq!((first, third), (Ok(Ok(())), Ok(Ok(()))));
+        assert!(second.is_err(), "the panic goes on where it was asked for");
+        let kept = group.run(|db| {
+            let mut kept = db.prepare("SELECT n FROM t ORDER BY n")?;
+            Ok::<Vec<i64>, StoreError>(kept.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        });
+        assert_eq!(kept.await, Ok(vec![1, 3]));
+    }
 }

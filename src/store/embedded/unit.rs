@@ -5,9 +5,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
+use crate::json;
 use crate::process::At;
 use crate::request::IdempotencyKey;
-use crate::store::body::{json, pack, pack_letter};
+use crate::store::body::{pack, pack_letter};
 use crate::store::{
     Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX,
     JournalEntry, LAST_KEPT_S, OFFER_KEPT_S, Offer, Put, Seq, Unit, Wake,
@@ -227,7 +228,7 @@ fn deliver(db: &Connection, school: &str, op: &DeliveryOp) -> Result<(), CommitE
                     school,
                     delivery.id().as_str(),
                     is_revocable(delivery),
-                    pack(&json(delivery))
+                    pack(&json::bytes(delivery))
                 ])?,
         ),
         DeliveryOp::Remove(id) => (
@@ -250,7 +251,13 @@ fn add_delivery(db: &Connection, school: &str, delivery: &Delivery) -> Sql<()> {
         db.prepare_cached(
             "INSERT INTO delivery (school, id, place, revocable, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![school, id, place, is_revocable(delivery), pack(&json(delivery))])?;
+        .execute(params![
+            school,
+            id,
+            place,
+            is_revocable(delivery),
+            pack(&json::bytes(delivery))
+        ])?;
     }
     Ok(())
 }
@@ -266,7 +273,7 @@ fn write_journal(db: &Connection, school: &str, entry: &JournalEntry) -> Sql<()>
         .prepare_cached("SELECT COALESCE(MAX(n), 0) + 1 FROM journal WHERE school = ?1 AND name = ?2")?
         .query_row(params![school, order], |row| row.get(0))?;
     db.prepare_cached("INSERT INTO journal (school, name, n, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![school, order, n, pack(&json(entry))])?;
+        .execute(params![school, order, n, pack(&json::bytes(entry))])?;
     db.prepare_cached("DELETE FROM journal WHERE school = ?1 AND name = ?2 AND n <= ?3")?
         .execute(params![school, order, n - JOURNAL_MAX as i64])?;
     Ok(())

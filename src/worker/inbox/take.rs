@@ -10,14 +10,14 @@ use crate::intake::correlate::{extension, order_of};
 use crate::intake::dial::aim_call;
 use crate::intake::forget;
 use crate::intake::item::{Envelope, Item, Member};
-use crate::link;
 use crate::panics::caught_now;
 use crate::platform::Verified;
+use crate::process::At;
 use crate::process::event::CallResult;
-use crate::process::{At, Target};
 use crate::signal::{CallEvent, Consent, Signal};
 use crate::store::key;
 use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
+use crate::{json, link};
 
 impl Inbox {
     /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
@@ -85,7 +85,7 @@ impl Inbox {
     /// Kept for the chores, which exchange it before it runs out.
     pub(super) async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
         let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
-        let body = serde_json::to_vec(consent).unwrap_or_default();
+        let body = json::bytes(consent);
         let put = Put { key: key::CONSENT.to_owned(), expect: known.map_or(0, |known| known.version), body };
         self.site.chore_bell.notify_one();
         Ok(Ok(Unit { put: vec![put], at: now, ..Unit::default() }))
@@ -182,9 +182,9 @@ impl Inbox {
             };
             // It may have been done before it was buried: look first. Where nothing can be looked up the
             // person who asks has looked.
-            delivery.state = match delivery.command.ask.target() {
-                Target::Mail | Target::Line => DeliveryState::Waiting,
-                Target::Crm | Target::Getcourse => DeliveryState::Unclear { not_before: now },
+            delivery.state = match delivery.command.ask.target().can_look_up() {
+                true => DeliveryState::Unclear { not_before: now },
+                false => DeliveryState::Waiting,
             };
             delivery.attempts = 0;
             delivery.created_at = now;

@@ -2,9 +2,8 @@
 //! `YYYY-MM-DD HH:MM[:SS]`; `HH:MM+10` as the end of an expected time gives it ten minutes.
 
 use chrono::{NaiveDateTime, TimeZone};
-use dozvon::process::definition::{Manager, Route};
 use dozvon::process::event::ClientFacts;
-use dozvon::process::{At, ManagerId, OrderId};
+use dozvon::process::{At, OrderId};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -83,23 +82,7 @@ impl Scenario {
             let section = section.as_table_mut().ok_or(format!("`{key}` is no figure"))?;
             section.insert(figure.to_owned(), value.clone());
         }
-        let mut school = school::process(figures.try_into().map_err(|fault| format!("[process]: {fault}"))?);
-        for table in &self.route {
-            let (name, table) = named(table)?;
-            let mut route: Route = table.try_into().map_err(|fault| format!("[[route]]: {fault}"))?;
-            route.name = name;
-            school.routes.insert(0, route);
-        }
-        if !self.manager.is_empty() {
-            school.roster.clear();
-        }
-        for table in &self.manager {
-            let (id, table) = named(table)?;
-            let mut manager: Manager = table.try_into().map_err(|fault| format!("[[manager]]: {fault}"))?;
-            manager.id = ManagerId(id);
-            school.roster.push(manager);
-        }
-        Ok(school)
+        school::changed(figures, &self.route, &self.manager)
     }
 
     fn play(&self, world: &mut World, step: &Step, n: usize) -> Result<(), String> {
@@ -118,13 +101,6 @@ impl Scenario {
         }
         step.expect.look(world, &order)
     }
-}
-
-/// Takes the table's own `id` out: the school's file has it as the table's name.
-fn named(table: &toml::Table) -> Result<(String, toml::Table), String> {
-    let mut table = table.clone();
-    let id = table.remove("id").and_then(|id| id.as_str().map(str::to_owned)).ok_or("`id` is missing")?;
-    Ok((id, table))
 }
 
 /// A word of one of the core's own enumerations.

@@ -76,3 +76,36 @@ pub fn route(name: &str, offers: &[&str]) -> Route {
         task: None,
     }
 }
+
+/// The same school with other figures (a school's own process file), further routes before its own,
+/// and other people where there are any.
+pub fn changed(
+    figures: toml::Table,
+    routes: &[toml::Table],
+    managers: &[toml::Table],
+) -> Result<Process, String> {
+    let mut school = process(figures.try_into().map_err(|fault| format!("[process]: {fault}"))?);
+    for table in routes {
+        let (name, table) = named(table)?;
+        let mut route: Route = table.try_into().map_err(|fault| format!("[[route]]: {fault}"))?;
+        route.name = name;
+        school.routes.insert(0, route);
+    }
+    if !managers.is_empty() {
+        school.roster.clear();
+    }
+    for table in managers {
+        let (id, table) = named(table)?;
+        let mut manager: Manager = table.try_into().map_err(|fault| format!("[[manager]]: {fault}"))?;
+        manager.id = ManagerId(id);
+        school.roster.push(manager);
+    }
+    Ok(school)
+}
+
+/// Takes the table's own `id` out: the school's file has it as the table's name.
+fn named(table: &toml::Table) -> Result<(String, toml::Table), String> {
+    let mut table = table.clone();
+    let id = table.remove("id").and_then(|id| id.as_str().map(str::to_owned)).ok_or("`id` is missing")?;
+    Ok((id, table))
+}

@@ -2,6 +2,7 @@
 //! Never uses a fixed port, a shared folder or a service that happens to run here.
 
 pub mod balancer;
+pub mod breaking;
 pub mod folder;
 pub mod hold;
 pub mod inproc;
@@ -9,3 +10,4 @@ pub mod program;
 pub mod redis_server;
 pub mod school;
 pub mod story;
+pub mod within;

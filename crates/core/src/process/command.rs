@@ -52,6 +52,20 @@ impl Target {
             Self::Line => "line",
         }
     }
+
+    /// Whether it can be seen there that a command has been done: what is in doubt is looked for before it is
+    /// done again. Elsewhere a person looks.
+    pub fn can_look_up(self) -> bool {
+        match self {
+            Self::Crm | Self::Getcourse => true,
+            Self::Mail | Self::Line => false,
+        }
+    }
+
+    /// Whether several requests make one delivery: when one is denied, an earlier one may have gone through.
+    pub fn takes_several_requests(self) -> bool {
+        self == Self::Crm
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

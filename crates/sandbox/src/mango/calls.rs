@@ -5,56 +5,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 
 use super::events::{CallEvent, Dct, RecordAdded, Recording, Side, Summary, json};
-use super::{Exchange, Post};
+use super::{Post, Vpbx};
+use crate::calls::{Call, Command, Course, Employee, times};
 use crate::lines::Phones;
-
-/// How a call goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Course {
-    /// Seconds until it is answered or given up.
-    pub rings_s: i64,
-    /// Seconds of talk; 0 for none.
-    pub talk_s: i64,
-    /// `disconnect_reason` at the end (sheet 6).
-    pub reason: u16,
-}
-
-/// A call that took or takes place.
-#[derive(Clone, Debug, Serialize)]
-pub struct Call {
-    pub entry_id: String,
-    /// 1 inbound, 2 outbound.
-    pub direction: u8,
-    /// Empty: nobody of ours was rung.
-    pub extension: String,
-    /// Digits, no plus.
-    pub client: String,
-    pub line: String,
-    pub created_at: DateTime<Utc>,
-    pub answered_at: Option<DateTime<Utc>>,
-    pub ended_at: DateTime<Utc>,
-    pub reason: u16,
-    /// The command of the bridge that started it.
-    pub command_id: Option<String>,
-    /// False: the client was never dialled.
-    pub client_dialled: bool,
-    /// In words: `talk`, `no_answer` …
-    pub outcome: String,
-    /// The script of its order, if there is one.
-    pub script: Option<String>,
-    /// Which call of that script it is, from 1; 0 for incoming ones.
-    pub number: u32,
-}
-
-impl Call {
-    /// Seconds of talk.
-    pub fn talk_seconds(&self) -> i64 {
-        self.answered_at.map_or(0, |at| (self.ended_at - at).num_seconds())
-    }
-}
 
 struct Leg {
     entry: String,
@@ -87,7 +42,7 @@ impl Leg {
     }
 }
 
-impl Phones for Exchange {
+impl Phones for Vpbx {
     /// A manager dials a client by his phone. Returns the call's index.
     fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let line = self.setup.line.clone();
@@ -128,7 +83,7 @@ impl Phones for Exchange {
     fn call_back(
         &mut self,
         now: DateTime<Utc>,
-        command: &super::Command,
+        command: &Command,
         manager_s: Option<i64>,
         course: Course,
     ) -> usize {
@@ -159,9 +114,9 @@ impl Phones for Exchange {
     }
 }
 
-impl Exchange {
+impl Vpbx {
     fn side(&self, extension: &str) -> Side {
-        let sip = self.employee(extension).map(|employee| employee.sip.clone());
+        let sip = self.employee(extension).map(sip);
         Side { extension: Some(extension.to_owned()), number: sip, ..Side::default() }
     }
 
@@ -252,15 +207,12 @@ impl Exchange {
     }
 }
 
-fn number(client: &str) -> Side {
-    Side { number: Some(client.to_owned()).filter(|number| !number.is_empty()), ..Side::default() }
+/// `sip:<key>@school.mangosip.ru` where the setup says nothing else.
+pub fn sip(employee: &Employee) -> String {
+    let usual = || format!("sip:{}@school.mangosip.ru", employee.key);
+    employee.sip.clone().unwrap_or_else(usual)
 }
 
-/// When a call is answered, if it is, and when it ends.
-pub fn times(now: DateTime<Utc>, course: Course) -> (Option<DateTime<Utc>>, DateTime<Utc>) {
-    let picked = now + TimeDelta::seconds(course.rings_s);
-    match course.talk_s {
-        0 => (None, picked),
-        talk => (Some(picked), picked + TimeDelta::seconds(talk)),
-    }
+fn number(client: &str) -> Side {
+    Side { number: Some(client.to_owned()).filter(|number| !number.is_empty()), ..Side::default() }
 }

@@ -1,15 +1,17 @@
 //! The commands of the bridge: callback, employees, statistics, recordings (sheet 7).
 //! It never forgives a bad request: two minutes of 401 follow.
-//! Enter at [`Exchange::command`].
+//! Enter at [`Vpbx::command`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use super::calls::sip;
 use super::events::{CommandResult, json as exact, sign};
-use super::{Call, Command, Exchange, Post};
+use super::{Post, Vpbx};
+use crate::calls::{Call, Command};
 use crate::wire::{WireAnswer, WireRequest};
 
-impl Exchange {
+impl Vpbx {
     pub(super) fn command(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         if self.locked_until.is_some_and(|until| now < until) {
             return WireAnswer::json(
@@ -108,7 +110,7 @@ impl Exchange {
             .map(|employee| {
                 json!({"general": {"name": employee.name, "email": employee.email, "department": "", "position": ""},
                        "telephony": {"extension": employee.extension, "outgoingline": self.setup.line,
-                                     "numbers": [{"number": employee.sip, "protocol": "sip", "order": 0, "wait_sec": 60, "status": "on"}]}})
+                                     "numbers": [{"number": sip(employee), "protocol": "sip", "order": 0, "wait_sec": 60, "status": "on"}]}})
             })
             .collect();
         WireAnswer::json(200, &json!({"users": users}))

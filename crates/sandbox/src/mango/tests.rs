@@ -5,28 +5,29 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::{Course, Employee, Exchange, signed_body};
+use super::{Course, Employee, MangoSetup, Vpbx, signed_body};
+use crate::lines::Exchange;
 use crate::lines::Phones;
-use crate::setup::MangoSetup;
 use crate::wire::Query;
-use crate::{Platform, WireAnswer, WireRequest};
+use crate::{WireAnswer, WireRequest};
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default()
 }
 
-fn exchange() -> Exchange {
+fn exchange() -> Vpbx {
     let ivanov = Employee {
         extension: "101".into(),
         name: "Иван Иванов".into(),
         email: String::new(),
-        sip: "sip:ivanov@school.mangosip.ru".into(),
+        key: "ivanov".into(),
+        sip: None,
     };
-    Exchange::new(MangoSetup::default(), vec![ivanov])
+    Vpbx::new(MangoSetup::default(), vec![ivanov])
 }
 
 /// Sub-path and body of each event, as they go over the wire.
-fn wire(exchange: &Exchange) -> Vec<(String, String)> {
+fn wire(exchange: &Vpbx) -> Vec<(String, String)> {
     let key = &exchange.setup;
     exchange
         .posts
@@ -103,10 +104,10 @@ fn summaries_of_section_4() {
     }
 }
 
-fn ask(exchange: &mut Exchange, seconds: i64, path: &str, json: &str, salt: &str) -> WireAnswer {
+fn ask(exchange: &mut Vpbx, seconds: i64, path: &str, json: &str, salt: &str) -> WireAnswer {
     let body = signed_body("a1b2c3d4e5f60718293a4b5c6d7e8f90", salt, json).into_bytes();
     let request = WireRequest {
-        platform: Platform::Mango,
+        platform: crate::Platform::named("mango").expect("of the list"),
         method: "POST".into(),
         path: format!("/vpbx/{path}"),
         headers: vec![],

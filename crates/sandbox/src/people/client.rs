@@ -105,12 +105,13 @@ impl World {
         else {
             return;
         };
-        let told = (self.getcourse.stirs.len(), self.amocrm.echoes.len(), self.mango.posts.len());
+        let told = (self.getcourse.stirs.len(), self.amocrm.echoes.len());
         self.deed(now, script, item.clone());
         if item.untold {
             self.getcourse.stirs.truncate(told.0);
             self.amocrm.echoes.truncate(told.1);
-            self.mango.posts.truncate(told.2);
+            // What came before has been taken to be sent.
+            self.phones().take_posts();
         }
     }
 
@@ -225,7 +226,7 @@ impl World {
         let by_lead = lead.and_then(|user| self.manager_of_user(user));
         let manager = self.manager(&item.manager).or(by_lead).or(self.setup.managers.first()).cloned();
         let Some(manager) = manager else { return };
-        // Outside his hours nobody is rung: the call ends in the menu, and only the summary comes (Mango sheet, 3.1).
+        // Outside his hours nobody is rung: the call ends in the menu, and only the summary comes (as the exchanges of the sheets do).
         let there = self.working(&manager.key, now) == Some(now);
         let extension = manager.extension.clone().filter(|_| there).unwrap_or_default();
         let kind = item.outcome.map_or(CallKind::NoAnswer, |outcome| outcome.kind);

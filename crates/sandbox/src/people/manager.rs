@@ -8,7 +8,7 @@ use super::{Trigger, word};
 use crate::World;
 use crate::agenda::{Due, Ended};
 use crate::amocrm::model::{Entity, Task};
-use crate::mango::{Command, Course};
+use crate::calls::{Command, Course};
 use crate::script::{CallKind, Closes, ManagerScript, OtherTasks, TaskScript};
 use crate::wire::phone_dialled;
 
@@ -203,7 +203,7 @@ impl World {
         })
     }
 
-    /// Rings, seconds and the exchange's code for an outcome (Mango sheet, 6).
+    /// Rings, seconds and the reason of the end for an outcome.
     pub(crate) fn course(&self, kind: CallKind) -> Course {
         let people = &self.setup.people;
         let without = |rings_s, reason| Course { rings_s, talk_s: 0, reason };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Cabinet;
 use super::events::hash;
-use crate::mango::{Call, Command};
+use crate::calls::{Call, Command};
 use crate::wire::{Query, WireAnswer, WireRequest};
 
 /// Names that statistics need (5.1); further ones take part in the hash at their places.

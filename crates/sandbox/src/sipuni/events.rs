@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 use md5::{Digest, Md5};
 
-use crate::mango::Call;
-use crate::setup::SipuniSetup;
+use super::SipuniSetup;
+use crate::calls::Call;
 
 /// The pairs of one event.
 pub struct Event(pub Vec<(String, String)>);

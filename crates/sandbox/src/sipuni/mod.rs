@@ -1,21 +1,31 @@
 //! The Sipuni stand-in: events of calls as a query or a form, the call-back command, statistics.
 //! It never decides how a call ends: people do, and hand it a [`Course`]; nor does it sign anything, for Sipuni does not.
-//! Enter at [`Cabinet::handle`], [`Cabinet::dial`], [`Cabinet::ring_in`] and [`Cabinet::call_back`].
+//! Enter at its [`Exchange`] and [`Phones`].
 
 mod commands;
 mod events;
+mod setup;
 #[cfg(test)]
 mod tests;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::faults::Budget;
-use super::lines::{LinePost, Phones};
-use super::mango::{Call, Command, Course, Employee, times};
-use super::setup::SipuniSetup;
-use super::wire::{WireAnswer, WireRequest};
+use serde::Deserialize;
+
+pub use self::setup::SipuniSetup;
+use crate::calls::{Call, Command, Course, Employee};
+use crate::faults::Budget;
+use crate::lines::{Exchange, LinePost, Maker, Phones};
+use crate::wire::{WireAnswer, WireRequest};
 use events::{Event, Shape};
+
+pub static EXCHANGE: Maker = Maker {
+    name: "sipuni",
+    path: "",
+    setup: || Box::new(SipuniSetup::default()),
+    read: |table| Ok(Box::new(SipuniSetup::deserialize(table)?)),
+};
 
 /// One cabinet.
 #[derive(Clone, Debug)]
@@ -48,10 +58,35 @@ impl Cabinet {
             setup,
         }
     }
+}
 
-    /// Answers a request.
-    pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
+impl Exchange for Cabinet {
+    fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         self.command(now, request)
+    }
+
+    fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    fn calls_mut(&mut self) -> &mut [Call] {
+        &mut self.calls
+    }
+
+    fn employees(&self) -> &[Employee] {
+        &self.employees
+    }
+
+    fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.commands)
+    }
+
+    fn take_posts(&mut self) -> Vec<LinePost> {
+        std::mem::take(&mut self.posts)
+    }
+
+    fn boxed(&self) -> Box<dyn Exchange> {
+        Box::new(self.clone())
     }
 }
 
@@ -117,22 +152,11 @@ impl Cabinet {
         course: Course,
         command_id: Option<String>,
     ) -> usize {
-        let (answered_at, ended_at) = times(now, course);
         self.calls.push(Call {
             entry_id: format!("{}.{}", now.timestamp(), 12_345 + self.calls.len()),
-            direction,
-            extension: extension.to_owned(),
-            client: client.to_owned(),
             line: self.setup.line.clone(),
-            created_at: now,
-            answered_at,
-            ended_at,
-            reason: course.reason,
             command_id,
-            client_dialled: true,
-            outcome: String::new(),
-            script: None,
-            number: 0,
+            ..Call::begun(now, direction, (extension, client), course)
         });
         self.calls.len() - 1
     }

@@ -18,7 +18,7 @@ fn cabinet() -> Cabinet {
         extension: "101".into(),
         name: "Иван Иванов".into(),
         email: String::new(),
-        sip: String::new(),
+        ..Employee::default()
     };
     let hooks_url = "https://bridge.example/hooks/sipuni/SECRET/".to_owned();
     Cabinet::new(SipuniSetup { hooks_url, ..SipuniSetup::default() }, vec![ivanov], chrono_tz::Europe::Moscow)
@@ -70,7 +70,7 @@ fn hashes_are_the_sheets() {
 
 fn ask(cabinet: &mut Cabinet, path: &str, body: &str) -> serde_json::Value {
     let request = WireRequest {
-        platform: Platform::Sipuni,
+        platform: Platform::named("sipuni").expect("of the list"),
         method: "POST".into(),
         path: format!("/api/{path}"),
         headers: vec![],
@@ -125,7 +125,7 @@ fn statistics_are_a_table_of_the_days_calls() {
     let body = "anonymous=1&firstTime=0&from=01.01.2026&fromNumber=&state=0&to=01.01.2026&toAnswer=&toNumber=&tree=&type=0\
                 &user=012345&hash=e9a2e05f8973ea94e7009f75a5d1e651";
     let request = WireRequest {
-        platform: Platform::Sipuni,
+        platform: Platform::named("sipuni").expect("of the list"),
         method: "POST".into(),
         path: "/api/statistic/export".into(),
         headers: vec![],

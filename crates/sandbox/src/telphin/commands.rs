@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{Office, extension_id};
-use crate::mango::{Call, Command};
+use crate::calls::{Call, Command};
 use crate::wire::{WireAnswer, WireRequest, digits};
 
 const TYPES: [&str; 7] =

@@ -4,9 +4,9 @@
 
 use chrono::{DateTime, Utc};
 
+use super::TelphinSetup;
 use super::extension_id;
-use crate::mango::Call;
-use crate::setup::TelphinSetup;
+use crate::calls::Call;
 
 /// As the extension sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

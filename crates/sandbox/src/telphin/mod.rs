@@ -1,9 +1,10 @@
 //! The Telphin stand-in: sign-in, subscriptions of each extension, events of its legs, the call-back resource, history.
 //! It never decides how a call ends: people do, and hand it a [`Course`]; nor does it send what nobody subscribed to.
-//! Enter at [`Office::handle`], [`Office::dial`], [`Office::ring_in`] and [`Office::call_back`].
+//! Enter at its [`Exchange`] and [`Phones`].
 
 mod commands;
 mod events;
+mod setup;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +12,21 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::faults::Budget;
-use super::lines::{LinePost, Phones};
-use super::mango::{Call, Command, Course, Employee, times};
-use super::setup::TelphinSetup;
-use super::wire::{WireAnswer, WireRequest};
+use serde::Deserialize;
+
+pub use self::setup::TelphinSetup;
+use crate::calls::{Call, Command, Course, Employee};
+use crate::faults::Budget;
+use crate::lines::{Exchange, LinePost, Maker, Phones};
+use crate::wire::{WireAnswer, WireRequest};
 use events::{Flow, Leg};
+
+pub static EXCHANGE: Maker = Maker {
+    name: "telphin",
+    path: "",
+    setup: || Box::new(TelphinSetup::default()),
+    read: |table| Ok(Box::new(TelphinSetup::deserialize(table)?)),
+};
 
 /// Numeric ids of extensions are this and the short number.
 const EXTENSION_IDS: u64 = 200_000;
@@ -75,10 +85,35 @@ impl Office {
         }
         office
     }
+}
 
-    /// Answers a request.
-    pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
+impl Exchange for Office {
+    fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         self.command(now, request)
+    }
+
+    fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    fn calls_mut(&mut self) -> &mut [Call] {
+        &mut self.calls
+    }
+
+    fn employees(&self) -> &[Employee] {
+        &self.employees
+    }
+
+    fn take_commands(&mut self) -> Vec<Command> {
+        std::mem::take(&mut self.commands)
+    }
+
+    fn take_posts(&mut self) -> Vec<LinePost> {
+        std::mem::take(&mut self.posts)
+    }
+
+    fn boxed(&self) -> Box<dyn Exchange> {
+        Box::new(self.clone())
     }
 }
 
@@ -158,22 +193,12 @@ impl Office {
         course: Course,
         command: Option<&Command>,
     ) -> usize {
-        let (answered_at, ended_at) = times(now, course);
+        let line = command.and_then(|command| command.line_number.clone());
         self.calls.push(Call {
             entry_id: leg.call_id.clone(),
-            direction,
-            extension: leg.extension.clone(),
-            client: leg.client.clone(),
-            line: command.and_then(|command| command.line_number.clone()).unwrap_or(self.setup.line.clone()),
-            created_at: now,
-            answered_at,
-            ended_at,
-            reason: course.reason,
+            line: line.unwrap_or(self.setup.line.clone()),
             command_id: command.map(|command| command.command_id.clone()),
-            client_dialled: true,
-            outcome: String::new(),
-            script: None,
-            number: 0,
+            ..Call::begun(now, direction, (&leg.extension, &leg.client), course)
         });
         self.calls.len() - 1
     }

@@ -20,7 +20,7 @@ fn office(hooks_url: &str) -> Office {
         extension: extension.into(),
         name: name.into(),
         email: String::new(),
-        sip: String::new(),
+        ..Employee::default()
     };
     let setup = TelphinSetup { hooks_url: hooks_url.into(), ..TelphinSetup::default() };
     Office::new(setup, vec![employee("101", "Иванов"), employee("102", "Петров")])
@@ -48,7 +48,7 @@ fn an_outgoing_call_is_section_3_3_byte_for_byte() {
 
 fn ask(office: &mut Office, method: &str, path: &str, token: &str, body: &Value) -> WireAnswer {
     let request = WireRequest {
-        platform: Platform::Telphin,
+        platform: Platform::named("telphin").expect("of the list"),
         method: method.into(),
         path: path.into(),
         headers: vec![("Authorization".into(), format!("Bearer {token}"))],
@@ -60,7 +60,7 @@ fn ask(office: &mut Office, method: &str, path: &str, token: &str, body: &Value)
 fn signed_in(office: &mut Office) -> String {
     let body = "grant_type=client_credentials&client_id=0123456789abcdef0123456789abcdef&client_secret=fedcba9876543210fedcba9876543210";
     let request = WireRequest {
-        platform: Platform::Telphin,
+        platform: Platform::named("telphin").expect("of the list"),
         method: "POST".into(),
         path: "/oauth/token".into(),
         headers: vec![],

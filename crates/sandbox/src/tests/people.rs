@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use super::{Bridge, SETUP};
-use crate::{Platform, Setup, WireRequest};
+use crate::{Platform, WireRequest};
 
 #[test]
 fn a_manager_calls_answers_and_the_client_pays() {
@@ -88,10 +88,10 @@ fn the_bridge_starts_a_call() {
     bridge.until(TimeDelta::hours(3));
     bridge.now = bridge.world.start() + TimeDelta::minutes(181);
     let command = r#"{"command_id":"c-1","from":{"extension":"102"},"to_number":"79035550127"}"#;
-    let setup = Setup::default().mango;
+    let setup = crate::mango::MangoSetup::default();
     let body = crate::mango::signed_body(&setup.api_key, &setup.api_salt, command).into_bytes();
     let request = WireRequest {
-        platform: Platform::Mango,
+        platform: Platform::named("mango").expect("of the list"),
         method: "POST".into(),
         path: "/vpbx/commands/callback".into(),
         headers: vec![],

@@ -116,7 +116,8 @@ fn the_example_is_right_and_mistakes_are_told_at_once() {
     let example = Setup::example("http://127.0.0.1:8080/");
     assert_eq!(example.orders.len(), 4, "the example can be read");
     assert_eq!(example.problems(), Vec::<String>::new());
-    assert_eq!(example.mango.hooks_url, "http://127.0.0.1:8080/hooks/demo/mango/secret/");
+    let (_, mango) = example.lines.iter().next().expect("the first of the list");
+    assert_eq!(mango.hooks_url(), "http://127.0.0.1:8080/hooks/demo/mango/secret/");
     let mut wrong = example;
     wrong.managers[0].days_off.push("someday".into());
     wrong.orders[1].by = "nobody".into();

@@ -30,7 +30,7 @@ use super::settings::{Pipeline, Settings};
 use super::shared_reads::Together;
 use super::subscription;
 use crate::link;
-use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
 use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
 use crate::signal::Consent;
@@ -90,6 +90,11 @@ impl AmoCourier {
 
 #[async_trait]
 impl Courier for AmoCourier {
+    /// Batches form from these lanes: several kinds of writes wait at a time, each up to a full request.
+    fn room(&self) -> Room {
+        Room { together: 200, alone: 6, money: 50 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -100,12 +105,14 @@ impl Courier for AmoCourier {
         let since = self.doubts().get(&command.id).copied();
         let errand = Errand { courier: self, command, tried, since, links, now };
         let outcome = errand.run().await;
-        match outcome {
-            Err(Fault::Unclear { .. }) => drop(self.doubts().entry(command.id.clone()).or_insert(now)),
-            Ok(_) | Err(Fault::Never { .. }) => drop(self.doubts().remove(&command.id)),
-            Err(Fault::Later { .. } | Fault::Denied { .. }) => {}
+        if let Err(Fault::Unclear { .. }) = outcome {
+            self.doubts().entry(command.id.clone()).or_insert(now);
         }
         outcome
+    }
+
+    fn forget(&self, command: &CommandId) {
+        self.doubts().remove(command);
     }
 
     async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
