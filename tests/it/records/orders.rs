@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use dozvon::process::{At, Case, Client, Desk, Event, Order, OrderId, Process, Step, step, wake};
+use dozvon::process::desks::DesksV1;
+use dozvon::process::{At, Case, Client, Desks, Event, Order, OrderId, Process, Step, step, wake};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -76,11 +77,13 @@ fn decided(step: &Step) -> Value {
 
 impl Stored {
     /// The one place that knows into what the stored bodies are read.
-    fn read(&self, now: At) -> serde_json::Result<Case> {
-        let (client, desk) = (Client::deserialize(&self.client)?, Desk::deserialize(&self.desk)?);
+    fn read(&self, process: &Process, now: At) -> serde_json::Result<Case> {
+        let (client, old) = (Client::deserialize(&self.client)?, DesksV1::deserialize(&self.desk)?);
+        let managers = process.roster.iter().map(|manager| &manager.id);
+        let desks = Desks(managers.map(|manager| (manager.clone(), old.of(manager))).collect());
         Ok(match &self.order {
-            Some(order) => Case { order: <Order as Deserialize>::deserialize(order)?, client, desk },
-            None => Case::new(OrderId::from(ANOTHER), client, desk, now),
+            Some(order) => Case { order: <Order as Deserialize>::deserialize(order)?, client, desks },
+            None => Case::new(OrderId::from(ANOTHER), client, desks, now),
         })
     }
 }
@@ -129,7 +132,7 @@ fn orders_of_v1_are_read_and_go_on_as_they_would_have() {
         let process = &schools[&line.school];
         for course in &line.courses {
             courses += 1;
-            let played = match line.record.read(course[0].now) {
+            let played = match line.record.read(process, course[0].now) {
                 Ok(case) => play(process, case, course),
                 Err(fault) => Err(format!("cannot be read: {fault}")),
             };
