@@ -6,6 +6,8 @@ pub mod breaking;
 pub mod folder;
 pub mod hold;
 pub mod inproc;
+pub mod lying;
+pub mod oracle;
 pub mod program;
 pub mod redis_server;
 pub mod school;
