@@ -110,9 +110,7 @@ const OTHERWISE: &[&str] = &[
     "random 005 0097 paid_said",
     "random 044 0086",
     "random 051 0101",
-    "random 051 0112 paid_said",
     "random 051 0112 talked_elsewhere",
-    "random 079 0025",
 ];
 
 #[test]
