@@ -474,7 +474,7 @@ mod tests {
         assert_eq!(store.lease(&school, &fence, &plan, 600_000).await, Ok(Lease::Held));
         let until = now + TimeDelta::minutes(5);
         let old = serde_json::json!({ "load": { "irina": 3, "oleg": 1 }, "given_at": { "oleg": now },
-            "busy": { "oleg": { "mango:1": until } } });
+            "busy": { "oleg": { "line:1": until } } });
         let put = Put { key: key::DESKS_V1.to_owned(), expect: 0, body: old.to_string().into_bytes() };
         let unit = Unit { at: now, put: vec![put], ..Unit::default() };
         assert!(store.commit(&school, &fence, unit).await.is_ok());
@@ -501,7 +501,7 @@ mod tests {
         let again = book.desks(managers.iter()).await.expect("memory");
         assert_eq!(again, desks, "read anew");
         let mut freed = again.clone();
-        (freed.release(irina), freed.free("mango:1"));
+        (freed.release(irina), freed.free("line:1"));
         let puts = book.put_desks(&again, freed);
         let written: Vec<(&str, u64)> = puts.iter().map(|put| (put.key.as_str(), put.expect)).collect();
         assert_eq!(written, [("desk/irina", 1), ("desk/oleg", 0)]);

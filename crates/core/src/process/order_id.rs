@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_id_is_stored_as_the_text_that_it_always_was() {
-        let all = ["gc-", "gc-10", "gc-9", "lead-10", "lead-9", "line-3fa2", "line-mango:1"];
+        let all = ["gc-", "gc-10", "gc-9", "lead-10", "lead-9", "line-3fa2", "line-a:1"];
         let ids: Vec<OrderId> = all.iter().map(|text| OrderId::from(*text)).collect();
         assert!(ids.is_sorted(), "in the order of their texts");
         for (id, text) in ids.iter().zip(all) {
