@@ -47,7 +47,7 @@ async fn has_fired(world: &World, name: &str) -> bool {
 
 fn recorded(recording: &str, at: At) -> Vec<u8> {
     let what = CallWhat::Recording { recording: recording.to_owned() };
-    let signal = Signal::CallSeen(Box::new(CallEvent { call: "mango:1".to_owned(), at, what }));
+    let signal = Signal::CallSeen(Box::new(CallEvent { call: "pbx:1".to_owned(), at, what }));
     Item::Signal { raw: None, signal }.to_bytes()
 }
 
@@ -59,7 +59,7 @@ fn a_refused_commit_makes_no_wake_late_however_many_stand_in_the_wheel() {
         commit(world, Unit { wake: many, append: vec![recorded("a", now)], ..Unit::default() }).await;
         world.run_for(TimeDelta::seconds(1)).await;
         // Somebody else changes what the owner holds open.
-        let key = "call/mango:1".to_owned();
+        let key = "call/pbx:1".to_owned();
         let known = world.site.store.read(world.site.id(), std::slice::from_ref(&key)).await;
         let body = known.expect("memory").pop().flatten().expect("the call is kept").body;
         let append = vec![recorded("b", now)];
@@ -113,7 +113,7 @@ fn an_unreadable_record_stops_nothing_but_what_needs_it() {
 
         let (site, store) = (&world.site, &world.site.store);
         assert_eq!(store.counts(site.id()).await.expect("memory").inbox, 0);
-        let call = store.read(site.id(), &["call/mango:1".to_owned()]).await.expect("memory");
+        let call = store.read(site.id(), &["call/pbx:1".to_owned()]).await.expect("memory");
         assert!(call[0].is_some(), "what came behind it is worked");
         let dead = store.dead(site.id(), 9).await.expect("memory");
         assert_eq!(dead.len(), 2, "{dead:#?}");

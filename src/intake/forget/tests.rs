@@ -47,7 +47,7 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
         order.leads.insert(LeadRole::Sales, LeadStage::Won);
         order = won(&order);
         let call =
-            SeenCall { call: format!("mango:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
+            SeenCall { call: format!("pbxa:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
         order.calls.push(call);
         client.orders.insert(order.id.clone(), brief(at(0)));
         for (name, value) in [
@@ -55,13 +55,13 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
             (link::crm_lead(41_290_077), "gc-1:sales"),
             (link::task(&TaskId(format!("t2·{id}"))), "7710455"),
             (link::crm_task(7_710_455), "t2·gc-1"),
-            (link::call(&format!("mango:{id}")), id),
+            (link::call(&format!("pbxa:{id}")), id),
             (link::former_leads(&order.id, LeadRole::Sales), "41290075 41290076"),
             (link::crm_lead(41_290_075), "gc-1:sales"),
             (link::crm_lead(41_290_076), "gc-1:sales"),
-            (link::start(&CommandId(format!("{id}.2"))), "sipuni:one telphin:two"),
-            (link::call("sipuni:one"), id),
-            (link::call("telphin:two"), id),
+            (link::start(&CommandId(format!("{id}.2"))), "pbxb:one pbxc:two"),
+            (link::call("pbxb:one"), id),
+            (link::call("pbxc:two"), id),
         ] {
             unit.index.push((name, Some(value.to_owned())));
         }
@@ -100,13 +100,13 @@ async fn a_retired_order_leaves_its_id_and_its_money() {
         link::crm_lead(41_290_077),
         link::task(&TaskId("t2·gc-1".to_owned())),
         link::crm_task(7_710_455),
-        link::call("mango:gc-1"),
+        link::call("pbxa:gc-1"),
         link::former_leads(&"gc-1".into(), LeadRole::Sales),
         link::crm_lead(41_290_075),
         link::crm_lead(41_290_076),
         link::start(&CommandId("gc-1.2".to_owned())),
-        link::call("sipuni:one"),
-        link::call("telphin:two"),
+        link::call("pbxb:one"),
+        link::call("pbxc:two"),
         link::phone("+79035550212"),
         link::email("anna@example.com"),
     ];
@@ -153,7 +153,7 @@ fn letter(id: &str, body: &str) -> DeadLetter {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let body = Envelope::of("mango", &request, at(0)).to_bytes();
+    let body = Envelope::of("pbxa", &request, at(0)).to_bytes();
     DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body }
 }
 

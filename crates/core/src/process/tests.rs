@@ -122,7 +122,7 @@ enum Wrapped {
 }
 
 fn events() -> Vec<Event> {
-    let call = json!({ "event": "call", "call": "line:1", "direction": "outbound", "outcome": "answered",
+    let call = json!({ "event": "call", "call": "pbx:1", "direction": "outbound", "outcome": "answered",
         "reached": "client", "talk_seconds": 60, "started_at": now(), "ended_at": now() });
     let mut events = vec![
         json!({ "event": "order", "confirmed": true }),

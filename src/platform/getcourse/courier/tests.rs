@@ -287,7 +287,7 @@ async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
     let keyless = |ask| run_as(None, "gc-700100200", ask, Try::First, Known(vec![]), vec![]);
     assert_eq!(keyless(comment()).await.result, Ok(Receipt::default()));
     assert_eq!(keyless(Ask::ReadOrder).await.class(), "never");
-    for order in ["line-mango:E1", "lead-77", "gc-", "gc-12x"] {
+    for order in ["line-pbx:E1", "lead-77", "gc-", "gc-12x"] {
         let run = run_as(keys(), order, comment(), Try::First, Known(vec![]), vec![]).await;
         assert_eq!(run.result, Ok(Receipt::default()));
     }

@@ -35,7 +35,7 @@ fn add_call(number: Option<&str>) -> Ask {
     Ask::AddCall {
         role: LeadRole::Sales,
         call: CallNote {
-            call: "mango:481".to_owned(),
+            call: "pbx:481".to_owned(),
             direction: Direction::Outbound,
             outcome: Outcome::Answered,
             talk_seconds: 63,
@@ -48,7 +48,7 @@ fn add_call(number: Option<&str>) -> Ask {
 }
 
 fn call_body() -> Value {
-    json!([{ "direction": "outbound", "uniq": "mango:481", "duration": 63, "source": "dozvon", "phone": "+79165550137",
+    json!([{ "direction": "outbound", "uniq": "pbx:481", "duration": 63, "source": "dozvon", "phone": "+79165550137",
         "call_status": 4, "call_result": "разговор", "created_by": 10412345, "responsible_user_id": 10412345,
         "call_responsible": 10412345, "created_at": NOW, "request_id": "gc-55.3" }])
 }
@@ -56,7 +56,7 @@ fn call_body() -> Value {
 fn call_note_body(phone: &str) -> Value {
     json!([{ "entity_id": 41290077, "note_type": "call_out", "created_by": 10412345, "responsible_user_id": 10412345,
         "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
-        "params": { "uniq": "mango:481", "duration": 63, "source": "dozvon", "phone": phone,
+        "params": { "uniq": "pbx:481", "duration": 63, "source": "dozvon", "phone": phone,
             "call_status": 4, "call_result": "разговор" } }])
 }
 
@@ -83,7 +83,7 @@ fn k6_a_call_that_may_be_there_is_found_on_the_lead_or_on_the_contact() {
             "/api/v4/{entity}/notes?limit=250&page=1&filter[note_type][]=call_in&filter[note_type][]=call_out"
         )
     };
-    let mine = json!({ "_embedded": { "notes": [{ "params": { "uniq": "mango:481" } }] } });
+    let mine = json!({ "_embedded": { "notes": [{ "params": { "uniq": "pbx:481" } }] } });
     let script =
         vec![get(&notes("leads/41290077"), 204, Value::Null), get(&notes("contacts/52311847"), 200, mine)];
     let links = [LEAD, ("contact:c-gc-55", "52311847")];
