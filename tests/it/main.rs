@@ -13,6 +13,7 @@ mod lines;
 mod look_back;
 mod mirror;
 mod outages;
+mod outcome;
 mod owner;
 mod pause;
 mod people;
