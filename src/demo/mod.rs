@@ -11,6 +11,7 @@ pub mod inside;
 mod kills;
 mod lines;
 mod names;
+pub mod outcome;
 mod person;
 pub mod player;
 mod redis;
@@ -32,6 +33,7 @@ use self::facts::Wanted;
 use self::kills::{Fates, Handle, Mortal, Road};
 use self::lines::Teller;
 use self::names::Names;
+use self::outcome::Outcome;
 use self::person::Person;
 use self::player::{DrivenNow, Player};
 use self::redis::Redis;
@@ -55,6 +57,9 @@ pub struct Options {
     /// Writes the facts of the run into this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes what the run has come to, without its times, into this file: to be compared.
+    #[arg(long, value_name = "FILE", hide = true)]
+    outcome: Option<PathBuf>,
     /// Keep everything in this Redis instead of a fresh folder: `redis://host:6379/0`.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
@@ -225,6 +230,11 @@ async fn tell(
     }
     if let Some(file) = &options.json {
         std::fs::write(file, report::json(&facts)).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    if let Some(file) = &options.outcome {
+        let outcome = Outcome::of(&*store, run.school.clone(), &world, material, end).await;
+        let outcome = outcome.map_err(|error| error.to_string())?;
+        std::fs::write(file, outcome.json()).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     Ok(facts.well())
 }

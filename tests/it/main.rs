@@ -17,6 +17,7 @@ mod look_back;
 mod mirror;
 mod names;
 mod outages;
+mod outcome;
 mod owner;
 mod panics;
 mod pause;
