@@ -209,7 +209,7 @@ fn call_that_breaks() -> [Item; 2] {
         rough: true,
     };
     [CallWhat::Leg(leg), CallWhat::Final(record)].map(|what| {
-        let event = CallEvent { call: "mango:breaks".to_owned(), at, what };
+        let event = CallEvent { call: "line:breaks".to_owned(), at, what };
         Item::Signal { raw: None, signal: Signal::CallSeen(Box::new(event)) }
     })
 }
