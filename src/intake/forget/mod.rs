@@ -327,9 +327,10 @@ fn drop_link(book: &mut Book, name: String, unit: &mut Unit) {
 /// An open order no longer counts for its manager.
 async fn leave_desk(book: &mut Book, order: &Order, unit: &mut Unit) -> Kept<()> {
     if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
-        let mut desk = book.desk().await?;
-        desk.release(manager);
-        unit.put.extend(book.put_desk(desk));
+        let before = book.desks(std::iter::once(manager)).await?;
+        let mut desks = before.clone();
+        desks.release(manager);
+        unit.put.extend(book.put_desks(&before, desks));
     }
     Ok(())
 }

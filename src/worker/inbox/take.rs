@@ -137,19 +137,19 @@ impl Inbox {
     /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
     async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
         let process = &self.site.school.process;
-        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
+        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key.starts_with(key::DESKS))
+        {
             return Ok(());
         }
-        let before = self.book.desk().await?;
-        let mut desk = before.clone();
-        desk.free(&record.call);
+        let managers = process.roster.iter().map(|manager| &manager.id);
+        let before = self.book.desks(managers).await?;
+        let mut desks = before.clone();
+        desks.free(&record.call);
         let until = record.wake().unwrap_or(now);
         for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
-            desk.occupy(&manager, &record.call, now, until);
+            desks.occupy(&manager, &record.call, now, until);
         }
-        if desk != before {
-            unit.put.extend(self.book.put_desk(desk));
-        }
+        unit.put.extend(self.book.put_desks(&before, desks));
         Ok(())
     }
 

@@ -6,7 +6,8 @@ use dozvon::intake::envelope::Envelope;
 use dozvon::intake::item::{Inbound, Member};
 use dozvon::intake::last_seen::Shadow;
 use dozvon::platform::look_back::Looked;
-use dozvon::process::{Client, Desk, Order};
+use dozvon::process::desks::DesksV1;
+use dozvon::process::{Client, Order};
 use dozvon::store::{Counts, DeliveryState, Place};
 
 use super::orders::folder;
@@ -48,7 +49,7 @@ async fn a_store_of_v1_opens_with_all_that_it_holds() {
                 !journal.is_empty()
             }
             "client" => serde_json::from_slice::<Client>(body).is_ok(),
-            "desk" => serde_json::from_slice::<Desk>(body).is_ok(),
+            "desk" => serde_json::from_slice::<DesksV1>(body).is_ok(),
             "call" => serde_json::from_slice::<CallRecord>(body).is_ok(),
             "shadow" => serde_json::from_slice::<Shadow>(body).is_ok(),
             "look" => serde_json::from_slice::<Looked>(body).is_ok(),
