@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use dozvon::clock::stopwatch;
 use dozvon::platform::look_back::{Known, Sight};
 use dozvon::platform::{Answer, Reception, Refused, Verified};
-use dozvon::platform::{Courier, Fault, Hooks, Links, LookBack, Mirroring, Receipt, Try, Undecodable};
+use dozvon::platform::{Courier, Fault, Hooks, Links, LookBack, Mirroring, Receipt, Room, Try, Undecodable};
 use dozvon::process::{At, Command, CommandId, OrderId, SchoolId};
 use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
@@ -88,6 +88,10 @@ pub struct Breaking<T>(pub T, pub Arc<Breaker>);
 
 #[async_trait]
 impl Courier for Breaking<Arc<dyn Courier>> {
+    fn room(&self) -> Room {
+        self.0.room()
+    }
+
     async fn deliver(
         &self,
         command: &Command,
