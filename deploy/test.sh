@@ -17,4 +17,4 @@ if ! command -v redis-server >/dev/null; then
   $as_root rm -f /usr/sbin/policy-rc.d
 fi
 
-exec cargo test --locked "$@"
+exec cargo test --workspace --locked "$@"

@@ -14,12 +14,13 @@ use crate::config::raw::Limits;
 use crate::config::{Config, School};
 use crate::http::{Front, Sites, routes};
 use crate::instance::Name;
+use crate::outbound::Wiring;
+use crate::panics::{Panicked, caught};
 use crate::process::SchoolId;
 use crate::schools::{Anew, Schools, Unfit};
 use crate::secret::{Secret, Vault};
 use crate::spool::Spools;
 use crate::store::{self, Store};
-use crate::ways::Ground;
 use crate::worker::site::Keep;
 
 /// Between two tries to hear the other instances.
@@ -83,7 +84,7 @@ impl Bridge {
             listener.local_addr().map_err(|error| StartError::Listen(options.listen.clone(), error))?;
         let instance = options.config.instance;
         let store = options.store.open().await?;
-        let ground = Ground {
+        let wiring = Wiring {
             store: store.clone(),
             clock,
             vault: instance.vault_key.as_ref().map(Vault::new),
@@ -92,9 +93,9 @@ impl Bridge {
         };
         let Limits { raw_days, ended_days, .. } = instance.limits;
         let keep = Keep { raw_days, ended_days };
-        let name = Name::take(&ground.data).map(Arc::new);
-        let spools = Spools::new(&ground.data, instance.limits.spool_mb);
-        let mut schools = Schools::new(ground, keep, name, spools);
+        let name = Name::take(&wiring.data).map(Arc::new);
+        let spools = Spools::new(&wiring.data, instance.limits.spool_mb);
+        let mut schools = Schools::new(wiring, keep, name, spools);
         schools.follow(options.config.schools, Anew::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
@@ -102,7 +103,6 @@ impl Bridge {
         let front = Front { sites: schools.sites.clone(), refused: refused.clone(), body_wait, driven };
         let front = web::Data::new(front);
         let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
-            .workers(2)
             .client_request_timeout(body_wait)
             .shutdown_timeout(5)
             .disable_signals()
@@ -147,8 +147,17 @@ async fn listen(store: Arc<dyn Store>, sites: Sites) {
                 site.inbox_bell.notify_one();
             }
         };
-        if let Err(error) = store.listen(&heard).await {
-            tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+        match caught(store.listen(&heard)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the other instances are not heard; owners look by themselves");
+            }
+            Err(Panicked { place }) => {
+                tracing::error!(
+                    place,
+                    "ALARM: the listener for other instances panicked and is restarted; please report the place"
+                );
+            }
         }
         tokio::time::sleep(LISTEN_AGAIN).await;
     }

@@ -12,11 +12,13 @@ use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
 use crate::config::{self, Config, Files, Problem, Surroundings};
 use crate::intake::forget::Mention;
+use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
-use crate::store::record::Item;
 use crate::store::{DeadLetter, Place, Store};
-use crate::{bench, demo, reload, sandbox, telemetry};
+#[cfg(feature = "sandbox")]
+use crate::{bench, demo, sandbox};
+use crate::{reload, telemetry};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -33,10 +35,13 @@ enum Command {
     /// Take webhooks and work, until told to stop.
     Serve(Serve),
     /// Measure the bridge beside what it is measured against.
+    #[cfg(feature = "sandbox")]
     Bench(bench::Options),
-    /// Show a school's week in a minute: sandbox, scripted people, the real bridge.
+    /// Show 16 days of a school in a minute: sandbox, scripted people, the real bridge.
+    #[cfg(feature = "sandbox")]
     Demo(demo::Options),
-    /// Stand-ins of amoCRM, GetCourse, Mango, Sipuni, Telphin and a mail server on loopback.
+    /// Stand-ins of amoCRM, GetCourse, the telephony providers and a mail server on loopback.
+    #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
     /// Look for everything that is wrong with a configuration.
     Check(Folder),
@@ -85,6 +90,7 @@ struct Serve {
     driven_from: Option<At>,
 }
 
+#[cfg(feature = "sandbox")]
 #[derive(Args)]
 struct SandboxArgs {
     /// The setup's file. Without it: `deploy/sandbox.toml`, which fits the school of `deploy/example`.
@@ -93,7 +99,7 @@ struct SandboxArgs {
     /// Where the bridge listens: webhooks go there.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     bridge: String,
-    /// First of five ports in a row: amoCRM, GetCourse, Mango, Sipuni, Telphin.
+    /// First of the ports in a row: amoCRM, GetCourse, then the telephony providers.
     #[arg(long, default_value_t = 18081)]
     port: u16,
     #[arg(long, default_value_t = 18025)]
@@ -191,8 +197,11 @@ pub fn main() -> ExitCode {
     let ended = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve(args).await,
+            #[cfg(feature = "sandbox")]
             Command::Demo(options) => demo::run(options).await,
+            #[cfg(feature = "sandbox")]
             Command::Bench(options) => bench::run(options).await,
+            #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => stand_in(args).await,
             Command::Check(folder) => check(&folder),
             Command::Url(args) => url(&args),
@@ -277,14 +286,13 @@ async fn told_to_stop() {
     }
 }
 
+#[cfg(feature = "sandbox")]
 async fn stand_in(args: SandboxArgs) -> Result<(), String> {
     let SandboxArgs { setup, bridge, port, smtp_port, seed, minutes } = args;
     let ports = sandbox::serve::Ports {
         amocrm: port,
         getcourse: port.saturating_add(1),
-        mango: port.saturating_add(2),
-        sipuni: port.saturating_add(3),
-        telphin: port.saturating_add(4),
+        lines: port.saturating_add(2),
         smtp: smtp_port,
     };
     let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };
@@ -425,6 +433,6 @@ async fn visit(
 }
 
 fn line(letter: &DeadLetter) -> String {
-    let order = letter.order.as_ref().map_or("-", |order| order.as_str());
+    let order = letter.order.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     format!("{}  {}  {order}  {}", letter.id, letter.at.format("%Y-%m-%d %H:%M"), letter.why)
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use crate::clock::WallClock;
 use crate::config::{Config, School};
-use crate::platform::amocrm::discover::{Found, Named};
+use crate::outbound::{Builder, RealNetwork, Wiring};
 use crate::platform::amocrm::settings::Auth;
+use crate::platform::amocrm::{
+    self,
+    discover::{Found, Named},
+};
 use crate::secret::Vault;
 use crate::store::Place;
 use crate::store::embedded::Embedded;
-use crate::ways::{Ground, amocrm_reader};
 
 /// The account in lines for a person, and a line for each mismatch. The store has the account's
 /// budget and its tokens; where there is none yet, a long-lived token does without.
@@ -21,19 +24,19 @@ pub async fn discover(
     school: &School,
     place: &Place,
 ) -> Result<(String, Vec<String>), String> {
-    let settings = school.amocrm.as_ref().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
+    let settings = school.crm().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
     let store = match (place.visit().await, &settings.auth) {
         (Err(_), Auth::LongLived { .. }) => Embedded::in_memory().map(|store| Arc::new(store) as _),
         (visited, _) => visited,
     };
-    let ground = Ground {
+    let wiring = Wiring {
         store: store.map_err(|error| error.to_string())?,
         clock: Arc::new(WallClock),
         vault: config.instance.vault_key.as_ref().map(Vault::new),
         data: config.instance.data.clone(),
         url: config.instance.url.clone(),
     };
-    let client = amocrm_reader(school, settings, &ground)?;
+    let client = amocrm::client(settings, &school.id, &mut Builder::new(&RealNetwork, &wiring, None))?;
     let found = crate::platform::amocrm::discover::discover(&client).await;
     let found = found.map_err(|fault| format!("amoCRM cannot be read: {fault}"))?;
     let managers = school.process.roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();

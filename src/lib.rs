@@ -2,26 +2,36 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+#[cfg(feature = "sandbox")]
 pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod discover;
+pub mod email;
 pub mod http;
 pub mod instance;
 pub mod intake;
-pub mod message;
+pub mod json;
+pub mod link;
+pub mod outbound;
+pub mod panics;
 pub mod person;
 pub mod platform;
-pub mod process;
+pub mod platforms;
 pub mod reload;
-pub mod sandbox;
+pub mod request;
 pub mod schools;
 pub mod secret;
+pub mod signal;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
 pub mod tokens;
-pub mod ways;
 pub mod worker;
+
+pub use dozvon_core::{message, problem, process};
+#[cfg(feature = "sandbox")]
+pub use dozvon_sandbox as sandbox;

@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::clock::wall_now;
+use crate::intake::envelope::Envelope;
 use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
+use crate::intake::item::Item;
 use crate::process::{OrderId, SchoolId};
-use crate::store::record::{Envelope, Item, key};
+use crate::store::key;
 use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
 
 /// Records and requests read at a time.
@@ -39,7 +41,7 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
         let id = OrderId::from(order["id"].as_str().unwrap_or_default());
         mention.ids.extend(order["gc_id"].as_str().map(str::to_owned));
         let journal = store.journal(school, &id, JOURNAL_MAX).await?;
-        order["journal"] = serde_json::to_value(journal).unwrap_or_default();
+        order["journal"] = crate::json::value(&journal);
     }
     let calls = pages(store, school, "call/", |call| mention.is_in(&call.to_string())).await?;
     let known: BTreeSet<OrderId> =
@@ -85,8 +87,7 @@ async fn deliveries(
         let page = store.deliveries(school, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.seq;
-        let shown =
-            page.iter().map(|delivery| (delivery, serde_json::to_value(delivery).unwrap_or_default()));
+        let shown = page.iter().map(|delivery| (delivery, crate::json::value(delivery)));
         let meant = shown.filter(|(delivery, shown)| {
             known.contains(&delivery.command.order) || mention.is_in(&shown.to_string())
         });
@@ -123,16 +124,15 @@ async fn requests(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Ke
         let Some((last, _)) = page.last() else { return Ok(found) };
         after = Some(Seq(last.0));
         let meant = page.iter().filter(|(_, raw)| mentions(mention, raw));
-        found.extend(meant.filter_map(|(_, raw)| Some(shown(&serde_json::from_slice(raw).ok()?))));
+        found.extend(meant.filter_map(|(_, raw)| Some(shown(&Envelope::read(raw).ok()?))));
     }
 }
 
 /// A request as it came.
 fn shown(envelope: &Envelope) -> Value {
-    let request = envelope.request();
     json!({
-        "at": envelope.at, "platform": envelope.platform, "what": request.tail,
-        "query": request.query, "body": String::from_utf8_lossy(&request.body),
+        "at": envelope.at, "platform": envelope.platform, "what": envelope.tail,
+        "query": envelope.query, "body": String::from_utf8_lossy(&envelope.body),
     })
 }
 

@@ -10,6 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::Bridge;
 use crate::config::{Config, Files, Problem, Surroundings};
+use crate::panics::caught_now;
+use crate::process::SchoolId;
 use crate::schools::Anew;
 
 /// Between two looks at the files.
@@ -57,30 +59,39 @@ async fn read(folder: &std::path::Path) -> Result<Files, Vec<Problem>> {
 }
 
 fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) {
+    // Files that make the bridge panic are refused; everything is built before any of it is put in place.
+    let followed = caught_now(|| put_in_place(bridge, found, anew));
+    match followed.unwrap_or_else(|panicked| Err(panicked.to_string())) {
+        Ok(begun) => {
+            let schools: Vec<_> = begun.iter().map(|id| id.as_str()).collect();
+            tracing::info!(
+                schools = schools.join(", "),
+                "the configuration was read anew; dozvon.toml itself counts from the next start"
+            );
+        }
+        Err(refused) => {
+            tracing::error!(
+                refused,
+                "the changed configuration is not used; the bridge goes on with the last right one"
+            );
+            bridge.refuse(refused);
+        }
+    }
+}
+
+/// The schools that begin anew, or why the files are not used.
+fn put_in_place(
+    bridge: &mut Bridge,
+    found: &Result<Files, Vec<Problem>>,
+    anew: Anew,
+) -> Result<Vec<SchoolId>, String> {
     let config = match found {
         Ok(files) => Config::from_files(files, &Surroundings::real()),
         Err(problems) => Err(problems.clone()),
     };
-    let refused = match config {
-        Ok(config) => match bridge.follow(config.schools, anew) {
-            Ok(begun) => {
-                let schools: Vec<_> = begun.iter().map(|id| id.as_str()).collect();
-                tracing::info!(
-                    schools = schools.join(", "),
-                    "the configuration was read anew; dozvon.toml itself counts from the next start"
-                );
-                return;
-            }
-            Err(unfit) => unfit.to_string(),
-        },
-        Err(problems) => {
-            let first = problems.first().map_or_else(String::new, ToString::to_string);
-            format!("{} to mend, see `dozvon check`: {first}", problems.len())
-        }
-    };
-    tracing::error!(
-        refused,
-        "the changed configuration is not used; the bridge goes on with the last right one"
-    );
-    bridge.refuse(refused);
+    let config = config.map_err(|problems| {
+        let first = problems.first().map_or_else(String::new, ToString::to_string);
+        format!("{} to mend, see `dozvon check`: {first}", problems.len())
+    })?;
+    bridge.follow(config.schools, anew).map_err(|unfit| unfit.to_string())
 }

@@ -12,11 +12,11 @@ use tokio::task::JoinHandle;
 use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
+use crate::intake::book::Room;
+use crate::outbound::{self, RealNetwork, Wiring};
 use crate::process::SchoolId;
 use crate::spool::Spools;
-use crate::ways::{self, Ground, Ports};
-use crate::worker::keeper;
-use crate::worker::school::own;
+use crate::worker::school;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
 /// Why a school cannot be worked; says what to do.
@@ -39,11 +39,13 @@ pub enum Anew {
 pub struct Schools {
     /// Looked into by every request.
     pub sites: Sites,
-    ground: Ground,
+    wiring: Wiring,
     keep: Keep,
     /// Held as long as anybody works under it.
     name: Option<Arc<Name>>,
     spools: Spools,
+    /// For the open records of all of them.
+    room: Arc<Room>,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -54,8 +56,9 @@ struct Running {
 }
 
 impl Schools {
-    pub fn new(ground: Ground, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
-        Self { sites: Sites::default(), ground, keep, name, spools, running: BTreeMap::new() }
+    pub fn new(wiring: Wiring, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
+        let (sites, room, running) = (Sites::default(), Arc::default(), BTreeMap::new());
+        Self { sites, wiring, keep, name, spools, room, running }
     }
 
     /// Works for these schools from now on; says which of them began anew. A school that is built
@@ -87,7 +90,7 @@ impl Schools {
                     let _ = before.stop.send(true);
                     let _ = before.owner.await;
                 }
-                tokio::join!(own(site.clone()), keeper::run(site));
+                school::run(site).await;
             });
             self.running.insert(id, Running { config_hash, stop, owner });
         }
@@ -114,16 +117,16 @@ impl Schools {
         let id = school.id.clone();
         let unfit = |why| Unfit { school: id.clone(), why };
         let (stop, stopped) = watch::channel(false);
-        let ports = Ports::real(&school).map_err(unfit)?;
         let site = Site::new(Parts {
-            hooks: ways::hooks(&school).map_err(unfit)?,
-            ways: ways::build(&school, ports, &self.ground).map_err(unfit)?,
+            hooks: outbound::hooks(&school).map_err(unfit)?,
+            outbound: outbound::build(&school, &RealNetwork, &self.wiring).map_err(unfit)?,
             school: Arc::new(school),
-            store: self.ground.store.clone(),
-            clock: self.ground.clock.clone(),
+            store: self.wiring.store.clone(),
+            clock: self.wiring.clock.clone(),
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: self.keep,
+            room: self.room.clone(),
         });
         let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
         Ok((Arc::new(site), stop))

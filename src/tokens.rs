@@ -5,13 +5,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::platform::Fault;
-use crate::platform::amocrm::oauth::{TokenPair, TokenStore};
+use crate::platform::tokens::{TokenPair, TokenStore};
 use crate::secret::Vault;
 use crate::store::{Kept, Store, StoreError};
 
@@ -31,8 +31,8 @@ impl StoredTokens {
     async fn known(&self) -> Result<Option<(Vec<u8>, TokenPair)>, Fault> {
         let stored = later(self.store.secret(&self.name).await)?;
         let known = stored.as_deref().map(|sealed| self.open(sealed)).transpose()?;
-        let copied =
-            std::fs::read(&self.file).ok().and_then(|sealed| Some((self.open(&sealed).ok()?, sealed)));
+        let copied = tokio::fs::read(&self.file).await.ok();
+        let copied = copied.and_then(|sealed| Some((self.open(&sealed).ok()?, sealed)));
         if let Some((copied, sealed)) = copied
             && known.as_ref().is_none_or(|known| known.expires_at < copied.expires_at)
         {
@@ -55,19 +55,25 @@ impl StoredTokens {
             .ok_or_else(|| Fault::denied("the stored tokens cannot be read; give consent anew"))
     }
 
-    /// Written beside and renamed: a torn file never replaces a whole one.
-    fn copy(&self, sealed: &[u8]) -> std::io::Result<()> {
-        if let Some(folder) = self.file.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let fresh = self.file.with_extension("new");
-        let mut file = File::create(&fresh)?;
-        file.write_all(sealed)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &self.file)?;
-        // The new name, too, has to be on the disk before the pair is used.
-        self.file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    /// On a blocking thread: a slow disk must not hold a worker up.
+    async fn copy(&self, sealed: &[u8]) -> std::io::Result<()> {
+        let (file, sealed) = (self.file.clone(), sealed.to_vec());
+        tokio::task::spawn_blocking(move || replace(&file, &sealed)).await.map_err(std::io::Error::other)?
     }
+}
+
+/// Written beside and renamed: a torn file never replaces a whole one.
+fn replace(file: &Path, sealed: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let fresh = file.with_extension("new");
+    let mut written = File::create(&fresh)?;
+    written.write_all(sealed)?;
+    written.sync_all()?;
+    std::fs::rename(&fresh, file)?;
+    // The new name, too, has to be on the disk before the pair is used.
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[async_trait]
@@ -88,7 +94,7 @@ impl TokenStore for StoredTokens {
             }
         }
         let sealed = self.vault.seal(&self.name, &new.to_bytes());
-        self.copy(&sealed).map_err(|error| Fault::later(format!("tokens cannot be kept: {error}")))?;
+        self.copy(&sealed).await.map_err(|error| Fault::later(format!("tokens cannot be kept: {error}")))?;
         let stored = known.as_ref().map(|(sealed, _)| sealed.as_slice());
         later(self.store.swap_secret(&self.name, stored, &sealed).await)
     }
@@ -108,7 +114,8 @@ fn later<T>(kept: Kept<T>) -> Result<T, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
     use crate::process::At;
@@ -152,6 +159,29 @@ mod tests {
         let after_a_loss = tokens(&folder, &store());
         let kept = after_a_loss.get().await.expect("readable").expect("kept");
         assert_eq!(kept.access.reveal(), "two-secret");
+        std::fs::remove_dir_all(&folder).expect("the test's own folder");
+    }
+
+    /// The copy is a pipe that gives no data until other work has continued.
+    #[test]
+    fn a_slow_disk_holds_nobody_else_up() {
+        let folder = folder();
+        std::fs::create_dir_all(&folder).expect("the test's own folder");
+        let file = folder.join("amocrm-rost");
+        let made = std::process::Command::new("mkfifo").arg(&file).status().expect("it is on the path");
+        assert!(made.success());
+        let (go_on, told) = mpsc::channel();
+        let disk = std::thread::spawn(move || {
+            let in_time = told.recv_timeout(Duration::from_secs(10)).is_ok();
+            std::fs::write(&file, b"").expect("somebody reads");
+            in_time
+        });
+        let tokens = tokens(&folder, &store());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let rest = async { go_on.send(()).expect("the disk waits") };
+        let got = runtime.block_on(async { tokio::join!(tokens.get(), rest).0 });
+        assert!(disk.join().expect("no panic"), "the rest had to wait for the disk");
+        assert_eq!(got, Ok(None));
         std::fs::remove_dir_all(&folder).expect("the test's own folder");
     }
 

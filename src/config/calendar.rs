@@ -5,7 +5,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use super::raw::CalendarFile;
-use super::read::Complaints;
+use crate::platform::check::Complaints;
 use crate::process::calendar::Calendar;
 
 /// The decree for the coming year is out by this month.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Relative path with `/` → content.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::check::address_fault;
 use super::environment::Surroundings;
 use super::files::Files;
-use super::problem::Problem;
 use super::raw::{InstanceFile, Limits, LogFormat};
-use super::read::{Complaints, parse, section};
+use super::read::{parse, section};
+use crate::platform::check::{Complaints, address_fault};
+use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::redis::Address;
 

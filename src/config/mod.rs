@@ -4,9 +4,10 @@
 
 use std::path::Path;
 
-use crate::intake::calls::Waits;
-use crate::platform::telephony::Provider;
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
+use crate::platform::amocrm;
+use crate::platform::entry::OfSchool;
+use crate::platform::telephony::waits::Waits;
+use crate::platforms::Platforms;
 use crate::process::{Process, SchoolId};
 use crate::secret::Secret;
 
@@ -17,17 +18,16 @@ mod check;
 pub mod environment;
 mod files;
 mod instance;
-pub mod problem;
 pub mod raw;
 mod read;
 pub mod reference;
 mod school;
 
+pub use crate::problem::Problem;
 pub use answers::Answers;
 pub use environment::Surroundings;
 pub use files::Files;
 pub use instance::Instance;
-pub use problem::Problem;
 pub use raw::Limits;
 
 /// All that one program runs with.
@@ -46,14 +46,9 @@ pub struct School {
     pub answers: Answers,
     /// Secrets of the addresses that platforms call; one or two, the first is the one to print.
     pub secrets: Vec<Secret>,
-    pub getcourse: Option<getcourse::settings::Settings>,
-    pub amocrm: Option<amocrm::settings::Settings>,
-    pub mango: Option<mango::settings::Settings>,
-    pub sipuni: Option<sipuni::settings::Settings>,
-    pub telphin: Option<telphin::settings::Settings>,
+    pub platforms: Platforms,
     /// The provider that starts calls; none has what it takes where this is absent.
-    pub calls_by: Option<Provider>,
-    pub mail: Option<mail::settings::Settings>,
+    pub calls_by: Option<&'static str>,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,
     /// What works but is probably not meant; said by `check`.
@@ -61,15 +56,22 @@ pub struct School {
 }
 
 impl School {
+    /// The CRM; what intake has to know of its pipelines and reasons.
+    pub fn crm(&self) -> Option<&amocrm::Settings> {
+        self.platforms.get()
+    }
+
     /// How long the silence of a call's provider is waited through; `call` is `<provider>:<key>`.
     pub fn call_waits(&self, call: &str) -> Waits {
-        let waits = match call.split_once(':').map(|(provider, _)| provider) {
-            Some("sipuni") => self.sipuni.as_ref().map(|line| (line.final_wait_s, line.stuck_s)),
-            Some("telphin") => self.telphin.as_ref().map(|line| (line.final_wait_s, line.stuck_s)),
-            _ => self.mango.as_ref().map(|line| (line.final_wait_s, line.stuck_s)),
-        };
-        let (final_wait_s, stuck_s) = waits.unwrap_or((60, 4 * 3600));
-        Waits { final_wait_s, stuck_s }
+        let provider = call.split_once(':').map(|(provider, _)| provider);
+        let line = self.platforms.lines().find(|(platform, _)| Some(platform.name) == provider);
+        line.map_or(Waits::new(60), |(_, settings)| settings.facts().waits)
+    }
+
+    /// What platforms are told of the school; `url` is the bridge's own address.
+    pub fn as_seen_by_platforms<'a>(&'a self, url: &'a str) -> OfSchool<'a> {
+        let Self { id, process, secrets, calls_by, .. } = self;
+        OfSchool { id, process, url, secrets, calls_by: *calls_by }
     }
 }
 

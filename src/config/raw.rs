@@ -7,8 +7,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform::telephony::Provider;
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
 use crate::process::RefusalReason;
 use crate::process::definition::Manager;
 use crate::process::event::AnswerKind;
@@ -78,7 +76,7 @@ impl Default for Limits {
     }
 }
 
-/// `schools/<school>/school.toml`.
+/// `schools/<school>/school.toml` without the tables of platforms, which their folders read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchoolFile {
@@ -100,21 +98,9 @@ pub struct SchoolFile {
     pub answers: AnswersFile,
     #[serde(default)]
     pub calendar: CalendarFile,
-    #[serde(default)]
-    pub getcourse: Option<getcourse::settings::Settings>,
-    #[serde(default)]
-    pub amocrm: Option<amocrm::settings::Settings>,
-    #[serde(default)]
-    pub mango: Option<mango::settings::Settings>,
-    #[serde(default)]
-    pub sipuni: Option<sipuni::settings::Settings>,
-    #[serde(default)]
-    pub telphin: Option<telphin::settings::Settings>,
     /// Which provider starts calls, where several could.
     #[serde(default)]
-    pub calls_by: Option<Provider>,
-    #[serde(default)]
-    pub mail: Option<mail::settings::Settings>,
+    pub calls_by: Option<String>,
 }
 
 /// `[answers]`: how a manager answers «Что дальше?» (L13).

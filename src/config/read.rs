@@ -1,33 +1,11 @@
 //! Reads a table into a struct and goes on after each mistake, so that a person sees all of them.
 //! Never stops at the first one, and never repeats a secret that was written into a file.
-//! Enter at [`section`].
+//! Enter at [`section`] and [`section_with`].
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::problem::Problem;
-
-/// Collects what is wrong with one file.
-pub(super) struct Complaints<'a> {
-    pub file: &'a str,
-    pub found: &'a mut Vec<Problem>,
-}
-
-impl Complaints<'_> {
-    pub(super) fn add(
-        &mut self,
-        key: impl Into<String>,
-        wrong: impl Into<String>,
-        allowed: impl Into<String>,
-    ) {
-        self.found.push(Problem {
-            file: self.file.to_owned(),
-            key: key.into(),
-            wrong: wrong.into(),
-            allowed: allowed.into(),
-        });
-    }
-}
+use crate::platform::check::Complaints;
 
 /// The whole text as a table; a syntax error names its line.
 pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
@@ -46,23 +24,35 @@ pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
 /// Reads `table`, found at `prefix` of the file. A key that cannot be read is reported, taken out
 /// and the rest is read again: what comes back is the part that could be understood.
 pub(super) fn section<T: DeserializeOwned>(
-    mut table: Table,
+    table: Table,
     prefix: &str,
     complaints: &mut Complaints,
 ) -> Option<T> {
+    section_with(Value::Table(table), prefix, complaints, T::deserialize)
+}
+
+/// The same with another's way of reading.
+pub(super) fn section_with<T>(
+    mut value: Value,
+    prefix: &str,
+    complaints: &mut Complaints,
+    read: impl Fn(Value) -> Result<T, toml::de::Error>,
+) -> Option<T> {
     let mut taken: Vec<String> = Vec::new();
     loop {
-        let error = match T::deserialize(Value::Table(table.clone())) {
+        let error = match read(value.clone()) {
             Ok(read) => return Some(read),
             Err(error) => error,
         };
-        let fault = Fault::of(&error, &table);
+        let nothing = Table::new();
+        let fault = Fault::of(&error, value.as_table().unwrap_or(&nothing));
         let key = join(prefix, &fault.path);
         // What is missing only because it was taken out has been reported already.
         if !taken.contains(&fault.path.join(".")) {
             complaints.add(key, fault.wrong, fault.allowed);
         }
-        if fault.take_out.is_empty() || !remove(&mut table, &fault.take_out) {
+        let removed = value.as_table_mut().is_some_and(|table| remove(table, &fault.take_out));
+        if fault.take_out.is_empty() || !removed {
             return None;
         }
         taken.push(fault.take_out.join("."));

@@ -8,12 +8,15 @@ use super::answers::Answers;
 use super::check::{self, Draft};
 use super::environment::Surroundings;
 use super::files::Files;
-use super::problem::Problem;
 use super::raw::SchoolFile;
-use super::read::{Complaints, parse, section};
+use super::read::{parse, section, section_with};
+use super::reference::table::school_keys;
 use super::{School, calendar};
 use crate::message::library::{Library, TextFile};
 use crate::platform::amocrm;
+use crate::platform::check::Complaints;
+use crate::platforms::{ALL, Platforms};
+use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
 use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage};
 use crate::secret::Secret;
@@ -39,12 +42,12 @@ pub(super) fn read(
         wrong.add("", "no such file", "every folder in schools/ has a school.toml");
         return None;
     };
-    let table = parse(text, &mut wrong)?;
+    let mut table = parse(text, &mut wrong)?;
     let named: BTreeSet<String> = names_in(&table);
+    let platforms = read_platforms(&mut table, &mut wrong);
     let mut file: SchoolFile = section(table, "", &mut wrong)?;
     let routes = read_routes(std::mem::take(&mut file.routes), &mut wrong);
     let roster = roster(std::mem::take(&mut file.managers));
-    trim_addresses(&mut file);
     let secrets = read_secrets(&file, around, &mut wrong);
     let mut warn = Complaints { file: &shown, found: &mut warnings };
     let calendar = calendar::build(
@@ -60,6 +63,7 @@ pub(super) fn read(
         school_file: &shown,
         process_file: &process_file,
         file: &file,
+        platforms: &platforms,
         named: &named,
         roster: &roster,
         routes: &routes,
@@ -72,7 +76,7 @@ pub(super) fn read(
         return None;
     }
     let config_hash = files.hash(&folder);
-    let calls_by = check::starter(&file);
+    let calls_by = check::starter(file.calls_by.as_deref(), &platforms);
     let process = Process {
         school: SchoolId::from(name),
         name: file.name,
@@ -82,7 +86,7 @@ pub(super) fn read(
         routes,
         zone: file.zone,
         calendar,
-        pipelines: pipelines(file.amocrm.as_ref()),
+        pipelines: pipelines(platforms.get()),
         texts,
     };
     Some(School {
@@ -90,13 +94,8 @@ pub(super) fn read(
         process,
         answers: Answers::new(&file.answers),
         secrets,
-        getcourse: file.getcourse,
-        amocrm: file.amocrm,
-        mango: file.mango,
-        sipuni: file.sipuni,
-        calls_by,
-        telphin: file.telphin,
-        mail: file.mail,
+        platforms,
+        calls_by: calls_by.map(|platform| platform.name),
         config_hash,
         warnings,
     })
@@ -134,18 +133,23 @@ fn roster(managers: BTreeMap<String, Manager>) -> Vec<Manager> {
     managers.into_iter().map(named).collect()
 }
 
-/// `https://name.amocrm.ru/` and without the slash are the same account.
-fn trim_addresses(file: &mut SchoolFile) {
-    let addresses = [
-        file.getcourse.as_mut().map(|settings| &mut settings.url),
-        file.amocrm.as_mut().map(|settings| &mut settings.url),
-        file.mango.as_mut().map(|settings| &mut settings.url),
-        file.sipuni.as_mut().map(|settings| &mut settings.url),
-        file.telphin.as_mut().map(|settings| &mut settings.url),
-    ];
-    for url in addresses.into_iter().flatten() {
-        url.truncate(url.trim_end_matches('/').len());
+/// Takes the tables of platforms out of a school's file, each as its folder reads it; and the keys that
+/// nobody reads, so that each is told with all that could stand there.
+fn read_platforms(table: &mut toml::Table, wrong: &mut Complaints) -> Platforms {
+    let known: Vec<&str> = school_keys().iter().map(|key| key.name).collect();
+    let strange: Vec<String> = table.keys().filter(|key| !known.contains(&key.as_str())).cloned().collect();
+    for key in strange {
+        table.remove(&key);
+        wrong.add(key, "unknown key", format!("one of `{}`", known.join("`, `")));
     }
+    let mut platforms = Platforms::default();
+    for platform in ALL {
+        let Some(value) = table.remove(platform.name) else { continue };
+        if let Some(settings) = section_with(value, platform.name, wrong, platform.read) {
+            platforms.push(platform, settings);
+        }
+    }
+    platforms
 }
 
 /// Shorter secrets could be tried out.

@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -15,18 +13,20 @@ use super::person::{has_come, is_in_doubt};
 use super::player::Taken;
 use super::scene::Scene;
 use super::scripts::{Ending, Material, Script};
+use crate::intake::envelope::Envelope;
 use crate::process::{Client, End, Order, OrderId, SchoolId};
 use crate::sandbox::World;
 use crate::sandbox::wire::phone_key;
-use crate::store::record::{Envelope, key};
+use crate::store::key;
 use crate::store::{Kept, Seq, Store, Wake};
 
-/// The ids of every row of the process that this version keeps.
-pub const RULES: [&str; 40] = [
-    "L1", "L2", "L3", "L4", "L5", "L6", "L7", "L8", "L9", "L10", "L11", "L12", "L13", "L14", "L15", "D1",
-    "D2", "D3", "D5", "D10", "D11", "D12", "D13", "P1", "P2", "R1", "R2", "W1", "M1", "M2", "Q1", "G1", "G2",
-    "G3", "G4", "G5", "G6", "G7", "K2", "K6",
-];
+/// Rules that the demo's school does not need: it starts no calls itself, and nobody makes a lead by hand.
+const NOT_PLAYED: [&str; 2] = ["D9", "G9"];
+
+/// The rules that the scripts have to prove: all of the table but those.
+pub fn rules_played() -> impl Iterator<Item = &'static str> {
+    crate::process::rules().into_iter().filter(|rule| !NOT_PLAYED.contains(rule))
+}
 
 /// Of a hundred kills so many have to meet a delivery on its way.
 const IN_FLIGHT_PERCENT: u64 = 80;
@@ -222,7 +222,7 @@ async fn phones(run: &Run<'_>, order: &Order) -> Kept<Vec<Option<String>>> {
 
 async fn row(run: &Run<'_>, script: &Script, order: Option<&Order>) -> Kept<Row> {
     let theirs = run.world.getcourse().order_of_script(&script.order.id);
-    let ending = order.map(|order| ending(order.end.as_ref()));
+    let ending = order.map(|order| ending(order.end()));
     Ok(Row {
         number: theirs.map_or_else(|| "звонок".to_owned(), |order| order.number.clone()),
         client: short_name(&script.order.name),
@@ -278,12 +278,13 @@ async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts
             facts.troubles.push(format!("{}: an order that nobody made", order.id));
         }
         facts.watchdog_repairs += u64::from(order.repairs);
-        if order.end.is_some() {
+        if !order.is_open() {
             continue;
         }
         let wake = run.store.wake_of(&run.school, &format!("order:{}", order.id)).await?;
-        let armed =
-            |wake: Wake| order.timers.wake().is_some_and(|(at, _)| wake.at_ms <= at.timestamp_millis());
+        let armed = |wake: Wake| {
+            crate::process::wake(&order).is_some_and(|(at, _)| wake.at_ms <= at.timestamp_millis())
+        };
         if !wake.is_some_and(armed) {
             facts.open_without_next_step += 1;
             facts.troubles.push(format!("{}: open without a next step", order.id));
@@ -304,14 +305,14 @@ async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
             Some(body) => {
                 facts.accepted += 1;
                 empty = 0;
-                kept.extend(serde_json::from_slice::<Envelope>(&body).ok().map(|envelope| said(&envelope)));
+                kept.extend(Envelope::read(&body).ok().map(|envelope| said(&envelope)));
             }
             None => empty += 1,
         }
     }
     for Taken(hook) in run.taken {
         let query = hook.url.split_once('?').map_or("", |(_, query)| query);
-        let found = kept.contains(&(encoded(query), STANDARD.encode(&hook.body)));
+        let found = kept.contains(&(encoded(query), hook.body.clone()));
         if !found {
             facts.lost += 1;
             let path = hook.url.split('?').next().unwrap_or("").rsplit('/').next().unwrap_or("");
@@ -371,7 +372,7 @@ fn kills(Wanted { fates, deeds }: &Wanted, facts: &mut Facts) {
     }
 }
 
-fn said(envelope: &Envelope) -> (String, String) {
+fn said(envelope: &Envelope) -> (String, Vec<u8>) {
     (encoded(&envelope.query), envelope.body.clone())
 }
 
@@ -399,8 +400,8 @@ fn rules(run: &Run<'_>, facts: &mut Facts) {
             }
         }
     }
-    let wanted = RULES.iter().copied();
-    let (met, missed): (Vec<&str>, Vec<&str>) = wanted.partition(|rule| held.get(rule) == Some(&true));
+    let (met, missed): (Vec<&str>, Vec<&str>) =
+        rules_played().partition(|rule| held.get(rule) == Some(&true));
     facts.rules_met = met.into_iter().map(str::to_owned).collect();
     facts.rules_missed = missed.into_iter().map(str::to_owned).collect();
 }

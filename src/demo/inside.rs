@@ -19,19 +19,19 @@ use crate::config::raw::Limits;
 use crate::config::{Config, Files, School, Surroundings};
 use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
+use crate::outbound::{self, Network, Wiring};
 use crate::platform::RawRequest;
 use crate::platform::http::{Http, Request, Response, Silence};
-use crate::platform::mail::{Outgoing, Post, PostFault, Stage as SmtpStage};
+use crate::platform::post::{Outgoing, Post, PostFault, Stage as SmtpStage};
 use crate::sandbox::mail::Letter;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::wire::{Hook, Platform, WireRequest};
 use crate::sandbox::{Setup, World};
 use crate::store::Store;
 use crate::store::embedded::Embedded;
-use crate::ways::{self, Ground, Ports};
 use crate::worker::pacer::Pace;
 use crate::worker::school::own;
-use crate::worker::site::{Keep, Parts, Rhythm, Site};
+use crate::worker::site::{Keep, Outbound, Parts, Rhythm, Site};
 
 /// A platform answers after this.
 const ANSWER_MS: i64 = 40;
@@ -102,6 +102,21 @@ impl Post for PostPlug {
     }
 }
 
+impl Network for Stage {
+    fn http(&self, platform: &'static str, _: u64) -> Result<Arc<dyn Http>, String> {
+        let stand_in = Platform::named(platform);
+        let stand_in = stand_in.ok_or_else(|| format!("the sandbox has no stand-in of {platform}"))?;
+        Ok(Arc::new(Plug(self.clone(), stand_in)))
+    }
+
+    fn post(&self) -> Option<Box<dyn Post>> {
+        Some(Box::new(PostPlug(self.clone())))
+    }
+}
+
+/// What a test does to the ways out before the bridge works with them.
+pub type Change = Arc<dyn Fn(&mut Outbound)>;
+
 /// A bridge of one school and the stand-ins around it.
 pub struct Inside {
     pub shared: Arc<Shared>,
@@ -110,6 +125,7 @@ pub struct Inside {
     school: School,
     store: Arc<dyn Store>,
     keep: Keep,
+    change: Change,
     stop: watch::Sender<bool>,
     owner: JoinHandle<()>,
 }
@@ -122,15 +138,27 @@ impl Inside {
         files: &Files,
         surroundings: &Surroundings,
     ) -> Result<Self, String> {
+        let store = Embedded::in_memory().map_err(|error| error.to_string())?;
+        Self::over(Arc::new(store), Arc::new(|_| {}), shared, clock, files, surroundings)
+    }
+
+    /// The same over any store, and with ways out that a test has changed.
+    pub fn over(
+        store: Arc<dyn Store>,
+        change: Change,
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> Result<Self, String> {
         let config = Config::from_files(files, surroundings)
             .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
         let Limits { raw_days, ended_days, .. } = config.instance.limits;
         let keep = Keep { raw_days, ended_days };
         let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
-        let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
-        let (site, stop) = site(&school, &shared, &clock, &store, keep)?;
+        let (site, stop) = site(&school, &shared, &clock, &store, keep, &change)?;
         let owner = tokio::spawn(own(site.clone()));
-        Ok(Self { shared, site, clock, school, store, keep, stop, owner })
+        Ok(Self { shared, site, clock, school, store, keep, change, stop, owner })
     }
 
     /// The bridge dies where it stands and is started again over the same store.
@@ -138,7 +166,8 @@ impl Inside {
         self.owner.abort();
         // Its lease would run out by itself.
         self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
-        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store, self.keep)?;
+        (self.site, self.stop) =
+            site(&self.school, &self.shared, &self.clock, &self.store, self.keep, &self.change)?;
         self.owner = tokio::spawn(own(self.site.clone()));
         Ok(())
     }
@@ -162,31 +191,25 @@ fn site(
     clock: &Arc<dyn Clock>,
     store: &Arc<dyn Store>,
     keep: Keep,
+    change: &Change,
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
     let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
-    let ground = Ground { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
-    let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stage.clone(), platform)) };
-    let ports = Ports {
-        amocrm: plug(Platform::Amocrm),
-        getcourse: plug(Platform::Getcourse),
-        mango: plug(Platform::Mango),
-        sipuni: plug(Platform::Sipuni),
-        telphin: plug(Platform::Telphin),
-        post: Some(Box::new(PostPlug(stage.clone()))),
-    };
-    let mut ways = ways::build(school, ports, &ground)?;
-    ways.paces.push(stage.air.clone());
+    let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
+    let mut outbound = outbound::build(school, &stage, &wiring)?;
+    outbound.paces.push(stage.air.clone());
+    change(&mut outbound);
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {
-        hooks: ways::hooks(school)?,
-        ways,
+        hooks: outbound::hooks(school)?,
+        outbound,
         school: Arc::new(school.clone()),
         store: store.clone(),
         clock: clock.clone(),
         stop: stopped,
         keep,
         rhythm: ALONE,
+        room: Arc::default(),
     });
     Ok((Arc::new(site), stop))
 }
@@ -254,17 +277,15 @@ pub fn school_files(
     secret: &str,
     change: impl Fn(&str, String) -> String,
 ) -> std::io::Result<Files> {
-    let secrets = [
-        ("DEMO_HOOK_SECRET", secret),
-        ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
-        ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
-        ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
-        ("DEMO_MANGO_KEY", &setup.mango.api_key),
-        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
-        ("SIPUNI_KEY", &setup.sipuni.key),
-        ("TELPHIN_SECRET", &setup.telphin.client_secret),
+    let own = |name: &'static str, value: &str| (name, value.to_owned());
+    let mut secrets = vec![
+        own("DEMO_HOOK_SECRET", secret),
+        own("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+        own("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
+        own("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
     ];
-    for (name, value) in secrets {
+    secrets.extend(setup.lines.iter().flat_map(|(_, line)| line.secrets()));
+    for (name, value) in &secrets {
         std::fs::write(folder.join(name), value)?;
     }
     let mut texts = BTreeMap::new();
@@ -272,10 +293,13 @@ pub fn school_files(
         let text = text
             .replace("@amocrm@", "http://127.0.0.1:1")
             .replace("@getcourse@", "http://127.0.0.1:2")
-            .replace("@mango@", "http://127.0.0.1:3")
             .replace("\"@smtp_port@\"", "25");
+        let text = setup
+            .lines
+            .iter()
+            .fold(text, |text, (line, _)| text.replace(&format!("@{}@", line.name()), "http://127.0.0.1:3"));
         let mut text = change(path, text);
-        for (name, _) in secrets {
+        for (name, _) in &secrets {
             let file = format!("file = \"{}\"", folder.join(name).display());
             text = text.replace(&format!("env = \"{name}\""), &file);
         }

@@ -5,7 +5,7 @@
 //! Enter at [`Mortal::new`].
 //!
 //! Webhooks that a kill has cut off come again as they do in life: amoCRM's by its own rules, in five
-//! minutes; GetCourse and Mango never repeat, so a person presses «repeat» as soon as the bridge is back
+//! minutes; GetCourse and the telephony never repeat, so a person presses «repeat» as soon as the bridge is back
 //! (see [`super::player`]). A letter that was on its way is shown to a person, who looks into the mailbox:
 //! what has come is left alone, what has not is sent again (see [`super::person`]).
 

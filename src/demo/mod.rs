@@ -1,4 +1,4 @@
-//! The demo: a school's two weeks in less than a minute, with the real bridge as a child process
+//! The demo: [`DAYS`] days of a school in less than a minute, with the real bridge as a child process
 //! and everybody else played.
 //! It never reaches beyond loopback and ends by itself.
 //! Enter at [`run`].
@@ -47,7 +47,7 @@ use crate::secret::Secret;
 use crate::store::Place;
 
 /// How long the played school lives, days.
-const DAYS: i64 = 16;
+pub const DAYS: i64 = 16;
 /// A platform waits so long for an answer to a webhook, real time.
 const HOOK_WAIT: Duration = Duration::from_secs(5);
 
@@ -66,7 +66,7 @@ pub struct Options {
     /// Go on serving afterwards, in real time, and say where.
     #[arg(long)]
     stay: bool,
-    /// Another course of the same week: who is late by how much, which answers fail.
+    /// Another course of the same days: who is late by how much, which answers fail.
     #[arg(long, default_value_t = 7)]
     seed: u64,
     /// Kill the bridge so often, most of the times while it is sending something, and start it again.
@@ -176,7 +176,7 @@ fn addresses(stand: &Stand) -> Addresses {
     Addresses {
         amocrm: format!("http://{}", stand.amocrm),
         getcourse: format!("http://{}", stand.getcourse),
-        mango: format!("http://{}", stand.mango),
+        lines: stand.lines.iter().map(|(line, at)| (line.name(), format!("http://{at}"))).collect(),
         smtp_port: stand.smtp.port(),
     }
 }

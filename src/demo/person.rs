@@ -8,11 +8,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 
+use crate::intake::item::Item;
 use crate::platform::mail::IN_DOUBT;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::Shared;
-use crate::store::record::Item;
 use crate::store::{DeadLetter, Kept, Place, Store};
 
 /// More doubts than this at a time are no longer a person's work.

@@ -30,7 +30,8 @@ pub struct Ground {
 pub struct Addresses {
     pub amocrm: String,
     pub getcourse: String,
-    pub mango: String,
+    /// Of the telephony providers, by name.
+    pub lines: Vec<(&'static str, String)>,
     pub smtp_port: u16,
 }
 
@@ -70,10 +71,12 @@ impl Ground {
     pub fn write(&self, addresses: &Addresses) -> Result<(), String> {
         for (path, text) in FILES {
             let path = self.config().join(path.replace("@school@", &self.school));
-            let text = text
-                .replace("@amocrm@", &addresses.amocrm)
-                .replace("@getcourse@", &addresses.getcourse)
-                .replace("@mango@", &addresses.mango);
+            let text =
+                text.replace("@amocrm@", &addresses.amocrm).replace("@getcourse@", &addresses.getcourse);
+            let text = addresses
+                .lines
+                .iter()
+                .fold(text, |text, (line, address)| text.replace(&format!("@{line}@"), address));
             write(&path, &text.replace("\"@smtp_port@\"", &addresses.smtp_port.to_string()))?;
         }
         Ok(())
@@ -82,14 +85,15 @@ impl Ground {
     /// The variables that the configuration names.
     pub fn environment(&self, setup: &Setup) -> Vec<(String, String)> {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        vec![
+        let mut pairs = vec![
             pair("DEMO_HOOK_SECRET", &self.secret),
             pair("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
             pair("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
             pair("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
-            pair("DEMO_MANGO_KEY", &setup.mango.api_key),
-            pair("DEMO_MANGO_SALT", &setup.mango.api_salt),
-        ]
+        ];
+        let lines = setup.lines.iter().flat_map(|(_, line)| line.secrets());
+        pairs.extend(lines.map(|(name, secret)| (name.to_owned(), secret)));
+        pairs
     }
 }
 

@@ -1,5 +1,5 @@
 //! The demo's material, built into the executable: the school's files, the stand-ins' setup, raw
-//! requests, and what forty-odd people do and what is expected of the bridge for each.
+//! requests, and what the played people do and what is expected of the bridge for each.
 //! It never decides whether anything held.
 //! Enter at [`Material::load`].
 
@@ -46,10 +46,10 @@ const SUBSCRIPTIONS: [(&str, &str); 2] = [
 ];
 
 const CALLS: [(&str, &str); 4] = [
-    ("call.http", fixture!("mango/call.http")),
-    ("summary.http", fixture!("mango/summary.http")),
-    ("recording.http", fixture!("mango/recording.http")),
-    ("record-added.http", fixture!("mango/record-added.http")),
+    ("call.http", fixture!("calls/call.http")),
+    ("summary.http", fixture!("calls/summary.http")),
+    ("recording.http", fixture!("calls/recording.http")),
+    ("record-added.http", fixture!("calls/record-added.http")),
 ];
 
 /// Files of the school's configuration: path in its folder, text with `@name@` places.
@@ -145,12 +145,17 @@ impl Material {
             let form = Form::parse(text, &getcourse).and_then(|form| form.subscription());
             setup.getcourse.subscriptions.push(form.map_err(|wrong| slip(file, wrong))?);
         }
+        let mut forms = Vec::new();
         for (file, text) in CALLS {
             let form = Form::parse(text, "").and_then(|form| form.event());
             let (path, json) = form.map_err(|wrong| slip(file, wrong))?;
-            setup.mango.forms.insert(path, json);
+            forms.push((path, json));
         }
-        setup.mango.hooks_url = hooks("mango");
+        let chosen = setup.line;
+        for (_, exchange) in setup.lines.iter_mut().filter(|(line, _)| *line == chosen) {
+            exchange.tell(hooks(chosen.name()));
+            forms.drain(..).for_each(|(path, json)| exchange.set_form(path, json));
+        }
         let settings = CRM_EVENTS.iter().map(|event| (*event).to_owned()).collect();
         setup.amocrm.hooks.push(SubscriptionSetup { url: hooks("amocrm"), settings });
         let mut scripts = Vec::new();

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::expect::{Anchor, Expect};
-use super::facts::RULES;
+use super::facts::rules_played;
 use super::names::Names;
 use super::player::{Carrier, Driven, DrivenNow, Player, Stuck};
 use super::scene::{Scene, See, Sighting};
@@ -47,7 +47,7 @@ fn the_scripts_are_many_and_name_every_rule_and_no_other() {
         .flat_map(|script| script.expect.iter())
         .flat_map(|expect| expect.rule.iter())
         .collect();
-    assert_eq!(named, RULES.into_iter().collect(), "rules named by expectations and rules of the process");
+    assert_eq!(named, rules_played().collect(), "rules named by expectations and rules of the process");
     let bare: Vec<&Script> = material.scripts.iter().filter(|script| script.about.is_empty()).collect();
     assert!(bare.is_empty(), "every script says what it is about: {bare:?}");
 }

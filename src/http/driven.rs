@@ -91,10 +91,10 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if site.near().next_look(now.timestamp_millis()) <= now.timestamp_millis() {
         return false;
     }
-    if !site.ways.paces.iter().all(|pace| pace.is_quiet(now)) {
+    if !site.outbound.paces.iter().all(|pace| pace.is_quiet(now)) {
         return false;
     }
-    let turns: u64 = site.ways.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
+    let turns: u64 = site.outbound.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
     let looking = tally.looking.load(Ordering::SeqCst);
     let seen = {
         let mut lanes = site.lanes();

@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::Front;
-use crate::intake::mirror::MirrorState;
-use crate::platform::link;
+use crate::link;
+use crate::link::MirrorState;
 use crate::worker::look_back;
 use crate::worker::site::Site;
 
@@ -28,6 +28,10 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         well &= held.is_some();
         takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
         takes &= !spool.is_some_and(|spool| spool.refuses());
+        let damaged_bytes = match spool {
+            Some(spool) => spool.damaged_bytes().await,
+            None => 0,
+        };
         let (mirror, looks) = if well { read(&site).await } else { Default::default() };
         schools.insert(
             id.to_string(),
@@ -38,13 +42,15 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
                 "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
                 "watchdog_repairs": count(&tally.repairs), "unreadable": count(&tally.unreadable),
+                "panics": site.panics(),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
                 "spooled": count(&tally.spooled),
                 "spool": {
                     "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()),
-                    "damaged_bytes": spool.map_or(0, |spool| spool.damaged_bytes()),
+                    "damaged_bytes": damaged_bytes,
                 },
                 "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
+                "lanes": site.lanes().held(),
                 "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),
                 "mirror": mirror, "mirror_failures": count(&tally.mirror_failures),
             }),

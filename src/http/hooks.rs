@@ -3,21 +3,20 @@
 //! Enter at [`receive`].
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 
 use super::Front;
-use crate::platform::{Answer, Hooks, RawRequest, Reception};
+use crate::intake::envelope::Envelope;
+use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Place};
-use crate::store::record::Envelope;
 use crate::store::{Accepted, Offer};
-use crate::worker::keeper::announce;
-use crate::worker::site::{Site, count};
+use crate::worker::site::{Site, UnderWay, count};
+use crate::worker::spool_drain::announce;
 
 /// Longest query that is taken: «Вызвать URL» puts everything there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
@@ -37,6 +36,8 @@ pub enum Turned {
     Broken,
     #[error("the store does not answer; send it again")]
     NoStore,
+    #[error("a defect of the bridge; send it again")]
+    Defect,
 }
 
 impl Turned {
@@ -48,6 +49,7 @@ impl Turned {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
             Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -62,10 +64,9 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         Some((site, name, hooks))
     });
     let Some((site, platform, hooks)) = known else { return turned(Turned::Unknown) };
-    site.tally.receiving.fetch_add(1, Ordering::SeqCst);
-    let taken = take(&site, platform, &*hooks, &request, payload, &front).await;
-    site.tally.receiving.fetch_sub(1, Ordering::SeqCst);
-    match taken {
+    let _receiving = UnderWay::new(&site.tally.receiving);
+    let taking = take(&site, platform, &*hooks, &request, payload, &front);
+    match site.guard("webhook", taking).await.unwrap_or(Err(Turned::Defect)) {
         Ok(answer) => respond(answer),
         Err(why) => {
             if why == Turned::Forged {
@@ -111,13 +112,13 @@ pub async fn accept(
     hooks: &dyn Hooks,
     request: RawRequest,
 ) -> Result<Answer, Turned> {
-    let verified = hooks.verify(request).map_err(|_| Turned::Forged)?;
-    let key = match hooks.receive(&verified) {
+    let (verified, reception) = Verified::check(hooks, request).map_err(|_| Turned::Forged)?;
+    let key = match reception {
         Reception::Probe => return Ok(hooks.answer(&verified)),
         Reception::Keep(key) => key,
     };
     let at = site.clock.now();
-    let raw = Envelope::of(platform, &verified.0, at).to_bytes();
+    let raw = Envelope::of(platform, verified.request(), at).to_bytes();
     match keep(site, Offer { id: random_token(), key, at, raw }).await {
         Ok(Place::Stored(Accepted::New)) => {
             count(&site.tally.accepted);

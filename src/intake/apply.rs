@@ -1,15 +1,13 @@
 //! One event on one case: open, step, and the unit that commits all of it at once.
 //! Never writes; the worker commits the unit. Enter at [`apply`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::book::Book;
 use super::correlate::Aim;
 use crate::config::School;
-use crate::platform::link;
-use crate::process::{At, Case, Client, Command, Event, Order, Step, step};
-use crate::store::record::{Item, Member};
+use crate::intake::item::{Item, Member};
+use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
+use crate::{json, link};
 
 /// Where an event came from, for the journal.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,34 +16,21 @@ pub struct Source {
     pub raw: Option<u64>,
 }
 
-/// A step that could not be taken: the entry needs a person.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the step broke on order {0}: a defect, please report it with the entry's id")]
-pub struct Broken(pub String);
-
 /// Steps the case and returns what is to be committed. The book holds the new records already:
-/// if the commit is refused, it has to be closed.
-pub async fn apply(
-    school: &School,
-    book: &mut Book,
-    aim: Aim,
-    source: Source,
-    now: At,
-) -> Kept<Result<Unit, Broken>> {
-    let case = open(book, &aim, now).await?;
-    let (event, order) = (&aim.event, aim.order.clone());
-    let stepped = catch_unwind(AssertUnwindSafe(|| step(&school.process, case.clone(), event, now)));
-    let Ok(stepped) = stepped else { return Ok(Err(Broken(order.to_string()))) };
+/// if the commit is refused, or this panics, it has to be closed.
+pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> Kept<Unit> {
+    let case = open(school, book, &aim, now).await?;
+    let stepped = step(&school.process, case.clone(), &aim.event, now);
     let links = changed_links(book, &case.client, &stepped.case.client).await?;
     let mut unit = unit_of(school, book, &case, stepped, &aim.event, source, now);
     for (key, value) in links {
         book.put_link(key.clone(), value.clone());
         unit.index.push((key, value));
     }
-    Ok(Ok(unit))
+    Ok(unit)
 }
 
-async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
+async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
     let known = book.order(&aim.order).await?;
     let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
     let client = book.client(&owner).await?.unwrap_or_else(|| {
@@ -53,10 +38,12 @@ async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
         client.learn(&aim.facts);
         client
     });
-    let desk = book.desk().await?;
+    let own = known.as_ref().and_then(|order| order.responsible.as_ref());
+    let managers = school.process.roster.iter().map(|manager| &manager.id).chain(own);
+    let desks = book.desks(managers).await?;
     Ok(match known {
-        Some(order) => Case { order, client, desk },
-        None => Case::new(aim.order.clone(), client, desk, now),
+        Some(order) => Case { order, client, desks },
+        None => Case::new(aim.order.clone(), client, desks, now),
     })
 }
 
@@ -90,7 +77,7 @@ fn unit_of(
     source: Source,
     now: At,
 ) -> Unit {
-    let Step { case, commands, revoke, tell, journal } = stepped;
+    let Step { case, commands, revoke, tell, journal, moments: _ } = stepped;
     let mut unit = Unit { at: now, ..Unit::default() };
     let spurious = matches!(event, Event::Wake) && commands.is_empty() && journal.is_empty();
     if !spurious {
@@ -98,7 +85,7 @@ fn unit_of(
             at: now,
             order: case.order.id.clone(),
             raw: source.raw.map(|seq| format!("raw:{seq}")).unwrap_or_default(),
-            event: serde_json::to_value(event).unwrap_or_default(),
+            event: json::value(event),
             lines: journal,
             commands: commands.iter().map(name_of).collect(),
             config: school.process.config_hash.clone(),
@@ -108,24 +95,24 @@ fn unit_of(
     unit.deliveries.extend(revoke.into_iter().map(DeliveryOp::Revoke));
     unit.deliveries.extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, now))));
     unit.append.extend(
-        tell.into_iter().map(|(order, news)| Item::Event { order, event: Event::Sibling(news) }.to_bytes()),
+        tell.into_iter().map(|(order, news)| {
+            Item::Event { raw: source.raw, order, event: Event::Sibling(news) }.to_bytes()
+        }),
     );
     unit.put.extend(book.put_order(case.order));
     unit.put.extend(book.put_client(case.client));
-    if case.desk != before.desk {
-        unit.put.extend(book.put_desk(case.desk));
-    }
+    unit.put.extend(book.put_desks(&before.desks, case.desks));
     unit
 }
 
 /// The order's one wake; a wake that fired is always written anew, so that the index follows.
 fn set_wake(unit: &mut Unit, before: &Order, after: &Order, fired: bool) {
     let member = order_member(after);
-    match after.timers.wake() {
-        Some((at, promised)) if fired || before.timers.wake() != Some((at, promised)) => {
+    match wake(after) {
+        Some((at, promised)) if fired || wake(before) != Some((at, promised)) => {
             unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised });
         }
-        None if fired || before.timers.wake().is_some() => unit.sleep.push(member),
+        None if fired || wake(before).is_some() => unit.sleep.push(member),
         _ => {}
     }
 }

@@ -1,24 +1,105 @@
 //! Open records of one school, kept between steps: the owner steps its cases in memory and lets
-//! the commits follow. Never writes to the store; it makes the [`Put`]s of a unit.
+//! the commits follow. Never writes to the store; it makes the [`Put`]s of a unit. All books of an instance
+//! share one budget of memory: over it, the least recently used records are closed.
 //! Enter at [`Book::order`] and its siblings; after a refused commit call [`Book::close`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::CallRecord;
-use super::shadow::Shadow;
-use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
-use crate::store::record::key;
-use crate::store::{Forget, Kept, Put, Store, StoreError};
+use super::last_seen::Shadow;
+use crate::json;
+use crate::process::desks::{Desk, Desks, DesksV1};
+use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
+use crate::store::{Forget, Kept, Put, Record, Store, StoreError, key};
 
-/// More open records than this and the book is closed at the next quiet moment.
-const OPEN_MAX: usize = 20_000;
+/// Budget for the open records of all schools of an instance, by the length of their JSON.
+const ROOM_BYTES: usize = 64 * 1024 * 1024;
 
-/// Records of one kind with the version that the store has or will have.
-type Shelf<T> = HashMap<String, (u64, Option<T>)>;
+/// Overhead per open record, beside its key and its JSON.
+const RECORD_BYTES: usize = 256;
+
+/// A book over the budget closes an eighth of its records at a time.
+const CLOSED_AT_A_TIME: usize = 8;
+
+/// The budget that the books of one instance share.
+#[derive(Debug)]
+pub struct Room {
+    max: usize,
+    taken: AtomicUsize,
+    books: AtomicUsize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::of(ROOM_BYTES)
+    }
+}
+
+impl Room {
+    pub fn of(bytes: usize) -> Self {
+        Self { max: bytes, taken: AtomicUsize::new(0), books: AtomicUsize::new(0) }
+    }
+
+    fn is_short(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) > self.max
+    }
+
+    /// Over the budget, books that hold more than this close records.
+    fn share(&self) -> usize {
+        self.max / self.books.load(Ordering::Relaxed).max(1)
+    }
+}
+
+/// What one book has taken of the budget; returned on drop.
+struct Held {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Held {
+    fn new(room: Arc<Room>) -> Self {
+        room.books.fetch_add(1, Ordering::Relaxed);
+        Self { room, bytes: 0 }
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn give_back(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.room.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.room.is_short() && self.bytes > self.room.share()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.give_back(self.bytes);
+        self.room.books.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A record with the version that the store has or will have.
+struct Open<T> {
+    version: u64,
+    record: Option<T>,
+    bytes: usize,
+    /// The round in which it was used last.
+    used: u64,
+}
+
+/// Open records of one kind.
+type Shelf<T> = HashMap<String, Open<T>>;
 
 pub struct Book {
     store: Arc<dyn Store>,
@@ -26,99 +107,163 @@ pub struct Book {
     orders: Shelf<Order>,
     clients: Shelf<Client>,
     desks: Shelf<Desk>,
+    /// The desks of the first version, once they were looked for.
+    desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
     shadows: Shelf<Shadow>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
+    held: Held,
+    round: u64,
 }
 
 impl Book {
-    pub fn new(store: Arc<dyn Store>, school: SchoolId) -> Self {
+    pub fn new(store: Arc<dyn Store>, school: SchoolId, room: Arc<Room>) -> Self {
         Self {
             store,
             school,
             orders: Shelf::new(),
             clients: Shelf::new(),
             desks: Shelf::new(),
+            desks_v1: None,
             calls: Shelf::new(),
             shadows: Shelf::new(),
             links: HashMap::new(),
+            held: Held::new(room),
+            round: 0,
         }
     }
 
     /// Forgets everything: what is in the store counts again.
     pub fn close(&mut self) {
-        *self = Self::new(self.store.clone(), self.school.clone());
+        *self = Self::new(self.store.clone(), self.school.clone(), self.held.room.clone());
     }
 
-    /// All commits are through: links stand in the store now, and a book too large is closed.
+    /// All commits are done: links are in the store now, and records can be closed if the budget is exceeded.
     pub fn settle(&mut self) {
         self.links.clear();
-        if self.orders.len() + self.clients.len() + self.calls.len() + self.shadows.len() > OPEN_MAX {
-            self.close();
+        self.round += 1;
+        while self.held.is_too_much() {
+            let mut used: Vec<u64> = rounds(&self.orders).chain(rounds(&self.clients)).collect();
+            used.extend(rounds(&self.calls).chain(rounds(&self.shadows)));
+            if used.is_empty() {
+                return;
+            }
+            let place = used.len() / CLOSED_AT_A_TIME;
+            let (_, last, _) = used.select_nth_unstable(place);
+            let last = *last;
+            close_unused(&mut self.orders, last, &mut self.held);
+            close_unused(&mut self.clients, last, &mut self.held);
+            close_unused(&mut self.calls, last, &mut self.held);
+            close_unused(&mut self.shadows, last, &mut self.held);
         }
     }
 
+    /// Opens what will surely be needed in two reads: these orders, then these clients and theirs. What
+    /// cannot be understood stays closed, and fails where it is needed.
+    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> Kept<()> {
+        let Self { store, school, orders: shelf, held, round, .. } = self;
+        let keys = orders.iter().map(key::order).collect();
+        open_all((&**store, school), (shelf, held, *round), keys).await?;
+        let of_orders = orders.iter().filter_map(|id| shelf.get(&key::order(id))?.record.as_ref());
+        let keys = clients.iter().chain(of_orders.map(|order| &order.client)).map(key::client).collect();
+        open_all((&**store, school), (&mut self.clients, &mut self.held, self.round), keys).await
+    }
+
     pub async fn order(&mut self, id: &OrderId) -> Kept<Option<Order>> {
-        open(&*self.store, &self.school, &mut self.orders, key::order(id)).await
+        let Self { store, school, orders, held, round, .. } = self;
+        open((&**store, school), (orders, held, *round), key::order(id)).await
     }
 
     pub async fn client(&mut self, id: &ClientId) -> Kept<Option<Client>> {
-        open(&*self.store, &self.school, &mut self.clients, key::client(id)).await
+        let Self { store, school, clients, held, round, .. } = self;
+        open((&**store, school), (clients, held, *round), key::client(id)).await
     }
 
-    pub async fn desk(&mut self) -> Kept<Desk> {
-        let desk = open(&*self.store, &self.school, &mut self.desks, key::DESK.to_owned()).await?;
-        Ok(desk.unwrap_or_default())
+    /// The desks of these managers, read at once. One without a record of its own is as the first version
+    /// left it.
+    pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> Kept<Desks> {
+        let wanted: BTreeMap<ManagerId, String> =
+            managers.map(|manager| (manager.clone(), key::desk(manager))).collect();
+        let mut missing: Vec<String> =
+            wanted.values().filter(|key| !self.desks.contains_key(*key)).cloned().collect();
+        if self.desks_v1.is_none() {
+            missing.push(key::DESKS_V1.to_owned());
+        }
+        let found =
+            if missing.is_empty() { Vec::new() } else { self.store.read(&self.school, &missing).await? };
+        for (key, stored) in missing.into_iter().zip(found) {
+            if key == key::DESKS_V1 {
+                self.desks_v1 = Some(read(&key, stored)?.1.unwrap_or_default());
+                continue;
+            }
+            let bytes = stored.as_ref().map_or(0, |stored| stored.body.len());
+            let record = read(&key, stored)?;
+            shelve((&mut self.desks, &mut self.held, self.round), key, record, bytes);
+        }
+        let old = |manager: &ManagerId| self.desks_v1.as_ref().map(|old| old.of(manager)).unwrap_or_default();
+        let desks = wanted.into_iter().map(|(manager, key)| {
+            let known = self.desks.get(&key).and_then(|open| open.record.clone());
+            let desk = known.unwrap_or_else(|| old(&manager));
+            (manager, desk)
+        });
+        Ok(Desks(desks.collect()))
     }
 
     pub async fn call(&mut self, call: &str) -> Kept<Option<CallRecord>> {
-        open(&*self.store, &self.school, &mut self.calls, key::call(call)).await
+        let Self { store, school, calls, held, round, .. } = self;
+        open((&**store, school), (calls, held, *round), key::call(call)).await
     }
 
     pub async fn shadow(&mut self, entity: &str) -> Kept<Shadow> {
-        let shadow = open(&*self.store, &self.school, &mut self.shadows, key::shadow(entity)).await?;
+        let Self { store, school, shadows, held, round, .. } = self;
+        let shadow = open((&**store, school), (shadows, held, *round), key::shadow(entity)).await?;
         Ok(shadow.unwrap_or_default())
     }
 
     pub fn put_order(&mut self, order: Order) -> Option<Put> {
-        put(&mut self.orders, key::order(&order.id), order)
+        put((&mut self.orders, &mut self.held, self.round), key::order(&order.id), order)
     }
 
     pub fn put_client(&mut self, client: Client) -> Option<Put> {
-        put(&mut self.clients, key::client(&client.id), client)
+        put((&mut self.clients, &mut self.held, self.round), key::client(&client.id), client)
     }
 
-    pub fn put_desk(&mut self, desk: Desk) -> Option<Put> {
-        put(&mut self.desks, key::DESK.to_owned(), desk)
+    /// The desks that changed; they have been opened.
+    pub fn put_desks(&mut self, before: &Desks, after: Desks) -> Vec<Put> {
+        let changed = after.0.into_iter().filter(|(manager, desk)| before.of(manager) != *desk);
+        let place = |(manager, desk): (ManagerId, Desk)| {
+            put((&mut self.desks, &mut self.held, self.round), key::desk(&manager), desk)
+        };
+        changed.filter_map(place).collect()
     }
 
     pub fn put_call(&mut self, call: &str, record: CallRecord) -> Option<Put> {
-        put(&mut self.calls, key::call(call), record)
+        put((&mut self.calls, &mut self.held, self.round), key::call(call), record)
     }
 
     pub fn put_shadow(&mut self, entity: &str, shadow: Shadow) -> Option<Put> {
-        put(&mut self.shadows, key::shadow(entity), shadow)
+        put((&mut self.shadows, &mut self.held, self.round), key::shadow(entity), shadow)
     }
 
     pub async fn forget_order(&mut self, id: &OrderId) -> Kept<Option<Forget>> {
         self.order(id).await?;
-        Ok(forget(&mut self.orders, key::order(id)))
+        Ok(forget((&mut self.orders, &mut self.held, self.round), key::order(id)))
     }
 
     pub async fn forget_client(&mut self, id: &ClientId) -> Kept<Option<Forget>> {
         self.client(id).await?;
-        Ok(forget(&mut self.clients, key::client(id)))
+        Ok(forget((&mut self.clients, &mut self.held, self.round), key::client(id)))
     }
 
     pub async fn forget_call(&mut self, call: &str) -> Kept<Option<Forget>> {
         self.call(call).await?;
-        Ok(forget(&mut self.calls, key::call(call)))
+        Ok(forget((&mut self.calls, &mut self.held, self.round), key::call(call)))
     }
 
     pub async fn forget_shadow(&mut self, entity: &str) -> Kept<Option<Forget>> {
         self.shadow(entity).await?;
-        Ok(forget(&mut self.shadows, key::shadow(entity)))
+        Ok(forget((&mut self.shadows, &mut self.held, self.round), key::shadow(entity)))
     }
 
     /// One index entry.
@@ -147,42 +292,218 @@ impl Book {
     }
 }
 
+/// A shelf, the budget of its book, and the current round.
+type Place<'a, T> = (&'a mut Shelf<T>, &'a mut Held, u64);
+
 async fn open<T: DeserializeOwned + Clone>(
-    store: &dyn Store,
-    school: &SchoolId,
-    shelf: &mut Shelf<T>,
+    (store, school): (&dyn Store, &SchoolId),
+    place: Place<'_, T>,
     key: String,
 ) -> Kept<Option<T>> {
-    if let Some((_, record)) = shelf.get(&key) {
-        return Ok(record.clone());
+    if let Some(open) = place.0.get_mut(&key) {
+        open.used = place.2;
+        return Ok(open.record.clone());
     }
-    let read = store.read(school, std::slice::from_ref(&key)).await?.pop().flatten();
-    let (version, record) = match read {
-        None => (0, None),
-        Some(stored) => {
-            let record = serde_json::from_slice(&stored.body)
-                .map_err(|error| StoreError::not_understood(&key, &error))?;
-            (stored.version, Some(record))
-        }
-    };
-    shelf.insert(key, (version, record.clone()));
+    let stored = store.read(school, std::slice::from_ref(&key)).await?.pop().flatten();
+    let bytes = stored.as_ref().map_or(0, |stored| stored.body.len());
+    let (version, record) = read(&key, stored)?;
+    shelve(place, key, (version, record.clone()), bytes);
     Ok(record)
 }
 
+/// Opens those that are not open, in one read.
+async fn open_all<T: DeserializeOwned>(
+    (store, school): (&dyn Store, &SchoolId),
+    (shelf, held, used): Place<'_, T>,
+    mut keys: Vec<String>,
+) -> Kept<()> {
+    keys.retain(|key| !shelf.contains_key(key));
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.len() < 2 {
+        return Ok(());
+    }
+    let read = store.read(school, &keys).await;
+    // One that is damaged hides the others here; alone it says what it is.
+    let read = match read {
+        Err(StoreError::Unreadable(_)) => return Ok(()),
+        read => read?,
+    };
+    for (key, stored) in keys.into_iter().zip(read) {
+        let (version, record, bytes) = match stored {
+            None => (0, None, 0),
+            Some(stored) => match serde_json::from_slice(&stored.body) {
+                Ok(record) => (stored.version, Some(record), stored.body.len()),
+                Err(_) => continue,
+            },
+        };
+        shelve((&mut *shelf, &mut *held, used), key, (version, record), bytes);
+    }
+    Ok(())
+}
+
+/// A stored record with its version; version 0 where there is none.
+fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> Kept<(u64, Option<T>)> {
+    let Some(stored) = stored else { return Ok((0, None)) };
+    let record =
+        serde_json::from_slice(&stored.body).map_err(|error| StoreError::not_understood(key, &error))?;
+    Ok((stored.version, Some(record)))
+}
+
+/// Puts a record on the shelf; returns the one before it with its version.
+fn shelve<T>(
+    (shelf, held, used): Place<'_, T>,
+    key: String,
+    (version, record): (u64, Option<T>),
+    json_bytes: usize,
+) -> Option<(u64, Option<T>)> {
+    let bytes = key.len() + json_bytes + RECORD_BYTES;
+    held.take(bytes);
+    let before = shelf.insert(key, Open { version, record, bytes, used })?;
+    held.give_back(before.bytes);
+    Some((before.version, before.record))
+}
+
 /// Takes an opened record away; `None` where there is none.
-fn forget<T>(shelf: &mut Shelf<T>, key: String) -> Option<Forget> {
-    let (expect, old) = shelf.insert(key.clone(), (0, None))?;
+fn forget<T>(place: Place<'_, T>, key: String) -> Option<Forget> {
+    let (expect, old) = shelve(place, key.clone(), (0, None), 0)?;
     old.map(|_| Forget::Record { key, expect })
 }
 
 /// The record's new body for a unit; `None` where nothing changed. The record has been opened.
-fn put<T: Serialize + PartialEq>(shelf: &mut Shelf<T>, key: String, record: T) -> Option<Put> {
-    let (version, old) = shelf.remove(&key).unwrap_or((0, None));
-    if old.as_ref() == Some(&record) {
-        shelf.insert(key, (version, old));
+fn put<T: Serialize + PartialEq>(place: Place<'_, T>, key: String, record: T) -> Option<Put> {
+    let old = place.0.get(&key);
+    if old.is_some_and(|old| old.record.as_ref() == Some(&record)) {
         return None;
     }
-    let body = serde_json::to_vec(&record).unwrap_or_default();
-    shelf.insert(key.clone(), (version + 1, Some(record)));
-    Some(Put { key, expect: version, body })
+    let (expect, body) = (old.map_or(0, |old| old.version), json::bytes(&record));
+    shelve(place, key.clone(), (expect + 1, Some(record)), body.len());
+    Some(Put { key, expect, body })
+}
+
+fn rounds<T>(shelf: &Shelf<T>) -> impl Iterator<Item = u64> {
+    shelf.values().map(|open| open.used)
+}
+
+/// Closes the records that were not used after this round.
+fn close_unused<T>(shelf: &mut Shelf<T>, last: u64, held: &mut Held) {
+    shelf.retain(|_, open| {
+        let stays = open.used > last;
+        if !stays {
+            held.give_back(open.bytes);
+        }
+        stays
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::process::At;
+    use crate::store::embedded::Embedded;
+    use crate::store::{Fence, Lease, Plan, Unit};
+
+    fn book(room: &Arc<Room>) -> Book {
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        Book::new(store, "rost".into(), room.clone())
+    }
+
+    fn order(n: usize) -> Order {
+        let at = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        Order::new(OrderId::of_deal(n), "c-1".into(), at)
+    }
+
+    /// One order a round, as they come.
+    async fn fill(book: &mut Book, orders: std::ops::Range<usize>) {
+        for n in orders {
+            book.order(&order(n).id).await.expect("memory");
+            book.put_order(order(n)).expect("it is new");
+            book.settle();
+        }
+    }
+
+    fn is_open(book: &Book, n: usize) -> bool {
+        book.orders.contains_key(&key::order(&order(n).id))
+    }
+
+    #[tokio::test]
+    async fn what_is_used_stays_open_and_what_is_not_makes_room() {
+        let room = Arc::new(Room::of(100_000));
+        let mut book = book(&room);
+        for n in 0..1_000 {
+            fill(&mut book, n..n + 1).await;
+            book.order(&order(0).id).await.expect("memory");
+            assert!(!room.is_short());
+        }
+        assert!(is_open(&book, 0) && is_open(&book, 999), "in use");
+        assert!(!is_open(&book, 1), "not in use");
+        assert!(book.held.bytes > 100_000 * 3 / 4, "no more is closed than has to be");
+    }
+
+    /// A school that was busy yesterday leaves its room to one that is busy now.
+    #[tokio::test]
+    async fn all_books_of_an_instance_share_one_room() {
+        let room = Arc::new(Room::of(100_000));
+        let (mut idle, mut busy) = (book(&room), book(&room));
+        fill(&mut idle, 0..200).await;
+        let before = idle.held.bytes;
+        for n in 0..200 {
+            fill(&mut busy, n..n + 1).await;
+            // As its owner does whenever it looks whether there is something to do.
+            idle.settle();
+            assert!(!room.is_short());
+        }
+        assert!(idle.held.bytes < before && busy.held.bytes > 100_000 / 3);
+        let of_idle = idle.held.bytes;
+        drop(busy);
+        assert_eq!(room.taken.load(Ordering::Relaxed), of_idle);
+        idle.close();
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    }
+
+    /// The first version kept all desks in one record. Each manager's own record takes over when it changes,
+    /// and nobody else's is written.
+    #[tokio::test]
+    async fn a_desk_is_a_record_of_its_own() {
+        let now = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        let (school, fence) = (SchoolId::from("rost"), Fence("one".to_owned()));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let plan = Plan { config: "c".to_owned(), loaded: now };
+        assert_eq!(store.lease(&school, &fence, &plan, 600_000).await, Ok(Lease::Held));
+        let until = now + TimeDelta::minutes(5);
+        let old = serde_json::json!({ "load": { "irina": 3, "oleg": 1 }, "given_at": { "oleg": now },
+            "busy": { "oleg": { "mango:1": until } } });
+        let put = Put { key: key::DESKS_V1.to_owned(), expect: 0, body: old.to_string().into_bytes() };
+        let unit = Unit { at: now, put: vec![put], ..Unit::default() };
+        assert!(store.commit(&school, &fence, unit).await.is_ok());
+
+        let managers: [ManagerId; 3] = ["irina".into(), "oleg".into(), "pavel".into()];
+        let [irina, oleg, pavel] = &managers;
+        let mut book = Book::new(store.clone(), school.clone(), Arc::new(Room::default()));
+        let before = book.desks(managers.iter()).await.expect("memory");
+        assert_eq!((before.of(irina).load, before.of(pavel).load), (3, 0));
+        assert!(before.is_busy(oleg, now) && before.of(oleg).given_at == Some(now));
+
+        let mut desks = before.clone();
+        desks.give(irina, now);
+        let puts = book.put_desks(&before, desks.clone());
+        assert_eq!(
+            puts.iter().map(|put| (put.key.as_str(), put.expect)).collect::<Vec<_>>(),
+            [("desk/irina", 0)]
+        );
+        let unit = Unit { at: now, put: puts, ..Unit::default() };
+        assert!(store.commit(&school, &fence, unit).await.is_ok());
+
+        assert_eq!(book.desks(managers.iter()).await, Ok(desks.clone()));
+        book.close();
+        let again = book.desks(managers.iter()).await.expect("memory");
+        assert_eq!(again, desks, "read anew");
+        let mut freed = again.clone();
+        (freed.release(irina), freed.free("mango:1"));
+        let puts = book.put_desks(&again, freed);
+        let written: Vec<(&str, u64)> = puts.iter().map(|put| (put.key.as_str(), put.expect)).collect();
+        assert_eq!(written, [("desk/irina", 1), ("desk/oleg", 0)]);
+    }
 }

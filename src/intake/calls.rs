@@ -12,38 +12,15 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use self::leg::{LegRecord, Talk, said, weight};
-use super::signal::{CallEvent, CallWhat, FinalRecord, Leg};
-use crate::platform::look_back::KnownCall;
+use crate::platform::telephony::waits::Waits;
 use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
-
-/// A call that is never told to have ended is believed to have ended after so long a silence.
-const STUCK_S: u32 = 4 * 3600;
+use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Leg};
 
 /// More legs or recordings than this are noise.
 const KEPT_MAX: usize = 64;
 
-/// How long a provider's silence is waited through, seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waits {
-    /// For the final record once all legs have ended, or for a leg once the record is there.
-    pub final_wait_s: u32,
-    /// For any word at all of a call that goes on.
-    #[serde(default = "stuck_s")]
-    pub stuck_s: u32,
-}
-
-impl Waits {
-    pub fn new(final_wait_s: u32) -> Self {
-        Self { final_wait_s, stuck_s: STUCK_S }
-    }
-}
-
-fn stuck_s() -> u32 {
-    STUCK_S
-}
-
-/// All that is known of one call; stored under `record::key::call` until its result is out.
+/// All that is known of one call; stored under `store::key::call` until its result is out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     /// `<provider>:<conversation key>`.
@@ -211,7 +188,7 @@ impl CallRecord {
     /// Of two different final records the surer one stands, then the one that knows more of a talk.
     fn learn_final(&mut self, record: &FinalRecord) {
         let rank = |record: &FinalRecord| {
-            let text = serde_json::to_string(record).unwrap_or_default();
+            let text = crate::json::text(record);
             (!record.rough, record.outcome == Outcome::Answered, record.ended_at, record.talk_seconds, text)
         };
         if self.last.as_ref().is_none_or(|have| rank(have) < rank(record)) {

@@ -3,16 +3,17 @@
 
 use super::book::Book;
 use super::forget::Gone;
-use super::hand;
 use super::mirror;
-use super::signal::*;
+use super::typed_in_crm;
 use crate::config::School;
-use crate::platform::{link, marker};
+use crate::link;
+use crate::platform::marker;
 use crate::process::event::{Answer, ClientFacts, LeadChange, OrderFacts, TaskChange};
 use crate::process::{
     Ask, At, Client, ClientId, Command, CommandId, Event, LeadRole, ManagerId, Order, OrderId, RefusalReason,
     Stage, TaskId, Urgency,
 };
+use crate::signal::*;
 use crate::store::{Kept, Put};
 
 /// One event for one order.
@@ -70,7 +71,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
         Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
         Signal::ClientSeen(facts) => client_seen(book, facts).await,
         Signal::LeadSeen(seen) => lead_seen(school, book, &seen, now).await,
-        Signal::LeadMade(made) => hand::lead_made(school, book, *made).await,
+        Signal::LeadMade(made) => typed_in_crm::lead_made(school, book, *made).await,
         Signal::LeadGone { lead, looked } => lead_gone(book, lead, looked).await,
         Signal::ContactSeen { contact, facts, card } => {
             let mirrored = mirror::learn(book, card.as_slice()).await?;
@@ -84,7 +85,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
             let mirrored = mirror::take_page(book, &read).await?;
             Ok(Aims::nothing("a page of contacts").with(mirrored))
         }
-        Signal::NoteSeen(seen) => hand::note_seen(school, book, &seen, now).await,
+        Signal::NoteSeen(seen) => typed_in_crm::note_seen(school, book, &seen, now).await,
         Signal::TaskSeen(seen) => task_seen(school, book, &seen, now).await,
         Signal::TaskGone { task } => task_gone(book, task).await,
         Signal::CommandAnswered { command, done: true, .. } => {
@@ -109,7 +110,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
             ..Aims::default()
         });
     };
-    let order = OrderId(format!("gc-{gc_id}"));
+    let order = OrderId::of_deal(gc_id);
     let known = book.order(&order).await?;
     if known.is_none()
         && let Some(gone) = book.link(&link::gone(&order)).await?
@@ -222,7 +223,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
 
 async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
-        return hand::strange_lead(school, book, seen, now).await;
+        return typed_in_crm::strange_lead(school, book, seen, now).await;
     };
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));
@@ -329,12 +330,8 @@ async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) ->
 }
 
 pub(super) async fn lead_of(book: &Book, lead: u64) -> Kept<Option<(OrderId, LeadRole)>> {
-    let Some(named) = book.link(&link::crm_lead(lead)).await? else { return Ok(None) };
-    let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
-    Ok(named.rsplit_once(':').and_then(|(order, role)| {
-        let role = roles.into_iter().find(|known| known.as_str() == role)?;
-        Some((OrderId::from(order), role))
-    }))
+    let named = book.link(&link::crm_lead(lead)).await?;
+    Ok(named.and_then(|named| link::read_lead_of(&named)))
 }
 
 async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
@@ -352,19 +349,13 @@ async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kep
     }
 }
 
-/// How our ids of orders begin: from GetCourse, from a lead made by hand, from an unknown caller.
-const ORDER_KINDS: [&str; 3] = ["gc-", "lead-", "line-"];
-
 /// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
 /// the command's id, which names its order before any receipt is known.
 pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
     let linked = book.link(&link::call(command)).await?;
-    let named = || {
-        // Providers' own names have dots, too.
-        let order = command.rsplit_once('.')?.0;
-        ORDER_KINDS.iter().any(|kind| order.starts_with(kind)).then(|| order.to_owned())
-    };
-    Ok(linked.or_else(named).map(OrderId))
+    // Providers' own names have dots, too.
+    let named = || CommandId::from(command).order().filter(OrderId::is_known);
+    Ok(linked.map(OrderId::from).or_else(named))
 }
 
 async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {
@@ -412,7 +403,7 @@ async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
 async fn task_of(book: &Book, task: u64, text: &str) -> Kept<Option<(TaskId, OrderId)>> {
     let linked = book.link(&link::crm_task(task)).await?;
     Ok(linked.map(TaskId).or_else(|| marker::task_in(text)).and_then(|task| {
-        let order = OrderId::from(task.0.split_once('·')?.1);
+        let order = task.order()?;
         Some((task, order))
     }))
 }
@@ -458,7 +449,7 @@ const WON: u64 = 142;
 const LOST: u64 = 143;
 
 pub(super) fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64) -> Option<Stage> {
-    let mapped = school.amocrm.as_ref()?.pipelines.get(&role)?;
+    let mapped = school.crm()?.pipelines.get(&role)?;
     match status {
         _ if mapped.id != pipeline => None,
         WON => Some(Stage::Won),
@@ -468,6 +459,6 @@ pub(super) fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64)
 }
 
 fn loss_reason(school: &School, id: u64) -> Option<RefusalReason> {
-    let reasons = &school.amocrm.as_ref()?.loss_reasons;
+    let reasons = &school.crm()?.loss_reasons;
     reasons.iter().find(|(_, known)| **known == id).map(|(reason, _)| *reason)
 }

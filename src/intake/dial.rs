@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 use super::book::Book;
 use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders, order_of};
 use crate::config::School;
-use crate::platform::link;
+use crate::link;
 use crate::process::command::TaskKind;
 use crate::process::event::{CallResult, ClientFacts, Direction};
-use crate::process::{ClientId, Event, Order, OrderId, Phase, Phone};
+use crate::process::{ClientId, Event, Order, OrderId, Phone, Wait, wake};
 use crate::store::Kept;
 
 /// Orders of one client that are looked at; a client has one or two.
@@ -36,7 +36,7 @@ pub async fn aim_call(
 /// A call that was bound before (a better record of it came), or that our own command started.
 async fn bound_order(book: &mut Book, result: &CallResult) -> Kept<Option<Order>> {
     if let Some(order) = book.link(&link::call(&result.call)).await? {
-        return book.order(&OrderId(order)).await;
+        return book.order(&order.into()).await;
     }
     let Some(command) = &result.command else { return Ok(None) };
     match order_of(book, command).await? {
@@ -84,8 +84,8 @@ async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kep
         .find(is_started)
         .or_else(|| orders.iter().find(has_task))
         .or_else(|| {
-            let dialling = orders.iter().filter(|order| order.phase == Phase::Dialling);
-            dialling.min_by_key(|order| order.timers.wake())
+            let dialling = orders.iter().filter(|order| *order.state() == Wait::Dialling);
+            dialling.min_by_key(|order| wake(order))
         })
         .or_else(|| orders.iter().max_by_key(|order| order.seen_at))
         .map(|order| order.id.clone())
@@ -103,7 +103,7 @@ fn stranger(school: &School, facts: ClientFacts, result: CallResult) -> Option<A
     let line = result.line.as_deref()?;
     school.process.routes.iter().find(|route| route.line.as_deref() == Some(line))?;
     let digest = hex::encode(Sha256::digest(result.call.as_bytes()));
-    let order = OrderId(format!("line-{}", &digest[..12]));
+    let order = OrderId::Line(digest[..12].to_owned());
     let client = new_client(&order);
     Some(Aim { facts, ..Aim::new(order, client, Event::Call(result)) })
 }

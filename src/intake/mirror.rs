@@ -7,34 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::book::Book;
-use super::signal::{ContactCard, ContactsRead};
-use crate::platform::link;
-use crate::process::At;
+use crate::json;
+use crate::link::{self, MirrorState, contacts};
+use crate::signal::{ContactCard, ContactsRead};
 use crate::store::Kept;
 
 /// Contacts under one key that are kept; more of them are in doubt anyway.
 const SHARED_MAX: usize = 8;
-
-/// How far the mirror is, as the index has it under [`link::MIRROR`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "mirror", rename_all = "snake_case")]
-pub enum MirrorState {
-    /// The next page to be read; what changed since `since` comes by webhook or is caught up on.
-    Filling { page: u32, since: At },
-    /// Everything up to `at` is in it, and what webhooks have told since.
-    Full { at: At },
-}
-
-impl MirrorState {
-    /// What the index holds; anything that cannot be read means that it has to be filled anew.
-    pub fn read(stored: Option<&str>) -> Option<Self> {
-        serde_json::from_str(stored?).ok()
-    }
-
-    fn to_text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
 
 /// One contact in the index, so that a later change finds the keys that it had.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,11 +27,6 @@ struct Mirrored {
 
 /// Index entries of a commit; `None` takes one away.
 pub type Changes = Vec<(String, Option<String>)>;
-
-/// Contacts that share a key, as the index has them.
-pub fn contacts(stored: Option<&str>) -> Vec<u64> {
-    stored.unwrap_or_default().split(' ').filter_map(|id| id.parse().ok()).collect()
-}
 
 /// Takes in contacts as the CRM shows them; an older sight of one changes nothing.
 pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
@@ -75,7 +49,7 @@ pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
         }
         known.keys.iter().filter(|key| !new.keys.contains(key)).for_each(|key| draft.drop(key, card.contact));
         new.keys.iter().for_each(|key| draft.add(key, card.contact));
-        draft.changes.push((name, serde_json::to_string(&new).ok()));
+        draft.changes.push((name, Some(json::text(&new))));
     }
     Ok(draft.close(book))
 }
@@ -201,6 +175,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::process::At;
     use crate::store::embedded::Embedded;
 
     fn card(contact: u64, at: i64, keys: &[&str]) -> ContactCard {
@@ -214,7 +189,7 @@ mod tests {
 
     /// A book over an empty store: what is put counts as being under way.
     fn book() -> Book {
-        Book::new(Arc::new(Embedded::in_memory().expect("memory")), "rost".into())
+        Book::new(Arc::new(Embedded::in_memory().expect("memory")), "rost".into(), Default::default())
     }
 
     async fn who(book: &Book, key: &str) -> Vec<u64> {

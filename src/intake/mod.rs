@@ -4,11 +4,11 @@
 pub mod apply;
 pub mod book;
 pub mod calls;
-pub mod contact;
 pub mod correlate;
 pub mod dial;
+pub mod envelope;
 pub mod forget;
-mod hand;
+pub mod item;
+pub mod last_seen;
 pub mod mirror;
-pub mod shadow;
-pub mod signal;
+mod typed_in_crm;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Fault, RawRequest};
+use crate::json;
 use crate::process::{At, Client, ClientId, Order, OrderId};
+use crate::signal::{KnownCall, Shown};
 
 /// One platform account that can be read for what was missed.
 #[async_trait]
@@ -40,8 +42,7 @@ impl Sight {
 
 /// A cursor as it is stored.
 pub fn to_value(cursor: &impl Serialize) -> Value {
-    // Cursors are plain structs; what cannot be written starts over, which finds the same again.
-    serde_json::to_value(cursor).unwrap_or_default()
+    json::value(cursor)
 }
 
 /// What the bridge knows already: by this, what was missed is told from what was delivered.
@@ -58,7 +59,7 @@ pub trait Known: Send + Sync {
     /// When something last happened to an order, and when its school's platform last told of it.
     async fn history(&self, id: &OrderId) -> Result<History, Fault>;
 
-    /// Index entries, see [`super::link`].
+    /// Index entries, see [`crate::link`].
     async fn links(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault>;
 
     /// How the CRM last showed us `lead/<id>` or `task/<id>`.
@@ -68,29 +69,12 @@ pub trait Known: Send + Sync {
     async fn call(&self, call: &str) -> Result<Option<KnownCall>, Fault>;
 }
 
-/// A call that was heard of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KnownCall {
-    /// The provider's own record of the whole call has come, and is sure of itself.
-    pub is_exact: bool,
-    /// Of its result; `None` where there is none yet.
-    pub talk_seconds: Option<u32>,
-}
-
 /// An order's latest moments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct History {
     pub touched_at: Option<At>,
     /// By a webhook, a read-back or a look.
     pub told_at: Option<At>,
-}
-
-/// The last sight of an entity of the CRM.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shown {
-    /// Its own time of change.
-    pub updated_at: Option<At>,
-    pub gone: bool,
 }
 
 /// How the last look at one platform went: a record of the school.

@@ -1,59 +1,34 @@
-//! Platforms: the ports that each of them fills; `crate::ways` lists them.
+//! Platforms: the ports that each of them fills; `crate::outbound` lists them.
 //! Nothing here knows a platform's words; each folder keeps its own.
 //! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
-
-use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub mod amocrm;
+pub mod check;
+pub mod entry;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
 pub mod look_back;
 pub mod mail;
-pub mod mango;
 pub mod marker;
-pub mod sipuni;
+pub mod post;
+pub mod reference;
 pub mod telephony;
-pub mod telphin;
+pub mod tokens;
+mod verified;
 
 pub use fault::Fault;
 pub use look_back::LookBack;
+pub use verified::Verified;
 
-use crate::intake::signal::{Consent, Signal};
-use crate::process::{At, Command};
-use crate::store::Key;
+pub use crate::request::RawRequest;
 
-/// A request as it came, before anything is believed. What it says cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RawRequest {
-    pub method: String,
-    /// Path after the secret, without slashes at its ends; may be empty.
-    pub tail: String,
-    /// Query as it came, undecoded.
-    pub query: String,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl RawRequest {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
-    }
-}
-
-impl fmt::Debug for RawRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} request of {} bytes", self.method, self.query.len() + self.body.len())
-    }
-}
-
-/// A request that its platform's check has accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified(pub RawRequest);
+use crate::process::{At, Command, CommandId};
+use crate::request::IdempotencyKey;
+use crate::signal::{Consent, Signal};
 
 /// A request that is not authentic: refused and counted, its body is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +58,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reception {
     /// Keep it under this key, then answer.
-    Keep(Key),
+    Keep(IdempotencyKey),
     /// An empty probe of a cabinet's «check» button: answer, keep nothing.
     Probe,
 }
@@ -93,22 +68,19 @@ pub trait Hooks: Send + Sync {
     /// Largest body that is read, bytes.
     fn body_bytes_max(&self) -> usize;
 
-    /// Is it authentic? The path's secret has already been compared.
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused>;
-
-    fn receive(&self, request: &Verified) -> Reception;
+    /// Is it authentic, and what is done with it? The path's secret has already been compared. One
+    /// method, because both answers need the body parsed. Called by [`Verified::check`] only.
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused>;
 
     /// The answer for an accepted (or repeated) request.
     fn answer(&self, request: &Verified) -> Answer;
 
     /// A stored request in our words. `at` is when it was accepted.
-    fn decode(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
 
     /// A request that a look back found ([`LookBack`]). No request from outside comes here, so that
     /// what it says has been read at the platform itself.
-    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        self.decode(request, at)
-    }
+    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
 }
 
 /// Whether a delivery is tried for the first time or may have been done already.
@@ -143,6 +115,27 @@ pub struct Mirroring {
 pub trait Links: Send + Sync {
     /// `Err` when the store does not answer; the delivery is then tried later.
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
+
+    /// Several at once, in the order of the keys; the index answers in one read.
+    async fn find_all(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            found.push(self.find(key).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// How many lanes of an account may be on their way at once. The budget is the real limit; this
+/// bounds how much waits for turns and answers, and is what batches form from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Whose requests go together with others.
+    pub together: usize,
+    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
+    pub alone: usize,
+    /// Besides those, for what has to do with money: never kept out by full flights.
+    pub money: usize,
 }
 
 /// The way out to one platform account of one school.
@@ -158,6 +151,14 @@ pub trait Courier: Send + Sync {
         now: At,
     ) -> Result<Receipt, Fault>;
 
+    /// The command has left the outbox: settled, given up or revoked. Drop what is remembered about it.
+    fn forget(&self, _command: &CommandId) {}
+
+    /// How many lanes may be on their way here.
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 0 }
+    }
+
     /// Takes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {
         Err(Fault::never("this platform knows no consent"))
@@ -170,99 +171,5 @@ pub trait Courier: Send + Sync {
     /// no mirror.
     async fn mirror(&self, _links: &dyn Links, _now: At) -> Result<Option<Mirroring>, Fault> {
         Ok(None)
-    }
-}
-
-/// Names of index entries, so that all who write and read them agree.
-pub mod link {
-    use crate::process::{ClientId, CommandId, LeadRole, OrderId, TaskId};
-
-    /// Our lead → CRM's id.
-    pub fn lead(order: &OrderId, role: LeadRole) -> String {
-        format!("lead:{order}:{}", role.as_str())
-    }
-
-    /// The CRM's ids of leads that were ours and are gone, a space between two.
-    pub fn former_leads(order: &OrderId, role: LeadRole) -> String {
-        format!("former-leads:{order}:{}", role.as_str())
-    }
-
-    /// CRM's lead → `<order>:<role>`.
-    pub fn crm_lead(id: u64) -> String {
-        format!("crm-lead:{id}")
-    }
-
-    /// Our client → CRM's contact.
-    pub fn contact(client: &ClientId) -> String {
-        format!("contact:{client}")
-    }
-
-    /// In place of a contact that was deleted or merged: who is there instead has to be asked.
-    pub const CONTACT_GONE: &str = "gone";
-
-    /// CRM's contact → our client.
-    pub fn crm_contact(id: u64) -> String {
-        format!("crm-contact:{id}")
-    }
-
-    /// Our task → CRM's id.
-    pub fn task(task: &TaskId) -> String {
-        format!("task:{task}")
-    }
-
-    /// CRM's task → our task id (which names its order).
-    pub fn crm_task(id: u64) -> String {
-        format!("crm-task:{id}")
-    }
-
-    /// E.164 → our client.
-    pub fn phone(e164: &str) -> String {
-        format!("phone:{e164}")
-    }
-
-    /// Lower-case e-mail → our client.
-    pub fn email(email: &str) -> String {
-        format!("email:{email}")
-    }
-
-    /// GetCourse's user → our client.
-    pub fn gc_user(id: &str) -> String {
-        format!("gc-user:{id}")
-    }
-
-    /// An order that was forgotten → what was left of it (`intake::forget::Gone`).
-    pub fn gone(order: &OrderId) -> String {
-        format!("gone:{order}")
-    }
-
-    /// How far the mirror of the CRM's contacts is.
-    pub const MIRROR: &str = "mirror";
-
-    /// A number as anybody writes it → the CRM's contacts that have it. By its last ten digits,
-    /// because contacts hold numbers as they were typed; `None` if it is too short to tell.
-    pub fn mirror_phone(phone: &str) -> Option<String> {
-        let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
-        (digits.len() >= 7).then(|| format!("mirror-phone:{}", &digits[digits.len().saturating_sub(10)..]))
-    }
-
-    /// An e-mail → the CRM's contacts that have it.
-    pub fn mirror_email(email: &str) -> Option<String> {
-        let email = email.trim().to_lowercase();
-        email.contains('@').then(|| format!("mirror-email:{email}"))
-    }
-
-    /// A contact of the CRM → its keys in the mirror.
-    pub fn mirror_contact(id: u64) -> String {
-        format!("mirror-contact:{id}")
-    }
-
-    /// A start of ours → the names that the provider has for it, a space between two.
-    pub fn start(command: &CommandId) -> String {
-        format!("start:{command}")
-    }
-
-    /// A provider's call, or its name for a start of ours → order.
-    pub fn call(call: &str) -> String {
-        format!("call:{call}")
     }
 }

@@ -1,11 +1,11 @@
 //! What a process keeps of a school beside the store: requests while the store is away, on this machine's
 //! disk; in memory the last seconds of what the store has confirmed, and of what was sent.
 //! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
-//! Enter at [`Spool::keep`]; `worker::keeper` empties it.
+//! Enter at [`Spool::keep`]; `worker::spool_drain` empties it.
 
-mod aside;
-mod last;
 mod log;
+mod quarantine;
+mod replay;
 mod sent;
 
 pub use sent::{Outcome, Past, Sent};
@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::aside::Kept as SetAside;
-use self::last::Last;
 use self::log::Log;
+use self::quarantine::Kept as SetAside;
+use self::replay::Last;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};
@@ -88,8 +88,11 @@ pub struct Spool {
     log: Mutex<Option<Log<File>>>,
     /// Where what could not be read is kept for a person.
     aside: SetAside,
-    /// Requests in the file.
+    /// The file could be opened.
+    is_open: bool,
+    /// Requests and bytes in the file; readable without the lock, which is held while the disk syncs.
     waiting: AtomicU64,
+    bytes: AtomicU64,
     room: Arc<Room>,
     last: Mutex<Last>,
     sent: Mutex<Sent>,
@@ -116,11 +119,14 @@ impl Spool {
             tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
         }
         // What is there already counts, also where the limit is lower now.
-        room.taken.fetch_add(log.as_ref().map_or(0, Log::bytes), Ordering::SeqCst);
+        let bytes = log.as_ref().map_or(0, Log::bytes);
+        room.taken.fetch_add(bytes, Ordering::SeqCst);
         Self {
+            is_open: log.is_some(),
             log: Mutex::new(log),
             aside,
             waiting: AtomicU64::new(waiting),
+            bytes: AtomicU64::new(bytes),
             room,
             last: Mutex::default(),
             sent: Mutex::default(),
@@ -137,7 +143,7 @@ impl Spool {
 
     /// Would it take another request?
     pub fn has_room(&self) -> bool {
-        self.log().is_some() && self.room.taken.load(Ordering::SeqCst) < self.room.max
+        self.is_open && self.room.taken.load(Ordering::SeqCst) < self.room.max
     }
 
     /// Had it to refuse a request a moment ago? Nobody knows when a full disk has room again, so this
@@ -149,12 +155,12 @@ impl Spool {
 
     /// Bytes on the disk.
     pub fn bytes(&self) -> u64 {
-        self.log().as_ref().map_or(0, Log::bytes)
+        self.bytes.load(Ordering::SeqCst)
     }
 
     /// Bytes that could not be read and wait for a person; 0 once he has taken their file away.
-    pub fn damaged_bytes(&self) -> u64 {
-        self.aside.bytes()
+    pub async fn damaged_bytes(self: &Arc<Self>) -> u64 {
+        self.on_disk(|spool| spool.aside.bytes()).await
     }
 
     /// What was sent lately.
@@ -181,13 +187,11 @@ impl Spool {
                 }
             }
         }
-        let spool = self.clone();
-        let put = tokio::task::spawn_blocking(move || spool.put(&offer)).await;
-        if let Ok(Ok(())) = put {
-            return Ok(Place::Spooled);
-        }
-        if let Ok(Err(error)) = put {
-            tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
+        match self.on_disk(move |spool| spool.put(&offer)).await {
+            Ok(()) => return Ok(Place::Spooled),
+            Err(error) => {
+                tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
+            }
         }
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopwatch());
         Err(NoRoom)
@@ -197,20 +201,35 @@ impl Spool {
     pub async fn empty(self: &Arc<Self>, store: &dyn Store, school: &SchoolId) -> Kept<u64> {
         let _alone = self.emptying.lock().await;
         let mut given = 0;
-        while let Some((record, offer)) = self.first() {
+        while self.waiting() > 0
+            && let Some((record, offer)) = self.on_disk(|spool| spool.first()).await
+        {
             match offer {
                 Some(offer) => {
                     store.offer(school, &offer).await?;
                     self.remember(offer);
+                    self.on_disk(move |spool| spool.take_out(&record)).await;
                 }
-                None => self.log().iter_mut().for_each(|log| log.give_aside(&record)),
+                None => self.on_disk(move |spool| spool.give_aside(&record)).await,
             }
-            let spool = self.clone();
-            // A task that is not awaited to its end would leave the count wrong; it cannot fail.
-            let _ = tokio::task::spawn_blocking(move || spool.take_out(&record)).await;
             given += 1;
         }
         Ok(given)
+    }
+
+    /// Runs work on the file on a blocking thread. It finishes even if the caller stops waiting; a panic in it
+    /// resumes in the caller.
+    async fn on_disk<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        let spool = self.clone();
+        match tokio::task::spawn_blocking(move || work(&spool)).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Cancelled: the runtime is shutting down.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// The store is this run of itself. Where it is another one than before, what the former one confirmed
@@ -250,7 +269,7 @@ impl Spool {
             self.room.give_back(bytes);
             return Err(error);
         }
-        self.waiting.store(log.waiting(), Ordering::SeqCst);
+        self.note(log);
         Ok(())
     }
 
@@ -261,7 +280,7 @@ impl Spool {
         let first = log.first();
         // Of what is damaged to its end nothing is left.
         self.room.give_back(before - log.bytes());
-        self.waiting.store(log.waiting(), Ordering::SeqCst);
+        self.note(log);
         match first {
             Ok(record) => record.map(|record| {
                 let offer = Offer::from_bytes(&record);
@@ -280,7 +299,18 @@ impl Spool {
         let before = log.bytes();
         log.shift(record);
         self.room.give_back(before - log.bytes());
+        self.note(log);
+    }
+
+    /// Quarantines a whole record that this version cannot read.
+    fn give_aside(&self, record: &[u8]) {
+        self.log().iter_mut().for_each(|log| log.give_aside(record));
+        self.take_out(record);
+    }
+
+    fn note(&self, log: &Log<File>) {
         self.waiting.store(log.waiting(), Ordering::SeqCst);
+        self.bytes.store(log.bytes(), Ordering::SeqCst);
     }
 
     fn log(&self) -> MutexGuard<'_, Option<Log<File>>> {
@@ -310,4 +340,47 @@ fn open_log(folder: &Path, school: &SchoolId, aside: SetAside) -> io::Result<Log
         tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; it had not been answered");
     }
     Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::request::IdempotencyKey;
+    use crate::store::embedded::Embedded;
+
+    /// A slow disk blocks neither the counters nor other work of the runtime.
+    #[test]
+    fn a_slow_disk_holds_nobody_else_up() {
+        let folder = std::env::temp_dir().join(format!("dozvon-slow-{}", crate::secret::random_token()));
+        let school = SchoolId::from("rost");
+        let spool = Spools::new(&folder, 1).of(&school);
+        let at = crate::process::At::from_timestamp(1_795_000_000, 0).expect("in range");
+        let offer = Offer { id: "a".to_owned(), key: IdempotencyKey::Always, at, raw: b"{}".to_vec() };
+        spool.put(&offer).expect("the test's own folder");
+        let (holds, held) = mpsc::channel();
+        let (go_on, told) = mpsc::channel();
+        let disk = std::thread::spawn({
+            let spool = spool.clone();
+            move || {
+                let _slow = spool.log();
+                holds.send(()).expect("the test waits");
+                told.recv_timeout(Duration::from_secs(10)).is_ok()
+            }
+        });
+        held.recv().expect("it holds the file");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let store = Embedded::in_memory().expect("memory");
+        let given = runtime.block_on(async {
+            let rest = async {
+                assert!(spool.has_room() && spool.bytes() > 0);
+                go_on.send(()).expect("the disk waits");
+            };
+            tokio::join!(spool.empty(&store, &school), rest).0
+        });
+        assert!(disk.join().expect("no panic"), "the rest had to wait for the disk");
+        assert_eq!((given, spool.bytes()), (Ok(1), 0));
+        std::fs::remove_dir_all(&folder).expect("the test's own folder");
+    }
 }

@@ -57,8 +57,10 @@ impl Sent {
         }
     }
 
+    /// A try that was done stays done, also if its settlement then failed.
     pub fn came_back(&mut self, delivery: &Delivery, outcome: Outcome) {
-        if let Some(last) = self.tries.get_mut(delivery.id()) {
+        let last = self.tries.get_mut(delivery.id());
+        if let Some(last) = last.filter(|last| last.outcome != Outcome::Done) {
             *last = Try { attempts: delivery.attempts, outcome };
         }
     }
@@ -115,6 +117,15 @@ mod tests {
             assert_eq!(sent.recall(&delivery("gc-1.1", known)), recalled, "{outcome:?} {known}");
             assert_eq!(sent.recall(&delivery("gc-1.2", known)), None);
         }
+    }
+
+    #[test]
+    fn what_was_done_and_could_not_be_settled_is_done() {
+        let (mut sent, delivery) = (Sent::default(), delivery("gc-1.1", 1));
+        sent.leaves(&delivery);
+        sent.came_back(&delivery, Outcome::Done);
+        sent.came_back(&delivery, Outcome::Unclear);
+        assert_eq!(sent.recall(&delivery), Some(Past::Done));
     }
 
     #[test]

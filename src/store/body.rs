@@ -1,10 +1,10 @@
 //! How bodies lie in a store: compressed when it pays, with a leading marker byte.
-//! Never looks into a body, except that a request becomes an inbox item by a prefix.
-//! Enter at [`pack`], [`unpack`] and [`item_of_request`].
+//! Never looks into a body. Enter at [`pack`] and [`unpack`].
 
 use std::cell::RefCell;
 
 use super::{DeadLetter, StoreError};
+use crate::json;
 use crate::process::At;
 
 const PLAIN: u8 = 0;
@@ -62,22 +62,11 @@ pub fn unpack_or_as_is(stored: &[u8]) -> Vec<u8> {
     unpack(stored).unwrap_or_else(|_| stored.to_vec())
 }
 
-/// JSON of `record::Item` out of JSON of `record::Envelope`. A request is stored once and read
-/// as both; a text that is no object stays as it is and becomes a dead letter when decoded.
-pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
-    const HEAD: &[u8] = br#"{"item":"envelope""#;
-    match raw.strip_prefix(b"{") {
-        Some(rest) if rest.trim_ascii_start().starts_with(b"}") => [HEAD, rest].concat(),
-        Some(rest) => [HEAD, b",", rest].concat(),
-        None => raw,
-    }
-}
-
 /// A dead letter's stored form: its facts as a line of JSON, then its body as it is (JSON would
 /// write each byte as a number).
 pub fn pack_letter(letter: &DeadLetter) -> Vec<u8> {
     let head = DeadLetter { body: Vec::new(), ..letter.clone() };
-    let mut text = json(&head);
+    let mut text = json::bytes(&head);
     text.push(b'\n');
     text.extend_from_slice(&letter.body);
     pack(&text)
@@ -101,11 +90,6 @@ pub fn letter_or_damaged(id: &str, stored: &[u8]) -> DeadLetter {
         order: None,
         body: Vec::new(),
     })
-}
-
-/// JSON of one of the store's own shapes.
-pub fn json(value: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("the store's shapes have text keys only")
 }
 
 pub fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, StoreError> {
@@ -147,15 +131,5 @@ mod tests {
         for stored in [&[][..], &[9, 1, 2], &[ZSTD, 1, 2, 3], &cut] {
             assert!(matches!(unpack(stored), Err(StoreError::Unreadable(_))), "{stored:?}");
         }
-    }
-
-    #[test]
-    fn a_request_reads_as_an_item() {
-        let check = |raw: &str, item: &str| {
-            assert_eq!(item_of_request(raw.as_bytes().to_vec()), item.as_bytes());
-        };
-        check(r#"{"school":"a"}"#, r#"{"item":"envelope","school":"a"}"#);
-        check("{}", r#"{"item":"envelope"}"#);
-        check("no object", "no object");
     }
 }

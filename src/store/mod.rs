@@ -1,16 +1,16 @@
 //! The store port: everything that is kept, and the one way to change it.
 //! Knows no rule of the process and no platform; records are bytes to it.
-//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
-//! bytes mean, `body` how they lie.
+//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `body` says how
+//! bytes lie there.
 
+pub mod backend;
 mod body;
 pub mod embedded;
-pub mod place;
-pub mod record;
+pub mod key;
 pub mod redis;
 mod unit;
 
-pub use place::Place;
+pub use backend::Place;
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };
@@ -18,7 +18,9 @@ pub use unit::{
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::process::{At, CommandId, OrderId, SchoolId};
+use crate::request::IdempotencyKey;
 
 /// Result of every call that can meet an unreachable store.
 pub type Kept<T> = Result<T, StoreError>;
@@ -50,7 +52,7 @@ pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// An order's journal keeps its last entries.
 pub const JOURNAL_MAX: usize = 2_000;
 
-/// The last digest of a slot ([`Key::SameAsLast`]) is remembered so long, seconds: a slot that was
+/// The last digest of a slot ([`IdempotencyKey::SameAsLast`]) is remembered so long, seconds: a slot that was
 /// silent for longer says nothing about repeats, and slots must not pile up.
 pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
 
@@ -72,6 +74,10 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// For each row of a unit's deliveries: the place given to an added one, or the former place of one that
+/// was revoked or removed; `None` for an update, and where the row changed nothing.
+pub type Places = Vec<Option<u64>>;
+
 /// Place of an entry in a school's inbox; later entries compare greater.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -83,22 +89,8 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `store::record::Item`, compressed by the store as it likes; bytes that cannot be
-    /// unpacked are given as they lie.
+    /// What was offered or appended; bytes that cannot be unpacked are given as they lie.
     pub body: Vec<u8>,
-}
-
-/// How a repeat is recognised (design, section 2).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "way", rename_all = "snake_case")]
-pub enum Key {
-    /// The platform's own id of the event: a repeat within `keep_s` seconds is a repeat.
-    Unique { key: String, keep_s: u64 },
-    /// No id: a repeat only if `digest` equals the last one accepted for `slot`
-    /// (object and kind of event), so that A→B→A are three events.
-    SameAsLast { slot: String, digest: String },
-    /// Every request counts.
-    Always,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +109,9 @@ pub const OFFER_KEPT_S: u64 = 24 * 3600;
 pub struct Offer {
     /// Of this request alone, by whoever received it.
     pub id: String,
-    pub key: Key,
+    pub key: IdempotencyKey,
     pub at: At,
-    /// JSON of a `record::Envelope`.
+    /// Bytes of an `intake::envelope::Envelope`.
     pub raw: Vec<u8>,
 }
 
@@ -127,7 +119,7 @@ pub struct Offer {
 #[derive(Serialize, Deserialize)]
 struct OfferHead {
     id: String,
-    key: Key,
+    key: IdempotencyKey,
     at: At,
 }
 
@@ -135,7 +127,7 @@ impl Offer {
     /// As a spool holds it: a line of JSON, then the body as it is.
     pub fn to_bytes(&self) -> Vec<u8> {
         let head = OfferHead { id: self.id.clone(), key: self.key.clone(), at: self.at };
-        let mut bytes = body::json(&head);
+        let mut bytes = json::bytes(&head);
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.raw);
         bytes
@@ -212,7 +204,7 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
-    /// repeat. Durable when it returns. The inbox gives it back as an `Item::Envelope`; it stays readable by
+    /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
     /// whatever its key says.
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
@@ -246,8 +238,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Kept<Vec<(String, Record)>>;
 
     /// Applies the unit if `fence` still owns the school and every expectation holds. Units of a school that
-    /// are sent without waiting are applied in the order in which they were sent.
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
+    /// are sent without waiting are applied in the order in which they were sent. Says of each row of
+    /// `unit.deliveries` which place it gave or took away; see [`Places`].
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError>;
 
     /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of
     /// each part, so that neither hides the other.
@@ -272,8 +265,7 @@ pub trait Store: Send + Sync + 'static {
     /// A stored request by its entry's place.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
-    /// Stored requests after a place, oldest first, at most `max`; each is JSON of a
-    /// `record::Envelope`.
+    /// Stored requests after a place, oldest first, at most `max`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
     /// The newest dead letters, newest first, at most `max`.

@@ -1,10 +1,13 @@
-//! The owner's loop: due wakes and accepted requests become steps, one after another, and their
+//! The owner's loop: settlements, due wakes and accepted requests become steps, one after another, and their
 //! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
-//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means.
+//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means,
+//! `signals` what its signals come to, `settle` what follows from a delivery that is over.
 
+mod settle;
+mod signals;
 mod take;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,22 +16,31 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
+use super::landings::{Landed, Written};
 use super::site::{Site, count};
-use super::timers;
+use super::wheel_feed;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
+use crate::intake::item::{Item, Member};
+use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
-use crate::store::record::Member;
 use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
-use take::Why;
 
-/// Entries and wakes that are stepped before their commits are awaited.
+/// Entries, wakes and settlements that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
 const WAKES_MAX: usize = 256;
+const LANDED_MAX: usize = 256;
 
-/// An entry whose commit is refused so often is given to a person.
+/// After this many refusals an entry or a wake is set aside.
 const STRIKES_MAX: u32 = 8;
+
+/// A panic counts as this many refusals, so the work is tried once more, with clean memory.
+const PANIC_STRIKES: u32 = STRIKES_MAX / 2;
+
+/// Pause after a refused commit; doubles with each refusal in a row.
+const REFUSED_FIRST: Duration = Duration::from_millis(5);
+const REFUSED_DOUBLED_MAX: u32 = 7;
 
 /// A wake that cannot be followed now comes again after this.
 pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
@@ -36,28 +48,40 @@ pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone()),
+        book: Book::new(site.store.clone(), site.id().clone(), site.room.clone()),
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
-        unreadable: HashMap::new(),
+        aside: HashMap::new(),
+        doubtful: HashSet::new(),
     };
+    // An earlier inbox may have ended at any point.
+    site.tally.inbox_parked.store(false, Ordering::SeqCst);
+    inbox.open_again();
+    let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
-    while !site.stopping() {
+    // A school that stops takes nothing new, and settles what is on its way.
+    while !site.stopping() || !site.landings().is_over() {
         if restarts != site.restarts() {
             restarts = site.restarts();
             inbox.open_again();
         }
         match inbox.turn().await {
-            Ok(0) => {}
-            Ok(_) => continue,
+            Ok(0) => refused_in_a_row = 0,
+            Ok(_) => {
+                refused_in_a_row = 0;
+                continue;
+            }
             Err(CommitError::Fenced) => return Err(CommitError::Fenced),
             Err(CommitError::Conflict(what)) => {
                 count(&site.tally.conflicts);
                 tracing::debug!(school = %site.id(), what, "changed meanwhile, opening again");
+                tokio::time::sleep(REFUSED_FIRST * (1 << refused_in_a_row.min(REFUSED_DOUBLED_MAX))).await;
+                refused_in_a_row += 1;
                 continue;
             }
+            Err(CommitError::Store(error)) if site.stopping() => return Err(error.into()),
             Err(CommitError::Store(error)) => {
                 tracing::warn!(school = %site.id(), %error, "the inbox waits for the store");
                 tokio::time::sleep(Duration::from_millis(300)).await;
@@ -66,12 +90,13 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         }
         let now = site.clock.now();
         let next_ms = site.near().next_look(now.timestamp_millis());
+        let is_stopping = site.stopping();
         site.tally.inbox_parked.store(true, Ordering::SeqCst);
         tokio::select! {
             biased;
             () = site.inbox_bell.notified() => {}
-            () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)) => {}
-            _ = stop.changed() => {}
+            () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)), if !is_stopping => {}
+            _ = stop.changed(), if !is_stopping => {}
             () = tokio::time::sleep(site.rhythm.poll) => {}
         }
         site.tally.inbox_parked.store(false, Ordering::SeqCst);
@@ -84,11 +109,13 @@ struct Inbox {
     book: Book,
     /// Everything up to here has been stepped.
     after: Option<Seq>,
-    /// How often an entry's commit was refused.
-    strikes: HashMap<Seq, u32>,
-    /// What needs something stored that this version cannot read, and what that is: an entry goes to a
-    /// person, a wake is put off, in case another version comes.
-    unreadable: HashMap<Cause, String>,
+    /// Refused commits and panics, by what they were for.
+    strikes: HashMap<Cause, u32>,
+    /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
+    /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process it.
+    aside: HashMap<Cause, String>,
+    /// Settlements whose commit failed: the store may have them or not.
+    doubtful: HashSet<u64>,
 }
 
 /// What a unit is made for.
@@ -96,16 +123,49 @@ struct Inbox {
 enum Cause {
     Wake(String),
     Entry(Seq),
+    /// A delivery that is over, by its place.
+    Landed(u64),
+}
+
+/// What one round works off.
+#[derive(Default)]
+struct Work {
+    landed: Vec<Landed>,
+    due: Vec<(String, i64)>,
+    entries: Vec<Entry>,
 }
 
 /// Why a round ended early, and over what, where it is known.
 struct Refused {
-    error: CommitError,
+    error: Failure,
     cause: Option<Cause>,
 }
 
+enum Failure {
+    Commit(CommitError),
+    Panic(Panicked),
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(error.into())
+    }
+}
+
+impl From<Panicked> for Failure {
+    fn from(panicked: Panicked) -> Self {
+        Self::Panic(panicked)
+    }
+}
+
 impl Refused {
-    fn by(cause: Cause, error: StoreError) -> Self {
+    fn by(cause: Cause, error: impl Into<Failure>) -> Self {
         Self { error: error.into(), cause: Some(cause) }
     }
 }
@@ -131,7 +191,8 @@ impl Inbox {
         }
     }
 
-    /// What is in the store counts again.
+    /// Starts over from the store. Called after every refusal and every panic, because a step that was not
+    /// committed, or not finished, has left its records in the book.
     fn open_again(&mut self) {
         self.book.close();
         self.after = None;
@@ -139,44 +200,91 @@ impl Inbox {
     }
 
     async fn round(&mut self) -> Result<usize, Refused> {
-        timers::fill(&self.site).await?;
         let site = self.site.clone();
         let now = site.clock.now();
-        let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
-        let due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+        let work = self.work(now).await?;
+        self.prefetch(&work).await?;
         let mut units = Vec::new();
-        let stepped = self.units(&due, &entries, now, &mut units).await;
+        let stepped = self.units(&work, now, &mut units).await;
+        if let [(cause, unit)] = &mut units[..] {
+            // Nothing beside it may take back what it adds.
+            let settled = if let Cause::Landed(place) = cause { Some(*place) } else { None };
+            settle::mark_first(&site, unit, settled, now);
+        }
         let mut commits: FuturesOrdered<_> =
             units.into_iter().map(|(cause, unit)| finish(&site, unit, cause)).collect();
         let mut refused = None;
         while let Some((cause, result)) = commits.next().await {
             match result {
-                Ok(()) => self.unlearn(&cause),
-                Err(error) if refused.is_none() => refused = Some(Refused { error, cause: Some(cause) }),
-                Err(_) => {}
+                Ok(()) => self.done(&cause, Written::Now),
+                Err(error) => {
+                    if let Cause::Landed(place) = cause {
+                        self.doubtful.insert(place);
+                    }
+                    refused.get_or_insert(Refused::by(cause, error));
+                }
             }
         }
         refused.map_or(stepped, Err)?;
-        Ok(due.len() + entries.len())
+        Ok(work.landed.len() + work.due.len() + work.entries.len())
     }
 
-    /// Steps everything, up to the first thing that cannot be.
-    async fn units(
-        &mut self,
-        due: &[(String, i64)],
-        entries: &[Entry],
-        now: At,
-        units: &mut Vec<(Cause, Unit)>,
-    ) -> Result<(), Refused> {
-        for (member, at_ms) in due {
-            self.site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
+    /// What there is to do now. A school that stops takes nothing new.
+    async fn work(&self, now: At) -> Result<Work, Refused> {
+        let site = &self.site;
+        let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
+        if !site.stopping() {
+            wheel_feed::fill(site).await?;
+            work.entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
+            work.due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+        }
+        Ok(work)
+    }
+
+    /// The records that this round will surely need, in few reads.
+    async fn prefetch(&mut self, work: &Work) -> Result<(), Refused> {
+        let commands = work.landed.iter().map(|landed| &landed.delivery.command);
+        let clients: Vec<_> = commands.clone().map(|command| command.client.clone()).collect();
+        let mut orders: Vec<OrderId> = commands.map(|command| command.order.clone()).collect();
+        orders.extend(work.due.iter().filter_map(|(member, _)| match Member::read(member)? {
+            Member::Order(order) => Some(order),
+            Member::Call(_) | Member::Canary => None,
+        }));
+        orders.extend(work.entries.iter().filter_map(|entry| match Item::read(&entry.body)? {
+            Item::Event { order, .. } | Item::Retire { order, .. } => Some(order),
+            _ => None,
+        }));
+        Ok(self.book.prefetch(&orders, &clients).await?)
+    }
+
+    /// Steps everything, up to the first thing that cannot be. Settlements come first: what they mark as
+    /// being sent was not taken back before.
+    async fn units(&mut self, work: &Work, now: At, units: &mut Vec<(Cause, Unit)>) -> Result<(), Refused> {
+        let site = self.site.clone();
+        let mut revoked = HashSet::new();
+        for landed in &work.landed {
+            let cause = Cause::Landed(landed.delivery.seq);
+            let settled = site.guard("settlement", Box::pin(self.settle(landed, &revoked, now))).await;
+            let settled = settled.map_err(Failure::from).and_then(|settled| Ok(settled?));
+            match settled.map_err(|error| Refused::by(cause.clone(), error))? {
+                Some(unit) => {
+                    revoked.extend(settle::revoked_by(&unit).cloned());
+                    units.push((cause, unit));
+                }
+                None => self.done(&cause, Written::Before),
+            }
+        }
+        for (member, at_ms) in &work.due {
+            site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
-            let fired = self.fire(member, now).await;
+            let fired = site.guard("wake", self.fire(member, now)).await.map_err(Failure::from);
+            let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
-        for entry in entries {
+        for entry in &work.entries {
             let cause = Cause::Entry(entry.seq.clone());
-            let taken = self.take(entry, now).await;
+            let taken = site.guard("entry", self.take(entry, now)).await.map_err(Failure::from);
+            let taken = taken.and_then(|taken| Ok(taken?));
             let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
             unit.ack.push(entry.seq.clone());
             units.push((cause, unit));
@@ -185,73 +293,81 @@ impl Inbox {
         Ok(())
     }
 
-    /// What cannot be read will not be readable the next time either: its cause is set aside then.
+    /// Sets the cause aside after too many failures: it would fail the next time, too.
     fn learn(&mut self, Refused { error, cause }: Refused) -> Result<usize, CommitError> {
+        // Set aside already, and that could not be kept either: the store itself is at fault.
+        let cause = cause.filter(|cause| !self.aside.contains_key(cause));
         match (error, cause) {
-            // Set aside already, and that could not be kept either: the store itself is at fault.
-            (CommitError::Store(StoreError::Unreadable(what)), Some(cause))
-                if !self.unreadable.contains_key(&cause) =>
-            {
+            (Failure::Commit(CommitError::Store(StoreError::Unreadable(what))), Some(cause)) => {
                 let why = StoreError::Unreadable(what).to_string();
                 self.site.unreadable(&why);
-                self.unreadable.insert(cause, why);
+                self.aside.insert(cause, why);
                 Ok(1)
             }
-            (error @ CommitError::Conflict(_), Some(Cause::Entry(seq))) => {
-                *self.strikes.entry(seq).or_default() += 1;
+            (Failure::Panic(panicked), Some(cause)) => {
+                self.strike(cause, PANIC_STRIKES, &panicked.to_string());
+                Ok(1)
+            }
+            (Failure::Commit(error @ CommitError::Conflict(_)), Some(cause)) => {
+                self.strike(cause, 1, "its commit was refused again and again");
                 Err(error)
             }
-            (error, _) => Err(error),
+            (Failure::Commit(error), _) => Err(error),
+            (Failure::Panic(panicked), _) => Err(StoreError::Unreachable(panicked.to_string()).into()),
         }
     }
 
-    fn unlearn(&mut self, done: &Cause) {
-        self.unreadable.remove(done);
-        if let Cause::Entry(seq) = done {
-            self.strikes.remove(seq);
+    fn strike(&mut self, cause: Cause, strikes: u32, why: &str) {
+        let count = self.strikes.entry(cause.clone()).or_default();
+        *count += strikes;
+        if *count >= STRIKES_MAX {
+            tracing::error!(school = %self.site.id(), ?cause, why, "ALARM: it cannot be processed and is set aside");
+            self.aside.insert(cause, why.to_owned());
+        }
+    }
+
+    fn done(&mut self, done: &Cause, written: Written) {
+        self.aside.remove(done);
+        self.strikes.remove(done);
+        if let Cause::Landed(place) = done {
+            self.doubtful.remove(place);
+            self.site.landings().settle(*place, written);
         }
     }
 
     /// A wake has come: of an order, or of a call whose final record never came.
     async fn fire(&mut self, member: &str, now: At) -> Kept<Unit> {
-        if self.unreadable.contains_key(&Cause::Wake(member.to_owned())) {
+        if self.aside.contains_key(&Cause::Wake(member.to_owned())) {
             return Ok(put_off(member, now));
         }
         let stepped = match Member::read(member) {
             Some(Member::Canary) => {
-                return Ok(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() });
+                return Ok(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() });
             }
             Some(Member::Order(order)) => self.wake_order(order, now).await?,
             Some(Member::Call(call)) => self.wake_call(&call, now).await?,
             None => None,
         };
-        match stepped {
-            None => Ok(Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }),
-            Some(Ok(unit)) => Ok(unit),
-            Some(Err(why)) => {
-                tracing::error!(school = %self.site.id(), member, why = why.why, "the wake is put off an hour");
-                Ok(put_off(member, now))
-            }
-        }
+        Ok(stepped.unwrap_or_else(|| Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }))
     }
 
     /// `None` where there is no such order.
-    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Result<Unit, Why>>> {
+    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Unit>> {
         let Some(order) = self.book.order(&id).await? else { return Ok(None) };
         let aim = Aim::new(id, order.client, Event::Wake);
-        let applied = apply(&self.site.school, &mut self.book, aim, Source::default(), now).await?;
-        Ok(Some(applied.map_err(|broken| Why::new(broken.to_string()))))
+        apply(&self.site.school, &mut self.book, aim, Source::default(), now).await.map(Some)
     }
 
-    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Result<Unit, Why>>> {
+    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Unit>> {
         let Some(mut record) = self.book.call(call).await? else { return Ok(None) };
         let merged = record.on_wake(now);
-        Ok(Some(self.merged(call, record, merged, Source::default(), now).await?))
+        self.merged(call, record, merged, Source::default(), now).await.map(Some)
     }
 }
 
-async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), CommitError>) {
-    (cause, site.commit(unit).await)
+async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), Failure>) {
+    let done = site.guard("commit", site.commit(unit)).await;
+    (cause, done.map_err(Failure::from).and_then(|done| Ok(done?)))
 }
 
 /// The wake is neither lost nor followed now.

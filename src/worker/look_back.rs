@@ -1,10 +1,10 @@
 //! Drives the looks back (reconciliation): the cursor of each platform is a record, and what a look
 //! found enters the inbox in the commit that moves the cursor.
-//! Never holds anything up: a look that fails is repeated later, and its requests wait behind all
-//! others. Enter at [`run`].
+//! Never holds anything up: a look that fails or panics is repeated later, and its requests wait behind
+//! all others. Enter at [`run`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,13 +12,15 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::site::{Site, UnderWay};
 use crate::intake::calls::CallRecord;
-use crate::intake::shadow::Shadow;
-use crate::platform::look_back::{History, Known, KnownCall, Looked, Shown, Sight};
+use crate::intake::envelope::Envelope;
+use crate::intake::last_seen::Shadow;
+use crate::platform::look_back::{History, Known, Looked, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};
-use crate::store::record::{Envelope, Item, key};
+use crate::signal::{KnownCall, Shown};
+use crate::store::key;
 use crate::store::{CommitError, Kept, Put, Record, Unit};
 
 /// After a fault, doubling to the longest.
@@ -34,14 +36,14 @@ const JOURNAL_PAGE: usize = 60;
 
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let looks = site.ways.looks.iter().map(|(platform, look)| keep(&site, platform, &**look));
+    let looks = site.outbound.looks.iter().map(|(platform, look)| keep(&site, platform, &**look));
     try_join_all(looks).await.map(|_| ())
 }
 
 /// How each platform's last look went, for a person.
 pub async fn state(site: &Site) -> Value {
     let mut state = serde_json::Map::new();
-    for platform in site.ways.looks.keys() {
+    for platform in site.outbound.looks.keys() {
         let Ok((_, looked)) = read(site, platform).await else { continue };
         let shown = json!({
             "looked_at": looked.looked_at, "again_at": looked.again_at, "found": looked.found,
@@ -58,12 +60,13 @@ async fn keep(site: &Site, platform: &str, look: &dyn LookBack) -> Result<(), Co
         let next = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            next = once(site, platform, look) => next,
+            next = site.guard("look back", once(site, platform, look)) => next,
         };
         let again_at = match next {
-            Ok(again_at) => again_at,
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => {
+            Ok(Ok(again_at)) => again_at,
+            Err(_) => site.clock.now() + TimeDelta::minutes(AGAIN_FIRST_MIN),
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), platform, %error, "a look back waits for the store");
                 site.clock.now() + TimeDelta::seconds(NO_STORE_S)
             }
@@ -91,14 +94,11 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
         Err(fault) => (failed(site, platform, looked, fault, now), Vec::new()),
     };
     let again_at = looked.again_at;
-    let envelope = |request: &RawRequest| {
-        let envelope = Envelope { found: true, ..Envelope::of(platform, request, now) };
-        Item::Envelope(Box::new(envelope)).to_bytes()
-    };
-    let body = serde_json::to_vec(&looked).unwrap_or_default();
+    let envelope =
+        |request: &RawRequest| Envelope { found: true, ..Envelope::of(platform, request, now) }.to_bytes();
     let unit = Unit {
         append: found.iter().map(envelope).collect(),
-        put: vec![Put { key: key::look(platform), expect: version, body }],
+        put: vec![Put { key: key::look(platform), expect: version, body: crate::json::bytes(&looked) }],
         at: now,
         ..Unit::default()
     };
@@ -153,22 +153,6 @@ async fn read(site: &Site, platform: &str) -> Kept<(u64, Looked)> {
     Ok(record.map_or_else(Default::default, |record| {
         (record.version, serde_json::from_slice(&record.body).unwrap_or_default())
     }))
-}
-
-/// Counts a look for as long as it is under way, also when it is given up.
-struct UnderWay<'a>(&'a AtomicU64);
-
-impl<'a> UnderWay<'a> {
-    fn new(counter: &'a AtomicU64) -> Self {
-        counter.fetch_add(1, Ordering::SeqCst);
-        Self(counter)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// The store, as looks see it.

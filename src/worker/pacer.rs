@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
-use super::tenure::Tenure;
-use crate::clock::Clock;
+use super::lease_view::Tenure;
+use crate::clock::{Clock, stopwatch};
+use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
@@ -26,6 +27,30 @@ const REST_LONGEST_MS: i64 = 60_000;
 struct Waiter {
     seat: Seat,
     go: oneshot::Sender<Turn>,
+    count: Counted,
+}
+
+/// Counts the riders of a seat as waiting until it is dropped, also when the whole queue is dropped.
+struct Counted {
+    pace: Arc<Pace>,
+    riders: u64,
+}
+
+impl Counted {
+    fn new(pace: &Arc<Pace>, riders: u64) -> Self {
+        pace.waiting.fetch_add(riders, Ordering::SeqCst);
+        Self { pace: pace.clone(), riders }
+    }
+
+    fn end(&mut self) {
+        self.pace.waiting.fetch_sub(std::mem::take(&mut self.riders), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 /// Urgency, then who came first.
@@ -67,7 +92,7 @@ impl Queue {
 
     /// Gives a turn to the most urgent and to as many of his party as fit, the most urgent first.
     /// Those who went away are passed over.
-    fn give(&mut self, pace: &Pace) {
+    fn give(&mut self) {
         while let Some(first) = self.pop() {
             let mut party = vec![first];
             if let Some(Party { name, most, .. }) = party[0].seat.party {
@@ -76,8 +101,7 @@ impl Queue {
                 party.extend(others.into_iter().filter_map(|place| self.remove(place)));
             }
             // Before anybody is told: whoever looks must never see one who is off as waiting.
-            let riders = party.iter().map(|waiter| waiter.seat.riders).sum();
-            pace.waiting.fetch_sub(riders, Ordering::SeqCst);
+            party.iter_mut().for_each(|waiter| waiter.count.end());
             party.retain(|waiter| !waiter.go.is_closed());
             let items = party.iter().filter_map(|waiter| Some(waiter.seat.party?.item)).collect();
             let mut lead = Some(Turn::Lead(items));
@@ -100,6 +124,8 @@ pub struct Pace {
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
+    /// Panics of the turn-giver; it is restarted after each.
+    pub panics: AtomicU64,
     /// The turn-giver sleeps until then, by its clock; past while it is at work.
     asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
@@ -154,7 +180,7 @@ impl Pacer {
     ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
-        tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
+        tokio::spawn(serve_turns(waiters, budget, store, clock.clone(), pace.clone()));
         Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
@@ -163,16 +189,13 @@ impl Pacer {
     }
 
     /// Returns when the turn has come.
-    pub async fn turn(&self, seat: Seat) -> Result<Turn, Stopping> {
+    pub async fn turn(&self, seat: Seat) -> Result<Turn, NoTurn> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
-        self.pace.waiting.fetch_add(seat.riders, Ordering::SeqCst);
-        let queued = self.queue.send((ticket, Waiter { seat, go })).is_ok();
-        if queued && let Ok(turn) = turn.await {
-            return Ok(turn);
-        }
-        self.pace.waiting.fetch_sub(seat.riders, Ordering::SeqCst);
-        Err(Stopping)
+        let count = Counted::new(&self.pace, seat.riders);
+        // If the queue is closed, it drops the waiter, and `turn` returns an error.
+        let _ = self.queue.send((ticket, Waiter { seat, go, count }));
+        turn.await.map_err(|_| NoTurn)
     }
 
     /// Asked last of all before something leaves: a turn may have been given before a pause.
@@ -198,10 +221,10 @@ impl Pacer {
     }
 }
 
-/// The bridge is going down; nothing was sent.
+/// The account's turn-giver panicked while this request waited; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bridge is stopping")]
-pub struct Stopping;
+#[error("the account's turn-giver is restarted after a panic; nothing was sent")]
+pub struct NoTurn;
 
 /// The process stood still longer than its lease lasts; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -227,18 +250,22 @@ impl Http for PacedHttp {
     }
 
     async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        self.pacer.turn(seat).await.map_err(|stopping| Silence::NotSent(stopping.to_string()))
+        self.pacer.turn(seat).await.map_err(|none| Silence::NotSent(none.to_string()))
     }
 }
 
 /// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
-pub struct PacedCourier<C> {
-    pub inner: C,
+pub struct PacedCourier {
+    pub inner: Box<dyn Courier>,
     pub pacer: Pacer,
 }
 
 #[async_trait]
-impl<C: Courier> Courier for PacedCourier<C> {
+impl Courier for PacedCourier {
+    fn room(&self) -> Room {
+        self.inner.room()
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -247,7 +274,7 @@ impl<C: Courier> Courier for PacedCourier<C> {
         now: At,
     ) -> Result<Receipt, Fault> {
         let turn = self.pacer.turn(Seat::alone(command.urgency)).await;
-        turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        turn.map_err(|none| Fault::later(none.to_string()))?;
         self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }
@@ -257,14 +284,39 @@ impl<C: Courier> Courier for PacedCourier<C> {
     }
 }
 
-/// Takes a slot of the budget for whoever is most urgent when the slot comes, not when it was
-/// asked for.
-async fn give_turns(
+/// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests in
+/// it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
+async fn serve_turns(
     mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     pace: Arc<Pace>,
+) {
+    let mut pauses = Pauses::default();
+    loop {
+        let begun = stopwatch();
+        let giving = give_turns(&mut waiters, &budget, &*store, &clock, &pace);
+        let Err(Panicked { place }) = caught(giving).await else { return };
+        pace.panics.fetch_add(1, Ordering::Relaxed);
+        let account = &budget.account;
+        tracing::error!(
+            account,
+            place,
+            "ALARM: the turn-giver of an account panicked and is restarted; please report the place"
+        );
+        tokio::time::sleep(pauses.after(begun.elapsed())).await;
+    }
+}
+
+/// Takes a slot of the budget for whoever is most urgent when the slot comes, not when it was
+/// asked for.
+async fn give_turns(
+    waiters: &mut mpsc::UnboundedReceiver<(u64, Waiter)>,
+    budget: &Budget,
+    store: &dyn Store,
+    clock: &Arc<dyn Clock>,
+    pace: &Pace,
 ) {
     let mut queue = Queue::default();
     loop {
@@ -274,11 +326,11 @@ async fn give_turns(
                 None => return,
             }
         }
-        rest(&clock, &pace).await;
+        rest(clock, pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
             Ok(0) => {}
             Ok(wait_ms) => {
-                pace.sleep_until(&clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
+                pace.sleep_until(clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
             }
             Err(error) => {
                 tracing::warn!(account = budget.account, %error, "no budget without the store, waiting");
@@ -290,7 +342,7 @@ async fn give_turns(
         while let Ok((ticket, waiter)) = waiters.try_recv() {
             queue.push(ticket, waiter);
         }
-        queue.give(&pace);
+        queue.give();
     }
 }
 
@@ -307,7 +359,7 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
 mod tests {
     use super::*;
 
-    use crate::clock::{TokioClock, stopwatch};
+    use crate::clock::TokioClock;
     use crate::store::embedded::Embedded;
 
     /// A process that stood still has its turn given when it goes on; its successor has the work.
@@ -332,17 +384,17 @@ mod tests {
     /// Seats of a queue: urgency, party (0: none), item. What each turn then gives, as items.
     #[track_caller]
     fn check(seats: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
-        let (pace, mut queue) = (Pace::default(), Queue::default());
+        let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
         let mut told = Vec::new();
         for (ticket, (urgency, name, item)) in seats.iter().enumerate() {
             let party = (*name > 0).then_some(Party { name: *name, item: *item, most: 2 });
             let (go, turn) = oneshot::channel();
-            pace.waiting.fetch_add(1, Ordering::SeqCst);
-            queue.push(ticket as u64, Waiter { seat: Seat { urgency: *urgency, riders: 1, party }, go });
+            let (seat, count) = (Seat { urgency: *urgency, riders: 1, party }, Counted::new(&pace, 1));
+            queue.push(ticket as u64, Waiter { seat, go, count });
             told.push((*item, turn));
         }
         for (nth, expected) in turns.iter().enumerate() {
-            queue.give(&pace);
+            queue.give();
             let mut went = Vec::new();
             told.retain_mut(|(item, turn)| match turn.try_recv() {
                 Ok(turn) => {
@@ -373,15 +425,46 @@ mod tests {
 
     #[test]
     fn who_went_away_costs_nobody_a_turn() {
-        let (pace, mut queue) = (Pace::default(), Queue::default());
+        let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
         let seat = Seat::alone(Urgency::Usual);
         let (gone, _) = oneshot::channel();
         let (go, mut turn) = oneshot::channel();
-        pace.waiting.store(2, Ordering::SeqCst);
-        queue.push(1, Waiter { seat, go: gone });
-        queue.push(2, Waiter { seat, go });
-        queue.give(&pace);
+        queue.push(1, Waiter { seat, go: gone, count: Counted::new(&pace, 1) });
+        queue.push(2, Waiter { seat, go, count: Counted::new(&pace, 1) });
+        queue.give();
         assert_eq!(turn.try_recv(), Ok(Turn::Lead(Vec::new())));
         assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
+    }
+
+    /// Panics on the first reading.
+    struct Broken(TokioClock, AtomicU64);
+
+    #[async_trait]
+    impl Clock for Broken {
+        fn now(&self) -> At {
+            assert!(self.1.fetch_add(1, Ordering::SeqCst) > 0, "a defect");
+            self.0.now()
+        }
+
+        async fn sleep_until(&self, at: At) {
+            self.0.sleep_until(at).await;
+        }
+
+        fn driven_ms(&self) -> Option<i64> {
+            self.0.driven_ms()
+        }
+    }
+
+    /// Nothing was sent for them, so they can be repeated.
+    #[tokio::test(start_paused = true)]
+    async fn when_the_turn_giver_panics_the_waiting_are_told_and_turns_are_given_again() {
+        let clock = TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range"));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+        let pacer = Pacer::start(budget, store, Arc::new(Broken(clock, AtomicU64::new(0))), None);
+        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Err(NoTurn));
+        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Ok(Turn::Lead(Vec::new())));
+        assert_eq!(pacer.pace.panics.load(Ordering::Relaxed), 1);
+        assert_eq!(pacer.pace.waiting.load(Ordering::SeqCst), 0, "who was sent away waits no more");
     }
 }

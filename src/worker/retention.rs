@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 
 use super::site::Site;
 use crate::intake::calls::CallRecord;
-use crate::intake::shadow::Shadow;
-use crate::platform::link;
+use crate::intake::item::Item;
+use crate::intake::last_seen::Shadow;
+use crate::link;
 use crate::process::{At, Order};
-use crate::store::record::Item;
 use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};
 
 /// After a failure.
@@ -25,9 +25,10 @@ pub async fn retain(site: &Site) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
-        let again = match round(site, now).await {
-            Ok(()) => now + TimeDelta::days(1),
-            Err(error) => {
+        let again = match site.guard("retention", round(site, now)).await {
+            Ok(Ok(())) => now + TimeDelta::days(1),
+            Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "what is past its time is forgotten later");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }
@@ -47,7 +48,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     letters(site, (raw_before, before), now).await?;
     let retire = |body: &[u8], _: (&str, u64), unit: &mut Unit| {
         let Ok(order) = serde_json::from_slice::<Order>(body) else { return };
-        if order.end.as_ref().is_some_and(|end| end.at() < before) {
+        if order.end().is_some_and(|end| end.at() < before) {
             unit.append.push(Item::Retire { order: order.id, before }.to_bytes());
         }
     };

@@ -1,31 +1,74 @@
 //! Owning a school: take the lease, run its workers, let go when it is lost or the bridge stops.
-//! Never works without the lease. Enter at [`own`].
+//! Never works without the lease, and never ends before the bridge stops: after a panic that no worker
+//! caught, the lease is released, and after a pause the school is taken again. Enter at [`run`].
 
 use std::sync::Arc;
 
+use super::lease_view::Standing;
 use super::site::Site;
-use super::tenure::Standing;
-use super::{chores, inbox, keeper, look_back, outbox, watchdog};
+use super::{chores, inbox, look_back, outbox, spool_drain, watchdog};
 use crate::clock::stopwatch;
+use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
+
+/// An owner starts its inbox this many times.
+const INBOX_STARTS_MAX: u32 = 3;
+
+/// All that this process does for the school, until the bridge stops.
+pub async fn run(site: Arc<Site>) {
+    tokio::join!(own(site.clone()), restart_on_panic(&site, || drain_spool(site.clone())));
+}
 
 /// Works for the school whenever it can be had, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
-    while take(&site).await {
+    restart_on_panic(&site, || own_once(site.clone())).await;
+}
+
+/// Restarts the work after each panic, with a growing pause; returns when the work or the bridge ends.
+async fn restart_on_panic<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: impl Fn() -> F) {
+    let mut stop = site.stop.clone();
+    let mut pauses = Pauses::default();
+    loop {
+        let begun = stopwatch();
+        if work().await.is_ok() || site.stopping() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(pauses.after(begun.elapsed())) => {}
+        }
+    }
+}
+
+/// Returns when the bridge stops, or after a panic that no worker caught. In both cases the lease is
+/// released: `/health` no longer says `owner`, and another instance can take the school.
+async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
+    let ended = site.guard("owner", work_while_held(&site)).await;
+    site.tenure.end(Standing::Unknown);
+    let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
+    if let Ok(Err(error)) = released {
+        tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
+    }
+    ended
+}
+
+async fn drain_spool(site: Arc<Site>) -> Result<(), Panicked> {
+    site.guard("spool drain", spool_drain::run(site.clone())).await
+}
+
+async fn work_while_held(site: &Arc<Site>) {
+    while take(site).await {
         tracing::info!(school = %site.id(), "this instance owns the school");
         tokio::select! {
             biased;
-            lost = work(&site) => match lost {
-                Ok(()) => break,
+            lost = work(site) => match lost {
+                Ok(()) => return,
                 Err(error) => tracing::warn!(school = %site.id(), %error, "the school is lost"),
             },
-            () = lose(&site) => tracing::warn!(school = %site.id(), "the lease is lost"),
+            () = lose(site) => tracing::warn!(school = %site.id(), "the lease is lost"),
         }
         site.tenure.end(Standing::Unknown);
-    }
-    site.tenure.end(Standing::Unknown);
-    if let Err(error) = site.store.release(site.id(), &site.fence).await {
-        tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
     }
 }
 
@@ -77,19 +120,42 @@ async fn renew(site: &Site) -> Kept<Lease> {
 async fn lose(site: &Site) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
-        if let Ok(Lease::Elsewhere | Lease::Outdated) = renew(site).await {
+        let renewed = site.guard("lease", renew(site)).await;
+        if let Ok(Ok(Lease::Elsewhere | Lease::Outdated)) = renewed {
             return;
         }
     }
 }
 
+/// Restarts the inbox after a panic without disturbing deliveries in flight. The last start is not guarded:
+/// its panic ends the owner.
+async fn run_inbox(site: &Arc<Site>) -> Result<(), CommitError> {
+    let mut pauses = Pauses::default();
+    for _ in 1..INBOX_STARTS_MAX {
+        let begun = stopwatch();
+        if let Ok(ended) = site.guard("inbox", inbox::run(site.clone())).await {
+            return ended;
+        }
+        tokio::time::sleep(pauses.after(begun.elapsed())).await;
+    }
+    inbox::run(site.clone()).await
+}
+
+/// The outbox; when it has ended, the inbox has nothing more to settle.
+async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
+    let ended = outbox::run(site.clone()).await;
+    site.landings().close();
+    site.inbox_bell.notify_one();
+    ended
+}
+
 /// All workers of the school; ends when they have drained, or with the first that lost it.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
-    keeper::begin(site).await?;
+    spool_drain::begin(site).await?;
     tokio::try_join!(
-        inbox::run(site.clone()),
-        outbox::run(site.clone()),
+        run_inbox(site),
+        send(site),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
         look_back::run(site.clone()),

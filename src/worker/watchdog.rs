@@ -8,10 +8,11 @@ use chrono::TimeDelta;
 
 use super::inbox::PUT_OFF;
 use super::site::{Site, count};
-use super::timers;
+use super::wheel_feed;
 use crate::intake::apply::order_member;
-use crate::process::{At, Event, Order, OrderId};
-use crate::store::record::{Item, Member, key};
+use crate::intake::item::{Item, Member};
+use crate::process::{At, Event, Order, OrderId, wake};
+use crate::store::key;
 use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
 /// One sweep over all orders in so many minutes.
@@ -25,10 +26,10 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
-        match watch(&site, &mut sweep_at).await {
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
-            Ok(()) => {}
+        match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
+            Ok(Ok(())) | Err(_) => {}
         }
         let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
         tokio::select! {
@@ -43,13 +44,13 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
 async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
     let now = site.clock.now();
     let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
-    if timers::is_dead(canary.as_ref(), now) {
+    if wheel_feed::is_dead(canary.as_ref(), now) {
         if *sweep_at > now {
             tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; mended");
         }
         // The first look of an owner finds none, too: that is how the canary is born.
         *sweep_at = now;
-        site.commit(Unit { wake: vec![timers::canary(now)], at: now, ..Unit::default() }).await?;
+        site.commit(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() }).await?;
         site.forget_wakes();
     }
     if *sweep_at <= now {
@@ -74,7 +75,7 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
                     continue;
                 }
             };
-            if order.end.is_none() && !is_armed(site, &order).await? {
+            if order.is_open() && !is_armed(site, &order).await? {
                 mend(site, &order.id).await?;
             }
         }
@@ -84,18 +85,18 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
 /// The order has a timer, and the index has its wake, not later than the timer. One that was due and could
 /// not be followed is put off, and has its wake within that time.
 async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
-    let Some((at, _)) = order.timers.wake() else { return Ok(false) };
-    let wake = site.store.wake_of(site.id(), &order_member(order)).await?;
+    let Some((at, _)) = wake(order) else { return Ok(false) };
+    let stands = site.store.wake_of(site.id(), &order_member(order)).await?;
     let now = site.clock.now();
     let latest = if at <= now { now + PUT_OFF } else { at };
-    Ok(wake.is_some_and(|wake| wake.at_ms <= latest.timestamp_millis()))
+    Ok(stands.is_some_and(|wake| wake.at_ms <= latest.timestamp_millis()))
 }
 
 /// The order may have been committed between the two reads: look again before mending.
 async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
     let record = site.store.read(site.id(), &[key::order(id)]).await?.pop().flatten();
     let order = record.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
-    let Some(order) = order.filter(|order| order.end.is_none()) else { return Ok(()) };
+    let Some(order) = order.filter(Order::is_open) else { return Ok(()) };
     if is_armed(site, &order).await? {
         return Ok(());
     }
@@ -103,11 +104,11 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
     tracing::error!(school = %site.id(), order = %id, "ALARM: an open order had no next step; mended");
     let now = site.clock.now();
     let mut unit = Unit { at: now, ..Unit::default() };
-    match order.timers.wake() {
+    match wake(&order) {
         Some((at, promised)) => {
             unit.wake.push(Wake { member: order_member(&order), at_ms: at.timestamp_millis(), promised });
         }
-        None => unit.append.push(Item::Event { order: id.clone(), event: Event::Wake }.to_bytes()),
+        None => unit.append.push(Item::Event { raw: None, order: id.clone(), event: Event::Wake }.to_bytes()),
     }
     site.commit(unit).await
 }

@@ -51,7 +51,7 @@ fn the_sandbox_fits_the_example_school() {
     let school = config.school("rost").expect("the school");
     let setup = Setup::shipped(&config.instance.url);
     assert_eq!(setup.problems(), Vec::<String>::new());
-    let amocrm = school.amocrm.as_ref().expect("amoCRM");
+    let amocrm = school.crm().expect("amoCRM");
     assert_eq!(amocrm.account_id, Some(setup.amocrm.account_id as u64));
     assert_eq!(amocrm.order_number_field.map(|id| id.to_string()), Some(setup.amocrm.order_field.clone()));
     let statuses: BTreeMap<u64, BTreeSet<u64>> = setup
@@ -84,16 +84,17 @@ fn the_sandbox_fits_the_example_school() {
         assert!(route.offers.iter().all(|offer| offers.contains(offer)), "route {}", route.name);
     }
     let secrets = env_example();
+    let lines = setup.lines.iter().flat_map(|(_, line)| line.secrets());
+    let lines: Vec<(&str, String)> = lines.collect();
     for (variable, value) in [
         ("DEMO_URL_SECRET", SECRET),
         ("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
         ("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
         ("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
-        ("DEMO_MANGO_KEY", &setup.mango.api_key),
-        ("DEMO_MANGO_SALT", &setup.mango.api_salt),
-        ("DEMO_SIPUNI_KEY", &setup.sipuni.key),
-        ("DEMO_TELPHIN_SECRET", &setup.telphin.client_secret),
-    ] {
+    ]
+    .into_iter()
+    .chain(lines.iter().map(|(variable, value)| (*variable, value.as_str())))
+    {
         assert_eq!(secrets.get(variable).map(String::as_str), Some(value), "{variable}");
     }
     fits_the_printed_addresses(&config, &setup);
@@ -107,8 +108,9 @@ fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
     let typed: BTreeSet<String> =
         setup.getcourse.processes.iter().map(|process| process.url.clone()).collect();
     assert_eq!(typed, printed);
-    assert_eq!(setup.mango.hooks_url, base("mango") + "/");
-    assert_eq!(setup.sipuni.hooks_url, base("sipuni") + "/");
+    for (line, exchange) in setup.lines.iter().filter(|(_, exchange)| !exchange.hooks_url().is_empty()) {
+        assert_eq!(exchange.hooks_url().trim_end_matches('/'), base(line.name()), "{line:?}");
+    }
     assert_eq!(setup.amocrm.hooks.len(), 1);
     assert_eq!(setup.amocrm.hooks[0].url, base("amocrm") + "/");
     assert_eq!(setup.amocrm.hooks[0].settings, subscription::EVENTS);
@@ -161,22 +163,34 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// Paths in backticks and links of the documents lead somewhere.
+/// Paths in backticks and links of the documents lead somewhere. A source may be named from its package's
+/// `src` on.
 #[test]
 fn files_that_the_documents_name_are_there() {
+    let places = ["", "src", "crates/core/src", "crates/sandbox/src"];
+    let starts = ["deploy/", "src/", "crates/", "tests/", "fixtures/"];
     for path in ["README.md", "ARCHITECTURE.md"] {
         let text = text(path);
         let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        let starts = ["deploy/", "src/", "tests/", "fixtures/"];
         let quoted = text.split('`').skip(1).step_by(2);
         let named = quoted.filter(|part| {
-            starts.iter().any(|start| part.starts_with(start)) && !part.contains([' ', '<', '*', '{'])
+            let is_path = starts.iter().any(|start| part.starts_with(start)) || part.ends_with(".rs");
+            is_path && !part.contains([' ', '<', '*', '{'])
         });
         for name in linked.filter(|link| !link.starts_with("http")).chain(named) {
-            let there = [root().join(name), root().join("src").join(name)].iter().any(|path| path.exists());
+            let there = places.iter().any(|place| root().join(place).join(name).exists());
             assert!(there, "{path} names {name}");
         }
     }
+}
+
+/// How long the played school lives is said in three places, and once in the code.
+#[test]
+fn the_documents_say_how_long_the_demo_plays() {
+    let days = format!("{} days", dozvon::demo::DAYS);
+    let about = grammar().find_subcommand("demo").and_then(|demo| demo.get_about()).map(ToString::to_string);
+    let told = [text("README.md"), text("ARCHITECTURE.md"), about.unwrap_or_default()];
+    assert!(told.iter().all(|text| text.contains(&days)), "{days}: {:?}", told[2]);
 }
 
 #[test]
@@ -195,11 +209,11 @@ fn the_image_has_all_that_a_build_needs() {
     for path in &copied {
         assert!(root().join(path).exists(), "COPY {path}");
     }
-    for needed in ["Cargo.toml", "Cargo.lock", "src", "tests"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "src", "crates", "tests"] {
         assert!(copied.contains(&needed), "{needed} is not copied");
     }
     // What the sources take in from outside themselves.
-    for (file, source) in sources(&root().join("src")) {
+    for (file, source) in ["src", "crates"].iter().flat_map(|folder| sources(&root().join(folder))) {
         for taken in source.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             let path = file.parent().expect("a folder").join(taken).canonicalize();
             let path = path.unwrap_or_else(|error| panic!("{}: {taken}: {error}", file.display()));

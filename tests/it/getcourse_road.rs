@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use dozvon::intake::signal::{SeenOrder, Signal};
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, Request, Response, Silence};
-use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try};
+use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try, Verified};
 use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
 use dozvon::sandbox::{Setup, World};
 use dozvon::secret::Secret;
+use dozvon::signal::{SeenOrder, Signal};
 
 const SETUP: &str = r#"
 start = "2026-07-14T18:05:33+03:00"
@@ -126,7 +126,7 @@ impl Road {
             school: Secret::new("sandbox-school-key"),
         };
         let courier = GcCourier::new(settings(), Some(keys), &[], Arc::new(school.clone()));
-        let order = OrderId(format!("gc-{}", seen.facts.gc_id.as_deref().unwrap()));
+        let order = OrderId::of_deal(seen.facts.gc_id.as_deref().unwrap());
         (Self { school, courier, order, issued: 0 }, seen)
     }
 
@@ -152,7 +152,7 @@ impl Road {
     }
 
     async fn comments(&self) -> usize {
-        let order = self.order.as_str().trim_start_matches("gc-");
+        let order = self.order.deal().unwrap();
         let url = format!("https://rost.getcourse.ru/pl/api/v1/deal/get-comments?dealId={order}");
         let key = "Bearer sandbox-developer-key_sandbox-school-key";
         let answer = self.school.send(Request::new("GET", url).header("authorization", key)).await.unwrap();
@@ -178,7 +178,7 @@ fn seen(hook: &Hook) -> SeenOrder {
         body: hook.body.clone(),
     };
     let hooks = GcHooks::new(settings());
-    let signals = hooks.decode(&request, "2026-07-14T15:05:34Z".parse().unwrap()).unwrap();
+    let signals = hooks.decode(&Verified::stored(request), "2026-07-14T15:05:34Z".parse().unwrap()).unwrap();
     shown(Receipt { signals, ..Receipt::default() }).expect("an order")
 }
 

@@ -4,42 +4,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use dozvon::platform::amocrm::AmoHooks;
-use dozvon::platform::getcourse::GcHooks;
-use dozvon::platform::mango::MangoHooks;
-use dozvon::platform::sipuni::SipuniHooks;
-use dozvon::platform::telphin::TelphinHooks;
-use dozvon::platform::{Hooks, RawRequest, Reception};
+use dozvon::platform::entry::{Kind, Platform};
+use dozvon::platform::{Hooks, RawRequest, Reception, Verified};
+use dozvon::platforms::ALL;
 use dozvon::process::At;
-use dozvon::secret::Secret;
 
-/// The hooks of an invented school.
-fn hooks(platform: &str) -> Box<dyn Hooks> {
-    match platform {
-        "getcourse" => Box::new(GcHooks::new(
-            toml::from_str("url = 'https://rost.getcourse.ru'\npayments = 'read_back'").unwrap(),
-        )),
-        "mango" => Box::new(MangoHooks::new(
-            Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
-            Secret::new("0f9e8d7c6b5a49382716051423324150"),
-        )),
-        "sipuni" => Box::new(SipuniHooks::new(&toml::from_str("user = '012345'").unwrap())),
-        "telphin" => Box::new(TelphinHooks::new(toml::from_str("extensions = { 101 = 200101 }").unwrap())),
-        "amocrm" => {
-            let settings = r#"
-                url = "https://shkolarost.amocrm.ru"
-                account_id = 31877554
-                zone_field = 884240
-                auth = { by = "long_lived", token = { env = "NOT_READ" } }
-                [pipelines.sales]
-                id = 8123410
-                stages = {}
-            "#;
-            Box::new(AmoHooks::new("shkolarost".into(), &toml::from_str(settings).unwrap(), None))
-        }
-        other => panic!("fixtures/{other}: no hooks are known for it"),
-    }
+/// The hooks of an invented school, whose table of this platform stands in its `settings.toml`.
+fn hooks(platform: &Platform) -> Option<Arc<dyn Hooks>> {
+    let file = fixtures(platform).join("settings.toml");
+    let table = fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
+    let settings = (platform.read)(toml::Value::Table(table.parse().unwrap()));
+    settings.unwrap_or_else(|why| panic!("{}: {why}", file.display())).hooks(&"shkolarost".into()).unwrap()
+}
+
+fn fixtures(platform: &Platform) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(platform.name)
 }
 
 /// A raw request: head, blank line, body. The path is `/hooks/<school>/<platform>/<secret>/…`.
@@ -66,14 +47,14 @@ fn parsed(file: &Path) -> RawRequest {
     }
 }
 
-fn check(platform: &str, file: &Path) {
-    let hooks = hooks(platform);
+fn check(hooks: &dyn Hooks, file: &Path) {
     let request = parsed(file);
-    let verified = hooks.verify(request.clone()).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
-    assert!(matches!(hooks.receive(&verified), Reception::Keep(_)), "{}: taken for a probe", file.display());
+    let (verified, reception) =
+        Verified::check(hooks, request).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    assert!(matches!(reception, Reception::Keep(_)), "{}: taken for a probe", file.display());
     assert_eq!(hooks.answer(&verified).status, 200, "{}", file.display());
     let at: At = "2026-07-15T07:00:00Z".parse().unwrap();
-    let signals = hooks.decode(&request, at).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    let signals = hooks.decode(&verified, at).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     let found = serde_json::to_value(&signals).unwrap();
     let beside = file.with_extension("signals.json");
     if std::env::var("FIXTURES").is_ok_and(|wish| wish == "write") {
@@ -84,7 +65,7 @@ fn check(platform: &str, file: &Path) {
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
     assert_eq!(found, expected, "{}\n{}", file.display(), serde_json::to_string_pretty(&found).unwrap());
     // What is stored in the inbox reads back as the same signals.
-    let stored: Vec<dozvon::intake::signal::Signal> = serde_json::from_value(found).unwrap();
+    let stored: Vec<dozvon::signal::Signal> = serde_json::from_value(found).unwrap();
     assert_eq!(stored, signals, "{}", file.display());
 }
 
@@ -96,19 +77,17 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn each_captured_request_means_what_stands_beside_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut checked = 0;
-    for platform in ["getcourse", "mango", "sipuni", "telphin", "amocrm"] {
-        let folder = root.join(platform);
-        if !folder.is_dir() {
-            continue;
+    for platform in ALL.iter().filter(|platform| platform.kind != Kind::Channel) {
+        let hooks = hooks(platform).unwrap_or_else(|| panic!("{} takes nothing", platform.name));
+        let before = checked;
+        for file in entries(&fixtures(platform)) {
+            if file.extension().is_some_and(|end| end == "http") {
+                check(&*hooks, &file);
+                checked += 1;
+            }
         }
-        for file in
-            entries(&folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == "http"))
-        {
-            check(platform, &file);
-            checked += 1;
-        }
+        assert!(checked > before, "{} has no fixtures", platform.name);
     }
     assert!(checked >= 30, "only {checked} fixtures were found");
 }

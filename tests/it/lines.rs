@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
 use dozvon::process::{Order, OrderId};
-use dozvon::sandbox::Setup;
+use dozvon::sandbox::calls::Call;
 use dozvon::sandbox::faults::{FaultRule, HookFault, Outage, RequestFault};
-use dozvon::sandbox::lines::Line;
-use dozvon::sandbox::mango::Call;
+use dozvon::sandbox::lines::{Line, Lines};
+use dozvon::sandbox::telphin::TelphinSetup;
+use dozvon::sandbox::{Platform, Setup};
 
 use crate::support::inproc::World;
 use crate::support::school::{SECRET, School};
-
-const LINES: [Line; 3] = [Line::Mango, Line::Sipuni, Line::Telphin];
 
 /// Who starts the calls of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,9 +51,9 @@ impl Play {
         );
         setup.orders = Setup::from_toml(&order).expect("a script").orders;
         setup.line = self.line;
-        setup.sipuni.hooks_url = format!("http://bridge/hooks/rost/sipuni/{SECRET}/");
-        // Telphin is subscribed to by the bridge itself.
-        setup.telphin.hooks_url = String::new();
+        for (line, exchange) in setup.lines.iter_mut() {
+            exchange.tell(format!("http://bridge/hooks/rost/{}/{SECRET}/", line.name()));
+        }
         setup
     }
 
@@ -81,7 +80,7 @@ impl Play {
             midway(&world);
             world.run_for(TimeDelta::hours(self.hours)).await;
             look(&world);
-            let id = world.sandbox().order_of("one").map(|order| OrderId(format!("gc-{}", order.id)));
+            let id = world.sandbox().order_of("one").map(|order| OrderId::of_deal(order.id));
             let order = world.orders().await.into_iter().find(|order| Some(&order.id) == id.as_ref());
             world.finish(1).await;
             order.expect("the order is known")
@@ -89,21 +88,14 @@ impl Play {
     }
 }
 
-/// `[mango]` of the demo's school becomes another provider's section.
+/// The demo's own provider gives way to this one.
 fn with_line(text: String, line: Line) -> String {
-    let from = text.find("[mango]\n").expect("the demo's school has Mango");
+    let from = text.find(&format!("[{}]\n", Line::default().name())).expect("the demo's school has calls");
     let to = text.find("[mail]\n").expect("and mail behind it");
-    let mango = &text[from..to];
-    let section = match line {
-        Line::Mango => mango,
-        Line::Sipuni => "[sipuni]\nuser = \"012345\"\nkey = { env = \"SIPUNI_KEY\" }\n",
-        Line::Telphin => {
-            "[telphin]\nclient_id = \"0123456789abcdef0123456789abcdef\"\n\
-             client_secret = { env = \"TELPHIN_SECRET\" }\n\
-             extensions = { 101 = 200101, 102 = 200102, 103 = 200103, 104 = 200104, 105 = 200105 }\n"
-        }
-    };
-    text.replace(mango, section)
+    let lines = Lines::default();
+    let (_, setup) = lines.iter().find(|(known, _)| *known == line).expect("of the list");
+    let extensions = ["101", "102", "103", "104", "105"];
+    format!("{}{}{}", &text[..from], setup.school_table(&extensions), &text[to..])
 }
 
 fn starting(text: String) -> String {
@@ -115,7 +107,7 @@ fn starting(text: String) -> String {
 
 #[test]
 fn calls_of_managers_are_attempts_and_talks_over_every_line() {
-    for line in LINES {
+    for line in Line::all() {
         let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Managers, script, hours: 12 };
         let order = play.run(
@@ -134,34 +126,37 @@ fn calls_of_managers_are_attempts_and_talks_over_every_line() {
 
 #[test]
 fn calls_that_the_bridge_starts_are_attempts_and_talks_over_every_line() {
-    for line in LINES {
-        for legs in [true, false] {
+    for line in Line::all() {
+        for varied in [false, true] {
             let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
             let play = Play { line, by: By::Bridge, script, hours: 12 };
             let order = play.run(
                 |setup| {
-                    setup.telphin.manager_leg = legs;
-                    setup.sipuni.callback_id = legs;
-                    setup.mango.edition = if legs { 2026 } else { 2017 };
+                    if varied {
+                        setup.lines.iter_mut().for_each(|(_, exchange)| exchange.vary());
+                    }
                 },
                 |world| {
                     let sandbox = world.sandbox();
                     let calls: Vec<&str> = sandbox.calls().iter().map(|call| call.outcome.as_str()).collect();
-                    assert_eq!(calls, ["no_answer", "busy", "talk"], "{line:?} {legs}");
-                    assert!(sandbox.calls().iter().all(|call| call.command_id.is_some()), "{line:?} {legs}");
-                    assert!(sandbox.troubles().is_empty(), "{line:?} {legs}: {:?}", sandbox.troubles());
+                    assert_eq!(calls, ["no_answer", "busy", "talk"], "{line:?} {varied}");
+                    assert!(
+                        sandbox.calls().iter().all(|call| call.command_id.is_some()),
+                        "{line:?} {varied}"
+                    );
+                    assert!(sandbox.troubles().is_empty(), "{line:?} {varied}: {:?}", sandbox.troubles());
                 },
             );
             let told = (order.attempts, order.talks, order.calls.len());
-            assert_eq!(told, (2, 1, 3), "{line:?} {legs}: {order:#?}");
-            assert_eq!(order.calls[2].talk_seconds, 60, "{line:?} {legs}");
+            assert_eq!(told, (2, 1, 3), "{line:?} {varied}: {order:#?}");
+            assert_eq!(order.calls[2].talk_seconds, 60, "{line:?} {varied}");
         }
     }
 }
 
 #[test]
 fn a_missed_call_of_the_client_is_called_back_over_every_line() {
-    for line in LINES {
+    for line in Line::all() {
         let script = "events = [{ at = \"+2m\", do = \"call_in\" }]\ncalls = [\"talk 45\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Managers, script, hours: 5 };
         let order = play.run(
@@ -180,7 +175,7 @@ fn a_missed_call_of_the_client_is_called_back_over_every_line() {
 /// the manager calls by himself when he is back.
 #[test]
 fn a_manager_who_does_not_pick_up_keeps_his_task() {
-    for line in LINES {
+    for line in Line::all() {
         let script = "calls = [\"manager_missed\", \"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Bridge, script, hours: 12 };
         let order = play.run(
@@ -203,18 +198,20 @@ fn a_manager_who_does_not_pick_up_keeps_his_task() {
 /// letter says why, and the call that took place is counted all the same.
 #[test]
 fn a_start_whose_answer_is_lost_is_never_repeated() {
-    for line in LINES {
+    for line in Line::all() {
         let script = "calls = [\"talk 60\"]\ncalls_default = \"ignore\"";
         let play = Play { line, by: By::Bridge, script, hours: 5 };
         let broken = |world: &World| {
             let mut sandbox = world.sandbox();
-            let faults = sandbox.faults_mut();
-            for rule in [&mut faults.mango, &mut faults.sipuni, &mut faults.telphin] {
-                (rule.per_mille, rule.kinds) = (1000, vec![RequestFault::BrokenOff]);
-            }
+            let rule = sandbox.faults_mut().of_mut(Platform::Line(line));
+            (rule.per_mille, rule.kinds) = (1000, vec![RequestFault::BrokenOff]);
         };
         // Signed in before anything breaks: the start itself is what is lost.
-        let signed_in = |setup: &mut Setup| setup.telphin.token_life_s = 86_400;
+        let signed_in = |setup: &mut Setup| {
+            if let Some(telphin) = setup.lines.get_mut::<TelphinSetup>() {
+                telphin.token_life_s = 86_400;
+            }
+        };
         let order = play.run_on(signed_in, broken, |world| {
             let sandbox = world.sandbox();
             let started = sandbox.calls().iter().filter(|call| call.command_id.is_some()).count();
@@ -227,15 +224,13 @@ fn a_start_whose_answer_is_lost_is_never_repeated() {
 /// Events lost, doubled and late: each call still ends in a clear state, and the order goes on.
 #[test]
 fn lost_doubled_and_late_events_leave_no_call_open() {
-    for line in LINES {
+    for line in Line::all() {
         for kinds in [vec![HookFault::Withheld], vec![HookFault::Doubled, HookFault::Delayed]] {
             let script = "calls = [\"no_answer\", \"talk 60\", \"busy\"]\ncalls_default = \"no_answer\"";
             let play = Play { line, by: By::Bridge, script, hours: 48 };
             let spoil = |setup: &mut Setup| {
-                let faults = &mut setup.faults;
-                for rule in [&mut faults.mango, &mut faults.sipuni, &mut faults.telphin] {
-                    (rule.hook_per_mille, rule.hook_kinds) = (400, kinds.clone());
-                }
+                let rule = setup.faults.of_mut(Platform::Line(line));
+                (rule.hook_per_mille, rule.hook_kinds) = (400, kinds.clone());
             };
             let order = play.run(spoil, |_| {});
             assert!(order.attempts + order.talks > 0, "{line:?} {kinds:?}: {order:#?}");
@@ -249,11 +244,7 @@ fn untold(line: Line, spoil: impl Fn(&mut FaultRule, &[Call])) -> Order {
     let play = Play { line, by: By::Managers, script, hours: 12 };
     let mut calls = Vec::new();
     play.run(|_| {}, |world| calls = world.sandbox().calls().to_vec());
-    let faults = |setup: &mut Setup| match line {
-        Line::Mango => spoil(&mut setup.faults.mango, &calls),
-        Line::Sipuni => spoil(&mut setup.faults.sipuni, &calls),
-        Line::Telphin => spoil(&mut setup.faults.telphin, &calls),
-    };
+    let faults = |setup: &mut Setup| spoil(setup.faults.of_mut(Platform::Line(line)), &calls);
     play.run(faults, |world| {
         let made: Vec<String> = world.sandbox().calls().iter().map(|call| call.outcome.clone()).collect();
         assert_eq!(made, ["no_answer", "busy", "talk"], "{line:?}");
@@ -264,7 +255,7 @@ fn untold(line: Line, spoil: impl Fn(&mut FaultRule, &[Call])) -> Order {
 /// lists afterwards is read, and each call counts once.
 #[test]
 fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
-    for line in LINES {
+    for line in Line::all() {
         for from in [|calls: &[Call]| Some(calls[0].ended_at), |calls: &[Call]| calls[2].answered_at] {
             let order = untold(line, |rule, calls| {
                 let from = from(calls).expect("it was answered") + TimeDelta::seconds(1);
@@ -280,8 +271,8 @@ fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
 /// Every event comes, up to an hour after the statistics have been read.
 #[test]
 fn an_event_that_comes_after_its_call_was_read_changes_nothing() {
-    // Mango's are in `look_back`.
-    for line in [Line::Sipuni, Line::Telphin] {
+    // Those of the first line are in `look_back`.
+    for line in Line::all().filter(|line| *line != Line::default()) {
         let order = untold(line, |rule, _| {
             (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) =
                 (1_000, vec![HookFault::Delayed], 3_600);

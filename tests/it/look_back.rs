@@ -3,10 +3,11 @@
 
 use chrono::TimeDelta;
 use dozvon::platform::look_back::Looked;
-use dozvon::process::{End, Phase, RefusalReason};
-use dozvon::sandbox::Setup;
+use dozvon::process::{End, RefusalReason, Wait};
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::faults::{HookFault, Outage};
+use dozvon::sandbox::lines::Line;
+use dozvon::sandbox::{Platform, Setup};
 
 use crate::support::inproc::World;
 use crate::support::school::School;
@@ -60,12 +61,12 @@ async fn getcourse_is_known(world: &World) {
     let made = order(world, "made").await;
     assert!(made.is_open() && world.sandbox().leads_of("made").len() == 1);
     let paid = order(world, "paid").await;
-    assert!(matches!(paid.end, Some(End::Won { .. })), "{paid:#?}");
+    assert!(paid.is_won(), "{paid:#?}");
     assert_eq!(world.sandbox().leads_of("paid")[0].status_id, WON);
     let parts = order(world, "parts").await;
     assert_eq!((parts.parts_paid, parts.paid.map(|paid| paid.minor)), (2, Some(200_000)));
     let cancelled = order(world, "cancelled").await;
-    assert!(matches!(cancelled.end, Some(End::Cancelled { .. })), "{cancelled:#?}");
+    assert!(matches!(cancelled.end(), Some(End::Cancelled { .. })), "{cancelled:#?}");
     // Where it was cancelled before it was heard of there is nothing to work on.
     let leads = world.sandbox();
     assert!(leads.leads_of("cancelled").iter().all(|lead| lead.status_id == LOST));
@@ -205,12 +206,12 @@ async fn amocrm_is_known(world: &World) {
         [("lost", RefusalReason::Price), ("answered", RefusalReason::Timing), ("noted", RefusalReason::Price)]
     {
         let order = order(world, script).await;
-        let refused = matches!(&order.end, Some(End::Refused { reason: said, .. }) if *said == reason);
-        assert!(refused, "{script}: {:?}", order.end);
+        let refused = matches!(order.end(), Some(End::Refused { reason: said, .. }) if *said == reason);
+        assert!(refused, "{script}: {:?}", order.end());
     }
     assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was made anew, once");
     let reachable = order(world, "reachable").await;
-    assert_eq!(reachable.phase, Phase::Dialling);
+    assert_eq!(*reachable.state(), Wait::Dialling);
 }
 
 #[test]
@@ -243,7 +244,7 @@ fn a_late_webhook_of_amocrm_changes_nothing() {
     });
 }
 
-const MANGO: &str = r#"
+const CALLS: &str = r#"
 [called]
 calls = ["no_answer", "busy", "talk 60"]
 
@@ -253,18 +254,20 @@ events = [{ at = "+40m", do = "call_in", outcome = "no_answer" }]
 
 /// The exchange tells nothing for five hours.
 #[test]
-fn calls_that_mango_never_told_are_read_from_its_statistics() {
+fn calls_that_were_never_told_are_read_from_the_statistics() {
     let silent = |setup: &mut Setup| {
         let from = setup.start.with_timezone(&chrono::Utc);
-        setup.faults.mango.silences = vec![Outage { from, to: from + TimeDelta::hours(5) }];
+        setup.faults.of_mut(Platform::Line(setup.line)).silences =
+            vec![Outage { from, to: from + TimeDelta::hours(5) }];
     };
-    play(&school(), MANGO, silent, async |world| {
+    play(&school(), CALLS, silent, async |world| {
         world.run_for(TimeDelta::hours(6)).await;
         for script in ["called", "calls"] {
             let order = order(world, script).await;
             let sandbox = world.sandbox();
+            let line = Line::default().name();
             let mut made: Vec<String> =
-                sandbox.calls_of(script).iter().map(|call| format!("mango:{}", call.entry_id)).collect();
+                sandbox.calls_of(script).iter().map(|call| format!("{line}:{}", call.entry_id)).collect();
             let mut known: Vec<String> = order.calls.iter().map(|call| call.call.clone()).collect();
             made.sort();
             known.sort();
@@ -276,12 +279,12 @@ fn calls_that_mango_never_told_are_read_from_its_statistics() {
 
 /// Every notification comes up to an hour late.
 #[test]
-fn a_late_notification_of_mango_changes_nothing() {
+fn a_late_event_of_a_call_changes_nothing() {
     let late = |setup: &mut Setup| {
-        let rule = &mut setup.faults.mango;
+        let rule = setup.faults.of_mut(Platform::Line(setup.line));
         (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1_000, vec![HookFault::Delayed], 3_600);
     };
-    play(&school(), MANGO, late, async |world| {
+    play(&school(), CALLS, late, async |world| {
         world.run_for(TimeDelta::hours(8)).await;
         let order = order(world, "called").await;
         let made = world.sandbox().calls_of("called").len();

@@ -1,8 +1,11 @@
 //! Tests from outside: what a user of the program or of a port may rely on.
 
+mod backlog;
 mod cli;
+mod commits;
 mod config;
 mod deploy;
+mod floors;
 mod getcourse_road;
 mod hooks;
 mod hooks_fixtures;
@@ -12,9 +15,11 @@ mod launch;
 mod lines;
 mod look_back;
 mod mirror;
+mod names;
 mod outages;
 mod outcome;
 mod owner;
+mod panics;
 mod pause;
 mod people;
 mod process;

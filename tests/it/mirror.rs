@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use dozvon::intake::book::Book;
-use dozvon::intake::mirror::{Changes, MirrorState, contacts, forget, learn, take_page};
-use dozvon::intake::signal::{ContactCard, ContactsRead};
-use dozvon::platform::link;
+use dozvon::intake::mirror::{Changes, forget, learn, take_page};
+use dozvon::link::{self, MirrorState, contacts};
 use dozvon::process::{At, SchoolId};
+use dozvon::signal::{ContactCard, ContactsRead};
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
 use dozvon::store::{Fence, Lease, Plan, Store, Unit};
@@ -42,7 +42,7 @@ impl Owner {
         let store = place.open().await;
         let plan = Plan { config: "config".to_owned(), loaded: at(0) };
         assert_eq!(store.lease(&school(), &fence(), &plan, 600_000).await, Ok(Lease::Held));
-        Self { book: Book::new(store.clone(), school()), store }
+        Self { book: Book::new(store.clone(), school(), Default::default()), store }
     }
 
     /// Bridge and store die; the store's server too, and both come back.
@@ -57,7 +57,7 @@ impl Owner {
 
     async fn commit(&mut self, changes: Changes) {
         let unit = Unit { index: changes, at: at(0), ..Unit::default() };
-        assert_eq!(self.store.commit(&school(), &fence(), unit).await, Ok(()));
+        assert_eq!(self.store.commit(&school(), &fence(), unit).await.map(|_| ()), Ok(()));
         self.book.settle();
     }
 

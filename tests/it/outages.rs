@@ -98,7 +98,7 @@ fn one_that_is_refused_harms_none_of_those_with_it() {
             let dead = world.site.store.dead(world.site.id(), 100).await.expect("memory");
             assert!(dead.iter().any(|letter| letter.why.contains("entity_id")), "its task: {dead:#?}");
             assert!(dead.iter().all(|letter| letter.order.as_ref() == Some(&bad.id)), "{dead:#?}");
-            assert!(bad.is_open() && bad.timers.wake().is_some(), "it has a next step: {bad:#?}");
+            assert!(bad.is_open() && dozvon::process::wake(&bad).is_some(), "it has a next step: {bad:#?}");
         },
     );
 }

@@ -1,7 +1,7 @@
 //! A person who wishes to be forgotten: shown whole before, nowhere afterwards, and not called
 //! again because of a late webhook.
 
-use dozvon::platform::link;
+use dozvon::link;
 use dozvon::store::Store;
 
 use crate::process::{answer_late, bench, email, everything_stands, order_url, phone, tell};

@@ -10,7 +10,7 @@ use dozvon::sandbox::script::OrderScript;
 use dozvon::sandbox::{Platform, World};
 use dozvon::store::DeliveryState;
 
-use crate::support::program::{Bench, Kind, form, rost, send, until};
+use crate::support::program::{Bench, Kind, Program, form, rost, send, until};
 
 /// Orders that stand in GetCourse and that the test tells the bridge about.
 pub const ORDERS: i64 = 6;
@@ -90,6 +90,20 @@ async fn a_restart_of_redis_is_survived_without_anybodys_help() {
     everything_stands(&bench, ORDERS).await;
     bridge.settled().await;
     nothing_is_doubled(&bench).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// On one core there is one worker for requests, on four there are four.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_follow_the_cores() {
+    let bench = bench(Kind::Embedded).await;
+    let bridge = bench.start_on_one_core().await;
+    let workers = |bridge: &Program| bridge.threads("actix-server wo");
+    until("one worker", async || (workers(&bridge) == 1).then_some(())).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+    let cores = std::thread::available_parallelism().expect("Linux says so").get();
+    let bridge = bench.start().await;
+    until("a worker a core", async || (workers(&bridge) == cores).then_some(())).await;
     assert_eq!(bridge.terminate().await, Some(0));
 }
 

@@ -2,9 +2,12 @@
 //! and what is gone does not come back.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use dozvon::platform::{RawRequest, link};
-use dozvon::store::record::{Envelope, key};
-use dozvon::store::{DeadLetter, Key, Offer};
+use dozvon::intake::envelope::Envelope;
+use dozvon::link;
+use dozvon::platform::RawRequest;
+use dozvon::request::IdempotencyKey;
+use dozvon::store::key;
+use dozvon::store::{DeadLetter, Offer};
 
 use crate::support::inproc::World;
 use crate::support::school::School;
@@ -109,7 +112,7 @@ async fn undecodable(world: &World) {
     };
     let now = site.clock.now();
     let raw = Envelope::of("getcourse", &request, now).to_bytes();
-    let offer = Offer { id: "undecodable".to_owned(), key: Key::Always, at: now, raw };
+    let offer = Offer { id: "undecodable".to_owned(), key: IdempotencyKey::Always, at: now, raw };
     site.store.offer(site.id(), &offer).await.expect("memory");
 }
 
@@ -127,7 +130,7 @@ async fn letters(world: &World) -> Vec<DeadLetter> {
 /// When the stored requests came.
 async fn requests(world: &World) -> Vec<DateTime<Utc>> {
     let page = world.site.store.raws(world.site.id(), None, 1_000).await.expect("memory");
-    let at = |raw: &[u8]| serde_json::from_slice::<Envelope>(raw).expect("an envelope").at;
+    let at = |raw: &[u8]| Envelope::read(raw).expect("an envelope").at;
     page.iter().map(|(_, raw)| at(raw)).collect()
 }
 

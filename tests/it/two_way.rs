@@ -80,7 +80,7 @@ fn what_people_do_by_hand_changes_the_order_and_shows_on_the_other_side() {
 
 async fn a_merged_lead_is_followed(world: &World) {
     let merged = order(world, "merged").await;
-    assert!(matches!(merged.end, Some(End::Won { .. })), "{merged:#?}");
+    assert!(merged.is_won(), "{merged:#?}");
     let sandbox = world.sandbox();
     let sales: Vec<_> = sandbox
         .leads_of("merged")
@@ -114,18 +114,18 @@ async fn ends_show_on_the_other_side(world: &World) {
         assert_eq!(sandbox.leads_of(script)[0].status_id, stage, "{script}");
     }
     // A completed order that somebody puts back to work was paid all the same.
-    assert!(matches!(order(world, "paid").await.end, Some(End::Won { .. })));
+    assert!(order(world, "paid").await.is_won());
 }
 
 async fn a_note_is_an_answer_only_where_it_says_one(world: &World) {
-    assert!(matches!(order(world, "noted").await.end, Some(End::Refused { .. })));
+    assert!(matches!(order(world, "noted").await.end(), Some(End::Refused { .. })));
     let remarked = order(world, "remarked").await;
     assert!(remarked.is_open() && remarked.answered_at.is_none(), "{remarked:#?}");
 }
 
 async fn a_lead_made_by_hand_is_worked(world: &World) {
     let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент by_hand").map(|lead| lead.id);
-    let id = OrderId(format!("lead-{}", lead.expect("it was made")));
+    let id = OrderId::of_lead(lead.expect("it was made").unsigned_abs());
     let orders = world.orders().await;
     let made = orders.iter().find(|order| order.id == id).expect("it entered the process");
     assert_eq!(made.responsible.as_ref().map(|manager| manager.as_str()), Some("irina"));

@@ -9,9 +9,9 @@ use chrono_tz::Tz;
 
 use self::dates::{field_time, written_time};
 use super::raw::AnswersFile;
-use crate::intake::signal::FieldValue;
 use crate::process::event::{Answer, AnswerKind};
 use crate::process::{At, RefusalReason};
+use crate::signal::FieldValue;
 
 mod dates;
 

@@ -1,19 +1,21 @@
 //! What no single key can say: whether the parts of a school's files fit each other.
-//! Never changes what it looks at. Enter at [`run`]; [`people`], [`process`], [`platforms`]
-//! and [`lines`] hold the single questions.
+//! Never changes what it looks at. Enter at [`run`]; [`people`], [`process`], [`answers`],
+//! [`lines`] and the folders of the platforms hold the single questions.
 
 use std::collections::BTreeSet;
 
 use chrono::Datelike;
-use url::{Host, Url};
 
 use super::environment::Surroundings;
-use super::problem::Problem;
 use super::raw::SchoolFile;
-use super::read::Complaints;
 use crate::message::library::Library;
+use crate::platform::amocrm;
+use crate::platform::check::{Complaints, Findings};
+use crate::platforms::Platforms;
+use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
 
+mod answers;
 mod lines;
 mod people;
 mod platforms;
@@ -26,6 +28,7 @@ pub(super) struct Draft<'a> {
     pub school_file: &'a str,
     pub process_file: &'a str,
     pub file: &'a SchoolFile,
+    pub platforms: &'a Platforms,
     /// Managers named in the file, readable or not: a slip in one of them is told once.
     pub named: &'a BTreeSet<String>,
     pub roster: &'a [Manager],
@@ -35,10 +38,11 @@ pub(super) struct Draft<'a> {
     pub around: &'a Surroundings,
 }
 
-/// Where what was found goes: mistakes stop the program, warnings do not.
-pub(super) struct Findings<'a> {
-    pub wrong: Complaints<'a>,
-    pub warn: Complaints<'a>,
+impl Draft<'_> {
+    /// The CRM, whose pipelines the process has to fit.
+    fn crm(&self) -> Option<&amocrm::Settings> {
+        self.platforms.get()
+    }
 }
 
 pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
@@ -51,11 +55,9 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
     }
     people::roster(draft, &mut findings);
     people::routes(draft, &mut findings);
-    platforms::getcourse(draft, &mut findings);
-    platforms::amocrm(draft, &mut findings);
-    platforms::answers(draft, &mut findings);
+    platforms::platforms(draft, &mut findings);
+    answers::answers(draft, &mut findings);
     lines::lines(draft, &mut findings);
-    platforms::mail(draft, &mut findings);
     let mut findings = Findings {
         wrong: Complaints { file: draft.process_file, found: problems },
         warn: Complaints { file: draft.process_file, found: warnings },
@@ -67,10 +69,10 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
 
 /// A school's own texts: used at all, and read again when their month has come (M2).
 fn texts(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-    use crate::message::library::{LETTERS, PARTS, SCRIPTS, TASKS};
+    use crate::message::text::TextId;
     let today = draft.around.now.with_timezone(&draft.file.zone);
     for (name, text) in draft.texts.texts().filter(|(_, text)| !text.shipped) {
-        let shipped = [LETTERS, TASKS, SCRIPTS, PARTS].iter().any(|names| names.contains(&name));
+        let shipped = !matches!(TextId::from(name), TextId::Own(_));
         let asked_for = draft.routes.iter().any(|route| route.task.as_deref() == Some(name));
         if !shipped && !asked_for {
             let mut wrong = Complaints { file: &text.file, found: problems };
@@ -86,37 +88,4 @@ fn texts(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>
             );
         }
     }
-}
-
-/// What is wrong with the address of a platform or of ourselves: https, except on this machine.
-pub(super) fn address_fault(address: &str) -> Option<(String, &'static str)> {
-    let allowed = "https://name.example without a path; http only for loopback";
-    let Ok(url) = Url::parse(address) else {
-        return Some((format!("`{address}` is no address"), allowed));
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some(("the address holds a name or password".to_owned(), allowed));
-    }
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(address));
-    if !safe {
-        return Some((format!("`{address}` is not https"), allowed));
-    }
-    let bare = url.query().is_none() && url.fragment().is_none() && url.path().trim_matches('/').is_empty();
-    (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))
-}
-
-/// Does this address lead to this machine?
-fn is_loopback(address: &str) -> bool {
-    match Url::parse(address).ok().as_ref().and_then(Url::host) {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
-}
-
-/// Values that stand more than once, each named once.
-fn repeated<T: Ord + Clone>(values: impl Iterator<Item = T>) -> BTreeSet<T> {
-    let mut seen = BTreeSet::new();
-    values.filter(|value| !seen.insert(value.clone())).collect()
 }

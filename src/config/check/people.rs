@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Draft, Findings, repeated};
+use super::{Draft, Findings};
+use crate::platform::check::repeated;
 use crate::process::definition::{Assign, Route};
 use crate::process::{LeadRole, ManagerId, Stage};
 
@@ -37,17 +38,6 @@ pub(super) fn roster(draft: &Draft, findings: &mut Findings) {
         wrong.add("managers", "nobody is active", "`active = true` for at least one of them");
     }
     doubles(draft, findings);
-    for manager in draft.roster.iter().filter(|manager| manager.active) {
-        let key = |field: &str| format!("managers.{}.{field}", manager.id);
-        if draft.file.amocrm.is_some() && manager.amocrm.is_none() {
-            let why = "missing: amoCRM's tasks cannot be given to this manager";
-            findings.wrong.add(key("amocrm"), why, "the user's id in amoCRM");
-        }
-        if draft.file.mango.is_some() && manager.extension.is_none() {
-            let why = "missing: calls of this manager are not recognised";
-            findings.warn.add(key("extension"), why, "the extension in Mango Office");
-        }
-    }
 }
 
 fn doubles(draft: &Draft, findings: &mut Findings) {
@@ -107,7 +97,7 @@ pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
 
 /// A lead without a status of its own appears in the pipeline's first one.
 fn unmapped_stages(draft: &Draft, findings: &mut Findings) {
-    let pipelines = draft.file.amocrm.as_ref().map(|amocrm| &amocrm.pipelines);
+    let pipelines = draft.crm().map(|amocrm| &amocrm.pipelines);
     let Some(sales) = pipelines.and_then(|pipelines| pipelines.get(&LeadRole::Sales)) else { return };
     let missing = |route: &&Route| route.stage < Stage::Won && !sales.stages.contains_key(&route.stage);
     let routes: Vec<&str> = draft.routes.iter().filter(missing).map(|route| route.name.as_str()).collect();

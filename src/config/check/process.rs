@@ -1,9 +1,10 @@
 //! Figures of the process that have to fit each other (D1–D13, R2, W1).
 
-use super::{Draft, Findings, is_loopback};
+use super::{Draft, Findings};
+use crate::platform::check::is_loopback;
 use crate::process::LeadRole;
-use crate::process::calendar::Hours;
 use crate::process::definition::LadderStep;
+use crate::process::hours::Hours;
 
 /// No client is called outside these hours of his own time, whatever a school sets.
 const OUTERMOST: Hours = Hours::from_hm(8, 0, 22, 0);
@@ -35,7 +36,7 @@ pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
         }
     }
     // The sandbox's people may be called at any hour; nobody else.
-    let real = draft.file.amocrm.as_ref().is_some_and(|amocrm| !is_loopback(&amocrm.url));
+    let real = draft.crm().is_some_and(|amocrm| !is_loopback(&amocrm.url));
     if real && (hard.from < OUTERMOST.from || hard.to > OUTERMOST.to) {
         let why = format!("{} lets clients be called at night", String::from(hard));
         findings.wrong.add("contact.hard", why, format!("inside {}", String::from(OUTERMOST)));
@@ -115,7 +116,7 @@ fn never_zero(draft: &Draft, findings: &mut Findings) {
 
 /// A section that opens a lead needs the pipeline to open it in (R2, W1).
 pub(super) fn pipelines(draft: &Draft, findings: &mut Findings) {
-    let Some(amocrm) = &draft.file.amocrm else { return };
+    let Some(amocrm) = draft.crm() else { return };
     for (key, on, role) in [
         ("refusal.revival", draft.figures.refusal.revival, LeadRole::Revival),
         ("payment.fulfilment", draft.figures.payment.fulfilment, LeadRole::Fulfilment),

@@ -12,11 +12,12 @@ use toml::{Table, Value};
 use super::answers::{REASONS, WORDS};
 use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
-use crate::message::library::{LETTERS, Library, PARTS, SCRIPTS, TASKS};
-use crate::platform::{amocrm, getcourse, mail, mango, sipuni, telphin};
+use crate::json;
+use crate::message::library::Library;
+use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
+use crate::platforms::ALL;
 use crate::process::definition::{Figures, Manager, Route};
 
-mod platforms;
 mod process;
 pub mod table;
 
@@ -98,86 +99,12 @@ fn defaults() -> Defaults {
             defaults.insert((File::Process, known.path), figures);
         }
     }
-    platform_defaults(&mut defaults);
+    for platform in ALL {
+        let pairs = (platform.defaults)().into_iter().map(|(name, value)| (name.to_owned(), value));
+        defaults.insert((File::School, platform.name), pairs.collect());
+    }
     defaults
 }
-
-/// Settings are only read, never written, so their defaults are taken out one by one.
-fn platform_defaults(defaults: &mut Defaults) {
-    let mut put = |path, pairs: Vec<(&str, Value)>| {
-        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
-        defaults.insert((File::School, path), pairs.collect());
-    };
-    let seconds = |timeout_s: u64| Value::Integer(i64::try_from(timeout_s).unwrap_or_default());
-    if let Ok(settings) = toml::from_str::<getcourse::Settings>(GETCOURSE_LEAST) {
-        put(
-            "getcourse",
-            vec![
-                ("zone", settings.zone.name().into()),
-                ("look_back_min", i64::from(settings.look_back_min).into()),
-                ("requests_per_second", settings.requests_per_second.into()),
-                ("timeout_s", seconds(settings.timeout_s)),
-            ],
-        );
-    }
-    if let Ok(settings) = toml::from_str::<amocrm::Settings>(AMOCRM_LEAST) {
-        put(
-            "amocrm",
-            vec![
-                ("look_back_min", i64::from(settings.look_back_min).into()),
-                ("requests_per_second", settings.requests_per_second.into()),
-                ("timeout_s", seconds(settings.timeout_s)),
-            ],
-        );
-    }
-    if let Ok(settings) = toml::from_str::<mango::settings::Settings>(MANGO_LEAST) {
-        put(
-            "mango",
-            vec![
-                ("final_wait_s", i64::from(settings.final_wait_s).into()),
-                ("url", settings.url.into()),
-                ("look_back_min", i64::from(settings.look_back_min).into()),
-                ("timeout_s", seconds(settings.timeout_s)),
-            ],
-        );
-    }
-    if let Ok(settings) = toml::from_str::<sipuni::Settings>(SIPUNI_LEAST) {
-        put(
-            "sipuni",
-            vec![
-                ("look_back_min", i64::from(settings.look_back_min).into()),
-                ("zone", settings.zone.name().into()),
-            ],
-        );
-    }
-    if let Ok(settings) = toml::from_str::<telphin::Settings>("") {
-        let every = i64::from(settings.look_back_min).into();
-        put("telphin", vec![("look_back_min", every), ("company", settings.company.into())]);
-    }
-    if let Ok(settings) = toml::from_str::<mail::settings::Settings>(MAIL_LEAST) {
-        let tls = match settings.tls {
-            mail::settings::Tls::Wrapped => "wrapped",
-            mail::settings::Tls::Starttls => "starttls",
-            mail::settings::Tls::None => "none",
-        };
-        put(
-            "mail",
-            vec![
-                ("port", i64::from(settings.port).into()),
-                ("tls", tls.into()),
-                ("letters_per_second", settings.letters_per_second.into()),
-                ("timeout_s", seconds(settings.timeout_s)),
-            ],
-        );
-    }
-}
-
-const GETCOURSE_LEAST: &str = "url = 'https://x.example'";
-const AMOCRM_LEAST: &str =
-    "url = 'https://x.example'\nauth = { by = 'long_lived', token = { env = 'X' } }\npipelines = {}";
-const MANGO_LEAST: &str = "api_key = { env = 'X' }\napi_salt = { env = 'X' }";
-const SIPUNI_LEAST: &str = "user = '012345'";
-const MAIL_LEAST: &str = "host = 'x.example'\nfrom = 'order@x.example'";
 
 fn table_of(value: &impl Serialize) -> Table {
     Table::try_from(value).unwrap_or_default()
@@ -186,20 +113,21 @@ fn table_of(value: &impl Serialize) -> Table {
 fn print_words(text: &mut String) {
     text.push_str("\n## Built-in words of answers\n\n");
     for (kind, words) in WORDS {
-        let _ = writeln!(text, "- {}: {}", name_of(kind), words.join(", "));
+        let _ = writeln!(text, "- {}: {}", json::name(kind), words.join(", "));
     }
     text.push_str("\n## Built-in words of refusals\n\n");
     for reason in crate::process::RefusalReason::ALL {
         let more =
             REASONS.iter().filter(|(of, _)| *of == reason).flat_map(|(_, words)| words.iter().copied());
         let words: Vec<&str> = std::iter::once(reason.label()).chain(more).collect();
-        let _ = writeln!(text, "- {}: {}", name_of(&reason), words.join(", "));
+        let _ = writeln!(text, "- {}: {}", json::name(&reason), words.join(", "));
     }
 }
 
 fn print_texts(text: &mut String) {
     text.push_str("\n## Texts\n\n");
     for (title, names) in [("Letters", LETTERS), ("Tasks", TASKS), ("Scripts", SCRIPTS), ("Parts", PARTS)] {
+        let names: Vec<&str> = names.iter().map(TextId::name).collect();
         let _ = writeln!(text, "- {title}: {}", names.join(", "));
     }
     let _ = writeln!(
@@ -207,10 +135,6 @@ fn print_texts(text: &mut String) {
         "- Variables: {}; `order.source.` goes on with a label, utm_source",
         Library::variables().join(", ")
     );
-}
-
-fn name_of(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]

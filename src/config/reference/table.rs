@@ -2,8 +2,12 @@
 //! Never says a default: those are read from the structs when the reference is printed.
 //! Enter at [`sections`].
 
-use super::platforms::PLATFORMS;
+use std::sync::LazyLock;
+
 use super::process::PROCESS;
+use crate::platform::entry::{CallerId, Kind, Platform};
+pub use crate::platform::reference::{Key, key};
+use crate::platforms::{self, ALL};
 
 /// A table of a file.
 pub struct Section {
@@ -34,26 +38,75 @@ impl File {
     }
 }
 
-/// One key. A `kind` that ends in `, required` has no default.
-pub struct Key {
-    pub name: &'static str,
-    pub kind: &'static str,
-    pub about: &'static str,
-}
-
-impl Key {
-    pub fn required(&self) -> bool {
-        self.kind.ends_with(", required")
-    }
-}
-
-pub(super) const fn key(name: &'static str, kind: &'static str, about: &'static str) -> Key {
-    Key { name, kind, about }
-}
-
-/// All files, section by section.
+/// All files, section by section: the platforms' own sections stand behind the school's.
 pub fn sections() -> impl Iterator<Item = &'static Section> {
-    INSTANCE.iter().chain(SCHOOL).chain(PLATFORMS).chain(PROCESS).chain(TEXT)
+    INSTANCE.iter().chain(&*SCHOOL).chain(PROCESS).chain(TEXT)
+}
+
+/// What may stand at the top of a school's file.
+pub fn school_keys() -> &'static [Key] {
+    SCHOOL.first().map_or(&[], |top| top.keys)
+}
+
+/// The words that the list of platforms decides are put together once, for the whole run.
+static SCHOOL: LazyLock<Vec<Section>> = LazyLock::new(|| {
+    let top = Section {
+        file: File::School,
+        path: "",
+        about: "One school. A secret is written as { env = \"NAME\" } or { file = \"/path\" }.",
+        keys: top_keys().leak(),
+    };
+    let routes = Section {
+        file: File::School,
+        path: "[routes]",
+        about: "What is done with an offer or a line (G1–G7). The first route that takes one of the order's offers counts; one route without `offers` and `line` takes the rest.",
+        keys: route_keys().leak(),
+    };
+    let (before, behind) = FIXED.split_at(1);
+    let fixed = |section: &Section| Section { ..*section };
+    let platforms = ALL.iter().flat_map(|platform| platform.sections).map(|section| Section {
+        file: File::School,
+        path: section.path,
+        about: section.about,
+        keys: section.keys,
+    });
+    let head = std::iter::once(top).chain(before.iter().map(fixed)).chain([routes]);
+    head.chain(behind.iter().map(fixed)).chain(platforms).collect()
+});
+
+fn top_keys() -> Vec<Key> {
+    let (channels, others): (Vec<&Platform>, Vec<&Platform>) =
+        ALL.iter().partition(|platform| platform.kind == Kind::Channel);
+    let table = |platform: &Platform| {
+        let about = format!("See [{}]. {}", platform.name, platform.absent);
+        key(platform.name, "table", about.trim().to_owned().leak())
+    };
+    let lines: Vec<&str> = platforms::lines().map(|platform| platform.name).collect();
+    let calls_by = key(
+        "calls_by",
+        lines.join(" | ").leak(),
+        "Which provider starts calls (D9). Absent: the only one that can.",
+    );
+    let keys = TOP.iter().copied().chain(others.into_iter().map(table)).chain([calls_by]);
+    keys.chain(channels.into_iter().map(table)).collect()
+}
+
+/// Which providers let a route's line be chosen stands in the list.
+fn route_keys() -> Vec<Key> {
+    let titles: Vec<&str> = ALL
+        .iter()
+        .filter_map(|platform| match platform.kind {
+            Kind::Line { title, caller_id: CallerId::Chosen } => Some(title),
+            _ => None,
+        })
+        .collect();
+    let about = format!(
+        "Our line, +7…, that the client sees when the bridge starts the call (D8); {} let it be chosen.",
+        titles.join(" and ")
+    );
+    let caller_id = key("caller_id", "text", about.leak());
+    let (before, behind) = ROUTE.split_at(3);
+    before.iter().copied().chain([caller_id]).chain(behind.iter().copied()).collect()
 }
 
 const INSTANCE: &[Section] = &[
@@ -101,40 +154,47 @@ const INSTANCE: &[Section] = &[
     },
 ];
 
-const SCHOOL: &[Section] = &[
-    Section {
-        file: File::School,
-        path: "",
-        about: "One school. A secret is written as { env = \"NAME\" } or { file = \"/path\" }.",
-        keys: &[
-            key("name", "text, required", "The school's name as clients know it."),
-            key(
-                "zone",
-                "IANA zone, required",
-                "The school's zone; a client without a known zone lives in it too (D13).",
-            ),
-            key(
-                "secrets",
-                "list of 1 or 2 secrets, required",
-                "Stand in the addresses that platforms call; the new one first. 16 characters or more of a-z A-Z 0-9 - _.",
-            ),
-            key("managers", "tables", "See [managers.<name>]."),
-            key("routes", "list of tables", "See [[routes]]."),
-            key("answers", "table", "See [answers]."),
-            key("calendar", "table", "See [calendar]."),
-            key("getcourse", "table", "See [getcourse]. Absent: no orders come in."),
-            key("amocrm", "table", "See [amocrm]. Absent: no leads and no tasks."),
-            key("mango", "table", "See [mango]. Without any telephony calls are not seen."),
-            key("sipuni", "table", "See [sipuni]."),
-            key("telphin", "table", "See [telphin]."),
-            key(
-                "calls_by",
-                "mango | sipuni | telphin",
-                "Which provider starts calls (D9). Absent: the only one that can.",
-            ),
-            key("mail", "table", "See [mail]. Absent: no letters."),
-        ],
-    },
+/// The top of a school's file, but for its platforms.
+const TOP: &[Key] = &[
+    key("name", "text, required", "The school's name as clients know it."),
+    key(
+        "zone",
+        "IANA zone, required",
+        "The school's zone; a client without a known zone lives in it too (D13).",
+    ),
+    key(
+        "secrets",
+        "list of 1 or 2 secrets, required",
+        "Stand in the addresses that platforms call; the new one first. 16 characters or more of a-z A-Z 0-9 - _.",
+    ),
+    key("managers", "tables", "See [managers.<name>]."),
+    key("routes", "list of tables", "See [[routes]]."),
+    key("answers", "table", "See [answers]."),
+    key("calendar", "table", "See [calendar]."),
+];
+
+/// A route, but for `caller_id`.
+const ROUTE: &[Key] = &[
+    key("name", "text, required", "Name of the route, shown in the journal."),
+    key("offers", "list of text", "Offer ids of GetCourse that take this route; each in one route only."),
+    key("line", "text", "Our line, +7…, whose unknown callers take this route (L8)."),
+    key("credit", "true | false", "Bought on credit: the long self-payment pause (L2)."),
+    key("lead_name", "template", "Lead's name (G2)."),
+    key("tags", "list of text", "Tags of the lead (G3)."),
+    key("fields", "field id = template", "Fields of the lead (G2)."),
+    key("contact_fields", "field id = template", "Fields of the contact (G7)."),
+    key("stage", "stage", "Of a new lead (G1): new, in_work, dialling, talked, promised, part_paid."),
+    key(
+        "responsible",
+        "table",
+        "Who is responsible (G4), see below; the client's own manager comes first (L8).",
+    ),
+    key("note", "true | false", "Write the note with the source's facts (G5)."),
+    key("task", "name of a text", "Text of the first task (G6). Absent: task_first_call."),
+];
+
+/// Sections of the school's file; routes stand behind the first.
+const FIXED: &[Section] = &[
     Section {
         file: File::School,
         path: "managers.<name>",
@@ -151,38 +211,6 @@ const SCHOOL: &[Section] = &[
             key("getcourse", "number", "User id in GetCourse."),
             key("email", "text", "E-mail in GetCourse, by which an order's manager is recognised."),
             key("extension", "text", "Extension in the telephony."),
-        ],
-    },
-    Section {
-        file: File::School,
-        path: "[routes]",
-        about: "What is done with an offer or a line (G1–G7). The first route that takes one of the order's offers counts; one route without `offers` and `line` takes the rest.",
-        keys: &[
-            key("name", "text, required", "Name of the route, shown in the journal."),
-            key(
-                "offers",
-                "list of text",
-                "Offer ids of GetCourse that take this route; each in one route only.",
-            ),
-            key("line", "text", "Our line, +7…, whose unknown callers take this route (L8)."),
-            key(
-                "caller_id",
-                "text",
-                "Our line, +7…, that the client sees when the bridge starts the call (D8); Mango and Telphin let it be chosen.",
-            ),
-            key("credit", "true | false", "Bought on credit: the long self-payment pause (L2)."),
-            key("lead_name", "template", "Lead's name (G2)."),
-            key("tags", "list of text", "Tags of the lead (G3)."),
-            key("fields", "field id = template", "Fields of the lead (G2)."),
-            key("contact_fields", "field id = template", "Fields of the contact (G7)."),
-            key("stage", "stage", "Of a new lead (G1): new, in_work, dialling, talked, promised, part_paid."),
-            key(
-                "responsible",
-                "table",
-                "Who is responsible (G4), see below; the client's own manager comes first (L8).",
-            ),
-            key("note", "true | false", "Write the note with the source's facts (G5)."),
-            key("task", "name of a text", "Text of the first task (G6). Absent: task_first_call."),
         ],
     },
     Section {

@@ -64,18 +64,25 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     let mut seen = BTreeSet::new();
     check::<InstanceFile>(File::Instance, "", &mut seen);
     check::<Limits>(File::Instance, "limits", &mut seen);
-    check::<SchoolFile>(File::School, "", &mut seen);
+    // What is left for the file when the platforms have taken their tables.
+    let all: BTreeSet<&str> = told(File::School, "").into_iter().collect();
+    let own: BTreeSet<&str> =
+        keys_of::<SchoolFile>().into_iter().chain(ALL.iter().map(|one| one.name)).collect();
+    assert_eq!(all, own, "the top of {}", File::School.name());
+    seen.insert((File::School, String::new()));
     check::<Manager>(File::School, "managers.<name>", &mut seen);
     check::<Route>(File::School, "[routes]", &mut seen);
     check::<AnswersFile>(File::School, "answers", &mut seen);
     check::<CalendarFile>(File::School, "calendar", &mut seen);
-    check::<getcourse::Settings>(File::School, "getcourse", &mut seen);
-    check::<amocrm::Settings>(File::School, "amocrm", &mut seen);
+    for platform in ALL {
+        let nonsense: Table = "nonsense = 1".parse().expect("a table");
+        let error = (platform.read)(Value::Table(nonsense)).expect_err("no such key");
+        let told: BTreeSet<String> =
+            told(File::School, platform.name).into_iter().map(str::to_owned).collect();
+        assert_eq!(told, expected_in(&error), "[{}]", platform.name);
+        seen.insert((File::School, platform.name.to_owned()));
+    }
     check::<Pipeline>(File::School, "amocrm.pipelines.<role>", &mut seen);
-    check::<mango::settings::Settings>(File::School, "mango", &mut seen);
-    check::<crate::platform::sipuni::settings::Settings>(File::School, "sipuni", &mut seen);
-    check::<crate::platform::telphin::settings::Settings>(File::School, "telphin", &mut seen);
-    check::<mail::settings::Settings>(File::School, "mail", &mut seen);
     check::<process::Arrival>(File::Process, "arrival", &mut seen);
     check::<process::PhoneAsk>(File::Process, "phone", &mut seen);
     check::<process::ContactHours>(File::Process, "contact", &mut seen);
@@ -153,12 +160,15 @@ fn the_variants_that_a_table_names_are_those_that_it_takes() {
 #[test]
 fn what_is_called_required_is_and_nothing_else() {
     fn check<T: DeserializeOwned>(path: &str, least: &str) {
+        check_with(path, least, |table| T::deserialize(Value::Table(table)).is_ok());
+    }
+    fn check_with(path: &str, least: &str, can_be_read: impl Fn(Table) -> bool) {
         let least: Table = least.parse().expect("an example");
-        assert!(T::deserialize(Value::Table(least.clone())).is_ok(), "the least of [{path}]");
+        assert!(can_be_read(least.clone()), "the least of [{path}]");
         for key in least.keys() {
             let mut less = least.clone();
             less.remove(key);
-            assert!(T::deserialize(Value::Table(less)).is_err(), "[{path}] goes without {key}");
+            assert!(!can_be_read(less), "[{path}] goes without {key}");
         }
         let section = table::sections().find(|section| section.file == File::School && section.path == path);
         let section = section.expect("a section");
@@ -172,11 +182,10 @@ fn what_is_called_required_is_and_nothing_else() {
     check::<Route>("[routes]", "");
     check::<AnswersFile>("answers", "");
     check::<CalendarFile>("calendar", "");
-    check::<getcourse::Settings>("getcourse", GETCOURSE_LEAST);
-    check::<amocrm::Settings>("amocrm", AMOCRM_LEAST);
     check::<Pipeline>("amocrm.pipelines.<role>", "id = 1\nstages = {}");
-    check::<mango::settings::Settings>("mango", MANGO_LEAST);
-    check::<mail::settings::Settings>("mail", MAIL_LEAST);
+    for platform in ALL {
+        check_with(platform.name, platform.least, |table| (platform.read)(Value::Table(table)).is_ok());
+    }
 }
 
 #[test]

@@ -4,9 +4,9 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::intake::signal::{Leg, LegState};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
+use crate::signal::{Leg, LegState};
 
 /// What is known of one leg.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

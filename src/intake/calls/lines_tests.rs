@@ -4,10 +4,10 @@
 use chrono::{DateTime, TimeDelta};
 
 use super::*;
-use crate::intake::signal::Signal;
-use crate::platform::sipuni::SipuniHooks;
-use crate::platform::telphin::TelphinHooks;
-use crate::platform::{Hooks, RawRequest};
+use crate::platform::telephony::form_hooks::FormHooks;
+use crate::platform::telephony::{sipuni, telphin};
+use crate::platform::{Hooks, RawRequest, Verified};
+use crate::signal::Signal;
 
 const START: i64 = 1_767_254_400;
 
@@ -23,7 +23,7 @@ fn events(hooks: &dyn Hooks, body: &str) -> Vec<CallEvent> {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let said = hooks.decode(&request, at(0)).unwrap();
+    let said = hooks.decode(&Verified::stored(request), at(0)).unwrap();
     let event = |signal| match signal {
         Signal::CallSeen(event) => *event,
         other => panic!("{body}: {other:?}"),
@@ -33,7 +33,7 @@ fn events(hooks: &dyn Hooks, body: &str) -> Vec<CallEvent> {
 
 /// Event 1, 3, 4 or 2 of an outgoing call of 101, `second` after its start.
 fn sipuni(event: u8, second: i64, more: &str) -> Vec<CallEvent> {
-    let hooks = SipuniHooks::new(&toml::from_str("user = '012345'").unwrap());
+    let hooks = FormHooks(toml::from_str::<sipuni::Settings>("user = '012345'").unwrap());
     let body = format!(
         "event={event}&call_id=C&src_num=012345101&src_type=2&short_src_num=101&dst_num=79005550101&dst_type=1\
          &short_dst_num=79005550101&pbxdstnum=%2B79005550101&timestamp={}&user_id=012345{more}",
@@ -51,7 +51,7 @@ fn sipuni_end(second: i64, status: &str, answered: i64) -> Vec<CallEvent> {
 
 /// An event of one extension's leg; flow is `in` or `out`.
 fn telphin(kind: &str, second: i64, extension: u32, flow: &str, more: &str) -> Vec<CallEvent> {
-    let hooks = TelphinHooks::new(toml::from_str("extensions = {}").unwrap());
+    let hooks = FormHooks(toml::from_str::<telphin::Settings>("extensions = {}").unwrap());
     let (own, numbers) = match flow {
         "in" => ("Called", format!("CallerIDNum=79005550101&CalledNumber={extension}")),
         _ => ("Caller", format!("CallerIDNum={extension}&CalledNumber=79005550101")),

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::intake::signal::{LegState, Signal};
-use crate::platform::mango::decode;
+use crate::platform::telephony::mango::decode;
+use crate::signal::{LegState, Signal};
 
 const START: i64 = 1_767_254_400;
 const CLIENT: &str = "79005550101";

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::platform::link;
+use crate::link;
 use crate::process::{Client, Phone};
 
 /// Of a number so many last digits count: the prefix is written in many ways.

@@ -3,11 +3,11 @@
 use chrono::TimeDelta;
 
 use super::*;
-use crate::intake::signal::SeenNote;
 use crate::platform::RawRequest;
 use crate::process::case::{OrderBrief, SeenCall};
 use crate::process::event::Outcome;
-use crate::process::{End, Money, Stage as LeadStage};
+use crate::process::{End, Money, Stage as LeadStage, Wait};
+use crate::signal::SeenNote;
 use crate::store::embedded::Embedded;
 use crate::store::{DeadLetter, Fence, Lease, Plan};
 
@@ -19,11 +19,22 @@ fn brief(seen_at: At) -> OrderBrief {
     OrderBrief { offers: Vec::new(), seen_at, open: false, paid: true, payment_link: None, number: None }
 }
 
+/// The order as a step would leave it.
+fn won(order: &Order) -> Order {
+    let mut record = serde_json::to_value(order).expect("a record");
+    record["wait"] = serde_json::to_value(Wait::Ended(End::Won { at: at(1) })).expect("a state");
+    serde_json::from_value(record).expect("an order")
+}
+
 /// A store with one ended order of a client who has `orders` in all.
 async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&str]) {
     let plan = Plan { config: "c".to_owned(), loaded: at(0) };
     assert_eq!(store.lease(school, fence, &plan, 600_000).await, Ok(Lease::Held));
-    let mut book = Book::new(std::sync::Arc::new(Embedded::in_memory().expect("memory")), school.clone());
+    let mut book = Book::new(
+        std::sync::Arc::new(Embedded::in_memory().expect("memory")),
+        school.clone(),
+        Default::default(),
+    );
     let mut client = Client::new("c-gc-1".into());
     client.phones.push("+79035550212".to_owned());
     client.emails.push("anna@example.com".to_owned());
@@ -34,7 +45,7 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
         order.gc_id = Some(id.replace("gc-", ""));
         order.paid = Some(Money { minor: 100, currency: "RUB".to_owned() });
         order.leads.insert(LeadRole::Sales, LeadStage::Won);
-        order.end = Some(End::Won { at: at(1) });
+        order = won(&order);
         let call =
             SeenCall { call: format!("mango:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
         order.calls.push(call);
@@ -76,7 +87,7 @@ async fn a_retired_order_leaves_its_id_and_its_money() {
     let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
     let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
     filled(&store, &school, &fence, &["gc-1"]).await;
-    let mut book = Book::new(store.clone(), school.clone());
+    let mut book = Book::new(store.clone(), school.clone(), Default::default());
 
     let early = retire(&mut book, &"gc-1".into(), at(1), at(2)).await.expect("memory");
     assert_eq!(early.forget, Vec::new(), "it ended then, not before");
@@ -110,18 +121,18 @@ async fn a_client_with_another_order_stays() {
     let (school, fence) = (SchoolId::from("rost"), Fence("owner".to_owned()));
     let store = std::sync::Arc::new(Embedded::in_memory().expect("memory"));
     filled(&store, &school, &fence, &["gc-1", "gc-2"]).await;
-    let mut book = Book::new(store.clone(), school.clone());
+    let mut book = Book::new(store.clone(), school.clone(), Default::default());
     let unit = retire(&mut book, &"gc-1".into(), at(2), at(400)).await.expect("memory");
     store.commit(&school, &fence, unit).await.expect("a unit");
     let client = book.client(&"c-gc-1".into()).await.expect("memory").expect("he stays");
-    assert_eq!(client.orders.keys().map(OrderId::as_str).collect::<Vec<_>>(), ["gc-2"]);
+    assert_eq!(client.orders.keys().cloned().collect::<Vec<_>>(), ["gc-2".into()]);
     let phone = store.find(&school, &[link::phone("+79035550212")]).await.expect("memory").remove(0);
     assert_eq!(phone.as_deref(), Some("c-gc-1"));
 }
 
 /// Erases a person as the owner does it: page by page, entry by entry.
 async fn erased(store: &std::sync::Arc<Embedded>, school: &SchoolId, fence: &Fence, mention: Mention) {
-    let mut book = Book::new(store.clone(), school.clone());
+    let mut book = Book::new(store.clone(), school.clone(), Default::default());
     let mut unit = erase(&mut book, &**store, school, mention, at(400)).await.expect("memory");
     loop {
         store.commit(school, fence, unit).await.expect("a unit");
@@ -142,8 +153,7 @@ fn letter(id: &str, body: &str) -> DeadLetter {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let envelope = Envelope::of("mango", &request, at(0));
-    let body = Item::Envelope(Box::new(envelope)).to_bytes();
+    let body = Envelope::of("mango", &request, at(0)).to_bytes();
     DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::judge::{Nature, Reply, Verdict, judge};
+use super::classify::{Nature, Reply, Verdict, judge};
 use super::token::TokenSource;
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request, Seat, Turn};

@@ -3,10 +3,11 @@
 
 use super::brackets::Node;
 use super::wire::{self, Item};
-use crate::intake::signal::{ContactCard, SeenLead, SeenNote, SeenTask, Signal};
-use crate::platform::{Undecodable, link};
+use crate::link;
+use crate::platform::Undecodable;
 use crate::process::event::ClientFacts;
 use crate::process::value::Phone;
+use crate::signal::{ContactCard, SeenLead, SeenNote, SeenTask, Signal};
 
 /// Every entity of a body. `zone_field` is the contact's field with the client's zone (D13).
 ///

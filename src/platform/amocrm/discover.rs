@@ -11,6 +11,7 @@ use super::card::{list, number, page, text};
 use super::client::{AmoClient, Call};
 use super::settings::Settings;
 use super::wire::{LOST, WON};
+use crate::json;
 use crate::platform::Fault;
 use crate::process::{ManagerId, Urgency};
 
@@ -104,7 +105,7 @@ impl Found {
             for (stage, status) in &wanted.stages {
                 if !matches!(*status, WON | LOST) && !has(&pipeline.statuses, *status) {
                     let wrong = format!("no status {status} in «{}»", pipeline.name);
-                    say(format!("{key}.stages.{}", word(stage)), wrong, listed(&pipeline.statuses));
+                    say(format!("{key}.stages.{}", json::name(stage)), wrong, listed(&pipeline.statuses));
                 }
             }
         }
@@ -117,11 +118,11 @@ impl Found {
             }
         }
         for (reason, id) in settings.loss_reasons.iter().filter(|(_, id)| !has(&self.loss_reasons, **id)) {
-            let key = format!("amocrm.loss_reasons.{}", word(reason));
+            let key = format!("amocrm.loss_reasons.{}", json::name(reason));
             say(key, format!("no loss reason {id}"), listed(&self.loss_reasons));
         }
         for (kind, id) in settings.task_types.iter().filter(|(_, id)| !has(&self.task_types, **id)) {
-            let key = format!("amocrm.task_types.{}", word(kind));
+            let key = format!("amocrm.task_types.{}", json::name(kind));
             say(key, format!("no task type {id}"), listed(&self.task_types));
         }
         for (manager, user) in managers {
@@ -183,11 +184,6 @@ fn has(items: &[Named], id: u64) -> bool {
 
 fn listed(items: &[Named]) -> String {
     items.iter().map(|one| format!("{} «{}»", one.id, one.name)).collect::<Vec<_>>().join(", ")
-}
-
-/// A key of our configuration as it is written there.
-fn word(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]

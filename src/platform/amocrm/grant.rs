@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::client::USER_AGENT;
 use super::consent::App;
-use super::oauth::TokenPair;
 use crate::platform::Fault;
 use crate::platform::http::{Request, Response, Silence};
+use crate::platform::tokens::TokenPair;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
 

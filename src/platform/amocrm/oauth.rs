@@ -3,22 +3,22 @@
 //! without the lock. Enter at [`OauthTokens`]. Sources: amocrm.ru/developers/content/oauth/step-by-step,
 //! github.com/amocrm/amocrm-api-php/issues/123 and /269.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta};
-use serde::Deserialize;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::consent::{App, host_of};
 use super::grant::{self, Refusal};
 use super::token::TokenSource;
 use crate::clock::Clock;
-use crate::intake::signal::Consent;
 use crate::platform::Fault;
 use crate::platform::http::Http;
+use crate::platform::tokens::{TokenPair, TokenStore};
 use crate::process::At;
 use crate::secret::{Secret, random_token};
+use crate::signal::Consent;
 
 /// An access token lives for a day; it is renewed this long before its end.
 const AHEAD: TimeDelta = TimeDelta::minutes(60);
@@ -29,29 +29,6 @@ const RETRY: TimeDelta = TimeDelta::seconds(60);
 const LOCK_EXTRA_MS: u64 = 60_000;
 /// What somebody waits who finds the lock taken.
 const LOCKED_MS: u64 = 1_000;
-
-/// What the platform issued at once: both are replaced together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenPair {
-    pub access: Secret,
-    pub refresh: Secret,
-    pub expires_at: At,
-}
-
-/// Where the pair of one account is kept, over all instances. The bytes are secrets: whoever
-/// implements this encrypts them ([`TokenPair::to_bytes`] is plain).
-#[async_trait]
-pub trait TokenStore: Send + Sync {
-    async fn get(&self) -> Result<Option<TokenPair>, Fault>;
-
-    /// Replaces the pair if it still equals `old`; false if it does not. Durable when it returns.
-    async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault>;
-
-    /// False if another instance holds the lock.
-    async fn lock(&self, owner: &str, ttl_ms: u64) -> Result<bool, Fault>;
-
-    async fn unlock(&self, owner: &str) -> Result<(), Fault>;
-}
 
 /// The rotating tokens of one account. Cheap to clone.
 #[derive(Clone)]
@@ -79,30 +56,6 @@ struct Turn {
     refused: Option<Secret>,
     /// A refresh failed for the moment; until then a good token is used as it is.
     not_before: Option<At>,
-}
-
-impl TokenPair {
-    /// Plain JSON, to be encrypted by the caller.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let pair = json!({ "access": self.access.reveal(), "refresh": self.refresh.reveal(),
-            "expires_at": self.expires_at.timestamp() });
-        pair.to_string().into_bytes()
-    }
-
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Stored {
-            access: String,
-            refresh: String,
-            expires_at: i64,
-        }
-        let stored: Stored = serde_json::from_slice(bytes).ok()?;
-        Some(Self {
-            access: Secret::new(stored.access),
-            refresh: Secret::new(stored.refresh),
-            expires_at: DateTime::from_timestamp(stored.expires_at, 0)?,
-        })
-    }
 }
 
 impl OauthTokens {
@@ -137,7 +90,7 @@ impl OauthTokens {
     }
 
     async fn current(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {
-        let known = self.0.known.lock().expect("no panic under this lock").clone();
+        let known = self.0.known().clone();
         if let Some(pair) = known.filter(|pair| self.0.is_good(pair, refused)) {
             return Ok(pair.access);
         }
@@ -158,7 +111,7 @@ impl TokenSource for OauthTokens {
 
     async fn upkeep(&self) -> Result<Option<At>, Fault> {
         self.current(None).await?;
-        let known = self.0.known.lock().expect("no panic under this lock").clone();
+        let known = self.0.known().clone();
         Ok(known.map(|pair| (pair.expires_at - AHEAD).max(self.0.clock.now() + RETRY)))
     }
 }
@@ -172,6 +125,11 @@ async fn detached<T: Send + 'static>(
 }
 
 impl Inner {
+    /// The pair is replaced whole, so a panic under this lock leaves a whole one.
+    fn known(&self) -> MutexGuard<'_, Option<TokenPair>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_good(&self, pair: &TokenPair, refused: Option<&Secret>) -> bool {
         Some(&pair.access) != refused && pair.expires_at - self.clock.now() > AHEAD
     }
@@ -181,7 +139,7 @@ impl Inner {
     }
 
     fn remember(&self, pair: &TokenPair) {
-        *self.known.lock().expect("no panic under this lock") = Some(pair.clone());
+        *self.known() = Some(pair.clone());
     }
 
     async fn renew(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {

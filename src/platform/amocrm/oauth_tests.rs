@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chrono::DateTime;
+
 use super::*;
 use crate::clock::DrivenClock;
 use crate::platform::amocrm::fake::response;

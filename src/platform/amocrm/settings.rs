@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::platform::reference::{Section, key};
 use crate::process::command::TaskKind;
 use crate::process::{LeadRole, RefusalReason, Stage};
 use crate::secret::SecretSource;
@@ -83,3 +84,68 @@ pub enum Auth {
         redirect_uri: String,
     },
 }
+
+/// The words of its tables.
+pub const SECTIONS: &[Section] = &[
+    Section {
+        path: "amocrm",
+        about: "The amoCRM account. `dozvon discover` prints its ids.",
+        keys: &[
+            key("url", "https address, required", "The account's own, https://name.amocrm.ru."),
+            key(
+                "account_id",
+                "number",
+                "Webhooks of another account are refused by it. Absent: the secret in the address is the only check.",
+            ),
+            key("auth", "table, required", "See [amocrm.auth]."),
+            key("pipelines", "tables, required", "See [amocrm.pipelines.<role>]; `sales` is required."),
+            key(
+                "order_number_field",
+                "field id",
+                "Lead's text field with GetCourse's order number: by it a lead is found again.",
+            ),
+            key("zone_field", "field id", "Contact's text field with the client's IANA zone (D13)."),
+            key("loss_reasons", "reason = id", "Our reasons → the account's loss reasons (R1)."),
+            key("task_types", "kind = id", "call, ask, do → the account's task types; 1 is «Звонок»."),
+            key(
+                "by_hand",
+                "list of stages",
+                "A lead that a seller made by hand in one of these enters the process (G9). Empty: none does.",
+            ),
+            key("look_back_min", "minutes", "Between two looks at the account's event log. 0: off."),
+            key(
+                "requests_per_second",
+                "number",
+                "Budget of the account over all instances; amoCRM allows 7.",
+            ),
+            key("timeout_s", "seconds", "That one request may take in all."),
+        ],
+    },
+    Section {
+        path: "amocrm.auth",
+        about: "{ by = \"long_lived\", token = secret } or { by = \"oauth\", client_id = …, client_secret = secret, redirect_uri = … }; `dozvon url` prints the redirect address.",
+        keys: &[
+            key("by", "long_lived | oauth, required", "How the bridge signs in."),
+            key("token", "secret", "With long_lived: made in the account's own integration."),
+            key("client_id", "text", "With oauth."),
+            key("client_secret", "secret", "With oauth."),
+            key(
+                "redirect_uri",
+                "https address",
+                "With oauth: as the integration was registered, byte for byte.",
+            ),
+        ],
+    },
+    Section {
+        path: "amocrm.pipelines.<role>",
+        about: "A pipeline; roles are sales, fulfilment and revival.",
+        keys: &[
+            key("id", "number, required", "The pipeline."),
+            key(
+                "stages",
+                "stage = status id, required",
+                "new, in_work, dialling, talked, promised, part_paid; one left out is passed over. Won and lost are 142 and 143 everywhere.",
+            ),
+        ],
+    },
+];

@@ -3,15 +3,17 @@
 //! in the body besides; consent and uninstall are checked by an HMAC of the client secret.
 //! Enter at [`AmoHooks`]. Source: amocrm.ru/developers/content/crm_platform/webhooks-format.
 
+use std::borrow::Cow;
+
 use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
-use super::{brackets, decode, found};
-use crate::intake::signal::{Consent, Signal};
+use super::{brackets, decode, read_entities};
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
+use crate::request::IdempotencyKey;
 use crate::secret::Secret;
-use crate::store::Key;
+use crate::signal::{Consent, Signal};
 
 /// A contact with forty linked leads has been seen; nothing larger than this is real.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -32,6 +34,9 @@ pub struct AmoHooks {
     /// The integration, where the bridge signs in by OAuth.
     app: Option<App>,
 }
+
+/// A form's pairs, decoded once for the check and the key.
+type Form<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 /// The last parts of the addresses that a school gives to amoCRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,18 +70,13 @@ impl AmoHooks {
     }
 
     /// Every `account[id]` of the body must be the school's; a body without one is not amoCRM's.
-    fn verify_form(&self, body: &[u8]) -> Result<(), Refused> {
+    fn verify_form(&self, form: &Form) -> Result<(), Refused> {
         let Some(account) = &self.account else { return Ok(()) };
-        if body.is_empty() {
-            return Ok(());
-        }
         let mut named = false;
-        for (key, value) in form_urlencoded::parse(body) {
-            if key == "account[id]" {
-                named = true;
-                if !account.matches(&value) {
-                    return Err(Refused("another account"));
-                }
+        for (_, value) in form.iter().filter(|(key, _)| key == "account[id]") {
+            named = true;
+            if !account.matches(value) {
+                return Err(Refused("another account"));
             }
         }
         if named { Ok(()) } else { Err(Refused("no account named")) }
@@ -121,30 +121,30 @@ impl Hooks for AmoHooks {
         BODY_BYTES_MAX
     }
 
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
-        match Self::tail(&request)? {
-            Tail::Form => self.verify_form(&request.body)?,
-            Tail::Oauth => self.verify_consent(&Query::of(&request))?,
-            Tail::Uninstall => self.verify_uninstall(&Query::of(&request))?,
-        }
-        Ok(Verified(request))
-    }
-
-    fn receive(&self, Verified(request): &Verified) -> Reception {
-        match Self::tail(request) {
-            Ok(Tail::Form) if request.body.is_empty() => Reception::Probe,
-            Ok(Tail::Form) => Reception::Keep(form_key(&request.body)),
-            Ok(Tail::Oauth) => {
-                let digest = hex::encode(Sha256::digest(request.query.as_bytes()));
-                let key = format!("amo:consent:{digest}");
-                Reception::Keep(Key::Unique { key, keep_s: CONSENT_KEEP_S })
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
+        let key = match Self::tail(request)? {
+            Tail::Form if request.body.is_empty() => return Ok(Reception::Probe),
+            Tail::Form => {
+                let form = form_urlencoded::parse(&request.body).collect();
+                self.verify_form(&form)?;
+                form_key(form)
             }
-            Ok(Tail::Uninstall) | Err(_) => Reception::Keep(Key::Always),
-        }
+            Tail::Oauth => {
+                self.verify_consent(&Query::of(request))?;
+                let digest = hex::encode(Sha256::digest(request.query.as_bytes()));
+                IdempotencyKey::Unique { key: format!("amo:consent:{digest}"), keep_s: CONSENT_KEEP_S }
+            }
+            Tail::Uninstall => {
+                self.verify_uninstall(&Query::of(request))?;
+                IdempotencyKey::Always
+            }
+        };
+        Ok(Reception::Keep(key))
     }
 
     /// An empty 200 within the two seconds that amoCRM waits; a page for the person who consents.
-    fn answer(&self, Verified(request): &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> Answer {
+        let request = request.request();
         if Self::tail(request) != Ok(Tail::Oauth) {
             return Answer::empty(200);
         }
@@ -153,7 +153,8 @@ impl Hooks for AmoHooks {
         Answer { status: 200, content_type: "text/html; charset=utf-8", body: text.as_bytes().to_vec() }
     }
 
-    fn decode(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
+    fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {
+        let request = request.request();
         match Self::tail(request).map_err(|refused| Undecodable(refused.0.to_owned()))? {
             Tail::Form => {
                 let body =
@@ -169,7 +170,7 @@ impl Hooks for AmoHooks {
     }
 
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
-        Ok(vec![found::signal(&request.body, self.zone_field)?])
+        Ok(vec![read_entities::signal(&request.body, self.zone_field)?])
     }
 }
 
@@ -195,11 +196,11 @@ fn consent_signal(query: &Query) -> Signal {
 /// part of it, so A→B→A are three. Without a time (digital pipeline, deletion) two
 /// equal bodies may be two events, and a body of several entities would need one slot for each:
 /// both are always kept, which is safe, because a step recognises that nothing is new.
-fn form_key(body: &[u8]) -> Key {
+fn form_key(form: Form) -> IdempotencyKey {
     let mut prefix = String::new();
     let (mut id, mut has_time) = (None, false);
     let mut pairs = Vec::new();
-    for (key, value) in form_urlencoded::parse(body) {
+    for (key, value) in form {
         if key.starts_with("account[") {
             continue;
         }
@@ -210,7 +211,7 @@ fn form_key(body: &[u8]) -> Key {
             prefix = entity.to_owned();
         }
         if entity.is_empty() || entity != prefix {
-            return Key::Always;
+            return IdempotencyKey::Always;
         }
         match field {
             "[id]" => id = Some(value.clone().into_owned()),
@@ -219,7 +220,7 @@ fn form_key(body: &[u8]) -> Key {
         }
         pairs.push((key, value));
     }
-    let (Some(id), true) = (id, has_time) else { return Key::Always };
+    let (Some(id), true) = (id, has_time) else { return IdempotencyKey::Always };
     // In a fixed order, each part with its length: equal digests mean equal content.
     pairs.sort_unstable();
     let mut digest = Sha256::new();
@@ -228,7 +229,10 @@ fn form_key(body: &[u8]) -> Key {
         digest.update(part.as_bytes());
     }
     let kind = prefix.rsplit_once('[').map_or(prefix.as_str(), |(kind, _)| kind);
-    Key::Unique { key: format!("amo:{kind}:{id}:{}", hex::encode(digest.finalize())), keep_s: REPEATS_KEEP_S }
+    IdempotencyKey::Unique {
+        key: format!("amo:{kind}:{id}:{}", hex::encode(digest.finalize())),
+        keep_s: REPEATS_KEEP_S,
+    }
 }
 
 /// A decoded query; the first of equal names counts.

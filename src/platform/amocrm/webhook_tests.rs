@@ -83,9 +83,10 @@ fn each_stored_request_means_what_stands_beside_it() {
         }
         count += 1;
         let request = stored(&path);
-        let Verified(request) = hooks.verify(request).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let (verified, _) =
+            Verified::check(&hooks, request).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         let signals =
-            hooks.decode(&request, At::default()).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+            hooks.decode(&verified, At::default()).unwrap_or_else(|error| panic!("{path:?}: {error}"));
         let expected = path.with_extension("signals.json");
         if std::env::var_os("DOZVON_BLESS").is_some() {
             let text = serde_json::to_string_pretty(&signals).expect("signals are JSON");
@@ -101,7 +102,7 @@ fn each_stored_request_means_what_stands_beside_it() {
 #[test]
 fn a_form_counts_only_with_the_schools_own_account() {
     let check = |body: &str, expected: Result<(), Refused>| {
-        assert_eq!(hooks().verify(form(body)).map(|_| ()), expected, "{body}");
+        assert_eq!(hooks().verify(&form(body)).map(|_| ()), expected, "{body}");
     };
     check("leads[add][0][id]=1&account[id]=31877554", Ok(()));
     check("account%5Bid%5D=31877554&leads%5Badd%5D%5B0%5D%5Bid%5D=1", Ok(()));
@@ -114,15 +115,15 @@ fn a_form_counts_only_with_the_schools_own_account() {
 
 #[test]
 fn addresses_that_do_not_exist_are_refused() {
-    assert_eq!(hooks().verify(get("other", "")), Err(Refused("no such address")));
+    assert_eq!(hooks().verify(&get("other", "")), Err(Refused("no such address")));
     let put = RawRequest { method: "PUT".to_owned(), ..form("account[id]=31877554") };
-    assert_eq!(hooks().verify(put), Err(Refused("no such address")));
+    assert_eq!(hooks().verify(&put), Err(Refused("no such address")));
 }
 
 #[test]
 fn an_uninstall_needs_the_signature() {
     let check = |query: &str, expected: Result<(), Refused>| {
-        assert_eq!(hooks().verify(get("uninstall", query)).map(|_| ()), expected, "{query}");
+        assert_eq!(hooks().verify(&get("uninstall", query)).map(|_| ()), expected, "{query}");
     };
     let good = format!("account_id={ACCOUNT}&client_uuid={CLIENT}&signature={SIGNATURE}");
     check(&good, Ok(()));
@@ -131,7 +132,7 @@ fn an_uninstall_needs_the_signature() {
     check(&good.replace("31877554", "31877555"), Err(Refused("another account")));
     check(&good.replace("4c1c7f0a", "00000000"), Err(Refused("another integration")));
     check(&format!("account_id={ACCOUNT}&client_uuid={CLIENT}"), Err(Refused("no signature")));
-    let signals = hooks().decode(&get("uninstall", &good), At::default());
+    let signals = hooks().decode(&Verified::stored(get("uninstall", &good)), At::default());
     assert_eq!(signals, Ok(vec![Signal::Uninstalled { account: ACCOUNT.to_owned() }]));
 }
 
@@ -139,7 +140,7 @@ fn an_uninstall_needs_the_signature() {
 fn a_consent_counts_only_from_our_link_and_our_account() {
     let state = app().state(&"shkolarost".into());
     let check = |query: String, expected: Result<(), Refused>| {
-        assert_eq!(hooks().verify(get("oauth", &query)).map(|_| ()), expected, "{query}");
+        assert_eq!(hooks().verify(&get("oauth", &query)).map(|_| ()), expected, "{query}");
     };
     let good = format!("code=def50200&referer=shkolarost.amocrm.ru&platform=1&state={state}");
     check(good.clone(), Ok(()));
@@ -149,27 +150,27 @@ fn a_consent_counts_only_from_our_link_and_our_account() {
     check("code=def50200&referer=shkolarost.amocrm.ru".to_owned(), Err(Refused("no state")));
     check(format!("error=access_denied&state={state}"), Ok(()));
 
-    let request = get("oauth", &good);
+    let request = Verified::stored(get("oauth", &good));
     let consent = Consent { code: "def50200".to_owned(), state, host: "shkolarost.amocrm.ru".to_owned() };
     assert_eq!(hooks().decode(&request, At::default()), Ok(vec![Signal::Consent(consent)]));
-    let answer = hooks().answer(&Verified(request));
+    let answer = hooks().answer(&request);
     assert_eq!((answer.status, answer.content_type), (200, "text/html; charset=utf-8"));
 }
 
 #[test]
 fn a_probe_keeps_nothing_and_gets_an_empty_200() {
     for request in [form(""), get("", "")] {
-        let verified = hooks().verify(request).expect("a probe is welcome");
-        assert_eq!(hooks().receive(&verified), Reception::Probe);
+        let (verified, reception) = Verified::check(&hooks(), request).expect("a probe is welcome");
+        assert_eq!(reception, Reception::Probe);
         assert_eq!(hooks().answer(&verified), Answer::empty(200));
     }
 }
 
 /// What keeps two requests apart, in one word.
-fn key(body: &str) -> Key {
-    match hooks().receive(&Verified(form(body))) {
-        Reception::Keep(key) => key,
-        Reception::Probe => panic!("a probe: {body}"),
+fn key(body: &str) -> IdempotencyKey {
+    match hooks().verify(&form(body)) {
+        Ok(Reception::Keep(key)) => key,
+        other => panic!("{other:?}: {body}"),
     }
 }
 
@@ -177,7 +178,7 @@ fn key(body: &str) -> Key {
 fn a_repeat_is_the_same_change_of_the_same_entity() {
     let body = "account[id]=31877554&leads[status][0][id]=7&leads[status][0][status_id]=1&leads[status][0][updated_at]=10";
     // A repeat may come after what followed it, so that comparing with the last one is not enough.
-    let Key::Unique { key: unique, .. } = key(body) else { panic!("not comparable") };
+    let IdempotencyKey::Unique { key: unique, .. } = key(body) else { panic!("not comparable") };
     assert!(unique.starts_with("amo:leads[status]:7:"), "{unique}");
 
     let other_order = "leads[status][0][updated_at]=10&leads[status][0][status_id]=1&leads[status][0][id]=7&account[id]=31877554";
@@ -189,7 +190,7 @@ fn a_repeat_is_the_same_change_of_the_same_entity() {
 
 #[test]
 fn what_cannot_be_told_from_a_repeat_is_always_kept() {
-    let check = |body: &str| assert_eq!(key(body), Key::Always, "{body}");
+    let check = |body: &str| assert_eq!(key(body), IdempotencyKey::Always, "{body}");
     check("leads[status][0][id]=7&leads[status][0][status_id]=1&account[id]=31877554");
     check("account[id]=31877554&leads[delete][0][id]=7");
     check(
@@ -201,7 +202,7 @@ fn what_cannot_be_told_from_a_repeat_is_always_kept() {
 
 #[test]
 fn an_entity_without_an_id_does_not_hide_the_others() {
-    let decode = |body: &str| hooks().decode(&form(body), At::default());
+    let decode = |body: &str| hooks().decode(&Verified::stored(form(body)), At::default());
     assert!(decode("leads[add][0][name]=x&account[id]=31877554").is_err());
     let signals =
         decode("leads[add][0][name]=x&leads[add][1][id]=8&account[id]=31877554").expect("one is usable");

@@ -5,8 +5,8 @@
 use chrono::DateTime;
 
 use super::brackets::{Key, Node};
-use crate::intake::signal::FieldValue;
 use crate::process::At;
+use crate::signal::FieldValue;
 
 /// Status ids that are the same in every pipeline: won and lost (sheet, 3.3).
 pub const WON: u64 = 142;

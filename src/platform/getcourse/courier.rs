@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 
 use super::client::{Client, Keys};
 use super::{Settings, status, tech};
-use crate::intake::signal::{SeenOrder, Signal};
+use crate::link;
 use crate::platform::http::Http;
-use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, OrderId, Status, Urgency};
+use crate::signal::{SeenOrder, Signal};
 
 /// One school's GetCourse account.
 pub struct GcCourier {
@@ -52,6 +53,10 @@ impl GcCourier {
 
 #[async_trait]
 impl Courier for GcCourier {
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 2 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -217,7 +222,7 @@ fn shown(seen: SeenOrder) -> Receipt {
 
 /// `gc-700100200` → `700100200`; `None` for orders that began elsewhere.
 fn deal_id(order: &OrderId) -> Option<&str> {
-    let id = order.as_str().strip_prefix("gc-")?;
+    let id = order.deal()?;
     (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
 }
 

@@ -8,11 +8,11 @@ use super::hooks::Kind;
 use super::money::{self, Amount};
 use super::params::Params;
 use super::{Settings, dates, status, text};
-use crate::intake::contact::parse_email;
-use crate::intake::signal::{SeenOrder, Signal};
+use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{Author, ClientFacts, OrderFacts};
 use crate::process::{Money, Phone, Status};
+use crate::signal::{SeenOrder, Signal};
 
 /// One request being read.
 pub struct Reading<'a> {

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
-use crate::intake::signal::Signal;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
-use crate::store::Key;
+use crate::request::IdempotencyKey;
+use crate::signal::Signal;
 
 /// Schools' own JSON may be long; README of the telephony sheets gives the same cap.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -113,11 +113,29 @@ impl Hooks for GcHooks {
 
     /// GetCourse signs nothing and calls from changing addresses [observed]; the secret in the
     /// path, compared before, is the whole check. A `secret` among the parameters is ignored.
-    fn verify(&self, request: RawRequest) -> Result<Verified, Refused> {
-        Ok(Verified(request))
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
+        Ok(self.reception(request))
     }
 
-    fn receive(&self, Verified(request): &Verified) -> Reception {
+    /// Short and plain: a process may store it in a field of the order.
+    fn answer(&self, _: &Verified) -> Answer {
+        Answer { status: 200, content_type: "text/plain; charset=utf-8", body: b"ok".to_vec() }
+    }
+
+    fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.signals(request.request())
+    }
+
+    /// Read at GetCourse itself, so its money is believed; under our own names, not the school's.
+    fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
+        let settings =
+            Settings { payments: Some(Payments::Trust), fields: BTreeMap::new(), ..self.settings.clone() };
+        Self::new(settings).signals(request)
+    }
+}
+
+impl GcHooks {
+    fn reception(&self, request: &RawRequest) -> Reception {
         let (slot, digest) = if request.tail == "hook" {
             let Ok(body) = tech::body(&request.body) else {
                 return if request.body.is_empty() { Reception::Probe } else { unread(request) };
@@ -133,15 +151,10 @@ impl Hooks for GcHooks {
             (self.slot(request, &params), params.digest())
         };
         let slot = slot.unwrap_or_else(|| format!("gc:unknown:{}", request.tail));
-        Reception::Keep(Key::SameAsLast { slot, digest })
+        Reception::Keep(IdempotencyKey::SameAsLast { slot, digest })
     }
 
-    /// Short and plain: a process may store it in a field of the order.
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer { status: 200, content_type: "text/plain; charset=utf-8", body: b"ok".to_vec() }
-    }
-
-    fn decode(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
+    fn signals(&self, request: &RawRequest) -> Result<Vec<Signal>, Undecodable> {
         if request.tail == "hook" {
             return tech::webhook(&tech::body(&request.body)?, self.settings.zone, self.confirms());
         }
@@ -151,19 +164,12 @@ impl Hooks for GcHooks {
             decode::Reading { params: &params, settings: &self.settings, confirmed: self.confirms() };
         Ok(vec![reading.signal(kind)?])
     }
-
-    /// Read at GetCourse itself, so its money is believed; under our own names, not the school's.
-    fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
-        let settings =
-            Settings { payments: Some(Payments::Trust), fields: BTreeMap::new(), ..self.settings.clone() };
-        Self::new(settings).decode(request, at)
-    }
 }
 
 /// A body that cannot be read is kept for a person; the same one again is a repeat.
 fn unread(request: &RawRequest) -> Reception {
     let digest = hash(&String::from_utf8_lossy(&request.body));
-    Reception::Keep(Key::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })
+    Reception::Keep(IdempotencyKey::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })
 }
 
 fn hash(text: &str) -> String {
@@ -198,16 +204,17 @@ mod tests {
 
     fn key(tail: &str, query: &str, body: &str) -> (String, String) {
         let hooks = hooks("");
-        let verified = hooks.verify(request(tail, query, body)).unwrap();
+        let (verified, reception) = Verified::check(&hooks, request(tail, query, body)).unwrap();
         assert_eq!(hooks.answer(&verified).body, b"ok");
-        match hooks.receive(&verified) {
-            Reception::Keep(Key::SameAsLast { slot, digest }) => (slot, digest),
+        match reception {
+            Reception::Keep(IdempotencyKey::SameAsLast { slot, digest }) => (slot, digest),
             other => panic!("{other:?}"),
         }
     }
 
     fn decoded(hooks: &GcHooks, tail: &str, query: &str, body: &str) -> Result<Vec<Signal>, Undecodable> {
-        hooks.decode(&request(tail, query, body), "2026-07-15T07:00:00Z".parse().unwrap())
+        let stored = Verified::stored(request(tail, query, body));
+        hooks.decode(&stored, "2026-07-15T07:00:00Z".parse().unwrap())
     }
 
     #[test]
@@ -245,8 +252,7 @@ mod tests {
     fn a_request_that_says_nothing_is_a_probe() {
         let hooks = hooks("");
         for (tail, query) in [("order-created", ""), ("", "secret=k7Q2m"), ("hook", "")] {
-            let verified = hooks.verify(request(tail, query, "")).unwrap();
-            assert_eq!(hooks.receive(&verified), Reception::Probe, "{tail}?{query}");
+            assert_eq!(hooks.verify(&request(tail, query, "")), Ok(Reception::Probe), "{tail}?{query}");
         }
     }
 

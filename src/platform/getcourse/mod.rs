@@ -1,26 +1,30 @@
 //! GetCourse: orders, payments and the people who made them.
 //! Never creates an order and never marks one as paid.
-//! Enter at [`GcHooks`] (what comes in) and [`GcCourier`] (what goes out).
+//! Enter at [`PLATFORM`], [`GcHooks`] (what comes in) and [`GcCourier`] (what goes out).
 
 pub mod answer;
+mod check;
 pub mod client;
 pub mod courier;
 pub mod dates;
 pub mod decode;
+mod entry;
 pub mod fields;
 pub mod hooks;
-pub mod look_back;
 pub mod money;
 pub mod params;
+pub mod reconcile;
 pub mod settings;
 pub mod status;
 pub mod tech;
 pub mod text;
+mod words;
 
 pub use client::{Client, Keys};
 pub use courier::GcCourier;
+pub use entry::PLATFORM;
 pub use hooks::{GcHooks, Kind};
-pub use look_back::GcLookBack;
+pub use reconcile::GcLookBack;
 pub use settings::{Payments, Settings};
 
 /// How this school's payments are believed: as it says, else read back where that is possible

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::platform::reference::{Section, key};
 use crate::secret::SecretSource;
 
 /// `[getcourse]` in `school.toml`.
@@ -71,3 +72,43 @@ fn requests_per_second() -> f64 {
 fn timeout_s() -> u64 {
     20
 }
+
+/// The words of its tables.
+pub const SECTIONS: &[Section] = &[Section {
+    path: "getcourse",
+    about: "The GetCourse account.",
+    keys: &[
+        key("url", "https address, required", "That the school really serves: redirects are not followed."),
+        key(
+            "school_key",
+            "secret",
+            "The school's API key. Absent: webhooks are taken, nothing is read or written.",
+        ),
+        key("developer_key", "secret", "The developer's key of the Tech API."),
+        key(
+            "payments",
+            "read_back | trust",
+            "Ask GetCourse before a payment is believed, or take the webhook's word. Absent: read_back with both keys, else trust.",
+        ),
+        key("zone", "IANA zone", "In which GetCourse writes its times."),
+        key(
+            "fields",
+            "our field = parameter",
+            "Names in the school's own addresses, where they differ from those that `dozvon url` prints.",
+        ),
+        key("comment_author", "user id", "By whom comments are written."),
+        key("cancel_reasons", "our word = reason id", "Reasons of cancellation in the account's dictionary."),
+        key(
+            "look_back_min",
+            "minutes",
+            "Between two rounds of reconciliation by exports (24 requests in 2 h at most); needs `school_key`. 0: off.",
+        ),
+        key(
+            "export_columns",
+            "our name = title",
+            "Titles of the school's exports where they differ: order_id, number, status, payed, payment_order …",
+        ),
+        key("requests_per_second", "number", "Budget; GetCourse publishes no limit."),
+        key("timeout_s", "seconds", "That one request may take in all."),
+    ],
+}];

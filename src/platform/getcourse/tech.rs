@@ -6,11 +6,11 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::{dates, decode, money, status, text};
-use crate::intake::contact::parse_email;
-use crate::intake::signal::{SeenOrder, Signal};
+use crate::email::parse_email;
 use crate::platform::Undecodable;
 use crate::process::event::{ClientFacts, OrderFacts};
 use crate::process::{At, Money, Phone, Status};
+use crate::signal::{SeenOrder, Signal};
 
 /// The body without its `json` wrapper.
 pub fn body(bytes: &[u8]) -> Result<Value, Undecodable> {

@@ -1,13 +1,13 @@
 //! Carries letters out: one recipient each, plain text, the same Message-ID on every try
 //! (sheet `messaging/smtp.md`).
 //! Never sends a letter again that may have left: plain SMTP offers nothing to look up.
-//! Enter at [`MailCourier`]; [`Post`] is the mail server behind it.
+//! Enter at [`MailCourier`].
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
-use super::letter::Outgoing;
+use crate::platform::post::{Outgoing, Post, PostFault, Reply, Stage};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::command::Letter;
 use crate::process::{Ask, At, Command};
@@ -20,71 +20,6 @@ pub const IN_DOUBT: &str = "may already have been sent; not repeated";
 
 /// Greylisting lets the same letter through after 5 to 15 minutes.
 const GREYLIST_MS: u64 = 6 * 60 * 1000;
-
-/// The mail server: SMTP in life, the sandbox's mailbox in runs without a network.
-#[async_trait]
-pub trait Post: Send + Sync {
-    /// Returns when the server has taken the letter over.
-    async fn send(&self, letter: &Outgoing) -> Result<(), PostFault>;
-}
-
-/// Why a letter was not taken over.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PostFault {
-    /// No connection, or it was lost before the letter was complete: nothing was delivered.
-    #[error("not sent: {0}")]
-    NotSent(String),
-    /// Lost after the letter's end: it may be on its way.
-    #[error("broken off: {0}")]
-    BrokenOff(String),
-    /// The recipient's or the sender's address cannot be written into a letter.
-    #[error("the {0} address cannot be used")]
-    BadAddress(&'static str),
-    /// It lacks what we need (TLS, a way to sign in): a person has to look at the settings.
-    #[error("the server cannot be used: {0}")]
-    Unusable(String),
-    #[error("refused at {stage:?}: {reply}")]
-    Refused { stage: Stage, reply: Reply },
-}
-
-/// How far a letter came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Greeting, TLS, sign-in: before anything is said of the letter.
-    SignIn,
-    Sender,
-    Recipient,
-    Content,
-}
-
-/// A server's reply: codes only, its text may hold an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
-    pub code: u16,
-    /// RFC 3463, `5.1.1`.
-    pub enhanced: Option<(u16, u16, u16)>,
-}
-
-impl PostFault {
-    /// A refusal as the server wrote it: `text` begins with the enhanced code, if there is one.
-    pub fn refused(stage: Stage, code: u16, text: &str) -> Self {
-        Self::Refused { stage, reply: Reply { code, enhanced: enhanced(text) } }
-    }
-}
-
-/// `5.1.1 …` at the beginning of a reply's text.
-fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
-    let mut numbers = text.split_whitespace().next()?.splitn(3, '.').map(|part| part.parse::<u16>().ok());
-    let code = (numbers.next()??, numbers.next()??, numbers.next()??);
-    matches!(code.0, 2 | 4 | 5).then_some(code)
-}
-
-impl std::fmt::Display for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.code)?;
-        self.enhanced.map_or(Ok(()), |(class, subject, detail)| write!(f, " {class}.{subject}.{detail}"))
-    }
-}
 
 /// Letters of one school.
 pub struct MailCourier {
@@ -231,7 +166,7 @@ mod tests {
             client: ClientId::from("c-gc-700100200"),
             urgency: Urgency::Usual,
             ask: Ask::SendLetter(Letter {
-                text: "order_taken".to_owned(),
+                text: "order_taken".into(),
                 to: "m.kuznetsova@example.ru".to_owned(),
                 subject: subject.to_owned(),
                 body: "Здравствуйте!".to_owned(),

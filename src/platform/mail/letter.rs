@@ -8,22 +8,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{Address, Message};
 
-use super::courier::PostFault;
-use crate::process::At;
-
-/// A letter ready for the server. Addresses are personal data: never logged.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// Without angle brackets; the same for every try of one command.
-    pub message_id: String,
-    pub from: String,
-    pub to: String,
-    pub reply_to: Option<String>,
-    pub subject: String,
-    /// Plain text, UTF-8.
-    pub body: String,
-    pub at: At,
-}
+use crate::platform::post::{Outgoing, PostFault};
 
 /// The letter in its final form (RFC 5322), with its envelope.
 pub struct Written {

@@ -1,13 +1,15 @@
 //! E-mail over SMTP: the school's own letters.
 //! Never reads mail: a bounce that comes later is not seen here.
-//! Enter at [`MailCourier`] with [`SmtpPost`] behind it.
+//! Enter at [`PLATFORM`]: [`MailCourier`] with [`SmtpPost`] behind it.
 
+mod check;
 pub mod courier;
+mod entry;
 pub mod letter;
 pub mod settings;
 pub mod smtp;
 
-pub use courier::{BOUNCED, IN_DOUBT, MailCourier, Post, PostFault, Stage, message_id};
-pub use letter::Outgoing;
+pub use courier::{BOUNCED, IN_DOUBT, MailCourier, message_id};
+pub use entry::PLATFORM;
 pub use settings::Settings;
 pub use smtp::SmtpPost;

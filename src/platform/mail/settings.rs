@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::platform::reference::{Section, key};
 use crate::secret::SecretSource;
 
 /// `[mail]` in `school.toml`.
@@ -52,3 +53,20 @@ fn letters_per_second() -> f64 {
 fn timeout_s() -> u64 {
     20
 }
+
+/// The words of its tables.
+pub const SECTIONS: &[Section] = &[Section {
+    path: "mail",
+    about: "The mail server for letters.",
+    keys: &[
+        key("host", "text, required", "Name of the server."),
+        key("port", "number", "465 with wrapped, 587 with starttls."),
+        key("tls", "starttls | wrapped | none", "Protection on the way; none only for loopback."),
+        key("user", "text", "Absent: no sign-in."),
+        key("password", "secret", "Together with `user`."),
+        key("from", "address, required", "Школа «Рост» <order@school.example>."),
+        key("reply_to", "address", "Where answers go. Absent: to `from`."),
+        key("letters_per_second", "number", "Budget of the server."),
+        key("timeout_s", "seconds", "That one letter may take in all."),
+    ],
+}];

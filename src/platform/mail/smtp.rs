@@ -14,9 +14,9 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 
-use super::courier::{Post, PostFault, Stage};
-use super::letter::{Outgoing, Written};
+use super::letter::Written;
 use super::settings::{Settings, Tls};
+use crate::platform::post::{Outgoing, Post, PostFault, Stage};
 
 /// A school's mail server.
 pub struct SmtpPost {
@@ -158,7 +158,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::platform::mail::courier::Reply;
+    use crate::platform::post::Reply;
 
     /// What the server says to each command; an empty text hangs up.
     #[derive(Clone, Copy)]

@@ -1,40 +1,27 @@
 //! What telephony providers have in common: fields of a query or form, the key under which an
 //! unsigned event is one, names of our own lines.
-//! Never knows a provider's words. Enter at [`Fields`] (what comes in), [`start`] (what goes out) and
-//! [`statistics`] (what was never told).
+//! Never knows a provider's words. Enter at [`provider`] (what one is), [`Fields`] (what comes in), [`start`]
+//! (what goes out) and [`statistics`] (what was never told).
 
+pub mod form_hooks;
+pub mod mango;
+pub mod provider;
+pub mod settings;
+pub mod sipuni;
 pub mod start;
 pub mod statistics;
+pub mod telphin;
+pub mod waits;
+pub mod zadarma;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::RawRequest;
 use crate::process::Phone;
-use crate::store::Key;
+use crate::request::IdempotencyKey;
 
 /// Repeats come within minutes; two days also cover a replay by hand.
 const KEEP_S: u64 = 48 * 3600;
-
-/// A provider of the school's lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    Mango,
-    Sipuni,
-    Telphin,
-}
-
-impl Provider {
-    /// As it stands in addresses and settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mango => "mango",
-            Self::Sipuni => "sipuni",
-            Self::Telphin => "telphin",
-        }
-    }
-}
 
 /// Named values of one event, wherever they stood: in the query of a GET or in a form. Names are
 /// compared without case, the first value of a name counts, an empty one is absent.
@@ -66,7 +53,7 @@ impl Fields {
 
     /// The same for two requests that say the same, in whatever order and by whatever method: a
     /// provider without event ids repeats an event only word by word.
-    pub fn key(&self, provider: &str) -> Key {
+    pub fn key(&self, provider: &str) -> IdempotencyKey {
         let mut said: Vec<&(String, String)> = self.0.iter().collect();
         said.sort();
         let mut hash = Sha256::new();
@@ -74,7 +61,7 @@ impl Fields {
             // Lengths keep two different lists from looking alike.
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
-        Key::Unique { key: format!("{provider}:{}", hex::encode(hash.finalize())), keep_s: KEEP_S }
+        IdempotencyKey::Unique { key: format!("{provider}:{}", hex::encode(hash.finalize())), keep_s: KEEP_S }
     }
 }
 

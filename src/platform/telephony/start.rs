@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use crate::link;
 use crate::platform::http::{Response, Silence};
-use crate::platform::{Courier, Fault, Links, Receipt, Try, link};
+use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::command::StartCall;
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, Urgency};
@@ -51,20 +52,20 @@ pub trait Starter: Send + Sync {
 }
 
 /// The way out to a school's telephony.
-pub struct LineCourier<S> {
-    starter: S,
+pub struct LineCourier {
+    starter: Box<dyn Starter>,
     extensions: BTreeMap<ManagerId, String>,
 }
 
-impl<S: Starter> LineCourier<S> {
-    pub fn new(starter: S, roster: &[Manager]) -> Self {
+impl LineCourier {
+    pub fn new(starter: Box<dyn Starter>, roster: &[Manager]) -> Self {
         let extensions = roster.iter().filter_map(|one| Some((one.id.clone(), one.extension.clone()?)));
         Self { starter, extensions: extensions.collect() }
     }
 }
 
 #[async_trait]
-impl<S: Starter> Courier for LineCourier<S> {
+impl Courier for LineCourier {
     /// No provider offers a start that is safe to repeat, nor a way to look whether one was done.
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, now: At) -> Result<Receipt, Fault> {
         let Ask::StartCall(StartCall { manager, number, caller_id, not_after, .. }) = &command.ask else {
@@ -123,6 +124,7 @@ pub fn refused(provider: &str, response: &Response) -> Fault {
 
 #[cfg(test)]
 pub(in crate::platform) mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
@@ -133,11 +135,11 @@ pub(in crate::platform) mod tests {
     }
 
     /// Counts how often it is asked.
-    #[derive(Default)]
-    struct Counting(AtomicU32);
+    #[derive(Clone, Default)]
+    struct Counting(Arc<AtomicU32>);
 
     #[async_trait]
-    impl Starter for &Counting {
+    impl Starter for Counting {
         async fn start(&self, start: &Start<'_>, _: At) -> Result<Vec<String>, Fault> {
             assert_eq!((start.extension, start.client_digits()), ("101", "79005550101"));
             self.0.fetch_add(1, Ordering::SeqCst);
@@ -193,7 +195,7 @@ pub(in crate::platform) mod tests {
             ("oleg", later, Try::First, "never", 0),
         ] {
             let counting = Counting::default();
-            let courier = LineCourier::new(&counting, &roster);
+            let courier = LineCourier::new(Box::new(counting.clone()), &roster);
             let done = courier.deliver(&command(who, not_after), tried, &NoLinks, now).await;
             assert_eq!(class(&done), expected, "{who} {tried:?}");
             assert_eq!(counting.0.load(Ordering::SeqCst), asked, "{who} {tried:?}");

@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::intake::signal::{CallEvent, CallWhat, FinalRecord, Signal};
 use crate::platform::http::{Response, Silence};
-use crate::platform::look_back::{Known, KnownCall, LookBack, Sight};
+use crate::platform::look_back::{Known, LookBack, Sight};
 use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
+use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Signal};
 
 /// How far a stretch reaches back behind the end of the last one (records are late, too, and may be
 /// filed under the call's beginning), and at most.
@@ -23,6 +24,8 @@ const BACK_MAX_DAYS: i64 = 7;
 const FRESH_MIN: i64 = 3;
 /// Talks that differ by no more are the same: providers round.
 const SAME_TALK_S: u32 = 2;
+/// Times that lie further from their calls' ids are of another zone.
+const ZONE_OFF_MIN: i64 = 15;
 
 /// The calls of one account, as its provider lists them afterwards.
 #[async_trait]
@@ -83,9 +86,39 @@ impl Rest {
     }
 }
 
+/// How the listed times fit the calls' own ids, which begin with the second of their beginning.
+#[derive(Debug, Default)]
+pub struct Times {
+    near: bool,
+    off_min: Option<i64>,
+}
+
+impl Times {
+    pub fn see(&mut self, id: &str, started_at: At) {
+        let second = id.split_once('.').and_then(|(second, _)| second.parse().ok());
+        let begun = second.and_then(|second| DateTime::from_timestamp(second, 0));
+        match begun.map(|begun| (started_at - begun).num_minutes().abs()) {
+            Some(minutes) if minutes > ZONE_OFF_MIN => self.off_min = Some(minutes),
+            Some(_) => self.near = true,
+            None => {}
+        }
+    }
+
+    /// Every call that tells is far away: another zone is meant. `key` is the setting that names it.
+    pub fn agree(&self, key: &str, zone: Tz) -> Result<(), Fault> {
+        match self.off_min.filter(|_| !self.near) {
+            Some(minutes) => Err(Fault::never(format!(
+                "the times of the statistics are {minutes} minutes away from their calls: is {key} ({zone}) \
+                 the account's?"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
 /// One account, read for what its events never said.
-pub struct LineLookBack<S> {
-    statistics: S,
+pub struct LineLookBack {
+    statistics: Box<dyn Statistics>,
     every: TimeDelta,
 }
 
@@ -104,15 +137,15 @@ struct Cursor {
     held: bool,
 }
 
-impl<S: Statistics> LineLookBack<S> {
+impl LineLookBack {
     /// `every_min` minutes are from one look to the next.
-    pub fn new(statistics: S, every_min: u32) -> Self {
+    pub fn new(statistics: Box<dyn Statistics>, every_min: u32) -> Self {
         Self { statistics, every: TimeDelta::minutes(i64::from(every_min.max(1))) }
     }
 }
 
 #[async_trait]
-impl<S: Statistics> LookBack for LineLookBack<S> {
+impl LookBack for LineLookBack {
     async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let next_at = now + self.every;
@@ -214,7 +247,7 @@ fn request(call: &CallEvent) -> RawRequest {
         tail: "statistics".to_owned(),
         query: String::new(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        body: serde_json::to_vec(call).unwrap_or_default(),
+        body: crate::json::bytes(call),
     }
 }
 

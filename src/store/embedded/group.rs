@@ -3,6 +3,7 @@
 //! Never answers before the sync, and never lets one caller's refusal touch another's work: each
 //! has a savepoint of its own. Enter at [`Group::start`] and [`Group::run`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -52,14 +53,14 @@ impl Group {
                 // A caller that stopped waiting is not told; its work is done all the same.
                 let _ = answer.send(match synced {
                     Ok(()) => done,
-                    Err(error) => Err(error.into()),
+                    Err(error) => Ok(Err(error.into())),
                 });
             })
         });
         let ended = || E::from(StoreError::Unreachable("its thread has ended; see the log".to_owned()));
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        answered.await.map_err(|_| ended())?.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -73,18 +74,25 @@ impl Drop for Group {
     }
 }
 
-/// Runs `work` in a savepoint: a refusal leaves nothing behind.
+/// Runs `work` in a savepoint, which is rolled back after a refusal or a panic. The panic is returned, to
+/// resume in the caller.
 pub fn whole<T, E: From<rusqlite::Error>>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    db.prepare_cached("SAVEPOINT unit")?.execute([])?;
-    let done = work(db);
-    if done.is_err() && !db.is_autocommit() {
-        db.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+) -> std::thread::Result<Result<T, E>> {
+    let begun = db.prepare_cached("SAVEPOINT unit").and_then(|mut begin| begin.execute([]));
+    if let Err(error) = begun {
+        return Ok(Err(error.into()));
     }
-    if !db.is_autocommit() {
-        db.prepare_cached("RELEASE unit")?.execute([])?;
+    let done = catch_unwind(AssertUnwindSafe(|| work(db)));
+    let ends = match done {
+        Ok(Ok(_)) => &["RELEASE unit"][..],
+        Ok(Err(_)) | Err(_) => &["ROLLBACK TO unit", "RELEASE unit"],
+    };
+    for end in ends.iter().filter(|_| !db.is_autocommit()) {
+        if let Err(error) = db.prepare_cached(end).and_then(|mut end| end.execute([])) {
+            return done.map(|_| Err(error.into()));
+        }
     }
     done
 }
@@ -127,4 +135,33 @@ fn commit_group(
     }
     synced?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::panics::caught;
+
+    /// A panic in one caller's work ends neither the thread nor the work of others in the same transaction.
+    #[tokio::test]
+    async fn a_panic_in_the_work_is_the_callers_and_leaves_nothing_behind() {
+        let db = Connection::open_in_memory().expect("memory");
+        db.execute_batch("CREATE TABLE t (n INTEGER)").expect("a table");
+        let group = Group::start(db).expect("a thread");
+        let put = |n: i64| {
+            group.run(move |db| {
+                db.execute("INSERT INTO t VALUES (?1)", [n])?;
+                assert!(n != 2, "a defect");
+                Ok::<_, StoreError>(())
+            })
+        };
+        let (first, second, third) = tokio::join!(caught(put(1)), caught(put(2)), caught(put(3)));
+        assert_eq!((first, third), (Ok(Ok(())), Ok(Ok(()))));
+        assert!(second.is_err(), "the panic goes on where it was asked for");
+        let kept = group.run(|db| {
+            let mut kept = db.prepare("SELECT n FROM t ORDER BY n")?;
+            Ok::<Vec<i64>, StoreError>(kept.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        });
+        assert_eq!(kept.await, Ok(vec![1, 3]));
+    }
 }

@@ -21,7 +21,7 @@ use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Lease,
-    Offer, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use group::Group;
 
@@ -97,11 +97,7 @@ impl Embedded {
             Side::Thread(group) => group.run(work).await,
             Side::Inline(db) => {
                 let db = db.lock().unwrap_or_else(PoisonError::into_inner);
-                // A call that panicked has left its unit open.
-                if !db.is_autocommit() {
-                    db.execute_batch("ROLLBACK")?;
-                }
-                group::whole(&db, work)
+                group::whole(&db, work).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
         }
     }
@@ -156,7 +152,7 @@ impl Store for Embedded {
             .await
     }
 
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
         let (school, fence, now_ms) = (school.clone(), fence.clone(), self.now_ms());
         self.run(move |db| unit::commit(db, school.as_str(), &fence, &unit, now_ms)).await
     }
@@ -188,7 +184,7 @@ impl Store for Embedded {
 
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
         let (school, order) = (school.clone(), order.clone());
-        self.run(move |db| read::journal(db, school.as_str(), order.as_str(), max)).await
+        self.run(move |db| read::journal(db, school.as_str(), &order.to_string(), max)).await
     }
 
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
@@ -275,7 +271,6 @@ impl Store for Embedded {
     }
 }
 
-// `File::try_lock` came with Rust 1.89; goes when the package names that version.
 impl FolderLock {
     fn take(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;

@@ -5,11 +5,13 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use crate::process::At;
-use crate::store::body::{json, pack, pack_letter};
+use crate::json;
+use crate::process::{At, CommandId};
+use crate::request::IdempotencyKey;
+use crate::store::body::{pack, pack_letter};
 use crate::store::{
     Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX,
-    JournalEntry, Key, LAST_KEPT_S, OFFER_KEPT_S, Offer, Put, Seq, Unit, Wake,
+    JournalEntry, LAST_KEPT_S, OFFER_KEPT_S, Offer, Places, Put, Seq, Unit, Wake,
 };
 
 /// Expired idempotency keys removed with each new one: more than one, so that they cannot pile up.
@@ -22,7 +24,7 @@ type Sql<T> = rusqlite::Result<T>;
 pub fn accept(db: &Connection, school: &str, offer: &Offer) -> Sql<Accepted> {
     let Offer { id, key, at, raw } = offer;
     let at_ms = at.timestamp_millis();
-    let itself = Key::Unique { key: format!("offer:{id}"), keep_s: OFFER_KEPT_S };
+    let itself = IdempotencyKey::Unique { key: format!("offer:{id}"), keep_s: OFFER_KEPT_S };
     if is_repeat(db, school, &itself, at_ms)? || is_repeat(db, school, key, at_ms)? {
         return Ok(Accepted::Repeat);
     }
@@ -46,7 +48,7 @@ pub fn commit(
     fence: &Fence,
     unit: &Unit,
     now_ms: i64,
-) -> Result<(), CommitError> {
+) -> Result<Places, CommitError> {
     let owns = db
         .prepare_cached("SELECT 1 FROM lease WHERE school = ?1 AND owner = ?2 AND until_ms > ?3")?
         .exists(params![school, fence.0, now_ms])?;
@@ -73,8 +75,9 @@ pub fn commit(
     for wake in &unit.wake {
         set_wake(db, school, wake)?;
     }
+    let mut places = Vec::with_capacity(unit.deliveries.len());
     for op in &unit.deliveries {
-        deliver(db, school, op)?;
+        places.push(deliver(db, school, op)?);
     }
     for entry in &unit.journal {
         write_journal(db, school, entry)?;
@@ -85,7 +88,7 @@ pub fn commit(
     for forget in &unit.forget {
         forget_one(db, school, forget)?;
     }
-    Ok(())
+    Ok(places)
 }
 
 fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), CommitError> {
@@ -103,7 +106,7 @@ fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), Comm
         }
         Forget::Journal(order) => {
             db.prepare_cached("DELETE FROM journal WHERE school = ?1 AND name = ?2")?
-                .execute(params![school, order.as_str()])?;
+                .execute(params![school, order.to_string()])?;
         }
         Forget::Raw(seq) => {
             db.prepare_cached(
@@ -116,11 +119,13 @@ fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), Comm
     Ok(())
 }
 
-fn is_repeat(db: &Connection, school: &str, key: &Key, at_ms: i64) -> Sql<bool> {
+fn is_repeat(db: &Connection, school: &str, key: &IdempotencyKey, at_ms: i64) -> Sql<bool> {
     let (name, digest, keep_s) = match key {
-        Key::Unique { key, keep_s } => (hash("unique", key), Vec::new(), *keep_s),
-        Key::SameAsLast { slot, digest } => (hash("last", slot), hash("digest", digest), LAST_KEPT_S),
-        Key::Always => return Ok(false),
+        IdempotencyKey::Unique { key, keep_s } => (hash("unique", key), Vec::new(), *keep_s),
+        IdempotencyKey::SameAsLast { slot, digest } => {
+            (hash("last", slot), hash("digest", digest), LAST_KEPT_S)
+        }
+        IdempotencyKey::Always => return Ok(false),
     };
     let repeat = db
         .prepare_cached(
@@ -209,47 +214,57 @@ fn set_wake(db: &Connection, school: &str, wake: &Wake) -> Sql<()> {
     Ok(())
 }
 
-fn deliver(db: &Connection, school: &str, op: &DeliveryOp) -> Result<(), CommitError> {
-    let (id, changed) = match op {
+fn deliver(db: &Connection, school: &str, op: &DeliveryOp) -> Result<Option<u64>, CommitError> {
+    let (id, place) = match op {
         DeliveryOp::Add(delivery) => return Ok(add_delivery(db, school, delivery)?),
-        DeliveryOp::Revoke(id) => {
-            db.prepare_cached("DELETE FROM delivery WHERE school = ?1 AND id = ?2 AND revocable = 1")?
-                .execute(params![school, id.as_str()])?;
-            return Ok(());
-        }
-        DeliveryOp::Update(delivery) => (
-            delivery.id(),
-            db.prepare_cached("UPDATE delivery SET revocable = ?3, body = ?4 WHERE school = ?1 AND id = ?2")?
+        DeliveryOp::Revoke(id) => return Ok(take_delivery(db, school, id, "AND revocable = 1")?),
+        DeliveryOp::Update(delivery) => {
+            let id = delivery.id();
+            let changed = db
+                .prepare_cached(
+                    "UPDATE delivery SET revocable = ?3, body = ?4 WHERE school = ?1 AND id = ?2",
+                )?
                 .execute(params![
                     school,
-                    delivery.id().as_str(),
+                    id.as_str(),
                     is_revocable(delivery),
-                    pack(&json(delivery))
-                ])?,
-        ),
-        DeliveryOp::Remove(id) => (
-            id,
-            db.prepare_cached("DELETE FROM delivery WHERE school = ?1 AND id = ?2")?
-                .execute(params![school, id.as_str()])?,
-        ),
+                    pack(&json::bytes(delivery))
+                ])?;
+            if changed == 1 {
+                return Ok(None);
+            }
+            (id, None)
+        }
+        DeliveryOp::Remove(id) => (id, take_delivery(db, school, id, "")?),
     };
-    if changed == 1 { Ok(()) } else { Err(CommitError::Conflict(format!("delivery {id}"))) }
+    if place.is_some() { Ok(place) } else { Err(CommitError::Conflict(format!("delivery {id}"))) }
+}
+
+/// Its former place, if it was there and is what the condition asks for.
+fn take_delivery(db: &Connection, school: &str, id: &CommandId, condition: &str) -> Sql<Option<u64>> {
+    db.prepare_cached(&format!(
+        "DELETE FROM delivery WHERE school = ?1 AND id = ?2 {condition} RETURNING place"
+    ))?
+    .query_row(params![school, id.as_str()], |row| row.get::<_, i64>(0))
+    .optional()
+    .map(|place| place.map(i64::cast_unsigned))
 }
 
 /// A command that is already on its way is not added twice: its id names one thing to be done.
-fn add_delivery(db: &Connection, school: &str, delivery: &Delivery) -> Sql<()> {
+fn add_delivery(db: &Connection, school: &str, delivery: &Delivery) -> Sql<Option<u64>> {
     let id = delivery.id().as_str();
     let pending = db
         .prepare_cached("SELECT 1 FROM delivery WHERE school = ?1 AND id = ?2")?
         .exists(params![school, id])?;
-    if !pending {
-        let place = next_place(db, school)?;
-        db.prepare_cached(
-            "INSERT INTO delivery (school, id, place, revocable, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![school, id, place, is_revocable(delivery), pack(&json(delivery))])?;
+    if pending {
+        return Ok(None);
     }
-    Ok(())
+    let place = next_place(db, school)?;
+    db.prepare_cached(
+        "INSERT INTO delivery (school, id, place, revocable, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![school, id, place, is_revocable(delivery), pack(&json::bytes(delivery))])?;
+    Ok(Some(place.cast_unsigned()))
 }
 
 /// What has not left yet may be revoked.
@@ -258,12 +273,12 @@ fn is_revocable(delivery: &Delivery) -> bool {
 }
 
 fn write_journal(db: &Connection, school: &str, entry: &JournalEntry) -> Sql<()> {
-    let order = entry.order.as_str();
+    let order = entry.order.to_string();
     let n: i64 = db
         .prepare_cached("SELECT COALESCE(MAX(n), 0) + 1 FROM journal WHERE school = ?1 AND name = ?2")?
         .query_row(params![school, order], |row| row.get(0))?;
     db.prepare_cached("INSERT INTO journal (school, name, n, body) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![school, order, n, pack(&json(entry))])?;
+        .execute(params![school, order, n, pack(&json::bytes(entry))])?;
     db.prepare_cached("DELETE FROM journal WHERE school = ?1 AND name = ?2 AND n <= ?3")?
         .execute(params![school, order, n - JOURNAL_MAX as i64])?;
     Ok(())

@@ -18,10 +18,11 @@ use tokio::time::Instant;
 
 use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
-use crate::store::body::{item_of_request, letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
+use crate::request::IdempotencyKey;
+use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, Key, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan,
     Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use keys::School;
@@ -118,19 +119,19 @@ impl RedisStore {
         let school = School::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
         // A key that lives as long as the id would needs no id beside it.
-        let lives_long = matches!(key, Key::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
+        let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
         match key {
-            Key::Unique { key, keep_s } => call
+            IdempotencyKey::Unique { key, keep_s } => call
                 .key(school.seen("unique", key))
                 .arg("unique")
                 .arg("")
                 .arg(life_ms(keep_s.saturating_mul(1000))),
-            Key::SameAsLast { slot, digest } => call
+            IdempotencyKey::SameAsLast { slot, digest } => call
                 .key(school.seen("last", slot))
                 .arg("last")
                 .arg(keys::short_hash("digest", digest))
                 .arg(LAST_KEPT_S * 1000),
-            Key::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
+            IdempotencyKey::Always => call.key(school.one("n")).arg("always").arg("").arg(0),
         };
         call.key(&school.many(["n", "inbox", "raw", "items"])).arg(at.timestamp_micros()).arg(pack(raw));
         if !lives_long {
@@ -178,11 +179,7 @@ impl Store for RedisStore {
         let rows: Vec<(u64, String, i64, Vec<u8>)> = self.run(&call).await?;
         rows.into_iter()
             .map(|(seq, kind, at_us, body)| {
-                let body = match kind.as_str() {
-                    "r" => item_of_request(unpack_or_as_is(&body)),
-                    "i" => unpack_or_as_is(&body),
-                    _ => Vec::new(),
-                };
+                let body = if kind.is_empty() { Vec::new() } else { unpack_or_as_is(&body) };
                 let at = DateTime::from_timestamp_micros(at_us)
                     .ok_or_else(|| StoreError::Unreadable("a time out of range".to_owned()))?;
                 Ok(Entry { seq: Seq(seq), at, body })
@@ -235,12 +232,13 @@ impl Store for RedisStore {
         Ok(found.map(|(name, stored)| (name, record(&stored).unwrap_or_else(|_| damaged(stored)))).collect())
     }
 
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
         let call = unit::call(&self.scripts.commit, &School::of(school), fence, &unit);
         // An owner sends many at once, each on the versions that the one before it leaves.
         let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {
-            Some("ok") => Ok(()),
+            // An empty text parses to no place.
+            Some("ok") => Ok(answer[1..].iter().map(|place| place.parse().ok()).collect()),
             Some("fenced") => Err(CommitError::Fenced),
             Some("conflict") => Err(CommitError::Conflict(answer.into_iter().nth(1).unwrap_or_default())),
             _ => Err(StoreError::Unreadable("an answer of the commit script".to_owned()).into()),
@@ -317,7 +315,7 @@ impl Store for RedisStore {
         }
         let from = -(max.min(JOURNAL_MAX) as i64);
         let mut range = cmd("LRANGE");
-        range.arg(School::of(school).journal(order.as_str())).arg(from).arg(-1);
+        range.arg(School::of(school).journal(&order.to_string())).arg(from).arg(-1);
         let stored: Vec<Vec<u8>> = self.link().await?.query(&range).await?;
         stored.iter().map(|body| parse(&unpack(body)?)).collect()
     }

@@ -4,7 +4,8 @@
 use redis::{Script, ScriptInvocation};
 
 use super::keys::School;
-use crate::store::body::{json, pack, pack_letter};
+use crate::json;
+use crate::store::body::{pack, pack_letter};
 use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX, Unit};
 
 /// The keys that every commit names, in the script's order.
@@ -50,7 +51,7 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
     }
     call.arg(unit.journal.len());
     for entry in &unit.journal {
-        call.key(school.journal(entry.order.as_str())).arg(pack(&json(entry)));
+        call.key(school.journal(&entry.order.to_string())).arg(pack(&json::bytes(entry)));
     }
     call.arg(unit.dead.len());
     for op in &unit.dead {
@@ -67,7 +68,9 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
             Forget::Record { key, expect } => {
                 call.key(school.record(key)).arg("record").arg(key).arg(*expect)
             }
-            Forget::Journal(order) => call.key(school.journal(order.as_str())).arg("journal").arg("").arg(0),
+            Forget::Journal(order) => {
+                call.key(school.journal(&order.to_string())).arg("journal").arg("").arg(0)
+            }
             Forget::Raw(seq) => call.key(school.one("raw")).arg("raw").arg(seq.0).arg(0),
         };
     }
@@ -85,6 +88,6 @@ fn record(version: u64, body: &[u8]) -> Vec<u8> {
 fn stored(delivery: &Delivery) -> Vec<u8> {
     let revocable = matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
     let mut stored = vec![if revocable { b'r' } else { b's' }];
-    stored.extend(pack(&json(delivery)));
+    stored.extend(pack(&json::bytes(delivery)));
     stored
 }

@@ -45,8 +45,8 @@ impl Expect {
             return if self.phase.is_none() { Ok(()) } else { Err(format!("there is no {order}")) };
         };
         let words = |value: &dyn Fn() -> Value| value().as_str().unwrap_or_default().to_owned();
-        let phase = words(&|| serde_json::to_value(order.phase).unwrap_or_default());
-        let end = serde_json::to_value(&order.end).unwrap_or_default();
+        let phase = order.state().name().to_owned();
+        let end = serde_json::to_value(order.end()).unwrap_or_default();
         let end = end.get("end").and_then(Value::as_str).unwrap_or("none").to_owned();
         let status = words(&|| serde_json::to_value(&order.status).unwrap_or_default());
         let responsible = order.responsible.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -103,7 +103,7 @@ impl Expect {
 
     fn look_at_tasks(&self, order: &Order) -> Result<(), String> {
         let Some(want) = &self.tasks else { return Ok(()) };
-        let mut have: Vec<String> = order.tasks.values().map(|task| task.text.clone()).collect();
+        let mut have: Vec<String> = order.tasks.values().map(|task| task.text.to_string()).collect();
         let mut want = want.clone();
         have.sort();
         want.sort();

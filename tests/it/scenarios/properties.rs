@@ -3,15 +3,15 @@
 //! call task and determinism after every step.
 
 use chrono::TimeDelta;
-use dozvon::process::case::{Case, Client, Desk};
+use dozvon::process::case::{Case, Client, Desks};
 use dozvon::process::definition::{Assign, Figures};
 use dozvon::process::event::{
     Answer, AnswerKind, Author, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached,
     TaskChange,
 };
 use dozvon::process::{
-    Ask, At, ClientId, End, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage,
-    Status, step,
+    Ask, At, ClientId, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage, Status,
+    Timer, step,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -329,7 +329,7 @@ fn play(world: &mut World, happening: &Happening, now: At) -> Result<(), String>
 
 fn no_news(world: &World, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
     let Some(order) = world.orders.get(order).cloned() else { return Ok(()) };
-    let case = Case { order, client: world.client.clone(), desk: world.desk.clone() };
+    let case = Case { order, client: world.client.clone(), desks: world.desks.clone() };
     let again = step(&world.process, case.clone(), event, now);
     if again.commands.is_empty() && again.tell.is_empty() && again.case == case {
         return Ok(());
@@ -397,9 +397,9 @@ proptest! {
             world.happen(&command.order, &receipt, now).map_err(TestCaseError::fail)?;
         }
         let order = &world.orders[&first];
-        prop_assert!(matches!(order.end, Some(End::Won { .. })), "{:?}", order.end);
+        prop_assert!(order.is_won(), "{:?}", order.end());
         prop_assert!(order.tasks.is_empty(), "{:?}", order.tasks);
-        prop_assert!(order.timers.is_empty() && order.held.is_empty(), "{:?}", order.timers);
+        prop_assert!(order.timers.is_empty() && !order.is_held(), "{:?}", order.timers);
         prop_assert!(order.unsent.is_empty(), "{:?}", order.unsent);
 
         world.pass(now + TimeDelta::days(30)).map_err(TestCaseError::fail)?;
@@ -420,12 +420,44 @@ proptest! {
         world.pass(now + TimeDelta::days(20)).map_err(TestCaseError::fail)?;
     }
 
+    /// L4: a payment that was none leaves everything where it was.
+    #[test]
+    fn a_payment_that_was_none_changes_nothing(
+        profile in 0..7_u8,
+        assign in assigns(),
+        happenings in proptest::collection::vec((pauses(), happening()), 0..12),
+    ) {
+        let (mut world, now) = played(figures(profile), assign, &happenings).map_err(TestCaseError::fail)?;
+        let first = OrderId::from("gc-1");
+        let Some(before) = world.orders.get(&first).cloned() else { return Ok(()) };
+        let plain = before.is_open() && !before.is_held() && before.unsent.is_empty();
+        let no_money = !before.has_money() && before.status != Some(Status::PartPaid);
+        // Where nothing was sent yet, the confirmation goes out now.
+        if !plain || !no_money || before.letters.is_empty() {
+            return Ok(());
+        }
+        let said = |paid, confirmed| {
+            let facts = facts(None, Some(paid), confirmed, Author::Client, None);
+            Event::Order(Box::new(facts))
+        };
+        world.happen(&first, &said(3_850_000, Confirmed::No), now).map_err(TestCaseError::fail)?;
+        let held = &world.orders[&first];
+        prop_assert!(held.is_held() && held.state() == before.state());
+        prop_assert!(held.timers.iter().all(|(timer, _)| timer == Timer::ConfirmPayment), "{:?}", held.timers);
+        world.happen(&first, &said(0, Confirmed::Yes), now).map_err(TestCaseError::fail)?;
+        let after = &world.orders[&first];
+        prop_assert_eq!(after.state(), before.state());
+        prop_assert_eq!(&after.timers, &before.timers);
+        prop_assert_eq!(&after.tasks, &before.tasks);
+        prop_assert_eq!((&after.promise, &after.plan, &after.question), (&before.promise, &before.plan, &before.question));
+    }
+
     /// A step looks at nothing but its arguments, and an unknown order is no accident.
     #[test]
     fn any_first_event_is_taken(happening in happening()) {
         let mut world = World::new(school::process(Figures::default()));
         play(&mut world, &happening, start()).map_err(TestCaseError::fail)?;
-        let case = Case::new(OrderId::from("line-1"), Client::new(ClientId::from("c-2")), Desk::default(), start());
+        let case = Case::new(OrderId::from("line-1"), Client::new(ClientId::from("c-2")), Desks::default(), start());
         if let Some((_, event)) = event(&happening, &world, start()) {
             let step = step(&world.process, case, &event, start());
             prop_assert_eq!(step.case.order.repairs, 0);

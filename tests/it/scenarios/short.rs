@@ -287,7 +287,7 @@ struct ShortTask {
 impl ShortTask {
     fn change(self, world: &World, order: &OrderId) -> Result<TaskChange, String> {
         let open = world.orders.get(order).map(|order| &order.tasks);
-        let task = open.and_then(|tasks| tasks.iter().find(|(_, task)| task.text == self.name));
+        let task = open.and_then(|tasks| tasks.iter().find(|(_, task)| task.text.name() == self.name));
         let task: TaskId = task.map(|(id, _)| id.clone()).ok_or(format!("no open task `{}`", self.name))?;
         Ok(TaskChange {
             task,

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dozvon::message::library::{LETTERS, TASKS};
-use dozvon::process::case::{Case, Client, Desk};
+use dozvon::message::text::{LETTERS, TASKS};
+use dozvon::process::case::{Case, Client, Desks};
 use dozvon::process::{
-    At, ClientId, Command, CommandId, Event, Line, Order, OrderId, Process, has_next_step, step,
+    At, ClientId, Command, CommandId, Event, Line, Moment, Order, OrderId, Process, Step, has_next_step,
+    may_stay, step, strays, wake,
 };
 
 pub struct World {
     pub process: Process,
     pub client: Client,
-    pub desk: Desk,
+    pub desks: Desks,
     pub orders: BTreeMap<OrderId, Order>,
     /// The latest moment so far: time never runs back.
     pub now: Option<At>,
@@ -32,7 +33,7 @@ impl World {
         Self {
             process,
             client: Client::new(ClientId::from("c-1")),
-            desk: Desk::default(),
+            desks: Desks::default(),
             orders: BTreeMap::new(),
             now: None,
             names: BTreeMap::new(),
@@ -62,21 +63,20 @@ impl World {
             }
             if !has_next_step(&self.process, &step.case, now) || step.case.order.repairs > 0 {
                 let order = &step.case.order;
-                let (phase, timers, tasks) = (order.phase, &order.timers, &order.tasks);
+                let (phase, timers, tasks) = (order.state().name(), &order.timers, &order.tasks);
                 return Err(format!("L14: no next step after {event:?}: {phase:?} {timers:?} {tasks:?}"));
             }
+            self.nothing_outlives_its_state(&order, &step)?;
             if step.case.order.tasks.values().filter(|task| is_call(task)).count() > 1 {
                 return Err(format!("two open call tasks after {event:?}"));
             }
             for (id, task) in &step.case.order.tasks {
-                if !TASKS.contains(&task.text.as_str()) {
+                if !TASKS.contains(&task.text) {
                     return Err(format!("the library has no task `{}`", task.text));
                 }
-                self.names.insert(id.to_string(), task.text.clone());
+                self.names.insert(id.to_string(), task.text.to_string());
             }
-            if let Some(unknown) =
-                step.case.order.letters.keys().find(|text| !LETTERS.contains(&text.as_str()))
-            {
+            if let Some(unknown) = step.case.order.letters.keys().find(|text| !LETTERS.contains(text)) {
                 return Err(format!("the library has no letter `{unknown}`"));
             }
             for command in &step.commands {
@@ -92,7 +92,7 @@ impl World {
             self.revoked.extend(step.revoke);
             self.journal.extend(step.journal);
             self.client = step.case.client;
-            self.desk = step.case.desk;
+            self.desks = step.case.desks;
             self.orders.insert(order, step.case.order);
         }
         Ok(())
@@ -101,8 +101,7 @@ impl World {
     /// Fires every wake up to `until`, each at its own time.
     pub fn pass(&mut self, until: At) -> Result<(), String> {
         for _ in 0..5000 {
-            let wakes =
-                self.orders.iter().filter_map(|(id, order)| Some((order.timers.wake()?.0, id.clone())));
+            let wakes = self.orders.iter().filter_map(|(id, order)| Some((wake(order)?.0, id.clone())));
             let Some((at, order)) = wakes.min().filter(|(at, _)| *at <= until) else { return Ok(()) };
             // A timer that comes back from a hold may be overdue.
             let at = self.now.map_or(at, |now| now.max(at));
@@ -111,12 +110,30 @@ impl World {
         Err("wakes never end".to_owned())
     }
 
+    /// No timer runs and no task is open of a state that the order has left.
+    fn nothing_outlives_its_state(&self, order: &OrderId, step: &Step) -> Result<(), String> {
+        let after = &step.case.order;
+        let strays = strays(after);
+        if !strays.is_empty() {
+            return Err(format!("{strays:?} run in {}", after.state().name()));
+        }
+        let Some(before) = self.orders.get(order) else { return Ok(()) };
+        for moment in &step.moments {
+            let Moment::Left { from, to } = moment else { continue };
+            let open = before.tasks.keys().filter_map(|id| after.tasks.get(id));
+            if let Some(task) = open.into_iter().find(|task| !may_stay(task, from, to)) {
+                return Err(format!("`{}` is open after {} → {}", task.text, from.name(), to.name()));
+            }
+        }
+        Ok(())
+    }
+
     fn open(&self, order: &OrderId, now: At) -> Case {
         let client = self.client.clone();
-        let desk = self.desk.clone();
+        let desks = self.desks.clone();
         match self.orders.get(order) {
-            Some(order) => Case { order: order.clone(), client, desk },
-            None => Case::new(order.clone(), client, desk, now),
+            Some(order) => Case { order: order.clone(), client, desks },
+            None => Case::new(order.clone(), client, desks, now),
         }
     }
 }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dozvon::process::SchoolId;
+use dozvon::request::IdempotencyKey;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
 use dozvon::store::{
     Accepted, CommitError, Counts, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Forget,
-    JournalEntry, Key, Record, Seq, Store, Unit, Wake,
+    JournalEntry, Places, Record, Seq, Store, Unit, Wake,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -21,7 +22,7 @@ use crate::support::redis_server::RedisServer;
 /// What is done to a school.
 #[derive(Debug, Clone)]
 enum Deed {
-    Accept(Key, u8),
+    Accept(IdempotencyKey, u8),
     Append(u8),
     Commit(Box<Unit>),
     /// Before which millisecond, and how many.
@@ -76,17 +77,16 @@ impl Model {
         }
     }
 
-    fn accept(&mut self, key: &Key, body: u8, now: i64) -> Accepted {
+    fn accept(&mut self, key: &IdempotencyKey, body: u8, now: i64) -> Accepted {
         let (name, digest) = match key {
-            Key::Unique { key, .. } => (format!("unique {key}"), String::new()),
-            Key::SameAsLast { slot, digest } => (format!("last {slot}"), digest.clone()),
-            Key::Always => (format!("always {}", self.last_place), String::new()),
+            IdempotencyKey::Unique { key, .. } => (format!("unique {key}"), String::new()),
+            IdempotencyKey::SameAsLast { slot, digest } => (format!("last {slot}"), digest.clone()),
+            IdempotencyKey::Always => (format!("always {}", self.last_place), String::new()),
         };
         if self.seen.insert(name, digest.clone()) == Some(digest) {
             return Accepted::Repeat;
         }
-        let item = format!("{{\"item\":\"envelope\",\"n\":{body}}}");
-        let seq = self.enter(item.into_bytes(), now);
+        let seq = self.enter(raw(body), now);
         self.raw.insert(seq, now);
         Accepted::New
     }
@@ -113,7 +113,7 @@ impl Model {
         old.len() as u64
     }
 
-    fn commit(&mut self, unit: &Unit) -> Result<(), String> {
+    fn commit(&mut self, unit: &Unit) -> Result<Places, String> {
         for seq in &unit.ack {
             self.inbox.remove(&seq.0).ok_or(format!("entry {}", seq.0))?;
         }
@@ -138,9 +138,7 @@ impl Model {
         for wake in &unit.wake {
             self.wakes.insert(wake.member.clone(), wake.clone());
         }
-        for op in &unit.deliveries {
-            self.deliver(op)?;
-        }
+        let places = unit.deliveries.iter().map(|op| self.deliver(op)).collect::<Result<Places, _>>()?;
         for entry in &unit.journal {
             self.journal.entry(entry.order.to_string()).or_default().push(entry.clone());
         }
@@ -161,7 +159,8 @@ impl Model {
                 DeadOp::Dig(_) => drop(self.dead.remove(there.ok_or_else(missing)?)),
             }
         }
-        unit.forget.iter().try_for_each(|forget| self.forget(forget))
+        unit.forget.iter().try_for_each(|forget| self.forget(forget))?;
+        Ok(places)
     }
 
     fn forget(&mut self, forget: &Forget) -> Result<(), String> {
@@ -170,38 +169,38 @@ impl Model {
                 Some(record) if record.version != *expect => return Err(format!("record {key}")),
                 _ => drop(self.records.remove(key)),
             },
-            Forget::Journal(order) => drop(self.journal.remove(order.as_str())),
+            Forget::Journal(order) => drop(self.journal.remove(&order.to_string())),
             Forget::Raw(seq) if !self.inbox.contains_key(&seq.0) => drop(self.raw.remove(&seq.0)),
             Forget::Raw(_) => {}
         }
         Ok(())
     }
 
-    fn deliver(&mut self, op: &DeliveryOp) -> Result<(), String> {
+    fn deliver(&mut self, op: &DeliveryOp) -> Result<Option<u64>, String> {
         let id = match op {
             DeliveryOp::Add(delivery) | DeliveryOp::Update(delivery) => delivery.id(),
             DeliveryOp::Revoke(id) | DeliveryOp::Remove(id) => id,
         };
         let there = self.deliveries.iter().position(|delivery| delivery.id() == id);
-        match (op, there) {
+        Ok(match (op, there) {
             (DeliveryOp::Add(delivery), None) => {
                 let seq = self.place();
                 self.deliveries.push(Delivery { seq, ..delivery.clone() });
+                Some(seq)
             }
-            (DeliveryOp::Add(_), Some(_)) | (DeliveryOp::Revoke(_), None) => {}
+            (DeliveryOp::Add(_), Some(_)) | (DeliveryOp::Revoke(_), None) => None,
             (DeliveryOp::Revoke(_), Some(n)) => {
                 use DeliveryState::{Later, Waiting};
-                if matches!(self.deliveries[n].state, Waiting | Later { .. }) {
-                    self.deliveries.remove(n);
-                }
+                let revocable = matches!(self.deliveries[n].state, Waiting | Later { .. });
+                revocable.then(|| self.deliveries.remove(n).seq)
             }
             (DeliveryOp::Update(delivery), Some(n)) => {
                 self.deliveries[n] = Delivery { seq: self.deliveries[n].seq, ..delivery.clone() };
+                None
             }
-            (DeliveryOp::Remove(_), Some(n)) => drop(self.deliveries.remove(n)),
+            (DeliveryOp::Remove(_), Some(n)) => Some(self.deliveries.remove(n).seq),
             (DeliveryOp::Update(_) | DeliveryOp::Remove(_), None) => return Err(format!("delivery {id}")),
-        }
-        Ok(())
+        })
     }
 
     fn held(&self) -> Held {
@@ -312,9 +311,9 @@ fn any_unit() -> impl Strategy<Value = Unit> {
 
 fn any_deed() -> impl Strategy<Value = Deed> {
     let key = prop_oneof![
-        Just(Key::Always),
-        name("k", 3).prop_map(|key| Key::Unique { key, keep_s: 3600 }),
-        (name("s", 2), name("g", 2)).prop_map(|(slot, digest)| Key::SameAsLast { slot, digest }),
+        Just(IdempotencyKey::Always),
+        name("k", 3).prop_map(|key| IdempotencyKey::Unique { key, keep_s: 3600 }),
+        (name("s", 2), name("g", 2)).prop_map(|(slot, digest)| IdempotencyKey::SameAsLast { slot, digest }),
     ];
     prop_oneof![
         3 => (key, any::<u8>()).prop_map(|(key, body)| Deed::Accept(key, body)),

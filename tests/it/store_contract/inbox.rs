@@ -1,12 +1,14 @@
 //! What comes in: repeats, order, bodies, retention.
 
+use dozvon::intake::envelope::Envelope;
+use dozvon::intake::item::Inbound;
 use dozvon::process::SchoolId;
-use dozvon::store::record::{Envelope, Item};
-use dozvon::store::{Accepted, Key, Offer, Seq, Store, Unit};
+use dozvon::request::IdempotencyKey;
+use dozvon::store::{Accepted, Offer, Seq, Store, Unit};
 
 use super::world::*;
 
-async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(Key, Accepted)]) {
+async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(IdempotencyKey, Accepted)]) {
     for (n, (key, expected)) in rows.iter().enumerate() {
         let done = offer(store, school, key, b"{}", at(n as i64)).await;
         assert_eq!(done, Ok(*expected), "row {n}: {key:?}");
@@ -16,8 +18,9 @@ async fn accept_all(store: &dyn Store, school: &SchoolId, rows: &[(Key, Accepted
 }
 
 pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store) {
-    let last = |slot: &str, digest: &str| Key::SameAsLast { slot: slot.into(), digest: digest.into() };
-    let unique = |key: &str| Key::Unique { key: key.into(), keep_s: 600 };
+    let last =
+        |slot: &str, digest: &str| IdempotencyKey::SameAsLast { slot: slot.into(), digest: digest.into() };
+    let unique = |key: &str| IdempotencyKey::Unique { key: key.into(), keep_s: 600 };
     let rows = [
         (last("order/1", "A"), Accepted::New),
         (last("order/1", "B"), Accepted::New),
@@ -30,8 +33,8 @@ pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store)
         (unique("e1"), Accepted::Repeat),
         // The same text as a slot is another thing.
         (unique("order/1"), Accepted::New),
-        (Key::Always, Accepted::New),
-        (Key::Always, Accepted::New),
+        (IdempotencyKey::Always, Accepted::New),
+        (IdempotencyKey::Always, Accepted::New),
     ];
     accept_all(store, &"repeats".into(), &rows).await;
 }
@@ -39,7 +42,7 @@ pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store)
 /// The life is the shortest that can be given, a second: in Redis only its own clock ends it.
 pub async fn a_unique_key_is_forgotten_after_its_life(store: &dyn Store) {
     let school = SchoolId::from("expiry");
-    let key = |keep_s| Key::Unique { key: format!("keep-{keep_s}"), keep_s };
+    let key = |keep_s| IdempotencyKey::Unique { key: format!("keep-{keep_s}"), keep_s };
     let started = tokio::time::Instant::now();
     let ask = |keep_s| {
         let (school, key) = (&school, key(keep_s));
@@ -86,7 +89,7 @@ pub async fn entries_come_in_order_and_after_a_place(store: &dyn Store) {
     assert!(places(store, &school).await.last() > seqs.last(), "a place is never given twice");
 }
 
-pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
+pub async fn a_request_comes_back_as_it_was_and_stays_readable(store: &dyn Store) {
     let (school, owner) = owned(store, "item").await;
     let envelope = Envelope {
         platform: "getcourse".to_owned(),
@@ -95,14 +98,13 @@ pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
         tail: "order".to_owned(),
         query: String::new(),
         content_type: "application/json".to_owned(),
-        body: "e30=".to_owned(),
         found: false,
+        body: b"{\n}".to_vec(),
     };
-    let raw = serde_json::to_vec(&envelope).unwrap();
-    offer(store, &school, &Key::Always, &raw, at(0)).await.unwrap();
+    let raw = envelope.to_bytes();
+    offer(store, &school, &IdempotencyKey::Always, &raw, at(0)).await.unwrap();
     let entry = store.inbox(&school, None, 1).await.unwrap().remove(0);
-    let item: Item = serde_json::from_slice(&entry.body).unwrap();
-    assert_eq!(item, Item::Envelope(Box::new(envelope)));
+    assert_eq!(Inbound::read(&entry.body).unwrap(), Inbound::Request(Box::new(envelope)));
 
     commit(store, &school, &owner, Unit { ack: vec![entry.seq.clone()], ..Unit::default() }).await;
     assert_eq!(store.raw(&school, &entry.seq).await, Ok(Some(raw)));
@@ -112,7 +114,9 @@ pub async fn a_request_reads_as_an_item_and_stays_readable(store: &dyn Store) {
 pub async fn old_requests_are_forgotten_but_not_those_in_the_inbox(store: &dyn Store) {
     let (school, owner) = owned(store, "forget").await;
     for n in 0..6 {
-        offer(store, &school, &Key::Always, format!("{{\"n\":{n}}}").as_bytes(), at(n)).await.unwrap();
+        offer(store, &school, &IdempotencyKey::Always, format!("{{\"n\":{n}}}").as_bytes(), at(n))
+            .await
+            .unwrap();
     }
     let seqs = places(store, &school).await;
     let ack = [0, 1, 2, 4, 5].map(|n: usize| seqs[n].clone()).to_vec();
@@ -161,7 +165,7 @@ pub async fn bodies_of_a_mebibyte_come_back(store: &dyn Store) {
         let Some(last) = entries.last() else { break };
         after = Some(last.seq.clone());
         seen += entries.len();
-        assert!(entries.iter().all(|entry| entry.body.len() == raw.len() + 18), "an item, whole");
+        assert!(entries.iter().all(|entry| entry.body == raw.as_bytes()), "whole");
         assert_eq!(store.raw(&school, &entries[0].seq).await.unwrap().unwrap(), raw.as_bytes());
     }
     assert_eq!(seen, 12);
@@ -170,7 +174,7 @@ pub async fn bodies_of_a_mebibyte_come_back(store: &dyn Store) {
 pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
     let school = SchoolId::from("times");
     let at = at(1) + chrono::TimeDelta::microseconds(7);
-    offer(store, &school, &Key::Always, b"{}", at).await.unwrap();
+    offer(store, &school, &IdempotencyKey::Always, b"{}", at).await.unwrap();
     store.append(&school, b"{}", at).await.unwrap();
     for entry in store.inbox(&school, None, 2).await.unwrap() {
         assert_eq!(entry.at, at);
@@ -180,17 +184,18 @@ pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
 /// However it is told and whatever came between: an offered request is taken once.
 pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let school = SchoolId::from("offer");
-    let slot = |digest: &str| Key::SameAsLast { slot: "order:1".to_owned(), digest: digest.to_owned() };
-    let unique = |keep_s: u64| Key::Unique { key: format!("u{keep_s}"), keep_s };
+    let slot =
+        |digest: &str| IdempotencyKey::SameAsLast { slot: "order:1".to_owned(), digest: digest.to_owned() };
+    let unique = |keep_s: u64| IdempotencyKey::Unique { key: format!("u{keep_s}"), keep_s };
     let rows = [
         ("a", slot("A"), Accepted::New),
         ("b", slot("B"), Accepted::New),
         // Another answer than its key alone would give.
         ("a", slot("A"), Accepted::Repeat),
         ("c", slot("A"), Accepted::New),
-        ("d", Key::Always, Accepted::New),
-        ("d", Key::Always, Accepted::Repeat),
-        ("e", Key::Always, Accepted::New),
+        ("d", IdempotencyKey::Always, Accepted::New),
+        ("d", IdempotencyKey::Always, Accepted::Repeat),
+        ("e", IdempotencyKey::Always, Accepted::New),
         ("f", unique(100_000), Accepted::New),
         ("f", unique(100_000), Accepted::Repeat),
         ("g", unique(100_000), Accepted::Repeat),
@@ -206,10 +211,10 @@ pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let held = store.inbox(&school, None, 100).await.unwrap();
     let ids: Vec<String> =
         held.iter().map(|entry| String::from_utf8_lossy(&entry.body).into_owned()).collect();
-    let item = |id: &str| format!("{{\"item\":\"envelope\",\"id\":\"{id}\"}}");
+    let item = |id: &str| format!("{{\"id\":\"{id}\"}}");
     assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "h", "i"].map(item));
     // What is not offered is judged by its key alone.
-    assert_eq!(offer(store, &school, &Key::Always, b"{}", at(0)).await, Ok(Accepted::New));
+    assert_eq!(offer(store, &school, &IdempotencyKey::Always, b"{}", at(0)).await, Ok(Accepted::New));
 }
 
 /// Within one run of the store it is the same for everybody who asks.

@@ -1,9 +1,10 @@
 //! What a school holds: index, records, wakes, deliveries, journal, dead letters.
 
 use dozvon::process::OrderId;
+use dozvon::request::IdempotencyKey;
 use dozvon::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget,
-    JOURNAL_MAX, Key, Store, Unit,
+    JOURNAL_MAX, Store, Unit,
 };
 
 use super::world::*;
@@ -279,7 +280,7 @@ pub async fn schools_do_not_see_each_other(store: &dyn Store) {
     let (one, owner) = owned(store, "one").await;
     let (other, _) = owned(store, "one-more").await;
     let empty = held(store, &other).await;
-    let key = Key::Unique { key: "e".to_owned(), keep_s: 600 };
+    let key = IdempotencyKey::Unique { key: "e".to_owned(), keep_s: 600 };
     assert_eq!(offer(store, &one, &key, b"{}", at(0)).await, Ok(Accepted::New));
     let unit = Unit {
         put: vec![put("desk", 0, "x")],

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use dozvon::process::{Ask, At, Command, CommandId, Line, OrderId, SchoolId, TaskId, Urgency};
+use dozvon::request::IdempotencyKey;
 use dozvon::store::{
-    Accepted, Counts, DeadLetter, Delivery, DeliveryOp, DeliveryState, Entry, Fence, JournalEntry, Key,
-    Lease, Offer, Plan, Put, Record, Seq, Store, StoreError, Unit, Wake,
+    Accepted, Counts, DeadLetter, Delivery, DeliveryOp, DeliveryState, Entry, Fence, JournalEntry, Lease,
+    Offer, Plan, Put, Record, Seq, Store, StoreError, Unit, Wake,
 };
 
 /// Long enough for every test, so that nothing expires by accident.
@@ -35,7 +36,7 @@ pub fn plan(config: &str, loaded: i64) -> Plan {
 }
 
 pub async fn accept(store: &dyn Store, school: &SchoolId, raw: &str) {
-    let done = offer(store, school, &Key::Always, raw.as_bytes(), at(0)).await;
+    let done = offer(store, school, &IdempotencyKey::Always, raw.as_bytes(), at(0)).await;
     assert_eq!(done, Ok(Accepted::New));
 }
 
@@ -43,7 +44,7 @@ pub async fn accept(store: &dyn Store, school: &SchoolId, raw: &str) {
 pub async fn offer(
     store: &dyn Store,
     school: &SchoolId,
-    key: &Key,
+    key: &IdempotencyKey,
     raw: &[u8],
     at: At,
 ) -> Result<Accepted, StoreError> {
@@ -106,7 +107,7 @@ pub fn texts(names: &[&str]) -> Vec<String> {
 }
 
 pub async fn commit(store: &dyn Store, school: &SchoolId, fence: &Fence, unit: Unit) {
-    assert_eq!(store.commit(school, fence, unit).await, Ok(()));
+    assert_eq!(store.commit(school, fence, unit).await.map(|_| ()), Ok(()));
 }
 
 /// All that a school shows through the port, for the names that the tests use.

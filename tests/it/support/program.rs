@@ -185,10 +185,26 @@ impl Bench {
 
     /// The same at another port or with another configuration: one of several instances.
     pub async fn start_at(&self, port: u16, config: &Path) -> Program {
-        let log = self.folder.path().join(format!("log-{port}"));
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("writable");
         let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
         command.env("DOZVON_CONFIG", config);
+        self.started(command, port).await
+    }
+
+    /// The system gives it one core.
+    pub async fn start_on_one_core(&self) -> Program {
+        let plain = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        let plain = plain.as_std();
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", "0"]).arg(plain.get_program()).args(plain.get_args()).env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        self.started(command, self.port).await
+    }
+
+    async fn started(&self, mut command: Command, port: u16) -> Program {
+        let log = self.folder.path().join(format!("log-{port}"));
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("writable");
         let mut process = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the program is built");
         let mut lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let said = tokio::time::timeout(PATIENCE, lines.next_line()).await;
@@ -198,13 +214,17 @@ impl Bench {
         Program { process, port, log }
     }
 
-    /// The store of the bridge, seen from beside it.
-    pub async fn store(&self) -> Arc<dyn Store> {
-        let place = match self.redis_url() {
+    /// Where the bridge keeps everything.
+    pub fn place(&self) -> Place {
+        match self.redis_url() {
             Some(url) => Place::Redis(Secret::new(url)),
             None => Place::Folder(self.data()),
-        };
-        place.visit().await.expect("the store is there")
+        }
+    }
+
+    /// The store of the bridge, seen from beside it.
+    pub async fn store(&self) -> Arc<dyn Store> {
+        self.place().visit().await.expect("the store is there")
     }
 }
 
@@ -216,13 +236,17 @@ impl Drop for Bench {
 
 /// The example's files, with the addresses of these stand-ins and short deadlines.
 fn write_school(folder: &Path, stand: &Stand) {
+    let lines = stand.lines.iter().enumerate();
+    let lines = lines.map(|(place, (_, address))| {
+        (format!("http://127.0.0.1:{}", 18083 + place), format!("http://{address}"))
+    });
     let changes = [
         ("http://127.0.0.1:18081".to_owned(), format!("http://{}", stand.amocrm)),
         ("http://127.0.0.1:18082".to_owned(), format!("http://{}", stand.getcourse)),
-        ("http://127.0.0.1:18083".to_owned(), format!("http://{}", stand.mango)),
         ("port = 18025".to_owned(), format!("port = {}", stand.smtp.port())),
         ("body_s = 10".to_owned(), "body_s = 1".to_owned()),
     ];
+    let changes: Vec<(String, String)> = changes.into_iter().chain(lines).collect();
     let files = ["dozvon.toml", "schools/rost/school.toml", "schools/rost/process/default.toml"];
     for file in files.into_iter().chain(["schools/rost/texts/first_day.txt"]) {
         let mut text = std::fs::read_to_string(example_folder().join(file)).expect("the example");
@@ -263,6 +287,23 @@ impl Program {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What it holds of the machine's memory, bytes.
+    pub fn memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id().expect("it runs"));
+        let status = std::fs::read_to_string(status).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+        let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
+        1024 * kib.expect("kibibytes")
+    }
+
+    /// Its threads whose name begins so.
+    pub fn threads(&self, name: &str) -> usize {
+        let folder = format!("/proc/{}/task", self.process.id().expect("it runs"));
+        let tasks = std::fs::read_dir(folder).expect("Linux lists them").flatten();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|task| task.starts_with(name)).count()
     }
 
     /// Does it work for the school, by its own word?

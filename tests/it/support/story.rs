@@ -3,7 +3,7 @@
 
 use chrono::Utc;
 use dozvon::config::Surroundings;
-use dozvon::process::Order;
+use dozvon::process::{Order, OrderId};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::faults::Faults;
 use dozvon::sandbox::script::OrderScript;
@@ -37,7 +37,7 @@ pub fn play<T>(
 }
 
 /// One person a table; what a story does not care about is filled in.
-fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
+pub fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
     let people: toml::Table = toml::from_str(people)?;
     let filled = people.into_iter().enumerate().map(|(n, (id, said))| {
         let mut script = toml::toml! {
@@ -56,8 +56,8 @@ fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
 
 /// What the bridge knows of a script's order.
 pub async fn order(world: &World, script: &str) -> Order {
-    let id = world.sandbox().order_of(script).map(|order| format!("gc-{}", order.id));
+    let id = world.sandbox().order_of(script).map(|order| OrderId::of_deal(order.id));
     let id = id.unwrap_or_else(|| panic!("no order of {script}"));
-    let found = world.orders().await.into_iter().find(|order| order.id.as_str() == id);
+    let found = world.orders().await.into_iter().find(|order| order.id == id);
     found.unwrap_or_else(|| panic!("the bridge does not know {script}"))
 }

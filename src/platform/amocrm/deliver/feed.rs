@@ -5,12 +5,13 @@
 use serde_json::{Value, json};
 
 use super::Errand;
+use crate::link;
+use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::text;
-use crate::platform::amocrm::gather::{Kind, To};
-use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::mend;
+use crate::platform::amocrm::classify::Reply;
+use crate::platform::amocrm::drop_rejected;
 use crate::platform::amocrm::numbers::{NAME_MAX, NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link, marker};
+use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::LeadRole;
 use crate::process::command::CallNote;
 use crate::process::event::{Direction, Outcome};
@@ -43,7 +44,7 @@ impl Errand<'_> {
             "params": { "text": format!("{}{marker}", cut(words, room)) },
             "is_need_to_trigger_digital_pipeline": false,
         });
-        mend::taken(self.gatherer().send(self.write(Kind::Note, To::New, note)).await)?;
+        drop_rejected::taken(self.gatherer().send(self.write(Kind::Note, To::New, note)).await)?;
         Ok(())
     }
 
@@ -55,7 +56,7 @@ impl Errand<'_> {
         }
         if let Some(phone) = &call.number {
             let write = self.write(Kind::Call, To::New, self.call_body(call, phone));
-            match mend::send(self.gatherer(), write).await?.0 {
+            match drop_rejected::send(self.gatherer(), write).await?.0 {
                 // «Entity not found» (263) comes with 200 and with 400; nothing was stored.
                 Reply::Body(Value::Null) | Reply::Rejected(_) => {}
                 Reply::Body(_) | Reply::Nothing => return Ok(Receipt::default()),
@@ -63,7 +64,7 @@ impl Errand<'_> {
         }
         let lead = self.lead_id(role).await?;
         let write = self.write(Kind::Note, To::New, self.call_note_body(lead, call));
-        mend::write(self.gatherer(), write).await?;
+        drop_rejected::write(self.gatherer(), write).await?;
         Ok(Receipt::default())
     }
 

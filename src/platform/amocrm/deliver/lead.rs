@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 
 use super::person::field;
 use super::{Errand, after_a_write, lead_is_gone};
+use crate::link;
+use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::{Contact, Lead, number};
+use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
-use crate::platform::amocrm::gather::{Kind, To};
-use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::mend::{self, LeftOut};
+use crate::platform::amocrm::drop_rejected::{self, LeftOut};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
 use crate::platform::amocrm::wire::{LOST, WON};
-use crate::platform::{Fault, Receipt, Try, link};
+use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::SaveLead;
 use crate::process::{LeadRole, ManagerId, Money, Stage};
 
@@ -54,7 +55,7 @@ impl Errand<'_> {
         self.first_note(ask, lead, &left_out).await.map_err(after_a_write)?;
         let mut links = self.contact_links(contact);
         links.push((link::lead(&self.command.order, ask.role), lead.to_string()));
-        links.push((link::crm_lead(lead), format!("{}:{}", self.command.order, ask.role.as_str())));
+        links.push((link::crm_lead(lead), link::lead_of(&self.command.order, ask.role)));
         if is_new {
             links.extend(self.made_links(contact, &ask.person));
         }
@@ -182,7 +183,7 @@ impl Errand<'_> {
             }
             lead["_embedded"] = json!({ "contacts": [person] });
             let write = self.write(Kind::LeadWithContact, To::New, lead);
-            let (made, left_out) = mend::write(self.gatherer(), write).await?;
+            let (made, left_out) = drop_rejected::write(self.gatherer(), write).await?;
             let made = (number(&made["id"]), number(&made["contact_id"]));
             let (Some(lead), Some(contact)) = made else {
                 return Err(Fault::unclear("amoCRM names no id of a new lead or contact"));
@@ -191,7 +192,8 @@ impl Errand<'_> {
         };
         let mut left_out = self.complete_contact(&contact, &ask.person).await?;
         lead["_embedded"] = json!({ "contacts": [{ "id": contact.id, "is_main": true }] });
-        let (made, of_lead) = mend::write(self.gatherer(), self.write(Kind::Lead, To::New, lead)).await?;
+        let (made, of_lead) =
+            drop_rejected::write(self.gatherer(), self.write(Kind::Lead, To::New, lead)).await?;
         left_out.extend(of_lead);
         let lead = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
         Ok((lead, contact.id, left_out))
@@ -246,7 +248,7 @@ impl Errand<'_> {
         {
             parts.push(format!("Продолжает сделку № {id}"));
         }
-        parts.extend(mend::line(left_out));
+        parts.extend(drop_rejected::line(left_out));
         if parts.is_empty() {
             return Ok(());
         }

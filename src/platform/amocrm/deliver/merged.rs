@@ -5,12 +5,13 @@
 use serde_json::Value;
 
 use super::Errand;
-use crate::intake::signal::{MadeLead, Signal};
+use crate::link;
 use crate::platform::amocrm::card::{Lead, number as number_of};
-use crate::platform::amocrm::found::{self, Entity};
-use crate::platform::amocrm::seen::read_lead;
-use crate::platform::{Fault, Receipt, link};
+use crate::platform::amocrm::read_entities::{self, Entity};
+use crate::platform::amocrm::read_lead::read_lead;
+use crate::platform::{Fault, Receipt};
 use crate::process::LeadRole;
+use crate::signal::{MadeLead, Signal};
 
 impl Errand<'_> {
     /// `number` where the lead was said to be gone. Two leads that a person merged leave one, and it
@@ -28,7 +29,7 @@ impl Errand<'_> {
         let order = &self.command.order;
         let links = vec![
             (link::lead(order, role), heir.id.to_string()),
-            (link::crm_lead(heir.id), format!("{order}:{}", role.as_str())),
+            (link::crm_lead(heir.id), link::lead_of(order, role)),
         ];
         Ok(Receipt { links, signals: vec![read_lead(self.client(), heir.id, urgency).await?] })
     }
@@ -55,7 +56,7 @@ impl Errand<'_> {
             number: number.map(str::trim).filter(|number| !number.is_empty()).map(str::to_owned),
             contact,
             facts: person
-                .map(|person| found::contact(&person, self.settings().zone_field))
+                .map(|person| read_entities::contact(&person, self.settings().zone_field))
                 .unwrap_or_default(),
         };
         Ok(Receipt { links: Vec::new(), signals: vec![Signal::LeadMade(Box::new(made))] })

@@ -19,20 +19,21 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::batch_writes::{Gatherer, Kind, To, Write};
+use super::classify::Reply;
 use super::client::AmoClient;
-use super::gather::{Gatherer, Kind, To, Write};
-use super::judge::Reply;
-use super::look::Look;
-use super::mend;
+use super::drop_rejected;
 use super::mirror::Mirror;
 use super::oauth::OauthTokens;
+use super::search::Look;
 use super::settings::{Pipeline, Settings};
+use super::shared_reads::Together;
 use super::subscription;
-use super::together::Together;
-use crate::intake::signal::Consent;
-use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try, link};
-use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId, OrderId};
+use crate::link;
+use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
+use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
+use crate::signal::Consent;
 
 /// A command that needs a lead which is not there yet comes back after this.
 const NO_LEAD_MS: u64 = 30_000;
@@ -89,6 +90,11 @@ impl AmoCourier {
 
 #[async_trait]
 impl Courier for AmoCourier {
+    /// Batches form from these lanes: several kinds of writes wait at a time, each up to a full request.
+    fn room(&self) -> Room {
+        Room { together: 200, alone: 6, money: 50 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -99,12 +105,14 @@ impl Courier for AmoCourier {
         let since = self.doubts().get(&command.id).copied();
         let errand = Errand { courier: self, command, tried, since, links, now };
         let outcome = errand.run().await;
-        match outcome {
-            Err(Fault::Unclear { .. }) => drop(self.doubts().entry(command.id.clone()).or_insert(now)),
-            Ok(_) | Err(Fault::Never { .. }) => drop(self.doubts().remove(&command.id)),
-            Err(Fault::Later { .. } | Fault::Denied { .. }) => {}
+        if let Err(Fault::Unclear { .. }) = outcome {
+            self.doubts().entry(command.id.clone()).or_insert(now);
         }
         outcome
+    }
+
+    fn forget(&self, command: &CommandId) {
+        self.doubts().remove(command);
     }
 
     async fn consent(&self, consent: &Consent) -> Result<(), Fault> {
@@ -218,7 +226,7 @@ impl Errand<'_> {
     async fn known_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
         let order = &self.command.order;
         let linked = self.link(&link::lead(order, role)).await?;
-        Ok(linked.or_else(|| lead_of_order(order).filter(|_| role == LeadRole::Sales)))
+        Ok(linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)))
     }
 
     /// As [`Self::known_lead`]; lanes are in order, so a missing one is made before long.
@@ -230,8 +238,8 @@ impl Errand<'_> {
     }
 
     /// Changes one lead. What the account refuses and can be left out is left out.
-    async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<mend::LeftOut>, Fault> {
-        match mend::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
+    async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<drop_rejected::LeftOut>, Fault> {
+        match drop_rejected::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
             (Reply::Rejected(rejection), _) if rejection.status == 404 => Err(lead_is_gone()),
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
@@ -250,9 +258,4 @@ fn after_a_write(fault: Fault) -> Fault {
         Fault::Later { why, .. } => Fault::Unclear { why },
         other => other,
     }
-}
-
-/// `lead-<id>`: the order of a lead that was made by hand.
-fn lead_of_order(order: &OrderId) -> Option<u64> {
-    order.as_str().strip_prefix("lead-")?.parse().ok()
 }

@@ -5,14 +5,15 @@
 use serde_json::{Value, json};
 
 use super::Errand;
+use crate::link;
+use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::{Contact, again, number};
-use crate::platform::amocrm::gather::{Kind, To};
-use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::look::Newest;
-use crate::platform::amocrm::mend::{self, LeftOut};
+use crate::platform::amocrm::classify::Reply;
+use crate::platform::amocrm::drop_rejected::{self, LeftOut};
 use crate::platform::amocrm::mirror::{Who, keys};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link};
+use crate::platform::amocrm::search::Newest;
+use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::PersonFacts;
 
 const NO_NAME: &str = "Без имени";
@@ -115,7 +116,7 @@ impl Errand<'_> {
             return Ok(Vec::new());
         }
         let write = self.write(Kind::Contact, To::Known(contact.id), body);
-        match mend::send(self.gatherer(), write).await? {
+        match drop_rejected::send(self.gatherer(), write).await? {
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
         }
@@ -123,7 +124,7 @@ impl Errand<'_> {
 
     pub(super) async fn make_contact(&self, person: &PersonFacts) -> Result<u64, Fault> {
         let write = self.write(Kind::Contact, To::New, self.contact_body(person));
-        let (made, _) = mend::write(self.gatherer(), write).await?;
+        let (made, _) = drop_rejected::write(self.gatherer(), write).await?;
         number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new contact"))
     }
 

@@ -5,14 +5,15 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Errand, lead_of_order};
+use super::Errand;
+use crate::link;
+use crate::platform::amocrm::batch_writes::{Kind, To};
 use crate::platform::amocrm::card::number;
+use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
-use crate::platform::amocrm::gather::{Kind, To};
-use crate::platform::amocrm::judge::Reply;
-use crate::platform::amocrm::mend;
+use crate::platform::amocrm::drop_rejected;
 use crate::platform::amocrm::numbers::{NOTE_MAX, cut};
-use crate::platform::{Fault, Receipt, Try, link, marker};
+use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::command::{CreateTask, TaskKind};
 use crate::process::{At, LeadRole, ManagerId, TaskId};
 
@@ -42,7 +43,7 @@ impl Errand<'_> {
         if let Some(user) = self.user(&ask.responsible) {
             task["responsible_user_id"] = user.into();
         }
-        let (made, _) = mend::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
+        let (made, _) = drop_rejected::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
         let id = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
         Ok(self.task_receipt(&ask.task, id))
     }
@@ -92,19 +93,21 @@ impl Errand<'_> {
     }
 
     async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
-        Ok(mend::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
+        Ok(drop_rejected::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
     }
 
     /// By the index, else by its marker among the tasks of this order's leads.
     async fn find_task(&self, task: &TaskId) -> Result<Option<u64>, Fault> {
-        if let Some(id) = self.link(&link::task(task)).await? {
+        let order = &self.command.order;
+        let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
+        let keys: Vec<String> =
+            std::iter::once(link::task(task)).chain(roles.map(|role| link::lead(order, role))).collect();
+        let known = self.links.find_all(&keys).await?;
+        let mut known = known.into_iter().map(|id| id.and_then(|id| id.parse().ok()));
+        if let Some(id) = known.next().flatten() {
             return Ok(Some(id));
         }
-        let order = &self.command.order;
-        let mut leads: Vec<u64> = lead_of_order(order).into_iter().collect();
-        for role in [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival] {
-            leads.extend(self.link(&link::lead(order, role)).await?);
-        }
+        let leads: Vec<u64> = order.lead().into_iter().chain(known.flatten()).collect();
         self.look().task(&leads, &marker::task(task)).await
     }
 

@@ -6,9 +6,10 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
-use crate::platform::look_back::{History, Shown};
+use crate::platform::look_back::History;
 use crate::process::event::{Direction, Outcome};
 use crate::process::{Client, ClientId, Order, OrderId};
+use crate::signal::{KnownCall, Shown};
 
 /// Hands out what it is given, one reading a time.
 struct Listed(Mutex<Vec<Reading>>, Option<&'static str>);
@@ -92,7 +93,7 @@ fn cursor() -> Value {
 
 async fn look(readings: Vec<Reading>, doubt: Option<&'static str>, knows: &Knows, cursor: &Value) -> Sight {
     let readings = readings.into_iter().rev().collect();
-    let look = LineLookBack::new(Listed(Mutex::new(readings), doubt), 10);
+    let look = LineLookBack::new(Box::new(Listed(Mutex::new(readings), doubt)), 10);
     look.look(cursor, knows, now()).await.expect("a look")
 }
 
@@ -132,7 +133,7 @@ async fn a_stretch_that_cannot_go_on_begins_anew() {
             }
         }
     }
-    let look = LineLookBack::new(Forgetful, 10);
+    let look = LineLookBack::new(Box::new(Forgetful), 10);
     let mut begun = cursor();
     begun["under_way"] = json!({ "from": now() - TimeDelta::hours(1), "until": now(), "place": "key" });
     let lost = look.look(&begun, &NOBODY, now()).await.expect("a look");

@@ -2,9 +2,9 @@
 
 use super::lead::*;
 use super::*;
-use crate::intake::mirror::MirrorState;
-use crate::intake::signal::{ContactCard, ContactsRead, Signal};
+use crate::link::MirrorState;
 use crate::platform::amocrm::mirror::Who;
+use crate::signal::{ContactCard, ContactsRead, Signal};
 
 fn at(second: i64) -> At {
     DateTime::from_timestamp(NOW + second, 0).expect("a time")

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::platform::amocrm::fake::*;
+use crate::platform::http::Silence;
 use crate::process::Urgency;
 
 mod chore;
@@ -48,11 +49,15 @@ fn command(ask: Ask) -> Command {
     }
 }
 
+fn courier(http: Arc<FakeHttp>) -> AmoCourier {
+    let client = AmoClient::new(BASE, http, Arc::new(OneToken));
+    let managers = BTreeMap::from([("irina".into(), 10_412_345)]);
+    AmoCourier::new(client, Arc::new(settings()), managers)
+}
+
 fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
     let http = FakeHttp::new(script);
-    let client = AmoClient::new(BASE, http.clone(), Arc::new(OneToken));
-    let managers = BTreeMap::from([("irina".into(), 10_412_345)]);
-    let courier = AmoCourier::new(client, Arc::new(settings()), managers);
+    let courier = courier(http.clone());
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let links = FakeLinks::of(links);
@@ -62,6 +67,22 @@ fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> 
         "urgency goes along"
     );
     result
+}
+
+/// Since when it is not known whether a command was done is remembered until the command is out of the outbox.
+#[tokio::test]
+async fn a_doubt_ends_with_its_delivery() {
+    let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
+        "params": { "text": "Оплата ·gc-55.3" } }]);
+    let broken = Err(Silence::BrokenOff("reset".to_owned()));
+    let courier = courier(FakeHttp::new(vec![scene("POST", "/api/v4/leads/notes", note, broken)]));
+    let command = command(Ask::AddNote { role: LeadRole::Sales, text: "Оплата".to_owned() });
+    let now = DateTime::from_timestamp(NOW, 0).expect("a time");
+    let done = courier.deliver(&command, Try::First, &FakeLinks::of(&[LEAD]), now).await;
+    assert!(matches!(done, Err(Fault::Unclear { .. })), "{done:?}");
+    assert_eq!(courier.doubts().get(&command.id), Some(&now));
+    courier.forget(&command.id);
+    assert!(courier.doubts().is_empty());
 }
 
 const LEAD: (&str, &str) = ("lead:gc-55:sales", "41290077");

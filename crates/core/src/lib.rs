@@ -1,0 +1,6 @@
+//! The floor of the bridge: what it decides (`process`) and in which words (`message`).
+//! Never reads a clock, a file or a socket, and depends on no other member. Enter at [`process::step`].
+
+pub mod message;
+pub mod problem;
+pub mod process;

@@ -1,0 +1,44 @@
+//! Two sets of variables with which every text is tried before it is used: all there is, and the
+//! least that an order can have. Never used for a real client. Enter at [`Vars::full_example`].
+
+use std::collections::BTreeMap;
+
+use super::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+
+impl Vars {
+    /// Every variable is filled in.
+    pub fn full_example() -> Self {
+        Self {
+            school: SchoolVars { name: "Школа «Рост»".to_owned() },
+            order: OrderVars {
+                number: "12041".to_owned(),
+                id: "gc-700100200".to_owned(),
+                positions: "Дизайн интерьера: база. Пакет «Всё сразу»".to_owned(),
+                cost: "38 500 ₽".to_owned(),
+                paid: "15 000 ₽".to_owned(),
+                left: "23 500 ₽".to_owned(),
+                payment_link: "https://school.example/pay/700100200".to_owned(),
+                source: BTreeMap::from([("utm_source".to_owned(), "vk".to_owned())]),
+            },
+            client: ClientVars {
+                name: "Мария Кузнецова".to_owned(),
+                phone: "+79035550127".to_owned(),
+                email: "m.kuznetsova@example.ru".to_owned(),
+                local_time: "14:05".to_owned(),
+            },
+            manager: ManagerVars { name: "Ирина Соколова".to_owned() },
+            time: "24 ноября, 11:00".to_owned(),
+            why: "просит после работы".to_owned(),
+            more: "Два звонка без ответа, одно письмо.".to_owned(),
+        }
+    }
+
+    /// Only what every order has: a school and an id.
+    pub fn bare_example() -> Self {
+        Self {
+            school: SchoolVars { name: "Школа «Рост»".to_owned() },
+            order: OrderVars { id: "gc-700100200".to_owned(), ..OrderVars::default() },
+            ..Self::default()
+        }
+    }
+}

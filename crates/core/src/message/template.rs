@@ -1,0 +1,153 @@
+//! How texts become templates: strict about variables, plain text, no stray blank lines.
+//! Never knows which texts there are. Enter at [`environment`] and [`context`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, Value};
+use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, context};
+
+use super::head::{Fault, Head};
+use super::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+
+/// Missing keys of `order.source` read as empty: which labels a school's pages pass on is theirs.
+#[derive(Debug)]
+struct Source(BTreeMap<String, String>);
+
+impl Object for Source {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let found = key.as_str().and_then(|key| self.0.get(key));
+        Some(Value::from(found.map_or("", String::as_str)))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Value::from(key.as_str())).collect())
+    }
+}
+
+pub(super) fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Letters and tasks are plain text.
+    env.set_auto_escape_callback(|_| AutoEscape::None);
+    env
+}
+
+pub(super) fn subject_of(text: &str) -> String {
+    format!("{text}#subject")
+}
+
+pub(super) fn add_text(env: &mut Environment<'static>, name: &str, source: &str) -> Result<Head, Vec<Fault>> {
+    let (head, body) = Head::split(name, source)?;
+    let broken = |key: &'static str| move |error| vec![Fault::new(key, not_a_template(&error))];
+    env.add_template_owned(name.to_owned(), join_tag_lines(body)).map_err(broken(""))?;
+    if let Some(subject) = &head.subject {
+        env.add_template_owned(subject_of(name), subject.clone()).map_err(broken("subject"))?;
+    }
+    Ok(head)
+}
+
+/// A line that holds nothing but one `{% … %}` leaves no line behind in the text.
+fn join_tag_lines(body: &str) -> String {
+    let mut joined = String::with_capacity(body.len());
+    for line in body.lines() {
+        let bare = line.trim();
+        let is_tag = bare.starts_with("{%")
+            && bare.ends_with("%}")
+            && bare.matches("{%").count() == 1
+            && !bare.contains("include");
+        joined.push_str(if is_tag { bare } else { line.trim_end() });
+        if !is_tag {
+            joined.push('\n');
+        }
+    }
+    joined
+}
+
+pub(super) fn not_a_template(error: &minijinja::Error) -> (String, String) {
+    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    (format!("not a template: {what}"), "`{{ order.number }}` and `{% if … %} … {% endif %}`".to_owned())
+}
+
+/// Unknown variables wherever they stand, else what goes wrong when it is rendered.
+pub(super) fn faults_of(template: &Template<'_, '_>) -> Vec<(String, String)> {
+    let known = known_variables();
+    let mut unknown: Vec<String> = template
+        .undeclared_variables(true)
+        .into_iter()
+        .filter(|name| !known.contains(name) && !name.starts_with("order.source."))
+        .collect();
+    unknown.sort();
+    if !unknown.is_empty() {
+        let all = variables().join(", ");
+        return unknown.into_iter().map(|name| (format!("unknown variable `{name}`"), all.clone())).collect();
+    }
+    for vars in [Vars::full_example(), Vars::bare_example()] {
+        if let Err(error) = template.render(context(&vars)) {
+            return vec![not_a_template(&error)];
+        }
+    }
+    Vec::new()
+}
+
+/// Every variable that a text may name, `order.cost`.
+pub(super) fn variables() -> Vec<String> {
+    let known = known_variables();
+    known.iter().filter(|name| name.contains('.') || !has_fields(name, &known)).cloned().collect()
+}
+
+fn has_fields(name: &str, known: &BTreeSet<String>) -> bool {
+    known.iter().any(|other| other.starts_with(&format!("{name}.")))
+}
+
+/// Every name that a text may use: `time`, `order`, `order.number` …
+fn known_variables() -> BTreeSet<String> {
+    let mut known = BTreeSet::new();
+    if let Ok(serde_json::Value::Object(roots)) = serde_json::to_value(Vars::default()) {
+        for (root, value) in roots {
+            if let serde_json::Value::Object(fields) = &value {
+                known.extend(fields.keys().map(|field| format!("{root}.{field}")));
+            }
+            known.insert(root);
+        }
+    }
+    known
+}
+
+/// The variables as the engine wants them. Taken apart field by field, so that a new one that is
+/// not handed on does not compile.
+pub(super) fn context(vars: &Vars) -> Value {
+    let Vars { school, order, client, manager, time, why, more } = vars;
+    let SchoolVars { name: school_name } = school;
+    let OrderVars { number, id, positions, cost, paid, left, payment_link, source } = order;
+    let ClientVars { name, phone, email, local_time } = client;
+    let ManagerVars { name: manager_name } = manager;
+    // GetCourse writes one position a line; in a sentence they stand side by side.
+    let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+    let number = if number.is_empty() { id } else { number };
+    let source = Value::from_object(Source(source.clone()));
+    context! {
+        school => context! { name => school_name },
+        order => context! { number, id, positions, cost, paid, left, payment_link, source },
+        client => context! { name, phone, email, local_time },
+        manager => context! { name => manager_name },
+        time, why, more,
+    }
+}
+
+/// Blank lines never come in pairs, lines end without spaces.
+pub(super) fn tidy(body: &str) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in body.lines().map(str::trim_end) {
+        let doubled = line.is_empty() && lines.last().is_none_or(|last| last.is_empty());
+        if !doubled {
+            lines.push(line);
+        }
+    }
+    lines.join("\n").trim_end().to_owned()
+}
+
+/// A subject and a lead's name hold no line break, whatever a client typed.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,56 @@
+//! Everything that a text may name.
+//! Never filled here: that is the step, or `sample` where a text is tried. Enter at [`Vars`].
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Everything that a text may name. A variable outside this is an error at start.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Vars {
+    pub school: SchoolVars,
+    pub order: OrderVars,
+    pub client: ClientVars,
+    pub manager: ManagerVars,
+    /// The moment that the text is about (a promised time, a deadline), in the reader's zone:
+    /// «24 ноября, 11:00».
+    pub time: String,
+    /// Why, in a manager's or client's words; may be empty.
+    pub why: String,
+    /// A further paragraph put in by the step: history in short, a script, a list.
+    pub more: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SchoolVars {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct OrderVars {
+    /// Number that people see, else our id.
+    pub number: String,
+    pub id: String,
+    pub positions: String,
+    /// «38 500 ₽»; empty when not known. Likewise the next two.
+    pub cost: String,
+    pub paid: String,
+    pub left: String,
+    pub payment_link: String,
+    /// utm and the like, for names and fields of a lead.
+    pub source: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ClientVars {
+    pub name: String,
+    pub phone: String,
+    pub email: String,
+    /// «14:05», his time now.
+    pub local_time: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ManagerVars {
+    pub name: String,
+}

@@ -1,0 +1,86 @@
+//! The one open task «Позвонить» of an order: made, or the open one moved.
+//! Never makes a second one. Enter at [`make`] and [`of_attempt`].
+
+use super::assign;
+use super::command::{TaskKind, Urgency};
+use super::decision::{Decision, NewTask};
+use super::value::*;
+use crate::message::text::TextId;
+
+/// A call task as a section wants it.
+pub(super) struct Call<'t> {
+    pub text: TextId,
+    /// Stands in the task where the client's e-mail is bad; else the text brings its script itself.
+    pub script: TextId,
+    pub due: At,
+    /// The moment that its text speaks of.
+    pub time: At,
+    pub why: Option<&'t str>,
+}
+
+impl<'t> Call<'t> {
+    /// The call of a promised time (D5).
+    pub fn back(due: At, time: At, why: Option<&'t str>) -> Self {
+        Self { text: TextId::TaskCallBack, script: TextId::ScriptCallBack, due, time, why }
+    }
+}
+
+pub(super) fn make(d: &mut Decision, call: Call<'_>) {
+    if let Some((open, planned)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.due)) {
+        // A deadline that stands already is left alone: writing it when it has come makes the CRM move it on.
+        if planned != call.due {
+            d.move_task(&open, Some(call.due), None);
+        }
+        return;
+    }
+    let mut more = String::new();
+    if d.case.client.email_is_bad() {
+        more = d.process.texts.render(&call.script, &d.vars(None)).body;
+        more.push_str("\n\nПочта клиента не принимает письма: уточните адрес.");
+    }
+    d.task(NewTask {
+        minutes: d.figures().dialling.task_minutes,
+        time: Some(call.time),
+        why: call.why.unwrap_or_default(),
+        more,
+        ..NewTask::new(TaskKind::Call, call.text, call.due)
+    });
+}
+
+/// D1, L12: «Позвонить» with the script; an unconfirmed phone gets the checking script.
+pub(super) fn of_attempt(d: &mut Decision) {
+    if d.case.order.responsible.is_none()
+        && let Some(manager) = assign::queue(d)
+    {
+        assign::give(d, &manager);
+        assign::announce(d, &manager);
+    }
+    let first = d.case.order.attempts == 0 && d.case.order.talks == 0;
+    let (text, script) = words(d, first);
+    let checks = text == TextId::TaskCheckContacts;
+    let last = d.case.order.round.last_outcome.map(|outcome| outcome.label().to_owned());
+    let why = d.case.order.round.why.take().or(last);
+    let call = Call { text, script, due: d.now, time: d.now, why: why.as_deref() };
+    d.urgent(if first { Urgency::Hot } else { Urgency::Usual }, |d| make(d, call));
+    let number = d.case.order.round.attempts + 1;
+    d.say(if first { "D1" } else { "D2" }, format!("Задача «Позвонить», попытка {number}."));
+    if checks {
+        d.say("L12", "Телефон не подтверждён: в приоритете, со скриптом проверки контактов.");
+    }
+}
+
+/// Text and script of the next call task.
+fn words(d: &Decision, first: bool) -> (TextId, TextId) {
+    let order = &d.case.order;
+    let unconfirmed = d.figures().phone.check_unconfirmed && d.case.client.phone_confirmed == Some(false);
+    match order.round.task.clone().filter(|_| order.round.attempts == 0) {
+        Some(text) if text == TextId::TaskUnpaidPromise => (text, TextId::ScriptUnpaidPromise),
+        Some(text) => (text, TextId::ScriptCallBack),
+        None if first && unconfirmed => (TextId::TaskCheckContacts, TextId::ScriptCheckContacts),
+        None if first => {
+            let own = d.process.route(&order.route).and_then(|route| route.task.as_deref());
+            (own.map_or(TextId::TaskFirstCall, TextId::from), TextId::ScriptFirstCall)
+        }
+        None => (TextId::TaskCall, TextId::ScriptFirstCall),
+    }
+}

@@ -1,0 +1,51 @@
+//! What is done at the end of every step: timers of open tasks are set, the client's record follows, and
+//! an open order without a next step is found and repaired (L14).
+//! Never needed for its repair: a test says so. Enter at [`close`].
+
+use super::case::OrderBrief;
+use super::decision::{Decision, Request};
+use super::moment::Moment;
+use super::table::has_next_step;
+use super::timers::Timer;
+use super::value::*;
+
+/// Orders of one client that are kept in short.
+const BRIEFS_MAX: usize = 20;
+
+pub(super) fn close(d: &mut Decision) {
+    d.request_all(&Request::Close);
+    // An open task alone is no next step.
+    if d.case.order.is_open() && !has_next_step(d.process, &d.case, d.now) {
+        let at = d.work_minutes(60);
+        d.case.order.repairs += 1;
+        d.case.order.timers.set(Timer::Guard, at);
+        d.moment(Moment::Repaired);
+        d.say("L14", "Заказ остался без следующего шага: поставлен сторожевой срок.");
+    }
+    brief(d);
+}
+
+/// The client's record knows his orders in short, so that a double is seen at once (L7).
+fn brief(d: &mut Decision) {
+    let order = &d.case.order;
+    if order.is_unseen() {
+        return;
+    }
+    let brief = OrderBrief {
+        offers: order.offers.clone(),
+        seen_at: order.made_at(),
+        open: order.is_open(),
+        paid: order.has_money() || order.is_won(),
+        payment_link: order.payment_link.clone(),
+        number: order.number.clone(),
+    };
+    let id: OrderId = order.id.clone();
+    d.case.client.orders.insert(id, brief);
+    while d.case.client.orders.len() > BRIEFS_MAX {
+        let closed = d.case.client.orders.iter().filter(|(_, brief)| !brief.open);
+        let all = d.case.client.orders.iter();
+        let oldest = closed.min_by_key(|(_, brief)| brief.seen_at).or(all.min_by_key(|(_, b)| b.seen_at));
+        let Some(oldest) = oldest.map(|(id, _)| id.clone()) else { break };
+        d.case.client.orders.remove(&oldest);
+    }
+}

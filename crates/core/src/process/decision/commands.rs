@@ -1,0 +1,122 @@
+//! Verbs of a decision: what is asked of the platforms, and what is taken back.
+//! Never sends anything. Enter at [`Decision::ask`].
+
+use super::Decision;
+use crate::process::case::Pending;
+use crate::process::command::{Ask, AskKind, Command, Urgency};
+use crate::process::value::*;
+
+/// More than these are never on their way at once.
+const REVOKED_MAX: usize = 16;
+
+impl Decision<'_> {
+    pub fn ask(&mut self, ask: Ask) -> CommandId {
+        let order = &mut self.case.order;
+        order.issued += 1;
+        let id = CommandId(format!("{}.{}", order.id, order.issued));
+        let pending = Pending {
+            ask: ask.kind(),
+            task: match &ask {
+                Ask::CreateTask(task) => Some(task.task.clone()),
+                Ask::MoveTask { task, .. } | Ask::CloseTask { task, .. } => Some(task.clone()),
+                Ask::StartCall(start) => Some(start.task.clone()),
+                _ => None,
+            },
+            letter: match &ask {
+                Ask::SendLetter(letter) => Some(letter.text.clone()),
+                _ => None,
+            },
+            role: match &ask {
+                Ask::SaveLead(lead) => Some(lead.role),
+                _ => None,
+            },
+        };
+        order.unsent.insert(id.clone(), pending);
+        self.commands.push(Command {
+            id: id.clone(),
+            order: order.id.clone(),
+            client: order.client.clone(),
+            urgency: self.urgency,
+            ask,
+        });
+        id
+    }
+
+    /// A command of this kind has not been settled yet.
+    pub fn is_unsent(&self, kind: AskKind) -> bool {
+        self.case.order.unsent.values().any(|pending| pending.ask == kind)
+    }
+
+    /// Asks GetCourse, where the order is known there.
+    pub fn getcourse(&mut self, ask: Ask) {
+        if self.case.order.gc_id.is_some() {
+            self.ask(ask);
+        }
+    }
+
+    /// Reads the order back, once at a time.
+    pub fn read_order(&mut self) {
+        if !self.is_unsent(AskKind::ReadOrder) {
+            self.urgent(Urgency::Money, |d| d.getcourse(Ask::ReadOrder));
+        }
+    }
+
+    /// A status in GetCourse, unless it already is that one.
+    pub fn status(&mut self, status: Status, reason: Option<String>) {
+        if self.case.order.status.as_ref() != Some(&status) {
+            self.case.order.status = Some(status.clone());
+            self.getcourse(Ask::SetStatus { status, reason });
+        }
+    }
+
+    /// Moves the sales lead; forward only, and over what the school does not map (K2). A payment
+    /// wins even a lost lead (L4).
+    pub fn stage(&mut self, stage: Stage, reason: Option<RefusalReason>) {
+        let Some(now) = self.case.order.leads.get(&LeadRole::Sales).copied() else { return };
+        let forward = stage > now || (stage == Stage::Won && now == Stage::Lost);
+        if stage == now || (self.figures().feed.forward_only && !forward) {
+            return;
+        }
+        let closes = matches!(stage, Stage::Won | Stage::Lost);
+        let mapped = self.process.pipelines.get(&LeadRole::Sales).is_some_and(|has| has.contains(&stage));
+        self.case.order.leads.insert(LeadRole::Sales, stage);
+        if closes || mapped {
+            self.ask(Ask::SetStage { role: LeadRole::Sales, stage, reason });
+        }
+    }
+
+    /// Empties a field that held an answer, after use.
+    pub fn clear_field(&mut self, field: Option<u64>) {
+        if let Some(field) = field {
+            self.ask(Ask::ClearField { role: LeadRole::Sales, field });
+        }
+    }
+
+    /// Drops what has not left yet. A task that may be on its way is remembered: its receipt
+    /// closes it.
+    pub fn revoke_where(&mut self, holds: impl Fn(&Pending) -> bool) {
+        let order = &mut self.case.order;
+        let gone: Vec<CommandId> =
+            order.unsent.iter().filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            let pending = order.unsent.remove(&id);
+            let task =
+                pending.filter(|pending| pending.ask == AskKind::CreateTask).and_then(|made| made.task);
+            if let Some(task) = &task {
+                order.tasks.remove(task);
+            }
+            let asked_now = self.commands.iter().position(|command| command.id == id);
+            if let Some(place) = asked_now {
+                self.commands.remove(place);
+                continue;
+            }
+            if let Some(task) = task {
+                order.revoked.insert(id.clone(), task);
+            }
+            self.revoke.push(id);
+        }
+        while order.revoked.len() > REVOKED_MAX {
+            order.revoked.pop_first();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Verbs of a decision: when a client may be touched and when the team works (D13).
+//! Never sets a timer. Enter at [`Decision::calls`] and [`Decision::team`].
+
+use chrono_tz::Tz;
+
+use super::Decision;
+use crate::process::calendar::{self, Opening};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+impl<'a> Decision<'a> {
+    /// The client's zone (D13): the card's field, else the school's.
+    pub fn zone(&self) -> Tz {
+        self.case.client.zone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(self.process.zone)
+    }
+
+    /// When this client may be called (D13).
+    pub fn calls(&self) -> Opening<'a> {
+        let contact = &self.figures().contact;
+        Opening {
+            calendar: &self.process.calendar,
+            zone: self.zone(),
+            working: contact.calls.meet(contact.hard),
+            off: contact.calls_off_days.and_then(|hours| hours.meet(contact.hard)),
+        }
+    }
+
+    /// D13: nothing but these limits a promised time: the client asked for it.
+    pub fn hard_hours(&self) -> Opening<'a> {
+        let hard = Some(self.figures().contact.hard);
+        Opening { calendar: &self.process.calendar, zone: self.zone(), working: hard, off: hard }
+    }
+
+    /// When letters of a ladder may leave (D13); any time where the school sets nothing.
+    pub fn letters_open_at(&self, at: At) -> At {
+        let contact = &self.figures().contact;
+        let Some(hours) = contact.letters else { return at };
+        let hours = hours.meet(contact.hard);
+        Opening { calendar: &self.process.calendar, zone: self.zone(), working: hours, off: hours }.next(at)
+    }
+
+    /// When the school's team works.
+    pub fn team(&self) -> Opening<'a> {
+        Opening {
+            calendar: &self.process.calendar,
+            zone: self.process.zone,
+            working: Some(self.figures().task.hours),
+            off: None,
+        }
+    }
+
+    /// A later moment of the team's day: so many working minutes from now.
+    pub fn work_minutes(&self, minutes: u32) -> At {
+        self.team().add_minutes(self.now, minutes)
+    }
+
+    /// The same time, so many working days later, when the team is there.
+    pub fn work_days(&self, days: u32) -> At {
+        self.team().next(self.process.calendar.add_working_days(self.now, days, self.process.zone))
+    }
+
+    /// What fell outside the hours and was moved to an opening does not land on its first minute.
+    pub fn spread(&self, timer: Timer, opening: At) -> At {
+        let order = &self.case.order;
+        let key = format!("{}/{timer:?}/{}", order.id, order.attempts);
+        opening + calendar::spread(&key, self.figures().contact.spread_minutes)
+    }
+}

@@ -1,0 +1,55 @@
+//! Verbs of a decision: letters of the library to the client, and what texts may name.
+//! Never sends to an address that has bounced, nor the same words twice in a day.
+//! Enter at [`Decision::letter`].
+
+use super::Decision;
+use crate::message::library::Vars;
+use crate::message::text::TextId;
+use crate::process::calendar::fnv;
+use crate::process::case::Sent;
+use crate::process::command::{Ask, Letter};
+use crate::process::moment::Moment;
+use crate::process::value::*;
+use crate::process::vars;
+
+impl Decision<'_> {
+    /// Sends a text of the library to the client; says so where he has no usable address.
+    pub fn letter(&mut self, rule: &str, text: TextId) {
+        self.letter_with(rule, text, |_| {});
+    }
+
+    /// The same, with more to say than the case itself does.
+    pub fn letter_with(&mut self, rule: &str, text: TextId, fill: impl FnOnce(&mut Vars)) {
+        let Some(to) = self.case.client.email().cloned() else {
+            self.say(rule, format!("Письмо «{}» не ушло: нет действующего адреса.", text.title()));
+            return;
+        };
+        let mut vars = self.vars(None);
+        fill(&mut vars);
+        let rendered = self.process.texts.render(&text, &vars);
+        if self.is_said_today(&text, &rendered.body) {
+            let title = text.title();
+            self.say(rule, format!("Письмо «{title}» сегодня уже ушло: второй раз не отправляем."));
+            return;
+        }
+        self.moment(Moment::Letter { text: text.clone() });
+        self.ask(Ask::SendLetter(Letter { text, to, subject: rendered.subject, body: rendered.body }));
+    }
+
+    /// Nobody gets the same words twice in a day. Counts and notes what is said now.
+    fn is_said_today(&mut self, text: &TextId, body: &str) -> bool {
+        let day = self.now.with_timezone(&self.process.zone).date_naive();
+        let last = format!("{day} {:x}", fnv(body));
+        let sent =
+            self.case.order.letters.entry(text.clone()).or_insert(Sent { times: 0, last: String::new() });
+        let again = sent.last == last;
+        sent.times += u32::from(!again);
+        sent.last = last;
+        again
+    }
+
+    /// Everything that a text may name.
+    pub fn vars(&self, manager: Option<&ManagerId>) -> Vars {
+        vars::build(self.process, &self.case, manager, self.zone(), self.now)
+    }
+}

@@ -1,0 +1,210 @@
+//! One decision while it is being made: the case, what is asked of the world so far, and what a section
+//! of the process is. The verbs in which sections speak are the files of this folder.
+//! Never decides anything itself, looks at no clock and knows no section. Enter at [`Decision`] and
+//! [`Section`].
+
+mod commands;
+mod hours;
+mod letters;
+mod request;
+mod states;
+mod tasks;
+mod words;
+
+use super::case::{Case, Order};
+use super::command::{Command, TaskKind, Urgency};
+use super::definition::{Figures, Process};
+use super::event::{Event, News};
+use super::moment::{Line, Moment};
+use super::state::Wait;
+use super::timers::Timer;
+use super::value::*;
+use crate::message::text::TextId;
+
+pub(super) use self::request::{PlannedCall, Request};
+
+/// All that is known of one section of the process. `step`, the wake, L14, the reference, the scenario
+/// suite and the demo read the table of these.
+pub struct Section {
+    pub name: &'static str,
+    /// Ids of the rows of the process that it keeps.
+    pub rules: &'static [&'static str],
+    pub(super) timers: &'static [Row],
+    pub(super) tasks: &'static [Tasks],
+    /// What it does with an event.
+    pub(super) hears: fn(&mut Decision<'_>, &Event) -> Heard,
+    /// What it does when another section asks for it.
+    pub(super) enters: fn(&mut Decision<'_>, &Request) -> Heard,
+}
+
+impl Section {
+    /// A section that keeps rules and does nothing by itself; the others name what they do.
+    pub(super) const QUIET: Self = Self {
+        name: "",
+        rules: &[],
+        timers: &[],
+        tasks: &[],
+        hears: |_, _| Heard::Passed,
+        enters: |_, _| Heard::Passed,
+    };
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It is somebody else's: the next section is asked.
+    Passed,
+    Taken,
+    /// It was this section's, and it could not be accepted.
+    Refused,
+}
+
+/// A timer of a section.
+pub struct Row {
+    pub timer: Timer,
+    pub class: Class,
+    /// Runs only while this holds; stopped as soon as it does not.
+    pub lives: fn(&Order) -> bool,
+    pub fires: fn(&mut Decision<'_>),
+}
+
+/// What a timer means for the order (L14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A time that the client was promised: read from the index first, a next step whatever its date.
+    Promised,
+    /// Read first, too, as part of a promise; a next step within three working days.
+    OfPromise,
+    /// A date of its own: a next step whatever its date.
+    Date,
+    /// A next step within three working days.
+    Step,
+    /// A repeat that may find that it is needed no more: a next step only while facts are awaited.
+    Repeat,
+    /// Reminds of what is open anyway: never a next step.
+    Reminder,
+}
+
+/// Tasks that belong to a state: they close when it is left.
+pub struct Tasks {
+    pub whose: Whose,
+    /// They stay open over this change.
+    pub stays: fn(from: &Wait, to: &Wait) -> bool,
+}
+
+pub enum Whose {
+    Texts(&'static [TextId]),
+    Kind(TaskKind),
+}
+
+/// A task as a section wants it; the rest is filled in by [`Decision::task`].
+pub struct NewTask<'t> {
+    pub kind: TaskKind,
+    pub text: TextId,
+    pub due: At,
+    pub minutes: u32,
+    /// `None`: the order's responsible, else the head.
+    pub to: Option<ManagerId>,
+    /// The moment that the text speaks of.
+    pub time: Option<At>,
+    pub why: &'t str,
+    pub more: String,
+}
+
+impl NewTask<'_> {
+    pub fn new(kind: TaskKind, text: TextId, due: At) -> Self {
+        Self { kind, text, due, minutes: 15, to: None, time: None, why: "", more: String::new() }
+    }
+}
+
+pub struct Decision<'a> {
+    pub process: &'a Process,
+    pub case: Case,
+    pub now: At,
+    sections: &'static [Section],
+    urgency: Urgency,
+    commands: Vec<Command>,
+    revoke: Vec<CommandId>,
+    tell: Vec<(OrderId, News)>,
+    journal: Vec<Line>,
+    moments: Vec<Moment>,
+}
+
+/// What a decision comes to.
+pub(super) struct Decided {
+    pub case: Case,
+    pub commands: Vec<Command>,
+    pub revoke: Vec<CommandId>,
+    pub tell: Vec<(OrderId, News)>,
+    pub journal: Vec<Line>,
+    pub moments: Vec<Moment>,
+}
+
+impl<'a> Decision<'a> {
+    pub(super) fn new(process: &'a Process, case: Case, now: At, sections: &'static [Section]) -> Self {
+        Self {
+            process,
+            case,
+            now,
+            sections,
+            urgency: Urgency::Usual,
+            commands: Vec::new(),
+            revoke: Vec::new(),
+            tell: Vec::new(),
+            journal: Vec::new(),
+            moments: Vec::new(),
+        }
+    }
+
+    pub(super) fn decided(self) -> Decided {
+        let Self { case, commands, revoke, tell, journal, moments, .. } = self;
+        Decided { case, commands, revoke, tell, journal, moments }
+    }
+
+    /// The figures by which this order is worked.
+    pub fn figures(&self) -> &'a Figures {
+        self.process.figures_of(&self.case.order)
+    }
+
+    /// Hands an event to the first section that takes it.
+    pub(super) fn hear(&mut self, event: &Event) {
+        for section in self.sections {
+            if (section.hears)(self, event) != Heard::Passed {
+                return;
+            }
+        }
+    }
+
+    /// Asks the section whose it is. Answers whether it was accepted.
+    pub fn request(&mut self, request: Request) -> bool {
+        for section in self.sections {
+            match (section.enters)(self, &request) {
+                Heard::Passed => {}
+                heard => return heard == Heard::Taken,
+            }
+        }
+        false
+    }
+
+    /// Asks all sections.
+    pub(super) fn request_all(&mut self, request: &Request) {
+        for section in self.sections {
+            (section.enters)(self, request);
+        }
+    }
+
+    /// What is asked meanwhile is so urgent.
+    pub fn urgent<T>(&mut self, urgency: Urgency, work: impl FnOnce(&mut Self) -> T) -> T {
+        let outside = std::mem::replace(&mut self.urgency, urgency);
+        let done = work(self);
+        self.urgency = outside;
+        done
+    }
+
+    pub fn moment(&mut self, moment: Moment) {
+        self.moments.push(moment);
+    }
+
+    pub fn tell(&mut self, order: OrderId, news: News) {
+        self.tell.push((order, news));
+    }
+}

@@ -1,0 +1,176 @@
+//! Verbs of a decision: from state to state, and the timers. There is one way from state to state, and
+//! it stops and closes what belongs to the state that is left, by the table of sections.
+//! Never knows which timers and tasks those are. Enter at [`Decision::go`].
+
+use super::{Decision, Tasks, Whose};
+use crate::process::case::Promise;
+use crate::process::command::{AskKind, TaskKind};
+use crate::process::moment::Moment;
+use crate::process::state::{End, Held, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+impl Decision<'_> {
+    pub fn state(&self) -> &Wait {
+        self.case.order.state()
+    }
+
+    /// The only way from one state to the next. `result` is written into the tasks that close.
+    pub fn go(&mut self, to: Wait, result: &str) {
+        let from = self.state().clone();
+        self.close_bound(|tasks| !(tasks.stays)(&from, &to), result);
+        self.stay(to.clone());
+        self.moment(Moment::Left { from, to });
+        self.stop_strays();
+    }
+
+    /// Goes on within a state: its data change, nothing of it closes.
+    pub fn stay(&mut self, with: Wait) {
+        match &mut self.case.order.wait {
+            Wait::Held(held) => held.state = with,
+            wait => *wait = with,
+        }
+    }
+
+    /// Closes what belongs to states, section by section.
+    fn close_bound(&mut self, closes: impl Fn(&Tasks) -> bool, result: &str) {
+        for tasks in self.sections.iter().flat_map(|section| section.tasks).filter(|tasks| closes(tasks)) {
+            match &tasks.whose {
+                Whose::Kind(TaskKind::Call) => self.end_calls(result),
+                Whose::Kind(kind) => self.close_tasks_where(|task| task.kind == *kind, result),
+                Whose::Texts(texts) => {
+                    self.close_tasks_where(|task| texts.contains(&task.text) && !task.kept, result);
+                }
+            }
+        }
+    }
+
+    /// Stops every timer whose reason is gone.
+    fn stop_strays(&mut self) {
+        for row in self.sections.iter().flat_map(|section| section.timers) {
+            if !(row.lives)(&self.case.order) {
+                self.stop(row.timer);
+            }
+        }
+    }
+
+    /// No call is wanted now: the call task closes, and none comes back after a hold (L4, L11, L13).
+    pub fn end_calls(&mut self, result: &str) {
+        if let Wait::Held(held) = &mut self.case.order.wait {
+            held.call_was_revoked = false;
+        }
+        self.close_tasks_where(|task| task.kind == TaskKind::Call, result);
+    }
+
+    /// The question is answered, or asked no more (L13).
+    pub fn close_question(&mut self, result: &str) {
+        self.case.order.question.open = false;
+        self.close_tasks_where(|task| task.kind == TaskKind::Ask, result);
+        self.stop_strays();
+    }
+
+    /// The question stands from here on.
+    pub fn open_question(&mut self) {
+        self.case.order.question.open = true;
+    }
+
+    pub fn promise(&mut self, promise: Promise) {
+        let (Promise::CallBack { at, .. } | Promise::Pay { day: at, .. }) = promise;
+        self.case.order.promise = Some(promise);
+        self.moment(Moment::Promised { at });
+    }
+
+    /// A promise is over: kept, replaced, or past.
+    pub fn drop_promise(&mut self) {
+        self.case.order.promise = None;
+        self.stop_strays();
+    }
+
+    /// The manager's answer is taken (L13): what was open until now is done with.
+    pub fn answered(&mut self, to: Wait, text: &str) {
+        const RESULT: &str = "Ответ получен";
+        self.close_question(RESULT);
+        self.drop_promise();
+        self.close_bound(|_| true, RESULT);
+        self.go(to, RESULT);
+        self.turn("L13", text);
+    }
+
+    /// A payment is said: the state and its timers stand aside until it is confirmed (L4).
+    pub fn hold(&mut self, call_was_revoked: bool) {
+        let order = &mut self.case.order;
+        let state = std::mem::replace(&mut order.wait, Wait::Asking);
+        let timers = std::mem::take(&mut order.timers);
+        order.wait = Wait::Held(Box::new(Held { state, timers, call_was_revoked, asked: 0 }));
+    }
+
+    /// The hold ends: the order is where it was. Answers what was held.
+    pub fn release(&mut self) -> Option<Held> {
+        let order = &mut self.case.order;
+        match std::mem::replace(&mut order.wait, Wait::Asking) {
+            Wait::Held(held) => {
+                order.wait = held.state.clone();
+                self.stop_strays();
+                for (timer, at) in held.timers.iter() {
+                    self.case.order.timers.set(timer, at);
+                }
+                Some(*held)
+            }
+            wait => {
+                order.wait = wait;
+                None
+            }
+        }
+    }
+
+    /// The order has ended: nothing is pending any more (L4, L6). What closes the lead and the
+    /// order outside is asked for by the section, after this.
+    pub fn end(&mut self, end: End, result: &str) {
+        let order = &mut self.case.order;
+        if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
+            self.case.desks.release(manager);
+        }
+        let from = order.state().clone();
+        order.timers.stop_all();
+        (order.promise, order.plan) = (None, None);
+        order.question.open = false;
+        order.wait = Wait::Ended(end);
+        let to = order.wait.clone();
+        self.moment(Moment::Left { from, to });
+        self.revoke_where(|pending| {
+            matches!(
+                pending.ask,
+                AskKind::CreateTask
+                    | AskKind::MoveTask
+                    | AskKind::SendLetter
+                    | AskKind::SetStage
+                    | AskKind::SetStatus
+                    | AskKind::ReadOrder
+                    | AskKind::StartCall
+            )
+        });
+        self.close_tasks_where(|_| true, result);
+    }
+
+    /// Sets a timer; while a payment is unconfirmed everything but its own check stands aside.
+    pub fn set(&mut self, timer: Timer, at: At) {
+        let order = &mut self.case.order;
+        match &mut order.wait {
+            Wait::Held(held) if timer != Timer::ConfirmPayment => held.timers.set(timer, at),
+            _ => order.timers.set(timer, at),
+        }
+    }
+
+    /// When a timer is to fire, also one that stands aside.
+    pub fn at(&self, timer: Timer) -> Option<At> {
+        self.case.order.at(timer)
+    }
+
+    pub fn stop(&mut self, timer: Timer) {
+        let order = &mut self.case.order;
+        order.timers.stop(timer);
+        if let Wait::Held(held) = &mut order.wait {
+            held.timers.stop(timer);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Verbs of a decision: tasks of managers are made, moved and closed.
+//! Never watches their deadlines: that is the section `task`. Enter at [`Decision::task`].
+
+use super::{Decision, NewTask};
+use crate::message::text::TextId;
+use crate::process::calendar::say_time;
+use crate::process::case::Task;
+use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
+use crate::process::value::*;
+
+impl Decision<'_> {
+    /// Creates a task (L13, D1, …). `None` where the school has nobody at all.
+    pub fn task(&mut self, new: NewTask<'_>) -> Option<TaskId> {
+        let Some(to) = new.to.clone().or_else(|| self.someone()) else {
+            self.say("G4", "Задачу поставить некому: в списке менеджеров никого нет.");
+            return None;
+        };
+        let mut vars = self.vars(Some(&to));
+        vars.why = new.why.to_owned();
+        vars.time = new.time.map(|at| say_time(at, self.process.zone)).unwrap_or_default();
+        vars.more = new.more;
+        let text = self.process.texts.render(&new.text, &vars).body;
+        let order = &mut self.case.order;
+        let id = TaskId(format!("t{}·{}", order.issued + 1, order.id));
+        order.tasks.insert(
+            id.clone(),
+            Task {
+                kind: new.kind,
+                due: new.due,
+                responsible: to.clone(),
+                text: new.text,
+                reminded: false,
+                escalated: false,
+                kept: false,
+                about: None,
+            },
+        );
+        self.ask(Ask::CreateTask(CreateTask {
+            task: id.clone(),
+            role: LeadRole::Sales,
+            kind: new.kind,
+            text,
+            due: new.due,
+            minutes: new.minutes,
+            responsible: to,
+        }));
+        Some(id)
+    }
+
+    /// A task that nobody watches: it reminds of another one, or only tells something.
+    pub fn unwatched(&mut self, made: Option<TaskId>, about: Option<TaskId>) {
+        if let Some(task) = made.and_then(|id| self.case.order.tasks.get_mut(&id)) {
+            (task.about, task.reminded, task.escalated) = (about, true, true);
+        }
+    }
+
+    /// A task that stays whatever state follows.
+    pub fn keep(&mut self, made: Option<TaskId>) {
+        if let Some(task) = made.and_then(|id| self.case.order.tasks.get_mut(&id)) {
+            task.kept = true;
+        }
+    }
+
+    pub fn call_task(&self) -> Option<TaskId> {
+        self.case.order.call_task().map(|(id, _)| id.clone())
+    }
+
+    pub fn has_task(&self, text: TextId) -> bool {
+        self.case.order.tasks.values().any(|task| task.text == text)
+    }
+
+    pub fn has_question_task(&self) -> bool {
+        self.case.order.tasks.values().any(|task| task.kind == TaskKind::Ask)
+    }
+
+    /// Closes a task and the reminders of it. One that has not left yet is revoked instead.
+    pub fn close_task(&mut self, id: &TaskId, result: &str) {
+        if self.case.order.tasks.remove(id).is_none() {
+            return;
+        }
+        let unsent = self.is_uncreated(id);
+        self.revoke_where(|pending| {
+            pending.task.as_ref() == Some(id)
+                && matches!(pending.ask, AskKind::CreateTask | AskKind::MoveTask | AskKind::StartCall)
+        });
+        if !unsent {
+            self.ask(Ask::CloseTask { task: id.clone(), result: result.to_owned() });
+        }
+        self.close_tasks_where(|task| task.about.as_ref() == Some(id), result);
+    }
+
+    pub fn close_tasks_where(&mut self, holds: impl Fn(&Task) -> bool, result: &str) {
+        let ids: Vec<TaskId> =
+            self.case.order.tasks.iter().filter(|(_, task)| holds(task)).map(|(id, _)| id.clone()).collect();
+        for id in ids {
+            self.close_task(&id, result);
+        }
+    }
+
+    /// A new deadline or person for an open task; it is watched anew.
+    pub fn move_task(&mut self, id: &TaskId, due: Option<At>, responsible: Option<ManagerId>) {
+        let Some(task) = self.case.order.tasks.get_mut(id) else { return };
+        if let Some(due) = due {
+            task.due = due;
+            task.reminded = false;
+            task.escalated = false;
+        }
+        if let Some(manager) = &responsible {
+            task.responsible = manager.clone();
+        }
+        self.ask(Ask::MoveTask { task: id.clone(), due, responsible });
+    }
+
+    /// Its creation is not yet settled: the CRM may not know it.
+    pub fn is_uncreated(&self, id: &TaskId) -> bool {
+        let mut unsent = self.case.order.unsent.values();
+        unsent.any(|pending| pending.ask == AskKind::CreateTask && pending.task.as_ref() == Some(id))
+    }
+
+    /// The order's responsible, else the head, else anybody.
+    pub fn someone(&self) -> Option<ManagerId> {
+        let responsible = self.case.order.responsible.clone();
+        responsible.or_else(|| self.head()).or_else(|| self.process.roster.first().map(|m| m.id.clone()))
+    }
+
+    pub fn head(&self) -> Option<ManagerId> {
+        self.process.head().map(|head| head.id.clone())
+    }
+}

@@ -1,0 +1,413 @@
+//! The checked process of a school: figures of every section, roster, routes, calendar, texts.
+//! Never reads a file (that is `config`) and never decides (that are the sections).
+//! Enter at [`Process`]; each figure's doc is its line in the printed reference.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+pub use self::dialling::{Dialling, LadderStep};
+use super::calendar::Calendar;
+use super::case::Order;
+pub use super::hours::{Clock, Hours, Window};
+use super::value::*;
+use crate::message::library::Library;
+
+mod dialling;
+
+/// All that `step` may know of a school. Built and checked by `config`, then never changed.
+#[derive(Debug, Clone)]
+pub struct Process {
+    pub school: SchoolId,
+    /// The school's name as clients know it.
+    pub name: String,
+    /// Hash of the files this was read from: every decision is journalled with it.
+    pub config_hash: String,
+    pub figures: Figures,
+    pub roster: Vec<Manager>,
+    pub routes: Vec<Route>,
+    /// The school's zone; a client without a known zone lives in it too.
+    pub zone: Tz,
+    pub calendar: Calendar,
+    /// Which roles have a pipeline, and which stages are mapped in it.
+    pub pipelines: BTreeMap<LeadRole, Vec<Stage>>,
+    pub texts: Library,
+}
+
+impl Process {
+    pub fn manager(&self, id: &ManagerId) -> Option<&Manager> {
+        self.roster.iter().find(|manager| &manager.id == id)
+    }
+
+    /// Who answers for the rest: the head of sales.
+    pub fn head(&self) -> Option<&Manager> {
+        self.roster.iter().find(|manager| manager.head)
+    }
+
+    /// The first route that takes one of these offers, else the one without conditions.
+    pub fn route_for(&self, offers: &[String]) -> Option<&Route> {
+        self.routes
+            .iter()
+            .find(|route| route.offers.iter().any(|offer| offers.contains(offer)))
+            .or_else(|| self.routes.iter().find(|route| route.offers.is_empty() && route.line.is_none()))
+    }
+
+    pub fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+
+    /// The figures by which this order is worked. Every section asks here: sets of a route's own, and the
+    /// version with which an order began, have this one place.
+    pub fn figures_of(&self, _order: &Order) -> &Figures {
+        &self.figures
+    }
+}
+
+/// A seller. Platform ids are here so that one table names a person everywhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manager {
+    /// Key in the school's file; filled from the table's name.
+    #[serde(skip_deserializing, default = "no_manager")]
+    pub id: ManagerId,
+    /// Name as clients and colleagues see it.
+    pub name: String,
+    /// Head of sales: gets what nobody else can take. One of the roster has to be it.
+    #[serde(default)]
+    pub head: bool,
+    /// Takes part in queues. A manager who is away is set to false.
+    #[serde(default = "yes")]
+    pub active: bool,
+    /// User id in amoCRM.
+    #[serde(default)]
+    pub amocrm: Option<u64>,
+    /// User id in GetCourse.
+    #[serde(default)]
+    pub getcourse: Option<u64>,
+    /// E-mail in GetCourse, by which an order's manager is recognised.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Extension in the telephony.
+    #[serde(default)]
+    pub extension: Option<String>,
+}
+
+fn no_manager() -> ManagerId {
+    ManagerId(String::new())
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What an integrator sets for an offer or a line (G1–G7).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Name of the route; filled from the table's name.
+    #[serde(skip_deserializing, default)]
+    pub name: String,
+    /// Offer ids that take this route; empty takes every order that no other route took.
+    #[serde(default)]
+    pub offers: Vec<String>,
+    /// Our line whose unknown callers take this route (L8).
+    #[serde(default)]
+    pub line: Option<String>,
+    /// Our line that the client sees when the bridge starts the call (D8).
+    #[serde(default)]
+    pub caller_id: Option<String>,
+    /// Bought on credit: the long self-payment pause (L2).
+    #[serde(default)]
+    pub credit: bool,
+    /// Lead's name, a template (G2).
+    #[serde(default = "lead_name")]
+    pub lead_name: String,
+    /// Tags of the lead (G3).
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Lead's field id → template of its value (G2).
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// Contact's field id → template of its value (G7).
+    #[serde(default)]
+    pub contact_fields: BTreeMap<String, String>,
+    /// Stage of a new lead (G1).
+    #[serde(default = "first_stage")]
+    pub stage: Stage,
+    /// Who is responsible (G4).
+    #[serde(default)]
+    pub responsible: Assign,
+    /// Write the note with the source's facts (G5).
+    #[serde(default = "yes")]
+    pub note: bool,
+    /// Text of the first task (G6); empty takes the library's `task_first_call`.
+    #[serde(default)]
+    pub task: Option<String>,
+}
+
+fn lead_name() -> String {
+    "{{ order.positions or 'Заказ' }} · {{ order.number or order.id }}".to_owned()
+}
+
+fn first_stage() -> Stage {
+    Stage::New
+}
+
+/// How a responsible is found (G4). The client's own manager always comes first (L8).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Assign {
+    /// The least loaded active manager of the whole roster.
+    #[default]
+    Load,
+    /// Always this one.
+    Fixed { manager: ManagerId },
+    /// The least loaded of these.
+    Queue { managers: Vec<ManagerId> },
+    /// By offer id, else the least loaded.
+    Product { offers: BTreeMap<String, ManagerId> },
+    /// Nobody yet: the first to take it wins; by the queue after `free_pool_minutes` (L9).
+    FreePool,
+}
+
+/// Every figure that a school's process file may set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Figures {
+    pub arrival: Arrival,
+    pub phone: PhoneAsk,
+    pub contact: ContactHours,
+    pub dialling: Dialling,
+    pub talk: Talk,
+    pub promise: Promise,
+    pub task: TaskRules,
+    pub refusal: Refusal,
+    pub payment: Payment,
+    pub feed: Feed,
+}
+
+/// L1–L3, L7–L9.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Arrival {
+    /// Send the confirmation with the payment link (L1).
+    pub confirmation: bool,
+    /// Nobody calls for so long after an order (L2), minutes.
+    pub pause_minutes: u32,
+    /// The same for routes with `credit = true` (L2), hours.
+    pub credit_pause_hours: u32,
+    /// Orders made by a manager take the short path (L3).
+    pub short_path: bool,
+    /// Fold a younger unpaid order of the same client and offer into the older (L7).
+    pub fold_duplicates: bool,
+    /// The client's orders go to the manager he already has (L8).
+    pub keep_manager: bool,
+    /// A free order not taken in so long goes to the queue (L9), minutes.
+    pub free_pool_minutes: u32,
+    /// Phone missing or wrong → ask for it everywhere (L11).
+    pub ask_phone: bool,
+    /// On a new responsible: open tasks move and he gets one with the context (L10).
+    pub hand_over: bool,
+}
+
+impl Default for Arrival {
+    fn default() -> Self {
+        Self {
+            confirmation: true,
+            pause_minutes: 15,
+            credit_pause_hours: 24,
+            short_path: true,
+            fold_duplicates: true,
+            keep_manager: true,
+            free_pool_minutes: 10,
+            ask_phone: true,
+            hand_over: true,
+        }
+    }
+}
+
+/// L11, L12.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PhoneAsk {
+    /// Days until the task to check (L11).
+    pub check_days: u32,
+    /// Days «Отложен» before the last check (L11).
+    pub postponed_days: u32,
+    /// Working days that the last task has before the order is cancelled (L11).
+    pub last_days: u32,
+    /// Priority and the checking script for a phone that is not confirmed (L12).
+    pub check_unconfirmed: bool,
+}
+
+impl Default for PhoneAsk {
+    fn default() -> Self {
+        Self { check_days: 5, postponed_days: 3, last_days: 1, check_unconfirmed: true }
+    }
+}
+
+/// D13: when a client may be touched, in his own time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContactHours {
+    /// Calls, working days.
+    pub calls: Hours,
+    /// Calls on weekends and holidays; absent: none.
+    pub calls_off_days: Option<Hours>,
+    /// Nothing but what the client asked for leaves these, whatever else is set.
+    pub hard: Hours,
+    /// Ladder letters; absent: any time.
+    pub letters: Option<Hours>,
+    /// Work that falls due at an opening is spread over so many minutes.
+    pub spread_minutes: u32,
+}
+
+impl Default for ContactHours {
+    fn default() -> Self {
+        Self {
+            calls: Hours::from_hm(10, 0, 20, 0),
+            calls_off_days: None,
+            hard: Hours::from_hm(9, 0, 21, 0),
+            letters: None,
+            spread_minutes: 10,
+        }
+    }
+}
+
+/// L13.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Talk {
+    /// Ask «Что дальше?» after a talk, and again while no answer comes.
+    pub ask: bool,
+    /// The manager's time to answer after a talk, working minutes.
+    pub answer_minutes: u32,
+    /// A second answer within so many seconds is not taken; the first wins.
+    pub first_answer_seconds: u32,
+    /// «Сомневается»: days until the touch.
+    pub doubt_days: u32,
+    /// Instalment and long cycle: working days until the manager is asked again.
+    pub follow_up_days: u32,
+    /// «Особые условия»: hours that the head has.
+    pub special_hours: u32,
+}
+
+impl Default for Talk {
+    fn default() -> Self {
+        Self {
+            ask: true,
+            answer_minutes: 30,
+            first_answer_seconds: 60,
+            doubt_days: 2,
+            follow_up_days: 2,
+            special_hours: 24,
+        }
+    }
+}
+
+/// P1, P2.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Promise {
+    /// Send the reminder with the link on the promised morning (P1).
+    pub reminder: bool,
+    /// When on the promised day, client's time.
+    pub reminder_at: Clock,
+    /// The payment is checked so long before the evening window (P1), hours.
+    pub check_hours: u32,
+    /// Not paid by then → call task the same day and a new round (P2).
+    pub redial: bool,
+}
+
+impl Default for Promise {
+    fn default() -> Self {
+        Self { reminder: true, reminder_at: Clock { minute: 10 * 60 }, check_hours: 2, redial: true }
+    }
+}
+
+/// L15.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskRules {
+    /// Watch deadlines at all (L15).
+    pub watch: bool,
+    /// Working minutes late → reminder.
+    pub late_minutes: u32,
+    /// Minutes late → another free manager or the head.
+    pub escalate_minutes: u32,
+    /// A deadline moved later by hand without the client's wish is put back.
+    pub put_back: bool,
+    /// The team's hours, school's time.
+    pub hours: Hours,
+}
+
+impl Default for TaskRules {
+    fn default() -> Self {
+        Self {
+            watch: true,
+            late_minutes: 15,
+            escalate_minutes: 60,
+            put_back: true,
+            hours: Hours::from_hm(9, 0, 21, 0),
+        }
+    }
+}
+
+/// R1, R2.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Refusal {
+    /// A refusal without a reason and a text is asked about (R1).
+    pub needs_reason: bool,
+    /// A new linked lead in the revival pipeline (R2).
+    pub revival: bool,
+}
+
+impl Default for Refusal {
+    fn default() -> Self {
+        Self { needs_reason: true, revival: false }
+    }
+}
+
+/// L4, L5, W1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Payment {
+    /// Minutes until an unconfirmed payment is read back again.
+    pub confirm_minutes: u32,
+    /// Days from a partial payment to the next one, where no date is known (L5).
+    pub part_days: u32,
+    /// Remind of the next part (L5).
+    pub part_reminders: bool,
+    /// Send the receipt and «путь первого дня» (W1).
+    pub welcome: bool,
+    /// A new linked lead in the fulfilment pipeline (W1).
+    pub fulfilment: bool,
+}
+
+impl Default for Payment {
+    fn default() -> Self {
+        Self { confirm_minutes: 10, part_days: 30, part_reminders: true, welcome: true, fulfilment: false }
+    }
+}
+
+/// K6, K2.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Feed {
+    /// Calls in the lead's feed.
+    pub calls: bool,
+    /// Messages, payments, statuses and decisions in the lead's feed.
+    pub notes: bool,
+    /// A comment in GetCourse at each turn.
+    pub comments: bool,
+    /// Stages move forward only (K2).
+    pub forward_only: bool,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { calls: true, notes: true, comments: true, forward_only: true }
+    }
+}

@@ -1,0 +1,38 @@
+//! Calls in the lead's feed (K6), each once, in order.
+//! Never decides; turns of the process are told by `Decision::turn`. Enter at [`call`], [`corrected`].
+
+use super::calendar;
+use super::command::{Ask, CallNote};
+use super::decision::Decision;
+use super::event::CallResult;
+use super::value::*;
+
+/// A call in the feed (K6): direction, seconds, recording, who.
+pub(super) fn call(d: &mut Decision, call: &CallResult) {
+    if !d.figures().feed.calls || !d.has_lead() {
+        return;
+    }
+    d.ask(Ask::AddCall {
+        role: LeadRole::Sales,
+        call: CallNote {
+            call: call.call.clone(),
+            direction: call.direction,
+            outcome: call.outcome,
+            talk_seconds: call.talk_seconds,
+            at: call.started_at,
+            number: call.number.clone(),
+            manager: call.manager.clone(),
+            recording: call.recording.clone(),
+        },
+    });
+}
+
+/// What was told as no talk was one: the call itself stands in the feed already (K6).
+pub(super) fn corrected(d: &mut Decision, call: &CallResult) {
+    if !d.figures().feed.calls {
+        return;
+    }
+    let recording = call.recording.as_ref().map(|link| format!(" Запись: {link}")).unwrap_or_default();
+    let at = calendar::say_time(call.started_at, d.process.zone);
+    d.note(&format!("Уточнение: звонок {at} был разговором, {} с.{recording}", call.talk_seconds));
+}

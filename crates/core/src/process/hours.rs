@@ -1,0 +1,74 @@
+//! Times of day and hours, as the school's file writes them.
+//! Never knows a date or a zone: that is `calendar`. Enter at [`Hours`].
+
+use serde::{Deserialize, Serialize};
+
+/// A time of day, `HH:MM`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Clock {
+    /// Minutes from midnight.
+    pub minute: u16,
+}
+
+impl TryFrom<String> for Clock {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts =
+            text.split_once(':').and_then(|(h, m)| Some((h.parse::<u16>().ok()?, m.parse::<u16>().ok()?)));
+        match parts {
+            Some((hour @ 0..=23, minute @ 0..=59)) => Ok(Self { minute: hour * 60 + minute }),
+            Some((24, 0)) => Ok(Self { minute: 1440 }),
+            _ => Err(format!("`{text}` is no time of day; write HH:MM")),
+        }
+    }
+}
+
+impl From<Clock> for String {
+    fn from(clock: Clock) -> Self {
+        format!("{:02}:{:02}", clock.minute / 60, clock.minute % 60)
+    }
+}
+
+/// `10:00-20:00` in somebody's local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hours {
+    pub from: Clock,
+    pub to: Clock,
+}
+
+/// A named part of a day in which an attempt may fall (D2).
+pub type Window = Hours;
+
+impl Hours {
+    /// What both permit; `None` where they have nothing in common.
+    pub fn meet(self, other: Self) -> Option<Self> {
+        let (from, to) = (self.from.max(other.from), self.to.min(other.to));
+        (from < to).then_some(Self { from, to })
+    }
+
+    /// For shipped defaults.
+    pub const fn from_hm(h1: u16, m1: u16, h2: u16, m2: u16) -> Self {
+        Self { from: Clock { minute: h1 * 60 + m1 }, to: Clock { minute: h2 * 60 + m2 } }
+    }
+}
+
+impl TryFrom<String> for Hours {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("`{text}` are no hours; write HH:MM-HH:MM, the first before the second");
+        let (from, to) = text.split_once('-').ok_or_else(bad)?;
+        let from = Clock::try_from(from.trim().to_owned()).map_err(|_| bad())?;
+        let to = Clock::try_from(to.trim().to_owned()).map_err(|_| bad())?;
+        if from < to { Ok(Self { from, to }) } else { Err(bad()) }
+    }
+}
+
+impl From<Hours> for String {
+    fn from(hours: Hours) -> Self {
+        format!("{}-{}", String::from(hours.from), String::from(hours.to))
+    }
+}

@@ -1,0 +1,88 @@
+//! Leads and contacts in the CRM, as a step asks for them (L1, G1–G3, G5, G7, W1, R2).
+//! Never makes a second one of a role; twins are found by the courier. Enter at [`make`] and [`linked`].
+
+use std::collections::BTreeMap;
+
+use super::command::{Ask, PersonFacts, SaveLead};
+use super::decision::Decision;
+use super::value::*;
+use crate::message::library::Vars;
+
+/// L1, G1–G3, G5, G7: the lead with its contact.
+pub(super) fn make(d: &mut Decision) {
+    let Some(route) = d.process.route(&d.case.order.route) else {
+        let name = d.case.order.number.clone().unwrap_or_else(|| d.case.order.id.to_string());
+        return save(d, LeadRole::Sales, Stage::New, name, None);
+    };
+    let vars = d.vars(None);
+    let name = d.process.texts.inline(&route.lead_name, &vars);
+    let note = (route.note && !d.case.order.source.is_empty()).then(|| source_note(d));
+    save(d, LeadRole::Sales, route.stage, name, note);
+}
+
+fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Option<String>) {
+    let route = d.process.route(&d.case.order.route);
+    let vars = d.vars(None);
+    let lead = SaveLead {
+        role,
+        route: d.case.order.route.clone(),
+        name,
+        price: d.case.order.cost.clone(),
+        stage,
+        responsible: d.case.order.responsible.clone(),
+        tags: route.map(|route| route.tags.clone()).unwrap_or_default(),
+        order_number: d.case.order.number.clone(),
+        fields: route.map(|route| rendered(d, &route.fields, &vars)).unwrap_or_default(),
+        person: person(d),
+        note,
+        continues: (role != LeadRole::Sales).then_some(LeadRole::Sales),
+    };
+    let furthest = d.case.order.leads.get(&role).copied().unwrap_or(stage).max(stage);
+    d.case.order.leads.insert(role, furthest);
+    d.say("L1", format!("Сделка и контакт в CRM: «{}».", lead.name));
+    d.ask(Ask::SaveLead(Box::new(lead)));
+}
+
+/// A new linked lead of another role, once per order and pipeline (W1, R2).
+pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
+    if d.case.order.leads.contains_key(&role) || !d.process.pipelines.contains_key(&role) {
+        return;
+    }
+    let vars = d.vars(None);
+    let template = d.process.route(&d.case.order.route).map(|route| route.lead_name.clone());
+    let name = template.map(|template| d.process.texts.inline(&template, &vars));
+    let name = name.unwrap_or_else(|| d.case.order.id.to_string());
+    save(d, role, Stage::New, name, None);
+    d.say(rule, "Заводим связанную сделку в следующей воронке.");
+}
+
+/// G5: form, utm, page, as the source named them.
+fn source_note(d: &Decision) -> String {
+    let lines = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
+    std::iter::once("Источник заказа".to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+/// The contact as the CRM is to have it (G7).
+pub(super) fn person(d: &Decision) -> PersonFacts {
+    let vars = d.vars(None);
+    let route = d.process.route(&d.case.order.route);
+    let fields = route.map(|route| rendered(d, &route.contact_fields, &vars)).unwrap_or_default();
+    let client = &d.case.client;
+    let usable = |all: &[String]| all.iter().filter(|one| !client.bad.contains(*one)).cloned().collect();
+    PersonFacts {
+        name: client.name.clone(),
+        phones: usable(&client.phones),
+        emails: usable(&client.emails),
+        responsible: d.case.order.responsible.clone(),
+        fields,
+    }
+}
+
+/// Fields of a route: id → rendered template; an empty value is not written (G2, G7).
+fn rendered(d: &Decision, fields: &BTreeMap<String, String>, vars: &Vars) -> Vec<(u64, String)> {
+    let values = fields.iter().filter_map(|(id, template)| {
+        let value = d.process.texts.inline(template, vars);
+        Some((id.parse().ok()?, value)).filter(|(_, value)| !value.trim().is_empty())
+    });
+    values.collect()
+}

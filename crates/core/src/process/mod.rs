@@ -1,0 +1,106 @@
+//! The pure core: what the bridge decides. It knows no clock, no network, no store, and it
+//! never fails: every event on every case gives a [`Step`].
+//! Enter at [`step`]; `table.rs` lists the sections of the process, a file each under `sections`.
+
+// From the ground up: a file uses only what stands above it.
+mod order_id;
+
+pub mod value;
+
+pub mod hours;
+pub mod number;
+pub mod timers;
+
+pub mod calendar;
+pub mod command;
+pub mod event;
+
+pub mod client;
+pub mod desks;
+pub mod state;
+
+pub mod moment;
+
+pub mod case;
+
+pub mod definition;
+pub mod money;
+mod stored;
+
+mod vars;
+
+mod decision;
+
+mod assign;
+mod call_task;
+mod feed;
+mod ladder;
+mod leads;
+
+mod sections;
+
+mod table;
+
+mod close;
+
+use decision::{Decided, Decision};
+
+pub use case::{Case, Client, Desk, Desks, End, Order, Wait};
+pub use command::{Ask, AskKind, Command, Target, Urgency};
+pub use decision::Section;
+pub use definition::Process;
+pub use event::{Event, News};
+pub use moment::{Line, Moment};
+pub use table::{SECTIONS, has_next_step, may_stay, rules, strays, wake};
+pub use timers::Timer;
+pub use value::*;
+
+/// A decision: all of it is committed at once, or none of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub case: Case,
+    /// New commands, in the order in which they are to be carried out.
+    pub commands: Vec<Command>,
+    /// Commands of earlier steps that no longer hold; dropped if they have not left yet.
+    pub revoke: Vec<CommandId>,
+    /// What other orders of the same client have to hear.
+    pub tell: Vec<(OrderId, News)>,
+    pub journal: Vec<Line>,
+    /// What happened, in order.
+    pub moments: Vec<Moment>,
+}
+
+/// What happens to a case, and why. Pure and total: the same case, event and moment give the same
+/// step, and every event gives one.
+///
+/// The order of the table is part of the behaviour: money is looked at before «has it ended»
+/// (L4), an ended order hears nothing else, and only then do the other sections hear the event. At the
+/// end the deadlines of open tasks are watched (L15) and an open order without a next step is
+/// repaired (L14).
+pub fn step(process: &Process, case: Case, event: &Event, now: At) -> Step {
+    let mut d = Decision::new(process, case, now, SECTIONS);
+    match event {
+        Event::Wake => fire(&mut d),
+        event => d.hear(event),
+    }
+    close::close(&mut d);
+    let Decided { case, commands, revoke, tell, journal, moments } = d.decided();
+    Step { case, commands, revoke, tell, journal, moments }
+}
+
+/// Timers that may fire in one step: more than there are names.
+const FIRED_MAX: usize = 40;
+
+/// The order's wake: whatever is due fires, in the order of the timers' names. A spurious wake
+/// finds nothing due and changes nothing.
+fn fire(d: &mut Decision) {
+    for _ in 0..FIRED_MAX {
+        let Some(timer) = d.case.order.timers.take_due(d.now) else { return };
+        if let Some(row) = table::row(timer) {
+            (row.fires)(d);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Money: what the sums and the status of an order say together.
+//! Never trusts a status alone; what follows from it is decided by the section `payment`.
+//! Enter at [`standing`] and [`judge`].
+
+use super::case::Order;
+use super::event::OrderFacts;
+use super::value::*;
+
+/// What the sums and the status say together (GetCourse sheet, 2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Unpaid,
+    Part,
+    Full,
+    /// Cost 0 and finished: won, but no payment.
+    Free,
+    /// Cancelled or false, whatever the sums say.
+    Void,
+    /// More money is said to have come; it is being read back.
+    Unconfirmed,
+}
+
+/// What an order knew before the facts that are settled now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    pub paid: i64,
+    pub parts_paid: u32,
+    pub ended: bool,
+}
+
+impl Before {
+    pub fn of(order: &Order) -> Self {
+        Self { paid: minor(&order.paid), parts_paid: order.parts_paid, ended: !order.is_open() }
+    }
+}
+
+pub fn standing(order: &Order) -> Standing {
+    sums(order.status.as_ref(), &order.cost, &order.paid, &order.left)
+}
+
+fn sums(
+    status: Option<&Status>,
+    cost: &Option<Money>,
+    paid: &Option<Money>,
+    left: &Option<Money>,
+) -> Standing {
+    let sum = |money: &Option<Money>| money.as_ref().map(|money| money.minor);
+    let (cost, paid, left) = (sum(cost), minor(paid), sum(left));
+    match status {
+        Some(Status::Cancelled | Status::False) => return Standing::Void,
+        Some(Status::Paid) if cost == Some(0) && paid <= 0 => return Standing::Free,
+        Some(Status::Paid) => return Standing::Full,
+        // A refund is under way (L16): money stays what it was.
+        Some(Status::WaitingForReturn) if paid > 0 => return Standing::Part,
+        _ => {}
+    }
+    let nothing_left = left.is_none_or(|left| left <= 0);
+    match cost {
+        Some(cost) if cost > 0 && paid >= cost && nothing_left => Standing::Full,
+        None if paid > 0 && left == Some(0) => Standing::Full,
+        _ if paid > 0 || status == Some(&Status::PartPaid) => Standing::Part,
+        _ => Standing::Unpaid,
+    }
+}
+
+pub fn minor(money: &Option<Money>) -> i64 {
+    money.as_ref().map_or(0, |money| money.minor)
+}
+
+/// What an order's facts say of its money.
+pub enum Judged {
+    /// Taken in, and it counts.
+    Confirmed(Standing),
+    /// More than we know, and not confirmed: it has to be read back.
+    More,
+    /// No more than we know.
+    NoMore(Standing),
+}
+
+/// Takes the facts' money in if it is confirmed (design, «Money without a signature»).
+pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
+    let status = facts.status.as_ref().or(order.status.as_ref());
+    let paid = facts.paid.clone().or(order.paid.clone());
+    let left = facts.left.clone().or(order.left.clone());
+    let says = sums(status, &order.cost, &paid, &left);
+    if facts.confirmed {
+        (order.paid, order.left) = (paid, left);
+        return Judged::Confirmed(says);
+    }
+    let more = match says {
+        _ if order.is_won() => false,
+        Standing::Full | Standing::Free => true,
+        Standing::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
+        _ => false,
+    };
+    let void = matches!(order.status, Some(Status::Cancelled | Status::False));
+    match (more, order.is_held() && !void) {
+        (true, _) => Judged::More,
+        (false, true) => Judged::NoMore(Standing::Unconfirmed),
+        (false, false) => Judged::NoMore(standing(order)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::value::{ClientId, OrderId};
+
+    #[test]
+    fn money_is_judged_by_sums_and_status_together() {
+        let check = |status: Status, cost: i64, paid: Option<i64>, left: Option<i64>, want: Standing| {
+            let now = At::UNIX_EPOCH;
+            let mut order = Order::new(OrderId::from("gc-1"), ClientId::from("c-1"), now);
+            let money = |sum: i64| Money::new(sum, "RUB");
+            order.status = Some(status.clone());
+            order.cost = Some(money(cost));
+            (order.paid, order.left) = (paid.map(money), left.map(money));
+            assert_eq!(standing(&order), want, "{status:?} cost {cost} paid {paid:?} left {left:?}");
+        };
+        check(Status::New, 100, None, None, Standing::Unpaid);
+        check(Status::New, 100, Some(0), Some(100), Standing::Unpaid);
+        check(Status::InWork, 100, Some(40), Some(60), Standing::Part);
+        check(Status::PartPaid, 100, None, None, Standing::Part);
+        check(Status::New, 100, Some(100), None, Standing::Full);
+        check(Status::New, 100, Some(100), Some(0), Standing::Full);
+        check(Status::New, 100, Some(100), Some(20), Standing::Part);
+        check(Status::Paid, 100, Some(100), Some(0), Standing::Full);
+        check(Status::Paid, 100, Some(95), Some(5), Standing::Full);
+        check(Status::Paid, 0, Some(0), Some(0), Standing::Free);
+        check(Status::New, 0, Some(0), Some(0), Standing::Unpaid);
+        check(Status::Cancelled, 100, Some(100), Some(0), Standing::Void);
+        check(Status::False, 100, Some(40), None, Standing::Void);
+        check(Status::WaitingForReturn, 100, Some(100), Some(0), Standing::Part);
+    }
+}

@@ -1,0 +1,130 @@
+//! What becomes of a manager's answer to «Что дальше?» (L13, D10).
+//! Never reads a field or a task's result: intake makes answers of them. Enter at [`on_answer`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::command::TaskKind;
+use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
+use crate::process::event::{Answer, AnswerKind, Event};
+use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "answers",
+    rules: &["L13"],
+    hears: |d, event| match event {
+        Event::Answer(answer) => {
+            on_answer(d, answer);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// A manager said what is next (L13). The first answer wins for a minute; its field is cleared.
+fn on_answer(d: &mut Decision, answer: &Answer) {
+    d.clear_field(answer.field);
+    if let Some(manager) = answer.by.as_ref().filter(|manager| d.process.manager(manager).is_some()) {
+        d.request(Request::Take { manager: manager.clone() });
+    }
+    if matches!(answer.kind, AnswerKind::Reached | AnswerKind::NotReached) {
+        d.request(Request::Word { kind: answer.kind });
+        return;
+    }
+    let window = TimeDelta::seconds(i64::from(d.figures().talk.first_answer_seconds));
+    if d.case.order.answered_at.is_some_and(|last| d.now - last < window) {
+        d.say("L13", "Второй ответ подряд не принят: действует первый.");
+        return;
+    }
+    if accepted(d, answer) {
+        d.case.order.answered_at = Some(d.now);
+        d.case.order.question.unanswered = 0;
+    }
+}
+
+/// Each answer has its own next step; one that lacks what it needs is asked about, not taken.
+fn accepted(d: &mut Decision, answer: &Answer) -> bool {
+    let why = answer.why.as_deref().map(str::trim).filter(|why| !why.is_empty()).map(str::to_owned);
+    match answer.kind {
+        AnswerKind::CallBack => return d.request(Request::CallBackAt { at: answer.at, why }),
+        AnswerKind::Promise => return d.request(Request::PayOn { day: answer.at, why }),
+        AnswerKind::Refusal => return d.request(Request::Refuse { reason: answer.reason, why }),
+        AnswerKind::Duplicate => return d.request(Request::DoubleByWord),
+        AnswerKind::Doubt => {
+            date(d, FollowUpKind::Doubt, why, "Клиент сомневается: материалы сейчас, касание позже.");
+            d.letter("L13", TextId::Materials);
+            let at = answer.at.unwrap_or_else(|| d.work_days(d.figures().talk.doubt_days));
+            touch(d, at);
+        }
+        AnswerKind::OwnTry => {
+            let Some(at) = answer.at.filter(|at| *at > d.now) else {
+                d.request(Request::AskAgain { why: "Нужна дата".to_owned() });
+                return false;
+            };
+            date(d, FollowUpKind::OwnTry, why, "Своя попытка: вернёмся в названный день.");
+            touch(d, at);
+        }
+        AnswerKind::Instalment => {
+            date(d, FollowUpKind::Instalment, None, "Рассрочка: клиенту условия, менеджеру задача.");
+            d.letter("L13", TextId::Instalment);
+            work(d, TextId::TaskInstalment, answer.at, why);
+        }
+        AnswerKind::LongCycle => {
+            date(d, FollowUpKind::LongCycle, None, "Длинный цикл: менеджеру задача на следующий шаг.");
+            work(d, TextId::TaskLongCycle, answer.at, why);
+        }
+        AnswerKind::SpecialTerms => special_terms(d, why),
+        AnswerKind::Mistake => mistake(d),
+        AnswerKind::WrongNumber => {
+            d.answered(Wait::Asking, "Менеджер: номер неверный.");
+            d.request(Request::WrongNumber { number: None });
+        }
+        AnswerKind::Paid => {
+            let text = "Менеджер: оплачено. Проверяем оплату в GetCourse.";
+            date(d, FollowUpKind::CheckPayment, None, text);
+            d.read_order();
+            d.set(Timer::FollowUp, d.work_minutes(d.figures().payment.confirm_minutes));
+        }
+        AnswerKind::Reached | AnswerKind::NotReached => {}
+    }
+    true
+}
+
+/// The answer is taken, and the order waits for a date of its own.
+fn date(d: &mut Decision, what: FollowUpKind, why: Option<String>, text: &str) {
+    d.answered(Wait::FollowUp(FollowUp { what, why }), text);
+}
+
+/// The client is touched again: in the hours in which he may be called.
+fn touch(d: &mut Decision, at: At) {
+    d.set(Timer::FollowUp, d.calls().next(at.max(d.now)));
+}
+
+/// A task for the manager with its deadline; then he is asked again.
+fn work(d: &mut Decision, text: TextId, at: Option<At>, why: Option<String>) {
+    let days = d.figures().talk.follow_up_days.clamp(1, 3);
+    let due = at.filter(|at| *at > d.now).unwrap_or_else(|| d.work_days(days));
+    let why = why.unwrap_or_default();
+    d.task(NewTask { why: &why, time: Some(due), ..NewTask::new(TaskKind::Do, text, due) });
+    touch(d, due);
+}
+
+/// L13: special terms are the head's to grant, within a day.
+fn special_terms(d: &mut Decision, why: Option<String>) {
+    date(d, FollowUpKind::Special, why.clone(), "Особые условия: решает руководитель, срок сутки.");
+    let due = d.team().next(d.now + TimeDelta::hours(i64::from(d.figures().talk.special_hours)));
+    let (to, time, why) = (d.head(), Some(due), why.unwrap_or_default());
+    d.task(NewTask { to, time, why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskSpecial, due) });
+    touch(d, due);
+}
+
+/// L6: not an order at all.
+fn mistake(d: &mut Decision) {
+    d.end(End::False { at: d.now }, "Заказ ошибочный");
+    d.stage(Stage::Lost, None);
+    d.status(Status::False, None);
+    d.turn("L6", "Менеджер: заказ ошибочный. Он ложный и не входит в отчёты.");
+}

@@ -1,0 +1,184 @@
+//! How an order comes in: lead and contact, confirmation, the pause, whose it is (L1–L3, L8, G1–G7, G9).
+//! Never calls anybody: dialling begins when the pause ends. Enter at [`arrive`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::command::Urgency;
+use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
+use crate::process::definition::Route;
+use crate::process::event::Author;
+use crate::process::moment::Moment;
+use crate::process::money::Standing;
+use crate::process::state::{End, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+use crate::process::{assign, leads};
+
+pub const SECTION: Section = Section {
+    name: "arrival",
+    rules: &["L1", "L2", "L3", "L8", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9"],
+    timers: &[Row {
+        timer: Timer::SelfPay,
+        class: Class::Step,
+        lives: |order| matches!(order.state(), Wait::Pause | Wait::FreePool),
+        fires: pause_over,
+    }],
+    enters: |d, request| {
+        match request {
+            Request::Arrive { manager, standing } => arrive(d, manager.as_ref(), *standing),
+            Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
+            Request::Confirm => confirm(d),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
+
+/// The first sight of an order (L1).
+fn arrive(d: &mut Decision, manager: Option<&ManagerId>, standing: Standing) {
+    d.case.order.gc_manager = manager.cloned();
+    if ended_before(d, standing) {
+        return;
+    }
+    d.urgent(Urgency::Hot, |d| {
+        d.moment(Moment::Arrived);
+        place(d, manager);
+        if !d.request(Request::Fold) {
+            return;
+        }
+        leads::make(d);
+        match standing {
+            Standing::Unpaid => first_state(d),
+            Standing::Unconfirmed => {
+                d.go(Wait::Pause, "");
+                first_state(d);
+            }
+            // Money decides in a moment; until then nothing is started.
+            _ => d.go(Wait::Pause, ""),
+        }
+    });
+}
+
+/// An unknown person calls in (L8): a lead by the route of the line.
+fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
+    d.urgent(Urgency::Hot, |d| {
+        d.moment(Moment::Arrived);
+        let by_line = |route: &&Route| route.line.is_some() && route.line.as_ref() == line;
+        let route = d.process.routes.iter().find(by_line).or_else(|| d.process.route_for(&[]));
+        d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
+        assign(d, None);
+        d.say("L8", "Входящий звонок неизвестного клиента: заводим сделку по правилу линии.");
+        leads::make(d);
+        d.go(Wait::Pause, "");
+        d.set(Timer::SelfPay, pause_end(d));
+    });
+}
+
+/// Ended before it came to us: nothing to work on, and nothing to write anywhere (L6).
+fn ended_before(d: &mut Decision, standing: Standing) -> bool {
+    let end = match d.case.order.status {
+        Some(Status::Cancelled) => End::Cancelled { at: d.now },
+        Some(Status::False) => End::False { at: d.now },
+        _ => return false,
+    };
+    if standing != Standing::Void {
+        return false;
+    }
+    d.say("L6", "Заказ пришёл уже закрытым: вести нечего.");
+    d.end(end, "");
+    true
+}
+
+/// G1, G4: the route and the responsible.
+fn place(d: &mut Decision, named: Option<&ManagerId>) {
+    let route = d.process.route_for(&d.case.order.offers);
+    d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
+    assign(d, named);
+}
+
+fn assign(d: &mut Decision, named: Option<&ManagerId>) {
+    let Some(manager) = assign::choose(d, named) else {
+        d.say("L9", "Заказ в свободной очереди: ждём, кто возьмёт.");
+        return;
+    };
+    let own = d.case.client.manager.as_ref() == Some(&manager);
+    assign::give(d, &manager);
+    let name = d.name_of(&manager);
+    match own {
+        true => d.say("L8", format!("Клиент остаётся у своего менеджера: {name}.")),
+        false => d.say("G4", format!("Ответственный по правилу маршрута: {name}.")),
+    }
+}
+
+/// L2, L3, L11: what comes first for an unpaid order.
+fn first_state(d: &mut Decision) {
+    let figures = &d.figures().arrival;
+    let pool = d.case.order.responsible.is_none();
+    if pool {
+        d.go(Wait::FreePool, "");
+        d.set(Timer::FreePool, d.now + TimeDelta::minutes(i64::from(figures.free_pool_minutes)));
+    }
+    if d.case.order.author == Some(Author::Manager) && figures.short_path && !pool {
+        short_path(d);
+        return;
+    }
+    if !d.case.order.is_held() {
+        confirm(d);
+    }
+    if d.case.client.phone().is_none() && figures.ask_phone {
+        if pool {
+            assign::give_by_queue(d, "Телефона нет, его нужно спросить");
+        }
+        d.request(Request::AskPhone {
+            why: "Телефон не указан или записан с ошибкой"
+        });
+        return;
+    }
+    if matches!(d.state(), Wait::Unseen { .. }) {
+        d.go(Wait::Pause, "");
+    }
+    let end = pause_end(d);
+    d.set(Timer::SelfPay, end);
+    let minutes = (end - d.now).num_minutes();
+    d.say("L2", format!("Пауза на самостоятельную оплату: {minutes} мин., никто не звонит."));
+}
+
+/// L1: the confirmation with the payment link leaves at once.
+fn confirm(d: &mut Decision) {
+    if d.figures().arrival.confirmation {
+        d.letter("L1", TextId::ApplicationReceived);
+    }
+}
+
+/// L2: counted from the order's own time where that is believable.
+fn pause_end(d: &Decision) -> At {
+    let figures = &d.figures().arrival;
+    let credit = d.process.route(&d.case.order.route).is_some_and(|route| route.credit);
+    let pause = match credit {
+        true => TimeDelta::hours(i64::from(figures.credit_pause_hours)),
+        false => TimeDelta::minutes(i64::from(figures.pause_minutes)),
+    };
+    let end = d.case.order.made_at() + pause;
+    if end > d.now { end } else { d.now + pause }
+}
+
+/// L3: made by a manager: no pause; he is asked for the payment date, the link goes with it.
+fn short_path(d: &mut Decision) {
+    d.go(Wait::Asking, "");
+    d.turn("L3", "Заказ создан менеджером: без паузы, спрашиваем дату оплаты.");
+    d.request(Request::Question { text: TextId::TaskPaymentDate, why: String::new() });
+}
+
+/// L2: the pause is over and nothing was paid.
+fn pause_over(d: &mut Decision) {
+    match d.state() {
+        Wait::Pause => {
+            d.say("L2", "Пауза закончилась, оплаты нет.");
+            d.request(Request::Round { task: None, why: None });
+        }
+        Wait::FreePool => d.say("L2", "Пауза закончилась, но заказ ещё никто не взял."),
+        _ => {}
+    }
+}

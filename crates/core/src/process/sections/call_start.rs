@@ -1,0 +1,197 @@
+//! The bridge starts the call of the open call task, the manager's leg first (D9).
+//! Never starts one twice for the same attempt and never decides what a call was: that is `calls`.
+//! Enter at [`watch`], [`due`] and [`over`].
+
+use chrono::TimeDelta;
+
+use crate::process::case::{CallStart, Task, UnderWay};
+use crate::process::command::{Ask, StartCall, Urgency};
+use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
+use crate::process::event::{CallResult, Direction, Event};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "call_start",
+    rules: &["D9"],
+    // They follow from the open call task at the end of every step.
+    timers: &[
+        Row { timer: Timer::StartCall, class: Class::Reminder, lives: |order| order.is_open(), fires: due },
+        Row { timer: Timer::StartSeen, class: Class::Reminder, lives: |order| order.is_open(), fires: seen },
+    ],
+    hears: |d, event| match event {
+        Event::Undeliverable { command, .. } if failed(d, command) => Heard::Taken,
+        _ => Heard::Passed,
+    },
+    enters: |d, request| {
+        match request {
+            Request::CallOver { call } => over(d, call),
+            Request::Close => watch(d),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
+
+/// A manager who is on the phone is looked at again after so long.
+const AGAIN_S: i64 = 60;
+
+/// Sets the timer of the start to what the open call task wants; nothing else sets it. One start
+/// for each attempt: a task that only moves is left to its manager.
+fn watch(d: &mut Decision) {
+    let on = d.figures().dialling.start_calls && d.case.order.is_open();
+    let wanted = d.case.order.call_task().filter(|_| on);
+    let wanted = wanted.map(|(id, task)| (attempt_of(d, id), task.due));
+    let at = match (&wanted, &d.case.order.start) {
+        (Some((attempt, _)), Some(start)) if start.attempt == *attempt => start.again_at,
+        (Some((_, due)), _) => Some(*due),
+        (None, _) => None,
+    };
+    match at {
+        Some(at) => d.set(Timer::StartCall, at),
+        None => d.stop(Timer::StartCall),
+    }
+    if wanted.is_none() && d.case.order.start.is_some() {
+        leave(d);
+        d.case.order.start = None;
+    }
+}
+
+/// A rung of a round's ladder, and the task that stands for it.
+fn attempt_of(d: &Decision, task: &TaskId) -> String {
+    let round = &d.case.order.round;
+    format!("{task} {}.{}.{}", round.number, round.day, round.step)
+}
+
+/// D9: the task's time has come: the call is started, or left to the manager with a reason.
+fn due(d: &mut Decision) {
+    let Some((id, task)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.clone())) else {
+        return;
+    };
+    let attempt = attempt_of(d, &id);
+    let minutes = d.figures().dialling.task_minutes;
+    let last = task.due + TimeDelta::minutes(i64::from(minutes));
+    let again = d.now + TimeDelta::seconds(AGAIN_S);
+    let waited = d.case.order.start.as_ref().is_some_and(|start| start.attempt == attempt);
+    match obstacle(d, &task, last) {
+        None => begin(d, &id, &task, attempt),
+        Some(Obstacle::Busy) if again <= last => {
+            if !waited {
+                d.say("D9", "Менеджер сейчас говорит: звонок начнётся, когда он освободится.");
+            }
+            d.case.order.start = Some(CallStart { attempt, again_at: Some(again), under_way: None });
+        }
+        Some(obstacle) => {
+            d.say("D9", format!("Мост не начинает звонок: {}. Задача у менеджера.", obstacle.why()));
+            d.case.order.start = Some(CallStart { attempt, again_at: None, under_way: None });
+        }
+    }
+}
+
+/// Why the bridge does not start the call now.
+#[derive(Clone, Copy)]
+enum Obstacle {
+    TooLate,
+    ClientHours,
+    ManagerHours,
+    NoPhone,
+    NoExtension,
+    Busy,
+}
+
+impl Obstacle {
+    fn why(self) -> &'static str {
+        match self {
+            Self::TooLate => "время задачи прошло",
+            Self::ClientHours => "клиенту сейчас звонить нельзя",
+            Self::ManagerHours => "менеджер сейчас не работает",
+            Self::NoPhone => "у клиента нет телефона",
+            Self::NoExtension => "у менеджера нет внутреннего номера",
+            Self::Busy => "менеджер всё это время говорил",
+        }
+    }
+}
+
+fn obstacle(d: &Decision, task: &Task, last: At) -> Option<Obstacle> {
+    let manager = d.process.manager(&task.responsible).filter(|manager| manager.active);
+    if d.now > last {
+        Some(Obstacle::TooLate)
+    } else if !d.hard_hours().is_open(d.now) {
+        Some(Obstacle::ClientHours)
+    } else if !d.team().is_open(d.now) {
+        Some(Obstacle::ManagerHours)
+    } else if d.case.client.phone().is_none() {
+        Some(Obstacle::NoPhone)
+    } else if manager.is_none_or(|manager| manager.extension.is_none()) {
+        Some(Obstacle::NoExtension)
+    } else if d.case.desks.is_busy(&task.responsible, d.now) {
+        Some(Obstacle::Busy)
+    } else {
+        None
+    }
+}
+
+fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
+    let Some(number) = d.case.client.phone().cloned() else { return };
+    let not_after = d.now + TimeDelta::seconds(i64::from(d.figures().dialling.start_wait_s));
+    let caller_id = d.process.route(&d.case.order.route).and_then(|route| route.caller_id.clone());
+    let manager = task.responsible.clone();
+    let start = StartCall { manager: manager.clone(), number, caller_id, task: id.clone(), not_after };
+    let command = d.urgent(Urgency::Hot, |d| d.ask(Ask::StartCall(start)));
+    d.case.desks.occupy(&manager, command.as_str(), d.now, not_after);
+    let name = d.name_of(&manager);
+    let under_way = Some(UnderWay { command, manager, at: d.now });
+    d.case.order.start = Some(CallStart { attempt, again_at: None, under_way });
+    d.set(Timer::StartSeen, not_after);
+    d.say("D9", format!("Мост начинает звонок: сначала менеджер ({name}), затем клиент."));
+}
+
+/// D9: by now the call should have shown itself. Not every provider tells of a manager who did
+/// not pick up.
+fn seen(d: &mut Decision) {
+    let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.clone()) else {
+        return;
+    };
+    d.case.desks.free(under_way.command.as_str());
+    if d.case.desks.is_busy(&under_way.manager, d.now) {
+        d.say("D9", "Звонок идёт.");
+        return;
+    }
+    leave(d);
+    d.say("D9", "Звонок не состоялся: менеджер не взял трубку. Задача остаётся у него.");
+}
+
+/// A call has its result: the start that may have led to it is over, and its people are free.
+fn over(d: &mut Decision, call: &CallResult) {
+    d.case.desks.free(&call.call);
+    let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref()) else {
+        return;
+    };
+    let named = call.command.as_deref() == Some(under_way.command.as_str());
+    let fits = call.direction == Direction::Outbound && call.manager.as_ref() == Some(&under_way.manager);
+    if named || fits {
+        leave(d);
+    }
+}
+
+/// D9: the start could not be carried out. Answers whether it was one that counts.
+fn failed(d: &mut Decision, command: &CommandId) -> bool {
+    let start = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref());
+    if start.is_none_or(|under_way| under_way.command != *command) {
+        return false;
+    }
+    leave(d);
+    d.case.order.unsent.remove(command);
+    d.say("D9", "Мост не смог начать звонок и не повторяет его. Задача остаётся у менеджера.");
+    true
+}
+
+/// The attempt is the manager's from here on.
+fn leave(d: &mut Decision) {
+    d.stop(Timer::StartSeen);
+    let under_way = d.case.order.start.as_mut().and_then(|start| start.under_way.take());
+    if let Some(under_way) = under_way {
+        d.case.desks.free(under_way.command.as_str());
+    }
+}

@@ -1,0 +1,172 @@
+//! What a call means: a talk, an attempt, a missed client, a failure of ours (D10–D12).
+//! Never plans the next attempt: that is `dialling`. Enter at [`on_call`], [`on_word`].
+
+use chrono::TimeDelta;
+
+use crate::process::case::SeenCall;
+use crate::process::command::Urgency;
+use crate::process::decision::{Decision, Heard, Request, Section};
+use crate::process::event::{AnswerKind, CallResult, ClientFacts, Direction, Event, Outcome, Reached};
+use crate::process::feed;
+use crate::process::moment::Moment;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "calls",
+    rules: &["D10", "D11", "D12"],
+    hears: |d, event| match event {
+        Event::Call(call) => {
+            on_call(d, call);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    enters: |d, request| match request {
+        Request::Word { kind } => {
+            on_word(d, *kind);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// Calls kept of one order; a repeat of an older one is not recognised any more.
+const CALLS_MAX: usize = 20;
+
+/// A call has its result: seen by the provider, made through the bridge or outside it (D10).
+fn on_call(d: &mut Decision, call: &CallResult) {
+    let talked = is_talk(d, call);
+    let known = d.case.order.calls.iter().any(|seen| seen.call == call.call);
+    if !keep(d, call, talked) {
+        d.say("D10", "Этот звонок уже учтён.");
+        return;
+    }
+    d.request(Request::CallOver { call: Box::new(call.clone()) });
+    learn_number(d, call);
+    if d.case.order.is_unseen() && call.direction == Direction::Inbound {
+        d.request(Request::ArriveByCall { line: call.line.clone() });
+    }
+    match known {
+        true => feed::corrected(d, call),
+        false => feed::call(d, call),
+    }
+    if !d.case.order.is_open() || d.case.order.is_unseen() {
+        d.say("D10", "Звонок по заказу, который сейчас никто не ведёт: только в ленту.");
+        return;
+    }
+    d.request(Request::NumberArrived);
+    if let Some(manager) = &call.manager
+        && (talked || call.direction == Direction::Outbound)
+        && d.process.manager(manager).is_some()
+    {
+        d.request(Request::Take { manager: manager.clone() });
+    }
+    match call.direction {
+        _ if talked => {
+            d.request(Request::Talked { seconds: call.talk_seconds });
+        }
+        Direction::Inbound => missed(d),
+        Direction::Outbound => outbound(d, call),
+    }
+}
+
+/// Notes the call. A later result of a known one counts only if it makes a talk of it.
+fn keep(d: &mut Decision, call: &CallResult, talked: bool) -> bool {
+    let least = d.figures().dialling.talk_seconds;
+    let calls = &mut d.case.order.calls;
+    if let Some(seen) = calls.iter_mut().find(|seen| seen.call == call.call) {
+        let news = talked && seen.talk_seconds < least;
+        if news {
+            (seen.outcome, seen.talk_seconds) = (call.outcome, call.talk_seconds);
+        }
+        return news;
+    }
+    calls.push(SeenCall {
+        call: call.call.clone(),
+        outcome: call.outcome,
+        talk_seconds: call.talk_seconds,
+        at: call.ended_at,
+    });
+    if calls.len() > CALLS_MAX {
+        calls.remove(0);
+    }
+    true
+}
+
+/// D12: reached the client and lasted long enough. Voicemail is none.
+fn is_talk(d: &Decision, call: &CallResult) -> bool {
+    call.reached == Reached::Client
+        && call.outcome == Outcome::Answered
+        && call.talk_seconds >= d.figures().dialling.talk_seconds
+}
+
+/// A number that the client calls from is his (L11).
+fn learn_number(d: &mut Decision, call: &CallResult) {
+    if call.direction == Direction::Inbound
+        && let Some(number) = &call.number
+        && d.case.client.phone().is_none()
+    {
+        let phone = Phone { e164: Some(number.clone()), extension: None, second: None, raw: String::new() };
+        d.case.client.learn(&ClientFacts { phone: Some(phone), ..ClientFacts::default() });
+    }
+}
+
+/// D12: what an outbound call without a talk is.
+fn outbound(d: &mut Decision, call: &CallResult) {
+    let request = match call.outcome {
+        Outcome::InvalidNumber => Request::WrongNumber { number: call.number.clone() },
+        Outcome::Failed | Outcome::Cancelled => Request::CallFailed,
+        _ if call.reached != Reached::Client => Request::CallFailed,
+        _ if same_as_word(d, call.started_at) => {
+            d.say("D10", "Этот звонок уже учтён по слову менеджера: счёт не меняется.");
+            return;
+        }
+        _ => Request::NotReached { outcome: call.outcome, at: call.ended_at.min(d.now) },
+    };
+    d.request(request);
+}
+
+/// The manager's word on this very call was counted already (D10).
+fn same_as_word(d: &Decision, started_at: At) -> bool {
+    let near = TimeDelta::minutes(i64::from(d.figures().dialling.task_minutes));
+    d.case.order.round.by_word.is_some_and(|word| (word - started_at).abs() <= near)
+}
+
+/// D11: the client called and got nobody: a call-back at once, at night at the next opening.
+fn missed(d: &mut Decision) {
+    let due = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.missed_minutes));
+    let opens = d.team().next(d.now);
+    let due = if opens > d.now { opens } else { due };
+    d.urgent(Urgency::Hot, |d| {
+        d.moment(Moment::Missed);
+        d.turn("D11", "Пропущенный звонок клиента: перезвонить сразу.");
+        d.request(Request::LeavePool { why: "Клиент звонит сам" });
+        d.request(Request::CallAtOnce { due });
+    });
+}
+
+/// D10: a manager's word where telephony saw no call. If it saw one, its seconds count and the
+/// manager's content; both are kept.
+fn on_word(d: &mut Decision, kind: AnswerKind) {
+    let near = TimeDelta::minutes(i64::from(d.figures().dialling.task_minutes));
+    let counted = d.case.order.round.last_attempt_at.is_some_and(|last| d.now - last <= near);
+    match kind {
+        _ if !d.figures().dialling.trust_task_result => {
+            d.say("D10", "Слово менеджера о звонке не учитывается: так настроено.");
+        }
+        AnswerKind::Reached if d.case.order.is_asked() => {
+            d.say("D10", "Разговор уже учтён по данным телефонии.");
+        }
+        AnswerKind::Reached => {
+            d.turn("D10", "Менеджер говорит, что дозвонился: считаем разговором.");
+            d.request(Request::Talked { seconds: 0 });
+        }
+        _ if counted => d.say("D10", "Эта попытка уже учтена по данным телефонии."),
+        _ => {
+            d.turn("D10", "Менеджер говорит, что не дозвонился: считаем попыткой.");
+            d.case.order.round.by_word = Some(d.now);
+            d.request(Request::NotReached { outcome: Outcome::NoAnswer, at: d.now });
+        }
+    }
+}

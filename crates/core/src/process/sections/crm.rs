@@ -1,0 +1,118 @@
+//! What people do by hand to the lead in the CRM: take it, hand it on, close it (L9, L10, K2, R1).
+//! Never acts on an echo of our own writing. Enter at [`on_lead`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::command::{Ask, AskKind, TaskKind};
+use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
+use crate::process::definition::Assign;
+use crate::process::event::{Event, LeadChange};
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "crm",
+    rules: &["K2"],
+    hears: |d, event| match event {
+        Event::Lead(change) => {
+            on_lead(d, change);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// A lead as the CRM shows it now.
+fn on_lead(d: &mut Decision, change: &LeadChange) {
+    if change.role != LeadRole::Sales {
+        d.say("K2", "Изменение в связанной сделке: процесс заказа оно не меняет.");
+        return;
+    }
+    let before = d.case.order.clone();
+    if let Some(manager) = change.responsible.clone() {
+        responsible(d, &manager, change.at);
+    }
+    if let Some(to) = change.stage {
+        stage(d, to, change);
+    }
+    if d.case.order == before {
+        d.say("K2", "В сделке ничего нового.");
+    }
+}
+
+/// L9, L10: somebody takes the order, or it changes hands. An echo and an older picture are not news.
+fn responsible(d: &mut Decision, manager: &ManagerId, at: At) {
+    let order = &d.case.order;
+    let echo = order.responsible.as_ref() == Some(manager);
+    // The CRM's times have whole seconds.
+    let stale = order.responsible_at.is_some_and(|set| at + TimeDelta::seconds(1) <= set)
+        || d.is_unsent(AskKind::SetResponsible);
+    if echo || stale || d.process.manager(manager).is_none() {
+        return;
+    }
+    let Some(first) = order.responsible.clone() else {
+        d.request(Request::Take { manager: manager.clone() });
+        return;
+    };
+    if late_taker(d) {
+        refuse_taker(d, &first, manager);
+        return;
+    }
+    d.request(Request::HandOver { manager: manager.clone() });
+    d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
+}
+
+/// L9: a free order was just taken by another one: the first taker wins.
+fn late_taker(d: &Decision) -> bool {
+    let order = &d.case.order;
+    let pool = d.process.route(&order.route).is_some_and(|route| route.responsible == Assign::FreePool);
+    let window = TimeDelta::minutes(i64::from(d.figures().arrival.free_pool_minutes));
+    pool && order.taken_at.is_some_and(|taken| d.now - taken <= window)
+}
+
+/// L9: … and the second is told.
+fn refuse_taker(d: &mut Decision, first: &ManagerId, second: &ManagerId) {
+    d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: first.clone() });
+    d.case.order.responsible_at = Some(d.now);
+    let name = d.name_of(first);
+    d.turn("L9", format!("Заказ уже взят раньше: остаётся {name}."));
+    let due = d.work_minutes(60);
+    let to = Some(second.clone());
+    let why = format!("Заказ уже в работе: {name}.");
+    let told = d.task(NewTask { to, why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskAlreadyTaken, due) });
+    d.unwatched(told, None);
+}
+
+/// K2: stages move forward only; the last two mean something.
+fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
+    let now = d.case.order.leads.get(&LeadRole::Sales).copied();
+    match to {
+        Stage::Lost if now == Some(Stage::Lost) && change.reason.is_none() => {}
+        Stage::Lost => {
+            d.case.order.leads.insert(LeadRole::Sales, Stage::Lost);
+            d.request(Request::LostInCrm { reason: change.reason });
+        }
+        Stage::Won => {
+            if std::mem::replace(&mut d.case.order.won_by_hand, true) {
+                return;
+            }
+            d.turn("L13", "Сделку закрыли как успешную вручную: проверяем оплату в GetCourse.");
+            d.read_order();
+        }
+        _ if now.is_some_and(|now| to <= now) => {
+            if now != Some(to) && d.figures().feed.forward_only {
+                d.say("K2", "Сделку вернули на прежний этап: процесс назад не идёт.");
+            }
+        }
+        _ => {
+            d.case.order.leads.insert(LeadRole::Sales, to);
+            d.say("K2", "Менеджер передвинул сделку вперёд.");
+            if to >= Stage::InWork
+                && let Some(manager) = d.case.order.responsible.clone()
+            {
+                d.request(Request::Take { manager });
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! «Дозваниваемся за 3 дня»: rounds of attempts, and what counts as one (D1–D3, D11–D13).
+//! Never says when the next attempt is: that is `ladder`. Enter at [`start`], [`attempt`],
+//! [`not_reached`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::calendar::say_time;
+use crate::process::call_task::{self, Call};
+use crate::process::case::Round;
+use crate::process::command::TaskKind;
+use crate::process::decision::{Class, Decision, Heard, PlannedCall, Request, Row, Section, Tasks, Whose};
+use crate::process::event::Outcome;
+use crate::process::ladder::{self, Rung};
+use crate::process::moment::Moment;
+use crate::process::state::{LastLetter, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "dialling",
+    rules: &["D1", "D2", "D11", "D12", "D13"],
+    timers: &[Row {
+        timer: Timer::Attempt,
+        class: Class::Step,
+        lives: |order| *order.state() == Wait::Dialling,
+        fires: attempt,
+    }],
+    // A promised call's task is the first one of the round that begins with it, and outlives a talk
+    // before its time (D5).
+    tasks: &[Tasks {
+        whose: Whose::Kind(TaskKind::Call),
+        stays: |from, to| {
+            let promised = matches!(from, Wait::CallBack | Wait::Promised);
+            *to == Wait::Dialling || (promised && *to == Wait::Asking) || to.keeps_all()
+        },
+    }],
+    enters: |d, request| {
+        match request {
+            Request::Round { task, why } => start(d, task.clone(), why.clone()),
+            Request::PromisedRound { call } => promised_round(d, call.as_ref()),
+            Request::CallAtOnce { due } => call_at_once(d, *due),
+            Request::Attempt => attempt(d),
+            Request::NotReached { outcome, at } => not_reached(d, *outcome, *at),
+            Request::CallFailed => failed(d),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
+
+/// A new round, from now on (D1, P2). `task` is the text of its first task; none is the usual.
+fn start(d: &mut Decision, task: Option<TextId>, why: Option<String>) {
+    d.end_calls("Новый круг звонков");
+    d.request(Request::RoundBegins);
+    new_round(d, task);
+    d.case.order.round.why = why.filter(|why| !why.is_empty());
+    let rung = ladder::first(d, d.now);
+    plan(d, rung);
+}
+
+/// The bookkeeping of a new round; the caller sets its first attempt.
+fn new_round(d: &mut Decision, task: Option<TextId>) {
+    let number = d.case.order.round.number + 1;
+    d.case.order.round = Round { number, task, ..Round::default() };
+    d.go(Wait::Dialling, "Новый круг звонков");
+}
+
+/// D5: a round whose first attempt is the promised call.
+fn promised_round(d: &mut Decision, call: Option<&PlannedCall>) {
+    new_round(d, Some(TextId::TaskCallBack));
+    let today = d.now.with_timezone(&d.zone()).date_naive().to_string();
+    d.case.order.round.days.insert(today);
+    if let Some(call) = call {
+        call_task::make(d, Call::back(call.due, call.time, call.why.as_deref()));
+        fall_back(d, call.due);
+    }
+}
+
+/// D11: a call-back to a client who called himself. Where he was waited for, waiting is over, and the
+/// call-back is the first attempt.
+fn call_at_once(d: &mut Decision, due: At) {
+    if matches!(d.state(), Wait::Pause | Wait::GivingUp { .. }) {
+        new_round(d, Some(TextId::TaskMissedCall));
+    }
+    let (text, script) = (TextId::TaskMissedCall, TextId::ScriptCallBack);
+    call_task::make(d, Call { text, script, due, time: d.now, why: None });
+    fall_back(d, due);
+}
+
+fn plan(d: &mut Decision, rung: Rung) {
+    let round = &mut d.case.order.round;
+    (round.day, round.step) = (rung.day, rung.step);
+    d.set(Timer::Attempt, rung.at);
+    let time = say_time(rung.at, d.process.zone);
+    d.say("D2", format!("Следующая попытка: {time}."));
+}
+
+/// The time of an attempt has come (D1, D2): a call task, with the script, due now. D13: looked at
+/// again, because a wake may be late.
+fn attempt(d: &mut Decision) {
+    if *d.state() != Wait::Dialling {
+        return;
+    }
+    let calls = d.calls();
+    let opens = calls.next(d.now);
+    if opens > d.now {
+        let at = d.spread(Timer::Attempt, opens);
+        d.set(Timer::Attempt, at);
+        d.say("D13", "Сейчас клиенту звонить нельзя: попытка переносится на ближайшее открытие.");
+        return;
+    }
+    if d.case.client.phone().is_none() && d.figures().arrival.ask_phone {
+        d.request(Request::AskPhone { why: "Звонить некуда" });
+        return;
+    }
+    let today = d.now.with_timezone(&calls.zone).date_naive().to_string();
+    d.case.order.round.days.insert(today);
+    d.case.order.round.started_at.get_or_insert(d.now);
+    match d.call_task() {
+        Some(open) => missed_attempt(d, &open),
+        None => call_task::of_attempt(d),
+    }
+    d.stage(Stage::Dialling, None);
+    fall_back(d, d.now);
+}
+
+/// L15: the task of the last attempt got no call; the ladder goes on with the same task.
+fn missed_attempt(d: &mut Decision, open: &TaskId) {
+    let (day, step) = (d.case.order.round.day, d.case.order.round.step);
+    let gap = TimeDelta::minutes(i64::from(d.figures().dialling.gap_minutes));
+    let rung = ladder::after(d, day, step, d.now - gap);
+    (d.case.order.round.day, d.case.order.round.step) = (rung.day, rung.step);
+    if gives_up(d, d.now) {
+        give_up(d);
+        return;
+    }
+    // Every attempt begins with the order's own manager.
+    let held_by = d.case.order.tasks.get(open).map(|task| task.responsible.clone());
+    let own = d.case.order.responsible.clone().filter(|own| held_by.as_ref() != Some(own));
+    d.move_task(open, Some(d.now), own);
+    d.say("L15", "По прошлой задаче звонка не было: она перенесена на новую попытку.");
+}
+
+/// If nobody calls, the ladder still goes on: after the task has been escalated (L14, L15).
+fn fall_back(d: &mut Decision, due: At) {
+    if *d.state() != Wait::Dialling {
+        return;
+    }
+    let figures = d.figures();
+    let late = d.team().add_minutes(due, figures.dialling.task_minutes + figures.task.escalate_minutes);
+    let rung = ladder::after(d, d.case.order.round.day, d.case.order.round.step, late);
+    d.set(Timer::Attempt, rung.at);
+}
+
+/// D2, D3: an attempt that did not reach the client.
+fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
+    d.request(Request::CallBegun);
+    let order = &mut d.case.order;
+    order.attempts += 1;
+    order.round.attempts += 1;
+    order.round.started_at.get_or_insert(at);
+    order.round.last_attempt_at = Some(at);
+    order.round.last_outcome = Some(outcome);
+    let number = order.round.attempts;
+    d.moment(Moment::NotReached { outcome, attempt: number });
+    d.say("D2", format!("Попытка {number}: {}.", outcome.label()));
+    if *d.state() == Wait::CallBack {
+        d.request(Request::Restore);
+        return;
+    }
+    // A call made by hand before its time leaves the planned attempt where it is.
+    let planned = d.at(Timer::Attempt).filter(|_| d.call_task().is_none());
+    d.close_tasks_where(|task| task.kind == TaskKind::Call, &format!("Не дозвонились: {}", outcome.label()));
+    if *d.state() == Wait::Dialling {
+        next(d, at, planned);
+    }
+}
+
+/// The next rung, or the end of the round (D3).
+fn next(d: &mut Decision, last: At, planned: Option<At>) {
+    let calls = d.calls();
+    if calls.is_open(last) {
+        let day = last.with_timezone(&calls.zone).date_naive().to_string();
+        d.case.order.round.days.insert(day);
+    }
+    let gap = TimeDelta::minutes(i64::from(d.figures().dialling.gap_minutes));
+    if let Some(planned) = planned.filter(|at| *at >= last + gap) {
+        let time = say_time(planned, d.process.zone);
+        d.say("D2", format!("Звонок вне плана; следующая попытка по плану: {time}."));
+        return;
+    }
+    let rung = ladder::after(d, d.case.order.round.day, d.case.order.round.step, last);
+    match gives_up(d, rung.at) {
+        true => give_up(d),
+        false => plan(d, rung),
+    }
+}
+
+/// D3: enough days on which calling was permitted and enough attempts, and the next attempt would
+/// need one more day.
+fn gives_up(d: &Decision, next: At) -> bool {
+    let figures = &d.figures().dialling;
+    let round = &d.case.order.round;
+    let day = next.with_timezone(&d.zone()).date_naive().to_string();
+    let days = round.days.iter().filter(|have| **have != day).count();
+    days >= figures.days as usize && round.attempts >= figures.attempts_min
+}
+
+fn give_up(d: &mut Decision) {
+    const RESULT: &str = "Дозвон закончен";
+    d.end_calls(RESULT);
+    d.go(Wait::GivingUp { letter: LastLetter::Waits }, RESULT);
+    d.request(Request::LastLetter);
+}
+
+/// D12: our own leg or the provider failed: no attempt; the same task, a little later.
+fn failed(d: &mut Decision) {
+    d.say("D12", "Сбой на нашей стороне: это не попытка, звонок повторяется.");
+    let again = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes));
+    if let Some(open) = d.call_task() {
+        d.move_task(&open, Some(again), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! Doubles: the younger unpaid order of the same client and offer is folded into the older one (L7).
+//! Never folds an order that holds money. Enter at [`fold`] and [`on_news`].
+
+use crate::message::text::TextId;
+use crate::process::decision::{Decision, Heard, Request, Section};
+use crate::process::event::{Event, News};
+use crate::process::state::End;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "doubles",
+    rules: &["L7"],
+    hears: |d, event| match event {
+        Event::Sibling(news) => on_news(d, news),
+        _ => Heard::Passed,
+    },
+    enters: |d, request| match request {
+        Request::Fold if fold(d) => Heard::Refused,
+        Request::Fold => Heard::Taken,
+        Request::DoubleByWord => by_word(d),
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// L7: the younger unpaid order of the same client and offer is «Ложный», linked to the older.
+/// Answers whether this one was the younger.
+fn fold(d: &mut Decision) -> bool {
+    if !d.figures().arrival.fold_duplicates {
+        return false;
+    }
+    for other in d.case.rivals() {
+        let Some(brief) = d.case.client.orders.get(&other).cloned() else { continue };
+        let order = &d.case.order;
+        let mine = (order.made_at(), order.id.clone());
+        let younger = (brief.seen_at, other.clone()) < mine;
+        if !order.has_money() && !order.is_held() && (brief.paid || younger) {
+            d.tell(other.clone(), News::DuplicateFound { order: d.case.order.id.clone() });
+            end_as_double(d, &other);
+            return true;
+        }
+        if !brief.paid {
+            d.say("L7", "Более новый неоплаченный заказ на то же предложение складывается в этот.");
+            let order = d.case.order.id.clone();
+            d.tell(other, News::DuplicateOf { order });
+        }
+    }
+    false
+}
+
+/// L7: this one ends; the client gets the older one's link.
+fn end_as_double(d: &mut Decision, of: &OrderId) {
+    let older = d.case.client.orders.get(of).cloned();
+    let number = older.as_ref().and_then(|brief| brief.number.clone()).unwrap_or_default();
+    d.end(End::Duplicate { at: d.now, of: of.clone() }, "Дубль другого заказа");
+    d.stage(Stage::Lost, None);
+    d.status(Status::False, None);
+    let shown = if number.is_empty() { of.to_string() } else { number.clone() };
+    d.turn("L7", format!("Дубль заказа {shown}: этот заказ ложный."));
+    if let Some(older) = older.filter(|brief| brief.open && !brief.paid) {
+        let own = d.case.order.number.clone().unwrap_or_default();
+        d.letter_with("L7", TextId::OlderOrder, |vars| {
+            vars.order.number = number;
+            vars.order.payment_link = older.payment_link.unwrap_or_default();
+            vars.more = own;
+        });
+    }
+}
+
+/// L7 by a manager's word: the other order is kept; without one there is nothing to fold into.
+fn by_word(d: &mut Decision) -> Heard {
+    let own = d.case.order.id.clone();
+    let others = d.case.client.orders.iter().filter(|(id, brief)| **id != own && brief.open);
+    let other = d.case.rivals().first().cloned().or_else(|| others.map(|(id, _)| id.clone()).next());
+    let Some(other) = other else {
+        d.request(Request::AskAgain {
+            why: "Другого открытого заказа у клиента нет".to_owned()
+        });
+        return Heard::Refused;
+    };
+    if d.case.order.has_money() {
+        d.request(Request::AskAgain {
+            why: "По этому заказу есть деньги, его нельзя сложить".to_owned()
+        });
+        return Heard::Refused;
+    }
+    d.tell(other.clone(), News::DuplicateFound { order: own });
+    end_as_double(d, &other);
+    Heard::Taken
+}
+
+/// What another order of the same client has to say of doubles.
+fn on_news(d: &mut Decision, news: &News) -> Heard {
+    match news {
+        News::Talked { .. } => return Heard::Passed,
+        News::DuplicateFound { .. } => {
+            d.turn("L7", "Клиент оформил тот же заказ ещё раз: новый заказ сложен в этот.");
+        }
+        News::DuplicateOf { order } | News::Paid { order } => {
+            if d.case.order.has_money() || d.case.order.is_held() {
+                d.turn("L7", "Есть другой заказ на то же предложение, но по этому есть деньги: он остаётся.");
+            } else {
+                end_as_double(d, order);
+            }
+        }
+    }
+    Heard::Taken
+}

@@ -1,0 +1,33 @@
+//! An ended order: it hears nothing but money, and «оплачено» is still looked for (L6, L13).
+//! Never opens an order again: that is money's. Enter at `SECTION`.
+
+use crate::process::decision::{Decision, Heard, Section};
+use crate::process::event::{AnswerKind, Event};
+
+pub const SECTION: Section = Section {
+    name: "ended",
+    rules: &["L6"],
+    hears: |d, event| match event {
+        _ if d.case.order.is_open() => Heard::Passed,
+        Event::Answer(answer) => {
+            d.clear_field(answer.field);
+            match answer.kind {
+                AnswerKind::Paid => {
+                    d.say("L13", "Менеджер: оплачено. Проверяем оплату закрытого заказа.");
+                    d.read_order();
+                }
+                _ => nothing_left(d),
+            }
+            Heard::Taken
+        }
+        _ => {
+            nothing_left(d);
+            Heard::Taken
+        }
+    },
+    ..Section::QUIET
+};
+
+fn nothing_left(d: &mut Decision) {
+    d.say("L6", "Заказ закончен: событие ничего не меняет.");
+}

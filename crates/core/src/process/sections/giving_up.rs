@@ -1,0 +1,78 @@
+//! A round without a talk ends: the last message with the link, then a day to answer it (D3).
+//! Never ends an order before its last message is out. Enter at [`last_letter`] and [`gave_up`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
+use crate::process::leads;
+use crate::process::state::{End, LastLetter, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "giving_up",
+    rules: &["D3"],
+    timers: &[Row {
+        timer: Timer::GiveUp,
+        class: Class::Step,
+        lives: |order| matches!(order.state(), Wait::GivingUp { .. }),
+        fires: gave_up,
+    }],
+    enters: |d, request| match request {
+        Request::LastLetter => {
+            last_letter(d);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// D3: the last message with the link, in the hours in which letters may leave (D13).
+fn last_letter(d: &mut Decision) {
+    let opens = d.letters_open_at(d.now);
+    if opens > d.now {
+        d.set(Timer::GiveUp, opens);
+        d.say("D13", "Последнее сообщение уйдёт в разрешённые часы.");
+        return;
+    }
+    let (days, attempts) = (d.case.order.round.days.len(), d.case.order.round.attempts);
+    d.turn("D3", format!("Не дозвонились: дней {days}, попыток {attempts}. Последнее сообщение клиенту."));
+    d.letter("D3", TextId::NotReached);
+    d.stay(Wait::GivingUp { letter: LastLetter::Sent });
+    let hours = TimeDelta::hours(i64::from(d.figures().dialling.give_up_hours));
+    d.set(Timer::GiveUp, d.now + hours);
+}
+
+/// D3: nobody answered: cancelled as «не дозвонились», or kept «Отложен» where the school wants it.
+fn gave_up(d: &mut Decision) {
+    match d.state() {
+        Wait::GivingUp { letter: LastLetter::Waits } => {
+            d.end_calls("Дозвон закончен");
+            last_letter(d);
+        }
+        Wait::GivingUp { letter: LastLetter::Sent } => end(d),
+        _ => {}
+    }
+}
+
+fn end(d: &mut Decision) {
+    let postpones = d.figures().dialling.give_up_postpones;
+    let reason = RefusalReason::NotReached;
+    d.end(End::NotReached { at: d.now }, "Не дозвонились");
+    d.stage(Stage::Lost, Some(reason));
+    match postpones {
+        true => d.status(Status::Postponed, None),
+        false => d.status(Status::Cancelled, Some(reason.label().to_owned())),
+    }
+    let kept = if postpones {
+        "оставлен отложенным, его ещё можно оплатить"
+    } else {
+        "отменён"
+    };
+    d.turn("D3", format!("Не дозвонились: заказ {kept}."));
+    if d.figures().refusal.revival {
+        leads::linked(d, LeadRole::Revival, "D3");
+    }
+}

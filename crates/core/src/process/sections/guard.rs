@@ -1,0 +1,111 @@
+//! What can never be carried out, and the last resort (L14): another next step for the order.
+//! Never gives up on an open order and never repeats without a pause. Enter at [`undeliverable`].
+
+use crate::message::text::TextId;
+use crate::process::calendar::say_time;
+use crate::process::case::Pending;
+use crate::process::command::{AskKind, BOUNCED, TaskKind};
+use crate::process::decision::{Class, Decision, Heard, NewTask, Row, Section};
+use crate::process::event::Event;
+use crate::process::leads;
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "guard",
+    rules: &["L14"],
+    timers: &[Row { timer: Timer::Guard, class: Class::Step, lives: |order| order.is_open(), fires: due }],
+    hears: |d, event| match event {
+        Event::Undeliverable { command, why } => {
+            undeliverable(d, command, why);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// A command can never be carried out (design, section 5): the order gets another next step.
+fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
+    d.case.order.revoked.remove(command);
+    let Some(pending) = d.case.order.unsent.remove(command) else {
+        d.say("L14", "Команда уже не нужна: её неудача ничего не меняет.");
+        return;
+    };
+    match pending.ask {
+        AskKind::SendLetter => letter_failed(d, &pending, why),
+        AskKind::CreateTask => {
+            if let Some(task) = &pending.task {
+                d.case.order.tasks.remove(task);
+            }
+            retry(d, "Задачу не удалось поставить в CRM");
+        }
+        AskKind::SaveLead => {
+            if let Some(role) = pending.role {
+                d.case.order.leads.remove(&role);
+            }
+            retry(d, "Сделку не удалось завести в CRM");
+        }
+        AskKind::ReadOrder => d.say("L4", "Заказ не удалось прочитать в GetCourse: спросим позже."),
+        AskKind::SetStatus => {
+            d.turn("L14", "Статус в GetCourse не удалось сменить: проверьте его вручную.");
+            tell_head(d, why);
+        }
+        other => d.say("L14", format!("Команду `{}` не удалось выполнить: идём дальше.", other.name())),
+    }
+}
+
+fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
+    let title = pending.letter.as_ref().map(TextId::title).unwrap_or_default();
+    if why.starts_with(BOUNCED) {
+        if let Some(bad) = d.case.client.email().cloned() {
+            d.case.client.bad.insert(bad);
+        }
+        d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
+        d.note(&format!("Письмо «{title}» не доставлено. Уточните почту клиента."));
+    } else {
+        // A server's trouble, or a doubt: the address is not to blame.
+        d.say("M1", "Письмо не ушло или могло уйти не полностью: повторять его не будем.");
+        d.note(&format!("Письмо «{title}» могло не дойти. Если оно важно, отправьте его сами."));
+    }
+}
+
+/// Where the CRM works, the head hears of it.
+fn tell_head(d: &mut Decision, why: &str) {
+    if d.has_task(TextId::TaskUndeliverable) || !d.case.order.is_open() || !d.has_lead() {
+        return;
+    }
+    let due = d.work_minutes(60);
+    let to = d.head();
+    d.task(NewTask { to, why, ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
+}
+
+/// Tried again ever more rarely, at most a working day later.
+fn retry(d: &mut Decision, what: &str) {
+    if !d.case.order.is_open() {
+        d.say("L14", format!("{what}; заказ уже закрыт."));
+        return;
+    }
+    d.case.order.failures += 1;
+    let at = match d.case.order.failures {
+        1..=3 => d.work_minutes(60),
+        _ => d.work_days(1),
+    };
+    d.set(Timer::Retry, at);
+    let time = say_time(at, d.process.zone);
+    d.say("L14", format!("{what}: повторим {time}."));
+}
+
+/// L14: something was left without a next step; the head is told and it is looked at again.
+fn due(d: &mut Decision) {
+    if !d.has_task(TextId::TaskGuard) && d.has_lead() {
+        let due = d.work_minutes(60);
+        let to = d.head();
+        d.task(NewTask { to, ..NewTask::new(TaskKind::Do, TextId::TaskGuard, due) });
+    }
+    if !d.has_lead() {
+        leads::make(d);
+    }
+    d.set(Timer::Guard, d.work_days(1));
+    d.say("L14", "Сторож: заказ остался без следующего шага, руководителю задача.");
+}

@@ -1,0 +1,74 @@
+//! The responsible changes: his open tasks go to the next one, with what he has to know (L10).
+//! Never tells the platforms: the section that asks for it does. Enter at [`hand_over`].
+
+use crate::message::text::TextId;
+use crate::process::assign;
+use crate::process::calendar;
+use crate::process::case::{Promise, Task};
+use crate::process::command::TaskKind;
+use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
+use crate::process::moment::Moment;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "hand_over",
+    rules: &["L10"],
+    enters: |d, request| match request {
+        Request::HandOver { manager } => {
+            hand_over(d, manager);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// L10: open tasks move, the new manager gets one task with the context.
+fn hand_over(d: &mut Decision, manager: &ManagerId) {
+    let from = d.case.order.responsible.clone();
+    assign::give(d, manager);
+    d.moment(Moment::HandedOver { manager: manager.clone() });
+    let name = d.name_of(manager);
+    d.turn("L10", format!("Новый ответственный: {name}."));
+    if !d.figures().arrival.hand_over || !d.case.order.is_open() {
+        return;
+    }
+    let own = |task: &Task| from.as_ref() == Some(&task.responsible);
+    let open: Vec<TaskId> =
+        d.case.order.tasks.iter().filter(|(_, task)| own(task)).map(|(id, _)| id.clone()).collect();
+    for id in open {
+        d.move_task(&id, None, Some(manager.clone()));
+    }
+    d.close_tasks_where(|task| task.text == TextId::TaskHandOver, "Заказ передан дальше");
+    let due = d.work_minutes(60);
+    let more = history(d);
+    d.task(NewTask { more, ..NewTask::new(TaskKind::Do, TextId::TaskHandOver, due) });
+}
+
+/// History in short, promises, next step (L10).
+fn history(d: &Decision) -> String {
+    let order = &d.case.order;
+    let zone = d.process.zone;
+    let mut lines = vec![format!("Попыток: {}, разговоров: {}.", order.attempts, order.talks)];
+    if let Some(last) = order.calls.last() {
+        lines.push(format!(
+            "Последний звонок: {}, {}.",
+            calendar::say_time(last.at, zone),
+            last.outcome.label()
+        ));
+    }
+    match &order.promise {
+        Some(Promise::CallBack { at, why }) => {
+            let why = why.as_deref().unwrap_or("без пояснения");
+            lines.push(format!("Обещан звонок: {} ({why}).", calendar::say_time(*at, zone)));
+        }
+        Some(Promise::Pay { day, .. }) => {
+            lines.push(format!("Обещана оплата: {}.", calendar::say_day(*day, zone)));
+        }
+        None => {}
+    }
+    if let Some(at) = order.timers.earliest() {
+        lines.push(format!("Следующий шаг: {}.", calendar::say_time(at, zone)));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,37 @@
+//! Commands that were carried out: a letter's delivery stands in the feed (K6, M1, M2).
+//! Never decides what comes next. Enter at [`receipt`].
+
+use crate::process::command::{Ask, AskKind};
+use crate::process::decision::{Decision, Heard, Section};
+use crate::process::event::Event;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "letters",
+    rules: &["K6", "M1", "M2"],
+    hears: |d, event| match event {
+        Event::Receipt { command } => {
+            receipt(d, command);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// A letter's delivery is shown (K6); a task that was revoked while it was on its way stands after all
+/// and is closed (L4).
+fn receipt(d: &mut Decision, command: &CommandId) {
+    if let Some(task) = d.case.order.revoked.remove(command) {
+        d.say("L4", "Задача успела уйти до отзыва: закрываем её.");
+        d.ask(Ask::CloseTask { task, result: "Больше не нужна".to_owned() });
+        return;
+    }
+    let Some(pending) = d.case.order.unsent.remove(command) else { return };
+    if matches!(pending.ask, AskKind::CreateTask | AskKind::SaveLead) {
+        d.case.order.failures = 0;
+    }
+    if let Some(letter) = &pending.letter {
+        d.note(&format!("Письмо «{}» отправлено клиенту.", letter.title()));
+    }
+}

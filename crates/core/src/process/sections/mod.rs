@@ -1,0 +1,28 @@
+//! The sections of the process, a file each. A section never names another one: it goes to a state or
+//! asks by a request, and the table in `table.rs` finds whose that is.
+//! Enter at the `SECTION` of a file.
+
+pub(super) mod answers;
+pub(super) mod arrival;
+pub(super) mod call_start;
+pub(super) mod calls;
+pub(super) mod crm;
+pub(super) mod dialling;
+pub(super) mod doubles;
+pub(super) mod ended;
+pub(super) mod follow_up;
+pub(super) mod giving_up;
+pub(super) mod guard;
+pub(super) mod hand_over;
+pub(super) mod letters;
+pub(super) mod orders;
+pub(super) mod parts;
+pub(super) mod payment;
+pub(super) mod phone;
+pub(super) mod pool;
+pub(super) mod promise;
+pub(super) mod refusal;
+pub(super) mod remake;
+pub(super) mod talk;
+pub(super) mod task;
+pub(super) mod unseen;

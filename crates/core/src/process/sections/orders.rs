@@ -1,0 +1,164 @@
+//! An order as GetCourse shows it: what is new in it, in the order in which it matters.
+//! Money first, then «has it ended», then what changed; a repeat changes nothing.
+//! Enter at [`on_order`] and [`on_client`].
+
+use crate::process::case::{Client, Order};
+use crate::process::command::Ask;
+use crate::process::decision::{Decision, Heard, Request, Section};
+use crate::process::event::{ClientFacts, Event, OrderFacts};
+use crate::process::money::{self, Before, Judged, Standing};
+use crate::process::value::*;
+use crate::process::{assign, leads};
+
+pub const SECTION: Section = Section {
+    name: "orders",
+    hears: |d, event| {
+        match event {
+            Event::Order(facts) => on_order(d, facts),
+            Event::Client(facts) => on_client(d, facts),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
+
+/// L1–L7, K6: everything that an order's facts may mean.
+fn on_order(d: &mut Decision, facts: &OrderFacts) {
+    let first = d.case.order.is_unseen();
+    let (before, known) = (d.case.order.clone(), d.case.client.clone());
+    learn(&mut d.case.order, facts);
+    let person_changed = d.case.client.learn(&facts.client);
+
+    let standing = look(d, facts);
+    if first {
+        d.request(Request::Arrive { manager: facts.manager.clone(), standing });
+        d.request(Request::Settle { standing, before: Before::of(&before) });
+        return;
+    }
+    d.request(Request::Settle { standing, before: Before::of(&before) });
+    if !d.case.order.is_open() {
+        if d.case.order.end() == before.end() {
+            d.say("L6", "Заказ закончен: новые данные ничего не меняют.");
+        }
+        return;
+    }
+    if d.request(Request::EndOutside) {
+        return;
+    }
+    if person_changed {
+        save_person(d, &known);
+        d.request(Request::NumberArrived);
+    }
+    if before.offers.is_empty() && !d.case.order.offers.is_empty() {
+        d.request(Request::Fold);
+    }
+    changes(d, facts, &before);
+    if d.case.order == before && !person_changed {
+        d.say("L1", "В данных заказа ничего нового.");
+    }
+}
+
+/// Money that is not confirmed and says more than we know stops dialling and letters at once.
+fn look(d: &mut Decision, facts: &OrderFacts) -> Standing {
+    match money::judge(&mut d.case.order, facts) {
+        Judged::Confirmed(standing) | Judged::NoMore(standing) => standing,
+        Judged::More => {
+            d.request(Request::Hold);
+            Standing::Unconfirmed
+        }
+    }
+}
+
+/// A person's phone, e-mail or name changed (L11, Q1): numbers are added, a number starts dialling.
+fn on_client(d: &mut Decision, facts: &ClientFacts) {
+    let known = d.case.client.clone();
+    if !d.case.client.learn(facts) {
+        d.say("L11", "В данных клиента ничего нового.");
+        return;
+    }
+    save_person(d, &known);
+    if d.case.order.is_open() {
+        d.request(Request::NumberArrived);
+    }
+}
+
+/// Takes in everything but money, which `money` judges.
+fn learn(order: &mut Order, facts: &OrderFacts) {
+    let own_id = order.id.deal().map(str::to_owned);
+    order.gc_id = facts.gc_id.clone().or(order.gc_id.take()).or(own_id);
+    keep(&mut order.number, &facts.number);
+    keep(&mut order.created_at, &facts.created_at);
+    keep(&mut order.author, &facts.author);
+    keep(&mut order.positions, &facts.positions);
+    keep(&mut order.cost, &facts.cost);
+    keep(&mut order.payment_link, &facts.payment_link);
+    if !facts.offers.is_empty() {
+        order.offers.clone_from(&facts.offers);
+    }
+    order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let Some(status) = &facts.status else { return };
+    let money = matches!(status, Status::Paid | Status::PartPaid);
+    if (money && !facts.confirmed) || order.said_status.as_ref() == Some(status) {
+        return;
+    }
+    order.said_status = Some(status.clone());
+    // An ended order is only reopened by money; a picture older than our own change is not taken
+    // for a change, because it repeats what was said before.
+    if order.is_open() || money || matches!(status, Status::Cancelled | Status::False) {
+        order.status = Some(status.clone());
+    }
+}
+
+fn keep<T: Clone>(have: &mut Option<T>, said: &Option<T>) {
+    if said.is_some() {
+        have.clone_from(said);
+    }
+}
+
+/// What else is new: price (G2), manager (L10), status in the feed (K6).
+fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
+    if let Some(cost) = d.case.order.cost.clone()
+        && before.cost.as_ref() != Some(&cost)
+        && d.has_lead()
+    {
+        d.note(&format!("Новая сумма заказа: {}.", cost.text()));
+        d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });
+    }
+    if let Some(manager) = &facts.manager {
+        shown_manager(d, manager, before.gc_manager.as_ref());
+    }
+    if let Some(status) = d.case.order.status.clone()
+        && before.status.as_ref() != Some(&status)
+    {
+        d.say("K6", format!("Статус в GetCourse: «{}».", status.label()));
+        d.note(&format!("Статус в GetCourse: «{}».", status.label()));
+    }
+}
+
+/// L9, L10: the manager that GetCourse shows takes the order, or it changes hands.
+fn shown_manager(d: &mut Decision, manager: &ManagerId, before: Option<&ManagerId>) {
+    let news = before != Some(manager);
+    d.case.order.gc_manager = Some(manager.clone());
+    if !news || d.process.manager(manager).is_none() {
+        return;
+    }
+    if d.case.order.responsible.is_none() {
+        d.request(Request::Take { manager: manager.clone() });
+    } else if before.is_some() && d.case.order.responsible.as_ref() != Some(manager) {
+        d.request(Request::HandOver { manager: manager.clone() });
+        assign::tell_crm(d, manager);
+    }
+}
+
+/// The contact in the CRM follows (L11): numbers are added, never dropped. What it does not hold, such
+/// as a number's other spelling, is no reason to write: our own writing comes back that way.
+fn save_person(d: &mut Decision, known: &Client) {
+    let client = &d.case.client;
+    let same = (&client.name, &client.phones, &client.emails, &client.zone)
+        == (&known.name, &known.phones, &known.emails, &known.zone);
+    if !same && d.has_lead() {
+        let person = leads::person(d);
+        d.ask(Ask::SaveContact(person));
+    }
+}

@@ -1,0 +1,136 @@
+//! Partial payments: each is counted once, and the plan of the next one runs (L5).
+//! Never takes a repeat for a payment. Enter at [`part`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::assign;
+use crate::process::calendar;
+use crate::process::case::{Order, Plan, Promise};
+use crate::process::command::{TaskKind, Urgency};
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
+use crate::process::moment::Moment;
+use crate::process::money::{Before, Standing, minor};
+use crate::process::state::Wait;
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "parts",
+    rules: &["L5"],
+    timers: &[
+        Row { timer: Timer::PartReminder3, class: Class::Step, lives: has_plan, fires: remind },
+        Row { timer: Timer::PartReminder1, class: Class::Step, lives: has_plan, fires: remind },
+        Row { timer: Timer::PartMissed, class: Class::Date, lives: has_plan, fires: missed },
+    ],
+    enters: |d, request| match request {
+        Request::Settle { standing: Standing::Part, before } => {
+            part(d, before);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+fn has_plan(order: &Order) -> bool {
+    order.plan.is_some()
+}
+
+/// L5: dialling stops, the plan runs; each further part is counted, a repeat is not.
+fn part(d: &mut Decision, before: &Before) {
+    let gained = minor(&d.case.order.paid) - before.paid;
+    if gained < 0 {
+        d.turn("L16", "Оплаченная сумма уменьшилась: проверьте возврат.");
+    }
+    if d.case.order.is_won() {
+        return;
+    }
+    if gained <= 0 && (before.parts_paid > 0 || *d.state() == Wait::PartPaid) {
+        if d.case.order.is_held() {
+            d.request(Request::Resume);
+        }
+        return;
+    }
+    d.release();
+    d.urgent(Urgency::Money, count);
+    plan(d);
+}
+
+fn count(d: &mut Decision) {
+    const RESULT: &str = "Пришла часть оплаты";
+    if !d.case.order.is_open() {
+        reopen(d);
+    }
+    d.case.order.parts_paid += 1;
+    let part = d.case.order.parts_paid;
+    d.moment(Moment::Paid { part });
+    d.end_calls(RESULT);
+    d.close_question(RESULT);
+    if matches!(d.case.order.promise, Some(Promise::Pay { .. })) {
+        d.moment(Moment::PromiseKept);
+    }
+    d.drop_promise();
+    d.go(Wait::PartPaid, RESULT);
+    d.stage(Stage::PartPaid, None);
+    let paid = d.case.order.paid.as_ref().map(|paid| format!(", всего {}", paid.text())).unwrap_or_default();
+    d.turn("L5", format!("Получена часть оплаты № {part}{paid}. Звонки остановлены, идёт план платежей."));
+}
+
+fn reopen(d: &mut Decision) {
+    d.say("L5", "По закрытому заказу пришла часть оплаты: он снова в работе.");
+    if matches!(d.case.order.status, Some(Status::Cancelled | Status::False)) {
+        d.case.order.status = Some(Status::PartPaid);
+    }
+    if let Some(manager) = d.case.order.responsible.take() {
+        assign::give(d, &manager);
+    }
+}
+
+/// L5: 3 days and 1 day before the next payment the client is reminded, the day after a missed
+/// one the manager gets a task.
+fn plan(d: &mut Decision) {
+    let figures = d.figures();
+    let due = d.now + TimeDelta::days(i64::from(figures.payment.part_days.max(1)));
+    let morning = |d: &Decision, at: At| {
+        let day = at.with_timezone(&d.zone()).date_naive();
+        let minute = u32::from(figures.promise.reminder_at.minute);
+        d.letters_open_at(calendar::at_local(day, minute, d.zone()))
+    };
+    d.case.order.plan = Some(Plan { due });
+    for (timer, days) in [(Timer::PartReminder3, 3), (Timer::PartReminder1, 1)] {
+        let at = morning(d, due - TimeDelta::days(days));
+        if figures.payment.part_reminders && at > d.now {
+            d.set(timer, at);
+        } else {
+            d.stop(timer);
+        }
+    }
+    d.set(Timer::PartMissed, d.team().next(morning(d, due + TimeDelta::days(1))));
+}
+
+/// L5: the client is reminded of the next part.
+fn remind(d: &mut Decision) {
+    let opens = d.letters_open_at(d.now);
+    if opens > d.now {
+        d.set(Timer::PartReminder1, opens);
+        return;
+    }
+    let due = d.case.order.plan.map(|plan| plan.due);
+    let zone = d.zone();
+    d.letter_with("L5", TextId::PartReminder, |vars| {
+        vars.time = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
+    });
+    d.say("L5", "Напоминаем клиенту о следующем платеже.");
+}
+
+/// L5: the day after a missed part the manager gets a task, and again while nothing comes.
+fn missed(d: &mut Decision) {
+    d.moment(Moment::PartMissed);
+    d.turn("L5", "Очередной платёж не пришёл в срок.");
+    if !d.has_task(TextId::TaskPartMissed) {
+        let due = d.work_minutes(60);
+        d.task(NewTask::new(TaskKind::Do, TextId::TaskPartMissed, due));
+    }
+    d.set(Timer::PartMissed, d.work_days(3));
+}

@@ -1,0 +1,163 @@
+//! Money that came: the win (L4), what follows at once (W1), the payment that is not confirmed yet.
+//! Never wins on money that is not confirmed. Enter at [`hold`] and [`settle`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::case::Promise;
+use crate::process::command::{AskKind, TaskKind, Urgency};
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
+use crate::process::event::News;
+use crate::process::leads;
+use crate::process::moment::Moment;
+use crate::process::money::{Before, Standing};
+use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "payment",
+    rules: &["L4", "W1"],
+    timers: &[Row {
+        timer: Timer::ConfirmPayment,
+        class: Class::Step,
+        lives: |order| order.is_held(),
+        fires: confirm_again,
+    }],
+    enters: |d, request| match request {
+        Request::Hold => {
+            hold(d);
+            Heard::Taken
+        }
+        Request::Resume => {
+            resume(d);
+            Heard::Taken
+        }
+        Request::Settle { standing, before } => settle(d, *standing, before),
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// Acts on confirmed money; a part is the plan's.
+fn settle(d: &mut Decision, standing: Standing, before: &Before) -> Heard {
+    match standing {
+        Standing::Full | Standing::Free => win(d, standing, before),
+        Standing::Part => return Heard::Passed,
+        Standing::Unpaid if d.case.order.is_held() => resume(d),
+        Standing::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
+        _ => {}
+    }
+    Heard::Taken
+}
+
+/// L16: a date is set and the head has to look; whatever was under way stays as it is.
+fn money_gone(d: &mut Decision) {
+    d.turn("L16", "Оплаченная сумма уменьшилась до нуля: решает руководитель.");
+    if !matches!(d.state(), Wait::FollowUp(_)) {
+        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::MoneyGone)), "");
+    }
+    d.set(Timer::FollowUp, d.work_days(1));
+}
+
+/// An unconfirmed payment: the state stands aside, what has not left is dropped, GetCourse is asked.
+fn hold(d: &mut Decision) {
+    if d.case.order.is_held() {
+        d.say("L4", "Оплата уже проверяется.");
+        return;
+    }
+    let call = d.call_task().filter(|id| d.is_uncreated(id));
+    d.hold(call.is_some());
+    if let Some(call) = &call {
+        d.close_task(call, "");
+    }
+    d.revoke_where(|pending| pending.ask == AskKind::SendLetter);
+    d.say("L4", "Сообщают об оплате: звонки и письма остановлены, оплата проверяется в GetCourse.");
+    d.read_order();
+    d.set(Timer::ConfirmPayment, d.now + minutes(d.figures().payment.confirm_minutes));
+}
+
+/// The read-back has not come: ask again, ever more rarely; the third time the head hears of it.
+fn confirm_again(d: &mut Decision) {
+    let Wait::Held(held) = &mut d.case.order.wait else { return };
+    held.asked += 1;
+    let asked = held.asked;
+    d.read_order();
+    if asked == 3
+        && let Some(head) = d.head()
+    {
+        let due = d.work_minutes(60);
+        let why = "GetCourse не подтверждает оплату: проверьте её в кабинете.";
+        d.task(NewTask { to: Some(head), why, ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
+    }
+    let pause = d.figures().payment.confirm_minutes.max(1).saturating_mul(1 << asked.min(7));
+    d.set(Timer::ConfirmPayment, d.now + minutes(pause.min(24 * 60)));
+    d.say("L4", "Оплата ещё не подтверждена: спрашиваем GetCourse снова.");
+}
+
+/// It was no payment: the process goes on where it was.
+fn resume(d: &mut Decision) {
+    let Some(held) = d.release() else { return };
+    d.say("L4", "Оплата не подтвердилась: процесс идёт дальше с того же места.");
+    if held.call_was_revoked && *d.state() == Wait::Dialling {
+        d.set(Timer::Attempt, d.now);
+    }
+    if d.case.order.is_open() && d.case.order.letters.is_empty() {
+        d.request(Request::Confirm);
+    }
+}
+
+/// L4: in any state, even after a refusal. W1: what follows at once.
+fn win(d: &mut Decision, standing: Standing, before: &Before) {
+    if !d.case.order.is_won() {
+        d.urgent(Urgency::Money, |d| won(d, standing, before));
+    }
+}
+
+fn won(d: &mut Decision, standing: Standing, before: &Before) {
+    let (cost, paid) = (d.case.order.cost.clone(), d.case.order.paid.clone());
+    let short = matches!((&cost, &paid), (Some(cost), Some(paid)) if paid.minor < cost.minor);
+    if standing == Standing::Full {
+        d.case.order.parts_paid += 1;
+    }
+    d.moment(Moment::Paid { part: d.case.order.parts_paid });
+    if matches!(d.case.order.promise, Some(Promise::Pay { .. })) {
+        d.moment(Moment::PromiseKept);
+    }
+    d.end(End::Won { at: d.now }, "Заказ оплачен");
+    d.stage(Stage::Won, None);
+    let sum = paid.or(cost).map(|money| format!(": {}", money.text())).unwrap_or_default();
+    match standing {
+        Standing::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
+        _ => d.turn("L4", format!("Заказ оплачен полностью{sum}.")),
+    }
+    if short && standing == Standing::Full {
+        d.turn("L4", "Внимание: заказ завершён, но оплачено меньше его суммы. Проверьте разницу.");
+    }
+    if before.ended {
+        d.say("L4", "Оплата пришла после того, как заказ был закрыт: он выигран.");
+    }
+    welcome(d, standing);
+    for sibling in d.case.rivals() {
+        let order = d.case.order.id.clone();
+        d.tell(sibling, News::Paid { order });
+    }
+}
+
+/// W1: the receipt and «путь первого дня» at once; a new linked lead in fulfilment where it is on.
+fn welcome(d: &mut Decision, standing: Standing) {
+    let figures = &d.figures().payment;
+    if figures.welcome {
+        if standing != Standing::Free {
+            d.letter("W1", TextId::PaymentReceived);
+        }
+        d.letter("W1", TextId::FirstDay);
+    }
+    if figures.fulfilment {
+        leads::linked(d, LeadRole::Fulfilment, "W1");
+    }
+}
+
+fn minutes(n: u32) -> TimeDelta {
+    TimeDelta::minutes(i64::from(n))
+}

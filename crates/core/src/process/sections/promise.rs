@@ -1,0 +1,238 @@
+//! Promised times: a call-back at a time (D5), a payment on a day (P1, P2).
+//! Never moves a promise: only the client's word through a manager, or a payment, does.
+//! Enter at [`call_back`], [`pay`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::calendar::{self, at_local};
+use crate::process::call_task::{self, Call};
+use crate::process::case::{Order, Promise};
+use crate::process::command::{TaskKind, Urgency};
+use crate::process::decision::{Class, Decision, Heard, NewTask, PlannedCall, Request, Row, Section};
+use crate::process::ladder;
+use crate::process::moment::Moment;
+use crate::process::state::Wait;
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "promise",
+    rules: &["D5", "P1", "P2"],
+    // They live as long as the promise, whatever state the order is in meanwhile.
+    timers: &[
+        Row { timer: Timer::CallBack, class: Class::Promised, lives: is_call_back, fires: call_back_due },
+        Row {
+            timer: Timer::CallBackReminder,
+            class: Class::OfPromise,
+            lives: is_call_back,
+            fires: call_back_soon,
+        },
+        Row { timer: Timer::PromiseCheck, class: Class::OfPromise, lives: is_payment, fires: check },
+        Row { timer: Timer::PromiseReminder, class: Class::OfPromise, lives: is_payment, fires: reminder },
+        Row { timer: Timer::PromiseDue, class: Class::Date, lives: is_payment, fires: due },
+    ],
+    enters: |d, request| match request {
+        Request::CallBackAt { at, why } => call_back(d, *at, why.as_deref()),
+        Request::PayOn { day, why } => pay(d, *day, why.as_deref()),
+        Request::CallBegun => {
+            call_back_begun(d);
+            Heard::Taken
+        }
+        Request::Restore => {
+            restore(d);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+fn is_call_back(order: &Order) -> bool {
+    matches!(order.promise, Some(Promise::CallBack { .. }))
+}
+
+fn is_payment(order: &Order) -> bool {
+    matches!(order.promise, Some(Promise::Pay { .. }))
+}
+
+/// A wake may come so late before the promised time counts as missed.
+const SLACK: TimeDelta = TimeDelta::minutes(5);
+
+/// D5: the schedule is rebuilt around the promised time. One outside the hard limits, or past, is
+/// refused when entered, with the nearest possible one offered.
+fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
+    let Some(at) = at else {
+        d.request(Request::AskAgain { why: "Нужно время звонка".to_owned() });
+        return Heard::Refused;
+    };
+    let nearest = d.hard_hours().next(at.max(d.now));
+    if nearest != at {
+        let offered = calendar::say_time(nearest, d.process.zone);
+        d.say("D5", format!("Обещанное время не подходит клиенту; ближайшее возможное: {offered}."));
+        let why = format!("Это время не подходит, ближайшее возможное: {offered}");
+        d.request(Request::AskAgain { why });
+        return Heard::Refused;
+    }
+    d.answered(Wait::CallBack, &format!("Перезвонить: {}.", calendar::say_time(at, d.process.zone)));
+    d.promise(Promise::CallBack { at, why: why.map(str::to_owned) });
+    d.urgent(Urgency::Promise, |d| {
+        call_task::make(d, Call::back(at, at, why));
+        d.set(Timer::CallBack, at);
+        let figures = &d.figures().dialling;
+        let reminder = at - TimeDelta::minutes(i64::from(figures.reminder_minutes));
+        if reminder > d.now && figures.reminder_minutes > 0 {
+            d.set(Timer::CallBackReminder, reminder);
+        }
+        if figures.confirm_call_back {
+            let zone = d.zone();
+            d.letter_with("D5", TextId::TimeConfirmed, |vars| vars.time = calendar::say_time(at, zone));
+        }
+    });
+    Heard::Taken
+}
+
+/// D5: five minutes before, the manager is reminded, with the client's reason.
+fn call_back_soon(d: &mut Decision) {
+    let Some(Promise::CallBack { at, why }) = d.case.order.promise.clone() else { return };
+    let why = why.unwrap_or_default();
+    d.urgent(Urgency::Promise, |d| {
+        let new = NewTask::new(TaskKind::Do, TextId::TaskCallBackSoon, at);
+        let about = d.call_task();
+        let reminder = d.task(NewTask { why: &why, time: Some(at), ..new });
+        // The call task itself is watched, not its reminder.
+        d.unwatched(reminder, about);
+        d.say("D5", "Скоро обещанный звонок: напоминаем менеджеру.");
+    });
+}
+
+/// D5: the promised time: the call is the first attempt of a new round.
+fn call_back_due(d: &mut Decision) {
+    let Some(Promise::CallBack { at, why }) = d.case.order.promise.clone() else { return };
+    d.urgent(Urgency::Promise, |d| {
+        d.say("D5", "Обещанное время звонка настало.");
+        d.close_question("Обещанный звонок");
+        // A wake that comes late, at night, does not send anybody to the phone; one that comes moments late
+        // does not move what was promised.
+        let from = if d.now - at < SLACK { at } else { d.now };
+        let due = d.hard_hours().next(from);
+        begin(d, Some(PlannedCall { due, time: at, why }));
+    });
+}
+
+/// A call shortly before or after the promised time is the promised one.
+fn call_back_begun(d: &mut Decision) {
+    let lead = TimeDelta::minutes(i64::from(d.figures().dialling.reminder_minutes.max(5)));
+    let near = matches!(d.case.order.promise, Some(Promise::CallBack { at, .. }) if d.now >= at - lead);
+    if near {
+        d.moment(Moment::PromiseKept);
+        begin(d, None);
+    }
+}
+
+fn begin(d: &mut Decision, call: Option<PlannedCall>) {
+    d.drop_promise();
+    d.request(Request::PromisedRound { call });
+}
+
+/// P1: a promised payment: the status, the pause, the reminder and the check of the day. The day is
+/// one of the school's calendar, as the manager said it; its hours are the client's.
+fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
+    let school = d.process.zone;
+    let today = d.now.with_timezone(&school).date_naive();
+    let Some(day) = day.filter(|day| day.with_timezone(&school).date_naive() >= today) else {
+        d.request(Request::AskAgain {
+            why: "Нужна дата оплаты, сегодня или позже".to_owned()
+        });
+        return Heard::Refused;
+    };
+    d.answered(Wait::Promised, &format!("Обещал оплатить: {}.", calendar::say_day(day, school)));
+    d.promise(Promise::Pay { day, why: why.map(str::to_owned) });
+    d.urgent(Urgency::Promise, |d| {
+        d.stage(Stage::Promised, None);
+        d.status(Status::PaymentWaiting, None);
+        if !d.case.order.letters.contains_key(&TextId::ApplicationReceived) {
+            // L3: the link goes with the answer, where it has not gone before.
+            d.letter("L3", TextId::WhereToPay);
+        }
+    });
+    promised_day(d, day.with_timezone(&school).date_naive());
+    Heard::Taken
+}
+
+/// P1: what happens on the promised day, in the client's hours.
+fn promised_day(d: &mut Decision, date: chrono::NaiveDate) {
+    let figures = &d.figures().promise;
+    let morning = at_local(date, u32::from(figures.reminder_at.minute), d.zone());
+    let reminder = d.letters_open_at(morning);
+    if figures.reminder && reminder > d.now {
+        d.set(Timer::PromiseReminder, reminder);
+    }
+    let evening = evening_of(d, date);
+    let check = evening - TimeDelta::hours(i64::from(figures.check_hours));
+    if check > d.now {
+        d.set(Timer::PromiseCheck, check);
+    }
+    let due = if evening > d.now { evening } else { d.calls().next(d.now + TimeDelta::hours(1)) };
+    d.set(Timer::PromiseDue, d.spread(Timer::PromiseDue, due));
+}
+
+/// The opening of the evening window of a day; where there is none, its last two hours of calls.
+fn evening_of(d: &Decision, date: chrono::NaiveDate) -> At {
+    let from = ladder::named(d, "evening").map(|window| window.from.minute);
+    let calls = d.figures().contact.calls;
+    let minute = from.unwrap_or(calls.to.minute.saturating_sub(120));
+    at_local(date, u32::from(minute), d.zone())
+}
+
+/// D5: a call task that was used for something sooner goes back to the promised time.
+fn restore(d: &mut Decision) {
+    let Some(Promise::CallBack { at, .. }) = d.case.order.promise else { return };
+    let task = d.case.order.call_task().filter(|(_, task)| task.due != at).map(|(id, _)| id.clone());
+    if let Some(task) = task {
+        d.move_task(&task, Some(at), None);
+        d.say("D5", "Задача звонка возвращена на обещанное время.");
+    }
+}
+
+/// P1: the morning of the promised day: the link once more.
+fn reminder(d: &mut Decision) {
+    let Some(Promise::Pay { .. }) = d.case.order.promise else { return };
+    if d.at(Timer::PromiseDue).is_some_and(|due| due <= d.now) {
+        d.say("P1", "Напоминание опоздало: обещанный день уже прошёл.");
+        return;
+    }
+    let opens = d.letters_open_at(d.now);
+    if opens > d.now {
+        d.set(Timer::PromiseReminder, opens);
+        return;
+    }
+    d.urgent(Urgency::Promise, |d| {
+        d.turn("P1", "День обещанной оплаты: напоминание клиенту со ссылкой.");
+        // No date in it: the text says «сегодня».
+        d.letter("P1", TextId::PaymentReminder);
+    });
+}
+
+/// P1: two hours before the evening window the payment is looked up.
+fn check(d: &mut Decision) {
+    d.say("P1", "Проверяем обещанную оплату в GetCourse.");
+    d.read_order();
+}
+
+/// P2: not paid by then: a call the same day, a new round. Any number of rounds.
+fn due(d: &mut Decision) {
+    let Some(Promise::Pay { why, .. }) = d.case.order.promise.clone() else { return };
+    d.drop_promise();
+    d.moment(Moment::PromiseBroken);
+    if !d.figures().promise.redial {
+        d.request(Request::AskAgain { why: "Обещанной оплаты нет".to_owned() });
+        if *d.state() == Wait::Promised {
+            d.go(Wait::Asking, "");
+        }
+        return;
+    }
+    d.turn("P2", "Обещанной оплаты нет: новый круг звонков.");
+    d.close_question("Новый круг звонков");
+    d.request(Request::Round { task: Some(TextId::TaskUnpaidPromise), why });
+}

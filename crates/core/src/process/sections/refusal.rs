@@ -1,0 +1,101 @@
+//! Refusals and other ends that are no payment (R1, R2, L6).
+//! Never takes a refusal without a reason and never cancels an order that holds money.
+//! Enter at [`refuse`], [`ended_outside`].
+
+use crate::message::text::TextId;
+use crate::process::command::TaskKind;
+use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
+use crate::process::leads;
+use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "refusal",
+    rules: &["R1", "R2", "L6"],
+    enters: |d, request| match request {
+        Request::Refuse { reason, why } => refuse(d, *reason, why.as_deref()),
+        Request::LostInCrm { reason } => {
+            refused_in_crm(d, *reason);
+            Heard::Taken
+        }
+        Request::EndOutside => ended_outside(d),
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// R1: a refusal needs a reason and a text; without them the manager is asked.
+fn refuse(d: &mut Decision, reason: Option<RefusalReason>, why: Option<&str>) -> Heard {
+    let needs = d.figures().refusal.needs_reason;
+    let Some(reason) = reason.or((!needs).then_some(RefusalReason::NotNow)) else {
+        ask_reason(d, "Нужна причина отказа");
+        return Heard::Refused;
+    };
+    if needs && why.is_none() {
+        ask_reason(d, "Нужно пояснение к отказу");
+        return Heard::Refused;
+    }
+    lose(d, reason, why);
+    Heard::Taken
+}
+
+/// A lead closed as lost in the CRM: its reason is enough, there is no place for a text (R1).
+fn refused_in_crm(d: &mut Decision, reason: Option<RefusalReason>) {
+    match reason {
+        Some(reason) => lose(d, reason, None),
+        None if d.figures().refusal.needs_reason => ask_reason(d, "Сделка закрыта без причины отказа"),
+        None => lose(d, RefusalReason::NotNow, None),
+    }
+}
+
+fn ask_reason(d: &mut Decision, why: &str) {
+    d.turn("R1", format!("{why}: спрашиваем менеджера."));
+    d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем причину");
+    const RESULT: &str = "Ждём причину отказа";
+    d.end_calls(RESULT);
+    // What was agreed stands until the answer.
+    if !matches!(d.state(), Wait::CallBack | Wait::Promised | Wait::FollowUp(_)) {
+        d.go(Wait::Asking, RESULT);
+    }
+    d.request(Request::Question { text: TextId::TaskRefusalReason, why: why.to_owned() });
+}
+
+/// R2: the lead is lost with its reason, the order cancelled; revival gets a new linked lead.
+fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
+    if d.case.order.has_money() {
+        let date = Wait::FollowUp(FollowUp::new(FollowUpKind::RefusedWithMoney));
+        d.answered(date, "Отказ по заказу, за который есть деньги: решает руководитель.");
+        let due = d.work_minutes(60);
+        let to = d.head();
+        let why = why.unwrap_or(reason.label());
+        let task = d.task(NewTask { to, why, ..NewTask::new(TaskKind::Do, TextId::TaskSpecial, due) });
+        d.keep(task);
+        d.set(Timer::FollowUp, d.work_days(1));
+        return;
+    }
+    let text = match why {
+        Some(why) => format!("{}: {why}", reason.label()),
+        None => reason.label().to_owned(),
+    };
+    d.end(End::Refused { at: d.now, reason }, "Отказ");
+    d.stage(Stage::Lost, Some(reason));
+    d.status(Status::Cancelled, Some(text.clone()));
+    d.turn("R2", format!("Отказ, {text}. Сделка закрыта, заказ отменён."));
+    if d.figures().refusal.revival {
+        leads::linked(d, LeadRole::Revival, "R2");
+    }
+}
+
+/// L6: cancelled or made false in GetCourse: the process ends; «Ложный» leaves every count.
+fn ended_outside(d: &mut Decision) -> Heard {
+    let (end, text) = match d.case.order.status {
+        Some(Status::Cancelled) => (End::Cancelled { at: d.now }, "Заказ отменён в GetCourse"),
+        Some(Status::False) => (End::False { at: d.now }, "Заказ отмечен ложным в GetCourse"),
+        _ => return Heard::Refused,
+    };
+    d.end(end, text);
+    d.stage(Stage::Lost, None);
+    d.turn("L6", format!("{text}: процесс закончен."));
+    Heard::Taken
+}

@@ -1,0 +1,88 @@
+//! What the CRM lost or could not make is made again: a lead deleted by hand, a task refused (L6, L14).
+//! Never repeats without a pause. Enter at [`on_gone`] and [`due`].
+
+use crate::message::text::TextId;
+use crate::process::call_task::{self, Call};
+use crate::process::command::TaskKind;
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
+use crate::process::event::Event;
+use crate::process::leads;
+use crate::process::state::Wait;
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "remake",
+    rules: &["L14"],
+    timers: &[Row { timer: Timer::Retry, class: Class::Repeat, lives: |order| order.is_open(), fires: due }],
+    hears: |d, event| match event {
+        Event::LeadGone { role } => {
+            on_gone(d, *role);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// A lead deleted by hand: an open order is made one anew, the second time only after a day.
+fn on_gone(d: &mut Decision, role: LeadRole) {
+    if d.case.order.leads.remove(&role).is_none() || role != LeadRole::Sales {
+        return;
+    }
+    d.case.order.tasks.clear();
+    if std::mem::replace(&mut d.case.order.lead_deleted, true) {
+        d.set(Timer::Retry, d.work_days(1));
+        d.say("L1", "Сделку снова удалили вручную: заведём её завтра.");
+        return;
+    }
+    remake(d);
+    d.turn("L1", "Сделку удалили вручную, а заказ открыт: заводим её заново.");
+}
+
+/// The lead anew, with what was open in it.
+fn remake(d: &mut Decision) {
+    leads::make(d);
+    match d.state() {
+        Wait::Dialling => {
+            d.request(Request::Attempt);
+        }
+        Wait::CallBack => call_back(d),
+        Wait::PhoneAsked { .. } => {
+            let due = d.work_minutes(60);
+            d.task(NewTask::new(TaskKind::Do, TextId::TaskPhone, due));
+        }
+        _ if d.case.order.is_asked() => question(d, "Сделку удалили вручную"),
+        _ => {}
+    }
+}
+
+/// The pause is over: what could not be made is made again.
+fn due(d: &mut Decision) {
+    if d.case.order.is_unseen() {
+        d.request(Request::AskFacts);
+        return;
+    }
+    d.say("L14", "Повторяем то, что не удалось.");
+    if !d.has_lead() {
+        remake(d);
+        return;
+    }
+    match d.state() {
+        Wait::Dialling if d.call_task().is_none() => {
+            d.request(Request::Attempt);
+        }
+        Wait::CallBack if d.call_task().is_none() => call_back(d),
+        _ if d.case.order.is_asked() && !d.has_question_task() => question(d, "Задачу не удалось поставить"),
+        _ => {}
+    }
+}
+
+fn question(d: &mut Decision, why: &str) {
+    d.request(Request::Question { text: TextId::TaskAskAgain, why: why.to_owned() });
+}
+
+fn call_back(d: &mut Decision) {
+    let due = d.at(Timer::CallBack).unwrap_or(d.now);
+    call_task::make(d, Call::back(due, due, None));
+}

@@ -1,0 +1,120 @@
+//! After a talk: «Что дальше?» is asked, and again while no answer comes (L13).
+//! Never reads an answer: that is `answers`. Enter at [`talked`] and [`ask`].
+
+use crate::message::text::TextId;
+use crate::process::case::Round;
+use crate::process::command::TaskKind;
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
+use crate::process::event::News;
+use crate::process::moment::Moment;
+use crate::process::state::{FollowUp, FollowUpKind, Wait};
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "talk",
+    rules: &["L13"],
+    // The question has a life of its own: it may stand beside a promise (`Decision::close_question`).
+    timers: &[Row {
+        timer: Timer::AskNext,
+        class: Class::Step,
+        lives: |order| order.question.open,
+        fires: |d| ask_again(d, "Ответа нет"),
+    }],
+    enters: |d, request| {
+        match request {
+            Request::Talked { seconds } => talked(d, *seconds),
+            Request::Question { text, why } => ask(d, text.clone(), why),
+            Request::AskAgain { why } => ask_again(d, why),
+            // Its task stays: the manager may still answer.
+            Request::RoundBegins => d.stop(Timer::AskNext),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
+
+/// A talk took place (D12): dialling stops, the manager is asked what is next.
+fn talked(d: &mut Decision, seconds: u32) {
+    const RESULT: &str = "Разговор состоялся";
+    d.request(Request::CallBegun);
+    d.request(Request::LeavePool { why: "С клиентом уже говорят" });
+    d.moment(Moment::Talked { seconds });
+    d.case.order.talks += 1;
+    d.case.order.question.unanswered = 0;
+    let number = d.case.order.round.number;
+    d.case.order.round = Round { number, ..Round::default() };
+    let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
+    let text = format!("Разговор с клиентом{length}.");
+    d.say("D12", text.clone());
+    // The lead's feed has the call itself.
+    d.comment(text);
+    match d.state() {
+        // The promised day stands; the promised time is law, too (D5): its task stays until the answer.
+        Wait::Promised => d.end_calls(RESULT),
+        _ => d.go(Wait::Asking, RESULT),
+    }
+    d.request(Request::Restore);
+    d.stage(Stage::Talked, None);
+    let siblings: Vec<OrderId> =
+        d.case.client.orders.iter().filter(|(_, brief)| brief.open).map(|(id, _)| id.clone()).collect();
+    for sibling in siblings {
+        if sibling != d.case.order.id {
+            d.tell(sibling, News::Talked { order: d.case.order.id.clone(), at: d.now });
+        }
+    }
+    ask(d, TextId::TaskAsk, "");
+}
+
+/// L13: the task «Что дальше?» with its own timer; never two of them.
+fn ask(d: &mut Decision, text: TextId, why: &str) {
+    let figures = &d.figures().talk;
+    if !figures.ask {
+        // A state that has a date of its own keeps it.
+        if !matches!(d.state(), Wait::PhoneAsked { .. } | Wait::FreePool | Wait::GivingUp { .. }) {
+            d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), "");
+            d.set(Timer::FollowUp, d.work_days(figures.follow_up_days.clamp(1, 3)));
+        }
+        d.say("L13", "Вопрос «Что дальше?» выключен: позвоним снова через несколько дней.");
+        return;
+    }
+    d.open_question();
+    if !d.has_question_task() {
+        let due = d.work_minutes(patience(d));
+        let more = match d.case.client.email_is_bad() {
+            true => "Почта клиента не принимает письма: уточните адрес.".to_owned(),
+            false => String::new(),
+        };
+        d.task(NewTask { why, more, ..NewTask::new(TaskKind::Ask, text, due) });
+        d.say("L13", "Спрашиваем менеджера: «Что дальше?»");
+    }
+    // Its reminder and its escalation are the task's own (L15); this is for the next morning.
+    let next = d.team().next_day(d.work_minutes(patience(d)));
+    d.set(Timer::AskNext, d.spread(Timer::AskNext, next));
+}
+
+/// Counted no further.
+const UNANSWERED_MAX: u32 = 9;
+
+/// The manager's time to answer, working minutes: the first two questions as the school sets it,
+/// each further one twice as long as the last, so that nobody is flooded by what he closes.
+fn patience(d: &Decision) -> u32 {
+    d.figures().talk.answer_minutes << d.case.order.question.unanswered.saturating_sub(1).min(4)
+}
+
+/// L13: no answer, or a task closed without one: asked again, ever more patiently.
+fn ask_again(d: &mut Decision, why: &str) {
+    const RESULT: &str = "Ждём ответа менеджера";
+    d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем снова");
+    let question = &mut d.case.order.question;
+    question.unanswered = (question.unanswered + 1).min(UNANSWERED_MAX);
+    d.say("L13", format!("{why}: спрашиваем снова."));
+    match d.state() {
+        // The date stands until the answer.
+        Wait::FollowUp(_) if !d.case.order.is_asked() => d.end_calls(RESULT),
+        Wait::Dialling | Wait::Pause => d.go(Wait::Asking, RESULT),
+        _ => {}
+    }
+    ask(d, TextId::TaskAskAgain, why);
+}

@@ -1,0 +1,224 @@
+//! Tasks of managers: what is late (L15), what was closed, moved or deleted by hand.
+//! Never lets an open task stand for a next step. Enter at [`on_task`], [`watch`], [`late`].
+
+use chrono::TimeDelta;
+
+use crate::message::text::TextId;
+use crate::process::assign;
+use crate::process::case::Task;
+use crate::process::command::{AskKind, TaskKind};
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
+use crate::process::event::{Event, TaskChange};
+use crate::process::moment::Moment;
+use crate::process::state::Wait;
+use crate::process::timers::Timer;
+use crate::process::value::*;
+
+pub const SECTION: Section = Section {
+    name: "task",
+    rules: &["L15"],
+    // They follow from the open tasks at the end of every step.
+    timers: &[
+        Row { timer: Timer::TaskLate, class: Class::Reminder, lives: |order| order.is_open(), fires: late },
+        Row {
+            timer: Timer::TaskEscalate,
+            class: Class::Reminder,
+            lives: |order| order.is_open(),
+            fires: escalate,
+        },
+    ],
+    hears: |d, event| match event {
+        Event::Task(change) => {
+            on_task(d, change);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    enters: |d, request| match request {
+        Request::Close => {
+            watch(d);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
+    ..Section::QUIET
+};
+
+/// The CRM is never given a deadline nearer than five minutes from its writing, so that its own picture of
+/// a task due now is a little later than ours: nobody has moved it.
+const CRM_AHEAD_MIN: i64 = 6;
+
+/// A task as the CRM shows it now.
+fn on_task(d: &mut Decision, change: &TaskChange) {
+    let Some(task) = d.case.order.tasks.get(&change.task).cloned() else {
+        d.say("L15", "Эта задача уже закрыта у нас: ничего нового.");
+        return;
+    };
+    if change.done || change.gone {
+        closed(d, &change.task, &task, change);
+        return;
+    }
+    let mut unsent = d.case.order.unsent.values();
+    let moved_by_us =
+        unsent.any(|pending| pending.ask == AskKind::MoveTask && pending.task.as_ref() == Some(&change.task));
+    if moved_by_us {
+        d.say("L15", "Наша правка задачи ещё в пути: это прежний вид.");
+        return;
+    }
+    if let Some(manager) = change.responsible.as_ref().filter(|manager| **manager != task.responsible) {
+        let name = d.name_of(manager);
+        if let Some(task) = d.case.order.tasks.get_mut(&change.task) {
+            task.responsible = manager.clone();
+        }
+        d.say("L10", format!("Задачу ведёт теперь {name}."));
+    }
+    if let Some(due) = change.due
+        && due > (task.due + TimeDelta::minutes(1)).max(d.now + TimeDelta::minutes(CRM_AHEAD_MIN))
+        && d.figures().task.put_back
+    {
+        put_back(d, &change.task, task.due);
+    }
+}
+
+/// L15: moved later by hand without the client's wish: put back and counted.
+fn put_back(d: &mut Decision, id: &TaskId, due: At) {
+    let watched = d.case.order.tasks.get(id).map(|task| (task.reminded, task.escalated));
+    d.case.order.put_back += 1;
+    d.moment(Moment::PutBack { task: id.clone() });
+    d.move_task(id, Some(due), None);
+    if let (Some(task), Some(watched)) = (d.case.order.tasks.get_mut(id), watched) {
+        (task.reminded, task.escalated) = watched;
+    }
+    let text = "Срок задачи сдвинут вручную без просьбы клиента: возвращён и посчитан.";
+    d.say("L15", text);
+    d.note(text);
+}
+
+/// Closed or deleted by hand.
+fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
+    d.case.order.tasks.remove(id);
+    let about = |other: &Task| other.about.as_ref() == Some(id);
+    d.close_tasks_where(about, "Задача закрыта");
+    match task.kind {
+        TaskKind::Ask => {
+            d.request(Request::AskAgain {
+                why: "Задача закрыта без ответа".to_owned()
+            });
+        }
+        TaskKind::Call => call_task_closed(d, change),
+        TaskKind::Do => {
+            let result = change.result.as_deref().map(str::trim).filter(|result| !result.is_empty());
+            let text = result.map_or("Задача выполнена.".to_owned(), |result| {
+                format!("Задача выполнена: {result}.")
+            });
+            d.say("L15", text);
+        }
+    }
+}
+
+/// D10, L15: no call was seen and no word given: the attempt is still to be made.
+fn call_task_closed(d: &mut Decision, change: &TaskChange) {
+    let retry = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes.max(1)));
+    let how = if change.gone { "удалена" } else { "закрыта" };
+    match d.state() {
+        Wait::Dialling => {
+            d.set(Timer::Attempt, retry);
+            d.say("L15", format!("Задача «Позвонить» {how}, звонка не видно: ждём звонок или слово менеджера, иначе задача вернётся."));
+        }
+        Wait::CallBack => {
+            d.say("D5", format!("Задача обещанного звонка {how}: в обещанное время она вернётся."));
+        }
+        _ => d.say("L15", format!("Задача «Позвонить» {how}.")),
+    }
+}
+
+// ---- late ------------------------------------------------------------------------------------
+
+/// The deadline of a task: a call may begin for some minutes.
+fn deadline(d: &Decision, task: &Task) -> At {
+    let minutes = if task.kind == TaskKind::Call { d.figures().dialling.task_minutes } else { 0 };
+    task.due + TimeDelta::minutes(i64::from(minutes))
+}
+
+fn reminder_at(d: &Decision, task: &Task) -> At {
+    d.team().add_minutes(deadline(d, task), d.figures().task.late_minutes)
+}
+
+fn escalation_at(d: &Decision, task: &Task) -> At {
+    let figures = &d.figures().task;
+    d.team().add_minutes(deadline(d, task), figures.escalate_minutes.max(figures.late_minutes))
+}
+
+/// Sets the two timers to what is next late among the open tasks (L15); nothing else sets them.
+fn watch(d: &mut Decision) {
+    let tasks = &d.case.order.tasks;
+    let on = d.figures().task.watch && d.case.order.is_open();
+    let reminder = tasks.values().filter(|task| on && !task.reminded).map(|task| reminder_at(d, task)).min();
+    let escalation = tasks
+        .values()
+        .filter(|task| on && task.reminded && !task.escalated)
+        .map(|task| escalation_at(d, task))
+        .min();
+    for (timer, at) in [(Timer::TaskLate, reminder), (Timer::TaskEscalate, escalation)] {
+        match at {
+            Some(at) => d.set(timer, at),
+            None => d.stop(timer),
+        }
+    }
+}
+
+/// L15: 15 working minutes late: the manager is reminded.
+fn late(d: &mut Decision) {
+    let all = d.case.order.tasks.iter();
+    let late: Vec<TaskId> = all
+        .filter(|(_, task)| !task.reminded && reminder_at(d, task) <= d.now)
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in late {
+        let Some(task) = d.case.order.tasks.get_mut(&id) else { continue };
+        task.reminded = true;
+        let task = task.clone();
+        let to = Some(task.responsible.clone());
+        // The task's own first line says which one it is.
+        let text = d.process.texts.render(&task.text, &d.vars(to.as_ref())).body;
+        let more = text.lines().next().unwrap_or_default().to_owned();
+        let time = Some(deadline(d, &task));
+        d.say("L15", "Задача не выполнена в срок: напоминаем.");
+        let due = d.work_minutes(d.figures().task.late_minutes);
+        let reminder =
+            d.task(NewTask { to, time, more, ..NewTask::new(TaskKind::Do, TextId::TaskLate, due) });
+        d.moment(Moment::TaskLate { task: id.clone() });
+        d.unwatched(reminder, Some(id));
+    }
+}
+
+/// L15: 60 min late: another free manager, else the head; the ladder goes on.
+fn escalate(d: &mut Decision) {
+    let all = d.case.order.tasks.iter();
+    let late: Vec<(TaskId, Task)> = all
+        .filter(|(_, task)| task.reminded && !task.escalated && escalation_at(d, task) <= d.now)
+        .map(|(id, task)| (id.clone(), task.clone()))
+        .collect();
+    for (id, task) in late {
+        if task.kind == TaskKind::Call {
+            d.case.order.round.missed += 1;
+        }
+        // A round that sellers leave lying is the head's to see.
+        let head = d.head().filter(|head| d.case.order.round.missed > 2 && *head != task.responsible);
+        let other = head.or_else(|| assign::another(d, &task.responsible));
+        if let Some(other) = &other {
+            d.move_task(&id, None, Some(other.clone()));
+        }
+        if let Some(task) = d.case.order.tasks.get_mut(&id) {
+            task.escalated = true;
+        }
+        d.moment(Moment::TaskEscalated { task: id.clone() });
+        d.close_tasks_where(|task| task.about.as_ref() == Some(&id), "Задача передана");
+        let text = match &other {
+            Some(other) => format!("Задача просрочена на час: передана, {}.", d.name_of(other)),
+            None => "Задача просрочена на час, передать её некому.".to_owned(),
+        };
+        d.say("L15", text.clone());
+        d.note(&text);
+    }
+}

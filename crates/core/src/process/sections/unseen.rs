@@ -1,0 +1,43 @@
+//! An order that is known by name only: GetCourse is asked what it is (L1).
+//! Never works an order without its facts. Enter at [`ask`].
+
+use chrono::TimeDelta;
+
+use crate::process::decision::{Decision, Heard, Request, Section};
+use crate::process::state::Wait;
+use crate::process::timers::Timer;
+
+pub const SECTION: Section = Section {
+    name: "unseen",
+    rules: &["L1"],
+    hears: |d, _| {
+        if !d.case.order.is_unseen() {
+            return Heard::Passed;
+        }
+        d.say("L1", "Данных заказа ещё нет: событие только записано.");
+        Heard::Taken
+    },
+    enters: |d, request| {
+        match request {
+            Request::AskFacts => ask(d),
+            Request::Close if d.case.order.is_unseen() && d.case.order.timers.is_empty() => ask(d),
+            _ => return Heard::Passed,
+        }
+        Heard::Taken
+    },
+    ..Section::QUIET
+};
+
+/// Asked ever more rarely.
+fn ask(d: &mut Decision) {
+    let order = &mut d.case.order;
+    let known = order.id.deal().map(str::to_owned);
+    order.gc_id = order.gc_id.take().or(known);
+    let Wait::Unseen { asked } = *d.state() else { return };
+    let asked = asked + 1;
+    d.stay(Wait::Unseen { asked });
+    d.read_order();
+    let minutes = 10_u32.saturating_mul(1 << asked.min(7));
+    d.set(Timer::Retry, d.now + TimeDelta::minutes(i64::from(minutes)));
+    d.say("L1", "О заказе известно только имя: спрашиваем GetCourse.");
+}

@@ -1,0 +1,189 @@
+//! What an order waits for. It is in exactly one state; what belongs to the state are its fields and dies
+//! with it.
+//! Never changed but by `Decision::go`, a hold and its release. Enter at [`Wait`].
+
+use serde::{Deserialize, Serialize};
+
+use super::timers::Timers;
+use super::value::*;
+
+/// The state of an order. Its timers and tasks stand in the table of sections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Wait {
+    /// Known by name only: facts have not come yet. `asked` counts the questions to GetCourse.
+    Unseen {
+        asked: u32,
+    },
+    /// Self-payment pause (L2).
+    Pause,
+    /// In nobody's hands yet (L9).
+    FreePool,
+    /// The phone is asked for (L11).
+    PhoneAsked {
+        step: PhoneStep,
+    },
+    /// Attempts by the ladder (D2).
+    Dialling,
+    /// Nothing but the manager's answer to «Что дальше?» (L13).
+    Asking,
+    /// A call-back at a promised time (D5).
+    CallBack,
+    /// A promised payment (P1).
+    Promised,
+    /// Partly paid, the plan runs (L5).
+    PartPaid,
+    /// A date of its own: doubt, own try, instalment, long cycle, special terms.
+    FollowUp(FollowUp),
+    /// The last message (D3).
+    GivingUp {
+        letter: LastLetter,
+    },
+    Ended(End),
+    /// A payment was said and is not read back yet: the state and its timers stand aside (L4).
+    Held(Box<Held>),
+}
+
+impl Wait {
+    /// Nothing that is open closes when the order goes here: only a date is set beside it.
+    pub fn keeps_all(&self) -> bool {
+        let beside = [FollowUpKind::MoneyGone, FollowUpKind::NotAsked];
+        matches!(self, Self::FollowUp(date) if beside.contains(&date.what))
+    }
+
+    /// As it is stored and as scenarios write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unseen { .. } => "unseen",
+            Self::Pause => "pause",
+            Self::FreePool => "free_pool",
+            Self::PhoneAsked { .. } => "phone_asked",
+            Self::Dialling => "dialling",
+            Self::Asking => "asking",
+            Self::CallBack => "call_back",
+            Self::Promised => "promised",
+            Self::PartPaid => "part_paid",
+            Self::FollowUp(_) => "follow_up",
+            Self::GivingUp { .. } => "giving_up",
+            Self::Ended(_) => "ended",
+            Self::Held(_) => "held",
+        }
+    }
+}
+
+/// How far the asking for a phone has come (L11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneStep {
+    /// The first letter and the first task are out.
+    Asked,
+    /// «Отложен».
+    Postponed,
+    /// The last task, then the order is cancelled.
+    Last,
+}
+
+/// The last message of a round (D3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastLetter {
+    /// Waits for the hours in which letters may leave (D13).
+    Waits,
+    Sent,
+}
+
+/// What happens at the named date (L13).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowUp {
+    pub what: FollowUpKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl FollowUp {
+    pub fn new(what: FollowUpKind) -> Self {
+        Self { what, why: None }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FollowUpKind {
+    /// «Сомневается»: a touch.
+    Doubt,
+    /// The client tries himself.
+    OwnTry,
+    /// A talk about another order: this one is called later.
+    CallLater,
+    /// «Что дальше?» is switched off: called later instead.
+    NotAsked,
+    /// «Оплачено»: the payment is looked for.
+    CheckPayment,
+    Instalment,
+    LongCycle,
+    /// «Особые условия»: the head decides.
+    Special,
+    /// A refusal where money is: the head decides (R2).
+    RefusedWithMoney,
+    /// The paid sum fell to nothing (L16).
+    MoneyGone,
+}
+
+/// A state set aside while a payment is not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub state: Wait,
+    #[serde(default, skip_serializing_if = "Timers::is_empty")]
+    pub timers: Timers,
+    /// A call task that had not left was revoked: if it was no payment, the attempt is made again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub call_was_revoked: bool,
+    /// How often GetCourse was asked again.
+    #[serde(default)]
+    pub asked: u32,
+}
+
+/// How it ended. Each end is an outcome that a head wants to see apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum End {
+    Won {
+        at: At,
+    },
+    Refused {
+        at: At,
+        reason: RefusalReason,
+    },
+    NotReached {
+        at: At,
+    },
+    /// No phone could be had (L11).
+    NoPhone {
+        at: At,
+    },
+    Cancelled {
+        at: At,
+    },
+    /// «Ложный»: leaves every report.
+    False {
+        at: At,
+    },
+    Duplicate {
+        at: At,
+        of: OrderId,
+    },
+}
+
+impl End {
+    pub fn at(&self) -> At {
+        match self {
+            Self::Won { at }
+            | Self::Refused { at, .. }
+            | Self::NotReached { at }
+            | Self::NoPhone { at }
+            | Self::Cancelled { at }
+            | Self::False { at }
+            | Self::Duplicate { at, .. } => *at,
+        }
+    }
+}

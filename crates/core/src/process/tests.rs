@@ -1,0 +1,231 @@
+//! The step is total: every event on every state gives one that leaves the order in order. What is stored
+//! reads back as it was, and every timer has its row.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::calendar::Calendar;
+use super::case::{Plan, Promise, Task};
+use super::command::TaskKind;
+use super::definition::{Assign, Figures, Manager, Route};
+use super::state::{FollowUp, FollowUpKind, Held, LastLetter, PhoneStep};
+use super::*;
+use crate::message::library::Library;
+use crate::message::text::TextId;
+
+fn now() -> At {
+    At::from_timestamp(1_795_000_000, 0).expect("in range")
+}
+
+fn process() -> Process {
+    let manager: Manager =
+        serde_json::from_value(json!({ "name": "Ирина", "head": true })).expect("a manager");
+    let route: Route = serde_json::from_value(json!({})).expect("a route");
+    Process {
+        school: "school".into(),
+        name: "Школа".to_owned(),
+        config_hash: "c".to_owned(),
+        figures: Figures::default(),
+        roster: vec![Manager { id: "irina".into(), ..manager }],
+        routes: vec![Route { name: "any".to_owned(), responsible: Assign::Load, ..route }],
+        zone: chrono_tz::Europe::Moscow,
+        calendar: Calendar::default(),
+        pipelines: BTreeMap::from([(LeadRole::Sales, vec![Stage::New, Stage::Won, Stage::Lost])]),
+        texts: Library::default(),
+    }
+}
+
+fn states() -> Vec<Wait> {
+    let at = now();
+    let kinds = [
+        FollowUpKind::Doubt,
+        FollowUpKind::OwnTry,
+        FollowUpKind::CallLater,
+        FollowUpKind::NotAsked,
+        FollowUpKind::CheckPayment,
+        FollowUpKind::Instalment,
+        FollowUpKind::LongCycle,
+        FollowUpKind::Special,
+        FollowUpKind::RefusedWithMoney,
+        FollowUpKind::MoneyGone,
+    ];
+    let mut states = vec![
+        Wait::Unseen { asked: 3 },
+        Wait::Pause,
+        Wait::FreePool,
+        Wait::PhoneAsked { step: PhoneStep::Asked },
+        Wait::PhoneAsked { step: PhoneStep::Postponed },
+        Wait::PhoneAsked { step: PhoneStep::Last },
+        Wait::Dialling,
+        Wait::Asking,
+        Wait::CallBack,
+        Wait::Promised,
+        Wait::PartPaid,
+        Wait::GivingUp { letter: LastLetter::Waits },
+        Wait::GivingUp { letter: LastLetter::Sent },
+        Wait::Ended(End::Won { at }),
+        Wait::Ended(End::Refused { at, reason: RefusalReason::Price }),
+        Wait::Ended(End::Duplicate { at, of: "gc-2".into() }),
+    ];
+    states.extend(kinds.map(|what| Wait::FollowUp(FollowUp { what, why: Some("так".to_owned()) })));
+    states
+}
+
+/// An order of that state with whatever may run and be open beside it, all of it due.
+fn order(state: &Wait, wrapped: Wrapped) -> Order {
+    let mut order = Order::new("gc-1".into(), "c-1".into(), now());
+    order.gc_id = Some("1".to_owned());
+    order.route = "any".to_owned();
+    order.responsible = Some("irina".into());
+    order.promise = Some(Promise::CallBack { at: now(), why: None });
+    order.plan = Some(Plan { due: now() });
+    order.question.open = true;
+    order.leads.insert(LeadRole::Sales, Stage::New);
+    for (n, (kind, text)) in [
+        (TaskKind::Call, TextId::TaskCall),
+        (TaskKind::Ask, TextId::TaskAsk),
+        (TaskKind::Do, TextId::TaskPhone),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let task = Task {
+            kind,
+            due: now(),
+            responsible: "irina".into(),
+            text,
+            reminded: false,
+            escalated: false,
+            kept: false,
+            about: None,
+        };
+        order.tasks.insert(TaskId(format!("t{n}·gc-1")), task);
+    }
+    order.wait = state.clone();
+    for row in SECTIONS.iter().flat_map(|section| section.timers) {
+        order.timers.set(row.timer, now());
+    }
+    if wrapped == Wrapped::Yes {
+        order.timers.stop(Timer::ConfirmPayment);
+        let (state, timers) = (state.clone(), std::mem::take(&mut order.timers));
+        order.timers.set(Timer::ConfirmPayment, now());
+        order.wait = Wait::Held(Box::new(Held { state, timers, call_was_revoked: true, asked: 2 }));
+    }
+    order
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Wrapped {
+    Yes,
+    No,
+}
+
+fn events() -> Vec<Event> {
+    let call = json!({ "event": "call", "call": "mango:1", "direction": "outbound", "outcome": "answered",
+        "reached": "client", "talk_seconds": 60, "started_at": now(), "ended_at": now() });
+    let mut events = vec![
+        json!({ "event": "order", "confirmed": true }),
+        json!({ "event": "order", "status": "paid", "confirmed": false }),
+        json!({ "event": "order", "status": "paid", "confirmed": true }),
+        json!({ "event": "order", "status": "part_paid", "confirmed": true }),
+        json!({ "event": "order", "status": "cancelled", "confirmed": true }),
+        json!({ "event": "client", "phone": { "e164": "+79005550101", "raw": "" } }),
+        call.clone(),
+        json!({ "event": "lead", "role": "sales", "stage": "lost", "at": now() }),
+        json!({ "event": "lead", "role": "sales", "stage": "won", "at": now() }),
+        json!({ "event": "lead_gone", "role": "sales" }),
+        json!({ "event": "task", "task": "t0·gc-1", "done": true }),
+        json!({ "event": "task", "task": "t1·gc-1", "done": true }),
+        json!({ "event": "wake" }),
+        json!({ "event": "receipt", "command": "gc-1.1" }),
+        json!({ "event": "undeliverable", "command": "gc-1.1", "why": "no" }),
+        json!({ "event": "sibling", "news": "talked", "order": "gc-2", "at": now() }),
+        json!({ "event": "sibling", "news": "paid", "order": "gc-2" }),
+        json!({ "event": "sibling", "news": "duplicate_found", "order": "gc-2" }),
+    ];
+    for outcome in ["no_answer", "invalid_number", "failed"] {
+        let mut other = call.clone();
+        other["outcome"] = outcome.into();
+        events.push(other.clone());
+        other["direction"] = "inbound".into();
+        events.push(other);
+    }
+    for kind in [
+        "call_back",
+        "promise",
+        "instalment",
+        "long_cycle",
+        "doubt",
+        "special_terms",
+        "own_try",
+        "refusal",
+        "duplicate",
+        "mistake",
+        "wrong_number",
+        "paid",
+        "reached",
+        "not_reached",
+    ] {
+        events.push(json!({ "event": "answer", "kind": kind }));
+        let at = now() + chrono::TimeDelta::hours(4);
+        events.push(json!({ "event": "answer", "kind": kind, "at": at, "reason": "price", "why": "так" }));
+    }
+    events.into_iter().map(|event| serde_json::from_value(event).expect("an event")).collect()
+}
+
+#[test]
+fn every_event_on_every_state_leaves_the_order_in_order() {
+    let process = process();
+    for (state, wrapped) in states().iter().flat_map(|state| [(state, Wrapped::No), (state, Wrapped::Yes)]) {
+        for event in events() {
+            let mut client = Client::new("c-1".into());
+            client.phones.push("+79005550101".to_owned());
+            let case = Case { order: order(state, wrapped), client, desks: Desks::default() };
+            let after = step(&process, case, &event, now()).case;
+            let what = format!("{state:?} {event:?}: {:?} {:?}", after.order.wait, after.order.timers);
+            assert!(has_next_step(&process, &after, now()), "{what}");
+            if *after.order.state() != *state {
+                assert_eq!(strays(&after.order), [], "{what}");
+            }
+            let record = serde_json::to_value(&after.order).expect("a record");
+            assert_eq!(serde_json::from_value::<Order>(record).expect("an order"), after.order, "{what}");
+        }
+    }
+}
+
+#[test]
+fn every_timer_has_one_row() {
+    let mut timers: Vec<Timer> =
+        SECTIONS.iter().flat_map(|section| section.timers).map(|row| row.timer).collect();
+    timers.sort_unstable();
+    let mut once = timers.clone();
+    once.dedup();
+    assert_eq!(timers, once);
+    assert_eq!(timers.len(), Timer::Guard as usize + 1, "the last of the names is the last row");
+}
+
+/// An older record says its state as a phase, with notes as text.
+#[test]
+fn a_record_of_the_first_version_is_read() {
+    let at = "2026-11-24T08:00:00Z";
+    let record = json!({
+        "id": "gc-1", "client": "c-1", "seen_at": at, "phase": "phone_asked", "issued": 4,
+        "payment_unconfirmed": true, "timers": { "confirm_payment": at },
+        "held": { "phone_check": at, "ask_next": at }, "letters": { "confirm_phone": 1 },
+        "tasks": { "t2·gc-1": { "kind": "do", "due": at, "responsible": "irina", "text": "task_of_ours" } },
+        "unsent": { "gc-1.4": { "ask": "create_task", "task": "t2·gc-1" } },
+        "notes": { "phone_ask": "postponed", "confirm": "2", "call_revoked": "", "unanswered": "3",
+            "letter confirm_phone": "2026-11-23 ab12", "failed": "1", "won_by_hand": "" },
+    });
+    let order: Order = serde_json::from_value(record).expect("an order");
+    let held = order.held().expect("a held state");
+    assert_eq!(held.state, Wait::PhoneAsked { step: PhoneStep::Postponed });
+    assert_eq!((held.asked, held.call_was_revoked), (2, true));
+    assert!(order.at(Timer::PhoneCheck).is_some() && order.question.open);
+    assert_eq!((order.question.unanswered, order.failures, order.won_by_hand), (3, 1, true));
+    assert_eq!(order.letters[&TextId::ConfirmPhone].last, "2026-11-23 ab12");
+    assert_eq!(order.tasks.values().next().expect("a task").text, TextId::Own("task_of_ours".to_owned()));
+    let again = serde_json::to_value(&order).expect("a record");
+    assert_eq!(serde_json::from_value::<Order>(again).expect("an order"), order);
+}

@@ -1,0 +1,232 @@
+//! The small values that everything else is made of: ids, money, phones, statuses.
+//! Never reads a clock or a platform's spelling of a value; platforms translate into these.
+//! Enter at [`Money`], [`Phone`], [`Status`].
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use super::order_id::OrderId;
+
+/// An instant. UTC inside; zones appear only in `calendar`.
+pub type At = DateTime<Utc>;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+id!(
+    /// A school's name: `[a-z0-9-]`, as in its folder and its addresses.
+    SchoolId
+);
+id!(
+    /// Our id of a client: `c-` and the id of the order that introduced him. Never personal data.
+    ClientId
+);
+id!(
+    /// A manager's key in the school's file, for example `irina`.
+    ManagerId
+);
+id!(
+    /// One command of one order: `<order>.<n>`, where n is the order's own counter.
+    CommandId
+);
+id!(
+    /// Our id of a task: `t<n>·<order>`. It stands as a marker at the end of the task's text.
+    TaskId
+);
+
+impl CommandId {
+    /// The order that it is of.
+    pub fn order(&self) -> Option<OrderId> {
+        self.0.rsplit_once('.').map(|(order, _)| OrderId::from(order))
+    }
+}
+
+impl TaskId {
+    /// The order that it is of.
+    pub fn order(&self) -> Option<OrderId> {
+        self.0.split_once('·').map(|(_, order)| OrderId::from(order))
+    }
+}
+
+/// An amount in minor units (kopecks) with its currency's ISO code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Money {
+    pub minor: i64,
+    pub currency: String,
+}
+
+impl Money {
+    pub fn new(minor: i64, currency: &str) -> Self {
+        Self { minor, currency: currency.to_owned() }
+    }
+
+    /// `38 500 ₽`, `15 000,40 ₽`: as a person writes it; other currencies by code.
+    pub fn text(&self) -> String {
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let whole = (self.minor.unsigned_abs() / 100).to_string();
+        let cents = self.minor.unsigned_abs() % 100;
+        let mut grouped = String::new();
+        for (i, digit) in whole.chars().enumerate() {
+            if i > 0 && (whole.len() - i).is_multiple_of(3) {
+                grouped.push('\u{a0}');
+            }
+            grouped.push(digit);
+        }
+        let tail = if cents == 0 { String::new() } else { format!(",{cents:02}") };
+        let unit = if self.currency == "RUB" { "₽" } else { &self.currency };
+        format!("{sign}{grouped}{tail}\u{a0}{unit}")
+    }
+}
+
+/// A phone as typed, and what could be made of it (rule Q1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phone {
+    /// `+79035550127`; `None` if the text holds no usable number.
+    pub e164: Option<String>,
+    /// Digits of «доб. 123», kept apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// A second number found in the same field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    pub raw: String,
+}
+
+/// GetCourse's status of an order (sheet, 2.1). May go back and forth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    New,
+    InWork,
+    PaymentWaiting,
+    PartPaid,
+    Paid,
+    WaitingForReturn,
+    NotConfirmed,
+    Postponed,
+    Cancelled,
+    False,
+    /// Text that the sheet does not know: shown, journalled, never guessed.
+    Unknown(String),
+}
+
+impl Status {
+    /// «В работе»: the label that people see.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::New => "Новый",
+            Self::InWork => "В работе",
+            Self::PaymentWaiting => "Ожидаем оплаты",
+            Self::PartPaid => "Частично оплачен",
+            Self::Paid => "Завершен",
+            Self::WaitingForReturn => "Ожидаем возврата",
+            Self::NotConfirmed => "Не подтвержден",
+            Self::Postponed => "Отложен",
+            Self::Cancelled => "Отменен",
+            Self::False => "Ложный",
+            Self::Unknown(raw) => raw,
+        }
+    }
+}
+
+/// Where the process wants a lead to stand. The order of the variants is the order of the
+/// pipeline: a lead only moves to a later one (K2). A school maps each to its own status id;
+/// a stage that it does not map is passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    New,
+    InWork,
+    Dialling,
+    Talked,
+    Promised,
+    PartPaid,
+    Won,
+    Lost,
+}
+
+/// What a lead is for; each role has a pipeline of its own in the school's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeadRole {
+    Sales,
+    Fulfilment,
+    Revival,
+}
+
+impl LeadRole {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sales => "sales",
+            Self::Fulfilment => "fulfilment",
+            Self::Revival => "revival",
+        }
+    }
+}
+
+/// Why an order was not bought (R1). «Ошибка» and «дубль» are not among them on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    Price,
+    Timing,
+    Instalment,
+    Format,
+    NotNow,
+    Thinking,
+    Competitor,
+    NotReached,
+}
+
+impl RefusalReason {
+    pub const ALL: [Self; 8] = [
+        Self::Price,
+        Self::Timing,
+        Self::Instalment,
+        Self::Format,
+        Self::NotNow,
+        Self::Thinking,
+        Self::Competitor,
+        Self::NotReached,
+    ];
+
+    /// The word that managers see.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Price => "цена",
+            Self::Timing => "сроки",
+            Self::Instalment => "рассрочка",
+            Self::Format => "формат",
+            Self::NotNow => "не сейчас",
+            Self::Thinking => "подумать",
+            Self::Competitor => "у конкурента",
+            Self::NotReached => "не дозвонились",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What the texts of the library may name, filled from one case.
+//! Never renders and never decides. Enter at [`build`].
+
+use chrono_tz::Tz;
+
+use super::case::{Case, Order};
+use super::definition::Process;
+use super::value::*;
+use crate::message::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+
+/// Variables of one text. `time`, `why` and `more` are the
+/// caller's to fill.
+pub(super) fn build(
+    process: &Process,
+    case: &Case,
+    manager: Option<&ManagerId>,
+    client_zone: Tz,
+    now: At,
+) -> Vars {
+    let Case { order, client, .. } = case;
+    let manager = manager.or(order.responsible.as_ref()).and_then(|id| process.manager(id));
+    let money = |amount: &Option<Money>| amount.as_ref().map(Money::text).unwrap_or_default();
+    let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+    Vars {
+        school: SchoolVars { name: process.name.clone() },
+        order: OrderVars {
+            number: order.number.clone().unwrap_or_else(|| order.id.to_string()),
+            id: order.id.to_string(),
+            positions: order.positions.clone().unwrap_or_default(),
+            cost: money(&order.cost),
+            paid: money(&order.paid),
+            left: money(&left(order)),
+            payment_link: order.payment_link.clone().unwrap_or_default(),
+            source: order.source.clone(),
+        },
+        client: ClientVars {
+            name: client.name.clone().unwrap_or_default(),
+            phone: text(client.phone()),
+            email: text(client.email()),
+            local_time: now.with_timezone(&client_zone).format("%H:%M").to_string(),
+        },
+        manager: ManagerVars { name: manager.map(|manager| manager.name.clone()).unwrap_or_default() },
+        time: String::new(),
+        why: String::new(),
+        more: String::new(),
+    }
+}
+
+/// What is left to pay, as GetCourse says it; its API does not, then from the two other sums.
+fn left(order: &Order) -> Option<Money> {
+    order.left.clone().or_else(|| {
+        let (cost, paid) = (order.cost.as_ref()?, order.paid.as_ref()?);
+        let same = cost.currency == paid.currency;
+        same.then(|| Money::new((cost.minor - paid.minor).max(0), &cost.currency))
+    })
+}

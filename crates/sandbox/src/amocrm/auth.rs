@@ -1,0 +1,153 @@
+//! The token endpoint and the Bearer check (sheet 1.3, 1.5, 1.7).
+//! It never lets a refresh token work twice.
+//! Enter at [`Auth::token`] and [`Auth::check`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::rng::Rng;
+use crate::setup::AmocrmSetup;
+use crate::wire::{WireAnswer, WireRequest};
+
+/// A refresh token lives three months.
+const REFRESH_LIFE_DAYS: i64 = 90;
+
+/// All tokens of the installation.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// Access tokens with their end.
+    access: BTreeMap<String, DateTime<Utc>>,
+    /// Refresh tokens that still work, with their end.
+    refresh: BTreeMap<String, DateTime<Utc>>,
+    used: BTreeSet<String>,
+    code: Option<String>,
+    long_lived: String,
+    /// How often a new pair was issued.
+    pub issued: u32,
+}
+
+impl Auth {
+    /// The state at the start.
+    pub fn new(setup: &AmocrmSetup, start: DateTime<Utc>) -> Auth {
+        let mut refresh = BTreeMap::new();
+        if !setup.refresh_token.is_empty() {
+            refresh.insert(setup.refresh_token.clone(), start + TimeDelta::days(REFRESH_LIFE_DAYS));
+        }
+        Auth {
+            access: BTreeMap::new(),
+            refresh,
+            used: BTreeSet::new(),
+            code: Some(setup.code.clone()).filter(|code| !code.is_empty()),
+            long_lived: setup.long_lived_token.clone(),
+            issued: 0,
+        }
+    }
+
+    /// `POST /oauth2/access_token`.
+    pub fn token(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &WireRequest,
+        setup: &AmocrmSetup,
+        rng: &mut Rng,
+    ) -> WireAnswer {
+        let Some(body) = request.json() else {
+            return refused(400, None);
+        };
+        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or("");
+        if text("client_id") != setup.client_id || text("client_secret") != setup.client_secret {
+            return refused(401, Some("Check the `client_id` parameter"));
+        }
+        if text("redirect_uri") != setup.redirect_uri {
+            return refused(400, None);
+        }
+        let hint = match text("grant_type") {
+            "authorization_code" => self.spend_code(text("code")),
+            "refresh_token" => self.spend_refresh(text("refresh_token"), now),
+            _ => return refused(400, None),
+        };
+        if let Err(hint) = hint {
+            return refused(401, Some(hint));
+        }
+        self.issue(now, setup, rng)
+    }
+
+    fn spend_code(&mut self, code: &str) -> Result<(), &'static str> {
+        if self.code.as_deref() == Some(code) {
+            self.used.insert(code.to_owned());
+            self.code = None;
+            return Ok(());
+        }
+        Err(if self.used.contains(code) {
+            "Authorization code has been revoked"
+        } else {
+            "Cannot decrypt the authorization code"
+        })
+    }
+
+    fn spend_refresh(&mut self, token: &str, now: DateTime<Utc>) -> Result<(), &'static str> {
+        match self.refresh.remove(token) {
+            Some(end) if end > now => {
+                self.used.insert(token.to_owned());
+                Ok(())
+            }
+            Some(_) => Err("Token has been revoked"),
+            None if self.used.contains(token) => Err("Token has been revoked"),
+            None => Err("Invalid refresh token"),
+        }
+    }
+
+    fn issue(&mut self, now: DateTime<Utc>, setup: &AmocrmSetup, rng: &mut Rng) -> WireAnswer {
+        self.issued += 1;
+        let claims = json!({
+            "aud": setup.client_id, "jti": rng.hex(32), "iat": now.timestamp(), "nbf": now.timestamp(),
+            "exp": now.timestamp() + setup.token_life_s, "sub": setup.token_user.to_string(), "grant_type": "",
+            "account_id": setup.account_id, "base_domain": "amocrm.ru", "version": 2, "scopes": ["crm"],
+            "api_domain": "api-a.amocrm.ru",
+        });
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        let head = r#"{"typ":"JWT","alg":"RS256"}"#;
+        let access = format!("{}.{}.{}", part(head), part(&claims.to_string()), rng.hex(64));
+        let refresh = format!("def502{}", rng.hex(90));
+        self.access.insert(access.clone(), now + TimeDelta::seconds(setup.token_life_s));
+        self.refresh.insert(refresh.clone(), now + TimeDelta::days(REFRESH_LIFE_DAYS));
+        WireAnswer::json(
+            200,
+            &json!({"token_type": "Bearer", "expires_in": setup.token_life_s, "server_time": now.timestamp(),
+                    "access_token": access, "refresh_token": refresh}),
+        )
+    }
+
+    /// Whether the request carries a token that works.
+    pub fn check(&self, now: DateTime<Utc>, request: &WireRequest) -> Result<(), WireAnswer> {
+        let token = request.bearer().unwrap_or("");
+        let long_lived = !self.long_lived.is_empty() && token == self.long_lived;
+        if long_lived || self.access.get(token).is_some_and(|end| *end > now) {
+            return Ok(());
+        }
+        Err(super::checks::problem(401, "Unauthorized", "Неверный логин или пароль"))
+    }
+
+    /// Switches the installation off: every token dies.
+    pub fn revoke_all(&mut self) {
+        self.used.extend(std::mem::take(&mut self.refresh).into_keys());
+        self.access.clear();
+        self.long_lived.clear();
+        self.code = None;
+    }
+}
+
+fn refused(status: u16, hint: Option<&str>) -> WireAnswer {
+    let mut body = json!({
+        "title": "Некорректный запрос", "type": "https://developers.amocrm.ru/v3/errors/OAuthProblemJson",
+        "status": status, "detail": "В запросе отсутствует ряд параметров или параметры невалидны",
+    });
+    if let Some(hint) = hint {
+        body["hint"] = json!(hint);
+    }
+    WireAnswer::json(status, &body)
+}

@@ -1,0 +1,142 @@
+//! Contacts over the API: the fuzzy search, reads, creates, edits (sheet 3.5, 5.1).
+//! It never joins two contacts: duplicates are the caller's affair, as in the real one.
+//! Enter at [`Account::contacts`].
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+
+use super::changes::ContactChange;
+use super::checks::{Flaw, Reader, hal, id_of, problem, read_batch, rejected};
+use super::leads::read_tags;
+use super::model::Contact;
+use super::{Account, not_allowed, with};
+use crate::wire::{WireAnswer, WireRequest};
+
+const WRITE_MAX: usize = 250;
+
+impl Account {
+    pub(super) fn contacts(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &WireRequest,
+        id: Option<i64>,
+    ) -> WireAnswer {
+        match (request.method.as_str(), id) {
+            ("GET", None) => self.list_contacts(now, request),
+            ("GET", Some(id)) => match self.contacts.get(&id) {
+                Some(contact) => hal(200, &self.read_contact(contact, &with(request))),
+                None => WireAnswer::empty(204),
+            },
+            ("POST", None) => self.write_contacts(now, request, false),
+            ("PATCH", None) => self.write_contacts(now, request, true),
+            ("PATCH", Some(id)) => self.edit_contact(now, request, id),
+            _ => not_allowed(),
+        }
+    }
+
+    fn list_contacts(&self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
+        let words = with(request);
+        let query = request.query();
+        let wanted = query.get("query").unwrap_or("").to_lowercase();
+        let ids: Vec<i64> = query.list("filter[id]").iter().filter_map(|id| id.parse().ok()).collect();
+        let filtering = self.setup.is_api_filter_enabled && !ids.is_empty();
+        let indexed = now - TimeDelta::milliseconds(self.setup.search_lag_ms);
+        let found = self.contacts.values().filter(|contact| {
+            let hit =
+                wanted.is_empty() || (contact.created_at <= indexed && contact.haystack.contains(&wanted));
+            hit && (!filtering || ids.contains(&contact.id))
+        });
+        self.listed(request, found, |contact| self.read_contact(contact, &words))
+    }
+
+    fn read_contact(&self, contact: &Contact, words: &[String]) -> Value {
+        let frame = self.frame();
+        let tags: Vec<Value> =
+            contact.tags.iter().map(|tag| json!({"id": tag.id, "name": tag.name, "color": null})).collect();
+        let mut embedded = json!({"tags": tags, "companies": []});
+        if words.iter().any(|word| word == "leads") {
+            let leads = self.leads_of(contact.id).map(
+                |lead| json!({"id": lead.id, "_links": frame.links(&format!("/api/v4/leads/{}", lead.id))}),
+            );
+            embedded["leads"] = leads.collect();
+        }
+        json!({
+            "id": contact.id, "name": contact.name, "first_name": contact.first_name, "last_name": contact.last_name,
+            "responsible_user_id": contact.responsible_user_id, "group_id": 0, "created_by": contact.created_by,
+            "updated_by": contact.updated_by, "created_at": contact.created_at.timestamp(),
+            "updated_at": contact.updated_at.timestamp(), "is_deleted": false, "closest_task_at": null,
+            "custom_fields_values": self.contact_book.show(&contact.fields), "account_id": frame.account_id,
+            "_links": frame.links(&format!("/api/v4/contacts/{}", contact.id)), "_embedded": embedded,
+        })
+    }
+
+    fn write_contacts(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
+        let read = read_batch(request, WRITE_MAX, |item| {
+            let id = edit.then(|| id_of(item));
+            self.read_contact_item(item, id).map(|(change, author)| (id, change, author))
+        });
+        let changes = match read {
+            Ok(changes) => changes,
+            Err(answer) => return answer,
+        };
+        let mut done = Vec::new();
+        for (request_id, (id, change, author)) in changes {
+            let mut line = json!({"request_id": request_id});
+            let id = match id {
+                Some(id) => {
+                    self.change_contact(now, id, &change, author);
+                    line["updated_at"] = json!(now.timestamp());
+                    id
+                }
+                None => self.create_contact(now, &change, author),
+            };
+            line["id"] = json!(id);
+            line["_links"] = self.frame().links(&format!("/api/v4/contacts/{id}"));
+            done.push(line);
+        }
+        hal(200, &json!({"_links": self.frame().links("/api/v4/contacts"), "_embedded": {"contacts": done}}))
+    }
+
+    fn edit_contact(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {
+        let Some(Value::Object(item)) = request.json() else {
+            return problem(400, "Bad Request", "An object is needed");
+        };
+        if !self.contacts.contains_key(&id) {
+            return problem(404, "Not Found", "Entity not found");
+        }
+        match self.read_contact_item(&item, Some(id)) {
+            Err(flaws) => rejected(&[("0".into(), flaws)]),
+            Ok((change, author)) => {
+                self.change_contact(now, id, &change, author);
+                hal(
+                    200,
+                    &json!({"id": id, "updated_at": now.timestamp(), "_links": self.frame().links(&format!("/api/v4/contacts/{id}"))}),
+                )
+            }
+        }
+    }
+
+    pub(super) fn read_contact_item(
+        &self,
+        item: &Map<String, Value>,
+        edited: Option<i64>,
+    ) -> Result<(ContactChange, i64), Vec<Flaw>> {
+        let mut reader = Reader::new(item);
+        let existing = edited.and_then(|id| self.contacts.get(&id));
+        if edited.is_some() && existing.is_none() {
+            reader.not_a_choice("id");
+        }
+        let mut change = ContactChange {
+            name: reader.text("name"),
+            first_name: reader.text("first_name"),
+            last_name: reader.text("last_name"),
+            responsible_user_id: self.user_of(&mut reader),
+            tags: read_tags(&mut reader),
+            ..ContactChange::default()
+        };
+        self.check_age(&mut reader, existing.map(|contact| contact.updated_at.timestamp()));
+        change.fields = self.contact_book.read(reader.raw("custom_fields_values"), &mut reader.flaws);
+        let author = self.author_of(&mut reader, edited.is_some());
+        if reader.flaws.is_empty() { Ok((change, author)) } else { Err(reader.flaws) }
+    }
+}

@@ -1,0 +1,167 @@
+//! The commands of the bridge: callback, employees, statistics, recordings (sheet 7).
+//! It never forgives a bad request: two minutes of 401 follow.
+//! Enter at [`Vpbx::command`].
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::calls::sip;
+use super::events::{CommandResult, json as exact, sign};
+use super::{Post, Vpbx};
+use crate::calls::{Call, Command};
+use crate::wire::{WireAnswer, WireRequest};
+
+impl Vpbx {
+    pub(super) fn command(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
+        if self.locked_until.is_some_and(|until| now < until) {
+            return WireAnswer::json(
+                401,
+                &json!({"name": "Unauthorized", "message": "Too many wrong requests.", "code": 0, "status": 401}),
+            );
+        }
+        let path = request.path_only().trim_start_matches("/vpbx/").to_owned();
+        let callback = path.starts_with("commands/callback");
+        if self.budget.take(now).is_err() || (callback && self.callbacks.take(now).is_err()) {
+            let body = json!({"name": "Service Unavailable", "message": "Rate limit exceeded.", "code": 0, "status": 429});
+            return WireAnswer::json(429, &body);
+        }
+        let body = match self.read(request) {
+            Ok(body) => body,
+            Err(code) => return self.refuse(now, code),
+        };
+        match path.as_str() {
+            "commands/callback" => self.take_callback(now, &body),
+            "commands/call/hangup" => WireAnswer::json(200, &json!({"result": 4101})),
+            "config/users/request" => self.users(&body),
+            "stats/request" => self.start_statistics(&body),
+            "stats/result" => self.statistics_result(&body),
+            "queries/recording/post" => {
+                let id = body.get("recording_id").and_then(Value::as_str).unwrap_or("");
+                let mut answer = WireAnswer::empty(302);
+                answer.headers.push((
+                    "Location".into(),
+                    format!("https://files.mango-office.ru/{}.mp3", hex::encode(id)),
+                ));
+                answer
+            }
+            _ => WireAnswer::json(404, &json!({"code": 3300})),
+        }
+    }
+
+    fn read(&self, request: &WireRequest) -> Result<Value, u16> {
+        if request.method != "POST" {
+            return Err(3101);
+        }
+        let form = request.form();
+        let (Some(key), Some(given), Some(text)) =
+            (form.get("vpbx_api_key"), form.get("sign"), form.get("json"))
+        else {
+            return Err(3103);
+        };
+        if key != self.setup.api_key {
+            return Err(3105);
+        }
+        if !given.eq_ignore_ascii_case(&sign(key, text, &self.setup.api_salt)) {
+            return Err(3102);
+        }
+        serde_json::from_str(text).map_err(|_| 3400)
+    }
+
+    fn refuse(&mut self, now: DateTime<Utc>, code: u16) -> WireAnswer {
+        self.locked_until = Some(now + TimeDelta::minutes(2));
+        WireAnswer::json(if self.setup.edition < 2026 { 420 } else { 400 }, &json!({"code": code}))
+    }
+
+    fn take_callback(&mut self, now: DateTime<Utc>, body: &Value) -> WireAnswer {
+        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
+        let extension = body
+            .get("from")
+            .and_then(|from| from.get("extension"))
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned();
+        let command_id = text("command_id");
+        let long = command_id.is_empty() || command_id.len() > 128;
+        if long || text("to_number").is_empty() || self.employee(&extension).is_none() {
+            return self.refuse(now, 3100);
+        }
+        let line_number = Some(text("line_number")).filter(|line| !line.is_empty());
+        self.commands.push(Command {
+            command_id: command_id.clone(),
+            extension,
+            to_number: text("to_number"),
+            line_number,
+        });
+        if self.setup.edition < 2026 {
+            let result = exact(&CommandResult { command_id, result: 1000 });
+            self.posts.push(Post { at: now + TimeDelta::seconds(1), path: "result/callback", json: result });
+            return WireAnswer::empty(200);
+        }
+        WireAnswer::json(200, &json!({"result": 1000}))
+    }
+
+    fn users(&self, body: &Value) -> WireAnswer {
+        let wanted = body.get("extension").and_then(Value::as_str);
+        let employees = self
+            .employees
+            .iter()
+            .filter(|employee| wanted.is_none_or(|extension| extension == employee.extension));
+        let users: Vec<Value> = employees
+            .map(|employee| {
+                json!({"general": {"name": employee.name, "email": employee.email, "department": "", "position": ""},
+                       "telephony": {"extension": employee.extension, "outgoingline": self.setup.line,
+                                     "numbers": [{"number": sip(employee), "protocol": "sip", "order": 0, "wait_sec": 60, "status": "on"}]}})
+            })
+            .collect();
+        WireAnswer::json(200, &json!({"users": users}))
+    }
+
+    fn start_statistics(&mut self, body: &Value) -> WireAnswer {
+        let second = |key: &str| {
+            body.get(key).and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()))
+        };
+        let (Some(from), Some(to)) = (second("date_from"), second("date_to")) else {
+            return WireAnswer::json(400, &json!({"code": 3103}));
+        };
+        let default =
+            "records,start,finish,from_extension,from_number,to_extension,to_number,disconnect_reason";
+        let fields = body.get("fields").and_then(Value::as_str).unwrap_or(default).to_owned();
+        let calls = self.calls.iter().filter(|call| (from..=to).contains(&call.ended_at.timestamp()));
+        let lines: Vec<String> = calls.map(|call| line(call, &fields)).collect();
+        let key = format!("key{:06}", self.statistics.len() + 1);
+        self.statistics.insert(key.clone(), (0, lines.join("\n")));
+        WireAnswer::json(200, &json!({"key": key}))
+    }
+
+    /// Not ready for the first times it is asked for.
+    fn statistics_result(&mut self, body: &Value) -> WireAnswer {
+        let key = body.get("key").and_then(Value::as_str).unwrap_or("");
+        let waits = self.setup.statistics_waits;
+        let Some((asked, table)) = self.statistics.get_mut(key) else { return WireAnswer::empty(404) };
+        *asked += 1;
+        if *asked <= waits {
+            return WireAnswer::empty(204);
+        }
+        WireAnswer::of(200, "text/csv", table.clone())
+    }
+}
+
+fn line(call: &Call, fields: &str) -> String {
+    let outgoing = call.direction == 2;
+    let cell = |field: &str| match field.trim() {
+        "records" => "[]".to_owned(),
+        "start" | "create" => call.created_at.timestamp().to_string(),
+        "finish" => call.ended_at.timestamp().to_string(),
+        "answer" => call.answered_at.map_or(0, |at| at.timestamp()).to_string(),
+        "from_extension" if outgoing => call.extension.clone(),
+        "to_extension" if !outgoing => call.extension.clone(),
+        "from_number" if !outgoing => call.client.clone(),
+        "to_number" if outgoing => call.client.clone(),
+        "disconnect_reason" => call.reason.to_string(),
+        "line_number" => call.line.clone(),
+        "location" => "abonent".to_owned(),
+        "entry_id" => call.entry_id.clone(),
+        _ => String::new(),
+    };
+    fields.split(',').map(cell).collect::<Vec<_>>().join(";")
+}

@@ -1,0 +1,179 @@
+//! What a person at the keyboard makes the stand-ins do: orders, payments, calls, by `curl`.
+//! It never answers for a platform: its addresses begin with `/sandbox`, and what follows from them goes the same way as what scripts do.
+//! Enter at [`World::by_hand`].
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::World;
+use super::getcourse::model::{Order, kopecks, roubles};
+use super::moment::Moment;
+use super::script::{CallOutcome, OrderScript, TaskScript};
+use super::wire::{Query, WireAnswer, WireRequest, phone_dialled};
+
+/// What can be asked here; the answer to anything else.
+const USAGE: &str = "GET /sandbox · GET|POST /sandbox/orders (name, phone, email, offer, cost, by) · \
+    POST /sandbox/orders/{id}/pay (amount) · POST /sandbox/orders/{id}/cancel (reason) · \
+    POST /sandbox/calls (extension, client, outcome, direction)";
+
+/// Said to a person: a status and why.
+type Refusal = (u16, String);
+
+impl World {
+    /// Answers a request under `/sandbox`, on whichever stand-in's address it comes; `None` for all others.
+    pub(super) fn by_hand(&mut self, now: DateTime<Utc>, request: &WireRequest) -> Option<WireAnswer> {
+        let path = request.path_only().strip_prefix("/sandbox")?.to_owned();
+        if !path.is_empty() && !path.starts_with('/') {
+            return None;
+        }
+        let form = request.form();
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let done = match (request.method.as_str(), parts.as_slice()) {
+            ("GET", []) => Ok(self.view()),
+            ("GET", ["orders"]) => Ok(self.getcourse.orders.values().map(brief).collect()),
+            ("POST", ["orders"]) => self.order_by_hand(now, &form),
+            ("POST", ["orders", order, "pay"]) => self.pay_by_hand(now, order, &form),
+            ("POST", ["orders", order, "cancel"]) => self.cancel_by_hand(now, order, &form),
+            ("POST", ["calls"]) => self.call_by_hand(now, &form),
+            _ => Err((404, USAGE.to_owned())),
+        };
+        Some(match done {
+            Ok(value) => WireAnswer::json(200, &value),
+            Err((status, why)) => WireAnswer::of(status, "text/plain; charset=utf-8", format!("{why}\n")),
+        })
+    }
+
+    /// A client orders something now; managers leave his tasks to the person at the keyboard.
+    fn order_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
+        let script = self.setup.orders.len();
+        let said = |name: &str, default: String| form.get(name).map_or(default, str::to_owned);
+        let first = self.getcourse.setup.offers.first().map_or(0, |offer| offer.id);
+        let by = said("by", "client".into());
+        if by != "client" && !self.setup.managers.iter().any(|manager| manager.key == by) {
+            return Err((400, format!("by: «{by}» is neither `client` nor a manager of the setup")));
+        }
+        self.setup.orders.push(OrderScript {
+            id: format!("by_hand_{script}"),
+            at: Moment::After(TimeDelta::zero()),
+            name: said("name", format!("Клиент {script}")),
+            phone: said("phone", format!("+7903555{:04}", 2000 + script)),
+            email: said("email", format!("client-{script}@example.com")),
+            city: String::new(),
+            zone: String::new(),
+            offer: form.int("offer").unwrap_or(first),
+            no_order: false,
+            untold: false,
+            cost: form.get("cost").and_then(|cost| cost.parse().ok()),
+            by,
+            order_id: None,
+            promocode: String::new(),
+            utm_source: "sandbox".into(),
+            user_fields: BTreeMap::new(),
+            calls: Vec::new(),
+            calls_default: None,
+            answers: Vec::new(),
+            tasks: vec![TaskScript { ignore: true, ..TaskScript::default() }],
+            events: Vec::new(),
+        });
+        self.people.add_script();
+        self.order_appears(now, script);
+        let made = self.getcourse.orders.values().next_back();
+        Ok(made.map_or(Value::Null, brief))
+    }
+
+    fn pay_by_hand(&mut self, now: DateTime<Utc>, order: &str, form: &Query) -> Result<Value, Refusal> {
+        let id = self.order_named(order)?;
+        let left = self.getcourse.orders.get(&id).map_or(0, |order| order.cost - order.payed);
+        let amount = match form.get("amount") {
+            None => left,
+            Some(text) => {
+                text.parse().map(kopecks).map_err(|_| (400, format!("amount: «{text}» is no sum")))?
+            }
+        };
+        if !self.getcourse.pay(now, id, amount, "CARD") {
+            return Err((409, "the order takes no money: it is paid, cancelled or false".to_owned()));
+        }
+        self.brief_of(id)
+    }
+
+    fn cancel_by_hand(&mut self, now: DateTime<Utc>, order: &str, form: &Query) -> Result<Value, Refusal> {
+        let id = self.order_named(order)?;
+        if let Some(order) = self.getcourse.orders.get_mut(&id) {
+            order.cancel_reason_comment = form.get("reason").unwrap_or("Передумал").to_owned();
+        }
+        self.getcourse.set_status(now, id, "cancelled", false);
+        self.brief_of(id)
+    }
+
+    /// A call that has just ended: its events, signed, leave at once.
+    fn call_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
+        let client = phone_dialled(form.get("client").unwrap_or_default());
+        if client.len() < 10 {
+            return Err((400, "client: the phone is missing, such as 79035550127".to_owned()));
+        }
+        let known: Vec<&str> = self.exchange().employees().iter().map(|one| one.extension.as_str()).collect();
+        let first = known.first().copied().unwrap_or_default();
+        let extension = form.get("extension").unwrap_or(first).to_owned();
+        if !known.contains(&extension.as_str()) {
+            return Err((400, format!("extension: nobody has {extension}; there are {}", known.join(", "))));
+        }
+        let outcome: CallOutcome = form
+            .get("outcome")
+            .unwrap_or("no_answer")
+            .parse()
+            .map_err(|why| (400, format!("outcome: {why}")))?;
+        let mut course = self.course(outcome.kind);
+        let begun = now - TimeDelta::seconds(course.rings_s + course.talk_s);
+        let is_out = match form.get("direction").unwrap_or("out") {
+            "out" => true,
+            "in" => false,
+            other => return Err((400, format!("direction: «{other}» is neither in nor out"))),
+        };
+        if course.talk_s == 0 && !is_out {
+            course.reason = 1110;
+        }
+        let phones = self.phones();
+        let call = match is_out {
+            true => phones.dial(begun, &extension, &client, course),
+            false => phones.ring_in(begun, &extension, &client, course),
+        };
+        self.name_call(call, form.get("outcome").unwrap_or("no_answer"), None, 0);
+        Ok(serde_json::to_value(&self.calls()[call]).unwrap_or(Value::Null))
+    }
+
+    /// An order by its id or its number.
+    fn order_named(&self, name: &str) -> Result<i64, Refusal> {
+        let orders = self.getcourse.orders.values();
+        let mut found = orders.filter(|order| order.id.to_string() == name || order.number == name);
+        let unknown = || (404, format!("no order {name}; GET /sandbox/orders shows them"));
+        found.next().map(|order| order.id).ok_or_else(unknown)
+    }
+
+    fn brief_of(&self, id: i64) -> Result<Value, Refusal> {
+        Ok(self.getcourse.orders.get(&id).map_or(Value::Null, brief))
+    }
+
+    /// Lines to be copied: what a person can do by hand once the sandbox and the bridge run.
+    pub fn hints(&self, getcourse: &str, exchange: &str) -> Vec<String> {
+        let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
+        let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };
+        let id = order.order_id.unwrap_or_default();
+        let phone = phone_dialled(&order.phone);
+        let extension = self.exchange().employees().last().map_or("", |employee| &employee.extension);
+        lines.push(format!(
+            "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
+        ));
+        lines.extend(self.exchange().example(self.start, extension, &phone));
+        lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
+        lines
+    }
+}
+
+fn brief(order: &Order) -> Value {
+    json!({
+        "id": order.id, "number": order.number, "title": order.title, "status": order.status,
+        "cost": roubles(order.cost), "payed": roubles(order.payed), "comments": order.comments.len(),
+    })
+}

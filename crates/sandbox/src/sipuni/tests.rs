@@ -1,0 +1,139 @@
+//! The sheet's queries and hashes against the Sipuni stand-in.
+//! No test sleeps: time is a parameter.
+//! Enter at [`cabinet`].
+
+use chrono::{DateTime, Utc};
+
+use super::events::hash;
+use super::*;
+use crate::Platform;
+use crate::lines::Phones;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+}
+
+fn cabinet() -> Cabinet {
+    let ivanov = Employee {
+        extension: "101".into(),
+        name: "Иван Иванов".into(),
+        email: String::new(),
+        ..Employee::default()
+    };
+    let hooks_url = "https://bridge.example/hooks/sipuni/SECRET/".to_owned();
+    Cabinet::new(SipuniSetup { hooks_url, ..SipuniSetup::default() }, vec![ivanov], chrono_tz::Europe::Moscow)
+}
+
+fn vectors() -> serde_json::Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/sipuni/vectors.json");
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap_or_default()).unwrap_or_default()
+}
+
+#[test]
+fn an_outgoing_call_is_section_3_byte_for_byte() {
+    let mut cabinet = cabinet();
+    cabinet.dial(at(1_767_254_400), "101", "79005550101", Course { rings_s: 12, talk_s: 60, reason: 1120 });
+    let sent: Vec<&str> =
+        cabinet.posts.iter().filter_map(|post| post.url.split_once('?').map(|(_, query)| query)).collect();
+    let vectors = vectors();
+    let sheet = |i: usize| vectors["sipuni_events"][i]["query"].as_str().unwrap_or_default().to_owned();
+    let again = sheet(0).replace("timestamp=1767254400", "timestamp=1767254401");
+    assert_eq!(sent, [sheet(0), again, sheet(1), sheet(2)]);
+}
+
+#[test]
+fn a_missed_incoming_call_is_its_end_alone() {
+    let mut cabinet = cabinet();
+    let course = Course { rings_s: 19, talk_s: 0, reason: 1110 };
+    cabinet.ring_in(at(1_767_254_700), "101", "79005550101", course);
+    let [post] = cabinet.posts.as_slice() else { panic!("{:?}", cabinet.posts) };
+    for part in [
+        "event=2",
+        "src_num=9005550101&src_type=1",
+        "dst_num=74955550000_id123456&dst_type=1",
+        "status=NOANSWER",
+    ] {
+        assert!(post.url.contains(part), "{part}: {}", post.url);
+    }
+}
+
+#[test]
+fn hashes_are_the_sheets() {
+    let setup = SipuniSetup::default();
+    for vector in vectors()["sipuni"].as_array().expect("vectors") {
+        let text = vector["string"].as_str().unwrap_or_default();
+        let values = text.strip_suffix("+012345+0.abcdef12345").map(|values| values.split('+').collect());
+        let values: Vec<&str> = values.unwrap_or_default();
+        assert_eq!(vector["hash"], hash(&values, &setup), "{}", vector["method"]);
+    }
+}
+
+fn ask(cabinet: &mut Cabinet, path: &str, body: &str) -> serde_json::Value {
+    let request = WireRequest {
+        platform: Platform::named("sipuni").expect("of the list"),
+        method: "POST".into(),
+        path: format!("/api/{path}"),
+        headers: vec![],
+        body: body.into(),
+    };
+    cabinet.handle(at(1_767_254_400), &request).value()
+}
+
+#[test]
+fn the_call_back_of_the_sheet_is_taken_and_a_bad_one_refused_with_200() {
+    let mut cabinet = cabinet();
+    let good = "antiaon=0&phone=79005550101&reverse=0&sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
+    let answer = ask(&mut cabinet, "callback/call_number", good);
+    assert_eq!(answer["success"], true);
+    assert_eq!(answer["id"], cabinet.commands[0].command_id);
+    for (bad, why) in [
+        (good.replace("hash=a5", "hash=b5"), "Wrong hash"),
+        (good.replace("antiaon=0&", ""), "Parameter antiaon is required"),
+        (good.replace("user=012345", "user=12345"), "User not found"),
+    ] {
+        let answer = ask(&mut cabinet, "callback/call_number", &bad);
+        assert_eq!((&answer["success"], &answer["message"]), (&false.into(), &why.into()), "{bad}");
+    }
+    assert_eq!(cabinet.commands.len(), 1);
+}
+
+#[test]
+fn a_manager_who_does_not_pick_up_leaves_no_trace() {
+    let mut cabinet = cabinet();
+    let command = Command {
+        command_id: "5f4d".into(),
+        extension: "101".into(),
+        to_number: "79005550101".into(),
+        line_number: None,
+    };
+    let course = Course { rings_s: 45, talk_s: 0, reason: 1111 };
+    cabinet.call_back(at(1_767_254_400), &command, None, course);
+    assert!(cabinet.posts.is_empty());
+    cabinet.call_back(at(1_767_254_600), &command, Some(4), course);
+    let urls: Vec<&str> = cabinet.posts.iter().map(|post| post.url.as_str()).collect();
+    assert!(urls.len() == 2 && urls.iter().all(|url| url.contains("callbackId=5f4d")), "{urls:?}");
+    assert!(
+        urls[1].contains("status=NOANSWER") && urls[1].contains("call_answer_timestamp=1767254604"),
+        "{urls:?}"
+    );
+}
+
+#[test]
+fn statistics_are_a_table_of_the_days_calls() {
+    let mut cabinet = cabinet();
+    cabinet.dial(at(1_767_254_400), "101", "79005550101", Course { rings_s: 12, talk_s: 60, reason: 1120 });
+    let body = "anonymous=1&firstTime=0&from=01.01.2026&fromNumber=&state=0&to=01.01.2026&toAnswer=&toNumber=&tree=&type=0\
+                &user=012345&hash=e9a2e05f8973ea94e7009f75a5d1e651";
+    let request = WireRequest {
+        platform: Platform::named("sipuni").expect("of the list"),
+        method: "POST".into(),
+        path: "/api/statistic/export".into(),
+        headers: vec![],
+        body: body.into(),
+    };
+    let answer = cabinet.handle(at(1_767_254_500), &request);
+    let text = answer.text().into_owned();
+    let line = text.lines().nth(1).unwrap_or_default();
+    assert!(line.starts_with("\"Исходящий\";\"Отвечен\";\"01.01.2026 11:00:00\""), "{text}");
+    assert!(line.contains("\"72\";\"60\";\"12\"") && line.contains("1767254400.12345"), "{text}");
+}

@@ -1,0 +1,35 @@
+//! How managers answer «Что дальше?» (L13): ids, words and fields that can be told apart.
+
+use super::{Draft, Findings};
+use crate::platform::amocrm::check::CLOSED;
+use crate::platform::check::repeated;
+
+pub(super) fn answers(draft: &Draft, findings: &mut Findings) {
+    let answers = &draft.file.answers;
+    for status in answers.stages.keys() {
+        let key = format!("answers.stages.{status}");
+        match status.parse::<u64>() {
+            Err(_) => findings.wrong.add(key, "no id of a status", "a number, as `dozvon discover` shows it"),
+            Ok(id) if CLOSED.iter().any(|(_, number)| *number == id) => {
+                findings.wrong.add(key, "a closed lead is no answer", "any status but 142 and 143");
+            }
+            Ok(_) => {}
+        }
+    }
+    for (table, words) in [
+        ("words", answers.words.keys().collect::<Vec<_>>()),
+        ("reasons", answers.reasons.keys().collect::<Vec<_>>()),
+    ] {
+        for text in words.into_iter().filter(|text| crate::config::answers::words_of(text).is_empty()) {
+            findings.wrong.add(format!("answers.{table}.{text:?}"), "no words", "at least one word");
+        }
+    }
+    let fields = [answers.field, answers.date_field, answers.why_field, answers.reason_field];
+    for id in repeated(fields.into_iter().flatten()) {
+        findings.wrong.add("answers", format!("field {id} stands twice"), "a field of its own for each");
+    }
+    let used = fields[1..].iter().any(Option::is_some);
+    if used && answers.field.is_none() {
+        findings.wrong.add("answers.field", "missing", "the list field with the answer itself");
+    }
+}

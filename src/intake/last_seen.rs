@@ -1,0 +1,199 @@
+//! What the CRM last showed of a lead or a task: only a difference from it is news.
+//! This is how our own changes, repeats and late arrivals are recognised: by content.
+//! Never decides what a difference means. Enter at [`Shadow::lead`] and [`Shadow::task`].
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::At;
+use crate::process::event::Answer;
+use crate::signal::{SeenLead, SeenNote, SeenTask, Shown};
+
+/// The last sight of one entity.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shadow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<(u64, u64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    responsible: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    /// Deleted, or merged into another.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
+    /// When a lead of nobody's was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_at: Option<At>,
+    /// Notes on a lead that have a sight of their own.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    notes: BTreeSet<u64>,
+}
+
+/// What differs from the last sight of a lead.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LeadNews {
+    pub stage: Option<(u64, u64)>,
+    pub responsible: Option<u64>,
+    pub answer: Option<Answer>,
+}
+
+/// What differs from the last sight of a task.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskNews {
+    pub due: Option<At>,
+    pub responsible: Option<u64>,
+    pub done: bool,
+}
+
+impl TaskNews {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Shadow {
+    /// `answer` is what the lead's fields say, already in our words; `None` also when the body
+    /// does not speak of fields.
+    pub fn lead(&mut self, seen: &SeenLead, answer: Option<Answer>) -> LeadNews {
+        if self.is_older(seen.updated_at) {
+            return LeadNews::default();
+        }
+        self.gone = false;
+        self.asked_at = None;
+        self.updated_at = seen.updated_at.or(self.updated_at);
+        let mut news = LeadNews::default();
+        if let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) {
+            news.stage = differs(&mut self.stage, (pipeline, status));
+        }
+        if let Some(responsible) = seen.responsible {
+            news.responsible = differs(&mut self.responsible, responsible);
+        }
+        if seen.fields.is_some() {
+            if answer.is_some() && self.answer != answer {
+                news.answer.clone_from(&answer);
+            }
+            self.answer = answer;
+        }
+        news
+    }
+
+    pub fn task(&mut self, seen: &SeenTask) -> TaskNews {
+        if self.is_older(seen.updated_at) {
+            return TaskNews::default();
+        }
+        self.updated_at = seen.updated_at.or(self.updated_at);
+        let mut news = TaskNews::default();
+        if let Some(due) = seen.due {
+            news.due = differs(&mut self.due, due);
+        }
+        if let Some(responsible) = seen.responsible {
+            news.responsible = differs(&mut self.responsible, responsible);
+        }
+        let closed_now = seen.done && self.done != Some(true);
+        // A result may arrive in a second hook after the closing one (amoCRM sends both).
+        let result_now = seen.done && seen.result.is_some() && self.result != seen.result;
+        news.done = closed_now || result_now;
+        self.done = Some(seen.done);
+        if seen.result.is_some() {
+            self.result.clone_from(&seen.result);
+        }
+        news
+    }
+
+    /// A lead of nobody's is asked about; true the first time.
+    pub fn ask(&mut self, now: At) -> bool {
+        let first = self.asked_at.is_none();
+        self.asked_at = self.asked_at.or(Some(now));
+        first
+    }
+
+    /// Since when it is known as nobody's; none of a lead that became ours.
+    pub fn asked_at(&self) -> Option<At> {
+        self.asked_at
+    }
+
+    /// A lead remembers its notes, so that they are forgotten with it.
+    pub fn has_note(&mut self, note: u64) {
+        self.notes.insert(note);
+    }
+
+    pub fn notes(&self) -> impl Iterator<Item = u64> {
+        self.notes.iter().copied()
+    }
+
+    /// A note is news once.
+    pub fn note(&mut self, seen: &SeenNote) -> bool {
+        self.updated_at = seen.created_at.or(self.updated_at);
+        self.done.replace(true) != Some(true)
+    }
+
+    /// The entity is gone from the CRM; true if that is news.
+    pub fn is_gone(&mut self) -> bool {
+        !std::mem::replace(&mut self.gone, true)
+    }
+
+    /// For whoever compares the CRM's own log with what it told.
+    pub fn shown(&self) -> Shown {
+        Shown { updated_at: self.updated_at, gone: self.gone }
+    }
+
+    fn is_older(&self, updated_at: Option<At>) -> bool {
+        matches!((self.updated_at, updated_at), (Some(known), Some(seen)) if seen < known)
+    }
+}
+
+/// Remembers `seen` and says it if it is not what was remembered.
+fn differs<T: PartialEq + Copy>(known: &mut Option<T>, seen: T) -> Option<T> {
+    let news = (*known != Some(seen)).then_some(seen);
+    *known = Some(seen);
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Option<At> {
+        At::from_timestamp(1_795_000_000 + second, 0)
+    }
+
+    fn lead(second: i64, status: u64) -> SeenLead {
+        SeenLead {
+            lead: 7,
+            pipeline: Some(1),
+            status: Some(status),
+            updated_at: at(second),
+            ..SeenLead::default()
+        }
+    }
+
+    #[test]
+    fn a_stage_is_news_once_and_a_late_hook_is_none() {
+        let mut shadow = Shadow::default();
+        assert_eq!(shadow.lead(&lead(1, 10), None).stage, Some((1, 10)));
+        assert_eq!(shadow.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
+        assert_eq!(shadow.lead(&lead(5, 20), None).stage, Some((1, 20)));
+        assert_eq!(shadow.lead(&lead(3, 10), None), LeadNews::default(), "older than what is known");
+        assert_eq!(shadow.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
+    }
+
+    #[test]
+    fn a_task_closed_and_its_result_are_both_told() {
+        let mut shadow = Shadow::default();
+        let mut task = SeenTask { task: 3, done: true, updated_at: at(1), ..SeenTask::default() };
+        assert!(shadow.task(&task).done);
+        task.result = Some("отказ: цена".to_owned());
+        assert!(shadow.task(&task).done, "the result came with a second hook");
+        assert!(!shadow.task(&task).done, "a repeat");
+    }
+}

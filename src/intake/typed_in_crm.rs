@@ -1,0 +1,151 @@
+//! What people write into the CRM by hand and no field of ours holds: notes on a lead, and leads that
+//! no order stands behind. Never takes our own notes and leads for a person's.
+//! Enter at [`note_seen`], [`strange_lead`] and [`lead_made`].
+
+use super::book::Book;
+use super::correlate::{Aim, Aims, amocrm_user, client_of, lead_of, new_client, open_orders, signed, stage};
+use crate::config::School;
+use crate::link;
+use crate::platform::marker;
+use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
+use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
+use crate::signal::{MadeLead, SeenLead, SeenNote};
+use crate::store::Kept;
+
+/// A manager's note that says all of an answer is one (L13, L17): «перезвонить 24.11 11:00»,
+/// «обещал оплатить 25.11», «отказ: цена». Other words stay what they are, a note.
+pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote, now: At) -> Kept<Aims> {
+    let author = seen.by.and_then(|user| amocrm_user(school, user));
+    let (Some(lead), Some(author), true) = (seen.lead, author, seen.common && !marker::is_note(&seen.text))
+    else {
+        return Ok(Aims::nothing(format!("note {} is no manager's", seen.note)));
+    };
+    let Some((order, _)) = lead_of(book, lead).await? else {
+        return Ok(Aims::nothing(format!("note {} is on a lead of others", seen.note)));
+    };
+    let Some(record) = book.order(&order).await? else {
+        return Ok(Aims::nothing(format!("order {order} has no record")));
+    };
+    let entity = format!("note/{}", seen.note);
+    let mut shadow = book.shadow(&entity).await?;
+    if !shadow.note(seen) {
+        return Ok(Aims::nothing(format!("note {} is known", seen.note)));
+    }
+    let on_lead = format!("lead/{lead}");
+    let mut lead = book.shadow(&on_lead).await?;
+    lead.has_note(seen.note);
+    let said_at = seen.created_at.unwrap_or(now);
+    let answer = school.answers.from_result(&seen.text, said_at, school.process.zone).filter(is_whole);
+    let aims = answer.map(|answer| {
+        let event = Event::Answer(signed(answer, Some(&author)));
+        Aim::new(order.clone(), record.client.clone(), event)
+    });
+    Ok(Aims {
+        aims: aims.into_iter().collect(),
+        puts: book.put_shadow(&entity, shadow).into_iter().chain(book.put_shadow(&on_lead, lead)).collect(),
+        ..Aims::default()
+    })
+}
+
+/// Whoever only begins with such a word may mean anything.
+fn is_whole(answer: &Answer) -> bool {
+    match answer.kind {
+        AnswerKind::CallBack | AnswerKind::Promise => answer.at.is_some(),
+        AnswerKind::Refusal => answer.reason.is_some(),
+        _ => false,
+    }
+}
+
+/// A lead that none of our orders has: if a seller put it into a stage that the school watches, it is
+/// read with its contact, once (G9).
+pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+    let entity = format!("lead/{}", seen.lead);
+    let mut shadow = book.shadow(&entity).await?;
+    if seen.read || !is_watched(school, seen) || !shadow.ask(now) {
+        return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
+    }
+    let order = OrderId::of_lead(seen.lead);
+    let command = Command {
+        id: CommandId(format!("{order}.made")),
+        client: new_client(&order),
+        order,
+        urgency: Urgency::Usual,
+        ask: Ask::ReadMade { lead: seen.lead },
+    };
+    Ok(Aims {
+        ask: Some(command),
+        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        ..Aims::default()
+    })
+}
+
+fn is_watched(school: &School, seen: &SeenLead) -> bool {
+    let Some(amocrm) = school.crm() else { return false };
+    let by_seller = seen.changed_by.is_some_and(|user| amocrm_user(school, user).is_some());
+    let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) else { return false };
+    let stage = stage(school, LeadRole::Sales, pipeline, status);
+    by_seller && stage.is_some_and(|stage| amocrm.by_hand.contains(&stage))
+}
+
+/// G9: with a number it is that order's lead, if that order has none; without one it becomes an order of
+/// its own, unless its client has one open already or cannot be reached.
+pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) -> Kept<Aims> {
+    let lead = made.lead;
+    if lead_of(book, lead).await?.is_some() {
+        return Ok(Aims::nothing(format!("lead {lead} is ours by now")));
+    }
+    let known = client_of(book, &made.facts).await?;
+    let record = match &known {
+        Some(client) => book.client(client).await?,
+        None => None,
+    };
+    if let Some(number) = &made.number {
+        return by_number(book, lead, number, record).await;
+    }
+    let reachable =
+        made.facts.email.is_some() || made.facts.phone.as_ref().is_some_and(|one| one.e164.is_some());
+    if !reachable || record.is_some_and(|client| !open_orders(&client).is_empty()) {
+        return Ok(Aims::nothing(format!("lead {lead} stays its maker's")));
+    }
+    let order = OrderId::of_lead(lead);
+    if book.link(&link::gone(&order)).await?.is_some() {
+        return Ok(Aims::nothing(format!("order {order} was forgotten")));
+    }
+    let client = known.unwrap_or_else(|| new_client(&order));
+    let mut index = links(&order, lead);
+    if let Some(contact) = made.contact {
+        index.push((link::crm_contact(contact), Some(client.to_string())));
+        index.push((link::contact(&client), Some(contact.to_string())));
+    }
+    let facts = OrderFacts {
+        author: Some(Author::Manager),
+        positions: Some(made.name),
+        cost: (made.price > 0).then(|| Money::new(made.price.saturating_mul(100), "RUB")),
+        manager: made.responsible.and_then(|user| amocrm_user(school, user)),
+        client: made.facts.clone(),
+        ..OrderFacts::default()
+    };
+    let event = Event::Order(Box::new(facts));
+    let aim = Aim { facts: made.facts, ..Aim::new(order, client, event) };
+    Ok(Aims { aims: vec![aim], index, ..Aims::default() })
+}
+
+async fn by_number(book: &Book, lead: u64, number: &str, client: Option<Client>) -> Kept<Aims> {
+    let orders = client.map(|client| client.orders).unwrap_or_default();
+    let found = orders.into_iter().find(|(_, brief)| brief.number.as_deref() == Some(number));
+    let Some((order, _)) = found else {
+        return Ok(Aims::nothing(format!("lead {lead} is of an order that is not known")));
+    };
+    if book.link(&link::lead(&order, LeadRole::Sales)).await?.is_some() {
+        return Ok(Aims::nothing(format!("lead {lead} is a second one of {order}")));
+    }
+    Ok(Aims { index: links(&order, lead), ..Aims::default() })
+}
+
+fn links(order: &OrderId, lead: u64) -> Vec<(String, Option<String>)> {
+    let role = LeadRole::Sales;
+    vec![
+        (link::lead(order, role), Some(lead.to_string())),
+        (link::crm_lead(lead), Some(link::lead_of(order, role))),
+    ]
+}

@@ -1,0 +1,147 @@
+//! A school's ways in, and its ways out behind the budgets of its accounts.
+//! Never knows a platform: each says what it needs, and gets it here. Enter at [`hooks`] and [`build`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::School;
+use crate::platform::entry::{Account, Wires};
+use crate::platform::http::{Http, RealHttp};
+use crate::platform::post::Post;
+use crate::platform::tokens::TokenStore;
+use crate::platform::{Courier, Hooks};
+use crate::process::SchoolId;
+use crate::secret::Vault;
+use crate::store::{Rate, Store};
+use crate::tokens::StoredTokens;
+use crate::worker::lease_view::Tenure;
+use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
+use crate::worker::site::Outbound;
+
+/// The network, or what stands in for it in a test.
+pub trait Network {
+    fn http(&self, platform: &'static str, timeout_s: u64) -> Result<Arc<dyn Http>, String>;
+
+    /// What stands in for a mail server; `None`: the real one.
+    fn post(&self) -> Option<Box<dyn Post>>;
+}
+
+/// The network of this machine.
+pub struct RealNetwork;
+
+impl Network for RealNetwork {
+    fn http(&self, _: &'static str, timeout_s: u64) -> Result<Arc<dyn Http>, String> {
+        Ok(Arc::new(RealHttp::new(Duration::from_secs(timeout_s))?))
+    }
+
+    fn post(&self) -> Option<Box<dyn Post>> {
+        None
+    }
+}
+
+/// What every way is built on.
+#[derive(Clone)]
+pub struct Wiring {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    /// Opens and seals stored tokens; needed for OAuth only.
+    pub vault: Option<Vault>,
+    /// Folder for a local copy of tokens.
+    pub data: PathBuf,
+    /// Address under which platforms reach this bridge, without a slash at its end.
+    pub url: String,
+}
+
+/// The ways in, by the platform's name in the address.
+pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
+    let mut hooks = BTreeMap::new();
+    for (platform, settings) in school.platforms.iter() {
+        hooks.extend(settings.hooks(&school.id)?.map(|way_in| (platform.name, way_in)));
+    }
+    Ok(hooks)
+}
+
+/// One courier for each platform that the school has set up.
+pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<Outbound, String> {
+    let seen = school.as_seen_by_platforms(&wiring.url);
+    let mut builder = Builder::new(network, wiring, Some(Tenure::default()));
+    for (platform, settings) in school.platforms.iter() {
+        let connected = settings.connect(&seen, &mut builder)?;
+        let outbound = &mut builder.outbound;
+        outbound.couriers.extend(connected.courier);
+        outbound.idle.extend(connected.idle.map(|courier| (platform.name, courier)));
+        outbound.looks.extend(connected.look.map(|look| (platform.name, look)));
+    }
+    Ok(builder.outbound)
+}
+
+/// Hands out HTTP, budgets and tokens; remembers the pace of every account.
+pub struct Builder<'a> {
+    network: &'a dyn Network,
+    wiring: &'a Wiring,
+    /// Accounts of one platform share their connections.
+    https: BTreeMap<&'static str, Arc<dyn Http>>,
+    outbound: Outbound,
+}
+
+impl<'a> Builder<'a> {
+    /// `tenure` is `None` for a command that looks beside the owner.
+    pub fn new(network: &'a dyn Network, wiring: &'a Wiring, tenure: Option<Tenure>) -> Self {
+        let outbound = Outbound { tenure, ..Outbound::default() };
+        Self { network, wiring, https: BTreeMap::new(), outbound }
+    }
+
+    /// The turn-giver of one account; bursts are one request everywhere.
+    fn pacer(&mut self, Account { platform, of, per_second }: Account) -> Pacer {
+        let budget = Budget { account: format!("{platform}:{of}"), rate: Rate { per_second, burst: 1 } };
+        let Wiring { store, clock, .. } = self.wiring;
+        let pacer = Pacer::start(budget, store.clone(), clock.clone(), self.outbound.tenure.clone());
+        self.outbound.paces.push(pacer.pace());
+        pacer
+    }
+}
+
+impl Wires for Builder<'_> {
+    fn http(
+        &mut self,
+        platform: &'static str,
+        timeout_s: u64,
+        account: Account,
+    ) -> Result<Arc<dyn Http>, String> {
+        let inner = match self.https.get(platform) {
+            Some(http) => http.clone(),
+            None => {
+                let http = self.network.http(platform, timeout_s)?;
+                self.https.insert(platform, http.clone());
+                http
+            }
+        };
+        Ok(Arc::new(PacedHttp { inner, pacer: self.pacer(account) }))
+    }
+
+    fn paced(&mut self, account: Account, inner: Box<dyn Courier>) -> Arc<dyn Courier> {
+        Arc::new(PacedCourier { inner, pacer: self.pacer(account) })
+    }
+
+    fn post(&mut self) -> Option<Box<dyn Post>> {
+        self.network.post()
+    }
+
+    fn tokens(&self, platform: &str, school: &SchoolId) -> Result<Arc<dyn TokenStore>, String> {
+        let vault = self.wiring.vault.clone();
+        let vault = vault.ok_or("DOZVON_VAULT_KEY is not set: stored tokens need it")?;
+        Ok(Arc::new(StoredTokens {
+            store: self.wiring.store.clone(),
+            vault,
+            name: format!("{platform}:{school}"),
+            file: self.wiring.data.join("tokens").join(format!("{platform}-{school}")),
+        }))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.wiring.clock.clone()
+    }
+}

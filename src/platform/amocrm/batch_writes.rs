@@ -1,0 +1,336 @@
+//! Batches: writes of one kind that wait for the account's budget leave as one request.
+//! Never lingers (an idle account sends a single item at once), never lets one bad item harm
+//! another, never matches an answer by its place. Enter at [`Gatherer::send`]. Sources:
+//! amocrm.ru/developers/content/crm_platform/leads-api (answers by `request_id`, complex may
+//! answer shorter) and amocrm.ru/developers/content/api/recommendations (50 items, 504).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::card::{list, number, page, text};
+use super::classify::{Rejection, Reply};
+use super::client::{AmoClient, Asked, Call};
+use crate::platform::Fault;
+use crate::platform::http::{Party, Seat, Turn};
+use crate::process::Urgency;
+
+/// Items of one request; the platform takes 250 and recommends this.
+const MOST: usize = 50;
+/// How fast a limit that was halved grows again.
+const MOST_STEP: usize = 5;
+
+/// What is written; each kind has a path of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Lead,
+    /// A new lead that brings its contact.
+    LeadWithContact,
+    Contact,
+    Task,
+    /// A note on a lead, which its item names as `entity_id`.
+    Note,
+    Call,
+}
+
+const KINDS: usize = 6;
+
+/// Made anew, or one that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    New,
+    Known(u64),
+}
+
+/// One item to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    pub kind: Kind,
+    pub to: To,
+    /// The `request_id` by which its part of the answer is known.
+    pub id: String,
+    pub item: Value,
+    pub urgency: Urgency,
+}
+
+/// The writes of one account that wait for a turn. Has no task of its own: whoever's turn comes
+/// sends for all that go along.
+pub struct Gatherer {
+    client: AmoClient,
+    waiting: Mutex<BTreeMap<u64, Waiting>>,
+    last: AtomicU64,
+    /// Items of one request by party: halved when a request was too heavy, restored step by step.
+    most: [AtomicUsize; 2 * KINDS],
+}
+
+/// What came of one item: its own part of the answer, or its own rejection.
+pub type Outcome = Result<Reply, Fault>;
+
+struct Waiting {
+    write: Write,
+    done: oneshot::Sender<Outcome>,
+}
+
+impl Waiting {
+    /// Whoever asked may have gone away.
+    fn tell(self, outcome: Outcome) {
+        let _ = self.done.send(outcome);
+    }
+}
+
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Lead => "/api/v4/leads",
+            Self::LeadWithContact => "/api/v4/leads/complex",
+            Self::Contact => "/api/v4/contacts",
+            Self::Task => "/api/v4/tasks",
+            Self::Note => "/api/v4/leads/notes",
+            Self::Call => "/api/v4/calls",
+        }
+    }
+
+    /// The list's name in an answer; complex answers a bare array.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Lead | Self::LeadWithContact => "leads",
+            Self::Contact => "contacts",
+            Self::Task => "tasks",
+            Self::Note => "notes",
+            Self::Call => "calls",
+        }
+    }
+}
+
+impl Write {
+    fn party(&self) -> usize {
+        self.kind as usize + if self.to == To::New { 0 } else { KINDS }
+    }
+
+    /// The item as one of an array.
+    fn in_array(&self) -> Value {
+        let mut item = self.item.clone();
+        if let To::Known(id) = self.to {
+            item["id"] = id.into();
+        }
+        item["request_id"] = self.id.as_str().into();
+        item
+    }
+
+    /// Its own part of an answer.
+    fn part<'a>(&self, body: &'a Value) -> Option<&'a Value> {
+        let entries = body.as_array().map_or_else(|| page(body, self.kind.name()), Vec::as_slice);
+        entries.iter().find(|entry| match self.to {
+            To::New => is_named(&entry["request_id"], &self.id),
+            To::Known(id) => number(&entry["id"]) == Some(id),
+        })
+    }
+}
+
+impl Gatherer {
+    pub fn new(client: AmoClient) -> Self {
+        let most = [const { AtomicUsize::new(MOST) }; 2 * KINDS];
+        Self { client, waiting: Mutex::default(), last: AtomicU64::new(0), most }
+    }
+
+    /// Writes one item, with others where others wait.
+    pub async fn send(&self, write: Write) -> Outcome {
+        let (item, asked) = (self.last.fetch_add(1, Ordering::SeqCst), self.client.asked());
+        let (urgency, name) = (write.urgency, write.party());
+        let most = self.most[name].load(Ordering::SeqCst);
+        let (done, outcome) = oneshot::channel();
+        self.waiting().insert(item, Waiting { write, done });
+        let _place = Place(self, item);
+        let party = Some(Party { name: name as u32, item, most });
+        if let Turn::Lead(items) = self.client.turn(Seat { urgency, riders: 1, party }).await? {
+            let batch = {
+                let mut waiting = self.waiting();
+                items.iter().filter_map(|item| waiting.remove(item)).collect()
+            };
+            self.carry(batch, asked).await;
+        }
+        outcome.await.unwrap_or_else(|_| Err(Fault::unclear("whoever sent this for all was stopped")))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a batch and tells everybody; parts that are to be sent again take further turns.
+    async fn carry(&self, batch: Vec<Waiting>, asked: Asked) {
+        let mut turn = Ok(Turn::Ride);
+        let mut batches = vec![batch];
+        while let Some(batch) = batches.pop() {
+            let Some(first) = batch.first() else { continue };
+            let (party, size) = (first.write.party(), batch.len());
+            let call = call(&batch);
+            let _lighter = Lighter { most: &self.most[party], size };
+            let outcome = match turn {
+                Ok(_) => self.client.send_now(&call, asked).await,
+                Err(fault) => Err(fault),
+            };
+            self.learn(party, size, &outcome);
+            batches.extend(hand_out(batch, outcome));
+            let Some(next) = batches.last() else { return };
+            let urgency = next.iter().map(|one| one.write.urgency).min().unwrap_or(Urgency::Usual);
+            let riders = batches.iter().map(Vec::len).sum::<usize>() as u64;
+            turn = self.client.turn(Seat { urgency, riders, party: None }).await;
+        }
+    }
+
+    /// A request whose outcome is unknown may have been too heavy.
+    fn learn(&self, party: usize, size: usize, outcome: &Outcome) {
+        let most = &self.most[party];
+        let now = most.load(Ordering::SeqCst);
+        let next = match outcome {
+            Err(Fault::Unclear { .. } | Fault::Later { after_ms: None, .. }) if size > 1 => size / 2,
+            Err(_) => now,
+            Ok(_) => (now + MOST_STEP).min(MOST),
+        };
+        most.store(next, Ordering::SeqCst);
+    }
+}
+
+/// Halves the batch size when handling a batch panics, until the item at fault is sent alone.
+struct Lighter<'a> {
+    most: &'a AtomicUsize,
+    size: usize,
+}
+
+impl Drop for Lighter<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.most.store((self.size / 2).max(1), Ordering::SeqCst);
+        }
+    }
+}
+
+/// An item that waits; taken back when whoever asked goes away.
+struct Place<'a>(&'a Gatherer, u64);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.waiting().remove(&self.1);
+    }
+}
+
+/// One item goes as an object to its own address where it has one, several go as an array.
+fn call(batch: &[Waiting]) -> Call {
+    let writes = || batch.iter().map(|waiting| &waiting.write);
+    let urgency = writes().map(|write| write.urgency).min().unwrap_or(Urgency::Usual);
+    let call = match batch {
+        [Waiting { write: Write { kind, to: To::Known(id), item, .. }, .. }] => {
+            Call::patch(format!("{}/{id}", kind.path()), item.clone(), urgency)
+        }
+        _ => {
+            let path = batch.first().map_or("", |first| first.write.kind.path());
+            let items = Value::Array(writes().map(Write::in_array).collect());
+            match batch.first().map(|first| first.write.to) {
+                Some(To::Known(_)) => Call::patch(path, items, urgency),
+                _ => Call::create(path, items, urgency),
+            }
+        }
+    };
+    call.riding(batch.len() as u64)
+}
+
+/// Tells each item what came of it; gives back what has to be sent again, in how many requests.
+fn hand_out(batch: Vec<Waiting>, outcome: Outcome) -> Vec<Vec<Waiting>> {
+    match outcome {
+        Ok(Reply::Body(body)) => answered(batch, &body),
+        Ok(Reply::Rejected(rejection)) if batch.len() > 1 => refused(batch, &rejection),
+        same => {
+            batch.into_iter().for_each(|one| one.tell(same.clone()));
+            Vec::new()
+        }
+    }
+}
+
+/// An answer's parts go to whom they name. A change that is not named is tried alone, where a
+/// missing entity is said in so many words.
+fn answered(batch: Vec<Waiting>, body: &Value) -> Vec<Vec<Waiting>> {
+    let alone = batch.len() == 1;
+    let mut again = Vec::new();
+    for one in batch {
+        match (one.write.part(body).or_else(|| nameless(&one.write, body).filter(|_| alone)), one.write.to) {
+            (Some(part), _) => one.tell(Ok(Reply::Body(part.clone()))),
+            (None, To::Known(_)) if alone => one.tell(Ok(Reply::Body(body.clone()))),
+            (None, To::Known(_)) => again.push(vec![one]),
+            // A number without a card: nothing was stored.
+            (None, To::New) if one.write.kind == Kind::Call => one.tell(Ok(Reply::Body(Value::Null))),
+            (None, To::New) => {
+                one.tell(Err(Fault::unclear("amoCRM's answer does not name what was to be made")));
+            }
+        }
+    }
+    again
+}
+
+/// The only entry of an answer that names nobody.
+fn nameless<'a>(write: &Write, body: &'a Value) -> Option<&'a Value> {
+    let entries = body.as_array().map_or_else(|| page(body, write.kind.name()), Vec::as_slice);
+    entries.first().filter(|entry| entry["request_id"].is_null())
+}
+
+/// Who is named gets a rejection of his own, the rest goes again; where nobody is named, halves do.
+fn refused(batch: Vec<Waiting>, rejection: &Rejection) -> Vec<Vec<Waiting>> {
+    let ids: Vec<String> = batch.iter().map(|one| one.write.id.clone()).collect();
+    let named = by_item(&rejection.body["validation-errors"], &ids);
+    let mut rest = Vec::new();
+    let mut again = Vec::new();
+    for (place, one) in batch.into_iter().enumerate() {
+        if let Some(part) = one.write.part(&rejection.body) {
+            // Calls answer so: some are stored, some numbers have no card.
+            one.tell(Ok(Reply::Body(part.clone())));
+        } else if one.write.kind == Kind::Call && rejection.body["errors"].is_array() {
+            one.tell(Ok(Reply::Body(Value::Null)));
+        } else if let Some(errors) = named.get(&place) {
+            match one.write.to {
+                To::Known(_) if is_about_id(errors) => again.push(vec![one]),
+                _ => {
+                    let body = json!({ "validation-errors": errors, "status": rejection.status });
+                    one.tell(Ok(Reply::Rejected(Rejection { status: rejection.status, body })));
+                }
+            }
+        } else {
+            rest.push(one);
+        }
+    }
+    if named.is_empty() && rest.len() > 1 {
+        again.push(rest.split_off(rest.len() / 2));
+    }
+    again.extend((!rest.is_empty()).then_some(rest));
+    again
+}
+
+/// Places in the batch → their lines of `validation-errors`: by our id, else by the index that
+/// stands where an item has none.
+fn by_item(errors: &Value, ids: &[String]) -> BTreeMap<usize, Vec<Value>> {
+    let mut named: BTreeMap<usize, Vec<Value>> = BTreeMap::new();
+    for line in list(errors) {
+        let by_id = ids.iter().position(|id| is_named(&line["request_id"], id));
+        let by_index = || number::<usize>(&line["request_id"]).filter(|place| *place < ids.len());
+        if let Some(place) = by_id.or_else(by_index) {
+            named.entry(place).or_default().push(line.clone());
+        }
+    }
+    named
+}
+
+/// A missing entity, perhaps: the single form says it plainly.
+fn is_about_id(errors: &[Value]) -> bool {
+    let paths = errors.iter().flat_map(|line| list(&line["errors"])).map(|error| text(&error["path"]));
+    paths.into_iter().any(|path| path.rsplit('.').next() == Some("id"))
+}
+
+/// One id, or a list of those that fell on one entity (complex).
+fn is_named(value: &Value, id: &str) -> bool {
+    text(value) == id || list(value).iter().any(|one| text(one) == id)
+}
+
+#[cfg(test)]
+#[path = "batch_writes_tests.rs"]
+mod tests;

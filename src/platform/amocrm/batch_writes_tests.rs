@@ -1,0 +1,207 @@
+//! Claims about batches: what goes together, and that each item gets its own answer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+
+use super::*;
+use crate::panics::caught;
+use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, patch, post, scene};
+use crate::platform::http::{Http, Request, Response, Silence};
+
+/// Lets all who ask within one moment go together, as a short budget does.
+struct Crowd {
+    inner: Arc<FakeHttp>,
+    waiting: Mutex<VecDeque<(u64, oneshot::Sender<Turn>)>>,
+}
+
+#[async_trait]
+impl Http for Crowd {
+    async fn send(&self, request: Request) -> Result<Response, Silence> {
+        self.inner.send(request).await
+    }
+
+    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
+        let Some(party) = seat.party else { return Ok(Turn::Lead(Vec::new())) };
+        let (go, turn) = oneshot::channel();
+        self.waiting.lock().unwrap().push_back((party.item, go));
+        tokio::task::yield_now().await;
+        let crowd: Vec<_> = self.waiting.lock().unwrap().drain(..).collect();
+        let items: Vec<u64> = crowd.iter().map(|(item, _)| *item).collect();
+        for (place, (_, go)) in crowd.into_iter().enumerate() {
+            let _ = go.send(if place == 0 { Turn::Lead(items.clone()) } else { Turn::Ride });
+        }
+        Ok(turn.await.expect("everybody is told"))
+    }
+}
+
+fn write(kind: Kind, to: To, id: &str) -> Write {
+    Write { kind, to, id: id.to_owned(), item: json!({ "name": id }), urgency: Urgency::Usual }
+}
+
+/// All at once; what each of them hears.
+#[track_caller]
+fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<Outcome>) {
+    let http = Arc::new(Crowd { inner: FakeHttp::new(script), waiting: Mutex::default() });
+    let gatherer = Gatherer::new(AmoClient::new(BASE, http, Arc::new(OneToken)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let heard = runtime.block_on(join_all(writes.into_iter().map(|write| gatherer.send(write))));
+    assert_eq!(heard, expected);
+}
+
+fn leads(ids: &[&str]) -> Vec<Write> {
+    ids.iter().map(|id| write(Kind::Lead, To::New, id)).collect()
+}
+
+fn array(ids: &[&str]) -> Value {
+    ids.iter().map(|id| json!({ "name": id, "request_id": id })).collect()
+}
+
+fn made(name: &str, entries: &[(u64, &str)]) -> Value {
+    let entries: Vec<Value> =
+        entries.iter().map(|(id, who)| json!({ "id": id, "request_id": who })).collect();
+    json!({ "_embedded": { name: entries } })
+}
+
+fn part(id: u64, who: &str) -> Outcome {
+    Ok(Reply::Body(json!({ "id": id, "request_id": who })))
+}
+
+fn line(who: &str, path: &str) -> Value {
+    json!({ "request_id": who, "errors": [{ "code": "NotSupportedChoice", "path": path }] })
+}
+
+fn own_rejection(who: &str, path: &str) -> Outcome {
+    let body = json!({ "validation-errors": [line(who, path)], "status": 400 });
+    Ok(Reply::Rejected(Rejection { status: 400, body }))
+}
+
+#[test]
+fn answers_are_told_by_id_in_whatever_order_they_come() {
+    let script = vec![post(
+        "/api/v4/leads",
+        array(&["a", "b", "c"]),
+        200,
+        made("leads", &[(3, "c"), (1, "a"), (2, "b")]),
+    )];
+    check(leads(&["a", "b", "c"]), script, vec![part(1, "a"), part(2, "b"), part(3, "c")]);
+}
+
+/// Two orders that the CRM puts on one lead share an entry; whoever is not named has to look.
+#[test]
+fn complex_may_answer_shorter() {
+    let writes = ["a", "b", "c"].map(|id| write(Kind::LeadWithContact, To::New, id)).to_vec();
+    let entry = json!({ "id": 1, "contact_id": 9, "request_id": ["a", "c"], "merged": true });
+    let script = vec![post("/api/v4/leads/complex", array(&["a", "b", "c"]), 200, json!([entry]))];
+    let shared = Ok(Reply::Body(entry));
+    let unclear = Err(Fault::unclear("amoCRM's answer does not name what was to be made"));
+    check(writes, script, vec![shared.clone(), unclear, shared]);
+}
+
+#[test]
+fn who_is_named_is_refused_and_the_rest_goes_at_once() {
+    let refusal = json!({ "validation-errors": [line("b", "status_id")], "status": 400 });
+    let script = vec![
+        post("/api/v4/leads", array(&["a", "b", "c"]), 400, refusal),
+        post("/api/v4/leads", array(&["a", "c"]), 200, made("leads", &[(1, "a"), (3, "c")])),
+    ];
+    check(leads(&["a", "b", "c"]), script, vec![part(1, "a"), own_rejection("b", "status_id"), part(3, "c")]);
+}
+
+#[test]
+fn where_nobody_is_named_halves_find_the_bad_one() {
+    let nameless = || json!({ "title": "Bad Request", "status": 400 });
+    let script = vec![
+        post("/api/v4/leads", array(&["a", "b", "c"]), 400, nameless()),
+        post("/api/v4/leads", array(&["a"]), 200, made("leads", &[(1, "a")])),
+        post("/api/v4/leads", array(&["b", "c"]), 400, nameless()),
+        post("/api/v4/leads", array(&["b"]), 400, nameless()),
+        post("/api/v4/leads", array(&["c"]), 200, made("leads", &[(3, "c")])),
+    ];
+    let refused = Ok(Reply::Rejected(Rejection { status: 400, body: nameless() }));
+    check(leads(&["a", "b", "c"]), script, vec![part(1, "a"), refused, part(3, "c")]);
+}
+
+#[test]
+fn an_unknown_outcome_is_everybodys() {
+    let script =
+        vec![scene("POST", "/api/v4/leads", array(&["a", "b"]), Err(Silence::BrokenOff("504".to_owned())))];
+    let unclear = || Err(Fault::unclear("the answer never came"));
+    check(leads(&["a", "b"]), script, vec![unclear(), unclear()]);
+}
+
+/// What a batch answers for an entity that is gone is not documented; the single form is.
+#[test]
+fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
+    let change = |lead, id| write(Kind::Lead, To::Known(lead), id);
+    let item = |lead: u64, id: &str| json!({ "id": lead, "name": id, "request_id": id });
+    let gone = json!({ "title": "Not Found", "status": 404 });
+    let alone = || patch("/api/v4/leads/2", json!({ "name": "b" }), 404, gone.clone());
+    let refused = Ok(Reply::Rejected(Rejection { status: 404, body: gone.clone() }));
+    let told = |id: u64| Ok(Reply::Body(json!({ "id": id })));
+    let answer = json!({ "_embedded": { "leads": [{ "id": 1 }] } });
+
+    // Named by its id.
+    let refusal = json!({ "validation-errors": [line("b", "id")], "status": 400 });
+    let script = vec![
+        patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 400, refusal),
+        patch("/api/v4/leads/1", json!({ "name": "a" }), 200, json!({ "id": 1 })),
+        alone(),
+    ];
+    check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused.clone()]);
+
+    // Left out of the answer.
+    let script = vec![patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 200, answer), alone()];
+    check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused]);
+}
+
+#[test]
+fn a_call_without_a_card_harms_no_other() {
+    let calls = || ["a", "b"].map(|id| write(Kind::Call, To::New, id)).to_vec();
+    for status in [200, 400] {
+        let answer = json!({ "errors": [{ "status": 263, "request_id": "b" }],
+            "_embedded": { "calls": [{ "id": 7, "request_id": "a" }] } });
+        let script = vec![post("/api/v4/calls", array(&["a", "b"]), status, answer)];
+        check(calls(), script, vec![part(7, "a"), Ok(Reply::Body(Value::Null))]);
+    }
+}
+
+#[test]
+fn kinds_do_not_mix() {
+    let mixed = [write(Kind::Lead, To::New, "a"), write(Kind::Task, To::New, "b")];
+    let parties: Vec<usize> = mixed.iter().map(Write::party).collect();
+    assert_ne!(parties[0], parties[1]);
+    assert_ne!(write(Kind::Lead, To::Known(1), "a").party(), parties[0]);
+}
+
+/// Whatever it sends for all, the bridge panics on the answer.
+struct Breaks(Crowd);
+
+#[async_trait]
+impl Http for Breaks {
+    async fn send(&self, _: Request) -> Result<Response, Silence> {
+        panic!("an answer that breaks its reader");
+    }
+
+    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
+        self.0.turn(seat).await
+    }
+}
+
+/// Nobody else's delivery is at fault, and the one that is goes alone before long.
+#[test]
+fn a_panic_over_a_batch_is_unclear_for_the_others_and_the_next_batch_is_smaller() {
+    let crowd = Crowd { inner: FakeHttp::new(Vec::new()), waiting: Mutex::default() };
+    let gatherer = Gatherer::new(AmoClient::new(BASE, Arc::new(Breaks(crowd)), Arc::new(OneToken)));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let writes = leads(&["a", "b", "c", "d"]).into_iter().map(|write| caught(gatherer.send(write)));
+    let heard = runtime.block_on(join_all(writes));
+    assert!(heard[0].is_err(), "who sends for all panics");
+    let unclear = |one: &Result<Outcome, _>| matches!(one, Ok(Err(Fault::Unclear { .. })));
+    assert!(heard[1..].iter().all(unclear), "{heard:#?}");
+    let party = write(Kind::Lead, To::New, "a").party();
+    assert_eq!(gatherer.most[party].load(Ordering::SeqCst), 2);
+    assert!(gatherer.waiting().is_empty());
+}

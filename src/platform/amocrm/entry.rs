@@ -1,0 +1,113 @@
+//! amoCRM as a platform of the bridge: its value, and how its parts are put together.
+//! Never says what amoCRM's words mean. Enter at [`PLATFORM`]; [`client`] serves a command that looks.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use toml::Value;
+
+use super::settings::Auth;
+use super::{
+    AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, Settings, TokenSource, check,
+    settings, words,
+};
+use crate::platform::check::{Beside, Findings};
+use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::http::Http;
+use crate::platform::{Courier, Hooks, LookBack};
+use crate::process::{SchoolId, Target};
+use crate::secret::Secret;
+
+const NAME: &str = "amocrm";
+
+pub static PLATFORM: Platform = Platform {
+    name: NAME,
+    kind: Kind::Crm,
+    absent: "Absent: no leads and no tasks.",
+    missing: Some("missing: no leads and no tasks are made"),
+    sections: settings::SECTIONS,
+    least: "url = 'https://x.example'\nauth = { by = 'long_lived', token = { env = 'X' } }\npipelines = {}",
+    defaults,
+    read: entry::read::<Settings>,
+};
+
+fn defaults() -> Vec<(&'static str, Value)> {
+    let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
+    vec![
+        ("look_back_min", i64::from(settings.look_back_min).into()),
+        ("requests_per_second", settings.requests_per_second.into()),
+        ("timeout_s", i64::try_from(settings.timeout_s).unwrap_or_default().into()),
+    ]
+}
+
+impl entry::Settings for Settings {
+    fn url_mut(&mut self) -> Option<&mut String> {
+        Some(&mut self.url)
+    }
+
+    fn check(&self, beside: &Beside, findings: &mut Findings) {
+        check::check(self, beside, findings);
+    }
+
+    fn hooks(&self, school: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
+        Ok(Some(Arc::new(AmoHooks::new(school.clone(), self, App::of(self)?))))
+    }
+
+    fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String> {
+        let http = http(self, wires)?;
+        let (client, oauth) = signed_in(self, school.id, http, wires)?;
+        let roster = &school.process.roster;
+        let look = (self.look_back_min > 0).then(|| -> Arc<dyn LookBack> {
+            let every = TimeDelta::minutes(i64::from(self.look_back_min));
+            let managers = roster.iter().filter_map(|manager| manager.amocrm).collect();
+            Arc::new(AmoLookBack::new(client.clone(), every, managers))
+        });
+        let managers = roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
+        let mut courier = AmoCourier::new(client, Arc::new(self.clone()), managers);
+        if let Some(tokens) = oauth {
+            courier = courier.consenting(tokens);
+        }
+        if !school.secrets.is_empty() {
+            courier = courier.subscribed_to(Secret::new(school.hooks_address(NAME)));
+        }
+        let courier: Arc<dyn Courier> = Arc::new(courier);
+        Ok(Connected { courier: Some((Target::Crm, courier)), look, ..Connected::default() })
+    }
+
+    fn url_words(&self, text: &mut String, school: &OfSchool) {
+        words::setup(text, &school.hooks_address(NAME), school.id, self);
+    }
+}
+
+/// The school's account, within its budget; for a command that looks.
+pub fn client(settings: &Settings, school: &SchoolId, wires: &mut dyn Wires) -> Result<AmoClient, String> {
+    let http = http(settings, wires)?;
+    Ok(signed_in(settings, school, http, wires)?.0)
+}
+
+fn http(settings: &Settings, wires: &mut dyn Wires) -> Result<Arc<dyn Http>, String> {
+    let account = Account { platform: NAME, of: &settings.url, per_second: settings.requests_per_second };
+    wires.http(NAME, settings.timeout_s, account)
+}
+
+/// The account's client, and its rotating tokens where the school signs in by OAuth.
+fn signed_in(
+    settings: &Settings,
+    school: &SchoolId,
+    http: Arc<dyn Http>,
+    wires: &dyn Wires,
+) -> Result<(AmoClient, Option<OauthTokens>), String> {
+    let oauth = match App::of(settings)? {
+        Some(app) => {
+            let (store, clock) = (wires.tokens(NAME, school)?, wires.clock());
+            Some(OauthTokens::new(app, &settings.url, settings.timeout_s, http.clone(), store, clock))
+        }
+        None => None,
+    };
+    let tokens: Arc<dyn TokenSource> = match (&settings.auth, &oauth) {
+        (Auth::LongLived { token }, _) => Arc::new(LongLived::new(token.read()?, wires.clock())),
+        (Auth::Oauth { .. }, Some(tokens)) => Arc::new(tokens.clone()),
+        (Auth::Oauth { .. }, None) => return Err("amocrm.auth: no client secret".to_owned()),
+    };
+    Ok((AmoClient::new(&settings.url, http, tokens), oauth))
+}

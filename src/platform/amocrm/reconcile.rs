@@ -1,0 +1,216 @@
+//! amoCRM's look back: the event log since the last look, and each entity that changed without our
+//! having been told, read as it is now (sheet, 3.21 and 4.7).
+//! Never reads what is not ours or what a webhook showed since, and never trusts a filter: each
+//! event is compared. Enter at [`AmoLookBack`].
+//! Source: amocrm.ru/developers/content/crm_platform/events-and-notes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::AmoClient;
+use super::card::{number, page, text};
+use super::client::Call;
+use super::read_entities::{self, Entity};
+use crate::link;
+use crate::platform::look_back::{Known, LookBack, Sight, to_value};
+use crate::platform::{Fault, RawRequest};
+use crate::process::{At, ClientId, Urgency};
+
+/// Types of events whose webhooks we follow.
+const TYPES: [&str; 14] = [
+    "lead_status_changed",
+    "lead_deleted",
+    "lead_restored",
+    "contact_deleted",
+    "entity_responsible_changed",
+    "entity_merged",
+    "entity_linked",
+    "custom_field_value_changed",
+    "name_field_changed",
+    "task_completed",
+    "task_result_added",
+    "task_deadline_changed",
+    "task_text_changed",
+    "common_note_added",
+];
+
+/// Events of one page; the platform gives no more.
+const PAGE: usize = 100;
+/// Pages of one look; what is left is read by the next one.
+const PAGES: usize = 5;
+/// Entities read in one look.
+const READS: usize = 10;
+/// Entities that wait to be read, and events that are remembered.
+const KEPT_MAX: usize = 5_000;
+/// The log may lag behind the change; a webhook needs a moment, too.
+const LAG_S: i64 = 120;
+/// A bridge that was away for longer than this reads no further back.
+const BACK_MAX_DAYS: i64 = 7;
+
+/// One school's account, read for what it never said.
+pub struct AmoLookBack {
+    client: AmoClient,
+    every: TimeDelta,
+    /// Users of the account who are managers of the school.
+    managers: BTreeSet<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cursor {
+    /// Events from here on are to be read, ids of those that were read aside.
+    since: At,
+    next_at: At,
+    /// Where a long log goes on.
+    #[serde(default)]
+    page: usize,
+    /// When the first page of this log was read.
+    #[serde(default)]
+    read_at: Option<At>,
+    #[serde(default)]
+    seen: BTreeSet<String>,
+    /// Entities to be read → their latest event.
+    #[serde(default)]
+    waiting: BTreeMap<Entity, At>,
+}
+
+#[async_trait]
+impl LookBack for AmoLookBack {
+    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+        let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
+            let cursor = Cursor {
+                since: now,
+                next_at: now + self.every,
+                page: 0,
+                read_at: None,
+                seen: BTreeSet::new(),
+                waiting: BTreeMap::new(),
+            };
+            return Ok(Sight::nothing(&cursor, cursor.next_at));
+        };
+        let mut found = Vec::new();
+        if !cursor.waiting.is_empty() {
+            found = self.read_some(&mut cursor, known).await?;
+        } else if cursor.read_at.is_some() || now >= cursor.next_at {
+            self.read_log(&mut cursor, known, now).await?;
+        }
+        let done = cursor.waiting.is_empty() && cursor.read_at.is_none();
+        let again_at = if done { cursor.next_at } else { now };
+        Ok(Sight { found, again_at, trouble: None, cursor: to_value(&cursor) })
+    }
+}
+
+impl AmoLookBack {
+    /// `every` is from one look at the log to the next.
+    pub fn new(client: AmoClient, every: TimeDelta, managers: BTreeSet<u64>) -> Self {
+        Self { client, every, managers }
+    }
+
+    async fn read_log(&self, cursor: &mut Cursor, known: &dyn Known, now: At) -> Result<(), Fault> {
+        let begun = *cursor.read_at.get_or_insert(now);
+        let since = cursor.since.max(now - TimeDelta::days(BACK_MAX_DAYS));
+        let mut last = false;
+        for _ in 0..PAGES {
+            cursor.page += 1;
+            let events = self.events(since, cursor.page).await?;
+            last = events.len() < PAGE;
+            for event in events {
+                self.note(cursor, &event, since, known).await?;
+            }
+            if last {
+                break;
+            }
+        }
+        if last {
+            cursor.since = begun - TimeDelta::seconds(LAG_S);
+            cursor.next_at = begun + self.every;
+            (cursor.page, cursor.read_at) = (0, None);
+            // What is older than the next look's beginning cannot come again.
+            let kept = cursor.seen.len().saturating_sub(KEPT_MAX);
+            cursor.seen = std::mem::take(&mut cursor.seen).into_iter().skip(kept).collect();
+        }
+        Ok(())
+    }
+
+    async fn events(&self, since: At, at: usize) -> Result<Vec<Value>, Fault> {
+        let (from, limit, at) = (since.timestamp().to_string(), PAGE.to_string(), at.to_string());
+        let mut asked: Vec<(&str, &str)> = TYPES.iter().map(|kind| ("filter[type][]", *kind)).collect();
+        asked.extend([("filter[created_at][from]", from.as_str()), ("limit", &limit), ("page", &at)]);
+        let body = self.client.read(&Call::get("/api/v4/events", &asked, Urgency::Backfill)).await?;
+        Ok(body.map(|body| page(&body, "events").to_vec()).unwrap_or_default())
+    }
+
+    /// Remembers an event; its entity is to be read if it is ours and was not shown since.
+    async fn note(
+        &self,
+        cursor: &mut Cursor,
+        event: &Value,
+        since: At,
+        known: &dyn Known,
+    ) -> Result<(), Fault> {
+        let (id, kind) = (text(&event["id"]), text(&event["type"]));
+        let at = number(&event["created_at"]).and_then(|at| DateTime::from_timestamp(at, 0));
+        let (Some(at), Some(entity)) = (at, Entity::of_event(event)) else { return Ok(()) };
+        if !TYPES.contains(&kind) || at < since - TimeDelta::seconds(1) || !cursor.seen.insert(id.to_owned())
+        {
+            return Ok(());
+        }
+        // Our own notes are of nobody or of a robot: the feed is not read back.
+        let author = number(&event["created_by"]).unwrap_or_default();
+        if matches!(entity, Entity::Note { .. }) && !self.managers.contains(&author) {
+            return Ok(());
+        }
+        if cursor.waiting.len() >= KEPT_MAX || !is_ours(&entity, known).await? {
+            return Ok(());
+        }
+        let shown = known.shown(&entity.record()).await?;
+        if shown.gone || shown.updated_at.is_some_and(|shown| shown >= at) {
+            return Ok(());
+        }
+        let latest = cursor.waiting.entry(entity).or_insert(at);
+        *latest = at.max(*latest);
+        Ok(())
+    }
+
+    async fn read_some(&self, cursor: &mut Cursor, known: &dyn Known) -> Result<Vec<RawRequest>, Fault> {
+        let mut found = Vec::new();
+        for _ in 0..READS {
+            let Some((entity, at)) = cursor.waiting.pop_first() else { break };
+            let shown = known.shown(&entity.record()).await?;
+            if shown.gone || shown.updated_at.is_some_and(|shown| shown >= at) {
+                continue;
+            }
+            let body = self.client.read(&entity.read(Urgency::Backfill)).await?;
+            let body = body.filter(|body| body["is_deleted"] != Value::Bool(true));
+            if is_news(&entity, body.as_ref(), known).await? {
+                found.push(read_entities::request(&json!({ entity.word(): body, "id": entity.id() })));
+            }
+        }
+        Ok(found)
+    }
+}
+
+async fn is_ours(entity: &Entity, known: &dyn Known) -> Result<bool, Fault> {
+    let key = match entity {
+        Entity::Lead(id) => link::crm_lead(*id),
+        Entity::Contact(id) => link::crm_contact(*id),
+        Entity::Task(id) => link::crm_task(*id),
+        // A note is its author's words: intake knows whose lead it is on.
+        Entity::Note { lead, .. } => link::crm_lead(*lead),
+    };
+    Ok(known.links(&[key]).await?.pop().flatten().is_some())
+}
+
+/// A contact has no sight of its own: it is news if it gives the client a number that he lacks.
+async fn is_news(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> Result<bool, Fault> {
+    let (Entity::Contact(id), Some(body)) = (entity, body) else { return Ok(true) };
+    let Some(owner) = known.links(&[link::crm_contact(*id)]).await?.pop().flatten() else { return Ok(false) };
+    let Some(client) = known.client(&ClientId(owner)).await? else { return Ok(false) };
+    let facts = read_entities::contact(body, None);
+    let phone = facts.phone.and_then(|phone| phone.e164);
+    Ok(phone.is_some_and(|phone| !client.phones.contains(&phone))
+        || facts.email.is_some_and(|email| !client.emails.contains(&email)))
+}

@@ -1,0 +1,178 @@
+//! Looks for what may be there already: contacts, leads of an order, marked tasks and notes.
+//! Never believes a hit of the search, which is fuzzy and ignores paid filters: each is compared.
+//! Enter at [`Look`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::card::{Contact, Lead, number, page, text};
+use super::client::{AmoClient, Call};
+use super::numbers::phone_query;
+use super::shared_reads::{Seen, Sight, Together, Wish};
+use crate::platform::Fault;
+use crate::process::command::PersonFacts;
+use crate::process::{At, Urgency};
+
+/// Numbers and e-mails of a person that are searched by, each a request.
+const SEARCHES_MAX: usize = 2;
+/// Pages of notes that are read for a marker; a lead with more notes than that is read by none.
+const PAGES_MAX: usize = 4;
+
+/// Reading of one account on behalf of one command.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub client: &'a AmoClient,
+    pub together: &'a Together,
+    pub urgency: Urgency,
+}
+
+/// What a look among the newest things came to.
+pub struct Newest<T> {
+    pub found: Option<T>,
+    /// Nothing that was made since the doubt began can have been missed.
+    pub sure: bool,
+}
+
+impl Look<'_> {
+    /// `None` if it was deleted or merged into another (204).
+    pub async fn lead(&self, id: u64) -> Result<Option<Lead>, Fault> {
+        let path = format!("/api/v4/leads/{id}");
+        let body = self.get(&path, &[("with", "contacts,loss_reason")]).await?;
+        Ok(body.as_ref().filter(|body| alive(body)).and_then(Lead::read))
+    }
+
+    pub async fn contact(&self, id: u64) -> Result<Option<Contact>, Fault> {
+        let body = self.get(&format!("/api/v4/contacts/{id}"), &[("with", "leads")]).await?;
+        Ok(body.as_ref().filter(|body| alive(body)).and_then(Contact::read))
+    }
+
+    /// By the last ten digits of a number, by e-mail, then by the number as we write it: values
+    /// typed with separators may only be found one way or the other.
+    pub async fn person(&self, person: &PersonFacts) -> Result<Option<Contact>, Fault> {
+        let digits = person.phones.iter().filter_map(|phone| phone_query(phone)).take(SEARCHES_MAX);
+        let emails = person.emails.iter().map(|email| email.to_lowercase()).take(SEARCHES_MAX);
+        let whole = person.phones.iter().filter(|phone| phone.starts_with("+7")).take(1).cloned();
+        let queries: Vec<String> = digits.chain(emails).chain(whole).collect();
+        for query in queries {
+            let asked = [("query", query.as_str()), ("with", "leads"), ("limit", "50"), ("order[id]", "asc")];
+            if let Some(found) = self.contacts(&asked, person).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Among the contacts made last, which the search may not know yet. `since`: when the doubt
+    /// began; without it all that a look reads is read.
+    pub async fn newest_person(
+        &self,
+        person: &PersonFacts,
+        since: Option<At>,
+    ) -> Result<Newest<Contact>, Fault> {
+        let (seen, sure) = self.newest(Sight::NewestContacts, since).await?;
+        Ok(Newest { found: best(&seen.items, person), sure })
+    }
+
+    /// Among the leads made last.
+    pub async fn newest_lead(
+        &self,
+        since: Option<At>,
+        is_it: impl Fn(&Lead) -> bool,
+    ) -> Result<Newest<Lead>, Fault> {
+        let (seen, sure) = self.newest(Sight::NewestLeads, since).await?;
+        let found = seen.items.iter().filter(|lead| alive(lead)).filter_map(Lead::read).find(is_it);
+        Ok(Newest { found, sure })
+    }
+
+    async fn newest(&self, sight: Sight, since: Option<At>) -> Result<(Arc<Seen>, bool), Fault> {
+        let from = since.map_or(0, |since| since.timestamp());
+        let wish = Wish { sight, leads: &[], since: from, urgency: self.urgency };
+        let seen = self.together.look(wish).await?;
+        let sure = since.is_some() && seen.reaches(from);
+        Ok((seen, sure))
+    }
+
+    /// Leads in whose fields or name the search finds `number`; to be compared by the caller.
+    pub async fn leads_with(&self, number: &str) -> Result<Vec<Lead>, Fault> {
+        let asked = [("query", number), ("with", "contacts"), ("limit", "50"), ("order[id]", "desc")];
+        let body = self.get("/api/v4/leads", &asked).await?;
+        Ok(body.iter().flat_map(|body| page(body, "leads")).filter_map(Lead::read).collect())
+    }
+
+    /// A task of these leads, open or done, whose text ends with the marker.
+    pub async fn task(&self, leads: &[u64], marker: &str) -> Result<Option<u64>, Fault> {
+        if leads.is_empty() {
+            return Ok(None);
+        }
+        let wish = Wish { sight: Sight::Tasks, leads, since: 0, urgency: self.urgency };
+        let seen = self.together.look(wish).await?;
+        let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
+        Ok(seen.items.iter().find(marked).and_then(|task| number(&task["id"])))
+    }
+
+    /// A plain note of a lead for which `is_it` holds.
+    pub async fn note_of_lead(
+        &self,
+        lead: u64,
+        is_it: impl Fn(&Value) -> bool + Send,
+    ) -> Result<bool, Fault> {
+        let wish = Wish { sight: Sight::Notes, leads: &[lead], since: 0, urgency: self.urgency };
+        let seen = self.together.look(wish).await?;
+        if seen.items.iter().any(&is_it) || seen.is_whole() {
+            return Ok(seen.items.iter().any(is_it));
+        }
+        self.note("leads", lead, &["common"], is_it).await
+    }
+
+    /// A note of these types on one entity for which `is_it` holds.
+    pub async fn note(
+        &self,
+        entity: &str,
+        id: u64,
+        types: &[&str],
+        is_it: impl Fn(&Value) -> bool + Send,
+    ) -> Result<bool, Fault> {
+        let path = format!("/api/v4/{entity}/{id}/notes");
+        for at in 1..=PAGES_MAX {
+            let at = at.to_string();
+            let mut asked = vec![("limit", "250"), ("page", at.as_str())];
+            asked.extend(types.iter().map(|kind| ("filter[note_type][]", *kind)));
+            let Some(body) = self.get(&path, &asked).await? else { return Ok(false) };
+            if page(&body, "notes").iter().any(&is_it) {
+                return Ok(true);
+            }
+            if body["_links"]["next"].is_null() {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn contacts(&self, query: &[(&str, &str)], person: &PersonFacts) -> Result<Option<Contact>, Fault> {
+        let body = self.get("/api/v4/contacts", query).await?;
+        Ok(body.and_then(|body| best(page(&body, "contacts"), person)))
+    }
+
+    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Option<Value>, Fault> {
+        self.client.read(&Call::get(path, query, self.urgency)).await
+    }
+}
+
+/// Of those that really have a number or else an e-mail of this person: one with leads, then
+/// the one changed last, then the oldest.
+fn best(contacts: &[Value], person: &PersonFacts) -> Option<Contact> {
+    let hits = contacts.iter().filter(|contact| alive(contact)).filter_map(Contact::read);
+    let ranked = hits.filter_map(|contact| {
+        let by_phone = person.phones.iter().any(|phone| contact.has_phone(phone));
+        let by_email = person.emails.iter().any(|email| contact.has_email(email));
+        let rank = (!by_phone, contact.leads.is_empty(), Reverse(contact.updated_at), contact.id);
+        (by_phone || by_email).then_some((rank, contact))
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, contact)| contact)
+}
+
+fn alive(body: &Value) -> bool {
+    body["is_deleted"] != Value::Bool(true)
+}

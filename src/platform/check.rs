@@ -1,0 +1,109 @@
+//! What is wrong with a file, collected, and the questions that several platforms' settings are asked.
+//! Never stops at the first mistake and never repeats a secret. Enter at [`Findings`].
+
+use std::collections::BTreeSet;
+
+use url::{Host, Url};
+
+use crate::problem::Problem;
+use crate::process::definition::{Figures, Manager};
+use crate::secret::SecretSource;
+
+/// No platform is asked more often than this, requests per second.
+pub const RATE_MAX: f64 = 50.0;
+
+/// Collects what is wrong with one file.
+pub struct Complaints<'a> {
+    pub file: &'a str,
+    pub found: &'a mut Vec<Problem>,
+}
+
+/// Where what was found goes: mistakes stop the program, warnings do not.
+pub struct Findings<'a> {
+    pub wrong: Complaints<'a>,
+    pub warn: Complaints<'a>,
+}
+
+/// What a platform's table is checked beside.
+pub struct Beside<'a> {
+    pub roster: &'a [Manager],
+    pub figures: &'a Figures,
+    /// A variable of the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Complaints<'_> {
+    pub fn add(&mut self, key: impl Into<String>, wrong: impl Into<String>, allowed: impl Into<String>) {
+        self.found.push(Problem {
+            file: self.file.to_owned(),
+            key: key.into(),
+            wrong: wrong.into(),
+            allowed: allowed.into(),
+        });
+    }
+}
+
+pub fn address(url: &str, key: &str, findings: &mut Findings) {
+    if let Some((wrong, allowed)) = address_fault(url) {
+        findings.wrong.add(key, wrong, allowed);
+    }
+}
+
+pub fn secret(beside: &Beside, source: Option<&SecretSource>, key: &str, findings: &mut Findings) {
+    let read = source.map(|source| source.read_with(beside.variable));
+    if let Some(Err(fault)) = read {
+        findings.wrong.add(key, fault, "set it, see `.env.example`");
+    }
+}
+
+/// A day without a look is as good as none; 0 says so openly.
+pub fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
+    if minutes > 24 * 60 {
+        findings.wrong.add(key, format!("{minutes} is out of range"), "1 to 1440 minutes, or 0 for off");
+    }
+}
+
+pub fn rate(value: f64, most: f64, key: &str, findings: &mut Findings) {
+    if !(value > 0.0 && value <= most) {
+        findings.wrong.add(key, format!("{value} is out of range"), format!("more than 0, at most {most}"));
+    }
+}
+
+pub fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
+    if !(1..=120).contains(&seconds) {
+        findings.wrong.add(key, format!("{seconds} is out of range"), "1 to 120 seconds");
+    }
+}
+
+/// What is wrong with the address of a platform or of ourselves: https, except on this machine.
+pub fn address_fault(address: &str) -> Option<(String, &'static str)> {
+    let allowed = "https://name.example without a path; http only for loopback";
+    let Ok(url) = Url::parse(address) else {
+        return Some((format!("`{address}` is no address"), allowed));
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some(("the address holds a name or password".to_owned(), allowed));
+    }
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(address));
+    if !safe {
+        return Some((format!("`{address}` is not https"), allowed));
+    }
+    let bare = url.query().is_none() && url.fragment().is_none() && url.path().trim_matches('/').is_empty();
+    (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))
+}
+
+/// Does this address lead to this machine?
+pub fn is_loopback(address: &str) -> bool {
+    match Url::parse(address).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Values that stand more than once, each named once.
+pub fn repeated<T: Ord + Clone>(values: impl Iterator<Item = T>) -> BTreeSet<T> {
+    let mut seen = BTreeSet::new();
+    values.filter(|value| !seen.insert(value.clone())).collect()
+}

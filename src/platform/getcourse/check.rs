@@ -1,0 +1,43 @@
+//! What is wrong with a school's `[getcourse]`. Never asks GetCourse. Enter at [`check`].
+
+use super::Settings;
+use super::fields::FIELDS;
+use super::reconcile::COLUMNS;
+use super::settings::Payments;
+use crate::platform::check::{self, Beside, Findings};
+
+pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
+    check::address(&settings.url, "getcourse.url", findings);
+    check::secret(beside, settings.school_key.as_ref(), "getcourse.school_key", findings);
+    check::secret(beside, settings.developer_key.as_ref(), "getcourse.developer_key", findings);
+    check::rate(settings.requests_per_second, check::RATE_MAX, "getcourse.requests_per_second", findings);
+    check::timeout(settings.timeout_s, "getcourse.timeout_s", findings);
+    check::look_back(settings.look_back_min, "getcourse.look_back_min", findings);
+    let columns: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
+    for column in settings.export_columns.keys().filter(|name| !columns.contains(&name.as_str())) {
+        let key = format!("getcourse.export_columns.{column}");
+        findings.wrong.add(key, "unknown column", format!("one of: {}", columns.join(", ")));
+    }
+    if settings.developer_key.is_some() && settings.school_key.is_none() {
+        let why = "missing: the developer's key opens nothing without it";
+        findings.wrong.add("getcourse.school_key", why, "the school's API key");
+    }
+    let reads = settings.school_key.is_some() && settings.developer_key.is_some();
+    if settings.payments == Some(Payments::ReadBack) && !reads {
+        let why = "nothing can be read back without both keys";
+        findings.wrong.add("getcourse.payments", why, "trust, or school_key and developer_key");
+    }
+    if settings.payments.is_none() && !reads {
+        let why = "not set: without the Tech API a payment is believed on the webhook's word";
+        findings.warn.add("getcourse.payments", why, "trust, if that is meant, or both keys");
+    }
+    if reads && beside.figures.feed.comments && settings.comment_author.is_none() {
+        let why = "missing: GetCourse takes no comment without its author, each becomes a dead letter";
+        findings.warn.add("getcourse.comment_author", why, "a user's id, or feed.comments = false");
+    }
+    let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+    for field in settings.fields.keys().filter(|field| !known.contains(&field.as_str())) {
+        let key = format!("getcourse.fields.{field}");
+        findings.wrong.add(key, "unknown field", format!("one of: {}", known.join(", ")));
+    }
+}

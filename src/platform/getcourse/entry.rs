@@ -1,0 +1,85 @@
+//! GetCourse as a platform of the bridge: its value, and how its parts are put together.
+//! Never says what GetCourse's words mean. Enter at [`PLATFORM`].
+
+use std::sync::Arc;
+
+use toml::Value;
+
+use super::reconcile::{Exports, SPACING_S};
+use super::{Client, GcCourier, GcHooks, GcLookBack, Keys, Settings, check, settings, words};
+use crate::platform::check::{Beside, Findings};
+use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::http::Http;
+use crate::platform::{Hooks, LookBack};
+use crate::process::{SchoolId, Target};
+
+const NAME: &str = "getcourse";
+
+pub static PLATFORM: Platform = Platform {
+    name: NAME,
+    kind: Kind::Orders,
+    absent: "Absent: no orders come in.",
+    missing: Some("missing: no orders come in, no status and no comment is written"),
+    sections: settings::SECTIONS,
+    least: "url = 'https://x.example'",
+    defaults,
+    read: entry::read::<Settings>,
+};
+
+fn defaults() -> Vec<(&'static str, Value)> {
+    let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
+    vec![
+        ("zone", settings.zone.name().into()),
+        ("look_back_min", i64::from(settings.look_back_min).into()),
+        ("requests_per_second", settings.requests_per_second.into()),
+        ("timeout_s", i64::try_from(settings.timeout_s).unwrap_or_default().into()),
+    ]
+}
+
+impl entry::Settings for Settings {
+    fn url_mut(&mut self) -> Option<&mut String> {
+        Some(&mut self.url)
+    }
+
+    fn check(&self, beside: &Beside, findings: &mut Findings) {
+        check::check(self, beside, findings);
+    }
+
+    fn hooks(&self, _: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
+        Ok(Some(Arc::new(GcHooks::new(self.clone()))))
+    }
+
+    fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String> {
+        let account = Account { platform: NAME, of: &self.url, per_second: self.requests_per_second };
+        let http = wires.http(NAME, self.timeout_s, account)?;
+        let look = self.look_back(school, http.clone(), wires)?;
+        let courier = GcCourier::open(self.clone(), &school.process.roster, http)?;
+        let courier = Some((Target::Getcourse, Arc::new(courier) as _));
+        Ok(Connected { courier, look, ..Connected::default() })
+    }
+
+    fn url_words(&self, text: &mut String, school: &OfSchool) {
+        let address = school.hooks_address(NAME);
+        words::setup(text, &address, self);
+        words::example(text, &address, school.process);
+    }
+}
+
+impl Settings {
+    /// Exports have a budget of their own, which the school's other integrations share.
+    fn look_back(
+        &self,
+        school: &OfSchool,
+        http: Arc<dyn Http>,
+        wires: &mut dyn Wires,
+    ) -> Result<Option<Arc<dyn LookBack>>, String> {
+        let Some(key) = self.school_key.as_ref().filter(|_| self.look_back_min > 0) else { return Ok(None) };
+        let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
+        let per_second = 1.0 / SPACING_S as f64;
+        let account = Account { platform: "getcourse-export", of: &self.url, per_second };
+        let exports = Exports::new(&self.url, key, wires.http(NAME, self.timeout_s, account)?);
+        let tech = Keys::read(self)?.map(|keys| Client::new(self, keys, http));
+        let roster = school.process.roster.clone();
+        Ok(Some(Arc::new(GcLookBack::new(self.clone(), exports, tech, roster))))
+    }
+}

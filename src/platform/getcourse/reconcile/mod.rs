@@ -1,0 +1,448 @@
+//! GetCourse's look back: exports in rounds, and single reads where the Tech API is there (sheet, 4).
+//! Never starts a second export, never polls one whose id is not stored, never asks more than 24
+//! times in two hours: the port outside counts that in the store. Enter at [`GcLookBack`].
+//!
+//! A round reads the orders that changed, those that were made, and the payments; a payment only says
+//! whose orders are to be looked at. What differs from what is known is read again by itself, because an
+//! export is minutes old; without the Tech API its row is taken if nothing happened meanwhile. At
+//! the end of a round a few open orders without news are read one by one.
+
+mod export;
+mod news;
+mod table;
+
+pub use export::Exports;
+pub use table::COLUMNS;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use self::export::Export;
+use self::table::{Columns, Row, Table, found};
+use super::client::Client as Tech;
+use super::{GcHooks, Settings, tech};
+use crate::link;
+use crate::platform::look_back::{History, Known, LookBack, Sight, to_value};
+use crate::platform::{Fault, Hooks, RawRequest};
+use crate::process::definition::Manager;
+use crate::process::{At, ClientId, Order, OrderId, Urgency};
+use crate::signal::{SeenOrder, Signal};
+
+/// From one request for an export to the next: 24 in two hours.
+pub const SPACING_S: i64 = 300;
+
+/// An export that is not ready by then is given up.
+const PATIENCE_MIN: i64 = 60;
+/// And the next round comes so much later: the account builds one export at a time.
+const REST_MIN: i64 = 120;
+
+/// Orders read in one look.
+const READS: usize = 5;
+/// Orders without news that are read at the end of a round, and for how long nothing was told.
+const QUIET_READS: usize = 20;
+const QUIET_H: i64 = 24;
+
+/// Orders that wait to be read, digests and users that are kept.
+const KEPT_MAX: usize = 2_000;
+/// Users named in one filter.
+const USERS_MAX: usize = 50;
+/// What is told of an order so long after we handed it on is our own telling.
+const OWN_S: i64 = 120;
+/// A digest is kept for as long as a round can show the order again.
+const TOLD_DAYS: i64 = 3;
+
+/// One school's account, read for what it never said.
+pub struct GcLookBack {
+    settings: Settings,
+    hooks: GcHooks,
+    exports: Exports,
+    /// Absent without the Tech API: rows of exports are taken as they are.
+    tech: Option<Tech>,
+    roster: Vec<Manager>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cursor {
+    /// The first look: an unknown order from before it is none of ours.
+    begun_at: At,
+    /// Up to here a whole round has seen everything.
+    seen_to: At,
+    next_round_at: At,
+    #[serde(default)]
+    round_at: Option<At>,
+    /// Exports of this round that are still to be started.
+    #[serde(default)]
+    todo: VecDeque<What>,
+    #[serde(default)]
+    running: Option<Running>,
+    /// GetCourse's ids of orders that are to be read by themselves.
+    #[serde(default)]
+    reads: BTreeSet<String>,
+    /// Order → digest of the row that was handed on.
+    #[serde(default)]
+    told: BTreeMap<String, (String, At)>,
+    /// Payments that were looked into.
+    #[serde(default)]
+    payments: BTreeSet<String>,
+    /// Where the search for open orders goes on.
+    #[serde(default)]
+    after: Option<String>,
+    /// Why the last round was not whole.
+    #[serde(default)]
+    trouble: Option<String>,
+}
+
+/// An export that is being built.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Running {
+    export: u64,
+    what: What,
+    started_at: At,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    /// Orders whose status changed.
+    Changed,
+    /// Orders that were made.
+    Made,
+    Payments,
+    /// All orders of these users.
+    Of(Vec<String>),
+}
+
+impl What {
+    /// The export's name, and its filter from the day `from` on.
+    fn asked(&self, from: &str) -> (&'static str, Vec<(String, String)>) {
+        let since = |name: &str| vec![(format!("{name}[from]"), from.to_owned())];
+        match self {
+            Self::Changed => ("deals", since("status_changed_at")),
+            Self::Made => ("deals", since("created_at")),
+            Self::Payments => ("payments", since("created_at")),
+            Self::Of(users) => ("deals", vec![("user_id".to_owned(), users.join(","))]),
+        }
+    }
+}
+
+impl Cursor {
+    fn begin(now: At, every: TimeDelta) -> Self {
+        Self {
+            begun_at: now,
+            seen_to: now,
+            next_round_at: now + every,
+            round_at: None,
+            todo: VecDeque::new(),
+            running: None,
+            reads: BTreeSet::new(),
+            told: BTreeMap::new(),
+            payments: BTreeSet::new(),
+            after: None,
+            trouble: None,
+        }
+    }
+
+    /// The round is over before its end, for a reason that a person should know.
+    fn give_up(&mut self, why: String, now: At) {
+        self.running = None;
+        self.round_at = None;
+        self.todo.clear();
+        self.next_round_at = now + TimeDelta::minutes(REST_MIN);
+        self.trouble = Some(why);
+    }
+}
+
+#[async_trait]
+impl LookBack for GcLookBack {
+    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+        let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
+            let cursor = Cursor::begin(now, self.every());
+            return Ok(Sight::nothing(&cursor, cursor.next_round_at));
+        };
+        let mut found = Vec::new();
+        let again_at = if !cursor.reads.is_empty() {
+            found = self.read_some(&mut cursor, known).await?;
+            now
+        } else if let Some(running) = cursor.running.clone() {
+            found = self.poll(&mut cursor, &running, known, now).await?;
+            if cursor.reads.is_empty() { now + TimeDelta::seconds(SPACING_S) } else { now }
+        } else if let Some(what) = cursor.todo.front().cloned() {
+            self.start(&mut cursor, what, now).await?;
+            now + TimeDelta::seconds(SPACING_S)
+        } else if let Some(round_at) = cursor.round_at {
+            self.end_round(&mut cursor, round_at, known, now).await?;
+            if cursor.reads.is_empty() { cursor.next_round_at } else { now }
+        } else if now < cursor.next_round_at {
+            cursor.next_round_at
+        } else {
+            cursor.round_at = Some(now);
+            cursor.trouble = None;
+            cursor.todo = [What::Changed, What::Made, What::Payments].into();
+            cursor.told.retain(|_, (_, at)| now - *at < TimeDelta::days(TOLD_DAYS));
+            now
+        };
+        Ok(Sight { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
+    }
+}
+
+impl GcLookBack {
+    pub fn new(settings: Settings, exports: Exports, tech: Option<Tech>, roster: Vec<Manager>) -> Self {
+        Self { hooks: GcHooks::new(settings.clone()), settings, exports, tech, roster }
+    }
+
+    fn every(&self) -> TimeDelta {
+        TimeDelta::minutes(i64::from(self.settings.look_back_min.max(1)))
+    }
+
+    /// Filters take whole days in the account's zone; a day more costs nothing.
+    async fn start(&self, cursor: &mut Cursor, what: What, now: At) -> Result<(), Fault> {
+        let day = (cursor.seen_to - TimeDelta::days(1)).with_timezone(&self.settings.zone).date_naive();
+        let (name, filters) = what.asked(&day.format("%Y-%m-%d").to_string());
+        match self.exports.start(name, &filters).await? {
+            Export::Started(export) => {
+                cursor.todo.pop_front();
+                cursor.running = Some(Running { export, what, started_at: now });
+            }
+            Export::Busy => {
+                let begun = cursor.round_at.unwrap_or(now);
+                if now - begun >= TimeDelta::minutes(PATIENCE_MIN) {
+                    let why = "another export of the account is not ready for an hour; the next round comes in two hours";
+                    cursor.give_up(why.to_owned(), now);
+                }
+            }
+            Export::Empty => drop(cursor.todo.pop_front()),
+            Export::Ready(_) | Export::NotReady | Export::Unknown => {
+                return Err(Fault::later("an export was not started"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn poll(
+        &self,
+        cursor: &mut Cursor,
+        running: &Running,
+        known: &dyn Known,
+        now: At,
+    ) -> Result<Vec<RawRequest>, Fault> {
+        match self.exports.poll(running.export).await? {
+            Export::Ready(table) => {
+                cursor.running = None;
+                match running.what {
+                    What::Payments => self.payments(cursor, &table, known).await.map(|()| Vec::new()),
+                    _ => self.orders(cursor, &table, running.started_at, known, now).await,
+                }
+            }
+            Export::NotReady if now - running.started_at >= TimeDelta::minutes(PATIENCE_MIN) => {
+                let (what, export) = (running.what.asked("").0, running.export);
+                let why = format!(
+                    "the export {export} of {what} was not ready after {PATIENCE_MIN} minutes and is given up; the next round comes in two hours"
+                );
+                cursor.give_up(why, now);
+                Ok(Vec::new())
+            }
+            Export::NotReady => Ok(Vec::new()),
+            Export::Empty | Export::Unknown => {
+                cursor.running = None;
+                Ok(Vec::new())
+            }
+            Export::Started(_) | Export::Busy => Err(Fault::later("an answer that is no export's")),
+        }
+    }
+
+    /// Rows that say something new; `asked_at` is when the export was asked for.
+    async fn orders(
+        &self,
+        cursor: &mut Cursor,
+        table: &Table,
+        asked_at: At,
+        known: &dyn Known,
+        now: At,
+    ) -> Result<Vec<RawRequest>, Fault> {
+        let columns = Columns::of(table, &self.settings.export_columns);
+        if let Some(missing) = columns.missing(&["order_id", "status", "created_at"]) {
+            cursor.trouble = Some(no_column(missing));
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for row in columns.rows() {
+            let request = row.request();
+            let (Some(deal), Some(seen)) = (row.get("order_id"), self.seen(&request, now)) else { continue };
+            if !self.is_missed(cursor, &seen, known).await? {
+                continue;
+            }
+            let digest = news::digest(&seen);
+            let history = known.history(&order_id(deal)).await?;
+            if is_told(cursor, deal, &digest, history) || cursor.told.len() >= KEPT_MAX {
+                continue;
+            }
+            if self.tech.is_some() {
+                cursor.reads.insert(deal.to_owned());
+            } else if history.touched_at.is_none_or(|at| at < asked_at) {
+                found.push(request);
+            } else {
+                // Something happened while it was built: the next round shows what stands then.
+                continue;
+            }
+            cursor.told.insert(deal.to_owned(), (digest, now));
+        }
+        Ok(found)
+    }
+
+    /// The request as the inbox will read it.
+    fn seen(&self, request: &RawRequest, now: At) -> Option<SeenOrder> {
+        match self.hooks.decode_found(request, now).ok()?.into_iter().next()? {
+            Signal::OrderSeen(seen) => Some(*seen),
+            _ => None,
+        }
+    }
+
+    /// Unknown and made since the bridge looks, or known otherwise.
+    async fn is_missed(&self, cursor: &Cursor, seen: &SeenOrder, known: &dyn Known) -> Result<bool, Fault> {
+        let Some(deal) = seen.facts.gc_id.as_deref() else { return Ok(false) };
+        let Some(order) = known.order(&order_id(deal)).await? else {
+            let forgotten = known.links(&[link::gone(&order_id(deal))]).await?.pop().flatten().is_some();
+            let since = seen.facts.created_at.is_some_and(|made| made >= cursor.begun_at);
+            return Ok(since && !forgotten);
+        };
+        let client = known.client(&order.client).await?;
+        Ok(news::is_news(&order, client.as_ref(), seen, &self.roster))
+    }
+
+    /// A payment names its order by number only, and says nothing of the sum so far: it tells whose
+    /// orders are to be looked at, unless something was told of the order since.
+    async fn payments(&self, cursor: &mut Cursor, table: &Table, known: &dyn Known) -> Result<(), Fault> {
+        let columns = Columns::of(table, &self.settings.export_columns);
+        let needed = ["payment_id", "payment_email", "payment_order", "payment_at"];
+        if let Some(missing) = columns.missing(&needed) {
+            cursor.trouble = Some(no_column(missing));
+            return Ok(());
+        }
+        let mut seen = BTreeSet::new();
+        let mut users = BTreeSet::new();
+        for row in columns.rows() {
+            let Some(id) = row.get("payment_id") else { continue };
+            seen.insert(id.to_owned());
+            if cursor.payments.contains(id) || !self.is_untold(&row, known).await? {
+                continue;
+            }
+            let Some(order) = order_of(&row, known).await? else { continue };
+            match order.gc_id.filter(|_| self.tech.is_some()) {
+                Some(deal) if cursor.reads.len() < KEPT_MAX => drop(cursor.reads.insert(deal)),
+                Some(_) => {}
+                None => users.extend(known.client(&order.client).await?.and_then(|client| client.gc_user)),
+            }
+        }
+        // What the window no longer shows is forgotten with it.
+        cursor.payments = seen;
+        let users: Vec<String> = users.into_iter().take(USERS_MAX).collect();
+        if !users.is_empty() {
+            cursor.todo.push_front(What::Of(users));
+        }
+        Ok(())
+    }
+
+    async fn is_untold(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
+        let paid_at = row.get("payment_at").and_then(|text| super::dates::parse(text, self.settings.zone));
+        let (Some(paid_at), Some(order)) = (paid_at, order_of(row, known).await?) else { return Ok(false) };
+        Ok(known.history(&order.id).await?.told_at.is_none_or(|told| told < paid_at))
+    }
+
+    /// Some of the orders that are to be read; what GetCourse no longer shows is dropped.
+    async fn read_some(&self, cursor: &mut Cursor, known: &dyn Known) -> Result<Vec<RawRequest>, Fault> {
+        let mut found = Vec::new();
+        for _ in 0..READS {
+            let Some(deal) = cursor.reads.pop_first() else { break };
+            match self.read(&deal, cursor, known).await {
+                Ok(request) => found.extend(request),
+                Err(Fault::Never { why }) => tracing::warn!(deal, why, "an order cannot be read"),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The order and its buyer, as a webhook of the Tech API would have told them.
+    async fn read(
+        &self,
+        deal: &str,
+        cursor: &Cursor,
+        known: &dyn Known,
+    ) -> Result<Option<RawRequest>, Fault> {
+        let Some(client) = &self.tech else { return Ok(None) };
+        let data = client.read("deal/get-fields", &[("dealId", deal)], Urgency::Backfill).await?;
+        let Some(order) = tech::only(&data, deal) else { return Ok(None) };
+        let mut body = json!({ "deal": order });
+        if let Some(user) = tech::id(tech::field(order, "user_id")) {
+            let data = client.read("user/get-fields", &[("userId", &user)], Urgency::Backfill).await?;
+            body["user"] = tech::only(&data, &user).cloned().unwrap_or_default();
+        }
+        let request = found("hook", &body);
+        let Some(seen) = self.seen(&request, cursor.begun_at) else { return Ok(None) };
+        Ok(self.is_missed(cursor, &seen, known).await?.then_some(request))
+    }
+
+    /// The exports are through: what nothing was told of for a day is read by itself, a few at a time.
+    async fn end_round(
+        &self,
+        cursor: &mut Cursor,
+        round_at: At,
+        known: &dyn Known,
+        now: At,
+    ) -> Result<(), Fault> {
+        if self.tech.is_some() {
+            let (orders, place) = known.open_orders(cursor.after.as_deref()).await?;
+            let mut last = None;
+            for order in orders {
+                let told_at = known.history(&order.id).await?.told_at.unwrap_or(order.seen_at);
+                let Some(deal) = order.gc_id.filter(|_| now - told_at >= TimeDelta::hours(QUIET_H)) else {
+                    continue;
+                };
+                last = Some(format!("order/{}", order.id));
+                cursor.reads.insert(deal);
+                if cursor.reads.len() >= QUIET_READS {
+                    break;
+                }
+            }
+            let full = cursor.reads.len() >= QUIET_READS;
+            cursor.after = last.filter(|_| full).or(place);
+        }
+        cursor.seen_to = round_at;
+        cursor.round_at = None;
+        cursor.next_round_at = (round_at + self.every()).max(now);
+        Ok(())
+    }
+}
+
+/// The same was handed on before, and nothing else was told of the order since.
+fn is_told(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
+    let Some((told, at)) = cursor.told.get(deal) else { return false };
+    told == digest && history.told_at.is_none_or(|told_at| told_at <= *at + TimeDelta::seconds(OWN_S))
+}
+
+fn order_id(deal: &str) -> OrderId {
+    OrderId::of_deal(deal)
+}
+
+fn no_column(name: &str) -> String {
+    format!("an export has no column for `{name}`: put its title into getcourse.export_columns.{name}")
+}
+
+/// The order of a payment: by its buyer's e-mail and the number.
+async fn order_of(row: &Row<'_>, known: &dyn Known) -> Result<Option<Order>, Fault> {
+    let (Some(email), Some(number)) = (row.get("payment_email"), row.get("payment_order")) else {
+        return Ok(None);
+    };
+    let found = known.links(&[link::email(&email.to_lowercase())]).await?.pop().flatten();
+    let Some(client) = found else { return Ok(None) };
+    let Some(client) = known.client(&ClientId(client)).await? else { return Ok(None) };
+    let brief = client.orders.iter().find(|(_, brief)| brief.number.as_deref() == Some(number));
+    match brief {
+        Some((order, _)) => known.order(order).await,
+        None => Ok(None),
+    }
+}

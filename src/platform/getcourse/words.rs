@@ -1,0 +1,111 @@
+//! What `dozvon url` tells of GetCourse: processes, subscriptions, and a request to be tried at once.
+//! Never shows a key: a command line names its variable. Enter at [`setup`] and [`example`].
+
+use std::fmt::Write;
+
+use super::{Kind, Settings, fields};
+use crate::platform::entry::heading;
+use crate::process::Process;
+use crate::secret::SecretSource;
+
+/// The addresses of processes and subscriptions.
+pub fn setup(text: &mut String, base: &str, settings: &Settings) {
+    heading(text, "GetCourse: операция «Вызвать URL»");
+    text.push_str(
+        "\nДля каждого события создайте процесс с одним блоком: операция «Вызвать URL», метод GET.\n\
+         Проверка по условию идёт раз в 5–15 минут, и каждый заказ попадает в такой процесс один раз.\n",
+    );
+    for kind in Kind::ALL {
+        let (title, setup) = process_setup(kind);
+        let _ = write!(text, "\n{title}\n{setup}\n{}\n", fields::address(base, kind));
+    }
+    let (Some(developer), Some(school)) = (&settings.developer_key, &settings.school_key) else { return };
+    heading(text, "GetCourse: подписка Tech API");
+    text.push_str(
+        "\nТочнее процессов: сообщает и о повторной смене статуса. Выполните по одной команде на событие.\n\
+         На одно событие действует один адрес: новая подписка заменяет прежнюю.\n",
+    );
+    for (event_id, title) in [(1, "заказ создан"), (2, "статус заказа изменился"), (3, "заказ оплачен")]
+    {
+        let _ = write!(
+            text,
+            "\n{title}:\ncurl -sS '{url}/pl/api/v1/set-uri' \\\n  -H \"Authorization: Bearer {developer}_{school}\" \\\n  \
+             -H 'Content-Type: application/json' \\\n  \
+             -d '{{\"uri\":\"{base}/hook\",\"event_object_id\":2,\"event_id\":{event_id},\"subscribe\":1}}'\n",
+            url = settings.url,
+            developer = shell_value(developer),
+            school = shell_value(school),
+        );
+    }
+}
+
+/// A request that can be tried at once, with an invented person.
+pub fn example(text: &mut String, base: &str, process: &Process) {
+    heading(text, "Проверка без GetCourse");
+    let offer = process.routes.iter().find_map(|route| route.offers.first());
+    text.push_str(
+        "\nПридуманный заказ, как его пришлёт GetCourse. Заказ пройдёт весь путь и появится в amoCRM, \
+         поэтому пробуйте в тестовом аккаунте.\n\n",
+    );
+    let _ = write!(text, "curl -sS -G '{base}/{}'", Kind::OrderCreated.tail());
+    for (name, value) in [
+        ("order_id", "700100200"),
+        ("number", "12041"),
+        ("user_id", "400300100"),
+        ("first_name", "Мария"),
+        ("last_name", "Кузнецова"),
+        ("email", "m.kuznetsova@example.ru"),
+        ("phone", "+79035550127"),
+        ("positions", "Дизайн интерьера: база"),
+        ("offers", offer.map_or("5512874", String::as_str)),
+        ("cost", "38500"),
+        ("left", "38 500 руб."),
+        ("payed", "0 руб."),
+        ("status", "Новый"),
+        ("payment_link", "https://school.example/pay/700100200"),
+    ] {
+        let _ = write!(text, " \\\n  --data-urlencode '{name}={value}'");
+    }
+    text.push('\n');
+}
+
+/// What the process listens to, and how it is set (sheet GetCourse, 1.3).
+fn process_setup(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::OrderCreated => (
+            "Заказ создан",
+            "Процесс на заказы, запуск при создании заказа, без условий и без задержки перед блоком.",
+        ),
+        Kind::OrderStatus => (
+            "Статус заказа изменился",
+            "По одному процессу на каждый статус: В работе, Ожидаем оплаты, Не подтвержден, Отложен, Отменен, \
+             Ложный, Ожидаем возврата.\nПроцесс на заказы, периодическая проверка, условие: статус заказа равен этому статусу.",
+        ),
+        Kind::PaymentPartial => (
+            "Частичная оплата",
+            "Процесс на заказы, периодическая проверка, условие: статус «Частично оплачен».\n\
+             Сработает только на первую часть: о следующих GetCourse так не сообщает.",
+        ),
+        Kind::PaymentFull => (
+            "Полная оплата",
+            "Процесс на заказы, периодическая проверка, условие: статус «Завершен» (так GetCourse называет оплаченный заказ).",
+        ),
+        Kind::ManagerAssigned => (
+            "Назначен менеджер заказа",
+            "Процесс на заказы, периодическая проверка, по процессу на каждого менеджера, условие: менеджер заказа — он.",
+        ),
+        Kind::UserUpdated => (
+            "Изменились данные пользователя (по желанию)",
+            "Процесс на пользователей. Готового события нет: запускайте его по своему условию, например по группе \
+             «сменил телефон», или из формы.",
+        ),
+    }
+}
+
+/// A secret's place in a command line: its variable, never itself.
+fn shell_value(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Env(name) => format!("${{{name}}}"),
+        SecretSource::File(path) => format!("$(cat '{}')", path.display()),
+    }
+}

@@ -1,0 +1,60 @@
+//! The way in of providers whose events are a query or a form: all but their words.
+//! Never decides whether an event is authentic: each provider says how it knows.
+//! Enter at [`FormHooks`]; a provider fills [`FormEvents`].
+
+use std::fmt;
+
+use super::{Fields, statistics};
+use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::process::At;
+use crate::signal::Signal;
+
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What one provider's events are.
+pub trait FormEvents: fmt::Debug + Send + Sync {
+    /// Begins the idempotency keys.
+    const NAME: &'static str;
+    /// Every event has one of these fields; a request without any tries the address.
+    const MARKS: &'static [&'static str];
+
+    /// Is this event authentic? The path's secret has already been compared.
+    fn verify(&self, request: &RawRequest, fields: &Fields) -> Result<(), Refused>;
+
+    /// What the provider expects to hear.
+    fn answer(&self, request: &Verified) -> Answer;
+
+    /// An event in our words. `at` is when it was accepted.
+    fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable>;
+}
+
+/// The hooks of one school's account.
+#[derive(Debug)]
+pub struct FormHooks<E>(pub E);
+
+impl<E: FormEvents> Hooks for FormHooks<E> {
+    fn body_bytes_max(&self) -> usize {
+        BODY_BYTES_MAX
+    }
+
+    fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
+        let fields = Fields::read(request);
+        if !E::MARKS.iter().any(|mark| fields.text(mark).is_some()) {
+            return Ok(Reception::Probe);
+        }
+        self.0.verify(request, &fields)?;
+        Ok(Reception::Keep(fields.key(E::NAME)))
+    }
+
+    fn answer(&self, request: &Verified) -> Answer {
+        self.0.answer(request)
+    }
+
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.0.signals(Fields::read(request.request()), at)
+    }
+
+    fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
+        statistics::found(request)
+    }
+}

@@ -1,0 +1,40 @@
+//! Mango's API: every request is a form signed over its JSON (sheet, 2 and 7).
+//! Never reads an answer. Enter at [`Api::request`].
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Settings, wire};
+use crate::platform::http::{Http, Request, Response, Silence};
+use crate::secret::Secret;
+
+/// One school's account.
+pub struct Api {
+    pub base: String,
+    pub key: Secret,
+    pub salt: Secret,
+    pub http: Arc<dyn Http>,
+}
+
+impl Api {
+    /// Reads both secrets; the error says which one and what to do.
+    pub fn open(settings: &Settings, http: Arc<dyn Http>) -> Result<Self, String> {
+        let (key, salt) = settings.keys()?;
+        Ok(Self { base: settings.url.clone(), key, salt, http })
+    }
+
+    pub fn request(&self, path: &str, body: &impl Serialize) -> Request {
+        let json = crate::json::text(body);
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("vpbx_api_key", self.key.reveal())
+            .append_pair("sign", &wire::sign(&self.key, json.as_bytes(), &self.salt))
+            .append_pair("json", &json)
+            .finish();
+        Request::new("POST", format!("{}/vpbx/{path}", self.base)).form(form)
+    }
+
+    pub async fn send(&self, request: Request) -> Result<Response, Silence> {
+        self.http.send(request).await
+    }
+}

@@ -1,0 +1,208 @@
+//! A notification of Mango Office → one signal (sheet, 3 and 5).
+//! Never decides what a whole call was: `intake::calls` does, from all its events.
+//! Enter at [`signal`].
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::{code, wire};
+use crate::platform::Undecodable;
+use crate::process::At;
+use crate::process::event::{Direction, Outcome};
+use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
+
+/// The signal of one notification; `tail` without outer and doubled slashes.
+/// `at` is when it was accepted, for what carries no usable time.
+pub fn signal(tail: &str, body: &Value, at: At) -> Result<Signal, Undecodable> {
+    match tail {
+        "events/call" => leg(body, at),
+        "events/summary" => summary(body),
+        "events/record/added" => recording(body, at),
+        "result/stats" | "result/stat" => Ok(nothing("statistics are ready")),
+        tail if tail.starts_with("result/") => answered(body),
+        tail if tail.starts_with("events/") => Ok(nothing("an event that says nothing of a result")),
+        _ => Ok(nothing("an unknown address")),
+    }
+}
+
+/// `mango:<entry_id>`: the key under which a call's events are merged.
+fn call(body: &Value) -> Result<String, Undecodable> {
+    let entry = wire::text(&body["entry_id"]).ok_or_else(|| Undecodable("no entry_id".to_owned()))?;
+    Ok(format!("mango:{entry}"))
+}
+
+fn leg(body: &Value, at: At) -> Result<Signal, Undecodable> {
+    let sides = Sides::read(body);
+    if sides.internal() {
+        return Ok(nothing("an internal call"));
+    }
+    let leg = wire::text(&body["call_id"]).ok_or_else(|| Undecodable("no call_id".to_owned()))?;
+    let seq = wire::int(&body["seq"]).and_then(|seq| u32::try_from(seq).ok()).unwrap_or(0);
+    let Some(state) = state(body, &sides) else {
+        return Err(Undecodable("an unknown call_state".to_owned()));
+    };
+    let leg = Leg {
+        leg,
+        seq,
+        state,
+        direction: sides.direction(),
+        client_number: sides.client(),
+        extension: sides.to_extension.clone().or_else(|| sides.from_extension.clone()),
+        line: sides.line.clone(),
+        taken_from: sides.taken_from.clone(),
+        command: wire::text(&body["command_id"]),
+        manager_leg: sides.manager_leg(),
+        talk_seconds: None,
+    };
+    let at = moment(&body["timestamp"]).unwrap_or(at);
+    Ok(Signal::CallSeen(Box::new(CallEvent { call: call(body)?, at, what: CallWhat::Leg(leg) })))
+}
+
+fn state(body: &Value, sides: &Sides) -> Option<LegState> {
+    Some(match body["call_state"].as_str()? {
+        "Appeared" => LegState::Ringing,
+        // A menu or a queue that takes the call is not a person who answers it.
+        "Connected" if sides.in_menu => LegState::Ringing,
+        "Connected" => LegState::Talking,
+        "OnHold" => LegState::OnHold,
+        "Disconnected" => {
+            let code = wire::int(&body["disconnect_reason"]).unwrap_or(1100);
+            LegState::Ended(match sides.direction() {
+                // A manager's leg that was merged into the client's: he did pick up.
+                _ if code::is_replaced(code) && sides.manager_leg() => Outcome::Answered,
+                direction => code::outcome(code, direction.unwrap_or(Direction::Outbound)),
+            })
+        }
+        _ => return None,
+    })
+}
+
+/// Who stands on which side of a leg.
+struct Sides {
+    from_extension: Option<String>,
+    to_extension: Option<String>,
+    from_number: Option<String>,
+    to_number: Option<String>,
+    line: Option<String>,
+    to_line: bool,
+    taken_from: Option<String>,
+    in_menu: bool,
+    /// Some call-back: only its presence can be trusted, not its word (3.1).
+    callback: bool,
+}
+
+impl Sides {
+    fn read(body: &Value) -> Self {
+        let (from, to) = (&body["from"], &body["to"]);
+        let line = [&to["line_number"], &from["line_number"]].into_iter().find_map(wire::line);
+        let location = body["location"].as_str().or(body["locaton"].as_str()).unwrap_or_default();
+        Self {
+            from_extension: wire::text(&from["extension"]),
+            to_extension: wire::text(&to["extension"]),
+            from_number: wire::phone(&from["number"]),
+            to_number: wire::phone(&to["number"]),
+            line,
+            to_line: wire::text(&to["line_number"]).is_some(),
+            taken_from: wire::text(&from["taken_from_call_id"]),
+            in_menu: location.starts_with("ivr") || location.starts_with("queue"),
+            callback: wire::text(&body["callback_initiator"]).is_some(),
+        }
+    }
+
+    fn internal(&self) -> bool {
+        self.from_extension.is_some() && self.to_extension.is_some() && !self.callback
+    }
+
+    /// The first leg of a call-back: it looks as if the client were calling the manager (5.1).
+    fn manager_leg(&self) -> bool {
+        self.callback
+            && self.from_extension.is_none()
+            && self.taken_from.is_none()
+            && self.to_extension.is_some()
+    }
+
+    /// Section 5.2.
+    fn direction(&self) -> Option<Direction> {
+        if self.callback || (self.from_extension.is_some() && self.to_extension.is_none()) {
+            Some(Direction::Outbound)
+        } else if self.to_extension.is_some() || self.to_line || self.in_menu {
+            Some(Direction::Inbound)
+        } else {
+            None
+        }
+    }
+
+    /// The side without an extension (5.3).
+    fn client(&self) -> Option<String> {
+        if self.manager_leg() || self.direction() == Some(Direction::Inbound) {
+            return self.from_number.clone();
+        }
+        self.to_number.clone()
+    }
+}
+
+fn summary(body: &Value) -> Result<Signal, Undecodable> {
+    let direction = match wire::int(&body["call_direction"]) {
+        Some(0) => return Ok(nothing("an internal call")),
+        Some(1) => Some(Direction::Inbound),
+        Some(2) => Some(Direction::Outbound),
+        _ => None,
+    };
+    let ended_at = moment(&body["end_time"]).ok_or_else(|| Undecodable("no end_time".to_owned()))?;
+    let (from, to) = (&body["from"], &body["to"]);
+    let (client, manager) = if direction == Some(Direction::Inbound) { (from, to) } else { (to, from) };
+    // `entry_result` may say 1 where nobody talked: only the moment of the answer counts (8).
+    let talk_seconds = moment(&body["talk_time"])
+        .map_or(0, |answered| u32::try_from((ended_at - answered).num_seconds()).unwrap_or(0));
+    let reason = wire::int(&body["disconnect_reason"]).unwrap_or(1100);
+    let outcome = match talk_seconds {
+        0 => code::outcome(reason, direction.unwrap_or(Direction::Outbound)),
+        _ if code::is_voicemail(reason) => Outcome::Voicemail,
+        _ => Outcome::Answered,
+    };
+    let record = FinalRecord {
+        direction,
+        outcome,
+        talk_seconds,
+        started_at: moment(&body["create_time"]).unwrap_or(ended_at),
+        ended_at,
+        client_number: wire::phone(&client["number"]),
+        extension: wire::text(&manager["extension"]),
+        line: wire::line(&body["line_number"]),
+        command: None,
+        recording: None,
+        rough: false,
+    };
+    Ok(Signal::CallSeen(Box::new(CallEvent {
+        call: call(body)?,
+        at: ended_at,
+        what: CallWhat::Final(record),
+    })))
+}
+
+fn recording(body: &Value, at: At) -> Result<Signal, Undecodable> {
+    let recording =
+        wire::text(&body["recording_id"]).ok_or_else(|| Undecodable("no recording_id".to_owned()))?;
+    let at = moment(&body["timestamp"]).unwrap_or(at);
+    Ok(Signal::CallSeen(Box::new(CallEvent {
+        call: call(body)?,
+        at,
+        what: CallWhat::Recording { recording },
+    })))
+}
+
+fn answered(body: &Value) -> Result<Signal, Undecodable> {
+    let command = wire::text(&body["command_id"]).ok_or_else(|| Undecodable("no command_id".to_owned()))?;
+    let result = wire::int(&body["result"]).ok_or_else(|| Undecodable("no result".to_owned()))?;
+    Ok(Signal::CommandAnswered { command, done: code::is_accepted(result), why: format!("mango {result}") })
+}
+
+fn nothing(what: &str) -> Signal {
+    Signal::Nothing { what: format!("mango: {what}") }
+}
+
+/// Unix seconds, as a number or text; 0 is «never».
+fn moment(value: &Value) -> Option<At> {
+    let seconds = wire::int(value).filter(|seconds| *seconds > 0)?;
+    DateTime::<Utc>::from_timestamp(seconds, 0)
+}

@@ -1,0 +1,139 @@
+//! A telephony provider as one value of its folder: from what it alone knows to a platform like any other.
+//! Never knows a provider's words. Enter at [`LineSettings`]; everything that has it has
+//! [`Settings`], too.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::settings::LineFacts;
+use super::start::{LineCourier, Starter};
+use super::statistics::{LineLookBack, Statistics};
+use crate::clock::Clock;
+use crate::platform::check::{Beside, Findings};
+use crate::platform::entry::{Account, Connected, OfSchool, Settings, Wires};
+use crate::platform::http::Http;
+use crate::platform::{Courier, Hooks, LookBack};
+use crate::process::{SchoolId, Target};
+use crate::secret::Secret;
+
+/// The table of one provider in one school's file.
+pub trait LineSettings: Any + fmt::Debug + Send + Sync {
+    fn facts(&self) -> LineFacts<'_>;
+
+    fn address_mut(&mut self) -> &mut String;
+
+    /// Whether it has what it takes to start calls.
+    fn can_start(&self) -> bool;
+
+    /// What is wrong with the provider's own keys; [`LineFacts`] are checked besides.
+    fn check_own(&self, beside: &Beside, findings: &mut Findings);
+
+    fn way_in(&self) -> Result<Arc<dyn Hooks>, String>;
+
+    fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String>;
+
+    /// What an administrator has to do in the provider's cabinet, Russian; `address` takes the events.
+    fn words(&self, text: &mut String, address: &str);
+}
+
+/// What a provider carries out and lists.
+#[derive(Default)]
+pub struct LineEnds {
+    /// Starts the school's calls; where another provider does, only its chores are done.
+    pub starter: Option<Box<dyn Starter>>,
+    pub statistics: Option<Box<dyn Statistics>>,
+}
+
+/// What a provider's ways out are built from.
+pub struct LineWires<'a> {
+    facts: LineFacts<'a>,
+    school: &'a OfSchool<'a>,
+    wires: &'a mut dyn Wires,
+}
+
+impl LineWires<'_> {
+    /// HTTP behind the budget of the account's API.
+    pub fn http(&mut self) -> Result<Arc<dyn Http>, String> {
+        let LineFacts { name, account: of, timeout_s, requests_per_second: per_second, .. } = self.facts;
+        self.wires.http(name, timeout_s, Account { platform: name, of, per_second })
+    }
+
+    /// The starter, where this provider starts the school's calls.
+    pub fn starter<S: Starter + 'static>(
+        &mut self,
+        open: impl FnOnce(Arc<dyn Http>) -> Result<S, String>,
+    ) -> Result<Option<Box<dyn Starter>>, String> {
+        if self.school.calls_by != Some(self.facts.name) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(open(self.http()?)?)))
+    }
+
+    /// The statistics, where the school wants them read.
+    pub fn statistics<S: Statistics + 'static>(
+        &mut self,
+        open: impl FnOnce(Arc<dyn Http>) -> Result<S, String>,
+    ) -> Result<Option<Box<dyn Statistics>>, String> {
+        if self.facts.look_back_min == 0 {
+            return Ok(None);
+        }
+        let platform = format!("{}-stats", self.facts.name);
+        let account = Account {
+            platform: &platform,
+            of: self.school.id.as_str(),
+            per_second: self.facts.statistics_per_second,
+        };
+        let http = self.wires.http(self.facts.name, self.facts.timeout_s, account)?;
+        Ok(Some(Box::new(open(http)?)))
+    }
+
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.wires.clock()
+    }
+
+    /// The address of events, and the part of it that all addresses of this school share.
+    pub fn events_address(&self) -> (Secret, String) {
+        let name = self.facts.name;
+        (Secret::new(self.school.hooks_address(name)), self.school.hooks_prefix(name))
+    }
+}
+
+impl<L: LineSettings> Settings for L {
+    fn url_mut(&mut self) -> Option<&mut String> {
+        Some(self.address_mut())
+    }
+
+    fn check(&self, beside: &Beside, findings: &mut Findings) {
+        self.check_own(beside, findings);
+        self.facts().check(findings);
+    }
+
+    fn hooks(&self, _: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
+        self.way_in().map(Some)
+    }
+
+    fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String> {
+        let facts = self.facts();
+        let LineEnds { starter, statistics } = self.way_out(&mut LineWires { facts, school, wires })?;
+        let roster = &school.process.roster;
+        let courier =
+            starter.map(|starter| -> Arc<dyn Courier> { Arc::new(LineCourier::new(starter, roster)) });
+        let (courier, idle) = match courier {
+            Some(courier) if school.calls_by == Some(facts.name) => (Some((Target::Line, courier)), None),
+            idle => (None, idle),
+        };
+        let look = statistics.map(|statistics| -> Arc<dyn LookBack> {
+            Arc::new(LineLookBack::new(statistics, facts.look_back_min))
+        });
+        Ok(Connected { courier, idle, look })
+    }
+
+    fn url_words(&self, text: &mut String, school: &OfSchool) {
+        self.words(text, &school.hooks_address(self.facts().name));
+    }
+
+    fn as_line(&self) -> Option<&dyn LineSettings> {
+        Some(self)
+    }
+}

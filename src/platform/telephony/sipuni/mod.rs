@@ -1,0 +1,114 @@
+//! Sipuni: calls, their results, and their starts.
+//! Never verifies an event by a signature, for Sipuni signs none: only who knows the secret in the
+//! path is believed.
+//! Enter at [`PLATFORM`].
+
+use std::sync::Arc;
+
+use toml::Value;
+
+use super::form_hooks::FormHooks;
+use super::provider::{LineEnds, LineSettings, LineWires};
+use super::settings::{LineFacts, STATISTICS_PER_SECOND};
+use super::waits::Waits;
+use crate::platform::Hooks;
+use crate::platform::check::{self, Beside, Findings};
+use crate::platform::entry::{self, CallerId, Kind, Platform, heading};
+
+pub mod client;
+pub mod decode;
+mod hooks;
+pub mod look_back;
+pub mod settings;
+mod table;
+pub mod wire;
+
+pub use client::SipuniClient;
+pub use look_back::SipuniStatistics;
+pub use settings::Settings;
+
+pub static PLATFORM: Platform = Platform {
+    name: "sipuni",
+    kind: Kind::Line { title: "Sipuni", caller_id: CallerId::Fixed("that of the cabinet's scheme") },
+    absent: "",
+    missing: None,
+    sections: settings::SECTIONS,
+    least: "user = '012345'",
+    defaults,
+    read: entry::read::<Settings>,
+};
+
+/// The key of a call.
+pub fn call_key(id: &str) -> String {
+    format!("sipuni:{id}")
+}
+
+/// The name under which a call start of ours is known once Sipuni has answered with its id.
+pub fn callback_key(id: &str) -> String {
+    format!("sipuni:callback:{id}")
+}
+
+fn defaults() -> Vec<(&'static str, Value)> {
+    let Ok(settings) = toml::from_str::<Settings>(PLATFORM.least) else { return Vec::new() };
+    vec![("look_back_min", i64::from(settings.look_back_min).into()), ("zone", settings.zone.name().into())]
+}
+
+impl LineSettings for Settings {
+    fn facts(&self) -> LineFacts<'_> {
+        LineFacts {
+            name: PLATFORM.name,
+            account: &self.user,
+            url: &self.url,
+            waits: Waits { final_wait_s: self.final_wait_s, stuck_s: self.stuck_s },
+            requests_per_second: self.requests_per_second,
+            requests_per_second_max: check::RATE_MAX,
+            statistics_per_second: STATISTICS_PER_SECOND,
+            look_back_min: self.look_back_min,
+            timeout_s: self.timeout_s,
+        }
+    }
+
+    fn address_mut(&mut self) -> &mut String {
+        &mut self.url
+    }
+
+    fn can_start(&self) -> bool {
+        self.key.is_some()
+    }
+
+    fn check_own(&self, beside: &Beside, findings: &mut Findings) {
+        let others = self.other_users.iter().map(|user| ("sipuni.other_users", user));
+        for (key, user) in std::iter::once(("sipuni.user", &self.user)).chain(others) {
+            if user.is_empty() || !user.bytes().all(|byte| byte.is_ascii_digit()) {
+                findings.wrong.add(key, format!("`{user}`"), "the cabinet's number, with its leading zero");
+            }
+        }
+        check::secret(beside, self.key.as_ref(), "sipuni.key", findings);
+    }
+
+    fn way_in(&self) -> Result<Arc<dyn Hooks>, String> {
+        Ok(Arc::new(FormHooks(self.clone())))
+    }
+
+    /// Without a key no call is started and no statistics are read.
+    fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String> {
+        let Some(source) = &self.key else { return Ok(LineEnds::default()) };
+        let key = source.read().map_err(|why| format!("sipuni.key: {why}"))?;
+        let client = |http| SipuniClient::new(self, key.clone(), http);
+        Ok(LineEnds {
+            starter: wires.starter(|http| Ok(client(http)))?,
+            statistics: wires.statistics(|http| Ok(SipuniStatistics::new(client(http), self)))?,
+        })
+    }
+
+    fn words(&self, text: &mut String, address: &str) {
+        heading(text, "Sipuni: события АТС");
+        text.push_str(&format!(
+            "\nКабинет Sipuni, Настройки, API (или Интеграции, API), раздел «События АТС»: подключите сервис, вставьте адрес \
+             и сохраните.\n\n\
+             {address}/\n\n\
+             События не подписаны: адрес с секретом — единственная защита, никому его не показывайте.\n\
+             Чтобы мост сам начинал звонки, возьмите там же ключ интеграции и запишите его в переменную школы (sipuni.key).\n"
+        ));
+    }
+}

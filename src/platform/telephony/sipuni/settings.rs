@@ -1,0 +1,88 @@
+//! What a school's file says of its Sipuni cabinet.
+
+use serde::Deserialize;
+
+use crate::platform::reference::{Section, key};
+use crate::platform::telephony::settings::{STUCK, usual};
+use crate::secret::SecretSource;
+
+/// `[sipuni]` in `school.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The cabinet's number with its leading zero, as text: it stands before extensions in events.
+    pub user: String,
+    /// Numbers of the school's further cabinets, where events of several come to one address.
+    #[serde(default)]
+    pub other_users: Vec<String>,
+    /// Seconds in which an answered call's event of the answer should come after its end; then the
+    /// end alone is believed.
+    #[serde(default = "usual::final_wait_s")]
+    pub final_wait_s: u32,
+    /// Seconds after which a call whose end was never told counts as ended.
+    #[serde(default = "usual::stuck_s")]
+    pub stuck_s: u32,
+    /// The integration key that signs commands. Absent: calls are seen, none is started.
+    #[serde(default)]
+    pub key: Option<SecretSource>,
+    /// Address of the API, without a path.
+    #[serde(default = "url")]
+    pub url: String,
+    /// Requests per second over all instances; Sipuni publishes no limit.
+    #[serde(default = "requests_per_second")]
+    pub requests_per_second: f64,
+    /// Minutes between two looks at the statistics of calls; 0 switches it off. They need the key.
+    #[serde(default = "usual::look_back_min")]
+    pub look_back_min: u32,
+    /// IANA zone of the cabinet, in which statistics write their times.
+    #[serde(default = "usual::zone")]
+    pub zone: chrono_tz::Tz,
+    /// Sipuni answers a call start slowly.
+    #[serde(default = "timeout_s")]
+    pub timeout_s: u64,
+}
+
+impl Settings {
+    /// Numbers of all the school's cabinets.
+    pub fn users(&self) -> Vec<String> {
+        std::iter::once(&self.user).chain(&self.other_users).cloned().collect()
+    }
+}
+
+fn url() -> String {
+    "https://sipuni.com".to_owned()
+}
+
+fn requests_per_second() -> f64 {
+    1.0
+}
+
+fn timeout_s() -> u64 {
+    60
+}
+
+/// The words of its tables.
+pub const SECTIONS: &[Section] = &[Section {
+    path: "sipuni",
+    about: "The Sipuni cabinet. Its events are not signed: the secret in the address is the only check.",
+    keys: &[
+        key("user", "text, required", "The cabinet's number with its leading zero."),
+        key("other_users", "list of text", "Numbers of further cabinets that send to the same address."),
+        key(
+            "final_wait_s",
+            "seconds",
+            "After an answered call's end in which the event of its answer should come; then the end alone is believed.",
+        ),
+        STUCK,
+        key("key", "secret", "The integration key. Absent: calls are seen, none is started."),
+        key("url", "https address", "Of the API."),
+        key("requests_per_second", "number", "Budget; Sipuni publishes no limit."),
+        key(
+            "look_back_min",
+            "minutes",
+            "Between two looks at the statistics of calls. 0: off; so without `key`.",
+        ),
+        key("zone", "IANA zone", "Of the cabinet: statistics write their times in it."),
+        key("timeout_s", "seconds", "That one request may take in all; call starts are answered slowly."),
+    ],
+}];

@@ -1,0 +1,118 @@
+//! Zadarma's way in: events as a form, signed in a header over two or three of their fields (sheet, 1 to 3).
+//! Never answers an event with a body: one could redirect or end the call. Enter at [`Account`].
+
+use chrono_tz::Tz;
+
+use super::decode;
+use super::settings::Form;
+use super::signature::{Signature, message};
+use crate::platform::telephony::Fields;
+use crate::platform::telephony::form_hooks::FormEvents;
+use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::process::At;
+use crate::secret::Secret;
+use crate::signal::Signal;
+
+/// Longest value that is sent back.
+const ECHO_MAX: usize = 128;
+
+/// What the events of one account are checked and read with.
+#[derive(Debug)]
+pub struct Account {
+    pub secret: Secret,
+    pub form: Form,
+    pub zone: Tz,
+}
+
+impl FormEvents for Account {
+    const NAME: &'static str = "zadarma";
+    const MARKS: &'static [&'static str] = &["event"];
+
+    fn verify(&self, request: &RawRequest, _: &Fields) -> Result<(), Refused> {
+        let header = request.headers.iter().find(|(name, _)| name == "signature");
+        let (_, given) = header.ok_or(Refused("no signature"))?;
+        let message = message(&request.body).ok_or(Refused("an event of which no signature is known"))?;
+        let fits = Signature::of(&message, &self.secret).is(given.trim(), self.form);
+        if fits { Ok(()) } else { Err(Refused("wrong signature")) }
+    }
+
+    /// The cabinet's check of the address wants its value back, and nothing else.
+    fn answer(&self, request: &Verified) -> Answer {
+        let request = request.request();
+        let echo = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "zd_echo");
+        let body = echo.map(|(_, value)| value.into_owned()).filter(|value| is_echo(value));
+        Answer { body: body.unwrap_or_default().into_bytes(), ..Answer::empty(200) }
+    }
+
+    fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {
+        decode::signals(fields, self.zone, at)
+    }
+}
+
+/// Only what can be no content of a page.
+fn is_echo(value: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    (1..=ECHO_MAX).contains(&value.len()) && value.bytes().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::telephony::form_hooks::FormHooks;
+    use crate::platform::{Hooks, Reception};
+
+    const END: &str = "event=NOTIFY_OUT_END&call_start=2026-01-01+11%3A00%3A00&pbx_call_id=out_3f&caller_id=74955550000\
+        &destination=79005550101&internal=101&duration=60&disposition=answered&status_code=16";
+    const SIGNED: &str = "MjFmMTNhYjI1ZGUyNDM1NmEwNGMxZGUyZmM0M2M0N2Q2OGZlNDE5Mw==";
+
+    fn hooks() -> FormHooks<Account> {
+        let secret = Secret::new("3c2b1a0f9e8d7c6b5a49");
+        FormHooks(Account { secret, form: Form::Any, zone: chrono_tz::Europe::Moscow })
+    }
+
+    fn request(query: &str, signature: Option<&str>, body: &str) -> RawRequest {
+        let headers = signature.map(|signature| ("signature".to_owned(), signature.to_owned()));
+        RawRequest {
+            method: if body.is_empty() { "GET" } else { "POST" }.to_owned(),
+            tail: String::new(),
+            query: query.to_owned(),
+            headers: headers.into_iter().collect(),
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_is_not_signed_or_was_changed_is_refused() {
+        assert!(hooks().verify(&request("", Some(SIGNED), END)).is_ok());
+        for (signature, body) in [
+            (None, END.to_owned()),
+            (Some(""), END.to_owned()),
+            (Some("MjFmMTNhYjI1ZGUyNDM1NmEwNGMxZGUyZmM0M2M0N2Q2OGZlNDE5NA=="), END.to_owned()),
+            (Some(SIGNED), END.replace("internal=101", "internal=102")),
+            (Some(SIGNED), END.replace("79005550101", "79005550102")),
+            (Some(SIGNED), END.replace("11%3A00%3A00", "11%3A00%3A01")),
+            (Some(SIGNED), END.replace("NOTIFY_OUT_END", "NOTIFY_END")),
+            (Some(SIGNED), END.replace("NOTIFY_OUT_END", "NOTIFY_DANCE")),
+        ] {
+            assert!(hooks().verify(&request("", signature, &body)).is_err(), "{signature:?} {body}");
+        }
+    }
+
+    #[test]
+    fn the_cabinets_check_gets_its_value_back_and_nothing_is_kept() {
+        for (query, expected) in [
+            ("zd_echo=a1b2.c3_d4-E5", "a1b2.c3_d4-E5"),
+            ("zd_echo=%3Cscript%3E", ""),
+            ("zd_echo=", ""),
+            ("", ""),
+        ] {
+            let (verified, reception) = Verified::check(&hooks(), request(query, None, "")).unwrap();
+            assert_eq!(reception, Reception::Probe, "{query}");
+            let answer = hooks().answer(&verified);
+            assert_eq!((answer.status, answer.body.as_slice()), (200, expected.as_bytes()), "{query}");
+            assert!(answer.content_type.starts_with("text/plain"), "{query}");
+        }
+        let event = Verified::check(&hooks(), request("", Some(SIGNED), END)).unwrap().0;
+        assert_eq!(hooks().answer(&event), Answer::empty(200));
+    }
+}

@@ -1,0 +1,191 @@
+//! Zadarma's words as it writes them: events, sides of a call, results, causes (sheet, 3).
+//! Never merges events. Enter at [`Said::read`].
+
+use chrono::{NaiveDateTime, TimeZone};
+use chrono_tz::Tz;
+
+use crate::platform::telephony::{Fields, line, phone};
+use crate::process::At;
+use crate::process::event::{Direction, Outcome};
+
+/// Numbers of so many digits at most are extensions.
+const EXTENSION_DIGITS: usize = 5;
+
+/// Which event it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Ringing,
+    Answer,
+    End,
+    Record,
+}
+
+/// One event's fields, the sides already told apart.
+#[derive(Debug)]
+pub struct Said {
+    fields: Fields,
+    pub direction: Direction,
+}
+
+impl Said {
+    pub fn read(fields: Fields) -> Self {
+        let direction = direction(&fields);
+        Self { fields, direction }
+    }
+
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self.fields.text("event")? {
+            "NOTIFY_START" | "NOTIFY_INTERNAL" | "NOTIFY_OUT_START" => Kind::Ringing,
+            "NOTIFY_ANSWER" => Kind::Answer,
+            "NOTIFY_END" | "NOTIFY_OUT_END" => Kind::End,
+            "NOTIFY_RECORD" => Kind::Record,
+            _ => return None,
+        })
+    }
+
+    /// The same in all events of a call.
+    pub fn call(&self) -> Option<&str> {
+        self.fields.text("pbx_call_id")
+    }
+
+    /// The manager's own side of a call-back, or a colleague: the other side is an extension. The mark of a
+    /// call-back's first leg is not documented.
+    pub fn is_internal(&self) -> bool {
+        let other = match self.direction {
+            Direction::Inbound => self.fields.text("caller_id"),
+            Direction::Outbound => self.dialled(),
+        };
+        self.fields.text("calltype") == Some("callback_leg1") || other.is_some_and(is_extension)
+    }
+
+    /// The client's side, E.164; absent when hidden.
+    pub fn client(&self) -> Option<String> {
+        match self.direction {
+            Direction::Inbound => self.fields.phone("caller_id"),
+            Direction::Outbound => self.dialled().and_then(phone),
+        }
+    }
+
+    fn dialled(&self) -> Option<&str> {
+        self.fields.text("destination").or_else(|| self.fields.text("called_did"))
+    }
+
+    /// Our number that was called, or that the client sees.
+    pub fn line(&self) -> Option<String> {
+        let said = match self.direction {
+            Direction::Inbound => self.fields.text("called_did"),
+            Direction::Outbound => self.fields.text("caller_id"),
+        };
+        said.filter(|said| !is_extension(said)).map(line)
+    }
+
+    /// The manager's extension; of several the one who talked last.
+    pub fn extension(&self) -> Option<&str> {
+        let answered = || self.fields.text("destination").filter(|said| is_extension(said));
+        match self.direction {
+            Direction::Outbound => self.fields.text("internal").or_else(|| {
+                // Told the incoming way, an outgoing call comes from the extension.
+                self.fields.text("caller_id").filter(|said| is_extension(said))
+            }),
+            Direction::Inbound => {
+                self.fields.text("last_internal").or_else(|| self.fields.text("internal")).or_else(answered)
+            }
+        }
+    }
+
+    /// When the call began, by the account's own clock.
+    pub fn started_at(&self, zone: Tz) -> Option<At> {
+        moment(self.fields.text("call_start")?, zone)
+    }
+
+    pub fn seconds(&self) -> u32 {
+        self.fields.int("duration").and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(0)
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        let cause = self.fields.int("status_code");
+        outcome(self.fields.text("disposition").unwrap_or_default(), cause, self.direction)
+    }
+
+    /// The key of the recording, where there is one.
+    pub fn recording(&self) -> Option<&str> {
+        self.fields.text("call_id_with_rec").filter(|_| self.fields.text("is_recorded") != Some("0"))
+    }
+}
+
+/// The id's beginning is sure, `internal` is not (3.2). Who calls from an extension calls out.
+fn direction(fields: &Fields) -> Direction {
+    let is_leg_to_client = fields.text("calltype") == Some("callback_leg2");
+    let has_short_caller = fields.text("caller_id").is_some_and(is_extension);
+    let said = fields.text("pbx_call_id").unwrap_or_default();
+    match fields.text("event").unwrap_or_default() {
+        _ if is_leg_to_client || said.starts_with("out_") => Direction::Outbound,
+        "NOTIFY_OUT_START" | "NOTIFY_OUT_END" => Direction::Outbound,
+        "NOTIFY_END" if has_short_caller => Direction::Outbound,
+        _ => Direction::Inbound,
+    }
+}
+
+/// `101`, not `0`, which is a hidden caller.
+pub fn is_extension(said: &str) -> bool {
+    (2..=EXTENSION_DIGITS).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `2026-01-01 11:00:00` in the account's zone.
+pub fn moment(said: &str, zone: Tz) -> Option<At> {
+    let local = NaiveDateTime::parse_from_str(said, "%Y-%m-%d %H:%M:%S").ok()?;
+    Some(zone.from_local_datetime(&local).earliest()?.to_utc())
+}
+
+/// What a result means of the client's side (3.1); `cause` is Q.931's.
+pub fn outcome(disposition: &str, cause: Option<i64>, direction: Direction) -> Outcome {
+    let outcome = match disposition.trim().to_lowercase().as_str() {
+        "answered" => return Outcome::Answered,
+        "no money" | "no limit" | "no day limit" | "line limit" | "no money, no limit" => {
+            return Outcome::Failed;
+        }
+        "no answer" => Outcome::NoAnswer,
+        "busy" => Outcome::Busy,
+        "cancel" => Outcome::Cancelled,
+        "unallocated number" => Outcome::InvalidNumber,
+        _ => match cause {
+            Some(1 | 28) => Outcome::InvalidNumber,
+            Some(17) => Outcome::Busy,
+            Some(18 | 20) => Outcome::Unreachable,
+            Some(19) => Outcome::NoAnswer,
+            Some(21) => Outcome::Rejected,
+            _ => Outcome::Failed,
+        },
+    };
+    // Whatever the reason, a client who called was missed.
+    if direction == Direction::Inbound { Outcome::NoAnswer } else { outcome }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_mean_what_the_sheet_says() {
+        use Outcome::*;
+        for (disposition, cause, outbound, inbound) in [
+            ("answered", Some(16), Answered, Answered),
+            ("no answer", Some(19), NoAnswer, NoAnswer),
+            ("busy", Some(17), Busy, NoAnswer),
+            ("cancel", Some(16), Cancelled, NoAnswer),
+            (" Call Failed ", Some(20), Unreachable, NoAnswer),
+            ("failed", Some(28), InvalidNumber, NoAnswer),
+            ("failed", Some(21), Rejected, NoAnswer),
+            ("failed", Some(38), Failed, NoAnswer),
+            ("failed", None, Failed, NoAnswer),
+            ("unallocated number", None, InvalidNumber, NoAnswer),
+            ("no money, no limit", Some(1), Failed, Failed),
+            ("line limit", None, Failed, Failed),
+            ("dancing", Some(18), Unreachable, NoAnswer),
+            ("", None, Failed, NoAnswer),
+        ] {
+            assert_eq!(outcome(disposition, cause, Direction::Outbound), outbound, "{disposition} {cause:?}");
+            assert_eq!(outcome(disposition, cause, Direction::Inbound), inbound, "{disposition} {cause:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The last seconds of requests that the store has confirmed: a store that was restarted may have lost them.
+//! Never more than a bounded number of bytes; what falls out is told by nobody, so the bound is generous.
+//! Enter at [`Last::push`].
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::clock::stopwatch;
+use crate::store::Offer;
+
+/// A store that syncs every second, or a replica, has what is older than this.
+const SAFE_AFTER: Duration = Duration::from_secs(30);
+/// Requests of one school.
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+#[derive(Default)]
+pub struct Last {
+    offers: VecDeque<(Instant, Offer)>,
+    bytes: usize,
+}
+
+impl Last {
+    pub fn push(&mut self, offer: Offer) {
+        self.bytes += cost(&offer);
+        self.offers.push_back((stopwatch(), offer));
+        while self.bytes > BYTES_MAX {
+            self.forget_first();
+        }
+    }
+
+    /// The store is the one that it was: what is old enough is safe with it.
+    pub fn settle(&mut self) {
+        while self.offers.front().is_some_and(|(since, _)| since.elapsed() > SAFE_AFTER) {
+            self.forget_first();
+        }
+    }
+
+    /// All of them, oldest first.
+    pub fn all(&self) -> Vec<Offer> {
+        self.offers.iter().map(|(_, offer)| offer.clone()).collect()
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, offer)) = self.offers.pop_front() {
+            self.bytes -= cost(&offer);
+        }
+    }
+}
+
+fn cost(offer: &Offer) -> usize {
+    offer.raw.len() + 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::IdempotencyKey;
+
+    fn offer(id: &str, bytes: usize) -> Offer {
+        let at = crate::process::At::from_timestamp(1_795_000_000, 0).expect("in range");
+        Offer { id: id.to_owned(), key: IdempotencyKey::Always, at, raw: vec![b'x'; bytes] }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_is_old_and_known_to_be_safe_is_forgotten_and_the_bytes_are_bounded() {
+        let ids = |last: &Last| last.all().into_iter().map(|offer| offer.id).collect::<Vec<_>>();
+        let mut last = Last::default();
+        last.push(offer("a", 10));
+        tokio::time::advance(SAFE_AFTER * 3).await;
+        last.push(offer("b", 10));
+        assert_eq!(ids(&last), ["a", "b"], "nobody has seen the store since");
+        last.settle();
+        assert_eq!(ids(&last), ["b"]);
+        last.push(offer("c", BYTES_MAX / 2));
+        last.push(offer("d", BYTES_MAX / 2));
+        assert_eq!(ids(&last), ["d"]);
+    }
+}

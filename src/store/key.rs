@@ -1,0 +1,43 @@
+//! Keys of a school's records.
+//! Never touches a store. Enter at the function of the record that you need.
+
+use crate::process::{ClientId, ManagerId, OrderId};
+
+pub fn order(id: &OrderId) -> String {
+    format!("order/{id}")
+}
+
+pub fn client(id: &ClientId) -> String {
+    format!("client/{id}")
+}
+
+/// How the key of every desk begins.
+pub const DESKS: &str = "desk/";
+
+pub fn desk(manager: &ManagerId) -> String {
+    format!("{DESKS}{manager}")
+}
+
+/// The one record of all desks that the first version kept; read, never written.
+pub const DESKS_V1: &str = "desk";
+
+/// The last consent given on the CRM's page; `null` once it has been used.
+pub const CONSENT: &str = "consent";
+
+/// Which run of the store an owner last worked with.
+pub const EPOCH: &str = "epoch";
+
+/// A call while its events come in.
+pub fn call(call: &str) -> String {
+    format!("call/{call}")
+}
+
+/// How the last look back at a platform went (`platform::look_back::Looked`).
+pub fn look(platform: &str) -> String {
+    format!("look/{platform}")
+}
+
+/// What the CRM last showed of `lead/<id>` or `task/<id>`.
+pub fn shadow(entity: &str) -> String {
+    format!("shadow/{entity}")
+}

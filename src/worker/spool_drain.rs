@@ -1,0 +1,94 @@
+//! Empties a school's spool into the store, and notices when the store is not the one that it was.
+//! Never owns the school: every instance keeps what it has accepted itself.
+//! Enter at [`run`]; an owner also asks [`begin`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::lease_view::Standing;
+use super::site::Site;
+use crate::store::key;
+use crate::store::{CommitError, Kept, Put, Unit};
+
+/// Between two looks at the store, real time.
+const LOOK: Duration = Duration::from_millis(300);
+/// Of so many looks in vain one is told.
+const SAY_EVERY: u64 = 30;
+/// After a restart of the store that nobody here has witnessed, everything that goes out is looked for
+/// first, so long: what was lost is decided again within it.
+const DOUBT: TimeDelta = TimeDelta::minutes(10);
+
+/// Runs until the school is stopped.
+pub async fn run(site: Arc<Site>) {
+    let Some(spool) = site.spool.clone() else { return };
+    let mut stop = site.stop.clone();
+    let mut failed = 0_u64;
+    while !site.stopping() {
+        match look(&site).await {
+            Ok(()) => failed = 0,
+            Err(error) => {
+                if spool.waiting() > 0 && failed.is_multiple_of(SAY_EVERY) {
+                    tracing::warn!(school = %site.id(), %error, waiting = spool.waiting(), "requests wait for the store");
+                }
+                failed += 1;
+            }
+        }
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            // What was just put in has found the store away.
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+async fn look(site: &Arc<Site>) -> Kept<()> {
+    let Some(spool) = &site.spool else { return Ok(()) };
+    // A node of a Cluster that does not answer is no reason to let requests wait.
+    if let Ok(Some(epoch)) = site.store.epoch().await
+        && spool.moves_on(&*site.store, site.id(), &epoch).await?
+    {
+        site.restart_from_store();
+    }
+    let given = spool.empty(&*site.store, site.id()).await?;
+    if given > 0 {
+        tracing::info!(school = %site.id(), given, "the spool was emptied into the store");
+        announce(site).await;
+    }
+    Ok(())
+}
+
+/// Whoever works for the school is told, here or elsewhere. Nothing depends on it: owners look by
+/// themselves too.
+pub async fn announce(site: &Site) {
+    if site.tenure.standing() == Standing::Owner {
+        site.inbox_bell.notify_one();
+    } else if let Err(error) = site.store.ring(site.id()).await {
+        tracing::debug!(school = %site.id(), %error, "the bell was not rung");
+    }
+}
+
+/// An owner begins: if the store was restarted since an owner last looked, it may have lost what that one
+/// had it confirm, and nobody here remembers it.
+pub async fn begin(site: &Site) -> Result<(), CommitError> {
+    if note_epoch(site).await? {
+        tracing::warn!(school = %site.id(), "the store was restarted since the last owner: what goes out is looked for first");
+        site.doubt_until(site.clock.now() + DOUBT);
+    }
+    Ok(())
+}
+
+/// Writes down which run of the store this is; true if it is another than the owner before saw.
+pub async fn note_epoch(site: &Site) -> Result<bool, CommitError> {
+    let Some(epoch) = site.store.epoch().await? else { return Ok(false) };
+    let known = site.store.read(site.id(), &[key::EPOCH.to_owned()]).await?.pop().flatten();
+    if known.as_ref().is_some_and(|known| known.body == epoch.as_bytes()) {
+        return Ok(false);
+    }
+    let expect = known.as_ref().map_or(0, |known| known.version);
+    let put = Put { key: key::EPOCH.to_owned(), expect, body: epoch.into_bytes() };
+    site.commit(Unit { put: vec![put], at: site.clock.now(), ..Unit::default() }).await?;
+    Ok(known.is_some())
+}

@@ -1,0 +1,186 @@
+//! Keeps the wheel filled from the store's index, which is exact but far; the wheel is near.
+//! Never changes the index: entries move only with a commit. Enter at [`fill`]; [`Near`] is what is
+//! held in memory.
+
+use chrono::TimeDelta;
+
+use super::site::Site;
+use super::wheel::{HORIZON_MS, Wheel};
+use crate::intake::item::Member;
+use crate::process::At;
+use crate::store::{Kept, Wake};
+
+/// How far ahead of now the wheel is filled, and when it is filled again.
+const AHEAD_MS: i64 = 10 * 60 * 1000;
+const AGAIN_MS: i64 = AHEAD_MS / 2;
+
+/// Entries taken from the index at a time, of the promised ones and of the others.
+const PAGE: usize = crate::store::BATCH_MAX;
+
+/// From one wake of the canary to the next.
+const CANARY_MIN: i64 = 120;
+
+/// The canary's next wake.
+pub fn canary(now: At) -> Wake {
+    let at = now + TimeDelta::minutes(CANARY_MIN);
+    Wake { member: Member::Canary.to_string(), at_ms: at.timestamp_millis(), promised: false }
+}
+
+/// The index has lost its canary, or nobody fired it for a whole turn: the wheel has stopped, or
+/// keys have vanished.
+pub fn is_dead(canary: Option<&Wake>, now: At) -> bool {
+    let overdue = TimeDelta::minutes(CANARY_MIN).num_milliseconds();
+    canary.is_none_or(|wake| now.timestamp_millis() - wake.at_ms > overdue)
+}
+
+/// The near end of the index: the wheel, and how far ahead it holds all that the index holds. Times
+/// are milliseconds since 1970.
+#[derive(Debug)]
+pub struct Near {
+    wheel: Wheel<String>,
+    /// Up to and including this no wake of the index is missing in the wheel.
+    filled_until: i64,
+}
+
+impl Near {
+    /// Knows nothing of the index.
+    pub fn new(now_ms: i64) -> Self {
+        Self { wheel: Wheel::new(now_ms), filled_until: i64::MIN }
+    }
+
+    /// Something went wrong on the way, or the owner is a new one: the index alone counts again.
+    pub fn clear(&mut self, now_ms: i64) {
+        *self = Self::new(now_ms);
+    }
+
+    /// Moves members as a commit has moved them in the index: `sleeps` before `wakes`. What lies beyond
+    /// what the wheel knows is left to the next filling. True if the owner has to look earlier now.
+    pub fn arm(&mut self, wakes: &[(String, i64)], sleeps: &[String]) -> bool {
+        let before = self.wheel.next_due();
+        for member in sleeps.iter().chain(wakes.iter().map(|(member, _)| member)) {
+            self.wheel.cancel(member);
+        }
+        let near = wakes.iter().filter(|(_, at_ms)| *at_ms <= self.filled_until);
+        let mut earlier = false;
+        for (member, at_ms) in near {
+            let taken = self.wheel.insert(member.clone(), *at_ms).is_ok();
+            earlier |= taken && before.is_none_or(|next| *at_ms < next);
+        }
+        earlier
+    }
+
+    /// Takes in all that the index holds up to `until`, or its first [`PAGE`] of the promised wakes, of
+    /// the others, or of both: then only what lies before the last of them is known.
+    pub fn fill(&mut self, wakes: Vec<Wake>, until: i64) {
+        self.filled_until = until;
+        for promised in [true, false] {
+            let mut part = wakes.iter().filter(|wake| wake.promised == promised).skip(PAGE - 1);
+            if let Some(last) = part.next() {
+                self.filled_until = self.filled_until.min(last.at_ms);
+            }
+        }
+        for wake in wakes {
+            // Beyond the horizon cannot happen: the window is shorter.
+            let _ = self.wheel.insert(wake.member, wake.at_ms);
+        }
+    }
+
+    /// What is due, earliest first, at most `max`.
+    pub fn advance(&mut self, now_ms: i64, max: usize) -> Vec<(String, i64)> {
+        self.wheel.advance(now_ms, max)
+    }
+
+    pub fn next_due(&self) -> Option<i64> {
+        self.wheel.next_due()
+    }
+
+    /// When the owner has to look again: the next due entry, or the next filling.
+    pub fn next_look(&self, now_ms: i64) -> i64 {
+        let again = if self.is_crowded() { i64::MAX } else { self.filled_until.saturating_sub(AGAIN_MS) };
+        self.next_due().map_or(again, |due| due.min(again)).max(now_ms)
+    }
+
+    fn is_short(&self, now_ms: i64) -> bool {
+        !self.is_crowded() && self.filled_until.saturating_sub(AGAIN_MS) <= now_ms
+    }
+
+    /// A full page is worked off before the next one is read.
+    fn is_crowded(&self) -> bool {
+        self.wheel.len() >= PAGE / 4
+    }
+}
+
+/// Brings the wheel up to date with the index where it is not.
+pub async fn fill(site: &Site) -> Kept<()> {
+    let now_ms = site.clock.now().timestamp_millis();
+    if !site.near().is_short(now_ms) {
+        return Ok(());
+    }
+    let mut until = now_ms + AHEAD_MS;
+    let wakes = site.store.wakes(site.id(), until, PAGE).await?;
+    if wakes.is_empty() {
+        // Nothing for a while: sleep to the next one instead of looking every few minutes.
+        until = now_ms + HORIZON_MS / 2;
+        if let Some(next) = site.store.next_wake(site.id()).await? {
+            until = until.min(next.at_ms - 1);
+        }
+    }
+    site.near().fill(wakes, until);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_795_000_000_000;
+
+    fn wakes(n: i64, promised: bool) -> Vec<Wake> {
+        let wake = |n| Wake { member: format!("{promised}-{n}"), at_ms: NOW + 1_000 * n, promised };
+        (1..=n).map(wake).collect()
+    }
+
+    #[test]
+    fn a_canary_is_dead_when_it_is_gone_or_nobody_fires_it() {
+        let now = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        let wake = canary(now);
+        assert!(is_dead(None, now));
+        assert!(!is_dead(Some(&wake), now));
+        assert!(!is_dead(Some(&wake), now + TimeDelta::minutes(2 * CANARY_MIN)));
+        assert!(is_dead(Some(&wake), now + TimeDelta::minutes(2 * CANARY_MIN + 1)));
+    }
+
+    /// Promised and other wakes, a second apart each: until when all are known, in seconds.
+    #[test]
+    fn a_full_page_of_either_kind_bounds_what_is_known() {
+        let page = PAGE as i64;
+        let asked = 2 * page;
+        for (promised, others, known) in [
+            (0, 0, asked),
+            (page - 1, page - 1, asked),
+            (page, 10, page),
+            (10, page, page),
+            (page, page, page),
+        ] {
+            let mut near = Near::new(NOW);
+            near.fill([wakes(promised, true), wakes(others, false)].concat(), NOW + 1_000 * asked);
+            assert_eq!(near.filled_until, NOW + 1_000 * known, "{promised} promised, {others} others");
+        }
+    }
+
+    #[test]
+    fn what_is_cleared_is_filled_again_before_anything_else() {
+        let mut near = Near::new(NOW);
+        assert_eq!(near.next_look(NOW), NOW);
+        near.fill(wakes(300, false), NOW + AHEAD_MS);
+        assert!(!near.is_short(NOW + AHEAD_MS), "a crowd is worked off first");
+        let look = near.next_look(NOW);
+        assert_eq!(Some(look), near.next_due(), "and nothing is looked for meanwhile");
+        assert!(look > NOW && look <= NOW + 1_000);
+        near.clear(NOW);
+        assert!(near.is_short(NOW) && near.next_due().is_none());
+        assert!(!near.arm(&[("a".to_owned(), NOW + 1)], &[]), "the index has it");
+        near.fill(Vec::new(), NOW + AHEAD_MS);
+        assert_eq!(near.next_look(NOW), NOW + AHEAD_MS - AGAIN_MS);
+    }
+}
