@@ -10,7 +10,7 @@ use crate::config::{Config, School};
 use crate::platform::amocrm::discover::{Found, Named};
 use crate::platform::amocrm::settings::Auth;
 use crate::secret::Vault;
-use crate::store::Place;
+use crate::store::Backend;
 use crate::store::embedded::Embedded;
 use crate::ways::{Ground, amocrm_reader};
 
@@ -19,7 +19,7 @@ use crate::ways::{Ground, amocrm_reader};
 pub async fn discover(
     config: &Config,
     school: &School,
-    place: &Place,
+    place: &Backend,
 ) -> Result<(String, Vec<String>), String> {
     let settings = school.amocrm.as_ref().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
     let store = match (place.visit().await, &settings.auth) {

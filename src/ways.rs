@@ -29,7 +29,7 @@ use crate::process::Target;
 use crate::secret::{Secret, Vault};
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
-use crate::worker::lease_view::Tenure;
+use crate::worker::lease_view::LeaseView;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Ways;
 
@@ -104,7 +104,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, ports: Ports, ground: &Ground) -> Result<Ways, String> {
-    let mut ways = Ways { tenure: Some(Tenure::default()), ..Ways::default() };
+    let mut ways = Ways { tenure: Some(LeaseView::default()), ..Ways::default() };
     lines(&mut ways, school, &ports, ground)?;
     statistics(&mut ways, school, &ports, ground)?;
     if let Some(settings) = &school.amocrm {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::kills::{Deeds, Fates};
 use super::names::Names;
-use super::person::{has_come, is_in_doubt};
+use super::operator::{has_come, is_in_doubt};
 use super::player::Taken;
 use super::scene::Scene;
 use super::scripts::{Ending, Material, Script};

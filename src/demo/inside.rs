@@ -21,7 +21,7 @@ use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
 use crate::platform::RawRequest;
 use crate::platform::http::{Http, Request, Response, Silence};
-use crate::platform::mail::{Outgoing, Post, PostFault, Stage as SmtpStage};
+use crate::platform::mail::{Outgoing, Post, PostFault, SmtpStage};
 use crate::sandbox::mail::Letter;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::wire::{Hook, Platform, WireRequest};
@@ -41,26 +41,26 @@ const ALONE: Rhythm =
 
 /// The stand-ins and their time, as everybody here shares them.
 #[derive(Clone)]
-struct Stage {
+struct StandIns {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     /// Deliveries that wait for an answer, for whoever moves the time.
     air: Arc<Pace>,
 }
 
-impl Stage {
-    async fn wait(&self, ms: i64, riders: u64) {
-        self.air.wait(&self.clock, self.clock.now() + TimeDelta::milliseconds(ms), riders).await;
+impl StandIns {
+    async fn wait(&self, ms: i64, deliveries: u64) {
+        self.air.wait(&self.clock, self.clock.now() + TimeDelta::milliseconds(ms), deliveries).await;
     }
 }
 
 /// One platform of the sandbox, plugged in where the network would be.
-struct Plug(Stage, Platform);
+struct Plug(StandIns, Platform);
 
 #[async_trait]
 impl Http for Plug {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        let Self(stage, platform) = self;
+        let Self(stand_ins, platform) = self;
         let url = url::Url::parse(&request.url).map_err(|error| Silence::NotSent(error.to_string()))?;
         let wire = WireRequest {
             platform: *platform,
@@ -69,8 +69,8 @@ impl Http for Plug {
             headers: request.headers,
             body: request.body,
         };
-        let answer = stage.shared.with(|world, now| world.handle(now, &wire));
-        stage.wait(answer.delay_ms as i64 + ANSWER_MS, request.riders).await;
+        let answer = stand_ins.shared.with(|world, now| world.handle(now, &wire));
+        stand_ins.wait(answer.delay_ms as i64 + ANSWER_MS, request.deliveries).await;
         if answer.broken_off {
             return Err(Silence::BrokenOff("the sandbox hung up".to_owned()));
         }
@@ -80,12 +80,12 @@ impl Http for Plug {
 }
 
 /// The sandbox's mailboxes, plugged in where the mail server would be.
-struct PostPlug(Stage);
+struct PostPlug(StandIns);
 
 #[async_trait]
 impl Post for PostPlug {
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
-        let (stage, answer) = self.0.shared.with(|world, now| {
+        let (stand_ins, answer) = self.0.shared.with(|world, now| {
             let recipient = world.mail_recipient(now, &letter.to);
             if recipient.code != 250 {
                 return (SmtpStage::Recipient, recipient);
@@ -97,7 +97,7 @@ impl Post for PostPlug {
         });
         match answer.code {
             250 => Ok(()),
-            code => Err(PostFault::refused(stage, code, &answer.text)),
+            code => Err(PostFault::refused(stand_ins, code, &answer.text)),
         }
     }
 }
@@ -163,20 +163,20 @@ fn site(
     store: &Arc<dyn Store>,
     keep: Keep,
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
-    let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
+    let stand_ins = StandIns { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let ground = Ground { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
-    let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stage.clone(), platform)) };
+    let plug = |platform| -> Arc<dyn Http> { Arc::new(Plug(stand_ins.clone(), platform)) };
     let ports = Ports {
         amocrm: plug(Platform::Amocrm),
         getcourse: plug(Platform::Getcourse),
         mango: plug(Platform::Mango),
         sipuni: plug(Platform::Sipuni),
         telphin: plug(Platform::Telphin),
-        post: Some(Box::new(PostPlug(stage.clone()))),
+        post: Some(Box::new(PostPlug(stand_ins.clone()))),
     };
     let mut ways = ways::build(school, ports, &ground)?;
-    ways.paces.push(stage.air.clone());
+    ways.paces.push(stand_ins.air.clone());
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {
         hooks: ways::hooks(school)?,

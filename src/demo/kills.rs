@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::child::{Child, Plan};
-use super::person::Person;
+use super::operator::Operator;
 use super::player::{Carrier, Driven, DrivenNow, Stuck};
 use super::redis::Redis;
 use crate::clock::stopwatch;
@@ -181,7 +181,7 @@ struct State {
 pub struct Mortal {
     plan: Plan,
     now: DrivenNow,
-    person: Person,
+    person: Operator,
     child: tokio::sync::Mutex<Option<Child>>,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
     state: Mutex<State>,
@@ -201,7 +201,7 @@ impl Mortal {
     pub fn new(
         (plan, child): (Plan, Child),
         redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
-        person: Person,
+        person: Operator,
         now: DrivenNow,
         fates: Fates,
     ) -> Arc<Self> {
@@ -318,7 +318,7 @@ impl Mortal {
             quiet.quiet && state.letters_until.is_some_and(|until| self.now.get() <= until)
         };
         if letters {
-            match self.person.sees_to_letters(self.now.get()).await {
+            match self.person.resend_missing_letters(self.now.get()).await {
                 Ok(repeated) => {
                     self.state().deeds.letters_repeated += repeated;
                     quiet.quiet &= repeated == 0;
@@ -395,13 +395,13 @@ impl Gate for Handle {
 }
 
 /// The platforms' way to a bridge that may be killed over a webhook.
-pub struct Road<C> {
+pub struct KillableCarrier<C> {
     pub carrier: C,
     pub mortal: Arc<Mortal>,
 }
 
 #[async_trait]
-impl<C: Carrier> Carrier for Road<C> {
+impl<C: Carrier> Carrier for KillableCarrier<C> {
     async fn carry(&self, hook: &Hook) -> Option<u16> {
         if self.mortal.due(|kill| kill.moment == Moment::Receiving).is_some() {
             let (status, ()) = tokio::join!(self.carrier.carry(hook), self.mortal.kill(InFlight::AsItSays));

@@ -11,7 +11,7 @@ pub mod inside;
 mod kills;
 mod lines;
 mod names;
-mod person;
+mod operator;
 pub mod player;
 mod redis;
 mod report;
@@ -29,20 +29,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::child::{Child, Plan};
 use self::facts::Wanted;
-use self::kills::{Fates, Handle, Mortal, Road};
+use self::kills::{Fates, Handle, KillableCarrier, Mortal};
 use self::lines::Teller;
 use self::names::Names;
-use self::person::Person;
+use self::operator::Operator;
 use self::player::{DrivenNow, Player};
 use self::redis::Redis;
-use self::school::{Addresses, Ground};
+use self::school::{Addresses, RunIdentity};
 use self::scripts::Material;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::{Ports, Sender, Stand, stand};
 use crate::secret::Secret;
-use crate::store::Place;
+use crate::store::Backend;
 
 /// How long the played school lives, days.
 pub const DAYS: i64 = 16;
@@ -77,7 +77,7 @@ pub struct Options {
 
 /// Plays the whole run. An error is for the person: why it could not be played, or what did not hold.
 pub async fn run(mut options: Options) -> Result<(), String> {
-    let ground = Ground::fresh()?;
+    let ground = RunIdentity::fresh()?;
     let redis = own_redis(&mut options, &ground).await?;
     let done = run_on(&ground, &options, redis.clone()).await;
     // However the run has ended, its Redis ends with it, before the folder may be gone.
@@ -92,7 +92,7 @@ pub async fn run(mut options: Options) -> Result<(), String> {
 }
 
 async fn run_on(
-    ground: &Ground,
+    ground: &RunIdentity,
     options: &Options,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
 ) -> Result<(), String> {
@@ -118,10 +118,10 @@ async fn run_on(
     let child = Child::start(&plan, start).await?;
     let redis_kills = if options.kill_redis { (options.kills / 4).max(1) } else { 0 };
     let fates = Fates { kills: options.kills, redis_kills, seed: options.seed, end };
-    let person = Person::new(place(options, ground), &ground.school, stand.shared());
+    let person = Operator::new(place(options, ground), &ground.school, stand.shared());
     let mortal = Mortal::new((plan.clone(), child), redis, person, now.clone(), fates);
     stand.shared().guard(Arc::new(Handle(mortal.clone())));
-    let road = Road { carrier: sender, mortal: mortal.clone() };
+    let road = KillableCarrier { carrier: sender, mortal: mortal.clone() };
     let mut player = Player::new(stand.shared(), now.clone(), road);
     let mut teller = Teller::new(Names::of(&material.setup), &material.scripts);
     let handle = Handle(mortal.clone());
@@ -150,7 +150,7 @@ async fn run_on(
 /// A Redis to be killed, which then is the run's store.
 async fn own_redis(
     options: &mut Options,
-    ground: &Ground,
+    ground: &RunIdentity,
 ) -> Result<Option<Arc<tokio::sync::Mutex<Redis>>>, String> {
     if !options.kill_redis {
         return Ok(None);
@@ -160,10 +160,10 @@ async fn own_redis(
     Ok(Some(Arc::new(tokio::sync::Mutex::new(redis))))
 }
 
-fn place(options: &Options, ground: &Ground) -> Place {
+fn place(options: &Options, ground: &RunIdentity) -> Backend {
     match &options.store {
-        Some(url) => Place::Redis(Secret::new(url.clone())),
-        None => Place::Folder(ground.data()),
+        Some(url) => Backend::Redis(Secret::new(url.clone())),
+        None => Backend::Folder(ground.data()),
     }
 }
 
@@ -176,7 +176,7 @@ fn addresses(stand: &Stand) -> Addresses {
     }
 }
 
-fn plan(ground: &Ground, material: &Material, options: &Options) -> Result<Plan, String> {
+fn plan(ground: &RunIdentity, material: &Material, options: &Options) -> Result<Plan, String> {
     Ok(Plan {
         program: std::env::current_exe().map_err(|error| error.to_string())?,
         config: ground.config(),
@@ -197,10 +197,10 @@ fn span(from: DateTime<Utc>, to: DateTime<Utc>, material: &Material) -> String {
 /// Counts, prints, writes; whether all is well.
 async fn tell(
     options: &Options,
-    ground: &Ground,
+    ground: &RunIdentity,
     material: &Material,
     world: &Mutex<World>,
-    (player, deeds): (&Player<Road<Sender>>, Wanted),
+    (player, deeds): (&Player<KillableCarrier<Sender>>, Wanted),
     end: DateTime<Utc>,
 ) -> Result<bool, String> {
     let store = place(options, ground).open().await.map_err(|error| error.to_string())?;
@@ -230,7 +230,11 @@ async fn tell(
 }
 
 /// The bridge again, in real time from where the run ended, until it is interrupted.
-async fn stay(plan: &Plan, player: &mut Player<Road<Sender>>, stand: &Stand) -> Result<(), String> {
+async fn stay(
+    plan: &Plan,
+    player: &mut Player<KillableCarrier<Sender>>,
+    stand: &Stand,
+) -> Result<(), String> {
     let child = Child::start(plan, player.now.get()).await?;
     println!("\nВсё работает дальше, Ctrl-C останавливает:");
     println!("  мост {}/health", child.address);

@@ -15,14 +15,14 @@ pub struct Names {
     pub zone: Tz,
     pipelines: Vec<PipelineSetup>,
     /// amoCRM user, GetCourse id, extension, key, name.
-    managers: Vec<Person>,
+    managers: Vec<NamedManager>,
     reasons: Vec<(i64, String)>,
     /// The user whom the bridge's token stands for.
     token_user: i64,
 }
 
 #[derive(Clone, Debug)]
-struct Person {
+struct NamedManager {
     user: i64,
     staff: i64,
     extension: String,
@@ -32,7 +32,7 @@ struct Person {
 
 impl Names {
     pub fn of(setup: &Setup) -> Self {
-        let managers = setup.managers.iter().map(|manager| Person {
+        let managers = setup.managers.iter().map(|manager| NamedManager {
             user: manager.amocrm_user,
             staff: manager.getcourse_id,
             extension: manager.extension.clone().unwrap_or_default(),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::names::Names;
 use crate::sandbox::World;
-use crate::sandbox::amocrm::model::{Contact, Entity, Lead, Note, Task, Turn};
+use crate::sandbox::amocrm::model::{Contact, Entity, HistoryEntry, Lead, Note, Task};
 use crate::sandbox::script::OrderScript;
 
 /// A talk is at least so long, seconds (D12).
@@ -182,7 +182,7 @@ fn of_lead(world: &World, names: &Names, lead: &Lead) -> Vec<Sighting> {
     all
 }
 
-fn of_turn(names: &Names, role: &str, turn: &Turn) -> Option<Sighting> {
+fn of_turn(names: &Names, role: &str, turn: &HistoryEntry) -> Option<Sighting> {
     let seen = match turn.what.as_str() {
         "stage" => Sighting::new(See::Stage, turn.at, names.stage_of(&turn.to))
             .word("from", names.stage_of(&turn.from))

@@ -1,6 +1,6 @@
 //! The demo's school on disk: a fresh folder with the configuration, and the secrets beside it.
 //! It never writes a secret into a file.
-//! Enter at [`Ground::fresh`].
+//! Enter at [`RunIdentity::fresh`].
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
 /// Where a run lives.
 #[derive(Clone, Debug)]
-pub struct Ground {
+pub struct RunIdentity {
     /// The run's own folder.
     pub folder: PathBuf,
     /// The school's name: new for each run, so that a shared Redis holds them apart.
@@ -34,7 +34,7 @@ pub struct Addresses {
     pub smtp_port: u16,
 }
 
-impl Ground {
+impl RunIdentity {
     /// A new folder below the system's own for such things, and a free port.
     pub fn fresh() -> Result<Self, String> {
         let run = random_token();

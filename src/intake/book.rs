@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::CallRecord;
-use super::last_seen::Shadow;
+use super::last_seen::LastSeen;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
 use crate::store::key;
 use crate::store::{Forget, Kept, Put, Store, StoreError};
@@ -27,7 +27,7 @@ pub struct Book {
     clients: Shelf<Client>,
     desks: Shelf<Desk>,
     calls: Shelf<CallRecord>,
-    shadows: Shelf<Shadow>,
+    shadows: Shelf<LastSeen>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
 }
@@ -76,7 +76,7 @@ impl Book {
         open(&*self.store, &self.school, &mut self.calls, key::call(call)).await
     }
 
-    pub async fn shadow(&mut self, entity: &str) -> Kept<Shadow> {
+    pub async fn shadow(&mut self, entity: &str) -> Kept<LastSeen> {
         let shadow = open(&*self.store, &self.school, &mut self.shadows, key::shadow(entity)).await?;
         Ok(shadow.unwrap_or_default())
     }
@@ -97,7 +97,7 @@ impl Book {
         put(&mut self.calls, key::call(call), record)
     }
 
-    pub fn put_shadow(&mut self, entity: &str, shadow: Shadow) -> Option<Put> {
+    pub fn put_shadow(&mut self, entity: &str, shadow: LastSeen) -> Option<Put> {
         put(&mut self.shadows, key::shadow(entity), shadow)
     }
 

@@ -1,6 +1,6 @@
 //! What the CRM last showed of a lead or a task: only a difference from it is news.
 //! This is how our own changes, repeats and late arrivals are recognised: by content.
-//! Never decides what a difference means. Enter at [`Shadow::lead`] and [`Shadow::task`].
+//! Never decides what a difference means. Enter at [`LastSeen::lead`] and [`LastSeen::task`].
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::signal::{SeenLead, SeenNote, SeenTask, Shown};
 /// The last sight of one entity.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Shadow {
+pub struct LastSeen {
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ impl TaskNews {
     }
 }
 
-impl Shadow {
+impl LastSeen {
     /// `answer` is what the lead's fields say, already in our words; `None` also when the body
     /// does not speak of fields.
     pub fn lead(&mut self, seen: &SeenLead, answer: Option<Answer>) -> LeadNews {
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_stage_is_news_once_and_a_late_hook_is_none() {
-        let mut shadow = Shadow::default();
+        let mut shadow = LastSeen::default();
         assert_eq!(shadow.lead(&lead(1, 10), None).stage, Some((1, 10)));
         assert_eq!(shadow.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
         assert_eq!(shadow.lead(&lead(5, 20), None).stage, Some((1, 20)));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_task_closed_and_its_result_are_both_told() {
-        let mut shadow = Shadow::default();
+        let mut shadow = LastSeen::default();
         let mut task = SeenTask { task: 3, done: true, updated_at: at(1), ..SeenTask::default() };
         assert!(shadow.task(&task).done);
         task.result = Some("отказ: цена".to_owned());

@@ -25,35 +25,35 @@ pub struct Request {
     /// Whose turn it is when the account's budget is short.
     pub urgency: Urgency,
     /// Deliveries that wait for the answer.
-    pub riders: u64,
-    pub pass: Pass,
+    pub deliveries: u64,
+    pub budget: BudgetUse,
 }
 
 /// Whether a request still has to wait for its account's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+pub enum BudgetUse {
     /// It waits when it is sent.
-    Wanted,
+    Due,
     /// [`Http::turn`] has been waited for.
-    Held,
+    Paid,
 }
 
 /// A place in the queue for an account's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seat {
+pub struct BudgetRequest {
     pub urgency: Urgency,
     /// Deliveries that wait here: none where a chore asks, many where one asks for all.
-    pub riders: u64,
+    pub deliveries: u64,
     /// With whom one request may be shared.
-    pub party: Option<Party>,
+    pub group: Option<Group>,
 }
 
 /// What may leave in one request with others of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Party {
+pub struct Group {
     /// A number of the platform's own.
     pub name: u32,
-    /// Which of the party this one is; no other has this number.
+    /// Which of the group this one is; no other has this number.
     pub item: u64,
     /// So many fit into one request.
     pub most: usize,
@@ -61,11 +61,11 @@ pub struct Party {
 
 /// A turn has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
-    /// Send one request now, for these items of the party.
-    Lead(Vec<u64>),
-    /// Another one of the party sends.
-    Ride,
+pub enum Granted {
+    /// Send one request now, for these items of the group.
+    Send(Vec<u64>),
+    /// Another one of the group sends.
+    SentByPeer,
 }
 
 impl fmt::Debug for Request {
@@ -80,18 +80,18 @@ impl fmt::Debug for Response {
     }
 }
 
-impl Seat {
+impl BudgetRequest {
     /// One delivery with a request of its own.
     pub fn alone(urgency: Urgency) -> Self {
-        Self { urgency, riders: 1, party: None }
+        Self { urgency, deliveries: 1, group: None }
     }
 }
 
 impl Request {
     pub fn new(method: &'static str, url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Vec::new());
-        let (urgency, riders, pass) = (Urgency::Usual, 1, Pass::Wanted);
-        Self { method, url: url.into(), headers, body, urgency, riders, pass }
+        let (urgency, deliveries, budget) = (Urgency::Usual, 1, BudgetUse::Due);
+        Self { method, url: url.into(), headers, body, urgency, deliveries, budget }
     }
 
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -115,8 +115,8 @@ impl Request {
     }
 
     /// For so many deliveries, in a turn that has come.
-    pub fn in_turn(self, riders: u64) -> Self {
-        Self { riders, pass: Pass::Held, ..self }
+    pub fn in_turn(self, deliveries: u64) -> Self {
+        Self { deliveries, budget: BudgetUse::Paid, ..self }
     }
 }
 
@@ -162,9 +162,9 @@ pub trait Http: Send + Sync {
     /// Waits for the account's budget unless the request holds a pass.
     async fn send(&self, request: Request) -> Result<Response, Silence>;
 
-    /// Waits for the account's budget and takes waiting members of the same party along. Where
+    /// Waits for the account's budget and takes waiting members of the same group along. Where
     /// there is no budget, everybody goes alone and at once.
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        Ok(Turn::Lead(seat.party.iter().map(|party| party.item).collect()))
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        Ok(Granted::Send(request.group.iter().map(|group| group.item).collect()))
     }
 }

@@ -8,7 +8,7 @@ mod quarantine;
 mod replay;
 mod sent;
 
-pub use sent::{Outcome, Past, Sent};
+pub use sent::{Past, SendOutcome, Sent};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::log::Log;
-use self::quarantine::Kept as SetAside;
-use self::replay::Last;
+use self::quarantine::Quarantine;
+use self::replay::ReplayBuffer;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};
@@ -33,17 +33,17 @@ const REFUSING: Duration = Duration::from_secs(10);
 /// The spools of all schools of this instance.
 pub struct Spools {
     folder: PathBuf,
-    room: Arc<Room>,
+    room: Arc<DiskQuota>,
     schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
 }
 
 /// Bytes that all spools together may take up.
-struct Room {
+struct DiskQuota {
     max: u64,
     taken: AtomicU64,
 }
 
-impl Room {
+impl DiskQuota {
     /// True if there is that much; it is then taken.
     fn take(&self, bytes: u64) -> bool {
         let more = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.max);
@@ -57,7 +57,7 @@ impl Room {
 
 /// Where a request is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Saved {
     Stored(Accepted),
     Spooled,
 }
@@ -70,7 +70,7 @@ pub struct NoRoom;
 impl Spools {
     /// Below the instance's own folder; at most `mb` mebibytes.
     pub fn new(data: &Path, mb: u32) -> Self {
-        let room = Room { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
+        let room = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
         Self { folder: data.join("spool"), room: Arc::new(room), schools: Mutex::default() }
     }
 
@@ -87,11 +87,11 @@ pub struct Spool {
     /// `None` where the file cannot be used: then an unreachable store means refusal.
     log: Mutex<Option<Log<File>>>,
     /// Where what could not be read is kept for a person.
-    aside: SetAside,
+    aside: Quarantine,
     /// Requests in the file.
     waiting: AtomicU64,
-    room: Arc<Room>,
-    last: Mutex<Last>,
+    room: Arc<DiskQuota>,
+    last: Mutex<ReplayBuffer>,
     sent: Mutex<Sent>,
     /// The store's run as it was last seen; [`Spool::moves_on`].
     epoch: Mutex<Option<String>>,
@@ -102,8 +102,8 @@ pub struct Spool {
 }
 
 impl Spool {
-    fn open(folder: &Path, school: &SchoolId, room: Arc<Room>) -> Self {
-        let aside = SetAside::beside(folder, school);
+    fn open(folder: &Path, school: &SchoolId, room: Arc<DiskQuota>) -> Self {
+        let aside = Quarantine::beside(folder, school);
         let log = match open_log(folder, school, aside.clone()) {
             Ok(log) => Some(log),
             Err(error) => {
@@ -169,12 +169,12 @@ impl Spool {
         store: &dyn Store,
         school: &SchoolId,
         offer: Offer,
-    ) -> Result<Place, NoRoom> {
+    ) -> Result<Saved, NoRoom> {
         if self.waiting() == 0 {
             match store.offer(school, &offer).await {
                 Ok(accepted) => {
                     self.remember(offer);
-                    return Ok(Place::Stored(accepted));
+                    return Ok(Saved::Stored(accepted));
                 }
                 Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
                     tracing::warn!(%school, why, "the store is away: requests go to the spool");
@@ -184,7 +184,7 @@ impl Spool {
         let spool = self.clone();
         let put = tokio::task::spawn_blocking(move || spool.put(&offer)).await;
         if let Ok(Ok(())) = put {
-            return Ok(Place::Spooled);
+            return Ok(Saved::Spooled);
         }
         if let Ok(Err(error)) = put {
             tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
@@ -287,7 +287,7 @@ impl Spool {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last(&self) -> MutexGuard<'_, Last> {
+    fn last(&self) -> MutexGuard<'_, ReplayBuffer> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -296,7 +296,7 @@ impl Spool {
     }
 }
 
-fn open_log(folder: &Path, school: &SchoolId, aside: SetAside) -> io::Result<Log<File>> {
+fn open_log(folder: &Path, school: &SchoolId, aside: Quarantine) -> io::Result<Log<File>> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{school}.log"));
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;

@@ -1,6 +1,6 @@
 //! What of a spool could not be read: kept in a file beside it, as it lay there, for a person.
 //! Never keeps the same bytes twice (a spool is read again after a restart), never grows without bound.
-//! Enter at [`Kept::keep`]; the file is the state: whoever takes it away has seen to it.
+//! Enter at [`Quarantine::keep`]; the file is the state: whoever takes it away has seen to it.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -13,12 +13,12 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// One school's file.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct Quarantine {
     school: SchoolId,
     file: PathBuf,
 }
 
-impl Kept {
+impl Quarantine {
     pub fn beside(folder: &Path, school: &SchoolId) -> Self {
         Self { school: school.clone(), file: folder.join(format!("{school}.damaged")) }
     }
@@ -70,7 +70,7 @@ mod tests {
     fn the_same_bytes_are_kept_once_and_the_file_is_bounded() {
         let folder = std::env::temp_dir().join(format!("dozvon-aside-{}", crate::secret::random_token()));
         std::fs::create_dir_all(&folder).expect("writable");
-        let kept = Kept::beside(&folder, &"rost".into());
+        let kept = Quarantine::beside(&folder, &"rost".into());
         assert_eq!(kept.bytes(), 0);
         for bytes in [b"first".as_slice(), b"second", b"first"] {
             kept.keep(bytes, bytes.len() as u64);

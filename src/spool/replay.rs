@@ -1,6 +1,6 @@
 //! The last seconds of requests that the store has confirmed: a store that was restarted may have lost them.
 //! Never more than a bounded number of bytes; what falls out is told by nobody, so the bound is generous.
-//! Enter at [`Last::push`].
+//! Enter at [`ReplayBuffer::push`].
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,12 +16,12 @@ const SAFE_AFTER: Duration = Duration::from_secs(30);
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
-pub struct Last {
+pub struct ReplayBuffer {
     offers: VecDeque<(Instant, Offer)>,
     bytes: usize,
 }
 
-impl Last {
+impl ReplayBuffer {
     pub fn push(&mut self, offer: Offer) {
         self.bytes += cost(&offer);
         self.offers.push_back((stopwatch(), offer));
@@ -65,8 +65,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_what_is_old_and_known_to_be_safe_is_forgotten_and_the_bytes_are_bounded() {
-        let ids = |last: &Last| last.all().into_iter().map(|offer| offer.id).collect::<Vec<_>>();
-        let mut last = Last::default();
+        let ids = |last: &ReplayBuffer| last.all().into_iter().map(|offer| offer.id).collect::<Vec<_>>();
+        let mut last = ReplayBuffer::default();
         last.push(offer("a", 10));
         tokio::time::advance(SAFE_AFTER * 3).await;
         last.push(offer("b", 10));

@@ -20,7 +20,7 @@ pub enum Past {
 
 /// What came of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     Done,
     NotDone,
     Unclear,
@@ -29,15 +29,15 @@ pub enum Outcome {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Try {
+struct LastTry {
     /// Tries with this one, as the delivery counts them.
     attempts: u32,
-    outcome: Outcome,
+    outcome: SendOutcome,
 }
 
 #[derive(Debug, Default)]
 pub struct Sent {
-    tries: HashMap<CommandId, Try>,
+    tries: HashMap<CommandId, LastTry>,
     /// The oldest first; an id stands once.
     order: VecDeque<CommandId>,
 }
@@ -46,7 +46,7 @@ impl Sent {
     /// Its request may leave from now on.
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
-        let last = Try { attempts: delivery.attempts, outcome: Outcome::Unclear };
+        let last = LastTry { attempts: delivery.attempts, outcome: SendOutcome::Unclear };
         if self.tries.insert(id.clone(), last).is_none() {
             self.order.push_back(id);
         }
@@ -57,9 +57,9 @@ impl Sent {
         }
     }
 
-    pub fn came_back(&mut self, delivery: &Delivery, outcome: Outcome) {
+    pub fn came_back(&mut self, delivery: &Delivery, outcome: SendOutcome) {
         if let Some(last) = self.tries.get_mut(delivery.id()) {
-            *last = Try { attempts: delivery.attempts, outcome };
+            *last = LastTry { attempts: delivery.attempts, outcome };
         }
     }
 
@@ -68,9 +68,9 @@ impl Sent {
     pub fn recall(&self, delivery: &Delivery) -> Option<Past> {
         let last = self.tries.get(delivery.id())?;
         match last.outcome {
-            Outcome::Done => Some(Past::Done),
-            Outcome::Unclear if last.attempts > delivery.attempts => Some(Past::MayBeDone),
-            Outcome::Unclear | Outcome::NotDone | Outcome::Buried => None,
+            SendOutcome::Done => Some(Past::Done),
+            SendOutcome::Unclear if last.attempts > delivery.attempts => Some(Past::MayBeDone),
+            SendOutcome::Unclear | SendOutcome::NotDone | SendOutcome::Buried => None,
         }
     }
 }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_the_store_forgot_is_remembered_and_what_it_knows_is_left_to_it() {
-        use Outcome::*;
+        use SendOutcome::*;
         // What came of the only try, the tries that the store knows of, what is recalled.
         for (outcome, known, recalled) in [
             (None, 0, Some(Past::MayBeDone)),

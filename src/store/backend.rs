@@ -1,4 +1,4 @@
-//! Which store it is: the one place that knows both. Enter at [`Place::open`].
+//! Which store it is: the one place that knows both. Enter at [`Backend::open`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use crate::secret::Secret;
 
 /// Where everything is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Backend {
     /// `redis://host:6379/0`, or `redis+cluster://host:port,host:port`; may hold a password.
     Redis(Secret),
     /// Folder of the embedded store.
     Folder(PathBuf),
 }
 
-impl Place {
+impl Backend {
     /// For a bridge that works: a Redis that is away is waited for. A folder belongs to one process at a
     /// time.
     pub async fn open(&self) -> Kept<Arc<dyn Store>> {

@@ -10,7 +10,7 @@ pub mod key;
 pub mod redis;
 mod unit;
 
-pub use backend::Place;
+pub use backend::Backend;
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };

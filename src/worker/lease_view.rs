@@ -1,7 +1,7 @@
 //! For how long this instance may speak for a school: the lease as the owner itself can tell.
 //! Never asks the store, because a paused process has no time to: what is sent is checked against
 //! this at the last moment, so that an owner that stood still does not send what its successor
-//! sends. Enter at [`Tenure`].
+//! sends. Enter at [`LeaseView`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,15 +42,15 @@ struct State {
 
 /// Shared by whoever takes the lease and whoever sends.
 #[derive(Debug, Clone)]
-pub struct Tenure(Arc<Mutex<State>>);
+pub struct LeaseView(Arc<Mutex<State>>);
 
-impl Default for Tenure {
+impl Default for LeaseView {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State { standing: Standing::Unknown, until: None })))
     }
 }
 
-impl Tenure {
+impl LeaseView {
     /// The lease was asked for at `asked` and lasts `lease_ms` of the store's time from some moment
     /// after it. The last eighth is not used: clocks run at different speeds.
     pub fn hold(&self, asked: Instant, lease_ms: u64) {
@@ -83,7 +83,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_tenure_ends_before_the_lease_does() {
-        let tenure = Tenure::default();
+        let tenure = LeaseView::default();
         assert!(!tenure.holds());
         tenure.hold(stopwatch(), 4_000);
         tokio::time::advance(Duration::from_millis(3_499)).await;

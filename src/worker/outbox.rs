@@ -23,7 +23,7 @@ use super::{backoff, spool_drain};
 use crate::intake::item::Item;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
-use crate::spool::{Outcome, Past, Sent};
+use crate::spool::{Past, SendOutcome, Sent};
 use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 
 /// Deliveries read from the store at a time.
@@ -305,12 +305,12 @@ async fn settle(
     }
 }
 
-fn outcome_of(end: &End, back: bool, delivery: &Delivery) -> Outcome {
+fn outcome_of(end: &End, back: bool, delivery: &Delivery) -> SendOutcome {
     match (end, &delivery.state) {
-        (End::Done, _) => Outcome::Done,
-        _ if !back => Outcome::Buried,
-        (_, DeliveryState::Unclear { .. } | DeliveryState::Sending) => Outcome::Unclear,
-        (_, DeliveryState::Waiting | DeliveryState::Later { .. }) => Outcome::NotDone,
+        (End::Done, _) => SendOutcome::Done,
+        _ if !back => SendOutcome::Buried,
+        (_, DeliveryState::Unclear { .. } | DeliveryState::Sending) => SendOutcome::Unclear,
+        (_, DeliveryState::Waiting | DeliveryState::Later { .. }) => SendOutcome::NotDone,
     }
 }
 

@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
-use super::lease_view::Tenure;
+use super::lease_view::LeaseView;
 use crate::clock::Clock;
-use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
+use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, Request, Response, Silence};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
@@ -24,25 +24,25 @@ const REST_LONGEST_MS: i64 = 60_000;
 
 /// One who waits, with the end at which he is told.
 struct Waiter {
-    seat: Seat,
-    go: oneshot::Sender<Turn>,
+    request: BudgetRequest,
+    go: oneshot::Sender<Granted>,
 }
 
 /// Urgency, then who came first.
-type Place = (Urgency, u64);
+type QueueKey = (Urgency, u64);
 
 /// All who wait for one account.
 #[derive(Default)]
 struct Queue {
-    waiters: BTreeMap<Place, Waiter>,
-    parties: BTreeMap<u32, BTreeSet<Place>>,
+    waiters: BTreeMap<QueueKey, Waiter>,
+    groups: BTreeMap<u32, BTreeSet<QueueKey>>,
 }
 
 impl Queue {
     fn push(&mut self, ticket: u64, waiter: Waiter) {
-        let place = (waiter.seat.urgency, ticket);
-        if let Some(party) = waiter.seat.party {
-            self.parties.entry(party.name).or_default().insert(place);
+        let place = (waiter.request.urgency, ticket);
+        if let Some(group) = waiter.request.group {
+            self.groups.entry(group.name).or_default().insert(place);
         }
         self.waiters.insert(place, waiter);
     }
@@ -52,38 +52,39 @@ impl Queue {
         self.remove(place)
     }
 
-    fn remove(&mut self, place: Place) -> Option<Waiter> {
+    fn remove(&mut self, place: QueueKey) -> Option<Waiter> {
         let waiter = self.waiters.remove(&place)?;
-        if let Some(party) = waiter.seat.party
-            && let Some(members) = self.parties.get_mut(&party.name)
+        if let Some(group) = waiter.request.group
+            && let Some(members) = self.groups.get_mut(&group.name)
         {
             members.remove(&place);
             if members.is_empty() {
-                self.parties.remove(&party.name);
+                self.groups.remove(&group.name);
             }
         }
         Some(waiter)
     }
 
-    /// Gives a turn to the most urgent and to as many of his party as fit, the most urgent first.
+    /// Gives a turn to the most urgent and to as many of his group as fit, the most urgent first.
     /// Those who went away are passed over.
     fn give(&mut self, pace: &Pace) {
         while let Some(first) = self.pop() {
-            let mut party = vec![first];
-            if let Some(Party { name, most, .. }) = party[0].seat.party {
-                let others = self.parties.get(&name).into_iter().flatten();
-                let others: Vec<Place> = others.take(most.saturating_sub(1)).copied().collect();
-                party.extend(others.into_iter().filter_map(|place| self.remove(place)));
+            let mut group = vec![first];
+            if let Some(Group { name, most, .. }) = group[0].request.group {
+                let others = self.groups.get(&name).into_iter().flatten();
+                let others: Vec<QueueKey> = others.take(most.saturating_sub(1)).copied().collect();
+                group.extend(others.into_iter().filter_map(|place| self.remove(place)));
             }
             // Before anybody is told: whoever looks must never see one who is off as waiting.
-            let riders = party.iter().map(|waiter| waiter.seat.riders).sum();
-            pace.waiting.fetch_sub(riders, Ordering::SeqCst);
-            party.retain(|waiter| !waiter.go.is_closed());
-            let items = party.iter().filter_map(|waiter| Some(waiter.seat.party?.item)).collect();
-            let mut lead = Some(Turn::Lead(items));
-            for waiter in party {
-                if let Err(Turn::Lead(items)) = waiter.go.send(lead.take().unwrap_or(Turn::Ride)) {
-                    lead = Some(Turn::Lead(items));
+            let deliveries = group.iter().map(|waiter| waiter.request.deliveries).sum();
+            pace.waiting.fetch_sub(deliveries, Ordering::SeqCst);
+            group.retain(|waiter| !waiter.go.is_closed());
+            let items = group.iter().filter_map(|waiter| Some(waiter.request.group?.item)).collect();
+            let mut lead = Some(Granted::Send(items));
+            for waiter in group {
+                if let Err(Granted::Send(items)) = waiter.go.send(lead.take().unwrap_or(Granted::SentByPeer))
+                {
+                    lead = Some(Granted::Send(items));
                 }
             }
             if lead.is_none() {
@@ -121,11 +122,11 @@ impl Pace {
     }
 
     /// So many deliveries wait until `at`, whatever else does.
-    pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, riders: u64) {
-        self.waiting.fetch_add(riders, Ordering::SeqCst);
+    pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, deliveries: u64) {
+        self.waiting.fetch_add(deliveries, Ordering::SeqCst);
         self.asleep_until_ms.fetch_max(at.timestamp_millis(), Ordering::SeqCst);
         clock.sleep_until(at).await;
-        self.waiting.fetch_sub(riders, Ordering::SeqCst);
+        self.waiting.fetch_sub(deliveries, Ordering::SeqCst);
     }
 
     async fn sleep_until(&self, clock: &Arc<dyn Clock>, at: At) {
@@ -137,7 +138,7 @@ impl Pace {
 /// Gives turns at one account.
 pub struct Pacer {
     /// `None` for a command line that looks beside the owner.
-    tenure: Option<Tenure>,
+    lease: Option<LeaseView>,
     queue: mpsc::UnboundedSender<(u64, Waiter)>,
     tickets: AtomicU64,
     pace: Arc<Pace>,
@@ -150,12 +151,12 @@ impl Pacer {
         budget: Budget,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        tenure: Option<Tenure>,
+        lease: Option<LeaseView>,
     ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
         tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
-        Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
+        Self { lease, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
     pub fn pace(&self) -> Arc<Pace> {
@@ -163,22 +164,22 @@ impl Pacer {
     }
 
     /// Returns when the turn has come.
-    pub async fn turn(&self, seat: Seat) -> Result<Turn, Stopping> {
+    pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, Stopping> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
-        self.pace.waiting.fetch_add(seat.riders, Ordering::SeqCst);
-        let queued = self.queue.send((ticket, Waiter { seat, go })).is_ok();
+        self.pace.waiting.fetch_add(request.deliveries, Ordering::SeqCst);
+        let queued = self.queue.send((ticket, Waiter { request, go })).is_ok();
         if queued && let Ok(turn) = turn.await {
             return Ok(turn);
         }
-        self.pace.waiting.fetch_sub(seat.riders, Ordering::SeqCst);
+        self.pace.waiting.fetch_sub(request.deliveries, Ordering::SeqCst);
         Err(Stopping)
     }
 
     /// Asked last of all before something leaves: a turn may have been given before a pause.
     fn is_ours(&self) -> Result<(), NotOurs> {
-        match &self.tenure {
-            Some(tenure) if !tenure.holds() => Err(NotOurs),
+        match &self.lease {
+            Some(lease) if !lease.holds() => Err(NotOurs),
             _ => Ok(()),
         }
     }
@@ -217,8 +218,8 @@ pub struct PacedHttp {
 #[async_trait]
 impl Http for PacedHttp {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        if request.pass == Pass::Wanted {
-            self.turn(Seat::alone(request.urgency)).await?;
+        if request.budget == BudgetUse::Due {
+            self.turn(BudgetRequest::alone(request.urgency)).await?;
         }
         self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
@@ -226,8 +227,8 @@ impl Http for PacedHttp {
         Ok(response)
     }
 
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        self.pacer.turn(seat).await.map_err(|stopping| Silence::NotSent(stopping.to_string()))
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        self.pacer.turn(request).await.map_err(|stopping| Silence::NotSent(stopping.to_string()))
     }
 }
 
@@ -246,7 +247,7 @@ impl<C: Courier> Courier for PacedCourier<C> {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault> {
-        let turn = self.pacer.turn(Seat::alone(command.urgency)).await;
+        let turn = self.pacer.turn(BudgetRequest::alone(command.urgency)).await;
         turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
         self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
@@ -317,28 +318,31 @@ mod tests {
             Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
         let store = Arc::new(Embedded::in_memory().expect("memory"));
         let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
-        let tenure = Tenure::default();
-        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(tenure.clone()));
+        let lease = LeaseView::default();
+        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(lease.clone()));
         assert_eq!(pacer.is_ours(), Err(NotOurs), "never held");
-        tenure.hold(stopwatch(), 4_000);
+        lease.hold(stopwatch(), 4_000);
         assert_eq!(pacer.is_ours(), Ok(()));
-        assert!(pacer.turn(Seat::alone(Urgency::Money)).await.is_ok());
+        assert!(pacer.turn(BudgetRequest::alone(Urgency::Money)).await.is_ok());
         tokio::time::advance(Duration::from_millis(4_000)).await;
         assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
         let looking = Pacer::start(budget(), store, clock, None);
         assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
     }
 
-    /// Seats of a queue: urgency, party (0: none), item. What each turn then gives, as items.
+    /// Seats of a queue: urgency, group (0: none), item. What each turn then gives, as items.
     #[track_caller]
-    fn check(seats: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
+    fn check(requests: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
         let (pace, mut queue) = (Pace::default(), Queue::default());
         let mut told = Vec::new();
-        for (ticket, (urgency, name, item)) in seats.iter().enumerate() {
-            let party = (*name > 0).then_some(Party { name: *name, item: *item, most: 2 });
+        for (ticket, (urgency, name, item)) in requests.iter().enumerate() {
+            let group = (*name > 0).then_some(Group { name: *name, item: *item, most: 2 });
             let (go, turn) = oneshot::channel();
             pace.waiting.fetch_add(1, Ordering::SeqCst);
-            queue.push(ticket as u64, Waiter { seat: Seat { urgency: *urgency, riders: 1, party }, go });
+            queue.push(
+                ticket as u64,
+                Waiter { request: BudgetRequest { urgency: *urgency, deliveries: 1, group }, go },
+            );
             told.push((*item, turn));
         }
         for (nth, expected) in turns.iter().enumerate() {
@@ -346,7 +350,7 @@ mod tests {
             let mut went = Vec::new();
             told.retain_mut(|(item, turn)| match turn.try_recv() {
                 Ok(turn) => {
-                    went.push((turn != Turn::Ride, *item));
+                    went.push((turn != Granted::SentByPeer, *item));
                     false
                 }
                 Err(error) => {
@@ -374,14 +378,14 @@ mod tests {
     #[test]
     fn who_went_away_costs_nobody_a_turn() {
         let (pace, mut queue) = (Pace::default(), Queue::default());
-        let seat = Seat::alone(Urgency::Usual);
+        let request = BudgetRequest::alone(Urgency::Usual);
         let (gone, _) = oneshot::channel();
         let (go, mut turn) = oneshot::channel();
         pace.waiting.store(2, Ordering::SeqCst);
-        queue.push(1, Waiter { seat, go: gone });
-        queue.push(2, Waiter { seat, go });
+        queue.push(1, Waiter { request, go: gone });
+        queue.push(2, Waiter { request, go });
         queue.give(&pace);
-        assert_eq!(turn.try_recv(), Ok(Turn::Lead(Vec::new())));
+        assert_eq!(turn.try_recv(), Ok(Granted::Send(Vec::new())));
         assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
     }
 }

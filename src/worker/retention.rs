@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::item::Item;
-use crate::intake::last_seen::Shadow;
+use crate::intake::last_seen::LastSeen;
 use crate::link;
 use crate::process::{At, Order};
 use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};
@@ -61,7 +61,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     };
     each(site, "call/", now, drop).await?;
     let stranger = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
-        let Ok(lead) = serde_json::from_slice::<Shadow>(body) else { return };
+        let Ok(lead) = serde_json::from_slice::<LastSeen>(body) else { return };
         if lead.asked_at().is_some_and(|at| at < before) {
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }

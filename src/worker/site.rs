@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::lanes::{Lanes, Room};
-use super::lease_view::Tenure;
+use super::lease_view::LeaseView;
 use super::pacer::Pace;
-use super::wheel_feed::Near;
+use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
@@ -31,7 +31,7 @@ pub struct Ways {
     pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
-    pub tenure: Option<Tenure>,
+    pub tenure: Option<LeaseView>,
 }
 
 /// How often a worker looks by itself, in real time; bells make it look at once.
@@ -60,13 +60,13 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
-    pub tenure: Tenure,
+    pub tenure: LeaseView,
     /// When this configuration was read, by the wall's clock.
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
-    near: Mutex<Near>,
+    near: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
     pub inbox_bell: Notify,
@@ -166,7 +166,7 @@ impl Site {
             stop,
             rhythm,
             keep,
-            near: Mutex::new(Near::new(now_ms)),
+            near: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
@@ -200,7 +200,7 @@ impl Site {
         *self.stop.borrow()
     }
 
-    pub fn near(&self) -> MutexGuard<'_, Near> {
+    pub fn near(&self) -> MutexGuard<'_, WheelFeed> {
         self.near.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

@@ -18,7 +18,7 @@ pub const HORIZON_MS: i64 = 1 << (SLOT_BITS * LEVELS as u32);
 
 /// Where an entry stands: level, slot, place in the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct SlotIndex {
     level: usize,
     slot: usize,
     at: usize,
@@ -35,7 +35,7 @@ struct Level<K> {
 #[derive(Debug)]
 pub struct Wheel<K> {
     levels: Vec<Level<K>>,
-    places: HashMap<K, Place>,
+    places: HashMap<K, SlotIndex>,
     /// Everything up to and including this has been given out.
     now_ms: i64,
 }
@@ -130,7 +130,7 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
         let level = ((highest / SLOT_BITS) as usize).min(LEVELS - 1);
         let slot = slot_of(at_ms, level);
         let entries = &mut self.levels[level].slots[slot];
-        let place = Place { level, slot, at: entries.len() };
+        let place = SlotIndex { level, slot, at: entries.len() };
         entries.push((key.clone(), at_ms));
         self.levels[level].filled |= 1 << slot;
         self.places.insert(key, place);

@@ -1,5 +1,5 @@
 //! Keeps the wheel filled from the store's index, which is exact but far; the wheel is near.
-//! Never changes the index: entries move only with a commit. Enter at [`fill`]; [`Near`] is what is
+//! Never changes the index: entries move only with a commit. Enter at [`fill`]; [`WheelFeed`] is what is
 //! held in memory.
 
 use chrono::TimeDelta;
@@ -36,13 +36,13 @@ pub fn is_dead(canary: Option<&Wake>, now: At) -> bool {
 /// The near end of the index: the wheel, and how far ahead it holds all that the index holds. Times
 /// are milliseconds since 1970.
 #[derive(Debug)]
-pub struct Near {
+pub struct WheelFeed {
     wheel: Wheel<String>,
     /// Up to and including this no wake of the index is missing in the wheel.
     filled_until: i64,
 }
 
-impl Near {
+impl WheelFeed {
     /// Knows nothing of the index.
     pub fn new(now_ms: i64) -> Self {
         Self { wheel: Wheel::new(now_ms), filled_until: i64::MIN }
@@ -162,7 +162,7 @@ mod tests {
             (10, page, page),
             (page, page, page),
         ] {
-            let mut near = Near::new(NOW);
+            let mut near = WheelFeed::new(NOW);
             near.fill([wakes(promised, true), wakes(others, false)].concat(), NOW + 1_000 * asked);
             assert_eq!(near.filled_until, NOW + 1_000 * known, "{promised} promised, {others} others");
         }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_cleared_is_filled_again_before_anything_else() {
-        let mut near = Near::new(NOW);
+        let mut near = WheelFeed::new(NOW);
         assert_eq!(near.next_look(NOW), NOW);
         near.fill(wakes(300, false), NOW + AHEAD_MS);
         assert!(!near.is_short(NOW + AHEAD_MS), "a crowd is worked off first");

@@ -3,11 +3,11 @@
 use dozvon::sandbox::amocrm::model::WON;
 use serde_json::Value;
 
-use crate::support::program::{Bench, FORM, Kind, form, get, send, until};
+use crate::support::program::{FORM, StoreKind, TestBed, form, get, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_names_all_problems_at_once() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let right = bench.run(&["check"]).await;
     assert_eq!(
         (right.code(), right.out().as_str()),
@@ -31,7 +31,7 @@ async fn check_names_all_problems_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_try_outs_hours_are_for_the_sandbox_only() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let file = std::fs::read_to_string(bench.config().join("schools/rost/school.toml")).expect("it is there");
     let amocrm =
         file.split("[amocrm]\nurl = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a url");
@@ -47,7 +47,7 @@ async fn the_try_outs_hours_are_for_the_sandbox_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn comments_without_an_author_are_warned_of() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     bench.edit("schools/rost/school.toml", "comment_author = 400300901", "");
     let done = bench.run(&["check"]).await;
     assert_eq!(done.code(), Some(0));
@@ -60,7 +60,7 @@ async fn comments_without_an_author_are_warned_of() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_say_what_to_do() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let cases: [(&[&str], i32, &str); 8] = [
         (&["url", "nobody"], 1, "there are: rost"),
         (&["dead", "list", "nobody"], 1, "there are: rost"),
@@ -85,7 +85,7 @@ async fn errors_say_what_to_do() {
 /// What a person pastes works as it is printed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn url_prints_addresses_that_the_bridge_takes() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let bridge = bench.start().await;
     let printed = bench.run(&["url", "rost"]).await;
     assert_eq!(printed.code(), Some(0));
@@ -120,7 +120,7 @@ async fn url_prints_addresses_that_the_bridge_takes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_is_printed_whole() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let printed = bench.run(&["reference"]).await;
     assert_eq!(printed.code(), Some(0));
     for key in ["pause_minutes", "comment_author", "requests_per_second", "DOZVON_VAULT_KEY", "drain_s"] {
@@ -130,7 +130,7 @@ async fn the_reference_is_printed_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn discover_shows_the_account_and_what_does_not_fit_it() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let right = bench.run(&["discover", "rost"]).await;
     assert_eq!(right.code(), Some(0), "{}", right.err());
     for part in [
@@ -152,7 +152,7 @@ async fn discover_shows_the_account_and_what_does_not_fit_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let bridge = bench.start().await;
     for n in 1..=3 {
         let url = bench.hook("getcourse", "order-created");
@@ -176,16 +176,16 @@ async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
 /// A delivery that can never succeed waits for a person; after the mend it is done once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_delivery_is_shown_and_after_the_mend_tried_again() {
-    retried(Kind::Embedded).await;
+    retried(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_delivery_is_tried_again_on_redis() {
-    retried(Kind::Redis).await;
+    retried(StoreKind::Redis).await;
 }
 
-async fn retried(kind: Kind) {
-    let bench = Bench::new(kind).await;
+async fn retried(kind: StoreKind) {
+    let bench = TestBed::new(kind).await;
     bench.edit("schools/rost/school.toml", "comment_author = 400300901", "# comment_author = 400300901");
     let bridge = bench.start().await;
     let query =

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::program::{Bench, FORM, Kind, Program, Said, form, rost, send, until};
+use crate::support::program::{FORM, Program, Said, StoreKind, TestBed, form, rost, send, until};
 
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -19,16 +19,16 @@ const SUCCESS: &str = r#"{"success":true}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_answered_and_kept_on_the_embedded_store() {
-    answers(Kind::Embedded).await;
+    answers(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_answered_and_kept_on_redis() {
-    answers(Kind::Redis).await;
+    answers(StoreKind::Redis).await;
 }
 
-async fn answers(kind: Kind) {
-    let bench = Bench::new(kind).await;
+async fn answers(kind: StoreKind) {
+    let bench = TestBed::new(kind).await;
     bench.mute();
     bench.edit("schools/rost/school.toml", "[mail]", &format!("{LINES}[mail]"));
     let bridge = bench.start().await;
@@ -42,7 +42,7 @@ async fn answers(kind: Kind) {
 }
 
 /// `order-status` of an order that the sandbox knows.
-fn status_url(bench: &Bench, status: &str) -> String {
+fn status_url(bench: &TestBed, status: &str) -> String {
     let query = form(&[("order_id", "700100200"), ("number", "12041"), ("status", status)]);
     format!("{}?{query}", bench.hook("getcourse", "order-status"))
 }
@@ -84,7 +84,7 @@ fn amo_lead(account: &str, updated_at: &str) -> String {
     ])
 }
 
-async fn counts(bench: &Bench) -> Counts {
+async fn counts(bench: &TestBed) -> Counts {
     bench.store().await.counts(&rost()).await.expect("the store answers")
 }
 
@@ -92,7 +92,7 @@ async fn heard(method: &str, url: &str, kind: &str, body: impl Into<Vec<u8>>) ->
     send(method, url, kind, body).await.expect("an answer")
 }
 
-async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
+async fn each_platform_hears_what_it_expects(bench: &TestBed, bridge: &Program) {
     let ok = |kind: &str, body: &str| Said { status: 200, kind: kind.to_owned(), body: body.to_owned() };
     let cases = [
         ("GET", status_url(bench, "В работе"), "", String::new(), ok(PLAIN, "ok")),
@@ -140,7 +140,7 @@ async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
     assert_eq!(counts(bench).await.raw, kept);
 }
 
-async fn what_is_turned_away_leaves_nothing(bench: &Bench, bridge: &Program) {
+async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
     let before = counts(bench).await;
     let refused = bridge.count("refused").await;
     let at = |path: &str| format!("http://127.0.0.1:{}/hooks/{path}", bench.port);
@@ -179,7 +179,7 @@ async fn what_is_turned_away_leaves_nothing(bench: &Bench, bridge: &Program) {
 }
 
 /// The rest never comes: 408 within the deadline (one second here), and the bridge goes on.
-async fn half_a_request_ends_in_time(bench: &Bench) {
+async fn half_a_request_ends_in_time(bench: &TestBed) {
     let path = format!("/hooks/rost/getcourse/{}/events", crate::support::program::SECRET);
     let body = format!("POST {path} HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100\r\n\r\nstatus=");
     let head = format!("POST {path} HTTP/1.1\r\nHost: bri");
@@ -194,7 +194,7 @@ async fn half_a_request_ends_in_time(bench: &Bench) {
 }
 
 /// Authentic, so it is not refused; unusable, so a person sees it.
-async fn what_cannot_be_read_waits_for_a_person(bench: &Bench, bridge: &Program) {
+async fn what_cannot_be_read_waits_for_a_person(bench: &TestBed, bridge: &Program) {
     let before = counts(bench).await.dead;
     let cases = [
         ("getcourse", "hook", JSON, r#"{"event_id":"#.to_owned()),
@@ -216,7 +216,7 @@ async fn what_cannot_be_read_waits_for_a_person(bench: &Bench, bridge: &Program)
     }
 }
 
-async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &Bench, bridge: &Program) {
+async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &TestBed, bridge: &Program) {
     let accepted = bridge.count("accepted").await;
     let repeated = bridge.count("repeated").await;
     for status in ["Ожидаем оплаты", "Ожидаем оплаты", "В работе", "Ожидаем оплаты", "Ожидаем оплаты"]

@@ -10,14 +10,14 @@ use crate::process::{
     ORDERS, answer_late, asked, bench, everything_stands, nothing_is_doubled, order_url, tell,
 };
 use crate::support::balancer::Balancer;
-use crate::support::program::{Bench, Kind, Program, SECRET, get, send, until};
+use crate::support::program::{Program, SECRET, StoreKind, TestBed, get, send, until};
 use crate::support::redis_server::free_port;
 
 const SCHOOL: &str = "schools/rost/school.toml";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_three_instances_over_a_cluster_one_stands_still_and_comes_back_and_nothing_is_doubled() {
-    let bench = bench(Kind::Cluster).await;
+    let bench = bench(StoreKind::Cluster).await;
     answer_late(&bench, 150);
     let (mut instances, _balancer) = three(&bench).await;
     for order in 0..ORDERS / 2 {
@@ -48,15 +48,15 @@ async fn of_three_instances_over_a_cluster_one_stands_still_and_comes_back_and_n
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_stops_hands_over_and_what_the_others_accepted_is_worked() {
-    hands_over(Kind::Redis).await;
+    hands_over(StoreKind::Redis).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_cluster_an_owner_that_stops_hands_over_too() {
-    hands_over(Kind::Cluster).await;
+    hands_over(StoreKind::Cluster).await;
 }
 
-async fn hands_over(kind: Kind) {
+async fn hands_over(kind: StoreKind) {
     let bench = bench(kind).await;
     let (mut instances, _balancer) = three(&bench).await;
     // Each order is taken by whoever is next; only one of them works.
@@ -78,7 +78,7 @@ async fn hands_over(kind: Kind) {
 /// Whoever was left behind with an older configuration says so and does not work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
-    let bench = bench(Kind::Redis).await;
+    let bench = bench(StoreKind::Redis).await;
     let other = bench.folder.path().join("config-of-another");
     copy(&bench.config(), &other);
     let old = bench.start_at(bench.port, &other).await;
@@ -112,7 +112,7 @@ async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
 /// and is shown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
-    let bench = bench(Kind::Embedded).await;
+    let bench = bench(StoreKind::Embedded).await;
     let secrets = bench.folder.path().join("secret");
     std::fs::write(&secrets, "another-url-secret-0002").expect("writable");
     let bridge = bench.start().await;
@@ -150,7 +150,7 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
 }
 
 /// Three instances at ports of their own, and the bench's address before them.
-pub async fn three(bench: &Bench) -> (Vec<Program>, Balancer) {
+pub async fn three(bench: &TestBed) -> (Vec<Program>, Balancer) {
     let mut instances = Vec::new();
     for _ in 0..3 {
         instances.push(bench.start_at(free_port(), &bench.config()).await);
@@ -183,7 +183,7 @@ pub async fn owner(instances: &[Program]) -> usize {
 }
 
 /// Why the files as they lie there are not in use.
-async fn refused(bench: &Bench) -> Option<String> {
+async fn refused(bench: &TestBed) -> Option<String> {
     let said = get(&format!("http://127.0.0.1:{}/health", bench.port)).await?.json();
     said["configuration_refused"].as_str().map(str::to_owned)
 }

@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use crate::instances::{owner, three};
 use crate::process::{FIRST, asked, bench_of, is_whole, nothing_is_doubled, number, tell};
 use crate::support::hold::{Hold, made};
-use crate::support::program::{Bench, Kind, form, rost, send, until};
+use crate::support::program::{StoreKind, TestBed, form, rost, send, until};
 
 /// Orders of the launch, all of clients whom the CRM does not know.
 const ORDERS: i64 = 200;
@@ -75,8 +75,8 @@ async fn the_owner_stands_still_in_the_middle_of_a_launch_and_every_order_is_mad
     }
 }
 
-async fn launch_bench() -> Bench {
-    let bench = bench_of(Kind::Redis, ORDERS).await;
+async fn launch_bench() -> TestBed {
+    let bench = bench_of(StoreKind::Redis, ORDERS).await;
     let school = "schools/rost/school.toml";
     bench.edit(school, "requests_per_second = 6.0", &format!("requests_per_second = {PER_SECOND}"));
     bench.edit(school, "letters_per_second = 2.0", "letters_per_second = 50.0");
@@ -87,13 +87,13 @@ async fn launch_bench() -> Bench {
 }
 
 /// Until each of them has been answered with 200: what was not is sent again.
-async fn tell_all(bench: &Bench, orders: std::ops::Range<i64>) {
+async fn tell_all(bench: &TestBed, orders: std::ops::Range<i64>) {
     let told = futures_util::stream::iter(orders).map(|order| tell(bench, order));
     told.buffer_unordered(SENDERS).collect::<()>().await;
 }
 
 /// The client pays; the school says so once by itself, and is asked to say it until it is heard.
-async fn pay(bench: &Bench, order: i64) {
+async fn pay(bench: &TestBed, order: i64) {
     let id = (FIRST + order).to_string();
     let paid = bench.by_hand("POST", &format!("/sandbox/orders/{id}/pay"), "");
     assert_eq!(paid["status"], "payed", "{paid}");
@@ -113,7 +113,7 @@ async fn on_their_way(store: &dyn Store) -> usize {
 
 /// Each order has one lead with one contact; the paid ones are won and have no open task, the others
 /// have one task.
-async fn launch_stands(bench: &Bench) {
+async fn launch_stands(bench: &TestBed) {
     let number_of = |order: i64| (12_041 + order).to_string();
     let paid: BTreeSet<String> = PAID.into_iter().map(number_of).collect();
     let all: BTreeSet<String> = (0..ORDERS).map(number_of).collect();

@@ -5,19 +5,19 @@ use dozvon::link;
 use dozvon::store::Store;
 
 use crate::process::{answer_late, bench, email, everything_stands, order_url, phone, tell};
-use crate::support::program::{Bench, FORM, Kind, form, rost, send, until};
+use crate::support::program::{FORM, StoreKind, TestBed, form, rost, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_exported_and_erased_on_the_embedded_store() {
-    exported_and_erased(Kind::Embedded).await;
+    exported_and_erased(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_exported_and_erased_on_redis() {
-    exported_and_erased(Kind::Redis).await;
+    exported_and_erased(StoreKind::Redis).await;
 }
 
-async fn exported_and_erased(kind: Kind) {
+async fn exported_and_erased(kind: StoreKind) {
     let bench = bench(kind).await;
     let bridge = bench.start().await;
     tell(&bench, 0).await;
@@ -84,7 +84,7 @@ async fn exported_and_erased(kind: Kind) {
     assert!(nobody.err().contains("--phone or --email"), "{}", nobody.err());
 }
 
-async fn export(bench: &Bench, order: i64) -> serde_json::Value {
+async fn export(bench: &TestBed, order: i64) -> serde_json::Value {
     let done =
         bench.run(&["person", "export", "rost", "--email", &email(order), "--phone", &phone(order)]).await;
     assert_eq!(done.code(), Some(0), "{}", done.err());

@@ -5,11 +5,11 @@ use dozvon::intake::item::Envelope;
 use dozvon::store::{Seq, Store};
 
 use crate::process::{asked, bench, everything_stands, nothing_is_doubled, tell};
-use crate::support::program::{Bench, Kind, form, get, rost, send, until};
+use crate::support::program::{StoreKind, TestBed, form, get, rost, send, until};
 use crate::support::redis_server::RedisServer;
 
 /// GetCourse says the status of an order that nobody knows.
-async fn say(bench: &Bench, status: &str) -> u16 {
+async fn say(bench: &TestBed, status: &str) -> u16 {
     let query = form(&[("order_id", "700100299"), ("number", "12099"), ("status", status)]);
     let url = format!("{}?{query}", bench.hook("getcourse", "order-status"));
     send("GET", &url, "", "").await.expect("an answer").status
@@ -30,7 +30,7 @@ async fn said(store: &dyn Store) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_redis_is_away_requests_wait_on_the_disk_and_come_through_in_order() {
-    let mut bench = Bench::new(Kind::Redis).await;
+    let mut bench = TestBed::new(StoreKind::Redis).await;
     bench.mute();
     let bridge = bench.start().await;
     assert_eq!(say(&bench, "Новый").await, 200);
@@ -61,7 +61,7 @@ async fn while_redis_is_away_requests_wait_on_the_disk_and_come_through_in_order
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_store_and_spool_nothing_is_answered_as_kept() {
-    let mut bench = Bench::new(Kind::Redis).await;
+    let mut bench = TestBed::new(StoreKind::Redis).await;
     bench.mute();
     bench.edit("dozvon.toml", "spool_mb = 256", "spool_mb = 0");
     let bridge = bench.start().await;
@@ -95,7 +95,7 @@ async fn what_redis_lost_in_the_middle_of_a_command_is_done_once() {
 /// `more` bytes, has reached the disk: their requests, steps, marks and receipts are gone, while their leads,
 /// tasks and letters are partly made and partly not.
 async fn lost_tail(more: u64) {
-    let mut bench = bench(Kind::Redis).await;
+    let mut bench = bench(StoreKind::Redis).await;
     bench.redis = Some(RedisServer::start_lazy());
     let bridge = bench.start().await;
     for order in 0..2 {
@@ -127,7 +127,7 @@ async fn lost_tail(more: u64) {
 /// is found. Letters are the bound that the README states.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_bridge_dies_with_redis_what_was_made_is_looked_for() {
-    let mut bench = bench(Kind::Redis).await;
+    let mut bench = bench(StoreKind::Redis).await;
     bench.redis = Some(RedisServer::start_lazy());
     let bridge = bench.start().await;
     tell(&bench, 0).await;

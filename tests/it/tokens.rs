@@ -13,7 +13,7 @@ use dozvon::platform::amocrm::oauth::{OauthTokens, TokenPair, TokenStore};
 use dozvon::platform::amocrm::token::TokenSource;
 use dozvon::platform::http::{Http, Request, Response, Silence};
 use dozvon::secret::{Secret, Vault};
-use dozvon::store::Place;
+use dozvon::store::Backend;
 use dozvon::tokens::StoredTokens;
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ impl Http for Endpoint {
 
 async fn stored(redis: &RedisServer, folder: &Path) -> StoredTokens {
     StoredTokens {
-        store: Place::Redis(Secret::new(redis.url())).visit().await.expect("the store"),
+        store: Backend::Redis(Secret::new(redis.url())).visit().await.expect("the store"),
         vault: Vault::new(&Secret::new("key")),
         name: "amocrm:rost".to_owned(),
         file: folder.join("amocrm-rost"),

@@ -1,6 +1,6 @@
 //! The mail stand-in: a mailbox for each recipient, addresses that bounce, greylisting.
 //! It never talks SMTP itself (that is `smtp`), and delivers nothing anywhere.
-//! Enter at [`Post::receive`].
+//! Enter at [`MailServer::receive`].
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub struct Received {
 
 /// All mailboxes.
 #[derive(Clone, Debug)]
-pub struct Post {
+pub struct MailServer {
     setup: MailSetup,
     /// First attempt for each greylisted recipient.
     first_seen: BTreeMap<String, DateTime<Utc>>,
@@ -56,10 +56,10 @@ pub struct Post {
     pub refused: Vec<(DateTime<Utc>, String, u16)>,
 }
 
-impl Post {
+impl MailServer {
     /// Empty mailboxes.
-    pub fn new(setup: MailSetup) -> Post {
-        Post { setup, first_seen: BTreeMap::new(), letters: Vec::new(), refused: Vec::new() }
+    pub fn new(setup: MailSetup) -> MailServer {
+        MailServer { setup, first_seen: BTreeMap::new(), letters: Vec::new(), refused: Vec::new() }
     }
 
     /// Whether a recipient is accepted now: the answer to `RCPT TO`.

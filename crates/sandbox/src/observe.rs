@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::amocrm::Account;
 use super::amocrm::model::{Contact, Entity, Lead, Note, Task};
-use super::getcourse::School;
+use super::getcourse::GetCourse;
 use super::getcourse::model::{Order, User};
 use super::mail::Received;
 use super::mango::{Call, Exchange};
@@ -105,7 +105,7 @@ impl World {
     }
 
     /// The school as it is.
-    pub fn getcourse(&self) -> &School {
+    pub fn getcourse(&self) -> &GetCourse {
         &self.getcourse
     }
 

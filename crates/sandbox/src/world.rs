@@ -10,8 +10,8 @@ use serde_json::json;
 use super::agenda::{Agenda, Due};
 use super::amocrm::Account;
 use super::faults::{Faults, HookFault, RequestFault};
-use super::getcourse::{School, Staff};
-use super::mail::{Letter, MailAnswer, Post};
+use super::getcourse::{GetCourse, Staff};
+use super::mail::{Letter, MailAnswer, MailServer};
 use super::mango::{Employee, Exchange, signed_body};
 use super::observe::Counters;
 use super::people::People;
@@ -27,11 +27,11 @@ pub struct World {
     pub(super) setup: Setup,
     pub(super) start: DateTime<Utc>,
     pub(super) amocrm: Account,
-    pub(super) getcourse: School,
+    pub(super) getcourse: GetCourse,
     pub(super) mango: Exchange,
     pub(super) sipuni: Cabinet,
     pub(super) telphin: Office,
-    pub(super) mail: Post,
+    pub(super) mail: MailServer,
     pub(super) people: People,
     pub(super) agenda: Agenda,
     pub(super) counters: Counters,
@@ -41,14 +41,14 @@ pub struct World {
     /// Of webhooks: how many of them there are changes nothing else.
     hook_rng: Rng,
     faults: Faults,
-    deliveries: BTreeMap<u64, Delivery>,
+    deliveries: BTreeMap<u64, HookDelivery>,
     next_hook: u64,
     echoes_planned: bool,
 }
 
 /// A webhook that is planned or in flight.
 #[derive(Clone, Debug)]
-struct Delivery {
+struct HookDelivery {
     hook: Hook,
     attempts: u32,
 }
@@ -85,11 +85,11 @@ impl World {
         let mut world = World {
             start,
             amocrm: Account::new(amocrm, setup.zone, start),
-            getcourse: School::new(setup.getcourse.clone(), setup.zone, staff.collect(), seed),
+            getcourse: GetCourse::new(setup.getcourse.clone(), setup.zone, staff.collect(), seed),
             mango: Exchange::new(setup.mango.clone(), employees.clone()),
             sipuni: Cabinet::new(setup.sipuni.clone(), employees.clone(), setup.zone),
             telphin: Office::new(setup.telphin.clone(), employees),
-            mail: Post::new(setup.mail.clone()),
+            mail: MailServer::new(setup.mail.clone()),
             people: People::new(&setup),
             agenda: Agenda::default(),
             counters: Counters::default(),
@@ -410,7 +410,7 @@ impl World {
     fn plan_hook(&mut self, at: DateTime<Utc>, mut hook: Hook) {
         self.next_hook += 1;
         hook.id = self.next_hook;
-        self.deliveries.insert(hook.id, Delivery { attempts: 0, hook });
+        self.deliveries.insert(hook.id, HookDelivery { attempts: 0, hook });
         self.agenda.plan(at, Due::Deliver { hook: self.next_hook });
     }
 }

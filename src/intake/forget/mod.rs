@@ -63,13 +63,13 @@ impl Gone {
 pub struct Scrub {
     pub mention: Mention,
     pub clients: BTreeSet<ClientId>,
-    pub stage: Stage,
+    pub stage: ScrubPhase,
 }
 
 /// Where the look is; each goes over everything that there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
-pub enum Stage {
+pub enum ScrubPhase {
     /// Orders that the client's record no longer names, after this key.
     Orders { after: Option<String> },
     /// Calls, after this key.
@@ -111,7 +111,7 @@ pub async fn erase(
     now: At,
 ) -> Kept<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
-    let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: Stage::Orders { after: None } };
+    let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: ScrubPhase::Orders { after: None } };
     let mut orders = BTreeSet::new();
     for known in book.links_of(&scrub.mention.keys()).await?.into_iter().flatten() {
         let client = ClientId(known);
@@ -145,7 +145,7 @@ pub async fn scrub(
 ) -> Kept<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let next = match &scrub.stage {
-        Stage::Orders { after } => {
+        ScrubPhase::Orders { after } => {
             let page = store.scan(school, "order/", after.as_deref(), PAGE).await?;
             for (name, record) in &page {
                 let order: Order = read(name, &record.body)?;
@@ -156,11 +156,11 @@ pub async fn scrub(
                 }
             }
             Some(match page.last().filter(|_| page.len() == PAGE) {
-                Some((last, _)) => Stage::Orders { after: Some(last.clone()) },
-                None => Stage::Calls { after: None },
+                Some((last, _)) => ScrubPhase::Orders { after: Some(last.clone()) },
+                None => ScrubPhase::Calls { after: None },
             })
         }
-        Stage::Calls { after } => {
+        ScrubPhase::Calls { after } => {
             let page = store.scan(school, "call/", after.as_deref(), PAGE).await?;
             for (name, record) in &page {
                 if scrub.mention.is_in(&String::from_utf8_lossy(&record.body)) {
@@ -169,11 +169,11 @@ pub async fn scrub(
                 }
             }
             Some(match page.last().filter(|_| page.len() == PAGE) {
-                Some((last, _)) => Stage::Calls { after: Some(last.clone()) },
-                None => Stage::Letters { after: 0 },
+                Some((last, _)) => ScrubPhase::Calls { after: Some(last.clone()) },
+                None => ScrubPhase::Letters { after: 0 },
             })
         }
-        Stage::Letters { after } => {
+        ScrubPhase::Letters { after } => {
             let page = store.letters(school, *after, PAGE).await?;
             for (_, letter) in &page {
                 if is_of_erased(book, letter).await? || mentioned_by(&scrub.mention, letter) {
@@ -181,17 +181,17 @@ pub async fn scrub(
                 }
             }
             Some(match page.last() {
-                Some((last, _)) => Stage::Letters { after: *last },
-                None => Stage::Requests { after: None },
+                Some((last, _)) => ScrubPhase::Letters { after: *last },
+                None => ScrubPhase::Requests { after: None },
             })
         }
-        Stage::Requests { after } => {
+        ScrubPhase::Requests { after } => {
             let page = store.raws(school, after.map(Seq), PAGE).await?;
             let hits = page.iter().filter(|(_, raw)| mentions(&scrub.mention, raw));
             unit.forget.extend(hits.map(|(seq, _)| Forget::Raw(seq.clone())));
             page.last()
                 .filter(|_| page.len() == PAGE)
-                .map(|(last, _)| Stage::Requests { after: Some(last.0) })
+                .map(|(last, _)| ScrubPhase::Requests { after: Some(last.0) })
         }
     };
     if let Some(stage) = next {

@@ -13,7 +13,7 @@ use crate::platform::http::{Http, Request, Response, Silence};
 /// Lets all who ask within one moment go together, as a short budget does.
 struct Crowd {
     inner: Arc<FakeHttp>,
-    waiting: Mutex<VecDeque<(u64, oneshot::Sender<Turn>)>>,
+    waiting: Mutex<VecDeque<(u64, oneshot::Sender<Granted>)>>,
 }
 
 #[async_trait]
@@ -22,36 +22,36 @@ impl Http for Crowd {
         self.inner.send(request).await
     }
 
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        let Some(party) = seat.party else { return Ok(Turn::Lead(Vec::new())) };
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        let Some(group) = request.group else { return Ok(Granted::Send(Vec::new())) };
         let (go, turn) = oneshot::channel();
-        self.waiting.lock().unwrap().push_back((party.item, go));
+        self.waiting.lock().unwrap().push_back((group.item, go));
         tokio::task::yield_now().await;
         let crowd: Vec<_> = self.waiting.lock().unwrap().drain(..).collect();
         let items: Vec<u64> = crowd.iter().map(|(item, _)| *item).collect();
         for (place, (_, go)) in crowd.into_iter().enumerate() {
-            let _ = go.send(if place == 0 { Turn::Lead(items.clone()) } else { Turn::Ride });
+            let _ = go.send(if place == 0 { Granted::Send(items.clone()) } else { Granted::SentByPeer });
         }
         Ok(turn.await.expect("everybody is told"))
     }
 }
 
-fn write(kind: Kind, to: To, id: &str) -> Write {
+fn write(kind: WriteKind, to: WriteTo, id: &str) -> Write {
     Write { kind, to, id: id.to_owned(), item: json!({ "name": id }), urgency: Urgency::Usual }
 }
 
 /// All at once; what each of them hears.
 #[track_caller]
-fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<Outcome>) {
+fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<WriteResult>) {
     let http = Arc::new(Crowd { inner: FakeHttp::new(script), waiting: Mutex::default() });
-    let gatherer = Gatherer::new(AmoClient::new(BASE, http, Arc::new(OneToken)));
+    let batcher = WriteBatcher::new(AmoClient::new(BASE, http, Arc::new(OneToken)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let heard = runtime.block_on(join_all(writes.into_iter().map(|write| gatherer.send(write))));
+    let heard = runtime.block_on(join_all(writes.into_iter().map(|write| batcher.send(write))));
     assert_eq!(heard, expected);
 }
 
 fn leads(ids: &[&str]) -> Vec<Write> {
-    ids.iter().map(|id| write(Kind::Lead, To::New, id)).collect()
+    ids.iter().map(|id| write(WriteKind::Lead, WriteTo::New, id)).collect()
 }
 
 fn array(ids: &[&str]) -> Value {
@@ -64,7 +64,7 @@ fn made(name: &str, entries: &[(u64, &str)]) -> Value {
     json!({ "_embedded": { name: entries } })
 }
 
-fn part(id: u64, who: &str) -> Outcome {
+fn part(id: u64, who: &str) -> WriteResult {
     Ok(Reply::Body(json!({ "id": id, "request_id": who })))
 }
 
@@ -72,7 +72,7 @@ fn line(who: &str, path: &str) -> Value {
     json!({ "request_id": who, "errors": [{ "code": "NotSupportedChoice", "path": path }] })
 }
 
-fn own_rejection(who: &str, path: &str) -> Outcome {
+fn own_rejection(who: &str, path: &str) -> WriteResult {
     let body = json!({ "validation-errors": [line(who, path)], "status": 400 });
     Ok(Reply::Rejected(Rejection { status: 400, body }))
 }
@@ -91,7 +91,7 @@ fn answers_are_told_by_id_in_whatever_order_they_come() {
 /// Two orders that the CRM puts on one lead share an entry; whoever is not named has to look.
 #[test]
 fn complex_may_answer_shorter() {
-    let writes = ["a", "b", "c"].map(|id| write(Kind::LeadWithContact, To::New, id)).to_vec();
+    let writes = ["a", "b", "c"].map(|id| write(WriteKind::LeadWithContact, WriteTo::New, id)).to_vec();
     let entry = json!({ "id": 1, "contact_id": 9, "request_id": ["a", "c"], "merged": true });
     let script = vec![post("/api/v4/leads/complex", array(&["a", "b", "c"]), 200, json!([entry]))];
     let shared = Ok(Reply::Body(entry));
@@ -134,7 +134,7 @@ fn an_unknown_outcome_is_everybodys() {
 /// What a batch answers for an entity that is gone is not documented; the single form is.
 #[test]
 fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
-    let change = |lead, id| write(Kind::Lead, To::Known(lead), id);
+    let change = |lead, id| write(WriteKind::Lead, WriteTo::Known(lead), id);
     let item = |lead: u64, id: &str| json!({ "id": lead, "name": id, "request_id": id });
     let gone = json!({ "title": "Not Found", "status": 404 });
     let alone = || patch("/api/v4/leads/2", json!({ "name": "b" }), 404, gone.clone());
@@ -158,7 +158,7 @@ fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
 
 #[test]
 fn a_call_without_a_card_harms_no_other() {
-    let calls = || ["a", "b"].map(|id| write(Kind::Call, To::New, id)).to_vec();
+    let calls = || ["a", "b"].map(|id| write(WriteKind::Call, WriteTo::New, id)).to_vec();
     for status in [200, 400] {
         let answer = json!({ "errors": [{ "status": 263, "request_id": "b" }],
             "_embedded": { "calls": [{ "id": 7, "request_id": "a" }] } });
@@ -169,8 +169,8 @@ fn a_call_without_a_card_harms_no_other() {
 
 #[test]
 fn kinds_do_not_mix() {
-    let mixed = [write(Kind::Lead, To::New, "a"), write(Kind::Task, To::New, "b")];
-    let parties: Vec<usize> = mixed.iter().map(Write::party).collect();
-    assert_ne!(parties[0], parties[1]);
-    assert_ne!(write(Kind::Lead, To::Known(1), "a").party(), parties[0]);
+    let mixed = [write(WriteKind::Lead, WriteTo::New, "a"), write(WriteKind::Task, WriteTo::New, "b")];
+    let groups: Vec<usize> = mixed.iter().map(Write::group).collect();
+    assert_ne!(groups[0], groups[1]);
+    assert_ne!(write(WriteKind::Lead, WriteTo::Known(1), "a").group(), groups[0]);
 }

@@ -11,7 +11,7 @@ const PAIRS_MAX: usize = 50_000;
 
 /// One level of a key. Numbers compare as numbers, so lists keep their order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key {
+pub enum KeyPart {
     Index(u64),
     Name(String),
 }
@@ -20,7 +20,7 @@ pub enum Key {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Node {
     pub text: Option<String>,
-    pub children: BTreeMap<Key, Node>,
+    pub children: BTreeMap<KeyPart, Node>,
 }
 
 /// A body that is larger or deeper than any real one.
@@ -71,23 +71,23 @@ impl Node {
     }
 
     /// An empty bracket `[]` takes the next free index, as in PHP.
-    fn key(&self, part: &str) -> Key {
+    fn key(&self, part: &str) -> KeyPart {
         if !part.is_empty() {
             return as_key(part);
         }
         let last = self.children.keys().rev().find_map(|key| match key {
-            Key::Index(index) => Some(*index),
-            Key::Name(_) => None,
+            KeyPart::Index(index) => Some(*index),
+            KeyPart::Name(_) => None,
         });
-        Key::Index(last.map_or(0, |index| index.saturating_add(1)))
+        KeyPart::Index(last.map_or(0, |index| index.saturating_add(1)))
     }
 }
 
-fn as_key(part: &str) -> Key {
+fn as_key(part: &str) -> KeyPart {
     match part.parse::<u64>() {
         // «007» is a name: only the canonical spelling is an index.
-        Ok(index) if index.to_string() == part => Key::Index(index),
-        _ => Key::Name(part.to_owned()),
+        Ok(index) if index.to_string() == part => KeyPart::Index(index),
+        _ => KeyPart::Name(part.to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an answer of amoCRM means: a reply to use, a rejection to look at, or a classed fault.
 //! Never sends anything, never quotes a value of a body: codes and paths only.
-//! Enter at [`judge`]. Sources: amocrm.ru/developers/content/crm_platform/error-codes and
+//! Enter at [`classify`]. Sources: amocrm.ru/developers/content/crm_platform/error-codes and
 //! the limits of amocrm.ru/developers/content/api/recommendations.
 
 use serde_json::Value;
@@ -72,7 +72,7 @@ impl Rejection {
 }
 
 /// Classes one answer. `nature` decides what an unknown outcome means.
-pub fn judge(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
+pub fn classify(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
     let response = match answer {
         Ok(response) => response,
         Err(Silence::NotSent(_)) => return Verdict::Fault(Fault::later("amoCRM could not be reached")),
@@ -154,8 +154,8 @@ mod tests {
 
     #[track_caller]
     fn check(answer: Result<Response, Silence>, repeatable: &str, once: &str) {
-        assert_eq!(class(judge(Nature::Repeatable, answer.clone())), repeatable);
-        assert_eq!(class(judge(Nature::Once, answer)), once);
+        assert_eq!(class(classify(Nature::Repeatable, answer.clone())), repeatable);
+        assert_eq!(class(classify(Nature::Once, answer)), once);
     }
 
     #[test]
@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_429_says_when_to_come_back() {
-        let Verdict::Fault(Fault::Later { after_ms, .. }) = judge(Nature::Once, answer(429, "<html>")) else {
+        let Verdict::Fault(Fault::Later { after_ms, .. }) = classify(Nature::Once, answer(429, "<html>"))
+        else {
             panic!("not later");
         };
         assert_eq!(after_ms, Some(3000));
@@ -190,7 +191,7 @@ mod tests {
         let body = r#"{"validation-errors":[{"request_id":"0","errors":[
             {"code":"NotSupportedChoice","path":"custom_fields_values.0.field_id","detail":"Анна +79165550137"}]}],
             "title":"Bad Request","status":400,"detail":"Request validation failed"}"#;
-        let Verdict::Reply(Reply::Rejected(rejection)) = judge(Nature::Once, answer(400, body)) else {
+        let Verdict::Reply(Reply::Rejected(rejection)) = classify(Nature::Once, answer(400, body)) else {
             panic!("not rejected");
         };
         assert_eq!(

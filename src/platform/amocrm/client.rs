@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::classify::{Nature, Reply, Verdict, judge};
+use super::classify::{Nature, Reply, Verdict, classify};
 use super::token::TokenSource;
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Seat, Turn};
+use crate::platform::http::{BudgetRequest, Granted, Http, Request};
 use crate::process::Urgency;
 use crate::secret::Secret;
 
@@ -42,7 +42,7 @@ pub struct Call {
     pub nature: Nature,
     pub urgency: Urgency,
     /// Deliveries that wait for the answer; none where a chore asks.
-    pub riders: u64,
+    pub deliveries: u64,
 }
 
 impl Call {
@@ -50,18 +50,18 @@ impl Call {
     pub fn get(path: &str, query: &[(&str, &str)], urgency: Urgency) -> Self {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, riders: 1 }
+        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, deliveries: 1 }
     }
 
     /// The same for so many deliveries at once.
-    pub fn riding(self, riders: u64) -> Self {
-        Self { riders, ..self }
+    pub fn for_deliveries(self, deliveries: u64) -> Self {
+        Self { deliveries, ..self }
     }
 
     /// Sets the same thing however often it is sent.
     pub fn patch(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         let path = path.into();
-        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, riders: 1 }
+        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, deliveries: 1 }
     }
 
     /// Takes away what its body names; gone already is as good.
@@ -71,7 +71,14 @@ impl Call {
 
     /// Makes something new: never sent again without looking.
     pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
-        Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency, riders: 1 }
+        Self {
+            method: "POST",
+            path: path.into(),
+            body: Some(body),
+            nature: Nature::Once,
+            urgency,
+            deliveries: 1,
+        }
     }
 
     /// A POST that sets the same thing however often it is sent.
@@ -93,7 +100,7 @@ impl AmoClient {
     /// Sends it when its turn comes.
     pub async fn send(&self, call: &Call) -> Result<Reply, Fault> {
         let asked = self.asked();
-        self.turn(Self::seat(call)).await?;
+        self.turn(Self::budget_request(call)).await?;
         self.send_now(call, asked).await
     }
 
@@ -102,8 +109,8 @@ impl AmoClient {
     }
 
     /// Waits for a turn of the account's budget.
-    pub async fn turn(&self, seat: Seat) -> Result<Turn, Fault> {
-        self.http.turn(seat).await.map_err(|silence| Fault::later(silence.to_string()))
+    pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, Fault> {
+        self.http.turn(request).await.map_err(|silence| Fault::later(silence.to_string()))
     }
 
     /// Sends it in a turn that has come; on a 401 once more with another token, because a 401 has
@@ -124,7 +131,7 @@ impl AmoClient {
         let verdict = match self.attempt(call, &token).await {
             Verdict::TokenRefused => {
                 let fresh = self.tokens.rejected(&token).await?;
-                self.turn(Self::seat(call)).await?;
+                self.turn(Self::budget_request(call)).await?;
                 self.attempt(call, &fresh).await
             }
             settled => settled,
@@ -138,14 +145,14 @@ impl AmoClient {
         }
     }
 
-    fn seat(call: &Call) -> Seat {
-        Seat { urgency: call.urgency, riders: call.riders, party: None }
+    fn budget_request(call: &Call) -> BudgetRequest {
+        BudgetRequest { urgency: call.urgency, deliveries: call.deliveries, group: None }
     }
 
     /// Reads one thing or one page: `None` for 204 and for an unknown id.
     pub async fn read(&self, call: &Call) -> Result<Option<Value>, Fault> {
         let asked = self.asked();
-        self.turn(Self::seat(call)).await?;
+        self.turn(Self::budget_request(call)).await?;
         self.read_now(call, asked).await
     }
 
@@ -174,11 +181,11 @@ impl AmoClient {
             .header("user-agent", USER_AGENT)
             .header("accept", "application/hal+json")
             .urgency(call.urgency)
-            .in_turn(call.riders);
+            .in_turn(call.deliveries);
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        judge(call.nature, self.http.send(request).await)
+        classify(call.nature, self.http.send(request).await)
     }
 }
 

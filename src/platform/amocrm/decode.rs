@@ -2,7 +2,7 @@
 //! Never looks anything up and never drops an entity of a body. Enter at [`signals`].
 
 use super::brackets::Node;
-use super::wire::{self, Item};
+use super::wire::{self, FormEntity};
 use crate::link;
 use crate::platform::Undecodable;
 use crate::process::event::ClientFacts;
@@ -36,7 +36,7 @@ pub fn signals(body: &Node, zone_field: Option<u64>) -> Result<Vec<Signal>, Unde
 }
 
 /// `None` if a watched entity has no id.
-fn signal(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
+fn signal(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
     match (item.entity, item.kind) {
         ("leads", "note") => Some(note(item)?),
         (_, "note") => Some(nothing("a note")),
@@ -57,7 +57,7 @@ fn nothing(what: &str) -> Signal {
     Signal::Nothing { what: what.chars().filter(plain).take(60).collect() }
 }
 
-fn lead(item: &Item<'_>) -> Option<SeenLead> {
+fn lead(item: &FormEntity<'_>) -> Option<SeenLead> {
     let node = item.node;
     let updated_at = item.updated_at();
     let fields = wire::fields(node);
@@ -76,7 +76,7 @@ fn lead(item: &Item<'_>) -> Option<SeenLead> {
     })
 }
 
-fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
+fn contact(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
     let contact = item.id()?;
     let mut facts = ClientFacts { name: item.node.text("name").map(str::to_owned), ..Default::default() };
     let mut keys = Vec::new();
@@ -103,7 +103,7 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
 }
 
 /// Note type 4 is an ordinary note; the fields stand one level deeper, or not (sheet, 4.3).
-fn note(item: &Item<'_>) -> Option<Signal> {
+fn note(item: &FormEntity<'_>) -> Option<Signal> {
     let node = item.node.get("note").unwrap_or(item.node);
     Some(Signal::NoteSeen(Box::new(SeenNote {
         note: node.number("id")?,
@@ -122,7 +122,7 @@ fn phone(first: &str, second: Option<&str>) -> Phone {
 
 /// Done means status 1: closing from the list sends a first hook with `action_close` and a
 /// second one with the result (sheet, 4.3).
-fn task(item: &Item<'_>) -> Option<SeenTask> {
+fn task(item: &FormEntity<'_>) -> Option<SeenTask> {
     let node = item.node;
     let of_lead = node.number("element_type") == Some(wire::ELEMENT_LEAD);
     let flag = |name| node.number::<u8>(name) == Some(1);

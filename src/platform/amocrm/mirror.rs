@@ -151,7 +151,7 @@ async fn all(
 async fn read(client: &AmoClient, order: (&str, &str), at: u32) -> Result<(Vec<ContactCard>, bool), Fault> {
     let at = at.to_string();
     let asked = [("limit", "250"), ("page", at.as_str()), order];
-    let call = Call::get("/api/v4/contacts", &asked, URGENCY).riding(0);
+    let call = Call::get("/api/v4/contacts", &asked, URGENCY).for_deliveries(0);
     let body = client.read(&call).await?.unwrap_or_default();
     let cards = page(&body, "contacts").iter().filter_map(card);
     Ok((cards.collect(), !body["_links"]["next"].is_null()))

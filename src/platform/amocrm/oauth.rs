@@ -67,12 +67,12 @@ struct Inner {
     lock_ttl_ms: u64,
     /// The pair as last seen in the store: spares a look at it for every request.
     known: Mutex<Option<TokenPair>>,
-    turn: tokio::sync::Mutex<Turn>,
+    refresh_state: tokio::sync::Mutex<RefreshState>,
 }
 
 /// What only the one who refreshes looks at.
 #[derive(Default)]
-struct Turn {
+struct RefreshState {
     /// Issued, but the store did not answer: stored before anything else is done.
     unsaved: Option<(Option<TokenPair>, TokenPair)>,
     /// Refused for good: asked for no more, until a person consents again.
@@ -123,7 +123,7 @@ impl OauthTokens {
             clock,
             lock_ttl_ms: timeout_s.saturating_mul(1000).saturating_add(LOCK_EXTRA_MS),
             known: Mutex::new(None),
-            turn: tokio::sync::Mutex::default(),
+            refresh_state: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -185,58 +185,62 @@ impl Inner {
     }
 
     async fn renew(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {
-        let mut turn = self.turn.lock().await;
-        self.save_unsaved(&mut turn).await?;
+        let mut state = self.refresh_state.lock().await;
+        self.save_unsaved(&mut state).await?;
         let pair = self.stored().await?;
         if self.is_good(&pair, refused) {
             return Ok(pair.access);
         }
         let usable = self.is_usable(&pair, refused);
-        if usable && turn.not_before.is_some_and(|at| self.clock.now() < at) {
+        if usable && state.not_before.is_some_and(|at| self.clock.now() < at) {
             return Ok(pair.access);
         }
-        let renewed = self.renew_under_lock(&mut turn, refused).await;
+        let renewed = self.renew_under_lock(&mut state, refused).await;
         match renewed {
             Err(Fault::Later { .. }) if usable => {
-                turn.not_before = Some(self.clock.now() + RETRY);
+                state.not_before = Some(self.clock.now() + RETRY);
                 Ok(pair.access)
             }
             other => other,
         }
     }
 
-    async fn renew_under_lock(&self, turn: &mut Turn, refused: Option<&Secret>) -> Result<Secret, Fault> {
+    async fn renew_under_lock(
+        &self,
+        state: &mut RefreshState,
+        refused: Option<&Secret>,
+    ) -> Result<Secret, Fault> {
         let owner = random_token();
         if !self.store.lock(&owner, self.lock_ttl_ms).await? {
             let why = "another instance refreshes the token".to_owned();
             return Err(Fault::Later { why, after_ms: Some(LOCKED_MS) });
         }
-        let renewed = self.refresh(turn, refused).await;
+        let renewed = self.refresh(state, refused).await;
         // If this fails, the lock ends by itself.
         let _ = self.store.unlock(&owner).await;
         renewed
     }
 
     /// Looks again first: the pair may have been renewed while we waited for the lock.
-    async fn refresh(&self, turn: &mut Turn, refused: Option<&Secret>) -> Result<Secret, Fault> {
+    async fn refresh(&self, state: &mut RefreshState, refused: Option<&Secret>) -> Result<Secret, Fault> {
         let old = self.stored().await?;
         if self.is_good(&old, refused) {
             return Ok(old.access);
         }
-        if turn.refused.as_ref() == Some(&old.refresh) {
+        if state.refused.as_ref() == Some(&old.refresh) {
             return Err(consent_again("amoCRM has refused the stored refresh token"));
         }
         let grant = json!({ "grant_type": "refresh_token", "refresh_token": old.refresh.reveal() });
         match self.ask(grant).await {
             Ok(new) => {
                 let access = new.access.clone();
-                turn.unsaved = Some((Some(old), new));
-                self.save_unsaved(turn).await?;
+                state.unsaved = Some((Some(old), new));
+                self.save_unsaved(state).await?;
                 tracing::info!("amoCRM: the token was refreshed");
                 Ok(access)
             }
             Err(Refusal::ForGood(why)) => {
-                turn.refused = Some(old.refresh);
+                state.refused = Some(old.refresh);
                 Err(consent_again(&why))
             }
             Err(Refusal::ForNow(fault)) => Err(fault),
@@ -244,13 +248,13 @@ impl Inner {
     }
 
     async fn exchange(&self, code: &str) -> Result<(), Fault> {
-        let mut turn = self.turn.lock().await;
+        let mut state = self.refresh_state.lock().await;
         let old = self.store.get().await?;
         let grant = json!({ "grant_type": "authorization_code", "code": code });
         match self.ask(grant).await {
             Ok(new) => {
-                *turn = Turn { unsaved: Some((old, new)), ..Default::default() };
-                self.save_unsaved(&mut turn).await?;
+                *state = RefreshState { unsaved: Some((old, new)), ..Default::default() };
+                self.save_unsaved(&mut state).await?;
                 tracing::info!("amoCRM: access was granted");
                 Ok(())
             }
@@ -268,15 +272,15 @@ impl Inner {
 
     /// Nothing is used before it is stored. If somebody else stored a pair meanwhile (a consent
     /// just now), both grants live, and the stored one is what all instances use.
-    async fn save_unsaved(&self, turn: &mut Turn) -> Result<(), Fault> {
-        let Some((old, new)) = &turn.unsaved else { return Ok(()) };
+    async fn save_unsaved(&self, state: &mut RefreshState) -> Result<(), Fault> {
+        let Some((old, new)) = &state.unsaved else { return Ok(()) };
         if self.store.swap(old.as_ref(), new).await? {
             self.remember(new);
         } else {
             tracing::warn!("amoCRM: another pair of tokens was stored meanwhile and is kept");
             self.stored().await?;
         }
-        turn.unsaved = None;
+        state.unsaved = None;
         Ok(())
     }
 

@@ -185,7 +185,7 @@ impl AmoLookBack {
             }
             let body = self.client.read(&entity.read(Urgency::Backfill)).await?;
             let body = body.filter(|body| body["is_deleted"] != Value::Bool(true));
-            if is_news(&entity, body.as_ref(), known).await? {
+            if is_change(&entity, body.as_ref(), known).await? {
                 found.push(read_entities::request(&json!({ entity.word(): body, "id": entity.id() })));
             }
         }
@@ -205,7 +205,7 @@ async fn is_ours(entity: &Entity, known: &dyn Known) -> Result<bool, Fault> {
 }
 
 /// A contact has no sight of its own: it is news if it gives the client a number that he lacks.
-async fn is_news(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> Result<bool, Fault> {
+async fn is_change(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> Result<bool, Fault> {
     let (Entity::Contact(id), Some(body)) = (entity, body) else { return Ok(true) };
     let Some(owner) = known.links(&[link::crm_contact(*id)]).await?.pop().flatten() else { return Ok(false) };
     let Some(client) = known.client(&ClientId(owner)).await? else { return Ok(false) };

@@ -1,6 +1,6 @@
 //! Looks for what may be there already: contacts, leads of an order, marked tasks and notes.
 //! Never believes a hit of the search, which is fuzzy and ignores paid filters: each is compared.
-//! Enter at [`Look`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
+//! Enter at [`Search`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::card::{Contact, Lead, number, page, text};
 use super::client::{AmoClient, Call};
 use super::numbers::phone_query;
-use super::shared_reads::{Seen, Sight, Together, Wish};
+use super::shared_reads::{Listing, ListingRead, ReadRequest, SharedReads};
 use crate::platform::Fault;
 use crate::process::command::PersonFacts;
 use crate::process::{At, Urgency};
@@ -22,9 +22,9 @@ const PAGES_MAX: usize = 4;
 
 /// Reading of one account on behalf of one command.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct Search<'a> {
     pub client: &'a AmoClient,
-    pub together: &'a Together,
+    pub shared_reads: &'a SharedReads,
     pub urgency: Urgency,
 }
 
@@ -35,7 +35,7 @@ pub struct Newest<T> {
     pub sure: bool,
 }
 
-impl Look<'_> {
+impl Search<'_> {
     /// `None` if it was deleted or merged into another (204).
     pub async fn lead(&self, id: u64) -> Result<Option<Lead>, Fault> {
         let path = format!("/api/v4/leads/{id}");
@@ -71,7 +71,7 @@ impl Look<'_> {
         person: &PersonFacts,
         since: Option<At>,
     ) -> Result<Newest<Contact>, Fault> {
-        let (seen, sure) = self.newest(Sight::NewestContacts, since).await?;
+        let (seen, sure) = self.newest(Listing::NewestContacts, since).await?;
         Ok(Newest { found: best(&seen.items, person), sure })
     }
 
@@ -81,15 +81,15 @@ impl Look<'_> {
         since: Option<At>,
         is_it: impl Fn(&Lead) -> bool,
     ) -> Result<Newest<Lead>, Fault> {
-        let (seen, sure) = self.newest(Sight::NewestLeads, since).await?;
+        let (seen, sure) = self.newest(Listing::NewestLeads, since).await?;
         let found = seen.items.iter().filter(|lead| alive(lead)).filter_map(Lead::read).find(is_it);
         Ok(Newest { found, sure })
     }
 
-    async fn newest(&self, sight: Sight, since: Option<At>) -> Result<(Arc<Seen>, bool), Fault> {
+    async fn newest(&self, listing: Listing, since: Option<At>) -> Result<(Arc<ListingRead>, bool), Fault> {
         let from = since.map_or(0, |since| since.timestamp());
-        let wish = Wish { sight, leads: &[], since: from, urgency: self.urgency };
-        let seen = self.together.look(wish).await?;
+        let request = ReadRequest { listing, leads: &[], since: from, urgency: self.urgency };
+        let seen = self.shared_reads.look(request).await?;
         let sure = since.is_some() && seen.reaches(from);
         Ok((seen, sure))
     }
@@ -106,8 +106,8 @@ impl Look<'_> {
         if leads.is_empty() {
             return Ok(None);
         }
-        let wish = Wish { sight: Sight::Tasks, leads, since: 0, urgency: self.urgency };
-        let seen = self.together.look(wish).await?;
+        let request = ReadRequest { listing: Listing::Tasks, leads, since: 0, urgency: self.urgency };
+        let seen = self.shared_reads.look(request).await?;
         let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
         Ok(seen.items.iter().find(marked).and_then(|task| number(&task["id"])))
     }
@@ -118,8 +118,9 @@ impl Look<'_> {
         lead: u64,
         is_it: impl Fn(&Value) -> bool + Send,
     ) -> Result<bool, Fault> {
-        let wish = Wish { sight: Sight::Notes, leads: &[lead], since: 0, urgency: self.urgency };
-        let seen = self.together.look(wish).await?;
+        let request =
+            ReadRequest { listing: Listing::Notes, leads: &[lead], since: 0, urgency: self.urgency };
+        let seen = self.shared_reads.look(request).await?;
         if seen.items.iter().any(&is_it) || seen.is_whole() {
             return Ok(seen.items.iter().any(is_it));
         }

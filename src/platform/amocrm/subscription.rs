@@ -39,7 +39,7 @@ pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Faul
     // Some accounts refuse an address without a slash at its end.
     let address = format!("{}/", destination.reveal().trim_end_matches('/'));
     let asked = [("filter[destination]", address.as_str())];
-    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual).riding(0)).await?;
+    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual).for_deliveries(0)).await?;
     let ours =
         found.as_ref().and_then(|body| page(body, "webhooks").iter().find(|hook| leads_to(hook, &address)));
     if !ours.is_some_and(is_whole) {
@@ -50,7 +50,7 @@ pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Faul
 
 async fn subscribe(client: &AmoClient, address: &str) -> Result<(), Fault> {
     let body = json!({ "destination": address, "settings": EVENTS, "sort": 10 });
-    let made = client.write(&Call::post(PATH, body, Urgency::Usual).riding(0)).await?;
+    let made = client.write(&Call::post(PATH, body, Urgency::Usual).for_deliveries(0)).await?;
     if made["disabled"] == Value::Bool(true) {
         tracing::warn!("amoCRM: the webhook is switched off, switch it on in the account's settings");
     } else {

@@ -4,7 +4,7 @@
 
 use chrono::DateTime;
 
-use super::brackets::{Key, Node};
+use super::brackets::{KeyPart, Node};
 use crate::process::At;
 use crate::signal::FieldValue;
 
@@ -17,7 +17,7 @@ pub const ELEMENT_LEAD: u64 = 2;
 
 /// One entity of a body: `{entity}[{kind}][i]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Item<'a> {
+pub struct FormEntity<'a> {
     /// `leads`, `contacts`, `task` …, as on the wire.
     pub entity: &'a str,
     /// `add`, `update`, `status` …
@@ -26,28 +26,28 @@ pub struct Item<'a> {
 }
 
 /// Every entity of a body, whatever the order of its keys.
-pub fn items(body: &Node) -> Vec<Item<'_>> {
+pub fn items(body: &Node) -> Vec<FormEntity<'_>> {
     let mut found = Vec::new();
     for (entity, kinds) in &body.children {
-        let Key::Name(entity) = entity else { continue };
+        let KeyPart::Name(entity) = entity else { continue };
         if entity == "account" {
             continue;
         }
         for (kind, list) in &kinds.children {
-            let Key::Name(kind) = kind else { continue };
+            let KeyPart::Name(kind) = kind else { continue };
             // `leads[delete]=1` is an item of its own; usually there is a list of items.
             if list.text.is_some() {
-                found.push(Item { entity, kind, node: list });
+                found.push(FormEntity { entity, kind, node: list });
             }
             for node in list.children.values() {
-                found.push(Item { entity, kind, node: innermost(node) });
+                found.push(FormEntity { entity, kind, node: innermost(node) });
             }
         }
     }
     found
 }
 
-impl Item<'_> {
+impl FormEntity<'_> {
     /// The entity's numeric id; a deleted one may be a bare scalar.
     pub fn id(&self) -> Option<u64> {
         self.node.number("id").or_else(|| self.node.text.as_deref()?.trim().parse().ok())
@@ -101,7 +101,7 @@ fn value(node: &Node) -> Option<FieldValue> {
 
 /// Steps over a further numeric level (`task[update][0][0][id]`, an oddity of the documentation).
 fn innermost(mut node: &Node) -> &Node {
-    while let (1, Some((Key::Index(_), only))) = (node.children.len(), node.children.first_key_value()) {
+    while let (1, Some((KeyPart::Index(_), only))) = (node.children.len(), node.children.first_key_value()) {
         node = only;
     }
     node

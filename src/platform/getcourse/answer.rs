@@ -38,17 +38,17 @@ pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
             code.filter(|code| *code >= 400).unwrap_or(400),
             response,
             doing,
-            Envelope::There,
+            JsonEnvelope::There,
         ));
     }
-    let there = if envelope.is_some() { Envelope::There } else { Envelope::Missing };
+    let there = if envelope.is_some() { JsonEnvelope::There } else { JsonEnvelope::Missing };
     Err(refused(response.status, response, doing, there))
 }
 
 /// The legacy import's two levels → `result`. Almost everything comes with status 200.
 pub fn import(response: &Response) -> Result<Value, Fault> {
     if !(200..300).contains(&response.status) {
-        return Err(refused(response.status, response, Doing::Write, Envelope::Missing));
+        return Err(refused(response.status, response, Doing::Write, JsonEnvelope::Missing));
     }
     if response.body.iter().all(u8::is_ascii_whitespace) {
         // A plan without import answers so, and nothing was written [observed].
@@ -69,17 +69,17 @@ pub fn import(response: &Response) -> Result<Value, Fault> {
 
 /// A read that was not answered with 2xx, where no envelope is expected.
 pub fn unanswered(response: &Response) -> Fault {
-    refused(response.status, response, Doing::Read, Envelope::Missing)
+    refused(response.status, response, Doing::Read, JsonEnvelope::Missing)
 }
 
 /// Is there a JSON envelope? Without one a 404 is a wrong address, not a missing object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Envelope {
+enum JsonEnvelope {
     There,
     Missing,
 }
 
-fn refused(status: u16, response: &Response, doing: Doing, envelope: Envelope) -> Fault {
+fn refused(status: u16, response: &Response, doing: Doing, envelope: JsonEnvelope) -> Fault {
     let why = format!("getcourse answers {status}");
     match status {
         300..=399 => {
@@ -88,7 +88,7 @@ fn refused(status: u16, response: &Response, doing: Doing, envelope: Envelope) -
         401 | 403 => {
             Fault::denied(format!("{why}: are both keys of this school and is the developer's enabled?"))
         }
-        404 if envelope == Envelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
+        404 if envelope == JsonEnvelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
         429 => Fault::Later { why, after_ms: response.retry_after_ms() },
         503 if response.retry_after_ms().is_some() => {
             Fault::Later { why, after_ms: response.retry_after_ms() }

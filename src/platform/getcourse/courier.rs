@@ -28,7 +28,7 @@ pub struct GcCourier {
 }
 
 /// One command on its way, with what its requests need.
-struct Errand<'a> {
+struct GcAttempt<'a> {
     client: &'a Client,
     settings: &'a Settings,
     command: &'a Command,
@@ -70,7 +70,7 @@ impl Courier for GcCourier {
                 _ => Ok(Receipt::default()),
             };
         };
-        let errand = Errand { client, settings: &self.settings, command, deal, tried };
+        let errand = GcAttempt { client, settings: &self.settings, command, deal, tried };
         match &command.ask {
             Ask::ReadOrder => errand.read_order(links).await,
             Ask::SetStatus { status, reason } => errand.set_status(status, reason.as_deref()).await,
@@ -88,7 +88,7 @@ impl Courier for GcCourier {
     }
 }
 
-impl Errand<'_> {
+impl GcAttempt<'_> {
     fn urgency(&self) -> Urgency {
         self.command.urgency
     }

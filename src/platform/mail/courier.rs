@@ -44,12 +44,12 @@ pub enum PostFault {
     #[error("the server cannot be used: {0}")]
     Unusable(String),
     #[error("refused at {stage:?}: {reply}")]
-    Refused { stage: Stage, reply: Reply },
+    Refused { stage: SmtpStage, reply: SmtpReply },
 }
 
 /// How far a letter came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum SmtpStage {
     /// Greeting, TLS, sign-in: before anything is said of the letter.
     SignIn,
     Sender,
@@ -59,7 +59,7 @@ pub enum Stage {
 
 /// A server's reply: codes only, its text may hold an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
+pub struct SmtpReply {
     pub code: u16,
     /// RFC 3463, `5.1.1`.
     pub enhanced: Option<(u16, u16, u16)>,
@@ -67,8 +67,8 @@ pub struct Reply {
 
 impl PostFault {
     /// A refusal as the server wrote it: `text` begins with the enhanced code, if there is one.
-    pub fn refused(stage: Stage, code: u16, text: &str) -> Self {
-        Self::Refused { stage, reply: Reply { code, enhanced: enhanced(text) } }
+    pub fn refused(stage: SmtpStage, code: u16, text: &str) -> Self {
+        Self::Refused { stage, reply: SmtpReply { code, enhanced: enhanced(text) } }
     }
 }
 
@@ -79,7 +79,7 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
     matches!(code.0, 2 | 4 | 5).then_some(code)
 }
 
-impl std::fmt::Display for Reply {
+impl std::fmt::Display for SmtpReply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code)?;
         self.enhanced.map_or(Ok(()), |(class, subject, detail)| write!(f, " {class}.{subject}.{detail}"))
@@ -165,7 +165,7 @@ pub fn fault(fault: PostFault) -> Fault {
     }
 }
 
-fn refused(stage: Stage, reply: Reply) -> Fault {
+fn refused(stage: SmtpStage, reply: SmtpReply) -> Fault {
     let why = format!("{stage:?} {reply}").to_lowercase();
     match (reply.code, reply.enhanced) {
         // A full mailbox is emptied again, sometimes.
@@ -173,9 +173,9 @@ fn refused(stage: Stage, reply: Reply) -> Fault {
         (400..=499, _) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
         (530 | 534 | 535, _) => Fault::denied(why),
         _ => match stage {
-            Stage::SignIn | Stage::Sender => Fault::denied(why),
-            Stage::Recipient if is_bad_recipient(reply) => Fault::never(format!("{BOUNCED}: {why}")),
-            Stage::Recipient | Stage::Content => match reply.enhanced {
+            SmtpStage::SignIn | SmtpStage::Sender => Fault::denied(why),
+            SmtpStage::Recipient if is_bad_recipient(reply) => Fault::never(format!("{BOUNCED}: {why}")),
+            SmtpStage::Recipient | SmtpStage::Content => match reply.enhanced {
                 // Some servers check the recipient only when they have the letter.
                 Some((5, 1, _)) | Some((5, 2, 1)) => Fault::never(format!("{BOUNCED}: {why}")),
                 _ => Fault::never(why),
@@ -185,7 +185,7 @@ fn refused(stage: Stage, reply: Reply) -> Fault {
 }
 
 /// Policy, spam and size (5.3, 5.7) are not the recipient's fault and do not mark the address.
-fn is_bad_recipient(reply: Reply) -> bool {
+fn is_bad_recipient(reply: SmtpReply) -> bool {
     match reply.enhanced {
         Some((_, subject, detail)) => {
             subject == 1 || (subject, detail) == (2, 1) || (subject, detail) == (0, 0)
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_the_class_that_says_what_to_do() {
-        use Stage::*;
+        use SmtpStage::*;
         for (stage, code, enhanced, class) in [
             (Recipient, 550, Some((5, 1, 1)), "never: bounced"),
             (Recipient, 550, None, "never: bounced"),
@@ -286,7 +286,7 @@ mod tests {
             (Content, 552, Some((5, 3, 4)), "never: content"),
             (Recipient, 599, None, "never: recipient"),
         ] {
-            let fault = fault(PostFault::Refused { stage, reply: Reply { code, enhanced } });
+            let fault = fault(PostFault::Refused { stage, reply: SmtpReply { code, enhanced } });
             assert!(fault.to_string().starts_with(class), "{stage:?} {code} {enhanced:?}: {fault}");
         }
         assert!(matches!(fault(PostFault::NotSent(String::new())), Fault::Later { .. }));

@@ -7,7 +7,7 @@ pub mod letter;
 pub mod settings;
 pub mod smtp;
 
-pub use courier::{BOUNCED, IN_DOUBT, MailCourier, Post, PostFault, Stage, message_id};
+pub use courier::{BOUNCED, IN_DOUBT, MailCourier, Post, PostFault, SmtpStage, message_id};
 pub use letter::Outgoing;
 pub use settings::Settings;
 pub use smtp::SmtpPost;

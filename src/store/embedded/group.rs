@@ -17,8 +17,8 @@ const QUEUE: usize = 1024;
 const GROUP: usize = 256;
 
 /// Tells one caller how it went, once the group is on the disk or is known not to be.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+type Completion = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Completion + Send>;
 
 pub struct Group {
     /// `None` only while it is being dropped.
@@ -107,7 +107,7 @@ fn commit_group(
     db: &Connection,
     first: Job,
     queued: &mut mpsc::Receiver<Job>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<Completion>,
 ) -> Result<(), StoreError> {
     let begun = db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
     let mut next = Some(first);

@@ -1,6 +1,6 @@
 //! Names of the keys in Redis. All keys of a school carry one hash tag, so that they live on one
 //! node of a Cluster and a unit of work is atomic there.
-//! Never reads anything. Enter at [`School`].
+//! Never reads anything. Enter at [`SchoolKeys`].
 //!
 //! | key after `dz:{school}:` | holds |
 //! | --- | --- |
@@ -36,9 +36,9 @@ const HEAD: &str = "dz";
 pub const BELL: &str = "dz:bell";
 
 /// The keys of one school.
-pub struct School(String);
+pub struct SchoolKeys(String);
 
-impl School {
+impl SchoolKeys {
     pub fn of(school: &SchoolId) -> Self {
         Self(format!("{HEAD}:{{{school}}}:"))
     }

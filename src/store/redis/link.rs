@@ -43,7 +43,7 @@ const NODES_MAX: usize = 4;
 const VERSION_MIN: u32 = 7;
 
 pub struct Link {
-    road: Road,
+    road: Connections,
     turn: AtomicUsize,
     /// Behind one another: calls to a Cluster whose order counts.
     queues: [tokio::sync::Mutex<()>; QUEUES],
@@ -51,7 +51,7 @@ pub struct Link {
     ears: Vec<Client>,
 }
 
-enum Road {
+enum Connections {
     Single(Vec<ConnectionManager>),
     Cluster(ClusterConnection),
 }
@@ -117,8 +117,8 @@ impl Link {
         let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let _turn =
             match self.road {
-                Road::Single(_) => None,
-                Road::Cluster(_) => {
+                Connections::Single(_) => None,
+                Connections::Cluster(_) => {
                     let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
                     Some(turn.map_err(|_| {
                         StoreError::Unreachable("no answer to what was sent before".to_owned())
@@ -158,18 +158,20 @@ impl Link {
     }
 
     /// Connections to a single server take turns: each is one task, and one task is one core.
-    fn way(&self) -> Way {
+    fn way(&self) -> CallConnection {
         self.nth(self.turn.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn nth(&self, place: usize) -> Way {
+    fn nth(&self, place: usize) -> CallConnection {
         match &self.road {
-            Road::Single(connections) => Way::Single(connections[place % connections.len()].clone()),
-            Road::Cluster(cluster) => Way::Cluster(cluster.clone()),
+            Connections::Single(connections) => {
+                CallConnection::Single(connections[place % connections.len()].clone())
+            }
+            Connections::Cluster(cluster) => CallConnection::Cluster(cluster.clone()),
         }
     }
 
-    fn on(road: Road, ears: Vec<Client>) -> Self {
+    fn on(road: Connections, ears: Vec<Client>) -> Self {
         Self { road, turn: AtomicUsize::new(0), queues: Default::default(), ears }
     }
 
@@ -187,7 +189,7 @@ impl Link {
             let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await;
             connections.push(manager.map_err(|error| missed(&error))?);
         }
-        Ok(Self::on(Road::Single(connections), vec![client]))
+        Ok(Self::on(Connections::Single(connections), vec![client]))
     }
 
     async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, Missed> {
@@ -202,14 +204,14 @@ impl Link {
             .build()
             .map_err(|error| fault(&error))?;
         let connection = client.get_async_connection().await.map_err(|error| missed(&error))?;
-        Ok(Self::on(Road::Cluster(connection), ears))
+        Ok(Self::on(Connections::Cluster(connection), ears))
     }
 
     /// What every node says of itself.
     async fn infos(&self, info: &Cmd) -> Kept<Vec<String>> {
         match self.road {
-            Road::Single(_) => Ok(vec![self.query(info).await?]),
-            Road::Cluster(_) => {
+            Connections::Single(_) => Ok(vec![self.query(info).await?]),
+            Connections::Cluster(_) => {
                 Ok(self.query::<HashMap<String, String>>(info).await?.into_values().collect())
             }
         }
@@ -251,12 +253,12 @@ fn missed(error: &RedisError) -> Missed {
 }
 
 /// One call's connection.
-enum Way {
+enum CallConnection {
     Single(ConnectionManager),
     Cluster(ClusterConnection),
 }
 
-impl ConnectionLike for Way {
+impl ConnectionLike for CallConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Single(connection) => connection.req_packed_command(command),

@@ -25,7 +25,7 @@ use crate::store::{
     INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan, Rate,
     Record, Seq, Store, StoreError, Unit, Wake,
 };
-use keys::School;
+use keys::SchoolKeys;
 pub use link::Address;
 use link::{Link, Missed};
 use scripts::Scripts;
@@ -116,7 +116,7 @@ impl RedisStore {
 
     async fn take_in(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
         let Offer { id, key, at, raw } = offer;
-        let school = School::of(school);
+        let school = SchoolKeys::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
         // A key that lives as long as the id would needs no id beside it.
         let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
@@ -168,13 +168,13 @@ impl Store for RedisStore {
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
         let mut call = self.scripts.append.prepare_invoke();
-        call.key(&School::of(school).many(["n", "inbox", "raw", "items"]));
+        call.key(&SchoolKeys::of(school).many(["n", "inbox", "raw", "items"]));
         self.run(call.arg(at.timestamp_micros()).arg(pack(body))).await
     }
 
     async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
         let mut call = self.scripts.inbox.prepare_invoke();
-        call.key(&School::of(school).many(["inbox", "raw", "items"]));
+        call.key(&SchoolKeys::of(school).many(["inbox", "raw", "items"]));
         call.arg(after.map_or(0, |seq| seq.0)).arg(max.min(BATCH_MAX)).arg(INBOX_BYTES_MAX);
         let rows: Vec<(u64, String, i64, Vec<u8>)> = self.run(&call).await?;
         rows.into_iter()
@@ -192,7 +192,7 @@ impl Store for RedisStore {
     }
 
     async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
-        let school = School::of(school);
+        let school = SchoolKeys::of(school);
         let keys: Vec<_> = keys.iter().map(|key| school.record(key)).collect();
         let stored = self.values(&keys).await?;
         stored.into_iter().map(|stored| stored.map(|stored| record(&stored)).transpose()).collect()
@@ -202,7 +202,7 @@ impl Store for RedisStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.link().await?.query(cmd("HMGET").arg(School::of(school).one("links")).arg(keys)).await
+        self.link().await?.query(cmd("HMGET").arg(SchoolKeys::of(school).one("links")).arg(keys)).await
     }
 
     /// Names first, then their records: a record that changes between the two is read as changed.
@@ -213,7 +213,7 @@ impl Store for RedisStore {
         after: Option<&str>,
         max: usize,
     ) -> Kept<Vec<(String, Record)>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let from = match after {
             Some(after) if after >= prefix => format!("({after}"),
             _ => format!("[{prefix}"),
@@ -237,7 +237,7 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
-        let call = unit::call(&self.scripts.commit, &School::of(school), fence, &unit);
+        let call = unit::call(&self.scripts.commit, &SchoolKeys::of(school), fence, &unit);
         // An owner sends many at once, each on the versions that the one before it leaves.
         let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {
@@ -250,7 +250,7 @@ impl Store for RedisStore {
 
     async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
         let mut call = self.scripts.wakes.prepare_invoke();
-        call.key(&School::of(school).many(["promised", "wake"])).arg(until_ms).arg(max.min(BATCH_MAX));
+        call.key(&SchoolKeys::of(school).many(["promised", "wake"])).arg(until_ms).arg(max.min(BATCH_MAX));
         let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
         let promised = promised.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: true });
         let usual = usual.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: false });
@@ -259,7 +259,7 @@ impl Store for RedisStore {
 
     async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
         let mut call = self.scripts.wake_of.prepare_invoke();
-        call.key(&School::of(school).many(["promised", "wake"])).arg(member);
+        call.key(&SchoolKeys::of(school).many(["promised", "wake"])).arg(member);
         let (promised, usual): (Option<i64>, Option<i64>) = self.run(&call).await?;
         let at_ms = promised.or(usual);
         Ok(at_ms.map(|at_ms| Wake { member: member.to_owned(), at_ms, promised: promised.is_some() }))
@@ -267,7 +267,7 @@ impl Store for RedisStore {
 
     async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
         let mut call = self.scripts.next_wake.prepare_invoke();
-        call.key(&School::of(school).many(["promised", "wake"]));
+        call.key(&SchoolKeys::of(school).many(["promised", "wake"]));
         let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
         let promised = promised.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: true });
         let usual = usual.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: false });
@@ -276,7 +276,7 @@ impl Store for RedisStore {
 
     /// Places first, then bodies: a delivery that is settled between the two is left out.
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
         select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
@@ -294,7 +294,7 @@ impl Store for RedisStore {
     }
 
     async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(0).arg(-1);
         let ids: Vec<String> = self.link().await?.query(&select).await?;
@@ -318,14 +318,14 @@ impl Store for RedisStore {
         }
         let from = -(max.min(JOURNAL_MAX) as i64);
         let mut range = cmd("LRANGE");
-        range.arg(School::of(school).journal(order.as_str())).arg(from).arg(-1);
+        range.arg(SchoolKeys::of(school).journal(order.as_str())).arg(from).arg(-1);
         let stored: Vec<Vec<u8>> = self.link().await?.query(&range).await?;
         stored.iter().map(|body| parse(&unpack(body)?)).collect()
     }
 
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
         let mut range = cmd("XRANGE");
-        range.arg(School::of(school).one("raw")).arg(seq.0).arg(seq.0);
+        range.arg(SchoolKeys::of(school).one("raw")).arg(seq.0).arg(seq.0);
         let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
     }
@@ -333,7 +333,7 @@ impl Store for RedisStore {
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
         let from = after.map_or("-".to_owned(), |seq| format!("({}-0", seq.0));
         let mut range = cmd("XRANGE");
-        range.arg(School::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
+        range.arg(SchoolKeys::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
         let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found
             .iter()
@@ -349,7 +349,7 @@ impl Store for RedisStore {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1).arg("REV");
         let ids: Vec<String> = self.link().await?.query(&select).await?;
@@ -360,7 +360,7 @@ impl Store for RedisStore {
 
     /// Places first, then letters: one that is taken away between the two is left out.
     async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("dead")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
         select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
@@ -373,20 +373,20 @@ impl Store for RedisStore {
     }
 
     async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
-        let stored = self.values(&[School::of(school).letter(id)]).await?.pop().flatten();
+        let stored = self.values(&[SchoolKeys::of(school).letter(id)]).await?.pop().flatten();
         Ok(stored.map(|stored| letter_or_damaged(id, &stored)))
     }
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
         let mut call = self.scripts.counts.prepare_invoke();
-        call.key(&School::of(school).many(["inbox", "out", "promised", "wake", "dead", "raw"]));
+        call.key(&SchoolKeys::of(school).many(["inbox", "out", "promised", "wake", "dead", "raw"]));
         let (inbox, deliveries, wakes, dead, raw) = self.run(&call).await?;
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
     async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
         let mut call = self.scripts.lease.prepare_invoke();
-        call.key(&School::of(school).many(["lease", "plan"]));
+        call.key(&SchoolKeys::of(school).many(["lease", "plan"]));
         call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
         Ok(match self.run::<i64>(&call).await? {
             1 => Lease::Held,
@@ -396,7 +396,7 @@ impl Store for RedisStore {
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
-        self.run(self.scripts.release.key(School::of(school).one("lease")).arg(&fence.0)).await
+        self.run(self.scripts.release.key(SchoolKeys::of(school).one("lease")).arg(&fence.0)).await
     }
 
     async fn ring(&self, school: &SchoolId) -> Kept<()> {
@@ -436,7 +436,7 @@ impl Store for RedisStore {
 
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
         let mut call = self.scripts.forget_raw.prepare_invoke();
-        call.key(&School::of(school).many(["raw", "inbox"]));
+        call.key(&SchoolKeys::of(school).many(["raw", "inbox"]));
         self.run(call.arg(before.timestamp_micros()).arg(max.min(BATCH_MAX))).await
     }
 

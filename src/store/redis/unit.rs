@@ -3,7 +3,7 @@
 
 use redis::{Script, ScriptInvocation};
 
-use super::keys::School;
+use super::keys::SchoolKeys;
 use crate::store::body::{json, pack, pack_letter};
 use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX, Unit};
 
@@ -11,7 +11,7 @@ use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, J
 const FIXED: [&str; 11] =
     ["lease", "n", "inbox", "raw", "items", "wake", "promised", "links", "names", "out", "dead"];
 
-pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit) -> ScriptInvocation<'a> {
+pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &Unit) -> ScriptInvocation<'a> {
     let mut call = script.prepare_invoke();
     call.key(&school.many(FIXED)).arg(&fence.0).arg(unit.at.timestamp_micros()).arg(JOURNAL_MAX);
 

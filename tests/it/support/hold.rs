@@ -9,7 +9,7 @@ use dozvon::sandbox::serve::{Door, Fate, Gate};
 use dozvon::sandbox::{Platform, World};
 use tokio::sync::watch;
 
-use super::program::Bench;
+use super::program::TestBed;
 
 /// Holds back answers to what made something while it is shut.
 pub struct Hold {
@@ -22,7 +22,7 @@ pub struct Hold {
 
 impl Hold {
     /// Before the bench's amoCRM, and open.
-    pub fn at(bench: &Bench) -> Arc<Self> {
+    pub fn at(bench: &TestBed) -> Arc<Self> {
         let shared = bench.shared();
         let hold = Arc::new(Self {
             shut: watch::Sender::new(false),

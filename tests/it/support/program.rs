@@ -1,6 +1,6 @@
 //! The real program as a process of its own, before real sockets of the sandbox, with folders and
 //! ports of the test's own. Never waits by the clock alone: [`until`] asks and gives up.
-//! Enter at [`Bench::new`], then [`Bench::start`].
+//! Enter at [`TestBed::new`], then [`TestBed::start`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use dozvon::process::SchoolId;
 use dozvon::sandbox::serve::{Ports, Sender, Shared, Stand, drive, stand};
 use dozvon::sandbox::{Platform, Setup, WireRequest, World};
 use dozvon::secret::Secret;
-use dozvon::store::{Place, Store};
+use dozvon::store::{Backend, Store};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -63,7 +63,7 @@ pub fn program(args: &[&str]) -> Command {
 
 /// Which store a bridge is started on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StoreKind {
     Embedded,
     Redis,
     /// Three nodes.
@@ -71,7 +71,7 @@ pub enum Kind {
 }
 
 /// The example school set up for this test, its stand-ins, and where its bridge will be.
-pub struct Bench {
+pub struct TestBed {
     pub folder: Folder,
     pub redis: Option<RedisServer>,
     cluster: Option<RedisCluster>,
@@ -82,14 +82,14 @@ pub struct Bench {
     _stand: Stand,
 }
 
-impl Bench {
+impl TestBed {
     /// Stand-ins of `deploy/sandbox.toml` without its people's scripts.
-    pub async fn new(kind: Kind) -> Self {
+    pub async fn new(kind: StoreKind) -> Self {
         Self::with(kind, |_| {}).await
     }
 
     /// The same, with a setup that the test has changed.
-    pub async fn with(kind: Kind, change: impl FnOnce(&mut Setup)) -> Self {
+    pub async fn with(kind: StoreKind, change: impl FnOnce(&mut Setup)) -> Self {
         let port = free_port();
         let mut setup = Setup::shipped(&format!("http://127.0.0.1:{port}"));
         setup.start = wall_now().fixed_offset();
@@ -101,8 +101,8 @@ impl Bench {
         let driver = tokio::spawn(drive(stand.shared(), sender));
         let folder = Folder::new();
         write_school(folder.path(), &stand);
-        let redis = (kind == Kind::Redis).then(RedisServer::start);
-        let cluster = (kind == Kind::Cluster).then(RedisCluster::start);
+        let redis = (kind == StoreKind::Redis).then(RedisServer::start);
+        let cluster = (kind == StoreKind::Cluster).then(RedisCluster::start);
         Self { folder, redis, cluster, port, world, shared: stand.shared(), driver, _stand: stand }
     }
 
@@ -201,14 +201,14 @@ impl Bench {
     /// The store of the bridge, seen from beside it.
     pub async fn store(&self) -> Arc<dyn Store> {
         let place = match self.redis_url() {
-            Some(url) => Place::Redis(Secret::new(url)),
-            None => Place::Folder(self.data()),
+            Some(url) => Backend::Redis(Secret::new(url)),
+            None => Backend::Folder(self.data()),
         };
         place.visit().await.expect("the store is there")
     }
 }
 
-impl Drop for Bench {
+impl Drop for TestBed {
     fn drop(&mut self) {
         self.driver.abort();
     }

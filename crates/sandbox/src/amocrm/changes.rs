@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::fields::FieldChanges;
-use super::model::{Contact, Entity, FieldValue, Fields, LOST, Lead, Turn, WON};
+use super::model::{Contact, Entity, FieldValue, Fields, HistoryEntry, LOST, Lead, WON};
 use super::{Account, count};
 
 /// What becomes of a lead; what is `None` or empty stays.
@@ -296,8 +296,8 @@ fn write_fields(fields: &mut Fields, changes: &FieldChanges) {
     }
 }
 
-pub(super) fn turn(at: DateTime<Utc>, by: i64, what: &str, from: &str, to: &str) -> Turn {
-    Turn { at, by, what: what.to_owned(), from: from.to_owned(), to: to.to_owned() }
+pub(super) fn turn(at: DateTime<Utc>, by: i64, what: &str, from: &str, to: &str) -> HistoryEntry {
+    HistoryEntry { at, by, what: what.to_owned(), from: from.to_owned(), to: to.to_owned() }
 }
 
 fn stage(pipeline: i64, status: i64) -> String {

@@ -107,10 +107,10 @@ impl<'a> Reader<'a> {
 }
 
 /// An item of a batch with its `request_id`.
-pub type Item = (String, Map<String, Value>);
+pub type BatchItem = (String, Map<String, Value>);
 
 /// The items of a request that takes an array, with their `request_id` (default: the index).
-pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<Item>, WireAnswer> {
+pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<BatchItem>, WireAnswer> {
     let Some(Value::Array(items)) = request.json() else {
         return Err(problem(400, "Bad Request", "Unexpected JSON: an array is needed"));
     };

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::checks::{Flaw, Item, batch, hal, problem, rejected};
+use super::checks::{BatchItem, Flaw, batch, hal, problem, rejected};
 use super::model::{Entity, Lead};
 use super::{Account, not_allowed};
 use crate::wire::{WireAnswer, WireRequest};
@@ -106,7 +106,7 @@ impl Account {
     }
 
     /// Lead, contact, main or not of each item; and the items that name what does not exist.
-    fn read_pairs(&self, items: &[Item], id: Option<i64>) -> (Vec<Pair>, Flawed) {
+    fn read_pairs(&self, items: &[BatchItem], id: Option<i64>) -> (Vec<Pair>, Flawed) {
         let mut wanted = Vec::new();
         let mut flawed = Vec::new();
         for (request_id, item) in items {

@@ -43,7 +43,7 @@ pub struct Tag {
 
 /// A turn in an entity's life: what became what, when, by whom (0: robot or API).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Turn {
+pub struct HistoryEntry {
     pub at: DateTime<Utc>,
     pub by: i64,
     pub what: String,
@@ -73,7 +73,7 @@ pub struct Lead {
     pub contacts: Vec<(i64, bool)>,
     /// Pipeline in which it was created: natural keys count per pipeline.
     pub first_pipeline_id: i64,
-    pub history: Vec<Turn>,
+    pub history: Vec<HistoryEntry>,
 }
 
 impl Lead {
@@ -97,7 +97,7 @@ pub struct Contact {
     pub updated_at: DateTime<Utc>,
     pub fields: Fields,
     pub tags: Vec<Tag>,
-    pub history: Vec<Turn>,
+    pub history: Vec<HistoryEntry>,
     /// All filled fields in lower case, for `query`.
     #[serde(skip)]
     pub haystack: String,
@@ -125,7 +125,7 @@ pub struct Task {
     pub closed_by: Option<i64>,
     /// Counts changes of deadline and responsible.
     pub revision: u32,
-    pub history: Vec<Turn>,
+    pub history: Vec<HistoryEntry>,
 }
 
 /// A note.

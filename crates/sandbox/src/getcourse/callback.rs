@@ -1,12 +1,12 @@
 //! «Вызвать URL» of the school's processes and the Tech API webhooks (sheet 1.1–1.6).
 //! It never decides when: the world asks which processes a stir starts, and for the request when it is due.
-//! Enter at [`School::started_by`], [`School::call_url`] and [`School::tech_hooks`].
+//! Enter at [`GetCourse::started_by`], [`GetCourse::call_url`] and [`GetCourse::tech_hooks`].
 
 use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Value, json};
 
 use super::model::{Order, label, money_text, roubles};
-use super::{School, Stir, What};
+use super::{GetCourse, Stir, What};
 use crate::form::fill;
 use crate::setup::ProcessSetup;
 use crate::wire::{form_text, percent};
@@ -19,7 +19,7 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-impl School {
+impl GetCourse {
     /// The processes (by index) that a stir starts.
     pub fn started_by(&self, stir: Stir) -> Vec<usize> {
         let processes = self.setup.processes.iter().enumerate();

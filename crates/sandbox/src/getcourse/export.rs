@@ -1,13 +1,13 @@
 //! The legacy export (sheet 4): start, poll, one at a time, 100 requests in two hours.
 //! It never lists running exports: an id that is lost is lost.
-//! Enter at [`School::export`].
+//! Enter at [`GetCourse::export`].
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::School;
+use super::GetCourse;
 use super::model::{STATUSES, label, money_text};
 use crate::faults::Budget;
 use crate::wire::{Query, WireAnswer, WireRequest};
@@ -35,7 +35,7 @@ fn refused(code: i64, text: &str) -> WireAnswer {
     )
 }
 
-impl School {
+impl GetCourse {
     pub(super) fn export(&mut self, now: DateTime<Utc>, request: &WireRequest, path: &str) -> WireAnswer {
         let query = request.query();
         match query.get("key") {

@@ -1,6 +1,6 @@
 //! The GetCourse stand-in: one school with users, orders, payments; Tech API, legacy import and export.
 //! It never sends anything: what may start processes is gathered in `stirs`, which the world empties.
-//! Enter at [`School::handle`]; people act through `create_order`, `pay`, `set_status` and their likes.
+//! Enter at [`GetCourse::handle`]; people act through `create_order`, `pay`, `set_status` and their likes.
 
 mod callback;
 mod export;
@@ -24,7 +24,7 @@ use super::wire::{WireAnswer, WireRequest};
 
 /// One school.
 #[derive(Clone, Debug)]
-pub struct School {
+pub struct GetCourse {
     pub setup: GetcourseSetup,
     zone: Tz,
     /// Managers: GetCourse id, name, e-mail, phone.
@@ -90,10 +90,10 @@ pub struct NewOrder {
     pub utm_source: String,
 }
 
-impl School {
+impl GetCourse {
     /// The school at the start.
-    pub fn new(setup: GetcourseSetup, zone: Tz, staff: Vec<Staff>, seed: u64) -> School {
-        School {
+    pub fn new(setup: GetcourseSetup, zone: Tz, staff: Vec<Staff>, seed: u64) -> GetCourse {
+        GetCourse {
             zone,
             staff,
             budget: Budget::per_second(setup.per_second),

@@ -1,12 +1,12 @@
 //! The lead's feed: notes and calls (K6), each once.
 //! Never wakes the account's own robots and never sends a recording that nobody can open.
-//! Enter at [`Errand::add_note`] and [`Errand::add_call`].
+//! Enter at [`AmoAttempt::add_note`] and [`AmoAttempt::add_call`].
 
 use serde_json::{Value, json};
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::text;
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected;
@@ -19,7 +19,7 @@ use crate::process::event::{Direction, Outcome};
 /// Who the feed says it comes from.
 const SOURCE: &str = "dozvon";
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     pub(super) async fn add_note(&self, role: LeadRole, text: &str) -> Result<Receipt, Fault> {
         let lead = self.lead_id(role).await?;
         self.put_note(lead, text).await?;
@@ -44,7 +44,7 @@ impl Errand<'_> {
             "params": { "text": format!("{}{marker}", cut(words, room)) },
             "is_need_to_trigger_digital_pipeline": false,
         });
-        drop_rejected::taken(self.gatherer().send(self.write(Kind::Note, To::New, note)).await)?;
+        drop_rejected::taken(self.batcher().send(self.write(WriteKind::Note, WriteTo::New, note)).await)?;
         Ok(())
     }
 
@@ -55,16 +55,16 @@ impl Errand<'_> {
             return Ok(Receipt::default());
         }
         if let Some(phone) = &call.number {
-            let write = self.write(Kind::Call, To::New, self.call_body(call, phone));
-            match drop_rejected::send(self.gatherer(), write).await?.0 {
+            let write = self.write(WriteKind::Call, WriteTo::New, self.call_body(call, phone));
+            match drop_rejected::send(self.batcher(), write).await?.0 {
                 // «Entity not found» (263) comes with 200 and with 400; nothing was stored.
                 Reply::Body(Value::Null) | Reply::Rejected(_) => {}
                 Reply::Body(_) | Reply::Nothing => return Ok(Receipt::default()),
             }
         }
         let lead = self.lead_id(role).await?;
-        let write = self.write(Kind::Note, To::New, self.call_note_body(lead, call));
-        drop_rejected::write(self.gatherer(), write).await?;
+        let write = self.write(WriteKind::Note, WriteTo::New, self.call_note_body(lead, call));
+        drop_rejected::write(self.batcher(), write).await?;
         Ok(Receipt::default())
     }
 

@@ -1,14 +1,14 @@
 //! Leads: found by link, order number or marker, completed, made only when there is none.
 //! Never makes a twin knowingly, never overwrites what a manager wrote, never touches a stage of
-//! a lead that is there. Enter at [`Errand::save_lead`].
+//! a lead that is there. Enter at [`AmoAttempt::save_lead`].
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::person::field;
-use super::{Errand, after_a_write, lead_is_gone};
+use super::{AmoAttempt, after_a_write, lead_is_gone};
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
@@ -28,7 +28,7 @@ const READ_MAX: usize = 10;
 /// From so many leads on the search is cheaper than reading them.
 const SEARCH_FROM: usize = 4;
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     /// Finds or makes the contact and the lead, linked (L1, G1–G3, G7), and puts the source's
     /// facts into the feed (G5).
     pub(super) async fn save_lead(&self, ask: &SaveLead) -> Result<Receipt, Fault> {
@@ -182,8 +182,8 @@ impl Errand<'_> {
                 person["responsible_user_id"] = user.clone();
             }
             lead["_embedded"] = json!({ "contacts": [person] });
-            let write = self.write(Kind::LeadWithContact, To::New, lead);
-            let (made, left_out) = drop_rejected::write(self.gatherer(), write).await?;
+            let write = self.write(WriteKind::LeadWithContact, WriteTo::New, lead);
+            let (made, left_out) = drop_rejected::write(self.batcher(), write).await?;
             let made = (number(&made["id"]), number(&made["contact_id"]));
             let (Some(lead), Some(contact)) = made else {
                 return Err(Fault::unclear("amoCRM names no id of a new lead or contact"));
@@ -193,7 +193,7 @@ impl Errand<'_> {
         let mut left_out = self.complete_contact(&contact, &ask.person).await?;
         lead["_embedded"] = json!({ "contacts": [{ "id": contact.id, "is_main": true }] });
         let (made, of_lead) =
-            drop_rejected::write(self.gatherer(), self.write(Kind::Lead, To::New, lead)).await?;
+            drop_rejected::write(self.batcher(), self.write(WriteKind::Lead, WriteTo::New, lead)).await?;
         left_out.extend(of_lead);
         let lead = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
         Ok((lead, contact.id, left_out))
@@ -288,7 +288,7 @@ impl Errand<'_> {
 
     /// Where the one thing that is written is the whole point, nothing is left out.
     async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
-        match self.gatherer().send(self.write(Kind::Lead, To::Known(id), body)).await? {
+        match self.batcher().send(self.write(WriteKind::Lead, WriteTo::Known(id), body)).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => Err(lead_is_gone()),
             Reply::Rejected(rejection) => Err(rejection.fault()),
             _ => Ok(Receipt::default()),

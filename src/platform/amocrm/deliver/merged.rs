@@ -1,10 +1,10 @@
 //! Reading leads that people changed: as one is now, the one that took its place where it is gone,
 //! and one that a person made. Never makes a lead: whether one is needed is for the order to decide.
-//! Enter at [`Errand::read_lead`] and [`Errand::read_made`].
+//! Enter at [`AmoAttempt::read_lead`] and [`AmoAttempt::read_made`].
 
 use serde_json::Value;
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
 use crate::platform::amocrm::card::{Lead, number as number_of};
 use crate::platform::amocrm::read_entities::{self, Entity};
@@ -13,7 +13,7 @@ use crate::platform::{Fault, Receipt};
 use crate::process::LeadRole;
 use crate::signal::{MadeLead, Signal};
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     /// `number` where the lead was said to be gone. Two leads that a person merged leave one, and it
     /// keeps the order's number: from then on that one is ours.
     pub(super) async fn read_lead(&self, lead: u64, number: Option<&str>) -> Result<Receipt, Fault> {

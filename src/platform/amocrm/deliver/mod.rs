@@ -19,15 +19,15 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::batch_writes::{Gatherer, Kind, To, Write};
+use super::batch_writes::{Write, WriteBatcher, WriteKind, WriteTo};
 use super::classify::Reply;
 use super::client::AmoClient;
 use super::drop_rejected;
 use super::mirror::Mirror;
 use super::oauth::OauthTokens;
-use super::search::Look;
+use super::search::Search;
 use super::settings::{Pipeline, Settings};
-use super::shared_reads::Together;
+use super::shared_reads::SharedReads;
 use super::subscription;
 use crate::link;
 use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Try};
@@ -43,8 +43,8 @@ const CHORE_EVERY: TimeDelta = TimeDelta::hours(24);
 /// The way out to one school's account.
 pub struct AmoCourier {
     client: AmoClient,
-    gatherer: Gatherer,
-    together: Together,
+    batcher: WriteBatcher,
+    shared_reads: SharedReads,
     mirror: Mirror,
     settings: Arc<Settings>,
     /// Our managers → users of the account.
@@ -63,11 +63,11 @@ impl AmoCourier {
     }
 
     pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
-        let (gatherer, together) = (Gatherer::new(client.clone()), Together::new(client.clone()));
+        let (batcher, shared_reads) = (WriteBatcher::new(client.clone()), SharedReads::new(client.clone()));
         Self {
             client,
-            gatherer,
-            together,
+            batcher,
+            shared_reads,
             mirror: Mirror::default(),
             settings,
             managers,
@@ -98,7 +98,7 @@ impl Courier for AmoCourier {
         now: At,
     ) -> Result<Receipt, Fault> {
         let since = self.doubts().get(&command.id).copied();
-        let errand = Errand { courier: self, command, tried, since, links, now };
+        let errand = AmoAttempt { courier: self, command, tried, since, links, now };
         let outcome = errand.run().await;
         match outcome {
             Err(Fault::Unclear { .. }) => drop(self.doubts().entry(command.id.clone()).or_insert(now)),
@@ -139,7 +139,7 @@ impl Courier for AmoCourier {
 
 /// One command on its way, with all that its delivery may look at.
 #[derive(Clone, Copy)]
-struct Errand<'a> {
+struct AmoAttempt<'a> {
     courier: &'a AmoCourier,
     command: &'a Command,
     tried: Try,
@@ -149,7 +149,7 @@ struct Errand<'a> {
     now: At,
 }
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     async fn run(&self) -> Result<Receipt, Fault> {
         let command = self.command;
         match &command.ask {
@@ -181,21 +181,21 @@ impl Errand<'_> {
         &self.courier.client
     }
 
-    fn gatherer(&self) -> &Gatherer {
-        &self.courier.gatherer
+    fn batcher(&self) -> &WriteBatcher {
+        &self.courier.batcher
     }
 
     fn settings(&self) -> &Settings {
         &self.courier.settings
     }
 
-    fn look(&self) -> Look<'_> {
+    fn look(&self) -> Search<'_> {
         let Self { courier, command, .. } = self;
-        Look { client: &courier.client, together: &courier.together, urgency: command.urgency }
+        Search { client: &courier.client, shared_reads: &courier.shared_reads, urgency: command.urgency }
     }
 
     /// A write of this command; its id is how the answer is recognised.
-    fn write(&self, kind: Kind, to: To, item: Value) -> Write {
+    fn write(&self, kind: WriteKind, to: WriteTo, item: Value) -> Write {
         let Command { id, urgency, .. } = self.command;
         Write { kind, to, id: id.to_string(), item, urgency: *urgency }
     }
@@ -232,7 +232,9 @@ impl Errand<'_> {
 
     /// Changes one lead. What the account refuses and can be left out is left out.
     async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<drop_rejected::LeftOut>, Fault> {
-        match drop_rejected::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
+        match drop_rejected::send(self.batcher(), self.write(WriteKind::Lead, WriteTo::Known(id), body))
+            .await?
+        {
             (Reply::Rejected(rejection), _) if rejection.status == 404 => Err(lead_is_gone()),
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),

@@ -1,12 +1,12 @@
 //! Contacts: found by link, number or e-mail, completed, made only when there is none.
 //! Never drops a number, never renames a person, never changes whose contact it is.
-//! Enter at [`Errand::save_contact`].
+//! Enter at [`AmoAttempt::save_contact`].
 
 use serde_json::{Value, json};
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
@@ -18,7 +18,7 @@ use crate::process::command::PersonFacts;
 
 const NO_NAME: &str = "Без имени";
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     /// Brings the contact up to date; numbers are added, never dropped.
     pub(super) async fn save_contact(&self, person: &PersonFacts) -> Result<Receipt, Fault> {
         let (id, made) = match self.find_contact(person, None).await? {
@@ -115,16 +115,16 @@ impl Errand<'_> {
         if body.as_object().is_some_and(|body| body.is_empty()) {
             return Ok(Vec::new());
         }
-        let write = self.write(Kind::Contact, To::Known(contact.id), body);
-        match drop_rejected::send(self.gatherer(), write).await? {
+        let write = self.write(WriteKind::Contact, WriteTo::Known(contact.id), body);
+        match drop_rejected::send(self.batcher(), write).await? {
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
         }
     }
 
     pub(super) async fn make_contact(&self, person: &PersonFacts) -> Result<u64, Fault> {
-        let write = self.write(Kind::Contact, To::New, self.contact_body(person));
-        let (made, _) = drop_rejected::write(self.gatherer(), write).await?;
+        let write = self.write(WriteKind::Contact, WriteTo::New, self.contact_body(person));
+        let (made, _) = drop_rejected::write(self.batcher(), write).await?;
         number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new contact"))
     }
 

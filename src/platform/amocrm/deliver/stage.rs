@@ -1,17 +1,17 @@
 //! Stages: a lead only moves forward, and what a person closed stays closed (K2).
 //! Never reopens a lead, never pulls one back from a pipeline that a person moved it to, never
-//! sends a loss reason without the loss. Enter at [`Errand::set_stage`].
+//! sends a loss reason without the loss. Enter at [`AmoAttempt::set_stage`].
 
 use serde_json::json;
 
-use super::{Errand, lead_is_gone};
+use super::{AmoAttempt, lead_is_gone};
 use crate::platform::amocrm::card::{Lead, list, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::wire::LOST;
 use crate::platform::{Fault, Receipt};
 use crate::process::{LeadRole, RefusalReason, Stage};
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     /// `Won` overrides everything, even a loss (L4), and is sent at once. Every other move looks
     /// first: the webhook that told of a person's own move may be late or lost.
     pub(super) async fn set_stage(

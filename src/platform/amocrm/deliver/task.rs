@@ -1,13 +1,13 @@
 //! Tasks: made with a marker, moved, closed; each is looked for before it is made again.
 //! Never closes a task twice, so that a manager's own result stays.
-//! Enter at [`Errand::create_task`].
+//! Enter at [`AmoAttempt::create_task`].
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Errand, lead_of_order};
+use super::{AmoAttempt, lead_of_order};
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::number;
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
@@ -22,7 +22,7 @@ const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// «Связаться», the type that every account has.
 const CALL_TYPE: u64 = 1;
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
         let marker = marker::task(&ask.task);
@@ -43,7 +43,8 @@ impl Errand<'_> {
         if let Some(user) = self.user(&ask.responsible) {
             task["responsible_user_id"] = user.into();
         }
-        let (made, _) = drop_rejected::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
+        let (made, _) =
+            drop_rejected::write(self.batcher(), self.write(WriteKind::Task, WriteTo::New, task)).await?;
         let id = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
         Ok(self.task_receipt(&ask.task, id))
     }
@@ -93,7 +94,9 @@ impl Errand<'_> {
     }
 
     async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
-        Ok(drop_rejected::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
+        Ok(drop_rejected::send(self.batcher(), self.write(WriteKind::Task, WriteTo::Known(id), body))
+            .await?
+            .0)
     }
 
     /// By the index, else by its marker among the tasks of this order's leads.

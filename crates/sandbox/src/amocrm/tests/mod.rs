@@ -55,14 +55,14 @@ fn setup() -> Setup {
 }
 
 /// A world whose budget never matters: every request comes a second later.
-struct Bench {
+struct Crm {
     world: World,
     seconds: i64,
 }
 
-impl Bench {
-    fn new() -> Bench {
-        Bench { world: World::new(setup(), 1), seconds: 0 }
+impl Crm {
+    fn new() -> Crm {
+        Crm { world: World::new(setup(), 1), seconds: 0 }
     }
 
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> WireAnswer {
@@ -93,9 +93,9 @@ fn person() -> Value {
 type Step<'a> = (&'a str, &'a str, Value, u16, &'a [(&'a str, Value)]);
 
 /// Asks in order; each answer has this status and these values at these places.
-fn check(bench: &mut Bench, steps: &[Step]) {
+fn check(crm: &mut Crm, steps: &[Step]) {
     for (method, path, body, status, places) in steps {
-        let answer = bench.ask(method, path, body);
+        let answer = crm.ask(method, path, body);
         assert_eq!(answer.status, *status, "{method} {path}: {}", answer.text());
         for (pointer, wanted) in *places {
             let found = answer.value().pointer(pointer).cloned().unwrap_or(Value::Null);

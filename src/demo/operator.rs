@@ -1,7 +1,7 @@
 //! The person behind the bridge: looks at the letters that the bridge is in doubt about, and has those sent
 //! again that have not come.
 //! Never does what the program itself could do: it asks by an entry of the inbox, as `dozvon dead retry` does.
-//! Enter at [`Person::sees_to_letters`].
+//! Enter at [`Operator::resend_missing_letters`].
 
 use std::sync::Arc;
 
@@ -13,25 +13,25 @@ use crate::platform::mail::IN_DOUBT;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::Shared;
-use crate::store::{DeadLetter, Kept, Place, Store};
+use crate::store::{Backend, DeadLetter, Kept, Store};
 
 /// More doubts than this at a time are no longer a person's work.
 const LETTERS_MAX: usize = 1_000;
 
-pub struct Person {
-    place: Place,
+pub struct Operator {
+    place: Backend,
     school: SchoolId,
     shared: Arc<Shared>,
     store: OnceCell<Arc<dyn Store>>,
 }
 
-impl Person {
-    pub fn new(place: Place, school: &str, shared: Arc<Shared>) -> Self {
+impl Operator {
+    pub fn new(place: Backend, school: &str, shared: Arc<Shared>) -> Self {
         Self { place, school: SchoolId::from(school), shared, store: OnceCell::new() }
     }
 
     /// How many were asked to be sent again.
-    pub async fn sees_to_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
+    pub async fn resend_missing_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
         let store = self.store.get_or_try_init(|| self.place.visit()).await?;
         let doubts = store.dead(&self.school, LETTERS_MAX).await?;
         let missing: Vec<String> = self.shared.with(|world, _| {
