@@ -1,6 +1,6 @@
-//! What a person at the keyboard makes the stand-ins do: orders, payments, calls, by `curl`.
-//! It never answers for a platform: its addresses begin with `/sandbox`, and what follows from them goes the same way as what scripts do.
-//! Enter at [`World::by_hand`].
+//! Remote control of the stand-ins with `curl`: orders, payments, calls. Its addresses begin with `/sandbox`,
+//! so it never answers for a platform; the consequences are the same as for scripted actions. Enter at
+//! [`World::by_hand`].
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use super::moment::Moment;
 use super::script::{CallOutcome, OrderScript, TaskScript};
 use super::wire::{Query, WireAnswer, WireRequest, phone_dialled};
 
-/// What can be asked here; the answer to anything else.
+/// The possible requests; the answer to any other one.
 const USAGE: &str = "GET /sandbox · GET|POST /sandbox/orders (name, phone, email, offer, cost, by) · \
     POST /sandbox/orders/{id}/pay (amount) · POST /sandbox/orders/{id}/cancel (reason) · \
     POST /sandbox/calls (extension, client, outcome, direction)";
 
-/// Said to a person: a status and why.
+/// For a person: a status and the reason.
 type Refusal = (u16, String);
 
 impl World {
-    /// Answers a request under `/sandbox`, on whichever stand-in's address it comes; `None` for all others.
+    /// Answers a request under `/sandbox`, on the address of any stand-in; `None` for all other requests.
     pub(super) fn by_hand(&mut self, now: DateTime<Utc>, request: &WireRequest) -> Option<WireAnswer> {
         let path = request.path_only().strip_prefix("/sandbox")?.to_owned();
         if !path.is_empty() && !path.starts_with('/') {
@@ -45,7 +45,7 @@ impl World {
         })
     }
 
-    /// A client orders something now; managers leave his tasks to the person at the keyboard.
+    /// A client orders something now; the scripted managers do not touch this order's tasks.
     fn order_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
         let script = self.setup.orders.len();
         let said = |name: &str, default: String| form.get(name).map_or(default, str::to_owned);
@@ -107,7 +107,7 @@ impl World {
         self.brief_of(id)
     }
 
-    /// A call that has just ended: its events, signed, leave at once.
+    /// A call that has just ended: its signed events are sent at once.
     fn call_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
         let client = phone_dialled(form.get("client").unwrap_or_default());
         if client.len() < 10 {
@@ -155,7 +155,7 @@ impl World {
         Ok(self.getcourse.orders.get(&id).map_or(Value::Null, brief))
     }
 
-    /// Lines to be copied: what a person can do by hand once the sandbox and the bridge run.
+    /// Lines to be copied: what a person can do by hand while the sandbox and the bridge run.
     pub fn hints(&self, getcourse: &str, mango: &str) -> Vec<String> {
         let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
         let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };

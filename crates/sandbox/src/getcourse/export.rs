@@ -1,6 +1,5 @@
-//! The legacy export (sheet 4): start, poll, one at a time, 100 requests in two hours.
-//! It never lists running exports: an id that is lost is lost.
-//! Enter at [`GetCourse::export`].
+//! The legacy export (sheet 4): start, poll, one at a time, 100 requests in two hours. It never lists running
+//! exports: if the caller loses an id, the export is lost. Enter at [`GetCourse::export`].
 
 use std::collections::BTreeMap;
 
@@ -16,13 +15,13 @@ use crate::wire::{Query, WireAnswer, WireRequest};
 #[derive(Clone, Debug)]
 pub struct Exports {
     budget: Budget,
-    /// Id → when it is ready, and what it holds.
+    /// Id → when it is ready, and its content.
     jobs: BTreeMap<i64, (DateTime<Utc>, Value)>,
     next: i64,
 }
 
 impl Exports {
-    /// None yet; `most` requests in two hours.
+    /// No exports yet; `most` requests in two hours.
     pub fn new(most: usize) -> Exports {
         Exports { budget: Budget::new(most, TimeDelta::hours(2)), jobs: BTreeMap::new(), next: 123_456 }
     }
@@ -96,7 +95,7 @@ impl GetCourse {
         self.exports.next += 1;
         let stuck = self.exports.jobs.len() < usize::try_from(self.setup.exports_stuck).unwrap_or(0);
         let ready = match stuck {
-            // Whoever waits for it waits for two hours; the account then drops it.
+            // An export that is not fetched stays for two hours; then the account drops it.
             true => now + TimeDelta::hours(2),
             false => now + TimeDelta::seconds(self.setup.export_build_s),
         };

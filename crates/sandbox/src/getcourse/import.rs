@@ -1,6 +1,5 @@
-//! The legacy import (sheet 3.1–3.4): users and orders, two levels of success.
-//! It never answers anything but 200 to an import, whatever went wrong.
-//! Enter at [`GetCourse::import`].
+//! The legacy import (sheet 3.1–3.4): users and orders, two levels of success. It always answers 200,
+//! whatever went wrong. Enter at [`GetCourse::import`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -173,7 +172,7 @@ impl GetCourse {
             }
         }
         if paid || status == "payed" {
-            // Sheet 2.1: through the import, `payed` creates a payment.
+            // Sheet 2.1: in the import, `payed` creates a payment.
             let left = self.orders.get(&id).map_or(0, |order| order.cost - order.payed);
             let kind = deal.get("payment_type").map_or_else(|| "OTHER".to_owned(), text_of);
             self.pay(now, id, left, &kind);

@@ -1,6 +1,5 @@
-//! The Tech API v1 (sheet 3.5): reads and updates of single objects, comments, dictionaries, `set-uri`.
-//! It never creates users, orders or payments: the real one cannot either.
-//! Enter at [`GetCourse::tech`].
+//! The Tech API v1 (sheet 3.5): reads and updates of single objects, comments, dictionaries, `set-uri`. It
+//! never creates users, orders or payments: the real API cannot either. Enter at [`GetCourse::tech`].
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! Clients and everything that a script lets happen at a time: orders, payments, calls in, changes by hand.
-//! It never waits for the bridge: what cannot be done is told in the world's troubles.
-//! Enter at [`World::order_appears`] and [`World::event_happens`].
+//! Clients and all timed events of a script: orders, payments, incoming calls, changes by hand. It never
+//! waits for the bridge: an action that is not possible is recorded in the world's troubles. Enter at
+//! [`World::order_appears`] and [`World::event_happens`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    /// A letter to a client was taken in.
+    /// A letter to a client was accepted.
     pub(crate) fn letter_arrived(&mut self, now: DateTime<Utc>, to: &str) {
         let to = to.trim().to_lowercase();
         let user = self.getcourse.user_by_email(&to).map(|user| user.id);
@@ -99,7 +99,6 @@ impl World {
         }
     }
 
-    /// An event of a script happens.
     pub(crate) fn event_happens(&mut self, now: DateTime<Utc>, script: usize, event: usize) {
         let Some(item) = self.setup.orders.get(script).and_then(|order| order.events.get(event)).cloned()
         else {
@@ -140,7 +139,7 @@ impl World {
         }
     }
 
-    /// What somebody does in GetCourse.
+    /// An event in GetCourse.
     fn event_in_school(&mut self, now: DateTime<Utc>, script: usize, order: i64, item: &EventScript) {
         match item.act {
             Deed::Pay => {
@@ -225,7 +224,8 @@ impl World {
         let by_lead = lead.and_then(|user| self.manager_of_user(user));
         let manager = self.manager(&item.manager).or(by_lead).or(self.setup.managers.first()).cloned();
         let Some(manager) = manager else { return };
-        // Outside his hours nobody is rung: the call ends in the menu, and only the summary comes (Mango sheet, 3.1).
+        // Outside working hours no phone rings: the call ends in the menu, and only the summary comes (Mango
+        // sheet, 3.1).
         let there = self.working(&manager.key, now) == Some(now);
         let extension = manager.extension.clone().filter(|_| there).unwrap_or_default();
         let kind = item.outcome.map_or(CallKind::NoAnswer, |outcome| outcome.kind);
@@ -245,7 +245,7 @@ impl World {
         self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
-    /// What somebody does by hand in amoCRM.
+    /// An event in amoCRM, done by hand.
     fn event_in_crm(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
         let Some(id) = self.lead_of_script(script) else {
             return self.trouble(

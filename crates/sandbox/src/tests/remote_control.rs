@@ -1,5 +1,4 @@
-//! What a person does by hand has the same consequences as a script's deeds.
-//! No test sleeps: time is a parameter.
+//! Actions of a person have the same consequences as scripted actions. No test sleeps: time is a parameter.
 //! Enter at [`ask`].
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,7 +29,7 @@ fn ask(world: &mut World, now: DateTime<Utc>, method: &str, path: &str, form: &s
     (answer.status, answer.value())
 }
 
-/// Paths of the webhooks that leave within a minute.
+/// Paths of the webhooks that are sent within a minute.
 fn sent(world: &mut World, now: DateTime<Utc>) -> Vec<String> {
     let hooks = world.advance(now + TimeDelta::minutes(1));
     let told = |url: &str| url.split('?').next().and_then(|path| path.rsplit('/').next()).map(str::to_owned);

@@ -1,6 +1,5 @@
-//! Letters, faults, seeds, markers and the reading of setups.
-//! No test sleeps: time is a parameter.
-//! Enter at any test: they share only the small bridge.
+//! Letters, faults, seeds, markers and the parsing of setups. No test sleeps: time is a parameter. Start at
+//! any test: they only share the small bridge.
 
 use chrono::TimeDelta;
 use serde_json::json;

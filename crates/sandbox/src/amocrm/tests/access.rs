@@ -1,6 +1,5 @@
-//! Tokens, budget, block, and the documented validation errors.
-//! No test sleeps: time is a parameter.
-//! Enter at any test: they share only the crm.
+//! Tokens, budget, block, and the documented validation errors. No test sleeps: time is a parameter. Start at
+//! any test: they only share the account.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
-//! The bodies of the sheet's section 3, asked in order, and what lists and fields do.
-//! No test sleeps: time is a parameter.
-//! Enter at [`sheet_bodies_of_section_3`].
+//! The bodies of the sheet's section 3, requested in order, and the behaviour of lists and fields. No test
+//! sleeps: time is a parameter. Enter at [`sheet_bodies_of_section_3`].
 
 use serde_json::{Value, json};
 

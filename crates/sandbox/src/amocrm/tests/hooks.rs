@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Crm, at, lead, person};
 use crate::wire::Query;
 
-/// The names of the pairs of the only webhook that a request causes, and some of its values.
+/// The names of the pairs in the only webhook that a request causes, and some of its values.
 fn hook_of(settings: &[&str], steps: &[(&str, &str, Value)]) -> Query {
     let mut crm = Crm::new();
     for (index, (method, path, body)) in steps.iter().enumerate() {
@@ -102,7 +102,7 @@ fn a_radiobutton_has_no_index_in_a_hook() {
     assert_eq!(pairs.get("leads[add][0][custom_fields][1][values][enum]"), Some("650044"));
 }
 
-/// amoCRM's delivery rules: answers to one webhook and after how many minutes it comes again.
+/// amoCRM's delivery rules: the answers to one webhook, and after how many minutes it is repeated.
 #[test]
 fn deliveries_are_repeated_by_the_rules() {
     let cases: [(&[Option<u16>], &[i64]); 5] = [

@@ -54,7 +54,7 @@ fn setup() -> Setup {
     Setup { amocrm, ..Setup::default() }
 }
 
-/// A world whose budget never matters: every request comes a second later.
+/// A world whose request budget is never used up: each request comes a second after the last.
 struct Crm {
     world: World,
     seconds: i64,
@@ -89,10 +89,10 @@ fn person() -> Value {
         {"field_code": "EMAIL", "values": [{"value": "anna.belova@example.com", "enum_code": "WORK"}]}], "request_id": "job-8814"})
 }
 
-/// Method, path, body; the status of the answer and what stands at some places in it.
+/// Method, path, body; the expected status, and expected values at some paths of the answer.
 type Step<'a> = (&'a str, &'a str, Value, u16, &'a [(&'a str, Value)]);
 
-/// Asks in order; each answer has this status and these values at these places.
+/// Sends the requests in order; each answer must have this status and these values.
 fn check(crm: &mut Crm, steps: &[Step]) {
     for (method, path, body, status, places) in steps {
         let answer = crm.ask(method, path, body);
