@@ -1,8 +1,8 @@
-//! Batches: writes of one kind that wait for the account's budget leave as one request.
-//! Never lingers (an idle account sends a single item at once), never lets one bad item harm
-//! another, never matches an answer by its place. Enter at [`WriteBatcher::send`]. Sources:
-//! amocrm.ru/developers/content/crm_platform/leads-api (answers by `request_id`, complex may
-//! answer shorter) and amocrm.ru/developers/content/api/recommendations (50 items, 504).
+//! Batched writes: writes of one kind that wait for the account's budget leave as one request. Never delays a
+//! write to fill a batch (an idle account sends a single item at once), never lets one rejected item fail
+//! another, never matches answer entries by position. Enter at [`WriteBatcher::send`]. Sources:
+//! amocrm.ru/developers/content/crm_platform/leads-api (answers by `request_id`; `complex` may return fewer
+//! entries) and amocrm.ru/developers/content/api/recommendations (50 items, 504).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,12 +18,12 @@ use crate::platform::Fault;
 use crate::platform::http::{BudgetRequest, Granted, Group};
 use crate::process::Urgency;
 
-/// Items of one request; the platform takes 250 and recommends this.
+/// Most items in one request; the platform accepts 250 and recommends 50.
 const MOST: usize = 50;
-/// How fast a limit that was halved grows again.
+/// How many items a halved limit regains after each success.
 const MOST_STEP: usize = 5;
 
-/// What is written; each kind has a path of its own.
+/// What is written; each kind has its own path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteKind {
     Lead,
@@ -38,7 +38,7 @@ pub enum WriteKind {
 
 const KINDS: usize = 6;
 
-/// Made anew, or one that is there.
+/// Create a new entity, or change the one with this id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteTo {
     New,
@@ -50,23 +50,23 @@ pub enum WriteTo {
 pub struct Write {
     pub kind: WriteKind,
     pub to: WriteTo,
-    /// The `request_id` by which its part of the answer is known.
+    /// The `request_id` that identifies this item's part of the answer.
     pub id: String,
     pub item: Value,
     pub urgency: Urgency,
 }
 
-/// The writes of one account that wait for a turn. Has no task of its own: whoever's turn comes
-/// sends for all that go along.
+/// The writes of one account that wait for the budget. It has no task of its own: the caller whose turn comes
+/// first sends the batch for all callers in it.
 pub struct WriteBatcher {
     client: AmoClient,
     waiting: Mutex<BTreeMap<u64, PendingWrite>>,
     last: AtomicU64,
-    /// Items of one request by group: halved when a request was too heavy, restored step by step.
+    /// Most items of one request, per group: halved when a request was too heavy, then raised step by step.
     most: [AtomicUsize; 2 * KINDS],
 }
 
-/// What came of one item: its own part of the answer, or its own rejection.
+/// The result of one item: its own part of the answer, or its own rejection.
 pub type WriteResult = Result<Reply, Fault>;
 
 struct PendingWrite {
@@ -75,7 +75,7 @@ struct PendingWrite {
 }
 
 impl PendingWrite {
-    /// Whoever asked may have gone away.
+    /// The caller may be gone; then nobody receives the result.
     fn tell(self, outcome: WriteResult) {
         let _ = self.done.send(outcome);
     }
@@ -93,7 +93,7 @@ impl WriteKind {
         }
     }
 
-    /// The list's name in an answer; complex answers a bare array.
+    /// The list's name in an answer; `complex` answers with a bare array.
     fn name(self) -> &'static str {
         match self {
             Self::Lead | Self::LeadWithContact => "leads",
@@ -110,7 +110,7 @@ impl Write {
         self.kind as usize + if self.to == WriteTo::New { 0 } else { KINDS }
     }
 
-    /// The item as one of an array.
+    /// The item in the form it has in an array.
     fn in_array(&self) -> Value {
         let mut item = self.item.clone();
         if let WriteTo::Known(id) = self.to {
@@ -120,7 +120,7 @@ impl Write {
         item
     }
 
-    /// Its own part of an answer.
+    /// The entry of an answer that belongs to this item.
     fn part<'a>(&self, body: &'a Value) -> Option<&'a Value> {
         let entries = body.as_array().map_or_else(|| page(body, self.kind.name()), Vec::as_slice);
         entries.iter().find(|entry| match self.to {
@@ -136,7 +136,7 @@ impl WriteBatcher {
         Self { client, waiting: Mutex::default(), last: AtomicU64::new(0), most }
     }
 
-    /// Writes one item, with others where others wait.
+    /// Writes one item, together with the other waiting writes of its group.
     pub async fn send(&self, write: Write) -> WriteResult {
         let (item, asked) = (self.last.fetch_add(1, Ordering::SeqCst), self.client.asked());
         let (urgency, name) = (write.urgency, write.group());
@@ -154,14 +154,14 @@ impl WriteBatcher {
             };
             self.carry(batch, asked).await;
         }
-        outcome.await.unwrap_or_else(|_| Err(Fault::unclear("whoever sent this for all was stopped")))
+        outcome.await.unwrap_or_else(|_| Err(Fault::unclear("the caller that sent this batch was stopped")))
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, PendingWrite>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a batch and tells everybody; parts that are to be sent again take further turns.
+    /// Sends a batch and passes each result on; items that have to be sent again wait for further turns.
     async fn carry(&self, batch: Vec<PendingWrite>, asked: Asked) {
         let mut turn = Ok(Granted::SentByPeer);
         let mut batches = vec![batch];
@@ -182,7 +182,7 @@ impl WriteBatcher {
         }
     }
 
-    /// A request whose outcome is unknown may have been too heavy.
+    /// A request with an unknown outcome may have been too heavy.
     fn learn(&self, group: usize, size: usize, outcome: &WriteResult) {
         let most = &self.most[group];
         let now = most.load(Ordering::SeqCst);
@@ -195,7 +195,7 @@ impl WriteBatcher {
     }
 }
 
-/// An item that waits; taken back when whoever asked goes away.
+/// Removes a waiting item when its caller goes away.
 struct RemoveWriteOnDrop<'a>(&'a WriteBatcher, u64);
 
 impl Drop for RemoveWriteOnDrop<'_> {
@@ -204,7 +204,7 @@ impl Drop for RemoveWriteOnDrop<'_> {
     }
 }
 
-/// One item goes as an object to its own address where it has one, several go as an array.
+/// A single change goes as an object to its own address; several items go as an array.
 fn call(batch: &[PendingWrite]) -> Call {
     let writes = || batch.iter().map(|waiting| &waiting.write);
     let urgency = writes().map(|write| write.urgency).min().unwrap_or(Urgency::Usual);
@@ -224,7 +224,7 @@ fn call(batch: &[PendingWrite]) -> Call {
     call.for_deliveries(batch.len() as u64)
 }
 
-/// Tells each item what came of it; gives back what has to be sent again, in how many requests.
+/// Gives each item its result and returns the items to send again, grouped by request.
 fn hand_out(batch: Vec<PendingWrite>, outcome: WriteResult) -> Vec<Vec<PendingWrite>> {
     match outcome {
         Ok(Reply::Body(body)) => answered(batch, &body),
@@ -236,8 +236,8 @@ fn hand_out(batch: Vec<PendingWrite>, outcome: WriteResult) -> Vec<Vec<PendingWr
     }
 }
 
-/// An answer's parts go to whom they name. A change that is not named is tried alone, where a
-/// missing entity is said in so many words.
+/// Passes each entry of an answer to the item it names. A change that the answer does not name is sent again
+/// alone, because a single request reports a missing entity clearly.
 fn answered(batch: Vec<PendingWrite>, body: &Value) -> Vec<Vec<PendingWrite>> {
     let alone = batch.len() == 1;
     let mut again = Vec::new();
@@ -258,13 +258,14 @@ fn answered(batch: Vec<PendingWrite>, body: &Value) -> Vec<Vec<PendingWrite>> {
     again
 }
 
-/// The only entry of an answer that names nobody.
+/// The only entry of an answer that has no `request_id`.
 fn nameless<'a>(write: &Write, body: &'a Value) -> Option<&'a Value> {
     let entries = body.as_array().map_or_else(|| page(body, write.kind.name()), Vec::as_slice);
     entries.first().filter(|entry| entry["request_id"].is_null())
 }
 
-/// Who is named gets a rejection of his own, the rest goes again; where nobody is named, halves do.
+/// Items named in the error get their own rejection and the others are sent again. If none is named, the
+/// batch is split in two and both halves are sent.
 fn refused(batch: Vec<PendingWrite>, rejection: &Rejection) -> Vec<Vec<PendingWrite>> {
     let ids: Vec<String> = batch.iter().map(|one| one.write.id.clone()).collect();
     let named = by_item(&rejection.body["validation-errors"], &ids);
@@ -272,7 +273,7 @@ fn refused(batch: Vec<PendingWrite>, rejection: &Rejection) -> Vec<Vec<PendingWr
     let mut again = Vec::new();
     for (place, one) in batch.into_iter().enumerate() {
         if let Some(part) = one.write.part(&rejection.body) {
-            // Calls answer so: some are stored, some numbers have no card.
+            // For calls, the answer lists those that were stored and those whose number has no card.
             one.tell(Ok(Reply::Body(part.clone())));
         } else if one.write.kind == WriteKind::Call && rejection.body["errors"].is_array() {
             one.tell(Ok(Reply::Body(Value::Null)));
@@ -295,8 +296,8 @@ fn refused(batch: Vec<PendingWrite>, rejection: &Rejection) -> Vec<Vec<PendingWr
     again
 }
 
-/// Places in the batch → their lines of `validation-errors`: by our id, else by the index that
-/// stands where an item has none.
+/// Positions in the batch → their lines of `validation-errors`: by our id, or by the index that amoCRM writes
+/// for an item without an id.
 fn by_item(errors: &Value, ids: &[String]) -> BTreeMap<usize, Vec<Value>> {
     let mut named: BTreeMap<usize, Vec<Value>> = BTreeMap::new();
     for line in list(errors) {
@@ -309,13 +310,13 @@ fn by_item(errors: &Value, ids: &[String]) -> BTreeMap<usize, Vec<Value>> {
     named
 }
 
-/// A missing entity, perhaps: the single form says it plainly.
+/// The error may mean that the entity is missing; a single request reports that clearly.
 fn is_about_id(errors: &[Value]) -> bool {
     let paths = errors.iter().flat_map(|line| list(&line["errors"])).map(|error| text(&error["path"]));
     paths.into_iter().any(|path| path.rsplit('.').next() == Some("id"))
 }
 
-/// One id, or a list of those that fell on one entity (complex).
+/// The value is one id, or a list of ids that were put on one entity (`complex`).
 fn is_named(value: &Value, id: &str) -> bool {
     text(value) == id || list(value).iter().any(|one| text(one) == id)
 }

@@ -1,4 +1,4 @@
-//! Claims about batches: what goes together, and that each item gets its own answer.
+//! Tests of batching: which writes share a request, and that each item gets its own answer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::*;
 use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, patch, post, scene};
 use crate::platform::http::{Http, Request, Response, Silence};
 
-/// Lets all who ask within one moment go together, as a short budget does.
+/// Groups all callers of one moment into one request, as a short budget does.
 struct Crowd {
     inner: Arc<FakeHttp>,
     waiting: Mutex<VecDeque<(u64, oneshot::Sender<Granted>)>>,
@@ -32,7 +32,7 @@ impl Http for Crowd {
         for (place, (_, go)) in crowd.into_iter().enumerate() {
             let _ = go.send(if place == 0 { Granted::Send(items.clone()) } else { Granted::SentByPeer });
         }
-        Ok(turn.await.expect("everybody is told"))
+        Ok(turn.await.expect("each caller gets an answer"))
     }
 }
 
@@ -40,7 +40,7 @@ fn write(kind: WriteKind, to: WriteTo, id: &str) -> Write {
     Write { kind, to, id: id.to_owned(), item: json!({ "name": id }), urgency: Urgency::Usual }
 }
 
-/// All at once; what each of them hears.
+/// Sends all writes at once and compares the result of each.
 #[track_caller]
 fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<WriteResult>) {
     let http = Arc::new(Crowd { inner: FakeHttp::new(script), waiting: Mutex::default() });
@@ -78,7 +78,7 @@ fn own_rejection(who: &str, path: &str) -> WriteResult {
 }
 
 #[test]
-fn answers_are_told_by_id_in_whatever_order_they_come() {
+fn answers_are_matched_by_id_in_any_order() {
     let script = vec![post(
         "/api/v4/leads",
         array(&["a", "b", "c"]),
@@ -88,7 +88,7 @@ fn answers_are_told_by_id_in_whatever_order_they_come() {
     check(leads(&["a", "b", "c"]), script, vec![part(1, "a"), part(2, "b"), part(3, "c")]);
 }
 
-/// Two orders that the CRM puts on one lead share an entry; whoever is not named has to look.
+/// Two orders that the CRM puts on one lead share an entry; an item that is not named is looked up again.
 #[test]
 fn complex_may_answer_shorter() {
     let writes = ["a", "b", "c"].map(|id| write(WriteKind::LeadWithContact, WriteTo::New, id)).to_vec();
@@ -100,7 +100,7 @@ fn complex_may_answer_shorter() {
 }
 
 #[test]
-fn who_is_named_is_refused_and_the_rest_goes_at_once() {
+fn named_items_are_refused_and_the_others_are_sent_again() {
     let refusal = json!({ "validation-errors": [line("b", "status_id")], "status": 400 });
     let script = vec![
         post("/api/v4/leads", array(&["a", "b", "c"]), 400, refusal),
@@ -110,7 +110,7 @@ fn who_is_named_is_refused_and_the_rest_goes_at_once() {
 }
 
 #[test]
-fn where_nobody_is_named_halves_find_the_bad_one() {
+fn an_unnamed_bad_item_is_found_by_halving() {
     let nameless = || json!({ "title": "Bad Request", "status": 400 });
     let script = vec![
         post("/api/v4/leads", array(&["a", "b", "c"]), 400, nameless()),
@@ -124,16 +124,16 @@ fn where_nobody_is_named_halves_find_the_bad_one() {
 }
 
 #[test]
-fn an_unknown_outcome_is_everybodys() {
+fn an_unknown_outcome_applies_to_the_whole_batch() {
     let script =
         vec![scene("POST", "/api/v4/leads", array(&["a", "b"]), Err(Silence::BrokenOff("504".to_owned())))];
     let unclear = || Err(Fault::unclear("the answer never came"));
     check(leads(&["a", "b"]), script, vec![unclear(), unclear()]);
 }
 
-/// What a batch answers for an entity that is gone is not documented; the single form is.
+/// amoCRM does not document a batch's answer for a deleted entity; it documents the single request's.
 #[test]
-fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
+fn a_change_of_a_deleted_entity_is_retried_alone() {
     let change = |lead, id| write(WriteKind::Lead, WriteTo::Known(lead), id);
     let item = |lead: u64, id: &str| json!({ "id": lead, "name": id, "request_id": id });
     let gone = json!({ "title": "Not Found", "status": 404 });
@@ -142,7 +142,7 @@ fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
     let told = |id: u64| Ok(Reply::Body(json!({ "id": id })));
     let answer = json!({ "_embedded": { "leads": [{ "id": 1 }] } });
 
-    // Named by its id.
+    // The error names its id.
     let refusal = json!({ "validation-errors": [line("b", "id")], "status": 400 });
     let script = vec![
         patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 400, refusal),
@@ -151,7 +151,7 @@ fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
     ];
     check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused.clone()]);
 
-    // Left out of the answer.
+    // The answer leaves it out.
     let script = vec![patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 200, answer), alone()];
     check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused]);
 }

@@ -1,7 +1,7 @@
-//! Calls to the account's REST interface: address, token, body, and what the answer means.
-//! Never paces itself (the port outside does), never follows a link of an answer, refreshes a
-//! refused token once, and sends nothing that was waiting when the account was denied.
-//! Enter at [`AmoClient::send`].
+//! Requests to the account's REST API: address, token, body, and the class of the answer. Never paces itself
+//! (the HTTP port does) and never follows a link of an answer. It refreshes a refused token once, and once
+//! the account has been denied it does not send requests that were already waiting. Enter at
+//! [`AmoClient::send`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,11 +24,11 @@ pub struct AmoClient {
     tokens: Arc<dyn TokenSource>,
     /// `https://name.amocrm.ru`, without a slash at its end.
     base: String,
-    /// How often the account was denied so far.
+    /// How many times the account has been denied so far.
     denials: Arc<AtomicU64>,
 }
 
-/// When something was asked for, in denials: what was asked for before one is not sent after it.
+/// The number of denials when a request was made: if it has grown since, the request is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked(u64);
 
@@ -41,7 +41,7 @@ pub struct Call {
     pub body: Option<Value>,
     pub nature: Nature,
     pub urgency: Urgency,
-    /// Deliveries that wait for the answer; none where a chore asks.
+    /// Deliveries that wait for the answer; 0 for a chore.
     pub deliveries: u64,
 }
 
@@ -53,23 +53,23 @@ impl Call {
         Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, deliveries: 1 }
     }
 
-    /// The same for so many deliveries at once.
+    /// The same request on behalf of this many deliveries.
     pub fn for_deliveries(self, deliveries: u64) -> Self {
         Self { deliveries, ..self }
     }
 
-    /// Sets the same thing however often it is sent.
+    /// A change that can be repeated without a further effect.
     pub fn patch(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         let path = path.into();
         Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, deliveries: 1 }
     }
 
-    /// Takes away what its body names; gone already is as good.
+    /// Removes what its body names; if it is gone already, that counts as done.
     pub fn delete(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { method: "DELETE", ..Self::patch(path, body, urgency) }
     }
 
-    /// Makes something new: never sent again without looking.
+    /// A create: never sent again without looking first.
     pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self {
             method: "POST",
@@ -81,7 +81,7 @@ impl Call {
         }
     }
 
-    /// A POST that sets the same thing however often it is sent.
+    /// A POST that can be repeated without a further effect.
     pub fn post(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { nature: Nature::Repeatable, ..Self::create(path, body, urgency) }
     }
@@ -97,7 +97,7 @@ impl AmoClient {
         self.tokens.as_ref()
     }
 
-    /// Sends it when its turn comes.
+    /// Waits for the account's budget and sends the request.
     pub async fn send(&self, call: &Call) -> Result<Reply, Fault> {
         let asked = self.asked();
         self.turn(Self::budget_request(call)).await?;
@@ -113,8 +113,8 @@ impl AmoClient {
         self.http.turn(request).await.map_err(|silence| Fault::later(silence.to_string()))
     }
 
-    /// Sends it in a turn that has come; on a 401 once more with another token, because a 401 has
-    /// done nothing.
+    /// Sends the request within a turn that was granted. After a 401 it sends once more with another token: a
+    /// request answered with 401 has changed nothing.
     pub async fn send_now(&self, call: &Call, asked: Asked) -> Result<Reply, Fault> {
         if self.asked() != asked {
             return Err(Fault::denied("the account was denied while this waited for its turn"));
@@ -149,14 +149,14 @@ impl AmoClient {
         BudgetRequest { urgency: call.urgency, deliveries: call.deliveries, group: None }
     }
 
-    /// Reads one thing or one page: `None` for 204 and for an unknown id.
+    /// Reads one entity or one page: `None` for 204 and for an unknown id.
     pub async fn read(&self, call: &Call) -> Result<Option<Value>, Fault> {
         let asked = self.asked();
         self.turn(Self::budget_request(call)).await?;
         self.read_now(call, asked).await
     }
 
-    /// The same in a turn that has come.
+    /// The same within a turn that was granted.
     pub async fn read_now(&self, call: &Call, asked: Asked) -> Result<Option<Value>, Fault> {
         match self.send_now(call, asked).await? {
             Reply::Body(body) => Ok(Some(body)),

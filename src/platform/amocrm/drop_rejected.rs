@@ -1,7 +1,6 @@
-//! Leaves out what a validation error names and what can be left out, so that a removed field or
-//! a deactivated user does not hold up a whole lead.
-//! Never leaves out a stage, a pipeline or an entity: those mean a broken mapping, and a person.
-//! Enter at [`send`].
+//! Drops what a validation error names, if it can be dropped, so that a removed field or a deactivated user
+//! does not block a whole lead. Never drops a stage, a pipeline or an entity: those errors mean a wrong
+//! mapping, which needs a person. Enter at [`send`].
 
 use serde_json::Value;
 
@@ -10,19 +9,19 @@ use super::card::{number, text};
 use super::classify::{Named, Reply};
 use crate::platform::Fault;
 
-/// A value may first need another type, then have to go; more rounds than this help nobody.
+/// A value may first need another type and then have to be dropped; more rounds do not help.
 const ROUNDS: usize = 3;
 
-/// A field's value that the account did not take.
+/// A field value that the account did not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The field's id, or its name where it is the platform's own.
+    /// The field's id, or its name if it is one of the platform's own.
     pub field: String,
     pub value: String,
 }
 
-/// Sends a write of one item. A 400 stores nothing, so sending again without the named part is
-/// safe. What was left out comes back, to be shown to a person.
+/// Sends a write of one item. A 400 stores nothing, so it is safe to send again without the named part.
+/// Returns what was dropped, to be shown to a person.
 pub async fn send(batcher: &WriteBatcher, mut write: Write) -> Result<(Reply, Vec<LeftOut>), Fault> {
     let mut left_out = Vec::new();
     for _ in 1..ROUNDS {
@@ -39,7 +38,7 @@ pub async fn send(batcher: &WriteBatcher, mut write: Write) -> Result<(Reply, Ve
     Ok((batcher.send(write).await?, left_out))
 }
 
-/// As [`send`], where any rejection that is left is final.
+/// As [`send`], but any remaining rejection is final.
 pub async fn write(batcher: &WriteBatcher, write: Write) -> Result<(Value, Vec<LeftOut>), Fault> {
     let (reply, left_out) = send(batcher, write).await?;
     Ok((taken(Ok(reply))?, left_out))
@@ -54,7 +53,7 @@ pub fn taken(outcome: WriteResult) -> Result<Value, Fault> {
     }
 }
 
-/// `None` if one of the named parts cannot be left out.
+/// `None` if one of the named parts cannot be dropped.
 fn fix(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
     let mut gone = Vec::new();
     let mut places = Vec::new();
@@ -69,7 +68,7 @@ fn fix(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
             }
         }
     }
-    // From the back, so that the indexes before stay true; a whole field before its values.
+    // From the end, so that earlier indexes stay valid; a whole field before its values.
     places.sort_by(|one, other| other.cmp(one));
     places.dedup();
     let mut whole = None;
@@ -94,7 +93,7 @@ fn fix(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
 
 const FIELDS: &str = "custom_fields_values";
 
-/// Where a path points: a field of the item or of something embedded, perhaps one value of it.
+/// What a path points to: a field of the item or of something embedded, or one value of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct ValuePath {
     holder: Vec<String>,
@@ -124,8 +123,8 @@ enum Fixed {
     Field(LeftOut),
 }
 
-/// Sends a text as the yes or the number that it is; of several values only the named one goes,
-/// and a field whose only value is refused goes as a whole.
+/// Sends a text as the boolean or number that it means; of several values only the named one is dropped, and
+/// a field whose only value is refused is dropped as a whole.
 fn fix_field(fields: &mut Vec<Value>, place: &ValuePath) -> Option<Fixed> {
     let field = fields.get_mut(place.field)?;
     let name = match number::<u64>(&field["field_id"]) {
@@ -159,7 +158,7 @@ fn typed(value: &Value) -> Option<Value> {
     }
 }
 
-/// A leading index is the item's own place in the request.
+/// A leading index is the item's own position in the request.
 fn segments(path: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = path.split('.').collect();
     if parts.first().is_some_and(|part| part.parse::<usize>().is_ok()) {
@@ -183,7 +182,7 @@ fn inside<'a>(item: &'a mut Value, path: &[&str]) -> Option<&'a mut Value> {
     })
 }
 
-/// A line for the feed, so that what a field did not take is not lost.
+/// A line for the feed, so that a value that a field did not accept is not lost.
 pub fn line(left_out: &[LeftOut]) -> Option<String> {
     let listed: Vec<String> = left_out.iter().map(|one| format!("{}: {}", one.field, one.value)).collect();
     (!listed.is_empty()).then(|| format!("Не записано в поля amoCRM: {}", listed.join("; ")))

@@ -1,7 +1,6 @@
-//! OAuth tokens that are refreshed by one instance at a time and never lost on the way.
-//! A new pair is stored before it is used; a refresh token is spent once, so nobody refreshes
-//! without the lock. Enter at [`OauthTokens`]. Sources: amocrm.ru/developers/content/oauth/step-by-step,
-//! github.com/amocrm/amocrm-api-php/issues/123 and /269.
+//! OAuth tokens, refreshed by one instance at a time and never lost. A new pair is stored before it is used.
+//! A refresh token works once, so nothing refreshes without the lock. Enter at [`OauthTokens`]. Sources:
+//! amocrm.ru/developers/content/oauth/step-by-step, github.com/amocrm/amocrm-api-php/issues/123 and /269.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,15 +21,15 @@ use crate::signal::Consent;
 
 /// An access token lives for a day; it is renewed this long before its end.
 const AHEAD: TimeDelta = TimeDelta::minutes(60);
-/// After a refresh that failed for the moment, a token that is still good serves this long.
+/// After a temporary refresh failure, a token that is still valid is used for this long.
 const RETRY: TimeDelta = TimeDelta::seconds(60);
-/// How much longer than the transport's own time-out the lock is held: waiting for the account's
-/// budget and storing the new pair are inside it.
+/// The lock is held this much longer than the transport's own time-out: it includes waiting for the account's
+/// budget and storing the new pair.
 const LOCK_EXTRA_MS: u64 = 60_000;
-/// What somebody waits who finds the lock taken.
+/// How long a caller waits that finds the lock taken.
 const LOCKED_MS: u64 = 1_000;
 
-/// What the platform issued at once: both are replaced together.
+/// What the platform issued together; both are replaced together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenPair {
     pub access: Secret,
@@ -38,13 +37,13 @@ pub struct TokenPair {
     pub expires_at: At,
 }
 
-/// Where the pair of one account is kept, over all instances. The bytes are secrets: whoever
-/// implements this encrypts them ([`TokenPair::to_bytes`] is plain).
+/// Where the pair of one account is stored for all instances. The bytes are secrets: an implementation has to
+/// encrypt them ([`TokenPair::to_bytes`] is plain).
 #[async_trait]
 pub trait TokenStore: Send + Sync {
     async fn get(&self) -> Result<Option<TokenPair>, Fault>;
 
-    /// Replaces the pair if it still equals `old`; false if it does not. Durable when it returns.
+    /// Replaces the pair if it still equals `old`; otherwise returns false. Durable when it returns.
     async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault>;
 
     /// False if another instance holds the lock.
@@ -65,19 +64,19 @@ struct Inner {
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     lock_ttl_ms: u64,
-    /// The pair as last seen in the store: spares a look at it for every request.
+    /// The pair as last read from the store, so that not every request has to read it.
     known: Mutex<Option<TokenPair>>,
     refresh_state: tokio::sync::Mutex<RefreshState>,
 }
 
-/// What only the one who refreshes looks at.
+/// State that only the refreshing task uses.
 #[derive(Default)]
 struct RefreshState {
     /// Issued, but the store did not answer: stored before anything else is done.
     unsaved: Option<(Option<TokenPair>, TokenPair)>,
-    /// Refused for good: asked for no more, until a person consents again.
+    /// Refused for good: not sent again until a person consents again.
     refused: Option<Secret>,
-    /// A refresh failed for the moment; until then a good token is used as it is.
+    /// A refresh failed temporarily; until then a valid token is used as it is.
     not_before: Option<At>,
 }
 
@@ -163,8 +162,8 @@ impl TokenSource for OauthTokens {
     }
 }
 
-/// In a task of its own: a caller who gives up between the answer and the store must not take the
-/// new pair with him.
+/// Runs in its own task: if a caller gives up between the answer and the store, the new pair must not be lost
+/// with it.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {
@@ -216,12 +215,12 @@ impl Inner {
             return Err(Fault::Later { why, after_ms: Some(LOCKED_MS) });
         }
         let renewed = self.refresh(state, refused).await;
-        // If this fails, the lock ends by itself.
+        // If this fails, the lock expires.
         let _ = self.store.unlock(&owner).await;
         renewed
     }
 
-    /// Looks again first: the pair may have been renewed while we waited for the lock.
+    /// Reads the store again first: the pair may have been renewed while we waited for the lock.
     async fn refresh(&self, state: &mut RefreshState, refused: Option<&Secret>) -> Result<Secret, Fault> {
         let old = self.stored().await?;
         if self.is_good(&old, refused) {
@@ -270,8 +269,8 @@ impl Inner {
         Ok(pair)
     }
 
-    /// Nothing is used before it is stored. If somebody else stored a pair meanwhile (a consent
-    /// just now), both grants live, and the stored one is what all instances use.
+    /// Nothing is used before it is stored. If another pair was stored meanwhile (by a consent just now),
+    /// both grants are valid, and all instances use the stored one.
     async fn save_unsaved(&self, state: &mut RefreshState) -> Result<(), Fault> {
         let Some((old, new)) = &state.unsaved else { return Ok(()) };
         if self.store.swap(old.as_ref(), new).await? {

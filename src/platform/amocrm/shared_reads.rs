@@ -1,6 +1,6 @@
-//! Looks that many need at once: the newest contacts and leads, tasks and notes of several leads.
-//! One read serves all that wait for it; never gives what was read before it was asked for.
-//! Enter at [`SharedReads::look`]. Source: lists of amocrm.ru/developers/content/crm_platform.
+//! Reads that many commands need at once: the newest contacts and leads, tasks and notes of several leads.
+//! One read serves all waiting callers; a result that was read before the caller asked is never used. Enter
+//! at [`SharedReads::look`]. Source: lists of amocrm.ru/developers/content/crm_platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,33 +15,33 @@ use crate::platform::Fault;
 use crate::platform::http::{BudgetRequest, Granted, Group};
 use crate::process::Urgency;
 
-/// Pages of 250 that one look reads.
+/// Most pages of 250 that one read fetches.
 const PAGES_MAX: usize = 4;
 /// Leads named in one request; a longer address may be cut on its way.
 const LEADS_MAX: usize = 50;
-/// The platform's clock and ours differ by so much, seconds.
+/// Largest difference between the platform's clock and ours, seconds.
 const SKEW_S: i64 = 3;
-/// The batcher's groups have lower names.
+/// Group names below this belong to the write batcher.
 const GROUP_FIRST: u32 = 100;
 
-/// What is looked at.
+/// The lists that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing {
     /// Contacts with their leads, the newest first.
     NewestContacts,
     /// Leads with their contacts, the newest first.
     NewestLeads,
-    /// Tasks of the leads that are named, the newest first.
+    /// Tasks of the named leads, the newest first.
     Tasks,
-    /// Notes that people or we wrote on the leads that are named.
+    /// Notes that people or we wrote on the named leads.
     Notes,
 }
 
-/// What was seen.
+/// The result of a read.
 #[derive(Debug, Default)]
 pub struct ListingRead {
     pub items: Vec<Value>,
-    /// Nothing more is there.
+    /// There are no further pages.
     whole: bool,
 }
 
@@ -50,25 +50,25 @@ impl ListingRead {
         self.whole
     }
 
-    /// Whatever was made at `since` (Unix seconds) or later would be among the items.
+    /// Every entity created at `since` (Unix seconds) or later would be among the items.
     pub fn reaches(&self, since: i64) -> bool {
         let oldest = self.items.last().and_then(|item| number::<i64>(&item["created_at"]));
         self.whole || oldest.is_some_and(|oldest| oldest < since - SKEW_S)
     }
 }
 
-/// What one command wants to see.
+/// What one command wants to read.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRequest<'a> {
     pub listing: Listing,
-    /// Leads whose tasks or notes are meant.
+    /// Leads whose tasks or notes are wanted.
     pub leads: &'a [u64],
-    /// Newest things: back to here is enough, Unix seconds.
+    /// For the newest entities: reading back to here is enough, Unix seconds.
     pub since: i64,
     pub urgency: Urgency,
 }
 
-/// The shared looks of one account.
+/// The shared reads of one account.
 pub struct SharedReads {
     client: AmoClient,
     waiting: Mutex<BTreeMap<u64, PendingRead>>,
@@ -114,7 +114,7 @@ impl SharedReads {
         Self { client, waiting: Mutex::default(), last: AtomicU64::new(0) }
     }
 
-    /// Looks once for all who want the same and wait for a turn.
+    /// Reads once for all callers that want the same list and wait for a turn.
     pub async fn look(&self, request: ReadRequest<'_>) -> Result<Arc<ListingRead>, Fault> {
         let ReadRequest { listing, leads, since, urgency } = request;
         let (item, asked) = (self.last.fetch_add(1, Ordering::SeqCst), self.client.asked());
@@ -132,14 +132,14 @@ impl SharedReads {
             let seen = self.read(listing, &askers, asked).await.map(Arc::new);
             askers.into_iter().for_each(|asker| drop(asker.done.send(seen.clone())));
         }
-        seen.await.unwrap_or_else(|_| Err(Fault::later("whoever looked for all was stopped")))
+        seen.await.unwrap_or_else(|_| Err(Fault::later("the caller that read for this group was stopped")))
     }
 
     fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, PendingRead>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first page in the turn that has come, the others in turns of their own.
+    /// Reads the first page in the turn that was granted, the others in turns of their own.
     async fn read(
         &self,
         listing: Listing,
@@ -174,7 +174,7 @@ impl SharedReads {
     }
 }
 
-/// An asker's place; taken back when he goes away.
+/// Removes a waiting caller when it goes away.
 struct RemoveReadOnDrop<'a>(&'a SharedReads, u64);
 
 impl Drop for RemoveReadOnDrop<'_> {

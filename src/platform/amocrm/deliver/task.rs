@@ -1,6 +1,5 @@
-//! Tasks: made with a marker, moved, closed; each is looked for before it is made again.
-//! Never closes a task twice, so that a manager's own result stays.
-//! Enter at [`AmoAttempt::create_task`].
+//! Tasks: created with a marker, moved, closed; each is looked for before it is created again. Never closes a
+//! task twice, so that a manager's own result is kept. Enter at [`AmoAttempt::create_task`].
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -17,7 +16,7 @@ use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::command::{CreateTask, TaskKind};
 use crate::process::{At, LeadRole, ManagerId, TaskId};
 
-/// A deadline in the past may be refused.
+/// amoCRM may refuse a deadline in the past.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// «Связаться», the type that every account has.
 const CALL_TYPE: u64 = 1;
@@ -78,7 +77,7 @@ impl AmoAttempt<'_> {
         }
     }
 
-    /// Closed already, gone, or never made: nothing is left to do.
+    /// If it is closed already, gone, or was never created, there is nothing to do.
     pub(super) async fn close_task(&self, task: &TaskId, result: &str) -> Result<Receipt, Fault> {
         let Some(id) = self.find_task(task).await? else { return Ok(Receipt::default()) };
         let call = Call::get(&format!("/api/v4/tasks/{id}"), &[], self.command.urgency);
@@ -99,7 +98,7 @@ impl AmoAttempt<'_> {
             .0)
     }
 
-    /// By the index, else by its marker among the tasks of this order's leads.
+    /// From the index, otherwise by its marker among the tasks of this order's leads.
     async fn find_task(&self, task: &TaskId) -> Result<Option<u64>, Fault> {
         if let Some(id) = self.link(&link::task(task)).await? {
             return Ok(Some(id));
