@@ -1,6 +1,5 @@
-//! What an answer of GetCourse means for a delivery (sheet, 3.4 and 3.5).
-//! Never repeats an answer's text: it is localised, and may name a person.
-//! Enter at [`tech`] and [`import`].
+//! What an answer of GetCourse means for a delivery (sheet, 3.4 and 3.5). Never repeats an answer's text: it
+//! is localised, and may contain a person's name. Enter at [`tech`] and [`import`].
 
 use serde_json::Value;
 
@@ -22,7 +21,7 @@ pub fn silent(silence: Silence, doing: Doing) -> Fault {
     }
 }
 
-/// The Tech API's envelope → its `data`.
+/// The `data` of the Tech API's JSON envelope.
 pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
     let envelope = response.json().ok().filter(Value::is_object);
     if (200..300).contains(&response.status) {
@@ -32,7 +31,7 @@ pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
         if is_true(&envelope["status"]) {
             return Ok(envelope["data"].take());
         }
-        // Refused inside a 200: the envelope's own code has the class.
+        // Refused inside a 200: the envelope's own code decides the class.
         let code = envelope["code"].as_u64().and_then(|code| u16::try_from(code).ok());
         return Err(refused(
             code.filter(|code| *code >= 400).unwrap_or(400),
@@ -51,7 +50,7 @@ pub fn import(response: &Response) -> Result<Value, Fault> {
         return Err(refused(response.status, response, Doing::Write, JsonEnvelope::Missing));
     }
     if response.body.iter().all(u8::is_ascii_whitespace) {
-        // A plan without import answers so, and nothing was written [observed].
+        // The answer of a plan without import; nothing was written [observed].
         return Err(Fault::denied("an empty answer: the plan has no import"));
     }
     let Some(mut envelope) = response.json().ok().filter(Value::is_object) else {
@@ -67,12 +66,12 @@ pub fn import(response: &Response) -> Result<Value, Fault> {
     Ok(result)
 }
 
-/// A read that was not answered with 2xx, where no envelope is expected.
+/// A read that was not answered with 2xx, for calls without a JSON envelope.
 pub fn unanswered(response: &Response) -> Fault {
     refused(response.status, response, Doing::Read, JsonEnvelope::Missing)
 }
 
-/// Is there a JSON envelope? Without one a 404 is a wrong address, not a missing object.
+/// Whether there is a JSON envelope. Without one, a 404 means a wrong address, not a missing object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum JsonEnvelope {
     There,
@@ -126,7 +125,7 @@ fn import_refused(envelope: &Value) -> Fault {
     }
 }
 
-/// A read may simply be done again; a write may have been done.
+/// A read can simply be repeated; a write may have been carried out.
 fn lost(doing: Doing, why: String) -> Fault {
     match doing {
         Doing::Read => Fault::later(why),

@@ -1,6 +1,5 @@
-//! A «Вызвать URL» request → one signal in our words (sheet, 1.4 and 1.5).
-//! Never invents a fact: what was not said is absent, what was not understood is named.
-//! Enter at [`Reading::signal`].
+//! Turns a «Вызвать URL» request into one signal (sheet, 1.4 and 1.5). Never invents a fact: a missing value
+//! stays absent, and a value that was not understood is listed as unclear. Enter at [`Reading::signal`].
 
 use std::collections::BTreeMap;
 
@@ -14,11 +13,11 @@ use crate::process::event::{Author, ClientFacts, OrderFacts};
 use crate::process::{Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
-/// One request being read.
+/// The request that is being read.
 pub struct Reading<'a> {
     pub params: &'a Params,
     pub settings: &'a Settings,
-    /// The school takes a webhook's word for money.
+    /// The school accepts a webhook's amounts as confirmed.
     pub confirmed: bool,
 }
 
@@ -83,7 +82,7 @@ impl Reading<'_> {
         at
     }
 
-    /// Cost, paid and left. The currency may stand beside any of them, or be said apart.
+    /// Cost, paid and left. The currency may be written next to any of them, or separately.
     fn sums(&self, unclear: &mut Vec<String>) -> Sums {
         let [cost, paid, left] = ["cost", "payed", "left"].map(|field| self.amount(field, unclear));
         let said = self.value("currency").map(|code| code.to_uppercase());
@@ -96,7 +95,7 @@ impl Reading<'_> {
         Sums { cost: money(cost), paid: money(paid), left: money(left) }
     }
 
-    /// The first spelling of an amount that is understood; named as unclear if none is.
+    /// The first spelling of an amount that is understood; if there is none, the field is listed as unclear.
     fn amount(&self, field: &'static str, unclear: &mut Vec<String>) -> Option<Amount> {
         let mut said = false;
         for text in self.texts(field) {
@@ -115,7 +114,7 @@ impl Reading<'_> {
         self.params.raw(field, &self.settings.fields).filter_map(text::clean)
     }
 
-    /// Said in so many words, or by a creator who is not the buyer (L3).
+    /// The author as stated, or derived from a creator who is not the buyer (L3).
     fn author(&self) -> Option<Author> {
         match self.value("author").map(|word| word.to_lowercase()).as_deref() {
             Some("manager" | "менеджер") => return Some(Author::Manager),
@@ -159,7 +158,7 @@ impl Reading<'_> {
     }
 }
 
-/// What an order costs, and what of it is paid and left.
+/// An order's cost, and how much of it is paid and left.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sums {
     pub cost: Option<Money>,
@@ -167,8 +166,8 @@ pub struct Sums {
     pub left: Option<Money>,
 }
 
-/// One address per event is surer than the status text, which lags and is localised (pitfall 9):
-/// a payment's address overrules an unpaid status, unless the sums speak against it.
+/// One address per event is more reliable than the status text, which lags and is localised (pitfall 9): a
+/// payment's address overrides an unpaid status, unless the amounts contradict it.
 fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<Status> {
     let settled =
         matches!(said, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
@@ -189,7 +188,7 @@ fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<St
     }
 }
 
-/// `1`, `да`, `0`, `нет`: a school's own field, typed by hand (L12).
+/// `1`, `да`, `0`, `нет`: the school's own field, filled in by hand (L12).
 fn yes_word(text: &str) -> Option<bool> {
     match text.trim().to_lowercase().as_str() {
         "1" | "true" | "yes" | "да" => Some(true),
@@ -198,7 +197,7 @@ fn yes_word(text: &str) -> Option<bool> {
     }
 }
 
-/// A creator who is not the buyer is a manager; equal or unsaid tells nothing (L3).
+/// A creator who is not the buyer is a manager; if they are equal or missing, nothing follows (L3).
 pub fn author_of(creator: Option<&str>, buyer: Option<&str>) -> Option<Author> {
     let (creator, buyer) = (creator?, buyer?);
     let told = creator != buyer && creator != "0" && buyer != "0";
@@ -213,7 +212,7 @@ pub fn name(full: Option<String>, first: Option<String>, last: Option<String>) -
     })
 }
 
-/// A `+` that was not encoded arrives as a space: put back before 11 to 15 digits (1.4).
+/// A `+` that was not encoded arrives as a space: it is restored before 11 to 15 digits (1.4).
 fn restore_plus(raw: &str, clean: String) -> String {
     let digits = clean.chars().filter(char::is_ascii_digit).count();
     let starts = raw.starts_with(' ') && clean.starts_with(|c: char| c.is_ascii_digit());
@@ -228,7 +227,7 @@ pub fn offers(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What was ordered, in one line; clients have seen JSON here as well as text.
+/// What was ordered, in one line; JSON has been seen here as well as text.
 pub fn positions(text: &str) -> String {
     if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
         return list.join(", ");

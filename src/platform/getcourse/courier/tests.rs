@@ -1,4 +1,4 @@
-//! The courier against a scripted GetCourse: what is asked, and what comes of each answer.
+//! The courier against a scripted GetCourse: which requests it makes, and what each answer leads to.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use crate::platform::http::{Request, Response, Silence};
 use crate::process::{ClientId, CommandId, RefusalReason};
 use crate::secret::Secret;
 
-/// Answers in order; an answer that was not asked for, or one too few, fails the test.
+/// Gives its answers in order; the test fails on a request too many or an unused answer.
 struct Script {
     answers: Mutex<Vec<Result<Response, Silence>>>,
     asked: Mutex<Vec<Request>>,
