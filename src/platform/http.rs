@@ -1,7 +1,6 @@
-//! The HTTP port: one request, one answer, and the difference between «nothing was sent» and
-//! «it may have been done».
-//! Never follows a redirect, never logs a body or an address with a secret.
-//! Enter at [`Http`]; [`RealHttp`] is reqwest, tests plug the sandbox in here.
+//! The HTTP port: one request, one answer, and the difference between «nothing was sent» and «it may have
+//! been done». Never follows a redirect, never logs a body or an address with a secret. Enter at [`Http`];
+//! [`RealHttp`] is reqwest, tests plug the sandbox in here.
 
 use std::fmt;
 
@@ -13,16 +12,16 @@ mod real;
 
 pub use real::RealHttp;
 
-/// A request to a platform. Headers and addresses hold keys, bodies hold persons: none of them can
-/// be printed.
+/// A request to a platform. Headers and addresses contain keys, bodies contain personal data: `Debug` shows
+/// none of them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     pub method: &'static str,
-    /// Whole address with its query.
+    /// The whole address with its query.
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Whose turn it is when the account's budget is short.
+    /// Priority when the account's budget is short.
     pub urgency: Urgency,
     /// Deliveries that wait for the answer.
     pub deliveries: u64,
@@ -32,39 +31,39 @@ pub struct Request {
 /// Whether a request still has to wait for its account's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BudgetUse {
-    /// It waits when it is sent.
+    /// It waits for the budget when it is sent.
     Due,
-    /// [`Http::turn`] has been waited for.
+    /// [`Http::turn`] has already waited for it.
     Paid,
 }
 
-/// A place in the queue for an account's budget.
+/// A request for one slot of an account's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetRequest {
     pub urgency: Urgency,
-    /// Deliveries that wait here: none where a chore asks, many where one asks for all.
+    /// Deliveries that wait for this request: 0 for a chore, several for a batch.
     pub deliveries: u64,
-    /// With whom one request may be shared.
+    /// The group that may share one request.
     pub group: Option<Group>,
 }
 
-/// What may leave in one request with others of the same name.
+/// Items with the same group name may leave in one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// A number of the platform's own.
+    /// A number chosen by the platform's client.
     pub name: u32,
-    /// Which of the group this one is; no other has this number.
+    /// Identifies this item; no other item has this number.
     pub item: u64,
-    /// So many fit into one request.
+    /// Most items in one request.
     pub most: usize,
 }
 
-/// A turn has come.
+/// A granted turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Granted {
     /// Send one request now, for these items of the group.
     Send(Vec<u64>),
-    /// Another one of the group sends.
+    /// Another member of the group sends the request.
     SentByPeer,
 }
 
@@ -114,13 +113,13 @@ impl Request {
         self
     }
 
-    /// For so many deliveries, in a turn that has come.
+    /// On behalf of this many deliveries, within a turn that was granted.
     pub fn in_turn(self, deliveries: u64) -> Self {
         Self { deliveries, budget: BudgetUse::Paid, ..self }
     }
 }
 
-/// An answer; its body cannot be printed.
+/// An answer; `Debug` does not show its body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
@@ -152,18 +151,18 @@ pub enum Silence {
     /// The connection was never made: nothing can have been done.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// The request left, or part of it: it may have been done.
+    /// The request left, at least in part: it may have been done.
     #[error("broken off: {0}")]
     BrokenOff(String),
 }
 
 #[async_trait]
 pub trait Http: Send + Sync {
-    /// Waits for the account's budget unless the request holds a pass.
+    /// Waits for the account's budget, unless the request has already paid for it.
     async fn send(&self, request: Request) -> Result<Response, Silence>;
 
-    /// Waits for the account's budget and takes waiting members of the same group along. Where
-    /// there is no budget, everybody goes alone and at once.
+    /// Waits for the account's budget, and takes waiting members of the same group along. Without a budget
+    /// each request goes alone and at once.
     async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
         Ok(Granted::Send(request.group.iter().map(|group| group.item).collect()))
     }

@@ -1,7 +1,6 @@
-//! Carries letters out: one recipient each, plain text, the same Message-ID on every try
-//! (sheet `messaging/smtp.md`).
-//! Never sends a letter again that may have left: plain SMTP offers nothing to look up.
-//! Enter at [`MailCourier`]; [`Post`] is the mail server behind it.
+//! Sends letters: one recipient each, plain text, the same Message-ID on every try (sheet
+//! `messaging/smtp.md`). Never sends a letter again that may have left: plain SMTP offers no way to look it
+//! up. Enter at [`MailCourier`]; [`Post`] is the mail server behind it.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,23 +11,23 @@ use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::command::Letter;
 use crate::process::{Ask, At, Command};
 
-/// Begins the `why` of a letter whose address is bad; the core marks the address by it (L11).
+/// The beginning of the `why` of a letter whose address is bad; the core marks the address by it (L11).
 pub use crate::process::command::BOUNCED;
 
-/// The `why` of a letter that may have left: a person looks, and may have it sent again.
+/// The `why` of a letter that may have left: a person checks, and may have it sent again.
 pub const IN_DOUBT: &str = "may already have been sent; not repeated";
 
-/// Greylisting lets the same letter through after 5 to 15 minutes.
+/// Greylisting accepts the same letter after 5 to 15 minutes.
 const GREYLIST_MS: u64 = 6 * 60 * 1000;
 
-/// The mail server: SMTP in life, the sandbox's mailbox in runs without a network.
+/// The mail server: SMTP, or the sandbox's mailbox in runs without a network.
 #[async_trait]
 pub trait Post: Send + Sync {
-    /// Returns when the server has taken the letter over.
+    /// Returns when the server has accepted the letter.
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault>;
 }
 
-/// Why a letter was not taken over.
+/// Why a letter was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostFault {
     /// No connection, or it was lost before the letter was complete: nothing was delivered.
@@ -37,27 +36,27 @@ pub enum PostFault {
     /// Lost after the letter's end: it may be on its way.
     #[error("broken off: {0}")]
     BrokenOff(String),
-    /// The recipient's or the sender's address cannot be written into a letter.
+    /// The recipient's or the sender's address cannot be used in a letter.
     #[error("the {0} address cannot be used")]
     BadAddress(&'static str),
-    /// It lacks what we need (TLS, a way to sign in): a person has to look at the settings.
+    /// The server lacks something that we need (TLS, a sign-in method): a person has to check the settings.
     #[error("the server cannot be used: {0}")]
     Unusable(String),
     #[error("refused at {stage:?}: {reply}")]
     Refused { stage: SmtpStage, reply: SmtpReply },
 }
 
-/// How far a letter came.
+/// How far the exchange with the server came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpStage {
-    /// Greeting, TLS, sign-in: before anything is said of the letter.
+    /// Greeting, TLS, sign-in: before any command about the letter.
     SignIn,
     Sender,
     Recipient,
     Content,
 }
 
-/// A server's reply: codes only, its text may hold an address.
+/// A server's reply, codes only: its text may contain an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmtpReply {
     pub code: u16,
@@ -86,7 +85,7 @@ impl std::fmt::Display for SmtpReply {
     }
 }
 
-/// Letters of one school.
+/// The mail courier of one school.
 pub struct MailCourier {
     from: String,
     reply_to: Option<String>,
@@ -153,7 +152,8 @@ pub fn message_id(command: &str, domain: &str) -> String {
     format!("dozvon.{safe}@{domain}")
 }
 
-/// What the outbox does about it. The enhanced code beats the three digits (sheet, section 3).
+/// The class of a failure for the outbox. The enhanced code takes precedence over the three digits (sheet,
+/// section 3).
 pub fn fault(fault: PostFault) -> Fault {
     match fault {
         PostFault::NotSent(why) => Fault::later(why),
@@ -168,7 +168,7 @@ pub fn fault(fault: PostFault) -> Fault {
 fn refused(stage: SmtpStage, reply: SmtpReply) -> Fault {
     let why = format!("{stage:?} {reply}").to_lowercase();
     match (reply.code, reply.enhanced) {
-        // A full mailbox is emptied again, sometimes.
+        // A full mailbox may be emptied again.
         (_, Some((4 | 5, 2, 2))) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
         (400..=499, _) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
         (530 | 534 | 535, _) => Fault::denied(why),
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
     use crate::process::{ClientId, CommandId, OrderId, Urgency};
 
-    /// Keeps what it is given and answers as told.
+    /// Keeps the letters it receives and gives the answer it was made with.
     struct Mailbox {
         taken: Arc<Mutex<Vec<Outgoing>>>,
         answer: Result<(), PostFault>,

@@ -1,6 +1,6 @@
-//! The mail server over lettre, one connection a letter, command by command: only so can a loss
-//! before the letter's end be told from one after it.
-//! Never opens an unprotected connection to another machine. Enter at [`SmtpPost::open`].
+//! The mail server over lettre, one connection per letter, command by command: only this way can a loss
+//! before the letter's end be told from one after it. Never opens an unprotected connection to another
+//! machine. Enter at [`SmtpPost::open`].
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct SmtpPost {
     host: String,
     port: u16,
     tls: Tls,
-    /// Absent on loopback only.
+    /// `None` on loopback only.
     tls_parameters: Option<TlsParameters>,
     credentials: Option<Credentials>,
     hello: ClientId,
@@ -31,8 +31,8 @@ pub struct SmtpPost {
 }
 
 impl SmtpPost {
-    /// Reads the password and checks what can be checked without a connection; the error says
-    /// which key is wrong.
+    /// Reads the password and checks what can be checked without a connection; the error says which key is
+    /// wrong.
     pub fn open(settings: &Settings) -> Result<Self, String> {
         let from: Mailbox =
             settings.from.parse().map_err(|_| "mail.from: not `Name <box@host>`".to_owned())?;
@@ -89,7 +89,7 @@ impl SmtpPost {
         Ok(connection)
     }
 
-    /// Everything up to the point where the server waits for the letter.
+    /// All commands up to the point where the server waits for the letter.
     async fn announced(&self, from: Address, to: Address) -> Result<AsyncSmtpConnection, PostFault> {
         let mut connection = self.connected().await?;
         let answered = connection.command(Mail::new(Some(from), vec![])).await;
@@ -113,7 +113,7 @@ impl Post for SmtpPost {
         taken.map_err(|_| PostFault::BrokenOff("no reply to the letter in time".to_owned()))?.map_err(
             |error| refusal(SmtpStage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))),
         )?;
-        // The letter is taken over; how the connection ends no longer matters.
+        // The letter is accepted; how the connection ends no longer matters.
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
         Ok(())
     }
@@ -133,7 +133,7 @@ fn refusal(stage: SmtpStage, error: &Error) -> Option<PostFault> {
     Some(PostFault::refused(stage, code, &text))
 }
 
-/// The kind of a failure without its text, which may hold an address.
+/// The kind of a failure without its text, which may contain an address.
 fn kind(error: &Error) -> String {
     let word = if error.is_timeout() {
         "time-out"
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::platform::mail::courier::SmtpReply;
 
-    /// What the server says to each command; an empty text hangs up.
+    /// The server's reply to each command; an empty text closes the connection.
     #[derive(Clone, Copy)]
     struct Script {
         greeting: &'static str,
