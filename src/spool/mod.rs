@@ -1,7 +1,7 @@
-//! What a process keeps of a school beside the store: requests while the store is away, on this machine's
-//! disk; in memory the last seconds of what the store has confirmed, and of what was sent.
-//! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
-//! Enter at [`Spool::keep`]; `worker::keeper` empties it.
+//! What a process keeps for a school beside the store: on this machine's disk, the requests received while
+//! the store is away; in memory, the last seconds of confirmed requests and of sent commands. Never
+//! acknowledges more than it holds: a request counts when it is synced, and a full spool refuses. Enter at
+//! [`Spool::keep`]; `worker::spool_drain` empties it.
 
 mod log;
 mod quarantine;
@@ -27,7 +27,7 @@ use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};
 
-/// How long a refusal is remembered.
+/// How long a refusal counts as recent.
 const REFUSING: Duration = Duration::from_secs(10);
 
 /// The spools of all schools of this instance.
@@ -37,14 +37,14 @@ pub struct Spools {
     schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
 }
 
-/// Bytes that all spools together may take up.
+/// Limit of the bytes of all spools together.
 struct DiskQuota {
     max: u64,
     taken: AtomicU64,
 }
 
 impl DiskQuota {
-    /// True if there is that much; it is then taken.
+    /// Reserves the bytes and returns true, if there is room for them.
     fn take(&self, bytes: u64) -> bool {
         let more = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.max);
         self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
@@ -55,26 +55,26 @@ impl DiskQuota {
     }
 }
 
-/// Where a request is now.
+/// Where a request was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
     Stored(Accepted),
     Spooled,
 }
 
-/// Neither the store nor the spool took it.
+/// Neither the store nor the spool accepted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither the store nor the spool takes it")]
+#[error("neither the store nor the spool accepts it")]
 pub struct NoRoom;
 
 impl Spools {
-    /// Below the instance's own folder; at most `mb` mebibytes.
+    /// In the instance's own folder; at most `mb` mebibytes.
     pub fn new(data: &Path, mb: u32) -> Self {
         let room = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
         Self { folder: data.join("spool"), room: Arc::new(room), schools: Mutex::default() }
     }
 
-    /// The school's own: the same one however often its configuration is read.
+    /// The school's spool: the same one however often its configuration is read.
     pub fn of(&self, school: &SchoolId) -> Arc<Spool> {
         let mut schools = self.schools.lock().unwrap_or_else(PoisonError::into_inner);
         let open = || Arc::new(Spool::open(&self.folder, school, self.room.clone()));
@@ -82,20 +82,20 @@ impl Spools {
     }
 }
 
-/// One school's.
+/// The spool of one school.
 pub struct Spool {
-    /// `None` where the file cannot be used: then an unreachable store means refusal.
+    /// `None` if the file cannot be used: then requests are refused while the store is unreachable.
     log: Mutex<Option<Log<File>>>,
-    /// Where what could not be read is kept for a person.
+    /// Unreadable bytes, kept for a person.
     aside: Quarantine,
     /// Requests in the file.
     waiting: AtomicU64,
     room: Arc<DiskQuota>,
     last: Mutex<ReplayBuffer>,
     sent: Mutex<Sent>,
-    /// The store's run as it was last seen; [`Spool::moves_on`].
+    /// The store's epoch as last seen; see [`Spool::moves_on`].
     epoch: Mutex<Option<String>>,
-    /// One at a time takes requests out.
+    /// One task at a time takes requests out.
     emptying: tokio::sync::Mutex<()>,
     /// When a request was last refused.
     refused: Mutex<Option<Instant>>,
@@ -115,7 +115,7 @@ impl Spool {
         if waiting > 0 {
             tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
         }
-        // What is there already counts, also where the limit is lower now.
+        // Existing bytes count even if the limit is lower now.
         room.taken.fetch_add(log.as_ref().map_or(0, Log::bytes), Ordering::SeqCst);
         Self {
             log: Mutex::new(log),
@@ -135,13 +135,13 @@ impl Spool {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// Would it take another request?
+    /// Whether it would accept another request.
     pub fn has_room(&self) -> bool {
         self.log().is_some() && self.room.taken.load(Ordering::SeqCst) < self.room.max
     }
 
-    /// Had it to refuse a request a moment ago? Nobody knows when a full disk has room again, so this
-    /// passes by itself.
+    /// Whether a request was refused recently. It is not known when a full disk has room again, so this
+    /// expires by time.
     pub fn refuses(&self) -> bool {
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.is_some_and(|at| at.elapsed() < REFUSING)
@@ -152,18 +152,18 @@ impl Spool {
         self.log().as_ref().map_or(0, Log::bytes)
     }
 
-    /// Bytes that could not be read and wait for a person; 0 once he has taken their file away.
+    /// Unreadable bytes that wait for a person; 0 once their file has been removed.
     pub fn damaged_bytes(&self) -> u64 {
         self.aside.bytes()
     }
 
-    /// What was sent lately.
+    /// The commands sent lately.
     pub fn sent(&self) -> MutexGuard<'_, Sent> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a request: in the store, or on the disk where the store is away or others wait for it already.
-    /// Durable when it returns.
+    /// Saves a request: in the store, or on the disk if the store is away or other requests already wait
+    /// there. Durable when it returns.
     pub async fn keep(
         self: &Arc<Self>,
         store: &dyn Store,
@@ -187,13 +187,13 @@ impl Spool {
             return Ok(Saved::Spooled);
         }
         if let Ok(Err(error)) = put {
-            tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
+            tracing::error!(%school, %error, "ALARM: the spool cannot be written; requests are refused");
         }
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopwatch());
         Err(NoRoom)
     }
 
-    /// Gives everything that waits to the store, in order. An error leaves the rest where it is.
+    /// Gives everything that waits to the store, in order. After an error the rest stays in the spool.
     pub async fn empty(self: &Arc<Self>, store: &dyn Store, school: &SchoolId) -> Kept<u64> {
         let _alone = self.emptying.lock().await;
         let mut given = 0;
@@ -206,15 +206,15 @@ impl Spool {
                 None => self.log().iter_mut().for_each(|log| log.give_aside(&record)),
             }
             let spool = self.clone();
-            // A task that is not awaited to its end would leave the count wrong; it cannot fail.
+            // If this task were dropped halfway, the count would be wrong; the task itself cannot fail.
             let _ = tokio::task::spawn_blocking(move || spool.take_out(&record)).await;
             given += 1;
         }
         Ok(given)
     }
 
-    /// The store is this run of itself. Where it is another one than before, what the former one confirmed
-    /// last is offered again; true then, once all of it has been.
+    /// Compares the store's epoch with the last one. If the store was restarted, the last confirmed requests
+    /// are offered to it again; returns true once all of them have been.
     pub async fn moves_on(&self, store: &dyn Store, school: &SchoolId, epoch: &str) -> Kept<bool> {
         let known = self.epoch().clone();
         if known.as_deref() == Some(epoch) {
@@ -230,7 +230,7 @@ impl Spool {
             lost += u64::from(store.offer(school, &offer).await? == Accepted::New);
         }
         *self.epoch() = Some(epoch.to_owned());
-        tracing::warn!(%school, lost, "the store was restarted; what it had lost of the last requests was given to it again");
+        tracing::warn!(%school, lost, "the store was restarted; the last requests that it had lost were submitted again");
         Ok(true)
     }
 
@@ -259,7 +259,7 @@ impl Spool {
         let log = log.as_mut()?;
         let before = log.bytes();
         let first = log.first();
-        // Of what is damaged to its end nothing is left.
+        // If everything to the end of the file is damaged, `first()` has truncated it: release those bytes.
         self.room.give_back(before - log.bytes());
         self.waiting.store(log.waiting(), Ordering::SeqCst);
         match first {
@@ -302,12 +302,12 @@ fn open_log(folder: &Path, school: &SchoolId, aside: Quarantine) -> io::Result<L
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     // Two processes with one file would write over each other.
     file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
-    // The file's own name has to survive a power cut, too.
+    // The new file name also has to survive a power cut.
     File::open(folder)?.sync_all()?;
     let keep = move |bytes: &[u8], all| aside.keep(bytes, all);
     let (log, torn) = Log::open(file, Box::new(keep))?;
     if torn > 0 {
-        tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; it had not been answered");
+        tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; that request had not been acknowledged");
     }
     Ok(log)
 }

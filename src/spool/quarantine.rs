@@ -1,6 +1,6 @@
-//! What of a spool could not be read: kept in a file beside it, as it lay there, for a person.
-//! Never keeps the same bytes twice (a spool is read again after a restart), never grows without bound.
-//! Enter at [`Quarantine::keep`]; the file is the state: whoever takes it away has seen to it.
+//! The quarantine: unreadable bytes of a spool, kept in a file next to it for a person. Never keeps the same
+//! bytes twice (a spool is read again after a restart) and never grows without bound. Enter at
+//! [`Quarantine::keep`]. The file itself is the state: removing it means that the damage was dealt with.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::process::SchoolId;
 
-/// Of one school; more is told in the log only.
+/// Limit per school; further damage is only logged.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// One school's file.
@@ -28,7 +28,7 @@ impl Quarantine {
         std::fs::metadata(&self.file).map_or(0, |file| file.len())
     }
 
-    /// Keeps `bytes`, the beginning of a damaged stretch of so many bytes in `all`.
+    /// Keeps `bytes`, the beginning of a damaged range of `all` bytes.
     pub fn keep(&self, bytes: &[u8], all: u64) {
         let (school, file) = (&self.school, self.file.display());
         match self.append(bytes) {
@@ -39,12 +39,12 @@ impl Quarantine {
             ),
             Err(error) => tracing::error!(
                 %school, bytes = all, %error, %file,
-                "ALARM: a part of the spool is damaged and cannot be set aside; what is whole behind it goes on"
+                "ALARM: a part of the spool is damaged and cannot be quarantined; the whole records after it are still processed"
             ),
         }
     }
 
-    /// How many of them are in the file now.
+    /// Appends the bytes; returns how many of them are in the file now.
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
         let before = match std::fs::read(&self.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

@@ -1,6 +1,6 @@
-//! The last seconds of requests that the store has confirmed: a store that was restarted may have lost them.
-//! Never more than a bounded number of bytes; what falls out is told by nobody, so the bound is generous.
-//! Enter at [`ReplayBuffer::push`].
+//! The replay buffer: the last seconds of requests that the store has confirmed, because a store that was
+//! restarted may have lost them. Never more than a bounded number of bytes; a request that is dropped for
+//! space cannot be replayed, so the bound is generous. Enter at [`ReplayBuffer::push`].
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::clock::stopwatch;
 use crate::store::Offer;
 
-/// A store that syncs every second, or a replica, has what is older than this.
+/// A store that syncs every second, or its replica, has everything older than this.
 const SAFE_AFTER: Duration = Duration::from_secs(30);
-/// Requests of one school.
+/// Limit of the buffered requests of one school.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
@@ -30,14 +30,14 @@ impl ReplayBuffer {
         }
     }
 
-    /// The store is the one that it was: what is old enough is safe with it.
+    /// The store was not restarted: requests that are old enough are safe in it.
     pub fn settle(&mut self) {
         while self.offers.front().is_some_and(|(since, _)| since.elapsed() > SAFE_AFTER) {
             self.forget_first();
         }
     }
 
-    /// All of them, oldest first.
+    /// All buffered requests, oldest first.
     pub fn all(&self) -> Vec<Offer> {
         self.offers.iter().map(|(_, offer)| offer.clone()).collect()
     }
@@ -70,7 +70,7 @@ mod tests {
         last.push(offer("a", 10));
         tokio::time::advance(SAFE_AFTER * 3).await;
         last.push(offer("b", 10));
-        assert_eq!(ids(&last), ["a", "b"], "nobody has seen the store since");
+        assert_eq!(ids(&last), ["a", "b"], "the store has not been seen since");
         last.settle();
         assert_eq!(ids(&last), ["b"]);
         last.push(offer("c", BYTES_MAX / 2));

@@ -1,36 +1,35 @@
-//! What this process has sent lately, whatever the store says: a store that was restarted may have forgotten
-//! a try, its result, or the whole command, which is then decided once more under the same id.
-//! Never more than a bounded number of commands.
-//! Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
+//! The commands that this process has sent lately: a store that was restarted may have forgotten a try, its
+//! result, or the whole command, which is then decided again under the same id. Never more than a bounded
+//! number of commands. Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::process::CommandId;
 use crate::store::Delivery;
 
-/// Far more than leaves within the seconds that a store can lose.
+/// Far more than can leave within the seconds that a store can lose.
 const COMMANDS_MAX: usize = 20_000;
 
-/// What came of the last try, as far as it is known here.
+/// The result of the last try, as far as it is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Past {
     Done,
     MayBeDone,
 }
 
-/// What came of a try.
+/// The result of one try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendOutcome {
     Done,
     NotDone,
     Unclear,
-    /// Given up: whoever asks for it again knows why.
+    /// Given up: if it is sent again, a person has asked for it.
     Buried,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct LastTry {
-    /// Tries with this one, as the delivery counts them.
+    /// The number of tries including this one, as the delivery counts them.
     attempts: u32,
     outcome: SendOutcome,
 }
@@ -38,12 +37,12 @@ struct LastTry {
 #[derive(Debug, Default)]
 pub struct Sent {
     tries: HashMap<CommandId, LastTry>,
-    /// The oldest first; an id stands once.
+    /// The oldest first; each id occurs once.
     order: VecDeque<CommandId>,
 }
 
 impl Sent {
-    /// Its request may leave from now on.
+    /// Records that the request may leave from now on.
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
         let last = LastTry { attempts: delivery.attempts, outcome: SendOutcome::Unclear };
@@ -63,8 +62,8 @@ impl Sent {
         }
     }
 
-    /// What the delivery, as the store has it before a try, does not say about itself; `None` in a store
-    /// that has lost nothing.
+    /// What this process knows beyond the delivery as the store shows it before a try; `None` if the store
+    /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<Past> {
         let last = self.tries.get(delivery.id())?;
         match last.outcome {
@@ -96,7 +95,7 @@ mod tests {
     #[test]
     fn what_the_store_forgot_is_remembered_and_what_it_knows_is_left_to_it() {
         use SendOutcome::*;
-        // What came of the only try, the tries that the store knows of, what is recalled.
+        // The result of the only try, the tries that the store knows of, the expected answer.
         for (outcome, known, recalled) in [
             (None, 0, Some(Past::MayBeDone)),
             (None, 1, None),
