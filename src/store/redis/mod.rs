@@ -1,7 +1,6 @@
-//! The store in Redis 7 or later, single or Cluster: one Lua script per operation.
-//! Never changes a school outside of a script, and never leaves a key of a school without its hash
-//! tag. Enter at [`RedisStore::connect`]; `keys` names what lies where, `link` is the way there,
-//! `unit` the commit.
+//! The store in Redis 7 or later, single or Cluster: one Lua script per operation. Never changes a school
+//! outside of a script, and never leaves a key of a school without its hash tag. Enter at
+//! [`RedisStore::connect`]; `keys` names the keys, `link` holds the connections, `unit` is the commit.
 
 mod keys;
 mod link;
@@ -30,26 +29,26 @@ pub use link::Address;
 use link::{Link, Missed};
 use scripts::Scripts;
 
-/// Redis refuses lives beyond its own clock; nothing here lives longer than this.
+/// Redis refuses expiry times beyond its own clock; nothing here lives longer than this.
 const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
 
 /// A server that has never answered is tried again after this.
 const REACH_AGAIN: Duration = Duration::from_millis(300);
 
-/// All schools of an instance ask for the server's run; it is asked once in so long.
+/// All schools of an instance ask for the server's epoch; the answer is cached for this long.
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
-/// A list of names with their scores, as `WITHSCORES` gives it.
+/// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
 
-/// Redis behind the port.
+/// The store port over Redis.
 pub struct RedisStore {
     url: String,
     /// Empty until a server has answered for the first time.
     link: OnceLock<Link>,
-    /// Held by whoever tries to reach it; when the last try failed.
+    /// Held by the task that tries to reach it; when the last try failed.
     reaching: tokio::sync::Mutex<Option<Instant>>,
-    /// The run of the server, when it was last asked for.
+    /// The epoch of the server, and when it was last asked for.
     epoch: Mutex<Option<(Instant, String)>>,
     scripts: Scripts,
 }
@@ -58,8 +57,8 @@ impl RedisStore {
     /// Connects to `redis://[user:password@]host:port[/db]`, or to a Cluster by some of its nodes:
     /// `redis+cluster://[user:password@]host:port,host:port`. Refuses servers before 7.0.
     ///
-    /// A server that is gone later shows as `Unreachable` within about two seconds, and calls
-    /// succeed again by themselves when it is back.
+    /// If the server goes away later, calls return `Unreachable` within about two seconds, and succeed again
+    /// when it is back.
     pub async fn connect(url: &str) -> Kept<Self> {
         let store = Self::new(url);
         let link = Link::connect(url).await?;
@@ -67,7 +66,8 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// The same, and a server that does not answer yet is waited for: until then it is `Unreachable`.
+    /// The same, but also accepts a server that does not answer yet: until it does, calls return
+    /// `Unreachable`.
     pub async fn open(url: &str) -> Kept<Self> {
         let store = Self::new(url);
         match Link::connect(url).await {
@@ -75,7 +75,7 @@ impl RedisStore {
                 let _ = store.link.set(link);
             }
             Err(Missed::Away(error)) => {
-                tracing::warn!(%error, "Redis is away: it is waited for, requests go to the spool meanwhile");
+                tracing::warn!(%error, "Redis is away: the bridge waits for it, requests go to the spool meanwhile");
             }
             Err(Missed::Unfit(error)) => return Err(error),
         }
@@ -96,8 +96,8 @@ impl RedisStore {
         if let Some(link) = self.link.get() {
             return Ok(link);
         }
-        let waited_for = || StoreError::Unreachable("Redis is waited for".to_owned());
-        // One tries at a time, and the others do not queue behind him.
+        let waited_for = || StoreError::Unreachable("Redis has not answered yet".to_owned());
+        // One task tries at a time, and the others do not wait for it.
         let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
         if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
             return Err(waited_for());
@@ -118,7 +118,7 @@ impl RedisStore {
         let Offer { id, key, at, raw } = offer;
         let school = SchoolKeys::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
-        // A key that lives as long as the id would needs no id beside it.
+        // If the idempotency key lives at least as long as the offer id, one key is enough.
         let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
         match key {
             IdempotencyKey::Unique { key, keep_s } => call
@@ -144,7 +144,7 @@ impl RedisStore {
         self.link().await?.invoke(call).await
     }
 
-    /// Values by key, in one command; no keys are no command.
+    /// Values by key, in one command; without keys no command is sent.
     async fn values(&self, keys: &[String]) -> Kept<Vec<Option<Vec<u8>>>> {
         if keys.is_empty() { Ok(Vec::new()) } else { self.link().await?.query(cmd("MGET").arg(keys)).await }
     }
@@ -218,7 +218,7 @@ impl Store for RedisStore {
             Some(after) if after >= prefix => format!("({after}"),
             _ => format!("[{prefix}"),
         };
-        // No text holds the byte 255, so this is behind every key with the prefix.
+        // No text contains the byte 255, so this is after every key with the prefix.
         let to = [b"(", prefix.as_bytes(), &[0xff]].concat();
         let mut select = cmd("ZRANGE");
         select
@@ -238,7 +238,7 @@ impl Store for RedisStore {
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
         let call = unit::call(&self.scripts.commit, &SchoolKeys::of(school), fence, &unit);
-        // An owner sends many at once, each on the versions that the one before it leaves.
+        // An owner sends many at once, each based on the versions that the one before it leaves.
         let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {
             Some("ok") => Ok(()),
@@ -286,7 +286,7 @@ impl Store for RedisStore {
         let found = places.into_iter().zip(bodies).filter_map(|((_, seq), body)| Some((seq, body?)));
         found
             .map(|(seq, stored)| {
-                // The first byte is for the scripts: may it be revoked?
+                // The first byte is for the scripts: whether it may be revoked.
                 let body = stored.get(1..).unwrap_or_default();
                 Ok(Delivery { seq, ..parse(&unpack(body)?)? })
             })
@@ -358,7 +358,7 @@ impl Store for RedisStore {
         Ok(found.filter_map(|(id, stored)| Some(letter_or_damaged(id, &stored?))).collect())
     }
 
-    /// Places first, then letters: one that is taken away between the two is left out.
+    /// Places first, then letters: one that is removed between the two is left out.
     async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
         let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
@@ -425,7 +425,7 @@ impl Store for RedisStore {
     }
 
     async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
-        // A life of nothing is an error to Redis; the shortest one is as good.
+        // Redis refuses an expiry of zero; the shortest one does as well.
         let life = life_ms(ttl_ms).max(1);
         self.run(self.scripts.lock.key(keys::lock(name)).arg(token).arg(life)).await
     }

@@ -1,5 +1,5 @@
-//! A unit of work as `commit.lua` wants it: keys declared, parts with their lengths.
-//! Never talks to Redis. Enter at [`call`]; the order of the parts is the script's.
+//! A unit of work as the arguments of `commit.lua`: keys declared, parts with their lengths. Never talks to
+//! Redis. Enter at [`call`]; the order of the parts is the script's.
 
 use redis::{Script, ScriptInvocation};
 
@@ -30,7 +30,7 @@ pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &U
     }
     call.arg(unit.index.len());
     for (name, value) in &unit.index {
-        // A value has `=` in front, so that an empty one differs from none.
+        // A value has `=` in front, so that an empty one differs from a missing one.
         call.arg(name).arg(value.as_ref().map_or(String::new(), |value| format!("={value}")));
     }
     call.arg(unit.sleep.len()).arg(&unit.sleep);
@@ -74,14 +74,14 @@ pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &U
     call
 }
 
-/// A record's stored form: the version in front, so that a script reads it without the body.
+/// A record's stored form: the version comes first, so that a script reads it without the body.
 fn record(version: u64, body: &[u8]) -> Vec<u8> {
     let mut stored = format!("{version}:").into_bytes();
     stored.extend(pack(body));
     stored
 }
 
-/// A delivery's stored form: in front, whether it may still be revoked.
+/// A delivery's stored form: first whether it may still be revoked.
 fn stored(delivery: &Delivery) -> Vec<u8> {
     let revocable = matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
     let mut stored = vec![if revocable { b'r' } else { b's' }];
