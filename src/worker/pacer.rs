@@ -1,6 +1,6 @@
-//! An account's budget: requests leave evenly, the most urgent first.
-//! Never drops a request and never reorders two of the same urgency; the budget itself is one key
-//! in the store, shared by all instances. Enter at [`Pacer`], used through [`PacedHttp`].
+//! Paces an account's requests: they leave evenly, the most urgent first. Never drops a request and never
+//! reorders two of the same urgency; the budget itself is one key in the store, shared by all instances.
+//! Enter at [`Pacer`], used through [`PacedHttp`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
-/// After a 429 the whole account rests so long, doubling to the longest.
+/// After a 429 the whole account pauses for this long, doubling up to the longest.
 const REST_FIRST_MS: i64 = 1_000;
 const REST_LONGEST_MS: i64 = 60_000;
 
-/// One who waits, with the end at which he is told.
+/// A waiting caller, and the channel on which it gets its turn.
 struct Waiter {
     request: BudgetRequest,
     go: oneshot::Sender<Granted>,
 }
 
-/// Urgency, then who came first.
+/// Urgency, then order of arrival.
 type QueueKey = (Urgency, u64);
 
-/// All who wait for one account.
+/// All callers that wait for one account.
 #[derive(Default)]
 struct Queue {
     waiters: BTreeMap<QueueKey, Waiter>,
@@ -65,8 +65,8 @@ impl Queue {
         Some(waiter)
     }
 
-    /// Gives a turn to the most urgent and to as many of his group as fit, the most urgent first.
-    /// Those who went away are passed over.
+    /// Gives a turn to the most urgent caller and to as many of its group as fit, the most urgent first.
+    /// Callers that went away are skipped.
     fn give(&mut self, pace: &Pace) {
         while let Some(first) = self.pop() {
             let mut group = vec![first];
@@ -75,7 +75,8 @@ impl Queue {
                 let others: Vec<QueueKey> = others.take(most.saturating_sub(1)).copied().collect();
                 group.extend(others.into_iter().filter_map(|place| self.remove(place)));
             }
-            // Before anybody is told: whoever looks must never see one who is off as waiting.
+            // Before the callers continue: a reader of `waiting` must never count a request that is being
+            // sent.
             let deliveries = group.iter().map(|waiter| waiter.request.deliveries).sum();
             pace.waiting.fetch_sub(deliveries, Ordering::SeqCst);
             group.retain(|waiter| !waiter.go.is_closed());
@@ -94,20 +95,20 @@ impl Queue {
     }
 }
 
-/// How an account is doing: shared with whoever shows or drives it.
+/// The state of an account, shared with the code that shows or drives it.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Deliveries that wait for a turn, alone or with others.
+    /// Deliveries that wait for a turn, alone or in a group.
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
-    /// The turn-giver sleeps until then, by its clock; past while it is at work.
+    /// The turn-giver sleeps until then, by its clock; in the past while it is working.
     asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
 }
 
-/// Whose budget it is and how large.
+/// The account and its rate.
 pub struct Budget {
     /// `<platform>:<account>`: the key that all instances share.
     pub account: String,
@@ -115,13 +116,13 @@ pub struct Budget {
 }
 
 impl Pace {
-    /// Whoever waits for a turn waits for a later time, not for the store or another thread.
+    /// True if all waiting requests wait for a later time, not for the store or another thread.
     pub fn is_quiet(&self, now: At) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0
             || self.asleep_until_ms.load(Ordering::SeqCst) > now.timestamp_millis()
     }
 
-    /// So many deliveries wait until `at`, whatever else does.
+    /// Counts this many deliveries as waiting until `at`.
     pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, deliveries: u64) {
         self.waiting.fetch_add(deliveries, Ordering::SeqCst);
         self.asleep_until_ms.fetch_max(at.timestamp_millis(), Ordering::SeqCst);
@@ -135,9 +136,9 @@ impl Pace {
     }
 }
 
-/// Gives turns at one account.
+/// Gives turns for one account.
 pub struct Pacer {
-    /// `None` for a command line that looks beside the owner.
+    /// `None` for a command line that reads while a bridge owns the school.
     lease: Option<LeaseView>,
     queue: mpsc::UnboundedSender<(u64, Waiter)>,
     tickets: AtomicU64,
@@ -163,7 +164,7 @@ impl Pacer {
         self.pace.clone()
     }
 
-    /// Returns when the turn has come.
+    /// Returns when the turn is granted.
     pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, Stopping> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
@@ -176,7 +177,7 @@ impl Pacer {
         Err(Stopping)
     }
 
-    /// Asked last of all before something leaves: a turn may have been given before a pause.
+    /// The last check before a request leaves: a turn may have been granted before a pause of the process.
     fn is_ours(&self) -> Result<(), NotOurs> {
         match &self.lease {
             Some(lease) if !lease.holds() => Err(NotOurs),
@@ -184,7 +185,7 @@ impl Pacer {
         }
     }
 
-    /// Excess means that somebody else uses the account too: everybody rests.
+    /// A 429 means that others use the account too: the whole account pauses.
     fn on_status(&self, status: u16) {
         if status != 429 {
             if status < 400 {
@@ -204,12 +205,12 @@ impl Pacer {
 #[error("the bridge is stopping")]
 pub struct Stopping;
 
-/// The process stood still longer than its lease lasts; nothing was sent.
+/// The process was paused for longer than its lease lasts; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the lease of the school was not renewed in time")]
 pub struct NotOurs;
 
-/// An account's HTTP port behind its budget.
+/// An account's HTTP port, paced by its budget.
 pub struct PacedHttp {
     pub inner: Arc<dyn Http>,
     pub pacer: Pacer,
@@ -232,7 +233,7 @@ impl Http for PacedHttp {
     }
 }
 
-/// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
+/// A courier without HTTP (mail), paced by its account's budget: one turn per delivery.
 pub struct PacedCourier<C> {
     pub inner: C,
     pub pacer: Pacer,
@@ -258,8 +259,8 @@ impl<C: Courier> Courier for PacedCourier<C> {
     }
 }
 
-/// Takes a slot of the budget for whoever is most urgent when the slot comes, not when it was
-/// asked for.
+/// Takes one slot of the budget at a time, and gives it to the caller that is most urgent when the slot
+/// comes.
 async fn give_turns(
     mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,
@@ -282,8 +283,8 @@ async fn give_turns(
                 pace.sleep_until(&clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
             }
             Err(error) => {
-                tracing::warn!(account = budget.account, %error, "no budget without the store, waiting");
-                // Real time: the store's absence has nothing to do with driven time.
+                tracing::warn!(account = budget.account, %error, "the store does not answer, so there is no budget: waiting");
+                // Real time: an outage of the store has nothing to do with driven time.
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
@@ -311,9 +312,9 @@ mod tests {
     use crate::clock::{TokioClock, stopwatch};
     use crate::store::embedded::Embedded;
 
-    /// A process that stood still has its turn given when it goes on; its successor has the work.
+    /// A paused process continues with turns granted before; its successor already does the work.
     #[tokio::test(start_paused = true)]
-    async fn whoever_outlived_his_lease_sends_nothing() {
+    async fn an_owner_with_an_expired_lease_sends_nothing() {
         let clock =
             Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
         let store = Arc::new(Embedded::in_memory().expect("memory"));
@@ -330,7 +331,7 @@ mod tests {
         assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
     }
 
-    /// Seats of a queue: urgency, group (0: none), item. What each turn then gives, as items.
+    /// Requests in a queue: urgency, group (0: none), item. The items that each turn then sends.
     #[track_caller]
     fn check(requests: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
         let (pace, mut queue) = (Pace::default(), Queue::default());
@@ -354,7 +355,7 @@ mod tests {
                     false
                 }
                 Err(error) => {
-                    assert_eq!(error, oneshot::error::TryRecvError::Empty, "nobody is sent away");
+                    assert_eq!(error, oneshot::error::TryRecvError::Empty, "no caller is dropped");
                     true
                 }
             });
@@ -366,17 +367,18 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_goes_to_the_most_urgent_and_to_his_party() {
+    fn a_turn_goes_to_the_most_urgent_and_to_its_group() {
         use Urgency::{Hot, Money, Usual};
         check(&[(Usual, 0, 1), (Usual, 0, 2)], &[&[1], &[2]]);
         check(&[(Usual, 0, 1), (Money, 0, 2), (Hot, 0, 3)], &[&[2], &[3], &[1]]);
-        // Company goes along whatever its own urgency, but no more than fit, the most urgent first.
+        // Members of the group go along whatever their own urgency, but no more than fit, the most urgent
+        // first.
         let mixed = [(Usual, 7, 1), (Hot, 8, 2), (Usual, 7, 3), (Hot, 7, 4), (Money, 7, 5)];
         check(&mixed, &[&[4, 5], &[2], &[1, 3]]);
     }
 
     #[test]
-    fn who_went_away_costs_nobody_a_turn() {
+    fn a_caller_that_went_away_costs_no_turn() {
         let (pace, mut queue) = (Pace::default(), Queue::default());
         let request = BudgetRequest::alone(Urgency::Usual);
         let (gone, _) = oneshot::channel();
