@@ -1,6 +1,5 @@
-//! Raw requests as files: a comment head, a request line, headers, a body.
-//! It never sends one: the stand-ins fill the places in braces and send them.
-//! Enter at [`Form::parse`].
+//! Raw requests as files: comment lines at the top, a request line, headers, a body. It never sends one: the
+//! stand-ins fill the placeholders in braces and send them. Enter at [`Form::parse`].
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// Reads a file; `bridge` takes the place of `{bridge}`.
+    /// Reads a file; `bridge` replaces `{bridge}`.
     pub fn parse(text: &str, bridge: &str) -> Result<Self, String> {
         let mut form = Self::default();
         let (top, body) = text.split_once("\n\n").unwrap_or((text, ""));

@@ -1,7 +1,5 @@
-//! The demo: [`DAYS`] days of a school in less than a minute, with the real bridge as a child process
-//! and everybody else played.
-//! It never reaches beyond loopback and ends by itself.
-//! Enter at [`run`].
+//! The demo: [`DAYS`] days of a school in less than a minute, with the real bridge as a child process and
+//! simulated people and platforms. It never connects beyond loopback and ends by itself. Enter at [`run`].
 
 mod child;
 pub mod expect;
@@ -44,9 +42,9 @@ use crate::sandbox::serve::{Ports, Sender, Stand, stand};
 use crate::secret::Secret;
 use crate::store::Backend;
 
-/// How long the played school lives, days.
+/// Length of the simulated time, days.
 pub const DAYS: i64 = 16;
-/// A platform waits so long for an answer to a webhook, real time.
+/// A platform waits this long for an answer to a webhook, real time.
 const HOOK_WAIT: Duration = Duration::from_secs(5);
 
 /// `dozvon demo`.
@@ -58,34 +56,34 @@ pub struct Options {
     /// Keep everything in this Redis instead of a fresh folder: `redis://host:6379/0`.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// Go on serving afterwards, in real time, and say where.
+    /// Continue serving afterwards, in real time, and print the addresses.
     #[arg(long)]
     stay: bool,
-    /// Another course of the same days: who is late by how much, which answers fail.
+    /// Another variant of the same days: delays and failing answers differ.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Kill the bridge so often, most of the times while it is sending something, and start it again.
+    /// Kill the bridge this many times, mostly while it is sending something, and start it again.
     #[arg(long, default_value_t = 0, value_name = "N")]
     kills: usize,
-    /// Keep everything in a Redis of the demo's own, and kill that, too: once for four kills of the bridge.
+    /// Keep everything in a Redis of the demo's own, and kill that too: once for four kills of the bridge.
     #[arg(long, conflicts_with = "store")]
     kill_redis: bool,
-    /// Fewer days than the whole run: to look at something quickly.
+    /// Fewer days than the whole run, for a quick look.
     #[arg(long, hide = true)]
     days: Option<i64>,
 }
 
-/// Plays the whole run. An error is for the person: why it could not be played, or what did not hold.
+/// Plays the whole run. The error is for a person: why it could not be played, or which expectation failed.
 pub async fn run(mut options: Options) -> Result<(), String> {
     let ground = RunIdentity::fresh()?;
     let redis = own_redis(&mut options, &ground).await?;
     let done = run_on(&ground, &options, redis.clone()).await;
-    // However the run has ended, its Redis ends with it, before the folder may be gone.
+    // However the run ended, its Redis ends first, before the folder may be removed.
     if let Some(redis) = redis {
         redis.lock().await.kill().await;
     }
     if done.is_ok() {
-        // What is left of a good run is of no use to anybody.
+        // The files of a successful run are not needed.
         let _ = std::fs::remove_dir_all(&ground.folder);
     }
     done
@@ -147,7 +145,7 @@ async fn run_on(
     }
 }
 
-/// A Redis to be killed, which then is the run's store.
+/// Starts a Redis to be killed; it becomes the run's store.
 async fn own_redis(
     options: &mut Options,
     ground: &RunIdentity,
@@ -194,7 +192,7 @@ fn span(from: DateTime<Utc>, to: DateTime<Utc>, material: &Material) -> String {
     format!("{} — {}", lines::day_time(from, zone), lines::day_time(to, zone))
 }
 
-/// Counts, prints, writes; whether all is well.
+/// Counts, prints and writes the facts; returns whether the run was faultless.
 async fn tell(
     options: &Options,
     ground: &RunIdentity,
@@ -218,7 +216,7 @@ async fn tell(
     let (facts, rows) = facts::count(&run).await.map_err(|error| error.to_string())?;
     println!("\n{}\n{}", report::table(&rows), report::summary(&facts));
     if !facts.well() {
-        // Whoever looks for the cause wants to see what the stand-ins hold.
+        // To find the cause, a person needs the content of the stand-ins.
         let view = ground.folder.join("sandbox.json");
         std::fs::write(&view, world.view().to_string())
             .map_err(|error| format!("{}: {error}", view.display()))?;
@@ -229,7 +227,7 @@ async fn tell(
     Ok(facts.well())
 }
 
-/// The bridge again, in real time from where the run ended, until it is interrupted.
+/// Starts the bridge again, in real time from where the run ended, until it is interrupted.
 async fn stay(
     plan: &Plan,
     player: &mut Player<KillableCarrier<Sender>>,
