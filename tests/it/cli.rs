@@ -1,4 +1,4 @@
-//! Commands beside `serve`: what they print, how they end, what an error says to do.
+//! Commands other than `serve`: their output, their exit codes, and what their errors tell the user to do.
 
 use dozvon::sandbox::amocrm::model::WON;
 use serde_json::Value;
@@ -25,7 +25,7 @@ async fn check_names_all_problems_at_once() {
     {
         assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
     }
-    // The bridge does not start on it either, and says the same.
+    // The bridge does not start with it either, and prints the same problem.
     assert_eq!(bench.run(&["serve"]).await.err(), wrong.err());
 }
 
@@ -82,7 +82,7 @@ async fn errors_say_what_to_do() {
     }
 }
 
-/// What a person pastes works as it is printed.
+/// The printed addresses work as they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn url_prints_addresses_that_the_bridge_takes() {
     let bench = TestBed::new(StoreKind::Embedded).await;
@@ -106,7 +106,7 @@ async fn url_prints_addresses_that_the_bridge_takes() {
     })
     .await;
     bridge.settled().await;
-    // The sandbox's order is that of the printed line: a payment is read back and believed.
+    // The sandbox's order is the one of the printed line: a payment is read back and confirmed.
     assert!(pairs.contains(&("order_id", "700100200")));
     let paid = bench.by_hand("POST", "/sandbox/orders/700100200/pay", "");
     assert_eq!(paid["status"], "payed", "{paid}");
@@ -173,7 +173,7 @@ async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
     assert!(oldest.starts_with(ids[2]), "{oldest}");
 }
 
-/// A delivery that can never succeed waits for a person; after the mend it is done once.
+/// A delivery that can never succeed waits for a person; after the cause is fixed it is done once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_delivery_is_shown_and_after_the_mend_tried_again() {
     retried(StoreKind::Embedded).await;

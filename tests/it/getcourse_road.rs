@@ -1,5 +1,5 @@
-//! GetCourse's both ways against its stand-in: what the stand-in sends is understood, what the
-//! courier asks is done there, once, even when answers are lost.
+//! GetCourse in both directions against its stand-in: the webhooks of the stand-in are understood, and the
+//! courier's commands are carried out there, once, even if answers are lost.
 
 use std::sync::{Arc, Mutex};
 
@@ -48,7 +48,7 @@ offer = 5512874
 events = [{ at = "+1h", do = "pay", amount = 15000.40 }]
 "#;
 
-/// The stand-in with its time, plugged in where the network would be.
+/// The stand-in with its time, in place of the network.
 #[derive(Clone)]
 struct School(Arc<Mutex<(World, At)>>);
 
@@ -167,7 +167,7 @@ fn shown(receipt: Receipt) -> Option<SeenOrder> {
     }
 }
 
-/// What a delivered hook means.
+/// The order in the signal of a delivered webhook.
 fn seen(hook: &Hook) -> SeenOrder {
     let (path, query) = hook.url.split_once('?').unwrap();
     let request = RawRequest {

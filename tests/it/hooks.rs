@@ -1,5 +1,5 @@
-//! The way in over real sockets: what each platform hears, and what is kept of what it said.
-//! The bridge is the real program; the same claims hold on both stores.
+//! Webhooks over real sockets: the answer that each platform gets, and what is stored of its request. The
+//! bridge is the real program; the same tests run on both stores.
 
 use dozvon::store::Counts;
 use sha2::{Digest, Sha256};
@@ -11,10 +11,10 @@ use crate::support::program::{FORM, Program, Said, StoreKind, TestBed, form, ros
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The other providers, beside the example's Mango.
+/// The other providers, in addition to the example's Mango.
 const LINES: &str = "[sipuni]\nuser = \"012345\"\n[telphin]\nextensions = { 101 = 200101 }\n";
 
-/// What Sipuni has to hear, or it suspends its feed.
+/// The answer that Sipuni requires; otherwise it suspends its feed.
 const SUCCESS: &str = r#"{"success":true}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,7 +59,7 @@ fn summary(entry: &str) -> String {
     )
 }
 
-/// The end of an unanswered call, as Sipuni tells it.
+/// The end of an unanswered call, as Sipuni sends it.
 fn sipuni_end(call: &str) -> String {
     format!(
         "event=2&call_id={call}&src_num=012345102&src_type=2&short_src_num=102&dst_num=79035550199&dst_type=1\
@@ -107,7 +107,7 @@ async fn each_platform_hears_what_it_expects(bench: &TestBed, bridge: &Program) 
         ("POST", bench.hook("mango", "events/summary"), FORM, signed(&summary("one")), ok(PLAIN, "")),
         // Mango appends its path to whatever address was pasted.
         ("POST", bench.hook("mango", "/events/summary"), FORM, signed(&summary("two")), ok(PLAIN, "")),
-        // Sipuni and Telphin send either way.
+        // Sipuni and Telphin use either method.
         (
             "GET",
             format!("{}?{}", bench.hook("sipuni", ""), sipuni_end("1.1")),
@@ -130,7 +130,7 @@ async fn each_platform_hears_what_it_expects(bench: &TestBed, bridge: &Program) 
         assert_eq!(heard(method, &url, kind, body).await, wanted, "{url}");
     }
     assert_eq!(bridge.count("accepted").await, kept);
-    // Probes of cabinets are answered and nothing is kept.
+    // Probes from the platforms' settings pages are answered and not stored.
     assert_eq!(heard("POST", &bench.hook("mango", ""), FORM, "").await.status, 200);
     assert_eq!(heard("GET", &bench.hook("amocrm", ""), "", "").await.status, 200);
     assert_eq!(heard("GET", &bench.hook("sipuni", ""), "", "").await, ok(JSON, SUCCESS));
@@ -178,7 +178,7 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
     assert_eq!((after.raw, after.inbox, after.dead), (before.raw, before.inbox, before.dead));
 }
 
-/// The rest never comes: 408 within the deadline (one second here), and the bridge goes on.
+/// The rest never comes: 408 within the deadline (one second here), and the bridge continues.
 async fn half_a_request_ends_in_time(bench: &TestBed) {
     let path = format!("/hooks/rost/getcourse/{}/events", crate::support::program::SECRET);
     let body = format!("POST {path} HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100\r\n\r\nstatus=");
@@ -193,7 +193,7 @@ async fn half_a_request_ends_in_time(bench: &TestBed) {
     }
 }
 
-/// Authentic, so it is not refused; unusable, so a person sees it.
+/// Authentic, so it is not refused; unusable, so it becomes a dead letter.
 async fn what_cannot_be_read_waits_for_a_person(bench: &TestBed, bridge: &Program) {
     let before = counts(bench).await.dead;
     let cases = [
@@ -237,8 +237,8 @@ async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &TestBed, bridge: &Pro
         let body = telphin_hangup(&format!("C{call}"));
         assert_eq!(heard("POST", &bench.hook("telphin", ""), FORM, body).await.status, 200);
     }
-    // GetCourse says no time, so that A→B→A are three; amoCRM's changes have a time and Mango's
-    // events an id, so that a late repeat is one, too.
+    // GetCourse sends no time, so A→B→A are three; amoCRM's changes have a time and Mango's events an id, so
+    // a late repeat counts as one.
     assert_eq!(bridge.count("accepted").await - accepted, 3 + 3 + 2 + 4);
     assert_eq!(bridge.count("repeated").await - repeated, 2 + 2 + 2 + 4);
     bridge.settled().await;

@@ -1,6 +1,6 @@
-//! The mirror of the CRM's contacts as the stores keep it: what intake writes is there for whoever opens the
-//! store next, also half filled. Each claim is run on the embedded store and on Redis, with a restart
-//! between two steps.
+//! The mirror of the CRM's contacts as the stores keep it: what intake has written, even half filled, is
+//! available to the next process that opens the store. Each test runs on the embedded store and on Redis,
+//! with a restart between two steps.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use dozvon::store::{Fence, Lease, Plan, Store, Unit};
 use crate::support::folder::Folder;
 use crate::support::redis_server::RedisServer;
 
-/// Where a store lies, to be opened again and again.
+/// A store that can be opened again and again.
 enum Place {
     Folder(Folder),
     Redis(Box<RedisServer>),
@@ -45,7 +45,7 @@ impl Owner {
         Self { book: Book::new(store.clone(), school()), store }
     }
 
-    /// Bridge and store die; the store's server too, and both come back.
+    /// The bridge and the store's server are killed, and both come back.
     async fn restart(self, place: &mut Place) -> Self {
         drop(self);
         if let Place::Redis(server) = place {
@@ -109,7 +109,7 @@ async fn a_half_filled_mirror_goes_on_where_it_was(mut place: Place) {
     let mut owner = owner.restart(&mut place).await;
     assert_eq!(owner.state().await, Some(filling(3)), "half filled, and it says so");
     assert_eq!((owner.who("a").await, owner.who("shared").await), (vec![1], vec![1, 3]));
-    // A webhook of the meantime; then a contact goes, and one page is read again.
+    // A webhook arrives meanwhile; then a contact is deleted, and one page is read again.
     owner.learn(&[card(2, 20, &["c"])]).await;
     let changes = forget(&mut owner.book, 1).await.expect("the store answers");
     owner.commit(changes).await;
@@ -118,7 +118,7 @@ async fn a_half_filled_mirror_goes_on_where_it_was(mut place: Place) {
     assert_eq!(owner.state().await, Some(filling(2)));
     assert_eq!((owner.who("a").await, owner.who("shared").await), (vec![], vec![3]));
     assert_eq!((owner.who("b").await, owner.who("c").await), (vec![], vec![2]));
-    // The page that was asked for before the restart skips nothing and takes nothing back.
+    // The page that was requested before the restart skips nothing and reverts nothing.
     owner.take(&[card(2, 10, &["b"]), card(4, 10, &["d"])], Some(filling(3)), filling(4)).await;
     assert_eq!(owner.state().await, Some(filling(2)));
     assert_eq!((owner.who("b").await, owner.who("d").await), (vec![], vec![4]));
@@ -140,15 +140,15 @@ async fn a_half_filled_mirror_goes_on_on_redis() {
     a_half_filled_mirror_goes_on_where_it_was(Place::Redis(Box::new(RedisServer::start()))).await;
 }
 
-/// What the index holds of two contacts under one key after sights in this order.
+/// The index entries of two contacts under one key after states in this order.
 async fn sights(place: Place) {
     let mut place = place;
     for (nth, (sights, who)) in [
         (vec![card(1, 10, &["k"]), card(2, 10, &["k"])], vec![1, 2]),
-        // An older sight changes nothing, a later one takes its key along.
+        // An older state changes nothing, a later one takes its key along.
         (vec![card(1, 20, &["k"]), card(1, 10, &[])], vec![1]),
         (vec![card(1, 10, &["k"]), card(1, 20, &[])], vec![]),
-        // Of one second no key is lost.
+        // Within one second no key is lost.
         (vec![card(1, 10, &["k"]), card(1, 10, &[])], vec![1]),
     ]
     .into_iter()

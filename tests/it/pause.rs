@@ -1,6 +1,6 @@
-//! A launch before three instances over one Redis, and the one that works stands still in the middle of
-//! it. Real processes, real HTTP, one address. When it wakes, it has requests ready to leave for what its
-//! successor has done meanwhile: not one may leave.
+//! A launch with three instances over one Redis, and the owner is paused in the middle of it. Real processes,
+//! real HTTP, one address. When it continues, it has requests ready to leave for work that its successor has
+//! done meanwhile: none of them may leave.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::process::{FIRST, asked, bench_of, is_whole, nothing_is_doubled, numbe
 use crate::support::hold::{Hold, made};
 use crate::support::program::{StoreKind, TestBed, form, rost, send, until};
 
-/// Orders of the launch, all of clients whom the CRM does not know.
+/// Orders of the launch, all of clients that the CRM does not know.
 const ORDERS: i64 = 200;
-/// One is paid before the pause, the others while the owner stands still.
+/// One is paid before the pause, the others while the owner is paused.
 const PAID: [i64; 3] = [0, 20, 21];
 /// From the pause to the first requests of another owner.
 const TAKEN_OVER: Duration = Duration::from_secs(5);
-/// At once under way from GetCourse.
+/// Webhooks of GetCourse that are sent at the same time.
 const SENDERS: usize = 12;
-/// What amoCRM takes in a second: little enough that requests queue up for their turns.
+/// amoCRM's requests per second: few enough that requests queue up.
 const PER_SECOND: &str = "5.0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,7 +50,7 @@ async fn the_owner_stands_still_in_the_middle_of_a_launch_and_every_order_is_mad
         let before = made(&bench.world());
         let requests = asked(&bench);
         hold.open();
-        // One may have been in the socket.
+        // One request may already have been in the socket.
         until("requests of another owner", async || (asked(&bench) > requests + 1).then_some(())).await;
         let idle = halted.elapsed();
         assert!(idle < TAKEN_OVER, "nobody worked for {idle:?}");
@@ -80,19 +80,19 @@ async fn launch_bench() -> TestBed {
     let school = "schools/rost/school.toml";
     bench.edit(school, "requests_per_second = 6.0", &format!("requests_per_second = {PER_SECOND}"));
     bench.edit(school, "letters_per_second = 2.0", "letters_per_second = 50.0");
-    // A move of a lead goes alone: hundreds of them would take their minutes and show nothing here.
+    // A move of a lead is a single request: hundreds of them would take minutes and prove nothing here.
     bench.edit(school, "dialling = 66104108, ", "");
     bench.edit("schools/rost/process/default.toml", "fulfilment = true", "fulfilment = false");
     bench
 }
 
-/// Until each of them has been answered with 200: what was not is sent again.
+/// Repeats each webhook until it is answered with 200.
 async fn tell_all(bench: &TestBed, orders: std::ops::Range<i64>) {
     let told = futures_util::stream::iter(orders).map(|order| tell(bench, order));
     told.buffer_unordered(SENDERS).collect::<()>().await;
 }
 
-/// The client pays; the school says so once by itself, and is asked to say it until it is heard.
+/// The client pays; the school sends one webhook itself, and repeats it until it is answered.
 async fn pay(bench: &TestBed, order: i64) {
     let id = (FIRST + order).to_string();
     let paid = bench.by_hand("POST", &format!("/sandbox/orders/{id}/pay"), "");

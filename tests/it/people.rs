@@ -1,5 +1,5 @@
-//! A person who wishes to be forgotten: shown whole before, nowhere afterwards, and not called
-//! again because of a late webhook.
+//! A person who asks for erasure: exported completely before, found nowhere afterwards, and not called again
+//! because of a late webhook.
 
 use dozvon::link;
 use dozvon::store::Store;
@@ -23,7 +23,7 @@ async fn exported_and_erased(kind: StoreKind) {
     tell(&bench, 0).await;
     tell(&bench, 1).await;
     everything_stands(&bench, 2).await;
-    // A request that nobody could use waits for a person, with the number in it.
+    // An undecodable request with the number in it waits as a dead letter.
     let undecodable = form(&[("phone", &phone(0)), ("status", "Новый")]);
     let url = bench.hook("getcourse", "order-created");
     assert_eq!(send("POST", &url, FORM, undecodable).await.expect("an answer").status, 200);
@@ -59,7 +59,7 @@ async fn exported_and_erased(kind: StoreKind) {
     assert_eq!(mirrored().await, [None, None], "who he is in amoCRM");
     assert!(export(&bench, 1).await["clients"].as_array().is_some_and(|clients| clients.len() == 1));
 
-    // What waits to be sent for somebody is shown to him.
+    // The export contains deliveries that wait to be sent.
     answer_late(&bench, 2_000);
     tell(&bench, 2).await;
     until("what is on its way", async || {
@@ -70,7 +70,7 @@ async fn exported_and_erased(kind: StoreKind) {
     answer_late(&bench, 0);
     bridge.settled().await;
 
-    // GetCourse says it once more, a little different: the order is not begun anew.
+    // GetCourse sends it once more with a small difference: the order is not started again.
     let leads = bench.world().leads().count();
     let again = order_url(&bench, 0).replace("cost=38500", "cost=38501");
     assert_eq!(send("GET", &again, "", "").await.expect("an answer").status, 200);

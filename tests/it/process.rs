@@ -1,5 +1,5 @@
-//! The program as a process: killed, told to stop, started twice, robbed of its store.
-//! Afterwards everything that was accepted has its lead, and nothing was made twice.
+//! The program as a process: killed, stopped, started twice, deprived of its store. Afterwards every accepted
+//! order has its lead, and nothing was created twice.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use dozvon::store::DeliveryState;
 
 use crate::support::program::{StoreKind, TestBed, form, rost, send, until};
 
-/// Orders that stand in GetCourse and that the test tells the bridge about.
+/// Orders that exist in GetCourse and that the test reports to the bridge.
 pub const ORDERS: i64 = 6;
 pub const FIRST: i64 = 700_100_300;
 
@@ -33,7 +33,7 @@ async fn killed_in_the_middle(kind: StoreKind) {
     for order in 0..ORDERS {
         tell(&bench, order).await;
     }
-    // Each time something was made just now, and its answer has not come.
+    // Each time something has just been created, and its answer has not arrived.
     let made: [fn(&TestBed) -> usize; 3] = [
         |bench| bench.world().contacts().count(),
         |bench| bench.world().leads().count(),
@@ -93,7 +93,7 @@ async fn a_restart_of_redis_is_survived_without_anybodys_help() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
-/// One of a later version, after a return to this one.
+/// A record written by a later version, after a return to this one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delivery_that_cannot_be_read_waits_for_a_person_and_the_others_leave() {
     let mut bench = bench(StoreKind::Redis).await;
@@ -127,7 +127,7 @@ async fn a_folder_is_for_one_process_and_the_second_says_so() {
     assert_eq!(first.terminate().await, Some(0));
 }
 
-/// The example's pause is over as soon as it begins: the attempt and the payment are due at once.
+/// The example's pause ends as soon as it begins: the attempt and the payment are due at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_in_the_second_of_the_attempt_wins() {
     let bench = bench(StoreKind::Embedded).await;
@@ -152,7 +152,7 @@ pub async fn bench(kind: StoreKind) -> TestBed {
     bench_of(kind, ORDERS).await
 }
 
-/// A bench whose GetCourse has so many orders that nobody was told about.
+/// A test bed whose GetCourse has this many orders that the bridge does not know.
 pub async fn bench_of(kind: StoreKind, orders: i64) -> TestBed {
     TestBed::with(kind, |setup| {
         let standing = setup.orders.remove(0);
@@ -161,14 +161,14 @@ pub async fn bench_of(kind: StoreKind, orders: i64) -> TestBed {
     .await
 }
 
-/// amoCRM does at once what it is asked, and says so that much later.
+/// amoCRM carries out requests at once, and answers this much later.
 pub fn answer_late(bench: &TestBed, slow_ms: u64) {
     let mut world = bench.world();
     let rule = world.faults_mut().of_mut(Platform::Amocrm);
     (rule.per_mille, rule.kinds, rule.slow_ms) = (1000, vec![RequestFault::Slow], slow_ms);
 }
 
-/// An order that stands in GetCourse and was not told; nobody does its tasks.
+/// An order that exists in GetCourse and was not reported; its tasks are not done by anyone.
 fn script(like: &OrderScript, order: i64) -> OrderScript {
     OrderScript {
         id: format!("order-{order}"),
@@ -188,7 +188,7 @@ pub fn email(order: i64) -> String {
     format!("client-{order}@example.com")
 }
 
-/// GetCourse says that the order was made, until the bridge has taken it.
+/// GetCourse reports the new order until the bridge has accepted it.
 pub async fn tell(bench: &TestBed, order: i64) {
     let url = order_url(bench, order);
     until("an accepted order", async || {
@@ -197,7 +197,7 @@ pub async fn tell(bench: &TestBed, order: i64) {
     .await;
 }
 
-/// What GetCourse calls when the order is made.
+/// The address that GetCourse calls for a new order.
 pub fn order_url(bench: &TestBed, order: i64) -> String {
     let id = (FIRST + order).to_string();
     let number = 12_041 + order;
@@ -214,7 +214,7 @@ pub fn order_url(bench: &TestBed, order: i64) -> String {
     format!("{}?{query}", bench.hook("getcourse", "order-created"))
 }
 
-/// Requests that amoCRM has had.
+/// Requests that amoCRM has received.
 pub fn asked(bench: &TestBed) -> u64 {
     bench.world().counters().get(Platform::Amocrm).requests
 }
@@ -231,19 +231,19 @@ pub async fn everything_stands(bench: &TestBed, orders: i64) {
     until("a lead, a contact and a task for each order", stands).await;
 }
 
-/// It has its contact and an open task.
+/// The lead has its contact and an open task.
 pub fn is_whole(world: &World, lead: &Lead) -> bool {
     let mut tasks = world.amocrm().tasks_of(Entity::Leads, lead.id);
     lead.contacts.len() == 1 && tasks.any(|task| !task.is_completed)
 }
 
-/// The number of the order, with which the lead's name ends.
+/// The order number at the end of the lead's name.
 pub fn number(lead: &Lead) -> Option<String> {
     Some(lead.name.rsplit_once(' ')?.1.to_owned())
 }
 
-/// No lead, contact, task or letter twice; nothing waits for a person but letters that were on
-/// their way in a kill, which nobody can look for.
+/// No lead, contact, task or letter exists twice; only letters that were on their way during a kill wait for
+/// a person, because they cannot be looked up.
 pub async fn nothing_is_doubled(bench: &TestBed) {
     let doubled = bench.world().duplicates();
     assert!(doubled.is_empty(), "{doubled:#?}");

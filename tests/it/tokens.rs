@@ -1,5 +1,5 @@
-//! One token pair for all instances: whoever refreshes it does so for everybody, and nobody spends a
-//! refresh token twice. Over a real Redis.
+//! One token pair for all instances: a refresh by one of them serves all, and a refresh token is never used
+//! twice. Over a real Redis.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -22,10 +22,10 @@ use crate::support::redis_server::RedisServer;
 
 const INSTANCES: usize = 4;
 
-/// The account's token endpoint: each refresh token works once, and one that was spent ends the grant.
+/// The account's token endpoint: each refresh token works once, and a second use ends the grant.
 #[derive(Default)]
 struct Endpoint {
-    /// How often it was asked, and how often for a spent token.
+    /// The number of requests, and of those with a used token.
     asked: Mutex<(u32, u32)>,
 }
 
@@ -33,7 +33,7 @@ struct Endpoint {
 impl Http for Endpoint {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
         let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-        // Others come meanwhile.
+        // Lets other tasks run meanwhile.
         tokio::task::yield_now().await;
         let mut asked = self.asked.lock().expect("nobody panics here");
         let good = body["refresh_token"] == format!("refresh-{}", asked.0);
@@ -58,7 +58,7 @@ async fn stored(redis: &RedisServer, folder: &Path) -> StoredTokens {
     }
 }
 
-/// As a delivery does: what is refreshed elsewhere is waited for.
+/// As a delivery does: waits while another instance refreshes.
 async fn token(tokens: &OauthTokens) -> Secret {
     loop {
         match tokens.token().await {

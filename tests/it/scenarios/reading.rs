@@ -18,7 +18,7 @@ use super::world::World;
 pub struct Scenario {
     pub rule: String,
     pub what: String,
-    /// The client's zone, as the card's field has it.
+    /// The client's zone, as in the card's field.
     #[serde(default)]
     zone: Option<String>,
     /// Figures that differ from the shipped ones.
@@ -38,7 +38,7 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 struct Step {
     at: String,
-    /// Which order it happens to.
+    /// The order of this event.
     #[serde(default = "first_order")]
     order: String,
     #[serde(default)]
@@ -120,7 +120,7 @@ impl Scenario {
     }
 }
 
-/// Takes the table's own `id` out: the school's file has it as the table's name.
+/// Takes the table's own `id` out: in the school's file it is the table's name.
 fn named(table: &toml::Table) -> Result<(String, toml::Table), String> {
     let mut table = table.clone();
     let id = table.remove("id").and_then(|id| id.as_str().map(str::to_owned)).ok_or("`id` is missing")?;
