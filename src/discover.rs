@@ -18,10 +18,10 @@ use crate::ways::{Ground, amocrm_reader};
 pub async fn discover(
     config: &Config,
     school: &School,
-    place: &Backend,
+    backend: &Backend,
 ) -> Result<(String, Vec<String>), String> {
     let settings = school.amocrm.as_ref().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
-    let store = match (place.visit().await, &settings.auth) {
+    let store = match (backend.visit().await, &settings.auth) {
         (Err(_), Auth::LongLived { .. }) => Embedded::in_memory().map(|store| Arc::new(store) as _),
         (visited, _) => visited,
     };

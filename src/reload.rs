@@ -74,7 +74,7 @@ fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) 
         },
         Err(problems) => {
             let first = problems.first().map_or_else(String::new, ToString::to_string);
-            format!("{} to mend, see `dozvon check`: {first}", problems.len())
+            format!("{} problems to fix, see `dozvon check`: {first}", problems.len())
         }
     };
     tracing::error!(

@@ -100,22 +100,23 @@ impl Launch {
         let full = self.full_batches() as f64;
         // Lead and contact count as two requests, as they would without batches and without `complex`.
         let single = (2 * self.leads + self.tasks + self.notes) as f64;
-        let told = |name, count: usize| Row::told(name, count as f64, "entities");
+        let entities = |name, count: usize| Row::without_goal(name, count as f64, "entities");
         vec![
-            told("launch.leads_with_contacts", self.leads),
-            told("launch.tasks", self.tasks),
-            told("launch.notes", self.notes),
-            Row::told("launch.drain", self.drain_s, "s")
+            entities("launch.leads_with_contacts", self.leads),
+            entities("launch.tasks", self.tasks),
+            entities("launch.notes", self.notes),
+            Row::without_goal("launch.drain", self.drain_s, "s")
                 .beside(full / PER_SECOND)
                 .goal(Goal::RatioAtMost(1.2)),
-            Row::told("launch.one_request_per_entity", single / PER_SECOND, "s").beside(full / PER_SECOND),
-            Row::told("launch.requests", self.requests as f64, "requests").beside(full),
-            Row::told("launch.refused_429", self.refused as f64, "requests").goal(Goal::AtMost(0.0)),
-            Row::told("launch.payments", self.paid_s.len() as f64, "payments"),
-            Row::told("launch.payment_p50", self.paid(50), "s"),
-            Row::told("launch.payment_p99", self.paid(99), "s").goal(Goal::AtMost(2.0)),
-            Row::told("launch.payment_max", self.paid(100), "s"),
-            Row::told("launch.real_time", self.took_s, "s"),
+            Row::without_goal("launch.one_request_per_entity", single / PER_SECOND, "s")
+                .beside(full / PER_SECOND),
+            Row::without_goal("launch.requests", self.requests as f64, "requests").beside(full),
+            Row::without_goal("launch.refused_429", self.refused as f64, "requests").goal(Goal::AtMost(0.0)),
+            Row::without_goal("launch.payments", self.paid_s.len() as f64, "payments"),
+            Row::without_goal("launch.payment_p50", self.paid(50), "s"),
+            Row::without_goal("launch.payment_p99", self.paid(99), "s").goal(Goal::AtMost(2.0)),
+            Row::without_goal("launch.payment_max", self.paid(100), "s"),
+            Row::without_goal("launch.real_time", self.took_s, "s"),
         ]
     }
 }
@@ -161,7 +162,7 @@ async fn play(size: Size, folder: &std::path::Path) -> Result<Launch, String> {
             break Ok(Launch { requests, refused, ..launch });
         }
         if until > launch_at + LONGEST {
-            break Err(format!("the launch has not drained: {}", told(&world)));
+            break Err(format!("the launch has not drained: {}", summary(&world)));
         }
         until += LOOK;
     };
@@ -170,7 +171,7 @@ async fn play(size: Size, folder: &std::path::Path) -> Result<Launch, String> {
 }
 
 /// The state of the stand-ins when nothing moves any more.
-fn told(world: &World) -> String {
+fn summary(world: &World) -> String {
     let account = world.amocrm();
     let (leads, tasks, notes) = (account.leads.len(), account.tasks.len(), account.notes.len());
     format!("{leads} leads, {tasks} tasks, {notes} notes stand")

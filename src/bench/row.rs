@@ -38,7 +38,7 @@ impl fmt::Display for Goal {
 
 impl Row {
     /// A figure without a goal.
-    pub fn told(name: &'static str, value: f64, unit: &'static str) -> Self {
+    pub fn without_goal(name: &'static str, value: f64, unit: &'static str) -> Self {
         Self { name, value, unit, reference: None, goal: None }
     }
 

@@ -70,13 +70,13 @@ impl Child {
             command.spawn().map_err(|error| format!("the bridge cannot be started: {error}"))?;
         let out = process.stdout.take().ok_or("the bridge has no output")?;
         let mut lines = BufReader::new(out).lines();
-        let said = tokio::time::timeout(START_MAX, lines.next_line()).await;
-        let line = match said {
+        let first_line = tokio::time::timeout(START_MAX, lines.next_line()).await;
+        let line = match first_line {
             Ok(Ok(Some(line))) => line,
             _ => return Err(format!("the bridge did not start; its log is {}", plan.log.display())),
         };
         let address =
-            line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge said «{line}»"))?;
+            line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge printed «{line}»"))?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self {

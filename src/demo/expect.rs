@@ -134,14 +134,14 @@ fn anchor<'a>(name: &str, rest: &'a str) -> Result<(Anchor, &'a str), String> {
     }
     let see = toml::Value::String(name.to_owned())
         .try_into::<See>()
-        .map_err(|_| format!("«{name}» is no anchor"))?;
+        .map_err(|_| format!("«{name}» is not an anchor"))?;
     if let Some(inner) = rest.strip_prefix('(') {
         let (part, rest) = inner.split_once(')').ok_or_else(|| format!("«{rest}» has no closing bracket"))?;
         return Ok((Anchor::With(see, part.to_owned()), rest));
     }
     let Some(number) = rest.strip_prefix('.') else { return Ok((Anchor::Nth(see, 1), rest)) };
     let end = number.find(' ').unwrap_or(number.len());
-    let nth = number[..end].parse().map_err(|_| format!("«{number}» is no number of a sighting"))?;
+    let nth = number[..end].parse().map_err(|_| format!("«{number}» is not the number of a sighting"))?;
     Ok((Anchor::Nth(see, nth), &number[end..]))
 }
 

@@ -305,7 +305,9 @@ async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
             Some(body) => {
                 facts.accepted += 1;
                 empty = 0;
-                kept.extend(serde_json::from_slice::<Envelope>(&body).ok().map(|envelope| said(&envelope)));
+                kept.extend(
+                    serde_json::from_slice::<Envelope>(&body).ok().map(|envelope| content_of(&envelope)),
+                );
             }
             None => empty += 1,
         }
@@ -372,7 +374,7 @@ fn kills(Wanted { fates, deeds }: &Wanted, facts: &mut Facts) {
     }
 }
 
-fn said(envelope: &Envelope) -> (String, String) {
+fn content_of(envelope: &Envelope) -> (String, String) {
     (encoded(&envelope.query), envelope.body.clone())
 }
 

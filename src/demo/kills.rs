@@ -181,7 +181,7 @@ struct State {
 pub struct Mortal {
     plan: Plan,
     now: DrivenNow,
-    person: Operator,
+    operator: Operator,
     child: tokio::sync::Mutex<Option<Child>>,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
     state: Mutex<State>,
@@ -201,7 +201,7 @@ impl Mortal {
     pub fn new(
         (plan, child): (Plan, Child),
         redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
-        person: Operator,
+        operator: Operator,
         now: DrivenNow,
         fates: Fates,
     ) -> Arc<Self> {
@@ -209,7 +209,7 @@ impl Mortal {
         let mut kills = schedule(kills, seed, now.get(), end);
         kills.extend(schedule_redis(redis_kills, seed, now.get(), end));
         let state = Mutex::new(State { kills, ..State::default() });
-        Arc::new(Self { plan, now, person, child: tokio::sync::Mutex::new(Some(child)), redis, state })
+        Arc::new(Self { plan, now, operator, child: tokio::sync::Mutex::new(Some(child)), redis, state })
     }
 
     /// The results, once the run is over.
@@ -318,7 +318,7 @@ impl Mortal {
             quiet.quiet && state.letters_until.is_some_and(|until| self.now.get() <= until)
         };
         if letters {
-            match self.person.resend_missing_letters(self.now.get()).await {
+            match self.operator.resend_missing_letters(self.now.get()).await {
                 Ok(repeated) => {
                     self.state().deeds.letters_repeated += repeated;
                     quiet.quiet &= repeated == 0;

@@ -22,7 +22,7 @@ pub struct Teller {
     names: Names,
     /// Script and the client's short name.
     scripts: Vec<(String, String)>,
-    told: BTreeMap<String, usize>,
+    printed: BTreeMap<String, usize>,
     calls: usize,
     newest_task: i64,
     turns: BTreeMap<i64, usize>,
@@ -61,7 +61,7 @@ impl Teller {
         Self {
             names,
             scripts: scripts.iter().map(|s| (s.order.id.clone(), short_name(&s.order.name))).collect(),
-            told: BTreeMap::new(),
+            printed: BTreeMap::new(),
             calls: 0,
             newest_task: 0,
             turns: BTreeMap::new(),
@@ -79,11 +79,11 @@ impl Teller {
         news.extend(self.leads(world));
         let mut lines = Vec::new();
         for News { script, weight, text } in news {
-            let told = self.told.entry(script.clone()).or_default();
-            if weight == Weight::Usual && *told >= LINES_MAX {
+            let printed = self.printed.entry(script.clone()).or_default();
+            if weight == Weight::Usual && *printed >= LINES_MAX {
                 continue;
             }
-            *told += 1;
+            *printed += 1;
             lines.push(format!("{} · {}: {text}", day_time(now, self.names.zone), self.who(world, &script)));
         }
         lines

@@ -75,26 +75,26 @@ pub struct Options {
 
 /// Plays the whole run. The error is for a person: why it could not be played, or which expectation failed.
 pub async fn run(mut options: Options) -> Result<(), String> {
-    let ground = RunIdentity::fresh()?;
-    let redis = own_redis(&mut options, &ground).await?;
-    let done = run_on(&ground, &options, redis.clone()).await;
+    let identity = RunIdentity::fresh()?;
+    let redis = own_redis(&mut options, &identity).await?;
+    let done = run_on(&identity, &options, redis.clone()).await;
     // However the run ended, its Redis ends first, before the folder may be removed.
     if let Some(redis) = redis {
         redis.lock().await.kill().await;
     }
     if done.is_ok() {
         // The files of a successful run are not needed.
-        let _ = std::fs::remove_dir_all(&ground.folder);
+        let _ = std::fs::remove_dir_all(&identity.folder);
     }
     done
 }
 
 async fn run_on(
-    ground: &RunIdentity,
+    identity: &RunIdentity,
     options: &Options,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
 ) -> Result<(), String> {
-    let material = Material::load(&|platform| ground.hooks(platform)).map_err(|slip| slip.to_string())?;
+    let material = Material::load(&|platform| identity.hooks(platform)).map_err(|slip| slip.to_string())?;
     let start = material.setup.start.with_timezone(&Utc);
     let end = start + TimeDelta::days(options.days.unwrap_or(DAYS));
     let now = DrivenNow::starting_at(start);
@@ -102,9 +102,9 @@ async fn run_on(
     let clock = now.clone();
     let stand = stand(world.clone(), Arc::new(move || clock.get()), Ports::default());
     let stand = stand.await.map_err(|error| error.to_string())?;
-    ground.write(&addresses(&stand))?;
-    let plan = plan(ground, &material, options)?;
-    println!("Мост: http://127.0.0.1:{}, папка: {}", ground.port, ground.folder.display());
+    identity.write(&addresses(&stand))?;
+    let plan = plan(identity, &material, options)?;
+    println!("Мост: http://127.0.0.1:{}, папка: {}", identity.port, identity.folder.display());
     println!(
         "Заказов: {}. Время ведёт проигрыватель, {}.\n",
         material.scripts.len(),
@@ -116,8 +116,8 @@ async fn run_on(
     let child = Child::start(&plan, start).await?;
     let redis_kills = if options.kill_redis { (options.kills / 4).max(1) } else { 0 };
     let fates = Fates { kills: options.kills, redis_kills, seed: options.seed, end };
-    let person = Operator::new(place(options, ground), &ground.school, stand.shared());
-    let mortal = Mortal::new((plan.clone(), child), redis, person, now.clone(), fates);
+    let operator = Operator::new(backend(options, identity), &identity.school, stand.shared());
+    let mortal = Mortal::new((plan.clone(), child), redis, operator, now.clone(), fates);
     stand.shared().guard(Arc::new(Handle(mortal.clone())));
     let road = KillableCarrier { carrier: sender, mortal: mortal.clone() };
     let mut player = Player::new(stand.shared(), now.clone(), road);
@@ -133,7 +133,7 @@ async fn run_on(
     played.map_err(|stuck| format!("{stuck}; the bridge's log: {}", plan.log.display()))?;
     stopped?;
     let deeds = Wanted { fates, deeds: mortal.deeds() };
-    let well = tell(options, ground, &material, &world, (&player, deeds), end).await?;
+    let well = tell(options, identity, &material, &world, (&player, deeds), end).await?;
     println!("Время прогона: {:.1} с, шагов времени: {}.", began.elapsed().as_secs_f64(), player.moves);
     if options.stay {
         stay(&plan, &mut player, &stand).await?;
@@ -141,27 +141,29 @@ async fn run_on(
     stand.stop().await;
     match well {
         true => Ok(()),
-        false => Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", ground.folder.display())),
+        false => {
+            Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", identity.folder.display()))
+        }
     }
 }
 
 /// Starts a Redis to be killed; it becomes the run's store.
 async fn own_redis(
     options: &mut Options,
-    ground: &RunIdentity,
+    identity: &RunIdentity,
 ) -> Result<Option<Arc<tokio::sync::Mutex<Redis>>>, String> {
     if !options.kill_redis {
         return Ok(None);
     }
-    let redis = Redis::start(school::free_port()?, ground.folder.join("redis")).await?;
+    let redis = Redis::start(school::free_port()?, identity.folder.join("redis")).await?;
     options.store = Some(redis.url());
     Ok(Some(Arc::new(tokio::sync::Mutex::new(redis))))
 }
 
-fn place(options: &Options, ground: &RunIdentity) -> Backend {
+fn backend(options: &Options, identity: &RunIdentity) -> Backend {
     match &options.store {
         Some(url) => Backend::Redis(Secret::new(url.clone())),
-        None => Backend::Folder(ground.data()),
+        None => Backend::Folder(identity.data()),
     }
 }
 
@@ -174,16 +176,16 @@ fn addresses(stand: &Stand) -> Addresses {
     }
 }
 
-fn plan(ground: &RunIdentity, material: &Material, options: &Options) -> Result<Plan, String> {
+fn plan(identity: &RunIdentity, material: &Material, options: &Options) -> Result<Plan, String> {
     Ok(Plan {
         program: std::env::current_exe().map_err(|error| error.to_string())?,
-        config: ground.config(),
-        port: ground.port,
-        data: ground.data(),
+        config: identity.config(),
+        port: identity.port,
+        data: identity.data(),
         store: options.store.clone(),
-        environment: ground.environment(&material.setup),
-        token: ground.token.clone(),
-        log: ground.log(),
+        environment: identity.environment(&material.setup),
+        token: identity.token.clone(),
+        log: identity.log(),
     })
 }
 
@@ -195,17 +197,17 @@ fn span(from: DateTime<Utc>, to: DateTime<Utc>, material: &Material) -> String {
 /// Counts, prints and writes the facts; returns whether the run was faultless.
 async fn tell(
     options: &Options,
-    ground: &RunIdentity,
+    identity: &RunIdentity,
     material: &Material,
     world: &Mutex<World>,
     (player, deeds): (&Player<KillableCarrier<Sender>>, Wanted),
     end: DateTime<Utc>,
 ) -> Result<bool, String> {
-    let store = place(options, ground).open().await.map_err(|error| error.to_string())?;
+    let store = backend(options, identity).open().await.map_err(|error| error.to_string())?;
     let world = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let run = facts::Run {
         store: &*store,
-        school: SchoolId(ground.school.clone()),
+        school: SchoolId(identity.school.clone()),
         world: &world,
         material,
         taken: &player.taken,
@@ -217,7 +219,7 @@ async fn tell(
     println!("\n{}\n{}", report::table(&rows), report::summary(&facts));
     if !facts.well() {
         // To find the cause, a person needs the content of the stand-ins.
-        let view = ground.folder.join("sandbox.json");
+        let view = identity.folder.join("sandbox.json");
         std::fs::write(&view, world.view().to_string())
             .map_err(|error| format!("{}: {error}", view.display()))?;
     }

@@ -18,20 +18,20 @@ use crate::store::{Backend, DeadLetter, Kept, Store};
 const LETTERS_MAX: usize = 1_000;
 
 pub struct Operator {
-    place: Backend,
+    backend: Backend,
     school: SchoolId,
     shared: Arc<Shared>,
     store: OnceCell<Arc<dyn Store>>,
 }
 
 impl Operator {
-    pub fn new(place: Backend, school: &str, shared: Arc<Shared>) -> Self {
-        Self { place, school: SchoolId::from(school), shared, store: OnceCell::new() }
+    pub fn new(backend: Backend, school: &str, shared: Arc<Shared>) -> Self {
+        Self { backend, school: SchoolId::from(school), shared, store: OnceCell::new() }
     }
 
     /// Returns how many letters are to be sent again.
     pub async fn resend_missing_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
-        let store = self.store.get_or_try_init(|| self.place.visit()).await?;
+        let store = self.store.get_or_try_init(|| self.backend.visit()).await?;
         let doubts = store.dead(&self.school, LETTERS_MAX).await?;
         let missing: Vec<String> = self.shared.with(|world, _| {
             let lost = doubts.into_iter().filter(|letter| is_in_doubt(letter) && !has_come(world, letter));

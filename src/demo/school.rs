@@ -101,9 +101,9 @@ pub fn free_port() -> Result<u16, String> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let describe = |error: std::io::Error| format!("{}: {error}", path.display());
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(told)?;
+        std::fs::create_dir_all(parent).map_err(describe)?;
     }
-    std::fs::write(path, text).map_err(told)
+    std::fs::write(path, text).map_err(describe)
 }

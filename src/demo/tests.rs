@@ -102,15 +102,15 @@ fn denied(expect: &Expect, scene: &Scene) -> Sighting {
     let from = expect.from.as_ref().and_then(|from| from.resolve(scene)).unwrap_or(scene.start);
     let mut sighting = Sighting::new(expect.see, from + TimeDelta::seconds(1), "");
     for (word, parts) in &expect.has {
-        let said: Vec<&str> = parts
+        let words: Vec<&str> = parts
             .iter()
             .filter(|part| !part.starts_with('!'))
             .map(|part| part.trim_start_matches('='))
             .collect();
         match word.as_str() {
-            "text" => sighting.text = said.join(" "),
+            "text" => sighting.text = words.join(" "),
             other => {
-                sighting.words.insert(other.to_owned(), said.join(" "));
+                sighting.words.insert(other.to_owned(), words.join(" "));
             }
         }
     }

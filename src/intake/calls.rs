@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use self::leg::{LegRecord, Talk, said, weight};
+use self::leg::{LegRecord, Talk, value_of, weight};
 use crate::platform::telephony::waits::Waits;
 use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
@@ -37,8 +37,8 @@ pub struct CallRecord {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     recordings: BTreeSet<(At, String)>,
     /// The result that was handed on last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    told: Option<FoundCall>,
+    #[serde(rename = "told", default, skip_serializing_if = "Option::is_none")]
+    announced: Option<FoundCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake: Option<At>,
 }
@@ -76,7 +76,7 @@ impl CallRecord {
             legs: BTreeMap::new(),
             last: None,
             recordings: BTreeSet::new(),
-            told: None,
+            announced: None,
             wake: None,
         }
     }
@@ -102,8 +102,8 @@ impl CallRecord {
         if !is_new {
             return Merged::Nothing;
         }
-        if self.told.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
-            return self.tell();
+        if self.announced.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
+            return self.announce();
         }
         self.wait(now)
     }
@@ -111,14 +111,14 @@ impl CallRecord {
     /// The call's wake has come: without a final record the result is computed from the legs.
     pub fn on_wake(&mut self, now: At) -> Merged {
         match self.wake {
-            Some(wake) if wake <= now => self.tell(),
+            Some(wake) if wake <= now => self.announce(),
             _ => Merged::Nothing,
         }
     }
 
     /// Extensions that ring or talk, as far as is known; none once the call has ended.
     pub fn on_call(&self) -> impl Iterator<Item = &str> {
-        let goes_on = self.last.is_none() && self.told.is_none();
+        let goes_on = self.last.is_none() && self.announced.is_none();
         let legs = self.legs.values().filter(move |leg| goes_on && leg.ended.is_none());
         legs.filter_map(|leg| leg.extension.as_ref().map(|(_, extension)| extension.as_str()))
     }
@@ -130,13 +130,13 @@ impl CallRecord {
 
     /// When the call took place, once its result was handed on.
     pub fn told_at(&self) -> Option<At> {
-        self.told.as_ref().map(|told| told.result.ended_at)
+        self.announced.as_ref().map(|found| found.result.ended_at)
     }
 
     /// What reconciliation needs to know about it.
     pub fn known(&self) -> KnownCall {
         let is_exact = self.last.as_ref().is_some_and(|last| !last.rough);
-        KnownCall { is_exact, talk_seconds: self.told.as_ref().map(|told| told.result.talk_seconds) }
+        KnownCall { is_exact, talk_seconds: self.announced.as_ref().map(|found| found.result.talk_seconds) }
     }
 
     fn wait(&mut self, now: At) -> Merged {
@@ -168,21 +168,21 @@ impl CallRecord {
             || (self.client_legs().any(is_answered) && !self.client_legs().any(talking))
     }
 
-    fn tell(&mut self) -> Merged {
+    fn announce(&mut self) -> Merged {
         self.wake = None;
         let found = self.resolve();
-        if found.is_none() || found == self.told {
+        if found.is_none() || found == self.announced {
             return Merged::Nothing;
         }
-        self.told = found.clone();
+        self.announced = found.clone();
         found.map_or(Merged::Nothing, |found| Merged::Result(Box::new(found)))
     }
 
-    fn learn_leg(&mut self, said: &Leg, at: At) {
-        if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&said.leg) {
+    fn learn_leg(&mut self, leg: &Leg, at: At) {
+        if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&leg.leg) {
             return;
         }
-        self.legs.entry(said.leg.clone()).or_default().learn(said, at);
+        self.legs.entry(leg.leg.clone()).or_default().learn(leg, at);
     }
 
     /// If two final records differ, the more reliable one is kept, then the one that knows more about a talk.
@@ -221,16 +221,16 @@ impl CallRecord {
         let ended_at = ended_at.or_else(|| self.legs.values().filter_map(|leg| leg.last_at).max())?;
         let recorded = last.and_then(|last| last.client_number.clone());
         let of_client = || legs().filter(|leg| !self.is_managers(leg));
-        let seen = of_client().chain(legs()).find_map(|leg| said(&leg.client_number));
+        let seen = of_client().chain(legs()).find_map(|leg| value_of(&leg.client_number));
         // It is not documented which side of a call-back's record is the client's; its legs are reliable.
         let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
-        let dialler = legs().filter(|leg| self.is_managers(leg)).find_map(|leg| said(&leg.extension));
+        let dialler = legs().filter(|leg| self.is_managers(leg)).find_map(|leg| value_of(&leg.extension));
         let answered_by = talk.first.clone();
         let extension = dialler
             .or_else(|| rough.and(answered_by.clone()))
             .or_else(|| last.and_then(|last| last.extension.clone()))
             .or(answered_by)
-            .or_else(|| legs().find_map(|leg| said(&leg.extension)));
+            .or_else(|| legs().find_map(|leg| value_of(&leg.extension)));
         let last_extension = talk.last.filter(|last| Some(last) != extension.as_ref());
         let recording = last.and_then(|last| last.recording.clone()).filter(|_| talk_seconds > 0);
         let result = CallResult {
@@ -242,10 +242,12 @@ impl CallRecord {
             started_at,
             ended_at,
             number,
-            line: last.and_then(|last| last.line.clone()).or_else(|| legs().find_map(|leg| said(&leg.line))),
+            line: last
+                .and_then(|last| last.line.clone())
+                .or_else(|| legs().find_map(|leg| value_of(&leg.line))),
             manager: None,
             command: legs()
-                .find_map(|leg| said(&leg.command))
+                .find_map(|leg| value_of(&leg.command))
                 .or_else(|| last.and_then(|last| last.command.clone())),
             recording: self.recordings.first().map(|(_, recording)| recording.clone()).or(recording),
         };
@@ -258,10 +260,10 @@ impl CallRecord {
         if callback {
             return Direction::Outbound;
         }
-        let said = self.last.as_ref().and_then(|last| last.direction);
+        let recorded = self.last.as_ref().and_then(|last| last.direction);
         let seen =
             || self.in_order().into_iter().find_map(|leg| leg.direction.map(|(_, direction)| direction));
-        said.or_else(seen).unwrap_or(Direction::Inbound)
+        recorded.or_else(seen).unwrap_or(Direction::Inbound)
     }
 
     fn outcome(&self, direction: Direction, talked_seconds: u32) -> (Outcome, u32) {
@@ -281,20 +283,25 @@ impl CallRecord {
             return (Outcome::Answered, talked_seconds);
         }
         // Zero seconds are not a talk, whatever flag is set next to them.
-        let said = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
-        (self.without_talk(direction, said, legs), 0)
+        let recorded = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
+        (self.without_talk(direction, recorded, legs), 0)
     }
 
     /// Why there was no talk: as the record says, or as the legs say if the record is less exact. If neither
     /// says anything it is not an attempt: the call may have ended in any way.
-    fn without_talk(&self, direction: Direction, said: Option<Outcome>, legs: Option<Outcome>) -> Outcome {
-        let exact = match (said, legs) {
+    fn without_talk(
+        &self,
+        direction: Direction,
+        recorded: Option<Outcome>,
+        legs: Option<Outcome>,
+    ) -> Outcome {
+        let exact = match (recorded, legs) {
             (None, legs) => legs,
             // A record may only say that there was no talk, while one of the client's legs shows why.
-            (Some(said), Some(legs)) if weight(said) <= weight(Outcome::NoAnswer) => {
-                Some(if weight(legs) > weight(said) { legs } else { said })
+            (Some(recorded), Some(legs)) if weight(recorded) <= weight(Outcome::NoAnswer) => {
+                Some(if weight(legs) > weight(recorded) { legs } else { recorded })
             }
-            (said, _) => said,
+            (recorded, _) => recorded,
         };
         match exact.unwrap_or(Outcome::Failed) {
             Outcome::Failed => Outcome::Failed,

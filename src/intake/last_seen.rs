@@ -179,21 +179,21 @@ mod tests {
 
     #[test]
     fn a_stage_change_is_reported_once_and_a_late_hook_changes_nothing() {
-        let mut shadow = LastSeen::default();
-        assert_eq!(shadow.lead(&lead(1, 10), None).stage, Some((1, 10)));
-        assert_eq!(shadow.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
-        assert_eq!(shadow.lead(&lead(5, 20), None).stage, Some((1, 20)));
-        assert_eq!(shadow.lead(&lead(3, 10), None), LeadNews::default(), "older than the last state");
-        assert_eq!(shadow.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
+        let mut last_seen = LastSeen::default();
+        assert_eq!(last_seen.lead(&lead(1, 10), None).stage, Some((1, 10)));
+        assert_eq!(last_seen.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
+        assert_eq!(last_seen.lead(&lead(5, 20), None).stage, Some((1, 20)));
+        assert_eq!(last_seen.lead(&lead(3, 10), None), LeadNews::default(), "older than the last state");
+        assert_eq!(last_seen.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
     }
 
     #[test]
     fn a_closed_task_and_its_result_are_both_reported() {
-        let mut shadow = LastSeen::default();
+        let mut last_seen = LastSeen::default();
         let mut task = SeenTask { task: 3, done: true, updated_at: at(1), ..SeenTask::default() };
-        assert!(shadow.task(&task).done);
+        assert!(last_seen.task(&task).done);
         task.result = Some("отказ: цена".to_owned());
-        assert!(shadow.task(&task).done, "the result came with a second hook");
-        assert!(!shadow.task(&task).done, "a repeat");
+        assert!(last_seen.task(&task).done, "the result came with a second hook");
+        assert!(!last_seen.task(&task).done, "a repeat");
     }
 }

@@ -19,7 +19,7 @@ const RECORD_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// Bytes searched at a time for the next mark.
 const CHUNK: u64 = 64 * 1024;
 /// Most bytes quarantined from one damaged range; the rest of the range is only counted.
-const ASIDE_BYTES_MAX: u64 = 1024 * 1024;
+const RANGE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The storage of a log.
 pub trait Disk: Send {
@@ -54,27 +54,27 @@ impl Disk for std::fs::File {
 }
 
 /// Receives bytes that cannot be read, and how many there are in all.
-pub type Aside = Box<dyn FnMut(&[u8], u64) + Send>;
+pub type Quarantining = Box<dyn FnMut(&[u8], u64) + Send>;
 
 pub struct Log<D> {
     disk: D,
-    aside: Aside,
+    quarantine: Quarantining,
     /// Where the oldest record of the queue begins.
     first: u64,
     /// Where the next record is written.
     end: u64,
     waiting: u64,
     /// Starts of the damaged ranges that were already quarantined: they stay in the file until it is empty.
-    told: BTreeSet<u64>,
+    reported: BTreeSet<u64>,
 }
 
 impl<D: Disk> Log<D> {
     /// Also returns how many bytes of a torn tail were cut off: a record that was never acknowledged.
-    pub fn open(disk: D, aside: Aside) -> io::Result<(Self, u64)> {
-        let mut log = Self { disk, aside, first: 0, end: 0, waiting: 0, told: BTreeSet::new() };
+    pub fn open(disk: D, quarantine: Quarantining) -> io::Result<(Self, u64)> {
+        let mut log = Self { disk, quarantine, first: 0, end: 0, waiting: 0, reported: BTreeSet::new() };
         let bytes = log.disk.bytes()?;
         while let Some((at, record)) = log.next(log.end, bytes)? {
-            log.set_aside(log.end..at)?;
+            log.quarantine_range(log.end..at)?;
             log.end = at + Self::cost(&record);
             log.waiting += 1;
         }
@@ -83,7 +83,7 @@ impl<D: Disk> Log<D> {
             return Ok((log, 0));
         }
         if !log.is_torn(tail.clone())? {
-            log.set_aside(tail.clone())?;
+            log.quarantine_range(tail.clone())?;
             tail.start = tail.end;
         }
         log.disk.cut(log.end)?;
@@ -137,7 +137,7 @@ impl<D: Disk> Log<D> {
         let next = self.next(self.first, self.end)?;
         let at = next.as_ref().map_or(self.end, |(at, _)| *at);
         self.waiting = self.count(at)?;
-        self.set_aside(self.first..at)?;
+        self.quarantine_range(self.first..at)?;
         self.first = at;
         if next.is_none() {
             self.clear();
@@ -155,25 +155,25 @@ impl<D: Disk> Log<D> {
     }
 
     /// Quarantines a whole record that its reader cannot use.
-    pub fn give_aside(&mut self, record: &[u8]) {
-        (self.aside)(record, record.len() as u64);
+    pub fn quarantine_record(&mut self, record: &[u8]) {
+        (self.quarantine)(record, record.len() as u64);
     }
 
     fn clear(&mut self) {
         // After an error, records that stay are offered again at the next start and recognised as repeats.
         let _ = self.disk.cut(0).and_then(|()| self.disk.sync());
         (self.first, self.end) = (0, 0);
-        self.told.clear();
+        self.reported.clear();
     }
 
-    fn set_aside(&mut self, range: Range<u64>) -> io::Result<()> {
-        if range.is_empty() || !self.told.insert(range.start) {
+    fn quarantine_range(&mut self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() || !self.reported.insert(range.start) {
             return Ok(());
         }
         let all = range.end - range.start;
-        let mut bytes = vec![0; all.min(ASIDE_BYTES_MAX) as usize];
+        let mut bytes = vec![0; all.min(RANGE_BYTES_MAX) as usize];
         self.disk.read_at(&mut bytes, range.start)?;
-        (self.aside)(&bytes, all);
+        (self.quarantine)(&bytes, all);
         Ok(())
     }
 

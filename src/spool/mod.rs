@@ -33,7 +33,7 @@ const REFUSING: Duration = Duration::from_secs(10);
 /// The spools of all schools of this instance.
 pub struct Spools {
     folder: PathBuf,
-    room: Arc<DiskQuota>,
+    quota: Arc<DiskQuota>,
     schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
 }
 
@@ -70,14 +70,14 @@ pub struct NoRoom;
 impl Spools {
     /// In the instance's own folder; at most `mb` mebibytes.
     pub fn new(data: &Path, mb: u32) -> Self {
-        let room = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
-        Self { folder: data.join("spool"), room: Arc::new(room), schools: Mutex::default() }
+        let quota = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
+        Self { folder: data.join("spool"), quota: Arc::new(quota), schools: Mutex::default() }
     }
 
     /// The school's spool: the same one however often its configuration is read.
     pub fn of(&self, school: &SchoolId) -> Arc<Spool> {
         let mut schools = self.schools.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = || Arc::new(Spool::open(&self.folder, school, self.room.clone()));
+        let open = || Arc::new(Spool::open(&self.folder, school, self.quota.clone()));
         schools.entry(school.clone()).or_insert_with(open).clone()
     }
 }
@@ -87,11 +87,11 @@ pub struct Spool {
     /// `None` if the file cannot be used: then requests are refused while the store is unreachable.
     log: Mutex<Option<Log<File>>>,
     /// Unreadable bytes, kept for a person.
-    aside: Quarantine,
+    quarantine: Quarantine,
     /// Requests in the file.
     waiting: AtomicU64,
-    room: Arc<DiskQuota>,
-    last: Mutex<ReplayBuffer>,
+    quota: Arc<DiskQuota>,
+    replay: Mutex<ReplayBuffer>,
     sent: Mutex<Sent>,
     /// The store's epoch as last seen; see [`Spool::moves_on`].
     epoch: Mutex<Option<String>>,
@@ -102,9 +102,9 @@ pub struct Spool {
 }
 
 impl Spool {
-    fn open(folder: &Path, school: &SchoolId, room: Arc<DiskQuota>) -> Self {
-        let aside = Quarantine::beside(folder, school);
-        let log = match open_log(folder, school, aside.clone()) {
+    fn open(folder: &Path, school: &SchoolId, quota: Arc<DiskQuota>) -> Self {
+        let quarantine = Quarantine::beside(folder, school);
+        let log = match open_log(folder, school, quarantine.clone()) {
             Ok(log) => Some(log),
             Err(error) => {
                 tracing::error!(%school, %error, folder = %folder.display(), "no spool: requests are refused while the store is away");
@@ -116,13 +116,13 @@ impl Spool {
             tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
         }
         // Existing bytes count even if the limit is lower now.
-        room.taken.fetch_add(log.as_ref().map_or(0, Log::bytes), Ordering::SeqCst);
+        quota.taken.fetch_add(log.as_ref().map_or(0, Log::bytes), Ordering::SeqCst);
         Self {
             log: Mutex::new(log),
-            aside,
+            quarantine,
             waiting: AtomicU64::new(waiting),
-            room,
-            last: Mutex::default(),
+            quota,
+            replay: Mutex::default(),
             sent: Mutex::default(),
             epoch: Mutex::default(),
             emptying: tokio::sync::Mutex::default(),
@@ -137,7 +137,7 @@ impl Spool {
 
     /// Whether it would accept another request.
     pub fn has_room(&self) -> bool {
-        self.log().is_some() && self.room.taken.load(Ordering::SeqCst) < self.room.max
+        self.log().is_some() && self.quota.taken.load(Ordering::SeqCst) < self.quota.max
     }
 
     /// Whether a request was refused recently. It is not known when a full disk has room again, so this
@@ -154,7 +154,7 @@ impl Spool {
 
     /// Unreadable bytes that wait for a person; 0 once their file has been removed.
     pub fn damaged_bytes(&self) -> u64 {
-        self.aside.bytes()
+        self.quarantine.bytes()
     }
 
     /// The commands sent lately.
@@ -203,7 +203,7 @@ impl Spool {
                     store.offer(school, &offer).await?;
                     self.remember(offer);
                 }
-                None => self.log().iter_mut().for_each(|log| log.give_aside(&record)),
+                None => self.log().iter_mut().for_each(|log| log.quarantine_record(&record)),
             }
             let spool = self.clone();
             // If this task were dropped halfway, the count would be wrong; the task itself cannot fail.
@@ -218,14 +218,14 @@ impl Spool {
     pub async fn moves_on(&self, store: &dyn Store, school: &SchoolId, epoch: &str) -> Kept<bool> {
         let known = self.epoch().clone();
         if known.as_deref() == Some(epoch) {
-            self.last().settle();
+            self.replay().settle();
             return Ok(false);
         }
         if known.is_none() {
             *self.epoch() = Some(epoch.to_owned());
             return Ok(false);
         }
-        let (mut lost, offers) = (0, self.last().all());
+        let (mut lost, offers) = (0, self.replay().all());
         for offer in offers {
             lost += u64::from(store.offer(school, &offer).await? == Accepted::New);
         }
@@ -235,7 +235,7 @@ impl Spool {
     }
 
     fn remember(&self, offer: Offer) {
-        self.last().push(offer);
+        self.replay().push(offer);
     }
 
     fn put(&self, offer: &Offer) -> io::Result<()> {
@@ -243,11 +243,11 @@ impl Spool {
         let mut log = self.log();
         let log = log.as_mut().ok_or_else(|| io::Error::other("its file cannot be used"))?;
         let bytes = Log::<File>::cost(&record);
-        if !self.room.take(bytes) {
+        if !self.quota.take(bytes) {
             return Err(io::Error::other("limits.spool_mb is reached"));
         }
         if let Err(error) = log.push(&record) {
-            self.room.give_back(bytes);
+            self.quota.give_back(bytes);
             return Err(error);
         }
         self.waiting.store(log.waiting(), Ordering::SeqCst);
@@ -260,7 +260,7 @@ impl Spool {
         let before = log.bytes();
         let first = log.first();
         // If everything to the end of the file is damaged, `first()` has truncated it: release those bytes.
-        self.room.give_back(before - log.bytes());
+        self.quota.give_back(before - log.bytes());
         self.waiting.store(log.waiting(), Ordering::SeqCst);
         match first {
             Ok(record) => record.map(|record| {
@@ -279,7 +279,7 @@ impl Spool {
         let Some(log) = log.as_mut() else { return };
         let before = log.bytes();
         log.shift(record);
-        self.room.give_back(before - log.bytes());
+        self.quota.give_back(before - log.bytes());
         self.waiting.store(log.waiting(), Ordering::SeqCst);
     }
 
@@ -287,8 +287,8 @@ impl Spool {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last(&self) -> MutexGuard<'_, ReplayBuffer> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn replay(&self) -> MutexGuard<'_, ReplayBuffer> {
+        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn epoch(&self) -> MutexGuard<'_, Option<String>> {
@@ -296,7 +296,7 @@ impl Spool {
     }
 }
 
-fn open_log(folder: &Path, school: &SchoolId, aside: Quarantine) -> io::Result<Log<File>> {
+fn open_log(folder: &Path, school: &SchoolId, quarantine: Quarantine) -> io::Result<Log<File>> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{school}.log"));
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
@@ -304,7 +304,7 @@ fn open_log(folder: &Path, school: &SchoolId, aside: Quarantine) -> io::Result<L
     file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
     // The new file name also has to survive a power cut.
     File::open(folder)?.sync_all()?;
-    let keep = move |bytes: &[u8], all| aside.keep(bytes, all);
+    let keep = move |bytes: &[u8], all| quarantine.keep(bytes, all);
     let (log, torn) = Log::open(file, Box::new(keep))?;
     if torn > 0 {
         tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; that request had not been acknowledged");

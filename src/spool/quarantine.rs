@@ -34,8 +34,8 @@ impl Quarantine {
         match self.append(bytes) {
             Ok(kept) => tracing::error!(
                 %school, bytes = all, kept, %file,
-                "ALARM: a part of the spool is damaged and was set aside; what is whole behind it goes on. \
-                 See what it held, then take the file away"
+                "ALARM: a part of the spool is damaged and was quarantined; the whole records after it are still processed. \
+                 Check its content, then remove the file"
             ),
             Err(error) => tracing::error!(
                 %school, bytes = all, %error, %file,
@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_same_bytes_are_kept_once_and_the_file_is_bounded() {
-        let folder = std::env::temp_dir().join(format!("dozvon-aside-{}", crate::secret::random_token()));
+        let folder =
+            std::env::temp_dir().join(format!("dozvon-quarantine-{}", crate::secret::random_token()));
         std::fs::create_dir_all(&folder).expect("writable");
         let kept = Quarantine::beside(&folder, &"rost".into());
         assert_eq!(kept.bytes(), 0);

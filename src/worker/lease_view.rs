@@ -83,15 +83,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_view_ends_before_the_lease_does() {
-        let tenure = LeaseView::default();
-        assert!(!tenure.holds());
-        tenure.hold(stopwatch(), 4_000);
+        let view = LeaseView::default();
+        assert!(!view.holds());
+        view.hold(stopwatch(), 4_000);
         tokio::time::advance(Duration::from_millis(3_499)).await;
-        assert!(tenure.holds());
+        assert!(view.holds());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!tenure.holds(), "what stood still so long sends nothing more");
-        tenure.hold(stopwatch(), 4_000);
-        tenure.end(Standing::Elsewhere);
-        assert!(!tenure.holds());
+        assert!(!view.holds(), "a process that was paused this long sends nothing more");
+        view.hold(stopwatch(), 4_000);
+        view.end(Standing::Elsewhere);
+        assert!(!view.holds());
     }
 }

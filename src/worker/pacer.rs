@@ -40,24 +40,24 @@ struct Queue {
 
 impl Queue {
     fn push(&mut self, ticket: u64, waiter: Waiter) {
-        let place = (waiter.request.urgency, ticket);
+        let key = (waiter.request.urgency, ticket);
         if let Some(group) = waiter.request.group {
-            self.groups.entry(group.name).or_default().insert(place);
+            self.groups.entry(group.name).or_default().insert(key);
         }
-        self.waiters.insert(place, waiter);
+        self.waiters.insert(key, waiter);
     }
 
     fn pop(&mut self) -> Option<Waiter> {
-        let place = *self.waiters.first_key_value()?.0;
-        self.remove(place)
+        let key = *self.waiters.first_key_value()?.0;
+        self.remove(key)
     }
 
-    fn remove(&mut self, place: QueueKey) -> Option<Waiter> {
-        let waiter = self.waiters.remove(&place)?;
+    fn remove(&mut self, key: QueueKey) -> Option<Waiter> {
+        let waiter = self.waiters.remove(&key)?;
         if let Some(group) = waiter.request.group
             && let Some(members) = self.groups.get_mut(&group.name)
         {
-            members.remove(&place);
+            members.remove(&key);
             if members.is_empty() {
                 self.groups.remove(&group.name);
             }
@@ -73,7 +73,7 @@ impl Queue {
             if let Some(Group { name, most, .. }) = group[0].request.group {
                 let others = self.groups.get(&name).into_iter().flatten();
                 let others: Vec<QueueKey> = others.take(most.saturating_sub(1)).copied().collect();
-                group.extend(others.into_iter().filter_map(|place| self.remove(place)));
+                group.extend(others.into_iter().filter_map(|key| self.remove(key)));
             }
             // Before the callers continue: a reader of `waiting` must never count a request that is being
             // sent.
@@ -335,7 +335,7 @@ mod tests {
     #[track_caller]
     fn check(requests: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
         let (pace, mut queue) = (Pace::default(), Queue::default());
-        let mut told = Vec::new();
+        let mut waiting = Vec::new();
         for (ticket, (urgency, name, item)) in requests.iter().enumerate() {
             let group = (*name > 0).then_some(Group { name: *name, item: *item, most: 2 });
             let (go, turn) = oneshot::channel();
@@ -344,12 +344,12 @@ mod tests {
                 ticket as u64,
                 Waiter { request: BudgetRequest { urgency: *urgency, deliveries: 1, group }, go },
             );
-            told.push((*item, turn));
+            waiting.push((*item, turn));
         }
         for (nth, expected) in turns.iter().enumerate() {
             queue.give(&pace);
             let mut went = Vec::new();
-            told.retain_mut(|(item, turn)| match turn.try_recv() {
+            waiting.retain_mut(|(item, turn)| match turn.try_recv() {
                 Ok(turn) => {
                     went.push((turn != Granted::SentByPeer, *item));
                     false
@@ -362,7 +362,7 @@ mod tests {
             let items: Vec<u64> = went.iter().map(|(_, item)| *item).collect();
             assert_eq!(items, *expected, "turn {nth}");
             assert_eq!(went.iter().filter(|(leads, _)| *leads).count(), 1, "one sends for all");
-            assert_eq!(pace.waiting.load(Ordering::SeqCst), told.len() as u64);
+            assert_eq!(pace.waiting.load(Ordering::SeqCst), waiting.len() as u64);
         }
     }
 

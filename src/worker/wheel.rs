@@ -35,7 +35,7 @@ struct Level<K> {
 #[derive(Debug)]
 pub struct Wheel<K> {
     levels: Vec<Level<K>>,
-    places: HashMap<K, SlotIndex>,
+    positions: HashMap<K, SlotIndex>,
     /// Everything up to and including this has been returned.
     now_ms: i64,
 }
@@ -47,15 +47,15 @@ pub struct TooFar;
 impl<K: Clone + Eq + Hash> Wheel<K> {
     pub fn new(now_ms: i64) -> Self {
         let level = || Level { slots: (0..SLOTS).map(|_| Vec::new()).collect(), filled: 0 };
-        Self { levels: (0..LEVELS).map(|_| level()).collect(), places: HashMap::new(), now_ms }
+        Self { levels: (0..LEVELS).map(|_| level()).collect(), positions: HashMap::new(), now_ms }
     }
 
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.positions.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.positions.is_empty()
     }
 
     /// Sets or moves an entry. A time that is already past becomes due with the next millisecond.
@@ -65,20 +65,20 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
         if at_ms - self.now_ms >= HORIZON_MS {
             return Err(TooFar);
         }
-        self.place(key, at_ms);
+        self.put(key, at_ms);
         Ok(())
     }
 
     pub fn cancel(&mut self, key: &K) -> bool {
-        let Some(place) = self.places.remove(key) else { return false };
-        let level = &mut self.levels[place.level];
-        let slot = &mut level.slots[place.slot];
-        slot.swap_remove(place.at);
-        if let Some((moved, _)) = slot.get(place.at) {
-            self.places.insert(moved.clone(), place);
+        let Some(position) = self.positions.remove(key) else { return false };
+        let level = &mut self.levels[position.level];
+        let slot = &mut level.slots[position.slot];
+        slot.swap_remove(position.at);
+        if let Some((moved, _)) = slot.get(position.at) {
+            self.positions.insert(moved.clone(), position);
         }
         if slot.is_empty() {
-            level.filled &= !(1 << place.slot);
+            level.filled &= !(1 << position.slot);
         }
         true
     }
@@ -114,26 +114,26 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
             }
             self.levels[level].filled &= !(1 << slot);
             for (key, entry_ms) in std::mem::take(&mut self.levels[level].slots[slot]) {
-                self.places.remove(&key);
+                self.positions.remove(&key);
                 if entry_ms <= at_ms {
                     due.push((key, entry_ms));
                 } else {
-                    self.place(key, entry_ms);
+                    self.put(key, entry_ms);
                 }
             }
         }
     }
 
-    fn place(&mut self, key: K, at_ms: i64) {
+    fn put(&mut self, key: K, at_ms: i64) {
         let ahead = (at_ms ^ self.now_ms) as u64;
         let highest = 63 - (ahead | 1).leading_zeros();
         let level = ((highest / SLOT_BITS) as usize).min(LEVELS - 1);
         let slot = slot_of(at_ms, level);
         let entries = &mut self.levels[level].slots[slot];
-        let place = SlotIndex { level, slot, at: entries.len() };
+        let position = SlotIndex { level, slot, at: entries.len() };
         entries.push((key.clone(), at_ms));
         self.levels[level].filled |= 1 << slot;
-        self.places.insert(key, place);
+        self.positions.insert(key, position);
     }
 
     /// When the next non-empty slot of a level begins.

@@ -29,7 +29,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let wrong = || format!("«{text}» is no span: write 90s, 15m, 2h30m or 3d");
+        let wrong = || format!("«{text}» is not a span: write 90s, 15m, 2h30m or 3d");
         let (sign, rest) = match text.trim().strip_prefix('-') {
             Some(rest) => (-1, rest),
             None => (1, text.trim()),
@@ -103,8 +103,9 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Moment, String> {
         let text = text.trim();
-        let wrong =
-            || format!("«{text}» is no moment: write +40m, +1d 11:00, 2d 12:00, 12:00 or 2026-03-17 12:00");
+        let wrong = || {
+            format!("«{text}» is not a moment: write +40m, +1d 11:00, 2d 12:00, 12:00 or 2026-03-17 12:00")
+        };
         let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
         let days = |text: &str| {
             text.strip_suffix('d').and_then(|number| number.parse::<u64>().ok()).ok_or_else(wrong)
@@ -152,7 +153,7 @@ impl Shift {
 
 /// Reads `10:00-20:00`.
 pub fn hours(text: &str) -> Result<(NaiveTime, NaiveTime), String> {
-    let wrong = || format!("«{text}» are no hours: write 10:00-20:00");
+    let wrong = || format!("«{text}» are not hours: write 10:00-20:00");
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
     Ok((time(from)?, time(to)?))

@@ -238,13 +238,13 @@ impl World {
         let notes = self.amocrm.notes.values().map(|note| {
             let (kind, id) = note.entity;
             // A call has an id of its own; of two notes with the same text one is a repeat.
-            let said = note.params.get("uniq").or_else(|| note.params.get("text"));
-            (format!("{} {id} {} {}", kind.plural(), note.note_type, said.unwrap_or(&Value::Null)), note.id)
+            let text = note.params.get("uniq").or_else(|| note.params.get("text"));
+            (format!("{} {id} {} {}", kind.plural(), note.note_type, text.unwrap_or(&Value::Null)), note.id)
         });
         collect("note", notes, &mut found);
         let comments = self.getcourse.orders.values().flat_map(|order| {
-            let told = order.comments.iter().enumerate();
-            told.map(|(index, comment)| {
+            let comments = order.comments.iter().enumerate();
+            comments.map(|(index, comment)| {
                 (format!("{} {}", order.id, comment.text), i64::try_from(index).unwrap_or(0))
             })
         });

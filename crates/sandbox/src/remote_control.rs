@@ -48,18 +48,18 @@ impl World {
     /// A client orders something now; the scripted managers do not touch this order's tasks.
     fn order_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
         let script = self.setup.orders.len();
-        let said = |name: &str, default: String| form.get(name).map_or(default, str::to_owned);
+        let given = |name: &str, default: String| form.get(name).map_or(default, str::to_owned);
         let first = self.getcourse.setup.offers.first().map_or(0, |offer| offer.id);
-        let by = said("by", "client".into());
+        let by = given("by", "client".into());
         if by != "client" && !self.setup.managers.iter().any(|manager| manager.key == by) {
             return Err((400, format!("by: «{by}» is neither `client` nor a manager of the setup")));
         }
         self.setup.orders.push(OrderScript {
             id: format!("by_hand_{script}"),
             at: Moment::After(TimeDelta::zero()),
-            name: said("name", format!("Клиент {script}")),
-            phone: said("phone", format!("+7903555{:04}", 2000 + script)),
-            email: said("email", format!("client-{script}@example.com")),
+            name: given("name", format!("Клиент {script}")),
+            phone: given("phone", format!("+7903555{:04}", 2000 + script)),
+            email: given("email", format!("client-{script}@example.com")),
             city: String::new(),
             zone: String::new(),
             offer: form.int("offer").unwrap_or(first),
@@ -89,7 +89,7 @@ impl World {
         let amount = match form.get("amount") {
             None => left,
             Some(text) => {
-                text.parse().map(kopecks).map_err(|_| (400, format!("amount: «{text}» is no sum")))?
+                text.parse().map(kopecks).map_err(|_| (400, format!("amount: «{text}» is not an amount")))?
             }
         };
         if !self.getcourse.pay(now, id, amount, "CARD") {
@@ -117,7 +117,10 @@ impl World {
         let extension = form.get("extension").unwrap_or(first).to_owned();
         if self.mango.employee(&extension).is_none() {
             let known: Vec<&str> = self.mango.employees.iter().map(|one| one.extension.as_str()).collect();
-            return Err((400, format!("extension: nobody has {extension}; there are {}", known.join(", "))));
+            return Err((
+                400,
+                format!("extension: {extension} is not assigned; there are {}", known.join(", ")),
+            ));
         }
         let outcome: CallOutcome = form
             .get("outcome")

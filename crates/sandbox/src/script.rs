@@ -401,7 +401,7 @@ impl FromStr for CallOutcome {
     fn from_str(text: &str) -> Result<CallOutcome, String> {
         let wrong = || {
             format!(
-                "«{text}» is no way a call ends: no_answer, busy, rejected, unreachable, invalid, voicemail, cancelled, talk 95, mobile, manager_missed, ignore; before it late 90m"
+                "«{text}» is not the way a call ends: no_answer, busy, rejected, unreachable, invalid, voicemail, cancelled, talk 95, mobile, manager_missed, ignore; before it late 90m"
             )
         };
         let mut words = text.split_whitespace().peekable();

@@ -167,7 +167,7 @@ impl World {
     }
 
     fn carry_out(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        let told = (self.amocrm.echoes.len(), self.getcourse.stirs.len());
+        let lengths = (self.amocrm.echoes.len(), self.getcourse.stirs.len());
         let answer = match request.platform {
             Platform::Amocrm => self.amocrm.handle(now, request, &mut self.rng),
             Platform::Getcourse => self.getcourse.handle(now, request),
@@ -176,8 +176,8 @@ impl World {
             Platform::Telphin => self.telphin.handle(now, request),
         };
         if self.faults.of(request.platform).echoes_untold {
-            self.amocrm.echoes.truncate(told.0);
-            self.getcourse.stirs.truncate(told.1);
+            self.amocrm.echoes.truncate(lengths.0);
+            self.getcourse.stirs.truncate(lengths.1);
         }
         answer
     }

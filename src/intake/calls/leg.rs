@@ -42,27 +42,27 @@ pub struct LegRecord {
 
 impl LegRecord {
     /// Takes in one state of the leg; the order of the states does not matter.
-    pub fn learn(&mut self, said: &Leg, at: At) {
+    pub fn learn(&mut self, leg: &Leg, at: At) {
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
-        self.manager_leg |= said.manager_leg;
-        match said.state {
+        self.manager_leg |= leg.manager_leg;
+        match leg.state {
             LegState::Talking => self.talking_at = Some(self.talking_at.map_or(at, |first| first.min(at))),
             LegState::Ended(outcome) => {
-                let ended = (said.seq, at, outcome);
+                let ended = (leg.seq, at, outcome);
                 let rank = |(seq, at, outcome): &(u32, At, Outcome)| (*seq, *at, weight(*outcome));
                 if self.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
                     self.ended = Some(ended);
                 }
-                self.counted_s = self.counted_s.max(said.talk_seconds);
+                self.counted_s = self.counted_s.max(leg.talk_seconds);
             }
             LegState::Ringing | LegState::OnHold => {}
         }
-        keep_by(&mut self.direction, said.seq, said.direction, |direction| *direction as u8);
-        keep(&mut self.client_number, said.seq, &said.client_number);
-        keep(&mut self.extension, said.seq, &said.extension);
-        keep(&mut self.line, said.seq, &said.line);
-        keep(&mut self.command, said.seq, &said.command);
+        keep_by(&mut self.direction, leg.seq, leg.direction, |direction| *direction as u8);
+        keep(&mut self.client_number, leg.seq, &leg.client_number);
+        keep(&mut self.extension, leg.seq, &leg.extension);
+        keep(&mut self.line, leg.seq, &leg.line);
+        keep(&mut self.command, leg.seq, &leg.command);
     }
 
     /// When its talk began: as reported, otherwise computed from the count of its seconds. A count of zero
@@ -96,8 +96,8 @@ impl Talk {
         let seconds = span.map_or(0, |span_ms| u32::try_from((span_ms + 500) / 1000).unwrap_or(0));
         Self {
             seconds,
-            first: talked.first().and_then(|(_, leg)| said(&leg.extension)),
-            last: talked.last().and_then(|(_, leg)| said(&leg.extension)),
+            first: talked.first().and_then(|(_, leg)| value_of(&leg.extension)),
+            last: talked.last().and_then(|(_, leg)| value_of(&leg.extension)),
         }
     }
 }
@@ -117,7 +117,7 @@ pub fn weight(outcome: Outcome) -> u8 {
     }
 }
 
-pub fn said(slot: &Option<(u32, String)>) -> Option<String> {
+pub fn value_of(slot: &Option<(u32, String)>) -> Option<String> {
     slot.as_ref().map(|(_, text)| text.clone())
 }
 

@@ -23,12 +23,12 @@ fn events(hooks: &dyn Hooks, body: &str) -> Vec<CallEvent> {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let said = hooks.decode(&Verified::stored(request), at(0)).unwrap();
+    let signals = hooks.decode(&Verified::stored(request), at(0)).unwrap();
     let event = |signal| match signal {
         Signal::CallSeen(event) => *event,
         other => panic!("{body}: {other:?}"),
     };
-    said.into_iter().map(event).collect()
+    signals.into_iter().map(event).collect()
 }
 
 /// Event 1, 3, 4 or 2 of an outgoing call of extension 101, `second` after its start.
@@ -94,14 +94,14 @@ fn check(name: &str, ours: bool, events: &[Vec<CallEvent>], expected: Expected) 
     for (order, events) in [("in order", &events), ("backwards", &backwards), ("twice", &twice)] {
         let found = merged(Waits { final_wait_s: 30, stuck_s: 7_200 }, ours, events).expect(name);
         let result = &found.result;
-        let said = (
+        let found = (
             result.direction,
             result.outcome,
             result.reached,
             result.talk_seconds,
             found.extension.as_deref(),
         );
-        assert_eq!(said, expected, "{name}, {order}");
+        assert_eq!(found, expected, "{name}, {order}");
         assert_eq!(result.number.as_deref(), Some("+79005550101"), "{name}, {order}");
     }
 }

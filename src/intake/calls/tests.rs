@@ -227,20 +227,20 @@ fn check(name: &str, found: &FoundCall, expected: (Direction, Outcome, Reached, 
 /// Plays events and returns all results that were handed on, in order.
 fn play(events: &[CallEvent], wakes: &[bool]) -> Vec<FoundCall> {
     let mut record = CallRecord::new("mango:E", Waits::new(60));
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for (i, event) in events.iter().enumerate() {
         let now = at(1000 + i as i64);
-        told.extend(result(record.merge(event, now)));
+        results.extend(result(record.merge(event, now)));
         if wakes.get(i) == Some(&true) {
             let wake = record.wake().unwrap_or(now);
-            told.extend(result(record.on_wake(wake)));
+            results.extend(result(record.on_wake(wake)));
         }
     }
     if let Some(wake) = record.wake() {
         assert_eq!(record.on_wake(wake - TimeDelta::seconds(1)), Merged::Nothing, "woken too early");
-        told.extend(result(record.on_wake(wake)));
+        results.extend(result(record.on_wake(wake)));
     }
-    told
+    results
 }
 
 fn result(merged: Merged) -> Option<FoundCall> {
@@ -250,9 +250,9 @@ fn result(merged: Merged) -> Option<FoundCall> {
 #[test]
 fn each_sequence_of_the_sheet_ends_in_one_result() {
     for (name, events, expected) in scenarios() {
-        let told = play(&events, &[]);
-        assert_eq!(told.len(), 1, "{name}: {told:?}");
-        check(name, &told[0], expected);
+        let results = play(&events, &[]);
+        assert_eq!(results.len(), 1, "{name}: {results:?}");
+        check(name, &results[0], expected);
     }
 }
 
@@ -260,9 +260,9 @@ fn each_sequence_of_the_sheet_ends_in_one_result() {
 fn a_final_record_that_never_comes_is_made_from_the_legs() {
     for (name, mut events, expected) in scenarios() {
         events.pop();
-        let told = play(&events, &[]);
-        assert_eq!(told.len(), 1, "{name}: {told:?}");
-        check(name, &told[0], expected);
+        let results = play(&events, &[]);
+        assert_eq!(results.len(), 1, "{name}: {results:?}");
+        check(name, &results[0], expected);
     }
 }
 
@@ -298,10 +298,10 @@ fn a_recording_completes_a_result_and_our_command_is_named() {
         "events/record/added",
         json!({"entry_id": "E", "recording_id": "R1", "timestamp": START + 80}),
     ));
-    let told = play(&events, &[]);
-    assert_eq!(told.len(), 2, "the recording replaces the first result");
-    assert_eq!(told[1].result.recording.as_deref(), Some("R1"));
-    assert_eq!(told[1].result.command.as_deref(), Some("gc-1001-1"));
+    let results = play(&events, &[]);
+    assert_eq!(results.len(), 2, "the recording replaces the first result");
+    assert_eq!(results[1].result.recording.as_deref(), Some("R1"));
+    assert_eq!(results[1].result.command.as_deref(), Some("gc-1001-1"));
 }
 
 #[test]
@@ -408,8 +408,8 @@ proptest! {
     #[test]
     fn any_order_and_any_repetition_ends_in_the_same_result((which, with_record, events, wakes) in shuffled()) {
         let (name, whole, expected) = scenarios().swap_remove(which);
-        let told = play(&events, &wakes);
-        let last = told.last().expect("a result");
+        let results = play(&events, &wakes);
+        let last = results.last().expect("a result");
         check(name, last, expected);
         let ordered = if with_record { whole } else { whole[..whole.len() - 1].to_vec() };
         let plain = play(&ordered, &[]);

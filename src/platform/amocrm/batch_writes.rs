@@ -76,7 +76,7 @@ struct PendingWrite {
 
 impl PendingWrite {
     /// The caller may be gone; then nobody receives the result.
-    fn tell(self, outcome: WriteResult) {
+    fn send_result(self, outcome: WriteResult) {
         let _ = self.done.send(outcome);
     }
 }
@@ -230,7 +230,7 @@ fn hand_out(batch: Vec<PendingWrite>, outcome: WriteResult) -> Vec<Vec<PendingWr
         Ok(Reply::Body(body)) => answered(batch, &body),
         Ok(Reply::Rejected(rejection)) if batch.len() > 1 => refused(batch, &rejection),
         same => {
-            batch.into_iter().for_each(|one| one.tell(same.clone()));
+            batch.into_iter().for_each(|one| one.send_result(same.clone()));
             Vec::new()
         }
     }
@@ -243,15 +243,15 @@ fn answered(batch: Vec<PendingWrite>, body: &Value) -> Vec<Vec<PendingWrite>> {
     let mut again = Vec::new();
     for one in batch {
         match (one.write.part(body).or_else(|| nameless(&one.write, body).filter(|_| alone)), one.write.to) {
-            (Some(part), _) => one.tell(Ok(Reply::Body(part.clone()))),
-            (None, WriteTo::Known(_)) if alone => one.tell(Ok(Reply::Body(body.clone()))),
+            (Some(part), _) => one.send_result(Ok(Reply::Body(part.clone()))),
+            (None, WriteTo::Known(_)) if alone => one.send_result(Ok(Reply::Body(body.clone()))),
             (None, WriteTo::Known(_)) => again.push(vec![one]),
             // A number without a card: nothing was stored.
             (None, WriteTo::New) if one.write.kind == WriteKind::Call => {
-                one.tell(Ok(Reply::Body(Value::Null)))
+                one.send_result(Ok(Reply::Body(Value::Null)))
             }
             (None, WriteTo::New) => {
-                one.tell(Err(Fault::unclear("amoCRM's answer does not name what was to be made")));
+                one.send_result(Err(Fault::unclear("amoCRM's answer does not name what was to be made")));
             }
         }
     }
@@ -274,15 +274,15 @@ fn refused(batch: Vec<PendingWrite>, rejection: &Rejection) -> Vec<Vec<PendingWr
     for (place, one) in batch.into_iter().enumerate() {
         if let Some(part) = one.write.part(&rejection.body) {
             // For calls, the answer lists those that were stored and those whose number has no card.
-            one.tell(Ok(Reply::Body(part.clone())));
+            one.send_result(Ok(Reply::Body(part.clone())));
         } else if one.write.kind == WriteKind::Call && rejection.body["errors"].is_array() {
-            one.tell(Ok(Reply::Body(Value::Null)));
+            one.send_result(Ok(Reply::Body(Value::Null)));
         } else if let Some(errors) = named.get(&place) {
             match one.write.to {
                 WriteTo::Known(_) if is_about_id(errors) => again.push(vec![one]),
                 _ => {
                     let body = json!({ "validation-errors": errors, "status": rejection.status });
-                    one.tell(Ok(Reply::Rejected(Rejection { status: rejection.status, body })));
+                    one.send_result(Ok(Reply::Rejected(Rejection { status: rejection.status, body })));
                 }
             }
         } else {

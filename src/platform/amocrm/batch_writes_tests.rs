@@ -139,7 +139,7 @@ fn a_change_of_a_deleted_entity_is_retried_alone() {
     let gone = json!({ "title": "Not Found", "status": 404 });
     let alone = || patch("/api/v4/leads/2", json!({ "name": "b" }), 404, gone.clone());
     let refused = Ok(Reply::Rejected(Rejection { status: 404, body: gone.clone() }));
-    let told = |id: u64| Ok(Reply::Body(json!({ "id": id })));
+    let own_part = |id: u64| Ok(Reply::Body(json!({ "id": id })));
     let answer = json!({ "_embedded": { "leads": [{ "id": 1 }] } });
 
     // The error names its id.
@@ -149,11 +149,11 @@ fn a_change_of_a_deleted_entity_is_retried_alone() {
         patch("/api/v4/leads/1", json!({ "name": "a" }), 200, json!({ "id": 1 })),
         alone(),
     ];
-    check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused.clone()]);
+    check(vec![change(1, "a"), change(2, "b")], script, vec![own_part(1), refused.clone()]);
 
     // The answer leaves it out.
     let script = vec![patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 200, answer), alone()];
-    check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused]);
+    check(vec![change(1, "a"), change(2, "b")], script, vec![own_part(1), refused]);
 }
 
 #[test]

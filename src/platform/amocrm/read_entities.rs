@@ -89,7 +89,7 @@ impl TryFrom<String> for Entity {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let wrong = || format!("no entity: {text}");
+        let wrong = || format!("not an entity: {text}");
         let mut parts = text.split('/');
         let word = parts.next().unwrap_or_default();
         let mut id = || parts.next().and_then(|id| id.parse().ok()).ok_or_else(wrong);
@@ -119,7 +119,7 @@ pub fn request(body: &Value) -> RawRequest {
 
 /// The one signal of a found request.
 pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodable> {
-    let broken = || Undecodable("no body of a found entity".to_owned());
+    let broken = || Undecodable("not the body of a found entity".to_owned());
     let body: Value = serde_json::from_slice(bytes).map_err(|_| broken())?;
     let id: u64 = number(&body["id"]).ok_or_else(broken)?;
     let shown = |word: &str| body.get(word);

@@ -43,8 +43,8 @@ impl Reading<'_> {
     fn order(&self, kind: Kind, id: String) -> SeenOrder {
         let mut unclear = Vec::new();
         let sums = self.sums(&mut unclear);
-        let said = self.value("status").map(|word| status::parse(&word));
-        if matches!(said, Some(Status::Unknown(_))) {
+        let stated = self.value("status").map(|word| status::parse(&word));
+        if matches!(stated, Some(Status::Unknown(_))) {
             unclear.push("status".to_owned());
         }
         let facts = OrderFacts {
@@ -52,7 +52,7 @@ impl Reading<'_> {
             number: self.value("number"),
             created_at: self.time("created_at", &mut unclear),
             author: self.author(),
-            status: status_by_address(kind, said, &sums),
+            status: status_by_address(kind, stated, &sums),
             offers: self.value("offers").map(|text| offers(&text)).unwrap_or_default(),
             positions: self.value("positions").map(|text| positions(&text)),
             cost: sums.cost,
@@ -85,26 +85,26 @@ impl Reading<'_> {
     /// Cost, paid and left. The currency may be written next to any of them, or separately.
     fn sums(&self, unclear: &mut Vec<String>) -> Sums {
         let [cost, paid, left] = ["cost", "payed", "left"].map(|field| self.amount(field, unclear));
-        let said = self.value("currency").map(|code| code.to_uppercase());
+        let currency = self.value("currency").map(|code| code.to_uppercase());
         let beside = [&cost, &paid, &left].into_iter().flatten().find_map(|amount| amount.currency);
         let beside =
             beside.or_else(|| self.texts("cost").find_map(|text| money::from_text(&text).ok()?.currency));
         let currency =
-            said.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
+            currency.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
         let money = |amount: Option<Amount>| amount.map(|amount| Money::new(amount.minor, &currency));
         Sums { cost: money(cost), paid: money(paid), left: money(left) }
     }
 
     /// The first spelling of an amount that is understood; if there is none, the field is listed as unclear.
     fn amount(&self, field: &'static str, unclear: &mut Vec<String>) -> Option<Amount> {
-        let mut said = false;
+        let mut is_given = false;
         for text in self.texts(field) {
-            said = true;
+            is_given = true;
             if let Ok(amount) = money::from_text(&text) {
                 return Some(amount);
             }
         }
-        if said {
+        if is_given {
             unclear.push(field.to_owned());
         }
         None
@@ -168,11 +168,11 @@ pub struct Sums {
 
 /// One address per event is more reliable than the status text, which lags and is localised (pitfall 9): a
 /// payment's address overrides an unpaid status, unless the amounts contradict it.
-fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<Status> {
+fn status_by_address(kind: Kind, stated: Option<Status>, sums: &Sums) -> Option<Status> {
     let settled =
-        matches!(said, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
+        matches!(stated, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
     if settled {
-        return said;
+        return stated;
     }
     let known = |sum: &Option<Money>| sum.as_ref().map(|sum| sum.minor);
     let part_paid = match (known(&sums.paid), known(&sums.cost), known(&sums.left)) {
@@ -184,7 +184,7 @@ fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<St
     match kind {
         Kind::PaymentFull if part_paid != Some(true) => Some(Status::Paid),
         Kind::PaymentPartial if part_paid != Some(false) && paid_something => Some(Status::PartPaid),
-        _ => said,
+        _ => stated,
     }
 }
 
@@ -200,8 +200,8 @@ fn yes_word(text: &str) -> Option<bool> {
 /// A creator who is not the buyer is a manager; if they are equal or missing, nothing follows (L3).
 pub fn author_of(creator: Option<&str>, buyer: Option<&str>) -> Option<Author> {
     let (creator, buyer) = (creator?, buyer?);
-    let told = creator != buyer && creator != "0" && buyer != "0";
-    told.then_some(Author::Manager)
+    let differ = creator != buyer && creator != "0" && buyer != "0";
+    differ.then_some(Author::Manager)
 }
 
 /// The full name, or its parts.

@@ -140,7 +140,7 @@ impl GcHooks {
             let Ok(body) = tech::body(&request.body) else {
                 return if request.body.is_empty() { Reception::Probe } else { unread(request) };
             };
-            (tech::slot(&body), hash(&tech::said(&body)))
+            (tech::slot(&body), hash(&tech::content(&body)))
         } else {
             let Ok(params) = Params::read(request) else {
                 return unread(request);

@@ -62,15 +62,15 @@ impl Params {
 
     /// Equal for two requests with the same content, whatever their order and encoding.
     pub fn digest(&self) -> String {
-        let mut said: Vec<(&str, String)> = self
+        let mut content: Vec<(&str, String)> = self
             .0
             .iter()
             .filter(|(name, _)| !IGNORED.contains(&name.as_str()))
             .filter_map(|(name, value)| Some((name.as_str(), text::clean(value)?)))
             .collect();
-        said.sort();
+        content.sort();
         let mut hash = Sha256::new();
-        for (name, value) in said {
+        for (name, value) in content {
             // Lengths keep two different lists from looking alike.
             hash.update(format!("{}:{name}={}:", name.len(), value.len()));
             hash.update(value);

@@ -37,7 +37,7 @@ pub fn slot(body: &Value) -> Option<String> {
 }
 
 /// The body's content without its times, in a stable order.
-pub fn said(body: &Value) -> String {
+pub fn content(body: &Value) -> String {
     match body {
         Value::Object(map) if map.contains_key("deal") => {
             format!("{}\n{}", field(body, "user"), field(body, "deal"))

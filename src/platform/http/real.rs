@@ -89,7 +89,7 @@ fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request,
     if !request.body.is_empty() {
         builder = builder.body(request.body);
     }
-    builder.build().map_err(|error| Silence::NotSent(told(error)))
+    builder.build().map_err(|error| Silence::NotSent(describe(error)))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -104,14 +104,14 @@ fn is_loopback(url: &Url) -> bool {
 /// Only a connection that was never made proves that nothing was done.
 fn silence(error: reqwest::Error) -> Silence {
     if error.is_connect() || error.is_builder() {
-        Silence::NotSent(told(error))
+        Silence::NotSent(describe(error))
     } else {
-        Silence::BrokenOff(told(error))
+        Silence::BrokenOff(describe(error))
     }
 }
 
 /// The error and its causes, without the address.
-fn told(error: reqwest::Error) -> String {
+fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -43,12 +43,12 @@ const NODES_MAX: usize = 4;
 const VERSION_MIN: u32 = 7;
 
 pub struct Link {
-    road: Connections,
+    connections: Connections,
     turn: AtomicUsize,
     /// Calls to a Cluster whose order counts wait here for one another.
     queues: [tokio::sync::Mutex<()>; QUEUES],
     /// Clients that can subscribe: each of them receives all messages.
-    ears: Vec<Client>,
+    subscribers: Vec<Client>,
 }
 
 enum Connections {
@@ -103,7 +103,7 @@ impl Link {
 
     /// Runs a script, and loads it first if the server does not know it.
     pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
-        call.invoke_async(&mut self.way()).await.map_err(|error| fault(&error))
+        call.invoke_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
     }
 
     /// The same, after the calls that were sent before under this name: all of them use one connection. The
@@ -115,27 +115,24 @@ impl Link {
         call: &ScriptInvocation<'_>,
     ) -> Kept<T> {
         let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let _turn =
-            match self.road {
-                Connections::Single(_) => None,
-                Connections::Cluster(_) => {
-                    let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
-                    Some(turn.map_err(|_| {
-                        StoreError::Unreachable("no answer to what was sent before".to_owned())
-                    })?)
-                }
-            };
+        let _turn = match self.connections {
+            Connections::Single(_) => None,
+            Connections::Cluster(_) => {
+                let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
+                Some(turn.map_err(|_| StoreError::Unreachable("no answer to an earlier call".to_owned()))?)
+            }
+        };
         call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
     }
 
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Kept<T> {
-        command.query_async(&mut self.way()).await.map_err(|error| fault(&error))
+        command.query_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
     }
 
     /// Receives the messages of a channel until the connection breaks.
     pub async fn listen(&self, channel: &str, heard: &(dyn Fn(String) + Send + Sync)) -> Kept<()> {
         let mut missed = StoreError::Unreachable("no node to listen to".to_owned());
-        for ear in &self.ears {
+        for ear in &self.subscribers {
             let connecting = tokio::time::timeout(CONNECT, ear.get_async_pubsub()).await;
             let mut messages = match connecting {
                 Ok(Ok(messages)) => messages,
@@ -159,12 +156,12 @@ impl Link {
 
     /// Calls to a single server are spread over its connections: each is one task, and one task uses one
     /// core.
-    fn way(&self) -> CallConnection {
+    fn next_connection(&self) -> CallConnection {
         self.nth(self.turn.fetch_add(1, Ordering::Relaxed))
     }
 
     fn nth(&self, place: usize) -> CallConnection {
-        match &self.road {
+        match &self.connections {
             Connections::Single(connections) => {
                 CallConnection::Single(connections[place % connections.len()].clone())
             }
@@ -172,8 +169,8 @@ impl Link {
         }
     }
 
-    fn on(road: Connections, ears: Vec<Client>) -> Self {
-        Self { road, turn: AtomicUsize::new(0), queues: Default::default(), ears }
+    fn on(connections: Connections, subscribers: Vec<Client>) -> Self {
+        Self { connections, turn: AtomicUsize::new(0), queues: Default::default(), subscribers }
     }
 
     async fn single(server: ConnectionInfo) -> Result<Self, Missed> {
@@ -194,8 +191,8 @@ impl Link {
     }
 
     async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, Missed> {
-        let ears = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
-        let ears = ears.map_err(|error| fault(&error))?;
+        let subscribers = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
+        let subscribers = subscribers.map_err(|error| fault(&error))?;
         let client = ClusterClient::builder(nodes)
             .connection_timeout(CONNECT)
             .response_timeout(ANSWER)
@@ -206,12 +203,12 @@ impl Link {
             .build()
             .map_err(|error| fault(&error))?;
         let connection = client.get_async_connection().await.map_err(|error| missed(&error))?;
-        Ok(Self::on(Connections::Cluster(connection), ears))
+        Ok(Self::on(Connections::Cluster(connection), subscribers))
     }
 
     /// The `INFO` text of every node.
     async fn infos(&self, info: &Cmd) -> Kept<Vec<String>> {
-        match self.road {
+        match self.connections {
             Connections::Single(_) => Ok(vec![self.query(info).await?]),
             Connections::Cluster(_) => {
                 Ok(self.query::<HashMap<String, String>>(info).await?.into_values().collect())

@@ -119,12 +119,12 @@ impl World {
             return;
         }
         let closed = TaskChange { is_completed: Some(true), ..TaskChange::default() };
-        let told = TaskChange { result: Some(result.to_owned()), ..TaskChange::default() };
+        let with_result = TaskChange { result: Some(result.to_owned()), ..TaskChange::default() };
         if self.setup.people.close_from_list {
             self.amocrm.change_task(now, task, &closed, author);
-            self.amocrm.change_task(now, task, &told, author);
+            self.amocrm.change_task(now, task, &with_result, author);
         } else {
-            let both = TaskChange { result: told.result, ..closed };
+            let both = TaskChange { result: with_result.result, ..closed };
             self.amocrm.change_task(now, task, &both, author);
         }
     }

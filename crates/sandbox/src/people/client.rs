@@ -104,12 +104,12 @@ impl World {
         else {
             return;
         };
-        let told = (self.getcourse.stirs.len(), self.amocrm.echoes.len(), self.mango.posts.len());
+        let lengths = (self.getcourse.stirs.len(), self.amocrm.echoes.len(), self.mango.posts.len());
         self.deed(now, script, item.clone());
         if item.untold {
-            self.getcourse.stirs.truncate(told.0);
-            self.amocrm.echoes.truncate(told.1);
-            self.mango.posts.truncate(told.2);
+            self.getcourse.stirs.truncate(lengths.0);
+            self.amocrm.echoes.truncate(lengths.1);
+            self.mango.posts.truncate(lengths.2);
         }
     }
 

@@ -99,8 +99,8 @@ fn markers_stand_at_the_end_in_brackets() {
 #[test]
 fn wrong_scripts_say_what_is_wrong() {
     let cases = [
-        ("at = \"noon\"", "is no moment"),
-        ("at = \"12:00\"\ncalls = [\"sings\"]", "is no way a call ends"),
+        ("at = \"noon\"", "is not a moment"),
+        ("at = \"12:00\"\ncalls = [\"sings\"]", "is not the way a call ends"),
         ("at = \"12:00\"\nnonsense = 1", "unknown field"),
     ];
     for (line, wanted) in cases {

@@ -43,7 +43,7 @@ fn manager(seen: &SeenOrder, roster: &[Manager]) -> Option<ManagerId> {
 /// not handed on again and again. A hash, because it is stored and covers a phone.
 pub fn digest(seen: &SeenOrder) -> String {
     let facts = &seen.facts;
-    let said = format!(
+    let content = format!(
         "{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         (&facts.status, &facts.paid, &facts.cost),
         (&seen.manager_id, &seen.manager_name),
@@ -51,7 +51,7 @@ pub fn digest(seen: &SeenOrder) -> String {
         facts.client.email,
         facts.number,
     );
-    let mut hash = hex::encode(Sha256::digest(said.as_bytes()));
+    let mut hash = hex::encode(Sha256::digest(content.as_bytes()));
     hash.truncate(16);
     hash
 }

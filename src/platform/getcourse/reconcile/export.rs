@@ -72,7 +72,7 @@ impl Exports {
             return Err(answer::unanswered(&sent));
         }
         let body = sent.json().ok().filter(Value::is_object);
-        read(&body.ok_or_else(|| Fault::later("an export's answer that is not JSON"))?)
+        read(&body.ok_or_else(|| Fault::later("the answer of an export is not JSON"))?)
     }
 }
 
@@ -86,8 +86,8 @@ fn read(body: &Value) -> Result<Export, Fault> {
     }
     let text = [&body["error_message"], &body["error"]].into_iter().find_map(Value::as_str);
     let text = text.unwrap_or_default().to_lowercase().replace('ё', "е");
-    let said = TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, code)| *code);
-    match body["error_code"].as_u64().or(said) {
+    let by_text = TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, code)| *code);
+    match body["error_code"].as_u64().or(by_text) {
         Some(909) => Ok(Export::NotReady),
         Some(905) => Ok(Export::Busy),
         _ if text.contains("попробуйте другой фильтр") => Ok(Export::Empty),

@@ -54,7 +54,7 @@ const USERS_MAX: usize = 50;
 /// A change of an order within this time after we handed the order on counts as our own.
 const OWN_S: i64 = 120;
 /// A digest is kept for as long as a round can show the order again.
-const TOLD_DAYS: i64 = 3;
+const DIGEST_KEPT_DAYS: i64 = 3;
 
 /// Reconciliation of one school's account.
 pub struct GcLookBack {
@@ -84,8 +84,8 @@ struct Cursor {
     #[serde(default)]
     reads: BTreeSet<String>,
     /// Order → digest of the row that was handed on.
-    #[serde(default)]
-    told: BTreeMap<String, (String, At)>,
+    #[serde(rename = "told", default)]
+    handed_on: BTreeMap<String, (String, At)>,
     /// Payments that were checked.
     #[serde(default)]
     payments: BTreeSet<String>,
@@ -140,7 +140,7 @@ impl Cursor {
             todo: VecDeque::new(),
             running: None,
             reads: BTreeSet::new(),
-            told: BTreeMap::new(),
+            handed_on: BTreeMap::new(),
             payments: BTreeSet::new(),
             after: None,
             trouble: None,
@@ -183,7 +183,7 @@ impl LookBack for GcLookBack {
             cursor.round_at = Some(now);
             cursor.trouble = None;
             cursor.todo = [What::Changed, What::Made, What::Payments].into();
-            cursor.told.retain(|_, (_, at)| now - *at < TimeDelta::days(TOLD_DAYS));
+            cursor.handed_on.retain(|_, (_, at)| now - *at < TimeDelta::days(DIGEST_KEPT_DAYS));
             now
         };
         Ok(Sight { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
@@ -251,7 +251,7 @@ impl GcLookBack {
                 cursor.running = None;
                 Ok(Vec::new())
             }
-            Export::Started(_) | Export::Busy => Err(Fault::later("an answer that is no export's")),
+            Export::Started(_) | Export::Busy => Err(Fault::later("an unexpected answer of an export")),
         }
     }
 
@@ -278,7 +278,7 @@ impl GcLookBack {
             }
             let digest = changes::digest(&seen);
             let history = known.history(&order_id(deal)).await?;
-            if is_told(cursor, deal, &digest, history) || cursor.told.len() >= KEPT_MAX {
+            if was_handed_on(cursor, deal, &digest, history) || cursor.handed_on.len() >= KEPT_MAX {
                 continue;
             }
             if self.tech.is_some() {
@@ -289,7 +289,7 @@ impl GcLookBack {
                 // Something happened while it was built: the next round shows the state after it.
                 continue;
             }
-            cursor.told.insert(deal.to_owned(), (digest, now));
+            cursor.handed_on.insert(deal.to_owned(), (digest, now));
         }
         Ok(found)
     }
@@ -328,7 +328,7 @@ impl GcLookBack {
         for row in columns.rows() {
             let Some(id) = row.get("payment_id") else { continue };
             seen.insert(id.to_owned());
-            if cursor.payments.contains(id) || !self.is_untold(&row, known).await? {
+            if cursor.payments.contains(id) || !self.is_unreported(&row, known).await? {
                 continue;
             }
             let Some(order) = order_of(&row, known).await? else { continue };
@@ -347,10 +347,10 @@ impl GcLookBack {
         Ok(())
     }
 
-    async fn is_untold(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
+    async fn is_unreported(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
         let paid_at = row.get("payment_at").and_then(|text| super::dates::parse(text, self.settings.zone));
         let (Some(paid_at), Some(order)) = (paid_at, order_of(row, known).await?) else { return Ok(false) };
-        Ok(known.history(&order.id).await?.told_at.is_none_or(|told| told < paid_at))
+        Ok(known.history(&order.id).await?.told_at.is_none_or(|last| last < paid_at))
     }
 
     /// Reads some of the waiting orders; an order that GetCourse no longer shows is dropped.
@@ -400,8 +400,8 @@ impl GcLookBack {
             let (orders, place) = known.open_orders(cursor.after.as_deref()).await?;
             let mut last = None;
             for order in orders {
-                let told_at = known.history(&order.id).await?.told_at.unwrap_or(order.seen_at);
-                let Some(deal) = order.gc_id.filter(|_| now - told_at >= TimeDelta::hours(QUIET_H)) else {
+                let last_at = known.history(&order.id).await?.told_at.unwrap_or(order.seen_at);
+                let Some(deal) = order.gc_id.filter(|_| now - last_at >= TimeDelta::hours(QUIET_H)) else {
                     continue;
                 };
                 last = Some(format!("order/{}", order.id));
@@ -421,9 +421,9 @@ impl GcLookBack {
 }
 
 /// The same row was handed on before, and nothing else was received about the order since.
-fn is_told(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
-    let Some((told, at)) = cursor.told.get(deal) else { return false };
-    told == digest && history.told_at.is_none_or(|told_at| told_at <= *at + TimeDelta::seconds(OWN_S))
+fn was_handed_on(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
+    let Some((last, at)) = cursor.handed_on.get(deal) else { return false };
+    last == digest && history.told_at.is_none_or(|last_at| last_at <= *at + TimeDelta::seconds(OWN_S))
 }
 
 fn order_id(deal: &str) -> OrderId {

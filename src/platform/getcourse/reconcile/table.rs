@@ -104,9 +104,9 @@ impl Row<'_> {
 
     /// An order's row, in the form of a request to the address «order-status».
     pub fn request(&self) -> RawRequest {
-        let told = COLUMNS.iter().filter(|(name, _)| !name.starts_with("payment_"));
+        let columns = COLUMNS.iter().filter(|(name, _)| !name.starts_with("payment_"));
         let mut body: serde_json::Map<String, Value> =
-            told.filter_map(|(name, _)| Some(((*name).to_owned(), json!(self.get(name)?)))).collect();
+            columns.filter_map(|(name, _)| Some(((*name).to_owned(), json!(self.get(name)?)))).collect();
         if !body.contains_key("currency")
             && let Some(place) = self.columns.places.get("cost")
             && let Some((_, currency)) = self.columns.table.fields[*place].split_once(',')

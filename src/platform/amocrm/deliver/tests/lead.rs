@@ -216,14 +216,14 @@ fn a_field_that_the_account_refuses_goes_into_the_note() {
     let refusal = json!({ "validation-errors": [{ "request_id": "gc-55.3", "errors": [
         { "code": "NotSupportedChoice", "path": "custom_fields_values.1.values.0.value", "detail": "…" }] }], "status": 400 });
     let known = json!({ "id": 52311847, "is_main": true });
-    let mut mended = lead_body(known.clone());
-    mended[0]["custom_fields_values"].as_array_mut().expect("fields").remove(1);
+    let mut fixed = lead_body(known.clone());
+    fixed[0]["custom_fields_values"].as_array_mut().expect("fields").remove(1);
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "text": "Источник: вебинар\nНе записано в поля amoCRM: 901339: Стандарт ·gc-55.3" } }]);
     let script = vec![
         search(QUERY_PHONE, &[contact(52311847, "+79165550137", &[])]),
         post("/api/v4/leads", lead_body(known), 400, refusal),
-        post("/api/v4/leads", mended, 200, made("leads", 41290077)),
+        post("/api/v4/leads", fixed, 200, made("leads", 41290077)),
         post("/api/v4/leads/notes", note, 200, made("notes", 1)),
     ];
     let ask = SaveLead { note: Some("Источник: вебинар".to_owned()), ..save_lead() };
