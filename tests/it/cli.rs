@@ -23,7 +23,7 @@ async fn check_names_all_problems_at_once() {
     assert_eq!(wrong.code(), Some(1));
     for part in ["haed", "DEMO_MANGO_SLAT", "dialling.gap_minutes", "drain_s", "school.toml", "default.toml"]
     {
-        assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
+        assert!(wrong.err().contains(part), "{part} is not printed: {}", wrong.err());
     }
     // The bridge does not start with it either, and prints the same problem.
     assert_eq!(bench.run(&["serve"]).await.err(), wrong.err());
@@ -146,7 +146,7 @@ async fn discover_shows_the_account_and_what_does_not_fit_it() {
     let wrong = bench.run(&["discover", "rost"]).await;
     assert_eq!(wrong.code(), Some(1));
     for part in ["amocrm.pipelines.sales.stages.new", "66104106", "amocrm.order_number_field"] {
-        assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
+        assert!(wrong.err().contains(part), "{part} is not printed: {}", wrong.err());
     }
 }
 

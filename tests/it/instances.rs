@@ -90,7 +90,7 @@ async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
     // If it were restarted it would count as loaded later; here it is the paused one that continues.
     new.halt().await;
     let left = bench.start_at(bench.port, &other).await;
-    until("the owner of what was loaded last", async || left.owns().await.then_some(())).await;
+    until("the owner with the configuration loaded last", async || left.owns().await.then_some(())).await;
     new.go_on().await;
     until("its word", async || {
         new.health().await.is_some_and(|said| said["here"] == "elsewhere").then_some(())
@@ -104,7 +104,7 @@ async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
     let url = order_url(&bench, 0).replace(&bench.port.to_string(), &new.port().to_string());
     let waited = new.health().await.expect("health")["inbox"].as_u64().expect("a count");
     let said = send("GET", &url, "", "").await;
-    assert_eq!(said.expect("an answer").status, 200, "accepted, and kept for whoever may work");
+    assert_eq!(said.expect("an answer").status, 200, "accepted, and stored for the owner");
     assert_eq!(new.health().await.expect("health")["inbox"], waited + 1);
 }
 

@@ -209,7 +209,7 @@ async fn amocrm_is_known(world: &World) {
         let refused = matches!(&order.end, Some(End::Refused { reason: said, .. }) if *said == reason);
         assert!(refused, "{script}: {:?}", order.end);
     }
-    assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was made anew, once");
+    assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was created again, once");
     let reachable = order(world, "reachable").await;
     assert_eq!(reachable.phase, Phase::Dialling);
 }
@@ -269,7 +269,7 @@ fn calls_that_mango_never_told_are_read_from_its_statistics() {
             let mut known: Vec<String> = order.calls.iter().map(|call| call.call.clone()).collect();
             made.sort();
             known.sort();
-            assert!(!made.is_empty(), "{script}: nobody called");
+            assert!(!made.is_empty(), "{script}: there was no call");
             assert_eq!(known, made, "{script}");
         }
     });

@@ -53,7 +53,7 @@ async fn the_owner_stands_still_in_the_middle_of_a_launch_and_every_order_is_mad
         // One request may already have been in the socket.
         until("requests of another owner", async || (asked(&bench) > requests + 1).then_some(())).await;
         let idle = halted.elapsed();
-        assert!(idle < TAKEN_OVER, "nobody worked for {idle:?}");
+        assert!(idle < TAKEN_OVER, "no instance worked for {idle:?}");
         for order in &PAID[1..] {
             pay(&bench, *order).await;
         }

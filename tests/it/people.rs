@@ -42,7 +42,7 @@ async fn exported_and_erased(kind: StoreKind) {
         .await;
     assert!(kept["orders"][0]["journal"].as_array().is_some_and(|journal| !journal.is_empty()));
     let other = (phone(1), email(1));
-    assert!(!kept.to_string().contains(&other.0[2..]), "somebody else's number");
+    assert!(!kept.to_string().contains(&other.0[2..]), "another person's number");
 
     let erased = bench.run(&["person", "erase", "rost", "--phone", &phone(0)]).await;
     assert_eq!(erased.code(), Some(0), "{}", erased.err());

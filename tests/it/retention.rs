@@ -92,7 +92,7 @@ fn what_is_past_its_time_goes_and_does_not_come_back() {
             assert!(!requests(world).await.is_empty(), "its request is young");
             assert_eq!(letters(world).await, Vec::new());
             for id in &ended {
-                assert!(links_of(world, &[link::gone(id)]).await[0].is_some(), "{id} was told of again");
+                assert!(links_of(world, &[link::gone(id)]).await[0].is_some(), "{id} was reported again");
                 assert_eq!(world.site.store.journal(world.site.id(), id, 9).await, Ok(Vec::new()), "{id}");
             }
             assert_eq!(links_of(world, &links).await, vec![None; links.len()], "{links:?}");
@@ -156,8 +156,8 @@ async fn nothing_of_others(world: &World) {
         let owner = match (kind, id) {
             ("lead", Some(id)) => link::crm_lead(id),
             ("task", Some(id)) => link::crm_task(id),
-            _ => panic!("{key} is nobody's"),
+            _ => panic!("{key} belongs to no order that is left"),
         };
-        assert!(links_of(world, &[owner]).await[0].is_some(), "{key} is nobody's");
+        assert!(links_of(world, &[owner]).await[0].is_some(), "{key} belongs to no order that is left");
     }
 }

@@ -252,10 +252,10 @@ fn fixtures_hold_no_real_persons_and_no_real_secrets() {
             let invented = host.starts_with("example.")
                 || host.ends_with(".example")
                 || ["school.mangosip.ru", "sipproxy.telphin.ru", "myschool.ru"].contains(&host.as_str());
-            assert!(invented, "{}: {address} may be somebody's", source.path);
+            assert!(invented, "{}: {address} may be a real person's", source.path);
         }
         for number in mobiles(&text) {
-            assert!(number.contains("555"), "{}: {number} may be somebody's", source.path);
+            assert!(number.contains("555"), "{}: {number} may be a real person's", source.path);
         }
     }
 }

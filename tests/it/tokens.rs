@@ -35,7 +35,7 @@ impl Http for Endpoint {
         let body: Value = serde_json::from_slice(&request.body).expect("JSON");
         // Lets other tasks run meanwhile.
         tokio::task::yield_now().await;
-        let mut asked = self.asked.lock().expect("nobody panics here");
+        let mut asked = self.asked.lock().expect("no panic under this lock");
         let good = body["refresh_token"] == format!("refresh-{}", asked.0);
         asked.0 += u32::from(good);
         asked.1 += u32::from(!good);
@@ -94,5 +94,5 @@ async fn of_all_instances_one_refreshes_the_token() {
     }
     let given = futures_util::future::join_all(instances.iter().map(token)).await;
     assert!(given.iter().all(|token| token.reveal() == "access-1"), "one pair for all");
-    assert_eq!(*endpoint.asked.lock().expect("nobody panics here"), (1, 0));
+    assert_eq!(*endpoint.asked.lock().expect("no panic under this lock"), (1, 0));
 }

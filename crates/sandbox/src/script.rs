@@ -327,11 +327,11 @@ pub enum Deed {
     Refund,
     /// The client calls in; `outcome` (`talk 60`, `no_answer`), answered by `manager` or the lead's.
     CallIn,
-    /// The client changes his phone to `value` in GetCourse.
+    /// The client changes the phone to `value` in GetCourse.
     Phone,
     /// A person writes the phone `value` into the contact in amoCRM.
     ContactPhone,
-    /// The client changes his e-mail to `value`.
+    /// The client changes the e-mail to `value`.
     Email,
     /// `manager` becomes the lead's responsible in amoCRM.
     Take,

@@ -92,7 +92,7 @@ fn each_fixture_gives_the_signals_in_its_file() {
             let text = serde_json::to_string_pretty(&signals).expect("signals are JSON");
             std::fs::write(&expected, text + "\n").expect("writable");
         }
-        let text = std::fs::read_to_string(&expected).expect("expected signals stand beside");
+        let text = std::fs::read_to_string(&expected).expect("the file with the expected signals exists");
         let expected: Vec<Signal> = serde_json::from_str(&text).expect("signals");
         assert_eq!(signals, expected, "{path:?}");
     }

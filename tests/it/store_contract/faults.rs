@@ -127,7 +127,7 @@ async fn a_restart_of_redis_or_of_one_node_is_another_run() {
 async fn a_redis_that_is_not_there_yet_is_waited_for() {
     let mut server = RedisServer::start();
     server.kill();
-    assert!(RedisStore::connect(&server.url()).await.is_err(), "a command line is told at once");
+    assert!(RedisStore::connect(&server.url()).await.is_err(), "a command line gets the error at once");
     let store = RedisStore::open(&server.url()).await.unwrap();
     assert!(is_unreachable(&store).await);
     server.start_again();
@@ -331,7 +331,7 @@ async fn a_full_redis_refuses_and_forgetting_still_works() {
     let unit = Unit { ack: places(&store, &school).await, put: vec![put("new", 0, "x")], ..Unit::default() };
     let refused = store.commit(&school, &fence("owner"), unit.clone()).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Unreachable(_)))), "{refused:?}");
-    assert_eq!(held(&store, &school).await, before, "reading goes on, and nothing was done by half");
+    assert_eq!(held(&store, &school).await, before, "reading still works, and no unit was applied in part");
     assert_eq!(store.forget_raw(&school, at(1), 9).await, Ok(1));
     memory("0");
     commit(&store, &school, &fence("owner"), unit).await;

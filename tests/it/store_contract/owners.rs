@@ -39,7 +39,7 @@ pub async fn of_two_configurations_the_one_loaded_later_counts(store: &dyn Store
     assert_eq!(take("d", "new", 5).await, Lease::Held, "the same one, whenever it was loaded");
     release("d").await;
     assert_eq!(take("a", "old", 20).await, Lease::Outdated, "in doubt the one that worked last");
-    assert_eq!(take("a", "old", 40).await, Lease::Held, "loaded anew: somebody went back to it");
+    assert_eq!(take("a", "old", 40).await, Lease::Held, "loaded again later");
 }
 
 /// Only the store's own clock ends a lease, so the test asks until it has ended.

@@ -30,7 +30,7 @@ impl Balancer {
             let turn = AtomicUsize::new(0);
             while let Ok((client, _)) = listener.accept().await {
                 let next = {
-                    let well = well.lock().expect("nobody panics here");
+                    let well = well.lock().expect("no panic under this lock");
                     let turn = turn.fetch_add(1, Ordering::SeqCst);
                     well.get(turn % well.len().max(1)).copied()
                 };
@@ -68,6 +68,6 @@ async fn look(behind: Vec<u16>, well: Arc<Mutex<Vec<u16>>>) {
             said.ok().flatten().filter(|said| said.status == 200).map(|_| *port)
         });
         let answers: Vec<Option<u16>> = futures_util::future::join_all(asked).await;
-        *well.lock().expect("nobody panics here") = answers.into_iter().flatten().collect();
+        *well.lock().expect("no panic under this lock") = answers.into_iter().flatten().collect();
     }
 }

@@ -68,7 +68,7 @@ impl World {
             let wake = order.timers.wake();
             assert!(wake.is_some(), "seed {seed}: {} is open without a next step", order.id);
             let overdue = wake.is_some_and(|(at, _)| at < now - TimeDelta::minutes(5));
-            assert!(!overdue, "seed {seed}: {} has a wake that nobody fired: {wake:?}", order.id);
+            assert!(!overdue, "seed {seed}: {} has an overdue wake: {wake:?}", order.id);
         }
         assert!(orders.iter().all(|order| order.repairs == 0), "seed {seed}: L14 needed a repair");
         for (name, record) in
@@ -76,7 +76,7 @@ impl World {
         {
             let call: CallRecord = serde_json::from_slice(&record.body).expect("a call");
             let overdue = call.wake().is_some_and(|at| at < now - TimeDelta::minutes(5));
-            assert!(!overdue, "seed {seed}: {name} is open, and nobody ended it: {:?}", call.wake());
+            assert!(!overdue, "seed {seed}: {name} is still open: {:?}", call.wake());
         }
         let held = self.site.store.counts(self.site.id()).await.expect("memory");
         assert_eq!(held.inbox, 0, "seed {seed}: accepted and not worked");

@@ -200,11 +200,11 @@ impl TestBed {
 
     /// The store of the bridge, opened by another process.
     pub async fn store(&self) -> Arc<dyn Store> {
-        let place = match self.redis_url() {
+        let backend = match self.redis_url() {
             Some(url) => Backend::Redis(Secret::new(url)),
             None => Backend::Folder(self.data()),
         };
-        place.visit().await.expect("the store is there")
+        backend.visit().await.expect("the store is there")
     }
 }
 

@@ -110,15 +110,15 @@ mod tests {
         };
         check(false, "the same", &|_| {});
         check(true, "a status", &|seen| seen.facts.status = Some(Status::Cancelled));
-        check(false, "other: a word that is no status", &|seen| {
+        check(false, "other: a word that is not a status", &|seen| {
             seen.facts.status = Some(Status::Unknown("?".to_owned()));
         });
         check(true, "a second part", &|seen| seen.facts.paid = Some(Money::new(2_000_000, "RUB")));
         check(true, "a price", &|seen| seen.facts.cost = Some(Money::new(1, "RUB")));
         check(true, "a manager", &|seen| seen.manager_name = Some("Павел Орлов".to_owned()));
-        check(false, "other: a manager of nobody's", &|seen| seen.manager_name = Some("Робот".to_owned()));
+        check(false, "other: an unknown manager", &|seen| seen.manager_name = Some("Робот".to_owned()));
         check(true, "a phone", &|seen| seen.facts.client.phone = Some(Phone::parse("+79035550128")));
-        check(false, "other: nothing said of money", &|seen| seen.facts.paid = None);
+        check(false, "other: no amounts", &|seen| seen.facts.paid = None);
     }
 
     fn roster(id: &str) -> Manager {
