@@ -15,7 +15,7 @@ use crate::intake::forget::Mention;
 use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
-use crate::store::{DeadLetter, Backend, Store};
+use crate::store::{Backend, DeadLetter, Store};
 #[cfg(feature = "sandbox")]
 use crate::{bench, demo, sandbox};
 use crate::{reload, telemetry};

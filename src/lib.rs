@@ -15,6 +15,7 @@ pub mod http;
 pub mod instance;
 pub mod intake;
 pub mod link;
+pub mod panics;
 pub mod person;
 pub mod platform;
 pub mod reload;

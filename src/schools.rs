@@ -15,9 +15,8 @@ use crate::instance::Name;
 use crate::process::SchoolId;
 use crate::spool::Spools;
 use crate::ways::{self, Ground, Ports};
-use crate::worker::school::own;
+use crate::worker::school;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
-use crate::worker::spool_drain;
 
 /// Why a school cannot be worked; says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +86,7 @@ impl Schools {
                     let _ = before.stop.send(true);
                     let _ = before.owner.await;
                 }
-                tokio::join!(own(site.clone()), spool_drain::run(site));
+                school::run(site).await;
             });
             self.running.insert(id, Running { config_hash, stop, owner });
         }

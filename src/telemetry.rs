@@ -1,4 +1,5 @@
-//! Logs: English, structured, without anything personal; identifiers only.
+//! Logs: English, structured, without anything personal; identifiers only. Panics are logged like
+//! everything else: without their texts.
 //! Enter at [`init`].
 
 use tracing::Level;
@@ -9,6 +10,7 @@ use crate::config::raw::LogFormat;
 
 /// Starts logging to standard error. A filter that cannot be read counts as `info`.
 pub fn init(filter: &str, format: LogFormat) {
+    crate::panics::watch();
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first one's settings.

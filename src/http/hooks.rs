@@ -3,7 +3,6 @@
 //! Enter at [`receive`].
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,7 +15,7 @@ use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Saved};
 use crate::store::{Accepted, Offer};
-use crate::worker::site::{Site, count};
+use crate::worker::site::{Site, UnderWay, count};
 use crate::worker::spool_drain::announce;
 
 /// Longest query that is taken: «Вызвать URL» puts everything there.
@@ -37,6 +36,8 @@ pub enum Turned {
     Broken,
     #[error("the store does not answer; send it again")]
     NoStore,
+    #[error("a defect of the bridge; send it again")]
+    Defect,
 }
 
 impl Turned {
@@ -48,6 +49,7 @@ impl Turned {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
             Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -62,10 +64,9 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         Some((site, name, hooks))
     });
     let Some((site, platform, hooks)) = known else { return turned(Turned::Unknown) };
-    site.tally.receiving.fetch_add(1, Ordering::SeqCst);
-    let taken = take(&site, platform, &*hooks, &request, payload, &front).await;
-    site.tally.receiving.fetch_sub(1, Ordering::SeqCst);
-    match taken {
+    let _receiving = UnderWay::new(&site.tally.receiving);
+    let taking = take(&site, platform, &*hooks, &request, payload, &front);
+    match site.guard("webhook", taking).await.unwrap_or(Err(Turned::Defect)) {
         Ok(answer) => respond(answer),
         Err(why) => {
             if why == Turned::Forged {

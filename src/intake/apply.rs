@@ -1,8 +1,6 @@
 //! One event on one case: open, step, and the unit that commits all of it at once.
 //! Never writes; the worker commits the unit. Enter at [`apply`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::book::Book;
 use super::correlate::Aim;
 use crate::config::School;
@@ -18,31 +16,18 @@ pub struct Source {
     pub raw: Option<u64>,
 }
 
-/// A step that could not be taken: the entry needs a person.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the step broke on order {0}: a defect, please report it with the entry's id")]
-pub struct Broken(pub String);
-
 /// Steps the case and returns what is to be committed. The book holds the new records already:
-/// if the commit is refused, it has to be closed.
-pub async fn apply(
-    school: &School,
-    book: &mut Book,
-    aim: Aim,
-    source: Source,
-    now: At,
-) -> Kept<Result<Unit, Broken>> {
+/// if the commit is refused, or this panics, it has to be closed.
+pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> Kept<Unit> {
     let case = open(book, &aim, now).await?;
-    let (event, order) = (&aim.event, aim.order.clone());
-    let stepped = catch_unwind(AssertUnwindSafe(|| step(&school.process, case.clone(), event, now)));
-    let Ok(stepped) = stepped else { return Ok(Err(Broken(order.to_string()))) };
+    let stepped = step(&school.process, case.clone(), &aim.event, now);
     let links = changed_links(book, &case.client, &stepped.case.client).await?;
     let mut unit = unit_of(school, book, &case, stepped, &aim.event, source, now);
     for (key, value) in links {
         book.put_link(key.clone(), value.clone());
         unit.index.push((key, value));
     }
-    Ok(Ok(unit))
+    Ok(unit)
 }
 
 async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
@@ -108,7 +93,9 @@ fn unit_of(
     unit.deliveries.extend(revoke.into_iter().map(DeliveryOp::Revoke));
     unit.deliveries.extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, now))));
     unit.append.extend(
-        tell.into_iter().map(|(order, news)| Item::Event { order, event: Event::Sibling(news) }.to_bytes()),
+        tell.into_iter().map(|(order, news)| {
+            Item::Event { raw: source.raw, order, event: Event::Sibling(news) }.to_bytes()
+        }),
     );
     unit.put.extend(book.put_order(case.order));
     unit.put.extend(book.put_client(case.client));

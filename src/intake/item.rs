@@ -37,15 +37,21 @@ pub struct Envelope {
 pub enum Item {
     /// A request, not decoded yet.
     Envelope(Box<Envelope>),
-    /// One of several signals of a request, or one that an answer brought.
+    /// A signal of a request that needs an entry of its own, or one that an answer brought.
     Signal {
-        /// The entry's place that the request had, for the journal.
+        /// The place of the stored request, for the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         raw: Option<u64>,
         signal: Signal,
     },
     /// An event for an order that is already known.
-    Event { order: OrderId, event: Event },
+    Event {
+        /// As with a signal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        raw: Option<u64>,
+        order: OrderId,
+        event: Event,
+    },
     /// A dead letter is to be tried again; asked by a person.
     Retry { letter: String },
     /// A person is to be forgotten; asked by a person.

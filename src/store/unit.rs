@@ -159,3 +159,42 @@ pub struct Unit {
     /// The time of the commit: stamps appended entries.
     pub at: At,
 }
+
+impl Unit {
+    /// This unit and then `next`, as one. Not for a unit that puts what this one forgets: forgetting
+    /// comes last.
+    pub fn then(mut self, next: Unit) -> Self {
+        // Sleeps are done before wakes: a wake that `next` takes away or moves must not be set.
+        let is_changed = |member: &String| {
+            next.sleep.contains(member) || next.wake.iter().any(|later| later.member == *member)
+        };
+        self.wake.retain(|wake| !is_changed(&wake.member));
+        self.ack.extend(next.ack);
+        self.append.extend(next.append);
+        self.put.extend(next.put);
+        self.index.extend(next.index);
+        self.wake.extend(next.wake);
+        self.sleep.extend(next.sleep);
+        self.deliveries.extend(next.deliveries);
+        self.journal.extend(next.journal);
+        self.dead.extend(next.dead);
+        self.forget.extend(next.forget);
+        self.at = next.at;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_units_the_later_one_says_when_a_member_wakes() {
+        let wake = |member: &str, at_ms| Wake { member: member.to_owned(), at_ms, promised: false };
+        let first = Unit { wake: vec![wake("a", 1), wake("b", 1), wake("c", 1)], ..Unit::default() };
+        let next = Unit { wake: vec![wake("a", 2)], sleep: vec!["b".to_owned()], ..Unit::default() };
+        let both = first.then(next);
+        assert_eq!(both.wake, [wake("c", 1), wake("a", 2)]);
+        assert_eq!(both.sleep, ["b"]);
+    }
+}

@@ -1,5 +1,5 @@
 //! Recurring work of the couriers (token refresh, subscription check), and consents. Never blocks other work:
-//! a chore that fails is tried again later. Enter at [`run`].
+//! a chore that fails or panics is tried again later. Enter at [`run`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ use super::retention::retain;
 use super::site::{Site, count};
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Mirroring};
-use crate::process::Target;
+use crate::process::{At, Target};
 use crate::signal::Consent;
 use crate::store::key;
 use crate::store::{CommitError, Put, Unit};
@@ -37,9 +37,10 @@ async fn keep(site: &Site, name: &str, courier: &dyn Courier) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
-        let next = match courier.chore(now).await {
-            Ok(next) => next.max(now + TimeDelta::minutes(1)),
-            Err(fault) => {
+        let next = match site.guard(name, courier.chore(now)).await {
+            Ok(Ok(next)) => next.max(now + TimeDelta::minutes(1)),
+            Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
+            Ok(Err(fault)) => {
                 tracing::warn!(school = %site.id(), name, %fault, "a chore failed");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }
@@ -58,27 +59,10 @@ async fn mirror(site: &Site, courier: &dyn Courier) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
-        let next = match courier.mirror(&SiteLinks(site), now).await {
+        let next = match site.guard("mirror", mirror_once(site, courier, now)).await {
             Ok(None) => return,
-            Ok(Some(Mirroring { read: None, next })) => next,
-            Ok(Some(Mirroring { read: Some(signal), next })) => {
-                let item = Item::Signal { raw: None, signal }.to_bytes();
-                match site.commit(Unit { append: vec![item], at: now, ..Unit::default() }).await {
-                    Ok(()) => {
-                        site.tally.mirror_failures.store(0, Ordering::Relaxed);
-                        next
-                    }
-                    Err(error) => {
-                        tracing::warn!(school = %site.id(), %error, "the mirror waits for the store");
-                        now + TimeDelta::minutes(1)
-                    }
-                }
-            }
-            Err(fault) => {
-                count(&site.tally.mirror_failures);
-                tracing::warn!(school = %site.id(), %fault, "the mirror of contacts cannot be filled: the CRM is asked instead");
-                now + TimeDelta::minutes(AGAIN_MIN)
-            }
+            Ok(Some(next)) => next,
+            Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
         };
         tokio::select! {
             biased;
@@ -88,15 +72,38 @@ async fn mirror(site: &Site, courier: &dyn Courier) {
     }
 }
 
+/// When to continue; `None` if there is no mirror.
+async fn mirror_once(site: &Site, courier: &dyn Courier, now: At) -> Option<At> {
+    match courier.mirror(&SiteLinks(site), now).await {
+        Ok(None) => None,
+        Ok(Some(Mirroring { read: None, next })) => Some(next),
+        Ok(Some(Mirroring { read: Some(signal), next })) => {
+            let item = Item::Signal { raw: None, signal }.to_bytes();
+            if let Err(error) = site.commit(Unit { append: vec![item], at: now, ..Unit::default() }).await {
+                tracing::warn!(school = %site.id(), %error, "the mirror waits for the store");
+                return Some(now + TimeDelta::minutes(1));
+            }
+            site.tally.mirror_failures.store(0, Ordering::Relaxed);
+            Some(next)
+        }
+        Err(fault) => {
+            count(&site.tally.mirror_failures);
+            tracing::warn!(school = %site.id(), %fault, "the mirror of contacts cannot be filled: the CRM is asked instead");
+            Some(now + TimeDelta::minutes(AGAIN_MIN))
+        }
+    }
+}
+
 /// Exchanges each consent once; one that was not exchanged before a crash is found again.
 async fn take_consents(site: &Site) -> Result<(), CommitError> {
     let Some(courier) = site.ways.couriers.get(&Target::Crm) else { return Ok(()) };
     let mut stop = site.stop.clone();
     while !site.stopping() {
-        let again = match take_consent(site, &**courier).await {
-            Ok(again) => again,
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => {
+        let again = match site.guard("consent", take_consent(site, &**courier)).await {
+            Ok(Ok(again)) => again,
+            Err(_) => true,
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "the consent waits for the store");
                 true
             }

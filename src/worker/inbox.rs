@@ -1,7 +1,9 @@
 //! The owner's loop: due wakes and accepted requests become steps, one after another, and their
 //! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
-//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means.
+//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means,
+//! `signals` what its signals come to.
 
+mod signals;
 mod take;
 
 use std::collections::HashMap;
@@ -19,16 +21,23 @@ use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
 use crate::intake::item::Member;
+use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
-use take::Why;
 
 /// Entries and wakes that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
 const WAKES_MAX: usize = 256;
 
-/// An entry whose commit is refused so often is given to a person.
+/// What was refused so often is set aside.
 const STRIKES_MAX: u32 = 8;
+
+/// A panic counts as so many refusals: it is tried once more from clean memory.
+const PANIC_STRIKES: u32 = STRIKES_MAX / 2;
+
+/// Between a refusal and the next try, doubling with each refusal in a row.
+const REFUSED_FIRST: Duration = Duration::from_millis(5);
+const REFUSED_DOUBLED_MAX: u32 = 7;
 
 /// A wake that cannot be followed now comes again after this.
 pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
@@ -40,8 +49,11 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
-        unreadable: HashMap::new(),
+        aside: HashMap::new(),
     };
+    // An owner before this one may have ended while it was set.
+    site.tally.inbox_parked.store(false, Ordering::SeqCst);
+    let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
     while !site.stopping() {
@@ -50,12 +62,17 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             inbox.open_again();
         }
         match inbox.turn().await {
-            Ok(0) => {}
-            Ok(_) => continue,
+            Ok(0) => refused_in_a_row = 0,
+            Ok(_) => {
+                refused_in_a_row = 0;
+                continue;
+            }
             Err(CommitError::Fenced) => return Err(CommitError::Fenced),
             Err(CommitError::Conflict(what)) => {
                 count(&site.tally.conflicts);
                 tracing::debug!(school = %site.id(), what, "changed meanwhile, opening again");
+                tokio::time::sleep(REFUSED_FIRST * (1 << refused_in_a_row.min(REFUSED_DOUBLED_MAX))).await;
+                refused_in_a_row += 1;
                 continue;
             }
             Err(CommitError::Store(error)) => {
@@ -84,11 +101,12 @@ struct Inbox {
     book: Book,
     /// Everything up to here has been stepped.
     after: Option<Seq>,
-    /// How often an entry's commit was refused.
-    strikes: HashMap<Seq, u32>,
-    /// What needs something stored that this version cannot read, and what that is: an entry goes to a
-    /// person, a wake is put off, in case another version comes.
-    unreadable: HashMap<Cause, String>,
+    /// How often the work for it was refused.
+    strikes: HashMap<Cause, u32>,
+    /// What cannot be worked, and why: it needs something stored that this version cannot read, it panics,
+    /// or its commits are refused. An entry goes to a person, a wake is put off, in case another version
+    /// comes.
+    aside: HashMap<Cause, String>,
 }
 
 /// What a unit is made for.
@@ -100,12 +118,35 @@ enum Cause {
 
 /// Why a round ended early, and over what, where it is known.
 struct Refused {
-    error: CommitError,
+    error: Failure,
     cause: Option<Cause>,
 }
 
+enum Failure {
+    Commit(CommitError),
+    Panic(Panicked),
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(error.into())
+    }
+}
+
+impl From<Panicked> for Failure {
+    fn from(panicked: Panicked) -> Self {
+        Self::Panic(panicked)
+    }
+}
+
 impl Refused {
-    fn by(cause: Cause, error: StoreError) -> Self {
+    fn by(cause: Cause, error: impl Into<Failure>) -> Self {
         Self { error: error.into(), cause: Some(cause) }
     }
 }
@@ -131,7 +172,8 @@ impl Inbox {
         }
     }
 
-    /// What is in the store counts again.
+    /// What is in the store counts again. Called after every refusal and every panic: a step that was not
+    /// committed, or not made to its end, has left its records in the book.
     fn open_again(&mut self) {
         self.book.close();
         self.after = None;
@@ -152,7 +194,7 @@ impl Inbox {
         while let Some((cause, result)) = commits.next().await {
             match result {
                 Ok(()) => self.unlearn(&cause),
-                Err(error) if refused.is_none() => refused = Some(Refused { error, cause: Some(cause) }),
+                Err(error) if refused.is_none() => refused = Some(Refused::by(cause, error)),
                 Err(_) => {}
             }
         }
@@ -168,15 +210,18 @@ impl Inbox {
         now: At,
         units: &mut Vec<(Cause, Unit)>,
     ) -> Result<(), Refused> {
+        let site = self.site.clone();
         for (member, at_ms) in due {
-            self.site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
+            site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
-            let fired = self.fire(member, now).await;
+            let fired = site.guard("wake", Box::pin(self.fire(member, now))).await.map_err(Failure::from);
+            let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
         for entry in entries {
             let cause = Cause::Entry(entry.seq.clone());
-            let taken = self.take(entry, now).await;
+            let taken = site.guard("entry", Box::pin(self.take(entry, now))).await.map_err(Failure::from);
+            let taken = taken.and_then(|taken| Ok(taken?));
             let mut unit = taken.map_err(|error| Refused::by(cause.clone(), error))?;
             unit.ack.push(entry.seq.clone());
             units.push((cause, unit));
@@ -185,36 +230,48 @@ impl Inbox {
         Ok(())
     }
 
-    /// What cannot be read will not be readable the next time either: its cause is set aside then.
+    /// What cannot be worked now will not be workable the next time either: after some tries its cause is
+    /// set aside.
     fn learn(&mut self, Refused { error, cause }: Refused) -> Result<usize, CommitError> {
+        // Set aside already, and that could not be kept either: the store itself is at fault.
+        let cause = cause.filter(|cause| !self.aside.contains_key(cause));
         match (error, cause) {
-            // Set aside already, and that could not be kept either: the store itself is at fault.
-            (CommitError::Store(StoreError::Unreadable(what)), Some(cause))
-                if !self.unreadable.contains_key(&cause) =>
-            {
+            (Failure::Commit(CommitError::Store(StoreError::Unreadable(what))), Some(cause)) => {
                 let why = StoreError::Unreadable(what).to_string();
                 self.site.unreadable(&why);
-                self.unreadable.insert(cause, why);
+                self.aside.insert(cause, why);
                 Ok(1)
             }
-            (error @ CommitError::Conflict(_), Some(Cause::Entry(seq))) => {
-                *self.strikes.entry(seq).or_default() += 1;
+            (Failure::Panic(panicked), Some(cause)) => {
+                self.strike(cause, PANIC_STRIKES, &panicked.to_string());
+                Ok(1)
+            }
+            (Failure::Commit(error @ CommitError::Conflict(_)), Some(cause)) => {
+                self.strike(cause, 1, "its commit was refused again and again");
                 Err(error)
             }
-            (error, _) => Err(error),
+            (Failure::Commit(error), _) => Err(error),
+            (Failure::Panic(panicked), _) => Err(StoreError::Unreachable(panicked.to_string()).into()),
+        }
+    }
+
+    fn strike(&mut self, cause: Cause, strikes: u32, why: &str) {
+        let count = self.strikes.entry(cause.clone()).or_default();
+        *count += strikes;
+        if *count >= STRIKES_MAX {
+            tracing::error!(school = %self.site.id(), ?cause, why, "ALARM: it cannot be worked and is set aside");
+            self.aside.insert(cause, why.to_owned());
         }
     }
 
     fn unlearn(&mut self, done: &Cause) {
-        self.unreadable.remove(done);
-        if let Cause::Entry(seq) = done {
-            self.strikes.remove(seq);
-        }
+        self.aside.remove(done);
+        self.strikes.remove(done);
     }
 
     /// A wake has come: of an order, or of a call whose final record never came.
     async fn fire(&mut self, member: &str, now: At) -> Kept<Unit> {
-        if self.unreadable.contains_key(&Cause::Wake(member.to_owned())) {
+        if self.aside.contains_key(&Cause::Wake(member.to_owned())) {
             return Ok(put_off(member, now));
         }
         let stepped = match Member::read(member) {
@@ -225,33 +282,26 @@ impl Inbox {
             Some(Member::Call(call)) => self.wake_call(&call, now).await?,
             None => None,
         };
-        match stepped {
-            None => Ok(Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }),
-            Some(Ok(unit)) => Ok(unit),
-            Some(Err(why)) => {
-                tracing::error!(school = %self.site.id(), member, why = why.why, "the wake is put off an hour");
-                Ok(put_off(member, now))
-            }
-        }
+        Ok(stepped.unwrap_or_else(|| Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }))
     }
 
     /// `None` where there is no such order.
-    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Result<Unit, Why>>> {
+    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Unit>> {
         let Some(order) = self.book.order(&id).await? else { return Ok(None) };
         let aim = Aim::new(id, order.client, Event::Wake);
-        let applied = apply(&self.site.school, &mut self.book, aim, Source::default(), now).await?;
-        Ok(Some(applied.map_err(|broken| Why::new(broken.to_string()))))
+        apply(&self.site.school, &mut self.book, aim, Source::default(), now).await.map(Some)
     }
 
-    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Result<Unit, Why>>> {
+    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Unit>> {
         let Some(mut record) = self.book.call(call).await? else { return Ok(None) };
         let merged = record.on_wake(now);
-        Ok(Some(self.merged(call, record, merged, Source::default(), now).await?))
+        self.merged(call, record, merged, Source::default(), now).await.map(Some)
     }
 }
 
-async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), CommitError>) {
-    (cause, site.commit(unit).await)
+async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), Failure>) {
+    let done = site.guard("commit", site.commit(unit)).await;
+    (cause, done.map_err(Failure::from).and_then(|done| Ok(done?)))
 }
 
 /// The wake is neither lost nor followed now.

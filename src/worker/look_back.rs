@@ -1,10 +1,10 @@
 //! Drives the looks back (reconciliation): the cursor of each platform is a record, and what a look
 //! found enters the inbox in the commit that moves the cursor.
-//! Never holds anything up: a look that fails is repeated later, and its requests wait behind all
-//! others. Enter at [`run`].
+//! Never holds anything up: a look that fails or panics is repeated later, and its requests wait behind
+//! all others. Enter at [`run`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::site::{Site, UnderWay};
 use crate::intake::calls::CallRecord;
 use crate::intake::item::{Envelope, Item};
 use crate::intake::last_seen::LastSeen;
@@ -60,12 +60,13 @@ async fn keep(site: &Site, platform: &str, look: &dyn LookBack) -> Result<(), Co
         let next = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            next = once(site, platform, look) => next,
+            next = site.guard("look back", once(site, platform, look)) => next,
         };
         let again_at = match next {
-            Ok(again_at) => again_at,
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => {
+            Ok(Ok(again_at)) => again_at,
+            Err(_) => site.clock.now() + TimeDelta::minutes(AGAIN_FIRST_MIN),
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), platform, %error, "a look back waits for the store");
                 site.clock.now() + TimeDelta::seconds(NO_STORE_S)
             }
@@ -155,22 +156,6 @@ async fn read(site: &Site, platform: &str) -> Kept<(u64, Looked)> {
     Ok(record.map_or_else(Default::default, |record| {
         (record.version, serde_json::from_slice(&record.body).unwrap_or_default())
     }))
-}
-
-/// Counts a look for as long as it is under way, also when it is given up.
-struct UnderWay<'a>(&'a AtomicU64);
-
-impl<'a> UnderWay<'a> {
-    fn new(counter: &'a AtomicU64) -> Self {
-        counter.fetch_add(1, Ordering::SeqCst);
-        Self(counter)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// The store, as looks see it.

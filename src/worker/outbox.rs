@@ -4,7 +4,8 @@
 //!
 //! A delivery's life: `Waiting` → marked `Sending` before the request leaves → settled with a
 //! receipt; or `Later` (backoff), `Unclear` (look first), back to `Waiting` while the account is
-//! denied; or buried as a dead letter, and the order hears of it.
+//! denied; or buried as a dead letter, and the order hears of it. A try that panics makes it `Unclear`;
+//! after [`PANICS_MAX`] of them it is buried.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -21,6 +22,7 @@ use super::lanes::{LaneKey, Next, key_of};
 use super::site::{Site, count};
 use super::{backoff, spool_drain};
 use crate::intake::item::Item;
+use crate::panics::Panicked;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
 use crate::spool::{Past, SendOutcome, Sent};
@@ -32,6 +34,9 @@ const PAGE: usize = 500;
 /// A denied account is probed after a minute, then ever more rarely up to an hour.
 const SHUT_FIRST_S: i64 = 60;
 const SHUT_LONGEST_S: i64 = 3_600;
+
+/// A delivery whose tries panicked so often needs a person.
+const PANICS_MAX: u32 = 3;
 
 /// Runs until the school is stopped or lost; drains what is on its way.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
@@ -61,7 +66,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             let now = site.clock.now();
             let next = site.lanes().next(now);
             match next {
-                Next::Go(delivery) => flights.push(carry(&site, *delivery)),
+                Next::Go(delivery) => flights.push(fly(&site, *delivery)),
                 Next::At(at) => {
                     next_at = Some(at);
                     break;
@@ -203,6 +208,39 @@ impl Outbox<'_> {
     }
 }
 
+/// One try of one delivery, whatever happens in it: its lane goes on.
+async fn fly(site: &Arc<Site>, delivery: Delivery) -> Flown {
+    let before = delivery.clone();
+    let flown = match site.guard("delivery", carry(site, delivery)).await {
+        Ok(flown) => flown,
+        Err(panicked) => fell(site, before.clone(), &panicked).await,
+    };
+    if flown.back.is_none() {
+        site.falls().remove(before.id());
+    }
+    flown
+}
+
+/// A try that panicked may have been done: it is looked for before it is sent again.
+async fn fell(site: &Arc<Site>, mut delivery: Delivery, panicked: &Panicked) -> Flown {
+    let (lane, why) = (key_of(&delivery), panicked.to_string());
+    delivery.attempts += 1;
+    let falls = {
+        let mut falls = site.falls();
+        let falls = falls.entry(delivery.id().clone()).or_default();
+        *falls += 1;
+        *falls
+    };
+    let fault = if falls < PANICS_MAX { Fault::Unclear { why } } else { Fault::Never { why } };
+    let settling = settle(site, lane.clone(), delivery.clone(), Try::MayBeDone, Err(fault));
+    if let Ok(flown) = site.guard("settlement", settling).await {
+        return flown;
+    }
+    // The store has it as it was marked, which means the same after a restart.
+    delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, site.clock.now()) };
+    Flown { lane, back: Some(delivery), end: End::Other }
+}
+
 /// One try of one delivery, from the mark to the settlement.
 async fn carry(site: &Arc<Site>, mut delivery: Delivery) -> Flown {
     let lane = key_of(&delivery);
@@ -278,9 +316,7 @@ async fn settle(
             (update(&delivery, now), true, End::Other)
         }
         Err(Fault::Unclear { why }) => {
-            let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None);
-            delivery.state =
-                DeliveryState::Unclear { not_before: now + TimeDelta::milliseconds(wait_ms as i64) };
+            delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, now) };
             delivery.fault = Some(why);
             (update(&delivery, now), true, End::Other)
         }
@@ -303,6 +339,12 @@ async fn settle(
         Err(CommitError::Conflict(_)) => Flown { lane, back: None, end },
         Err(error) => Flown { lane, back: None, end: End::Lost(error) },
     }
+}
+
+/// When a delivery that may have been done is looked for.
+fn not_before(delivery: &Delivery, now: At) -> At {
+    let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None);
+    now + TimeDelta::milliseconds(wait_ms as i64)
 }
 
 fn outcome_of(end: &End, back: bool, delivery: &Delivery) -> SendOutcome {
@@ -334,7 +376,7 @@ fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
 fn receipt_unit(delivery: &Delivery, receipt: Receipt, now: At) -> Unit {
     let command = &delivery.command;
     let event = Event::Receipt { command: command.id.clone() };
-    let mut append = vec![Item::Event { order: command.order.clone(), event }.to_bytes()];
+    let mut append = vec![Item::Event { raw: None, order: command.order.clone(), event }.to_bytes()];
     append.extend(receipt.signals.into_iter().map(|signal| Item::Signal { raw: None, signal }.to_bytes()));
     Unit {
         append,
@@ -358,7 +400,7 @@ fn bury(delivery: &Delivery, why: String, now: At) -> Unit {
 /// A dead letter tells a person, an event tells the order, which takes another next step.
 fn burial(id: CommandId, order: Option<OrderId>, why: String, body: Vec<u8>, now: At) -> Unit {
     let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
-    let append = order.clone().map(|order| Item::Event { order, event }.to_bytes());
+    let append = order.clone().map(|order| Item::Event { raw: None, order, event }.to_bytes());
     let letter = DeadLetter { id: format!("out-{id}"), at: now, why, order, body };
     Unit {
         append: append.into_iter().collect(),

@@ -12,7 +12,8 @@ use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lease_view::LeaseView;
-use crate::clock::Clock;
+use crate::clock::{Clock, stopwatch};
+use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, Request, Response, Silence};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::{At, Command, Urgency};
@@ -26,6 +27,31 @@ const REST_LONGEST_MS: i64 = 60_000;
 struct Waiter {
     request: BudgetRequest,
     go: oneshot::Sender<Granted>,
+    count: Counted,
+}
+
+/// Counts the deliveries of a waiting request for as long as it lives, also when a queue is dropped with all of
+/// its callers.
+struct Counted {
+    pace: Arc<Pace>,
+    deliveries: u64,
+}
+
+impl Counted {
+    fn new(pace: &Arc<Pace>, deliveries: u64) -> Self {
+        pace.waiting.fetch_add(deliveries, Ordering::SeqCst);
+        Self { pace: pace.clone(), deliveries }
+    }
+
+    fn end(&mut self) {
+        self.pace.waiting.fetch_sub(std::mem::take(&mut self.deliveries), Ordering::SeqCst);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 /// Urgency, then order of arrival.
@@ -67,7 +93,7 @@ impl Queue {
 
     /// Gives a turn to the most urgent caller and to as many of its group as fit, the most urgent first.
     /// Callers that went away are skipped.
-    fn give(&mut self, pace: &Pace) {
+    fn give(&mut self) {
         while let Some(first) = self.pop() {
             let mut group = vec![first];
             if let Some(Group { name, most, .. }) = group[0].request.group {
@@ -77,8 +103,7 @@ impl Queue {
             }
             // Before the callers continue: a reader of `waiting` must never count a request that is being
             // sent.
-            let deliveries = group.iter().map(|waiter| waiter.request.deliveries).sum();
-            pace.waiting.fetch_sub(deliveries, Ordering::SeqCst);
+            group.iter_mut().for_each(|waiter| waiter.count.end());
             group.retain(|waiter| !waiter.go.is_closed());
             let items = group.iter().filter_map(|waiter| Some(waiter.request.group?.item)).collect();
             let mut lead = Some(Granted::Send(items));
@@ -102,6 +127,8 @@ pub struct Pace {
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
+    /// Panics of the turn-giver, which was then restarted.
+    pub panics: AtomicU64,
     /// The turn-giver sleeps until then, by its clock; in the past while it is working.
     asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
@@ -156,7 +183,7 @@ impl Pacer {
     ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
-        tokio::spawn(give_turns(waiters, budget, store, clock.clone(), pace.clone()));
+        tokio::spawn(keep_giving(waiters, budget, store, clock.clone(), pace.clone()));
         Self { lease, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
@@ -165,16 +192,13 @@ impl Pacer {
     }
 
     /// Returns when the turn is granted.
-    pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, Stopping> {
+    pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoTurn> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
-        self.pace.waiting.fetch_add(request.deliveries, Ordering::SeqCst);
-        let queued = self.queue.send((ticket, Waiter { request, go })).is_ok();
-        if queued && let Ok(turn) = turn.await {
-            return Ok(turn);
-        }
-        self.pace.waiting.fetch_sub(request.deliveries, Ordering::SeqCst);
-        Err(Stopping)
+        let count = Counted::new(&self.pace, request.deliveries);
+        // A closed queue drops the waiter, and `turn` ends.
+        let _ = self.queue.send((ticket, Waiter { request, go, count }));
+        turn.await.map_err(|_| NoTurn)
     }
 
     /// The last check before a request leaves: a turn may have been granted before a pause of the process.
@@ -200,10 +224,10 @@ impl Pacer {
     }
 }
 
-/// The bridge is going down; nothing was sent.
+/// The account's turn-giver ended while this request waited; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bridge is stopping")]
-pub struct Stopping;
+#[error("no turn at the account: its turn-giver was restarted after a panic")]
+pub struct NoTurn;
 
 /// The process was paused for longer than its lease lasts; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -229,7 +253,7 @@ impl Http for PacedHttp {
     }
 
     async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
-        self.pacer.turn(request).await.map_err(|stopping| Silence::NotSent(stopping.to_string()))
+        self.pacer.turn(request).await.map_err(|none| Silence::NotSent(none.to_string()))
     }
 }
 
@@ -249,7 +273,7 @@ impl<C: Courier> Courier for PacedCourier<C> {
         now: At,
     ) -> Result<Receipt, Fault> {
         let turn = self.pacer.turn(BudgetRequest::alone(command.urgency)).await;
-        turn.map_err(|stopping| Fault::later(stopping.to_string()))?;
+        turn.map_err(|none| Fault::later(none.to_string()))?;
         self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }
@@ -259,14 +283,39 @@ impl<C: Courier> Courier for PacedCourier<C> {
     }
 }
 
-/// Takes one slot of the budget at a time, and gives it to the caller that is most urgent when the slot
-/// comes.
-async fn give_turns(
+/// Gives turns as long as the pacer lives. A panic drops the queue with its callers: each of them gets an
+/// error, and nothing of theirs was sent; later callers wait for the next queue.
+async fn keep_giving(
     mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     pace: Arc<Pace>,
+) {
+    let mut pauses = Pauses::default();
+    loop {
+        let begun = stopwatch();
+        let giving = give_turns(&mut waiters, &budget, &*store, &clock, &pace);
+        let Err(Panicked { place }) = caught(giving).await else { return };
+        pace.panics.fetch_add(1, Ordering::Relaxed);
+        let account = &budget.account;
+        tracing::error!(
+            account,
+            place,
+            "ALARM: a defect: the turn-giver of an account panicked and is restarted"
+        );
+        tokio::time::sleep(pauses.after(begun.elapsed())).await;
+    }
+}
+
+/// Takes one slot of the budget at a time, and gives it to the caller that is most urgent when the slot
+/// comes.
+async fn give_turns(
+    waiters: &mut mpsc::UnboundedReceiver<(u64, Waiter)>,
+    budget: &Budget,
+    store: &dyn Store,
+    clock: &Arc<dyn Clock>,
+    pace: &Pace,
 ) {
     let mut queue = Queue::default();
     loop {
@@ -276,11 +325,11 @@ async fn give_turns(
                 None => return,
             }
         }
-        rest(&clock, &pace).await;
+        rest(clock, pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
             Ok(0) => {}
             Ok(wait_ms) => {
-                pace.sleep_until(&clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
+                pace.sleep_until(clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
             }
             Err(error) => {
                 tracing::warn!(account = budget.account, %error, "the store does not answer, so there is no budget: waiting");
@@ -292,7 +341,7 @@ async fn give_turns(
         while let Ok((ticket, waiter)) = waiters.try_recv() {
             queue.push(ticket, waiter);
         }
-        queue.give(&pace);
+        queue.give();
     }
 }
 
@@ -309,7 +358,7 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
 mod tests {
     use super::*;
 
-    use crate::clock::{TokioClock, stopwatch};
+    use crate::clock::TokioClock;
     use crate::store::embedded::Embedded;
 
     /// A paused process continues with turns granted before; its successor already does the work.
@@ -334,20 +383,18 @@ mod tests {
     /// Requests in a queue: urgency, group (0: none), item. The items that each turn then sends.
     #[track_caller]
     fn check(requests: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
-        let (pace, mut queue) = (Pace::default(), Queue::default());
+        let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
         let mut waiting = Vec::new();
         for (ticket, (urgency, name, item)) in requests.iter().enumerate() {
             let group = (*name > 0).then_some(Group { name: *name, item: *item, most: 2 });
             let (go, turn) = oneshot::channel();
-            pace.waiting.fetch_add(1, Ordering::SeqCst);
-            queue.push(
-                ticket as u64,
-                Waiter { request: BudgetRequest { urgency: *urgency, deliveries: 1, group }, go },
-            );
+            let (request, count) =
+                (BudgetRequest { urgency: *urgency, deliveries: 1, group }, Counted::new(&pace, 1));
+            queue.push(ticket as u64, Waiter { request, go, count });
             waiting.push((*item, turn));
         }
         for (nth, expected) in turns.iter().enumerate() {
-            queue.give(&pace);
+            queue.give();
             let mut went = Vec::new();
             waiting.retain_mut(|(item, turn)| match turn.try_recv() {
                 Ok(turn) => {
@@ -379,14 +426,13 @@ mod tests {
 
     #[test]
     fn a_caller_that_went_away_costs_no_turn() {
-        let (pace, mut queue) = (Pace::default(), Queue::default());
+        let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
         let request = BudgetRequest::alone(Urgency::Usual);
         let (gone, _) = oneshot::channel();
         let (go, mut turn) = oneshot::channel();
-        pace.waiting.store(2, Ordering::SeqCst);
-        queue.push(1, Waiter { request, go: gone });
-        queue.push(2, Waiter { request, go });
-        queue.give(&pace);
+        queue.push(1, Waiter { request, go: gone, count: Counted::new(&pace, 1) });
+        queue.push(2, Waiter { request, go, count: Counted::new(&pace, 1) });
+        queue.give();
         assert_eq!(turn.try_recv(), Ok(Granted::Send(Vec::new())));
         assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
     }

@@ -25,9 +25,10 @@ pub async fn retain(site: &Site) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
-        let again = match round(site, now).await {
-            Ok(()) => now + TimeDelta::days(1),
-            Err(error) => {
+        let again = match site.guard("retention", round(site, now)).await {
+            Ok(Ok(())) => now + TimeDelta::days(1),
+            Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "retention failed; it is tried again later");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }

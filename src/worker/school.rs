@@ -1,5 +1,6 @@
 //! Owning a school: take the lease, run its workers, let go when it is lost or the bridge stops.
-//! Never works without the lease. Enter at [`own`].
+//! Never works without the lease, and never ends before the bridge stops: a panic that no worker has
+//! caught gives the school back, and after a pause it is taken again. Enter at [`run`].
 
 use std::sync::Arc;
 
@@ -7,25 +8,64 @@ use super::lease_view::Standing;
 use super::site::Site;
 use super::{chores, inbox, look_back, outbox, spool_drain, watchdog};
 use crate::clock::stopwatch;
+use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
+
+/// All that this process does for the school, until the bridge stops.
+pub async fn run(site: Arc<Site>) {
+    tokio::join!(own(site.clone()), unbroken(&site, || keeping(site.clone())));
+}
 
 /// Works for the school whenever it can be had, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
-    while take(&site).await {
+    unbroken(&site, || owning(site.clone())).await;
+}
+
+/// Begins work again that has panicked, after a pause; ends with the work or with the bridge.
+async fn unbroken<F: Future<Output = Result<(), Panicked>>>(site: &Site, work: impl Fn() -> F) {
+    let mut stop = site.stop.clone();
+    let mut pauses = Pauses::default();
+    loop {
+        let begun = stopwatch();
+        if work().await.is_ok() || site.stopping() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(pauses.after(begun.elapsed())) => {}
+        }
+    }
+}
+
+/// Ends with the bridge, or with a panic that nobody else has caught. Either way the school is given back:
+/// `/health` no longer says that this instance owns it, and another one can take it.
+async fn owning(site: Arc<Site>) -> Result<(), Panicked> {
+    let ended = site.guard("owner", work_while_held(&site)).await;
+    site.tenure.end(Standing::Unknown);
+    let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
+    if let Ok(Err(error)) = released {
+        tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
+    }
+    ended
+}
+
+async fn keeping(site: Arc<Site>) -> Result<(), Panicked> {
+    site.guard("spool drain", spool_drain::run(site.clone())).await
+}
+
+async fn work_while_held(site: &Arc<Site>) {
+    while take(site).await {
         tracing::info!(school = %site.id(), "this instance owns the school");
         tokio::select! {
             biased;
-            lost = work(&site) => match lost {
-                Ok(()) => break,
+            lost = work(site) => match lost {
+                Ok(()) => return,
                 Err(error) => tracing::warn!(school = %site.id(), %error, "the school is lost"),
             },
-            () = lose(&site) => tracing::warn!(school = %site.id(), "the lease is lost"),
+            () = lose(site) => tracing::warn!(school = %site.id(), "the lease is lost"),
         }
         site.tenure.end(Standing::Unknown);
-    }
-    site.tenure.end(Standing::Unknown);
-    if let Err(error) = site.store.release(site.id(), &site.fence).await {
-        tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
     }
 }
 

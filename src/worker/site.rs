@@ -2,7 +2,7 @@
 //! memory while this instance owns it. Never decides anything.
 //! Enter at [`Site`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -16,8 +16,9 @@ use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
+use crate::panics::{Panicked, caught};
 use crate::platform::{Courier, Hooks, LookBack};
-use crate::process::{At, SchoolId, Target};
+use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
 use crate::store::{CommitError, Fence, Store, Unit};
 
@@ -81,6 +82,8 @@ pub struct Site {
     restarts: AtomicU64,
     /// Until then everything that goes out is looked for first, milliseconds since 1970.
     doubt_until_ms: AtomicI64,
+    /// How often the tries of a delivery panicked.
+    falls: Mutex<HashMap<CommandId, u32>>,
 }
 
 /// Counters and marks for health, tests and the driven clock. Counters only grow.
@@ -103,6 +106,8 @@ pub struct Tally {
     pub repairs: AtomicU64,
     /// Times that something stored could not be read. Stays 0.
     pub unreadable: AtomicU64,
+    /// Panics in the work for this school; see [`Site::panics`].
+    pub panics: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
     pub late_ms: AtomicI64,
     /// Requests being received just now.
@@ -118,6 +123,22 @@ pub struct Tally {
 /// Adds one to a counter.
 pub fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts a piece of work for as long as it is under way, also when it is given up or panics.
+pub struct UnderWay<'a>(&'a AtomicU64);
+
+impl<'a> UnderWay<'a> {
+    pub fn new(counter: &'a AtomicU64) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Self(counter)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Lanes of a platform that may be on their way at once. The CRM's are what batches form from:
@@ -175,6 +196,7 @@ impl Site {
             spool: None,
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
+            falls: Mutex::default(),
             clock,
         }
     }
@@ -206,6 +228,37 @@ impl Site {
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// How often the tries of a delivery panicked, by the delivery's id.
+    pub fn falls(&self) -> MutexGuard<'_, HashMap<CommandId, u32>> {
+        self.falls.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Does a piece of work for this school; `part` names it in the log. A panic in it is counted, told and
+    /// given back as an error, and the worker goes on.
+    pub async fn guard<T>(&self, part: &str, work: impl Future<Output = T>) -> Result<T, Panicked> {
+        caught(work).await.inspect_err(|panicked| self.on_panic(part, panicked))
+    }
+
+    /// What was to be rung after a commit may not have been; a panic under the lock of the wheel or of the
+    /// lanes has left them half changed: they are read anew.
+    fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
+        count(&self.tally.panics);
+        tracing::error!(school = %self.id(), part, place, "ALARM: a defect: a panic was caught, the rest goes on");
+        self.inbox_bell.notify_one();
+        self.outbox_bell.notify_one();
+        if self.near.is_poisoned() || self.lanes.is_poisoned() {
+            self.near.clear_poison();
+            self.lanes.clear_poison();
+            self.restart_from_store();
+        }
+    }
+
+    /// Panics in the work for this school and at the budgets of its accounts. Stays 0.
+    pub fn panics(&self) -> u64 {
+        let paces = self.ways.paces.iter().map(|pace| pace.panics.load(Ordering::Relaxed));
+        self.tally.panics.load(Ordering::Relaxed) + paces.sum::<u64>()
     }
 
     /// A new owner begins with what the store holds: what an earlier ownership left in memory may

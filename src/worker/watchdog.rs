@@ -25,12 +25,12 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
-        match watch(&site, &mut sweep_at).await {
-            Err(CommitError::Fenced) => return Err(CommitError::Fenced),
-            Err(error) => {
+        match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
+            Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
+            Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "the watchdog could not check; it tries again later")
             }
-            Ok(()) => {}
+            Ok(Ok(())) | Err(_) => {}
         }
         let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
         tokio::select! {
@@ -109,7 +109,7 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
         Some((at, promised)) => {
             unit.wake.push(Wake { member: order_member(&order), at_ms: at.timestamp_millis(), promised });
         }
-        None => unit.append.push(Item::Event { order: id.clone(), event: Event::Wake }.to_bytes()),
+        None => unit.append.push(Item::Event { raw: None, order: id.clone(), event: Event::Wake }.to_bytes()),
     }
     site.commit(unit).await
 }

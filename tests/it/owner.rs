@@ -102,7 +102,7 @@ fn an_unreadable_record_stops_nothing_but_what_needs_it() {
     alone(async |world| {
         let now = world.site.clock.now();
         let put = Put { key: "order/gc-9".to_owned(), expect: 0, body: b"{\"name\":\"secret\"}".to_vec() };
-        let event = Item::Event { order: "gc-9".into(), event: Event::Wake }.to_bytes();
+        let event = Item::Event { raw: None, order: "gc-9".into(), event: Event::Wake }.to_bytes();
         let due = wake("gc-9", now + TimeDelta::minutes(1));
         let append = vec![event.clone(), b"\x01 no item: secret".to_vec(), recorded("a", now)];
         commit(world, Unit { put: vec![put], wake: vec![due], append, ..Unit::default() }).await;

@@ -2,6 +2,7 @@
 //! callers share one sync of the disk. Never returns before the sync, and never lets one caller's refusal
 //! affect another's work: each has its own savepoint. Enter at [`Group::start`] and [`Group::run`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -51,14 +52,14 @@ impl Group {
                 // A caller that stopped waiting gets no result; its work is done all the same.
                 let _ = answer.send(match synced {
                     Ok(()) => done,
-                    Err(error) => Err(error.into()),
+                    Err(error) => Ok(Err(error.into())),
                 });
             })
         });
         let ended = || E::from(StoreError::Unreachable("its thread has ended; see the log".to_owned()));
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        answered.await.map_err(|_| ended())?.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -72,18 +73,25 @@ impl Drop for Group {
     }
 }
 
-/// Runs `work` in a savepoint: a refusal leaves nothing behind.
+/// Runs `work` in a savepoint: a refusal leaves nothing behind, and neither does a panic, which is given
+/// back for the caller's task.
 pub fn whole<T, E: From<rusqlite::Error>>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    db.prepare_cached("SAVEPOINT unit")?.execute([])?;
-    let done = work(db);
-    if done.is_err() && !db.is_autocommit() {
-        db.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+) -> std::thread::Result<Result<T, E>> {
+    let begun = db.prepare_cached("SAVEPOINT unit").and_then(|mut begin| begin.execute([]));
+    if let Err(error) = begun {
+        return Ok(Err(error.into()));
     }
-    if !db.is_autocommit() {
-        db.prepare_cached("RELEASE unit")?.execute([])?;
+    let done = catch_unwind(AssertUnwindSafe(|| work(db)));
+    let ends = match done {
+        Ok(Ok(_)) => &["RELEASE unit"][..],
+        Ok(Err(_)) | Err(_) => &["ROLLBACK TO unit", "RELEASE unit"],
+    };
+    for end in ends.iter().filter(|_| !db.is_autocommit()) {
+        if let Err(error) = db.prepare_cached(end).and_then(|mut end| end.execute([])) {
+            return done.map(|_| Err(error.into()));
+        }
     }
     done
 }

@@ -96,11 +96,7 @@ impl Embedded {
             Side::Thread(group) => group.run(work).await,
             Side::Inline(db) => {
                 let db = db.lock().unwrap_or_else(PoisonError::into_inner);
-                // A call that panicked has left its transaction open.
-                if !db.is_autocommit() {
-                    db.execute_batch("ROLLBACK")?;
-                }
-                group::whole(&db, work)
+                group::whole(&db, work).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
         }
     }

@@ -1,34 +1,29 @@
-//! What an entry of the inbox means: the one case that it changes, as a unit of work.
+//! What an entry of the inbox means, as a unit of work; `signals` says what its signals come to.
 //! Never commits and never loses an entry: what cannot be used becomes a dead letter.
 //! Enter at [`Inbox::take`].
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use super::{Cause, Inbox, STRIKES_MAX};
-use crate::intake::apply::{Source, apply, delivery};
+use super::{Cause, Inbox};
+use crate::intake::apply::Source;
 use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
-use crate::intake::correlate::{Aim, Aims, aim, extension, order_of};
+use crate::intake::correlate::{extension, order_of};
 use crate::intake::dial::aim_call;
 use crate::intake::forget;
 use crate::intake::item::{Envelope, Item, Member};
 use crate::link;
+use crate::panics::caught_now;
 use crate::platform::Verified;
 use crate::process::event::CallResult;
-use crate::process::{At, Event, OrderId, Target};
+use crate::process::{At, Target};
 use crate::signal::{CallEvent, Consent, Signal};
 use crate::store::key;
 use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
-use crate::worker::site::count;
 
 impl Inbox {
     /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
     pub(super) async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
-        if self.strikes.get(&entry.seq).is_some_and(|strikes| *strikes >= STRIKES_MAX) {
-            return Ok(buried(dead(entry, "its commit was refused again and again"), now));
-        }
-        if let Some(why) = self.unreadable.get(&Cause::Entry(entry.seq.clone())) {
-            return Ok(buried(dead(entry, why), now));
+        if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
+            return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
         let item = match serde_json::from_slice::<Item>(&entry.body) {
             Ok(item) => item,
@@ -42,7 +37,7 @@ impl Inbox {
         let taken = match item {
             Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
             Item::Signal { raw, signal } => self.signal(signal, Source { raw }, now).await?,
-            Item::Event { order, event } => self.event(order, event, now).await?,
+            Item::Event { raw, order, event } => self.event(order, event, Source { raw }, now).await?,
             Item::Retry { letter } => self.retry(&letter, now).await?,
             Item::Erase { mention } => {
                 let site = &self.site;
@@ -59,95 +54,36 @@ impl Inbox {
     }
 
     async fn envelope(&mut self, entry: &Entry, envelope: &Envelope, now: At) -> Taken {
-        let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()).cloned() else {
-            return Ok(Err(Why::new(format!("{} is not set up for this school", envelope.platform))));
+        match self.decoded(envelope) {
+            Ok(signals) => self.signals(signals, source_of(entry, envelope), now).await,
+            Err(why) => Ok(Err(why)),
+        }
+    }
+
+    fn decoded(&self, envelope: &Envelope) -> Result<Vec<Signal>, Why> {
+        let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()) else {
+            return Err(Why::new(format!("{} is not set up for this school", envelope.platform)));
         };
         let request = envelope.request();
-        let decoded = catch_unwind(AssertUnwindSafe(|| match envelope.found {
+        let decoded = match envelope.found {
             true => hooks.decode_found(&request, envelope.at),
             false => hooks.decode(&Verified::stored(request), envelope.at),
-        }));
-        let mut signals = match decoded {
-            Ok(Ok(signals)) => signals,
-            Ok(Err(undecodable)) => return Ok(Err(Why::new(undecodable.to_string()))),
-            Err(_) => return Ok(Err(Why::new("the decoder broke: a defect, please report it"))),
         };
-        // What was found is kept with its order's event only: it can be read again.
-        let raw = Some(entry.seq.0).filter(|_| !envelope.found);
-        match signals.len() {
-            0 => Ok(Ok(Unit { at: now, ..Unit::default() })),
-            1 => self.signal(signals.remove(0), Source { raw }, now).await,
-            _ => {
-                let item = |signal| Item::Signal { raw, signal }.to_bytes();
-                Ok(Ok(Unit { append: signals.into_iter().map(item).collect(), at: now, ..Unit::default() }))
-            }
-        }
+        decoded.map_err(|undecodable| Why::new(undecodable.to_string()))
     }
 
-    async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
-        match signal {
-            Signal::CallSeen(event) => self.call(&event, source, now).await,
-            Signal::Consent(consent) => self.consent(&consent, now).await,
-            signal => {
-                let aims = aim(&self.site.school, &mut self.book, signal, now).await?;
-                self.aims(aims, source, now).await
-            }
-        }
-    }
-
-    /// One aim is stepped at once; several become entries of their own, so that each of them is
-    /// one case and one commit.
-    async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
-        if let Some(why) = aims.unusable {
-            return Ok(Err(Why::new(why)));
-        }
-        if let Some(why) = aims.nothing {
-            tracing::debug!(school = %self.site.id(), why, "nothing to do");
-        }
-        let mut all = aims.aims;
-        let mut unit = match all.len() {
-            0 => Unit { at: now, ..Unit::default() },
-            1 => match self.step(all.remove(0), source, now).await? {
-                Ok(unit) => unit,
-                Err(why) => return Ok(Err(why)),
-            },
-            _ => {
-                let item = |aim: Aim| Item::Event { order: aim.order, event: aim.event }.to_bytes();
-                Unit { append: all.into_iter().map(item).collect(), at: now, ..Unit::default() }
-            }
-        };
-        unit.put.extend(aims.puts);
-        for (key, value) in aims.index {
-            self.book.put_link(key.clone(), value.clone());
-            unit.index.push((key, value));
-        }
-        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
-        Ok(Ok(unit))
-    }
-
-    async fn event(&mut self, order: OrderId, event: Event, now: At) -> Taken {
-        match self.book.order(&order).await? {
-            Some(known) => self.step(Aim::new(order, known.client, event), Source::default(), now).await,
-            // Intake asked before there was an order, and what was answered made none.
-            None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
-                Ok(Ok(Unit { at: now, ..Unit::default() }))
-            }
-            // What was on its way when the order was forgotten concerns nobody any more.
-            None if self.book.link(&link::gone(&order)).await?.is_some() => {
-                Ok(Ok(Unit { at: now, ..Unit::default() }))
-            }
-            None => Ok(Err(Why::new(format!("order {order} has no record")))),
-        }
-    }
-
-    async fn step(&mut self, aim: Aim, source: Source, now: At) -> Taken {
-        count(&self.site.tally.stepped);
-        let applied = apply(&self.site.school, &mut self.book, aim, source, now).await?;
-        Ok(applied.map_err(|broken| Why::new(broken.to_string())))
+    /// What could not be worked as a whole is worked signal by signal, so that only the one at fault goes
+    /// to a person. `None` for an entry that is no request of several signals.
+    fn apart(&self, entry: &Entry, now: At) -> Option<Unit> {
+        let Ok(Item::Envelope(envelope)) = serde_json::from_slice(&entry.body) else { return None };
+        let signals = caught_now(|| self.decoded(&envelope)).ok()?.ok().filter(|all| all.len() > 1)?;
+        let raw = source_of(entry, &envelope).raw;
+        let append = signals.into_iter().map(|signal| Item::Signal { raw, signal }.to_bytes()).collect();
+        Some(Unit { append, at: now, ..Unit::default() })
     }
 
     /// Kept for the chores, which exchange it before it runs out.
-    async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
+    pub(super) async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
         let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
         let body = serde_json::to_vec(consent).unwrap_or_default();
         let put = Put { key: key::CONSENT.to_owned(), expect: known.map_or(0, |known| known.version), body };
@@ -156,7 +92,7 @@ impl Inbox {
     }
 
     /// Events of one call are merged first; only a final result is an order's event.
-    async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
+    pub(super) async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
         let known = self.book.call(&event.call).await?;
         let waits = self.site.school.call_waits(&event.call);
         let mut record = known.unwrap_or_else(|| CallRecord::new(event.call.as_str(), waits));
@@ -166,7 +102,7 @@ impl Inbox {
             record.set_ours();
         }
         let merged = record.merge(event, now);
-        self.merged(&event.call, record, merged, source, now).await
+        Ok(Ok(self.merged(&event.call, record, merged, source, now).await?))
     }
 
     pub(super) async fn merged(
@@ -176,14 +112,11 @@ impl Inbox {
         merged: Merged,
         source: Source,
         now: At,
-    ) -> Taken {
+    ) -> Kept<Unit> {
         let member = Member::Call(call.to_owned()).to_string();
         let mut unit = Unit { at: now, ..Unit::default() };
         if let Merged::Result(found) = merged {
-            match self.finished(found.result, found.extension.as_deref(), source, now).await? {
-                Ok(stepped) => unit = stepped,
-                Err(why) => return Ok(Err(why)),
-            }
+            unit = self.finished(found.result, found.extension.as_deref(), source, now).await?;
         }
         match record.wake() {
             Some(at) => unit.wake.push(Wake { member, at_ms: at.timestamp_millis(), promised: false }),
@@ -191,7 +124,7 @@ impl Inbox {
         }
         self.occupy(&record, &mut unit, now).await?;
         unit.put.extend(self.book.put_call(call, record));
-        Ok(Ok(unit))
+        Ok(unit)
     }
 
     /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
@@ -213,20 +146,24 @@ impl Inbox {
         Ok(())
     }
 
-    async fn finished(&mut self, result: CallResult, ext: Option<&str>, source: Source, now: At) -> Taken {
+    async fn finished(
+        &mut self,
+        result: CallResult,
+        ext: Option<&str>,
+        source: Source,
+        now: At,
+    ) -> Kept<Unit> {
         let call = result.call.clone();
         let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
             tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
-            return Ok(Ok(Unit { at: now, ..Unit::default() }));
+            return Ok(Unit { at: now, ..Unit::default() });
         };
         let order = aim.order.to_string();
-        let stepped = self.step(aim, source, now).await?;
-        Ok(stepped.map(|mut unit| {
-            let key = link::call(&call);
-            self.book.put_link(key.clone(), Some(order.clone()));
-            unit.index.push((key, Some(order)));
-            unit
-        }))
+        let mut unit = self.step(aim, source, now).await?;
+        let key = link::call(&call);
+        self.book.put_link(key.clone(), Some(order.clone()));
+        unit.index.push((key, Some(order)));
+        Ok(unit)
     }
 
     /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
@@ -279,6 +216,11 @@ async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
         Some(order) => Ok(book.order(&order).await?.is_some()),
         None => Ok(false),
     }
+}
+
+/// What was found is kept with its order's event only: it can be read again.
+fn source_of(entry: &Entry, envelope: &Envelope) -> Source {
+    Source { raw: Some(entry.seq.0).filter(|_| !envelope.found) }
 }
 
 fn dead(entry: &Entry, why: impl Into<String>) -> DeadLetter {

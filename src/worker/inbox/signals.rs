@@ -1,0 +1,101 @@
+//! What signals come to: all of one request, and all events of one order, in one unit with the number
+//! of the stored request.
+//! Never commits; a signal that a person has to look at does not stop those beside it.
+//! Enter at [`Inbox::signals`].
+
+use super::Inbox;
+use super::take::{Taken, Why};
+use crate::intake::apply::{Source, apply, delivery};
+use crate::intake::correlate::{Aim, Aims, aim};
+use crate::intake::item::Item;
+use crate::link;
+use crate::process::{At, Event, OrderId};
+use crate::signal::Signal;
+use crate::store::{DeliveryOp, Kept, Unit};
+use crate::worker::site::count;
+
+/// Signals of one request in one unit; more of them follow as entries of their own.
+const TOGETHER_MAX: usize = 32;
+
+impl Inbox {
+    /// Signals in their order. One that cannot be used becomes an entry of its own, and then a dead
+    /// letter without the others.
+    pub(super) async fn signals(&mut self, mut signals: Vec<Signal>, source: Source, now: At) -> Taken {
+        if signals.len() == 1 {
+            return self.signal(signals.remove(0), source, now).await;
+        }
+        let raw = source.raw;
+        let beyond = signals.split_off(signals.len().min(TOGETHER_MAX));
+        let mut unit = Unit { at: now, ..Unit::default() };
+        for signal in signals {
+            unit = match self.signal(signal.clone(), source, now).await? {
+                Ok(next) => unit.then(next),
+                Err(_) => {
+                    unit.append.push(Item::Signal { raw, signal }.to_bytes());
+                    unit
+                }
+            };
+        }
+        unit.append.extend(beyond.into_iter().map(|signal| Item::Signal { raw, signal }.to_bytes()));
+        Ok(Ok(unit))
+    }
+
+    pub(super) async fn signal(&mut self, signal: Signal, source: Source, now: At) -> Taken {
+        match signal {
+            Signal::CallSeen(event) => self.call(&event, source, now).await,
+            Signal::Consent(consent) => self.consent(&consent, now).await,
+            signal => {
+                let aims = aim(&self.site.school, &mut self.book, signal, now).await?;
+                self.aims(aims, source, now).await
+            }
+        }
+    }
+
+    /// Events of one order are stepped in their order, in one unit. Where several orders are meant, each
+    /// has an entry of its own: one commit does not grow with the number of a client's orders.
+    async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
+        if let Some(why) = aims.unusable {
+            return Ok(Err(Why::new(why)));
+        }
+        if let Some(why) = aims.nothing {
+            tracing::debug!(school = %self.site.id(), why, "nothing to do");
+        }
+        let mut unit = Unit { at: now, ..Unit::default() };
+        let one_order = aims.aims.windows(2).all(|two| two[0].order == two[1].order);
+        for aim in aims.aims {
+            if one_order {
+                unit = unit.then(self.step(aim, source, now).await?);
+            } else {
+                let Aim { order, event, .. } = aim;
+                unit.append.push(Item::Event { raw: source.raw, order, event }.to_bytes());
+            }
+        }
+        unit.put.extend(aims.puts);
+        for (key, value) in aims.index {
+            self.book.put_link(key.clone(), value.clone());
+            unit.index.push((key, value));
+        }
+        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
+        Ok(Ok(unit))
+    }
+
+    pub(super) async fn event(&mut self, order: OrderId, event: Event, source: Source, now: At) -> Taken {
+        match self.book.order(&order).await? {
+            Some(known) => Ok(Ok(self.step(Aim::new(order, known.client, event), source, now).await?)),
+            // Intake asked before there was an order, and what was answered made none.
+            None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
+            // What was on its way when the order was forgotten concerns nobody any more.
+            None if self.book.link(&link::gone(&order)).await?.is_some() => {
+                Ok(Ok(Unit { at: now, ..Unit::default() }))
+            }
+            None => Ok(Err(Why::new(format!("order {order} has no record")))),
+        }
+    }
+
+    pub(super) async fn step(&mut self, aim: Aim, source: Source, now: At) -> Kept<Unit> {
+        count(&self.site.tally.stepped);
+        apply(&self.site.school, &mut self.book, aim, source, now).await
+    }
+}
