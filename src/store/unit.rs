@@ -161,10 +161,10 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// This unit and then `next`, as one. Not for a unit that puts what this one forgets: forgetting
+    /// This unit followed by `next`, as one unit. Not for a unit that puts what this one forgets: forgetting
     /// comes last.
     pub fn then(mut self, next: Unit) -> Self {
-        // Sleeps are done before wakes: a wake that `next` takes away or moves must not be set.
+        // Sleeps are done before wakes: a wake that `next` removes or moves must not be set.
         let is_changed = |member: &String| {
             next.sleep.contains(member) || next.wake.iter().any(|later| later.member == *member)
         };

@@ -73,8 +73,8 @@ impl Drop for Group {
     }
 }
 
-/// Runs `work` in a savepoint: a refusal leaves nothing behind, and neither does a panic, which is given
-/// back for the caller's task.
+/// Runs `work` in a savepoint: neither a refusal nor a panic leaves anything behind. A panic is returned and
+/// continues in the caller's task.
 pub fn whole<T, E: From<rusqlite::Error>>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
