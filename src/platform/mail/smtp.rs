@@ -253,7 +253,7 @@ mod tests {
             "RCPT TO:<m@xn--e1afmkfd.xn--p1ai>",
             "Message-ID: <dozvon.gc-1.7@school.example>",
             "Date: Tue, 14 Jul 2026 15:05:33 +0000",
-            "SmtpReply-To: irina@school.example",
+            "Reply-To: irina@school.example",
             "Auto-Submitted: auto-generated",
             "Content-Type: text/plain; charset=utf-8",
         ] {
