@@ -32,7 +32,7 @@ pub struct Options {
     /// `host:port`; port 0 takes a free one.
     pub listen: String,
     /// Address of a Redis, or the folder of the embedded store.
-    pub store: store::Place,
+    pub store: store::Backend,
     pub time: Time,
 }
 

@@ -17,7 +17,7 @@ use crate::process::SchoolId;
 use crate::secret::Vault;
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
-use crate::worker::lease_view::Tenure;
+use crate::worker::lease_view::LeaseView;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Outbound;
 
@@ -67,7 +67,7 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
 /// One courier for each platform that the school has set up.
 pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<Outbound, String> {
     let seen = school.as_seen_by_platforms(&wiring.url);
-    let mut builder = Builder::new(network, wiring, Some(Tenure::default()));
+    let mut builder = Builder::new(network, wiring, Some(LeaseView::default()));
     for (platform, settings) in school.platforms.iter() {
         let connected = settings.connect(&seen, &mut builder)?;
         let outbound = &mut builder.outbound;
@@ -88,9 +88,9 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// `tenure` is `None` for a command that looks beside the owner.
-    pub fn new(network: &'a dyn Network, wiring: &'a Wiring, tenure: Option<Tenure>) -> Self {
-        let outbound = Outbound { tenure, ..Outbound::default() };
+    /// `lease` is `None` for a command that reads while another process owns the school.
+    pub fn new(network: &'a dyn Network, wiring: &'a Wiring, lease: Option<LeaseView>) -> Self {
+        let outbound = Outbound { tenure: lease, ..Outbound::default() };
         Self { network, wiring, https: BTreeMap::new(), outbound }
     }
 

@@ -13,7 +13,7 @@ use crate::intake::item::Envelope;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
-use crate::spool::{NoRoom, Place};
+use crate::spool::{NoRoom, Saved};
 use crate::store::{Accepted, Offer};
 use crate::worker::site::{Site, UnderWay, count};
 use crate::worker::spool_drain::announce;
@@ -120,12 +120,12 @@ pub async fn accept(
     let at = site.clock.now();
     let raw = Envelope::of(platform, verified.request(), at).to_bytes();
     match keep(site, Offer { id: random_token(), key, at, raw }).await {
-        Ok(Place::Stored(Accepted::New)) => {
+        Ok(Saved::Stored(Accepted::New)) => {
             count(&site.tally.accepted);
             announce(site).await;
         }
-        Ok(Place::Stored(Accepted::Repeat)) => count(&site.tally.repeated),
-        Ok(Place::Spooled) => count(&site.tally.spooled),
+        Ok(Saved::Stored(Accepted::Repeat)) => count(&site.tally.repeated),
+        Ok(Saved::Spooled) => count(&site.tally.spooled),
         Err(why) => {
             tracing::error!(school = %site.id(), platform, %why, "a request could not be kept");
             return Err(Turned::NoStore);
@@ -135,10 +135,10 @@ pub async fn accept(
 }
 
 /// In the store, or in the spool where the store is away.
-async fn keep(site: &Site, offer: Offer) -> Result<Place, NoRoom> {
+async fn keep(site: &Site, offer: Offer) -> Result<Saved, NoRoom> {
     match &site.spool {
         Some(spool) => spool.keep(&*site.store, site.id(), offer).await,
-        None => site.store.offer(site.id(), &offer).await.map(Place::Stored).map_err(|_| NoRoom),
+        None => site.store.offer(site.id(), &offer).await.map(Saved::Stored).map_err(|_| NoRoom),
     }
 }
 

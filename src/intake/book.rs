@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::CallRecord;
-use super::last_seen::Shadow;
+use super::last_seen::LastSeen;
 use crate::json;
 use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
 use crate::store::{Forget, Kept, Put, Store, StoreError, key};
@@ -107,7 +107,7 @@ pub struct Book {
     clients: Shelf<Client>,
     desks: Shelf<Desk>,
     calls: Shelf<CallRecord>,
-    shadows: Shelf<Shadow>,
+    shadows: Shelf<LastSeen>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
     held: Held,
@@ -176,7 +176,7 @@ impl Book {
         open((&**store, school), (calls, held, *round), key::call(call)).await
     }
 
-    pub async fn shadow(&mut self, entity: &str) -> Kept<Shadow> {
+    pub async fn shadow(&mut self, entity: &str) -> Kept<LastSeen> {
         let Self { store, school, shadows, held, round, .. } = self;
         let shadow = open((&**store, school), (shadows, held, *round), key::shadow(entity)).await?;
         Ok(shadow.unwrap_or_default())
@@ -198,7 +198,7 @@ impl Book {
         put((&mut self.calls, &mut self.held, self.round), key::call(call), record)
     }
 
-    pub fn put_shadow(&mut self, entity: &str, shadow: Shadow) -> Option<Put> {
+    pub fn put_shadow(&mut self, entity: &str, shadow: LastSeen) -> Option<Put> {
         put((&mut self.shadows, &mut self.held, self.round), key::shadow(entity), shadow)
     }
 

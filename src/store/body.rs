@@ -1,6 +1,6 @@
-//! How bodies lie in a store: compressed when it pays, with a leading marker byte.
-//! Never looks into a body, except that a request becomes an inbox item by a prefix.
-//! Enter at [`pack`], [`unpack`] and [`item_of_request`].
+//! The stored form of bodies: compressed if it pays, with a leading marker byte. Never looks into a body,
+//! except that a request becomes an inbox item by a prefix. Enter at [`pack`], [`unpack`] and
+//! [`item_of_request`].
 
 use std::cell::RefCell;
 
@@ -14,18 +14,18 @@ const ZSTD: u8 = 1;
 /// Smaller bodies stay plain: compressing them saves less than it costs.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
-/// The fastest level: an accepted request pays for it before it is answered.
+/// The fastest level: an accepted request is compressed before it is answered.
 const LEVEL: i32 = 1;
 
-/// No stored body is larger; a length that claims more is damage, not data.
+/// No stored body is larger; a length above it means damage.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 thread_local! {
-    /// A compressor owns some hundred kilobytes of tables: one a thread, not one a body.
+    /// A compressor owns some hundred kilobytes of tables: one per thread, not one per body.
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// Marker byte and body, compressed if at least an eighth is saved.
+/// Marker byte and body, compressed if that saves at least an eighth.
 pub fn pack(body: &[u8]) -> Vec<u8> {
     if body.len() >= COMPRESS_FROM_BYTES
         && let Some(small) = compress(body)
@@ -57,14 +57,14 @@ pub fn unpack(stored: &[u8]) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// The same where one that is damaged must not hide the others: it is given as it lies, and whoever
-/// wants JSON finds none.
+/// As [`unpack`], but a damaged body is returned as it is, so that it does not hide the others; it will not
+/// parse as JSON.
 pub fn unpack_or_as_is(stored: &[u8]) -> Vec<u8> {
     unpack(stored).unwrap_or_else(|_| stored.to_vec())
 }
 
-/// JSON of `record::Item` out of JSON of `intake::item::Envelope`. A request is stored once and read
-/// as both; a text that is no object stays as it is and becomes a dead letter when decoded.
+/// Turns the JSON of `intake::item::Envelope` into JSON of `Item`. A request is stored once and read as both;
+/// a text that is not an object stays as it is and becomes a dead letter when decoded.
 pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
     const HEAD: &[u8] = br#"{"item":"envelope""#;
     match raw.strip_prefix(b"{") {
@@ -74,8 +74,8 @@ pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// A dead letter's stored form: its facts as a line of JSON, then its body as it is (JSON would
-/// write each byte as a number).
+/// A dead letter's stored form: its facts as a line of JSON, then its body as raw bytes (JSON would write
+/// each byte as a number).
 pub fn pack_letter(letter: &DeadLetter) -> Vec<u8> {
     let head = DeadLetter { body: Vec::new(), ..letter.clone() };
     let mut text = json::bytes(&head);
@@ -92,20 +92,20 @@ fn unpack_letter(stored: &[u8]) -> Result<DeadLetter, StoreError> {
     Ok(letter)
 }
 
-/// In a list: a letter that is damaged hides none of the others. It is shown by what is known of it, and
-/// is old enough to be taken away with the oldest.
+/// For lists: a damaged letter does not hide the others. It is shown with what is known of it, and its date
+/// is old, so that retention removes it first.
 pub fn letter_or_damaged(id: &str, stored: &[u8]) -> DeadLetter {
     unpack_letter(stored).unwrap_or_else(|error| DeadLetter {
         id: id.to_owned(),
         at: At::UNIX_EPOCH,
-        why: format!("the letter itself is damaged, nothing of it can be read: {error}"),
+        why: format!("the letter itself is damaged and cannot be read: {error}"),
         order: None,
         body: Vec::new(),
     })
 }
 
 pub fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, StoreError> {
-    // The error's own text may quote the data: only the place is told.
+    // The error's own text may quote the data, so only the position is reported.
     serde_json::from_slice(text)
         .map_err(|error| StoreError::Unreadable(format!("JSON, column {}", error.column())))
 }

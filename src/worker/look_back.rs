@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::site::{Site, UnderWay};
 use crate::intake::calls::CallRecord;
 use crate::intake::item::{Envelope, Item};
-use crate::intake::last_seen::Shadow;
+use crate::intake::last_seen::LastSeen;
 use crate::platform::look_back::{History, Known, Looked, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};
@@ -195,7 +195,7 @@ impl Known for SiteKnows<'_> {
     }
 
     async fn shown(&self, entity: &str) -> Result<Shown, Fault> {
-        let shadow: Option<Shadow> = self.record(key::shadow(entity)).await?;
+        let shadow: Option<LastSeen> = self.record(key::shadow(entity)).await?;
         Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
     }
 

@@ -26,7 +26,7 @@ use crate::json;
 use crate::panics::Panicked;
 use crate::platform::{Fault, Links, Receipt, Try};
 use crate::process::{At, CommandId, Event, OrderId, Target};
-use crate::spool::{Outcome, Past, Sent};
+use crate::spool::{Past, SendOutcome, Sent};
 use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 
 /// Deliveries read from the store at a time.
@@ -346,12 +346,12 @@ fn not_before(delivery: &Delivery, now: At) -> At {
     now + TimeDelta::milliseconds(wait_ms as i64)
 }
 
-fn outcome_of(end: &End, back: bool, delivery: &Delivery) -> Outcome {
+fn outcome_of(end: &End, back: bool, delivery: &Delivery) -> SendOutcome {
     match (end, &delivery.state) {
-        (End::Done, _) => Outcome::Done,
-        _ if !back => Outcome::Buried,
-        (_, DeliveryState::Unclear { .. } | DeliveryState::Sending) => Outcome::Unclear,
-        (_, DeliveryState::Waiting | DeliveryState::Later { .. }) => Outcome::NotDone,
+        (End::Done, _) => SendOutcome::Done,
+        _ if !back => SendOutcome::Buried,
+        (_, DeliveryState::Unclear { .. } | DeliveryState::Sending) => SendOutcome::Unclear,
+        (_, DeliveryState::Waiting | DeliveryState::Later { .. }) => SendOutcome::NotDone,
     }
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::lanes::Lanes;
-use super::lease_view::Tenure;
+use super::lease_view::LeaseView;
 use super::pacer::Pace;
-use super::wheel_feed::Near;
+use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
@@ -33,7 +33,7 @@ pub struct Outbound {
     pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
-    pub tenure: Option<Tenure>,
+    pub tenure: Option<LeaseView>,
 }
 
 /// How often a worker looks by itself, in real time; bells make it look at once.
@@ -62,7 +62,7 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
-    pub tenure: Tenure,
+    pub tenure: LeaseView,
     /// When this configuration was read, by the wall's clock.
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
@@ -70,7 +70,7 @@ pub struct Site {
     pub keep: Keep,
     /// For open records, shared by the schools of this instance.
     pub room: Arc<book::Room>,
-    near: Mutex<Near>,
+    near: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
     /// Rung when the inbox has something new or an earlier wake was set.
     pub inbox_bell: Notify,
@@ -183,7 +183,7 @@ impl Site {
             rhythm,
             keep,
             room,
-            near: Mutex::new(Near::new(now_ms)),
+            near: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
@@ -218,7 +218,7 @@ impl Site {
         *self.stop.borrow()
     }
 
-    pub fn near(&self) -> MutexGuard<'_, Near> {
+    pub fn near(&self) -> MutexGuard<'_, WheelFeed> {
         self.near.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

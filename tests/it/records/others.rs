@@ -3,7 +3,7 @@
 
 use dozvon::intake::calls::{CallRecord, Merged};
 use dozvon::intake::item::Item;
-use dozvon::intake::last_seen::Shadow;
+use dozvon::intake::last_seen::LastSeen;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::At;
 use dozvon::store::{Delivery, JournalEntry};
@@ -63,7 +63,7 @@ fn check(line: &Line) -> Result<(), String> {
             let says = call_says(call);
             if says != line.expect { Err(format!("was {}\n  is  {says}", line.expect)) } else { Ok(()) }
         }
-        Kind::Shadow => same::<Shadow>(&line.stored),
+        Kind::Shadow => same::<LastSeen>(&line.stored),
         Kind::Look => same::<Looked>(&line.stored),
         Kind::Item => item(&line.stored),
         Kind::Delivery => same::<Delivery>(&line.stored),

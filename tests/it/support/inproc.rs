@@ -1,6 +1,6 @@
-//! The whole bridge and the whole sandbox in one thread under paused time: no socket, no process.
-//! A seed gives the same run every time; when a world is over, [`World::finish`] asserts what has
-//! to hold for any run. Enter at [`World::start`].
+//! The whole bridge and the whole sandbox in one thread under paused time: no socket, no process. A seed
+//! gives the same run every time; at the end, [`World::finish`] asserts what must hold for any run. Enter at
+//! [`World::start`].
 
 use std::sync::{Arc, MutexGuard};
 
@@ -36,7 +36,7 @@ impl World {
         Self { clock, inside, site, hooks }
     }
 
-    /// The bridge dies where it stands and is started again over the same store.
+    /// Kills the bridge and starts it again over the same store.
     pub async fn kill(&mut self) {
         self.hooks.abort();
         self.inside.kill().await.expect("memory");
@@ -48,7 +48,7 @@ impl World {
         self.inside.shared.world()
     }
 
-    /// Lets time pass; it jumps from one due moment to the next.
+    /// Advances time; it jumps from one due moment to the next.
     pub async fn run_for(&self, span: TimeDelta) {
         self.clock.sleep_until(self.clock.now() + span).await;
     }
@@ -59,8 +59,8 @@ impl World {
         page.iter().map(|(_, record)| serde_json::from_slice(&record.body).expect("an order")).collect()
     }
 
-    /// Stops the bridge and asserts what holds for every run: nothing lost, nothing doubled,
-    /// every open order armed, no repair needed.
+    /// Stops the bridge and asserts what must hold for every run: nothing lost, nothing doubled, every open
+    /// order has its wake, no repair was needed.
     pub async fn finish(self, seed: u64) {
         let now = self.clock.now();
         let orders = self.orders().await;
@@ -68,7 +68,7 @@ impl World {
             let wake = dozvon::process::wake(order);
             assert!(wake.is_some(), "seed {seed}: {} is open without a next step", order.id);
             let overdue = wake.is_some_and(|(at, _)| at < now - TimeDelta::minutes(5));
-            assert!(!overdue, "seed {seed}: {} has a wake that nobody fired: {wake:?}", order.id);
+            assert!(!overdue, "seed {seed}: {} has an overdue wake: {wake:?}", order.id);
         }
         assert!(orders.iter().all(|order| order.repairs == 0), "seed {seed}: L14 needed a repair");
         for (name, record) in
@@ -76,7 +76,7 @@ impl World {
         {
             let call: CallRecord = serde_json::from_slice(&record.body).expect("a call");
             let overdue = call.wake().is_some_and(|at| at < now - TimeDelta::minutes(5));
-            assert!(!overdue, "seed {seed}: {name} is open, and nobody ended it: {:?}", call.wake());
+            assert!(!overdue, "seed {seed}: {name} is still open: {:?}", call.wake());
         }
         let held = self.site.store.counts(self.site.id()).await.expect("memory");
         assert_eq!(held.inbox, 0, "seed {seed}: accepted and not worked");
