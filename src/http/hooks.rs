@@ -18,10 +18,10 @@ use crate::store::{Accepted, Offer};
 use crate::worker::site::{Site, UnderWay, count};
 use crate::worker::spool_drain::announce;
 
-/// Longest query that is taken: «Вызвать URL» puts everything there.
+/// Longest accepted query: «Вызвать URL» puts all its fields there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
 
-/// Why a request was not taken. Its text is for the sender's engineer.
+/// Why a request was refused. The text is for the sender's engineer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Turned {
     #[error("no such address; print the right ones with `dozvon url`")]
@@ -78,7 +78,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
     }
 }
 
-/// What the network has to say before the request is whole.
+/// Checks the secret and the limits and reads the body; [`accept`] does the rest.
 async fn take(
     site: &Arc<Site>,
     platform: &'static str,
@@ -100,12 +100,12 @@ async fn take(
     accept(site, platform, hooks, raw_request(request, body)).await
 }
 
-/// Every valid secret is compared, so that the time does not tell which one was near.
+/// Compares every valid secret, so that the response time does not reveal which one almost matched.
 fn is_secret(site: &Site, secret: &str) -> bool {
     site.school.secrets.iter().fold(false, |matched, known| known.matches(secret) | matched)
 }
 
-/// Verifies a whole request, keeps it, and says what its platform wants to hear.
+/// Verifies a complete request, stores it, and returns the answer that its platform expects.
 pub async fn accept(
     site: &Site,
     platform: &str,
@@ -134,7 +134,7 @@ pub async fn accept(
     Ok(hooks.answer(&verified))
 }
 
-/// In the store, or in the spool where the store is away.
+/// Saves the request in the store, or in the spool if the store is away.
 async fn keep(site: &Site, offer: Offer) -> Result<Saved, NoRoom> {
     match &site.spool {
         Some(spool) => spool.keep(&*site.store, site.id(), offer).await,
