@@ -1,6 +1,6 @@
-//! The bridge as a whole: built from a configuration, run until it is told to stop, drained; given
-//! another configuration on the way. Never decides; it only puts the parts together.
-//! Enter at [`Bridge::start`].
+//! The whole bridge: built from a configuration, run until it is stopped, then drained; it accepts a new
+//! configuration while it runs. Never decides anything; it only connects the parts. Enter at
+//! [`Bridge::start`].
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,30 +23,30 @@ use crate::spool::Spools;
 use crate::store::{self, Store};
 use crate::worker::site::Keep;
 
-/// Between two tries to hear the other instances.
+/// Pause between two attempts to subscribe to the other instances.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
-/// What a run is made of.
+/// The parameters of a run.
 pub struct Options {
     pub config: Config,
-    /// `host:port`; port 0 takes a free one.
+    /// `host:port`; port 0 means any free port.
     pub listen: String,
     /// Address of a Redis, or the folder of the embedded store.
-    pub store: store::Place,
+    pub store: store::Backend,
     pub time: Time,
 }
 
-/// Whose time it is.
+/// The clock of the run.
 pub enum Time {
     Wall,
-    /// Moved from outside by whoever knows the token.
+    /// Moved over HTTP by a client that knows the token.
     Driven {
         clock: DrivenClock,
         token: Secret,
     },
 }
 
-/// Why the bridge cannot start; says what to do.
+/// Why the bridge cannot start, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {0}: {1}; choose another address with --listen or DOZVON_LISTEN")]
@@ -59,7 +59,7 @@ pub enum StartError {
     Server(std::io::Error),
 }
 
-/// A bridge that serves.
+/// A running bridge.
 pub struct Bridge {
     pub address: SocketAddr,
     schools: Schools,
@@ -67,12 +67,12 @@ pub struct Bridge {
     server: actix_web::dev::ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     listening: JoinHandle<()>,
-    /// What is on its way when the bridge stops has so long to land.
+    /// How long requests and deliveries in flight may take to finish when the bridge stops.
     drain: Duration,
 }
 
 impl Bridge {
-    /// Builds, binds and begins to work; returns when requests are taken.
+    /// Builds, binds and starts working; returns when requests are accepted.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let (clock, driven): (Arc<dyn Clock>, _) = match options.time {
             Time::Wall => (Arc::new(WallClock), None),
@@ -115,19 +115,19 @@ impl Bridge {
         Ok(Self { address, schools, refused, server: handle, serving, listening, drain })
     }
 
-    /// Works with these schools from now on, or with what it had if one of them is unfit.
+    /// Switches to these schools; if one of them is unfit, nothing changes.
     pub fn follow(&mut self, schools: Vec<School>, anew: Anew) -> Result<Vec<SchoolId>, Unfit> {
         let begun = self.schools.follow(schools, anew)?;
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(begun)
     }
 
-    /// `/health` shows why the files as they lie there are not in use.
+    /// Makes `/health` show why the present files are not in use.
     pub fn refuse(&self, why: String) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
-    /// Takes no more requests, lets what is on its way land, gives the schools back.
+    /// Accepts no more requests, waits for those in flight, and releases the schools.
     pub async fn stop(self) {
         self.server.stop(true).await;
         self.schools.stop(self.drain).await;
@@ -138,8 +138,7 @@ impl Bridge {
     }
 }
 
-/// Passes on what other instances ring: they have accepted something for a school that is owned
-/// here.
+/// Passes on the bells of other instances, which have accepted a request for a school that is owned here.
 async fn listen(store: Arc<dyn Store>, sites: Sites) {
     loop {
         let heard = |school: SchoolId| {

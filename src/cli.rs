@@ -15,7 +15,7 @@ use crate::intake::forget::Mention;
 use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
-use crate::store::{DeadLetter, Place, Store};
+use crate::store::{Backend, DeadLetter, Store};
 #[cfg(feature = "sandbox")]
 use crate::{bench, demo, sandbox};
 use crate::{reload, telemetry};
@@ -310,11 +310,11 @@ fn unusable(problems: &[Problem]) -> String {
 }
 
 /// The command line wins over the environment, the environment over the file.
-fn place(args: &StoreArgs, config: &Config) -> Place {
+fn place(args: &StoreArgs, config: &Config) -> Backend {
     let data = args.data.clone().unwrap_or_else(|| config.instance.data.clone());
     match args.store.clone().map(Secret::new).or_else(|| config.instance.store.clone()) {
-        Some(address) => Place::Redis(address),
-        None => Place::Folder(data),
+        Some(address) => Backend::Redis(address),
+        None => Backend::Folder(data),
     }
 }
 

@@ -1,6 +1,5 @@
-//! The one place that reads the time. Everything else is handed `now` or a [`Clock`].
-//! Three clocks: the wall's, tokio's paused one (tests), and the driven one (demo).
-//! Enter at [`Clock`].
+//! The only file that reads the time. Everything else receives `now` or a [`Clock`]. There are three clocks:
+//! the wall clock, tokio's paused one (tests), and the driven one (demo). Enter at [`Clock`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,12 +11,12 @@ use tokio::time::Instant;
 
 use crate::process::At;
 
-/// The wall's time, for a command line that stamps what it asks.
+/// The wall time, for a command line that stamps its entries.
 pub fn wall_now() -> At {
     Utc::now()
 }
 
-/// A mark of real time, to measure how long something takes; decides nothing.
+/// A mark of real time, to measure how long something takes; no decision depends on it.
 pub fn stopwatch() -> Instant {
     Instant::now()
 }
@@ -29,8 +28,8 @@ pub trait Clock: Send + Sync {
     /// Returns at `at` or a little later; at once if it is past.
     async fn sleep_until(&self, at: At);
 
-    /// Milliseconds for the store's budgets where time is driven; `None` on the wall's clock,
-    /// where the store's own time counts for all instances.
+    /// Milliseconds for the store's budgets if time is driven; `None` on the wall clock, where the store's
+    /// own time counts for all instances.
     fn driven_ms(&self) -> Option<i64>;
 }
 
@@ -54,7 +53,7 @@ impl Clock for WallClock {
     }
 }
 
-/// Follows tokio's clock from a given instant: under paused time it jumps when all is idle.
+/// Follows tokio's clock from a given instant: under paused time it jumps when all tasks are idle.
 #[derive(Debug, Clone, Copy)]
 pub struct TokioClock {
     epoch: At,
@@ -83,7 +82,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// Moved by a player from outside, never by itself.
+/// Moved from outside by a player, never by itself.
 #[derive(Debug, Clone)]
 pub struct DrivenClock {
     moved: Arc<watch::Sender<DateTime<Utc>>>,
@@ -95,7 +94,7 @@ impl DrivenClock {
         Self { moved: Arc::new(watch::Sender::new(epoch)), sleepers: Arc::default() }
     }
 
-    /// The earliest time that anybody sleeps until.
+    /// The earliest time that any task sleeps until.
     pub fn next_due(&self) -> Option<At> {
         self.sleepers().keys().next().copied()
     }
@@ -104,7 +103,7 @@ impl DrivenClock {
         self.sleepers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Moves forward; a time before the present one changes nothing.
+    /// Moves forward; an earlier time changes nothing.
     pub fn advance(&self, to: At) {
         self.moved.send_if_modified(|now| {
             let later = to > *now;
@@ -134,7 +133,7 @@ impl Clock for DrivenClock {
     }
 }
 
-/// Stands in the list of sleepers for as long as it sleeps, also when its sleep is given up.
+/// An entry in the list of sleepers for as long as the sleep lasts, also if the sleep is cancelled.
 struct Sleeper<'a> {
     clock: &'a DrivenClock,
     at: At,

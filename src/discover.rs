@@ -1,6 +1,5 @@
-//! `dozvon discover`: the ids of a school's amoCRM account, and where the configuration names
-//! something that is not there.
-//! Never changes anything. Enter at [`discover`].
+//! `dozvon discover`: lists the ids of a school's amoCRM account, and where the configuration names something
+//! that is missing there. Never changes anything. Enter at [`discover`].
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,18 +13,18 @@ use crate::platform::amocrm::{
     discover::{Found, Named},
 };
 use crate::secret::Vault;
-use crate::store::Place;
+use crate::store::Backend;
 use crate::store::embedded::Embedded;
 
-/// The account in lines for a person, and a line for each mismatch. The store has the account's
-/// budget and its tokens; where there is none yet, a long-lived token does without.
+/// Prints the account for a person, with a line for each mismatch. The account's budget and its tokens are in
+/// the store; before there is one, a long-lived token works without it.
 pub async fn discover(
     config: &Config,
     school: &School,
-    place: &Place,
+    backend: &Backend,
 ) -> Result<(String, Vec<String>), String> {
     let settings = school.crm().ok_or_else(|| format!("school {} has no [amocrm]", school.id))?;
-    let store = match (place.visit().await, &settings.auth) {
+    let store = match (backend.visit().await, &settings.auth) {
         (Err(_), Auth::LongLived { .. }) => Embedded::in_memory().map(|store| Arc::new(store) as _),
         (visited, _) => visited,
     };

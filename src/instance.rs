@@ -1,8 +1,7 @@
-//! Who this process is: a name that outlives restarts, so that a killed instance takes its own schools back
-//! at once instead of waiting for its dead lease.
-//! Never gives a name to two living processes: it goes with a lock on a file, which the system takes away
-//! from the dead only, and with the machine, so that a copied folder makes another name.
-//! Enter at [`Name::take`].
+//! The identity of this process: a name that outlives restarts, so that a killed instance takes its own
+//! schools back at once instead of waiting for its old lease. Two living processes never have the same name:
+//! it is bound to a lock on a file, which the system releases only for a dead process, and to the machine, so
+//! that a copied folder gets another name. Enter at [`Name::take`].
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -13,10 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::secret::random_token;
 use crate::store::Fence;
 
-/// What makes a machine another one: its host's name, and this run of its kernel.
+/// What distinguishes machines: the host's name, and this boot of its kernel.
 const MACHINE: [&str; 2] = ["/proc/sys/kernel/hostname", "/proc/sys/kernel/random/boot_id"];
 
-/// This instance's name, ours as long as this lives.
+/// This instance's name, held while this value lives.
 #[derive(Debug)]
 pub struct Name {
     name: String,
@@ -24,8 +23,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// `None` where another process holds the folder's name, or none can be kept: such an instance
-    /// works as well, and waits for the lease of a dead one.
+    /// `None` if another process holds the folder's name, or if no name can be stored: such an instance also
+    /// works, but has to wait for the lease of a dead one.
     pub fn take(folder: &Path) -> Option<Self> {
         match open(folder) {
             Ok(name) => name,
@@ -72,7 +71,7 @@ mod tests {
     fn a_name_outlives_its_process_and_is_never_held_twice() {
         let folder = std::env::temp_dir().join(format!("dozvon-instance-{}", random_token()));
         let first = Name::take(&folder).expect("a name");
-        assert!(Name::take(&folder).is_none(), "somebody lives under this name");
+        assert!(Name::take(&folder).is_none(), "the name is in use");
         let (name, fence) = (first.name.clone(), first.fence());
         assert_ne!(fence, first.fence(), "each run has a proof of its own");
         drop(first);

@@ -1,5 +1,5 @@
-//! A school's ways in, and its ways out behind the budgets of its accounts.
-//! Never knows a platform: each says what it needs, and gets it here. Enter at [`hooks`] and [`build`].
+//! Builds a school's hooks, and its couriers behind the budgets of their accounts. Contains nothing specific to a
+//! platform: each platform requests what it needs. Enter at [`hooks`] and [`build`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use crate::process::SchoolId;
 use crate::secret::Vault;
 use crate::store::{Rate, Store};
 use crate::tokens::StoredTokens;
-use crate::worker::lease_view::Tenure;
+use crate::worker::lease_view::LeaseView;
 use crate::worker::pacer::{Budget, PacedCourier, PacedHttp, Pacer};
 use crate::worker::site::Outbound;
 
-/// The network, or what stands in for it in a test.
+/// The network, or a stand-in for it in a test.
 pub trait Network {
     fn http(&self, platform: &'static str, timeout_s: u64) -> Result<Arc<dyn Http>, String>;
 
-    /// What stands in for a mail server; `None`: the real one.
+    /// A stand-in for the mail server; `None` for the real one.
     fn post(&self) -> Option<Box<dyn Post>>;
 }
 
@@ -42,7 +42,7 @@ impl Network for RealNetwork {
     }
 }
 
-/// What every way is built on.
+/// What all couriers and hooks are built from.
 #[derive(Clone)]
 pub struct Wiring {
     pub store: Arc<dyn Store>,
@@ -51,11 +51,11 @@ pub struct Wiring {
     pub vault: Option<Vault>,
     /// Folder for a local copy of tokens.
     pub data: PathBuf,
-    /// Address under which platforms reach this bridge, without a slash at its end.
+    /// Address at which platforms reach this bridge, without a trailing slash.
     pub url: String,
 }
 
-/// The ways in, by the platform's name in the address.
+/// The hooks, by the platform's name in the address.
 pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
     let mut hooks = BTreeMap::new();
     for (platform, settings) in school.platforms.iter() {
@@ -64,10 +64,10 @@ pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, 
     Ok(hooks)
 }
 
-/// One courier for each platform that the school has set up.
+/// Builds a courier for each platform that the school has configured.
 pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<Outbound, String> {
     let seen = school.as_seen_by_platforms(&wiring.url);
-    let mut builder = Builder::new(network, wiring, Some(Tenure::default()));
+    let mut builder = Builder::new(network, wiring, Some(LeaseView::default()));
     for (platform, settings) in school.platforms.iter() {
         let connected = settings.connect(&seen, &mut builder)?;
         let outbound = &mut builder.outbound;
@@ -78,7 +78,7 @@ pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<
     Ok(builder.outbound)
 }
 
-/// Hands out HTTP, budgets and tokens; remembers the pace of every account.
+/// Provides HTTP, budgets and tokens, and collects the pace of every account.
 pub struct Builder<'a> {
     network: &'a dyn Network,
     wiring: &'a Wiring,
@@ -88,13 +88,13 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// `tenure` is `None` for a command that looks beside the owner.
-    pub fn new(network: &'a dyn Network, wiring: &'a Wiring, tenure: Option<Tenure>) -> Self {
-        let outbound = Outbound { tenure, ..Outbound::default() };
+    /// `lease` is `None` for a command that reads while another process owns the school.
+    pub fn new(network: &'a dyn Network, wiring: &'a Wiring, lease: Option<LeaseView>) -> Self {
+        let outbound = Outbound { tenure: lease, ..Outbound::default() };
         Self { network, wiring, https: BTreeMap::new(), outbound }
     }
 
-    /// The turn-giver of one account; bursts are one request everywhere.
+    /// Starts the turn-giver of one account; a burst is one request for all accounts.
     fn pacer(&mut self, Account { platform, of, per_second }: Account) -> Pacer {
         let budget = Budget { account: format!("{platform}:{of}"), rate: Rate { per_second, burst: 1 } };
         let Wiring { store, clock, .. } = self.wiring;

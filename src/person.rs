@@ -1,6 +1,5 @@
-//! What is kept of one person: shown whole, or asked to be forgotten.
-//! Never changes a record by itself: erasing is an entry of the inbox, done by the school's owner.
-//! Enter at [`export`] and [`erase`].
+//! Everything stored about one person: exported, or erased on request. Never changes a record itself: erasing
+//! is an entry in the inbox, carried out by the school's owner. Enter at [`export`] and [`erase`].
 
 use std::collections::BTreeSet;
 
@@ -17,7 +16,7 @@ use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
 /// Records and requests read at a time.
 const PAGE: usize = 200;
 
-/// Everything that is kept of whoever is known by this number or address, as JSON.
+/// Everything stored about the person with this number or address, as JSON.
 pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) -> Kept<Value> {
     let mut clients = Vec::new();
     let mut ids = BTreeSet::new();
@@ -54,7 +53,7 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
     }))
 }
 
-/// Asks the school's owner to forget the person.
+/// Asks the school's owner to erase the person.
 pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> Kept<()> {
     store.append(school, &Item::Erase { mention }.to_bytes(), wall_now()).await?;
     store.ring(school).await
@@ -75,7 +74,7 @@ async fn pages(
     }
 }
 
-/// What waits to be sent for the person's orders, or speaks of him.
+/// Waiting deliveries for the person's orders, or that mention the person.
 async fn deliveries(
     store: &dyn Store,
     school: &SchoolId,

@@ -1,5 +1,5 @@
-//! THE LIST of platforms, and what a school's file says of each.
-//! Never knows what a platform says: each is the value of its folder. Enter at [`ALL`].
+//! THE LIST of platforms, and a school's settings for each. Contains nothing specific to a platform: each is one
+//! value of its folder. Enter at [`ALL`].
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::platform::entry::{Kind, Platform, Settings};
 use crate::platform::telephony::provider::LineSettings;
 use crate::platform::{amocrm, getcourse, mail, telephony};
 
-/// One line a platform, in the order in which they are shown to people.
+/// One line per platform, in the order in which they are shown to people.
 pub static ALL: &[&Platform] = &[
     &getcourse::PLATFORM,
     &amocrm::PLATFORM,
@@ -19,12 +19,12 @@ pub static ALL: &[&Platform] = &[
     &mail::PLATFORM,
 ];
 
-/// The providers of calls.
+/// The telephony providers.
 pub fn lines() -> impl Iterator<Item = &'static Platform> {
     ALL.iter().copied().filter(|platform| matches!(platform.kind, Kind::Line { .. }))
 }
 
-/// The platforms that one school has set up, in the list's order.
+/// The platforms that one school has configured, in the order of the list.
 #[derive(Debug, Clone, Default)]
 pub struct Platforms(Vec<(&'static Platform, Arc<dyn Settings>)>);
 
@@ -41,12 +41,12 @@ impl Platforms {
         self.0.iter().any(|(known, _)| known.name == platform.name)
     }
 
-    /// The settings of the platform that has settings of this type.
+    /// The settings of this type.
     pub fn get<S: Settings>(&self) -> Option<&S> {
         self.iter().find_map(|(_, settings)| (settings as &dyn Any).downcast_ref())
     }
 
-    /// The school's providers of calls.
+    /// The school's telephony providers.
     pub fn lines(&self) -> impl Iterator<Item = (&'static Platform, &dyn LineSettings)> {
         self.iter().filter_map(|(platform, settings)| Some((platform, settings.as_line()?)))
     }

@@ -1,7 +1,6 @@
-//! Looks after the configuration's files while the bridge runs: a change that is whole and right
-//! is followed, anything else changes nothing and is told once.
-//! Never touches what only a restart can change (addresses, the store, limits); says so instead.
-//! Enter at [`watch`].
+//! Watches the configuration files while the bridge runs: a complete and valid change is applied; anything
+//! else changes nothing and is logged once. Never applies what needs a restart (addresses, the store,
+//! limits); logs that instead. Enter at [`watch`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,14 +13,14 @@ use crate::panics::caught_now;
 use crate::process::SchoolId;
 use crate::schools::Anew;
 
-/// Between two looks at the files.
+/// Interval between two checks of the files.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Files that are being written differ when they are read again after this.
 const AGAIN: Duration = Duration::from_millis(400);
 
-/// Follows the folder for ever; `known` is what the bridge was started with. SIGHUP has everything
-/// read anew at once, secrets in files included.
+/// Watches the folder for ever; `known` is what the bridge was started with. SIGHUP makes it read everything
+/// again at once, including secrets in files.
 pub async fn watch(bridge: &mut Bridge, folder: PathBuf, known: Files) {
     let mut hangup = signal(SignalKind::hangup()).ok();
     let mut known = Ok(known);
@@ -43,7 +42,7 @@ pub async fn watch(bridge: &mut Bridge, folder: PathBuf, known: Files) {
         }
         tokio::time::sleep(AGAIN).await;
         if read(&folder).await != found {
-            // Somebody is writing: the next look sees more.
+            // A file is being written: the next check sees more.
             continue;
         }
         follow(bridge, &found, anew);
@@ -51,7 +50,7 @@ pub async fn watch(bridge: &mut Bridge, folder: PathBuf, known: Files) {
     }
 }
 
-/// Files are read on a thread that may wait for a slow disk.
+/// Files are read on a blocking thread, because a disk may be slow.
 async fn read(folder: &std::path::Path) -> Result<Files, Vec<Problem>> {
     let folder = folder.to_owned();
     let reading = tokio::task::spawn_blocking(move || Files::read(&folder)).await;
@@ -66,13 +65,13 @@ fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) 
             let schools: Vec<_> = begun.iter().map(|id| id.as_str()).collect();
             tracing::info!(
                 schools = schools.join(", "),
-                "the configuration was read anew; dozvon.toml itself counts from the next start"
+                "the configuration was read again; changes of dozvon.toml itself need a restart"
             );
         }
         Err(refused) => {
             tracing::error!(
                 refused,
-                "the changed configuration is not used; the bridge goes on with the last right one"
+                "the changed configuration is not used; the bridge continues with the last valid one"
             );
             bridge.refuse(refused);
         }
@@ -91,7 +90,7 @@ fn put_in_place(
     };
     let config = config.map_err(|problems| {
         let first = problems.first().map_or_else(String::new, ToString::to_string);
-        format!("{} to mend, see `dozvon check`: {first}", problems.len())
+        format!("{} problems to fix, see `dozvon check`: {first}", problems.len())
     })?;
     bridge.follow(config.schools, anew).map_err(|unfit| unfit.to_string())
 }

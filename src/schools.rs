@@ -1,6 +1,5 @@
-//! The schools that this instance works for, as its configuration has them at the moment.
-//! Never takes half of a configuration: what differs is built first, then put in place.
-//! Enter at [`Schools::follow`].
+//! The schools that this instance works for, by its present configuration. Never applies half of a
+//! configuration: what differs is built first, then replaced. Enter at [`Schools::follow`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use crate::spool::Spools;
 use crate::worker::school;
 use crate::worker::site::{Keep, Parts, Rhythm, Site};
 
-/// Why a school cannot be worked; says what to do.
+/// Why the bridge cannot work for a school, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("school {school}: {why}")]
 pub struct Unfit {
@@ -27,24 +26,24 @@ pub struct Unfit {
     why: String,
 }
 
-/// Which schools are built anew.
+/// Which schools are rebuilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anew {
     /// Those whose files differ.
     Differing,
-    /// All: what their files point to (tokens, secrets) may differ.
+    /// All: the tokens and secrets that their files point to may differ.
     All,
 }
 
 pub struct Schools {
-    /// Looked into by every request.
+    /// Read by every request.
     pub sites: Sites,
     wiring: Wiring,
     keep: Keep,
-    /// Held as long as anybody works under it.
+    /// Held as long as this instance works under it.
     name: Option<Arc<Name>>,
     spools: Spools,
-    /// For the open records of all of them.
+    /// Memory for the open records of all schools.
     room: Arc<Room>,
     running: BTreeMap<SchoolId, Running>,
 }
@@ -61,8 +60,8 @@ impl Schools {
         Self { sites, wiring, keep, name, spools, room, running }
     }
 
-    /// Works for these schools from now on; says which of them began anew. A school that is built
-    /// anew first lands what is on its way; requests are taken all the time.
+    /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes its
+    /// deliveries in flight; requests are accepted all the time.
     pub fn follow(&mut self, schools: Vec<School>, anew: Anew) -> Result<Vec<SchoolId>, Unfit> {
         let named: BTreeSet<SchoolId> = schools.iter().map(|school| school.id.clone()).collect();
         let is_fresh = |school: &School| {
@@ -76,7 +75,7 @@ impl Schools {
             tracing::warn!(school = %id, "the school is no longer configured; what it holds stays in the store");
             self.sites.remove(&id);
             if let Some(old) = self.running.remove(&id) {
-                // Its task goes on until what is on its way has landed.
+                // Its task continues until its deliveries in flight have finished.
                 let _ = old.stop.send(true);
             }
         }
@@ -97,7 +96,7 @@ impl Schools {
         Ok(begun)
     }
 
-    /// Lets what is on its way land, for so long, and gives the schools back.
+    /// Waits up to the given time for deliveries in flight, and releases the schools.
     pub async fn stop(self, drain: Duration) {
         for running in self.running.values() {
             let _ = running.stop.send(true);
@@ -112,7 +111,7 @@ impl Schools {
         }
     }
 
-    /// One school with its ways in and out, over the real network.
+    /// One school with its hooks and couriers, over the real network.
     fn build(&self, school: School) -> Result<(Arc<Site>, watch::Sender<bool>), Unfit> {
         let id = school.id.clone();
         let unfit = |why| Unfit { school: id.clone(), why };

@@ -1,4 +1,4 @@
-//! Secrets that cannot be printed, compared in constant time, encrypted before they are stored.
+//! Secrets that cannot be printed, are compared in constant time, and are encrypted before they are stored.
 //! Never implements `Display` or `Serialize`. Enter at [`Secret`] and [`Vault`].
 
 use std::fmt;
@@ -17,12 +17,12 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The bare text, for the one line that sends or signs with it.
+    /// The plain text, for the one line that sends it or signs with it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Constant-time comparison; hashes first, so that not even the length shows.
+    /// Compares in constant time; hashes first, so that not even the length is visible.
     pub fn matches(&self, other: &str) -> bool {
         let mine = Sha256::digest(self.0.as_bytes());
         let theirs = Sha256::digest(other.as_bytes());
@@ -36,8 +36,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a secret is read from: `{ env = "NAME" }` or `{ file = "/path" }`. A configuration file
-/// never holds the secret itself.
+/// Where a secret is read from: `{ env = "NAME" }` or `{ file = "/path" }`. A configuration file never
+/// contains the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SecretSource {
@@ -51,7 +51,7 @@ impl SecretSource {
         self.read_with(|name| std::env::var(name).ok())
     }
 
-    /// The same with the environment of the caller.
+    /// The same with the caller's environment.
     pub fn read_with(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
         let text = match self {
             Self::Env(name) => variable(name).ok_or_else(|| format!("the variable {name} is not set"))?,
@@ -75,7 +75,7 @@ pub struct Sealed;
 const NONCE_BYTES: usize = 24;
 
 impl Vault {
-    /// Any long random text serves as a key; it is hashed to 32 bytes.
+    /// Any long random text can be the key; it is hashed to 32 bytes.
     pub fn new(key: &Secret) -> Self {
         Self(XChaCha20Poly1305::new(&Sha256::digest(key.reveal().as_bytes())))
     }

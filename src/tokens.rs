@@ -1,7 +1,6 @@
-//! Where OAuth tokens are kept: sealed in the store for all instances, and sealed in a file here,
-//! synced before a new pair is used: a pair lost after the platform gave it out is a grant lost. Of
-//! the two the later one counts.
-//! Never holds a token in the clear outside memory. Enter at [`StoredTokens`].
+//! Stores OAuth tokens: sealed in the store for all instances, and sealed in a file on this machine, synced
+//! before a new pair is used, because a pair that is lost after the platform issued it is a lost grant. The
+//! later of the two copies counts. Never keeps a token unencrypted outside memory. Enter at [`StoredTokens`].
 
 use std::fs::File;
 use std::io::Write;
@@ -26,8 +25,9 @@ pub struct StoredTokens {
 }
 
 impl StoredTokens {
-    /// What the store has, sealed and opened. A store that lost its last moments has an older pair than
-    /// the copy of this machine, and the platform takes only the last: the copy goes back into it.
+    /// The pair in the store, sealed and opened. If the store has lost its last moments, its pair is older
+    /// than this machine's copy, and the platform accepts only the last pair: then the copy is written back
+    /// to the store.
     async fn known(&self) -> Result<Option<(Vec<u8>, TokenPair)>, Fault> {
         let stored = later(self.store.secret(&self.name).await)?;
         let known = stored.as_deref().map(|sealed| self.open(sealed)).transpose()?;
@@ -39,7 +39,7 @@ impl StoredTokens {
             if later(self.store.swap_secret(&self.name, stored.as_deref(), &sealed).await)? {
                 tracing::warn!(
                     name = self.name,
-                    "the store had lost the last tokens; the copy is back in it"
+                    "the store had lost the last tokens; they were restored from the copy on this machine"
                 );
                 return Ok(Some((sealed, copied)));
             }
@@ -52,17 +52,17 @@ impl StoredTokens {
         let plain =
             self.vault.open(&self.name, sealed).map_err(|sealed| Fault::denied(sealed.to_string()))?;
         TokenPair::from_bytes(&plain)
-            .ok_or_else(|| Fault::denied("the stored tokens cannot be read; give consent anew"))
+            .ok_or_else(|| Fault::denied("the stored tokens cannot be read; give consent again"))
     }
 
-    /// On a blocking thread: a slow disk must not hold a worker up.
+    /// On a blocking thread: a slow disk must not block a worker.
     async fn copy(&self, sealed: &[u8]) -> std::io::Result<()> {
         let (file, sealed) = (self.file.clone(), sealed.to_vec());
         tokio::task::spawn_blocking(move || replace(&file, &sealed)).await.map_err(std::io::Error::other)?
     }
 }
 
-/// Written beside and renamed: a torn file never replaces a whole one.
+/// Written next to the old file and renamed: a torn file never replaces a whole one.
 fn replace(file: &Path, sealed: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder)?;
@@ -72,7 +72,7 @@ fn replace(file: &Path, sealed: &[u8]) -> std::io::Result<()> {
     written.write_all(sealed)?;
     written.sync_all()?;
     std::fs::rename(&fresh, file)?;
-    // The new name, too, has to be on the disk before the pair is used.
+    // The new name also has to be on the disk before the pair is used.
     file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
@@ -85,7 +85,7 @@ impl TokenStore for StoredTokens {
     async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault> {
         let known = self.known().await?;
         if let Some((_, known)) = &known {
-            // Sealing is salted, so that the comparison is of what the bytes open to.
+            // Sealing is salted, so the opened contents are compared.
             if known == new {
                 return Ok(true);
             }
@@ -94,7 +94,9 @@ impl TokenStore for StoredTokens {
             }
         }
         let sealed = self.vault.seal(&self.name, &new.to_bytes());
-        self.copy(&sealed).await.map_err(|error| Fault::later(format!("tokens cannot be kept: {error}")))?;
+        self.copy(&sealed)
+            .await
+            .map_err(|error| Fault::later(format!("tokens cannot be stored: {error}")))?;
         let stored = known.as_ref().map(|(sealed, _)| sealed.as_slice());
         later(self.store.swap_secret(&self.name, stored, &sealed).await)
     }
@@ -144,10 +146,10 @@ mod tests {
         std::env::temp_dir().join(format!("dozvon-tokens-{}", crate::secret::random_token()))
     }
 
-    /// Only who knows the present pair replaces it, nothing stands in the clear, and the copy on
+    /// Only a caller that knows the present pair replaces it, nothing is stored unencrypted, and the copy on
     /// this machine survives an empty store.
     #[tokio::test]
-    async fn a_pair_is_replaced_by_who_knows_it_and_survives_the_store() {
+    async fn a_pair_is_replaced_only_with_the_current_one_and_survives_the_store() {
         let folder = folder();
         let first = tokens(&folder, &store());
         assert_eq!(first.get().await.map(|pair| pair.is_none()), Ok(true));
@@ -196,10 +198,10 @@ mod tests {
         let after = store.secret("amocrm:rost").await.expect("memory");
         store.swap_secret("amocrm:rost", after.as_deref(), &before).await.expect("memory");
         assert_eq!(here.get().await.expect("readable"), Some(pair("two", 24)));
-        // Another machine has no copy: what is in the store is all that it knows.
+        // Another machine has no copy: it only knows what is in the store.
         let there = tokens(&elsewhere, &store);
         assert_eq!(there.get().await.expect("readable"), Some(pair("two", 24)));
-        // An older copy, of a machine that did not refresh lately, changes nothing.
+        // An older copy, on a machine that did not refresh lately, changes nothing.
         assert_eq!(there.swap(Some(&pair("two", 24)), &pair("three", 48)).await, Ok(true));
         assert_eq!(here.get().await.expect("readable"), Some(pair("three", 48)));
         for folder in [folder, elsewhere] {

@@ -1,7 +1,6 @@
-//! A launch: thousands of orders of new clients within seconds, into one amoCRM account at its
-//! budget, with payments in the middle. Driven time, the real bridge, the sandbox's platforms.
-//! Never counts what the bridge says of itself: figures are read off the stand-ins.
-//! Enter at [`launch`].
+//! A launch: thousands of orders of new clients within seconds, into one amoCRM account at its budget, with
+//! payments in the middle. Driven time, the real bridge, the sandbox's platforms. Figures are measured on the
+//! stand-ins, never taken from the bridge. Enter at [`launch`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,42 +21,42 @@ use crate::sandbox::wire::Platform;
 use crate::sandbox::{Setup, World};
 use crate::secret::random_token;
 
-/// Orders of a whole launch.
+/// Orders of a full launch.
 pub const ORDERS: usize = 10_000;
-/// So many come in a second, until all are there.
+/// Orders per second, until all have been created.
 const ORDERS_PER_SECOND: usize = 500;
-/// From the start of the run to the orders that stand before the launch, and to the launch.
+/// From the start of the run to the orders that exist before the launch, and to the launch itself.
 const BEFORE: TimeDelta = TimeDelta::minutes(120);
 const LAUNCH: TimeDelta = TimeDelta::minutes(130);
-/// Nothing drains for so long: something is stuck.
+/// If the queue has not drained after this, something is stuck.
 const LONGEST: TimeDelta = TimeDelta::minutes(60);
-/// Driven time between two looks whether all is done.
+/// Driven time between two checks whether everything is done.
 const LOOK: TimeDelta = TimeDelta::seconds(2);
-/// Driven milliseconds that count as one moment.
+/// Driven milliseconds that are treated as one moment.
 const GRAIN_MS: i64 = 5;
-/// The account's budget, as `amocrm.requests_per_second` is by default.
+/// The account's budget: the default of `amocrm.requests_per_second`.
 const PER_SECOND: f64 = 6.0;
-/// A full request.
+/// Items of a full request.
 const BATCH: usize = 50;
 
-/// How large a launch.
+/// The size of a launch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Orders of the launch, all of new clients.
     pub orders: usize,
-    /// Clients who ordered before it and pay in the middle of it.
+    /// Clients who ordered before the launch and pay in the middle of it.
     pub before: usize,
     /// Clients of the launch itself who pay in the middle of it.
     pub within: usize,
 }
 
 impl Size {
-    /// Two dozen payments in a whole launch.
+    /// About two dozen payments in a full launch.
     pub fn of(orders: usize) -> Self {
         Self { orders, before: 12.min(orders / 100), within: 12.min(orders / 100) }
     }
 
-    /// Seconds of the launch at which the first and the last of them pay: its middle half.
+    /// Seconds of the launch at which the clients pay: spread over its middle half.
     fn pays_at(&self, place: usize) -> i64 {
         let batches = 3 * self.orders.div_ceil(BATCH);
         let whole = batches as f64 / PER_SECOND;
@@ -66,27 +65,28 @@ impl Size {
     }
 }
 
-/// What a launch came to.
+/// The result of a launch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
     pub size: Size,
-    /// Made from the first order until all stands; each lead of a new client brings its contact.
+    /// Leads created from the first order until everything is done; each lead of a new client brings its
+    /// contact.
     pub leads: usize,
     pub tasks: usize,
     pub notes: usize,
-    /// From the first order until lead, contact, task and first note of all stand, seconds.
+    /// From the first order until lead, contact, task and first note of all orders exist, seconds.
     pub drain_s: f64,
-    /// Requests to amoCRM until then, and those that it answered with 429.
+    /// Requests to amoCRM until then, and those answered with 429.
     pub requests: u64,
     pub refused: u64,
     /// From each payment until its tasks are closed and its stage is won, seconds, sorted.
     pub paid_s: Vec<f64>,
-    /// Real seconds of the run.
+    /// Real seconds that the run took.
     pub took_s: f64,
 }
 
 impl Launch {
-    /// Requests that carry what was written, if all are full.
+    /// Requests that are needed for everything that was written, if all of them are full.
     fn full_batches(&self) -> usize {
         [self.leads, self.tasks, self.notes].map(|count| count.div_ceil(BATCH)).iter().sum()
     }
@@ -98,29 +98,30 @@ impl Launch {
 
     pub fn rows(&self) -> Vec<Row> {
         let full = self.full_batches() as f64;
-        // Lead and contact count as two: without batches and without complex they are.
+        // Lead and contact count as two requests, as they would without batches and without `complex`.
         let single = (2 * self.leads + self.tasks + self.notes) as f64;
-        let told = |name, count: usize| Row::told(name, count as f64, "entities");
+        let entities = |name, count: usize| Row::without_goal(name, count as f64, "entities");
         vec![
-            told("launch.leads_with_contacts", self.leads),
-            told("launch.tasks", self.tasks),
-            told("launch.notes", self.notes),
-            Row::told("launch.drain", self.drain_s, "s")
+            entities("launch.leads_with_contacts", self.leads),
+            entities("launch.tasks", self.tasks),
+            entities("launch.notes", self.notes),
+            Row::without_goal("launch.drain", self.drain_s, "s")
                 .beside(full / PER_SECOND)
                 .goal(Goal::RatioAtMost(1.2)),
-            Row::told("launch.one_request_per_entity", single / PER_SECOND, "s").beside(full / PER_SECOND),
-            Row::told("launch.requests", self.requests as f64, "requests").beside(full),
-            Row::told("launch.refused_429", self.refused as f64, "requests").goal(Goal::AtMost(0.0)),
-            Row::told("launch.payments", self.paid_s.len() as f64, "payments"),
-            Row::told("launch.payment_p50", self.paid(50), "s"),
-            Row::told("launch.payment_p99", self.paid(99), "s").goal(Goal::AtMost(2.0)),
-            Row::told("launch.payment_max", self.paid(100), "s"),
-            Row::told("launch.real_time", self.took_s, "s"),
+            Row::without_goal("launch.one_request_per_entity", single / PER_SECOND, "s")
+                .beside(full / PER_SECOND),
+            Row::without_goal("launch.requests", self.requests as f64, "requests").beside(full),
+            Row::without_goal("launch.refused_429", self.refused as f64, "requests").goal(Goal::AtMost(0.0)),
+            Row::without_goal("launch.payments", self.paid_s.len() as f64, "payments"),
+            Row::without_goal("launch.payment_p50", self.paid(50), "s"),
+            Row::without_goal("launch.payment_p99", self.paid(99), "s").goal(Goal::AtMost(2.0)),
+            Row::without_goal("launch.payment_max", self.paid(100), "s"),
+            Row::without_goal("launch.real_time", self.took_s, "s"),
         ]
     }
 }
 
-/// Plays one launch until everything stands and everybody who paid has won.
+/// Plays one launch until everything is done and every client who paid is won.
 pub async fn launch(size: Size) -> Result<Launch, String> {
     let began = stopwatch();
     let folder = std::env::temp_dir().join(format!("dozvon-bench-{}", &random_token()[..8]));
@@ -161,7 +162,7 @@ async fn play(size: Size, folder: &std::path::Path) -> Result<Launch, String> {
             break Ok(Launch { requests, refused, ..launch });
         }
         if until > launch_at + LONGEST {
-            break Err(format!("the launch has not drained: {}", told(&world)));
+            break Err(format!("the launch has not drained: {}", summary(&world)));
         }
         until += LOOK;
     };
@@ -169,25 +170,25 @@ async fn play(size: Size, folder: &std::path::Path) -> Result<Launch, String> {
     played
 }
 
-/// What stands, when nothing goes on any more.
-fn told(world: &World) -> String {
+/// The state of the stand-ins when nothing moves any more.
+fn summary(world: &World) -> String {
     let account = world.amocrm();
     let (leads, tasks, notes) = (account.leads.len(), account.tasks.len(), account.notes.len());
     format!("{leads} leads, {tasks} tasks, {notes} notes stand")
 }
 
-/// The demo's school with the launch's orders and without anything that goes wrong.
+/// The demo's school with the launch's orders and without faults.
 fn setup(size: Size, hooks: &dyn Fn(&str) -> String) -> Result<Setup, String> {
     let mut setup = Material::load(hooks).map_err(|slip| slip.to_string())?.setup;
     let template = setup.orders.first().cloned().ok_or("the demo has no order")?;
     setup.faults = Faults::default();
-    // The bridge subscribes by itself.
+    // The bridge subscribes on its own.
     setup.amocrm.hooks.clear();
-    // Nobody works off the tasks while they are being made.
+    // The tasks must stay open while they are being created.
     setup.managers.iter_mut().for_each(|manager| manager.lag = Span(TimeDelta::days(2)));
     let launched = (0..size.orders).map(|place| {
         let at = LAUNCH + TimeDelta::milliseconds((place * 1000 / ORDERS_PER_SECOND) as i64);
-        // Spread over the first half, so that they stand at different ends of the queue.
+        // Spread over the first half, so that they are at different positions of the queue.
         let pays = place.checked_rem(size.orders / 2 / size.within.max(1)).filter(|rest| *rest == 0);
         let nth = place / (size.orders / 2 / size.within.max(1)).max(1);
         let pays = pays.filter(|_| nth < size.within).map(|_| size.pays_at(2 * nth));
@@ -201,7 +202,7 @@ fn setup(size: Size, hooks: &dyn Fn(&str) -> String) -> Result<Setup, String> {
     Ok(setup)
 }
 
-/// One order of a client whom nobody knows.
+/// One order of a new client.
 fn order(template: &OrderScript, number: usize, at: TimeDelta, pays: Option<TimeDelta>) -> OrderScript {
     let mut order = OrderScript {
         id: format!("n{number}"),
@@ -222,12 +223,12 @@ fn order(template: &OrderScript, number: usize, at: TimeDelta, pays: Option<Time
 
 const ORDER_FIRST: i64 = 800_000_000;
 
-/// Calls begin at once: the pause for paying by oneself is not what is measured.
+/// Calls begin at once: the pause for paying without a call is not what is measured.
 fn without_pause(path: &str, text: String) -> String {
     if path.ends_with("process/default.toml") { "[arrival]\npause_minutes = 0\n".to_owned() } else { text }
 }
 
-/// The figures, once everything stands.
+/// The figures; `None` until everything is done.
 fn measure(world: &World, size: Size, launch_at: DateTime<Utc>) -> Option<Launch> {
     let account = world.amocrm();
     let whole = size.orders + size.before;
@@ -251,7 +252,7 @@ fn measure(world: &World, size: Size, launch_at: DateTime<Utc>) -> Option<Launch
             paid_s.push(seconds(done - paid_at));
         }
         if number >= size.before {
-            // Who pays before his task is made needs none.
+            // A client who pays before the task is created needs none.
             let task = tasks.first().map(|task| task.created_at).or(paid_at)?;
             drained = drained.max(lead.created_at).max(*first_note.get(&lead.id)?).max(task);
         }
@@ -274,7 +275,7 @@ fn measure(world: &World, size: Size, launch_at: DateTime<Utc>) -> Option<Launch
     })
 }
 
-/// Whose lead it is, and when he paid.
+/// The client whose lead it is, and when they paid.
 fn buyer(world: &World, lead: &Lead) -> Option<(usize, Option<DateTime<Utc>>)> {
     let contact = world.amocrm().contacts.get(&lead.contacts.first()?.0)?;
     let number = contact.name.rsplit(' ').next()?.parse::<usize>().ok()?;

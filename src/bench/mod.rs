@@ -1,6 +1,6 @@
-//! Figures of the bridge beside what they are measured against, in one run.
-//! Never claims a figure without its reference, and never leaves anything behind.
-//! Enter at [`run`]; each figure's family is a module that answers [`Row`]s.
+//! Benchmarks: figures of the bridge next to a reference, measured in one run. Every figure has a reference,
+//! and a run leaves no files behind. Enter at [`run`]; each family of figures is a module that returns
+//! [`Row`]s.
 
 mod launch;
 mod row;
@@ -19,12 +19,12 @@ pub struct Options {
     /// Writes the rows into this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Orders of the launch: fewer, to look at something quickly.
+    /// Orders of the launch: fewer, for a quick look.
     #[arg(long, hide = true, default_value_t = launch::ORDERS)]
     orders: usize,
 }
 
-/// What can be measured.
+/// The families of figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Family {
     /// Ten thousand orders of new clients into amoCRM, with payments in the middle; driven time.
@@ -35,8 +35,8 @@ impl Family {
     const ALL: [Self; 1] = [Self::Launch];
 }
 
-/// Measures, prints, writes. An error is for the person: what could not be measured, or which goal
-/// was missed.
+/// Measures, prints and writes the figures. The error is for a person: what could not be measured, or which
+/// goal was missed.
 pub async fn run(options: Options) -> Result<(), String> {
     let mut rows = Vec::new();
     for family in Family::ALL.into_iter().filter(|family| options.only.is_none_or(|only| only == *family)) {

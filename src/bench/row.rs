@@ -1,5 +1,5 @@
-//! One figure: its value, what it is measured against, and whether its goal is met.
-//! Never rounds what is compared. Enter at [`Row`] and [`table`].
+//! One figure: its value, its reference, and whether its goal is met. Values are compared before they are
+//! rounded for the table. Enter at [`Row`] and [`table`].
 
 use std::fmt::{self, Write as _};
 
@@ -9,21 +9,21 @@ use serde::{Serialize, Serializer};
 /// One figure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// `launch.drain`: family, then what it is.
+    /// `launch.drain`: the family, then the figure.
     pub name: &'static str,
     pub value: f64,
     pub unit: &'static str,
-    /// The same unit: arithmetic, or something measured beside it.
+    /// In the same unit: computed, or measured in the same run.
     pub reference: Option<f64>,
     pub goal: Option<Goal>,
 }
 
-/// What has to hold.
+/// The goal of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
     /// The value itself.
     AtMost(f64),
-    /// The value by its reference.
+    /// The value divided by its reference.
     RatioAtMost(f64),
 }
 
@@ -37,8 +37,8 @@ impl fmt::Display for Goal {
 }
 
 impl Row {
-    /// A figure that only tells.
-    pub fn told(name: &'static str, value: f64, unit: &'static str) -> Self {
+    /// A figure without a goal.
+    pub fn without_goal(name: &'static str, value: f64, unit: &'static str) -> Self {
         Self { name, value, unit, reference: None, goal: None }
     }
 
@@ -50,7 +50,7 @@ impl Row {
         Self { goal: Some(goal), ..self }
     }
 
-    /// Value by reference.
+    /// The value divided by its reference.
     pub fn ratio(&self) -> Option<f64> {
         self.reference.filter(|reference| *reference != 0.0).map(|reference| self.value / reference)
     }
@@ -77,7 +77,7 @@ impl Serialize for Row {
     }
 }
 
-/// The rows for a terminal.
+/// The rows as a table for a terminal.
 pub fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<32} {:>12} {:<10} {:>12} {:>7} {:>9}  met\n",

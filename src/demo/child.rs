@@ -1,7 +1,6 @@
-//! The bridge as a child process: the same executable, told where to work by its arguments.
-//! It never looks into the bridge's store; all it knows comes over the driven clock's door. It ends with
-//! whoever started it, because that one holds the other end of its input.
-//! Enter at [`Child::start`].
+//! The bridge as a child process: the same executable, with arguments that say where to work. It never reads
+//! the bridge's store; everything it knows comes from the API of the driven clock. The child ends with its
+//! parent, because the parent holds the other end of its input. Enter at [`Child::start`].
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -15,12 +14,12 @@ use tokio::process::{ChildStdout, Command};
 use super::player::{Driven, Stuck};
 use crate::http::driven::{Advance, Quiet};
 
-/// The child has to say where it listens within this, real time.
+/// The child has to print its address within this, real time.
 const START_MAX: Duration = Duration::from_secs(20);
-/// And to end within this after it was told to.
+/// The child has to end within this after it was asked to, real time.
 const STOP_MAX: Duration = Duration::from_secs(30);
 
-/// How a bridge is started, as often as it is needed.
+/// How to start a bridge, as often as needed.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub program: PathBuf,
@@ -28,14 +27,14 @@ pub struct Plan {
     pub config: PathBuf,
     /// Port that the platforms call; the same after a restart.
     pub port: u16,
-    /// Folder of the embedded store, and of what the instance keeps beside a Redis.
+    /// Folder of the embedded store, and of the instance's local files if Redis is the store.
     pub data: PathBuf,
-    /// Redis instead of it.
+    /// A Redis as the store instead.
     pub store: Option<String>,
-    /// The school's secrets and the like.
+    /// The school's secrets and similar variables.
     pub environment: Vec<(String, String)>,
     pub token: String,
-    /// What the bridge logs goes here.
+    /// The file for the bridge's log.
     pub log: PathBuf,
 }
 
@@ -44,14 +43,14 @@ pub struct Child {
     process: tokio::process::Child,
     client: reqwest::Client,
     door: String,
-    /// Held open, so that the bridge may say more than its first line.
+    /// Kept open, so that the bridge can print more than its first line.
     _said: Lines<BufReader<ChildStdout>>,
     /// `http://127.0.0.1:port`.
     pub address: String,
 }
 
 impl Child {
-    /// Starts the bridge with its clock at `from`; returns when it takes requests.
+    /// Starts the bridge with its clock at `from`; returns when it accepts requests.
     pub async fn start(plan: &Plan, from: DateTime<Utc>) -> Result<Self, String> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&plan.log);
         let log = log.map_err(|error| format!("{}: {error}", plan.log.display()))?;
@@ -71,13 +70,13 @@ impl Child {
             command.spawn().map_err(|error| format!("the bridge cannot be started: {error}"))?;
         let out = process.stdout.take().ok_or("the bridge has no output")?;
         let mut lines = BufReader::new(out).lines();
-        let said = tokio::time::timeout(START_MAX, lines.next_line()).await;
-        let line = match said {
+        let first_line = tokio::time::timeout(START_MAX, lines.next_line()).await;
+        let line = match first_line {
             Ok(Ok(Some(line))) => line,
             _ => return Err(format!("the bridge did not start; its log is {}", plan.log.display())),
         };
         let address =
-            line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge said «{line}»"))?;
+            line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge printed «{line}»"))?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self {
@@ -89,15 +88,15 @@ impl Child {
         })
     }
 
-    /// `kill -9`; returns when it is gone.
+    /// `kill -9`; returns when the process is gone.
     pub async fn kill(mut self) {
-        // An error says that it is gone already.
+        // An error means that it is gone already.
         let _ = self.process.kill().await;
     }
 
-    /// Tells it to stop and waits until it has drained.
+    /// Asks it to stop and waits until it has drained.
     pub async fn stop(mut self) -> Result<(), String> {
-        // The end of its input tells it to stop; a shell or a signal is not needed for it.
+        // The end of its input tells it to stop, so no signal is needed.
         drop(self.process.stdin.take());
         let ended = tokio::time::timeout(STOP_MAX, self.process.wait()).await;
         let status =

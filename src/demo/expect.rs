@@ -1,7 +1,6 @@
-//! What a script expects to be seen of its order, and whether it was: each expectation names the
-//! rules that it proves and can fail.
-//! It never looks at the store and holds nothing against an order that never appeared: that fails.
-//! Enter at [`Expect::check`].
+//! What a script expects of its order, and whether it happened: each expectation names the rules that it
+//! proves and can fail. It never reads the store, and an order that never appeared fails. Enter at
+//! [`Expect::check`].
 
 use std::collections::BTreeMap;
 
@@ -11,15 +10,15 @@ use serde::Deserialize;
 use super::scene::{Scene, See, Sighting};
 use crate::sandbox::moment::{Moment, Span, hours};
 
-/// One expectation. Sightings of `see` are sifted by `has`, then one is picked by `nth`, then they
-/// are sifted by times; what is left is counted (at least one, unless a count says otherwise).
+/// One expectation. Sightings of `see` are filtered by `has`, then one is picked by `nth`, then they are
+/// filtered by times; the rest is counted (at least one, unless a count is given).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
-    /// Ids of the process that this proves: `D2`, or several.
+    /// Ids of the rules that this proves: `D2`, or several.
     pub rule: Rules,
     pub see: See,
-    /// Word (or `text`) → part of it, case ignored; `=` before it: all of it; `!` before it: not a part of it.
+    /// Word (or `text`) → part of it, case ignored; with `=` the whole word; with `!` not a part of it.
     #[serde(default)]
     pub has: BTreeMap<String, Strings>,
     /// Only the n-th of them, from 1; -1 is the last.
@@ -46,10 +45,10 @@ pub struct Expect {
     /// As many as there are of another kind.
     #[serde(default)]
     pub as_many_as: Option<See>,
-    /// No longer silence than this between the order's appearance and its end.
+    /// No silence longer than this between the order's appearance and its end.
     #[serde(default)]
     pub gap_max: Option<Span>,
-    /// Each next one stands further in the pipeline (K2).
+    /// Each one is further in the pipeline than the one before (K2).
     #[serde(default)]
     pub forward: Option<Forward>,
 }
@@ -82,16 +81,16 @@ pub enum Forward {
     Only,
 }
 
-/// A moment counted from something that was seen: `+15m` and `order +15m` from the order's
-/// appearance, `call.2 +20m` from the second call's end, `task(на линии) +5m` from the first task
-/// with these words, `payment.-1` from the last payment, `end` from the order's last closing.
+/// A moment counted from something that was seen: `+15m` and `order +15m` from the order's appearance,
+/// `call.2 +20m` from the second call's end, `task(на линии) +5m` from the first task with these words,
+/// `payment.-1` from the last payment, `end` from the order's last closing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instant {
     pub anchor: Anchor,
     after: After,
 }
 
-/// What it counts from.
+/// What a moment is counted from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Anchor {
     Order,
@@ -126,7 +125,7 @@ impl TryFrom<String> for Instant {
     }
 }
 
-/// The anchor of a name, and what follows it.
+/// The anchor of a name, and the text after it.
 fn anchor<'a>(name: &str, rest: &'a str) -> Result<(Anchor, &'a str), String> {
     match name {
         "order" => return Ok((Anchor::Order, rest)),
@@ -135,14 +134,14 @@ fn anchor<'a>(name: &str, rest: &'a str) -> Result<(Anchor, &'a str), String> {
     }
     let see = toml::Value::String(name.to_owned())
         .try_into::<See>()
-        .map_err(|_| format!("«{name}» is no anchor"))?;
+        .map_err(|_| format!("«{name}» is not an anchor"))?;
     if let Some(inner) = rest.strip_prefix('(') {
         let (part, rest) = inner.split_once(')').ok_or_else(|| format!("«{rest}» has no closing bracket"))?;
         return Ok((Anchor::With(see, part.to_owned()), rest));
     }
     let Some(number) = rest.strip_prefix('.') else { return Ok((Anchor::Nth(see, 1), rest)) };
     let end = number.find(' ').unwrap_or(number.len());
-    let nth = number[..end].parse().map_err(|_| format!("«{number}» is no number of a sighting"))?;
+    let nth = number[..end].parse().map_err(|_| format!("«{number}» is not the number of a sighting"))?;
     Ok((Anchor::Nth(see, nth), &number[end..]))
 }
 
@@ -153,7 +152,7 @@ impl<'de> Deserialize<'de> for Instant {
 }
 
 impl Instant {
-    /// `None` when what it counts from was never seen.
+    /// `None` if its anchor was never seen.
     pub fn resolve(&self, scene: &Scene) -> Option<DateTime<Utc>> {
         let moment = |seen: &Sighting| seen.at_of("ended").unwrap_or(seen.at);
         let base = match &self.anchor {
@@ -177,19 +176,19 @@ fn pick(seen: Vec<&Sighting>, nth: i32) -> Option<&Sighting> {
     seen.get(index).copied()
 }
 
-/// Case and the kind of a space do not matter to a reader.
+/// Compares like a reader: ignores case and the kind of a space.
 fn contains(text: &str, part: &str) -> bool {
     let plain = |text: &str| text.to_lowercase().replace('\u{a0}', " ");
     plain(text).contains(&plain(part))
 }
 
 impl Expect {
-    /// `Err` says what was seen instead, for a person who mends a script or the bridge.
+    /// `Err` says what was seen instead, for the person who fixes the script or the bridge.
     pub fn check(&self, scene: &Scene) -> Result<(), String> {
         if scene.appeared.is_none() {
             return Err("the order never appeared".to_owned());
         }
-        // «Never» proves nothing of an order that nobody has worked.
+        // «Never» proves nothing about an order that was not worked on.
         if self.max == Some(0) && self.see != See::Lead && scene.all(See::Lead).next().is_none() {
             return Err("the order has no lead".to_owned());
         }
@@ -245,7 +244,7 @@ impl Expect {
             let (from, to) = hours(text)?;
             let Some(at) = seen.at_of(name) else { return Ok(false) };
             let local = at.with_timezone(&scene.zone).time();
-            // Seconds do not count: 20:00:30 is still 20:00 for a person.
+            // Seconds do not count: for a person 20:00:30 is still 20:00.
             let local = local.with_second(0).unwrap_or(local);
             if local < from || local > to {
                 return Ok(false);
@@ -264,7 +263,7 @@ impl Expect {
             Some(count) => (count, count),
             None => (self.min.unwrap_or(usize::from(self.max != Some(0))), self.max.unwrap_or(usize::MAX)),
         };
-        // What bounds a «never» has to have been seen, or nothing is proved.
+        // The bounds of a «never» must have been seen, otherwise it proves nothing.
         for instant in [&self.from, &self.to].into_iter().flatten() {
             instant.resolve(scene).ok_or_else(|| format!("what {instant:?} counts from was never seen"))?;
         }
@@ -290,7 +289,7 @@ fn bounds(min: usize, max: usize) -> String {
     }
 }
 
-/// L14: between appearance and end something happens at least so often.
+/// L14: between appearance and end, something happens at least this often.
 fn silence(scene: &Scene, left: &[&Sighting], longest: TimeDelta) -> Result<(), String> {
     let end = scene.ended().unwrap_or(scene.end);
     let mut last = scene.appeared.unwrap_or(scene.start);
@@ -313,7 +312,7 @@ fn forward(left: &[&Sighting]) -> Result<(), String> {
     }
 }
 
-/// The sightings that fitted, shortly.
+/// The matching sightings, in short.
 fn shown(scene: &Scene, seen: &[&Sighting]) -> String {
     let local = |at: DateTime<Utc>| at.with_timezone(&scene.zone).format("%d %H:%M:%S").to_string();
     let lines: Vec<String> = seen

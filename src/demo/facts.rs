@@ -1,6 +1,5 @@
-//! What came of a run, counted from the store and the sandbox, never from intentions.
-//! It never mends anything and reads the store only after the bridge has stopped.
-//! Enter at [`count`].
+//! The results of a run, counted from the store and the sandbox. It never repairs anything, and reads the
+//! store only after the bridge has stopped. Enter at [`count`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,7 @@ use serde::Serialize;
 
 use super::kills::{Deeds, Fates};
 use super::names::Names;
-use super::person::{has_come, is_in_doubt};
+use super::operator::{has_come, is_in_doubt};
 use super::player::Taken;
 use super::scene::Scene;
 use super::scripts::{Ending, Material, Script};
@@ -28,58 +27,59 @@ pub fn rules_played() -> impl Iterator<Item = &'static str> {
     crate::process::rules().into_iter().filter(|rule| !NOT_PLAYED.contains(rule))
 }
 
-/// Of a hundred kills so many have to meet a delivery on its way.
+/// This share of the kills has to interrupt a delivery, per cent.
 const IN_FLIGHT_PERCENT: u64 = 80;
-/// Work goes on within this after a kill, and after Redis is back, real milliseconds.
+/// After a kill, and after Redis is back, work continues within this, real milliseconds.
 const RESUMED_MS_MAX: u64 = 5_000;
 const REDIS_RESUMED_MS_MAX: u64 = 3_000;
 
 /// The facts of a run, as `--json` writes them.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Facts {
-    /// Orders of the scripts that the store knows.
+    /// Orders of the scripts that are in the store.
     pub orders: usize,
-    /// Requests that the store keeps as accepted.
+    /// Requests that the store holds as accepted.
     pub accepted: usize,
-    /// Requests answered as accepted whose content the store does not hold, entries that were never worked
-    /// or could not be, orders that the store does not know.
+    /// Requests that were acknowledged but whose content is not in the store, entries that were never or
+    /// could not be processed, orders that the store does not know.
     pub lost: usize,
-    /// Things in the sandbox that exist twice by their natural key.
+    /// Entities in the sandbox that exist twice by their natural key.
     pub doubled_creates: usize,
     pub open_without_next_step: usize,
     pub watchdog_repairs: u64,
-    /// Orders whose end in the store is another than the script's.
+    /// Orders whose end in the store differs from the script's.
     pub unexpected_ends: usize,
-    /// Rules all of whose expectations held in the sandbox.
+    /// Rules whose expectations all held in the sandbox.
     pub rules_met: Vec<String>,
-    /// Rules of the process that no expectation proved, or one denied.
+    /// Rules that no expectation proved, or that one contradicted.
     pub rules_missed: Vec<String>,
-    /// Requests of the bridge that the stand-ins have answered, letters not counted.
+    /// Requests of the bridge that the stand-ins answered, letters not counted.
     pub requests: u64,
-    /// Of these: 429, 5xx, or broken off after success.
+    /// Of these: 429, 5xx, or broken off after they succeeded.
     pub faults: u64,
-    /// Times that the bridge was killed.
+    /// Number of times that the bridge was killed.
     pub kills: u64,
     /// Of these: while a delivery was on its way.
     pub kills_in_flight: u64,
-    /// The longest time from a kill to work done again, real milliseconds.
+    /// The longest time from a kill until work was done again, real milliseconds.
     pub resumed_ms_max: u64,
-    /// Times that Redis was killed.
+    /// Number of times that Redis was killed.
     pub redis_kills: u64,
-    /// The longest time from Redis's return to work done again, real milliseconds.
+    /// The longest time from Redis's return until work was done again, real milliseconds.
     pub redis_resumed_ms_max: u64,
-    /// Letters shown to a person, because a kill left it open whether they had gone; all of them have come.
+    /// Letters shown to a person because of a kill that left it open whether they had been sent; all of them
+    /// have arrived.
     pub letters_in_doubt: usize,
     /// Letters that a person looked for, did not find and had sent again.
     pub letters_repeated: u64,
-    /// Kills that were asked for and found no moment, or took longer to recover from than they may.
+    /// Requested kills that found no moment, or from which recovery took too long.
     pub kills_missed: u64,
-    /// What does not fit, in words.
+    /// Everything that is wrong, in words.
     pub troubles: Vec<String>,
 }
 
 impl Facts {
-    /// Whether everything is as it should be.
+    /// Whether the run was faultless.
     pub fn well(&self) -> bool {
         self.lost == 0
             && self.doubled_creates == 0
@@ -91,7 +91,7 @@ impl Facts {
     }
 }
 
-/// The kills that were asked for, and what came of them.
+/// The requested kills, and their results.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
     pub fates: Fates,
@@ -113,7 +113,7 @@ pub struct Row {
     pub reason: String,
 }
 
-/// What counting looks at.
+/// The input of counting.
 pub struct Run<'a> {
     pub store: &'a dyn Store,
     pub school: SchoolId,
@@ -135,7 +135,7 @@ pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
         let order = orders.get(&script.order.id);
         facts.orders += usize::from(order.is_some());
         known.extend(order.map(|order| order.id.clone()));
-        // A shorter run ends before some have come.
+        // A shorter run ends before some orders appear.
         if order.is_none() && !has_happened(run, script) {
             continue;
         }
@@ -171,7 +171,7 @@ pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
     Ok((facts, rows))
 }
 
-/// Its order stands in GetCourse, or its client has called.
+/// Whether its order is in GetCourse, or its client has called.
 fn has_happened(run: &Run<'_>, script: &Script) -> bool {
     let ordered = run.world.order_of(&script.order.id).is_some();
     ordered || (script.order.no_order && !run.world.calls_of(&script.order.id).is_empty())
@@ -262,7 +262,7 @@ fn ending(end: Option<&End>) -> Ending {
 
 async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
     let journal = run.store.journal(&run.school, &order.id, 200).await?;
-    // What changed nothing is no decision; the first line of a decision says what it was about.
+    // A step without commands is not a decision; the first line of a decision names its subject.
     let last = journal.iter().rev().find(|entry| !entry.commands.is_empty() && !entry.lines.is_empty());
     Ok(last
         .and_then(|entry| entry.lines.first())
@@ -275,7 +275,7 @@ async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts
     for order in all_orders(run).await? {
         if !known.contains(&order.id) {
             facts.unexpected_ends += 1;
-            facts.troubles.push(format!("{}: an order that nobody made", order.id));
+            facts.troubles.push(format!("{}: an order that no script made", order.id));
         }
         facts.watchdog_repairs += u64::from(order.repairs);
         if !order.is_open() {
@@ -293,7 +293,7 @@ async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts
     Ok(())
 }
 
-/// Every request that the bridge said it had taken stands in the store, and nothing waits or died.
+/// Every request that the bridge acknowledged is in the store, and no entry is waiting or dead.
 async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
     let counts = run.store.counts(&run.school).await?;
     let mut kept = BTreeSet::new();
@@ -326,7 +326,7 @@ async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
     Ok(())
 }
 
-/// What ended with a person, less what a script wants to end so.
+/// Dead letters, except those that a script expects.
 async fn dead(run: &Run<'_>, orders: &BTreeMap<String, Order>, facts: &mut Facts) -> Kept<()> {
     let mut wanted: BTreeMap<&OrderId, usize> = BTreeMap::new();
     for script in &run.material.scripts {
@@ -347,7 +347,7 @@ async fn dead(run: &Run<'_>, orders: &BTreeMap<String, Order>, facts: &mut Facts
     Ok(())
 }
 
-/// Kills happened as asked for, and were survived in time.
+/// The requested kills happened, and recovery was fast enough.
 fn kills(Wanted { fates, deeds }: &Wanted, facts: &mut Facts) {
     (facts.kills, facts.kills_in_flight) = (deeds.kills, deeds.in_flight);
     (facts.resumed_ms_max, facts.letters_repeated) = (deeds.resumed_ms_max, deeds.letters_repeated);
@@ -376,13 +376,13 @@ fn said(envelope: &Envelope) -> (String, Vec<u8>) {
     (encoded(&envelope.query), envelope.body.clone())
 }
 
-/// A query as pairs: clients of HTTP write the same one in several ways.
+/// A query as pairs: HTTP clients write the same query in several ways.
 fn encoded(query: &str) -> String {
     let pairs = form_urlencoded::parse(query.as_bytes());
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// A rule is met when an expectation names it and all that name it held.
+/// A rule is met if an expectation names it and all expectations that name it held.
 fn rules(run: &Run<'_>, facts: &mut Facts) {
     let names = Names::of(&run.material.setup);
     let mut held: BTreeMap<&str, bool> = BTreeMap::new();

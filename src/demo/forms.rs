@@ -1,6 +1,5 @@
-//! Raw requests as files: a comment head, a request line, headers, a body.
-//! It never sends one: the stand-ins fill the places in braces and send them.
-//! Enter at [`Form::parse`].
+//! Raw requests as files: comment lines at the top, a request line, headers, a body. It never sends one: the
+//! stand-ins fill the placeholders in braces and send them. Enter at [`Form::parse`].
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ pub struct Form {
 }
 
 impl Form {
-    /// Reads a file; `bridge` takes the place of `{bridge}`.
+    /// Reads a file; `bridge` replaces `{bridge}`.
     pub fn parse(text: &str, bridge: &str) -> Result<Self, String> {
         let mut form = Self::default();
         let (top, body) = text.split_once("\n\n").unwrap_or((text, ""));
@@ -29,12 +28,13 @@ impl Form {
                 }
             } else if form.method.is_empty() {
                 let (method, rest) =
-                    line.split_once(' ').ok_or_else(|| format!("«{line}» is no request line"))?;
+                    line.split_once(' ').ok_or_else(|| format!("«{line}» is not a request line"))?;
                 let url = rest.strip_suffix(" HTTP/1.1").ok_or("the request line ends with HTTP/1.1")?;
                 form.method = method.to_owned();
                 form.url = url.replace("{bridge}", bridge);
             } else {
-                let (name, value) = line.split_once(':').ok_or_else(|| format!("«{line}» is no header"))?;
+                let (name, value) =
+                    line.split_once(':').ok_or_else(|| format!("«{line}» is not a header"))?;
                 form.headers.push((name.trim().to_owned(), value.trim().to_owned()));
             }
         }
@@ -42,7 +42,7 @@ impl Form {
         Ok(form)
     }
 
-    fn said(&self, name: &str) -> Result<&str, String> {
+    fn head_value(&self, name: &str) -> Result<&str, String> {
         self.head.get(name).map(String::as_str).ok_or_else(|| format!("no line «# {name}: …»"))
     }
 
@@ -50,38 +50,38 @@ impl Form {
     pub fn process(&self) -> Result<ProcessSetup, String> {
         let content_type = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         Ok(ProcessSetup {
-            event: self.said("event")?.to_owned(),
+            event: self.head_value("event")?.to_owned(),
             url: self.url.clone(),
             method: self.method.clone(),
             body: Some(self.body.clone()).filter(|body| !body.is_empty()),
             content_type: content_type.map(|(_, value)| value.clone()).unwrap_or_default(),
             headers: Vec::new(),
             plus: self.head.get("spaces").is_some_and(|spaces| spaces == "+"),
-            delay_s: delay(self.said("delay")?)?,
+            delay_s: delay(self.head_value("delay")?)?,
             once: false,
         })
     }
 
     /// A webhook of the Tech API.
     pub fn subscription(&self) -> Result<TechSubscription, String> {
-        let event = self.said("event_id")?;
+        let event = self.head_value("event_id")?;
         Ok(TechSubscription {
             uri: self.url.clone(),
             event_object_id: 2,
-            event_id: event.parse().map_err(|_| format!("«{event}» is no id of an event"))?,
+            event_id: event.parse().map_err(|_| format!("«{event}» is not the id of an event"))?,
             form: Some(self.body.clone()),
         })
     }
 
     /// Sub-path of an event of the exchange, and the form of its JSON.
     pub fn event(&self) -> Result<(String, String), String> {
-        Ok((self.said("event")?.to_owned(), self.body.clone()))
+        Ok((self.head_value("event")?.to_owned(), self.body.clone()))
     }
 }
 
 /// `2-20 s`.
 fn delay(text: &str) -> Result<(u32, u32), String> {
-    let wrong = || format!("«{text}» is no delay: write 2-20 s");
+    let wrong = || format!("«{text}» is not a delay: write 2-20 s");
     let (least, most) = text.strip_suffix(" s").and_then(|text| text.split_once('-')).ok_or_else(wrong)?;
     Ok((least.parse().map_err(|_| wrong())?, most.parse().map_err(|_| wrong())?))
 }

@@ -1,6 +1,5 @@
-//! The bridge and the stand-ins in one process, without sockets: who plays them chooses the clock.
-//! Never moves the time and never asserts; the same bridge code runs as behind sockets.
-//! Enter at [`Inside::start`].
+//! The bridge and the stand-ins in one process, without sockets; the caller chooses the clock. Never moves
+//! the time and never asserts; the bridge code is the same as behind sockets. Enter at [`Inside::start`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +21,7 @@ use crate::http::hooks::accept;
 use crate::outbound::{self, Network, Wiring};
 use crate::platform::RawRequest;
 use crate::platform::http::{Http, Request, Response, Silence};
-use crate::platform::post::{Outgoing, Post, PostFault, Stage as SmtpStage};
+use crate::platform::post::{Outgoing, Post, PostFault, SmtpStage};
 use crate::sandbox::mail::Letter;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::wire::{Hook, Platform, WireRequest};
@@ -33,34 +32,34 @@ use crate::worker::pacer::Pace;
 use crate::worker::school::own;
 use crate::worker::site::{Keep, Outbound, Parts, Rhythm, Site};
 
-/// A platform answers after this.
+/// Answers of a platform arrive after this.
 const ANSWER_MS: i64 = 40;
-/// Nobody else is there: bells are enough, and a lease outlives the run.
+/// There is no other instance: bells are enough, and a lease outlives the run.
 const ALONE: Rhythm =
     Rhythm { poll: Duration::from_secs(86_400), renew: Duration::from_secs(86_400), lease_ms: 86_400_000 };
 
-/// The stand-ins and their time, as everybody here shares them.
+/// The stand-ins and their time, shared by all ports here.
 #[derive(Clone)]
-struct Stage {
+struct StandIns {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
-    /// Deliveries that wait for an answer, for whoever moves the time.
+    /// Deliveries that wait for an answer, for the code that moves the time.
     air: Arc<Pace>,
 }
 
-impl Stage {
-    async fn wait(&self, ms: i64, riders: u64) {
-        self.air.wait(&self.clock, self.clock.now() + TimeDelta::milliseconds(ms), riders).await;
+impl StandIns {
+    async fn wait(&self, ms: i64, deliveries: u64) {
+        self.air.wait(&self.clock, self.clock.now() + TimeDelta::milliseconds(ms), deliveries).await;
     }
 }
 
-/// One platform of the sandbox, plugged in where the network would be.
-struct Plug(Stage, Platform);
+/// One platform of the sandbox, in place of the network.
+struct Plug(StandIns, Platform);
 
 #[async_trait]
 impl Http for Plug {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        let Self(stage, platform) = self;
+        let Self(stand_ins, platform) = self;
         let url = url::Url::parse(&request.url).map_err(|error| Silence::NotSent(error.to_string()))?;
         let wire = WireRequest {
             platform: *platform,
@@ -69,8 +68,8 @@ impl Http for Plug {
             headers: request.headers,
             body: request.body,
         };
-        let answer = stage.shared.with(|world, now| world.handle(now, &wire));
-        stage.wait(answer.delay_ms as i64 + ANSWER_MS, request.riders).await;
+        let answer = stand_ins.shared.with(|world, now| world.handle(now, &wire));
+        stand_ins.wait(answer.delay_ms as i64 + ANSWER_MS, request.deliveries).await;
         if answer.broken_off {
             return Err(Silence::BrokenOff("the sandbox hung up".to_owned()));
         }
@@ -79,8 +78,8 @@ impl Http for Plug {
     }
 }
 
-/// The sandbox's mailboxes, plugged in where the mail server would be.
-struct PostPlug(Stage);
+/// The sandbox's mailboxes, in place of the mail server.
+struct PostPlug(StandIns);
 
 #[async_trait]
 impl Post for PostPlug {
@@ -102,7 +101,7 @@ impl Post for PostPlug {
     }
 }
 
-impl Network for Stage {
+impl Network for StandIns {
     fn http(&self, platform: &'static str, _: u64) -> Result<Arc<dyn Http>, String> {
         let stand_in = Platform::named(platform);
         let stand_in = stand_in.ok_or_else(|| format!("the sandbox has no stand-in of {platform}"))?;
@@ -161,10 +160,10 @@ impl Inside {
         Ok(Self { shared, site, clock, school, store, keep, change, stop, owner })
     }
 
-    /// The bridge dies where it stands and is started again over the same store.
+    /// Kills the bridge and starts it again over the same store.
     pub async fn kill(&mut self) -> Result<(), String> {
         self.owner.abort();
-        // Its lease would run out by itself.
+        // Otherwise its lease would have to expire.
         self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
         (self.site, self.stop) =
             site(&self.school, &self.shared, &self.clock, &self.store, self.keep, &self.change)?;
@@ -172,19 +171,19 @@ impl Inside {
         Ok(())
     }
 
-    /// Ends the bridge when what is on its way has landed.
+    /// Stops the bridge after everything on its way has arrived.
     pub async fn stop(self) -> Result<(), String> {
         let _ = self.stop.send(true);
         self.owner.await.map_err(|error| error.to_string())
     }
 
-    /// Ends the bridge at once: what is on its way is of no use to anybody.
+    /// Stops the bridge at once, whatever is on its way.
     pub fn abandon(self) {
         self.owner.abort();
     }
 }
 
-/// The school's bridge, with the sandbox where the network would be.
+/// The school's bridge, with the sandbox in place of the network.
 fn site(
     school: &School,
     shared: &Arc<Shared>,
@@ -193,7 +192,7 @@ fn site(
     keep: Keep,
     change: &Change,
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
-    let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
+    let stand_ins = StandIns { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
     let mut outbound = outbound::build(school, &stage, &wiring)?;
@@ -214,7 +213,7 @@ fn site(
     Ok((Arc::new(site), stop))
 }
 
-/// One webhook through the bridge's own acceptance, without the socket in between.
+/// One webhook through the bridge's own handler, without a socket.
 pub async fn deliver(site: &Site, hook: &Hook) -> Option<u16> {
     let url = url::Url::parse(&hook.url).ok()?;
     // /hooks/{school}/{platform}/{secret}[/tail]
@@ -233,7 +232,7 @@ pub async fn deliver(site: &Site, hook: &Hook) -> Option<u16> {
     Some(answered.map_or_else(|turned| turned.status().as_u16(), |answer| answer.status))
 }
 
-/// Webhooks of a player go straight to the bridge.
+/// Passes a player's webhooks directly to the bridge.
 pub struct Straight(pub Arc<Site>);
 
 #[async_trait]
@@ -243,7 +242,7 @@ impl Carrier for Straight {
     }
 }
 
-/// The driven clock's door, from inside.
+/// The interface of the driven clock, without a socket.
 pub struct Door {
     pub site: Arc<Site>,
     pub clock: DrivenClock,
@@ -261,16 +260,16 @@ impl Driven for Door {
     }
 }
 
-/// The stand-ins of a setup, with the time that `clock` tells.
+/// The stand-ins of a setup, with the time of `clock`.
 pub fn stand_ins(setup: Setup, seed: u64, clock: &Arc<dyn Clock>) -> Arc<Shared> {
     let clock = clock.clone();
     let world = Arc::new(std::sync::Mutex::new(World::new(setup, seed)));
     Arc::new(Shared::new(world, Arc::new(move || clock.now())))
 }
 
-/// The demo's school, whose requests come with `secret`; its secrets lie in `folder`, because
-/// nobody changes the environment of a running process. `change` is given the path and the text of
-/// each of the school's files.
+/// The demo's school, whose requests contain `secret`; its secrets are files in `folder`, because the
+/// environment of a running process must not be changed. `change` receives the path and the text of each of
+/// the school's files.
 pub fn school_files(
     folder: &Path,
     setup: &Setup,

@@ -1,13 +1,12 @@
-//! When the bridge is killed, and a bridge that comes back: the seed chooses the moments, most of
-//! them while a request of the bridge is on its way.
-//! Never kills with a signal that could be heard: it is `SIGKILL`, and the next process starts at once on
-//! the same port, folder and store, with the driven clock where it was.
-//! Enter at [`Mortal::new`].
+//! Kills the bridge and starts it again: the seed chooses the moments, most of them while a request of the
+//! bridge is on its way. Kills are always `SIGKILL`, never a signal that the bridge could handle; the next
+//! process starts at once on the same port, folder and store, with the driven clock where it was. Enter at
+//! [`Mortal::new`].
 //!
-//! Webhooks that a kill has cut off come again as they do in life: amoCRM's by its own rules, in five
+//! Webhooks interrupted by a kill come again as they do in reality: amoCRM's by its own rules, after five
 //! minutes; GetCourse and the telephony never repeat, so a person presses «repeat» as soon as the bridge is back
-//! (see [`super::player`]). A letter that was on its way is shown to a person, who looks into the mailbox:
-//! what has come is left alone, what has not is sent again (see [`super::person`]).
+//! (see [`super::player`]). A letter that was on its way is shown to a person, who looks into the mailbox: a
+//! letter that has arrived is left alone, a missing one is sent again (see [`super::operator`]).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::child::{Child, Plan};
-use super::person::Person;
+use super::operator::Operator;
 use super::player::{Carrier, Driven, DrivenNow, Stuck};
 use super::redis::Redis;
 use crate::clock::stopwatch;
@@ -27,15 +26,16 @@ use crate::sandbox::rng::Rng;
 use crate::sandbox::serve::{Door, Fate, Gate};
 use crate::sandbox::{Hook, Platform};
 
-/// Of a hundred kills so many fall outside the stand-ins: while webhooks come in, or while idle.
+/// Per cent of the kills outside the stand-ins: while webhooks come in, or while idle.
 const ELSEWHERE_PERCENT: usize = 10;
-/// And so many among the commits and further requests after one; those may find that all is done already.
+/// Per cent of the kills among the commits and further requests after one; those may find that everything is
+/// done already.
 const AMID_PERCENT: usize = 8;
-/// Kills are spread over so much of the run, that each of them finds something to interrupt.
+/// Kills are spread over this share of the run, so that each of them can interrupt something.
 const SPREAD_PERCENT: i32 = 60;
-/// Letters that were on their way show within this as being in doubt.
+/// Letters that were on their way are reported as doubtful within this.
 const LETTERS: TimeDelta = TimeDelta::minutes(10);
-/// Waiting for its own door is over after this: any will do.
+/// After this a kill no longer waits for its own door: any will do.
 const PATIENCE: TimeDelta = TimeDelta::hours(6);
 
 /// One kill, armed at its time; it strikes at the first moment of its kind.
@@ -44,14 +44,14 @@ struct Kill {
     victim: Victim,
     armed: DateTime<Utc>,
     moment: Moment,
-    /// Moments of its kind that it lets pass.
+    /// How many moments of its kind it skips.
     skip: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
     Bridge,
-    /// Back after so many real milliseconds.
+    /// It is back after this many real milliseconds.
     Redis {
         after_ms: u64,
     },
@@ -59,15 +59,15 @@ enum Victim {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
-    /// A request has come in and is never carried out.
+    /// A request has arrived and will not be carried out.
     Before(Option<Door>),
-    /// It has been carried out, its answer has not left.
+    /// It has been carried out, its answer has not been sent.
     After(Option<Door>),
-    /// So many real milliseconds after a request has come in: among commits and further requests.
+    /// This many real milliseconds after a request has arrived: among commits and further requests.
     Amid {
         ms: u64,
     },
-    /// A webhook is on its way in.
+    /// A webhook is being received.
     Receiving,
     /// A webhook has just been answered with success.
     Accepted,
@@ -107,14 +107,14 @@ fn schedule(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<Utc>) -
     let every = (end - start) * SPREAD_PERCENT / 100 / i32::try_from(count.max(1)).unwrap_or(i32::MAX);
     let kill = |(index, moment): (usize, Moment)| {
         let armed = start + every * i32::try_from(index).unwrap_or(i32::MAX) + dice.span(every);
-        // Only the stand-ins' doors are busy enough to let some pass.
+        // Only the stand-ins' doors are busy enough to skip some moments.
         let skip = if matches!(moment, Moment::Before(_) | Moment::After(_)) { dice.below(4) } else { 0 };
         Kill { victim: Victim::Bridge, armed, moment, skip }
     };
     moments.into_iter().enumerate().map(kill).collect()
 }
 
-/// A stand-in of its own for some kills; most take the next request of any.
+/// Some kills choose one stand-in; most strike at the next request to any.
 fn door(dice: &mut Rng) -> Option<Door> {
     match dice.below(10) {
         0..=5 => None,
@@ -124,7 +124,7 @@ fn door(dice: &mut Rng) -> Option<Door> {
     }
 }
 
-/// The same for a Redis; it dies between a request and what the bridge makes of the answer.
+/// The same for Redis; it is killed between a request and the bridge's reaction to the answer.
 fn schedule_redis(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<Utc>) -> VecDeque<Kill> {
     let mut dice = Rng::new(seed ^ 0x7264_6973);
     let mut kills = schedule(count, dice.draw(), start, end);
@@ -135,33 +135,33 @@ fn schedule_redis(count: usize, seed: u64, start: DateTime<Utc>, end: DateTime<U
     kills
 }
 
-/// What the kills have come to.
+/// The results of the kills.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deeds {
     pub kills: u64,
     /// Of these: while a delivery was on its way.
     pub in_flight: u64,
-    /// The longest time from a kill to work done again, real milliseconds.
+    /// The longest time from a kill until work was done again, real milliseconds.
     pub resumed_ms_max: u64,
-    /// Orders that the watchdogs of killed bridges had mended.
+    /// Orders that the watchdogs of killed bridges had repaired.
     pub repairs: u64,
     /// Letters that a person had sent again.
     pub letters_repeated: u64,
     pub redis_kills: u64,
-    /// The longest time from Redis's return to work done again, real milliseconds.
+    /// The longest time from Redis's return until work was done again, real milliseconds.
     pub redis_resumed_ms_max: u64,
 }
 
-/// How the bridge is.
+/// The state of the bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Health {
     #[default]
     Well,
-    /// Its kill is under way.
+    /// Its kill is in progress.
     Doomed,
-    /// Killed then, and not back at work yet.
+    /// Killed at this time, and not working again yet.
     Down(Instant),
-    /// Its Redis came back then; what it had done before that.
+    /// Its Redis came back at this time; `worked` is what it had done before that.
     Cut { since: Instant, worked: u64 },
 }
 
@@ -170,24 +170,24 @@ struct State {
     kills: VecDeque<Kill>,
     deeds: Deeds,
     health: Health,
-    /// Repairs and work that the living bridge has shown.
+    /// Repairs and work that the running bridge has reported.
     repairs: u64,
     worked: u64,
-    /// A person looks at the letters until then.
+    /// A person checks the letters until then.
     letters_until: Option<DateTime<Utc>>,
 }
 
-/// A bridge that is killed and comes back, and its Redis where that is killed, too.
+/// A bridge that is killed and restarted, and its Redis if that is killed too.
 pub struct Mortal {
     plan: Plan,
     now: DrivenNow,
-    person: Person,
+    operator: Operator,
     child: tokio::sync::Mutex<Option<Child>>,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
     state: Mutex<State>,
 }
 
-/// Whom to kill how often, and until when.
+/// What to kill how often, and until when.
 #[derive(Clone, Copy, Debug)]
 pub struct Fates {
     pub kills: usize,
@@ -197,11 +197,11 @@ pub struct Fates {
 }
 
 impl Mortal {
-    /// Over a bridge that runs.
+    /// Starts with a running bridge.
     pub fn new(
         (plan, child): (Plan, Child),
         redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
-        person: Person,
+        operator: Operator,
         now: DrivenNow,
         fates: Fates,
     ) -> Arc<Self> {
@@ -209,15 +209,15 @@ impl Mortal {
         let mut kills = schedule(kills, seed, now.get(), end);
         kills.extend(schedule_redis(redis_kills, seed, now.get(), end));
         let state = Mutex::new(State { kills, ..State::default() });
-        Arc::new(Self { plan, now, person, child: tokio::sync::Mutex::new(Some(child)), redis, state })
+        Arc::new(Self { plan, now, operator, child: tokio::sync::Mutex::new(Some(child)), redis, state })
     }
 
-    /// What has happened, once the run is over.
+    /// The results, once the run is over.
     pub fn deeds(&self) -> Deeds {
         self.state().deeds
     }
 
-    /// Tells the living one to stop.
+    /// Asks the running bridge to stop.
     pub async fn stop(&self) -> Result<(), String> {
         match self.child.lock().await.take() {
             Some(child) => child.stop().await,
@@ -229,7 +229,7 @@ impl Mortal {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The kill that strikes now, if one does; nobody is killed again before he has recovered.
+    /// The kill that strikes now, if any; nothing is killed again before it has recovered.
     fn due(&self, strikes: impl Fn(&Kill) -> bool) -> Option<Kill> {
         let now = self.now.get();
         let mut state = self.state();
@@ -247,7 +247,7 @@ impl Mortal {
         Some(kill)
     }
 
-    /// The deed itself, as a task of its own: whoever asks for it may be gone with the connection.
+    /// Kills the bridge in a task of its own: the connection that asked for it may end with the bridge.
     async fn kill(self: &Arc<Self>, in_flight: InFlight) {
         let mortal = self.clone();
         let deed = tokio::spawn(async move {
@@ -266,18 +266,18 @@ impl Mortal {
             state.deeds.in_flight += u64::from(in_flight);
             state.deeds.repairs += std::mem::take(&mut state.repairs);
         });
-        // It cannot panic, and nobody aborts it.
+        // It cannot panic, and nothing aborts it.
         let _ = deed.await;
     }
 
-    /// The same for Redis, which is back after a while.
+    /// Kills Redis, which is back after a while.
     async fn kill_redis(&self, after_ms: u64) {
         if let Some(redis) = &self.redis {
             let mut redis = redis.lock().await;
             redis.kill().await;
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
             if let Err(why) = redis.start_again().await {
-                // The run then stands still, and says so.
+                // The run then stands still and reports it.
                 tracing::error!(why, "Redis does not come back");
             }
         }
@@ -287,7 +287,7 @@ impl Mortal {
         state.health = Health::Cut { since: stopwatch(), worked: state.worked };
     }
 
-    /// The living one; a dead one is followed by the next.
+    /// The running bridge; a dead one is replaced first.
     async fn living<'a>(&self, slot: &'a mut Option<Child>) -> Result<&'a Child, Stuck> {
         match slot {
             Some(child) => Ok(child),
@@ -298,7 +298,7 @@ impl Mortal {
         }
     }
 
-    /// Has it taken up its work? Then a person sees to the letters that were on their way.
+    /// Checks whether it is working again; then a person checks the letters that were on their way.
     async fn recover(&self, quiet: &mut Quiet) {
         let letters = {
             let mut state = self.state();
@@ -318,26 +318,26 @@ impl Mortal {
             quiet.quiet && state.letters_until.is_some_and(|until| self.now.get() <= until)
         };
         if letters {
-            match self.person.sees_to_letters(self.now.get()).await {
+            match self.operator.resend_missing_letters(self.now.get()).await {
                 Ok(repeated) => {
                     self.state().deeds.letters_repeated += repeated;
                     quiet.quiet &= repeated == 0;
                 }
-                // Every connection to a Redis that was away notices for itself that it is back.
+                // Each connection to a Redis that was away notices by itself that it is back.
                 Err(_) => quiet.quiet = false,
             }
         }
     }
 }
 
-/// Is a delivery on its way at this moment?
+/// Whether a delivery is on its way at this moment.
 enum InFlight {
     Surely,
     AsItSays,
     Never,
 }
 
-/// What the player drives. A handle, because kills come from elsewhere at the same time.
+/// What the player drives. A handle, because kills come from other tasks at the same time.
 pub struct Handle(pub Arc<Mortal>);
 
 #[async_trait]
@@ -361,7 +361,7 @@ impl Driven for Handle {
     }
 }
 
-/// At the stand-ins' doors.
+/// Kills at the stand-ins' doors.
 #[async_trait]
 impl Gate for Handle {
     async fn arrives(&self, door: Door) -> Fate {
@@ -384,7 +384,7 @@ impl Gate for Handle {
                 });
                 Fate::Served
             }
-            // Not at a door.
+            // These moments are not at a door.
             Moment::Receiving | Moment::Accepted | Moment::Idle => Fate::Served,
         }
     }
@@ -394,14 +394,14 @@ impl Gate for Handle {
     }
 }
 
-/// The platforms' way to a bridge that may be killed over a webhook.
-pub struct Road<C> {
+/// The carrier of webhooks to a bridge that may be killed while receiving one.
+pub struct KillableCarrier<C> {
     pub carrier: C,
     pub mortal: Arc<Mortal>,
 }
 
 #[async_trait]
-impl<C: Carrier> Carrier for Road<C> {
+impl<C: Carrier> Carrier for KillableCarrier<C> {
     async fn carry(&self, hook: &Hook) -> Option<u16> {
         if self.mortal.due(|kill| kill.moment == Moment::Receiving).is_some() {
             let (status, ()) = tokio::join!(self.carrier.carry(hook), self.mortal.kill(InFlight::AsItSays));

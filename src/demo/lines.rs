@@ -1,6 +1,6 @@
-//! What happens, in plain Russian lines while it happens: a few an order.
-//! It reads the stand-ins after every moment and says what is new; it never tells phones or addresses.
-//! Enter at [`Teller::look`].
+//! Prints what happens, in plain Russian lines while it happens: a few lines per order. It reads the
+//! stand-ins after every moment and prints the changes; it never prints phones or addresses. Enter at
+//! [`Teller::look`].
 
 use std::collections::BTreeMap;
 
@@ -14,15 +14,15 @@ use crate::process::Money;
 use crate::sandbox::World;
 use crate::sandbox::amocrm::model::{LOST, Lead, Task, WON};
 
-/// So many lines an order has at most, besides the one that says how it ended.
+/// Most lines per order, besides the one that says how it ended.
 const LINES_MAX: usize = 7;
 
-/// Remembers what has been told.
+/// Remembers what has been printed.
 pub struct Teller {
     names: Names,
     /// Script and the client's short name.
     scripts: Vec<(String, String)>,
-    told: BTreeMap<String, usize>,
+    printed: BTreeMap<String, usize>,
     calls: usize,
     newest_task: i64,
     turns: BTreeMap<i64, usize>,
@@ -32,14 +32,14 @@ pub struct Teller {
     missed: BTreeMap<String, usize>,
 }
 
-/// Something new about one order.
+/// A change of one order.
 struct News {
     script: String,
     weight: Weight,
     text: String,
 }
 
-/// Whether it is told when much has been told already.
+/// Whether a line is printed when an order already has many.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Weight {
     Usual,
@@ -61,7 +61,7 @@ impl Teller {
         Self {
             names,
             scripts: scripts.iter().map(|s| (s.order.id.clone(), short_name(&s.order.name))).collect(),
-            told: BTreeMap::new(),
+            printed: BTreeMap::new(),
             calls: 0,
             newest_task: 0,
             turns: BTreeMap::new(),
@@ -71,7 +71,7 @@ impl Teller {
         }
     }
 
-    /// The lines of what is new since the last look.
+    /// The lines for all changes since the last look.
     pub fn look(&mut self, world: &World, now: DateTime<Utc>) -> Vec<String> {
         let mut news = self.orders(world);
         news.extend(self.calls(world, now));
@@ -79,11 +79,11 @@ impl Teller {
         news.extend(self.leads(world));
         let mut lines = Vec::new();
         for News { script, weight, text } in news {
-            let told = self.told.entry(script.clone()).or_default();
-            if weight == Weight::Usual && *told >= LINES_MAX {
+            let printed = self.printed.entry(script.clone()).or_default();
+            if weight == Weight::Usual && *printed >= LINES_MAX {
                 continue;
             }
-            *told += 1;
+            *printed += 1;
             lines.push(format!("{} · {}: {text}", day_time(now, self.names.zone), self.who(world, &script)));
         }
         lines
@@ -97,7 +97,7 @@ impl Teller {
         }
     }
 
-    /// New orders, parts of payments, and what the bridge says of an order in GetCourse.
+    /// New orders, parts of payments, and the bridge's changes of an order in GetCourse.
     fn orders(&mut self, world: &World) -> Vec<News> {
         let mut news = Vec::new();
         for order in world.orders() {
@@ -127,7 +127,7 @@ impl Teller {
         news
     }
 
-    /// Talks and calls from clients; calls without an answer are told with what follows them.
+    /// Talks and calls from clients; calls without an answer are mentioned in the next line.
     fn calls(&mut self, world: &World, now: DateTime<Utc>) -> Vec<News> {
         let mut news = Vec::new();
         while let Some(call) = world.calls().get(self.calls).filter(|call| call.ended_at <= now) {
@@ -147,7 +147,7 @@ impl Teller {
         news
     }
 
-    /// A new task says what the bridge has made of what came before it.
+    /// A new task shows how the bridge reacted to what came before it.
     fn tasks(&mut self, world: &World, now: DateTime<Utc>) -> Vec<News> {
         let fresh: Vec<&Task> = world.tasks().filter(|task| task.id > self.newest_task).collect();
         let mut news = Vec::new();
@@ -185,7 +185,7 @@ impl Teller {
         }
     }
 
-    /// How leads end, and whose they become.
+    /// How leads end, and who becomes responsible for them.
     fn leads(&mut self, world: &World) -> Vec<News> {
         let mut news = Vec::new();
         for lead in world.leads() {
@@ -231,7 +231,7 @@ fn won(world: &World, script: &str) -> String {
     format!("оплата {}, сделка успешно реализована", roubles(paid))
 }
 
-/// «38 500 ₽» of kopecks.
+/// «38 500 ₽» from kopecks.
 fn roubles(kopecks: i64) -> String {
     Money::new(kopecks, "RUB").text()
 }

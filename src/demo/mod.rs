@@ -1,7 +1,5 @@
-//! The demo: [`DAYS`] days of a school in less than a minute, with the real bridge as a child process
-//! and everybody else played.
-//! It never reaches beyond loopback and ends by itself.
-//! Enter at [`run`].
+//! The demo: [`DAYS`] days of a school in less than a minute, with the real bridge as a child process and
+//! simulated people and platforms. It never connects beyond loopback and ends by itself. Enter at [`run`].
 
 mod child;
 pub mod expect;
@@ -30,25 +28,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use self::child::{Child, Plan};
 use self::facts::Wanted;
-use self::kills::{Fates, Handle, Mortal, Road};
+use self::kills::{Fates, Handle, KillableCarrier, Mortal};
 use self::lines::Teller;
 use self::names::Names;
 use self::outcome::Outcome;
 use self::person::Person;
 use self::player::{DrivenNow, Player};
 use self::redis::Redis;
-use self::school::{Addresses, Ground};
+use self::school::{Addresses, RunIdentity};
 use self::scripts::Material;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::{Ports, Sender, Stand, stand};
 use crate::secret::Secret;
-use crate::store::Place;
+use crate::store::Backend;
 
-/// How long the played school lives, days.
+/// Length of the simulated time, days.
 pub const DAYS: i64 = 16;
-/// A platform waits so long for an answer to a webhook, real time.
+/// A platform waits this long for an answer to a webhook, real time.
 const HOOK_WAIT: Duration = Duration::from_secs(5);
 
 /// `dozvon demo`.
@@ -63,45 +61,45 @@ pub struct Options {
     /// Keep everything in this Redis instead of a fresh folder: `redis://host:6379/0`.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// Go on serving afterwards, in real time, and say where.
+    /// Continue serving afterwards, in real time, and print the addresses.
     #[arg(long)]
     stay: bool,
-    /// Another course of the same days: who is late by how much, which answers fail.
+    /// Another variant of the same days: delays and failing answers differ.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Kill the bridge so often, most of the times while it is sending something, and start it again.
+    /// Kill the bridge this many times, mostly while it is sending something, and start it again.
     #[arg(long, default_value_t = 0, value_name = "N")]
     kills: usize,
-    /// Keep everything in a Redis of the demo's own, and kill that, too: once for four kills of the bridge.
+    /// Keep everything in a Redis of the demo's own, and kill that too: once for four kills of the bridge.
     #[arg(long, conflicts_with = "store")]
     kill_redis: bool,
-    /// Fewer days than the whole run: to look at something quickly.
+    /// Fewer days than the whole run, for a quick look.
     #[arg(long, hide = true)]
     days: Option<i64>,
 }
 
-/// Plays the whole run. An error is for the person: why it could not be played, or what did not hold.
+/// Plays the whole run. The error is for a person: why it could not be played, or which expectation failed.
 pub async fn run(mut options: Options) -> Result<(), String> {
-    let ground = Ground::fresh()?;
-    let redis = own_redis(&mut options, &ground).await?;
-    let done = run_on(&ground, &options, redis.clone()).await;
-    // However the run has ended, its Redis ends with it, before the folder may be gone.
+    let identity = RunIdentity::fresh()?;
+    let redis = own_redis(&mut options, &identity).await?;
+    let done = run_on(&identity, &options, redis.clone()).await;
+    // However the run ended, its Redis ends first, before the folder may be removed.
     if let Some(redis) = redis {
         redis.lock().await.kill().await;
     }
     if done.is_ok() {
-        // What is left of a good run is of no use to anybody.
-        let _ = std::fs::remove_dir_all(&ground.folder);
+        // The files of a successful run are not needed.
+        let _ = std::fs::remove_dir_all(&identity.folder);
     }
     done
 }
 
 async fn run_on(
-    ground: &Ground,
+    identity: &RunIdentity,
     options: &Options,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
 ) -> Result<(), String> {
-    let material = Material::load(&|platform| ground.hooks(platform)).map_err(|slip| slip.to_string())?;
+    let material = Material::load(&|platform| identity.hooks(platform)).map_err(|slip| slip.to_string())?;
     let start = material.setup.start.with_timezone(&Utc);
     let end = start + TimeDelta::days(options.days.unwrap_or(DAYS));
     let now = DrivenNow::starting_at(start);
@@ -109,9 +107,9 @@ async fn run_on(
     let clock = now.clone();
     let stand = stand(world.clone(), Arc::new(move || clock.get()), Ports::default());
     let stand = stand.await.map_err(|error| error.to_string())?;
-    ground.write(&addresses(&stand))?;
-    let plan = plan(ground, &material, options)?;
-    println!("Мост: http://127.0.0.1:{}, папка: {}", ground.port, ground.folder.display());
+    identity.write(&addresses(&stand))?;
+    let plan = plan(identity, &material, options)?;
+    println!("Мост: http://127.0.0.1:{}, папка: {}", identity.port, identity.folder.display());
     println!(
         "Заказов: {}. Время ведёт проигрыватель, {}.\n",
         material.scripts.len(),
@@ -123,10 +121,10 @@ async fn run_on(
     let child = Child::start(&plan, start).await?;
     let redis_kills = if options.kill_redis { (options.kills / 4).max(1) } else { 0 };
     let fates = Fates { kills: options.kills, redis_kills, seed: options.seed, end };
-    let person = Person::new(place(options, ground), &ground.school, stand.shared());
-    let mortal = Mortal::new((plan.clone(), child), redis, person, now.clone(), fates);
+    let operator = Operator::new(backend(options, identity), &identity.school, stand.shared());
+    let mortal = Mortal::new((plan.clone(), child), redis, operator, now.clone(), fates);
     stand.shared().guard(Arc::new(Handle(mortal.clone())));
-    let road = Road { carrier: sender, mortal: mortal.clone() };
+    let road = KillableCarrier { carrier: sender, mortal: mortal.clone() };
     let mut player = Player::new(stand.shared(), now.clone(), road);
     let mut teller = Teller::new(Names::of(&material.setup), &material.scripts);
     let handle = Handle(mortal.clone());
@@ -140,7 +138,7 @@ async fn run_on(
     played.map_err(|stuck| format!("{stuck}; the bridge's log: {}", plan.log.display()))?;
     stopped?;
     let deeds = Wanted { fates, deeds: mortal.deeds() };
-    let well = tell(options, ground, &material, &world, (&player, deeds), end).await?;
+    let well = tell(options, identity, &material, &world, (&player, deeds), end).await?;
     println!("Время прогона: {:.1} с, шагов времени: {}.", began.elapsed().as_secs_f64(), player.moves);
     if options.stay {
         stay(&plan, &mut player, &stand).await?;
@@ -148,27 +146,29 @@ async fn run_on(
     stand.stop().await;
     match well {
         true => Ok(()),
-        false => Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", ground.folder.display())),
+        false => {
+            Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", identity.folder.display()))
+        }
     }
 }
 
-/// A Redis to be killed, which then is the run's store.
+/// Starts a Redis to be killed; it becomes the run's store.
 async fn own_redis(
     options: &mut Options,
-    ground: &Ground,
+    identity: &RunIdentity,
 ) -> Result<Option<Arc<tokio::sync::Mutex<Redis>>>, String> {
     if !options.kill_redis {
         return Ok(None);
     }
-    let redis = Redis::start(school::free_port()?, ground.folder.join("redis")).await?;
+    let redis = Redis::start(school::free_port()?, identity.folder.join("redis")).await?;
     options.store = Some(redis.url());
     Ok(Some(Arc::new(tokio::sync::Mutex::new(redis))))
 }
 
-fn place(options: &Options, ground: &Ground) -> Place {
+fn backend(options: &Options, identity: &RunIdentity) -> Backend {
     match &options.store {
-        Some(url) => Place::Redis(Secret::new(url.clone())),
-        None => Place::Folder(ground.data()),
+        Some(url) => Backend::Redis(Secret::new(url.clone())),
+        None => Backend::Folder(identity.data()),
     }
 }
 
@@ -181,16 +181,16 @@ fn addresses(stand: &Stand) -> Addresses {
     }
 }
 
-fn plan(ground: &Ground, material: &Material, options: &Options) -> Result<Plan, String> {
+fn plan(identity: &RunIdentity, material: &Material, options: &Options) -> Result<Plan, String> {
     Ok(Plan {
         program: std::env::current_exe().map_err(|error| error.to_string())?,
-        config: ground.config(),
-        port: ground.port,
-        data: ground.data(),
+        config: identity.config(),
+        port: identity.port,
+        data: identity.data(),
         store: options.store.clone(),
-        environment: ground.environment(&material.setup),
-        token: ground.token.clone(),
-        log: ground.log(),
+        environment: identity.environment(&material.setup),
+        token: identity.token.clone(),
+        log: identity.log(),
     })
 }
 
@@ -199,20 +199,20 @@ fn span(from: DateTime<Utc>, to: DateTime<Utc>, material: &Material) -> String {
     format!("{} — {}", lines::day_time(from, zone), lines::day_time(to, zone))
 }
 
-/// Counts, prints, writes; whether all is well.
+/// Counts, prints and writes the facts; returns whether the run was faultless.
 async fn tell(
     options: &Options,
-    ground: &Ground,
+    identity: &RunIdentity,
     material: &Material,
     world: &Mutex<World>,
-    (player, deeds): (&Player<Road<Sender>>, Wanted),
+    (player, deeds): (&Player<KillableCarrier<Sender>>, Wanted),
     end: DateTime<Utc>,
 ) -> Result<bool, String> {
-    let store = place(options, ground).open().await.map_err(|error| error.to_string())?;
+    let store = backend(options, identity).open().await.map_err(|error| error.to_string())?;
     let world = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let run = facts::Run {
         store: &*store,
-        school: SchoolId(ground.school.clone()),
+        school: SchoolId(identity.school.clone()),
         world: &world,
         material,
         taken: &player.taken,
@@ -223,8 +223,8 @@ async fn tell(
     let (facts, rows) = facts::count(&run).await.map_err(|error| error.to_string())?;
     println!("\n{}\n{}", report::table(&rows), report::summary(&facts));
     if !facts.well() {
-        // Whoever looks for the cause wants to see what the stand-ins hold.
-        let view = ground.folder.join("sandbox.json");
+        // To find the cause, a person needs the content of the stand-ins.
+        let view = identity.folder.join("sandbox.json");
         std::fs::write(&view, world.view().to_string())
             .map_err(|error| format!("{}: {error}", view.display()))?;
     }
@@ -239,8 +239,12 @@ async fn tell(
     Ok(facts.well())
 }
 
-/// The bridge again, in real time from where the run ended, until it is interrupted.
-async fn stay(plan: &Plan, player: &mut Player<Road<Sender>>, stand: &Stand) -> Result<(), String> {
+/// Starts the bridge again, in real time from where the run ended, until it is interrupted.
+async fn stay(
+    plan: &Plan,
+    player: &mut Player<KillableCarrier<Sender>>,
+    stand: &Stand,
+) -> Result<(), String> {
     let child = Child::start(plan, player.now.get()).await?;
     println!("\nВсё работает дальше, Ctrl-C останавливает:");
     println!("  мост {}/health", child.address);

@@ -1,6 +1,4 @@
-//! Names behind the ids of the stand-ins: pipelines, stages, managers, reasons.
-//! It never changes after the start.
-//! Enter at [`Names::of`].
+//! Names for the ids of the stand-ins: pipelines, stages, managers, reasons. Enter at [`Names::of`].
 
 use chrono_tz::Tz;
 
@@ -15,14 +13,14 @@ pub struct Names {
     pub zone: Tz,
     pipelines: Vec<PipelineSetup>,
     /// amoCRM user, GetCourse id, extension, key, name.
-    managers: Vec<Person>,
+    managers: Vec<NamedManager>,
     reasons: Vec<(i64, String)>,
-    /// The user whom the bridge's token stands for.
+    /// The user of the bridge's token.
     token_user: i64,
 }
 
 #[derive(Clone, Debug)]
-struct Person {
+struct NamedManager {
     user: i64,
     staff: i64,
     extension: String,
@@ -32,7 +30,7 @@ struct Person {
 
 impl Names {
     pub fn of(setup: &Setup) -> Self {
-        let managers = setup.managers.iter().map(|manager| Person {
+        let managers = setup.managers.iter().map(|manager| NamedManager {
             user: manager.amocrm_user,
             staff: manager.getcourse_id,
             extension: manager.extension.clone().unwrap_or_default(),
@@ -80,7 +78,7 @@ impl Names {
         ids(turn).map_or_else(String::new, |(pipeline, status)| self.stage(pipeline, status))
     }
 
-    /// Where a stage stands in its pipeline, from 0; won and lost come last.
+    /// The position of a stage in its pipeline, from 0; won and lost come last.
     pub fn place_of(&self, turn: &str) -> usize {
         let Some((pipeline, status)) = ids(turn) else { return 0 };
         let known = self.pipelines.iter().find(|known| known.id == pipeline);
@@ -88,7 +86,7 @@ impl Names {
         place.unwrap_or(if status == WON { 1001 } else { 1000 })
     }
 
-    /// A manager's key by the amoCRM user; the number where it is nobody's.
+    /// A manager's key by the amoCRM user; the number if the user is not a manager.
     pub fn manager(&self, user: i64) -> String {
         let found = self.managers.iter().find(|person| person.user == user);
         found.map_or_else(|| user.to_string(), |person| person.key.clone())
@@ -98,7 +96,7 @@ impl Names {
         user.parse().map_or_else(|_| user.to_owned(), |user| self.manager(user))
     }
 
-    /// `bridge` for what the API or a robot did, else the manager's key.
+    /// `bridge` for changes by the API or a robot, otherwise the manager's key.
     pub fn author(&self, user: i64) -> String {
         if user == 0 || user == self.token_user { "bridge".to_owned() } else { self.manager(user) }
     }
@@ -119,7 +117,7 @@ impl Names {
         self.reasons.iter().find(|(known, _)| *known == id).map_or_else(String::new, |(_, name)| name.clone())
     }
 
-    /// «Ирина» of the manager with this amoCRM user.
+    /// «Ирина» for the manager with this amoCRM user.
     pub fn first_name(&self, user: i64) -> String {
         let found = self.managers.iter().find(|person| person.user == user);
         let name = found.map_or("", |person| person.name.as_str());

@@ -1,7 +1,6 @@
-//! The player: lets the people act, brings their webhooks to the bridge, and moves the time on
-//! when all is quiet.
-//! It never sleeps in driven time and never moves the time while anything is on its way.
-//! Enter at [`Player::play`].
+//! The player: lets the people act, brings their webhooks to the bridge, and advances the time when all is
+//! quiet. It never sleeps in driven time and never advances the time while anything is in progress. Enter at
+//! [`Player::play`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,23 +15,23 @@ use crate::http::driven::Quiet;
 use crate::sandbox::serve::Shared;
 use crate::sandbox::{Hook, Platform, World};
 
-/// The usual patience with a run that does not move, real time.
+/// A run without progress for this long is stuck, real time.
 const STALL: Duration = Duration::from_secs(30);
 /// Real time between two looks.
 const LOOK: Duration = Duration::from_micros(500);
-/// Steps of the time when it follows the wall's.
+/// Steps of the time when it follows the wall clock.
 const STAY: Duration = Duration::from_millis(250);
-/// What falls due within this is done together.
+/// Due times within this are processed together.
 const GRAIN_MS: i64 = 200;
 
-/// The remote end of a bridge whose time is driven.
+/// The control interface of a bridge whose time is driven.
 #[async_trait]
 pub trait Driven: Send + Sync {
     async fn look(&self) -> Result<Quiet, Stuck>;
     async fn advance(&self, to: DateTime<Utc>) -> Result<(), Stuck>;
 }
 
-/// How a platform's webhook reaches the bridge: its status, or nothing.
+/// Brings a platform's webhook to the bridge; returns the status, or `None`.
 #[async_trait]
 pub trait Carrier: Send + Sync {
     async fn carry(&self, hook: &Hook) -> Option<u16>;
@@ -45,7 +44,7 @@ impl Carrier for crate::sandbox::serve::Sender {
     }
 }
 
-/// The run cannot go on.
+/// The run cannot continue.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Stuck(pub String);
@@ -69,7 +68,7 @@ impl DrivenNow {
     }
 }
 
-/// A webhook that the bridge answered with success.
+/// A webhook that the bridge acknowledged.
 #[derive(Clone, Debug)]
 pub struct Taken(pub Hook);
 
@@ -77,17 +76,17 @@ pub struct Player<C> {
     pub shared: Arc<Shared>,
     pub now: DrivenNow,
     pub carrier: C,
-    /// What the bridge has accepted so far.
+    /// The webhooks that the bridge has accepted so far.
     pub taken: Vec<Taken>,
-    /// Orders that the watchdog mended, over all bridges of the run.
+    /// Orders that the watchdog repaired, over all bridges of the run.
     pub repairs: u64,
-    /// Moves of the time.
+    /// Number of times that the clock was advanced.
     pub moves: u64,
-    /// Cut off, and of a platform that never repeats: a person presses «repeat».
+    /// Interrupted webhooks of a platform that never repeats: a person presses «repeat».
     again: Vec<Hook>,
-    /// Nothing has moved for so long in real time: something is stuck.
+    /// If nothing has moved for this long in real time, something is stuck.
     pub stall: Duration,
-    /// What falls due within this is done together, milliseconds.
+    /// Due times within this are processed together, milliseconds.
     pub grain_ms: i64,
 }
 
@@ -106,7 +105,7 @@ impl<C: Carrier> Player<C> {
         }
     }
 
-    /// Plays until `end`; `each` is called after every moment, with the world as it then is.
+    /// Plays until `end`; `each` is called after every moment, with the state of the world.
     pub async fn play(
         &mut self,
         bridge: &dyn Driven,
@@ -130,7 +129,7 @@ impl<C: Carrier> Player<C> {
         }
     }
 
-    /// Goes on in real time, for whoever wants to look around; returns only when stuck.
+    /// Continues in real time, so that a person can look around; returns only when stuck.
     pub async fn follow(&mut self, bridge: &dyn Driven) -> Stuck {
         let mut last = stopwatch();
         loop {
@@ -152,7 +151,7 @@ impl<C: Carrier> Player<C> {
         bridge.advance(to).await
     }
 
-    /// People act, webhooks are brought, the bridge works, until nothing is left to do now.
+    /// Lets people act, brings webhooks and waits for the bridge, until nothing is left to do now.
     async fn settle(&mut self, bridge: &dyn Driven) -> Result<Quiet, Stuck> {
         let mut watch = Watch::new(self.stall);
         let mut last: Option<u64> = None;
@@ -183,8 +182,8 @@ impl<C: Carrier> Player<C> {
         }
     }
 
-    /// All at once, as platforms do; what the bridge takes is remembered. What no platform would bring
-    /// again is brought again by a person, as soon as the bridge answers.
+    /// Sends all webhooks at once, as platforms do, and remembers those that the bridge accepted. Webhooks
+    /// that no platform would repeat are repeated by a person, as soon as the bridge answers.
     async fn bring(&mut self, hooks: Vec<Hook>) {
         let statuses = join_all(hooks.iter().map(|hook| self.carrier.carry(hook))).await;
         for (hook, status) in hooks.into_iter().zip(statuses) {
@@ -198,20 +197,20 @@ impl<C: Carrier> Player<C> {
     }
 }
 
-/// How much the bridge has asked of the platforms.
+/// Number of requests of the bridge to the platforms.
 fn requests(world: &World) -> u64 {
     let asked: u64 = world.counters().of.values().map(|count| count.requests).sum();
     asked + (world.letters().len() + world.refused_letters().len()) as u64
 }
 
-/// Up to the next full grain.
+/// Rounded up to the next full grain.
 fn grain(at: DateTime<Utc>, grain_ms: i64) -> DateTime<Utc> {
     let ms = at.timestamp_millis() + i64::from(!at.timestamp_subsec_nanos().is_multiple_of(1_000_000));
     let up = (ms + grain_ms - 1).div_euclid(grain_ms) * grain_ms;
     DateTime::from_timestamp_millis(up).unwrap_or(at)
 }
 
-/// Looks whether anything moves at all.
+/// Checks whether anything moves at all.
 struct Watch {
     turns: u64,
     since: Instant,

@@ -1,6 +1,5 @@
-//! The demo's own Redis, to be killed: a child on a free port with a folder of its own, every write synced.
-//! Never touches a Redis that somebody else runs.
-//! Enter at [`Redis::start`].
+//! The demo's own Redis, which is killed during the run: a child process on a free port with its own folder,
+//! every write synced. Never touches any other Redis. Enter at [`Redis::start`].
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -20,7 +19,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// `folder` is made; what a former process left there is read.
+    /// `folder` is created; the files of an earlier process there are loaded.
     pub async fn start(port: u16, folder: PathBuf) -> Result<Self, String> {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let mut redis = Self { port, folder, process: None };
@@ -35,12 +34,12 @@ impl Redis {
     /// `kill -9`.
     pub async fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // An error says that it is gone already.
+            // An error means that it is gone already.
             let _ = process.kill().await;
         }
     }
 
-    /// The same port and folder; returns when it serves.
+    /// Starts again with the same port and folder; returns when it serves.
     pub async fn start_again(&mut self) -> Result<(), String> {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
@@ -63,7 +62,7 @@ impl Redis {
         if !tokio::time::timeout(START_MAX, ready).await.unwrap_or(false) {
             return Err(format!("redis-server did not start in {}", self.folder.display()));
         }
-        // What it says later must not fill the pipe.
+        // Its further output must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         self.process = Some(process);
         Ok(())

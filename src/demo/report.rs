@@ -1,6 +1,5 @@
-//! The table at the end and the facts below it, for a person; the facts as JSON, for a program.
-//! It never counts anything itself.
-//! Enter at [`table`], [`summary`], [`json`].
+//! The table at the end and the facts below it, for a person; the facts as JSON, for a program. It never
+//! counts anything itself. Enter at [`table`], [`summary`], [`json`].
 
 use super::facts::{Facts, Row};
 
@@ -46,14 +45,14 @@ fn push_line(text: &mut String, cells: &[String]) {
     let cells = cells.iter().zip(COLUMNS).enumerate().map(|(index, (cell, (_, width)))| {
         let cell = fitted(cell, width);
         let space = " ".repeat(width.saturating_sub(cell.chars().count()));
-        // Numbers stand to the right.
+        // Numbers are right-aligned.
         if (3..7).contains(&index) { format!("{space}{cell}") } else { format!("{cell}{space}") }
     });
     let line = cells.collect::<Vec<_>>().join(" │ ");
     text.push_str(&format!(" {}\n", line.trim_end()));
 }
 
-/// Cut at a width, with `…` where something is missing.
+/// Cut to a width, with `…` if something is missing.
 fn fitted(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -61,7 +60,7 @@ fn fitted(text: &str, width: usize) -> String {
     text.chars().take(width - 1).chain(['…']).collect()
 }
 
-/// What was counted, in plain lines.
+/// The facts, in plain lines.
 pub fn summary(facts: &Facts) -> String {
     let mut lines = vec![
         format!("Заказов в хранилище: {}, принятых запросов: {}.", facts.orders, facts.accepted),

@@ -1,6 +1,5 @@
-//! What an order's people and platforms show of it, as one list of dated sightings.
-//! It reads the stand-ins only: nothing here knows what the bridge thinks.
-//! Enter at [`Scene::of`].
+//! Everything visible about one order, from the people and the platforms, as one list of dated sightings. It
+//! only reads the stand-ins, never the state of the bridge. Enter at [`Scene::of`].
 
 use std::collections::BTreeMap;
 
@@ -10,13 +9,13 @@ use serde::Deserialize;
 
 use super::names::Names;
 use crate::sandbox::World;
-use crate::sandbox::amocrm::model::{Contact, Entity, Lead, Note, Task, Turn};
+use crate::sandbox::amocrm::model::{Contact, Entity, HistoryEntry, Lead, Note, Task};
 use crate::sandbox::script::OrderScript;
 
-/// A talk is at least so long, seconds (D12).
+/// A talk has at least this many seconds (D12).
 const TALK_S: i64 = 15;
 
-/// What kind of thing was seen.
+/// The kinds of sightings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum See {
@@ -87,7 +86,7 @@ impl Sighting {
     }
 }
 
-/// All that was seen of one order.
+/// All sightings of one order.
 #[derive(Clone, Debug)]
 pub struct Scene {
     /// First moment of the run.
@@ -96,14 +95,14 @@ pub struct Scene {
     pub end: DateTime<Utc>,
     /// The client's zone.
     pub zone: Tz,
-    /// When the order (or the stranger's first call) appeared; `None`: it never did.
+    /// When the order (or the first call of an unknown client) appeared; `None` if it never did.
     pub appeared: Option<DateTime<Utc>>,
-    /// In the order of time.
+    /// Ordered by time.
     pub sightings: Vec<Sighting>,
 }
 
 impl Scene {
-    /// What is to be seen of a script's order at `end`.
+    /// Everything visible about a script's order at `end`.
     pub fn of(world: &World, names: &Names, script: &OrderScript, end: DateTime<Utc>) -> Self {
         let leads = world.leads_of(&script.id);
         let mut seen = Vec::new();
@@ -182,7 +181,7 @@ fn of_lead(world: &World, names: &Names, lead: &Lead) -> Vec<Sighting> {
     all
 }
 
-fn of_turn(names: &Names, role: &str, turn: &Turn) -> Option<Sighting> {
+fn of_turn(names: &Names, role: &str, turn: &HistoryEntry) -> Option<Sighting> {
     let seen = match turn.what.as_str() {
         "stage" => Sighting::new(See::Stage, turn.at, names.stage_of(&turn.to))
             .word("from", names.stage_of(&turn.from))

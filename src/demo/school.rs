@@ -1,6 +1,5 @@
-//! The demo's school on disk: a fresh folder with the configuration, and the secrets beside it.
-//! It never writes a secret into a file.
-//! Enter at [`Ground::fresh`].
+//! The demo's school on disk: a new folder with the configuration; the secrets are passed in the environment,
+//! never written to a file. Enter at [`RunIdentity::fresh`].
 
 use std::path::{Path, PathBuf};
 
@@ -8,24 +7,24 @@ use super::scripts::FILES;
 use crate::sandbox::Setup;
 use crate::secret::random_token;
 
-/// Where a run looks for its ports.
+/// A run chooses its ports in this range.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
 
-/// Where a run lives.
+/// The folder, the names and the secrets of one run.
 #[derive(Clone, Debug)]
-pub struct Ground {
+pub struct RunIdentity {
     /// The run's own folder.
     pub folder: PathBuf,
-    /// The school's name: new for each run, so that a shared Redis holds them apart.
+    /// The school's name: new for each run, so that runs do not collide in a shared Redis.
     pub school: String,
-    /// Stands in the addresses that platforms call.
+    /// Part of the addresses that platforms call.
     pub secret: String,
     pub token: String,
     /// Where the bridge listens, now and after every restart.
     pub port: u16,
 }
 
-/// What the configuration's places are filled with.
+/// The addresses that the configuration's placeholders get.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     pub amocrm: String,
@@ -35,8 +34,8 @@ pub struct Addresses {
     pub smtp_port: u16,
 }
 
-impl Ground {
-    /// A new folder below the system's own for such things, and a free port.
+impl RunIdentity {
+    /// A new folder in the system's temporary folder, and a free port.
     pub fn fresh() -> Result<Self, String> {
         let run = random_token();
         let folder = std::env::temp_dir().join(format!("dozvon-demo-{}", &run[..8]));
@@ -97,7 +96,7 @@ impl Ground {
     }
 }
 
-/// A port that stays free while its owner is dead: below those that Linux gives to outgoing connections.
+/// A port that stays free while its owner is dead: below the range that Linux uses for outgoing connections.
 pub fn free_port() -> Result<u16, String> {
     let seed = random_token().bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let ports = (0..PORTS.len() as u32).map(|next| PORTS.start + ((seed % 10_000 + next) % 10_000) as u16);
@@ -106,9 +105,9 @@ pub fn free_port() -> Result<u16, String> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
-    let told = |error: std::io::Error| format!("{}: {error}", path.display());
+    let describe = |error: std::io::Error| format!("{}: {error}", path.display());
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(told)?;
+        std::fs::create_dir_all(parent).map_err(describe)?;
     }
-    std::fs::write(path, text).map_err(told)
+    std::fs::write(path, text).map_err(describe)
 }

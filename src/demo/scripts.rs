@@ -1,7 +1,6 @@
-//! The demo's material, built into the executable: the school's files, the stand-ins' setup, raw
-//! requests, and what the played people do and what is expected of the bridge for each.
-//! It never decides whether anything held.
-//! Enter at [`Material::load`].
+//! The demo's material, built into the executable: the school's files, the stand-ins' setup, raw requests,
+//! and for each order what its people do and what the bridge is expected to do. It never decides whether an
+//! expectation held. Enter at [`Material::load`].
 
 use serde::Deserialize;
 
@@ -52,14 +51,14 @@ const CALLS: [(&str, &str); 4] = [
     ("record-added.http", fixture!("calls/record-added.http")),
 ];
 
-/// Files of the school's configuration: path in its folder, text with `@name@` places.
+/// Files of the school's configuration: path in its folder, text with `@name@` placeholders.
 pub const FILES: [(&str, &str); 3] = [
     ("dozvon.toml", fixture!("school/dozvon.toml")),
     ("schools/@school@/school.toml", fixture!("school/school.toml")),
     ("schools/@school@/process/default.toml", fixture!("school/process.toml")),
 ];
 
-/// What amoCRM is to tell the bridge.
+/// The events that amoCRM sends to the bridge.
 const CRM_EVENTS: [&str; 9] = [
     "add_lead",
     "update_lead",
@@ -72,7 +71,7 @@ const CRM_EVENTS: [&str; 9] = [
     "delete_task",
 ];
 
-/// Something in a fixture that cannot be read: the file and what is wrong.
+/// A fixture that cannot be read: the file and what is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("fixtures/demo/{file}: {wrong}")]
 pub struct Slip {
@@ -80,19 +79,19 @@ pub struct Slip {
     wrong: String,
 }
 
-/// One order: what its people do, how it ends, what has to be seen.
+/// One order: what its people do, how it ends, what is expected.
 #[derive(Clone, Debug)]
 pub struct Script {
     pub order: OrderScript,
     /// One line for people.
     pub about: String,
     pub end: Ending,
-    /// Deliveries that have to end with a person: a letter to an address that does not exist.
+    /// Deliveries that are expected to become dead letters: a letter to an address that does not exist.
     pub dead_letters: usize,
     pub expect: Vec<Expect>,
 }
 
-/// How an order ends, as the store says it.
+/// How an order ends, as the store shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -108,7 +107,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// For tables.
+    /// The text for tables.
     pub fn label(self) -> &'static str {
         match self {
             Self::Won => "оплачен",
@@ -123,7 +122,7 @@ impl Ending {
     }
 }
 
-/// All of it.
+/// The complete material.
 #[derive(Clone, Debug)]
 pub struct Material {
     pub setup: Setup,
@@ -131,8 +130,8 @@ pub struct Material {
 }
 
 impl Material {
-    /// Reads everything. `hooks` is where the bridge takes the school's requests:
-    /// `http://127.0.0.1:8080/hooks/rost/` and the secret are put in by platform.
+    /// Reads everything. `hooks` returns the address for the school's requests of a platform:
+    /// `http://127.0.0.1:8080/hooks/rost/`, the platform and the secret.
     pub fn load(hooks: &dyn Fn(&str) -> String) -> Result<Self, Slip> {
         let slip = |file: &str, wrong: String| Slip { file: file.to_owned(), wrong };
         let mut setup = Setup::from_toml(WORLD).map_err(|error| slip("world.toml", error.to_string()))?;
@@ -167,7 +166,7 @@ impl Material {
     }
 }
 
-/// `[[order]]` tables: our own keys, and the sandbox's own for the rest.
+/// `[[order]]` tables: some keys are ours, the rest are the sandbox's.
 fn read_orders(text: &str) -> Result<Vec<Script>, String> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     let orders = table.remove("order").and_then(|orders| orders.as_array().cloned()).unwrap_or_default();

@@ -22,7 +22,7 @@ fn material() -> Material {
     Material::load(&|platform| format!("http://127.0.0.1:1/hooks/rost/{platform}/secret")).unwrap()
 }
 
-/// Every expectation of every script with the scene that `world` shows of it.
+/// Every expectation that holds in `world`, over all scripts.
 fn held(world: &World, material: &Material) -> Vec<String> {
     let names = Names::of(&material.setup);
     let mut held = Vec::new();
@@ -97,20 +97,20 @@ fn stage(expect: &Expect) -> Scene {
     }
 }
 
-/// What the expectation denies, at a moment at which it denies it.
+/// A sighting that the expectation forbids, at a moment at which it forbids it.
 fn denied(expect: &Expect, scene: &Scene) -> Sighting {
     let from = expect.from.as_ref().and_then(|from| from.resolve(scene)).unwrap_or(scene.start);
     let mut sighting = Sighting::new(expect.see, from + TimeDelta::seconds(1), "");
     for (word, parts) in &expect.has {
-        let said: Vec<&str> = parts
+        let words: Vec<&str> = parts
             .iter()
             .filter(|part| !part.starts_with('!'))
             .map(|part| part.trim_start_matches('='))
             .collect();
         match word.as_str() {
-            "text" => sighting.text = said.join(" "),
+            "text" => sighting.text = words.join(" "),
             other => {
-                sighting.words.insert(other.to_owned(), said.join(" "));
+                sighting.words.insert(other.to_owned(), words.join(" "));
             }
         }
     }
@@ -133,7 +133,7 @@ fn whatever_is_denied_is_seen_when_it_happens() {
     assert!(denials > 10, "{denials}");
 }
 
-/// A bridge that wakes every so often and is busy for a few looks after each move.
+/// A bridge that wakes at intervals and is busy for a few looks after each move.
 struct Sleepy {
     now_ms: AtomicI64,
     every: TimeDelta,
@@ -183,7 +183,7 @@ impl Driven for Sleepy {
     }
 }
 
-/// Takes every webhook and remembers it.
+/// Accepts every webhook and remembers it.
 #[derive(Clone, Default)]
 struct Basket(Arc<Mutex<Vec<Hook>>>);
 

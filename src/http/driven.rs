@@ -1,6 +1,5 @@
-//! The driven clock's remote end: a player asks whether all is quiet and moves the time.
-//! Exists only in a bridge started with a driven clock; never in production.
-//! Enter at [`show`] and [`advance`].
+//! The HTTP interface of the driven clock: a player asks whether the bridge is idle, and moves the time. Exists
+//! only in a bridge started with a driven clock, never in production. Enter at [`show`] and [`advance`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,19 +11,19 @@ use crate::clock::{Clock, DrivenClock};
 use crate::process::At;
 use crate::worker::site::Site;
 
-/// What the player has to know.
+/// The state that the player needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Quiet {
     pub now: At,
     /// Inbox, outbox and requests in flight are empty, or wait for a later time.
     pub quiet: bool,
-    /// The earliest time at which something here wants to happen.
+    /// The earliest time at which something is due here.
     pub next_due: Option<At>,
-    /// Counts everything that was done: equal before and after means that nothing moved.
+    /// Counts everything that was done: an equal value before and after means that nothing has happened.
     pub turns: u64,
-    /// What the owner of a school has done: steps and deliveries.
+    /// Steps and deliveries done by the owner of a school.
     pub worked: u64,
-    /// Orders without a next step that the watchdog mended.
+    /// Orders without a next step that the watchdog repaired.
     pub repairs: u64,
 }
 
@@ -43,15 +42,15 @@ pub async fn show(token: web::Path<String>, front: web::Data<Front>) -> HttpResp
     HttpResponse::Ok().json(look(sites.iter().map(AsRef::as_ref), clock).await)
 }
 
-/// The same without a socket.
+/// Like [`show`], without a socket.
 pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -> Quiet {
     let mut state =
         Quiet { now: clock.now(), quiet: true, next_due: clock.next_due(), turns: 0, worked: 0, repairs: 0 };
-    // Whoever sleeps until now or earlier has not woken yet.
+    // A task that sleeps until now or earlier has not woken yet.
     state.quiet = state.next_due.is_none_or(|due| due > state.now);
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
-        // Whoever is about to sleep may not stand among the sleepers yet.
+        // A task that is about to sleep may not be registered with the clock yet.
         let wake = site.near().next_due().and_then(At::from_timestamp_millis);
         state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
@@ -78,8 +77,8 @@ pub async fn advance(
     HttpResponse::NoContent().finish()
 }
 
-/// Nothing is received, waits in the inbox, is due in the wheel or read into it, may leave the outbox, or is on
-/// its way without waiting for its turn.
+/// True if no request is being received, the inbox is empty, the wheel has nothing due and needs no filling, no
+/// delivery may leave the outbox, and each delivery in flight waits for its turn.
 async fn is_quiet(site: &Site, now: At) -> bool {
     let tally = &site.tally;
     if tally.receiving.load(Ordering::SeqCst) > 0 || !tally.inbox_parked.load(Ordering::SeqCst) {
@@ -103,7 +102,7 @@ async fn is_quiet(site: &Site, now: At) -> bool {
         }
         (lanes.waiting() + lanes.in_flight()) as u64
     };
-    // Last, because it costs most.
+    // Last, because it is the most expensive check.
     let held = site.store.counts(site.id()).await;
     held.is_ok_and(|held| held.inbox == 0 && held.deliveries == seen)
 }

@@ -1,5 +1,5 @@
-//! Is the bridge well? For a load balancer (the status) and for a person (the counts).
-//! Never shows anything of an order or a person. Enter at [`show`].
+//! The health of the bridge: a status for a load balancer, counts for a person. Never shows anything about an
+//! order or a person. Enter at [`show`].
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use crate::link::MirrorState;
 use crate::worker::look_back;
 use crate::worker::site::Site;
 
-/// 200 while requests are taken: the store answers, or the spool has room for them; 503 otherwise, and
+/// 200 while requests are accepted: the store answers, or the spool has room for them. 503 otherwise, and
 /// for some seconds after a request had to be refused because nothing could be written.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
     let mut schools = serde_json::Map::new();
@@ -22,7 +22,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         let id = site.id();
         let tally = &site.tally;
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        // A store that is away is asked once: whoever waits for this answer has little patience.
+        // An unreachable store is asked only once, because a health check has a short timeout.
         let held = if well { site.store.counts(id).await.ok() } else { None };
         let spool = site.spool.as_ref();
         well &= held.is_some();
@@ -61,7 +61,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
     if takes { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 
-/// How far the mirror is, and how the last looks went.
+/// The progress of the mirror, and the results of the last reconciliations.
 async fn read(site: &Site) -> (Option<MirrorState>, Value) {
     let mirror = site.store.find(site.id(), &[link::MIRROR.to_owned()]).await;
     let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));

@@ -13,15 +13,15 @@ use crate::intake::envelope::Envelope;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
-use crate::spool::{NoRoom, Place};
+use crate::spool::{NoRoom, Saved};
 use crate::store::{Accepted, Offer};
 use crate::worker::site::{Site, UnderWay, count};
 use crate::worker::spool_drain::announce;
 
-/// Longest query that is taken: «Вызвать URL» puts everything there.
+/// Longest accepted query: «Вызвать URL» puts all its fields there.
 const QUERY_BYTES_MAX: usize = 32 * 1024;
 
-/// Why a request was not taken. Its text is for the sender's engineer.
+/// Why a request was refused. The text is for the sender's engineer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Turned {
     #[error("no such address; print the right ones with `dozvon url`")]
@@ -78,7 +78,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
     }
 }
 
-/// What the network has to say before the request is whole.
+/// Checks the secret and the limits and reads the body; [`accept`] does the rest.
 async fn take(
     site: &Arc<Site>,
     platform: &'static str,
@@ -100,12 +100,12 @@ async fn take(
     accept(site, platform, hooks, raw_request(request, body)).await
 }
 
-/// Every valid secret is compared, so that the time does not tell which one was near.
+/// Compares every valid secret, so that the response time does not reveal which one almost matched.
 fn is_secret(site: &Site, secret: &str) -> bool {
     site.school.secrets.iter().fold(false, |matched, known| known.matches(secret) | matched)
 }
 
-/// Verifies a whole request, keeps it, and says what its platform wants to hear.
+/// Verifies a complete request, stores it, and returns the answer that its platform expects.
 pub async fn accept(
     site: &Site,
     platform: &str,
@@ -120,12 +120,12 @@ pub async fn accept(
     let at = site.clock.now();
     let raw = Envelope::of(platform, verified.request(), at).to_bytes();
     match keep(site, Offer { id: random_token(), key, at, raw }).await {
-        Ok(Place::Stored(Accepted::New)) => {
+        Ok(Saved::Stored(Accepted::New)) => {
             count(&site.tally.accepted);
             announce(site).await;
         }
-        Ok(Place::Stored(Accepted::Repeat)) => count(&site.tally.repeated),
-        Ok(Place::Spooled) => count(&site.tally.spooled),
+        Ok(Saved::Stored(Accepted::Repeat)) => count(&site.tally.repeated),
+        Ok(Saved::Spooled) => count(&site.tally.spooled),
         Err(why) => {
             tracing::error!(school = %site.id(), platform, %why, "a request could not be kept");
             return Err(Turned::NoStore);
@@ -134,11 +134,11 @@ pub async fn accept(
     Ok(hooks.answer(&verified))
 }
 
-/// In the store, or in the spool where the store is away.
-async fn keep(site: &Site, offer: Offer) -> Result<Place, NoRoom> {
+/// Saves the request in the store, or in the spool if the store is away.
+async fn keep(site: &Site, offer: Offer) -> Result<Saved, NoRoom> {
     match &site.spool {
         Some(spool) => spool.keep(&*site.store, site.id(), offer).await,
-        None => site.store.offer(site.id(), &offer).await.map(Place::Stored).map_err(|_| NoRoom),
+        None => site.store.offer(site.id(), &offer).await.map(Saved::Stored).map_err(|_| NoRoom),
     }
 }
 

@@ -1,6 +1,5 @@
-//! The way in: every address of the bridge, in one table.
-//! Never works on what it accepts; the answer leaves as soon as the request is durable.
-//! Enter at [`routes`]; then [`hooks`].
+//! The HTTP server: every address of the bridge, in one table. Never processes what it accepts; the answer is
+//! sent as soon as the request is durable. Enter at [`routes`]; then [`hooks`].
 
 pub mod driven;
 pub mod health;
@@ -17,7 +16,7 @@ use crate::process::SchoolId;
 use crate::secret::Secret;
 use crate::worker::site::Site;
 
-/// The schools that are served just now; a reload puts others in their place.
+/// The schools that are served now; a reload replaces them.
 #[derive(Clone, Default)]
 pub struct Sites(Arc<RwLock<BTreeMap<SchoolId, Arc<Site>>>>);
 
@@ -40,12 +39,12 @@ impl Sites {
     }
 }
 
-/// What every request may look at.
+/// State that every request handler can read.
 pub struct Front {
     pub sites: Sites,
-    /// Why the files as they lie there now are not in use; `None` while they are.
+    /// Why the present configuration files are not in use; `None` while they are.
     pub refused: Arc<Mutex<Option<String>>>,
-    /// A request's body has to arrive within this.
+    /// The body of a request has to arrive within this time.
     pub body_wait: Duration,
     /// Only in a driven bridge (the demo): its clock and the token that moves it.
     pub driven: Option<(DrivenClock, Secret)>,

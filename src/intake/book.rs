@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::CallRecord;
-use super::last_seen::Shadow;
+use super::last_seen::LastSeen;
 use crate::json;
 use crate::process::desks::{Desk, Desks, DesksV1};
 use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
@@ -110,7 +110,7 @@ pub struct Book {
     /// The desks of the first version, once they were looked for.
     desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
-    shadows: Shelf<Shadow>,
+    shadows: Shelf<LastSeen>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
     held: Held,
@@ -215,7 +215,7 @@ impl Book {
         open((&**store, school), (calls, held, *round), key::call(call)).await
     }
 
-    pub async fn shadow(&mut self, entity: &str) -> Kept<Shadow> {
+    pub async fn shadow(&mut self, entity: &str) -> Kept<LastSeen> {
         let Self { store, school, shadows, held, round, .. } = self;
         let shadow = open((&**store, school), (shadows, held, *round), key::shadow(entity)).await?;
         Ok(shadow.unwrap_or_default())
@@ -242,7 +242,7 @@ impl Book {
         put((&mut self.calls, &mut self.held, self.round), key::call(call), record)
     }
 
-    pub fn put_shadow(&mut self, entity: &str, shadow: Shadow) -> Option<Put> {
+    pub fn put_shadow(&mut self, entity: &str, shadow: LastSeen) -> Option<Put> {
         put((&mut self.shadows, &mut self.held, self.round), key::shadow(entity), shadow)
     }
 

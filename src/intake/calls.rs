@@ -1,33 +1,33 @@
-//! One call from all that a provider says of it, whatever the order and however often it is said.
-//! Never resolves a manager and never looks at a clock: `now` comes with each event.
-//! Enter at [`CallRecord::merge`] and [`CallRecord::on_wake`].
+//! One call, put together from all events of a provider, in whatever order and however often they come. Never
+//! resolves a manager and never reads a clock: `now` comes with each event. Enter at [`CallRecord::merge`]
+//! and [`CallRecord::on_wake`].
 //!
-//! A record only ever learns: each event adds to what is known, and the result is computed from
-//! all of it. So every order and repetition of a call's events ends in the same result, and a
-//! talk that was seen is never taken back (telephony README, section 2).
+//! A record only gains knowledge: each event adds to what is known, and the result is computed from all of
+//! it. So every order and repetition of a call's events leads to the same result, and a talk that was seen is
+//! never taken back (telephony README, section 2).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use self::leg::{LegRecord, Talk, said, weight};
+use self::leg::{LegRecord, Talk, value_of, weight};
 use crate::platform::telephony::waits::Waits;
 use crate::process::At;
 use crate::process::event::{CallResult, Direction, Outcome, Reached};
 use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Leg};
 
-/// More legs or recordings than this are noise.
+/// Most legs or recordings that are kept; more are noise.
 const KEPT_MAX: usize = 64;
 
-/// All that is known of one call; stored under `store::key::call` until its result is out.
+/// Everything known about one call; stored under `store::key::call` until its result is handed on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     /// `<provider>:<conversation key>`.
     pub call: String,
     #[serde(flatten)]
     waits: Waits,
-    /// A command of ours started it: its inbound leg is the manager's own.
+    /// One of our commands started it: its inbound leg is the manager's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     ours: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -36,9 +36,9 @@ pub struct CallRecord {
     last: Option<FinalRecord>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     recordings: BTreeSet<(At, String)>,
-    /// The result already handed on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    told: Option<FoundCall>,
+    /// The result that was handed on last.
+    #[serde(rename = "told", default, skip_serializing_if = "Option::is_none")]
+    announced: Option<FoundCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake: Option<At>,
 }
@@ -48,22 +48,22 @@ pub struct CallRecord {
 pub struct FoundCall {
     /// `manager` is empty here.
     pub result: CallResult,
-    /// Who answered or dialled.
+    /// The extension that answered or dialled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
-    /// Who finished the talk, where the call was handed on to another.
+    /// The extension that finished the talk, if the call was transferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_extension: Option<String>,
 }
 
-/// What an event brought.
+/// What an event changed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Merged {
-    /// Nothing that was not known; an earlier wake stays.
+    /// Nothing new; an earlier wake stays.
     Nothing,
     /// No result yet: wake the call at this time.
     Waiting { wake: At },
-    /// The result, or a more exact one that replaces it; no wake is wanted any more.
+    /// The result, or a more exact one that replaces it; no further wake is needed.
     Result(Box<FoundCall>),
 }
 
@@ -76,18 +76,18 @@ impl CallRecord {
             legs: BTreeMap::new(),
             last: None,
             recordings: BTreeSet::new(),
-            told: None,
+            announced: None,
             wake: None,
         }
     }
 
-    /// A command of ours is known to have started it. The providers that do not mark their
-    /// call-backs show the first leg as if a client called the manager.
+    /// Records that one of our commands started the call. Providers that do not mark their call-backs show
+    /// the first leg as if a client had called the manager.
     pub fn set_ours(&mut self) {
         self.ours = true;
     }
 
-    /// Takes one event in. `now` is our time: providers' clocks differ.
+    /// Takes in one event. `now` is our time: providers' clocks differ.
     pub fn merge(&mut self, event: &CallEvent, now: At) -> Merged {
         let before = (self.legs.clone(), self.last.clone(), self.recordings.clone());
         match &event.what {
@@ -102,46 +102,46 @@ impl CallRecord {
         if !is_new {
             return Merged::Nothing;
         }
-        if self.told.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
-            return self.tell();
+        if self.announced.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
+            return self.announce();
         }
         self.wait(now)
     }
 
-    /// The call's wake has come: without a final record the legs themselves are believed.
+    /// The call's wake has come: without a final record the result is computed from the legs.
     pub fn on_wake(&mut self, now: At) -> Merged {
         match self.wake {
-            Some(wake) if wake <= now => self.tell(),
+            Some(wake) if wake <= now => self.announce(),
             _ => Merged::Nothing,
         }
     }
 
-    /// Extensions whose phones ring or talk, as far as is known; none once the call has ended.
+    /// Extensions that ring or talk, as far as is known; none once the call has ended.
     pub fn on_call(&self) -> impl Iterator<Item = &str> {
-        let goes_on = self.last.is_none() && self.told.is_none();
+        let goes_on = self.last.is_none() && self.announced.is_none();
         let legs = self.legs.values().filter(move |leg| goes_on && leg.ended.is_none());
         legs.filter_map(|leg| leg.extension.as_ref().map(|(_, extension)| extension.as_str()))
     }
 
-    /// The wake that stands; the index entry follows it after every event.
+    /// The current wake; the index entry follows it after every event.
     pub fn wake(&self) -> Option<At> {
         self.wake
     }
 
-    /// When the call was, once its result is out.
+    /// When the call took place, once its result was handed on.
     pub fn told_at(&self) -> Option<At> {
-        self.told.as_ref().map(|told| told.result.ended_at)
+        self.announced.as_ref().map(|found| found.result.ended_at)
     }
 
-    /// What a look back has to know of it.
+    /// What reconciliation needs to know about it.
     pub fn known(&self) -> KnownCall {
         let is_exact = self.last.as_ref().is_some_and(|last| !last.rough);
-        KnownCall { is_exact, talk_seconds: self.told.as_ref().map(|told| told.result.talk_seconds) }
+        KnownCall { is_exact, talk_seconds: self.announced.as_ref().map(|found| found.result.talk_seconds) }
     }
 
     fn wait(&mut self, now: At) -> Merged {
         if self.legs.is_empty() && self.last.is_none() {
-            // A recording alone says nothing; its call's record or reconciliation will.
+            // A recording alone is not a call; its call's record or reconciliation will follow.
             return Merged::Nothing;
         }
         let quiet = self.last.is_some() || self.has_ended();
@@ -151,13 +151,13 @@ impl CallRecord {
         Merged::Waiting { wake }
     }
 
-    /// A rough record of a talk, and no leg yet that tells when it began.
+    /// The final record is a rough one of a talk, and no leg shows yet when the talk began.
     fn lacks_answer(&self, last: &FinalRecord) -> bool {
         last.rough && last.outcome == Outcome::Answered && self.client_legs().all(|leg| leg.talk().is_none())
     }
 
-    /// All legs that matter have ended, or the talk itself has: the ends of phones that only rang
-    /// may come late or never.
+    /// All legs that matter have ended, or the talk itself has: the ends of phones that only rang may come
+    /// late or never.
     fn has_ended(&self) -> bool {
         let is_answered = |leg: &LegRecord| matches!(leg.ended, Some((_, _, Outcome::Answered)));
         if self.client_legs().next().is_none() {
@@ -168,24 +168,24 @@ impl CallRecord {
             || (self.client_legs().any(is_answered) && !self.client_legs().any(talking))
     }
 
-    fn tell(&mut self) -> Merged {
+    fn announce(&mut self) -> Merged {
         self.wake = None;
         let found = self.resolve();
-        if found.is_none() || found == self.told {
+        if found.is_none() || found == self.announced {
             return Merged::Nothing;
         }
-        self.told = found.clone();
+        self.announced = found.clone();
         found.map_or(Merged::Nothing, |found| Merged::Result(Box::new(found)))
     }
 
-    fn learn_leg(&mut self, said: &Leg, at: At) {
-        if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&said.leg) {
+    fn learn_leg(&mut self, leg: &Leg, at: At) {
+        if self.legs.len() >= KEPT_MAX && !self.legs.contains_key(&leg.leg) {
             return;
         }
-        self.legs.entry(said.leg.clone()).or_default().learn(said, at);
+        self.legs.entry(leg.leg.clone()).or_default().learn(leg, at);
     }
 
-    /// Of two different final records the surer one stands, then the one that knows more of a talk.
+    /// If two final records differ, the more reliable one is kept, then the one that knows more about a talk.
     fn learn_final(&mut self, record: &FinalRecord) {
         let rank = |record: &FinalRecord| {
             let text = crate::json::text(record);
@@ -196,7 +196,7 @@ impl CallRecord {
         }
     }
 
-    /// The result of all that is known; the same for the same knowledge.
+    /// The result of everything known; the same knowledge gives the same result.
     fn resolve(&self) -> Option<FoundCall> {
         if self.legs.is_empty() && self.last.is_none() {
             return None;
@@ -211,7 +211,7 @@ impl CallRecord {
         let reached = match (outcome, direction) {
             (Outcome::Answered | Outcome::Voicemail, _) => Reached::Client,
             _ if !dialled => Reached::ManagerOnly,
-            // Nobody dialled him, or the dialling itself broke down: no attempt (D12).
+            // The client was not dialled, or the dialling itself failed: no attempt (D12).
             (_, Direction::Inbound) | (Outcome::Failed, _) => Reached::Nobody,
             _ => Reached::Client,
         };
@@ -221,16 +221,16 @@ impl CallRecord {
         let ended_at = ended_at.or_else(|| self.legs.values().filter_map(|leg| leg.last_at).max())?;
         let recorded = last.and_then(|last| last.client_number.clone());
         let of_client = || legs().filter(|leg| !self.is_managers(leg));
-        let seen = of_client().chain(legs()).find_map(|leg| said(&leg.client_number));
-        // Which side of a call-back's record is the client's is not documented; its legs are sure.
+        let seen = of_client().chain(legs()).find_map(|leg| value_of(&leg.client_number));
+        // It is not documented which side of a call-back's record is the client's; its legs are reliable.
         let number = if callback { seen.or(recorded) } else { recorded.or(seen) };
-        let dialler = legs().filter(|leg| self.is_managers(leg)).find_map(|leg| said(&leg.extension));
+        let dialler = legs().filter(|leg| self.is_managers(leg)).find_map(|leg| value_of(&leg.extension));
         let answered_by = talk.first.clone();
         let extension = dialler
             .or_else(|| rough.and(answered_by.clone()))
             .or_else(|| last.and_then(|last| last.extension.clone()))
             .or(answered_by)
-            .or_else(|| legs().find_map(|leg| said(&leg.extension)));
+            .or_else(|| legs().find_map(|leg| value_of(&leg.extension)));
         let last_extension = talk.last.filter(|last| Some(last) != extension.as_ref());
         let recording = last.and_then(|last| last.recording.clone()).filter(|_| talk_seconds > 0);
         let result = CallResult {
@@ -242,25 +242,28 @@ impl CallRecord {
             started_at,
             ended_at,
             number,
-            line: last.and_then(|last| last.line.clone()).or_else(|| legs().find_map(|leg| said(&leg.line))),
+            line: last
+                .and_then(|last| last.line.clone())
+                .or_else(|| legs().find_map(|leg| value_of(&leg.line))),
             manager: None,
             command: legs()
-                .find_map(|leg| said(&leg.command))
+                .find_map(|leg| value_of(&leg.command))
                 .or_else(|| last.and_then(|last| last.command.clone())),
             recording: self.recordings.first().map(|(_, recording)| recording.clone()).or(recording),
         };
         Some(FoundCall { result, extension, last_extension })
     }
 
-    /// Ours is outbound, whatever a leg looks like; then the final record's word, then the legs'.
+    /// A call of ours is outbound, whatever a leg looks like; otherwise the final record decides, then the
+    /// legs.
     fn direction(&self, callback: bool) -> Direction {
         if callback {
             return Direction::Outbound;
         }
-        let said = self.last.as_ref().and_then(|last| last.direction);
+        let recorded = self.last.as_ref().and_then(|last| last.direction);
         let seen =
             || self.in_order().into_iter().find_map(|leg| leg.direction.map(|(_, direction)| direction));
-        said.or_else(seen).unwrap_or(Direction::Inbound)
+        recorded.or_else(seen).unwrap_or(Direction::Inbound)
     }
 
     fn outcome(&self, direction: Direction, talked_seconds: u32) -> (Outcome, u32) {
@@ -268,7 +271,7 @@ impl CallRecord {
         let last = self.last.as_ref();
         let seconds = last.map_or(0, |last| last.talk_seconds);
         if legs == Some(Outcome::Voicemail) || last.is_some_and(|last| last.outcome == Outcome::Voicemail) {
-            // An answering machine has seconds, but is no talk.
+            // An answering machine has seconds, but is not a talk.
             return (Outcome::Voicemail, if seconds > 0 { seconds } else { talked_seconds });
         }
         let is_answered = last.is_some_and(|last| last.outcome == Outcome::Answered);
@@ -279,21 +282,26 @@ impl CallRecord {
         if talked_seconds > 0 {
             return (Outcome::Answered, talked_seconds);
         }
-        // Zero seconds are no talk, whatever flag stands beside them.
-        let said = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
-        (self.without_talk(direction, said, legs), 0)
+        // Zero seconds are not a talk, whatever flag is set next to them.
+        let recorded = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
+        (self.without_talk(direction, recorded, legs), 0)
     }
 
-    /// Why nobody talked: the record's word, the legs' where it is vaguer. Nobody's word is no
-    /// attempt: the call may have gone any way.
-    fn without_talk(&self, direction: Direction, said: Option<Outcome>, legs: Option<Outcome>) -> Outcome {
-        let exact = match (said, legs) {
+    /// Why there was no talk: as the record says, or as the legs say if the record is less exact. If neither
+    /// says anything it is not an attempt: the call may have ended in any way.
+    fn without_talk(
+        &self,
+        direction: Direction,
+        recorded: Option<Outcome>,
+        legs: Option<Outcome>,
+    ) -> Outcome {
+        let exact = match (recorded, legs) {
             (None, legs) => legs,
-            // A record may only say that nobody talked, where a leg of the client's knows why.
-            (Some(said), Some(legs)) if weight(said) <= weight(Outcome::NoAnswer) => {
-                Some(if weight(legs) > weight(said) { legs } else { said })
+            // A record may only say that there was no talk, while one of the client's legs shows why.
+            (Some(recorded), Some(legs)) if weight(recorded) <= weight(Outcome::NoAnswer) => {
+                Some(if weight(legs) > weight(recorded) { legs } else { recorded })
             }
-            (said, _) => said,
+            (recorded, _) => recorded,
         };
         match exact.unwrap_or(Outcome::Failed) {
             Outcome::Failed => Outcome::Failed,
@@ -302,7 +310,7 @@ impl CallRecord {
         }
     }
 
-    /// The most telling end of the client's legs, else of the manager's.
+    /// The most informative end of the client's legs, otherwise of the manager's.
     fn leg_outcome(&self, direction: Direction) -> Option<Outcome> {
         let end = |leg: &LegRecord| {
             leg.ended.map(|(_, _, outcome)| outcome).filter(|end| *end != Outcome::Answered)
@@ -318,7 +326,7 @@ impl CallRecord {
         of_client.or_else(|| nobody_dialled.then(of_manager).flatten())
     }
 
-    /// Did the client's side ring? A call-back first dials the manager.
+    /// Whether the client's side rang. A call-back dials the manager first.
     fn client_dialled(&self, callback: bool) -> bool {
         let merged_on = |leg: &LegRecord| matches!(leg.ended, Some((_, _, Outcome::Answered)));
         !callback || self.client_legs().next().is_some() || self.legs.values().any(merged_on)
@@ -328,7 +336,7 @@ impl CallRecord {
         self.legs.values().filter(|leg| !self.is_managers(leg))
     }
 
-    /// A call-back's first leg, marked so or seen to be.
+    /// The first leg of a call-back, marked as such or recognised.
     fn is_managers(&self, leg: &LegRecord) -> bool {
         leg.manager_leg || (self.ours && matches!(leg.direction, Some((_, Direction::Inbound))))
     }

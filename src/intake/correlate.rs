@@ -223,7 +223,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
 
 async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
-        return typed_in_crm::strange_lead(school, book, seen, now).await;
+        return typed_in_crm::unowned_lead(school, book, seen, now).await;
     };
     let Some(record) = book.order(&order).await? else {
         return Ok(Aims::nothing(format!("order {order} has no record")));

@@ -1,6 +1,6 @@
-//! What the CRM last showed of a lead or a task: only a difference from it is news.
-//! This is how our own changes, repeats and late arrivals are recognised: by content.
-//! Never decides what a difference means. Enter at [`Shadow::lead`] and [`Shadow::task`].
+//! What the CRM last showed of a lead or a task: only a difference from it is a change. This is how our own
+//! changes, repeats and late webhooks are recognised: by content. Never decides what a difference means.
+//! Enter at [`LastSeen::lead`] and [`LastSeen::task`].
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::process::At;
 use crate::process::event::Answer;
 use crate::signal::{SeenLead, SeenNote, SeenTask, Shown};
 
-/// The last sight of one entity.
+/// The last seen state of one entity.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Shadow {
+pub struct LastSeen {
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,15 +31,15 @@ pub struct Shadow {
     /// Deleted, or merged into another.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gone: bool,
-    /// When a lead of nobody's was asked about.
+    /// When a lead without an order was read on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     asked_at: Option<At>,
-    /// Notes on a lead that have a sight of their own.
+    /// Notes on a lead that have a last seen state of their own.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     notes: BTreeSet<u64>,
 }
 
-/// What differs from the last sight of a lead.
+/// The differences from the last seen state of a lead.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LeadNews {
     pub stage: Option<(u64, u64)>,
@@ -47,7 +47,7 @@ pub struct LeadNews {
     pub answer: Option<Answer>,
 }
 
-/// What differs from the last sight of a task.
+/// The differences from the last seen state of a task.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TaskNews {
     pub due: Option<At>,
@@ -61,9 +61,9 @@ impl TaskNews {
     }
 }
 
-impl Shadow {
-    /// `answer` is what the lead's fields say, already in our words; `None` also when the body
-    /// does not speak of fields.
+impl LastSeen {
+    /// `answer` is the content of the lead's fields, already in our words; `None` also if the body contains
+    /// no fields.
     pub fn lead(&mut self, seen: &SeenLead, answer: Option<Answer>) -> LeadNews {
         if self.is_older(seen.updated_at) {
             return LeadNews::default();
@@ -110,14 +110,14 @@ impl Shadow {
         news
     }
 
-    /// A lead of nobody's is asked about; true the first time.
+    /// Records that a lead without an order was read on request; true the first time.
     pub fn ask(&mut self, now: At) -> bool {
         let first = self.asked_at.is_none();
         self.asked_at = self.asked_at.or(Some(now));
         first
     }
 
-    /// Since when it is known as nobody's; none of a lead that became ours.
+    /// Since when it is known to have no order; `None` for a lead that became ours.
     pub fn asked_at(&self) -> Option<At> {
         self.asked_at
     }
@@ -131,18 +131,18 @@ impl Shadow {
         self.notes.iter().copied()
     }
 
-    /// A note is news once.
+    /// Returns true the first time a note is seen.
     pub fn note(&mut self, seen: &SeenNote) -> bool {
         self.updated_at = seen.created_at.or(self.updated_at);
         self.done.replace(true) != Some(true)
     }
 
-    /// The entity is gone from the CRM; true if that is news.
+    /// The entity is gone from the CRM; true the first time.
     pub fn is_gone(&mut self) -> bool {
         !std::mem::replace(&mut self.gone, true)
     }
 
-    /// For whoever compares the CRM's own log with what it told.
+    /// For the comparison of the CRM's own log with the webhooks received.
     pub fn shown(&self) -> Shown {
         Shown { updated_at: self.updated_at, gone: self.gone }
     }
@@ -152,7 +152,7 @@ impl Shadow {
     }
 }
 
-/// Remembers `seen` and says it if it is not what was remembered.
+/// Stores `seen`, and returns it if it differs from the stored value.
 fn differs<T: PartialEq + Copy>(known: &mut Option<T>, seen: T) -> Option<T> {
     let news = (*known != Some(seen)).then_some(seen);
     *known = Some(seen);
@@ -178,22 +178,22 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_is_news_once_and_a_late_hook_is_none() {
-        let mut shadow = Shadow::default();
-        assert_eq!(shadow.lead(&lead(1, 10), None).stage, Some((1, 10)));
-        assert_eq!(shadow.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
-        assert_eq!(shadow.lead(&lead(5, 20), None).stage, Some((1, 20)));
-        assert_eq!(shadow.lead(&lead(3, 10), None), LeadNews::default(), "older than what is known");
-        assert_eq!(shadow.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
+    fn a_stage_change_is_reported_once_and_a_late_hook_changes_nothing() {
+        let mut last_seen = LastSeen::default();
+        assert_eq!(last_seen.lead(&lead(1, 10), None).stage, Some((1, 10)));
+        assert_eq!(last_seen.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
+        assert_eq!(last_seen.lead(&lead(5, 20), None).stage, Some((1, 20)));
+        assert_eq!(last_seen.lead(&lead(3, 10), None), LeadNews::default(), "older than the last state");
+        assert_eq!(last_seen.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
     }
 
     #[test]
-    fn a_task_closed_and_its_result_are_both_told() {
-        let mut shadow = Shadow::default();
+    fn a_closed_task_and_its_result_are_both_reported() {
+        let mut last_seen = LastSeen::default();
         let mut task = SeenTask { task: 3, done: true, updated_at: at(1), ..SeenTask::default() };
-        assert!(shadow.task(&task).done);
+        assert!(last_seen.task(&task).done);
         task.result = Some("отказ: цена".to_owned());
-        assert!(shadow.task(&task).done, "the result came with a second hook");
-        assert!(!shadow.task(&task).done, "a repeat");
+        assert!(last_seen.task(&task).done, "the result came with a second hook");
+        assert!(!last_seen.task(&task).done, "a repeat");
     }
 }

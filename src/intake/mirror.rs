@@ -1,6 +1,6 @@
-//! The mirror: which contacts of the CRM have a number or an address, kept in the index.
-//! Never asks the CRM and never decides whether the mirror is to be believed; all changes go through
-//! the inbox, one after another. Enter at [`learn`] and [`forget`].
+//! The mirror: which contacts of the CRM have a number or an address, stored in the index. Never asks the CRM
+//! and never decides whether the mirror can be believed; all changes go through the inbox, one after another.
+//! Enter at [`learn`] and [`forget`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::link::{self, MirrorState, contacts};
 use crate::signal::{ContactCard, ContactsRead};
 use crate::store::Kept;
 
-/// Contacts under one key that are kept; more of them are in doubt anyway.
+/// Most contacts stored under one key; with more, the key is in doubt anyway.
 const SHARED_MAX: usize = 8;
 
-/// One contact in the index, so that a later change finds the keys that it had.
+/// One contact in the index, so that a later change finds its earlier keys.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Mirrored {
     /// Unix seconds.
@@ -25,10 +25,10 @@ struct Mirrored {
     responsible: Option<u64>,
 }
 
-/// Index entries of a commit; `None` takes one away.
+/// Index entries of a commit; `None` removes one.
 pub type Changes = Vec<(String, Option<String>)>;
 
-/// Takes in contacts as the CRM shows them; an older sight of one changes nothing.
+/// Takes in contacts as the CRM shows them; an older state of a contact changes nothing.
 pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
     let names: Vec<String> = cards.iter().map(|card| link::mirror_contact(card.contact)).collect();
     let known = book.links_of(&names).await?;
@@ -40,8 +40,8 @@ pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
         let mut new =
             Mirrored { at: card.updated_at, keys: card.keys.clone(), responsible: card.responsible };
         if known.at == new.at {
-            // Which of two sights of one second is the later one cannot be told. A key too many costs a
-            // read, one too few a twin.
+            // The order of two states within one second is not known. One key too many costs a read, one too
+            // few a duplicate.
             new.keys.extend(known.keys.iter().filter(|key| !card.keys.contains(key)).cloned());
         }
         if known.at > new.at || known == new {
@@ -54,8 +54,8 @@ pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
     Ok(draft.close(book))
 }
 
-/// A contact is gone: deleted, or merged into another. While the mirror is being filled, those
-/// behind it move up a place, so one page is read again.
+/// A contact is gone: deleted, or merged into another. While the mirror is being filled, the contacts after
+/// it move up one place, so one page is read again.
 pub async fn forget(book: &mut Book, contact: u64) -> Kept<Changes> {
     let mut changes = erase(book, contact).await?;
     let state = book.link(link::MIRROR).await?;
@@ -67,7 +67,7 @@ pub async fn forget(book: &mut Book, contact: u64) -> Kept<Changes> {
     Ok(changes)
 }
 
-/// Takes one contact out of the mirror.
+/// Removes one contact from the mirror.
 pub async fn erase(book: &mut Book, contact: u64) -> Kept<Changes> {
     let gone = ContactCard { contact, updated_at: i64::MAX, ..ContactCard::default() };
     let mut changes = learn(book, &[gone]).await?;
@@ -78,8 +78,8 @@ pub async fn erase(book: &mut Book, contact: u64) -> Kept<Changes> {
     Ok(changes)
 }
 
-/// Takes a person's keys out of the mirror: with the contacts in `own`, and with those that have no other
-/// key; one that somebody else has as well keeps the others. Answers which contacts are gone.
+/// Removes a person's keys from the mirror, together with the contacts in `own` and those without any other
+/// key; a contact that another person shares keeps its other keys. Returns the removed contacts.
 pub async fn erase_person(
     book: &mut Book,
     keys: &[String],
@@ -97,7 +97,7 @@ pub async fn erase_person(
             gone.push(contact);
             continue;
         }
-        // A later sight than the last, or the keys of both would stay.
+        // One second later than the last state, otherwise the keys of both would be kept.
         let (responsible, updated_at) = (known.responsible, known.at + 1);
         let card = ContactCard { contact, keys: others, updated_at, responsible };
         changes.extend(learn(book, &[card]).await?);
@@ -105,7 +105,7 @@ pub async fn erase_person(
     Ok((changes, gone))
 }
 
-/// A page that was read. It moves the mirror on only from the state that it was read for.
+/// Takes in a page that was read. It moves the mirror forward only from the state for which it was read.
 pub async fn take_page(book: &mut Book, read: &ContactsRead) -> Kept<Changes> {
     let mut changes = learn(book, &read.contacts).await?;
     let state = book.link(link::MIRROR).await?;
@@ -124,7 +124,7 @@ fn put(book: &mut Book, state: MirrorState) -> Changes {
 /// Shared keys while several contacts are being written into them.
 struct Draft {
     shared: BTreeMap<String, Vec<u64>>,
-    /// Keys that are no longer as they were.
+    /// Keys that have changed.
     touched: BTreeMap<String, ()>,
     changes: Changes,
 }
@@ -187,7 +187,7 @@ mod tests {
         At::from_timestamp(1_795_000_000 + second, 0).expect("in range")
     }
 
-    /// A book over an empty store: what is put counts as being under way.
+    /// A book over an empty store: everything put counts as being written.
     fn book() -> Book {
         Book::new(Arc::new(Embedded::in_memory().expect("memory")), "rost".into(), Default::default())
     }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_leaves_no_key_behind_and_an_older_sight_changes_nothing() {
+    async fn a_change_leaves_no_old_key_and_an_older_state_changes_nothing() {
         let mut book = book();
         learn(&mut book, &[card(1, 10, &["a", "b"]), card(2, 10, &["b"])]).await.expect("memory");
         assert_eq!((who(&book, "a").await, who(&book, "b").await), (vec![1], vec![1, 2]));
@@ -211,7 +211,7 @@ mod tests {
 
     /// Webhooks of one second come in any order.
     #[tokio::test]
-    async fn of_two_sights_of_one_second_no_key_is_lost() {
+    async fn two_states_of_one_second_keep_all_keys() {
         let mut book = book();
         learn(&mut book, &[card(1, 10, &["a"])]).await.expect("memory");
         learn(&mut book, &[card(1, 10, &[])]).await.expect("memory");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_person_is_erased_and_whoever_shares_his_number_stays() {
+    async fn a_person_is_erased_and_a_contact_with_the_same_number_stays() {
         let mut book = book();
         learn(&mut book, &[card(1, 10, &["shared", "his"]), card(2, 10, &["shared", "hers"])])
             .await
@@ -234,7 +234,11 @@ mod tests {
         }
         learn(&mut book, &[card(2, 20, &["shared", "hers"])]).await.expect("memory");
         let (_, gone) = erase_person(&mut book, &keys[..1], |contact| contact == 2).await.expect("memory");
-        assert_eq!((gone, who(&book, "hers").await), (vec![2], vec![]), "his own, whatever else it has");
+        assert_eq!(
+            (gone, who(&book, "hers").await),
+            (vec![2], vec![]),
+            "the person's own contact, whatever other keys it has"
+        );
     }
 
     #[tokio::test]
@@ -250,7 +254,7 @@ mod tests {
             MirrorState::read(book.link(link::MIRROR).await.expect("memory").as_deref())
         }
         assert_eq!(state(&book).await, Some(filling(1)));
-        // The page that was on its way meanwhile is taken in, but does not skip what moved up.
+        // The page that was being read meanwhile is taken in, but does not skip the contacts that moved up.
         let late = read(vec![card(2, 10, &["a"])], Some(filling(2)), filling(3));
         take_page(&mut book, &late).await.expect("memory");
         assert_eq!((who(&book, "a").await, state(&book).await), (vec![2], Some(filling(1))));

@@ -1,5 +1,5 @@
-//! From accepted requests to units of work: decode, correlate, step.
-//! Never calls a platform and never commits. Enter at [`apply`]; `worker::inbox` drives it.
+//! From accepted requests to units of work: decode, correlate, step. Never calls a platform and never
+//! commits. Enter at [`apply`]; `worker::inbox` calls it.
 
 pub mod apply;
 pub mod book;

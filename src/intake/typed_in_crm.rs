@@ -1,6 +1,6 @@
-//! What people write into the CRM by hand and no field of ours holds: notes on a lead, and leads that
-//! no order stands behind. Never takes our own notes and leads for a person's.
-//! Enter at [`note_seen`], [`strange_lead`] and [`lead_made`].
+//! What people type into the CRM outside of our fields: notes on a lead, and leads without an order. Never
+//! mistakes our own notes and leads for a person's. Enter at [`note_seen`], [`unowned_lead`] and
+//! [`lead_made`].
 
 use super::book::Book;
 use super::correlate::{Aim, Aims, amocrm_user, client_of, lead_of, new_client, open_orders, signed, stage};
@@ -12,8 +12,8 @@ use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money
 use crate::signal::{MadeLead, SeenLead, SeenNote};
 use crate::store::Kept;
 
-/// A manager's note that says all of an answer is one (L13, L17): «перезвонить 24.11 11:00»,
-/// «обещал оплатить 25.11», «отказ: цена». Other words stay what they are, a note.
+/// A manager's note that consists of one answer counts as that answer (L13, L17): «перезвонить 24.11 11:00»,
+/// «обещал оплатить 25.11», «отказ: цена». Any other text stays a note.
 pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote, now: At) -> Kept<Aims> {
     let author = seen.by.and_then(|user| amocrm_user(school, user));
     let (Some(lead), Some(author), true) = (seen.lead, author, seen.common && !marker::is_note(&seen.text))
@@ -47,7 +47,7 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
     })
 }
 
-/// Whoever only begins with such a word may mean anything.
+/// A text that only begins with such a word may mean anything.
 fn is_whole(answer: &Answer) -> bool {
     match answer.kind {
         AnswerKind::CallBack | AnswerKind::Promise => answer.at.is_some(),
@@ -56,9 +56,9 @@ fn is_whole(answer: &Answer) -> bool {
     }
 }
 
-/// A lead that none of our orders has: if a seller put it into a stage that the school watches, it is
+/// A lead that belongs to none of our orders: if a seller put it into a stage that the school watches, it is
 /// read with its contact, once (G9).
-pub(super) async fn strange_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+pub(super) async fn unowned_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let entity = format!("lead/{}", seen.lead);
     let mut shadow = book.shadow(&entity).await?;
     if seen.read || !is_watched(school, seen) || !shadow.ask(now) {
@@ -87,8 +87,8 @@ fn is_watched(school: &School, seen: &SeenLead) -> bool {
     by_seller && stage.is_some_and(|stage| amocrm.by_hand.contains(&stage))
 }
 
-/// G9: with a number it is that order's lead, if that order has none; without one it becomes an order of
-/// its own, unless its client has one open already or cannot be reached.
+/// G9: with an order number it becomes that order's lead, if that order has none; without one it becomes an
+/// order of its own, unless its client already has an open one or cannot be reached.
 pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) -> Kept<Aims> {
     let lead = made.lead;
     if lead_of(book, lead).await?.is_some() {

@@ -1,5 +1,5 @@
-//! What is wrong with a file, collected, and the questions that several platforms' settings are asked.
-//! Never stops at the first mistake and never repeats a secret. Enter at [`Findings`].
+//! Collects the mistakes of a file, and contains the checks that several platforms share. Never stops at the
+//! first mistake and never repeats a secret. Enter at [`Findings`].
 
 use std::collections::BTreeSet;
 
@@ -9,22 +9,22 @@ use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager};
 use crate::secret::SecretSource;
 
-/// No platform is asked more often than this, requests per second.
+/// The highest allowed rate for any platform, in requests per second.
 pub const RATE_MAX: f64 = 50.0;
 
-/// Collects what is wrong with one file.
+/// Collects the mistakes of one file.
 pub struct Complaints<'a> {
     pub file: &'a str,
     pub found: &'a mut Vec<Problem>,
 }
 
-/// Where what was found goes: mistakes stop the program, warnings do not.
+/// The collected findings: mistakes stop the program, warnings do not.
 pub struct Findings<'a> {
     pub wrong: Complaints<'a>,
     pub warn: Complaints<'a>,
 }
 
-/// What a platform's table is checked beside.
+/// The context in which a platform's table is checked.
 pub struct Beside<'a> {
     pub roster: &'a [Manager],
     pub figures: &'a Figures,
@@ -56,7 +56,7 @@ pub fn secret(beside: &Beside, source: Option<&SecretSource>, key: &str, finding
     }
 }
 
-/// A day without a look is as good as none; 0 says so openly.
+/// An interval of more than a day is useless; 0 switches it off explicitly.
 pub fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
     if minutes > 24 * 60 {
         findings.wrong.add(key, format!("{minutes} is out of range"), "1 to 1440 minutes, or 0 for off");
@@ -75,7 +75,7 @@ pub fn timeout(seconds: u64, key: &str, findings: &mut Findings) {
     }
 }
 
-/// What is wrong with the address of a platform or of ourselves: https, except on this machine.
+/// The mistake in the address of a platform or of the bridge: it has to be https, except on this machine.
 pub fn address_fault(address: &str) -> Option<(String, &'static str)> {
     let allowed = "https://name.example without a path; http only for loopback";
     let Ok(url) = Url::parse(address) else {
@@ -92,7 +92,7 @@ pub fn address_fault(address: &str) -> Option<(String, &'static str)> {
     (!bare).then(|| (format!("`{address}` goes on behind the host"), allowed))
 }
 
-/// Does this address lead to this machine?
+/// Whether this address leads to this machine.
 pub fn is_loopback(address: &str) -> bool {
     match Url::parse(address).ok().as_ref().and_then(Url::host) {
         Some(Host::Domain(name)) => name == "localhost",
@@ -102,7 +102,7 @@ pub fn is_loopback(address: &str) -> bool {
     }
 }
 
-/// Values that stand more than once, each named once.
+/// Values that occur more than once, each named once.
 pub fn repeated<T: Ord + Clone>(values: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut seen = BTreeSet::new();
     values.filter(|value| !seen.insert(value.clone())).collect()

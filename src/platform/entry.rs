@@ -1,6 +1,6 @@
-//! What a platform's folder tells of itself: one value, which stands as one line in `crate::platforms`.
-//! Never knows which platforms there are, and never builds budgets, stores or networks by itself.
-//! Enter at [`Platform`] (what it is) and [`Settings`] (its table in one school's file).
+//! The value by which a platform's folder describes itself; `crate::platforms` lists one per platform. Contains
+//! nothing specific to a platform, and never builds budgets, stores or networks. Enter at [`Platform`] (what it
+//! is) and [`Settings`] (its table in one school's file).
 
 use std::any::Any;
 use std::fmt;
@@ -20,18 +20,18 @@ use crate::clock::Clock;
 use crate::process::{Process, SchoolId, Target};
 use crate::secret::Secret;
 
-/// A platform as the rest of the program knows it.
+/// A platform as the rest of the program sees it.
 pub struct Platform {
-    /// As it stands in addresses, in the school's file and among fixtures.
+    /// Its name in addresses, in the school's file and among the fixtures.
     pub name: &'static str,
     pub kind: Kind,
-    /// What the reference says behind «See [name].».
+    /// The text of the reference after «See [name].».
     pub absent: &'static str,
-    /// What a school lacks without it; a warning where its table is missing.
+    /// What a school lacks without it; a warning if its table is missing.
     pub missing: Option<&'static str>,
     /// Its tables in the school's file, its own one first.
     pub sections: &'static [Section],
-    /// The shortest table that can be read.
+    /// The shortest readable table.
     pub least: &'static str,
     /// Defaults for the reference, read from the settings of `least`.
     pub defaults: fn() -> Vec<(&'static str, Value)>,
@@ -39,26 +39,26 @@ pub struct Platform {
     pub read: fn(Value) -> Result<Arc<dyn Settings>, toml::de::Error>,
 }
 
-/// What a platform is to a school.
+/// The role of a platform for a school.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Orders,
     Crm,
-    /// Calls.
+    /// Telephony.
     Line {
-        /// As people call the provider.
+        /// The provider's name for people.
         title: &'static str,
         caller_id: CallerId,
     },
-    /// Words to clients.
+    /// Messages to clients.
     Channel,
 }
 
-/// Whether the line that a client sees can be chosen for a call that the bridge starts.
+/// Whether the caller ID can be chosen for a call that the bridge starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerId {
     Chosen,
-    /// No; what the client sees instead.
+    /// No; the text says what the client sees instead.
     Fixed(&'static str),
 }
 
@@ -68,28 +68,28 @@ impl fmt::Debug for Platform {
     }
 }
 
-/// The table of one platform in one school's file, read and understood.
+/// The parsed table of one platform in one school's file.
 pub trait Settings: Any + fmt::Debug + Send + Sync {
-    /// Its address, where it has one: `https://name.example/` and without the slash are the same.
+    /// Its address, if it has one; a trailing slash makes no difference.
     fn url_mut(&mut self) -> Option<&mut String> {
         None
     }
 
-    /// Everything that is wrong with it, at once.
+    /// Reports all mistakes at once.
     fn check(&self, beside: &Beside, findings: &mut Findings);
 
-    /// The way in; `None` where nothing comes in.
+    /// The hooks; `None` if the platform sends no webhooks.
     fn hooks(&self, _school: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
         Ok(None)
     }
 
-    /// The way out, and what is read for what was never delivered.
+    /// The courier, and the reconciliation.
     fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String>;
 
-    /// What `dozvon url` tells an administrator of it, Russian; nothing where nothing is to be pasted.
+    /// The instructions of `dozvon url` for an administrator, in Russian; empty if there is nothing to paste.
     fn url_words(&self, _text: &mut String, _school: &OfSchool) {}
 
-    /// As a provider of calls, where it is one.
+    /// The same as a telephony provider, if it is one.
     fn as_line(&self) -> Option<&dyn LineSettings> {
         None
     }
@@ -104,47 +104,47 @@ pub fn read<S: Settings + DeserializeOwned>(table: Value) -> Result<Arc<dyn Sett
     Ok(Arc::new(settings))
 }
 
-/// What a platform is told of the school that it works for.
+/// What a platform knows of the school that it works for.
 #[derive(Clone, Copy)]
 pub struct OfSchool<'a> {
     pub id: &'a SchoolId,
     pub process: &'a Process,
-    /// Address under which platforms reach this bridge, without a slash at its end.
+    /// Address at which platforms reach this bridge, without a trailing slash.
     pub url: &'a str,
-    /// Of the addresses that platforms call, the one to print first.
+    /// The secrets of the addresses that platforms call; the first is the one to print.
     pub secrets: &'a [Secret],
     /// The provider that starts calls.
     pub calls_by: Option<&'static str>,
 }
 
 impl OfSchool<'_> {
-    /// `{url}/hooks/{school}/{platform}/`: what all addresses of this school have in common.
+    /// `{url}/hooks/{school}/{platform}/`: the common prefix of all addresses of this school.
     pub fn hooks_prefix(&self, platform: &str) -> String {
         format!("{}/hooks/{}/{platform}/", self.url, self.id)
     }
 
-    /// The secret of addresses; empty where there is none.
+    /// The secret of the addresses; empty if there is none.
     pub fn secret(&self) -> &str {
         self.secrets.first().map(|secret| secret.reveal()).unwrap_or_default()
     }
 
-    /// `{url}/hooks/{school}/{platform}/{secret}`, without a slash at its end.
+    /// `{url}/hooks/{school}/{platform}/{secret}`, without a trailing slash.
     pub fn hooks_address(&self, platform: &str) -> String {
         format!("{}{}", self.hooks_prefix(platform), self.secret())
     }
 }
 
-/// Whose budget is asked for, and how large it is.
+/// The account of a budget, and its rate.
 #[derive(Debug, Clone, Copy)]
 pub struct Account<'a> {
-    /// With [`Account::of`] the key that all instances share.
+    /// Together with [`Account::of`] the key that all instances share.
     pub platform: &'a str,
     pub of: &'a str,
     /// Requests per second.
     pub per_second: f64,
 }
 
-/// What ways out are built from; the program keeps budgets, stores and networks behind it.
+/// What couriers are built from; budgets, stores and networks are behind this port.
 pub trait Wires {
     /// HTTP to a platform, behind the budget of one of its accounts.
     fn http(
@@ -154,29 +154,29 @@ pub trait Wires {
         account: Account,
     ) -> Result<Arc<dyn Http>, String>;
 
-    /// A courier that sends nothing by HTTP, behind its account's budget.
+    /// Paces a courier without HTTP by its account's budget.
     fn paced(&mut self, account: Account, courier: Box<dyn Courier>) -> Arc<dyn Courier>;
 
-    /// What stands in for a mail server; `None`: the real one.
+    /// A stand-in for the mail server; `None` for the real one.
     fn post(&mut self) -> Option<Box<dyn Post>>;
 
-    /// Where rotating tokens of a school's account are kept.
+    /// The storage of rotating tokens of a school's account.
     fn tokens(&self, platform: &str, school: &SchoolId) -> Result<Arc<dyn TokenStore>, String>;
 
     fn clock(&self) -> Arc<dyn Clock>;
 }
 
-/// What came of connecting a platform.
+/// The result of connecting a platform.
 #[derive(Default)]
 pub struct Connected {
-    /// Carries commands out.
+    /// Executes commands.
     pub courier: Option<(Target, Arc<dyn Courier>)>,
-    /// Carries nothing out and has chores all the same.
+    /// Executes no commands but has chores.
     pub idle: Option<Arc<dyn Courier>>,
     pub look: Option<Arc<dyn LookBack>>,
 }
 
-/// A title in what `dozvon url` prints.
+/// A title in the output of `dozvon url`.
 pub fn heading(text: &mut String, title: &str) {
     text.push_str(&format!("\n\n=== {title} ===\n"));
 }

@@ -1,7 +1,6 @@
-//! The HTTP port: one request, one answer, and the difference between «nothing was sent» and
-//! «it may have been done».
-//! Never follows a redirect, never logs a body or an address with a secret.
-//! Enter at [`Http`]; [`RealHttp`] is reqwest, tests plug the sandbox in here.
+//! The HTTP port: one request, one answer, and the difference between «nothing was sent» and «it may have
+//! been done». Never follows a redirect, never logs a body or an address with a secret. Enter at [`Http`];
+//! [`RealHttp`] is reqwest, tests plug the sandbox in here.
 
 use std::fmt;
 
@@ -13,59 +12,59 @@ mod real;
 
 pub use real::RealHttp;
 
-/// A request to a platform. Headers and addresses hold keys, bodies hold persons: none of them can
-/// be printed.
+/// A request to a platform. Headers and addresses contain keys, bodies contain personal data: `Debug` shows
+/// none of them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     pub method: &'static str,
-    /// Whole address with its query.
+    /// The whole address with its query.
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Whose turn it is when the account's budget is short.
+    /// Priority when the account's budget is short.
     pub urgency: Urgency,
     /// Deliveries that wait for the answer.
-    pub riders: u64,
-    pub pass: Pass,
+    pub deliveries: u64,
+    pub budget: BudgetUse,
 }
 
 /// Whether a request still has to wait for its account's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
-    /// It waits when it is sent.
-    Wanted,
-    /// [`Http::turn`] has been waited for.
-    Held,
+pub enum BudgetUse {
+    /// It waits for the budget when it is sent.
+    Due,
+    /// [`Http::turn`] has already waited for it.
+    Paid,
 }
 
-/// A place in the queue for an account's budget.
+/// A request for one slot of an account's budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seat {
+pub struct BudgetRequest {
     pub urgency: Urgency,
-    /// Deliveries that wait here: none where a chore asks, many where one asks for all.
-    pub riders: u64,
-    /// With whom one request may be shared.
-    pub party: Option<Party>,
+    /// Deliveries that wait for this request: 0 for a chore, several for a batch.
+    pub deliveries: u64,
+    /// The group that may share one request.
+    pub group: Option<Group>,
 }
 
-/// What may leave in one request with others of the same name.
+/// Items with the same group name may leave in one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Party {
-    /// A number of the platform's own.
+pub struct Group {
+    /// A number chosen by the platform's client.
     pub name: u32,
-    /// Which of the party this one is; no other has this number.
+    /// Identifies this item; no other item has this number.
     pub item: u64,
-    /// So many fit into one request.
+    /// Most items in one request.
     pub most: usize,
 }
 
-/// A turn has come.
+/// A granted turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
-    /// Send one request now, for these items of the party.
-    Lead(Vec<u64>),
-    /// Another one of the party sends.
-    Ride,
+pub enum Granted {
+    /// Send one request now, for these items of the group.
+    Send(Vec<u64>),
+    /// Another member of the group sends the request.
+    SentByPeer,
 }
 
 impl fmt::Debug for Request {
@@ -80,18 +79,18 @@ impl fmt::Debug for Response {
     }
 }
 
-impl Seat {
+impl BudgetRequest {
     /// One delivery with a request of its own.
     pub fn alone(urgency: Urgency) -> Self {
-        Self { urgency, riders: 1, party: None }
+        Self { urgency, deliveries: 1, group: None }
     }
 }
 
 impl Request {
     pub fn new(method: &'static str, url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Vec::new());
-        let (urgency, riders, pass) = (Urgency::Usual, 1, Pass::Wanted);
-        Self { method, url: url.into(), headers, body, urgency, riders, pass }
+        let (urgency, deliveries, budget) = (Urgency::Usual, 1, BudgetUse::Due);
+        Self { method, url: url.into(), headers, body, urgency, deliveries, budget }
     }
 
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -114,13 +113,13 @@ impl Request {
         self
     }
 
-    /// For so many deliveries, in a turn that has come.
-    pub fn in_turn(self, riders: u64) -> Self {
-        Self { riders, pass: Pass::Held, ..self }
+    /// On behalf of this many deliveries, within a turn that was granted.
+    pub fn in_turn(self, deliveries: u64) -> Self {
+        Self { deliveries, budget: BudgetUse::Paid, ..self }
     }
 }
 
-/// An answer; its body cannot be printed.
+/// An answer; `Debug` does not show its body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
@@ -152,19 +151,19 @@ pub enum Silence {
     /// The connection was never made: nothing can have been done.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// The request left, or part of it: it may have been done.
+    /// The request left, at least in part: it may have been done.
     #[error("broken off: {0}")]
     BrokenOff(String),
 }
 
 #[async_trait]
 pub trait Http: Send + Sync {
-    /// Waits for the account's budget unless the request holds a pass.
+    /// Waits for the account's budget, unless the request has already paid for it.
     async fn send(&self, request: Request) -> Result<Response, Silence>;
 
-    /// Waits for the account's budget and takes waiting members of the same party along. Where
-    /// there is no budget, everybody goes alone and at once.
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        Ok(Turn::Lead(seat.party.iter().map(|party| party.item).collect()))
+    /// Waits for the account's budget, and takes waiting members of the same group along. Without a budget
+    /// each request goes alone and at once.
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        Ok(Granted::Send(request.group.iter().map(|group| group.item).collect()))
     }
 }

@@ -1,6 +1,5 @@
-//! Platforms: the ports that each of them fills; `crate::outbound` lists them.
-//! Nothing here knows a platform's words; each folder keeps its own.
-//! Enter at [`Hooks`] (what comes in) and [`Courier`] (what goes out).
+//! Platforms: the ports that each of them implements; `crate::platforms` lists them. Contains nothing specific to
+//! a platform; that is in its own folder. Enter at [`Hooks`] (webhooks) and [`Courier`] (commands).
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -30,17 +29,17 @@ use crate::process::{At, Command, CommandId};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
-/// A request that is not authentic: refused and counted, its body is not kept.
+/// A request that is not authentic: refused and counted; its body is not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not authentic: {0}")]
 pub struct Refused(pub &'static str);
 
-/// Authentic but unusable: kept, answered as success, a dead letter.
+/// Authentic but unusable: stored, answered as success, becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot be decoded: {0}")]
 pub struct Undecodable(pub String);
 
-/// What the platform expects to hear.
+/// The answer that the platform expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -54,32 +53,32 @@ impl Answer {
     }
 }
 
-/// What is done with a verified request.
+/// What to do with a verified request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reception {
-    /// Keep it under this key, then answer.
+    /// Store it under this idempotency key, then answer.
     Keep(IdempotencyKey),
-    /// An empty probe of a cabinet's «check» button: answer, keep nothing.
+    /// An empty probe of a cabinet's «check» button: answer, store nothing.
     Probe,
 }
 
-/// The way in of one platform of one school. Pure: no clock, no network.
+/// The hooks of one platform of one school. Pure: no clock, no network.
 pub trait Hooks: Send + Sync {
-    /// Largest body that is read, bytes.
+    /// Largest accepted body, in bytes.
     fn body_bytes_max(&self) -> usize;
 
-    /// Is it authentic, and what is done with it? The path's secret has already been compared. One
-    /// method, because both answers need the body parsed. Called by [`Verified::check`] only.
+    /// Whether it is authentic, and what to do with it. The path's secret has already been compared. One method,
+    /// because both answers need the parsed body. Called by [`Verified::check`] only.
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused>;
 
     /// The answer for an accepted (or repeated) request.
     fn answer(&self, request: &Verified) -> Answer;
 
-    /// A stored request in our words. `at` is when it was accepted.
+    /// A stored request as signals. `at` is when it was accepted.
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
 
-    /// A request that a look back found ([`LookBack`]). No request from outside comes here, so that
-    /// what it says has been read at the platform itself.
+    /// A request that reconciliation found ([`LookBack`]). No request from outside gets here, so its content was
+    /// read from the platform itself.
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
 }
 
@@ -87,33 +86,33 @@ pub trait Hooks: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Try {
     First,
-    /// Look for the result before doing it again.
+    /// Look up the result before doing it again.
     MayBeDone,
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Receipt {
-    /// Index entries that are now known: our id → the platform's, and back.
+    /// New index entries: our id → the platform's, and back.
     pub links: Vec<(String, String)>,
-    /// What the answer said besides, for intake (a read-back order, for example).
+    /// Further content of the answer, for intake (for example an order that was read back).
     pub signals: Vec<Signal>,
 }
 
-/// What came of going on with a mirror.
+/// The result of one step of a mirror.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mirroring {
-    /// What was read, for intake.
+    /// The content that was read, for intake.
     pub read: Option<Signal>,
-    /// When to go on.
+    /// When to continue.
     pub next: At,
 }
 
-/// Reads what is known of our ids at the platform: index entries of the school.
+/// Reads the platform's ids for ours: index entries of the school.
 #[async_trait]
 pub trait Links: Send + Sync {
-    /// `Err` when the store does not answer; the delivery is then tried later.
+    /// `Err` if the store does not answer; the delivery is then retried later.
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
 
     /// Several at once, in the order of the keys; the index answers in one read.
@@ -126,23 +125,23 @@ pub trait Links: Send + Sync {
     }
 }
 
-/// How many lanes of an account may be on their way at once. The budget is the real limit; this
-/// bounds how much waits for turns and answers, and is what batches form from.
+/// How many lanes of an account may be in flight at once. The budget is the real limit; this bounds how many
+/// deliveries wait for turns and answers. Batches form from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// Whose requests go together with others.
+    /// Lanes whose requests are sent in batches.
     pub together: usize,
-    /// Whose requests go alone: each of them keeps those behind it waiting for a whole turn.
+    /// Lanes whose requests are sent alone: each of them takes a whole turn.
     pub alone: usize,
-    /// Besides those, for what has to do with money: never kept out by full flights.
+    /// Additional lanes for commands about money, so that full limits do not delay them.
     pub money: usize,
 }
 
-/// The way out to one platform account of one school.
+/// The courier to one platform account of one school.
 #[async_trait]
 pub trait Courier: Send + Sync {
-    /// Carries one command out. Safe to repeat with [`Try::MayBeDone`]; where the platform offers
-    /// nothing to look up, that try answers `Never` and a person looks.
+    /// Executes one command. Safe to repeat with [`Try::MayBeDone`]; if the platform offers no way to look up the
+    /// result, that try returns `Never`, and a person has to check.
     async fn deliver(
         &self,
         command: &Command,
@@ -151,24 +150,23 @@ pub trait Courier: Send + Sync {
         now: At,
     ) -> Result<Receipt, Fault>;
 
-    /// The command has left the outbox: settled, given up or revoked. Drop what is remembered about it.
+    /// The command has left the outbox: settled, given up or revoked. Drops what is remembered about it.
     fn forget(&self, _command: &CommandId) {}
 
-    /// How many lanes may be on their way here.
+    /// How many lanes may be in flight here.
     fn room(&self) -> Room {
         Room { together: 0, alone: 4, money: 0 }
     }
 
-    /// Takes a consent that an administrator gave on the platform's page.
+    /// Processes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {
         Err(Fault::never("this platform knows no consent"))
     }
 
-    /// Work of its own that recurs: token refresh, subscription check. Answers when to come back.
+    /// Recurring maintenance: token refresh, subscription check. Returns when it is due next.
     async fn chore(&self, now: At) -> Result<At, Fault>;
 
-    /// Goes on with the mirror of the platform's people, one page at a time; `None` where there is
-    /// no mirror.
+    /// Continues the mirror of the platform's contacts, one page at a time; `None` if there is no mirror.
     async fn mirror(&self, _links: &dyn Links, _now: At) -> Result<Option<Mirroring>, Fault> {
         Ok(None)
     }

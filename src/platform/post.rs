@@ -1,19 +1,19 @@
-//! The port to a mail server: a letter, and why one was not taken over.
-//! Never shows an address in an error: a server's text may hold one, so only its codes are kept.
-//! Enter at [`Post`]; `mail` fills it with SMTP, runs without a network with the sandbox.
+//! The port to a mail server: a letter, and why it was not accepted. Never shows an address in an error: the
+//! server's text may contain one, so only its codes are kept. Enter at [`Post`]; `mail` implements it with SMTP,
+//! runs without a network implement it with the sandbox.
 
 use async_trait::async_trait;
 
 use crate::process::At;
 
-/// The mail server: SMTP in life, the sandbox's mailbox in runs without a network.
+/// The mail server: SMTP, or the sandbox's mailbox in runs without a network.
 #[async_trait]
 pub trait Post: Send + Sync {
-    /// Returns when the server has taken the letter over.
+    /// Returns when the server has accepted the letter.
     async fn send(&self, letter: &Outgoing) -> Result<(), PostFault>;
 }
 
-/// Why a letter was not taken over.
+/// Why a letter was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostFault {
     /// No connection, or it was lost before the letter was complete: nothing was delivered.
@@ -22,29 +22,29 @@ pub enum PostFault {
     /// Lost after the letter's end: it may be on its way.
     #[error("broken off: {0}")]
     BrokenOff(String),
-    /// The recipient's or the sender's address cannot be written into a letter.
+    /// The recipient's or the sender's address cannot be used in a letter.
     #[error("the {0} address cannot be used")]
     BadAddress(&'static str),
-    /// It lacks what we need (TLS, a way to sign in): a person has to look at the settings.
+    /// The server lacks something that we need (TLS, a sign-in method): a person has to check the settings.
     #[error("the server cannot be used: {0}")]
     Unusable(String),
     #[error("refused at {stage:?}: {reply}")]
-    Refused { stage: Stage, reply: Reply },
+    Refused { stage: SmtpStage, reply: SmtpReply },
 }
 
-/// How far a letter came.
+/// How far the exchange with the server came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Greeting, TLS, sign-in: before anything is said of the letter.
+pub enum SmtpStage {
+    /// Greeting, TLS, sign-in: before any command about the letter.
     SignIn,
     Sender,
     Recipient,
     Content,
 }
 
-/// A server's reply: codes only, its text may hold an address.
+/// A server's reply, codes only: its text may contain an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
+pub struct SmtpReply {
     pub code: u16,
     /// RFC 3463, `5.1.1`.
     pub enhanced: Option<(u16, u16, u16)>,
@@ -52,8 +52,8 @@ pub struct Reply {
 
 impl PostFault {
     /// A refusal as the server wrote it: `text` begins with the enhanced code, if there is one.
-    pub fn refused(stage: Stage, code: u16, text: &str) -> Self {
-        Self::Refused { stage, reply: Reply { code, enhanced: enhanced(text) } }
+    pub fn refused(stage: SmtpStage, code: u16, text: &str) -> Self {
+        Self::Refused { stage, reply: SmtpReply { code, enhanced: enhanced(text) } }
     }
 }
 
@@ -64,7 +64,7 @@ fn enhanced(text: &str) -> Option<(u16, u16, u16)> {
     matches!(code.0, 2 | 4 | 5).then_some(code)
 }
 
-impl std::fmt::Display for Reply {
+impl std::fmt::Display for SmtpReply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code)?;
         self.enhanced.map_or(Ok(()), |(class, subject, detail)| write!(f, " {class}.{subject}.{detail}"))

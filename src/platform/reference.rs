@@ -1,11 +1,10 @@
-//! The words of the printed reference for what a platform's file holds: one line a key.
-//! Never says a default: those are read from the settings when the reference is printed.
-//! Enter at [`Section`].
+//! The texts of the printed reference for a platform's table: one line per key. Never states a default: those are
+//! read from the settings when the reference is printed. Enter at [`Section`].
 
 /// One table of a school's file.
 #[derive(Debug)]
 pub struct Section {
-    /// Path of the table as it is written, `amocrm.pipelines.<role>`.
+    /// Path of the table as written in the file, `amocrm.pipelines.<role>`.
     pub path: &'static str,
     pub about: &'static str,
     /// In the order of the struct.

@@ -1,5 +1,5 @@
-//! The port to where rotating tokens are kept.
-//! Never holds more than one pair of an account. Enter at [`TokenStore`].
+//! The port to the storage of rotating tokens. Never holds more than one pair of an account. Enter at
+//! [`TokenStore`].
 
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -10,7 +10,7 @@ use super::Fault;
 use crate::process::At;
 use crate::secret::Secret;
 
-/// What the platform issued at once: both are replaced together.
+/// What the platform issued together; both are replaced together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenPair {
     pub access: Secret,
@@ -18,13 +18,13 @@ pub struct TokenPair {
     pub expires_at: At,
 }
 
-/// Where the pair of one account is kept, over all instances. The bytes are secrets: whoever
-/// implements this encrypts them ([`TokenPair::to_bytes`] is plain).
+/// Where the pair of one account is stored for all instances. The bytes are secrets: an implementation has to
+/// encrypt them ([`TokenPair::to_bytes`] is plain).
 #[async_trait]
 pub trait TokenStore: Send + Sync {
     async fn get(&self) -> Result<Option<TokenPair>, Fault>;
 
-    /// Replaces the pair if it still equals `old`; false if it does not. Durable when it returns.
+    /// Replaces the pair if it still equals `old`; otherwise returns false. Durable when it returns.
     async fn swap(&self, old: Option<&TokenPair>, new: &TokenPair) -> Result<bool, Fault>;
 
     /// False if another instance holds the lock.

@@ -1,11 +1,10 @@
-//! A queue in one file: records behind one another, each synced before it counts.
-//! Never leaves half a record behind, and never lets a damaged one stop those behind it: what cannot be read
-//! is handed over to be set aside, once for each run, and the next whole record goes on.
-//! Enter at [`Log::open`].
+//! A queue in one file: records one after another, each synced before it counts. Never leaves half a record,
+//! and never lets a damaged record block those after it: what cannot be read is quarantined, once per run,
+//! and reading continues with the next whole record. Enter at [`Log::open`].
 //!
-//! A record lies as a mark by which it is found again, its length (4 bytes, little-endian), 8 bytes of the
-//! SHA-256 of its place and itself, and itself. What has been taken out stays in the file until all of it
-//! has been, so a crash offers it again: whoever takes it out has to know it again.
+//! A record consists of a mark by which it is found again, its length (4 bytes, little-endian), 8 bytes of
+//! the SHA-256 of its position and content, and its content. Records that were taken out stay in the file
+//! until all of them have been, so a crash offers them again: the consumer has to recognise repeats.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,14 +14,14 @@ use sha2::{Digest, Sha256};
 
 const MARK: [u8; 8] = *b"\xd0\x97\x1erecd\n";
 const HEAD: u64 = 20;
-/// A longer record is damage: no request is.
+/// A longer record is damage: no request is this long.
 const RECORD_BYTES_MAX: u32 = 64 * 1024 * 1024;
-/// Looked through at a time for the next mark.
+/// Bytes searched at a time for the next mark.
 const CHUNK: u64 = 64 * 1024;
-/// Of one damaged stretch; what lies behind it in the stretch is only counted.
-const ASIDE_BYTES_MAX: u64 = 1024 * 1024;
+/// Most bytes quarantined from one damaged range; the rest of the range is only counted.
+const RANGE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// What a log lies on.
+/// The storage of a log.
 pub trait Disk: Send {
     fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()>;
     fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()>;
@@ -54,29 +53,28 @@ impl Disk for std::fs::File {
     }
 }
 
-/// Takes bytes that cannot be read, and how many there are in all.
-pub type Aside = Box<dyn FnMut(&[u8], u64) + Send>;
+/// Receives bytes that cannot be read, and how many there are in all.
+pub type Quarantining = Box<dyn FnMut(&[u8], u64) + Send>;
 
 pub struct Log<D> {
     disk: D,
-    aside: Aside,
-    /// Where the oldest record begins that is still in the queue.
+    quarantine: Quarantining,
+    /// Where the oldest record of the queue begins.
     first: u64,
-    /// Where the next one is written.
+    /// Where the next record is written.
     end: u64,
     waiting: u64,
-    /// Where the damaged stretches begin that were handed over already: they stay in the file until it is
-    /// empty.
-    told: BTreeSet<u64>,
+    /// Starts of the damaged ranges that were already quarantined: they stay in the file until it is empty.
+    reported: BTreeSet<u64>,
 }
 
 impl<D: Disk> Log<D> {
-    /// Also says how many bytes of a torn tail were cut off: of a record that was never answered for.
-    pub fn open(disk: D, aside: Aside) -> io::Result<(Self, u64)> {
-        let mut log = Self { disk, aside, first: 0, end: 0, waiting: 0, told: BTreeSet::new() };
+    /// Also returns how many bytes of a torn tail were cut off: a record that was never acknowledged.
+    pub fn open(disk: D, quarantine: Quarantining) -> io::Result<(Self, u64)> {
+        let mut log = Self { disk, quarantine, first: 0, end: 0, waiting: 0, reported: BTreeSet::new() };
         let bytes = log.disk.bytes()?;
         while let Some((at, record)) = log.next(log.end, bytes)? {
-            log.set_aside(log.end..at)?;
+            log.quarantine_range(log.end..at)?;
             log.end = at + Self::cost(&record);
             log.waiting += 1;
         }
@@ -85,7 +83,7 @@ impl<D: Disk> Log<D> {
             return Ok((log, 0));
         }
         if !log.is_torn(tail.clone())? {
-            log.set_aside(tail.clone())?;
+            log.quarantine_range(tail.clone())?;
             tail.start = tail.end;
         }
         log.disk.cut(log.end)?;
@@ -103,12 +101,12 @@ impl<D: Disk> Log<D> {
         self.end
     }
 
-    /// What a record takes up.
+    /// The space that a record takes.
     pub fn cost(record: &[u8]) -> u64 {
         HEAD + record.len() as u64
     }
 
-    /// Behind all others; durable when it returns. After an error nothing of it is there.
+    /// Appends a record; durable when it returns. After an error nothing of it is there.
     pub fn push(&mut self, record: &[u8]) -> io::Result<()> {
         let length = u32::try_from(record.len()).ok().filter(|length| *length <= RECORD_BYTES_MAX);
         let length = length.ok_or_else(|| io::Error::other("the record is too long"))?;
@@ -119,7 +117,7 @@ impl<D: Disk> Log<D> {
         frame.extend_from_slice(record);
         let written = self.disk.write_at(&frame, self.end).and_then(|()| self.disk.sync());
         if let Err(error) = written {
-            // Where even this fails, the next record is written over it, and a torn one is cut at the start.
+            // If this fails too, the next record is written over it, and a torn one is cut at the next start.
             let _ = self.disk.cut(self.end).and_then(|()| self.disk.sync());
             return Err(error);
         }
@@ -128,7 +126,7 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// The oldest that is whole; what is damaged before it is set aside and no longer counts.
+    /// The oldest whole record; damage before it is quarantined and no longer counts.
     pub fn first(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.waiting == 0 {
             return Ok(None);
@@ -139,7 +137,7 @@ impl<D: Disk> Log<D> {
         let next = self.next(self.first, self.end)?;
         let at = next.as_ref().map_or(self.end, |(at, _)| *at);
         self.waiting = self.count(at)?;
-        self.set_aside(self.first..at)?;
+        self.quarantine_range(self.first..at)?;
         self.first = at;
         if next.is_none() {
             self.clear();
@@ -147,7 +145,7 @@ impl<D: Disk> Log<D> {
         Ok(next.map(|(_, record)| record))
     }
 
-    /// Takes the oldest out, which is `record`; an empty queue takes no space.
+    /// Takes out the oldest record, which is `record`; an empty queue takes no space.
     pub fn shift(&mut self, record: &[u8]) {
         self.first += Self::cost(record);
         self.waiting = self.waiting.saturating_sub(1);
@@ -156,30 +154,30 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// A whole record that says nothing to its reader.
-    pub fn give_aside(&mut self, record: &[u8]) {
-        (self.aside)(record, record.len() as u64);
+    /// Quarantines a whole record that its reader cannot use.
+    pub fn quarantine_record(&mut self, record: &[u8]) {
+        (self.quarantine)(record, record.len() as u64);
     }
 
     fn clear(&mut self) {
-        // What stays after an error is offered again at the next start, and known again.
+        // After an error, records that stay are offered again at the next start and recognised as repeats.
         let _ = self.disk.cut(0).and_then(|()| self.disk.sync());
         (self.first, self.end) = (0, 0);
-        self.told.clear();
+        self.reported.clear();
     }
 
-    fn set_aside(&mut self, range: Range<u64>) -> io::Result<()> {
-        if range.is_empty() || !self.told.insert(range.start) {
+    fn quarantine_range(&mut self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() || !self.reported.insert(range.start) {
             return Ok(());
         }
         let all = range.end - range.start;
-        let mut bytes = vec![0; all.min(ASIDE_BYTES_MAX) as usize];
+        let mut bytes = vec![0; all.min(RANGE_BYTES_MAX) as usize];
         self.disk.read_at(&mut bytes, range.start)?;
-        (self.aside)(&bytes, all);
+        (self.quarantine)(&bytes, all);
         Ok(())
     }
 
-    /// Whole records from `at` on.
+    /// Counts the whole records from `at` on.
     fn count(&self, mut at: u64) -> io::Result<u64> {
         let mut records = 0;
         while let Some((place, record)) = self.next(at, self.end)? {
@@ -189,7 +187,7 @@ impl<D: Disk> Log<D> {
         Ok(records)
     }
 
-    /// The first whole record at `at` or behind it, and where it begins.
+    /// The first whole record at or after `at`, and where it begins.
     fn next(&self, at: u64, until: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
         let mut at = Some(at);
         while let Some(place) = at {
@@ -201,7 +199,7 @@ impl<D: Disk> Log<D> {
         Ok(None)
     }
 
-    /// Where the first mark stands, at `at` or behind it.
+    /// The position of the first mark at or after `at`.
     fn mark(&self, mut at: u64, until: u64) -> io::Result<Option<u64>> {
         while at + HEAD <= until {
             let mut chunk = vec![0; CHUNK.min(until - at) as usize];
@@ -209,14 +207,14 @@ impl<D: Disk> Log<D> {
             if let Some(place) = chunk.windows(MARK.len()).position(|bytes| bytes == MARK) {
                 return Ok(Some(at + place as u64));
             }
-            // A mark may stand across two chunks.
+            // A mark may span two chunks.
             at += (chunk.len() - (MARK.len() - 1)) as u64;
         }
         Ok(None)
     }
 
-    /// Can this be one write that a crash broke off? It then begins as a record does, ends before it says,
-    /// and holds no other; or the file had grown and nothing was written yet.
+    /// Whether this can be one write that a crash broke off: it then begins like a record, ends before its
+    /// stated length, and contains no other record; or the file had grown and nothing was written yet.
     fn is_torn(&self, tail: Range<u64>) -> io::Result<bool> {
         let bytes = tail.end - tail.start;
         let mut head = vec![0; bytes.min(HEAD) as usize];
@@ -264,7 +262,8 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// Of a record at its place: a copy of one elsewhere, in another's body, is none.
+/// The sum covers the position, so a copy of a record elsewhere, inside another record's content, does not
+/// count.
 fn sum(at: u64, record: &[u8]) -> [u8; 8] {
     let hash = Sha256::new().chain_update(at.to_le_bytes()).chain_update(record).finalize();
     std::array::from_fn(|at| hash[at])

@@ -1,14 +1,14 @@
-//! What a process keeps of a school beside the store: requests while the store is away, on this machine's
-//! disk; in memory the last seconds of what the store has confirmed, and of what was sent.
-//! Never answers for more than it holds: a request counts when it is synced, and a full spool refuses.
-//! Enter at [`Spool::keep`]; `worker::spool_drain` empties it.
+//! What a process keeps for a school beside the store: on this machine's disk, the requests received while
+//! the store is away; in memory, the last seconds of confirmed requests and of sent commands. Never
+//! acknowledges more than it holds: a request counts when it is synced, and a full spool refuses. Enter at
+//! [`Spool::keep`]; `worker::spool_drain` empties it.
 
 mod log;
 mod quarantine;
 mod replay;
 mod sent;
 
-pub use sent::{Outcome, Past, Sent};
+pub use sent::{Past, SendOutcome, Sent};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -21,30 +21,30 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::log::Log;
-use self::quarantine::Kept as SetAside;
-use self::replay::Last;
+use self::quarantine::Quarantine;
+use self::replay::ReplayBuffer;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
 use crate::store::{Accepted, Kept, Offer, Store, StoreError};
 
-/// How long a refusal is remembered.
+/// How long a refusal counts as recent.
 const REFUSING: Duration = Duration::from_secs(10);
 
 /// The spools of all schools of this instance.
 pub struct Spools {
     folder: PathBuf,
-    room: Arc<Room>,
+    quota: Arc<DiskQuota>,
     schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
 }
 
-/// Bytes that all spools together may take up.
-struct Room {
+/// Limit of the bytes of all spools together.
+struct DiskQuota {
     max: u64,
     taken: AtomicU64,
 }
 
-impl Room {
-    /// True if there is that much; it is then taken.
+impl DiskQuota {
+    /// Reserves the bytes and returns true, if there is room for them.
     fn take(&self, bytes: u64) -> bool {
         let more = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.max);
         self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
@@ -55,59 +55,59 @@ impl Room {
     }
 }
 
-/// Where a request is now.
+/// Where a request was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Saved {
     Stored(Accepted),
     Spooled,
 }
 
-/// Neither the store nor the spool took it.
+/// Neither the store nor the spool accepted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither the store nor the spool takes it")]
+#[error("neither the store nor the spool accepts it")]
 pub struct NoRoom;
 
 impl Spools {
-    /// Below the instance's own folder; at most `mb` mebibytes.
+    /// In the instance's own folder; at most `mb` mebibytes.
     pub fn new(data: &Path, mb: u32) -> Self {
-        let room = Room { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
-        Self { folder: data.join("spool"), room: Arc::new(room), schools: Mutex::default() }
+        let quota = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
+        Self { folder: data.join("spool"), quota: Arc::new(quota), schools: Mutex::default() }
     }
 
-    /// The school's own: the same one however often its configuration is read.
+    /// The school's spool: the same one however often its configuration is read.
     pub fn of(&self, school: &SchoolId) -> Arc<Spool> {
         let mut schools = self.schools.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = || Arc::new(Spool::open(&self.folder, school, self.room.clone()));
+        let open = || Arc::new(Spool::open(&self.folder, school, self.quota.clone()));
         schools.entry(school.clone()).or_insert_with(open).clone()
     }
 }
 
-/// One school's.
+/// The spool of one school.
 pub struct Spool {
-    /// `None` where the file cannot be used: then an unreachable store means refusal.
+    /// `None` if the file cannot be used: then requests are refused while the store is unreachable.
     log: Mutex<Option<Log<File>>>,
-    /// Where what could not be read is kept for a person.
-    aside: SetAside,
+    /// Unreadable bytes, kept for a person.
+    quarantine: Quarantine,
     /// The file could be opened.
     is_open: bool,
     /// Requests and bytes in the file; readable without the lock, which is held while the disk syncs.
     waiting: AtomicU64,
     bytes: AtomicU64,
-    room: Arc<Room>,
-    last: Mutex<Last>,
+    quota: Arc<DiskQuota>,
+    replay: Mutex<ReplayBuffer>,
     sent: Mutex<Sent>,
-    /// The store's run as it was last seen; [`Spool::moves_on`].
+    /// The store's epoch as last seen; see [`Spool::moves_on`].
     epoch: Mutex<Option<String>>,
-    /// One at a time takes requests out.
+    /// One task at a time takes requests out.
     emptying: tokio::sync::Mutex<()>,
     /// When a request was last refused.
     refused: Mutex<Option<Instant>>,
 }
 
 impl Spool {
-    fn open(folder: &Path, school: &SchoolId, room: Arc<Room>) -> Self {
-        let aside = SetAside::beside(folder, school);
-        let log = match open_log(folder, school, aside.clone()) {
+    fn open(folder: &Path, school: &SchoolId, quota: Arc<DiskQuota>) -> Self {
+        let quarantine = Quarantine::beside(folder, school);
+        let log = match open_log(folder, school, quarantine.clone()) {
             Ok(log) => Some(log),
             Err(error) => {
                 tracing::error!(%school, %error, folder = %folder.display(), "no spool: requests are refused while the store is away");
@@ -118,17 +118,17 @@ impl Spool {
         if waiting > 0 {
             tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
         }
-        // What is there already counts, also where the limit is lower now.
+        // Existing bytes count even if the limit is lower now.
         let bytes = log.as_ref().map_or(0, Log::bytes);
-        room.taken.fetch_add(bytes, Ordering::SeqCst);
+        quota.taken.fetch_add(bytes, Ordering::SeqCst);
         Self {
             is_open: log.is_some(),
             log: Mutex::new(log),
-            aside,
+            quarantine,
             waiting: AtomicU64::new(waiting),
             bytes: AtomicU64::new(bytes),
-            room,
-            last: Mutex::default(),
+            quota,
+            replay: Mutex::default(),
             sent: Mutex::default(),
             epoch: Mutex::default(),
             emptying: tokio::sync::Mutex::default(),
@@ -141,13 +141,13 @@ impl Spool {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    /// Would it take another request?
+    /// Whether it would accept another request.
     pub fn has_room(&self) -> bool {
-        self.is_open && self.room.taken.load(Ordering::SeqCst) < self.room.max
+        self.is_open && self.quota.taken.load(Ordering::SeqCst) < self.quota.max
     }
 
-    /// Had it to refuse a request a moment ago? Nobody knows when a full disk has room again, so this
-    /// passes by itself.
+    /// Whether a request was refused recently. It is not known when a full disk has room again, so this
+    /// expires by time.
     pub fn refuses(&self) -> bool {
         let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.is_some_and(|at| at.elapsed() < REFUSING)
@@ -158,29 +158,29 @@ impl Spool {
         self.bytes.load(Ordering::SeqCst)
     }
 
-    /// Bytes that could not be read and wait for a person; 0 once he has taken their file away.
+    /// Unreadable bytes that wait for a person; 0 once their file has been removed.
     pub async fn damaged_bytes(self: &Arc<Self>) -> u64 {
-        self.on_disk(|spool| spool.aside.bytes()).await
+        self.on_disk(|spool| spool.quarantine.bytes()).await
     }
 
-    /// What was sent lately.
+    /// The commands sent lately.
     pub fn sent(&self) -> MutexGuard<'_, Sent> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a request: in the store, or on the disk where the store is away or others wait for it already.
-    /// Durable when it returns.
+    /// Saves a request: in the store, or on the disk if the store is away or other requests already wait
+    /// there. Durable when it returns.
     pub async fn keep(
         self: &Arc<Self>,
         store: &dyn Store,
         school: &SchoolId,
         offer: Offer,
-    ) -> Result<Place, NoRoom> {
+    ) -> Result<Saved, NoRoom> {
         if self.waiting() == 0 {
             match store.offer(school, &offer).await {
                 Ok(accepted) => {
                     self.remember(offer);
-                    return Ok(Place::Stored(accepted));
+                    return Ok(Saved::Stored(accepted));
                 }
                 Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
                     tracing::warn!(%school, why, "the store is away: requests go to the spool");
@@ -188,16 +188,16 @@ impl Spool {
             }
         }
         match self.on_disk(move |spool| spool.put(&offer)).await {
-            Ok(()) => return Ok(Place::Spooled),
+            Ok(()) => return Ok(Saved::Spooled),
             Err(error) => {
-                tracing::error!(%school, %error, "ALARM: the spool takes nothing; requests are refused");
+                tracing::error!(%school, %error, "ALARM: the spool cannot be written; requests are refused");
             }
         }
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(stopwatch());
         Err(NoRoom)
     }
 
-    /// Gives everything that waits to the store, in order. An error leaves the rest where it is.
+    /// Gives everything that waits to the store, in order. After an error the rest stays in the spool.
     pub async fn empty(self: &Arc<Self>, store: &dyn Store, school: &SchoolId) -> Kept<u64> {
         let _alone = self.emptying.lock().await;
         let mut given = 0;
@@ -210,7 +210,7 @@ impl Spool {
                     self.remember(offer);
                     self.on_disk(move |spool| spool.take_out(&record)).await;
                 }
-                None => self.on_disk(move |spool| spool.give_aside(&record)).await,
+                None => self.on_disk(move |spool| spool.quarantine_record(&record)).await,
             }
             given += 1;
         }
@@ -232,29 +232,29 @@ impl Spool {
         }
     }
 
-    /// The store is this run of itself. Where it is another one than before, what the former one confirmed
-    /// last is offered again; true then, once all of it has been.
+    /// Compares the store's epoch with the last one. If the store was restarted, the last confirmed requests
+    /// are offered to it again; returns true once all of them have been.
     pub async fn moves_on(&self, store: &dyn Store, school: &SchoolId, epoch: &str) -> Kept<bool> {
         let known = self.epoch().clone();
         if known.as_deref() == Some(epoch) {
-            self.last().settle();
+            self.replay().settle();
             return Ok(false);
         }
         if known.is_none() {
             *self.epoch() = Some(epoch.to_owned());
             return Ok(false);
         }
-        let (mut lost, offers) = (0, self.last().all());
+        let (mut lost, offers) = (0, self.replay().all());
         for offer in offers {
             lost += u64::from(store.offer(school, &offer).await? == Accepted::New);
         }
         *self.epoch() = Some(epoch.to_owned());
-        tracing::warn!(%school, lost, "the store was restarted; what it had lost of the last requests was given to it again");
+        tracing::warn!(%school, lost, "the store was restarted; the last requests that it had lost were submitted again");
         Ok(true)
     }
 
     fn remember(&self, offer: Offer) {
-        self.last().push(offer);
+        self.replay().push(offer);
     }
 
     fn put(&self, offer: &Offer) -> io::Result<()> {
@@ -262,11 +262,11 @@ impl Spool {
         let mut log = self.log();
         let log = log.as_mut().ok_or_else(|| io::Error::other("its file cannot be used"))?;
         let bytes = Log::<File>::cost(&record);
-        if !self.room.take(bytes) {
+        if !self.quota.take(bytes) {
             return Err(io::Error::other("limits.spool_mb is reached"));
         }
         if let Err(error) = log.push(&record) {
-            self.room.give_back(bytes);
+            self.quota.give_back(bytes);
             return Err(error);
         }
         self.note(log);
@@ -278,8 +278,8 @@ impl Spool {
         let log = log.as_mut()?;
         let before = log.bytes();
         let first = log.first();
-        // Of what is damaged to its end nothing is left.
-        self.room.give_back(before - log.bytes());
+        // If everything to the end of the file is damaged, `first()` has truncated it: release those bytes.
+        self.quota.give_back(before - log.bytes());
         self.note(log);
         match first {
             Ok(record) => record.map(|record| {
@@ -298,13 +298,13 @@ impl Spool {
         let Some(log) = log.as_mut() else { return };
         let before = log.bytes();
         log.shift(record);
-        self.room.give_back(before - log.bytes());
+        self.quota.give_back(before - log.bytes());
         self.note(log);
     }
 
     /// Quarantines a whole record that this version cannot read.
-    fn give_aside(&self, record: &[u8]) {
-        self.log().iter_mut().for_each(|log| log.give_aside(record));
+    fn quarantine_record(&self, record: &[u8]) {
+        self.log().iter_mut().for_each(|log| log.quarantine_record(record));
         self.take_out(record);
     }
 
@@ -317,8 +317,8 @@ impl Spool {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn replay(&self) -> MutexGuard<'_, ReplayBuffer> {
+        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn epoch(&self) -> MutexGuard<'_, Option<String>> {
@@ -326,18 +326,18 @@ impl Spool {
     }
 }
 
-fn open_log(folder: &Path, school: &SchoolId, aside: SetAside) -> io::Result<Log<File>> {
+fn open_log(folder: &Path, school: &SchoolId, quarantine: Quarantine) -> io::Result<Log<File>> {
     std::fs::create_dir_all(folder)?;
     let path = folder.join(format!("{school}.log"));
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     // Two processes with one file would write over each other.
     file.try_lock().map_err(|_| io::Error::other("another process uses its file"))?;
-    // The file's own name has to survive a power cut, too.
+    // The new file name also has to survive a power cut.
     File::open(folder)?.sync_all()?;
-    let keep = move |bytes: &[u8], all| aside.keep(bytes, all);
+    let keep = move |bytes: &[u8], all| quarantine.keep(bytes, all);
     let (log, torn) = Log::open(file, Box::new(keep))?;
     if torn > 0 {
-        tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; it had not been answered");
+        tracing::warn!(%school, bytes = torn, "the end of the spool was torn by a crash and was cut off; that request had not been acknowledged");
     }
     Ok(log)
 }
@@ -352,7 +352,7 @@ mod tests {
 
     /// A slow disk blocks neither the counters nor other work of the runtime.
     #[test]
-    fn a_slow_disk_holds_nobody_else_up() {
+    fn a_slow_disk_blocks_no_other_work() {
         let folder = std::env::temp_dir().join(format!("dozvon-slow-{}", crate::secret::random_token()));
         let school = SchoolId::from("rost");
         let spool = Spools::new(&folder, 1).of(&school);

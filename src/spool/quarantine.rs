@@ -1,6 +1,6 @@
-//! What of a spool could not be read: kept in a file beside it, as it lay there, for a person.
-//! Never keeps the same bytes twice (a spool is read again after a restart), never grows without bound.
-//! Enter at [`Kept::keep`]; the file is the state: whoever takes it away has seen to it.
+//! The quarantine: unreadable bytes of a spool, kept in a file next to it for a person. Never keeps the same
+//! bytes twice (a spool is read again after a restart) and never grows without bound. Enter at
+//! [`Quarantine::keep`]. The file itself is the state: removing it means that the damage was dealt with.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use crate::process::SchoolId;
 
-/// Of one school; more is told in the log only.
+/// Limit per school; further damage is only logged.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// One school's file.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct Quarantine {
     school: SchoolId,
     file: PathBuf,
 }
 
-impl Kept {
+impl Quarantine {
     pub fn beside(folder: &Path, school: &SchoolId) -> Self {
         Self { school: school.clone(), file: folder.join(format!("{school}.damaged")) }
     }
@@ -28,23 +28,23 @@ impl Kept {
         std::fs::metadata(&self.file).map_or(0, |file| file.len())
     }
 
-    /// Keeps `bytes`, the beginning of a damaged stretch of so many bytes in `all`.
+    /// Keeps `bytes`, the beginning of a damaged range of `all` bytes.
     pub fn keep(&self, bytes: &[u8], all: u64) {
         let (school, file) = (&self.school, self.file.display());
         match self.append(bytes) {
             Ok(kept) => tracing::error!(
                 %school, bytes = all, kept, %file,
-                "ALARM: a part of the spool is damaged and was set aside; what is whole behind it goes on. \
-                 See what it held, then take the file away"
+                "ALARM: a part of the spool is damaged and was quarantined; the whole records after it are still processed. \
+                 Check its content, then remove the file"
             ),
             Err(error) => tracing::error!(
                 %school, bytes = all, %error, %file,
-                "ALARM: a part of the spool is damaged and cannot be set aside; what is whole behind it goes on"
+                "ALARM: a part of the spool is damaged and cannot be quarantined; the whole records after it are still processed"
             ),
         }
     }
 
-    /// How many of them are in the file now.
+    /// Appends the bytes; returns how many of them are in the file now.
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
         let before = match std::fs::read(&self.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -68,9 +68,10 @@ mod tests {
 
     #[test]
     fn the_same_bytes_are_kept_once_and_the_file_is_bounded() {
-        let folder = std::env::temp_dir().join(format!("dozvon-aside-{}", crate::secret::random_token()));
+        let folder =
+            std::env::temp_dir().join(format!("dozvon-quarantine-{}", crate::secret::random_token()));
         std::fs::create_dir_all(&folder).expect("writable");
-        let kept = Kept::beside(&folder, &"rost".into());
+        let kept = Quarantine::beside(&folder, &"rost".into());
         assert_eq!(kept.bytes(), 0);
         for bytes in [b"first".as_slice(), b"second", b"first"] {
             kept.keep(bytes, bytes.len() as u64);

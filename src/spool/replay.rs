@@ -1,6 +1,6 @@
-//! The last seconds of requests that the store has confirmed: a store that was restarted may have lost them.
-//! Never more than a bounded number of bytes; what falls out is told by nobody, so the bound is generous.
-//! Enter at [`Last::push`].
+//! The replay buffer: the last seconds of requests that the store has confirmed, because a store that was
+//! restarted may have lost them. Never more than a bounded number of bytes; a request that is dropped for
+//! space cannot be replayed, so the bound is generous. Enter at [`ReplayBuffer::push`].
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use tokio::time::Instant;
 use crate::clock::stopwatch;
 use crate::store::Offer;
 
-/// A store that syncs every second, or a replica, has what is older than this.
+/// A store that syncs every second, or its replica, has everything older than this.
 const SAFE_AFTER: Duration = Duration::from_secs(30);
-/// Requests of one school.
+/// Limit of the buffered requests of one school.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 #[derive(Default)]
-pub struct Last {
+pub struct ReplayBuffer {
     offers: VecDeque<(Instant, Offer)>,
     bytes: usize,
 }
 
-impl Last {
+impl ReplayBuffer {
     pub fn push(&mut self, offer: Offer) {
         self.bytes += cost(&offer);
         self.offers.push_back((stopwatch(), offer));
@@ -30,14 +30,14 @@ impl Last {
         }
     }
 
-    /// The store is the one that it was: what is old enough is safe with it.
+    /// The store was not restarted: requests that are old enough are safe in it.
     pub fn settle(&mut self) {
         while self.offers.front().is_some_and(|(since, _)| since.elapsed() > SAFE_AFTER) {
             self.forget_first();
         }
     }
 
-    /// All of them, oldest first.
+    /// All buffered requests, oldest first.
     pub fn all(&self) -> Vec<Offer> {
         self.offers.iter().map(|(_, offer)| offer.clone()).collect()
     }
@@ -65,12 +65,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_what_is_old_and_known_to_be_safe_is_forgotten_and_the_bytes_are_bounded() {
-        let ids = |last: &Last| last.all().into_iter().map(|offer| offer.id).collect::<Vec<_>>();
-        let mut last = Last::default();
+        let ids = |last: &ReplayBuffer| last.all().into_iter().map(|offer| offer.id).collect::<Vec<_>>();
+        let mut last = ReplayBuffer::default();
         last.push(offer("a", 10));
         tokio::time::advance(SAFE_AFTER * 3).await;
         last.push(offer("b", 10));
-        assert_eq!(ids(&last), ["a", "b"], "nobody has seen the store since");
+        assert_eq!(ids(&last), ["a", "b"], "the store has not been seen since");
         last.settle();
         assert_eq!(ids(&last), ["b"]);
         last.push(offer("c", BYTES_MAX / 2));

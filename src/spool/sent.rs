@@ -1,52 +1,51 @@
-//! What this process has sent lately, whatever the store says: a store that was restarted may have forgotten
-//! a try, its result, or the whole command, which is then decided once more under the same id.
-//! Never more than a bounded number of commands.
-//! Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
+//! The commands that this process has sent lately: a store that was restarted may have forgotten a try, its
+//! result, or the whole command, which is then decided again under the same id. Never more than a bounded
+//! number of commands. Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::process::CommandId;
 use crate::store::Delivery;
 
-/// Far more than leaves within the seconds that a store can lose.
+/// Far more than can leave within the seconds that a store can lose.
 const COMMANDS_MAX: usize = 20_000;
 
-/// What came of the last try, as far as it is known here.
+/// The result of the last try, as far as it is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Past {
     Done,
     MayBeDone,
 }
 
-/// What came of a try.
+/// The result of one try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SendOutcome {
     Done,
     NotDone,
     Unclear,
-    /// Given up: whoever asks for it again knows why.
+    /// Given up: if it is sent again, a person has asked for it.
     Buried,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Try {
-    /// Tries with this one, as the delivery counts them.
+struct LastTry {
+    /// The number of tries including this one, as the delivery counts them.
     attempts: u32,
-    outcome: Outcome,
+    outcome: SendOutcome,
 }
 
 #[derive(Debug, Default)]
 pub struct Sent {
-    tries: HashMap<CommandId, Try>,
-    /// The oldest first; an id stands once.
+    tries: HashMap<CommandId, LastTry>,
+    /// The oldest first; each id occurs once.
     order: VecDeque<CommandId>,
 }
 
 impl Sent {
-    /// Its request may leave from now on.
+    /// Records that the request may leave from now on.
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
-        let last = Try { attempts: delivery.attempts, outcome: Outcome::Unclear };
+        let last = LastTry { attempts: delivery.attempts, outcome: SendOutcome::Unclear };
         if self.tries.insert(id.clone(), last).is_none() {
             self.order.push_back(id);
         }
@@ -57,22 +56,22 @@ impl Sent {
         }
     }
 
-    /// A try that was done stays done, also if its settlement then failed.
-    pub fn came_back(&mut self, delivery: &Delivery, outcome: Outcome) {
+    /// A try that was done stays done, even if its settlement then failed.
+    pub fn came_back(&mut self, delivery: &Delivery, outcome: SendOutcome) {
         let last = self.tries.get_mut(delivery.id());
-        if let Some(last) = last.filter(|last| last.outcome != Outcome::Done) {
-            *last = Try { attempts: delivery.attempts, outcome };
+        if let Some(last) = last.filter(|last| last.outcome != SendOutcome::Done) {
+            *last = LastTry { attempts: delivery.attempts, outcome };
         }
     }
 
-    /// What the delivery, as the store has it before a try, does not say about itself; `None` in a store
-    /// that has lost nothing.
+    /// What this process knows beyond the delivery as the store shows it before a try; `None` if the store
+    /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<Past> {
         let last = self.tries.get(delivery.id())?;
         match last.outcome {
-            Outcome::Done => Some(Past::Done),
-            Outcome::Unclear if last.attempts > delivery.attempts => Some(Past::MayBeDone),
-            Outcome::Unclear | Outcome::NotDone | Outcome::Buried => None,
+            SendOutcome::Done => Some(Past::Done),
+            SendOutcome::Unclear if last.attempts > delivery.attempts => Some(Past::MayBeDone),
+            SendOutcome::Unclear | SendOutcome::NotDone | SendOutcome::Buried => None,
         }
     }
 }
@@ -97,8 +96,8 @@ mod tests {
 
     #[test]
     fn what_the_store_forgot_is_remembered_and_what_it_knows_is_left_to_it() {
-        use Outcome::*;
-        // What came of the only try, the tries that the store knows of, what is recalled.
+        use SendOutcome::*;
+        // The result of the only try, the tries that the store knows of, the expected answer.
         for (outcome, known, recalled) in [
             (None, 0, Some(Past::MayBeDone)),
             (None, 1, None),
@@ -123,8 +122,8 @@ mod tests {
     fn what_was_done_and_could_not_be_settled_is_done() {
         let (mut sent, delivery) = (Sent::default(), delivery("gc-1.1", 1));
         sent.leaves(&delivery);
-        sent.came_back(&delivery, Outcome::Done);
-        sent.came_back(&delivery, Outcome::Unclear);
+        sent.came_back(&delivery, SendOutcome::Done);
+        sent.came_back(&delivery, SendOutcome::Unclear);
         assert_eq!(sent.recall(&delivery), Some(Past::Done));
     }
 

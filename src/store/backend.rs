@@ -1,4 +1,4 @@
-//! Which store it is: the one place that knows both. Enter at [`Place::open`].
+//! Selects the store's backend: the only place that knows both. Enter at [`Backend::open`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,18 +8,17 @@ use super::redis::RedisStore;
 use super::{Kept, Store};
 use crate::secret::Secret;
 
-/// Where everything is kept.
+/// The store that the configuration or the command line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Backend {
     /// `redis://host:6379/0`, or `redis+cluster://host:port,host:port`; may hold a password.
     Redis(Secret),
     /// Folder of the embedded store.
     Folder(PathBuf),
 }
 
-impl Place {
-    /// For a bridge that works: a Redis that is away is waited for. A folder belongs to one process at a
-    /// time.
+impl Backend {
+    /// For a running bridge: waits for a Redis that is away. A folder can be open in one process at a time.
     pub async fn open(&self) -> Kept<Arc<dyn Store>> {
         Ok(match self {
             Self::Redis(url) => Arc::new(RedisStore::open(url.reveal()).await?),
@@ -27,7 +26,7 @@ impl Place {
         })
     }
 
-    /// For a command that looks, or asks by an entry in the inbox, beside a bridge that works.
+    /// For a command beside a running bridge, which only reads or appends to the inbox.
     pub async fn visit(&self) -> Kept<Arc<dyn Store>> {
         Ok(match self {
             Self::Redis(url) => Arc::new(RedisStore::connect(url.reveal()).await?),

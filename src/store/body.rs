@@ -13,18 +13,18 @@ const ZSTD: u8 = 1;
 /// Smaller bodies stay plain: compressing them saves less than it costs.
 const COMPRESS_FROM_BYTES: usize = 1024;
 
-/// The fastest level: an accepted request pays for it before it is answered.
+/// The fastest level: an accepted request is compressed before it is answered.
 const LEVEL: i32 = 1;
 
-/// No stored body is larger; a length that claims more is damage, not data.
+/// No stored body is larger; a length above it means damage.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 thread_local! {
-    /// A compressor owns some hundred kilobytes of tables: one a thread, not one a body.
+    /// A compressor owns some hundred kilobytes of tables: one per thread, not one per body.
     static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// Marker byte and body, compressed if at least an eighth is saved.
+/// Marker byte and body, compressed if that saves at least an eighth.
 pub fn pack(body: &[u8]) -> Vec<u8> {
     if body.len() >= COMPRESS_FROM_BYTES
         && let Some(small) = compress(body)
@@ -56,8 +56,8 @@ pub fn unpack(stored: &[u8]) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// The same where one that is damaged must not hide the others: it is given as it lies, and whoever
-/// wants JSON finds none.
+/// As [`unpack`], but a damaged body is returned as it is, so that it does not hide the others; it will not
+/// parse as JSON.
 pub fn unpack_or_as_is(stored: &[u8]) -> Vec<u8> {
     unpack(stored).unwrap_or_else(|_| stored.to_vec())
 }
@@ -80,20 +80,20 @@ fn unpack_letter(stored: &[u8]) -> Result<DeadLetter, StoreError> {
     Ok(letter)
 }
 
-/// In a list: a letter that is damaged hides none of the others. It is shown by what is known of it, and
-/// is old enough to be taken away with the oldest.
+/// For lists: a damaged letter does not hide the others. It is shown with what is known of it, and its date
+/// is old, so that retention removes it first.
 pub fn letter_or_damaged(id: &str, stored: &[u8]) -> DeadLetter {
     unpack_letter(stored).unwrap_or_else(|error| DeadLetter {
         id: id.to_owned(),
         at: At::UNIX_EPOCH,
-        why: format!("the letter itself is damaged, nothing of it can be read: {error}"),
+        why: format!("the letter itself is damaged and cannot be read: {error}"),
         order: None,
         body: Vec::new(),
     })
 }
 
 pub fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, StoreError> {
-    // The error's own text may quote the data: only the place is told.
+    // The error's own text may quote the data, so only the position is reported.
     serde_json::from_slice(text)
         .map_err(|error| StoreError::Unreadable(format!("JSON, column {}", error.column())))
 }

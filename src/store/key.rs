@@ -1,5 +1,4 @@
-//! Keys of a school's records.
-//! Never touches a store. Enter at the function of the record that you need.
+//! Keys of a school's records. Never touches a store. Enter at the function of the record that you need.
 
 use crate::process::{ClientId, ManagerId, OrderId};
 
@@ -24,7 +23,7 @@ pub const DESKS_V1: &str = "desk";
 /// The last consent given on the CRM's page; `null` once it has been used.
 pub const CONSENT: &str = "consent";
 
-/// Which run of the store an owner last worked with.
+/// The store's epoch that the last owner worked with.
 pub const EPOCH: &str = "epoch";
 
 /// A call while its events come in.
@@ -32,12 +31,12 @@ pub fn call(call: &str) -> String {
     format!("call/{call}")
 }
 
-/// How the last look back at a platform went (`platform::look_back::Looked`).
+/// State of the last reconciliation of a platform (`platform::look_back::Looked`).
 pub fn look(platform: &str) -> String {
     format!("look/{platform}")
 }
 
-/// What the CRM last showed of `lead/<id>` or `task/<id>`.
+/// The last seen state of `lead/<id>` or `task/<id>` in the CRM.
 pub fn shadow(entity: &str) -> String {
     format!("shadow/{entity}")
 }

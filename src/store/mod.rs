@@ -10,7 +10,7 @@ pub mod key;
 pub mod redis;
 mod unit;
 
-pub use backend::Place;
+pub use backend::Backend;
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };
@@ -22,12 +22,12 @@ use crate::json;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
 
-/// Result of every call that can meet an unreachable store.
+/// The result of every call that can meet an unreachable store.
 pub type Kept<T> = Result<T, StoreError>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing is known to have been done; try again later.
+    /// As far as we know, nothing was done; try again later.
     #[error("the store does not answer: {0}")]
     Unreachable(String),
     /// Stored bytes that this version cannot read.
@@ -36,35 +36,35 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// A record of a shape that this version does not know. The error's own text may quote the record:
-    /// only the place is told.
+    /// A record of a form that this version does not know. The error's own text may quote the record, so only
+    /// the position is reported.
     pub fn not_understood(key: &str, error: &serde_json::Error) -> Self {
         Self::Unreadable(format!("record {key}: JSON, column {}", error.column()))
     }
 }
 
-/// Entries, records, wakes, deliveries and letters of one call at most, whatever `max` says.
+/// Most entries, records, wakes, deliveries or letters of one call, whatever `max` says.
 pub const BATCH_MAX: usize = 1_000;
 
-/// A call of [`Store::inbox`] ends early rather than carry more than this, with one entry at least.
+/// [`Store::inbox`] returns fewer entries if their bodies exceed this, but at least one.
 pub const INBOX_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// An order's journal keeps its last entries.
+/// An order's journal keeps this many entries, the last ones.
 pub const JOURNAL_MAX: usize = 2_000;
 
-/// The last digest of a slot ([`IdempotencyKey::SameAsLast`]) is remembered so long, seconds: a slot that was
+/// How long, in seconds, the last digest of a slot ([`IdempotencyKey::SameAsLast`]) is kept: a slot that was
 /// silent for longer says nothing about repeats, and slots must not pile up.
 pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
 
-/// A budget taken further ahead than this belongs to a clock that was set back.
+/// A budget used further ahead than this means that the clock was set back.
 const BUDGET_AHEAD_MS_MAX: f64 = 3_600_000.0;
 
-/// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after
-/// which the unit may be applied or not: open again and look.
+/// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after which the unit
+/// may have been applied or not: open the records again and check.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// A record has another version than expected, or a delivery, entry or letter named by the
-    /// unit is no longer there. Open again, step again.
+    /// A record has another version than expected, or a delivery, entry or letter named by the unit no longer
+    /// exists. Open the records again and repeat the step.
     #[error("changed meanwhile: {0}")]
     Conflict(String),
     /// Another instance owns the school now. Stop working for it.
@@ -83,7 +83,7 @@ pub type Places = Vec<Option<u64>>;
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
-/// What an entry of the inbox is.
+/// An entry of the inbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub seq: Seq,
@@ -99,15 +99,15 @@ pub enum Accepted {
     Repeat,
 }
 
-/// An offered request is known again by its own id for so long, seconds: however long it waits in a spool
-/// of a process that is down, it is not taken twice within this.
+/// How long, in seconds, an offered request is recognised by its own id: however long it waits in the spool
+/// of a process that is down, it is not accepted twice within this time.
 pub const OFFER_KEPT_S: u64 = 24 * 3600;
 
-/// A verified request that may be offered more than once: after an answer that never came, from a spool,
-/// or because the store was restarted.
+/// A verified request that may be offered more than once: after a lost answer, from a spool, or because the
+/// store was restarted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
-    /// Of this request alone, by whoever received it.
+    /// The id of this request alone, made by the instance that received it.
     pub id: String,
     pub key: IdempotencyKey,
     pub at: At,
@@ -115,7 +115,7 @@ pub struct Offer {
     pub raw: Vec<u8>,
 }
 
-/// An [`Offer`] without its body, as a spool holds it.
+/// An [`Offer`] without its body, for the spool.
 #[derive(Serialize, Deserialize)]
 struct OfferHead {
     id: String,
@@ -124,7 +124,7 @@ struct OfferHead {
 }
 
 impl Offer {
-    /// As a spool holds it: a line of JSON, then the body as it is.
+    /// The form in a spool: a line of JSON, then the body as it is.
     pub fn to_bytes(&self) -> Vec<u8> {
         let head = OfferHead { id: self.id.clone(), key: self.key.clone(), at: self.at };
         let mut bytes = json::bytes(&head);
@@ -133,7 +133,7 @@ impl Offer {
         bytes
     }
 
-    /// `None` for what no version of this program has written.
+    /// `None` for bytes that no version of this program has written.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let OfferHead { id, key, at } = serde_json::from_slice(&bytes[..end]).ok()?;
@@ -141,9 +141,9 @@ impl Offer {
     }
 }
 
-/// Proof of owning a school: a random token, compared for equality only. What stands before a `/` in it
-/// names the instance: a lease of the same instance's former run is taken at once, because that run is dead
-/// (see [`crate::instance`]); all that it may still have on its way is refused for its token.
+/// Proof of owning a school: a random token, compared for equality only. The part before a `/` names the
+/// instance: the lease of a former run of the same instance is taken at once, because that run is dead (see
+/// [`crate::instance`]); commits still on their way from it are refused because their token differs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Fence(pub String);
 
@@ -159,12 +159,12 @@ pub enum Lease {
     Held,
     /// Another owner has it.
     Elsewhere,
-    /// Nobody has it, but it was last worked with another configuration that was loaded later.
+    /// It is free, but the last owner worked with another configuration that was loaded later.
     Outdated,
 }
 
-/// A school's configuration as an instance has it. Of two that differ the one loaded later counts:
-/// an instance that was left behind does not work with what no longer holds.
+/// A school's configuration as an instance has it. If two differ, the one loaded later counts: an instance
+/// that missed a change must not work with an outdated configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Hash of the school's files.
@@ -183,13 +183,13 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Milliseconds from one request to the next; a rate that makes no sense is the slowest one.
+    /// Milliseconds from one request to the next; for an invalid rate, that of the slowest one.
     fn interval_ms(self) -> f64 {
         1000.0 / self.per_second.clamp(0.001, 1_000_000.0).max(0.001)
     }
 }
 
-/// What a school holds, for tables, tests and the driven clock.
+/// The number of a school's stored objects, for tables, tests and the driven clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub inbox: u64,
@@ -199,8 +199,8 @@ pub struct Counts {
     pub raw: u64,
 }
 
-/// Everything that is kept. All keys of a school live together; calls for one school are atomic
-/// one by one, and only [`Store::commit`] changes more than one thing.
+/// The store. All keys of a school live together; each call for one school is atomic, and only
+/// [`Store::commit`] changes more than one thing.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
@@ -209,16 +209,16 @@ pub trait Store: Send + Sync + 'static {
     /// whatever its key says.
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
 
-    /// Which run of itself the store is: another answer than before means that it was restarted, or that
-    /// another server stands in its place, and that it may have lost the last seconds of what it had
-    /// confirmed. `None` where that cannot be.
+    /// The store's epoch: another answer than before means that the store was restarted or replaced by
+    /// another server, and that it may have lost the last seconds of what it had confirmed. `None` if that
+    /// cannot happen.
     async fn epoch(&self) -> Kept<Option<String>>;
 
-    /// Appends an entry that is no request: what a command line asks, for example.
+    /// Appends an entry that is not a request, for example one that a command line asks for.
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()>;
 
-    /// Unacknowledged entries after `after`, oldest first, at most `max`; fewer where their bodies
-    /// are large, but one at least.
+    /// Unacknowledged entries after `after`, oldest first, at most `max`; fewer if their bodies are large,
+    /// but at least one.
     async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>>;
 
     /// Records by key; `None` where there is none.
@@ -227,8 +227,8 @@ pub trait Store: Send + Sync + 'static {
     /// Index entries by key.
     async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>>;
 
-    /// Keys and records whose key starts with `prefix`, in key order, after `after`; one that is
-    /// damaged is given as it lies, so that it hides no other.
+    /// Keys and records whose key starts with `prefix`, in key order, after `after`; a damaged record is
+    /// returned as it is, so that it does not hide the others.
     async fn scan(
         &self,
         school: &SchoolId,
@@ -242,7 +242,7 @@ pub trait Store: Send + Sync + 'static {
     /// `unit.deliveries` which place it gave or took away; see [`Places`].
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError>;
 
-    /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of
+    /// Wakes due at or before `until_ms`, promised ones first, each part ordered by time; at most `max` of
     /// each part, so that neither hides the other.
     async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>>;
 
@@ -255,14 +255,14 @@ pub trait Store: Send + Sync + 'static {
     /// Pending deliveries after place `after`, oldest first, at most `max`.
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>>;
 
-    /// Pending deliveries that this version cannot read, oldest first: their ids and what lies there.
-    /// [`Store::deliveries`] fails where it meets one.
+    /// Pending deliveries that this version cannot read, oldest first: their ids and stored bytes.
+    /// [`Store::deliveries`] fails if it meets one.
     async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>>;
 
     /// The journal of an order, oldest first, at most the last `max`.
     async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>>;
 
-    /// A stored request by its entry's place.
+    /// A stored request by the place of its entry.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
     /// Stored requests after a place, oldest first, at most `max`.
@@ -271,8 +271,8 @@ pub trait Store: Send + Sync + 'static {
     /// The newest dead letters, newest first, at most `max`.
     async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
 
-    /// Dead letters with their places, after a place, oldest first, at most `max`. Only an empty page
-    /// is the last one.
+    /// Dead letters with their places, after a place, oldest first, at most `max`. Only an empty page is the
+    /// last one.
     async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>>;
 
     /// A dead letter by its id.
@@ -280,39 +280,39 @@ pub trait Store: Send + Sync + 'static {
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts>;
 
-    /// Takes or renews the school for `ttl_ms`. The store's own clock counts, because owners'
+    /// Takes or renews the lease of the school for `ttl_ms`. The store's own clock counts, because owners'
     /// clocks differ.
     async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease>;
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()>;
 
-    /// Tells the other instances that the school's inbox has something new. A hint that may be
-    /// lost: owners look by themselves from time to time.
+    /// Tells the other instances that the school's inbox has a new entry. A hint that may be lost: owners
+    /// also poll.
     async fn ring(&self, school: &SchoolId) -> Kept<()>;
 
-    /// Hears what others [`Store::ring`], until the way to the store breaks; for ever where no
-    /// other instance can be.
+    /// Calls `heard` for each [`Store::ring`] of another instance, until the connection to the store breaks;
+    /// waits for ever if there can be no other instance.
     async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()>;
 
-    /// Takes one slot of an account's budget (GCRA) and says how long to wait before using it,
+    /// Takes one slot of an account's budget (GCRA) and returns how long to wait before using it, in
     /// milliseconds. `now_ms` is for driven time; without it the store's own clock counts.
     async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64>;
 
     /// A stored secret (already encrypted by the caller).
     async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>>;
 
-    /// Replaces a secret if it still equals `old`; false if it does not.
+    /// Replaces a secret if it still equals `old`; otherwise returns false.
     async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool>;
 
-    /// A short lock over all instances; false if somebody else holds it.
+    /// A short lock over all instances; false if another caller holds it.
     async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool>;
 
     async fn unlock(&self, name: &str, token: &str) -> Kept<()>;
 
-    /// Removes raw requests older than `before`, at most `max`; says how many. Goes from the oldest
-    /// place on and stops at the first that is newer or that still waits in the inbox.
+    /// Removes raw requests older than `before`, at most `max`; returns how many. Goes from the oldest place
+    /// on and stops at the first request that is newer or still waits in the inbox.
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64>;
 
-    /// Does it answer?
+    /// Checks that the store answers.
     async fn ping(&self) -> Kept<()>;
 }

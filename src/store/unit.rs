@@ -1,12 +1,12 @@
-//! What one decision writes: records, wakes, deliveries, journal, dead letters, index, in one unit.
-//! Never writes anything itself. Enter at [`Unit`].
+//! The unit of work: everything that one decision writes (records, wakes, deliveries, journal, dead letters,
+//! index). Never writes anything itself. Enter at [`Unit`].
 
 use serde::{Deserialize, Serialize};
 
 use super::Seq;
 use crate::process::{At, Command, CommandId, Line, OrderId};
 
-/// A stored record: version counts its commits from 1.
+/// A stored record; `version` counts its commits from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub version: u64,
@@ -21,7 +21,7 @@ pub struct Put {
     pub body: Vec<u8>,
 }
 
-/// One wake in the index. `member` is the text of a [`record::Member`].
+/// One wake in the index. `member` is the text of an `intake::item::Member`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wake {
     pub member: String,
@@ -34,13 +34,13 @@ pub struct Wake {
 /// A command on its way out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Place in the outbox; filled by the store on `Add`, later ones compare greater.
+    /// Place in the outbox; set by the store on `Add`, later ones compare greater.
     pub seq: u64,
     pub command: Command,
     pub created_at: At,
     #[serde(default)]
     pub state: DeliveryState,
-    /// Tries so far.
+    /// Number of tries so far.
     #[serde(default)]
     pub attempts: u32,
     /// The last fault, in English for engineers; never personal data.
@@ -65,50 +65,50 @@ pub enum DeliveryState {
     Waiting,
     /// The request may be leaving: after a crash it counts as `Unclear`.
     Sending,
-    /// May have been done: look before sending again.
+    /// It may have been carried out: look before sending again.
     Unclear { not_before: At },
-    /// Backoff.
+    /// Waits for the backoff.
     Later { not_before: At },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeliveryOp {
-    /// A new one; `seq` is ignored and given by the store. One that is already pending under this
-    /// id stays as it is: an id names one thing to be done.
+    /// A new delivery; `seq` is ignored and set by the store. One that is already pending under this id stays
+    /// as it is: an id names one thing to do.
     Add(Delivery),
-    /// Replace by the same id; a conflict if it is no longer there (revoked or settled).
+    /// Replace by the same id; a conflict if it no longer exists (revoked or settled).
     Update(Delivery),
-    /// Drop it if it is still `Waiting` or `Later`; nothing happens otherwise.
+    /// Remove it if it is still `Waiting` or `Later`; otherwise nothing happens.
     Revoke(CommandId),
-    /// Settled; a conflict if it is no longer there.
+    /// Settled; a conflict if it no longer exists.
     Remove(CommandId),
 }
 
-/// Why one step decided as it did, bound to the input that caused it.
+/// Why one step decided as it did, with the input that caused it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
     pub at: At,
     pub order: OrderId,
-    /// Where the input is: `raw:<seq>` of a stored request, or empty.
+    /// The input: `raw:<seq>` of a stored request, or empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub raw: String,
-    /// The event itself, as JSON; enough to replay.
+    /// The event itself, as JSON; enough to replay it.
     pub event: serde_json::Value,
     pub lines: Vec<Line>,
-    /// Names of the commands asked for, `<id> <ask>`.
+    /// The commands that were decided, `<id> <ask>`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
-    /// Hash of the configuration that decided.
+    /// Hash of the configuration that was in use.
     pub config: String,
 }
 
-/// What needs a person.
+/// A failure that needs a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// `in-<seq>` for an entry of the inbox, `out-<command>` for a delivery.
     pub id: String,
     pub at: At,
-    /// What is wrong and what to do, English, without personal data.
+    /// What is wrong and what to do, in English, without personal data.
     pub why: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
@@ -119,15 +119,15 @@ pub struct DeadLetter {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeadOp {
-    /// The newest from now on, also where one with this id is there already.
+    /// Becomes the newest letter, also if one with this id exists already.
     Bury(DeadLetter),
-    /// Replace by the same id, in its place; a conflict if it is not there.
+    /// Replace by the same id, in its place; a conflict if it does not exist.
     Update(DeadLetter),
-    /// Take it away (replayed or dismissed); a conflict if it is not there.
+    /// Remove it (replayed or dismissed); a conflict if it does not exist.
     Dig(String),
 }
 
-/// What is to leave no trace. What is gone already is no conflict.
+/// What to delete without a trace. If it is gone already, that is not a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forget {
     /// A record, if it still has the version that was read.
@@ -140,11 +140,11 @@ pub enum Forget {
     Raw(Seq),
 }
 
-/// The unit of work: all of it is applied, or none of it. Rows of one list see what the rows before
-/// them have done.
+/// The unit of work: all of it is applied, or none of it. A row of a list sees the effect of the rows before
+/// it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Unit {
-    /// Entries done with; a conflict if one is already gone.
+    /// Entries that are done; a conflict if one is already gone.
     pub ack: Vec<Seq>,
     /// New entries: bytes of an `intake::item::Item` or an `intake::envelope::Envelope`.
     pub append: Vec<Vec<u8>>,
@@ -153,22 +153,22 @@ pub struct Unit {
     pub index: Vec<(String, Option<String>)>,
     /// Wakes: set or moved.
     pub wake: Vec<Wake>,
-    /// Members whose wake is no longer wanted. Done before `wake`: a member in both has one.
+    /// Members whose wake is removed. Done before `wake`: a member in both keeps one.
     pub sleep: Vec<String>,
     pub deliveries: Vec<DeliveryOp>,
     pub journal: Vec<JournalEntry>,
     pub dead: Vec<DeadOp>,
-    /// Done last of all.
+    /// Done last.
     pub forget: Vec<Forget>,
-    /// The moment of the commit: stamps appended entries.
+    /// The time of the commit: stamps appended entries.
     pub at: At,
 }
 
 impl Unit {
-    /// This unit and then `next`, as one. Not for a unit that puts what this one forgets: forgetting
+    /// This unit followed by `next`, as one unit. Not for a unit that puts what this one forgets: forgetting
     /// comes last.
     pub fn then(mut self, next: Unit) -> Self {
-        // Sleeps are done before wakes: a wake that `next` takes away or moves must not be set.
+        // Sleeps are done before wakes: a wake that `next` removes or moves must not be set.
         let is_changed = |member: &String| {
             next.sleep.contains(member) || next.wake.iter().any(|later| later.member == *member)
         };

@@ -1,13 +1,12 @@
-//! How long to wait before trying again: growing, bounded, spread by a hash, never random.
-//! Enter at [`delay_ms`].
+//! How long to wait before a retry: growing, bounded, spread by a hash, never random. Enter at [`delay_ms`].
 
 use sha2::{Digest, Sha256};
 
 const FIRST_MS: u64 = 1_000;
 const LONGEST_MS: u64 = 15 * 60 * 1_000;
 
-/// After this many tries a delivery needs a person: four days of waiting, so that a platform may be
-/// away for three. Tries are counted, not days: what was not even tried has not failed.
+/// After this many tries a delivery needs a person: four days of waiting, so that a platform may be away for
+/// three. Tries are counted, not days: a delivery that was not even tried has not failed.
 pub const TRIES_MAX: u32 = 400;
 
 /// Delay before try number `attempt` + 1: doubles from a second to a quarter of an hour, then

@@ -1,5 +1,5 @@
-//! Recurring work: of the couriers (token refresh, subscription check), and consents as they come.
-//! Never stops the rest: a chore that fails or panics is tried again later. Enter at [`run`].
+//! Recurring work of the couriers (token refresh, subscription check), and consents. Never blocks other work:
+//! a chore that fails or panics is tried again later. Enter at [`run`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,9 +17,9 @@ use crate::signal::Consent;
 use crate::store::key;
 use crate::store::{CommitError, Put, Unit};
 
-/// After a failure.
+/// Delay after a failure.
 const AGAIN_MIN: i64 = 15;
-/// A consent's code lives 20 minutes.
+/// Delay after a failed consent, because its code is valid for 20 minutes only.
 const CONSENT_AGAIN_MIN: i64 = 1;
 
 /// Runs until the bridge stops.
@@ -53,8 +53,8 @@ async fn keep(site: &Site, name: &str, courier: &dyn Courier) {
     }
 }
 
-/// Goes on with a courier's mirror of its platform's people. What is read goes through the inbox;
-/// a mirror that cannot be filled is asked past, so nothing else waits for it.
+/// Continues filling a courier's mirror of its platform's contacts. What is read goes through the inbox;
+/// while the mirror cannot be filled the CRM is asked instead, so nothing else waits for it.
 async fn mirror(site: &Site, courier: &dyn Courier) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
@@ -72,7 +72,7 @@ async fn mirror(site: &Site, courier: &dyn Courier) {
     }
 }
 
-/// When to go on; `None` where there is no mirror.
+/// When to continue; `None` if there is no mirror.
 async fn mirror_once(site: &Site, courier: &dyn Courier, now: At) -> Option<At> {
     match courier.mirror(&SiteLinks(site), now).await {
         Ok(None) => None,
@@ -94,7 +94,7 @@ async fn mirror_once(site: &Site, courier: &dyn Courier, now: At) -> Option<At> 
     }
 }
 
-/// Exchanges each consent once; what was not exchanged before a crash is found again.
+/// Exchanges each consent once; one that was not exchanged before a crash is found again.
 async fn take_consents(site: &Site) -> Result<(), CommitError> {
     let Some(courier) = site.outbound.couriers.get(&Target::Crm) else { return Ok(()) };
     let mut stop = site.stop.clone();
@@ -138,7 +138,7 @@ async fn take_consent(site: &Site, courier: &dyn Courier) -> Result<bool, Commit
             tracing::warn!(school = %site.id(), %fault, "the consent is tried again");
             return Ok(true);
         }
-        Err(fault) => tracing::error!(school = %site.id(), %fault, "the consent was refused: give it anew"),
+        Err(fault) => tracing::error!(school = %site.id(), %fault, "the consent was refused: give it again"),
     }
     let used = Put { key: key::CONSENT.to_owned(), expect: record.version, body: b"null".to_vec() };
     site.commit(Unit { put: vec![used], at: site.clock.now(), ..Unit::default() }).await?;

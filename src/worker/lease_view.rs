@@ -1,7 +1,7 @@
-//! For how long this instance may speak for a school: the lease as the owner itself can tell.
-//! Never asks the store, because a paused process has no time to: what is sent is checked against
-//! this at the last moment, so that an owner that stood still does not send what its successor
-//! sends. Enter at [`Tenure`].
+//! The owner's own view of its lease: how long this instance may act for a school. Never asks the store,
+//! because a process that was paused has no time for that: each request is checked against this view at the
+//! last moment, so that an owner that was paused does not send what its successor sends. Enter at
+//! [`LeaseView`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::clock::stopwatch;
 /// Whether this instance works for a school, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nobody asked yet, or the store does not answer.
+    /// Not asked yet, or the store does not answer.
     Unknown,
     Owner,
-    /// Another instance works for it.
+    /// Another instance owns it.
     Elsewhere,
-    /// It was last worked with a configuration that was loaded later than this instance's.
+    /// The last owner had a configuration that was loaded later than this instance's.
     Outdated,
 }
 
@@ -36,29 +36,29 @@ impl Standing {
 #[derive(Debug)]
 struct State {
     standing: Standing,
-    /// Monotonic: it goes on while the process stands still.
+    /// Monotonic: it advances while the process is paused.
     until: Option<Instant>,
 }
 
-/// Shared by whoever takes the lease and whoever sends.
+/// Shared by the code that takes the lease and the code that sends.
 #[derive(Debug, Clone)]
-pub struct Tenure(Arc<Mutex<State>>);
+pub struct LeaseView(Arc<Mutex<State>>);
 
-impl Default for Tenure {
+impl Default for LeaseView {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State { standing: Standing::Unknown, until: None })))
     }
 }
 
-impl Tenure {
-    /// The lease was asked for at `asked` and lasts `lease_ms` of the store's time from some moment
-    /// after it. The last eighth is not used: clocks run at different speeds.
+impl LeaseView {
+    /// The lease was requested at `asked` and lasts `lease_ms` of the store's time, starting at some moment
+    /// after that. The last eighth is not used: clocks run at different speeds.
     pub fn hold(&self, asked: Instant, lease_ms: u64) {
         let until = asked + Duration::from_millis(lease_ms - lease_ms / 8);
         *self.state() = State { standing: Standing::Owner, until: Some(until) };
     }
 
-    /// It is not ours, for this reason.
+    /// Another instance owns the school, or nothing is known, as `standing` says.
     pub fn end(&self, standing: Standing) {
         *self.state() = State { standing, until: None };
     }
@@ -67,7 +67,7 @@ impl Tenure {
         self.state().standing
     }
 
-    /// May something leave in the school's name just now?
+    /// Whether a request may leave for the school right now.
     pub fn holds(&self) -> bool {
         self.state().until.is_some_and(|until| stopwatch() < until)
     }
@@ -82,16 +82,16 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_tenure_ends_before_the_lease_does() {
-        let tenure = Tenure::default();
-        assert!(!tenure.holds());
-        tenure.hold(stopwatch(), 4_000);
+    async fn the_view_ends_before_the_lease_does() {
+        let view = LeaseView::default();
+        assert!(!view.holds());
+        view.hold(stopwatch(), 4_000);
         tokio::time::advance(Duration::from_millis(3_499)).await;
-        assert!(tenure.holds());
+        assert!(view.holds());
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!tenure.holds(), "what stood still so long sends nothing more");
-        tenure.hold(stopwatch(), 4_000);
-        tenure.end(Standing::Elsewhere);
-        assert!(!tenure.holds());
+        assert!(!view.holds(), "a process that was paused this long sends nothing more");
+        view.hold(stopwatch(), 4_000);
+        view.end(Standing::Elsewhere);
+        assert!(!view.holds());
     }
 }

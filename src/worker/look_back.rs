@@ -193,7 +193,7 @@ impl Known for SiteKnows<'_> {
     }
 
     async fn shown(&self, entity: &str) -> Result<Shown, Fault> {
-        let shadow: Option<Shadow> = self.record(key::shadow(entity)).await?;
+        let shadow: Option<LastSeen> = self.record(key::shadow(entity)).await?;
         Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
     }
 

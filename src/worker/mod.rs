@@ -1,6 +1,6 @@
-//! Workers: what goes on behind the answer to a webhook, per school and only by its owner.
-//! Never receives a request (that is `http`) and never decides (that is `process`).
-//! Enter at [`school::own`]; then [`inbox`] and [`outbox`].
+//! Workers: everything that happens after a webhook was answered, per school and only in its owner. Never
+//! receives a request (`http` does) and never decides (`process` does). Enter at [`school::own`]; then
+//! [`inbox`] and [`outbox`].
 
 pub mod backoff;
 pub mod chores;

@@ -1,6 +1,6 @@
-//! An account's budget: requests leave evenly, the most urgent first.
-//! Never drops a request and never reorders two of the same urgency; the budget itself is one key
-//! in the store, shared by all instances. Enter at [`Pacer`], used through [`PacedHttp`].
+//! Paces an account's requests: they leave evenly, the most urgent first. Never drops a request and never
+//! reorders two of the same urgency; the budget itself is one key in the store, shared by all instances.
+//! Enter at [`Pacer`], used through [`PacedHttp`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,39 +11,40 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
-use super::lease_view::Tenure;
+use super::lease_view::LeaseView;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
-use crate::platform::http::{Http, Party, Pass, Request, Response, Seat, Silence, Turn};
+use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, Request, Response, Silence};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
 
-/// After a 429 the whole account rests so long, doubling to the longest.
+/// After a 429 the whole account pauses for this long, doubling up to the longest.
 const REST_FIRST_MS: i64 = 1_000;
 const REST_LONGEST_MS: i64 = 60_000;
 
-/// One who waits, with the end at which he is told.
+/// A waiting caller, and the channel on which it gets its turn.
 struct Waiter {
-    seat: Seat,
-    go: oneshot::Sender<Turn>,
+    request: BudgetRequest,
+    go: oneshot::Sender<Granted>,
     count: Counted,
 }
 
-/// Counts the riders of a seat as waiting until it is dropped, also when the whole queue is dropped.
+/// Counts the deliveries of a waiting request until it is dropped, also when a whole queue is dropped with its
+/// callers.
 struct Counted {
     pace: Arc<Pace>,
-    riders: u64,
+    deliveries: u64,
 }
 
 impl Counted {
-    fn new(pace: &Arc<Pace>, riders: u64) -> Self {
-        pace.waiting.fetch_add(riders, Ordering::SeqCst);
-        Self { pace: pace.clone(), riders }
+    fn new(pace: &Arc<Pace>, deliveries: u64) -> Self {
+        pace.waiting.fetch_add(deliveries, Ordering::SeqCst);
+        Self { pace: pace.clone(), deliveries }
     }
 
     fn end(&mut self) {
-        self.pace.waiting.fetch_sub(std::mem::take(&mut self.riders), Ordering::SeqCst);
+        self.pace.waiting.fetch_sub(std::mem::take(&mut self.deliveries), Ordering::SeqCst);
     }
 }
 
@@ -53,61 +54,63 @@ impl Drop for Counted {
     }
 }
 
-/// Urgency, then who came first.
-type Place = (Urgency, u64);
+/// Urgency, then order of arrival.
+type QueueKey = (Urgency, u64);
 
-/// All who wait for one account.
+/// All callers that wait for one account.
 #[derive(Default)]
 struct Queue {
-    waiters: BTreeMap<Place, Waiter>,
-    parties: BTreeMap<u32, BTreeSet<Place>>,
+    waiters: BTreeMap<QueueKey, Waiter>,
+    groups: BTreeMap<u32, BTreeSet<QueueKey>>,
 }
 
 impl Queue {
     fn push(&mut self, ticket: u64, waiter: Waiter) {
-        let place = (waiter.seat.urgency, ticket);
-        if let Some(party) = waiter.seat.party {
-            self.parties.entry(party.name).or_default().insert(place);
+        let key = (waiter.request.urgency, ticket);
+        if let Some(group) = waiter.request.group {
+            self.groups.entry(group.name).or_default().insert(key);
         }
-        self.waiters.insert(place, waiter);
+        self.waiters.insert(key, waiter);
     }
 
     fn pop(&mut self) -> Option<Waiter> {
-        let place = *self.waiters.first_key_value()?.0;
-        self.remove(place)
+        let key = *self.waiters.first_key_value()?.0;
+        self.remove(key)
     }
 
-    fn remove(&mut self, place: Place) -> Option<Waiter> {
-        let waiter = self.waiters.remove(&place)?;
-        if let Some(party) = waiter.seat.party
-            && let Some(members) = self.parties.get_mut(&party.name)
+    fn remove(&mut self, key: QueueKey) -> Option<Waiter> {
+        let waiter = self.waiters.remove(&key)?;
+        if let Some(group) = waiter.request.group
+            && let Some(members) = self.groups.get_mut(&group.name)
         {
-            members.remove(&place);
+            members.remove(&key);
             if members.is_empty() {
-                self.parties.remove(&party.name);
+                self.groups.remove(&group.name);
             }
         }
         Some(waiter)
     }
 
-    /// Gives a turn to the most urgent and to as many of his party as fit, the most urgent first.
-    /// Those who went away are passed over.
+    /// Gives a turn to the most urgent caller and to as many of its group as fit, the most urgent first.
+    /// Callers that went away are skipped.
     fn give(&mut self) {
         while let Some(first) = self.pop() {
-            let mut party = vec![first];
-            if let Some(Party { name, most, .. }) = party[0].seat.party {
-                let others = self.parties.get(&name).into_iter().flatten();
-                let others: Vec<Place> = others.take(most.saturating_sub(1)).copied().collect();
-                party.extend(others.into_iter().filter_map(|place| self.remove(place)));
+            let mut group = vec![first];
+            if let Some(Group { name, most, .. }) = group[0].request.group {
+                let others = self.groups.get(&name).into_iter().flatten();
+                let others: Vec<QueueKey> = others.take(most.saturating_sub(1)).copied().collect();
+                group.extend(others.into_iter().filter_map(|key| self.remove(key)));
             }
-            // Before anybody is told: whoever looks must never see one who is off as waiting.
-            party.iter_mut().for_each(|waiter| waiter.count.end());
-            party.retain(|waiter| !waiter.go.is_closed());
-            let items = party.iter().filter_map(|waiter| Some(waiter.seat.party?.item)).collect();
-            let mut lead = Some(Turn::Lead(items));
-            for waiter in party {
-                if let Err(Turn::Lead(items)) = waiter.go.send(lead.take().unwrap_or(Turn::Ride)) {
-                    lead = Some(Turn::Lead(items));
+            // Before the callers continue: a reader of `waiting` must never count a request that is being
+            // sent.
+            group.iter_mut().for_each(|waiter| waiter.count.end());
+            group.retain(|waiter| !waiter.go.is_closed());
+            let items = group.iter().filter_map(|waiter| Some(waiter.request.group?.item)).collect();
+            let mut lead = Some(Granted::Send(items));
+            for waiter in group {
+                if let Err(Granted::Send(items)) = waiter.go.send(lead.take().unwrap_or(Granted::SentByPeer))
+                {
+                    lead = Some(Granted::Send(items));
                 }
             }
             if lead.is_none() {
@@ -117,22 +120,22 @@ impl Queue {
     }
 }
 
-/// How an account is doing: shared with whoever shows or drives it.
+/// The state of an account, shared with the code that shows or drives it.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Deliveries that wait for a turn, alone or with others.
+    /// Deliveries that wait for a turn, alone or in a group.
     pub waiting: AtomicU64,
     /// Requests answered with 429.
     pub refused: AtomicU64,
     /// Panics of the turn-giver; it is restarted after each.
     pub panics: AtomicU64,
-    /// The turn-giver sleeps until then, by its clock; past while it is at work.
+    /// The turn-giver sleeps until then, by its clock; in the past while it is working.
     asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
 }
 
-/// Whose budget it is and how large.
+/// The account and its rate.
 pub struct Budget {
     /// `<platform>:<account>`: the key that all instances share.
     pub account: String,
@@ -140,18 +143,18 @@ pub struct Budget {
 }
 
 impl Pace {
-    /// Whoever waits for a turn waits for a later time, not for the store or another thread.
+    /// True if all waiting requests wait for a later time, not for the store or another thread.
     pub fn is_quiet(&self, now: At) -> bool {
         self.waiting.load(Ordering::SeqCst) == 0
             || self.asleep_until_ms.load(Ordering::SeqCst) > now.timestamp_millis()
     }
 
-    /// So many deliveries wait until `at`, whatever else does.
-    pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, riders: u64) {
-        self.waiting.fetch_add(riders, Ordering::SeqCst);
+    /// Counts this many deliveries as waiting until `at`.
+    pub async fn wait(&self, clock: &Arc<dyn Clock>, at: At, deliveries: u64) {
+        self.waiting.fetch_add(deliveries, Ordering::SeqCst);
         self.asleep_until_ms.fetch_max(at.timestamp_millis(), Ordering::SeqCst);
         clock.sleep_until(at).await;
-        self.waiting.fetch_sub(riders, Ordering::SeqCst);
+        self.waiting.fetch_sub(deliveries, Ordering::SeqCst);
     }
 
     async fn sleep_until(&self, clock: &Arc<dyn Clock>, at: At) {
@@ -160,10 +163,10 @@ impl Pace {
     }
 }
 
-/// Gives turns at one account.
+/// Gives turns for one account.
 pub struct Pacer {
-    /// `None` for a command line that looks beside the owner.
-    tenure: Option<Tenure>,
+    /// `None` for a command line that reads while a bridge owns the school.
+    lease: Option<LeaseView>,
     queue: mpsc::UnboundedSender<(u64, Waiter)>,
     tickets: AtomicU64,
     pace: Arc<Pace>,
@@ -176,37 +179,37 @@ impl Pacer {
         budget: Budget,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        tenure: Option<Tenure>,
+        lease: Option<LeaseView>,
     ) -> Self {
         let (queue, waiters) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
         tokio::spawn(serve_turns(waiters, budget, store, clock.clone(), pace.clone()));
-        Self { tenure, queue, tickets: AtomicU64::new(0), pace, clock }
+        Self { lease, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
     pub fn pace(&self) -> Arc<Pace> {
         self.pace.clone()
     }
 
-    /// Returns when the turn has come.
-    pub async fn turn(&self, seat: Seat) -> Result<Turn, NoTurn> {
+    /// Returns when the turn is granted.
+    pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoTurn> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
         let (go, turn) = oneshot::channel();
-        let count = Counted::new(&self.pace, seat.riders);
+        let count = Counted::new(&self.pace, request.deliveries);
         // If the queue is closed, it drops the waiter, and `turn` returns an error.
-        let _ = self.queue.send((ticket, Waiter { seat, go, count }));
+        let _ = self.queue.send((ticket, Waiter { request, go, count }));
         turn.await.map_err(|_| NoTurn)
     }
 
-    /// Asked last of all before something leaves: a turn may have been given before a pause.
+    /// The last check before a request leaves: a turn may have been granted before a pause of the process.
     fn is_ours(&self) -> Result<(), NotOurs> {
-        match &self.tenure {
-            Some(tenure) if !tenure.holds() => Err(NotOurs),
+        match &self.lease {
+            Some(lease) if !lease.holds() => Err(NotOurs),
             _ => Ok(()),
         }
     }
 
-    /// Excess means that somebody else uses the account too: everybody rests.
+    /// A 429 means that others use the account too: the whole account pauses.
     fn on_status(&self, status: u16) {
         if status != 429 {
             if status < 400 {
@@ -226,12 +229,12 @@ impl Pacer {
 #[error("the account's turn-giver is restarted after a panic; nothing was sent")]
 pub struct NoTurn;
 
-/// The process stood still longer than its lease lasts; nothing was sent.
+/// The process was paused for longer than its lease lasts; nothing was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the lease of the school was not renewed in time")]
 pub struct NotOurs;
 
-/// An account's HTTP port behind its budget.
+/// An account's HTTP port, paced by its budget.
 pub struct PacedHttp {
     pub inner: Arc<dyn Http>,
     pub pacer: Pacer,
@@ -240,8 +243,8 @@ pub struct PacedHttp {
 #[async_trait]
 impl Http for PacedHttp {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
-        if request.pass == Pass::Wanted {
-            self.turn(Seat::alone(request.urgency)).await?;
+        if request.budget == BudgetUse::Due {
+            self.turn(BudgetRequest::alone(request.urgency)).await?;
         }
         self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
@@ -249,12 +252,12 @@ impl Http for PacedHttp {
         Ok(response)
     }
 
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        self.pacer.turn(seat).await.map_err(|none| Silence::NotSent(none.to_string()))
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        self.pacer.turn(request).await.map_err(|none| Silence::NotSent(none.to_string()))
     }
 }
 
-/// A courier without HTTP (mail) behind its account's budget: one turn a delivery.
+/// A courier without HTTP (mail), paced by its account's budget: one turn per delivery.
 pub struct PacedCourier {
     pub inner: Box<dyn Courier>,
     pub pacer: Pacer,
@@ -273,7 +276,7 @@ impl Courier for PacedCourier {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault> {
-        let turn = self.pacer.turn(Seat::alone(command.urgency)).await;
+        let turn = self.pacer.turn(BudgetRequest::alone(command.urgency)).await;
         turn.map_err(|none| Fault::later(none.to_string()))?;
         self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
@@ -309,8 +312,8 @@ async fn serve_turns(
     }
 }
 
-/// Takes a slot of the budget for whoever is most urgent when the slot comes, not when it was
-/// asked for.
+/// Takes one slot of the budget at a time, and gives it to the caller that is most urgent when the slot
+/// comes.
 async fn give_turns(
     waiters: &mut mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: &Budget,
@@ -333,8 +336,8 @@ async fn give_turns(
                 pace.sleep_until(clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
             }
             Err(error) => {
-                tracing::warn!(account = budget.account, %error, "no budget without the store, waiting");
-                // Real time: the store's absence has nothing to do with driven time.
+                tracing::warn!(account = budget.account, %error, "the store does not answer, so there is no budget: waiting");
+                // Real time: an outage of the store has nothing to do with driven time.
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
@@ -362,77 +365,79 @@ mod tests {
     use crate::clock::TokioClock;
     use crate::store::embedded::Embedded;
 
-    /// A process that stood still has its turn given when it goes on; its successor has the work.
+    /// A paused process continues with turns granted before; its successor already does the work.
     #[tokio::test(start_paused = true)]
-    async fn whoever_outlived_his_lease_sends_nothing() {
+    async fn an_owner_with_an_expired_lease_sends_nothing() {
         let clock =
             Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
         let store = Arc::new(Embedded::in_memory().expect("memory"));
         let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
-        let tenure = Tenure::default();
-        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(tenure.clone()));
+        let lease = LeaseView::default();
+        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(lease.clone()));
         assert_eq!(pacer.is_ours(), Err(NotOurs), "never held");
-        tenure.hold(stopwatch(), 4_000);
+        lease.hold(stopwatch(), 4_000);
         assert_eq!(pacer.is_ours(), Ok(()));
-        assert!(pacer.turn(Seat::alone(Urgency::Money)).await.is_ok());
+        assert!(pacer.turn(BudgetRequest::alone(Urgency::Money)).await.is_ok());
         tokio::time::advance(Duration::from_millis(4_000)).await;
         assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
         let looking = Pacer::start(budget(), store, clock, None);
         assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
     }
 
-    /// Seats of a queue: urgency, party (0: none), item. What each turn then gives, as items.
+    /// Requests in a queue: urgency, group (0: none), item. The items that each turn then sends.
     #[track_caller]
-    fn check(seats: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
+    fn check(requests: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
         let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
-        let mut told = Vec::new();
-        for (ticket, (urgency, name, item)) in seats.iter().enumerate() {
-            let party = (*name > 0).then_some(Party { name: *name, item: *item, most: 2 });
+        let mut waiting = Vec::new();
+        for (ticket, (urgency, name, item)) in requests.iter().enumerate() {
+            let group = (*name > 0).then_some(Group { name: *name, item: *item, most: 2 });
             let (go, turn) = oneshot::channel();
-            let (seat, count) = (Seat { urgency: *urgency, riders: 1, party }, Counted::new(&pace, 1));
-            queue.push(ticket as u64, Waiter { seat, go, count });
-            told.push((*item, turn));
+            let (request, count) =
+                (BudgetRequest { urgency: *urgency, deliveries: 1, group }, Counted::new(&pace, 1));
+            queue.push(ticket as u64, Waiter { request, go, count });
+            waiting.push((*item, turn));
         }
         for (nth, expected) in turns.iter().enumerate() {
             queue.give();
             let mut went = Vec::new();
-            told.retain_mut(|(item, turn)| match turn.try_recv() {
+            waiting.retain_mut(|(item, turn)| match turn.try_recv() {
                 Ok(turn) => {
-                    went.push((turn != Turn::Ride, *item));
+                    went.push((turn != Granted::SentByPeer, *item));
                     false
                 }
                 Err(error) => {
-                    assert_eq!(error, oneshot::error::TryRecvError::Empty, "nobody is sent away");
+                    assert_eq!(error, oneshot::error::TryRecvError::Empty, "no caller is dropped");
                     true
                 }
             });
             let items: Vec<u64> = went.iter().map(|(_, item)| *item).collect();
             assert_eq!(items, *expected, "turn {nth}");
             assert_eq!(went.iter().filter(|(leads, _)| *leads).count(), 1, "one sends for all");
-            assert_eq!(pace.waiting.load(Ordering::SeqCst), told.len() as u64);
+            assert_eq!(pace.waiting.load(Ordering::SeqCst), waiting.len() as u64);
         }
     }
 
     #[test]
-    fn a_turn_goes_to_the_most_urgent_and_to_his_party() {
+    fn a_turn_goes_to_the_most_urgent_and_to_its_group() {
         use Urgency::{Hot, Money, Usual};
         check(&[(Usual, 0, 1), (Usual, 0, 2)], &[&[1], &[2]]);
         check(&[(Usual, 0, 1), (Money, 0, 2), (Hot, 0, 3)], &[&[2], &[3], &[1]]);
-        // Company goes along whatever its own urgency, but no more than fit, the most urgent first.
+        // Members of the group go along whatever their own urgency, but no more than fit, the most urgent
+        // first.
         let mixed = [(Usual, 7, 1), (Hot, 8, 2), (Usual, 7, 3), (Hot, 7, 4), (Money, 7, 5)];
         check(&mixed, &[&[4, 5], &[2], &[1, 3]]);
     }
 
     #[test]
-    fn who_went_away_costs_nobody_a_turn() {
+    fn a_caller_that_went_away_costs_no_turn() {
         let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
-        let seat = Seat::alone(Urgency::Usual);
+        let request = BudgetRequest::alone(Urgency::Usual);
         let (gone, _) = oneshot::channel();
         let (go, mut turn) = oneshot::channel();
-        queue.push(1, Waiter { seat, go: gone, count: Counted::new(&pace, 1) });
-        queue.push(2, Waiter { seat, go, count: Counted::new(&pace, 1) });
+        queue.push(1, Waiter { request, go: gone, count: Counted::new(&pace, 1) });
+        queue.push(2, Waiter { request, go, count: Counted::new(&pace, 1) });
         queue.give();
-        assert_eq!(turn.try_recv(), Ok(Turn::Lead(Vec::new())));
+        assert_eq!(turn.try_recv(), Ok(Granted::Send(Vec::new())));
         assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
     }
 
@@ -457,14 +462,14 @@ mod tests {
 
     /// Nothing was sent for them, so they can be repeated.
     #[tokio::test(start_paused = true)]
-    async fn when_the_turn_giver_panics_the_waiting_are_told_and_turns_are_given_again() {
+    async fn after_a_panic_of_the_turn_giver_callers_get_an_error_and_turns_continue() {
         let clock = TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range"));
         let store = Arc::new(Embedded::in_memory().expect("memory"));
         let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
         let pacer = Pacer::start(budget, store, Arc::new(Broken(clock, AtomicU64::new(0))), None);
-        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Err(NoTurn));
-        assert_eq!(pacer.turn(Seat::alone(Urgency::Usual)).await, Ok(Turn::Lead(Vec::new())));
+        assert_eq!(pacer.turn(BudgetRequest::alone(Urgency::Usual)).await, Err(NoTurn));
+        assert_eq!(pacer.turn(BudgetRequest::alone(Urgency::Usual)).await, Ok(Granted::Send(Vec::new())));
         assert_eq!(pacer.pace.panics.load(Ordering::Relaxed), 1);
-        assert_eq!(pacer.pace.waiting.load(Ordering::SeqCst), 0, "who was sent away waits no more");
+        assert_eq!(pacer.pace.waiting.load(Ordering::SeqCst), 0, "a failed caller is not counted as waiting");
     }
 }

@@ -1,23 +1,23 @@
-//! Retention: once a day, what is older than it is to be kept goes.
-//! Never touches an open order, and never an order by itself: the owner's inbox does that, in turn
-//! with everything else. Enter at [`retain`].
+//! Retention: once a day, removes data that is older than its retention time. Never touches an open order,
+//! and never removes an order itself: the owner's inbox does that, in sequence with all other work. Enter at
+//! [`retain`].
 
 use chrono::TimeDelta;
 
 use super::site::Site;
 use crate::intake::calls::CallRecord;
 use crate::intake::item::Item;
-use crate::intake::last_seen::Shadow;
+use crate::intake::last_seen::LastSeen;
 use crate::link;
 use crate::process::{At, Order};
 use crate::store::{CommitError, DeadLetter, DeadOp, Forget, Unit};
 
-/// After a failure.
+/// Delay after a failure.
 const AGAIN_MIN: i64 = 15;
-/// Requests and records looked at in one go.
+/// Requests and records checked at a time.
 const PAGE: usize = 500;
 
-/// Dead letters in one go: each may hold a whole request.
+/// Dead letters checked at a time: each may contain a whole request.
 const LETTERS: usize = 50;
 
 /// Runs until the bridge stops.
@@ -29,7 +29,7 @@ pub async fn retain(site: &Site) {
             Ok(Ok(())) => now + TimeDelta::days(1),
             Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
             Ok(Err(error)) => {
-                tracing::warn!(school = %site.id(), %error, "what is past its time is forgotten later");
+                tracing::warn!(school = %site.id(), %error, "retention failed; it is tried again later");
                 now + TimeDelta::minutes(AGAIN_MIN)
             }
         };
@@ -62,7 +62,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     };
     each(site, "call/", now, drop).await?;
     let stranger = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
-        let Ok(lead) = serde_json::from_slice::<Shadow>(body) else { return };
+        let Ok(lead) = serde_json::from_slice::<LastSeen>(body) else { return };
         if lead.asked_at().is_some_and(|at| at < before) {
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }
@@ -70,8 +70,8 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     each(site, "shadow/lead/", now, stranger).await
 }
 
-/// A dead letter holds what a request or a delivery held, so long; that there was one, and why, stays
-/// as long as an ended order.
+/// The body of a dead letter is kept as long as requests and deliveries are; its id and reason are kept as
+/// long as an ended order.
 async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Result<(), CommitError> {
     let mut after = 0;
     loop {
@@ -92,7 +92,7 @@ async fn letters(site: &Site, (body_before, before): (At, At), now: At) -> Resul
     }
 }
 
-/// Looks at every record with this beginning; what `look` puts into the unit is committed.
+/// Calls `look` for every record with this prefix and commits the unit that it fills.
 async fn each(
     site: &Site,
     prefix: &str,

@@ -11,9 +11,9 @@ use tokio::sync::{Notify, watch};
 
 use super::landings::Landings;
 use super::lanes::Lanes;
-use super::lease_view::Tenure;
+use super::lease_view::LeaseView;
 use super::pacer::Pace;
-use super::wheel_feed::Near;
+use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
@@ -34,7 +34,7 @@ pub struct Outbound {
     pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
-    pub tenure: Option<Tenure>,
+    pub tenure: Option<LeaseView>,
 }
 
 /// How often a worker looks by itself, in real time; bells make it look at once.
@@ -63,7 +63,7 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
-    pub tenure: Tenure,
+    pub tenure: LeaseView,
     /// When this configuration was read, by the wall's clock.
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
@@ -71,7 +71,7 @@ pub struct Site {
     pub keep: Keep,
     /// For open records, shared by the schools of this instance.
     pub room: Arc<book::Room>,
-    near: Mutex<Near>,
+    near: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
     landings: Mutex<Landings>,
     /// The lanes may not know what was added after this place; `u64::MAX` where they know everything.
@@ -187,7 +187,7 @@ impl Site {
             rhythm,
             keep,
             room,
-            near: Mutex::new(Near::new(now_ms)),
+            near: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
             landings: Mutex::default(),
             unheard_after: AtomicU64::new(u64::MAX),
@@ -224,7 +224,7 @@ impl Site {
         *self.stop.borrow()
     }
 
-    pub fn near(&self) -> MutexGuard<'_, Near> {
+    pub fn near(&self) -> MutexGuard<'_, WheelFeed> {
         self.near.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

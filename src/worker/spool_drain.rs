@@ -1,6 +1,5 @@
-//! Empties a school's spool into the store, and notices when the store is not the one that it was.
-//! Never owns the school: every instance keeps what it has accepted itself.
-//! Enter at [`run`]; an owner also asks [`begin`].
+//! Empties a school's spool into the store, and notices a restart of the store. Never needs the lease: every
+//! instance spools the requests that it accepted itself. Enter at [`run`]; an owner also calls [`begin`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +11,12 @@ use super::site::Site;
 use crate::store::key;
 use crate::store::{CommitError, Kept, Put, Unit};
 
-/// Between two looks at the store, real time.
+/// Interval between two checks of the store, real time.
 const LOOK: Duration = Duration::from_millis(300);
-/// Of so many looks in vain one is told.
+/// Log one failed attempt in thirty.
 const SAY_EVERY: u64 = 30;
-/// After a restart of the store that nobody here has witnessed, everything that goes out is looked for
-/// first, so long: what was lost is decided again within it.
+/// After a restart of the store that this process has not witnessed, everything that goes out is looked for
+/// first during this time: what the store lost is decided again within it.
 const DOUBT: TimeDelta = TimeDelta::minutes(10);
 
 /// Runs until the school is stopped.
@@ -38,7 +37,7 @@ pub async fn run(site: Arc<Site>) {
         tokio::select! {
             biased;
             _ = stop.changed() => {}
-            // What was just put in has found the store away.
+            // A request that is spooled just now has found the store away.
             () = tokio::time::sleep(LOOK) => {}
         }
     }
@@ -46,7 +45,7 @@ pub async fn run(site: Arc<Site>) {
 
 async fn look(site: &Arc<Site>) -> Kept<()> {
     let Some(spool) = &site.spool else { return Ok(()) };
-    // A node of a Cluster that does not answer is no reason to let requests wait.
+    // If one node of a Cluster does not answer, the requests need not wait for it.
     if let Ok(Some(epoch)) = site.store.epoch().await
         && spool.moves_on(&*site.store, site.id(), &epoch).await?
     {
@@ -60,8 +59,7 @@ async fn look(site: &Arc<Site>) -> Kept<()> {
     Ok(())
 }
 
-/// Whoever works for the school is told, here or elsewhere. Nothing depends on it: owners look by
-/// themselves too.
+/// Notifies the owner of the school, here or in another instance. Only a hint: owners also poll.
 pub async fn announce(site: &Site) {
     if site.tenure.standing() == Standing::Owner {
         site.inbox_bell.notify_one();
@@ -70,8 +68,8 @@ pub async fn announce(site: &Site) {
     }
 }
 
-/// An owner begins: if the store was restarted since an owner last looked, it may have lost what that one
-/// had it confirm, and nobody here remembers it.
+/// Called by a new owner: if the store was restarted since the last owner's start, it may have lost what it
+/// had confirmed to that owner, and this process has no memory of it.
 pub async fn begin(site: &Site) -> Result<(), CommitError> {
     if note_epoch(site).await? {
         tracing::warn!(school = %site.id(), "the store was restarted since the last owner: what goes out is looked for first");
@@ -80,7 +78,7 @@ pub async fn begin(site: &Site) -> Result<(), CommitError> {
     Ok(())
 }
 
-/// Writes down which run of the store this is; true if it is another than the owner before saw.
+/// Stores the store's epoch; returns true if it differs from the one that the last owner stored.
 pub async fn note_epoch(site: &Site) -> Result<bool, CommitError> {
     let Some(epoch) = site.store.epoch().await? else { return Ok(false) };
     let known = site.store.read(site.id(), &[key::EPOCH.to_owned()]).await?.pop().flatten();

@@ -1,6 +1,5 @@
-//! Finds, mends and counts an open order without a next step or without its entry in the index
-//! (L14), and a wheel that has stopped. In a healthy system it only looks: what it counts stays 0.
-//! Enter at [`run`].
+//! The watchdog: finds, repairs and counts open orders without a next step or without their entry in the
+//! index (L14), and a wheel that has stopped. In a healthy system its counts stay 0. Enter at [`run`].
 
 use std::sync::Arc;
 
@@ -15,20 +14,22 @@ use crate::process::{At, Event, Order, OrderId, wake};
 use crate::store::key;
 use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
 
-/// One sweep over all orders in so many minutes.
+/// Minutes between two sweeps over all orders.
 const SWEEP_MIN: i64 = 6 * 60;
-/// One look at the canary in so many minutes.
+/// Minutes between two checks of the canary.
 const LOOK_MIN: i64 = 120;
 const PAGE: usize = 200;
 
-/// Looks at the canary often and at every order now and then, until the bridge stops.
+/// Checks the canary often and every order occasionally, until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
         match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
             Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
-            Ok(Err(error)) => tracing::warn!(school = %site.id(), %error, "the watchdog looks again later"),
+            Ok(Err(error)) => {
+                tracing::warn!(school = %site.id(), %error, "the watchdog could not check; it tries again later")
+            }
             Ok(Ok(())) | Err(_) => {}
         }
         let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
@@ -46,9 +47,9 @@ async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
     let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
     if wheel_feed::is_dead(canary.as_ref(), now) {
         if *sweep_at > now {
-            tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; mended");
+            tracing::error!(school = %site.id(), "ALARM: the wheel had stopped or its index was lost; repaired");
         }
-        // The first look of an owner finds none, too: that is how the canary is born.
+        // The first check of an owner finds none either: that is how the canary is created.
         *sweep_at = now;
         site.commit(Unit { wake: vec![wheel_feed::canary(now)], at: now, ..Unit::default() }).await?;
         site.forget_wakes();
@@ -60,7 +61,7 @@ async fn watch(site: &Site, sweep_at: &mut At) -> Result<(), CommitError> {
     Ok(())
 }
 
-/// One look at every order.
+/// Checks every order once.
 pub async fn sweep(site: &Site) -> Result<(), CommitError> {
     let mut after: Option<String> = None;
     loop {
@@ -82,8 +83,8 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
     }
 }
 
-/// The order has a timer, and the index has its wake, not later than the timer. One that was due and could
-/// not be followed is put off, and has its wake within that time.
+/// Whether the order has a timer, and the index has its wake, not later than the timer. An order whose timer
+/// was due and could not be processed is deferred, and has its wake within that time.
 async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
     let Some((at, _)) = wake(order) else { return Ok(false) };
     let stands = site.store.wake_of(site.id(), &order_member(order)).await?;
@@ -92,7 +93,7 @@ async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
     Ok(stands.is_some_and(|wake| wake.at_ms <= latest.timestamp_millis()))
 }
 
-/// The order may have been committed between the two reads: look again before mending.
+/// The order may have been committed between the two reads: read it again before repairing.
 async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
     let record = site.store.read(site.id(), &[key::order(id)]).await?.pop().flatten();
     let order = record.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
@@ -101,7 +102,7 @@ async fn mend(site: &Site, id: &OrderId) -> Result<(), CommitError> {
         return Ok(());
     }
     count(&site.tally.repairs);
-    tracing::error!(school = %site.id(), order = %id, "ALARM: an open order had no next step; mended");
+    tracing::error!(school = %site.id(), order = %id, "ALARM: an open order had no next step; repaired");
     let now = site.clock.now();
     let mut unit = Unit { at: now, ..Unit::default() };
     match wake(&order) {

@@ -1,10 +1,10 @@
-//! The in-process timer wheel: four levels of 64 slots over the near future, 1 ms to 4.6 h.
-//! Never knows the clock and never is the truth: an entry is a hint, the order decides.
-//! Enter at [`Wheel::insert`], [`Wheel::next_due`] and [`Wheel::advance`].
+//! The in-process timer wheel: four levels of 64 slots over the near future, 1 ms to 4.6 h. Never reads the
+//! clock; its entries are only hints, the order's timers decide. Enter at [`Wheel::insert`],
+//! [`Wheel::next_due`] and [`Wheel::advance`].
 //!
-//! Insert and cancel are O(1). Advancing jumps from one non-empty slot to the next with a bitmap
-//! per level, so that idle time costs nothing. Entries beyond the horizon are not taken: they
-//! stay in the store's index and are filled in when their time comes near.
+//! Insert and cancel are O(1). Advancing jumps from one non-empty slot to the next with a bitmap per level,
+//! so idle time costs nothing. Entries beyond the horizon are refused: they stay in the store's index and are
+//! inserted when their time is near.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,9 +16,9 @@ const SLOTS: usize = 1 << SLOT_BITS;
 /// How far ahead an entry may lie, milliseconds.
 pub const HORIZON_MS: i64 = 1 << (SLOT_BITS * LEVELS as u32);
 
-/// Where an entry stands: level, slot, place in the slot.
+/// The position of an entry: level, slot, index in the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct SlotIndex {
     level: usize,
     slot: usize,
     at: usize,
@@ -27,70 +27,70 @@ struct Place {
 #[derive(Debug)]
 struct Level<K> {
     slots: Vec<Vec<(K, i64)>>,
-    /// Bit n is set when slot n holds something.
+    /// Bit n is set if slot n is not empty.
     filled: u64,
 }
 
-/// Keys with a due time each; a key stands at most once.
+/// Keys with a due time each; a key occurs at most once.
 #[derive(Debug)]
 pub struct Wheel<K> {
     levels: Vec<Level<K>>,
-    places: HashMap<K, Place>,
-    /// Everything up to and including this has been given out.
+    positions: HashMap<K, SlotIndex>,
+    /// Everything up to and including this has been returned.
     now_ms: i64,
 }
 
-/// The entry is too far ahead for the wheel: leave it to the index.
+/// The entry is too far ahead for the wheel and stays in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooFar;
 
 impl<K: Clone + Eq + Hash> Wheel<K> {
     pub fn new(now_ms: i64) -> Self {
         let level = || Level { slots: (0..SLOTS).map(|_| Vec::new()).collect(), filled: 0 };
-        Self { levels: (0..LEVELS).map(|_| level()).collect(), places: HashMap::new(), now_ms }
+        Self { levels: (0..LEVELS).map(|_| level()).collect(), positions: HashMap::new(), now_ms }
     }
 
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.positions.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.positions.is_empty()
     }
 
-    /// Sets or moves an entry. What is already past becomes due with the next millisecond.
+    /// Sets or moves an entry. A time that is already past becomes due with the next millisecond.
     pub fn insert(&mut self, key: K, at_ms: i64) -> Result<(), TooFar> {
         self.cancel(&key);
         let at_ms = at_ms.max(self.now_ms + 1);
         if at_ms - self.now_ms >= HORIZON_MS {
             return Err(TooFar);
         }
-        self.place(key, at_ms);
+        self.put(key, at_ms);
         Ok(())
     }
 
     pub fn cancel(&mut self, key: &K) -> bool {
-        let Some(place) = self.places.remove(key) else { return false };
-        let level = &mut self.levels[place.level];
-        let slot = &mut level.slots[place.slot];
-        slot.swap_remove(place.at);
-        if let Some((moved, _)) = slot.get(place.at) {
-            self.places.insert(moved.clone(), place);
+        let Some(position) = self.positions.remove(key) else { return false };
+        let level = &mut self.levels[position.level];
+        let slot = &mut level.slots[position.slot];
+        slot.swap_remove(position.at);
+        if let Some((moved, _)) = slot.get(position.at) {
+            self.positions.insert(moved.clone(), position);
         }
         if slot.is_empty() {
-            level.filled &= !(1 << place.slot);
+            level.filled &= !(1 << position.slot);
         }
         true
     }
 
-    /// The earliest due time. Exact on the lowest level; on the others the start of the slot,
-    /// which is never later than the entry: waking then only sorts it further down.
+    /// The earliest due time. Exact on the lowest level; on the others the start of the slot, which is never
+    /// later than the entry: such a wake only moves the entry down a level.
     pub fn next_due(&self) -> Option<i64> {
         (0..LEVELS).filter_map(|level| self.next_slot(level)).min()
     }
 
-    /// Moves to `now_ms` and gives out everything due, earliest first, at most `max`. With `max`
-    /// reached the wheel stands still in between: call again.
+    /// Moves to `now_ms` and returns everything due, earliest first, at most `max`. If `max` was reached, the
+    /// wheel stops in between: call again.
     pub fn advance(&mut self, now_ms: i64, max: usize) -> Vec<(K, i64)> {
         let mut due = Vec::new();
         while due.len() < max {
@@ -104,7 +104,7 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
         due
     }
 
-    /// Empties the slots that begin at `at_ms`: due entries go out, later ones a level down.
+    /// Empties the slots that begin at `at_ms`: due entries are returned, later ones move down a level.
     fn turn_to(&mut self, at_ms: i64, due: &mut Vec<(K, i64)>) {
         self.now_ms = at_ms;
         for level in (0..LEVELS).rev() {
@@ -114,26 +114,26 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
             }
             self.levels[level].filled &= !(1 << slot);
             for (key, entry_ms) in std::mem::take(&mut self.levels[level].slots[slot]) {
-                self.places.remove(&key);
+                self.positions.remove(&key);
                 if entry_ms <= at_ms {
                     due.push((key, entry_ms));
                 } else {
-                    self.place(key, entry_ms);
+                    self.put(key, entry_ms);
                 }
             }
         }
     }
 
-    fn place(&mut self, key: K, at_ms: i64) {
+    fn put(&mut self, key: K, at_ms: i64) {
         let ahead = (at_ms ^ self.now_ms) as u64;
         let highest = 63 - (ahead | 1).leading_zeros();
         let level = ((highest / SLOT_BITS) as usize).min(LEVELS - 1);
         let slot = slot_of(at_ms, level);
         let entries = &mut self.levels[level].slots[slot];
-        let place = Place { level, slot, at: entries.len() };
+        let position = SlotIndex { level, slot, at: entries.len() };
         entries.push((key.clone(), at_ms));
         self.levels[level].filled |= 1 << slot;
-        self.places.insert(key, place);
+        self.positions.insert(key, position);
     }
 
     /// When the next non-empty slot of a level begins.
@@ -144,7 +144,7 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
         }
         let width = SLOT_BITS * level as u32;
         let current = slot_of(self.now_ms, level) as u32;
-        // The current slot of a level lies behind us: what is in it is a whole turn ahead.
+        // The current slot of a level is past: an entry in it is a whole turn ahead.
         let ahead = filled.rotate_right((current + 1) % SLOTS as u32).trailing_zeros() + 1;
         let base = (self.now_ms >> width) + i64::from(ahead);
         Some(base << width)
@@ -187,8 +187,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is inserted, moved and cancelled: each key comes out once, at the first
-        /// advance that is not before its time.
+        /// Whatever is inserted, moved and cancelled: each key is returned once, at the first advance that is
+        /// not before its time.
         #[test]
         fn agrees_with_a_plain_map(actions in prop::collection::vec((0u8..40, 0i64..400_000, 0u8..4), 1..300)) {
             let mut wheel = Wheel::new(START);

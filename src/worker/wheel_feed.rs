@@ -1,6 +1,6 @@
-//! Keeps the wheel filled from the store's index, which is exact but far; the wheel is near.
-//! Never changes the index: entries move only with a commit. Enter at [`fill`]; [`Near`] is what is
-//! held in memory.
+//! Keeps the wheel filled from the store's index: the index is complete, the wheel holds the near part. Never
+//! changes the index: entries move only with a commit. Enter at [`fill`]; [`WheelFeed`] is the part in
+//! memory.
 
 use chrono::TimeDelta;
 
@@ -10,14 +10,14 @@ use crate::intake::item::Member;
 use crate::process::At;
 use crate::store::{Kept, Wake};
 
-/// How far ahead of now the wheel is filled, and when it is filled again.
+/// How far ahead the wheel is filled, and when it is filled again.
 const AHEAD_MS: i64 = 10 * 60 * 1000;
 const AGAIN_MS: i64 = AHEAD_MS / 2;
 
 /// Entries taken from the index at a time, of the promised ones and of the others.
 const PAGE: usize = crate::store::BATCH_MAX;
 
-/// From one wake of the canary to the next.
+/// Minutes between two wakes of the canary.
 const CANARY_MIN: i64 = 120;
 
 /// The canary's next wake.
@@ -26,35 +26,35 @@ pub fn canary(now: At) -> Wake {
     Wake { member: Member::Canary.to_string(), at_ms: at.timestamp_millis(), promised: false }
 }
 
-/// The index has lost its canary, or nobody fired it for a whole turn: the wheel has stopped, or
-/// keys have vanished.
+/// The index has lost its canary, or it was not fired for a whole interval: the wheel has stopped, or keys
+/// have vanished.
 pub fn is_dead(canary: Option<&Wake>, now: At) -> bool {
     let overdue = TimeDelta::minutes(CANARY_MIN).num_milliseconds();
     canary.is_none_or(|wake| now.timestamp_millis() - wake.at_ms > overdue)
 }
 
-/// The near end of the index: the wheel, and how far ahead it holds all that the index holds. Times
-/// are milliseconds since 1970.
+/// The near part of the index: the wheel, and how far ahead it is complete. Times are milliseconds since
+/// 1970.
 #[derive(Debug)]
-pub struct Near {
+pub struct WheelFeed {
     wheel: Wheel<String>,
-    /// Up to and including this no wake of the index is missing in the wheel.
+    /// Up to and including this time the wheel contains every wake of the index.
     filled_until: i64,
 }
 
-impl Near {
-    /// Knows nothing of the index.
+impl WheelFeed {
+    /// An empty wheel that has not been filled yet.
     pub fn new(now_ms: i64) -> Self {
         Self { wheel: Wheel::new(now_ms), filled_until: i64::MIN }
     }
 
-    /// Something went wrong on the way, or the owner is a new one: the index alone counts again.
+    /// After an error, or for a new owner: everything has to be read from the index again.
     pub fn clear(&mut self, now_ms: i64) {
         *self = Self::new(now_ms);
     }
 
-    /// Moves members as a commit has moved them in the index: `sleeps` before `wakes`. What lies beyond
-    /// what the wheel knows is left to the next filling. True if the owner has to look earlier now.
+    /// Moves members as a commit has moved them in the index: `sleeps` before `wakes`. Wakes beyond the
+    /// filled part are left to the next filling. Returns true if the owner has to wake earlier now.
     pub fn arm(&mut self, wakes: &[(String, i64)], sleeps: &[String]) -> bool {
         let before = self.wheel.next_due();
         for member in sleeps.iter().chain(wakes.iter().map(|(member, _)| member)) {
@@ -69,8 +69,8 @@ impl Near {
         earlier
     }
 
-    /// Takes in all that the index holds up to `until`, or its first [`PAGE`] of the promised wakes, of
-    /// the others, or of both: then only what lies before the last of them is known.
+    /// Takes in all wakes of the index up to `until`. If a full [`PAGE`] of promised wakes, of the others, or
+    /// of both was read, the wheel is complete only up to the last of them.
     pub fn fill(&mut self, wakes: Vec<Wake>, until: i64) {
         self.filled_until = until;
         for promised in [true, false] {
@@ -80,7 +80,7 @@ impl Near {
             }
         }
         for wake in wakes {
-            // Beyond the horizon cannot happen: the window is shorter.
+            // `TooFar` cannot happen: the window is shorter than the horizon.
             let _ = self.wheel.insert(wake.member, wake.at_ms);
         }
     }
@@ -94,7 +94,7 @@ impl Near {
         self.wheel.next_due()
     }
 
-    /// When the owner has to look again: the next due entry, or the next filling.
+    /// When the owner has to check again: at the next due entry, or at the next filling.
     pub fn next_look(&self, now_ms: i64) -> i64 {
         let again = if self.is_crowded() { i64::MAX } else { self.filled_until.saturating_sub(AGAIN_MS) };
         self.next_due().map_or(again, |due| due.min(again)).max(now_ms)
@@ -110,7 +110,7 @@ impl Near {
     }
 }
 
-/// Brings the wheel up to date with the index where it is not.
+/// Fills the wheel from the index if it is short.
 pub async fn fill(site: &Site) -> Kept<()> {
     let now_ms = site.clock.now().timestamp_millis();
     if !site.near().is_short(now_ms) {
@@ -119,7 +119,7 @@ pub async fn fill(site: &Site) -> Kept<()> {
     let mut until = now_ms + AHEAD_MS;
     let wakes = site.store.wakes(site.id(), until, PAGE).await?;
     if wakes.is_empty() {
-        // Nothing for a while: sleep to the next one instead of looking every few minutes.
+        // Nothing for a while: sleep to the next one instead of checking every few minutes.
         until = now_ms + HORIZON_MS / 2;
         if let Some(next) = site.store.next_wake(site.id()).await? {
             until = until.min(next.at_ms - 1);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_is_dead_when_it_is_gone_or_nobody_fires_it() {
+    fn a_canary_is_dead_when_it_is_gone_or_was_not_fired() {
         let now = At::from_timestamp(1_795_000_000, 0).expect("in range");
         let wake = canary(now);
         assert!(is_dead(None, now));
@@ -150,7 +150,7 @@ mod tests {
         assert!(is_dead(Some(&wake), now + TimeDelta::minutes(2 * CANARY_MIN + 1)));
     }
 
-    /// Promised and other wakes, a second apart each: until when all are known, in seconds.
+    /// Promised and other wakes, a second apart each: up to when all are known, in seconds.
     #[test]
     fn a_full_page_of_either_kind_bounds_what_is_known() {
         let page = PAGE as i64;
@@ -162,7 +162,7 @@ mod tests {
             (10, page, page),
             (page, page, page),
         ] {
-            let mut near = Near::new(NOW);
+            let mut near = WheelFeed::new(NOW);
             near.fill([wakes(promised, true), wakes(others, false)].concat(), NOW + 1_000 * asked);
             assert_eq!(near.filled_until, NOW + 1_000 * known, "{promised} promised, {others} others");
         }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_cleared_is_filled_again_before_anything_else() {
-        let mut near = Near::new(NOW);
+        let mut near = WheelFeed::new(NOW);
         assert_eq!(near.next_look(NOW), NOW);
         near.fill(wakes(300, false), NOW + AHEAD_MS);
         assert!(!near.is_short(NOW + AHEAD_MS), "a crowd is worked off first");

@@ -1,13 +1,13 @@
-//! Commands beside `serve`: what they print, how they end, what an error says to do.
+//! Commands other than `serve`: their output, their exit codes, and what their errors tell the user to do.
 
 use dozvon::sandbox::amocrm::model::WON;
 use serde_json::Value;
 
-use crate::support::program::{Bench, FORM, Kind, form, get, send, until};
+use crate::support::program::{FORM, StoreKind, TestBed, form, get, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_names_all_problems_at_once() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let right = bench.run(&["check"]).await;
     assert_eq!(
         (right.code(), right.out().as_str()),
@@ -23,15 +23,15 @@ async fn check_names_all_problems_at_once() {
     assert_eq!(wrong.code(), Some(1));
     for part in ["haed", "DEMO_MANGO_SLAT", "dialling.gap_minutes", "drain_s", "school.toml", "default.toml"]
     {
-        assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
+        assert!(wrong.err().contains(part), "{part} is not printed: {}", wrong.err());
     }
-    // The bridge does not start on it either, and says the same.
+    // The bridge does not start with it either, and prints the same problem.
     assert_eq!(bench.run(&["serve"]).await.err(), wrong.err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_try_outs_hours_are_for_the_sandbox_only() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let file = std::fs::read_to_string(bench.config().join("schools/rost/school.toml")).expect("it is there");
     let amocrm =
         file.split("[amocrm]\nurl = \"").nth(1).and_then(|rest| rest.split('"').next()).expect("a url");
@@ -47,7 +47,7 @@ async fn the_try_outs_hours_are_for_the_sandbox_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn comments_without_an_author_are_warned_of() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     bench.edit("schools/rost/school.toml", "comment_author = 400300901", "");
     let done = bench.run(&["check"]).await;
     assert_eq!(done.code(), Some(0));
@@ -60,7 +60,7 @@ async fn comments_without_an_author_are_warned_of() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_say_what_to_do() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let cases: [(&[&str], i32, &str); 8] = [
         (&["url", "nobody"], 1, "there are: rost"),
         (&["dead", "list", "nobody"], 1, "there are: rost"),
@@ -82,10 +82,10 @@ async fn errors_say_what_to_do() {
     }
 }
 
-/// What a person pastes works as it is printed.
+/// The printed addresses work as they are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn url_prints_addresses_that_the_bridge_takes() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let bridge = bench.start().await;
     let printed = bench.run(&["url", "rost"]).await;
     assert_eq!(printed.code(), Some(0));
@@ -106,7 +106,7 @@ async fn url_prints_addresses_that_the_bridge_takes() {
     })
     .await;
     bridge.settled().await;
-    // The sandbox's order is that of the printed line: a payment is read back and believed.
+    // The sandbox's order is the one of the printed line: a payment is read back and confirmed.
     assert!(pairs.contains(&("order_id", "700100200")));
     let paid = bench.by_hand("POST", "/sandbox/orders/700100200/pay", "");
     assert_eq!(paid["status"], "payed", "{paid}");
@@ -120,7 +120,7 @@ async fn url_prints_addresses_that_the_bridge_takes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_is_printed_whole() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let printed = bench.run(&["reference"]).await;
     assert_eq!(printed.code(), Some(0));
     for key in ["pause_minutes", "comment_author", "requests_per_second", "DOZVON_VAULT_KEY", "drain_s"] {
@@ -130,7 +130,7 @@ async fn the_reference_is_printed_whole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn discover_shows_the_account_and_what_does_not_fit_it() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let right = bench.run(&["discover", "rost"]).await;
     assert_eq!(right.code(), Some(0), "{}", right.err());
     for part in [
@@ -146,13 +146,13 @@ async fn discover_shows_the_account_and_what_does_not_fit_it() {
     let wrong = bench.run(&["discover", "rost"]).await;
     assert_eq!(wrong.code(), Some(1));
     for part in ["amocrm.pipelines.sales.stages.new", "66104106", "amocrm.order_number_field"] {
-        assert!(wrong.err().contains(part), "{part} is not told: {}", wrong.err());
+        assert!(wrong.err().contains(part), "{part} is not printed: {}", wrong.err());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     let bridge = bench.start().await;
     for n in 1..=3 {
         let url = bench.hook("getcourse", "order-created");
@@ -173,19 +173,19 @@ async fn dead_letters_are_listed_newest_first_with_how_many_more_there_are() {
     assert!(oldest.starts_with(ids[2]), "{oldest}");
 }
 
-/// A delivery that can never succeed waits for a person; after the mend it is done once.
+/// A delivery that can never succeed waits for a person; after the cause is fixed it is done once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_delivery_is_shown_and_after_the_mend_tried_again() {
-    retried(Kind::Embedded).await;
+    retried(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_delivery_is_tried_again_on_redis() {
-    retried(Kind::Redis).await;
+    retried(StoreKind::Redis).await;
 }
 
-async fn retried(kind: Kind) {
-    let bench = Bench::new(kind).await;
+async fn retried(kind: StoreKind) {
+    let bench = TestBed::new(kind).await;
     bench.edit("schools/rost/school.toml", "comment_author = 400300901", "# comment_author = 400300901");
     let bridge = bench.start().await;
     let query =

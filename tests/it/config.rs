@@ -1,4 +1,4 @@
-//! The example school loads without a word, and every slip in it is told with file, key and what
+//! The example school loads without any message, and every mistake in it is reported with file, key and what
 //! is allowed.
 
 use std::collections::BTreeMap;
@@ -19,14 +19,14 @@ const INSTANCE: &str = "dozvon.toml";
 fn example() -> Files {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/example");
     let mut read = Files::read(&folder).expect("the example is readable");
-    // Slips are made in a process with a school's real figures: the example's are for trying out.
+    // Mistakes are made in a process with a school's real figures; the example's figures are for trying out.
     read.texts_mut()
         .insert(PROCESS.to_owned(), include_str!("../../fixtures/config/process.toml").to_owned());
-    // Problems then name files as they lie in the folder.
+    // Problems then name files as they are in the folder.
     Files::new(Path::new(""), std::mem::take(read.texts_mut()))
 }
 
-/// Names and values of `.env.example`; lines that are commented out count as names only.
+/// Names and values of `.env.example`; commented-out lines count as names only.
 fn env_example() -> (BTreeMap<String, String>, Vec<String>) {
     let text = include_str!("../../.env.example");
     let (mut set, mut named) = (BTreeMap::new(), Vec::new());
@@ -101,7 +101,7 @@ fn the_hash_changes_with_the_school_and_with_nothing_else() {
     assert_ne!(first, hash(&other));
 }
 
-/// One slip: in `file`, the first text becomes the second; an empty first text appends.
+/// One mistake: in `file`, the first text is replaced by the second; an empty first text appends.
 struct Slip {
     file: &'static str,
     from: &'static str,
@@ -136,7 +136,7 @@ fn told(found: &[Problem], file: &str, key: &str, words: &str) {
     assert!(hit, "no «{file}, {key}: {words}» in {found:#?}");
 }
 
-/// One slip gives one problem: its file, its key, and words of what is wrong or allowed.
+/// One mistake gives one problem: its file, its key, and words about what is wrong or allowed.
 fn check(slip: Slip, file: &str, key: &str, words: &str) {
     check_in(example(), slip, file, key, words);
 }

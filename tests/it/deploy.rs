@@ -1,6 +1,5 @@
-//! What lies in `deploy/` and what the documents say to type, held against the program: a file that
-//! is shipped and does not fit is a defect like any other.
-//! Structure only: no container engine and no systemd is asked.
+//! Compares the files in `deploy/` and the commands in the documents with the program: a shipped file that
+//! does not fit is a defect. Checks the structure only: no container engine and no systemd runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,7 +29,7 @@ fn example() -> Config {
         .unwrap_or_else(|all| panic!("{all:#?}"))
 }
 
-/// Variables that a file sets or names, of the program's own.
+/// Checks that every variable of ours in a file is one that the program knows.
 fn known_variables(names: impl Iterator<Item = String>, file: &str) {
     for name in names.filter(|name| name.starts_with("DOZVON_")) {
         assert!(VARIABLES.iter().any(|known| known.name == name), "{file}: the program knows no {name}");
@@ -44,7 +43,7 @@ fn the_example_school_is_right_as_it_is_shipped() {
     assert!(warnings.is_empty(), "{warnings:#?}");
 }
 
-/// Without this nobody could try the program: ids, people, keys and addresses of both sides.
+/// Otherwise the example could not be tried out: ids, people, keys and addresses of both sides must match.
 #[test]
 fn the_sandbox_fits_the_example_school() {
     let config = example();
@@ -100,7 +99,7 @@ fn the_sandbox_fits_the_example_school() {
     fits_the_printed_addresses(&config, &setup);
 }
 
-/// The sandbox calls what `dozvon url` tells people to paste.
+/// The sandbox calls the addresses that `dozvon url` prints.
 fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
     let base = |platform: &str| format!("{}/hooks/rost/{platform}/{SECRET}", config.instance.url);
     let printed: BTreeSet<String> =
@@ -120,7 +119,7 @@ fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
     assert_eq!(bridge.as_deref(), Some(&*config.instance.url));
 }
 
-/// Everything that the documents say to type is understood by the program.
+/// The program accepts every command that the documents contain.
 #[test]
 fn commands_in_the_documents_exist() {
     let mut typed = 0;
@@ -135,7 +134,7 @@ fn commands_in_the_documents_exist() {
             let words: Vec<&str> = command.split_whitespace().collect();
             typed += 1;
             if let Err(error) = grammar().try_get_matches_from(&words) {
-                // A command that is named without its arguments is only named.
+                // A command without its arguments is only mentioned.
                 let bare = words.len() == 2 && grammar().find_subcommand(words[1]).is_some();
                 assert!(bare, "{path}: `{command}`: {error}");
             }
@@ -144,7 +143,7 @@ fn commands_in_the_documents_exist() {
     assert!(typed >= 10, "only {typed} commands were found");
 }
 
-/// `dozvon …` in fenced blocks of shell, behind `cargo run … --`, and in backticks.
+/// `dozvon …` in fenced shell blocks, after `cargo run … --`, and in backticks.
 fn commands(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut shell = false;
@@ -163,8 +162,7 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// Paths in backticks and links of the documents lead somewhere. A source may be named from its package's
-/// `src` on.
+/// Paths in backticks and links of the documents exist. A source may be named from its package's `src` on.
 #[test]
 fn files_that_the_documents_name_are_there() {
     let places = ["", "src", "crates/core/src", "crates/sandbox/src"];
@@ -184,7 +182,7 @@ fn files_that_the_documents_name_are_there() {
     }
 }
 
-/// How long the played school lives is said in three places, and once in the code.
+/// The length of the demo is stated in three places, and once in the code.
 #[test]
 fn the_documents_say_how_long_the_demo_plays() {
     let days = format!("{} days", dozvon::demo::DAYS);
@@ -212,7 +210,7 @@ fn the_image_has_all_that_a_build_needs() {
     for needed in ["Cargo.toml", "Cargo.lock", "src", "crates", "tests"] {
         assert!(copied.contains(&needed), "{needed} is not copied");
     }
-    // What the sources take in from outside themselves.
+    // Files outside of themselves that the sources include.
     for (file, source) in ["src", "crates"].iter().flat_map(|folder| sources(&root().join(folder))) {
         for taken in source.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             let path = file.parent().expect("a folder").join(taken).canonicalize();
@@ -244,7 +242,7 @@ fn name_of(pair: &str) -> String {
     pair.split(['=', ':']).next().unwrap_or_default().trim().trim_start_matches("- ").to_owned()
 }
 
-/// How deep a line of YAML stands, its key, its value.
+/// The indentation of a line of YAML, its key, its value.
 fn yaml(text: &str) -> Vec<(usize, String, String)> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     lines
@@ -271,7 +269,7 @@ fn compose_runs_what_there_is() {
     let store = value("DOZVON_STORE").expect("a store");
     let host = store.trim_start_matches("redis://").split(':').next().expect("a host");
     assert!(lines.iter().any(|(depth, key, _)| *depth == 2 && key == host), "no service {host}");
-    // Named volumes are declared, folders are there.
+    // Named volumes are declared, folders exist.
     let declared: Vec<&str> = {
         let at = lines.iter().position(|line| line.1 == "volumes" && line.0 == 0).expect("volumes");
         lines[at + 1..].iter().map(|line| line.1.as_str()).collect()
@@ -291,7 +289,7 @@ fn compose_runs_what_there_is() {
     assert!(grace.expect("seconds") > drain_s(), "it is killed before it has drained");
 }
 
-/// What a bridge needs at most to stop: the server's own five seconds, then the drain.
+/// The longest time that a bridge needs to stop: the server's own five seconds, then the drain.
 fn drain_s() -> u32 {
     5 + example().instance.limits.drain_s
 }
@@ -313,7 +311,7 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
     let stop: u32 = value("TimeoutStopSec").pop().and_then(|text| text.parse().ok()).expect("seconds");
     assert!(stop > drain_s(), "it is killed before it has drained");
     known_variables(value("Environment").iter().map(|pair| name_of(pair)), "dozvon.service");
-    // The data's folder is one that systemd makes writable.
+    // The data folder is one that systemd makes writable.
     let state = value("StateDirectory").pop().expect("a folder");
     assert!(unit.contains(&format!("DOZVON_DATA=/var/lib/{state}")));
 }

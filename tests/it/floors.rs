@@ -1,6 +1,5 @@
-//! The floors: which part of the code may import which. One rule replaces lists of permissions: follow the
-//! `use` arrows from anywhere, and you never come back to where you began.
-//! Never looks at tests. Enter at [`the_floors_have_no_cycle`].
+//! The floors: which part of the code may import which. There is one rule: following the `use` arrows from
+//! any file never leads back to it. Tests are not checked. Enter at [`the_floors_have_no_cycle`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +15,7 @@ fn the_floors_have_no_cycle() {
     let mut folders = Arrows::new();
     for (from, to) in &files {
         let from = top(from);
-        // The program's own file and the list of modules stand above everything.
+        // The program's own file and the list of modules are above everything else.
         if ["main", "lib"].contains(&from) {
             continue;
         }
@@ -27,7 +26,7 @@ fn the_floors_have_no_cycle() {
     assert_eq!(cycle(&folders), None, "the top folders import each other in a circle");
 }
 
-/// The compiler holds the members apart; this says which of them stands on the ground.
+/// The compiler keeps the packages apart; this test says which of them depend on no other.
 #[test]
 fn core_and_sandbox_depend_on_no_other_member() {
     for member in ["core", "sandbox"] {
@@ -59,8 +58,8 @@ fn top(module: &str) -> &str {
     module.split("::").next().unwrap_or(module)
 }
 
-/// What each module imports. A name that a parent only passes on (`pub use`) leads to the module that
-/// defines it, and a parent's list of its children is no arrow.
+/// The imports of each module. A name that a parent re-exports (`pub use`) leads to the module that defines
+/// it, and a parent's list of its children is not an arrow.
 fn arrows(sources: &[Source], root: &str) -> Arrows {
     let modules: BTreeMap<String, &Source> =
         sources.iter().map(|source| (module_of(&source.path, root), source)).collect();
@@ -100,7 +99,7 @@ fn target(
     }
 }
 
-/// `process::At` → `process::value::At`, for every name that a module passes on.
+/// `process::At` → `process::value::At`, for every re-exported name.
 fn passed_on(modules: &BTreeMap<String, &Source>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (module, source) in modules {
@@ -134,7 +133,7 @@ fn defined(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Every path that a file uses: its `use` statements, and `crate::…` in the middle of code.
+/// Every path that a file uses: its `use` statements, and `crate::…` within code.
 fn imports(source: &Source, module: &str) -> Vec<String> {
     let none = BTreeMap::new();
     let mut found = Vec::new();
@@ -199,7 +198,8 @@ fn leaves(tree: &str) -> Vec<String> {
     parts.flat_map(|part| leaves(&format!("{before}{}", part.trim()))).collect()
 }
 
-/// From the crate's root, without `crate::`; a path into another crate comes out as it is and finds no file.
+/// Relative to the crate's root, without `crate::`; a path into another crate is returned as it is and
+/// matches no file.
 fn absolute(path: &str, module: &str, modules: &BTreeMap<String, &Source>) -> String {
     if let Some(path) = path.strip_prefix("crate::") {
         return path.to_owned();
@@ -218,7 +218,7 @@ fn absolute(path: &str, module: &str, modules: &BTreeMap<String, &Source>) -> St
     }
 }
 
-/// One cycle, its first module again at the end.
+/// One cycle, with its first module repeated at the end.
 fn cycle(arrows: &Arrows) -> Option<Vec<String>> {
     let mut done = BTreeSet::new();
     arrows.keys().find_map(|from| walk(from, arrows, &mut Vec::new(), &mut done))

@@ -1,5 +1,5 @@
-//! GetCourse's both ways against its stand-in: what the stand-in sends is understood, what the
-//! courier asks is done there, once, even when answers are lost.
+//! GetCourse in both directions against its stand-in: the webhooks of the stand-in are understood, and the
+//! courier's commands are carried out there, once, even if answers are lost.
 
 use std::sync::{Arc, Mutex};
 
@@ -48,11 +48,11 @@ offer = 5512874
 events = [{ at = "+1h", do = "pay", amount = 15000.40 }]
 "#;
 
-/// The stand-in with its time, plugged in where the network would be.
+/// The stand-in with its time, in place of the network.
 #[derive(Clone)]
-struct School(Arc<Mutex<(World, At)>>);
+struct StandIn(Arc<Mutex<(World, At)>>);
 
-impl School {
+impl StandIn {
     fn open() -> Self {
         let address = |kind| dozvon::platform::getcourse::fields::address("http://127.0.0.1:1/h", kind);
         use dozvon::platform::getcourse::Kind::{OrderCreated, PaymentPartial};
@@ -78,7 +78,7 @@ impl School {
 }
 
 #[async_trait]
-impl Http for School {
+impl Http for StandIn {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
         let (world, now) = &mut *self.0.lock().unwrap();
         *now += TimeDelta::milliseconds(300);
@@ -111,7 +111,7 @@ fn settings() -> Settings {
 }
 
 struct Road {
-    school: School,
+    school: StandIn,
     courier: GcCourier,
     order: OrderId,
     issued: u32,
@@ -119,7 +119,7 @@ struct Road {
 
 impl Road {
     fn open() -> (Self, SeenOrder) {
-        let school = School::open();
+        let school = StandIn::open();
         let seen = seen(&school.until(TimeDelta::zero())[0]);
         let keys = Keys {
             developer: Secret::new("sandbox-developer-key"),
@@ -167,7 +167,7 @@ fn shown(receipt: Receipt) -> Option<SeenOrder> {
     }
 }
 
-/// What a delivered hook means.
+/// The order in the signal of a delivered webhook.
 fn seen(hook: &Hook) -> SeenOrder {
     let (path, query) = hook.url.split_once('?').unwrap();
     let request = RawRequest {

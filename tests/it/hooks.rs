@@ -1,34 +1,34 @@
-//! The way in over real sockets: what each platform hears, and what is kept of what it said.
-//! The bridge is the real program; the same claims hold on both stores.
+//! Webhooks over real sockets: the answer that each platform gets, and what is stored of its request. The
+//! bridge is the real program; the same tests run on both stores.
 
 use dozvon::store::Counts;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::program::{Bench, FORM, Kind, Program, Said, form, rost, send, until};
+use crate::support::program::{FORM, Program, Said, StoreKind, TestBed, form, rost, send, until};
 
 const JSON: &str = "application/json";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The other providers, beside the example's Mango.
+/// The other providers, in addition to the example's Mango.
 const LINES: &str = "[sipuni]\nuser = \"012345\"\n[telphin]\nextensions = { 101 = 200101 }\n";
 
-/// What Sipuni has to hear, or it suspends its feed.
+/// The answer that Sipuni requires; otherwise it suspends its feed.
 const SUCCESS: &str = r#"{"success":true}"#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_answered_and_kept_on_the_embedded_store() {
-    answers(Kind::Embedded).await;
+    answers(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_answered_and_kept_on_redis() {
-    answers(Kind::Redis).await;
+    answers(StoreKind::Redis).await;
 }
 
-async fn answers(kind: Kind) {
-    let bench = Bench::new(kind).await;
+async fn answers(kind: StoreKind) {
+    let bench = TestBed::new(kind).await;
     bench.mute();
     bench.edit("schools/rost/school.toml", "[mail]", &format!("{LINES}[mail]"));
     let bridge = bench.start().await;
@@ -42,7 +42,7 @@ async fn answers(kind: Kind) {
 }
 
 /// `order-status` of an order that the sandbox knows.
-fn status_url(bench: &Bench, status: &str) -> String {
+fn status_url(bench: &TestBed, status: &str) -> String {
     let query = form(&[("order_id", "700100200"), ("number", "12041"), ("status", status)]);
     format!("{}?{query}", bench.hook("getcourse", "order-status"))
 }
@@ -59,7 +59,7 @@ fn summary(entry: &str) -> String {
     )
 }
 
-/// The end of an unanswered call, as Sipuni tells it.
+/// The end of an unanswered call, as Sipuni sends it.
 fn sipuni_end(call: &str) -> String {
     format!(
         "event=2&call_id={call}&src_num=012345102&src_type=2&short_src_num=102&dst_num=79035550199&dst_type=1\
@@ -84,7 +84,7 @@ fn amo_lead(account: &str, updated_at: &str) -> String {
     ])
 }
 
-async fn counts(bench: &Bench) -> Counts {
+async fn counts(bench: &TestBed) -> Counts {
     bench.store().await.counts(&rost()).await.expect("the store answers")
 }
 
@@ -92,7 +92,7 @@ async fn heard(method: &str, url: &str, kind: &str, body: impl Into<Vec<u8>>) ->
     send(method, url, kind, body).await.expect("an answer")
 }
 
-async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
+async fn each_platform_hears_what_it_expects(bench: &TestBed, bridge: &Program) {
     let ok = |kind: &str, body: &str| Said { status: 200, kind: kind.to_owned(), body: body.to_owned() };
     let cases = [
         ("GET", status_url(bench, "В работе"), "", String::new(), ok(PLAIN, "ok")),
@@ -107,7 +107,7 @@ async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
         ("POST", bench.hook("mango", "events/summary"), FORM, signed(&summary("one")), ok(PLAIN, "")),
         // Mango appends its path to whatever address was pasted.
         ("POST", bench.hook("mango", "/events/summary"), FORM, signed(&summary("two")), ok(PLAIN, "")),
-        // Sipuni and Telphin send either way.
+        // Sipuni and Telphin use either method.
         (
             "GET",
             format!("{}?{}", bench.hook("sipuni", ""), sipuni_end("1.1")),
@@ -130,7 +130,7 @@ async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
         assert_eq!(heard(method, &url, kind, body).await, wanted, "{url}");
     }
     assert_eq!(bridge.count("accepted").await, kept);
-    // Probes of cabinets are answered and nothing is kept.
+    // Probes from the platforms' settings pages are answered and not stored.
     assert_eq!(heard("POST", &bench.hook("mango", ""), FORM, "").await.status, 200);
     assert_eq!(heard("GET", &bench.hook("amocrm", ""), "", "").await.status, 200);
     assert_eq!(heard("GET", &bench.hook("sipuni", ""), "", "").await, ok(JSON, SUCCESS));
@@ -140,7 +140,7 @@ async fn each_platform_hears_what_it_expects(bench: &Bench, bridge: &Program) {
     assert_eq!(counts(bench).await.raw, kept);
 }
 
-async fn what_is_turned_away_leaves_nothing(bench: &Bench, bridge: &Program) {
+async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
     let before = counts(bench).await;
     let refused = bridge.count("refused").await;
     let at = |path: &str| format!("http://127.0.0.1:{}/hooks/{path}", bench.port);
@@ -178,8 +178,8 @@ async fn what_is_turned_away_leaves_nothing(bench: &Bench, bridge: &Program) {
     assert_eq!((after.raw, after.inbox, after.dead), (before.raw, before.inbox, before.dead));
 }
 
-/// The rest never comes: 408 within the deadline (one second here), and the bridge goes on.
-async fn half_a_request_ends_in_time(bench: &Bench) {
+/// The rest never comes: 408 within the deadline (one second here), and the bridge continues.
+async fn half_a_request_ends_in_time(bench: &TestBed) {
     let path = format!("/hooks/rost/getcourse/{}/events", crate::support::program::SECRET);
     let body = format!("POST {path} HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100\r\n\r\nstatus=");
     let head = format!("POST {path} HTTP/1.1\r\nHost: bri");
@@ -193,8 +193,8 @@ async fn half_a_request_ends_in_time(bench: &Bench) {
     }
 }
 
-/// Authentic, so it is not refused; unusable, so a person sees it.
-async fn what_cannot_be_read_waits_for_a_person(bench: &Bench, bridge: &Program) {
+/// Authentic, so it is not refused; unusable, so it becomes a dead letter.
+async fn what_cannot_be_read_waits_for_a_person(bench: &TestBed, bridge: &Program) {
     let before = counts(bench).await.dead;
     let cases = [
         ("getcourse", "hook", JSON, r#"{"event_id":"#.to_owned()),
@@ -216,7 +216,7 @@ async fn what_cannot_be_read_waits_for_a_person(bench: &Bench, bridge: &Program)
     }
 }
 
-async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &Bench, bridge: &Program) {
+async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &TestBed, bridge: &Program) {
     let accepted = bridge.count("accepted").await;
     let repeated = bridge.count("repeated").await;
     for status in ["Ожидаем оплаты", "Ожидаем оплаты", "В работе", "Ожидаем оплаты", "Ожидаем оплаты"]
@@ -237,8 +237,8 @@ async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &Bench, bridge: &Progr
         let body = telphin_hangup(&format!("C{call}"));
         assert_eq!(heard("POST", &bench.hook("telphin", ""), FORM, body).await.status, 200);
     }
-    // GetCourse says no time, so that A→B→A are three; amoCRM's changes have a time and Mango's
-    // events an id, so that a late repeat is one, too.
+    // GetCourse sends no time, so A→B→A are three; amoCRM's changes have a time and Mango's events an id, so
+    // a late repeat counts as one.
     assert_eq!(bridge.count("accepted").await - accepted, 3 + 3 + 2 + 4);
     assert_eq!(bridge.count("repeated").await - repeated, 2 + 2 + 2 + 4);
     bridge.settled().await;

@@ -1,6 +1,5 @@
-//! Requests as they stand on the wire, under `fixtures/<platform>/*.http`, and beside each the
-//! signals that are expected of it. `FIXTURES=write` writes what the decoder says now: read it
-//! before it is committed.
+//! Captured requests in `fixtures/<platform>/*.http`, and next to each the signals that are expected of it.
+//! `FIXTURES=write` writes the decoder's present output: read it before you commit it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +63,7 @@ fn check(hooks: &dyn Hooks, file: &Path) {
     let expected = fs::read_to_string(&beside).unwrap_or_else(|_| panic!("{} is missing", beside.display()));
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
     assert_eq!(found, expected, "{}\n{}", file.display(), serde_json::to_string_pretty(&found).unwrap());
-    // What is stored in the inbox reads back as the same signals.
+    // The stored form in the inbox decodes to the same signals.
     let stored: Vec<dozvon::signal::Signal> = serde_json::from_value(found).unwrap();
     assert_eq!(stored, signals, "{}", file.display());
 }
@@ -76,7 +75,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn each_captured_request_means_what_stands_beside_it() {
+fn each_captured_request_gives_the_signals_in_its_file() {
     let mut checked = 0;
     for platform in ALL.iter().filter(|platform| platform.kind != Kind::Channel) {
         let hooks = hooks(platform).unwrap_or_else(|| panic!("{} takes nothing", platform.name));

@@ -1,5 +1,5 @@
-//! Several instances over one Redis or one Cluster, behind one address: one of them works for the school, all of
-//! them accept, and whoever stops or stands still is followed by another. And one instance whose
+//! Several instances over one Redis or one Cluster, behind one address: one of them works for the school, all
+//! of them accept requests, and if the owner stops or is paused another takes over. Also one instance whose
 //! configuration changes while it runs.
 
 use std::path::Path;
@@ -10,14 +10,14 @@ use crate::process::{
     ORDERS, answer_late, asked, bench, everything_stands, nothing_is_doubled, order_url, tell,
 };
 use crate::support::balancer::Balancer;
-use crate::support::program::{Bench, Kind, Program, SECRET, get, send, until};
+use crate::support::program::{Program, SECRET, StoreKind, TestBed, get, send, until};
 use crate::support::redis_server::free_port;
 
 const SCHOOL: &str = "schools/rost/school.toml";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_three_instances_over_a_cluster_one_stands_still_and_comes_back_and_nothing_is_doubled() {
-    let bench = bench(Kind::Cluster).await;
+    let bench = bench(StoreKind::Cluster).await;
     answer_late(&bench, 150);
     let (mut instances, _balancer) = three(&bench).await;
     for order in 0..ORDERS / 2 {
@@ -48,18 +48,18 @@ async fn of_three_instances_over_a_cluster_one_stands_still_and_comes_back_and_n
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_stops_hands_over_and_what_the_others_accepted_is_worked() {
-    hands_over(Kind::Redis).await;
+    hands_over(StoreKind::Redis).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_a_cluster_an_owner_that_stops_hands_over_too() {
-    hands_over(Kind::Cluster).await;
+    hands_over(StoreKind::Cluster).await;
 }
 
-async fn hands_over(kind: Kind) {
+async fn hands_over(kind: StoreKind) {
     let bench = bench(kind).await;
     let (mut instances, _balancer) = three(&bench).await;
-    // Each order is taken by whoever is next; only one of them works.
+    // Each order is accepted by the next instance in turn; only one of them processes it.
     for order in 0..ORDERS {
         tell(&bench, order).await;
     }
@@ -75,10 +75,10 @@ async fn hands_over(kind: Kind) {
     nothing_is_doubled(&bench).await;
 }
 
-/// Whoever was left behind with an older configuration says so and does not work.
+/// An instance with an older configuration reports that and does not work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
-    let bench = bench(Kind::Redis).await;
+    let bench = bench(StoreKind::Redis).await;
     let other = bench.folder.path().join("config-of-another");
     copy(&bench.config(), &other);
     let old = bench.start_at(bench.port, &other).await;
@@ -87,10 +87,10 @@ async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
     let new = bench.start_at(free_port(), &bench.config()).await;
     old.kill().await;
     until("the new owner", async || new.owns().await.then_some(())).await;
-    // Started anew it would count as loaded later; here it is the one that came back by itself.
+    // If it were restarted it would count as loaded later; here it is the paused one that continues.
     new.halt().await;
     let left = bench.start_at(bench.port, &other).await;
-    until("the owner of what was loaded last", async || left.owns().await.then_some(())).await;
+    until("the owner with the configuration loaded last", async || left.owns().await.then_some(())).await;
     new.go_on().await;
     until("its word", async || {
         new.health().await.is_some_and(|said| said["here"] == "elsewhere").then_some(())
@@ -104,15 +104,14 @@ async fn an_instance_with_an_older_configuration_accepts_and_does_not_work() {
     let url = order_url(&bench, 0).replace(&bench.port.to_string(), &new.port().to_string());
     let waited = new.health().await.expect("health")["inbox"].as_u64().expect("a count");
     let said = send("GET", &url, "", "").await;
-    assert_eq!(said.expect("an answer").status, 200, "accepted, and kept for whoever may work");
+    assert_eq!(said.expect("an answer").status, 200, "accepted, and stored for the owner");
     assert_eq!(new.health().await.expect("health")["inbox"], waited + 1);
 }
 
-/// A change that is whole and right is followed without a restart; anything else changes nothing
-/// and is shown.
+/// A complete and valid change is applied without a restart; anything else changes nothing and is reported.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
-    let bench = bench(Kind::Embedded).await;
+    let bench = bench(StoreKind::Embedded).await;
     let secrets = bench.folder.path().join("secret");
     std::fs::write(&secrets, "another-url-secret-0002").expect("writable");
     let bridge = bench.start().await;
@@ -149,8 +148,8 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
-/// Three instances at ports of their own, and the bench's address before them.
-pub async fn three(bench: &Bench) -> (Vec<Program>, Balancer) {
+/// Three instances on ports of their own, and a balancer on the test bed's address in front of them.
+pub async fn three(bench: &TestBed) -> (Vec<Program>, Balancer) {
     let mut instances = Vec::new();
     for _ in 0..3 {
         instances.push(bench.start_at(free_port(), &bench.config()).await);
@@ -168,7 +167,7 @@ pub async fn any_owns(instances: &[Program]) -> bool {
     any
 }
 
-/// Which of them works for the school; there is never more than one.
+/// The instance that works for the school; there is never more than one.
 pub async fn owner(instances: &[Program]) -> usize {
     until("one owner", async || {
         let mut owners = Vec::new();
@@ -182,8 +181,8 @@ pub async fn owner(instances: &[Program]) -> usize {
     .await
 }
 
-/// Why the files as they lie there are not in use.
-async fn refused(bench: &Bench) -> Option<String> {
+/// Why the present configuration files are not in use.
+async fn refused(bench: &TestBed) -> Option<String> {
     let said = get(&format!("http://127.0.0.1:{}/health", bench.port)).await?.json();
     said["configuration_refused"].as_str().map(str::to_owned)
 }

@@ -17,13 +17,13 @@ async fn a_day_with_kills_loses_and_doubles_nothing_on_redis_that_is_killed_too(
     assert!(facts["redis_resumed_ms_max"].as_u64().is_some_and(|ms| ms > 0), "{facts:#}");
 }
 
-/// The facts of a run that ends in the middle of things: its exit code says nothing, its counts do. Among
-/// them, in `kills_missed`, whether work went on in time.
+/// The facts of a shortened run: its exit code is not meaningful, its counts are. One of them,
+/// `kills_missed`, shows whether work continued in time.
 async fn day(args: &[&str]) -> serde_json::Value {
     let folder = Folder::new();
     let json = folder.path().join("facts.json");
     let mut command = program(&["demo", "--days", "1", "--json", &json.to_string_lossy()]);
-    // `redis-server` is found by it.
+    // It is needed to find `redis-server`.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let done = command.args(args).env("TMPDIR", folder.path()).env("PATH", path).output();
     let done = done.await.expect("the program is built");

@@ -1,5 +1,5 @@
-//! A small launch with the claims of the large one: it drains as fast as the budget lets it,
-//! without a 429, and whoever pays meanwhile is not kept waiting.
+//! A small launch with the claims of the large one: it drains as fast as the budget allows, without a 429,
+//! and payments are not delayed by it.
 
 use dozvon::bench::{Row, Size, launch};
 use serde_json::Value;
@@ -22,7 +22,7 @@ async fn a_launch_drains_by_its_budget_and_payments_overtake_it() {
     assert!(drain.is_some_and(|ratio| ratio <= 2.0), "{drain:?}");
 }
 
-/// Whoever compares runs reads the file: every figure with its reference, its goal and whether it is met.
+/// The file is for comparing runs: it has every figure with its reference, its goal and whether it is met.
 #[tokio::test]
 async fn the_figures_are_written_as_asked_for() {
     let folder = Folder::new();
@@ -44,7 +44,7 @@ async fn the_figures_are_written_as_asked_for() {
     let ratio = value / reference.expect("what full batches need");
     assert!((drain["ratio"].as_f64().expect("a ratio") - ratio).abs() < 1e-9, "{drain}");
     assert_eq!(drain["met"], ratio <= 1.2, "{drain}");
-    // The exit code is for whoever reads no file.
+    // The exit code is for callers that do not read the file.
     let all_met = rows.iter().all(|row| row["met"] != false);
     assert_eq!(done.status.success(), all_met, "{}", String::from_utf8_lossy(&done.stderr));
 }

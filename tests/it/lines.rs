@@ -1,6 +1,6 @@
-//! Each telephony provider's road, both ways: its events become one attempt or one talk of the right
-//! order, the bridge starts calls over it, and what goes wrong with a start leaves the task with a
-//! person. The whole bridge in one thread against the whole sandbox; no socket.
+//! Each telephony provider in both directions: its events become one attempt or one talk of the right order,
+//! the bridge starts calls over it, and a failed start leaves the task with a person. The whole bridge in one
+//! thread against the whole sandbox, without sockets.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use dozvon::sandbox::{Platform, Setup};
 use crate::support::inproc::World;
 use crate::support::school::{SECRET, School};
 
-/// Who starts the calls of a run.
+/// The provider that starts the calls of a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     Managers,
@@ -27,7 +27,7 @@ enum By {
 struct Play {
     line: Line,
     by: By,
-    /// The order's script, `calls = […]` and what else.
+    /// The order's script: `calls = […]` and other keys.
     script: &'static str,
     hours: i64,
 }
@@ -57,12 +57,12 @@ impl Play {
         setup
     }
 
-    /// Plays it and hands the world over before its end is checked; answers the order.
+    /// Plays it and passes the world to `check` before the final assertions; returns the order.
     fn run(&self, change: impl FnOnce(&mut Setup), look: impl FnOnce(&World)) -> Order {
         self.run_on(change, |_| {}, look)
     }
 
-    /// The same; `midway` happens some minutes after the beginning, before anybody calls.
+    /// The same; `midway` runs some minutes after the start, before the first call.
     fn run_on(
         &self,
         change: impl FnOnce(&mut Setup),
@@ -171,8 +171,8 @@ fn a_missed_call_of_the_client_is_called_back_over_every_line() {
     }
 }
 
-/// The manager's phone rings and nobody takes it: no attempt, nothing is started again for it, and
-/// the manager calls by himself when he is back.
+/// The manager's phone rings without an answer: no attempt, nothing is started again for it, and the manager
+/// calls from their own phone later.
 #[test]
 fn a_manager_who_does_not_pick_up_keeps_his_task() {
     for line in Line::all() {
@@ -194,8 +194,8 @@ fn a_manager_who_does_not_pick_up_keeps_his_task() {
     }
 }
 
-/// The connection breaks off after the provider took the start: it is not asked for twice, a dead
-/// letter says why, and the call that took place is counted all the same.
+/// The connection breaks off after the provider accepted the start: the start is not repeated, a dead letter
+/// says why, and the call that took place is counted all the same.
 #[test]
 fn a_start_whose_answer_is_lost_is_never_repeated() {
     for line in Line::all() {
@@ -206,7 +206,7 @@ fn a_start_whose_answer_is_lost_is_never_repeated() {
             let rule = sandbox.faults_mut().of_mut(Platform::Line(line));
             (rule.per_mille, rule.kinds) = (1000, vec![RequestFault::BrokenOff]);
         };
-        // Signed in before anything breaks: the start itself is what is lost.
+        // Signed in before anything fails, so that the answer to the start itself is lost.
         let signed_in = |setup: &mut Setup| {
             if let Some(telphin) = setup.lines.get_mut::<TelphinSetup>() {
                 telphin.token_life_s = 86_400;
@@ -221,7 +221,7 @@ fn a_start_whose_answer_is_lost_is_never_repeated() {
     }
 }
 
-/// Events lost, doubled and late: each call still ends in a clear state, and the order goes on.
+/// Events lost, doubled and late: each call still ends in a clear state, and the order continues.
 #[test]
 fn lost_doubled_and_late_events_leave_no_call_open() {
     for line in Line::all() {
@@ -238,7 +238,7 @@ fn lost_doubled_and_late_events_leave_no_call_open() {
     }
 }
 
-/// What goes wrong with the exchange's own telling, once a run without it has shown when people call.
+/// Applies faults to the exchange's events; a run without faults first shows when people call.
 fn untold(line: Line, spoil: impl Fn(&mut FaultRule, &[Call])) -> Order {
     let script = "calls = [\"no_answer\", \"busy\", \"talk 60\"]\ncalls_default = \"ignore\"";
     let play = Play { line, by: By::Managers, script, hours: 12 };
@@ -251,8 +251,8 @@ fn untold(line: Line, spoil: impl Fn(&mut FaultRule, &[Call])) -> Order {
     })
 }
 
-/// After its first call, or in the middle of the talk, the exchange falls silent for good: what it
-/// lists afterwards is read, and each call counts once.
+/// After its first call, or in the middle of a talk, the exchange stops sending events for good: its later
+/// statistics are read, and each call counts once.
 #[test]
 fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
     for line in Line::all() {
@@ -268,10 +268,10 @@ fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
     }
 }
 
-/// Every event comes, up to an hour after the statistics have been read.
+/// Every event comes, up to an hour after the statistics were read.
 #[test]
 fn an_event_that_comes_after_its_call_was_read_changes_nothing() {
-    // Those of the first line are in `look_back`.
+    // The first line's statistics are tested in `look_back`.
     for line in Line::all().filter(|line| *line != Line::default()) {
         let order = untold(line, |rule, _| {
             (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) =

@@ -1,5 +1,5 @@
-//! Reconciliation: what a platform never told is found by reading and applied once, also where the
-//! webhook comes after all. The whole bridge against the whole sandbox under paused time.
+//! Reconciliation: changes without a webhook are found by reading and applied once, also if the webhook
+//! arrives later. The whole bridge against the whole sandbox under paused time.
 
 use chrono::TimeDelta;
 use dozvon::platform::look_back::Looked;
@@ -13,7 +13,7 @@ use crate::support::inproc::World;
 use crate::support::school::School;
 use crate::support::story::{order, play};
 
-/// The demo's school, with the looks of a real one.
+/// The demo's school, with reconciliation as often as in a real one.
 fn school() -> School {
     School::changed(|_, text| often(&text))
 }
@@ -23,7 +23,7 @@ fn often(text: &str) -> String {
         .replace("look_back_min = 120", "look_back_min = 10")
 }
 
-/// Without the Tech API: rows of exports are all there is.
+/// Without the Tech API: only the rows of exports are available.
 fn exports_only() -> School {
     School::changed(|_, text| {
         let text = often(&text);
@@ -67,18 +67,18 @@ async fn getcourse_is_known(world: &World) {
     assert_eq!((parts.parts_paid, parts.paid.map(|paid| paid.minor)), (2, Some(200_000)));
     let cancelled = order(world, "cancelled").await;
     assert!(matches!(cancelled.end(), Some(End::Cancelled { .. })), "{cancelled:#?}");
-    // Where it was cancelled before it was heard of there is nothing to work on.
+    // If it was cancelled before the bridge heard of it, there is nothing to work on.
     let leads = world.sandbox();
     assert!(leads.leads_of("cancelled").iter().all(|lead| lead.status_id == LOST));
     drop(leads);
 }
 
-/// Told before anything else was written there.
+/// Set before anything else was written there.
 async fn assigned(world: &World) -> Option<String> {
     order(world, "assigned").await.responsible.map(|manager| manager.to_string())
 }
 
-/// The record of the last look at a platform.
+/// The record of the last reconciliation of a platform.
 async fn looked(world: &World, platform: &str) -> Looked {
     let read = world.site.store.read(world.site.id(), &[format!("look/{platform}")]).await.expect("memory");
     let record = read.into_iter().next().flatten().expect("it has looked");
@@ -124,7 +124,8 @@ fn a_late_webhook_of_what_was_found_changes_nothing() {
     });
 }
 
-/// The first export of the run never gets ready: it is given up, said, and a later round finds all.
+/// The first export of the run never becomes ready: it is given up and reported, and a later round finds
+/// everything.
 #[test]
 fn an_export_that_never_gets_ready_is_given_up_and_said() {
     play(
@@ -143,7 +144,7 @@ fn an_export_that_never_gets_ready_is_given_up_and_said() {
     );
 }
 
-/// The account counts: more than 24 requests in two hours would be refused, and would show.
+/// The account counts the requests: more than 24 in two hours would be refused, and would be visible.
 #[test]
 fn exports_stay_within_their_budget_also_when_the_bridge_dies_again_and_again() {
     play(
@@ -189,14 +190,14 @@ phone = ""
 events = [{ at = "+5m", do = "contact_phone", value = "+79035550177", untold = true }]
 "#;
 
-/// How many leads the order whose lead was deleted has had, and has.
+/// How many leads the order with the deleted lead has had, and has now.
 fn leads_of_the_deleted(world: &World) -> (usize, usize) {
     let sandbox = world.sandbox();
     let leads = sandbox.leads_of("deleted");
     (leads.len(), leads.iter().filter(|lead| !lead.is_deleted).count())
 }
 
-/// What people did in the CRM, as the bridge has to know it.
+/// The people's changes in the CRM must be known to the bridge.
 async fn amocrm_is_known(world: &World) {
     let taken = order(world, "taken").await;
     assert!(taken.taken_at.is_some(), "{taken:#?}");
@@ -209,7 +210,7 @@ async fn amocrm_is_known(world: &World) {
         let refused = matches!(order.end(), Some(End::Refused { reason: said, .. }) if *said == reason);
         assert!(refused, "{script}: {:?}", order.end());
     }
-    assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was made anew, once");
+    assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was created again, once");
     let reachable = order(world, "reachable").await;
     assert_eq!(*reachable.state(), Wait::Dialling);
 }
@@ -252,7 +253,7 @@ calls = ["no_answer", "busy", "talk 60"]
 events = [{ at = "+40m", do = "call_in", outcome = "no_answer" }]
 "#;
 
-/// The exchange tells nothing for five hours.
+/// The exchange sends no events for five hours.
 #[test]
 fn calls_that_were_never_told_are_read_from_the_statistics() {
     let silent = |setup: &mut Setup| {
@@ -271,7 +272,7 @@ fn calls_that_were_never_told_are_read_from_the_statistics() {
             let mut known: Vec<String> = order.calls.iter().map(|call| call.call.clone()).collect();
             made.sort();
             known.sort();
-            assert!(!made.is_empty(), "{script}: nobody called");
+            assert!(!made.is_empty(), "{script}: there was no call");
             assert_eq!(known, made, "{script}");
         }
     });

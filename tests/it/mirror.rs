@@ -1,6 +1,6 @@
-//! The mirror of the CRM's contacts as the stores keep it: what intake writes is there for whoever opens the
-//! store next, also half filled. Each claim is run on the embedded store and on Redis, with a restart
-//! between two steps.
+//! The mirror of the CRM's contacts as the stores keep it: what intake has written, even half filled, is
+//! available to the next process that opens the store. Each test runs on the embedded store and on Redis,
+//! with a restart between two steps.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use dozvon::store::{Fence, Lease, Plan, Store, Unit};
 use crate::support::folder::Folder;
 use crate::support::redis_server::RedisServer;
 
-/// Where a store lies, to be opened again and again.
-enum Place {
+/// A store that can be opened again and again.
+enum StoreHome {
     Folder(Folder),
     Redis(Box<RedisServer>),
 }
 
-impl Place {
+impl StoreHome {
     async fn open(&self) -> Arc<dyn Store> {
         match self {
             Self::Folder(folder) => Arc::new(Embedded::open(folder.path()).expect("writable")),
@@ -38,21 +38,21 @@ struct Owner {
 }
 
 impl Owner {
-    async fn start(place: &Place) -> Self {
-        let store = place.open().await;
+    async fn start(home: &StoreHome) -> Self {
+        let store = home.open().await;
         let plan = Plan { config: "config".to_owned(), loaded: at(0) };
         assert_eq!(store.lease(&school(), &fence(), &plan, 600_000).await, Ok(Lease::Held));
         Self { book: Book::new(store.clone(), school(), Default::default()), store }
     }
 
-    /// Bridge and store die; the store's server too, and both come back.
-    async fn restart(self, place: &mut Place) -> Self {
+    /// The bridge and the store's server are killed, and both come back.
+    async fn restart(self, home: &mut StoreHome) -> Self {
         drop(self);
-        if let Place::Redis(server) = place {
+        if let StoreHome::Redis(server) = home {
             server.kill();
             server.start_again();
         }
-        Self::start(place).await
+        Self::start(home).await
     }
 
     async fn commit(&mut self, changes: Changes) {
@@ -100,55 +100,55 @@ fn card(contact: u64, at: i64, keys: &[&str]) -> ContactCard {
     ContactCard { contact, keys, updated_at: at, responsible: None }
 }
 
-async fn a_half_filled_mirror_goes_on_where_it_was(mut place: Place) {
+async fn a_half_filled_mirror_goes_on_where_it_was(mut home: StoreHome) {
     let filling = |page| MirrorState::Filling { page, since: at(0) };
-    let mut owner = Owner::start(&place).await;
+    let mut owner = Owner::start(&home).await;
     owner.take(&[card(1, 10, &["a", "shared"]), card(2, 10, &["b"])], None, filling(2)).await;
     owner.take(&[card(3, 10, &["shared"])], Some(filling(2)), filling(3)).await;
 
-    let mut owner = owner.restart(&mut place).await;
+    let mut owner = owner.restart(&mut home).await;
     assert_eq!(owner.state().await, Some(filling(3)), "half filled, and it says so");
     assert_eq!((owner.who("a").await, owner.who("shared").await), (vec![1], vec![1, 3]));
-    // A webhook of the meantime; then a contact goes, and one page is read again.
+    // A webhook arrives meanwhile; then a contact is deleted, and one page is read again.
     owner.learn(&[card(2, 20, &["c"])]).await;
     let changes = forget(&mut owner.book, 1).await.expect("the store answers");
     owner.commit(changes).await;
 
-    let mut owner = owner.restart(&mut place).await;
+    let mut owner = owner.restart(&mut home).await;
     assert_eq!(owner.state().await, Some(filling(2)));
     assert_eq!((owner.who("a").await, owner.who("shared").await), (vec![], vec![3]));
     assert_eq!((owner.who("b").await, owner.who("c").await), (vec![], vec![2]));
-    // The page that was asked for before the restart skips nothing and takes nothing back.
+    // The page that was requested before the restart skips nothing and reverts nothing.
     owner.take(&[card(2, 10, &["b"]), card(4, 10, &["d"])], Some(filling(3)), filling(4)).await;
     assert_eq!(owner.state().await, Some(filling(2)));
     assert_eq!((owner.who("b").await, owner.who("d").await), (vec![], vec![4]));
     let full = MirrorState::Full { at: at(0) };
     owner.take(&[card(3, 10, &["shared"])], Some(filling(2)), full.clone()).await;
 
-    let owner = owner.restart(&mut place).await;
+    let owner = owner.restart(&mut home).await;
     assert_eq!(owner.state().await, Some(full));
     assert_eq!((owner.who("shared").await, owner.who("c").await), (vec![3], vec![2]));
 }
 
 #[tokio::test]
 async fn a_half_filled_mirror_goes_on_on_the_embedded_store() {
-    a_half_filled_mirror_goes_on_where_it_was(Place::Folder(Folder::new())).await;
+    a_half_filled_mirror_goes_on_where_it_was(StoreHome::Folder(Folder::new())).await;
 }
 
 #[tokio::test]
 async fn a_half_filled_mirror_goes_on_on_redis() {
-    a_half_filled_mirror_goes_on_where_it_was(Place::Redis(Box::new(RedisServer::start()))).await;
+    a_half_filled_mirror_goes_on_where_it_was(StoreHome::Redis(Box::new(RedisServer::start()))).await;
 }
 
-/// What the index holds of two contacts under one key after sights in this order.
-async fn sights(place: Place) {
-    let mut place = place;
+/// The index entries of two contacts under one key after states in this order.
+async fn sights(home: StoreHome) {
+    let mut home = home;
     for (nth, (sights, who)) in [
         (vec![card(1, 10, &["k"]), card(2, 10, &["k"])], vec![1, 2]),
-        // An older sight changes nothing, a later one takes its key along.
+        // An older state changes nothing, a later one takes its key along.
         (vec![card(1, 20, &["k"]), card(1, 10, &[])], vec![1]),
         (vec![card(1, 10, &["k"]), card(1, 20, &[])], vec![]),
-        // Of one second no key is lost.
+        // Within one second no key is lost.
         (vec![card(1, 10, &["k"]), card(1, 10, &[])], vec![1]),
     ]
     .into_iter()
@@ -159,11 +159,11 @@ async fn sights(place: Place) {
             keys: card.keys.iter().map(|key| format!("{key}{nth}")).collect(),
             ..card
         };
-        let mut owner = Owner::start(&place).await;
+        let mut owner = Owner::start(&home).await;
         for card in sights {
             owner.learn(&[own(card)]).await;
         }
-        let owner = owner.restart(&mut place).await;
+        let owner = owner.restart(&mut home).await;
         let who: Vec<u64> = who.into_iter().map(|contact: u64| contact + 10 * nth as u64).collect();
         assert_eq!(owner.who(&format!("k{nth}")).await, who, "row {nth}");
         drop(owner);
@@ -172,10 +172,10 @@ async fn sights(place: Place) {
 
 #[tokio::test]
 async fn sights_are_told_apart_on_the_embedded_store() {
-    sights(Place::Folder(Folder::new())).await;
+    sights(StoreHome::Folder(Folder::new())).await;
 }
 
 #[tokio::test]
 async fn sights_are_told_apart_on_redis() {
-    sights(Place::Redis(Box::new(RedisServer::start()))).await;
+    sights(StoreHome::Redis(Box::new(RedisServer::start()))).await;
 }

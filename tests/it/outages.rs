@@ -1,6 +1,5 @@
-//! A CRM that is away for days, that lets the bridge in no longer, or that refuses one thing among
-//! many: what was decided meanwhile is done afterwards, and nobody has to dig it out. The whole bridge
-//! under paused time.
+//! A CRM that is away for days, that denies access, or that refuses one item of many: the decisions made
+//! meanwhile are carried out afterwards without manual work. The whole bridge under paused time.
 
 use chrono::{TimeDelta, Utc};
 use dozvon::sandbox::Setup;
@@ -43,7 +42,7 @@ fn three_days_without_the_crm_lose_nothing_and_need_nobody() {
     });
 }
 
-/// The account is blocked for four days, and the first requests after it fail once more.
+/// The account is blocked for four days, and the first requests after that fail once more.
 #[test]
 fn what_waited_for_a_denied_account_survives_the_next_fault() {
     play(
@@ -67,8 +66,8 @@ fn what_waited_for_a_denied_account_survives_the_next_fault() {
     );
 }
 
-/// Twelve orders of one minute and an account so slow that what they need leaves together; the lead of one
-/// of them is no longer there, and nobody has told.
+/// Twelve orders of one minute and an account so slow that their writes leave together; the lead of one of
+/// them has been deleted, without a webhook.
 #[test]
 fn one_that_is_refused_harms_none_of_those_with_it() {
     let mut people: String = (1..12).map(|n| format!("[good_{n}]\nat = \"+61m\"\n")).collect();

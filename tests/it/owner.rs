@@ -1,5 +1,5 @@
-//! What an owner does when its memory and the store disagree: after a refused commit, with more wakes
-//! than it reads at a time, with records that it cannot read. The rest of the school goes on, in time.
+//! The behaviour of an owner when its memory and the store disagree: after a refused commit, with more wakes
+//! than one page, with unreadable records. The rest of the school continues in time.
 
 use std::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ use dozvon::store::{Offer, Put, Unit, Wake};
 use crate::support::inproc::World;
 use crate::support::school::School;
 
-/// A school without orders, for so long.
+/// Runs a school without orders for some time.
 fn alone(story: impl AsyncFnOnce(&World)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
@@ -35,7 +35,7 @@ async fn commit(world: &World, unit: Unit) {
     world.site.commit(unit).await.expect("the owner commits");
 }
 
-/// Of an order that is not there: it goes as soon as it has fired.
+/// A wake of an order that does not exist: it is removed as soon as it has fired.
 fn wake(name: &str, at: At) -> Wake {
     Wake { member: format!("order:{name}"), at_ms: at.timestamp_millis(), promised: false }
 }
@@ -88,7 +88,7 @@ fn promised_wakes_hide_no_others_however_many_they_are() {
         let mut wakes: Vec<Wake> = (0..1_100).map(promised).collect();
         wakes.push(wake("usual", first + TimeDelta::minutes(1)));
         commit(world, Unit { wake: wakes, ..Unit::default() }).await;
-        // All of it is read from the index.
+        // All of them are read from the index.
         world.site.restart_from_store();
         world.run_for(TimeDelta::seconds(5 * 60 + 59)).await;
         assert!(has_fired(world, "p-0").await && !has_fired(world, "usual").await);
@@ -99,7 +99,7 @@ fn promised_wakes_hide_no_others_however_many_they_are() {
     });
 }
 
-/// An order of a later version, after a return to this one.
+/// A record written by a later version, after a return to this one.
 #[test]
 fn an_unreadable_record_stops_nothing_but_what_needs_it() {
     alone(async |world| {
@@ -122,13 +122,13 @@ fn an_unreadable_record_stops_nothing_but_what_needs_it() {
         assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
         let wake = store.wake_of(site.id(), "order:gc-9").await.expect("memory").expect("not lost");
         assert!(wake.at_ms > site.clock.now().timestamp_millis(), "it is put off");
-        // The record twice, the entry once.
+        // The record is read twice, the entry once.
         assert_eq!(site.tally.unreadable.load(Ordering::Relaxed), 3);
     });
 }
 
-/// The order itself is well, its client cannot be read: the wake is put off again and again, and the
-/// watchdog does not take that for a forgotten order.
+/// The order itself is readable, its client is not: the wake is deferred again and again, and the watchdog
+/// does not mistake that for a forgotten order.
 #[test]
 fn a_wake_that_is_put_off_is_no_forgotten_order() {
     alone(async |world| {

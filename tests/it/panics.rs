@@ -1,5 +1,5 @@
 //! A panic anywhere in the work for a school costs one delivery, which is looked for before it is sent
-//! again, or one entry; the rest of the school goes on within five seconds, nothing is lost or doubled,
+//! again, or one entry; the rest of the school continues within five seconds, nothing is lost or doubled,
 //! and `/health` counts it. The whole bridge over real sockets, on both stores.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use dozvon::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
 use crate::process::{FIRST, bench_of, is_whole, number, order_url, tell};
 use crate::support::breaking::Breaker;
-use crate::support::program::{Bench, Kind, rost, send, until};
+use crate::support::program::{StoreKind, TestBed, rost, send, until};
 use crate::support::redis_server::free_port;
 use crate::support::within::Within;
 
@@ -49,15 +49,15 @@ const AT_START: [&str; 5] = ["chore", "look", "mirror", "store wake_of", "store 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_anywhere_costs_no_school_on_the_embedded_store() {
-    costs_no_school(Kind::Embedded).await;
+    costs_no_school(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_anywhere_costs_no_school_on_redis() {
-    costs_no_school(Kind::Redis).await;
+    costs_no_school(StoreKind::Redis).await;
 }
 
-async fn costs_no_school(kind: Kind) {
+async fn costs_no_school(kind: StoreKind) {
     let bench = bench_of(kind, ONCE.len() as i64 + 1).await;
     let breaker = Arc::new(Breaker::default());
     AT_START.iter().for_each(|place| breaker.arm(*place, 1));
@@ -92,17 +92,17 @@ async fn costs_no_school(kind: Kind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_panics_again_and_again_needs_a_person_on_the_embedded_store() {
-    needs_a_person(Kind::Embedded).await;
+    needs_a_person(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_panics_again_and_again_needs_a_person_on_redis() {
-    needs_a_person(Kind::Redis).await;
+    needs_a_person(StoreKind::Redis).await;
 }
 
 /// A request that cannot be decoded, a call that cannot be merged, a task that cannot be made: each ends as a
 /// dead letter that says why, and the orders beside them stand.
-async fn needs_a_person(kind: Kind) {
+async fn needs_a_person(kind: StoreKind) {
     let bench = bench_of(kind, 4).await;
     let breaker = Arc::new(Breaker::default());
     let bridge = Within::start(&bench, bench.port, &breaker).await;
@@ -158,7 +158,7 @@ async fn a_wake_that_is_refused_again_and_again_is_put_off_after_pauses() {
 
 /// What `/health` says in the end.
 async fn is_put_off(breaker: &Arc<Breaker>, break_it: impl FnOnce()) -> serde_json::Value {
-    let bench = bench_of(Kind::Embedded, 2).await;
+    let bench = bench_of(StoreKind::Embedded, 2).await;
     let bridge = Within::start(&bench, bench.port, breaker).await;
     tell(&bench, 0).await;
     stand(&bench, &BTreeSet::from([0])).await;
@@ -217,7 +217,7 @@ fn call_that_breaks() -> [Item; 2] {
 /// The owner panics whenever it looks into the inbox: another instance takes the school.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_that_cannot_go_on_gives_the_school_to_another_instance() {
-    let bench = bench_of(Kind::Redis, 2).await;
+    let bench = bench_of(StoreKind::Redis, 2).await;
     let (breaks, sound) = (Arc::new(Breaker::default()), Arc::new(Breaker::default()));
     let first = Within::start(&bench, bench.port, &breaks).await;
     tell(&bench, 0).await;
@@ -244,7 +244,7 @@ async fn an_owner_that_cannot_go_on_gives_the_school_to_another_instance() {
 /// A request on whose check the bridge panics is not kept: its sender is told to come again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_over_a_request_is_told_to_its_sender() {
-    let bench = bench_of(Kind::Embedded, 1).await;
+    let bench = bench_of(StoreKind::Embedded, 1).await;
     let breaker = Arc::new(Breaker::default());
     let bridge = Within::start(&bench, bench.port, &breaker).await;
     breaker.arm("verify", 1);
@@ -277,7 +277,7 @@ async fn goes_on(bridge: &Within, after: &str) {
 }
 
 /// These orders have their lead with a contact and an open task each.
-async fn stand(bench: &Bench, orders: &BTreeSet<i64>) {
+async fn stand(bench: &TestBed, orders: &BTreeSet<i64>) {
     let wanted: BTreeSet<String> = orders.iter().map(|order| (12_041 + order).to_string()).collect();
     until("a lead, a contact and a task for each order", async || {
         let world = bench.world();

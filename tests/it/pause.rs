@@ -1,6 +1,6 @@
-//! A launch before three instances over one Redis, and the one that works stands still in the middle of
-//! it. Real processes, real HTTP, one address. When it wakes, it has requests ready to leave for what its
-//! successor has done meanwhile: not one may leave.
+//! A launch with three instances over one Redis, and the owner is paused in the middle of it. Real processes,
+//! real HTTP, one address. When it continues, it has requests ready to leave for work that its successor has
+//! done meanwhile: none of them may leave.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use futures_util::StreamExt;
 use crate::instances::{owner, three};
 use crate::process::{FIRST, asked, bench_of, is_whole, nothing_is_doubled, number, tell};
 use crate::support::hold::{Hold, made};
-use crate::support::program::{Bench, Kind, form, rost, send, until};
+use crate::support::program::{StoreKind, TestBed, form, rost, send, until};
 
-/// Orders of the launch, all of clients whom the CRM does not know.
+/// Orders of the launch, all of clients that the CRM does not know.
 const ORDERS: i64 = 200;
-/// One is paid before the pause, the others while the owner stands still.
+/// One is paid before the pause, the others while the owner is paused.
 const PAID: [i64; 3] = [0, 20, 21];
 /// From the pause to the first requests of another owner.
 const TAKEN_OVER: Duration = Duration::from_secs(5);
-/// At once under way from GetCourse.
+/// Webhooks of GetCourse that are sent at the same time.
 const SENDERS: usize = 12;
-/// What amoCRM takes in a second: little enough that requests queue up for their turns.
+/// amoCRM's requests per second: few enough that requests queue up.
 const PER_SECOND: &str = "5.0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,10 +50,10 @@ async fn the_owner_stands_still_in_the_middle_of_a_launch_and_every_order_is_mad
         let before = made(&bench.world());
         let requests = asked(&bench);
         hold.open();
-        // One may have been in the socket.
+        // One request may already have been in the socket.
         until("requests of another owner", async || (asked(&bench) > requests + 1).then_some(())).await;
         let idle = halted.elapsed();
-        assert!(idle < TAKEN_OVER, "nobody worked for {idle:?}");
+        assert!(idle < TAKEN_OVER, "no instance worked for {idle:?}");
         for order in &PAID[1..] {
             pay(&bench, *order).await;
         }
@@ -75,25 +75,25 @@ async fn the_owner_stands_still_in_the_middle_of_a_launch_and_every_order_is_mad
     }
 }
 
-async fn launch_bench() -> Bench {
-    let bench = bench_of(Kind::Redis, ORDERS).await;
+async fn launch_bench() -> TestBed {
+    let bench = bench_of(StoreKind::Redis, ORDERS).await;
     let school = "schools/rost/school.toml";
     bench.edit(school, "requests_per_second = 6.0", &format!("requests_per_second = {PER_SECOND}"));
     bench.edit(school, "letters_per_second = 2.0", "letters_per_second = 50.0");
-    // A move of a lead goes alone: hundreds of them would take their minutes and show nothing here.
+    // A move of a lead is a single request: hundreds of them would take minutes and prove nothing here.
     bench.edit(school, "dialling = 66104108, ", "");
     bench.edit("schools/rost/process/default.toml", "fulfilment = true", "fulfilment = false");
     bench
 }
 
-/// Until each of them has been answered with 200: what was not is sent again.
-async fn tell_all(bench: &Bench, orders: std::ops::Range<i64>) {
+/// Repeats each webhook until it is answered with 200.
+async fn tell_all(bench: &TestBed, orders: std::ops::Range<i64>) {
     let told = futures_util::stream::iter(orders).map(|order| tell(bench, order));
     told.buffer_unordered(SENDERS).collect::<()>().await;
 }
 
-/// The client pays; the school says so once by itself, and is asked to say it until it is heard.
-async fn pay(bench: &Bench, order: i64) {
+/// The client pays; the school sends one webhook itself, and repeats it until it is answered.
+async fn pay(bench: &TestBed, order: i64) {
     let id = (FIRST + order).to_string();
     let paid = bench.by_hand("POST", &format!("/sandbox/orders/{id}/pay"), "");
     assert_eq!(paid["status"], "payed", "{paid}");
@@ -113,7 +113,7 @@ async fn on_their_way(store: &dyn Store) -> usize {
 
 /// Each order has one lead with one contact; the paid ones are won and have no open task, the others
 /// have one task.
-async fn launch_stands(bench: &Bench) {
+async fn launch_stands(bench: &TestBed) {
     let number_of = |order: i64| (12_041 + order).to_string();
     let paid: BTreeSet<String> = PAID.into_iter().map(number_of).collect();
     let all: BTreeSet<String> = (0..ORDERS).map(number_of).collect();

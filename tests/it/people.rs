@@ -1,29 +1,29 @@
-//! A person who wishes to be forgotten: shown whole before, nowhere afterwards, and not called
-//! again because of a late webhook.
+//! A person who asks for erasure: exported completely before, found nowhere afterwards, and not called again
+//! because of a late webhook.
 
 use dozvon::link;
 use dozvon::store::Store;
 
 use crate::process::{answer_late, bench, email, everything_stands, order_url, phone, tell};
-use crate::support::program::{Bench, FORM, Kind, form, rost, send, until};
+use crate::support::program::{FORM, StoreKind, TestBed, form, rost, send, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_exported_and_erased_on_the_embedded_store() {
-    exported_and_erased(Kind::Embedded).await;
+    exported_and_erased(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_is_exported_and_erased_on_redis() {
-    exported_and_erased(Kind::Redis).await;
+    exported_and_erased(StoreKind::Redis).await;
 }
 
-async fn exported_and_erased(kind: Kind) {
+async fn exported_and_erased(kind: StoreKind) {
     let bench = bench(kind).await;
     let bridge = bench.start().await;
     tell(&bench, 0).await;
     tell(&bench, 1).await;
     everything_stands(&bench, 2).await;
-    // A request that nobody could use waits for a person, with the number in it.
+    // An undecodable request with the number in it waits as a dead letter.
     let undecodable = form(&[("phone", &phone(0)), ("status", "Новый")]);
     let url = bench.hook("getcourse", "order-created");
     assert_eq!(send("POST", &url, FORM, undecodable).await.expect("an answer").status, 200);
@@ -42,7 +42,7 @@ async fn exported_and_erased(kind: Kind) {
         .await;
     assert!(kept["orders"][0]["journal"].as_array().is_some_and(|journal| !journal.is_empty()));
     let other = (phone(1), email(1));
-    assert!(!kept.to_string().contains(&other.0[2..]), "somebody else's number");
+    assert!(!kept.to_string().contains(&other.0[2..]), "another person's number");
 
     let erased = bench.run(&["person", "erase", "rost", "--phone", &phone(0)]).await;
     assert_eq!(erased.code(), Some(0), "{}", erased.err());
@@ -59,7 +59,7 @@ async fn exported_and_erased(kind: Kind) {
     assert_eq!(mirrored().await, [None, None], "who he is in amoCRM");
     assert!(export(&bench, 1).await["clients"].as_array().is_some_and(|clients| clients.len() == 1));
 
-    // What waits to be sent for somebody is shown to him.
+    // The export contains deliveries that wait to be sent.
     answer_late(&bench, 2_000);
     tell(&bench, 2).await;
     until("what is on its way", async || {
@@ -70,7 +70,7 @@ async fn exported_and_erased(kind: Kind) {
     answer_late(&bench, 0);
     bridge.settled().await;
 
-    // GetCourse says it once more, a little different: the order is not begun anew.
+    // GetCourse sends it once more with a small difference: the order is not started again.
     let leads = bench.world().leads().count();
     let again = order_url(&bench, 0).replace("cost=38500", "cost=38501");
     assert_eq!(send("GET", &again, "", "").await.expect("an answer").status, 200);
@@ -84,7 +84,7 @@ async fn exported_and_erased(kind: Kind) {
     assert!(nobody.err().contains("--phone or --email"), "{}", nobody.err());
 }
 
-async fn export(bench: &Bench, order: i64) -> serde_json::Value {
+async fn export(bench: &TestBed, order: i64) -> serde_json::Value {
     let done =
         bench.run(&["person", "export", "rost", "--email", &email(order), "--phone", &phone(order)]).await;
     assert_eq!(done.code(), Some(0), "{}", done.err());

@@ -1,5 +1,5 @@
-//! The program as a process: killed, told to stop, started twice, robbed of its store.
-//! Afterwards everything that was accepted has its lead, and nothing was made twice.
+//! The program as a process: killed, stopped, started twice, deprived of its store. Afterwards every accepted
+//! order has its lead, and nothing was created twice.
 
 use std::collections::BTreeSet;
 
@@ -10,31 +10,31 @@ use dozvon::sandbox::script::OrderScript;
 use dozvon::sandbox::{Platform, World};
 use dozvon::store::DeliveryState;
 
-use crate::support::program::{Bench, Kind, Program, form, rost, send, until};
+use crate::support::program::{Program, StoreKind, TestBed, form, rost, send, until};
 
-/// Orders that stand in GetCourse and that the test tells the bridge about.
+/// Orders that exist in GetCourse and that the test reports to the bridge.
 pub const ORDERS: i64 = 6;
 pub const FIRST: i64 = 700_100_300;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_the_middle_nothing_is_lost_or_doubled_on_the_embedded_store() {
-    killed_in_the_middle(Kind::Embedded).await;
+    killed_in_the_middle(StoreKind::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_the_middle_nothing_is_lost_or_doubled_on_redis() {
-    killed_in_the_middle(Kind::Redis).await;
+    killed_in_the_middle(StoreKind::Redis).await;
 }
 
-async fn killed_in_the_middle(kind: Kind) {
+async fn killed_in_the_middle(kind: StoreKind) {
     let bench = bench(kind).await;
     answer_late(&bench, 600);
     let mut bridge = bench.start().await;
     for order in 0..ORDERS {
         tell(&bench, order).await;
     }
-    // Each time something was made just now, and its answer has not come.
-    let made: [fn(&Bench) -> usize; 3] = [
+    // Each time something has just been created, and its answer has not arrived.
+    let made: [fn(&TestBed) -> usize; 3] = [
         |bench| bench.world().contacts().count(),
         |bench| bench.world().leads().count(),
         |bench| bench.world().tasks().count(),
@@ -55,7 +55,7 @@ async fn killed_in_the_middle(kind: Kind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_to_stop_it_lands_what_is_on_its_way_and_ends_well() {
-    let bench = bench(Kind::Embedded).await;
+    let bench = bench(StoreKind::Embedded).await;
     answer_late(&bench, 300);
     let bridge = bench.start().await;
     for order in 0..ORDERS {
@@ -76,7 +76,7 @@ async fn told_to_stop_it_lands_what_is_on_its_way_and_ends_well() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_redis_is_survived_without_anybodys_help() {
-    let mut bench = bench(Kind::Redis).await;
+    let mut bench = bench(StoreKind::Redis).await;
     let bridge = bench.start().await;
     for order in 0..3 {
         tell(&bench, order).await;
@@ -93,24 +93,24 @@ async fn a_restart_of_redis_is_survived_without_anybodys_help() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
-/// On one core there is one worker for requests, on four there are four.
+/// There is one worker for requests per core.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_follow_the_cores() {
-    let bench = bench(Kind::Embedded).await;
+    let bench = bench(StoreKind::Embedded).await;
     let bridge = bench.start_on_one_core().await;
     let workers = |bridge: &Program| bridge.threads("actix-server wo");
     until("one worker", async || (workers(&bridge) == 1).then_some(())).await;
     assert_eq!(bridge.terminate().await, Some(0));
     let cores = std::thread::available_parallelism().expect("Linux says so").get();
     let bridge = bench.start().await;
-    until("a worker a core", async || (workers(&bridge) == cores).then_some(())).await;
+    until("one worker per core", async || (workers(&bridge) == cores).then_some(())).await;
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
-/// One of a later version, after a return to this one.
+/// A record written by a later version, after a return to this one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delivery_that_cannot_be_read_waits_for_a_person_and_the_others_leave() {
-    let mut bench = bench(Kind::Redis).await;
+    let mut bench = bench(StoreKind::Redis).await;
     let mut admin = bench.redis().admin();
     redis::cmd("SET").arg("dz:{rost}:d:gc-1.4").arg(b"r\0{\"ask\":\"later\"}").exec(&mut admin).unwrap();
     redis::cmd("ZADD").arg("dz:{rost}:out").arg(1).arg("gc-1.4").exec(&mut admin).unwrap();
@@ -127,7 +127,7 @@ async fn a_delivery_that_cannot_be_read_waits_for_a_person_and_the_others_leave(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_is_for_one_process_and_the_second_says_so() {
-    let bench = bench(Kind::Embedded).await;
+    let bench = bench(StoreKind::Embedded).await;
     let first = bench.start().await;
     let second = bench.run(&["serve", "--listen", "127.0.0.1:0"]).await;
     assert_eq!(second.code(), Some(1));
@@ -141,10 +141,10 @@ async fn a_folder_is_for_one_process_and_the_second_says_so() {
     assert_eq!(first.terminate().await, Some(0));
 }
 
-/// The example's pause is over as soon as it begins: the attempt and the payment are due at once.
+/// The example's pause ends as soon as it begins: the attempt and the payment are due at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_in_the_second_of_the_attempt_wins() {
-    let bench = bench(Kind::Embedded).await;
+    let bench = bench(StoreKind::Embedded).await;
     let bridge = bench.start().await;
     for order in 0..3 {
         tell(&bench, order).await;
@@ -162,27 +162,27 @@ async fn a_payment_in_the_second_of_the_attempt_wins() {
     nothing_is_doubled(&bench).await;
 }
 
-pub async fn bench(kind: Kind) -> Bench {
+pub async fn bench(kind: StoreKind) -> TestBed {
     bench_of(kind, ORDERS).await
 }
 
-/// A bench whose GetCourse has so many orders that nobody was told about.
-pub async fn bench_of(kind: Kind, orders: i64) -> Bench {
-    Bench::with(kind, |setup| {
+/// A test bed whose GetCourse has this many orders that the bridge does not know.
+pub async fn bench_of(kind: StoreKind, orders: i64) -> TestBed {
+    TestBed::with(kind, |setup| {
         let standing = setup.orders.remove(0);
         setup.orders = (0..orders).map(|order| script(&standing, order)).collect();
     })
     .await
 }
 
-/// amoCRM does at once what it is asked, and says so that much later.
-pub fn answer_late(bench: &Bench, slow_ms: u64) {
+/// amoCRM carries out requests at once, and answers this much later.
+pub fn answer_late(bench: &TestBed, slow_ms: u64) {
     let mut world = bench.world();
     let rule = world.faults_mut().of_mut(Platform::Amocrm);
     (rule.per_mille, rule.kinds, rule.slow_ms) = (1000, vec![RequestFault::Slow], slow_ms);
 }
 
-/// An order that stands in GetCourse and was not told; nobody does its tasks.
+/// An order that exists in GetCourse and was not reported; its tasks are not done by anyone.
 fn script(like: &OrderScript, order: i64) -> OrderScript {
     OrderScript {
         id: format!("order-{order}"),
@@ -202,8 +202,8 @@ pub fn email(order: i64) -> String {
     format!("client-{order}@example.com")
 }
 
-/// GetCourse says that the order was made, until the bridge has taken it.
-pub async fn tell(bench: &Bench, order: i64) {
+/// GetCourse reports the new order until the bridge has accepted it.
+pub async fn tell(bench: &TestBed, order: i64) {
     let url = order_url(bench, order);
     until("an accepted order", async || {
         send("GET", &url, "", "").await.filter(|said| said.status == 200).map(|_| ())
@@ -211,8 +211,8 @@ pub async fn tell(bench: &Bench, order: i64) {
     .await;
 }
 
-/// What GetCourse calls when the order is made.
-pub fn order_url(bench: &Bench, order: i64) -> String {
+/// The address that GetCourse calls for a new order.
+pub fn order_url(bench: &TestBed, order: i64) -> String {
     let id = (FIRST + order).to_string();
     let number = 12_041 + order;
     let query = form(&[
@@ -228,13 +228,13 @@ pub fn order_url(bench: &Bench, order: i64) -> String {
     format!("{}?{query}", bench.hook("getcourse", "order-created"))
 }
 
-/// Requests that amoCRM has had.
-pub fn asked(bench: &Bench) -> u64 {
+/// Requests that amoCRM has received.
+pub fn asked(bench: &TestBed) -> u64 {
     bench.world().counters().get(Platform::Amocrm).requests
 }
 
 /// Each of the first `orders` has its lead with a contact and an open task.
-pub async fn everything_stands(bench: &Bench, orders: i64) {
+pub async fn everything_stands(bench: &TestBed, orders: i64) {
     let wanted: BTreeSet<String> = (0..orders).map(|order| (12_041 + order).to_string()).collect();
     let stands = async || {
         let world = bench.world();
@@ -245,20 +245,20 @@ pub async fn everything_stands(bench: &Bench, orders: i64) {
     until("a lead, a contact and a task for each order", stands).await;
 }
 
-/// It has its contact and an open task.
+/// The lead has its contact and an open task.
 pub fn is_whole(world: &World, lead: &Lead) -> bool {
     let mut tasks = world.amocrm().tasks_of(Entity::Leads, lead.id);
     lead.contacts.len() == 1 && tasks.any(|task| !task.is_completed)
 }
 
-/// The number of the order, with which the lead's name ends.
+/// The order number at the end of the lead's name.
 pub fn number(lead: &Lead) -> Option<String> {
     Some(lead.name.rsplit_once(' ')?.1.to_owned())
 }
 
-/// No lead, contact, task or letter twice; nothing waits for a person but letters that were on
-/// their way in a kill, which nobody can look for.
-pub async fn nothing_is_doubled(bench: &Bench) {
+/// No lead, contact, task or letter exists twice; only letters that were on their way during a kill wait for
+/// a person, because they cannot be looked up.
+pub async fn nothing_is_doubled(bench: &TestBed) {
     let doubled = bench.world().duplicates();
     assert!(doubled.is_empty(), "{doubled:#?}");
     let letters = bench.store().await.dead(&rost(), 100).await.expect("the store answers");

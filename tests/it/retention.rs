@@ -1,5 +1,5 @@
-//! Retention as it runs, over weeks of driven time: what is past its time is gone, what is not stays,
-//! and what is gone does not come back.
+//! Retention over weeks of driven time: data past its retention time is gone, other data stays, and removed
+//! data does not come back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dozvon::intake::envelope::Envelope;
@@ -13,7 +13,8 @@ use crate::support::inproc::World;
 use crate::support::school::School;
 use crate::support::story::{order, play};
 
-/// Requests are kept for two days, ended orders for thirty. Nobody looks back: what is heard was told.
+/// Requests are kept for two days, ended orders for thirty. There is no reconciliation: everything comes by
+/// webhook.
 fn school() -> School {
     School::changed(|path, text| match path {
         "dozvon.toml" => format!("{text}\n[limits]\nraw_days = 2\nended_days = 30\n"),
@@ -24,8 +25,8 @@ fn school() -> School {
     })
 }
 
-/// Four end on the first day; `again` is told of once more when it is long forgotten. Somebody makes a
-/// lead of a person who cannot be reached: it stays no order's.
+/// Four orders end on the first day; `again` is reported once more after it was forgotten. A person creates a
+/// lead of a client who cannot be reached: it belongs to no order.
 const PEOPLE: &str = r#"
 [again]
 events = [{ at = "+1h", do = "pay" }, { at = "+40d", do = "status", value = "in_work" }]
@@ -91,7 +92,7 @@ fn what_is_past_its_time_goes_and_does_not_come_back() {
             assert!(!requests(world).await.is_empty(), "its request is young");
             assert_eq!(letters(world).await, Vec::new());
             for id in &ended {
-                assert!(links_of(world, &[link::gone(id)]).await[0].is_some(), "{id} was told of again");
+                assert!(links_of(world, &[link::gone(id)]).await[0].is_some(), "{id} was reported again");
                 assert_eq!(world.site.store.journal(world.site.id(), id, 9).await, Ok(Vec::new()), "{id}");
             }
             assert_eq!(links_of(world, &links).await, vec![None; links.len()], "{links:?}");
@@ -100,7 +101,7 @@ fn what_is_past_its_time_goes_and_does_not_come_back() {
     );
 }
 
-/// A request that no order can be made of: a dead letter that holds it.
+/// A request that cannot become an order: a dead letter contains it.
 async fn undecodable(world: &World) {
     let site = &world.site;
     let request = RawRequest {
@@ -127,7 +128,7 @@ async fn letters(world: &World) -> Vec<DeadLetter> {
     world.site.store.dead(world.site.id(), 9).await.expect("memory")
 }
 
-/// When the stored requests came.
+/// When the stored requests were received.
 async fn requests(world: &World) -> Vec<DateTime<Utc>> {
     let page = world.site.store.raws(world.site.id(), None, 1_000).await.expect("memory");
     let at = |raw: &[u8]| Envelope::read(raw).expect("an envelope").at;
@@ -144,7 +145,7 @@ async fn calls(world: &World) -> Vec<String> {
     page.into_iter().filter_map(|(key, _)| Some(key.strip_prefix("call/")?.to_owned())).collect()
 }
 
-/// One order and its client are left, and of the CRM's things only theirs.
+/// One order and its client are left, and of the CRM's entities only theirs.
 async fn nothing_of_others(world: &World) {
     let page = world.site.store.scan(world.site.id(), "", None, 1_000).await.expect("memory");
     let keys: Vec<String> = page.into_iter().map(|(key, _)| key).collect();
@@ -155,8 +156,8 @@ async fn nothing_of_others(world: &World) {
         let owner = match (kind, id) {
             ("lead", Some(id)) => link::crm_lead(id),
             ("task", Some(id)) => link::crm_task(id),
-            _ => panic!("{key} is nobody's"),
+            _ => panic!("{key} belongs to no order that is left"),
         };
-        assert!(links_of(world, &[owner]).await[0].is_some(), "{key} is nobody's");
+        assert!(links_of(world, &[owner]).await[0].is_some(), "{key} belongs to no order that is left");
     }
 }

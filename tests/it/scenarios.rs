@@ -1,7 +1,6 @@
-//! Scenarios of the process: each file under `fixtures/scenarios` proves one rule, and says so in
-//! its name. A scenario with `off` must fail when its rule is switched off.
-//! To write one, copy the nearest; `short.rs` has the forms of events, `expect.rs`
-//! what can be expected.
+//! Scenarios of the process: each file under `fixtures/scenarios` proves one rule, which is in its name. A
+//! scenario with `off` must fail if its rule is switched off. To write one, copy the nearest; `short.rs` has
+//! the forms of events, `expect.rs` the possible expectations.
 
 mod expect;
 mod properties;

@@ -1,6 +1,6 @@
-//! The whole bridge in one thread under paused time, against the whole sandbox, for many seeds:
-//! other people, other answers, other faults each time, and the same claims after every run.
-//! Never opens a socket. A failing seed is repeated with `DOZVON_SEED=<n>`.
+//! The whole bridge in one thread under paused time, against the whole sandbox, for many seeds: different
+//! people, answers and faults each time, and the same claims after every run. Never opens a socket. Repeat a
+//! failing seed with `DOZVON_SEED=<n>`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ fn nothing_is_lost_or_doubled_whatever_the_seed() {
     let only = std::env::var("DOZVON_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds: Vec<u64> = only.map_or_else(|| (1..=SEEDS).collect(), |seed| vec![seed]);
     let school = School::prepare();
-    // Two halves side by side; each run is still one thread of its own.
+    // Two halves in parallel; each run still has one thread of its own.
     let (first, second) = seeds.split_at(seeds.len() / 2);
     std::thread::scope(|scope| {
         for half in [first, second] {
@@ -37,7 +37,7 @@ fn nothing_is_lost_or_doubled_whatever_the_seed() {
     });
 }
 
-/// The same seed gives the same run, or a failure could not be looked into.
+/// The same seed must give the same run, otherwise a failure could not be investigated.
 #[test]
 fn a_seed_reproduces_its_run() {
     let school = School::prepare();
@@ -104,14 +104,14 @@ struct Orders {
     orders: Vec<OrderScript>,
 }
 
-/// One order with people who do one thing or another.
+/// One order, with varying behaviour of its people.
 fn order(dice: &mut Dice, n: u64) -> OrderScript {
     let mut toml = String::from("[[orders]]\n");
     let minutes = dice.below(24 * 60);
     let phone =
         ["+7 903 555 0{n}-27", "8 (903) 5550{n}27", "", "не знаю"][dice.below(4).saturating_sub(1) as usize];
     let phone = phone.replace("{n}", &format!("{n}"));
-    // Two people at most share a contact: repeats of one client are part of the game.
+    // At most two orders share a contact: repeated orders of one client are part of the test.
     let who = dice.below(3);
     let _ = writeln!(toml, "id = \"o{n}\"\nat = \"+{minutes}m\"\nname = \"Клиент {who}\"");
     let _ = writeln!(toml, "phone = \"{}\"", phone.replacen("555", &format!("55{who}"), 1));

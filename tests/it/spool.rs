@@ -1,21 +1,21 @@
-//! What was accepted while the store was away, or was lost by it, is worked all the same, once.
-//! The bridge is the real program, Redis a real one that is killed, robbed of the end of its file, or late.
+//! Requests that were accepted while the store was away, or that it lost, are still processed, once. The
+//! bridge is the real program, Redis a real one that is killed, loses the end of its file, or comes late.
 
 use dozvon::intake::envelope::Envelope;
 use dozvon::store::{Seq, Store};
 
 use crate::process::{asked, bench, everything_stands, nothing_is_doubled, tell};
-use crate::support::program::{Bench, Kind, form, get, rost, send, until};
+use crate::support::program::{StoreKind, TestBed, form, get, rost, send, until};
 use crate::support::redis_server::RedisServer;
 
-/// GetCourse says the status of an order that nobody knows.
-async fn say(bench: &Bench, status: &str) -> u16 {
+/// GetCourse sends the status of an unknown order.
+async fn say(bench: &TestBed, status: &str) -> u16 {
     let query = form(&[("order_id", "700100299"), ("number", "12099"), ("status", status)]);
     let url = format!("{}?{query}", bench.hook("getcourse", "order-status"));
     send("GET", &url, "", "").await.expect("an answer").status
 }
 
-/// The statuses that the store keeps as accepted, in order.
+/// The statuses in the store's accepted requests, in order.
 async fn said(store: &dyn Store) -> Vec<String> {
     let mut said = Vec::new();
     for seq in 1..200 {
@@ -30,7 +30,7 @@ async fn said(store: &dyn Store) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_redis_is_away_requests_wait_on_the_disk_and_come_through_in_order() {
-    let mut bench = Bench::new(Kind::Redis).await;
+    let mut bench = TestBed::new(StoreKind::Redis).await;
     bench.mute();
     let bridge = bench.start().await;
     assert_eq!(say(&bench, "Новый").await, 200);
@@ -44,13 +44,13 @@ async fn while_redis_is_away_requests_wait_on_the_disk_and_come_through_in_order
     assert_eq!((health.status, &health.json()["well"]), (200, &false.into()), "it takes requests");
     assert_eq!(health.json()["schools"]["rost"]["spool"]["requests"], 4);
     bridge.kill().await;
-    // It starts without Redis, and says so.
+    // It starts without Redis, and reports that.
     let bridge = bench.start().await;
     assert!(bridge.log().contains("Redis is away"), "{}", bridge.log());
     assert_eq!(say(&bench, "Отменен").await, 200);
     bench.redis().start_again();
     bridge.settled().await;
-    // Behind the spool or past it: the order stays.
+    // Through the spool or directly: the order is preserved.
     assert_eq!(say(&bench, "Ложный").await, 200);
     bridge.settled().await;
     let store = bench.store().await;
@@ -61,7 +61,7 @@ async fn while_redis_is_away_requests_wait_on_the_disk_and_come_through_in_order
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_store_and_spool_nothing_is_answered_as_kept() {
-    let mut bench = Bench::new(Kind::Redis).await;
+    let mut bench = TestBed::new(StoreKind::Redis).await;
     bench.mute();
     bench.edit("dozvon.toml", "spool_mb = 256", "spool_mb = 0");
     let bridge = bench.start().await;
@@ -72,7 +72,7 @@ async fn without_store_and_spool_nothing_is_answered_as_kept() {
     let health = get(&format!("http://127.0.0.1:{}/health", bench.port)).await.expect("an answer");
     assert_eq!(health.status, 503);
     bench.redis().start_again();
-    // The platform sends it again; the bridge needs nobody's help to take it.
+    // The platform sends it again; the bridge accepts it without manual work.
     until("the request is taken after the restart", async || {
         (say(&bench, "В работе").await == 200).then_some(())
     })
@@ -91,11 +91,11 @@ async fn what_redis_lost_in_the_middle_of_a_command_is_done_once() {
     lost_tail(41).await;
 }
 
-/// Redis syncs every second. It dies, and of its file only what was there before the last orders, and
-/// `more` bytes, has reached the disk: their requests, steps, marks and receipts are gone, while their leads,
-/// tasks and letters are partly made and partly not.
+/// Redis syncs every second. It is killed, and of its file only the part before the last orders, and `more`
+/// bytes, has reached the disk: their requests, steps, marks and receipts are gone, while some of their
+/// leads, tasks and letters have been created and some have not.
 async fn lost_tail(more: u64) {
-    let mut bench = bench(Kind::Redis).await;
+    let mut bench = bench(StoreKind::Redis).await;
     bench.redis = Some(RedisServer::start_lazy());
     let bridge = bench.start().await;
     for order in 0..2 {
@@ -123,11 +123,11 @@ async fn lost_tail(more: u64) {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
-/// Nobody lives who could remember: people have the lost requests sent again, and what had been made of them
-/// is found. Letters are the bound that the README states.
+/// No process is left that remembers: people have the lost requests sent again, and what had been created for
+/// them is found. Letters are the exception that the README states.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_bridge_dies_with_redis_what_was_made_is_looked_for() {
-    let mut bench = bench(Kind::Redis).await;
+    let mut bench = bench(StoreKind::Redis).await;
     bench.redis = Some(RedisServer::start_lazy());
     let bridge = bench.start().await;
     tell(&bench, 0).await;

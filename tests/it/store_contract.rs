@@ -1,6 +1,6 @@
-//! What every store promises, run against each of them: embedded in memory, embedded in a folder,
-//! a single Redis, a Redis Cluster of three nodes.
-//! A claim is an `async fn(&dyn Store)` in a file beside this one and a line of [`CLAIMS`].
+//! The contract of every store, tested against each of them: embedded in memory, embedded in a folder, a
+//! single Redis, a Redis Cluster of three nodes. A claim is an `async fn(&dyn Store)` in a file next to this
+//! one and a line of [`CLAIMS`].
 
 mod agree;
 mod conflict;

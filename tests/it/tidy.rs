@@ -1,30 +1,29 @@
-//! The code base's own invariants, from ARCHITECTURE.md: what is absent from where, how large things
-//! may be, what stands at the top of a file.
-//! A list of exceptions here may only shrink: an entry that is needed no more fails, too.
+//! The code base's own invariants, from ARCHITECTURE.md: what must not occur where, how large things may be,
+//! what is at the top of a file. A list of exceptions here may only shrink: an unused entry fails too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Hard ceiling of a file, lines.
 const FILE_LINES_MAX: usize = 500;
-/// And of a function.
+/// Hard ceiling of a function, lines.
 const FUNCTION_LINES_MAX: usize = 70;
 
-/// Larger than they should be.
+/// Files above the ceiling.
 const LARGE_FILES: &[&str] = &[];
 
-/// Longer than they should be: `file function`.
+/// Functions above the ceiling: `file function`.
 const LONG_FUNCTIONS: &[&str] = &["src/config/school.rs read"];
 
-/// A source of ours.
+/// A source file of ours.
 pub struct Source {
-    /// From the root, with `/`.
+    /// Relative to the root, with `/`.
     pub path: String,
     pub text: String,
 }
 
 impl Source {
-    /// Tests beside the code, and everything under `tests/`.
+    /// Tests next to the code, and everything under `tests/`.
     pub fn is_test(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         self.path.starts_with("tests/")
@@ -46,7 +45,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// Every file below a folder whose name ends so.
+/// Every file below a folder whose name has this ending.
 pub fn files(folder: &str, ending: &str) -> Vec<Source> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
@@ -70,7 +69,7 @@ fn rust() -> Vec<Source> {
     ["src", "crates", "tests"].into_iter().flat_map(|folder| files(folder, ".rs")).collect()
 }
 
-/// Fails with every place where `wrong` finds something in the code of these sources.
+/// Fails and lists every line of code for which `wrong` returns true.
 #[track_caller]
 fn none(sources: &[Source], rule: &str, wrong: impl Fn(&str) -> bool) {
     let places: Vec<String> = sources
@@ -89,7 +88,7 @@ fn holds_any(line: &str, words: &[&str]) -> bool {
     words.iter().any(|word| line.contains(word))
 }
 
-/// `step` is pure: no clock, no network, no files, nothing that waits.
+/// `step` is pure: no clock, no network, no files, no waiting.
 #[test]
 fn the_core_does_nothing_but_decide() {
     let core: Vec<Source> = files("crates/core/src/process", ".rs");
@@ -132,7 +131,7 @@ fn only_what_the_store_held_counts_as_verified_without_a_check() {
     none(&sources, "only stored requests count as verified", |line| line.contains("Verified::stored("));
 }
 
-/// The demo measures real time for people; what is decided there comes from the driven clock.
+/// The demo measures real durations for people; decisions in it use the driven clock.
 #[test]
 fn the_demo_reads_only_how_long_things_take() {
     none(&files("src/demo", ".rs"), "the demo's time is driven", |line| {
@@ -231,7 +230,7 @@ fn every_task_is_watched() {
 
 #[test]
 fn nothing_is_left_half_done() {
-    // Put together here, so that this file does not find itself.
+    // Assembled here, so that this file does not match.
     let words: Vec<String> = ["todo", "unimplemented", "dbg"].iter().map(|word| format!("{word}!")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let sources = rust();
@@ -240,7 +239,7 @@ fn nothing_is_left_half_done() {
     none(&sources, "a test that is not run proves nothing", |line| line.contains(&ignored));
 }
 
-/// Tests wait for something, never for some time. The one pause is `until`'s, which asks.
+/// Tests wait for an event, never for a fixed time. The only pause is in `until`, which asks again.
 #[test]
 fn tests_do_not_sleep() {
     let sleep = format!("time::{}(", "sleep");
@@ -250,7 +249,7 @@ fn tests_do_not_sleep() {
     });
 }
 
-/// Invented people, invented secrets, and none that looks like a real one's.
+/// Invented people and secrets, and none that look real.
 #[test]
 fn fixtures_hold_no_real_persons_and_no_real_secrets() {
     let fixtures: Vec<Source> =
@@ -265,10 +264,10 @@ fn fixtures_hold_no_real_persons_and_no_real_secrets() {
             let invented = host.starts_with("example.")
                 || host.ends_with(".example")
                 || ["school.mangosip.ru", "sipproxy.telphin.ru", "myschool.ru"].contains(&host.as_str());
-            assert!(invented, "{}: {address} may be somebody's", source.path);
+            assert!(invented, "{}: {address} may be a real person's", source.path);
         }
         for number in mobiles(&text) {
-            assert!(number.contains("555"), "{}: {number} may be somebody's", source.path);
+            assert!(number.contains("555"), "{}: {number} may be a real person's", source.path);
         }
     }
 }
@@ -282,7 +281,7 @@ fn addresses(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Eleven digits that begin like a Russian mobile, standing alone.
+/// Eleven digits that begin like a Russian mobile number, standing alone.
 fn mobiles(text: &str) -> Vec<&str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
     let digits = words.filter(|word| word.len() == 11 && word.chars().all(|c| c.is_ascii_digit()));

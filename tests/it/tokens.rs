@@ -1,5 +1,5 @@
-//! One token pair for all instances: whoever refreshes it does so for everybody, and nobody spends a
-//! refresh token twice. Over a real Redis.
+//! One token pair for all instances: a refresh by one of them serves all, and a refresh token is never used
+//! twice. Over a real Redis.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use dozvon::platform::amocrm::token::TokenSource;
 use dozvon::platform::http::{Http, Request, Response, Silence};
 use dozvon::platform::tokens::{TokenPair, TokenStore};
 use dozvon::secret::{Secret, Vault};
-use dozvon::store::Place;
+use dozvon::store::Backend;
 use dozvon::tokens::StoredTokens;
 use serde_json::{Value, json};
 
@@ -23,10 +23,10 @@ use crate::support::redis_server::RedisServer;
 
 const INSTANCES: usize = 4;
 
-/// The account's token endpoint: each refresh token works once, and one that was spent ends the grant.
+/// The account's token endpoint: each refresh token works once, and a second use ends the grant.
 #[derive(Default)]
 struct Endpoint {
-    /// How often it was asked, and how often for a spent token.
+    /// The number of requests, and of those with a used token.
     asked: Mutex<(u32, u32)>,
 }
 
@@ -34,9 +34,9 @@ struct Endpoint {
 impl Http for Endpoint {
     async fn send(&self, request: Request) -> Result<Response, Silence> {
         let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-        // Others come meanwhile.
+        // Lets other tasks run meanwhile.
         tokio::task::yield_now().await;
-        let mut asked = self.asked.lock().expect("nobody panics here");
+        let mut asked = self.asked.lock().expect("no panic under this lock");
         let good = body["refresh_token"] == format!("refresh-{}", asked.0);
         asked.0 += u32::from(good);
         asked.1 += u32::from(!good);
@@ -52,14 +52,14 @@ impl Http for Endpoint {
 
 async fn stored(redis: &RedisServer, folder: &Path) -> StoredTokens {
     StoredTokens {
-        store: Place::Redis(Secret::new(redis.url())).visit().await.expect("the store"),
+        store: Backend::Redis(Secret::new(redis.url())).visit().await.expect("the store"),
         vault: Vault::new(&Secret::new("key")),
         name: "amocrm:rost".to_owned(),
         file: folder.join("amocrm-rost"),
     }
 }
 
-/// As a delivery does: what is refreshed elsewhere is waited for.
+/// As a delivery does: waits while another instance refreshes.
 async fn token(tokens: &OauthTokens) -> Secret {
     loop {
         match tokens.token().await {
@@ -95,5 +95,5 @@ async fn of_all_instances_one_refreshes_the_token() {
     }
     let given = futures_util::future::join_all(instances.iter().map(token)).await;
     assert!(given.iter().all(|token| token.reveal() == "access-1"), "one pair for all");
-    assert_eq!(*endpoint.asked.lock().expect("nobody panics here"), (1, 0));
+    assert_eq!(*endpoint.asked.lock().expect("no panic under this lock"), (1, 0));
 }

@@ -1,5 +1,5 @@
-//! What people do by hand in amoCRM and GetCourse changes the order, what the bridge decides shows in
-//! both, and nothing of it goes round in circles. The whole bridge against the whole sandbox.
+//! Changes by people in amoCRM and GetCourse change the order, the bridge's decisions are visible in both,
+//! and no change goes round in circles. The whole bridge against the whole sandbox.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::support::inproc::World;
 use crate::support::school::School;
 use crate::support::story::{order, play};
 
-/// Nobody looks back: what is heard here was told.
+/// There is no reconciliation: every change comes by webhook.
 fn school() -> School {
     School::changed(|_, text| {
         text.replace("look_back_min = 240", "look_back_min = 0")
@@ -113,7 +113,7 @@ async fn ends_show_on_the_other_side(world: &World) {
         assert_eq!(sandbox.order_of(script).map(|order| order.status.as_str()), Some(status), "{script}");
         assert_eq!(sandbox.leads_of(script)[0].status_id, stage, "{script}");
     }
-    // A completed order that somebody puts back to work was paid all the same.
+    // A completed order that a person puts back to work was paid all the same.
     assert!(order(world, "paid").await.is_won());
 }
 
@@ -150,7 +150,7 @@ events = [{ at = "+5m", do = "delete_lead" }]
 events = [{ at = "+5m", do = "delete_lead" }, { at = "+2h", do = "delete_lead" }]
 "#;
 
-/// An open order gets its lead back; whoever deletes it again is not argued with until the next day.
+/// An open order gets its lead back; if a person deletes it again, the bridge waits until the next day.
 #[test]
 fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later() {
     let leads = |world: &World, script: &str| {
@@ -172,8 +172,8 @@ fn a_lead_that_a_person_deletes_comes_back_and_the_second_time_a_day_later() {
     );
 }
 
-/// The same people, day by day, twice: once every change that the bridge makes comes back to it as a
-/// webhook, once none does. It must not ask, write or decide anything more because of them.
+/// The same people, day by day, twice: once every change by the bridge comes back to it as a webhook, once
+/// none does. The webhooks must cause no further requests, writes or decisions.
 #[test]
 fn an_echo_causes_no_request() {
     let run = |echoes_untold: bool| {
@@ -194,14 +194,14 @@ fn an_echo_causes_no_request() {
     };
     let (with, without) = (run(false), run(true));
     assert_eq!(with.0, without.0, "commands by name");
-    // An echo may spare one: the mirror of contacts learns from it.
+    // An echo may save one request: the mirror of contacts learns from it.
     let asked = |run: &(_, u64, u64, _)| (run.1, run.2);
     let (more, fewer) = (asked(&with), asked(&without));
     assert!(more.0 <= fewer.0 && more.1 <= fewer.1, "requests to amoCRM and GetCourse: {more:?}, {fewer:?}");
     assert!(with.3 > without.3 + 100, "there were echoes: {} and {}", with.3, without.3);
 }
 
-/// How often each command was asked for, over all orders.
+/// The number of commands of each kind, over all orders.
 async fn commands(world: &World) -> BTreeMap<String, u32> {
     let mut counts = BTreeMap::new();
     for order in world.orders().await {

@@ -1,6 +1,5 @@
-//! Faults on demand: what goes wrong with requests and webhooks, how often, by the seed.
-//! It never fails anything when the rates are 0, and then draws no random numbers.
-//! Enter at [`Faults`] and [`FaultRule`].
+//! Faults on demand: which requests and webhooks fail, how, and how often, chosen by the seed. With all rates
+//! at 0 nothing fails and no random numbers are drawn. Enter at [`Faults`] and [`FaultRule`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::LazyLock;
@@ -18,7 +17,7 @@ use super::wire::Platform;
 pub struct Faults {
     pub amocrm: FaultRule,
     pub getcourse: FaultRule,
-    /// Only `per_mille`: a letter is refused with 451.
+    /// Only `per_mille` applies: a letter is refused with 451.
     pub mail: FaultRule,
     /// Of exchanges, by their names.
     #[serde(flatten)]
@@ -38,7 +37,7 @@ impl Faults {
         }
     }
 
-    /// The same, to be changed in the middle of a run.
+    /// The same, to be changed during a run.
     pub fn of_mut(&mut self, platform: Platform) -> &mut FaultRule {
         match platform {
             Platform::Amocrm => &mut self.amocrm,
@@ -54,20 +53,20 @@ impl Faults {
 pub struct FaultRule {
     /// Requests out of a thousand that fail.
     pub per_mille: u32,
-    /// In which ways, all alike likely.
+    /// The possible faults, all equally likely.
     pub kinds: Vec<RequestFault>,
     /// Delay of a slow answer, milliseconds.
     pub slow_ms: u64,
     /// Webhooks out of a thousand that fail.
     pub hook_per_mille: u32,
     pub hook_kinds: Vec<HookFault>,
-    /// Most delay of a delayed or doubled webhook, seconds.
+    /// Longest delay of a delayed or doubled webhook, seconds.
     pub hook_delay_s: u32,
-    /// Everything fails with 503 in these stretches.
+    /// In these periods everything fails with 503.
     pub outages: Vec<Outage>,
-    /// No webhook leaves in these stretches; what happens is told to nobody.
+    /// In these periods no webhook is sent, and changes are never reported.
     pub silences: Vec<Outage>,
-    /// What requests change is told to nobody: whoever asked hears no echo of himself.
+    /// No webhooks for changes made by requests: the caller receives no echo of its own changes.
     pub echoes_untold: bool,
 }
 
@@ -88,7 +87,7 @@ impl Default for FaultRule {
     }
 }
 
-/// A stretch of time in which a stand-in is down.
+/// A period in which a stand-in is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {
@@ -113,7 +112,7 @@ pub enum RequestFault {
     BadGateway,
     #[serde(rename = "503")]
     Unavailable,
-    /// The request may have been carried out: it is, in half of the cases.
+    /// The request may have been carried out: in half of the cases it is.
     #[serde(rename = "504")]
     GatewayTimeout,
     #[serde(rename = "slow")]
@@ -129,14 +128,14 @@ pub enum RequestFault {
 pub enum HookFault {
     /// Sent twice.
     Doubled,
-    /// Sent later than others that arose after it.
+    /// Sent later than webhooks of later changes.
     Delayed,
     /// Never sent.
     Withheld,
 }
 
 impl FaultRule {
-    /// What happens to this request; `None` for nothing.
+    /// The fault of this request; `None` for none.
     pub fn for_request(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<RequestFault> {
         if self.outages.iter().any(|outage| outage.holds(now)) {
             return Some(RequestFault::Unavailable);
@@ -144,7 +143,7 @@ impl FaultRule {
         (rng.chance(self.per_mille) && !self.kinds.is_empty()).then(|| pick(&self.kinds, rng))
     }
 
-    /// What happens to this webhook; `None` for nothing.
+    /// The fault of this webhook; `None` for none.
     pub fn for_hook(&self, now: DateTime<Utc>, rng: &mut Rng) -> Option<HookFault> {
         if self.silences.iter().any(|silence| silence.holds(now)) {
             return Some(HookFault::Withheld);
@@ -162,7 +161,7 @@ fn pick<T: Copy>(kinds: &[T], rng: &mut Rng) -> T {
     kinds[usize::try_from(rng.below(kinds.len() as u64)).unwrap_or(0)]
 }
 
-/// A budget over a sliding window: what was accepted in the last `window`.
+/// A budget over a sliding window of length `window`.
 #[derive(Clone, Debug)]
 pub struct Budget {
     most: usize,
@@ -181,7 +180,7 @@ impl Budget {
         Budget::new(most, TimeDelta::seconds(1))
     }
 
-    /// Takes one request, or refuses it; what is refused does not count.
+    /// Counts one request, or refuses it; refused requests do not count.
     pub fn take(&mut self, now: DateTime<Utc>) -> Result<(), Exceeded> {
         while self.taken.front().is_some_and(|first| *first + self.window <= now) {
             self.taken.pop_front();
@@ -194,6 +193,5 @@ impl Budget {
     }
 }
 
-/// The budget is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exceeded;

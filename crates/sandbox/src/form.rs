@@ -1,10 +1,9 @@
-//! Wire forms: a JSON body with `{path}` in the places that a stand-in fills.
-//! It never invents a value: a key whose value the event does not have is left out, as the platforms do.
-//! Enter at [`fill`].
+//! Templates of wire bodies: JSON with `{path}` where a stand-in fills in a value. It never invents a value:
+//! a key without a value in the event is left out, as the platforms do. Enter at [`fill`].
 
 use serde_json::{Map, Value};
 
-/// The form with its places filled from `event`; `None` when the form is no JSON.
+/// The template filled from `event`; `None` if the template is not JSON.
 pub fn fill(form: &str, event: &Value) -> Option<String> {
     let form: Value = serde_json::from_str(form).ok()?;
     Some(filled(&form, event)?.to_string())

@@ -1,6 +1,7 @@
-//! The sandbox: stand-ins of amoCRM, GetCourse, the telephony providers and a mail relay, and the scripted people in them.
-//! It imports nothing from the program's other modules: it is written from the fact sheets alone, so that it can contradict our clients.
-//! Enter at [`World`] for a pure state machine, at [`serve`] for the same behind real sockets, at [`Setup`] for what it is made of.
+//! The sandbox: stand-ins of amoCRM, GetCourse, the telephony providers and a mail relay, and scripted people
+//! who use them. It imports nothing from the other crates: it is written from the fact sheets alone, so that
+//! it can contradict our clients. Enter at [`World`] for a pure state machine, at [`serve`] for the same
+//! behind real sockets, at [`Setup`] for its configuration.
 
 pub mod agenda;
 pub mod amocrm;

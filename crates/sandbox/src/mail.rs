@@ -1,6 +1,5 @@
-//! The mail stand-in: a mailbox for each recipient, addresses that bounce, greylisting.
-//! It never talks SMTP itself (that is `smtp`), and delivers nothing anywhere.
-//! Enter at [`Post::receive`].
+//! The mail stand-in: a mailbox for each recipient, addresses that bounce, greylisting. It never talks SMTP
+//! itself (`smtp` does) and never delivers anything. Enter at [`MailServer::receive`].
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use serde::Serialize;
 
 use super::setup::MailSetup;
 
-/// A letter as it was handed over.
+/// A letter as the client sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letter {
     pub from: String,
@@ -33,7 +32,7 @@ impl MailAnswer {
     }
 }
 
-/// A letter that was taken in.
+/// A letter that was accepted.
 #[derive(Clone, Debug, Serialize)]
 pub struct Received {
     pub at: DateTime<Utc>,
@@ -47,7 +46,7 @@ pub struct Received {
 
 /// All mailboxes.
 #[derive(Clone, Debug)]
-pub struct Post {
+pub struct MailServer {
     setup: MailSetup,
     /// First attempt for each greylisted recipient.
     first_seen: BTreeMap<String, DateTime<Utc>>,
@@ -56,10 +55,9 @@ pub struct Post {
     pub refused: Vec<(DateTime<Utc>, String, u16)>,
 }
 
-impl Post {
-    /// Empty mailboxes.
-    pub fn new(setup: MailSetup) -> Post {
-        Post { setup, first_seen: BTreeMap::new(), letters: Vec::new(), refused: Vec::new() }
+impl MailServer {
+    pub fn new(setup: MailSetup) -> MailServer {
+        MailServer { setup, first_seen: BTreeMap::new(), letters: Vec::new(), refused: Vec::new() }
     }
 
     /// Whether a recipient is accepted now: the answer to `RCPT TO`.
@@ -88,7 +86,7 @@ impl Post {
         first == now || now < first + TimeDelta::seconds(self.setup.greylist_s)
     }
 
-    /// Takes a letter in, or refuses it.
+    /// Accepts a letter, or refuses it.
     pub fn receive(&mut self, now: DateTime<Utc>, letter: &Letter) -> MailAnswer {
         let answer = self.recipient(now, &letter.to);
         if answer.code != 250 {
@@ -182,7 +180,7 @@ fn quoted_printable(text: &str, underscore: bool) -> Vec<u8> {
     decoded
 }
 
-/// Decodes `=?utf-8?b?…?=` and `=?utf-8?q?…?=`; white space between two of them falls away.
+/// Decodes `=?utf-8?b?…?=` and `=?utf-8?q?…?=`; white space between two of them is dropped.
 fn decode_words(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text;

@@ -1,6 +1,6 @@
-//! The small language of times in scripts: `+40m`, `+1d 11:00`, `2d 12:00`, `2026-03-17 12:00`.
-//! It never reads a clock; everything is counted from the start of the run or from another moment.
-//! Enter at [`Moment`] and [`Span`], both read from strings.
+//! The notation of times in scripts: `+40m`, `+1d 11:00`, `2d 12:00`, `2026-03-17 12:00`. It never reads a
+//! clock; times are counted from the start of the run or from another moment. Enter at [`Moment`] and
+//! [`Span`], both parsed from strings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use chrono::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer};
 
-/// Longer spans are mistakes.
+/// A longer span is a mistake.
 const SPAN_DAYS_MAX: i64 = 10_000;
 
 /// A length of time, written `90s`, `15m`, `2h30m`, `3d`, also with a minus.
@@ -29,7 +29,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let wrong = || format!("«{text}» is no span: write 90s, 15m, 2h30m or 3d");
+        let wrong = || format!("«{text}» is not a span: write 90s, 15m, 2h30m or 3d");
         let (sign, rest) = match text.trim().strip_prefix('-') {
             Some(rest) => (-1, rest),
             None => (1, text.trim()),
@@ -62,7 +62,7 @@ impl FromStr for Span {
     }
 }
 
-/// A moment of a script; see the module's first line for its forms.
+/// A moment of a script; the module's first line lists its forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// `+40m`, `+2h30m`, `+3d`: this long after the base.
@@ -71,7 +71,7 @@ pub enum Moment {
     DayAfter(u64, NaiveTime),
     /// `2d 12:00` or `12:00`: that many days after the first day of the run.
     Day(u64, NaiveTime),
-    /// `2026-03-17 12:00`: a date of its own.
+    /// `2026-03-17 12:00`: an absolute date.
     At(NaiveDateTime),
 }
 
@@ -91,7 +91,7 @@ impl Moment {
     }
 }
 
-/// A wall-clock time of a zone as an instant; a time that does not exist moves an hour on.
+/// A wall-clock time of a zone as an instant; a time that does not exist is moved by an hour.
 pub fn local(naive: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     let found = zone.from_local_datetime(&naive).earliest();
     let found = found.or_else(|| zone.from_local_datetime(&(naive + TimeDelta::hours(1))).earliest());
@@ -103,8 +103,9 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Moment, String> {
         let text = text.trim();
-        let wrong =
-            || format!("«{text}» is no moment: write +40m, +1d 11:00, 2d 12:00, 12:00 or 2026-03-17 12:00");
+        let wrong = || {
+            format!("«{text}» is not a moment: write +40m, +1d 11:00, 2d 12:00, 12:00 or 2026-03-17 12:00")
+        };
         let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
         let days = |text: &str| {
             text.strip_suffix('d').and_then(|number| number.parse::<u64>().ok()).ok_or_else(wrong)
@@ -125,7 +126,7 @@ impl FromStr for Moment {
     }
 }
 
-/// Working hours and free days of a person.
+/// Working hours and days off of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift {
     pub from: NaiveTime,
@@ -135,7 +136,7 @@ pub struct Shift {
 }
 
 impl Shift {
-    /// The first moment from `at` on that lies in the shift; `None` when a year holds none.
+    /// The first moment from `at` on that lies in the shift; `None` if there is none within a year.
     pub fn next(&self, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
         let mut here = at.with_timezone(&zone).naive_local();
         for _ in 0..366 {
@@ -152,7 +153,7 @@ impl Shift {
 
 /// Reads `10:00-20:00`.
 pub fn hours(text: &str) -> Result<(NaiveTime, NaiveTime), String> {
-    let wrong = || format!("«{text}» are no hours: write 10:00-20:00");
+    let wrong = || format!("«{text}» are not hours: write 10:00-20:00");
     let (from, to) = text.split_once('-').ok_or_else(wrong)?;
     let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
     Ok((time(from)?, time(to)?))

@@ -1,6 +1,5 @@
-//! Read access for expectations and tables: everything that is in the stand-ins, counters, doublings by natural key.
-//! It never changes anything.
-//! Enter at [`World::view`] and [`World::duplicates`].
+//! Read access for expectations and tables: the content of the stand-ins, counters, duplicates by natural
+//! key. It never changes anything. Enter at [`World::view`] and [`World::duplicates`].
 
 use std::collections::BTreeMap;
 
@@ -13,19 +12,19 @@ use super::World;
 use super::amocrm::Account;
 use super::amocrm::model::{Contact, Entity, Lead, Note, Task};
 use super::calls::Call;
-use super::getcourse::School;
+use super::getcourse::GetCourse;
 use super::getcourse::model::{Order, User};
 use super::mail::Received;
 
 use super::wire::Platform;
 
-/// What one stand-in has counted.
+/// The counters of one stand-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
     pub requests: u64,
     /// Answered with 429, by the budget or a fault.
     pub refused_429: u64,
-    /// Faults done to requests.
+    /// Faults applied to requests.
     pub faults: u64,
     /// Webhooks sent, repeats included.
     pub hooks_sent: u64,
@@ -34,7 +33,6 @@ pub struct Count {
     pub hooks_withheld: u64,
 }
 
-/// The counts of all platforms.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     pub of: BTreeMap<Platform, Count>,
@@ -77,7 +75,7 @@ impl Counters {
     }
 }
 
-/// Something that exists twice by its natural key.
+/// Entities that exist twice by their natural key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Duplicate {
     /// `lead`, `contact`, `task`, `letter`, `note`, `comment`.
@@ -95,18 +93,18 @@ pub fn marker(text: &str) -> Option<&str> {
 }
 
 impl World {
-    /// The amoCRM account as it is.
+    /// The amoCRM account in its present state.
     pub fn amocrm(&self) -> &Account {
         &self.amocrm
     }
 
-    /// The same, to be changed by a test (revoke tokens, lift a block …).
+    /// The same, for tests that change it (revoke tokens, lift a block …).
     pub fn amocrm_mut(&mut self) -> &mut Account {
         &mut self.amocrm
     }
 
-    /// The school as it is.
-    pub fn getcourse(&self) -> &School {
+    /// The school in its present state.
+    pub fn getcourse(&self) -> &GetCourse {
         &self.getcourse
     }
 
@@ -140,7 +138,7 @@ impl World {
         self.getcourse.users.values()
     }
 
-    /// Letters in the order of their arrival.
+    /// Letters in order of arrival.
     pub fn letters(&self) -> &[Received] {
         &self.mail.letters
     }
@@ -150,17 +148,16 @@ impl World {
         &self.mail.refused
     }
 
-    /// What scripts wanted and could not do.
+    /// Actions of scripts that could not be carried out.
     pub fn troubles(&self) -> &[(DateTime<Utc>, String)] {
         &self.troubles
     }
 
-    /// The counts so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// The order that a script made.
+    /// The order of a script.
     pub fn order_of(&self, script: &str) -> Option<&Order> {
         self.getcourse.order_of_script(script)
     }
@@ -188,7 +185,6 @@ impl World {
         self.amocrm.tasks.values().filter(belongs).collect()
     }
 
-    /// The calls of a script's order.
     pub fn calls_of(&self, script: &str) -> Vec<&Call> {
         self.calls().iter().filter(|call| call.script.as_deref() == Some(script)).collect()
     }
@@ -202,8 +198,9 @@ impl World {
         self.mail.letters.iter().filter(|letter| email == Some(letter.to.as_str())).collect()
     }
 
-    /// What exists twice: leads by order number and first pipeline, contacts by phone, tasks by lead and marker,
-    /// letters by recipient, text and day, notes by card and words, calls by card and id, comments by order and words.
+    /// Entities that exist twice: leads by order number and first pipeline, contacts by phone, tasks by lead
+    /// and marker, letters by recipient, text and day, notes by card and text, calls by card and id, comments
+    /// by order and text.
     pub fn duplicates(&self) -> Vec<Duplicate> {
         let zone: Tz = self.setup.zone;
         let mut found = Vec::new();
@@ -236,14 +233,14 @@ impl World {
         collect("letter", letters, &mut found);
         let notes = self.amocrm.notes.values().map(|note| {
             let (kind, id) = note.entity;
-            // A call has an id of its own; of two notes with the same words one is a repeat.
-            let said = note.params.get("uniq").or_else(|| note.params.get("text"));
-            (format!("{} {id} {} {}", kind.plural(), note.note_type, said.unwrap_or(&Value::Null)), note.id)
+            // A call has an id of its own; of two notes with the same text one is a repeat.
+            let text = note.params.get("uniq").or_else(|| note.params.get("text"));
+            (format!("{} {id} {} {}", kind.plural(), note.note_type, text.unwrap_or(&Value::Null)), note.id)
         });
         collect("note", notes, &mut found);
         let comments = self.getcourse.orders.values().flat_map(|order| {
-            let told = order.comments.iter().enumerate();
-            told.map(|(index, comment)| {
+            let comments = order.comments.iter().enumerate();
+            comments.map(|(index, comment)| {
                 (format!("{} {}", order.id, comment.text), i64::try_from(index).unwrap_or(0))
             })
         });
@@ -251,7 +248,7 @@ impl World {
         found
     }
 
-    /// Everything as JSON.
+    /// The whole content as JSON.
     pub fn view(&self) -> Value {
         let all = |items: Vec<Value>| Value::Array(items);
         fn shown<'a, T: Serialize + 'a>(items: impl Iterator<Item = &'a T>) -> Vec<Value> {

@@ -1,6 +1,6 @@
-//! What a person at the keyboard makes the stand-ins do: orders, payments, calls, by `curl`.
-//! It never answers for a platform: its addresses begin with `/sandbox`, and what follows from them goes the same way as what scripts do.
-//! Enter at [`World::by_hand`].
+//! Remote control of the stand-ins with `curl`: orders, payments, calls. Its addresses begin with `/sandbox`,
+//! so it never answers for a platform; the consequences are the same as for scripted actions. Enter at
+//! [`World::by_hand`].
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use super::moment::Moment;
 use super::script::{CallOutcome, OrderScript, TaskScript};
 use super::wire::{Query, WireAnswer, WireRequest, phone_dialled};
 
-/// What can be asked here; the answer to anything else.
+/// The possible requests; the answer to any other one.
 const USAGE: &str = "GET /sandbox · GET|POST /sandbox/orders (name, phone, email, offer, cost, by) · \
     POST /sandbox/orders/{id}/pay (amount) · POST /sandbox/orders/{id}/cancel (reason) · \
     POST /sandbox/calls (extension, client, outcome, direction)";
 
-/// Said to a person: a status and why.
+/// For a person: a status and the reason.
 type Refusal = (u16, String);
 
 impl World {
-    /// Answers a request under `/sandbox`, on whichever stand-in's address it comes; `None` for all others.
+    /// Answers a request under `/sandbox`, on the address of any stand-in; `None` for all other requests.
     pub(super) fn by_hand(&mut self, now: DateTime<Utc>, request: &WireRequest) -> Option<WireAnswer> {
         let path = request.path_only().strip_prefix("/sandbox")?.to_owned();
         if !path.is_empty() && !path.starts_with('/') {
@@ -45,21 +45,21 @@ impl World {
         })
     }
 
-    /// A client orders something now; managers leave his tasks to the person at the keyboard.
+    /// A client orders something now; the scripted managers do not touch this order's tasks.
     fn order_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
         let script = self.setup.orders.len();
-        let said = |name: &str, default: String| form.get(name).map_or(default, str::to_owned);
+        let given = |name: &str, default: String| form.get(name).map_or(default, str::to_owned);
         let first = self.getcourse.setup.offers.first().map_or(0, |offer| offer.id);
-        let by = said("by", "client".into());
+        let by = given("by", "client".into());
         if by != "client" && !self.setup.managers.iter().any(|manager| manager.key == by) {
             return Err((400, format!("by: «{by}» is neither `client` nor a manager of the setup")));
         }
         self.setup.orders.push(OrderScript {
             id: format!("by_hand_{script}"),
             at: Moment::After(TimeDelta::zero()),
-            name: said("name", format!("Клиент {script}")),
-            phone: said("phone", format!("+7903555{:04}", 2000 + script)),
-            email: said("email", format!("client-{script}@example.com")),
+            name: given("name", format!("Клиент {script}")),
+            phone: given("phone", format!("+7903555{:04}", 2000 + script)),
+            email: given("email", format!("client-{script}@example.com")),
             city: String::new(),
             zone: String::new(),
             offer: form.int("offer").unwrap_or(first),
@@ -89,7 +89,7 @@ impl World {
         let amount = match form.get("amount") {
             None => left,
             Some(text) => {
-                text.parse().map(kopecks).map_err(|_| (400, format!("amount: «{text}» is no sum")))?
+                text.parse().map(kopecks).map_err(|_| (400, format!("amount: «{text}» is not an amount")))?
             }
         };
         if !self.getcourse.pay(now, id, amount, "CARD") {
@@ -107,7 +107,7 @@ impl World {
         self.brief_of(id)
     }
 
-    /// A call that has just ended: its events, signed, leave at once.
+    /// A call that has just ended: its signed events are sent at once.
     fn call_by_hand(&mut self, now: DateTime<Utc>, form: &Query) -> Result<Value, Refusal> {
         let client = phone_dialled(form.get("client").unwrap_or_default());
         if client.len() < 10 {
@@ -117,7 +117,10 @@ impl World {
         let first = known.first().copied().unwrap_or_default();
         let extension = form.get("extension").unwrap_or(first).to_owned();
         if !known.contains(&extension.as_str()) {
-            return Err((400, format!("extension: nobody has {extension}; there are {}", known.join(", "))));
+            return Err((
+                400,
+                format!("extension: {extension} is not assigned; there are {}", known.join(", ")),
+            ));
         }
         let outcome: CallOutcome = form
             .get("outcome")
@@ -155,7 +158,7 @@ impl World {
         Ok(self.getcourse.orders.get(&id).map_or(Value::Null, brief))
     }
 
-    /// Lines to be copied: what a person can do by hand once the sandbox and the bridge run.
+    /// Lines to be copied: what a person can do by hand while the sandbox and the bridge run.
     pub fn hints(&self, getcourse: &str, exchange: &str) -> Vec<String> {
         let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
         let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };

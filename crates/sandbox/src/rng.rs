@@ -1,6 +1,5 @@
-//! A small seeded generator (splitmix64), so that a seed reproduces a run.
-//! It never reads the system's randomness and is no good for secrets.
-//! Enter at [`Rng::new`].
+//! A small seeded generator (splitmix64), so that a seed reproduces a run. It never reads the system's
+//! randomness and must not be used for secrets. Enter at [`Rng::new`].
 
 use chrono::TimeDelta;
 
@@ -9,7 +8,6 @@ use chrono::TimeDelta;
 pub struct Rng(u64);
 
 impl Rng {
-    /// Starts from a seed.
     pub fn new(seed: u64) -> Rng {
         Rng(seed ^ 0x5851_f42d_4c95_7f2d)
     }
@@ -28,7 +26,7 @@ impl Rng {
         if bound == 0 { 0 } else { self.draw() % bound }
     }
 
-    /// True in `per_mille` of a thousand cases; draws nothing when the rate is 0.
+    /// True in `per_mille` of a thousand cases; draws nothing if the rate is 0.
     pub fn chance(&mut self, per_mille: u32) -> bool {
         per_mille > 0 && self.below(1000) < u64::from(per_mille)
     }

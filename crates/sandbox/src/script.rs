@@ -1,6 +1,5 @@
-//! What people are going to do: managers with habits, and one script an order.
-//! It never acts; `people/` carries scripts out.
-//! Enter at [`OrderScript`] and [`ManagerScript`].
+//! The scripts of the people: managers with habits, and one script per order. It never acts; `people/`
+//! carries scripts out. Enter at [`OrderScript`] and [`ManagerScript`].
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::moment::{Moment, Shift, Span, hours};
 
-/// What holds for everybody.
+/// Settings for all people.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PeopleScript {
@@ -24,11 +23,11 @@ pub struct PeopleScript {
     pub date_field: String,
     /// Tasks are closed from the list: two webhooks, the result in the second.
     pub close_from_list: bool,
-    /// How a call ends for which no script says anything.
+    /// The outcome of a call if no script defines it.
     pub default_call: CallOutcome,
-    /// How long it rings before anybody answers, seconds.
+    /// How long it rings before an answer, seconds.
     pub ring_s: i64,
-    /// How long it rings until nobody answered, seconds.
+    /// How long it rings without an answer, seconds.
     pub ring_out_s: i64,
 }
 
@@ -51,7 +50,7 @@ impl Default for PeopleScript {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManagerScript {
-    /// How scripts name him.
+    /// The manager's name in scripts.
     pub key: String,
     pub name: String,
     pub amocrm_user: i64,
@@ -68,28 +67,28 @@ pub struct ManagerScript {
     pub sip: Option<String>,
     #[serde(default)]
     pub admin: bool,
-    /// False: deactivated in amoCRM; writing him anywhere is refused.
+    /// False: deactivated in amoCRM; a write that names the user is refused.
     #[serde(default = "active")]
     pub active: bool,
-    /// From a task's deadline to his doing it; negative: before it.
+    /// From a task's deadline until the manager does it; negative: before it.
     #[serde(default = "default_lag")]
     pub lag: Span,
     /// A random part on top of `lag`.
     #[serde(default)]
     pub jitter: Span,
-    /// When he works, `10:00-20:00`.
+    /// Working hours, `10:00-20:00`.
     #[serde(default = "default_hours")]
     pub hours: String,
     /// Weekdays (`sat`) and dates (`2026-03-19`).
     #[serde(default)]
     pub days_off: Vec<String>,
-    /// What he closes himself after a call: `none`, `talks`, `all`.
+    /// Which tasks the manager closes after a call: `none`, `talks`, `all`.
     #[serde(default)]
     pub closes: Closes,
-    /// What he does with tasks that are no calls: `close`, `ignore`.
+    /// What the manager does with other tasks: `close`, `ignore`.
     #[serde(default)]
     pub other_tasks: OtherTasks,
-    /// Whether he picks up when the bridge starts a call.
+    /// Whether the manager answers when the bridge starts a call.
     #[serde(default = "active")]
     pub answers_bridge: bool,
 }
@@ -107,7 +106,7 @@ fn default_hours() -> String {
 }
 
 impl ManagerScript {
-    /// His shift; what cannot be read is left out and told by [`ManagerScript::problems`].
+    /// The working hours; unreadable parts are left out and reported by [`ManagerScript::problems`].
     pub fn shift(&self) -> Shift {
         let (from, to) = hours(&self.hours).or_else(|_| hours("08:00-22:00")).unwrap_or_default();
         let free_weekdays = self.days_off.iter().filter_map(|day| day.parse::<Weekday>().ok()).collect();
@@ -115,7 +114,7 @@ impl ManagerScript {
         Shift { from, to, free_weekdays, free_dates }
     }
 
-    /// What is wrong with his habits.
+    /// The mistakes in the manager's settings.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = hours(&self.hours).err().into_iter().collect();
         for day in &self.days_off {
@@ -127,7 +126,7 @@ impl ManagerScript {
     }
 }
 
-/// What a manager closes himself after a call.
+/// Which tasks a manager closes after a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closes {
@@ -137,7 +136,7 @@ pub enum Closes {
     All,
 }
 
-/// What a manager does with tasks that are no calls.
+/// What a manager does with tasks that are not calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OtherTasks {
@@ -146,23 +145,23 @@ pub enum OtherTasks {
     Ignore,
 }
 
-/// One order and all that its people do.
+/// One order and everything that its people do.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OrderScript {
-    /// How expectations name it.
+    /// Its name in expectations.
     pub id: String,
     /// When it appears.
     pub at: Moment,
     pub name: String,
-    /// As typed, with all its oddities; empty for none.
+    /// As typed, in any format; empty for none.
     #[serde(default)]
     pub phone: String,
     #[serde(default)]
     pub email: String,
     #[serde(default)]
     pub city: String,
-    /// IANA zone, kept in the user's own field `tz`; empty: not known to the school.
+    /// IANA zone, stored in the user's own field `tz`; empty: not known to the school.
     #[serde(default)]
     pub zone: String,
     /// Further own fields of the user, by title.
@@ -170,10 +169,11 @@ pub struct OrderScript {
     pub user_fields: BTreeMap<String, String>,
     #[serde(default)]
     pub offer: i64,
-    /// Nobody orders anything: an unknown person who only calls, or whose lead is made otherwise.
+    /// There is no order: an unknown person only calls, or the lead is created otherwise.
     #[serde(default)]
     pub no_order: bool,
-    /// Its creation starts no process: the school's processes are younger, or a person sends the request himself.
+    /// Its creation starts no process: the school's processes were added later, or a person sends the
+    /// request.
     #[serde(default)]
     pub untold: bool,
     /// Roubles; default: the offer's price.
@@ -189,10 +189,10 @@ pub struct OrderScript {
     pub promocode: String,
     #[serde(default)]
     pub utm_source: String,
-    /// How the first, second … outgoing call of this order ends.
+    /// The outcomes of the first, second … outgoing call of this order.
     #[serde(default)]
     pub calls: Vec<CallOutcome>,
-    /// How the calls after that list end; default: `people.default_call`.
+    /// The outcome of further calls; default: `people.default_call`.
     #[serde(default)]
     pub calls_default: Option<CallOutcome>,
     #[serde(default)]
@@ -208,7 +208,7 @@ fn by_client() -> String {
     "client".into()
 }
 
-/// What a manager tells the CRM after a call.
+/// What a manager enters into the CRM after a call.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnswerScript {
@@ -235,24 +235,24 @@ pub struct AnswerScript {
     pub note: Option<String>,
 }
 
-/// What a manager does with a task of a certain text, instead of his habit.
+/// What a manager does with a task of a certain text, instead of the usual.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskScript {
     /// Part of the task's text, case ignored.
     pub contains: String,
-    /// Only for the n-th task that matches; default: for each.
+    /// Only for the n-th matching task; default: for each.
     pub nth: Option<u32>,
-    /// He does not touch it.
+    /// The manager does not touch it.
     pub ignore: bool,
-    /// This much later than his habit.
+    /// This much later than usual.
     pub late: Option<Span>,
-    /// What he does; a `result` closes this very task.
+    /// The action; a `result` closes this very task.
     #[serde(rename = "do")]
     pub act: AnswerScript,
 }
 
-/// Something that happens at a time or after a call.
+/// An event at a time or after a call.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventScript {
@@ -266,7 +266,7 @@ pub struct EventScript {
     /// When a task of the lead appears whose text contains this; the first one only.
     #[serde(default)]
     pub after_task: Option<String>,
-    /// When the n-th letter to this client is taken in.
+    /// When the n-th letter to this client is accepted.
     #[serde(default)]
     pub after_letter: Option<u32>,
     /// How long after that.
@@ -277,7 +277,7 @@ pub struct EventScript {
     /// Roubles of a payment (default: all that is left), of a refund.
     #[serde(default)]
     pub amount: Option<f64>,
-    /// A name, phone, reason, stage, status, text: what the deed needs.
+    /// A name, phone, reason, stage, status or text, as the action needs.
     #[serde(default)]
     pub value: String,
     #[serde(default)]
@@ -287,16 +287,16 @@ pub struct EventScript {
     /// A new deadline.
     #[serde(default)]
     pub to: Option<Moment>,
-    /// How an incoming call ends.
+    /// The outcome of an incoming call.
     #[serde(default)]
     pub outcome: Option<CallOutcome>,
-    /// It happens, and no webhook tells of it.
+    /// It happens, and no webhook reports it.
     #[serde(default)]
     pub untold: bool,
 }
 
 impl EventScript {
-    /// The client pays all that is left.
+    /// The client pays the whole remaining amount.
     pub fn pay(at: Moment) -> EventScript {
         EventScript {
             at: Some(at),
@@ -317,21 +317,21 @@ impl EventScript {
     }
 }
 
-/// What can happen.
+/// The possible events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
-    /// The client pays `amount` or all that is left.
+    /// The client pays `amount` or the whole remaining amount.
     Pay,
-    /// Money goes back: `amount` or all; status «Ожидаем возврата».
+    /// A refund: `amount` or all; status «Ожидаем возврата».
     Refund,
     /// The client calls in; `outcome` (`talk 60`, `no_answer`), answered by `manager` or the lead's.
     CallIn,
-    /// The client changes his phone to `value` in GetCourse.
+    /// The client changes the phone to `value` in GetCourse.
     Phone,
-    /// Somebody writes the phone `value` into the contact in amoCRM.
+    /// A person writes the phone `value` into the contact in amoCRM.
     ContactPhone,
-    /// The client changes his e-mail to `value`.
+    /// The client changes the e-mail to `value`.
     Email,
     /// `manager` becomes the lead's responsible in amoCRM.
     Take,
@@ -343,13 +343,13 @@ pub enum Deed {
     Win,
     /// The lead is deleted.
     DeleteLead,
-    /// A manager has made a second lead for the same order and merges ours into it.
+    /// A manager has created a second lead for the same order and merges ours into it.
     MergeLead,
-    /// A manager has made a second contact of the same person and merges ours into it.
+    /// A manager has created a second contact of the same person and merges ours into it.
     MergeContact,
-    /// A manager makes a lead by hand, in the stage `value`, for the client of this script.
+    /// A manager creates a lead by hand, in the stage `value`, for the client of this script.
     MakeLead,
-    /// The lead's `field` becomes `value`, and `to` the date field.
+    /// The lead's `field` becomes `value`, and its date field `to`.
     Field,
     /// A note `value` on the lead.
     Note,
@@ -365,22 +365,21 @@ pub enum Deed {
     False,
     /// `manager` becomes the order's manager in GetCourse.
     Assign,
-    /// `manager` leaves: no more work is done by him.
+    /// `manager` leaves and does no more work.
     Leave,
     /// `manager` is back.
     Return,
 }
 
-/// How a call goes: `no_answer`, `busy`, `rejected`, `unreachable`, `invalid`, `voicemail`, `cancelled`,
-/// `talk 95`, `mobile` (a talk that the exchange never sees), `manager_missed`, `ignore` (he does not call at all);
-/// `late 90m ` before it: he calls that much later.
+/// The course of a call: `no_answer`, `busy`, `rejected`, `unreachable`, `invalid`, `voicemail`, `cancelled`,
+/// `talk 95`, `mobile` (a talk that the exchange never sees), `manager_missed`, `ignore` (the manager does
+/// not call); with `late 90m ` before it, the manager calls that much later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallOutcome {
     pub late: TimeDelta,
     pub kind: CallKind,
 }
 
-/// The kind of a call's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
     NoAnswer,
@@ -402,7 +401,7 @@ impl FromStr for CallOutcome {
     fn from_str(text: &str) -> Result<CallOutcome, String> {
         let wrong = || {
             format!(
-                "«{text}» is no way a call ends: no_answer, busy, rejected, unreachable, invalid, voicemail, cancelled, talk 95, mobile, manager_missed, ignore; before it late 90m"
+                "«{text}» is not the way a call ends: no_answer, busy, rejected, unreachable, invalid, voicemail, cancelled, talk 95, mobile, manager_missed, ignore; before it late 90m"
             )
         };
         let mut words = text.split_whitespace().peekable();

@@ -1,6 +1,5 @@
-//! A small SMTP server in front of the mail stand-in: plain, one recipient at a time or several.
-//! It never relays, and believes any password.
-//! Enter at [`serve_mail`].
+//! A small SMTP server in front of the mail stand-in: without TLS, one or several recipients. It never
+//! relays, and accepts any password. Enter at [`serve_mail`].
 
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ pub async fn serve_mail(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let (read, write) = stream.into_split();
-            // A client that hangs up in the middle is its own affair.
+            // A client that hangs up in the middle is not an error.
             let _ = converse(BufReader::new(read), write, &shared).await;
         });
     }
@@ -87,7 +86,7 @@ where
     Ok(())
 }
 
-/// AUTH PLAIN with or without an initial response, AUTH LOGIN: whatever is said is believed.
+/// AUTH PLAIN with or without an initial response, AUTH LOGIN: any credentials are accepted.
 async fn log_in<R, W>(line: &str, reader: &mut BufReader<R>, writer: &mut W) -> std::io::Result<String>
 where
     R: AsyncRead + Unpin,
@@ -107,7 +106,7 @@ where
     Ok("235 2.7.0 Authentication successful".to_owned())
 }
 
-/// The letter up to the single dot, dot-stuffing undone; `None` when it is too big.
+/// The letter up to the single dot, dot-stuffing removed; `None` if it is too big.
 async fn read_letter<R: AsyncRead + Unpin>(reader: &mut BufReader<R>) -> std::io::Result<Option<Vec<u8>>> {
     let mut letter = Vec::new();
     let mut too_big = false;

@@ -1,6 +1,6 @@
-//! The world: all stand-ins and people together as one state machine over given times.
-//! It never reads a clock, opens a socket, starts a thread or iterates over a hash map: a seed reproduces a run.
-//! Enter at [`World::new`], [`World::handle`], [`World::next_due`] and [`World::advance`].
+//! The world: all stand-ins and people together as one state machine over given times. It never reads a
+//! clock, opens a socket, starts a thread or iterates over a hash map, so a seed reproduces a run. Enter at
+//! [`World::new`], [`World::handle`], [`World::next_due`] and [`World::advance`].
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use super::agenda::{Agenda, Due};
 use super::amocrm::Account;
 use super::calls::Employee;
 use super::faults::{Faults, HookFault, RequestFault};
-use super::getcourse::{School, Staff};
+use super::getcourse::{GetCourse, Staff};
 use super::lines::{Exchange, ExchangeSetup, Line};
-use super::mail::{Letter, MailAnswer, Post};
+use super::mail::{Letter, MailAnswer, MailServer};
 use super::observe::Counters;
 use super::people::People;
 use super::rng::Rng;
@@ -26,32 +26,33 @@ pub struct World {
     pub(super) setup: Setup,
     pub(super) start: DateTime<Utc>,
     pub(super) amocrm: Account,
-    pub(super) getcourse: School,
+    pub(super) getcourse: GetCourse,
     pub(super) exchanges: Vec<(Line, Box<dyn Exchange>)>,
-    pub(super) mail: Post,
+    pub(super) mail: MailServer,
     pub(super) people: People,
     pub(super) agenda: Agenda,
     pub(super) counters: Counters,
-    /// What scripts wanted and could not do.
+    /// Actions of scripts that could not be carried out.
     pub(super) troubles: Vec<(DateTime<Utc>, String)>,
     pub(super) rng: Rng,
-    /// Of webhooks: how many of them there are changes nothing else.
+    /// Used for webhooks only, so that their number changes nothing else.
     hook_rng: Rng,
     faults: Faults,
-    deliveries: BTreeMap<u64, Delivery>,
+    deliveries: BTreeMap<u64, HookDelivery>,
     next_hook: u64,
     echoes_planned: bool,
 }
 
 /// A webhook that is planned or in flight.
 #[derive(Clone, Debug)]
-struct Delivery {
+struct HookDelivery {
     hook: Hook,
     attempts: u32,
 }
 
 impl World {
-    /// The world at its start. The managers of the setup become users of amoCRM, staff of GetCourse, employees of each exchange.
+    /// The world at its start. The managers of the setup become users of amoCRM, staff of GetCourse,
+    /// employees of each exchange.
     pub fn new(setup: Setup, seed: u64) -> World {
         let start = setup.start.with_timezone(&Utc);
         let mut amocrm = setup.amocrm.clone();
@@ -87,9 +88,9 @@ impl World {
         let mut world = World {
             start,
             amocrm: Account::new(amocrm, setup.zone, start),
-            getcourse: School::new(setup.getcourse.clone(), setup.zone, staff.collect(), seed),
+            getcourse: GetCourse::new(setup.getcourse.clone(), setup.zone, staff.collect(), seed),
             exchanges,
-            mail: Post::new(setup.mail.clone()),
+            mail: MailServer::new(setup.mail.clone()),
             people: People::new(&setup),
             agenda: Agenda::default(),
             counters: Counters::default(),
@@ -166,25 +167,24 @@ impl World {
     }
 
     fn carry_out(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
-        let told = (self.amocrm.echoes.len(), self.getcourse.stirs.len());
+        let lengths = (self.amocrm.echoes.len(), self.getcourse.stirs.len());
         let answer = match request.platform {
             Platform::Amocrm => self.amocrm.handle(now, request, &mut self.rng),
             Platform::Getcourse => self.getcourse.handle(now, request),
             Platform::Line(line) => self.exchange_mut(line).handle(now, request),
         };
         if self.faults.of(request.platform).echoes_untold {
-            self.amocrm.echoes.truncate(told.0);
-            self.getcourse.stirs.truncate(told.1);
+            self.amocrm.echoes.truncate(lengths.0);
+            self.getcourse.stirs.truncate(lengths.1);
         }
         answer
     }
 
-    /// The answer to `RCPT TO`.
     pub fn mail_recipient(&mut self, now: DateTime<Utc>, to: &str) -> MailAnswer {
         self.mail.recipient(now, to)
     }
 
-    /// Takes a letter in, or refuses it.
+    /// Accepts a letter, or refuses it.
     pub fn receive_mail(&mut self, now: DateTime<Utc>, letter: Letter) -> MailAnswer {
         if self.faults.mail.for_request(now, &mut self.rng).is_some() {
             return MailAnswer { code: 451, text: "4.3.2 Try again later".into() };
@@ -196,12 +196,12 @@ impl World {
         answer
     }
 
-    /// The earliest thing that people do or a webhook that is to be sent.
+    /// The time of the next action of people or the next webhook.
     pub fn next_due(&self) -> Option<DateTime<Utc>> {
         self.agenda.next()
     }
 
-    /// Lets happen what is due by `now`; the webhooks that are to be sent because of it.
+    /// Runs everything that is due by `now`; returns the webhooks to send.
     pub fn advance(&mut self, now: DateTime<Utc>) -> Vec<Hook> {
         let mut hooks = Vec::new();
         while let Some((at, due)) = self.agenda.take(now) {
@@ -228,7 +228,7 @@ impl World {
         Some(delivery.hook.clone())
     }
 
-    /// What the bridge answered to a webhook; `None`: no answer in time. amoCRM repeats by its rules (sheet 4.1),
+    /// The bridge's answer to a webhook; `None`: no answer in time. amoCRM repeats by its rules (sheet 4.1),
     /// the others never do.
     pub fn hook_answered(&mut self, id: u64, status: Option<u16>, now: DateTime<Utc>) {
         let Some(delivery) = self.deliveries.get(&id) else {
@@ -272,12 +272,12 @@ impl World {
         self.deliveries.len()
     }
 
-    /// The rules of faults, to be changed in the middle of a run.
+    /// The fault rules, to be changed during a run.
     pub fn faults_mut(&mut self) -> &mut Faults {
         &mut self.faults
     }
 
-    /// Sees what the stand-ins have gathered, and plans what follows from it.
+    /// Collects what has happened in the stand-ins, and plans the consequences.
     fn notice(&mut self, now: DateTime<Utc>) {
         for task in std::mem::take(&mut self.amocrm.touched_tasks) {
             self.task_touched(now, task);
@@ -365,7 +365,7 @@ impl World {
         }
     }
 
-    /// Plans a webhook for a moment, with what the fault rules do to it.
+    /// Plans a webhook for a moment, subject to the fault rules.
     pub(super) fn enqueue(&mut self, at: DateTime<Utc>, hook: Hook) {
         let rule = self.faults.of(hook.platform);
         let fault = rule.for_hook(at, &mut self.hook_rng);
@@ -386,7 +386,7 @@ impl World {
     fn plan_hook(&mut self, at: DateTime<Utc>, mut hook: Hook) {
         self.next_hook += 1;
         hook.id = self.next_hook;
-        self.deliveries.insert(hook.id, Delivery { attempts: 0, hook });
+        self.deliveries.insert(hook.id, HookDelivery { attempts: 0, hook });
         self.agenda.plan(at, Due::Deliver { hook: self.next_hook });
     }
 }

@@ -1,5 +1,5 @@
-//! What is known of one leg of a call, and the talk that the legs show together.
-//! Never knows of final records. Enter at [`LegRecord::learn`] and [`Talk::of`].
+//! Everything known about one leg of a call, and the talk that the legs show together. Never uses final
+//! records. Enter at [`LegRecord::learn`] and [`Talk::of`].
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{Leg, LegState};
 
-/// What is known of one leg.
+/// Everything known about one leg.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LegRecord {
@@ -18,15 +18,16 @@ pub struct LegRecord {
     pub last_at: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub talking_at: Option<At>,
-    /// The provider's own count of the talk's seconds, with the leg's end.
+    /// The provider's own count of the talk's seconds, from the leg's end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counted_s: Option<u32>,
-    /// By its counter: a lower one never overrides a higher.
+    /// By its counter: a lower one never overrides a higher one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<(u32, At, Outcome)>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub manager_leg: bool,
-    // Said on any event of the leg, perhaps only on the first; the earliest counter's word counts.
+    // These may come with any event of the leg, perhaps only with the first; the value with the lowest
+    // counter counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<(u32, Direction)>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,32 +41,32 @@ pub struct LegRecord {
 }
 
 impl LegRecord {
-    /// Takes one state of the leg in; whatever the order, the same is known in the end.
-    pub fn learn(&mut self, said: &Leg, at: At) {
+    /// Takes in one state of the leg; the order of the states does not matter.
+    pub fn learn(&mut self, leg: &Leg, at: At) {
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
-        self.manager_leg |= said.manager_leg;
-        match said.state {
+        self.manager_leg |= leg.manager_leg;
+        match leg.state {
             LegState::Talking => self.talking_at = Some(self.talking_at.map_or(at, |first| first.min(at))),
             LegState::Ended(outcome) => {
-                let ended = (said.seq, at, outcome);
+                let ended = (leg.seq, at, outcome);
                 let rank = |(seq, at, outcome): &(u32, At, Outcome)| (*seq, *at, weight(*outcome));
                 if self.ended.as_ref().is_none_or(|have| rank(have) < rank(&ended)) {
                     self.ended = Some(ended);
                 }
-                self.counted_s = self.counted_s.max(said.talk_seconds);
+                self.counted_s = self.counted_s.max(leg.talk_seconds);
             }
             LegState::Ringing | LegState::OnHold => {}
         }
-        keep_by(&mut self.direction, said.seq, said.direction, |direction| *direction as u8);
-        keep(&mut self.client_number, said.seq, &said.client_number);
-        keep(&mut self.extension, said.seq, &said.extension);
-        keep(&mut self.line, said.seq, &said.line);
-        keep(&mut self.command, said.seq, &said.command);
+        keep_by(&mut self.direction, leg.seq, leg.direction, |direction| *direction as u8);
+        keep(&mut self.client_number, leg.seq, &leg.client_number);
+        keep(&mut self.extension, leg.seq, &leg.extension);
+        keep(&mut self.line, leg.seq, &leg.line);
+        keep(&mut self.command, leg.seq, &leg.command);
     }
 
-    /// When its talk began: as it was told, else by the count of its seconds. Who counts none
-    /// says that whoever answered was not the client.
+    /// When its talk began: as reported, otherwise computed from the count of its seconds. A count of zero
+    /// seconds means that the answer did not come from the client.
     pub fn talk(&self) -> Option<At> {
         let counted = self.counted_s.map(|seconds| TimeDelta::seconds(seconds.into()));
         match (counted, self.ended) {
@@ -85,7 +86,7 @@ pub struct Talk {
 }
 
 impl Talk {
-    /// `ended_at`: the end as a record tells it, where legs tell only the answer.
+    /// `ended_at`: the end from a record, for legs that only show the answer.
     pub fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>, ended_at: Option<At>) -> Self {
         let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talk()?, leg))).collect();
         talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
@@ -95,13 +96,13 @@ impl Talk {
         let seconds = span.map_or(0, |span_ms| u32::try_from((span_ms + 500) / 1000).unwrap_or(0));
         Self {
             seconds,
-            first: talked.first().and_then(|(_, leg)| said(&leg.extension)),
-            last: talked.last().and_then(|(_, leg)| said(&leg.extension)),
+            first: talked.first().and_then(|(_, leg)| value_of(&leg.extension)),
+            last: talked.last().and_then(|(_, leg)| value_of(&leg.extension)),
         }
     }
 }
 
-/// How much an outcome tells of the client: the larger one stands.
+/// How much an outcome says about the client: the larger value is kept.
 pub fn weight(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Cancelled => 0,
@@ -116,7 +117,7 @@ pub fn weight(outcome: Outcome) -> u8 {
     }
 }
 
-pub fn said(slot: &Option<(u32, String)>) -> Option<String> {
+pub fn value_of(slot: &Option<(u32, String)>) -> Option<String> {
     slot.as_ref().map(|(_, text)| text.clone())
 }
 
@@ -124,7 +125,7 @@ fn keep(slot: &mut Option<(u32, String)>, seq: u32, value: &Option<String>) {
     keep_by(slot, seq, value.clone(), String::clone);
 }
 
-/// Keeps the value of the lowest counter; of two with the same counter the smaller value.
+/// Keeps the value with the lowest counter; with equal counters, the smaller value.
 fn keep_by<T, K: Ord>(slot: &mut Option<(u32, T)>, seq: u32, value: Option<T>, rank: impl Fn(&T) -> K) {
     let Some(value) = value else {
         return;

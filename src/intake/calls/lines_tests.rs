@@ -1,5 +1,5 @@
-//! The sequences of Sipuni's sheet (2.4) and of Telphin's (3.2, 4.1), as their hooks would bring
-//! them: in the order of life, backwards, and each event twice.
+//! The event sequences of Sipuni's sheet (2.4) and of Telphin's (3.2, 4.1), as their webhooks bring them: in
+//! order, backwards, and each event twice.
 
 use chrono::{DateTime, TimeDelta};
 
@@ -23,15 +23,15 @@ fn events(hooks: &dyn Hooks, body: &str) -> Vec<CallEvent> {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let said = hooks.decode(&Verified::stored(request), at(0)).unwrap();
+    let signals = hooks.decode(&Verified::stored(request), at(0)).unwrap();
     let event = |signal| match signal {
         Signal::CallSeen(event) => *event,
         other => panic!("{body}: {other:?}"),
     };
-    said.into_iter().map(event).collect()
+    signals.into_iter().map(event).collect()
 }
 
-/// Event 1, 3, 4 or 2 of an outgoing call of 101, `second` after its start.
+/// Event 1, 3, 4 or 2 of an outgoing call of extension 101, `second` after its start.
 fn sipuni(event: u8, second: i64, more: &str) -> Vec<CallEvent> {
     let hooks = FormHooks(toml::from_str::<sipuni::Settings>("user = '012345'").unwrap());
     let body = format!(
@@ -42,7 +42,7 @@ fn sipuni(event: u8, second: i64, more: &str) -> Vec<CallEvent> {
     events(&hooks, &body)
 }
 
-/// The end with its status and its own moment of the answer.
+/// The end with its status and the time of the answer that it states.
 fn sipuni_end(second: i64, status: &str, answered: i64) -> Vec<CallEvent> {
     let times =
         format!("&status={status}&call_start_timestamp={START}&call_answer_timestamp={}", START + answered);
@@ -64,7 +64,7 @@ fn telphin(kind: &str, second: i64, extension: u32, flow: &str, more: &str) -> V
     events(&hooks, &body)
 }
 
-/// Merges the events, then lets the call's wake come if one stands.
+/// Merges the events, then fires the call's wake if one is set.
 fn merged(waits: Waits, ours: bool, events: &[CallEvent]) -> Option<FoundCall> {
     let mut record = CallRecord::new(events[0].call.as_str(), waits);
     if ours {
@@ -94,14 +94,14 @@ fn check(name: &str, ours: bool, events: &[Vec<CallEvent>], expected: Expected) 
     for (order, events) in [("in order", &events), ("backwards", &backwards), ("twice", &twice)] {
         let found = merged(Waits { final_wait_s: 30, stuck_s: 7_200 }, ours, events).expect(name);
         let result = &found.result;
-        let said = (
+        let found = (
             result.direction,
             result.outcome,
             result.reached,
             result.talk_seconds,
             found.extension.as_deref(),
         );
-        assert_eq!(said, expected, "{name}, {order}");
+        assert_eq!(found, expected, "{name}, {order}");
         assert_eq!(result.number.as_deref(), Some("+79005550101"), "{name}, {order}");
     }
 }
@@ -148,7 +148,7 @@ fn sipunis_sequences() {
             (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
         ),
         (
-            "answered, and nobody knows how long",
+            "answered, length unknown",
             vec![dialled(), sipuni_end(72, "ANSWER", 0)],
             (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
         ),
@@ -247,7 +247,7 @@ fn telphins_sequences() {
             (Inbound, Outcome::Answered, Client, 60, Some("102")),
         ),
         (
-            "nobody of the group",
+            "no member of the group",
             false,
             vec![
                 group(),

@@ -1,4 +1,4 @@
-//! The sequences of Mango's sheet (section 5), as its hooks would bring them.
+//! The event sequences of Mango's sheet (section 5), as its webhooks bring them.
 
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ fn at(second: i64) -> At {
     DateTime::from_timestamp(START + second, 0).unwrap()
 }
 
-/// One leg event: who is on each side, and what besides.
+/// One leg event: the number or extension on each side, and further fields.
 fn leg(leg: &str, seq: u32, second: i64, state: &str, from: Value, to: Value, more: Value) -> CallEvent {
     let mut body = json!({
         "entry_id": "E", "call_id": leg, "seq": seq, "timestamp": START + second,
@@ -58,7 +58,7 @@ fn reason(code: u32) -> Value {
     json!({"disconnect_reason": code})
 }
 
-/// An outbound call by phone that nobody answers.
+/// An outbound call by phone without an answer.
 fn unanswered(leg_code: u32, record_code: u32) -> Vec<CallEvent> {
     vec![
         leg("A", 1, 0, "Appeared", employee("101"), client(), json!({})),
@@ -79,7 +79,7 @@ fn taken(extension: &str, from_leg: &str) -> Value {
     json!({"extension": extension, "taken_from_call_id": from_leg})
 }
 
-/// Name, events with the final record last, what the whole call was.
+/// Name, events with the final record last, the expected result of the whole call.
 type Scenario = (&'static str, Vec<CallEvent>, (Direction, Outcome, Reached, u32, Option<&'static str>));
 
 fn scenarios() -> Vec<Scenario> {
@@ -224,23 +224,23 @@ fn check(name: &str, found: &FoundCall, expected: (Direction, Outcome, Reached, 
     assert_eq!(result.call, "mango:E");
 }
 
-/// Plays events and says all results that were told, in their order.
+/// Plays events and returns all results that were handed on, in order.
 fn play(events: &[CallEvent], wakes: &[bool]) -> Vec<FoundCall> {
     let mut record = CallRecord::new("mango:E", Waits::new(60));
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for (i, event) in events.iter().enumerate() {
         let now = at(1000 + i as i64);
-        told.extend(result(record.merge(event, now)));
+        results.extend(result(record.merge(event, now)));
         if wakes.get(i) == Some(&true) {
             let wake = record.wake().unwrap_or(now);
-            told.extend(result(record.on_wake(wake)));
+            results.extend(result(record.on_wake(wake)));
         }
     }
     if let Some(wake) = record.wake() {
         assert_eq!(record.on_wake(wake - TimeDelta::seconds(1)), Merged::Nothing, "woken too early");
-        told.extend(result(record.on_wake(wake)));
+        results.extend(result(record.on_wake(wake)));
     }
-    told
+    results
 }
 
 fn result(merged: Merged) -> Option<FoundCall> {
@@ -250,9 +250,9 @@ fn result(merged: Merged) -> Option<FoundCall> {
 #[test]
 fn each_sequence_of_the_sheet_ends_in_one_result() {
     for (name, events, expected) in scenarios() {
-        let told = play(&events, &[]);
-        assert_eq!(told.len(), 1, "{name}: {told:?}");
-        check(name, &told[0], expected);
+        let results = play(&events, &[]);
+        assert_eq!(results.len(), 1, "{name}: {results:?}");
+        check(name, &results[0], expected);
     }
 }
 
@@ -260,9 +260,9 @@ fn each_sequence_of_the_sheet_ends_in_one_result() {
 fn a_final_record_that_never_comes_is_made_from_the_legs() {
     for (name, mut events, expected) in scenarios() {
         events.pop();
-        let told = play(&events, &[]);
-        assert_eq!(told.len(), 1, "{name}: {told:?}");
-        check(name, &told[0], expected);
+        let results = play(&events, &[]);
+        assert_eq!(results.len(), 1, "{name}: {results:?}");
+        check(name, &results[0], expected);
     }
 }
 
@@ -274,7 +274,7 @@ fn a_final_record_alone_is_enough() {
         &play(&[record], &[])[0],
         (Direction::Outbound, Outcome::Answered, Reached::Client, 60, Some("101")),
     );
-    // An internal call's events never get here; a talk flag without seconds is no talk.
+    // Events of an internal call never get here; a talk flag without seconds is not a talk.
     let record = summary(1, 0, 20, 1170, None);
     check(
         "flag",
@@ -298,10 +298,10 @@ fn a_recording_completes_a_result_and_our_command_is_named() {
         "events/record/added",
         json!({"entry_id": "E", "recording_id": "R1", "timestamp": START + 80}),
     ));
-    let told = play(&events, &[]);
-    assert_eq!(told.len(), 2, "the recording replaces the first result");
-    assert_eq!(told[1].result.recording.as_deref(), Some("R1"));
-    assert_eq!(told[1].result.command.as_deref(), Some("gc-1001-1"));
+    let results = play(&events, &[]);
+    assert_eq!(results.len(), 2, "the recording replaces the first result");
+    assert_eq!(results[1].result.recording.as_deref(), Some("R1"));
+    assert_eq!(results[1].result.command.as_deref(), Some("gc-1001-1"));
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn a_record_without_a_talk_does_not_undo_the_talk_that_was_seen() {
     check("record first", play(&events, &[]).last().unwrap(), expected);
 }
 
-/// Events that contradict each other in every way that a provider might.
+/// Events that contradict each other in every way that a provider might cause.
 fn nonsense() -> impl Strategy<Value = CallEvent> {
     let outcome = prop::sample::select(vec![
         Outcome::Answered,
@@ -391,7 +391,7 @@ fn nonsense() -> impl Strategy<Value = CallEvent> {
     })
 }
 
-/// A scenario's events twice over, shuffled, with wakes that may fire after any of them.
+/// A scenario's events twice, shuffled, with wakes that may fire after any of them.
 fn shuffled() -> impl Strategy<Value = (usize, bool, Vec<CallEvent>, Vec<bool>)> {
     (0..scenarios().len(), any::<bool>()).prop_flat_map(|(which, with_record)| {
         let mut events = scenarios().swap_remove(which).1;
@@ -408,8 +408,8 @@ proptest! {
     #[test]
     fn any_order_and_any_repetition_ends_in_the_same_result((which, with_record, events, wakes) in shuffled()) {
         let (name, whole, expected) = scenarios().swap_remove(which);
-        let told = play(&events, &wakes);
-        let last = told.last().expect("a result");
+        let results = play(&events, &wakes);
+        let last = results.last().expect("a result");
         check(name, last, expected);
         let ordered = if with_record { whole } else { whole[..whole.len() - 1].to_vec() };
         let plain = play(&ordered, &[]);

@@ -1,6 +1,5 @@
-//! Whether a text speaks of a person: by his numbers, addresses, or the platforms' ids of him.
-//! Never keeps the text; rather says yes too often than too rarely.
-//! Enter at [`Mention::is_in`].
+//! Whether a text mentions a person: by phone numbers, e-mail addresses, or the platforms' ids. Never keeps
+//! the text; in doubt the answer is yes. Enter at [`Mention::is_in`].
 
 use std::collections::BTreeSet;
 
@@ -9,24 +8,24 @@ use serde::{Deserialize, Serialize};
 use crate::link;
 use crate::process::{Client, Phone};
 
-/// Of a number so many last digits count: the prefix is written in many ways.
+/// Only this many last digits of a number are compared: the prefix is written in many ways.
 const TAIL: usize = 10;
-/// Shorter ids are found in every text.
+/// Shorter ids would be found in every text.
 const ID_DIGITS_MIN: usize = 5;
 
-/// What a person is known by.
+/// The identifiers of a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mention {
     /// E.164.
     pub phones: BTreeSet<String>,
     /// Lower case.
     pub emails: BTreeSet<String>,
-    /// Numbers that the platforms gave to him, his orders, leads and tasks.
+    /// Ids that the platforms gave to the person and to their orders, leads and tasks.
     pub ids: BTreeSet<String>,
 }
 
 impl Mention {
-    /// From what a person typed; says what is wrong with it.
+    /// From what a person typed; the error says what is wrong with it.
     pub fn typed(phone: Option<&str>, email: Option<&str>) -> Result<Self, String> {
         let mut mention = Self::default();
         if let Some(phone) = phone {
@@ -49,7 +48,7 @@ impl Mention {
         mention
     }
 
-    /// Everything that the client's record knows him by.
+    /// Adds every identifier in the client's record.
     pub fn learn(&mut self, client: &Client) {
         self.phones.extend(client.phones.iter().cloned());
         self.emails.extend(client.emails.iter().map(|email| email.to_lowercase()));
@@ -61,13 +60,13 @@ impl Mention {
         phones.chain(self.emails.iter().map(|email| link::email(email))).collect()
     }
 
-    /// The same in the mirror of the CRM.
+    /// The same keys in the mirror of the CRM.
     pub fn mirror_keys(&self) -> Vec<String> {
         let phones = self.phones.iter().filter_map(|phone| link::mirror_phone(phone));
         phones.chain(self.emails.iter().filter_map(|email| link::mirror_email(email))).collect()
     }
 
-    /// A query, a form or JSON, as it came.
+    /// `text` is a query, a form or JSON, as it came.
     pub fn is_in(&self, text: &str) -> bool {
         let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().to_lowercase();
         self.emails.iter().any(|email| text.contains(email.as_str())) || self.has_number(&text)
@@ -76,7 +75,7 @@ impl Mention {
     fn has_number(&self, text: &str) -> bool {
         let tails: Vec<&str> =
             self.phones.iter().map(|phone| &phone[phone.len().saturating_sub(TAIL)..]).collect();
-        // `joined` goes on over what people put between digits, `plain` does not.
+        // `joined` continues over the characters that people put between digits, `plain` does not.
         let (mut joined, mut plain) = (String::new(), String::new());
         for c in text.chars().chain(['\n']) {
             if c.is_ascii_digit() {

@@ -1,9 +1,9 @@
-//! Forgetting: an ended order past its time (retention), and a person who wishes it (erasure).
-//! Never asks a platform to forget: what amoCRM, GetCourse and the telephony hold is theirs. Never
-//! writes; the worker commits the units. Enter at [`retire`], [`erase`] and [`scrub`].
+//! Deletion of personal data: an ended order past its retention time, and a person who asks for erasure.
+//! Never asks a platform to delete: the data in amoCRM, GetCourse and the telephony is theirs. Never writes;
+//! the worker commits the units. Enter at [`retire`], [`erase`] and [`scrub`].
 //!
-//! A forgotten order leaves its id behind, so that a late webhook of its platform does not start it
-//! anew: of a retired one only more money is news, of an erased one nothing is.
+//! A forgotten order leaves its id behind, so that a late webhook does not start it again: a retired order
+//! reacts only to further money, an erased one to nothing.
 
 mod mention;
 #[cfg(test)]
@@ -26,23 +26,23 @@ use crate::store::{
     DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit,
 };
 
-/// Orders erased with the person at once; more are found by the scrub.
+/// Most orders erased together with the person; the scrub finds the others.
 const ORDERS_AT_ONCE: usize = 20;
-/// Records and requests looked at in one unit.
+/// Records and requests checked in one unit.
 const PAGE: usize = 100;
 
-/// What was left behind of a forgotten order.
+/// What is left of a forgotten order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gone {
     Erased,
-    /// With the money that it had, in minor units.
+    /// With the amount that was paid, in minor units.
     Retired {
         paid: i64,
     },
 }
 
 impl Gone {
-    /// As the index keeps it.
+    /// Reads the form stored in the index.
     pub fn read(stored: &str) -> Option<Self> {
         match stored.split_once(' ') {
             None if stored == "erased" => Some(Self::Erased),
@@ -59,18 +59,18 @@ impl Gone {
     }
 }
 
-/// What is left to be looked through after an erasure; one page is one entry of the inbox.
+/// What remains to be checked after an erasure; one page is one entry of the inbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scrub {
     pub mention: Mention,
     pub clients: BTreeSet<ClientId>,
-    pub stage: Stage,
+    pub stage: ScrubPhase,
 }
 
-/// Where the look is; each goes over everything that there is.
+/// The present phase and where it continues; each phase goes through all records of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
-pub enum Stage {
+pub enum ScrubPhase {
     /// Orders that the client's record no longer names, after this key.
     Orders { after: Option<String> },
     /// Calls, after this key.
@@ -81,7 +81,7 @@ pub enum Stage {
     Requests { after: Option<u64> },
 }
 
-/// Forgets an order that ended before `before`; anything else is left alone.
+/// Forgets an order that ended before `before`; any other order stays.
 pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let Some(order) = book.order(id).await? else { return Ok(unit) };
@@ -101,9 +101,9 @@ pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<
     Ok(unit)
 }
 
-/// Forgets whoever has this number (E.164) or this address (lower case): his record and orders at
-/// once, whatever else mentions him page by page. If nobody is known by them, what mentions them is
-/// looked for all the same.
+/// Forgets the person with this number (E.164) or this address (lower case): their record and orders at once,
+/// and page by page whatever else mentions them. If no person is known by them, the pages are checked all the
+/// same.
 pub async fn erase(
     book: &mut Book,
     store: &dyn Store,
@@ -112,7 +112,7 @@ pub async fn erase(
     now: At,
 ) -> Kept<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
-    let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: Stage::Orders { after: None } };
+    let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: ScrubPhase::Orders { after: None } };
     let mut orders = BTreeSet::new();
     for known in book.links_of(&scrub.mention.keys()).await?.into_iter().flatten() {
         let client = ClientId(known);
@@ -136,7 +136,7 @@ pub async fn erase(
     Ok(unit)
 }
 
-/// Looks through one page and says by a further entry what is left.
+/// Checks one page and returns a further entry for the rest.
 pub async fn scrub(
     book: &mut Book,
     store: &dyn Store,
@@ -146,7 +146,7 @@ pub async fn scrub(
 ) -> Kept<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let next = match &scrub.stage {
-        Stage::Orders { after } => {
+        ScrubPhase::Orders { after } => {
             let page = store.scan(school, "order/", after.as_deref(), PAGE).await?;
             for (name, record) in &page {
                 let order: Order = read(name, &record.body)?;
@@ -157,11 +157,11 @@ pub async fn scrub(
                 }
             }
             Some(match page.last().filter(|_| page.len() == PAGE) {
-                Some((last, _)) => Stage::Orders { after: Some(last.clone()) },
-                None => Stage::Calls { after: None },
+                Some((last, _)) => ScrubPhase::Orders { after: Some(last.clone()) },
+                None => ScrubPhase::Calls { after: None },
             })
         }
-        Stage::Calls { after } => {
+        ScrubPhase::Calls { after } => {
             let page = store.scan(school, "call/", after.as_deref(), PAGE).await?;
             for (name, record) in &page {
                 if scrub.mention.is_in(&String::from_utf8_lossy(&record.body)) {
@@ -170,11 +170,11 @@ pub async fn scrub(
                 }
             }
             Some(match page.last().filter(|_| page.len() == PAGE) {
-                Some((last, _)) => Stage::Calls { after: Some(last.clone()) },
-                None => Stage::Letters { after: 0 },
+                Some((last, _)) => ScrubPhase::Calls { after: Some(last.clone()) },
+                None => ScrubPhase::Letters { after: 0 },
             })
         }
-        Stage::Letters { after } => {
+        ScrubPhase::Letters { after } => {
             let page = store.letters(school, *after, PAGE).await?;
             for (_, letter) in &page {
                 if is_of_erased(book, letter).await? || mentioned_by(&scrub.mention, letter) {
@@ -182,17 +182,17 @@ pub async fn scrub(
                 }
             }
             Some(match page.last() {
-                Some((last, _)) => Stage::Letters { after: *last },
-                None => Stage::Requests { after: None },
+                Some((last, _)) => ScrubPhase::Letters { after: *last },
+                None => ScrubPhase::Requests { after: None },
             })
         }
-        Stage::Requests { after } => {
+        ScrubPhase::Requests { after } => {
             let page = store.raws(school, after.map(Seq), PAGE).await?;
             let hits = page.iter().filter(|(_, raw)| mentions(&scrub.mention, raw));
             unit.forget.extend(hits.map(|(seq, _)| Forget::Raw(seq.clone())));
             page.last()
                 .filter(|_| page.len() == PAGE)
-                .map(|(last, _)| Stage::Requests { after: Some(last.0) })
+                .map(|(last, _)| ScrubPhase::Requests { after: Some(last.0) })
         }
     };
     if let Some(stage) = next {
@@ -201,19 +201,19 @@ pub async fn scrub(
     Ok(unit)
 }
 
-/// Does a stored request speak of the person? One that cannot be read does, to be sure.
+/// Whether a stored request mentions the person. If it cannot be read, the answer is yes.
 pub fn mentions(mention: &Mention, raw: &[u8]) -> bool {
     let Ok(envelope) = Envelope::read(raw) else { return true };
     mention.is_in(&envelope.query) || mention.is_in(&String::from_utf8_lossy(&envelope.body))
 }
 
-/// Does a dead letter speak of the person? A request that it holds is looked into as it came.
+/// Whether a dead letter mentions the person. A request inside it is checked as it came.
 pub fn mentioned_by(mention: &Mention, letter: &DeadLetter) -> bool {
     mention.is_in(&String::from_utf8_lossy(&letter.body))
         || held_request(letter).is_some_and(|held| mention.is_in(&String::from_utf8_lossy(&held.body)))
 }
 
-/// The request that nobody could use.
+/// The stored request inside a dead letter.
 pub fn held_request(letter: &DeadLetter) -> Option<Envelope> {
     match Inbound::read(&letter.body) {
         Ok(Inbound::Request(envelope)) => Some(*envelope),
@@ -227,8 +227,8 @@ async fn is_of_erased(book: &Book, letter: &DeadLetter) -> Kept<bool> {
     Ok(gone.and_then(|gone| Gone::read(&gone)) == Some(Gone::Erased))
 }
 
-/// All that is kept under an order's name. Answers with the platforms' numbers of it, which other
-/// records may name.
+/// Removes everything stored under an order's name. Returns the platforms' ids of it, which other records may
+/// contain.
 async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) -> Kept<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = order.gc_id.iter().chain(&order.number).cloned().collect();
     let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
@@ -268,7 +268,7 @@ async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) ->
     Ok(ids)
 }
 
-/// The person's own record and all that points to it.
+/// Removes the person's own record and everything that points to it.
 async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = client.gc_user.iter().cloned().collect();
     let contact = link::contact(&client.id);
@@ -282,7 +282,7 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTree
     let names = Mention::of(client).keys();
     let owners = book.links_of(&names).await?;
     for (name, owner) in names.into_iter().zip(owners) {
-        // A number that two persons share may point to the other.
+        // A number that two persons share may point to the other one.
         if owner.as_deref() == Some(client.id.as_str()) {
             drop_link(book, name, unit);
         }
@@ -294,8 +294,8 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTree
     Ok(ids)
 }
 
-/// The person's contacts in the mirror. If the CRM still has one, its next change brings it back:
-/// there he has to be deleted by hand.
+/// Removes the person's contacts from the mirror. If the CRM still has one, its next change brings it back:
+/// there it has to be deleted by hand.
 async fn unmirror(book: &mut Book, mention: &mut Mention) -> Kept<mirror::Changes> {
     let own = |contact: u64| mention.ids.contains(&contact.to_string());
     let (changes, gone) = mirror::erase_person(book, &mention.mirror_keys(), own).await?;
@@ -310,7 +310,7 @@ async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
     Ok(())
 }
 
-/// A sight of the CRM's, with those of a lead's notes.
+/// Removes the last seen state of a CRM entity, with those of a lead's notes.
 async fn forget_shadow(book: &mut Book, entity: &str, unit: &mut Unit) -> Kept<()> {
     for note in book.shadow(entity).await?.notes() {
         unit.forget.extend(book.forget_shadow(&format!("note/{note}")).await?);
@@ -335,7 +335,7 @@ async fn leave_desk(book: &mut Book, order: &Order, unit: &mut Unit) -> Kept<()>
     Ok(())
 }
 
-/// What waits to be sent for these orders is not sent.
+/// Removes the commands for these orders that wait to be sent.
 async fn deliveries(
     store: &dyn Store,
     school: &SchoolId,
@@ -349,7 +349,7 @@ async fn deliveries(
         let named = page.into_iter().filter(|delivery| orders.contains(&delivery.command.order));
         found.extend(named.map(|delivery| match delivery.state {
             DeliveryState::Waiting | DeliveryState::Later { .. } => DeliveryOp::Revoke(delivery.command.id),
-            // It may have left: its answer is not waited for.
+            // It may have left: its answer is no longer awaited.
             DeliveryState::Sending | DeliveryState::Unclear { .. } => DeliveryOp::Remove(delivery.command.id),
         }));
     }

@@ -1,4 +1,4 @@
-//! A retired order leaves nothing but its id, and only more money brings it back.
+//! A retired order leaves only its id, and only further money brings it back.
 
 use chrono::TimeDelta;
 
@@ -144,7 +144,7 @@ async fn erased(store: &std::sync::Arc<Embedded>, school: &SchoolId, fence: &Fen
     }
 }
 
-/// A request that nobody could read, buried whole.
+/// A request that could not be read, stored completely in a dead letter.
 fn letter(id: &str, body: &str) -> DeadLetter {
     let request = RawRequest {
         method: "POST".to_owned(),

@@ -1,4 +1,4 @@
-//! Claims about batches: what goes together, and that each item gets its own answer.
+//! Tests of batching: which writes share a request, and that each item gets its own answer.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::panics::caught;
 use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, patch, post, scene};
 use crate::platform::http::{Http, Request, Response, Silence};
 
-/// Lets all who ask within one moment go together, as a short budget does.
+/// Groups all callers of one moment into one request, as a short budget does.
 struct Crowd {
     inner: Arc<FakeHttp>,
-    waiting: Mutex<VecDeque<(u64, oneshot::Sender<Turn>)>>,
+    waiting: Mutex<VecDeque<(u64, oneshot::Sender<Granted>)>>,
 }
 
 #[async_trait]
@@ -23,36 +23,36 @@ impl Http for Crowd {
         self.inner.send(request).await
     }
 
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        let Some(party) = seat.party else { return Ok(Turn::Lead(Vec::new())) };
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        let Some(group) = request.group else { return Ok(Granted::Send(Vec::new())) };
         let (go, turn) = oneshot::channel();
-        self.waiting.lock().unwrap().push_back((party.item, go));
+        self.waiting.lock().unwrap().push_back((group.item, go));
         tokio::task::yield_now().await;
         let crowd: Vec<_> = self.waiting.lock().unwrap().drain(..).collect();
         let items: Vec<u64> = crowd.iter().map(|(item, _)| *item).collect();
         for (place, (_, go)) in crowd.into_iter().enumerate() {
-            let _ = go.send(if place == 0 { Turn::Lead(items.clone()) } else { Turn::Ride });
+            let _ = go.send(if place == 0 { Granted::Send(items.clone()) } else { Granted::SentByPeer });
         }
-        Ok(turn.await.expect("everybody is told"))
+        Ok(turn.await.expect("each caller gets an answer"))
     }
 }
 
-fn write(kind: Kind, to: To, id: &str) -> Write {
+fn write(kind: WriteKind, to: WriteTo, id: &str) -> Write {
     Write { kind, to, id: id.to_owned(), item: json!({ "name": id }), urgency: Urgency::Usual }
 }
 
-/// All at once; what each of them hears.
+/// Sends all writes at once and compares the result of each.
 #[track_caller]
-fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<Outcome>) {
+fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<WriteResult>) {
     let http = Arc::new(Crowd { inner: FakeHttp::new(script), waiting: Mutex::default() });
-    let gatherer = Gatherer::new(AmoClient::new(BASE, http, Arc::new(OneToken)));
+    let batcher = WriteBatcher::new(AmoClient::new(BASE, http, Arc::new(OneToken)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let heard = runtime.block_on(join_all(writes.into_iter().map(|write| gatherer.send(write))));
+    let heard = runtime.block_on(join_all(writes.into_iter().map(|write| batcher.send(write))));
     assert_eq!(heard, expected);
 }
 
 fn leads(ids: &[&str]) -> Vec<Write> {
-    ids.iter().map(|id| write(Kind::Lead, To::New, id)).collect()
+    ids.iter().map(|id| write(WriteKind::Lead, WriteTo::New, id)).collect()
 }
 
 fn array(ids: &[&str]) -> Value {
@@ -65,7 +65,7 @@ fn made(name: &str, entries: &[(u64, &str)]) -> Value {
     json!({ "_embedded": { name: entries } })
 }
 
-fn part(id: u64, who: &str) -> Outcome {
+fn part(id: u64, who: &str) -> WriteResult {
     Ok(Reply::Body(json!({ "id": id, "request_id": who })))
 }
 
@@ -73,13 +73,13 @@ fn line(who: &str, path: &str) -> Value {
     json!({ "request_id": who, "errors": [{ "code": "NotSupportedChoice", "path": path }] })
 }
 
-fn own_rejection(who: &str, path: &str) -> Outcome {
+fn own_rejection(who: &str, path: &str) -> WriteResult {
     let body = json!({ "validation-errors": [line(who, path)], "status": 400 });
     Ok(Reply::Rejected(Rejection { status: 400, body }))
 }
 
 #[test]
-fn answers_are_told_by_id_in_whatever_order_they_come() {
+fn answers_are_matched_by_id_in_any_order() {
     let script = vec![post(
         "/api/v4/leads",
         array(&["a", "b", "c"]),
@@ -89,10 +89,10 @@ fn answers_are_told_by_id_in_whatever_order_they_come() {
     check(leads(&["a", "b", "c"]), script, vec![part(1, "a"), part(2, "b"), part(3, "c")]);
 }
 
-/// Two orders that the CRM puts on one lead share an entry; whoever is not named has to look.
+/// Two orders that the CRM puts on one lead share an entry; an item that is not named is looked up again.
 #[test]
 fn complex_may_answer_shorter() {
-    let writes = ["a", "b", "c"].map(|id| write(Kind::LeadWithContact, To::New, id)).to_vec();
+    let writes = ["a", "b", "c"].map(|id| write(WriteKind::LeadWithContact, WriteTo::New, id)).to_vec();
     let entry = json!({ "id": 1, "contact_id": 9, "request_id": ["a", "c"], "merged": true });
     let script = vec![post("/api/v4/leads/complex", array(&["a", "b", "c"]), 200, json!([entry]))];
     let shared = Ok(Reply::Body(entry));
@@ -101,7 +101,7 @@ fn complex_may_answer_shorter() {
 }
 
 #[test]
-fn who_is_named_is_refused_and_the_rest_goes_at_once() {
+fn named_items_are_refused_and_the_others_are_sent_again() {
     let refusal = json!({ "validation-errors": [line("b", "status_id")], "status": 400 });
     let script = vec![
         post("/api/v4/leads", array(&["a", "b", "c"]), 400, refusal),
@@ -111,7 +111,7 @@ fn who_is_named_is_refused_and_the_rest_goes_at_once() {
 }
 
 #[test]
-fn where_nobody_is_named_halves_find_the_bad_one() {
+fn an_unnamed_bad_item_is_found_by_halving() {
     let nameless = || json!({ "title": "Bad Request", "status": 400 });
     let script = vec![
         post("/api/v4/leads", array(&["a", "b", "c"]), 400, nameless()),
@@ -125,41 +125,41 @@ fn where_nobody_is_named_halves_find_the_bad_one() {
 }
 
 #[test]
-fn an_unknown_outcome_is_everybodys() {
+fn an_unknown_outcome_applies_to_the_whole_batch() {
     let script =
         vec![scene("POST", "/api/v4/leads", array(&["a", "b"]), Err(Silence::BrokenOff("504".to_owned())))];
     let unclear = || Err(Fault::unclear("the answer never came"));
     check(leads(&["a", "b"]), script, vec![unclear(), unclear()]);
 }
 
-/// What a batch answers for an entity that is gone is not documented; the single form is.
+/// amoCRM does not document a batch's answer for a deleted entity; it documents the single request's.
 #[test]
-fn a_change_of_what_is_gone_is_tried_alone_and_harms_no_other() {
-    let change = |lead, id| write(Kind::Lead, To::Known(lead), id);
+fn a_change_of_a_deleted_entity_is_retried_alone() {
+    let change = |lead, id| write(WriteKind::Lead, WriteTo::Known(lead), id);
     let item = |lead: u64, id: &str| json!({ "id": lead, "name": id, "request_id": id });
     let gone = json!({ "title": "Not Found", "status": 404 });
     let alone = || patch("/api/v4/leads/2", json!({ "name": "b" }), 404, gone.clone());
     let refused = Ok(Reply::Rejected(Rejection { status: 404, body: gone.clone() }));
-    let told = |id: u64| Ok(Reply::Body(json!({ "id": id })));
+    let own_part = |id: u64| Ok(Reply::Body(json!({ "id": id })));
     let answer = json!({ "_embedded": { "leads": [{ "id": 1 }] } });
 
-    // Named by its id.
+    // The error names its id.
     let refusal = json!({ "validation-errors": [line("b", "id")], "status": 400 });
     let script = vec![
         patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 400, refusal),
         patch("/api/v4/leads/1", json!({ "name": "a" }), 200, json!({ "id": 1 })),
         alone(),
     ];
-    check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused.clone()]);
+    check(vec![change(1, "a"), change(2, "b")], script, vec![own_part(1), refused.clone()]);
 
-    // Left out of the answer.
+    // The answer leaves it out.
     let script = vec![patch("/api/v4/leads", json!([item(1, "a"), item(2, "b")]), 200, answer), alone()];
-    check(vec![change(1, "a"), change(2, "b")], script, vec![told(1), refused]);
+    check(vec![change(1, "a"), change(2, "b")], script, vec![own_part(1), refused]);
 }
 
 #[test]
 fn a_call_without_a_card_harms_no_other() {
-    let calls = || ["a", "b"].map(|id| write(Kind::Call, To::New, id)).to_vec();
+    let calls = || ["a", "b"].map(|id| write(WriteKind::Call, WriteTo::New, id)).to_vec();
     for status in [200, 400] {
         let answer = json!({ "errors": [{ "status": 263, "request_id": "b" }],
             "_embedded": { "calls": [{ "id": 7, "request_id": "a" }] } });
@@ -170,13 +170,13 @@ fn a_call_without_a_card_harms_no_other() {
 
 #[test]
 fn kinds_do_not_mix() {
-    let mixed = [write(Kind::Lead, To::New, "a"), write(Kind::Task, To::New, "b")];
-    let parties: Vec<usize> = mixed.iter().map(Write::party).collect();
-    assert_ne!(parties[0], parties[1]);
-    assert_ne!(write(Kind::Lead, To::Known(1), "a").party(), parties[0]);
+    let mixed = [write(WriteKind::Lead, WriteTo::New, "a"), write(WriteKind::Task, WriteTo::New, "b")];
+    let groups: Vec<usize> = mixed.iter().map(Write::group).collect();
+    assert_ne!(groups[0], groups[1]);
+    assert_ne!(write(WriteKind::Lead, WriteTo::Known(1), "a").group(), groups[0]);
 }
 
-/// Whatever it sends for all, the bridge panics on the answer.
+/// Panics on every answer.
 struct Breaks(Crowd);
 
 #[async_trait]
@@ -185,23 +185,23 @@ impl Http for Breaks {
         panic!("an answer that breaks its reader");
     }
 
-    async fn turn(&self, seat: Seat) -> Result<Turn, Silence> {
-        self.0.turn(seat).await
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+        self.0.turn(request).await
     }
 }
 
-/// Nobody else's delivery is at fault, and the one that is goes alone before long.
+/// Only one delivery is at fault; after a few halved batches it is sent alone.
 #[test]
 fn a_panic_over_a_batch_is_unclear_for_the_others_and_the_next_batch_is_smaller() {
     let crowd = Crowd { inner: FakeHttp::new(Vec::new()), waiting: Mutex::default() };
-    let gatherer = Gatherer::new(AmoClient::new(BASE, Arc::new(Breaks(crowd)), Arc::new(OneToken)));
+    let batcher = WriteBatcher::new(AmoClient::new(BASE, Arc::new(Breaks(crowd)), Arc::new(OneToken)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let writes = leads(&["a", "b", "c", "d"]).into_iter().map(|write| caught(gatherer.send(write)));
+    let writes = leads(&["a", "b", "c", "d"]).into_iter().map(|write| caught(batcher.send(write)));
     let heard = runtime.block_on(join_all(writes));
-    assert!(heard[0].is_err(), "who sends for all panics");
-    let unclear = |one: &Result<Outcome, _>| matches!(one, Ok(Err(Fault::Unclear { .. })));
+    assert!(heard[0].is_err(), "the caller that sends the batch panics");
+    let unclear = |one: &Result<WriteResult, _>| matches!(one, Ok(Err(Fault::Unclear { .. })));
     assert!(heard[1..].iter().all(unclear), "{heard:#?}");
-    let party = write(Kind::Lead, To::New, "a").party();
-    assert_eq!(gatherer.most[party].load(Ordering::SeqCst), 2);
-    assert!(gatherer.waiting().is_empty());
+    let group = write(WriteKind::Lead, WriteTo::New, "a").group();
+    assert_eq!(batcher.most[group].load(Ordering::SeqCst), 2);
+    assert!(batcher.waiting().is_empty());
 }

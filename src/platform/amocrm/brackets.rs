@@ -1,29 +1,28 @@
-//! Reads PHP-style form bodies: `leads[status][0][id]=1` becomes a tree.
-//! Never fails on an odd key and never recurses; only size, depth and number of keys are refused.
-//! Enter at [`parse`].
+//! Reads PHP-style form bodies: `leads[status][0][id]=1` becomes a tree. Never fails on an unusual key and
+//! never recurses; it only limits size, depth and number of keys. Enter at [`parse`].
 
 use std::collections::BTreeMap;
 
 /// Deepest nesting that is read; the platform's own bodies stay under 8.
 const DEPTH_MAX: usize = 16;
-/// Most pairs in one body: some fifty leads with two hundred fields each.
+/// Most pairs in one body: about fifty leads with two hundred fields each.
 const PAIRS_MAX: usize = 50_000;
 
 /// One level of a key. Numbers compare as numbers, so lists keep their order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Key {
+pub enum KeyPart {
     Index(u64),
     Name(String),
 }
 
-/// A scalar, a map, or (seen in the wild) both under one key: the scalar then stays in `text`.
+/// A scalar, a map, or both under one key (this has been seen): then the scalar is in `text`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Node {
     pub text: Option<String>,
-    pub children: BTreeMap<Key, Node>,
+    pub children: BTreeMap<KeyPart, Node>,
 }
 
-/// A body that is larger or deeper than any real one.
+/// The body is larger or deeper than any real one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TooMuch {
     #[error("more than {PAIRS_MAX} pairs")]
@@ -32,7 +31,7 @@ pub enum TooMuch {
     Depth,
 }
 
-/// Decodes percent signs and pluses, then nests by brackets, literal or encoded alike.
+/// Decodes percent signs and pluses, then nests by brackets, whether literal or encoded.
 pub fn parse(body: &[u8]) -> Result<Node, TooMuch> {
     let mut root = Node::default();
     for (count, (key, value)) in form_urlencoded::parse(body).enumerate() {
@@ -57,7 +56,7 @@ impl Node {
         self.children.get(&as_key(name))
     }
 
-    /// The scalar under `name`; an empty one counts as not said.
+    /// The scalar under `name`; an empty one counts as absent.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.text.as_deref().filter(|text| !text.is_empty())
     }
@@ -71,27 +70,27 @@ impl Node {
     }
 
     /// An empty bracket `[]` takes the next free index, as in PHP.
-    fn key(&self, part: &str) -> Key {
+    fn key(&self, part: &str) -> KeyPart {
         if !part.is_empty() {
             return as_key(part);
         }
         let last = self.children.keys().rev().find_map(|key| match key {
-            Key::Index(index) => Some(*index),
-            Key::Name(_) => None,
+            KeyPart::Index(index) => Some(*index),
+            KeyPart::Name(_) => None,
         });
-        Key::Index(last.map_or(0, |index| index.saturating_add(1)))
+        KeyPart::Index(last.map_or(0, |index| index.saturating_add(1)))
     }
 }
 
-fn as_key(part: &str) -> Key {
+fn as_key(part: &str) -> KeyPart {
     match part.parse::<u64>() {
         // «007» is a name: only the canonical spelling is an index.
-        Ok(index) if index.to_string() == part => Key::Index(index),
-        _ => Key::Name(part.to_owned()),
+        Ok(index) if index.to_string() == part => KeyPart::Index(index),
+        _ => KeyPart::Name(part.to_owned()),
     }
 }
 
-/// `a[b][0]` → `a`, `b`, `0`. A bracket that is never closed belongs to the name.
+/// `a[b][0]` → `a`, `b`, `0`. A bracket that is never closed is part of the name.
 fn parts(key: &str) -> impl Iterator<Item = &str> {
     let (head, rest) = match key.find('[') {
         Some(at) if at > 0 && key.ends_with(']') => (&key[..at], &key[at + 1..key.len() - 1]),

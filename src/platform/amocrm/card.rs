@@ -1,6 +1,6 @@
-//! Leads and contacts as amoCRM's reads show them, reduced to what the bridge compares.
-//! Never demands a key: lists may be null, numbers may be texts, objects may be empty lists.
-//! Enter at [`Lead::read`] and [`Contact::read`].
+//! Leads and contacts as amoCRM's reads show them, reduced to what the bridge compares. Never requires a key:
+//! lists may be null, numbers may be texts, objects may be empty lists. Enter at [`Lead::read`] and
+//! [`Contact::read`].
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub struct Lead {
     pub created_at: i64,
     pub fields: Vec<(u64, Vec<String>)>,
     pub tags: Vec<String>,
-    /// The main one first.
+    /// The main contact first.
     pub contacts: Vec<u64>,
 }
 
@@ -31,7 +31,7 @@ pub struct Contact {
     /// Unix seconds.
     pub updated_at: i64,
     pub fields: Vec<(u64, Vec<String>)>,
-    /// As they came: a write replaces the whole set, so the old ones are sent again.
+    /// As they came: a write replaces the whole set, so the old phones are sent again.
     pub phones: Vec<Value>,
     pub emails: Vec<Value>,
     /// The newest first.
@@ -95,7 +95,7 @@ impl Contact {
         })
     }
 
-    /// Has it a number or an e-mail of this person?
+    /// Whether the contact has a number or an e-mail of this person.
     pub fn is(&self, person: &PersonFacts) -> bool {
         person.phones.iter().any(|phone| self.has_phone(phone))
             || person.emails.iter().any(|email| self.has_email(email))
@@ -114,7 +114,7 @@ impl Contact {
     }
 }
 
-/// A stored value as it may be written again: ids of choices where there are any.
+/// A stored value in the form in which it can be written again: choices by their ids.
 pub fn again(value: &Value) -> Value {
     let code = if value["enum_code"].is_string() { &value["enum_code"] } else { &value["enum"] };
     if let Some(id) = number::<u64>(&value["enum_id"]) {
@@ -139,7 +139,7 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// An array; anything else (null, an object, nothing) is an empty one.
+/// An array; anything else (null, an object, nothing) counts as an empty one.
 pub fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }

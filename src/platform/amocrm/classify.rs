@@ -1,33 +1,33 @@
-//! What an answer of amoCRM means: a reply to use, a rejection to look at, or a classed fault.
-//! Never sends anything, never quotes a value of a body: codes and paths only.
-//! Enter at [`judge`]. Sources: amocrm.ru/developers/content/crm_platform/error-codes and
-//! the limits of amocrm.ru/developers/content/api/recommendations.
+//! What an answer of amoCRM means: a usable reply, a rejection with details, or a classed fault. Never sends
+//! anything and never quotes a value of a body, only codes and paths. Enter at [`classify`]. Sources:
+//! amocrm.ru/developers/content/crm_platform/error-codes and the limits of
+//! amocrm.ru/developers/content/api/recommendations.
 
 use serde_json::Value;
 
 use crate::platform::Fault;
 use crate::platform::http::{Response, Silence};
 
-/// What may be done when nobody knows whether a request was carried out.
+/// What is allowed when the outcome of a request is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
-    /// Reading, or a write that sets the same thing however often it is sent.
+    /// A read, or a write that can be repeated without a further effect.
     Repeatable,
-    /// A create: twice is a twin.
+    /// A create: sending it twice creates a duplicate.
     Once,
 }
 
-/// An answer that the platform gave on purpose.
+/// A definite answer of the platform.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     Body(Value),
     /// 204: nothing found, or done without a body.
     Nothing,
-    /// 400, 404, 405, 422: what was asked cannot be done as it is.
+    /// 400, 404, 405, 422: the request cannot be carried out as it is.
     Rejected(Rejection),
 }
 
-/// What may come of one request.
+/// The possible results of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     Reply(Reply),
@@ -36,11 +36,11 @@ pub enum Verdict {
     Fault(Fault),
 }
 
-/// A refused request with its body, so that the caller can take out what is wrong.
+/// A refused request with its body, so that the caller can drop the rejected parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection {
     pub status: u16,
-    /// `Null` where the body is no JSON.
+    /// `Null` if the body is not JSON.
     pub body: Value,
 }
 
@@ -54,7 +54,7 @@ pub struct Named {
 }
 
 impl Rejection {
-    /// The errors of `validation-errors`, of all items of the request.
+    /// The errors of `validation-errors`, for all items of the request.
     pub fn named(&self) -> Vec<Named> {
         let items = self.body["validation-errors"].as_array().map(Vec::as_slice).unwrap_or_default();
         let errors = items.iter().filter_map(|item| item["errors"].as_array()).flatten();
@@ -62,7 +62,7 @@ impl Rejection {
         errors.map(|error| Named { code: text(&error["code"]), path: text(&error["path"]) }).collect()
     }
 
-    /// Says which fields were refused and why, without their values.
+    /// The fault names the refused fields and the codes, without values.
     pub fn fault(&self) -> Fault {
         let named =
             self.named().iter().map(|one| format!("{} at {}", one.code, one.path)).collect::<Vec<_>>();
@@ -71,8 +71,8 @@ impl Rejection {
     }
 }
 
-/// Classes one answer. `nature` decides what an unknown outcome means.
-pub fn judge(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
+/// Classifies one answer. `nature` decides what an unknown outcome means.
+pub fn classify(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
     let response = match answer {
         Ok(response) => response,
         Err(Silence::NotSent(_)) => return Verdict::Fault(Fault::later("amoCRM could not be reached")),
@@ -104,8 +104,8 @@ pub fn judge(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
     }
 }
 
-/// A bare page is the gateway's: the account or the address is blocked for its request rate, and
-/// only the platform's support lifts that. JSON is about rights.
+/// A page without JSON comes from the gateway: the account or the address is blocked for its request rate,
+/// and only the platform's support can lift that. JSON means missing rights.
 fn forbidden(response: &Response) -> Fault {
     match response.json() {
         Ok(body) if body.is_object() => Fault::denied(
@@ -124,7 +124,7 @@ fn unknown(nature: Nature, why: &str) -> Fault {
     }
 }
 
-/// Codes and paths are words of the platform; anything else in them is dropped.
+/// Codes and paths consist of the platform's words; any other character is dropped.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')).take(120).collect()
 }
@@ -138,7 +138,7 @@ mod tests {
         Ok(Response { status, headers, body: body.as_bytes().to_vec() })
     }
 
-    /// One word for what a verdict leads to.
+    /// One word for the class of a verdict.
     fn class(verdict: Verdict) -> &'static str {
         match verdict {
             Verdict::Reply(Reply::Body(_)) => "body",
@@ -154,8 +154,8 @@ mod tests {
 
     #[track_caller]
     fn check(answer: Result<Response, Silence>, repeatable: &str, once: &str) {
-        assert_eq!(class(judge(Nature::Repeatable, answer.clone())), repeatable);
-        assert_eq!(class(judge(Nature::Once, answer)), once);
+        assert_eq!(class(classify(Nature::Repeatable, answer.clone())), repeatable);
+        assert_eq!(class(classify(Nature::Once, answer)), once);
     }
 
     #[test]
@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn a_429_says_when_to_come_back() {
-        let Verdict::Fault(Fault::Later { after_ms, .. }) = judge(Nature::Once, answer(429, "<html>")) else {
+        let Verdict::Fault(Fault::Later { after_ms, .. }) = classify(Nature::Once, answer(429, "<html>"))
+        else {
             panic!("not later");
         };
         assert_eq!(after_ms, Some(3000));
@@ -190,7 +191,7 @@ mod tests {
         let body = r#"{"validation-errors":[{"request_id":"0","errors":[
             {"code":"NotSupportedChoice","path":"custom_fields_values.0.field_id","detail":"Анна +79165550137"}]}],
             "title":"Bad Request","status":400,"detail":"Request validation failed"}"#;
-        let Verdict::Reply(Reply::Rejected(rejection)) = judge(Nature::Once, answer(400, body)) else {
+        let Verdict::Reply(Reply::Rejected(rejection)) = classify(Nature::Once, answer(400, body)) else {
             panic!("not rejected");
         };
         assert_eq!(

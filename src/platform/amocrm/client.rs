@@ -1,17 +1,17 @@
-//! Calls to the account's REST interface: address, token, body, and what the answer means.
-//! Never paces itself (the port outside does), never follows a link of an answer, refreshes a
-//! refused token once, and sends nothing that was waiting when the account was denied.
-//! Enter at [`AmoClient::send`].
+//! Requests to the account's REST API: address, token, body, and the class of the answer. Never paces itself
+//! (the HTTP port does) and never follows a link of an answer. It refreshes a refused token once, and once
+//! the account has been denied it does not send requests that were already waiting. Enter at
+//! [`AmoClient::send`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::classify::{Nature, Reply, Verdict, judge};
+use super::classify::{Nature, Reply, Verdict, classify};
 use super::token::TokenSource;
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Seat, Turn};
+use crate::platform::http::{BudgetRequest, Granted, Http, Request};
 use crate::process::Urgency;
 use crate::secret::Secret;
 
@@ -24,11 +24,11 @@ pub struct AmoClient {
     tokens: Arc<dyn TokenSource>,
     /// `https://name.amocrm.ru`, without a slash at its end.
     base: String,
-    /// How often the account was denied so far.
+    /// How many times the account has been denied so far.
     denials: Arc<AtomicU64>,
 }
 
-/// When something was asked for, in denials: what was asked for before one is not sent after it.
+/// The number of denials when a request was made: if it has grown since, the request is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked(u64);
 
@@ -41,8 +41,8 @@ pub struct Call {
     pub body: Option<Value>,
     pub nature: Nature,
     pub urgency: Urgency,
-    /// Deliveries that wait for the answer; none where a chore asks.
-    pub riders: u64,
+    /// Deliveries that wait for the answer; 0 for a chore.
+    pub deliveries: u64,
 }
 
 impl Call {
@@ -50,31 +50,38 @@ impl Call {
     pub fn get(path: &str, query: &[(&str, &str)], urgency: Urgency) -> Self {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, riders: 1 }
+        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, deliveries: 1 }
     }
 
-    /// The same for so many deliveries at once.
-    pub fn riding(self, riders: u64) -> Self {
-        Self { riders, ..self }
+    /// The same request on behalf of this many deliveries.
+    pub fn for_deliveries(self, deliveries: u64) -> Self {
+        Self { deliveries, ..self }
     }
 
-    /// Sets the same thing however often it is sent.
+    /// A change that can be repeated without a further effect.
     pub fn patch(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         let path = path.into();
-        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, riders: 1 }
+        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, deliveries: 1 }
     }
 
-    /// Takes away what its body names; gone already is as good.
+    /// Removes what its body names; if it is gone already, that counts as done.
     pub fn delete(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { method: "DELETE", ..Self::patch(path, body, urgency) }
     }
 
-    /// Makes something new: never sent again without looking.
+    /// A create: never sent again without looking first.
     pub fn create(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
-        Self { method: "POST", path: path.into(), body: Some(body), nature: Nature::Once, urgency, riders: 1 }
+        Self {
+            method: "POST",
+            path: path.into(),
+            body: Some(body),
+            nature: Nature::Once,
+            urgency,
+            deliveries: 1,
+        }
     }
 
-    /// A POST that sets the same thing however often it is sent.
+    /// A POST that can be repeated without a further effect.
     pub fn post(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         Self { nature: Nature::Repeatable, ..Self::create(path, body, urgency) }
     }
@@ -90,10 +97,10 @@ impl AmoClient {
         self.tokens.as_ref()
     }
 
-    /// Sends it when its turn comes.
+    /// Waits for the account's budget and sends the request.
     pub async fn send(&self, call: &Call) -> Result<Reply, Fault> {
         let asked = self.asked();
-        self.turn(Self::seat(call)).await?;
+        self.turn(Self::budget_request(call)).await?;
         self.send_now(call, asked).await
     }
 
@@ -102,12 +109,12 @@ impl AmoClient {
     }
 
     /// Waits for a turn of the account's budget.
-    pub async fn turn(&self, seat: Seat) -> Result<Turn, Fault> {
-        self.http.turn(seat).await.map_err(|silence| Fault::later(silence.to_string()))
+    pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, Fault> {
+        self.http.turn(request).await.map_err(|silence| Fault::later(silence.to_string()))
     }
 
-    /// Sends it in a turn that has come; on a 401 once more with another token, because a 401 has
-    /// done nothing.
+    /// Sends the request within a turn that was granted. After a 401 it sends once more with another token: a
+    /// request answered with 401 has changed nothing.
     pub async fn send_now(&self, call: &Call, asked: Asked) -> Result<Reply, Fault> {
         if self.asked() != asked {
             return Err(Fault::denied("the account was denied while this waited for its turn"));
@@ -124,7 +131,7 @@ impl AmoClient {
         let verdict = match self.attempt(call, &token).await {
             Verdict::TokenRefused => {
                 let fresh = self.tokens.rejected(&token).await?;
-                self.turn(Self::seat(call)).await?;
+                self.turn(Self::budget_request(call)).await?;
                 self.attempt(call, &fresh).await
             }
             settled => settled,
@@ -138,18 +145,18 @@ impl AmoClient {
         }
     }
 
-    fn seat(call: &Call) -> Seat {
-        Seat { urgency: call.urgency, riders: call.riders, party: None }
+    fn budget_request(call: &Call) -> BudgetRequest {
+        BudgetRequest { urgency: call.urgency, deliveries: call.deliveries, group: None }
     }
 
-    /// Reads one thing or one page: `None` for 204 and for an unknown id.
+    /// Reads one entity or one page: `None` for 204 and for an unknown id.
     pub async fn read(&self, call: &Call) -> Result<Option<Value>, Fault> {
         let asked = self.asked();
-        self.turn(Self::seat(call)).await?;
+        self.turn(Self::budget_request(call)).await?;
         self.read_now(call, asked).await
     }
 
-    /// The same in a turn that has come.
+    /// The same within a turn that was granted.
     pub async fn read_now(&self, call: &Call, asked: Asked) -> Result<Option<Value>, Fault> {
         match self.send_now(call, asked).await? {
             Reply::Body(body) => Ok(Some(body)),
@@ -174,11 +181,11 @@ impl AmoClient {
             .header("user-agent", USER_AGENT)
             .header("accept", "application/hal+json")
             .urgency(call.urgency)
-            .in_turn(call.riders);
+            .in_turn(call.deliveries);
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        judge(call.nature, self.http.send(request).await)
+        classify(call.nature, self.http.send(request).await)
     }
 }
 

@@ -1,6 +1,6 @@
-//! The integration's own proofs: the consent link with its state, and the uninstall signature.
-//! Never sends anything and never lets the client secret go to a host that is not amoCRM's.
-//! Enter at [`App`]. Source: amocrm.ru/developers/content/oauth/step-by-step.
+//! The integration's own proofs: the consent link with its state, and the uninstall signature. Never sends
+//! anything, and never lets the client secret go to a host other than amoCRM's. Enter at [`App`]. Source:
+//! amocrm.ru/developers/content/oauth/step-by-step.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -19,8 +19,8 @@ pub struct App {
 }
 
 impl App {
-    /// The school's integration; `None` where a long-lived token is used. The error says what is
-    /// wrong with the secret's source.
+    /// The school's integration; `None` if a long-lived token is used. The error says what is wrong with the
+    /// secret's source.
     pub fn of(settings: &Settings) -> Result<Option<Self>, String> {
         match &settings.auth {
             Auth::LongLived { .. } => Ok(None),
@@ -32,9 +32,9 @@ impl App {
         }
     }
 
-    /// What a callback must bring back: bound to the school and to the client secret, so that
-    /// only a link printed by this bridge leads here. It needs no storage; that it does not
-    /// expire is harmless, because a code is good only for this integration and this account.
+    /// The `state` that a callback must bring back. It is bound to the school and to the client secret, so
+    /// only a link printed by this bridge is accepted. It needs no storage; that it does not expire is
+    /// harmless, because a code is valid only for this integration and this account.
     pub fn state(&self, school: &SchoolId) -> String {
         self.sign(&format!("dozvon-consent|{school}"))
     }
@@ -64,7 +64,7 @@ impl App {
     }
 }
 
-/// The host of an address or a bare host, lower case; with its port, where a stand-in has one.
+/// The host of an address or a bare host, in lower case; with its port if a stand-in has one.
 pub fn host_of(address: &str) -> Option<String> {
     let rest = address.trim().split_once("://").map_or(address.trim(), |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -1,15 +1,15 @@
-//! Webhook bodies into signals: leads, contacts, tasks; everything else is «nothing».
+//! Turns webhook bodies into signals: leads, contacts, tasks and notes; anything else is `Signal::Nothing`.
 //! Never looks anything up and never drops an entity of a body. Enter at [`signals`].
 
 use super::brackets::Node;
-use super::wire::{self, Item};
+use super::wire::{self, FormEntity};
 use crate::link;
 use crate::platform::Undecodable;
 use crate::process::event::ClientFacts;
 use crate::process::value::Phone;
 use crate::signal::{ContactCard, SeenLead, SeenNote, SeenTask, Signal};
 
-/// Every entity of a body. `zone_field` is the contact's field with the client's zone (D13).
+/// The signals of every entity of a body. `zone_field` is the contact field with the client's zone (D13).
 ///
 /// An entity without an id is an error only if nothing else of the body can be used.
 pub fn signals(body: &Node, zone_field: Option<u64>) -> Result<Vec<Signal>, Undecodable> {
@@ -36,7 +36,7 @@ pub fn signals(body: &Node, zone_field: Option<u64>) -> Result<Vec<Signal>, Unde
 }
 
 /// `None` if a watched entity has no id.
-fn signal(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
+fn signal(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
     match (item.entity, item.kind) {
         ("leads", "note") => Some(note(item)?),
         (_, "note") => Some(nothing("a note")),
@@ -52,12 +52,12 @@ fn signal(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
 }
 
 fn nothing(what: &str) -> Signal {
-    // Keys are the sender's text: what is kept of them is short and plain.
+    // Keys are text of the sender, so only a short plain part of them is kept.
     let plain = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-');
     Signal::Nothing { what: what.chars().filter(plain).take(60).collect() }
 }
 
-fn lead(item: &Item<'_>) -> Option<SeenLead> {
+fn lead(item: &FormEntity<'_>) -> Option<SeenLead> {
     let node = item.node;
     let updated_at = item.updated_at();
     let fields = wire::fields(node);
@@ -76,7 +76,7 @@ fn lead(item: &Item<'_>) -> Option<SeenLead> {
     })
 }
 
-fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
+fn contact(item: &FormEntity<'_>, zone_field: Option<u64>) -> Option<Signal> {
     let contact = item.id()?;
     let mut facts = ClientFacts { name: item.node.text("name").map(str::to_owned), ..Default::default() };
     let mut keys = Vec::new();
@@ -96,14 +96,14 @@ fn contact(item: &Item<'_>, zone_field: Option<u64>) -> Option<Signal> {
         }
     }
     let responsible = item.node.number("responsible_user_id");
-    // Without a time nothing can be compared, and an old sight could overwrite a newer one.
+    // Without a time nothing can be compared, and an old state could overwrite a newer one.
     let card =
         item.updated_at().map(|at| ContactCard { contact, keys, updated_at: at.timestamp(), responsible });
     Some(Signal::ContactSeen { contact, facts, card })
 }
 
-/// Note type 4 is an ordinary note; the fields stand one level deeper, or not (sheet, 4.3).
-fn note(item: &Item<'_>) -> Option<Signal> {
+/// Note type 4 is an ordinary note; its fields may stand one level deeper (sheet, 4.3).
+fn note(item: &FormEntity<'_>) -> Option<Signal> {
     let node = item.node.get("note").unwrap_or(item.node);
     Some(Signal::NoteSeen(Box::new(SeenNote {
         note: node.number("id")?,
@@ -120,9 +120,9 @@ fn phone(first: &str, second: Option<&str>) -> Phone {
     Phone { second: typed.second.clone().or_else(|| Phone::parse(second?).e164), ..typed }
 }
 
-/// Done means status 1: closing from the list sends a first hook with `action_close` and a
-/// second one with the result (sheet, 4.3).
-fn task(item: &Item<'_>) -> Option<SeenTask> {
+/// Done means status 1: closing a task from the list sends a first hook with `action_close` and a second one
+/// with the result (sheet, 4.3).
+fn task(item: &FormEntity<'_>) -> Option<SeenTask> {
     let node = item.node;
     let of_lead = node.number("element_type") == Some(wire::ELEMENT_LEAD);
     let flag = |name| node.number::<u8>(name) == Some(1);

@@ -1,6 +1,6 @@
-//! What the account holds, and where the school's file names something that it does not.
-//! Never changes anything and never reads a lead or a person. Enter at [`discover`] and
-//! [`Found::against`]; `check --online` and `discover` print what they give.
+//! What the account contains, and where the school's file names something that is missing there. Never
+//! changes anything and never reads a lead or a person. Enter at [`discover`] and [`Found::against`]; `check
+//! --online` and `discover` print the results.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::json;
 use crate::platform::Fault;
 use crate::process::{ManagerId, Urgency};
 
-/// Pages of users or fields that are read; 250 on each.
+/// Most pages of users or fields that are read, with 250 on each.
 const PAGES_MAX: usize = 8;
 
-/// An account as the configuration may name it.
+/// An account, as far as the configuration may refer to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Found {
     pub account_id: u64,
@@ -54,7 +54,7 @@ pub struct Pipeline {
     pub statuses: Vec<Named>,
 }
 
-/// A key of `[amocrm]` that names something which is not in the account.
+/// A key of `[amocrm]` that names something that is missing in the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mismatch {
     /// Dotted, below the school's file: `amocrm.pipelines.sales.id`.
@@ -63,7 +63,7 @@ pub struct Mismatch {
     pub allowed: String,
 }
 
-/// Reads it all. The token has to be an administrator's: users and fields are not shown to others.
+/// Reads everything. The token must belong to an administrator: users and fields are hidden from others.
 pub async fn discover(client: &AmoClient) -> Result<Found, Fault> {
     let asked = [("with", "task_types,datetime_settings")];
     let account = read(client, "/api/v4/account", &asked).await?;
@@ -84,7 +84,7 @@ pub async fn discover(client: &AmoClient) -> Result<Found, Fault> {
 }
 
 impl Found {
-    /// Everything in the settings and the roster that the account does not have.
+    /// Everything in the settings and the roster that the account lacks.
     pub fn against(&self, settings: &Settings, managers: &BTreeMap<ManagerId, u64>) -> Vec<Mismatch> {
         let mut problems = Vec::new();
         let mut say = |key: String, wrong: String, allowed: String| {
@@ -163,7 +163,7 @@ fn names(items: &[Value]) -> Vec<Named> {
     items.iter().filter_map(named).collect()
 }
 
-/// A user whom the list shows without rights counts as active.
+/// A user without rights in the list counts as active.
 fn user(value: &Value) -> Option<User> {
     let active = value["rights"]["is_active"] != Value::Bool(false);
     Some(User { id: number(&value["id"])?, name: text(&value["name"]).to_owned(), active })

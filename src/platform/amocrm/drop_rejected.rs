@@ -1,52 +1,51 @@
-//! Leaves out what a validation error names and what can be left out, so that a removed field or
-//! a deactivated user does not hold up a whole lead.
-//! Never leaves out a stage, a pipeline or an entity: those mean a broken mapping, and a person.
-//! Enter at [`send`].
+//! Drops what a validation error names, if it can be dropped, so that a removed field or a deactivated user
+//! does not block a whole lead. Never drops a stage, a pipeline or an entity: those errors mean a wrong
+//! mapping, which needs a person. Enter at [`send`].
 
 use serde_json::Value;
 
-use super::batch_writes::{Gatherer, Outcome, Write};
+use super::batch_writes::{Write, WriteBatcher, WriteResult};
 use super::card::{number, text};
 use super::classify::{Named, Reply};
 use crate::platform::Fault;
 
-/// A value may first need another type, then have to go; more rounds than this help nobody.
+/// A value may first need another type and then have to be dropped; more rounds do not help.
 const ROUNDS: usize = 3;
 
-/// A field's value that the account did not take.
+/// A field value that the account did not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// The field's id, or its name where it is the platform's own.
+    /// The field's id, or its name if it is one of the platform's own.
     pub field: String,
     pub value: String,
 }
 
-/// Sends a write of one item. A 400 stores nothing, so sending again without the named part is
-/// safe. What was left out comes back, to be shown to a person.
-pub async fn send(gatherer: &Gatherer, mut write: Write) -> Result<(Reply, Vec<LeftOut>), Fault> {
+/// Sends a write of one item. A 400 stores nothing, so it is safe to send again without the named part.
+/// Returns what was dropped, to be shown to a person.
+pub async fn send(batcher: &WriteBatcher, mut write: Write) -> Result<(Reply, Vec<LeftOut>), Fault> {
     let mut left_out = Vec::new();
     for _ in 1..ROUNDS {
-        let reply = gatherer.send(write.clone()).await?;
+        let reply = batcher.send(write.clone()).await?;
         let Reply::Rejected(rejection) = &reply else { return Ok((reply, left_out)) };
         let named = rejection.named();
-        let mended = mend(&mut write.item, &named);
-        let (false, Some(mut gone)) = (named.is_empty(), mended) else { return Ok((reply, left_out)) };
+        let fixed = fix(&mut write.item, &named);
+        let (false, Some(mut gone)) = (named.is_empty(), fixed) else { return Ok((reply, left_out)) };
         for one in &named {
             tracing::warn!(code = %one.code, path = %one.path, "amoCRM refused a part of a write: {} at {}", one.code, one.path);
         }
         left_out.append(&mut gone);
     }
-    Ok((gatherer.send(write).await?, left_out))
+    Ok((batcher.send(write).await?, left_out))
 }
 
-/// As [`send`], where any rejection that is left is final.
-pub async fn write(gatherer: &Gatherer, write: Write) -> Result<(Value, Vec<LeftOut>), Fault> {
-    let (reply, left_out) = send(gatherer, write).await?;
+/// As [`send`], but any remaining rejection is final.
+pub async fn write(batcher: &WriteBatcher, write: Write) -> Result<(Value, Vec<LeftOut>), Fault> {
+    let (reply, left_out) = send(batcher, write).await?;
     Ok((taken(Ok(reply))?, left_out))
 }
 
 /// The item's part of the answer; a rejection is a [`Fault::Never`] that names the refused paths.
-pub fn taken(outcome: Outcome) -> Result<Value, Fault> {
+pub fn taken(outcome: WriteResult) -> Result<Value, Fault> {
     match outcome? {
         Reply::Body(body) => Ok(body),
         Reply::Nothing => Ok(Value::Null),
@@ -54,13 +53,13 @@ pub fn taken(outcome: Outcome) -> Result<Value, Fault> {
     }
 }
 
-/// `None` if one of the named parts cannot be left out.
-fn mend(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
+/// `None` if one of the named parts cannot be dropped.
+fn fix(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
     let mut gone = Vec::new();
     let mut places = Vec::new();
     for one in named {
         let path = segments(&one.path);
-        match Place::of(&path) {
+        match ValuePath::of(&path) {
             Some(place) => places.push(place),
             None => {
                 let (name, holder) = droppable(&path)?;
@@ -69,7 +68,7 @@ fn mend(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
             }
         }
     }
-    // From the back, so that the indexes before stay true; a whole field before its values.
+    // From the end, so that earlier indexes stay valid; a whole field before its values.
     places.sort_by(|one, other| other.cmp(one));
     places.dedup();
     let mut whole = None;
@@ -80,10 +79,10 @@ fn mend(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
         }
         let holder: Vec<&str> = place.holder.iter().map(String::as_str).collect();
         let fields = inside(item, &holder)?.get_mut(FIELDS)?.as_array_mut()?;
-        match mend_field(fields, &place)? {
-            Mended::Typed => {}
-            Mended::Value(left_out) => gone.push(left_out),
-            Mended::Field(left_out) => {
+        match fix_field(fields, &place)? {
+            Fixed::Typed => {}
+            Fixed::Value(left_out) => gone.push(left_out),
+            Fixed::Field(left_out) => {
                 gone.push(left_out);
                 whole = Some(field);
             }
@@ -94,16 +93,16 @@ fn mend(item: &mut Value, named: &[Named]) -> Option<Vec<LeftOut>> {
 
 const FIELDS: &str = "custom_fields_values";
 
-/// Where a path points: a field of the item or of something embedded, perhaps one value of it.
+/// What a path points to: a field of the item or of something embedded, or one value of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ValuePath {
     holder: Vec<String>,
     field: usize,
     /// `usize::MAX` for the whole field.
     value: usize,
 }
 
-impl Place {
+impl ValuePath {
     fn of(path: &[&str]) -> Option<Self> {
         let at = path.iter().position(|part| *part == FIELDS)?;
         let value = match path.get(at + 2) {
@@ -118,15 +117,15 @@ impl Place {
     }
 }
 
-enum Mended {
+enum Fixed {
     Typed,
     Value(LeftOut),
     Field(LeftOut),
 }
 
-/// Sends a text as the yes or the number that it is; of several values only the named one goes,
-/// and a field whose only value is refused goes as a whole.
-fn mend_field(fields: &mut Vec<Value>, place: &Place) -> Option<Mended> {
+/// Sends a text as the boolean or number that it means; of several values only the named one is dropped, and
+/// a field whose only value is refused is dropped as a whole.
+fn fix_field(fields: &mut Vec<Value>, place: &ValuePath) -> Option<Fixed> {
     let field = fields.get_mut(place.field)?;
     let name = match number::<u64>(&field["field_id"]) {
         Some(id) => id.to_string(),
@@ -139,16 +138,16 @@ fn mend_field(fields: &mut Vec<Value>, place: &Place) -> Option<Mended> {
     let values = field["values"].as_array_mut()?;
     if values.len() > 1 && place.value < values.len() {
         let gone = values.remove(place.value);
-        return Some(Mended::Value(left_out(&gone["value"])));
+        return Some(Fixed::Value(left_out(&gone["value"])));
     }
     if let [only] = values.as_mut_slice()
         && let Some(typed) = typed(&only["value"])
     {
         only["value"] = typed;
-        return Some(Mended::Typed);
+        return Some(Fixed::Typed);
     }
     let gone = fields.remove(place.field);
-    Some(Mended::Field(left_out(&gone["values"][0]["value"])))
+    Some(Fixed::Field(left_out(&gone["values"][0]["value"])))
 }
 
 fn typed(value: &Value) -> Option<Value> {
@@ -159,7 +158,7 @@ fn typed(value: &Value) -> Option<Value> {
     }
 }
 
-/// A leading index is the item's own place in the request.
+/// A leading index is the item's own position in the request.
 fn segments(path: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = path.split('.').collect();
     if parts.first().is_some_and(|part| part.parse::<usize>().is_ok()) {
@@ -183,7 +182,7 @@ fn inside<'a>(item: &'a mut Value, path: &[&str]) -> Option<&'a mut Value> {
     })
 }
 
-/// A line for the feed, so that what a field did not take is not lost.
+/// A line for the feed, so that a value that a field did not accept is not lost.
 pub fn line(left_out: &[LeftOut]) -> Option<String> {
     let listed: Vec<String> = left_out.iter().map(|one| format!("{}: {}", one.field, one.value)).collect();
     (!listed.is_empty()).then(|| format!("Не записано в поля amoCRM: {}", listed.join("; ")))
@@ -206,7 +205,7 @@ mod tests {
             { "field_id": 12, "values": [{ "value": "Стандарт" }] },
             { "field_id": 13, "values": [{ "value": "остаётся" }] },
         ] });
-        let gone = mend(
+        let gone = fix(
             &mut body,
             &[
                 named("custom_fields_values.0.values.0.value"),
@@ -231,7 +230,7 @@ mod tests {
     fn a_contacts_field_inside_a_lead_is_found() {
         let mut body = json!({ "_embedded": { "contacts": [{ "custom_fields_values": [
             { "field_id": 21, "values": [{ "value": "Europe/Moscow" }] }] }] } });
-        let gone = mend(&mut body, &[named("0._embedded.contacts.0.custom_fields_values.0.field_id")]);
+        let gone = fix(&mut body, &[named("0._embedded.contacts.0.custom_fields_values.0.field_id")]);
         assert_eq!(gone, Some(vec![LeftOut { field: "21".to_owned(), value: "Europe/Moscow".to_owned() }]));
     }
 
@@ -239,7 +238,7 @@ mod tests {
     fn of_several_numbers_only_the_refused_one_is_left_out() {
         let mut body = json!({ "custom_fields_values": [
             { "field_code": "PHONE", "values": [{ "value": "+79165550137" }, { "value": "x" }, { "value": "y" }] }] });
-        let gone = mend(
+        let gone = fix(
             &mut body,
             &[named("custom_fields_values.0.values.1.value"), named("custom_fields_values.0.values.2.value")],
         );
@@ -253,6 +252,6 @@ mod tests {
     #[test]
     fn a_stage_is_never_left_out() {
         let mut body = json!({ "status_id": 1, "pipeline_id": 2 });
-        assert_eq!(mend(&mut body, &[named("status_id")]), None);
+        assert_eq!(fix(&mut body, &[named("status_id")]), None);
     }
 }

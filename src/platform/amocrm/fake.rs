@@ -1,5 +1,5 @@
-//! A scripted HTTP port for unit tests: each request is compared with the next line of a script.
-//! Never goes on after a surprise. Enter at [`FakeHttp`].
+//! A scripted HTTP port for unit tests: each request is compared with the next line of a script. It fails at
+//! the first unexpected request. Enter at [`FakeHttp`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -13,15 +13,15 @@ use crate::platform::{Fault, Links};
 use crate::process::At;
 use crate::secret::Secret;
 
-/// `GET /api/v4/leads/1?with=…` and what is answered.
+/// `GET /api/v4/leads/1?with=…` and the answer to it.
 pub struct Scene {
     asked: String,
-    /// The whole body that must be sent; `Null` where none must be.
+    /// The whole body that must be sent; `Null` if there must be none.
     body: Value,
     answer: Result<Response, Silence>,
 }
 
-/// Address that the script leaves out.
+/// The part of the address that the script leaves out.
 pub const BASE: &str = "https://shkolarost.amocrm.ru";
 
 #[derive(Default)]

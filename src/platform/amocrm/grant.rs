@@ -1,6 +1,6 @@
-//! The token endpoint: what it is asked, and what its answers mean for a token.
-//! Never stores anything and never says more of an answer than a known hint.
-//! Enter at [`class`]. Source: amocrm.ru/developers/content/oauth/step-by-step.
+//! The token endpoint: its requests, and what its answers mean for a token. Never stores anything, and quotes
+//! only known hints from an answer. Enter at [`class`]. Source:
+//! amocrm.ru/developers/content/oauth/step-by-step.
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -24,16 +24,16 @@ pub fn request(app: &App, base: &str, mut grant: Value) -> Request {
         .urgency(Urgency::Money)
 }
 
-/// Why no pair came.
+/// Why no pair was issued.
 #[derive(Debug, PartialEq)]
 pub enum Refusal {
-    /// The same token or code will never be taken.
+    /// The same token or code will never be accepted.
     ForGood(String),
     ForNow(Fault),
 }
 
-/// The token endpoint's answers (sheet, 1.3). After an answer that never came the token may be
-/// spent or not: it is kept and tried once more, and a «revoked» then says which.
+/// The token endpoint's answers (sheet, 1.3). If the answer is lost, the token may have been used up or not:
+/// it is kept and tried once more, and a «revoked» then tells which.
 pub fn class(answer: Result<Response, Silence>, now: At) -> Result<TokenPair, Refusal> {
     let response = match answer {
         Ok(response) => response,
@@ -73,7 +73,7 @@ fn pair(body: &Value, now: At) -> Option<TokenPair> {
     })
 }
 
-/// Known hints only: they say which of the integration's keys is wrong.
+/// Known hints only: they tell which of the integration's keys is wrong.
 fn hint(body: &Value) -> String {
     const KNOWN: [&str; 6] = [
         "Token has been revoked",

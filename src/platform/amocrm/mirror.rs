@@ -1,6 +1,6 @@
-//! The mirror of the account's contacts: who has a number or an address, known without a request.
-//! Never writes (what is read goes through the inbox) and is never believed while it is half
-//! filled, stale, or names several. Enter at [`Mirror::who`] and [`Mirror::go_on`]. Source:
+//! The mirror of the account's contacts: finds the contact with a number or an address without a request.
+//! Never writes (what it reads goes through the inbox), and is not believed while it is incomplete, stale, or
+//! has several contacts for one key. Enter at [`Mirror::who`] and [`Mirror::go_on`]. Source:
 //! amocrm.ru/developers/content/crm_platform/contacts-api (250 a page, order by id, updated_at).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,20 +16,20 @@ use crate::process::command::PersonFacts;
 use crate::process::{At, Urgency};
 use crate::signal::{ContactCard, ContactsRead, Signal};
 
-/// Between two pages, so that filling takes a small part of the budget.
+/// Delay between two pages, so that filling uses a small part of the budget.
 const PAGE_EVERY: TimeDelta = TimeDelta::seconds(1);
-/// Before new orders: until the mirror is believed each of them costs searches of its own, so that behind
-/// them a launch would never let it be filled.
+/// More urgent than new orders: until the mirror is believed, each of them costs searches of its own, so a
+/// launch would never let the mirror be filled.
 const URGENCY: Urgency = Urgency::Promise;
-/// So long after its start a process waits for a mirror that it has not brought up to date yet.
+/// For this long after its start, a process waits for a mirror that it has not brought up to date yet.
 const SOON: TimeDelta = TimeDelta::seconds(20);
-/// Between two looks for what webhooks may have missed.
+/// Interval between two checks for changes that webhooks may have missed.
 const CATCH_UP_EVERY: TimeDelta = TimeDelta::hours(6);
-/// A mirror that could not be brought up to date for so long is not believed.
+/// A mirror that has not been brought up to date for this long is not believed.
 const STALE_AFTER: TimeDelta = TimeDelta::hours(13);
-/// Catching up goes so far back beyond the last time: clocks differ.
+/// Catching up starts this much before the last time, because clocks differ.
 const OVERLAP_S: i64 = 60;
-/// Pages of changes; with more of them filling anew is surer.
+/// Most pages of changes; if there are more, the mirror is filled from the start.
 const CATCH_UP_PAGES: u32 = 40;
 
 /// What the mirror knows of a person.
@@ -37,30 +37,30 @@ const CATCH_UP_PAGES: u32 = 40;
 pub enum Who {
     /// No contact of the account has any of these numbers and addresses.
     Nobody,
-    /// This one has; it may have been merged away since.
+    /// This contact has one; it may have been merged into another since.
     One(u64),
     /// The account has to be asked.
     Doubt,
-    /// It is being brought up to date: to wait costs less than to ask.
+    /// The mirror is being brought up to date: waiting costs less than asking.
     Soon,
 }
 
-/// What this process knows about the mirror's age and course.
+/// What this process knows about the mirror's age and progress.
 #[derive(Default)]
 pub struct Mirror(Mutex<Course>);
 
 #[derive(Default)]
 struct Course {
-    /// The mirror is believed once it was brought up to date after this.
+    /// The mirror is believed once it has been brought up to date after this.
     began: Option<At>,
-    /// Page of the changes that are being caught up on.
+    /// The page of changes that is read next.
     catching: u32,
-    /// The state for which a page was read last, and when: intake may not have taken it in yet.
+    /// The state for which a page was last read, and when: intake may not have stored it yet.
     asked: Option<(Option<MirrorState>, At)>,
 }
 
 impl Mirror {
-    /// Whom these numbers and addresses mean.
+    /// The contact that these numbers and addresses belong to.
     pub async fn who(&self, links: &dyn Links, person: &PersonFacts, now: At) -> Result<Who, Fault> {
         let mut asked = vec![link::MIRROR.to_owned()];
         asked.extend(keys(&person.phones, &person.emails));
@@ -88,7 +88,7 @@ impl Mirror {
         })
     }
 
-    /// Reads the next page, if it is time: of all contacts by id, later of the changed ones.
+    /// Reads the next page when it is time: first all contacts by id, later the changed ones.
     pub async fn go_on(&self, client: &AmoClient, links: &dyn Links, now: At) -> Result<Mirroring, Fault> {
         let state = MirrorState::read(links.find(link::MIRROR).await?.as_deref());
         let began = *self.course().began.get_or_insert(now);
@@ -117,7 +117,7 @@ impl Mirror {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What changed after `at`, the latest first; the mirror is up to date when all of it is read.
+    /// Changes after `at`, the latest first; the mirror is up to date when all of them are read.
     async fn changes(&self, client: &AmoClient, at: At, now: At) -> Result<ContactsRead, Fault> {
         let page = self.course().catching + 1;
         let (contacts, more) = read(client, ("order[updated_at]", "desc"), page).await?;
@@ -134,7 +134,7 @@ impl Mirror {
     }
 }
 
-/// The next page of all contacts, the oldest first: what is made meanwhile comes at the end.
+/// The next page of all contacts, the oldest first: contacts created meanwhile come at the end.
 async fn all(
     client: &AmoClient,
     from: Option<MirrorState>,
@@ -152,13 +152,13 @@ async fn all(
 async fn read(client: &AmoClient, order: (&str, &str), at: u32) -> Result<(Vec<ContactCard>, bool), Fault> {
     let at = at.to_string();
     let asked = [("limit", "250"), ("page", at.as_str()), order];
-    let call = Call::get("/api/v4/contacts", &asked, URGENCY).riding(0);
+    let call = Call::get("/api/v4/contacts", &asked, URGENCY).for_deliveries(0);
     let body = client.read(&call).await?.unwrap_or_default();
     let cards = page(&body, "contacts").iter().filter_map(card);
     Ok((cards.collect(), !body["_links"]["next"].is_null()))
 }
 
-/// A contact as the mirror keeps it.
+/// A contact as the mirror stores it.
 pub fn card(value: &Value) -> Option<ContactCard> {
     let contact = Contact::read(value)?;
     let texts =

@@ -1,7 +1,7 @@
-//! amoCRM: leads, contacts, tasks and notes of the sales team.
-//! The way in is [`AmoHooks`], the way out [`AmoCourier`]; the facts are those of amocrm.ru's
-//! documentation, of its PHP client and of captured bodies, named where they are used.
-//! Enter at [`PLATFORM`], at `webhook` for what comes in, at `deliver` for what goes out.
+//! amoCRM: leads, contacts, tasks and notes of the sales team. Incoming requests go through [`AmoHooks`]
+//! (`webhook`), commands through [`AmoCourier`] (`deliver`). Facts about the platform come from amocrm.ru's
+//! documentation, from its PHP client and from captured bodies; each is named where it is used. Enter at
+//! [`PLATFORM`].
 
 mod batch_writes;
 pub mod brackets;

@@ -1,17 +1,16 @@
-//! Phones, prices and texts in the form that amoCRM can take and compare.
-//! Never decides whether a number may be dialled; that is intake's work (Q1).
-//! Enter at [`same_phone`], [`whole_units`], [`cut`].
+//! Phones, prices and texts in the form that amoCRM accepts and that can be compared. Never decides whether a
+//! number may be dialled; intake does (Q1). Enter at [`same_phone`], [`whole_units`], [`cut`].
 
 use crate::process::Money;
 
 /// Entity names, tags and short text fields; not documented, so kept small (sheet, 2.2).
 pub const NAME_MAX: usize = 255;
-/// Notes: 20 000 characters, one more is a 400.
+/// Notes: 20 000 characters; one more gives a 400.
 pub const NOTE_MAX: usize = 20_000;
-/// Prices above are not documented to be taken.
+/// Higher prices are not documented to be accepted.
 const PRICE_MAX: i64 = 2_147_483_647;
 
-/// Digits with the Russian trunk prefix unified: `8 916 …`, `916 …` and `+7 916 …` are equal.
+/// Digits with one Russian trunk prefix: `8 916 …`, `916 …` and `+7 916 …` are equal.
 pub fn digits(text: &str) -> String {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     match (digits.len(), digits.as_bytes().first()) {
@@ -21,28 +20,28 @@ pub fn digits(text: &str) -> String {
     }
 }
 
-/// What to search by: the last ten digits, because numbers are stored as typed. `None` for a
-/// text too short to search by.
+/// The last ten digits, because numbers are stored as people typed them. `None` for a text that is too short
+/// to search by.
 pub fn phone_query(text: &str) -> Option<String> {
     let digits = digits(text);
     (digits.len() >= 7).then(|| digits[digits.len().saturating_sub(10)..].to_owned())
 }
 
-/// The same number: equal digits, or one is the other without its country code.
+/// The same number: equal digits, or one without its country code.
 pub fn same_phone(one: &str, other: &str) -> bool {
     let (one, other) = (digits(one), digits(other));
     let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
     one == other && one.len() >= 7 || short.len() >= 9 && short.len() < 11 && long.ends_with(short.as_str())
 }
 
-/// Whole major units, half up; amoCRM takes no decimals and nothing negative.
+/// Whole major units, half up; amoCRM accepts neither decimals nor negative amounts.
 pub fn whole_units(money: &Money) -> i64 {
     let minor = money.minor.max(0);
     (minor / 100 + i64::from(minor % 100 >= 50)).min(PRICE_MAX)
 }
 
-/// At most `max` characters, with an ellipsis where something was cut; control characters other
-/// than line feeds are dropped. Never cuts between a character and what modifies it.
+/// At most `max` characters, with an ellipsis if something was cut; control characters other than line feeds
+/// are dropped. Never cuts between a character and its modifiers.
 pub fn cut(text: &str, max: usize) -> String {
     let clean = text.chars().filter(|c| *c == '\n' || !c.is_control());
     let mut kept: Vec<char> = clean.collect();

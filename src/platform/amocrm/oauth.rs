@@ -1,7 +1,6 @@
-//! OAuth tokens that are refreshed by one instance at a time and never lost on the way.
-//! A new pair is stored before it is used; a refresh token is spent once, so nobody refreshes
-//! without the lock. Enter at [`OauthTokens`]. Sources: amocrm.ru/developers/content/oauth/step-by-step,
-//! github.com/amocrm/amocrm-api-php/issues/123 and /269.
+//! OAuth tokens, refreshed by one instance at a time and never lost. A new pair is stored before it is used.
+//! A refresh token works once, so nothing refreshes without the lock. Enter at [`OauthTokens`]. Sources:
+//! amocrm.ru/developers/content/oauth/step-by-step, github.com/amocrm/amocrm-api-php/issues/123 and /269.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,12 +21,12 @@ use crate::signal::Consent;
 
 /// An access token lives for a day; it is renewed this long before its end.
 const AHEAD: TimeDelta = TimeDelta::minutes(60);
-/// After a refresh that failed for the moment, a token that is still good serves this long.
+/// After a temporary refresh failure, a token that is still valid is used for this long.
 const RETRY: TimeDelta = TimeDelta::seconds(60);
-/// How much longer than the transport's own time-out the lock is held: waiting for the account's
-/// budget and storing the new pair are inside it.
+/// The lock is held this much longer than the transport's own time-out: it includes waiting for the account's
+/// budget and storing the new pair.
 const LOCK_EXTRA_MS: u64 = 60_000;
-/// What somebody waits who finds the lock taken.
+/// How long a caller waits that finds the lock taken.
 const LOCKED_MS: u64 = 1_000;
 
 /// The rotating tokens of one account. Cheap to clone.
@@ -42,19 +41,19 @@ struct Inner {
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     lock_ttl_ms: u64,
-    /// The pair as last seen in the store: spares a look at it for every request.
+    /// The pair as last read from the store, so that not every request has to read it.
     known: Mutex<Option<TokenPair>>,
-    turn: tokio::sync::Mutex<Turn>,
+    refresh_state: tokio::sync::Mutex<RefreshState>,
 }
 
-/// What only the one who refreshes looks at.
+/// State that only the refreshing task uses.
 #[derive(Default)]
-struct Turn {
+struct RefreshState {
     /// Issued, but the store did not answer: stored before anything else is done.
     unsaved: Option<(Option<TokenPair>, TokenPair)>,
-    /// Refused for good: asked for no more, until a person consents again.
+    /// Refused for good: not sent again until a person consents again.
     refused: Option<Secret>,
-    /// A refresh failed for the moment; until then a good token is used as it is.
+    /// A refresh failed temporarily; until then a valid token is used as it is.
     not_before: Option<At>,
 }
 
@@ -76,7 +75,7 @@ impl OauthTokens {
             clock,
             lock_ttl_ms: timeout_s.saturating_mul(1000).saturating_add(LOCK_EXTRA_MS),
             known: Mutex::new(None),
-            turn: tokio::sync::Mutex::default(),
+            refresh_state: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -116,8 +115,8 @@ impl TokenSource for OauthTokens {
     }
 }
 
-/// In a task of its own: a caller who gives up between the answer and the store must not take the
-/// new pair with him.
+/// Runs in its own task: if a caller gives up between the answer and the store, the new pair must not be lost
+/// with it.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, Fault> {
@@ -143,58 +142,62 @@ impl Inner {
     }
 
     async fn renew(&self, refused: Option<&Secret>) -> Result<Secret, Fault> {
-        let mut turn = self.turn.lock().await;
-        self.save_unsaved(&mut turn).await?;
+        let mut state = self.refresh_state.lock().await;
+        self.save_unsaved(&mut state).await?;
         let pair = self.stored().await?;
         if self.is_good(&pair, refused) {
             return Ok(pair.access);
         }
         let usable = self.is_usable(&pair, refused);
-        if usable && turn.not_before.is_some_and(|at| self.clock.now() < at) {
+        if usable && state.not_before.is_some_and(|at| self.clock.now() < at) {
             return Ok(pair.access);
         }
-        let renewed = self.renew_under_lock(&mut turn, refused).await;
+        let renewed = self.renew_under_lock(&mut state, refused).await;
         match renewed {
             Err(Fault::Later { .. }) if usable => {
-                turn.not_before = Some(self.clock.now() + RETRY);
+                state.not_before = Some(self.clock.now() + RETRY);
                 Ok(pair.access)
             }
             other => other,
         }
     }
 
-    async fn renew_under_lock(&self, turn: &mut Turn, refused: Option<&Secret>) -> Result<Secret, Fault> {
+    async fn renew_under_lock(
+        &self,
+        state: &mut RefreshState,
+        refused: Option<&Secret>,
+    ) -> Result<Secret, Fault> {
         let owner = random_token();
         if !self.store.lock(&owner, self.lock_ttl_ms).await? {
             let why = "another instance refreshes the token".to_owned();
             return Err(Fault::Later { why, after_ms: Some(LOCKED_MS) });
         }
-        let renewed = self.refresh(turn, refused).await;
-        // If this fails, the lock ends by itself.
+        let renewed = self.refresh(state, refused).await;
+        // If this fails, the lock expires.
         let _ = self.store.unlock(&owner).await;
         renewed
     }
 
-    /// Looks again first: the pair may have been renewed while we waited for the lock.
-    async fn refresh(&self, turn: &mut Turn, refused: Option<&Secret>) -> Result<Secret, Fault> {
+    /// Reads the store again first: the pair may have been renewed while we waited for the lock.
+    async fn refresh(&self, state: &mut RefreshState, refused: Option<&Secret>) -> Result<Secret, Fault> {
         let old = self.stored().await?;
         if self.is_good(&old, refused) {
             return Ok(old.access);
         }
-        if turn.refused.as_ref() == Some(&old.refresh) {
+        if state.refused.as_ref() == Some(&old.refresh) {
             return Err(consent_again("amoCRM has refused the stored refresh token"));
         }
         let grant = json!({ "grant_type": "refresh_token", "refresh_token": old.refresh.reveal() });
         match self.ask(grant).await {
             Ok(new) => {
                 let access = new.access.clone();
-                turn.unsaved = Some((Some(old), new));
-                self.save_unsaved(turn).await?;
+                state.unsaved = Some((Some(old), new));
+                self.save_unsaved(state).await?;
                 tracing::info!("amoCRM: the token was refreshed");
                 Ok(access)
             }
             Err(Refusal::ForGood(why)) => {
-                turn.refused = Some(old.refresh);
+                state.refused = Some(old.refresh);
                 Err(consent_again(&why))
             }
             Err(Refusal::ForNow(fault)) => Err(fault),
@@ -202,13 +205,13 @@ impl Inner {
     }
 
     async fn exchange(&self, code: &str) -> Result<(), Fault> {
-        let mut turn = self.turn.lock().await;
+        let mut state = self.refresh_state.lock().await;
         let old = self.store.get().await?;
         let grant = json!({ "grant_type": "authorization_code", "code": code });
         match self.ask(grant).await {
             Ok(new) => {
-                *turn = Turn { unsaved: Some((old, new)), ..Default::default() };
-                self.save_unsaved(&mut turn).await?;
+                *state = RefreshState { unsaved: Some((old, new)), ..Default::default() };
+                self.save_unsaved(&mut state).await?;
                 tracing::info!("amoCRM: access was granted");
                 Ok(())
             }
@@ -224,17 +227,17 @@ impl Inner {
         Ok(pair)
     }
 
-    /// Nothing is used before it is stored. If somebody else stored a pair meanwhile (a consent
-    /// just now), both grants live, and the stored one is what all instances use.
-    async fn save_unsaved(&self, turn: &mut Turn) -> Result<(), Fault> {
-        let Some((old, new)) = &turn.unsaved else { return Ok(()) };
+    /// Nothing is used before it is stored. If another pair was stored meanwhile (by a consent just now),
+    /// both grants are valid, and all instances use the stored one.
+    async fn save_unsaved(&self, state: &mut RefreshState) -> Result<(), Fault> {
+        let Some((old, new)) = &state.unsaved else { return Ok(()) };
         if self.store.swap(old.as_ref(), new).await? {
             self.remember(new);
         } else {
             tracing::warn!("amoCRM: another pair of tokens was stored meanwhile and is kept");
             self.stored().await?;
         }
-        turn.unsaved = None;
+        state.unsaved = None;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Claims about tokens: one refresh, nothing lost, nothing asked twice in vain.
+//! Tests of tokens: one refresh, nothing lost, no useless requests.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +38,7 @@ fn refused(status: u16, hint: &str) -> Result<Response, Silence> {
     Ok(response(status, json!({ "hint": hint, "title": "Некорректный запрос", "status": status })))
 }
 
-/// Answers in turn and keeps what was asked.
+/// Gives its answers in order and records the requests.
 #[derive(Default)]
 struct Endpoint {
     answers: Mutex<VecDeque<Result<Response, Silence>>>,
@@ -51,7 +51,7 @@ impl Http for Endpoint {
         assert_eq!(request.url, format!("{URL}/oauth2/access_token"));
         assert_eq!(request.urgency, Urgency::Money);
         self.asked.lock().unwrap().push(serde_json::from_slice(&request.body).expect("JSON"));
-        // Others get their turn while this one is under way.
+        // Lets the other tasks run while this request is in progress.
         tokio::task::yield_now().await;
         self.answers.lock().unwrap().pop_front().expect("nothing more was expected")
     }
@@ -63,7 +63,7 @@ struct Kept {
     locked: Mutex<Option<String>>,
     /// Stored by another instance at the moment when the lock becomes free.
     meanwhile: Mutex<Option<TokenPair>>,
-    /// So many swaps fail as if the store did not answer.
+    /// This many swaps fail as if the store did not answer.
     failing: AtomicUsize,
 }
 
@@ -271,7 +271,7 @@ async fn trouble_for_the_moment_keeps_the_old_token() {
         ]
     };
     for trouble in troubles() {
-        // Still good for a while: used, and not asked for again within a minute.
+        // Still valid for a while: used, and no new request within a minute.
         let world = World::new(Some(tokens_of("a", 600)), vec![trouble.clone(), issued("b")]);
         let tokens = world.instance();
         assert_eq!(tokens.token().await, access("a"));
@@ -280,7 +280,7 @@ async fn trouble_for_the_moment_keeps_the_old_token() {
         assert_eq!(tokens.token().await, access("b"));
         assert_eq!(world.asked(), ["refresh-a", "refresh-a"]);
 
-        // Over: later, with the same refresh token.
+        // Expired: retried later, with the same refresh token.
         let world = World::new(Some(tokens_of("a", -10)), vec![trouble, issued("b")]);
         let tokens = world.instance();
         assert!(matches!(tokens.token().await, Err(Fault::Later { .. })));

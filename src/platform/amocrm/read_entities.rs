@@ -1,5 +1,5 @@
-//! Entities read by a look back, in the words of a webhook: the account shows them as they are now.
-//! Never asks and never compares. Enter at [`signal`].
+//! Entities that reconciliation reads: the account's present state, turned into the signals of a webhook.
+//! Never sends and never compares. Enter at [`signal`].
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ use crate::process::event::ClientFacts;
 use crate::process::{At, Phone, Urgency};
 use crate::signal::{SeenNote, SeenTask, Signal};
 
-/// Last part of the address of what nobody sent.
+/// Last part of the address of a request that reconciliation made.
 pub const TAIL: &str = "found";
 
-/// What can be read by itself.
+/// An entity that can be read by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Entity {
@@ -28,7 +28,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// What an event of the log is about; `None` for what we do not follow.
+    /// The entity of an event of the log; `None` for events that we do not follow.
     pub fn of_event(event: &Value) -> Option<Self> {
         let id = number(&event["entity_id"])?;
         let note = list(&event["value_after"]).iter().find_map(|after| number(&after["note"]["id"]));
@@ -49,7 +49,7 @@ impl Entity {
         }
     }
 
-    /// Under which word its body stands in a found request.
+    /// The key of its body in a found request.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Lead(_) => "lead",
@@ -59,7 +59,7 @@ impl Entity {
         }
     }
 
-    /// Its name among the sights that intake keeps.
+    /// Its name among the last seen states that intake stores.
     pub fn record(&self) -> String {
         format!("{}/{}", self.word(), self.id())
     }
@@ -89,7 +89,7 @@ impl TryFrom<String> for Entity {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let wrong = || format!("no entity: {text}");
+        let wrong = || format!("not an entity: {text}");
         let mut parts = text.split('/');
         let word = parts.next().unwrap_or_default();
         let mut id = || parts.next().and_then(|id| id.parse().ok()).ok_or_else(wrong);
@@ -106,7 +106,7 @@ impl TryFrom<String> for Entity {
     }
 }
 
-/// A request that nobody sent; `body` is `{"lead": …, "id": 1}` with `null` for what is gone.
+/// A request made by reconciliation; `body` is `{"lead": …, "id": 1}` with `null` for a deleted entity.
 pub fn request(body: &Value) -> RawRequest {
     RawRequest {
         method: "POST".to_owned(),
@@ -119,7 +119,7 @@ pub fn request(body: &Value) -> RawRequest {
 
 /// The one signal of a found request.
 pub fn signal(bytes: &[u8], zone_field: Option<u64>) -> Result<Signal, Undecodable> {
-    let broken = || Undecodable("no body of a found entity".to_owned());
+    let broken = || Undecodable("not the body of a found entity".to_owned());
     let body: Value = serde_json::from_slice(bytes).map_err(|_| broken())?;
     let id: u64 = number(&body["id"]).ok_or_else(broken)?;
     let shown = |word: &str| body.get(word);
@@ -171,7 +171,7 @@ fn task(id: u64, body: &Value) -> SeenTask {
     }
 }
 
-/// A person as a read shows him; the first number is his.
+/// A person as a read shows them; the first number is the main one.
 pub fn contact(body: &Value, zone_field: Option<u64>) -> ClientFacts {
     let name = text(&body["name"]);
     let mut facts = ClientFacts {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_read_says_what_a_webhook_would_have_said() {
+    fn a_read_entity_gives_the_signal_of_a_webhook() {
         let check = |body: Value, expected: Signal| {
             assert_eq!(signal(&request(&body).body, Some(801_501)), Ok(expected), "{body}");
         };

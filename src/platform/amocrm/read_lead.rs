@@ -1,6 +1,5 @@
-//! A lead as the account shows it now, in the words of a webhook: what a digital-pipeline call
-//! leaves out (fields, responsible, loss reason) is read here.
-//! Never decides what the lead means. Enter at [`read_lead`].
+//! Reads a lead and turns it into a webhook's signal: a digital-pipeline call leaves out fields, responsible
+//! and loss reason. Never decides what the lead means. Enter at [`read_lead`].
 
 use chrono::DateTime;
 use serde_json::Value;
@@ -20,7 +19,7 @@ pub async fn read_lead(client: &AmoClient, lead: u64, urgency: Urgency) -> Resul
     }))
 }
 
-/// A read shows all filled fields, so a field that is missing is empty.
+/// A read shows all filled fields, so a missing field is empty.
 pub(super) fn seen(lead: u64, body: &Value) -> SeenLead {
     let fields = list(&body["custom_fields_values"]).iter();
     SeenLead {
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_lead_is_a_webhooks_lead() {
+    fn a_read_lead_gives_the_signal_of_a_webhook() {
         let body = json!({ "id": 41290077, "status_id": 143, "pipeline_id": 8123410, "responsible_user_id": 10412345,
             "loss_reason_id": 14820233, "updated_by": 10412345, "updated_at": 1773738000, "is_deleted": false,
             "custom_fields_values": [

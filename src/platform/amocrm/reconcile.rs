@@ -1,8 +1,7 @@
-//! amoCRM's look back: the event log since the last look, and each entity that changed without our
-//! having been told, read as it is now (sheet, 3.21 and 4.7).
-//! Never reads what is not ours or what a webhook showed since, and never trusts a filter: each
-//! event is compared. Enter at [`AmoLookBack`].
-//! Source: amocrm.ru/developers/content/crm_platform/events-and-notes.
+//! amoCRM's reconciliation: reads the event log since the last run, and the present state of each entity that
+//! changed without a webhook (sheet, 3.21 and 4.7). Never reads an entity that is not ours or that a webhook
+//! has shown since, and never relies on a filter: each event is compared. Enter at [`AmoLookBack`]. Source:
+//! amocrm.ru/developers/content/crm_platform/events-and-notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,18 +39,18 @@ const TYPES: [&str; 14] = [
 
 /// Events of one page; the platform gives no more.
 const PAGE: usize = 100;
-/// Pages of one look; what is left is read by the next one.
+/// Most pages of one run; the next run reads the rest.
 const PAGES: usize = 5;
-/// Entities read in one look.
+/// Entities read in one run.
 const READS: usize = 10;
-/// Entities that wait to be read, and events that are remembered.
+/// Most entities that wait to be read, and most events that are remembered.
 const KEPT_MAX: usize = 5_000;
-/// The log may lag behind the change; a webhook needs a moment, too.
+/// The log may lag behind the change, and a webhook also needs a moment.
 const LAG_S: i64 = 120;
-/// A bridge that was away for longer than this reads no further back.
+/// After a longer downtime, events older than this are not read.
 const BACK_MAX_DAYS: i64 = 7;
 
-/// One school's account, read for what it never said.
+/// Reconciliation of one school's account.
 pub struct AmoLookBack {
     client: AmoClient,
     every: TimeDelta,
@@ -61,10 +60,10 @@ pub struct AmoLookBack {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cursor {
-    /// Events from here on are to be read, ids of those that were read aside.
+    /// Events from here on have to be read; those already read are listed by id.
     since: At,
     next_at: At,
-    /// Where a long log goes on.
+    /// The page at which a long log continues.
     #[serde(default)]
     page: usize,
     /// When the first page of this log was read.
@@ -104,7 +103,7 @@ impl LookBack for AmoLookBack {
 }
 
 impl AmoLookBack {
-    /// `every` is from one look at the log to the next.
+    /// `every` is the interval between two runs.
     pub fn new(client: AmoClient, every: TimeDelta, managers: BTreeSet<u64>) -> Self {
         Self { client, every, managers }
     }
@@ -128,7 +127,7 @@ impl AmoLookBack {
             cursor.since = begun - TimeDelta::seconds(LAG_S);
             cursor.next_at = begun + self.every;
             (cursor.page, cursor.read_at) = (0, None);
-            // What is older than the next look's beginning cannot come again.
+            // An event older than the start of the next run cannot appear again.
             let kept = cursor.seen.len().saturating_sub(KEPT_MAX);
             cursor.seen = std::mem::take(&mut cursor.seen).into_iter().skip(kept).collect();
         }
@@ -143,7 +142,7 @@ impl AmoLookBack {
         Ok(body.map(|body| page(&body, "events").to_vec()).unwrap_or_default())
     }
 
-    /// Remembers an event; its entity is to be read if it is ours and was not shown since.
+    /// Records an event; its entity is read if it is ours and no webhook has shown it since.
     async fn note(
         &self,
         cursor: &mut Cursor,
@@ -158,7 +157,7 @@ impl AmoLookBack {
         {
             return Ok(());
         }
-        // Our own notes are of nobody or of a robot: the feed is not read back.
+        // Our own notes have no author or a robot's: the feed is not read back.
         let author = number(&event["created_by"]).unwrap_or_default();
         if matches!(entity, Entity::Note { .. }) && !self.managers.contains(&author) {
             return Ok(());
@@ -185,7 +184,7 @@ impl AmoLookBack {
             }
             let body = self.client.read(&entity.read(Urgency::Backfill)).await?;
             let body = body.filter(|body| body["is_deleted"] != Value::Bool(true));
-            if is_news(&entity, body.as_ref(), known).await? {
+            if is_change(&entity, body.as_ref(), known).await? {
                 found.push(read_entities::request(&json!({ entity.word(): body, "id": entity.id() })));
             }
         }
@@ -198,14 +197,15 @@ async fn is_ours(entity: &Entity, known: &dyn Known) -> Result<bool, Fault> {
         Entity::Lead(id) => link::crm_lead(*id),
         Entity::Contact(id) => link::crm_contact(*id),
         Entity::Task(id) => link::crm_task(*id),
-        // A note is its author's words: intake knows whose lead it is on.
+        // For a note, intake finds out whose lead it is on.
         Entity::Note { lead, .. } => link::crm_lead(*lead),
     };
     Ok(known.links(&[key]).await?.pop().flatten().is_some())
 }
 
-/// A contact has no sight of its own: it is news if it gives the client a number that he lacks.
-async fn is_news(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> Result<bool, Fault> {
+/// No last seen state is stored for a contact: it counts as changed if it gives the client a number that the
+/// client lacks.
+async fn is_change(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> Result<bool, Fault> {
     let (Entity::Contact(id), Some(body)) = (entity, body) else { return Ok(true) };
     let Some(owner) = known.links(&[link::crm_contact(*id)]).await?.pop().flatten() else { return Ok(false) };
     let Some(client) = known.client(&ClientId(owner)).await? else { return Ok(false) };

@@ -1,6 +1,6 @@
-//! Looks for what may be there already: contacts, leads of an order, marked tasks and notes.
-//! Never believes a hit of the search, which is fuzzy and ignores paid filters: each is compared.
-//! Enter at [`Look`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
+//! Looks for entities that may already exist: contacts, leads of an order, marked tasks and notes. Never
+//! trusts a hit of the search, which is fuzzy and ignores paid filters: each hit is compared. Enter at
+//! [`Search`]. Source: sheet, section 5; amocrm.ru/developers/content/crm_platform/contacts-api.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -10,32 +10,32 @@ use serde_json::Value;
 use super::card::{Contact, Lead, number, page, text};
 use super::client::{AmoClient, Call};
 use super::numbers::phone_query;
-use super::shared_reads::{Seen, Sight, Together, Wish};
+use super::shared_reads::{Listing, ListingRead, ReadRequest, SharedReads};
 use crate::platform::Fault;
 use crate::process::command::PersonFacts;
 use crate::process::{At, Urgency};
 
-/// Numbers and e-mails of a person that are searched by, each a request.
+/// Numbers and e-mails of a person that are searched by; each costs a request.
 const SEARCHES_MAX: usize = 2;
-/// Pages of notes that are read for a marker; a lead with more notes than that is read by none.
+/// Most pages of notes that are read for a marker; people do not read a lead with more notes than that.
 const PAGES_MAX: usize = 4;
 
-/// Reading of one account on behalf of one command.
+/// Reads one account on behalf of one command.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct Search<'a> {
     pub client: &'a AmoClient,
-    pub together: &'a Together,
+    pub shared_reads: &'a SharedReads,
     pub urgency: Urgency,
 }
 
-/// What a look among the newest things came to.
+/// The result of a look among the newest entities.
 pub struct Newest<T> {
     pub found: Option<T>,
-    /// Nothing that was made since the doubt began can have been missed.
+    /// No entity created since the outcome became unclear can have been missed.
     pub sure: bool,
 }
 
-impl Look<'_> {
+impl Search<'_> {
     /// `None` if it was deleted or merged into another (204).
     pub async fn lead(&self, id: u64) -> Result<Option<Lead>, Fault> {
         let path = format!("/api/v4/leads/{id}");
@@ -48,8 +48,8 @@ impl Look<'_> {
         Ok(body.as_ref().filter(|body| alive(body)).and_then(Contact::read))
     }
 
-    /// By the last ten digits of a number, by e-mail, then by the number as we write it: values
-    /// typed with separators may only be found one way or the other.
+    /// Searches by the last ten digits of a number, by e-mail, then by the number as we write it: a value
+    /// typed with separators may only be found in one of these forms.
     pub async fn person(&self, person: &PersonFacts) -> Result<Option<Contact>, Fault> {
         let digits = person.phones.iter().filter_map(|phone| phone_query(phone)).take(SEARCHES_MAX);
         let emails = person.emails.iter().map(|email| email.to_lowercase()).take(SEARCHES_MAX);
@@ -64,37 +64,37 @@ impl Look<'_> {
         Ok(None)
     }
 
-    /// Among the contacts made last, which the search may not know yet. `since`: when the doubt
-    /// began; without it all that a look reads is read.
+    /// Among the contacts created last, which the search may not show yet. `since` is when the outcome became
+    /// unclear; without it every page is read.
     pub async fn newest_person(
         &self,
         person: &PersonFacts,
         since: Option<At>,
     ) -> Result<Newest<Contact>, Fault> {
-        let (seen, sure) = self.newest(Sight::NewestContacts, since).await?;
+        let (seen, sure) = self.newest(Listing::NewestContacts, since).await?;
         Ok(Newest { found: best(&seen.items, person), sure })
     }
 
-    /// Among the leads made last.
+    /// Among the leads created last.
     pub async fn newest_lead(
         &self,
         since: Option<At>,
         is_it: impl Fn(&Lead) -> bool,
     ) -> Result<Newest<Lead>, Fault> {
-        let (seen, sure) = self.newest(Sight::NewestLeads, since).await?;
+        let (seen, sure) = self.newest(Listing::NewestLeads, since).await?;
         let found = seen.items.iter().filter(|lead| alive(lead)).filter_map(Lead::read).find(is_it);
         Ok(Newest { found, sure })
     }
 
-    async fn newest(&self, sight: Sight, since: Option<At>) -> Result<(Arc<Seen>, bool), Fault> {
+    async fn newest(&self, listing: Listing, since: Option<At>) -> Result<(Arc<ListingRead>, bool), Fault> {
         let from = since.map_or(0, |since| since.timestamp());
-        let wish = Wish { sight, leads: &[], since: from, urgency: self.urgency };
-        let seen = self.together.look(wish).await?;
+        let request = ReadRequest { listing, leads: &[], since: from, urgency: self.urgency };
+        let seen = self.shared_reads.look(request).await?;
         let sure = since.is_some() && seen.reaches(from);
         Ok((seen, sure))
     }
 
-    /// Leads in whose fields or name the search finds `number`; to be compared by the caller.
+    /// Leads in whose fields or name the search finds `number`; the caller compares them.
     pub async fn leads_with(&self, number: &str) -> Result<Vec<Lead>, Fault> {
         let asked = [("query", number), ("with", "contacts"), ("limit", "50"), ("order[id]", "desc")];
         let body = self.get("/api/v4/leads", &asked).await?;
@@ -106,8 +106,8 @@ impl Look<'_> {
         if leads.is_empty() {
             return Ok(None);
         }
-        let wish = Wish { sight: Sight::Tasks, leads, since: 0, urgency: self.urgency };
-        let seen = self.together.look(wish).await?;
+        let request = ReadRequest { listing: Listing::Tasks, leads, since: 0, urgency: self.urgency };
+        let seen = self.shared_reads.look(request).await?;
         let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
         Ok(seen.items.iter().find(marked).and_then(|task| number(&task["id"])))
     }
@@ -118,8 +118,9 @@ impl Look<'_> {
         lead: u64,
         is_it: impl Fn(&Value) -> bool + Send,
     ) -> Result<bool, Fault> {
-        let wish = Wish { sight: Sight::Notes, leads: &[lead], since: 0, urgency: self.urgency };
-        let seen = self.together.look(wish).await?;
+        let request =
+            ReadRequest { listing: Listing::Notes, leads: &[lead], since: 0, urgency: self.urgency };
+        let seen = self.shared_reads.look(request).await?;
         if seen.items.iter().any(&is_it) || seen.is_whole() {
             return Ok(seen.items.iter().any(is_it));
         }
@@ -160,8 +161,8 @@ impl Look<'_> {
     }
 }
 
-/// Of those that really have a number or else an e-mail of this person: one with leads, then
-/// the one changed last, then the oldest.
+/// Among those that really have a number or otherwise an e-mail of this person: one with leads, then the one
+/// changed last, then the oldest.
 fn best(contacts: &[Value], person: &PersonFacts) -> Option<Contact> {
     let hits = contacts.iter().filter(|contact| alive(contact)).filter_map(Contact::read);
     let ranked = hits.filter_map(|contact| {

@@ -1,4 +1,4 @@
-//! What a school's file says of its amoCRM account.
+//! A school's settings for its amoCRM account.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +15,17 @@ use crate::secret::SecretSource;
 pub struct Settings {
     /// The account's own address, `https://name.amocrm.ru`.
     pub url: String,
-    /// The account's numeric id: webhooks of another account are refused. Without it every
-    /// account's are taken, and the secret in the address is the only check.
+    /// The account's numeric id: webhooks of another account are refused. Without it webhooks of every account
+    /// are accepted, and the secret in the address is the only check.
     #[serde(default)]
     pub account_id: Option<u64>,
     pub auth: Auth,
     /// Pipelines by role: `sales` is required, `fulfilment` and `revival` are optional.
     pub pipelines: BTreeMap<LeadRole, Pipeline>,
-    /// Lead's text field that holds the GetCourse order number: the natural key of a lead.
+    /// Lead's text field for the GetCourse order number: the natural key of a lead.
     #[serde(default)]
     pub order_number_field: Option<u64>,
-    /// Contact's text field that holds the client's IANA zone (D13).
+    /// Contact's text field for the client's IANA zone (D13).
     #[serde(default)]
     pub zone_field: Option<u64>,
     /// Our reasons → ids of the account's loss reasons.
@@ -34,16 +34,16 @@ pub struct Settings {
     /// Our kinds of tasks → ids of the account's task types; 1 is «Звонок», 2 «Встреча».
     #[serde(default)]
     pub task_types: BTreeMap<TaskKind, u64>,
-    /// Stages in which a lead that a seller made by hand enters the process (G9). Empty: none does.
+    /// Stages in which a lead created by a seller enters the process (G9). Empty: none.
     #[serde(default)]
     pub by_hand: Vec<Stage>,
-    /// Minutes between two looks at the account's event log; 0 switches it off.
+    /// Minutes between two reads of the account's event log; 0 switches it off.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
     /// Requests per second; the platform allows 7.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
-    /// Seconds that one request may take in all.
+    /// Timeout of one request, in seconds.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
 }
@@ -66,7 +66,7 @@ fn timeout_s() -> u64 {
 pub struct Pipeline {
     pub id: u64,
     /// Our stages → the pipeline's status ids; `won` and `lost` are 142 and 143 in every pipeline
-    /// and need no entry. A stage without an entry is passed over.
+    /// and need no entry. A stage without an entry is skipped.
     pub stages: BTreeMap<Stage, u64>,
 }
 
@@ -76,16 +76,16 @@ pub struct Pipeline {
 pub enum Auth {
     /// A long-lived token made in the account's own integration.
     LongLived { token: SecretSource },
-    /// OAuth with a rotating refresh token; the first pair comes with the consent's callback.
+    /// OAuth with a rotating refresh token; the callback of the consent brings the first pair.
     Oauth {
         client_id: String,
         client_secret: SecretSource,
-        /// The address that the integration was registered with.
+        /// The redirect address registered for the integration.
         redirect_uri: String,
     },
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[
     Section {
         path: "amocrm",

@@ -1,7 +1,6 @@
-//! The account's webhook subscription: there, switched on, with the events that we follow, and no
-//! other one of ours beside it, because two would tell everything twice.
-//! Never prints the address (it holds a secret) and never stops deliveries: an account without
-//! this right is worked without webhooks. Enter at [`ensure`].
+//! The account's webhook subscription: it exists, is switched on, has the events that we follow, and is our
+//! only one, because two would send everything twice. Never prints the address (it contains a secret) and
+//! never stops deliveries: an account without this right is worked without webhooks. Enter at [`ensure`].
 //! Source: amocrm.ru/developers/content/crm_platform/webhooks-api.
 
 use serde_json::{Value, json};
@@ -12,8 +11,8 @@ use crate::platform::Fault;
 use crate::process::Urgency;
 use crate::secret::Secret;
 
-/// The fewest that the process needs: leads and their stages, notes, contacts (for the mirror all
-/// that happens to them), tasks.
+/// The smallest set that the process needs: leads and their stages, notes, contacts (all of their events, for
+/// the mirror), tasks.
 pub const EVENTS: [&str; 14] = [
     "add_lead",
     "update_lead",
@@ -33,13 +32,13 @@ pub const EVENTS: [&str; 14] = [
 
 const PATH: &str = "/api/v4/webhooks";
 
-/// Looks, and subscribes anew if something is missing. amoCRM switches a hook off after a hundred
-/// bad answers in two hours; only a look tells.
+/// Checks the subscription, and subscribes again if something is missing. amoCRM switches a webhook off after
+/// a hundred bad answers in two hours, and only a check shows that.
 pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Fault> {
     // Some accounts refuse an address without a slash at its end.
     let address = format!("{}/", destination.reveal().trim_end_matches('/'));
     let asked = [("filter[destination]", address.as_str())];
-    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual).riding(0)).await?;
+    let found = client.read(&Call::get(PATH, &asked, Urgency::Usual).for_deliveries(0)).await?;
     let ours =
         found.as_ref().and_then(|body| page(body, "webhooks").iter().find(|hook| leads_to(hook, &address)));
     if !ours.is_some_and(is_whole) {
@@ -50,7 +49,7 @@ pub async fn ensure(client: &AmoClient, destination: &Secret) -> Result<(), Faul
 
 async fn subscribe(client: &AmoClient, address: &str) -> Result<(), Fault> {
     let body = json!({ "destination": address, "settings": EVENTS, "sort": 10 });
-    let made = client.write(&Call::post(PATH, body, Urgency::Usual).riding(0)).await?;
+    let made = client.write(&Call::post(PATH, body, Urgency::Usual).for_deliveries(0)).await?;
     if made["disabled"] == Value::Bool(true) {
         tracing::warn!("amoCRM: the webhook is switched off, switch it on in the account's settings");
     } else {
@@ -59,7 +58,7 @@ async fn subscribe(client: &AmoClient, address: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Takes away our addresses with another secret. What is on its way to them is still accepted as
+/// Removes our addresses with another secret. Requests already on their way to them are still accepted as
 /// long as the school's file lists that secret.
 async fn unsubscribe_old(client: &AmoClient, address: &str) -> Result<(), Fault> {
     let path_of_ours = address.trim_end_matches('/').rsplit_once('/').map_or(address, |(path, _)| path);
@@ -71,7 +70,7 @@ async fn unsubscribe_old(client: &AmoClient, address: &str) -> Result<(), Fault>
         if is_ours && !leads_to(hook, address) {
             let body = json!({ "destination": destination });
             client.read(&Call::delete(PATH, body, Urgency::Usual)).await?;
-            tracing::info!("amoCRM: the subscription of an earlier secret was taken away");
+            tracing::info!("amoCRM: the subscription of an earlier secret was removed");
         }
     }
     Ok(())
@@ -126,7 +125,7 @@ mod tests {
         get("/api/v4/webhooks?limit=250", 200, json!({ "_embedded": { "webhooks": hooks } }))
     }
 
-    /// After a change of the secret only the new address is told; other people's stay.
+    /// After a change of the secret only the new address is subscribed; other people's subscriptions stay.
     #[test]
     fn an_earlier_secrets_subscription_is_taken_away() {
         let old = "https://bridge.example.com/hooks/rost/amocrm/fedcba9876543210/";

@@ -1,6 +1,5 @@
-//! Where a request's bearer token comes from.
-//! Never prints a token and never checks a signature of one: only its own dates are read.
-//! Enter at [`TokenSource`]; [`LongLived`] is the simple one, `oauth` the rotating one.
+//! The source of a request's bearer token. Never prints a token and never checks its signature: only its
+//! dates are read. Enter at [`TokenSource`]; [`LongLived`] is the simple one, `oauth` the rotating one.
 
 use std::sync::Arc;
 
@@ -15,23 +14,23 @@ use crate::platform::Fault;
 use crate::process::At;
 use crate::secret::Secret;
 
-/// Days before its end at which a long-lived token is warned of.
+/// A warning is logged this many days before a long-lived token ends.
 const WARN_DAYS: i64 = 30;
 
 #[async_trait]
 pub trait TokenSource: Send + Sync {
-    /// A token that is believed to be good.
+    /// A token that is believed to be valid.
     async fn token(&self) -> Result<Secret, Fault>;
 
-    /// The platform answered 401 to this one: gives another, or says why there is none.
+    /// The platform answered 401 to this token: returns another, or says why there is none.
     async fn rejected(&self, token: &Secret) -> Result<Secret, Fault>;
 
-    /// Renews ahead of time. Answers when to come back at the latest; `None` if it does not matter.
+    /// Renews ahead of time. Returns when to call again at the latest; `None` if that does not matter.
     async fn upkeep(&self) -> Result<Option<At>, Fault>;
 }
 
-/// A token made by hand in the account's integration; lives from a day to five years and cannot
-/// be refreshed.
+/// A token made by hand in the account's integration; it lives from a day to five years and cannot be
+/// refreshed.
 pub struct LongLived {
     token: Secret,
     clock: Arc<dyn Clock>,
@@ -68,7 +67,7 @@ impl TokenSource for LongLived {
     }
 }
 
-/// When a token says that it ends; `None` if it cannot be read.
+/// The end of a token by its own claims; `None` if they cannot be read.
 pub fn expires_at(token: &Secret) -> Option<At> {
     #[derive(Deserialize)]
     struct Claims {

@@ -1,7 +1,7 @@
-//! Requests from amoCRM: is it ours, is it a repeat, what does it say.
-//! Its webhooks carry no signature: the secret in the path is the check, and here the account id
-//! in the body besides; consent and uninstall are checked by an HMAC of the client secret.
-//! Enter at [`AmoHooks`]. Source: amocrm.ru/developers/content/crm_platform/webhooks-format.
+//! Requests from amoCRM: whether they are ours, whether they are repeats, what they mean. Its webhooks carry
+//! no signature: the check is the secret in the path, and the account id in the body; consent and uninstall
+//! are checked by an HMAC of the client secret. Enter at [`AmoHooks`]. Source:
+//! amocrm.ru/developers/content/crm_platform/webhooks-format.
 
 use std::borrow::Cow;
 
@@ -15,23 +15,23 @@ use crate::request::IdempotencyKey;
 use crate::secret::Secret;
 use crate::signal::{Consent, Signal};
 
-/// A contact with forty linked leads has been seen; nothing larger than this is real.
+/// A contact with forty linked leads has been seen; no real body is larger than this.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// A code lives for twenty minutes; a browser that reloads the page repeats it.
+/// A code is valid for twenty minutes; a browser that reloads the page repeats it.
 const CONSENT_KEEP_S: u64 = 3600;
-/// Longer than amoCRM goes on repeating a webhook.
+/// Longer than amoCRM repeats a webhook.
 const REPEATS_KEEP_S: u64 = 4 * 3600;
 
-/// The way in of one school's account.
+/// The webhooks of one school's account.
 #[derive(Debug, Clone)]
 pub struct AmoHooks {
     school: SchoolId,
-    /// Decimal, as it stands in the bodies.
+    /// Decimal, as it is written in the bodies.
     account: Option<Secret>,
     /// `name.amocrm.ru`, lower case.
     host: String,
     zone_field: Option<u64>,
-    /// The integration, where the bridge signs in by OAuth.
+    /// The integration, if the bridge signs in by OAuth.
     app: Option<App>,
 }
 
@@ -61,7 +61,7 @@ impl AmoHooks {
     fn tail(request: &RawRequest) -> Result<Tail, Refused> {
         match (request.tail.trim_matches('/'), request.method.as_str()) {
             ("" | "pipeline", "POST") => Ok(Tail::Form),
-            // A person or a check opens the address in a browser: nothing to read, nothing kept.
+            // A person or a monitor opens the address in a browser: nothing to read, nothing kept.
             ("" | "pipeline", "GET" | "HEAD") if request.body.is_empty() => Ok(Tail::Form),
             ("oauth", "GET") => Ok(Tail::Oauth),
             ("uninstall", "GET") => Ok(Tail::Uninstall),
@@ -82,8 +82,8 @@ impl AmoHooks {
         if named { Ok(()) } else { Err(Refused("no account named")) }
     }
 
-    /// The state proves that our own link was followed; the host must be the school's account,
-    /// because the client secret is sent there next.
+    /// The state proves that our own link was opened. The host must be the school's account, because the
+    /// client secret is sent there next.
     fn verify_consent(&self, query: &Query) -> Result<(), Refused> {
         let app = self.app.as_ref().ok_or(Refused("no integration is configured"))?;
         let state = query.get("state").ok_or(Refused("no state"))?;
@@ -189,13 +189,13 @@ fn consent_signal(query: &Query) -> Signal {
     }
 }
 
-/// How a repeat of a form is recognised.
+/// How a repeated form is recognised.
 ///
-/// One entity with a time of change: a repeat if it equals any of that entity and kind within some
-/// hours, because a repeat may come after what followed it (sheet 4.1: up to 95 min later). The time is
-/// part of it, so A→B→A are three. Without a time (digital pipeline, deletion) two
-/// equal bodies may be two events, and a body of several entities would need one slot for each:
-/// both are always kept, which is safe, because a step recognises that nothing is new.
+/// One entity with a time of change: a repeat if it equals any form of that entity and kind received within
+/// some hours, because a repeat may come after a later change (sheet 4.1: up to 95 min later). The time is
+/// part of the key, so A→B→A are three. Without a time (digital pipeline, deletion) two equal bodies may be
+/// two events, and a body of several entities would need one key for each: both are always kept, which is
+/// safe, because a step recognises that nothing is new.
 fn form_key(form: Form) -> IdempotencyKey {
     let mut prefix = String::new();
     let (mut id, mut has_time) = (None, false);

@@ -1,4 +1,4 @@
-//! Claims about what comes in, over the requests in `fixtures/amocrm` and a few made here.
+//! Tests of incoming requests, over those in `fixtures/amocrm` and a few made here.
 
 use std::path::{Path, PathBuf};
 
@@ -71,9 +71,9 @@ fn stored(path: &Path) -> RawRequest {
     }
 }
 
-/// `DOZVON_BLESS=1` writes the expected signals anew; the diff is then read by a person.
+/// `DOZVON_BLESS=1` writes the expected signals again; a person then reads the diff.
 #[test]
-fn each_stored_request_means_what_stands_beside_it() {
+fn each_fixture_gives_the_signals_in_its_file() {
     let hooks = hooks();
     let mut count = 0;
     for entry in std::fs::read_dir(folder()).expect("fixtures are there") {
@@ -92,7 +92,7 @@ fn each_stored_request_means_what_stands_beside_it() {
             let text = serde_json::to_string_pretty(&signals).expect("signals are JSON");
             std::fs::write(&expected, text + "\n").expect("writable");
         }
-        let text = std::fs::read_to_string(&expected).expect("expected signals stand beside");
+        let text = std::fs::read_to_string(&expected).expect("the file with the expected signals exists");
         let expected: Vec<Signal> = serde_json::from_str(&text).expect("signals");
         assert_eq!(signals, expected, "{path:?}");
     }
@@ -166,7 +166,7 @@ fn a_probe_keeps_nothing_and_gets_an_empty_200() {
     }
 }
 
-/// What keeps two requests apart, in one word.
+/// The idempotency key of a form with this body.
 fn key(body: &str) -> IdempotencyKey {
     match hooks().verify(&form(body)) {
         Ok(Reception::Keep(key)) => key,
@@ -177,7 +177,7 @@ fn key(body: &str) -> IdempotencyKey {
 #[test]
 fn a_repeat_is_the_same_change_of_the_same_entity() {
     let body = "account[id]=31877554&leads[status][0][id]=7&leads[status][0][status_id]=1&leads[status][0][updated_at]=10";
-    // A repeat may come after what followed it, so that comparing with the last one is not enough.
+    // A repeat may come after a later change, so comparing with the last one is not enough.
     let IdempotencyKey::Unique { key: unique, .. } = key(body) else { panic!("not comparable") };
     assert!(unique.starts_with("amo:leads[status]:7:"), "{unique}");
 

@@ -1,10 +1,10 @@
-//! Webhook bodies as amoCRM writes them: entities, kinds of event, custom fields, times.
-//! Never translates into our words and never demands a key (sheet, 4.1–4.3).
-//! Source: amocrm.ru/developers/content/crm_platform/webhooks-format. Enter at [`items`].
+//! Webhook bodies as amoCRM writes them: entities, kinds of event, custom fields, times. Never translates
+//! into our words and never requires a key (sheet, 4.1–4.3). Source:
+//! amocrm.ru/developers/content/crm_platform/webhooks-format. Enter at [`items`].
 
 use chrono::DateTime;
 
-use super::brackets::{Key, Node};
+use super::brackets::{KeyPart, Node};
 use crate::process::At;
 use crate::signal::FieldValue;
 
@@ -17,55 +17,55 @@ pub const ELEMENT_LEAD: u64 = 2;
 
 /// One entity of a body: `{entity}[{kind}][i]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Item<'a> {
-    /// `leads`, `contacts`, `task` …, as on the wire.
+pub struct FormEntity<'a> {
+    /// `leads`, `contacts`, `task` …, as amoCRM writes it.
     pub entity: &'a str,
     /// `add`, `update`, `status` …
     pub kind: &'a str,
     pub node: &'a Node,
 }
 
-/// Every entity of a body, whatever the order of its keys.
-pub fn items(body: &Node) -> Vec<Item<'_>> {
+/// Every entity of a body, in whatever order its keys come.
+pub fn items(body: &Node) -> Vec<FormEntity<'_>> {
     let mut found = Vec::new();
     for (entity, kinds) in &body.children {
-        let Key::Name(entity) = entity else { continue };
+        let KeyPart::Name(entity) = entity else { continue };
         if entity == "account" {
             continue;
         }
         for (kind, list) in &kinds.children {
-            let Key::Name(kind) = kind else { continue };
+            let KeyPart::Name(kind) = kind else { continue };
             // `leads[delete]=1` is an item of its own; usually there is a list of items.
             if list.text.is_some() {
-                found.push(Item { entity, kind, node: list });
+                found.push(FormEntity { entity, kind, node: list });
             }
             for node in list.children.values() {
-                found.push(Item { entity, kind, node: innermost(node) });
+                found.push(FormEntity { entity, kind, node: innermost(node) });
             }
         }
     }
     found
 }
 
-impl Item<'_> {
+impl FormEntity<'_> {
     /// The entity's numeric id; a deleted one may be a bare scalar.
     pub fn id(&self) -> Option<u64> {
         self.node.number("id").or_else(|| self.node.text.as_deref()?.trim().parse().ok())
     }
 
-    /// When the entity last changed; digital-pipeline calls and deletions say nothing of it.
+    /// When the entity last changed; digital-pipeline calls and deletions do not contain it.
     pub fn updated_at(&self) -> Option<At> {
         time(self.node, "updated_at").or_else(|| time(self.node, "last_modified"))
     }
 }
 
-/// Unix seconds under `name`. Texts with a date are not read: tasks write them in UTC, notes in
-/// the account's zone (sheet, 4.3).
+/// Unix seconds under `name`. Date texts are not read: tasks write them in UTC, notes in the account's zone
+/// (sheet, 4.3).
 pub fn time(node: &Node, name: &str) -> Option<At> {
     DateTime::from_timestamp(node.number(name)?, 0)
 }
 
-/// `custom_fields` in all shapes of the sheet's table; `None` if the body has no such block.
+/// `custom_fields` in all forms of the sheet's table; `None` if the body has no such block.
 pub fn fields(node: &Node) -> Option<Vec<Field<'_>>> {
     let list = node.get("custom_fields")?;
     let fields = list.children.values().filter_map(|field| {
@@ -99,9 +99,9 @@ fn value(node: &Node) -> Option<FieldValue> {
     Some(FieldValue { value: text.to_owned(), choice: node.number("enum") })
 }
 
-/// Steps over a further numeric level (`task[update][0][0][id]`, an oddity of the documentation).
+/// Skips a further numeric level (`task[update][0][0][id]`, an oddity of the documentation).
 fn innermost(mut node: &Node) -> &Node {
-    while let (1, Some((Key::Index(_), only))) = (node.children.len(), node.children.first_key_value()) {
+    while let (1, Some((KeyPart::Index(_), only))) = (node.children.len(), node.children.first_key_value()) {
         node = only;
     }
     node

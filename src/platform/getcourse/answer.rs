@@ -1,6 +1,5 @@
-//! What an answer of GetCourse means for a delivery (sheet, 3.4 and 3.5).
-//! Never repeats an answer's text: it is localised, and may name a person.
-//! Enter at [`tech`] and [`import`].
+//! What an answer of GetCourse means for a delivery (sheet, 3.4 and 3.5). Never repeats an answer's text: it
+//! is localised, and may contain a person's name. Enter at [`tech`] and [`import`].
 
 use serde_json::Value;
 
@@ -22,7 +21,7 @@ pub fn silent(silence: Silence, doing: Doing) -> Fault {
     }
 }
 
-/// The Tech API's envelope → its `data`.
+/// The `data` of the Tech API's JSON envelope.
 pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
     let envelope = response.json().ok().filter(Value::is_object);
     if (200..300).contains(&response.status) {
@@ -32,26 +31,26 @@ pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
         if is_true(&envelope["status"]) {
             return Ok(envelope["data"].take());
         }
-        // Refused inside a 200: the envelope's own code has the class.
+        // Refused inside a 200: the envelope's own code decides the class.
         let code = envelope["code"].as_u64().and_then(|code| u16::try_from(code).ok());
         return Err(refused(
             code.filter(|code| *code >= 400).unwrap_or(400),
             response,
             doing,
-            Envelope::There,
+            JsonEnvelope::There,
         ));
     }
-    let there = if envelope.is_some() { Envelope::There } else { Envelope::Missing };
+    let there = if envelope.is_some() { JsonEnvelope::There } else { JsonEnvelope::Missing };
     Err(refused(response.status, response, doing, there))
 }
 
 /// The legacy import's two levels → `result`. Almost everything comes with status 200.
 pub fn import(response: &Response) -> Result<Value, Fault> {
     if !(200..300).contains(&response.status) {
-        return Err(refused(response.status, response, Doing::Write, Envelope::Missing));
+        return Err(refused(response.status, response, Doing::Write, JsonEnvelope::Missing));
     }
     if response.body.iter().all(u8::is_ascii_whitespace) {
-        // A plan without import answers so, and nothing was written [observed].
+        // The answer of a plan without import; nothing was written [observed].
         return Err(Fault::denied("an empty answer: the plan has no import"));
     }
     let Some(mut envelope) = response.json().ok().filter(Value::is_object) else {
@@ -67,19 +66,19 @@ pub fn import(response: &Response) -> Result<Value, Fault> {
     Ok(result)
 }
 
-/// A read that was not answered with 2xx, where no envelope is expected.
+/// A read that was not answered with 2xx, for calls without a JSON envelope.
 pub fn unanswered(response: &Response) -> Fault {
-    refused(response.status, response, Doing::Read, Envelope::Missing)
+    refused(response.status, response, Doing::Read, JsonEnvelope::Missing)
 }
 
-/// Is there a JSON envelope? Without one a 404 is a wrong address, not a missing object.
+/// Whether there is a JSON envelope. Without one, a 404 means a wrong address, not a missing object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Envelope {
+enum JsonEnvelope {
     There,
     Missing,
 }
 
-fn refused(status: u16, response: &Response, doing: Doing, envelope: Envelope) -> Fault {
+fn refused(status: u16, response: &Response, doing: Doing, envelope: JsonEnvelope) -> Fault {
     let why = format!("getcourse answers {status}");
     match status {
         300..=399 => {
@@ -88,7 +87,7 @@ fn refused(status: u16, response: &Response, doing: Doing, envelope: Envelope) -
         401 | 403 => {
             Fault::denied(format!("{why}: are both keys of this school and is the developer's enabled?"))
         }
-        404 if envelope == Envelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
+        404 if envelope == JsonEnvelope::Missing => Fault::denied(format!("{why}: is getcourse.url right?")),
         429 => Fault::Later { why, after_ms: response.retry_after_ms() },
         503 if response.retry_after_ms().is_some() => {
             Fault::Later { why, after_ms: response.retry_after_ms() }
@@ -126,7 +125,7 @@ fn import_refused(envelope: &Value) -> Fault {
     }
 }
 
-/// A read may simply be done again; a write may have been done.
+/// A read can simply be repeated; a write may have been carried out.
 fn lost(doing: Doing, why: String) -> Fault {
     match doing {
         Doing::Read => Fault::later(why),

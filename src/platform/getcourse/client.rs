@@ -1,7 +1,6 @@
-//! GetCourse's two interfaces as calls: the Tech API (reads, single updates) and the legacy import
-//! (sheet, 3).
-//! Never shows a key, never follows a redirect, never creates an order.
-//! Enter at [`Client`]; what an answer means is in `answer`.
+//! Calls of GetCourse's two interfaces: the Tech API (reads, single updates) and the legacy import (sheet,
+//! 3). Never shows a key, never follows a redirect, never creates an order. Enter at [`Client`]; `answer`
+//! classifies the answers.
 
 use std::sync::Arc;
 
@@ -31,7 +30,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `None` without both: then nothing is read or written. The error says which key is missing.
+    /// `None` if both are missing: then nothing is read or written. The error says which key is missing.
     pub fn read(settings: &Settings) -> Result<Option<Self>, String> {
         let (Some(developer), Some(school)) = (&settings.developer_key, &settings.school_key) else {
             return Ok(None);
@@ -72,7 +71,7 @@ impl Client {
         answer::tech(&response, doing)
     }
 
-    /// Legacy import of an order: an update when `deal_number` is known, else it would create one.
+    /// Legacy import of an order: an update, because `deal_number` is known; without it, it would create one.
     pub async fn import_order(&self, params: &Value, urgency: Urgency) -> Result<Value, Fault> {
         let params = base64::engine::general_purpose::STANDARD.encode(params.to_string());
         let body = form_urlencoded::Serializer::new(String::new())

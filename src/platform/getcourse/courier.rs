@@ -1,6 +1,6 @@
-//! Carries commands out at GetCourse: status, comment, manager, read-back (sheet, 3.5 and 3.6).
-//! Never sets a status that stands for money, and never moves an order that has been paid or ended
-//! meanwhile. Enter at [`GcCourier`].
+//! Carries commands out at GetCourse: status, comment, manager, read-back (sheet, 3.5 and 3.6). Never sets a
+//! status that means money, and never changes an order that has been paid or ended meanwhile. Enter at
+//! [`GcCourier`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use crate::signal::{SeenOrder, Signal};
 /// One school's GetCourse account.
 pub struct GcCourier {
     settings: Settings,
-    /// Absent without keys: nothing is read or written.
+    /// `None` without keys: nothing is read or written.
     client: Option<Client>,
     /// Managers → their user ids.
     managers: BTreeMap<ManagerId, u64>,
 }
 
-/// One command on its way, with what its requests need.
-struct Errand<'a> {
+/// One attempt to deliver one command, with what its requests need.
+struct GcAttempt<'a> {
     client: &'a Client,
     settings: &'a Settings,
     command: &'a Command,
@@ -37,13 +37,13 @@ struct Errand<'a> {
 }
 
 impl GcCourier {
-    /// Reads the keys where the school's file says; the error says which one and what to do.
+    /// Reads the keys from the sources in the school's file; the error says which key and what to do.
     pub fn open(settings: Settings, roster: &[Manager], http: Arc<dyn Http>) -> Result<Self, String> {
         let keys = Keys::read(&settings)?;
         Ok(Self::new(settings, keys, roster, http))
     }
 
-    /// `keys` absent: nothing is read or written.
+    /// Without `keys` nothing is read or written.
     pub fn new(settings: Settings, keys: Option<Keys>, roster: &[Manager], http: Arc<dyn Http>) -> Self {
         let client = keys.map(|keys| Client::new(&settings, keys, http));
         let managers = roster.iter().filter_map(|manager| Some((manager.id.clone(), manager.getcourse?)));
@@ -65,7 +65,7 @@ impl Courier for GcCourier {
         _now: At,
     ) -> Result<Receipt, Fault> {
         let Some(deal) = deal_id(&command.order) else {
-            // A caller's or a lead's order: GetCourse does not know it, so there is nothing to do.
+            // An order that began as a call or a lead: GetCourse does not know it, so there is nothing to do.
             return Ok(Receipt::default());
         };
         let Some(client) = &self.client else {
@@ -74,7 +74,7 @@ impl Courier for GcCourier {
                 _ => Ok(Receipt::default()),
             };
         };
-        let errand = Errand { client, settings: &self.settings, command, deal, tried };
+        let errand = GcAttempt { client, settings: &self.settings, command, deal, tried };
         match &command.ask {
             Ask::ReadOrder => errand.read_order(links).await,
             Ask::SetStatus { status, reason } => errand.set_status(status, reason.as_deref()).await,
@@ -92,12 +92,12 @@ impl Courier for GcCourier {
     }
 }
 
-impl Errand<'_> {
+impl GcAttempt<'_> {
     fn urgency(&self) -> Urgency {
         self.command.urgency
     }
 
-    /// The order now, believed: it was asked for, not told.
+    /// The order as it is now. It counts as confirmed, because we asked for it.
     async fn seen(&self) -> Result<SeenOrder, Fault> {
         let data = self.client.read("deal/get-fields", &[("dealId", self.deal)], self.urgency()).await?;
         let deal =
@@ -119,7 +119,7 @@ impl Errand<'_> {
         if let Some(id) = seen.facts.client.gc_user.clone()
             && links.find(&link::gc_user(&id)).await?.is_none()
         {
-            // The person helps, but the order's money must not wait for him.
+            // The person's data helps, but the order's money must not wait for it.
             match self.user(&id).await {
                 Ok(user) => {
                     seen.facts.client = tech::client(&user);
@@ -131,8 +131,8 @@ impl Errand<'_> {
         Ok(shown(seen))
     }
 
-    /// Looks first: what stands so already is done, and what was paid meanwhile is not touched,
-    /// because no hook tells a payment or an end sooner than a read does (L4, L6).
+    /// Reads the order first. If it already has the status, that counts as done. If it was paid meanwhile, it
+    /// is not changed: no webhook reports a payment or an end sooner than a read does (L4, L6).
     async fn set_status(&self, wanted: &Status, reason: Option<&str>) -> Result<Receipt, Fault> {
         let code = match wanted {
             Status::Paid | Status::PartPaid => {
@@ -151,7 +151,7 @@ impl Errand<'_> {
             tracing::info!(order = %self.command.order, "paid meanwhile: the status is left alone");
             return Ok(shown(seen));
         }
-        // Whoever ended it in GetCourse is not overruled by a picture from before (L6).
+        // If a person ended the order in GetCourse, an older decision must not override that (L6).
         if !ends && matches!(seen.facts.status, Some(Status::Cancelled | Status::False)) {
             tracing::info!(order = %self.command.order, "ended meanwhile: the status is left alone");
             return Ok(shown(seen));
@@ -169,7 +169,7 @@ impl Errand<'_> {
         self.update(fields).await
     }
 
-    /// «Отложен» is missing from the Tech API's list; the import knows it by number and e-mail.
+    /// «Отложен» is missing from the Tech API's list; the import can set it by number and e-mail.
     async fn postpone(&self, seen: &SeenOrder) -> Result<Receipt, Fault> {
         let lacking =
             |what: &str| Fault::never(format!("«Отложен» needs the import, and {what} is not known"));
@@ -190,14 +190,14 @@ impl Errand<'_> {
         }
     }
 
-    /// Sets single fields; doing it twice changes nothing more.
+    /// Sets single fields; repeating it has no further effect.
     async fn update(&self, mut fields: Value) -> Result<Receipt, Fault> {
         fields["dealId"] = number(self.deal);
         self.client.write("deal/update-fields", &fields, self.urgency()).await?;
         Ok(Receipt::default())
     }
 
-    /// The command's id stands at the comment's end: by it a comment is found again.
+    /// The comment ends with the command's id, by which it can be found again.
     async fn add_comment(&self, text: &str) -> Result<Receipt, Fault> {
         let author = self.settings.comment_author;
         let author = author.ok_or_else(|| Fault::never("getcourse.comment_author is not set"))?;
@@ -230,7 +230,7 @@ fn number(id: &str) -> Value {
     id.parse::<u64>().map_or_else(|_| id.into(), Value::from)
 }
 
-/// Is the marker in any text? The shape of comments is not sure (5).
+/// Whether any text contains the marker. The structure of comments is not certain (5).
 fn mentions(value: &Value, marker: &str) -> bool {
     match value {
         Value::String(text) => text.contains(marker),

@@ -1,6 +1,5 @@
-//! Times as GetCourse writes them, without a zone → instants (sheet, 1.4).
-//! Never trusts a `Z`: GetCourse writes it behind local time.
-//! Enter at [`parse`].
+//! Turns times as GetCourse writes them, without a zone, into instants (sheet, 1.4). Never trusts a `Z`:
+//! GetCourse writes it after local times. Enter at [`parse`].
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -17,7 +16,7 @@ const MOMENTS: [&str; 6] = [
 ];
 const DAYS: [&str; 2] = ["%Y-%m-%d", "%d.%m.%Y"];
 
-/// A time in the account's zone, or one with an offset of its own; `None` if it is neither.
+/// A time in the account's zone, or one with its own offset; `None` for any other text.
 pub fn parse(text: &str, zone: Tz) -> Option<At> {
     let text = text.trim();
     let local = text.trim_end_matches(['Z', 'z']);
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_said_to_be_none() {
+    fn text_that_is_not_a_time_gives_none() {
         for text in ["", "вчера", "0000-00-00 00:00:00", "32.01.2026", "18:05", "1784041533"] {
             assert_eq!(parse(text, Tz::Europe__Moscow), None, "{text}");
         }

@@ -1,6 +1,5 @@
-//! A «Вызвать URL» request → one signal in our words (sheet, 1.4 and 1.5).
-//! Never invents a fact: what was not said is absent, what was not understood is named.
-//! Enter at [`Reading::signal`].
+//! Turns a «Вызвать URL» request into one signal (sheet, 1.4 and 1.5). Never invents a fact: a missing value
+//! stays absent, and a value that was not understood is listed as unclear. Enter at [`Reading::signal`].
 
 use std::collections::BTreeMap;
 
@@ -14,11 +13,11 @@ use crate::process::event::{Author, ClientFacts, OrderFacts};
 use crate::process::{Money, Phone, Status};
 use crate::signal::{SeenOrder, Signal};
 
-/// One request being read.
+/// The request that is being read.
 pub struct Reading<'a> {
     pub params: &'a Params,
     pub settings: &'a Settings,
-    /// The school takes a webhook's word for money.
+    /// The school accepts a webhook's amounts as confirmed.
     pub confirmed: bool,
 }
 
@@ -44,8 +43,8 @@ impl Reading<'_> {
     fn order(&self, kind: Kind, id: String) -> SeenOrder {
         let mut unclear = Vec::new();
         let sums = self.sums(&mut unclear);
-        let said = self.value("status").map(|word| status::parse(&word));
-        if matches!(said, Some(Status::Unknown(_))) {
+        let stated = self.value("status").map(|word| status::parse(&word));
+        if matches!(stated, Some(Status::Unknown(_))) {
             unclear.push("status".to_owned());
         }
         let facts = OrderFacts {
@@ -53,7 +52,7 @@ impl Reading<'_> {
             number: self.value("number"),
             created_at: self.time("created_at", &mut unclear),
             author: self.author(),
-            status: status_by_address(kind, said, &sums),
+            status: status_by_address(kind, stated, &sums),
             offers: self.value("offers").map(|text| offers(&text)).unwrap_or_default(),
             positions: self.value("positions").map(|text| positions(&text)),
             cost: sums.cost,
@@ -83,29 +82,29 @@ impl Reading<'_> {
         at
     }
 
-    /// Cost, paid and left. The currency may stand beside any of them, or be said apart.
+    /// Cost, paid and left. The currency may be written next to any of them, or separately.
     fn sums(&self, unclear: &mut Vec<String>) -> Sums {
         let [cost, paid, left] = ["cost", "payed", "left"].map(|field| self.amount(field, unclear));
-        let said = self.value("currency").map(|code| code.to_uppercase());
+        let currency = self.value("currency").map(|code| code.to_uppercase());
         let beside = [&cost, &paid, &left].into_iter().flatten().find_map(|amount| amount.currency);
         let beside =
             beside.or_else(|| self.texts("cost").find_map(|text| money::from_text(&text).ok()?.currency));
         let currency =
-            said.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
+            currency.filter(|code| code.len() == 3).unwrap_or_else(|| beside.unwrap_or("RUB").to_owned());
         let money = |amount: Option<Amount>| amount.map(|amount| Money::new(amount.minor, &currency));
         Sums { cost: money(cost), paid: money(paid), left: money(left) }
     }
 
-    /// The first spelling of an amount that is understood; named as unclear if none is.
+    /// The first spelling of an amount that is understood; if there is none, the field is listed as unclear.
     fn amount(&self, field: &'static str, unclear: &mut Vec<String>) -> Option<Amount> {
-        let mut said = false;
+        let mut is_given = false;
         for text in self.texts(field) {
-            said = true;
+            is_given = true;
             if let Ok(amount) = money::from_text(&text) {
                 return Some(amount);
             }
         }
-        if said {
+        if is_given {
             unclear.push(field.to_owned());
         }
         None
@@ -115,7 +114,7 @@ impl Reading<'_> {
         self.params.raw(field, &self.settings.fields).filter_map(text::clean)
     }
 
-    /// Said in so many words, or by a creator who is not the buyer (L3).
+    /// The author as stated, or derived from a creator who is not the buyer (L3).
     fn author(&self) -> Option<Author> {
         match self.value("author").map(|word| word.to_lowercase()).as_deref() {
             Some("manager" | "менеджер") => return Some(Author::Manager),
@@ -159,7 +158,7 @@ impl Reading<'_> {
     }
 }
 
-/// What an order costs, and what of it is paid and left.
+/// An order's cost, and how much of it is paid and left.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sums {
     pub cost: Option<Money>,
@@ -167,13 +166,13 @@ pub struct Sums {
     pub left: Option<Money>,
 }
 
-/// One address per event is surer than the status text, which lags and is localised (pitfall 9):
-/// a payment's address overrules an unpaid status, unless the sums speak against it.
-fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<Status> {
+/// One address per event is more reliable than the status text, which lags and is localised (pitfall 9): a
+/// payment's address overrides an unpaid status, unless the amounts contradict it.
+fn status_by_address(kind: Kind, stated: Option<Status>, sums: &Sums) -> Option<Status> {
     let settled =
-        matches!(said, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
+        matches!(stated, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
     if settled {
-        return said;
+        return stated;
     }
     let known = |sum: &Option<Money>| sum.as_ref().map(|sum| sum.minor);
     let part_paid = match (known(&sums.paid), known(&sums.cost), known(&sums.left)) {
@@ -185,11 +184,11 @@ fn status_by_address(kind: Kind, said: Option<Status>, sums: &Sums) -> Option<St
     match kind {
         Kind::PaymentFull if part_paid != Some(true) => Some(Status::Paid),
         Kind::PaymentPartial if part_paid != Some(false) && paid_something => Some(Status::PartPaid),
-        _ => said,
+        _ => stated,
     }
 }
 
-/// `1`, `да`, `0`, `нет`: a school's own field, typed by hand (L12).
+/// `1`, `да`, `0`, `нет`: the school's own field, filled in by hand (L12).
 fn yes_word(text: &str) -> Option<bool> {
     match text.trim().to_lowercase().as_str() {
         "1" | "true" | "yes" | "да" => Some(true),
@@ -198,11 +197,11 @@ fn yes_word(text: &str) -> Option<bool> {
     }
 }
 
-/// A creator who is not the buyer is a manager; equal or unsaid tells nothing (L3).
+/// A creator who is not the buyer is a manager; if they are equal or missing, nothing follows (L3).
 pub fn author_of(creator: Option<&str>, buyer: Option<&str>) -> Option<Author> {
     let (creator, buyer) = (creator?, buyer?);
-    let told = creator != buyer && creator != "0" && buyer != "0";
-    told.then_some(Author::Manager)
+    let differ = creator != buyer && creator != "0" && buyer != "0";
+    differ.then_some(Author::Manager)
 }
 
 /// The full name, or its parts.
@@ -213,7 +212,7 @@ pub fn name(full: Option<String>, first: Option<String>, last: Option<String>) -
     })
 }
 
-/// A `+` that was not encoded arrives as a space: put back before 11 to 15 digits (1.4).
+/// A `+` that was not encoded arrives as a space: it is restored before 11 to 15 digits (1.4).
 fn restore_plus(raw: &str, clean: String) -> String {
     let digits = clean.chars().filter(char::is_ascii_digit).count();
     let starts = raw.starts_with(' ') && clean.starts_with(|c: char| c.is_ascii_digit());
@@ -228,7 +227,7 @@ pub fn offers(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What was ordered, in one line; clients have seen JSON here as well as text.
+/// What was ordered, in one line; JSON has been seen here as well as text.
 pub fn positions(text: &str) -> String {
     if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
         return list.join(", ");

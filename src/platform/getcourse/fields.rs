@@ -1,6 +1,6 @@
-//! The names of GetCourse's parameters: which of them fills which field of ours, and the address
-//! that a school's administrator pastes into «Вызвать URL» (sheet, end of 1.5).
-//! Never reads a value; the decoder does. Enter at [`FIELDS`] and [`address`].
+//! The names of GetCourse's parameters: which of them fills which of our fields, and the address that a
+//! school's administrator pastes into «Вызвать URL» (sheet, end of 1.5). Never reads a value; the decoder
+//! does. Enter at [`FIELDS`] and [`address`].
 
 use super::hooks::Kind;
 
@@ -9,7 +9,7 @@ use super::hooks::Kind;
 pub struct Field {
     /// Our name: the key in `[getcourse.fields]`, and the parameter in the printed address.
     pub name: &'static str,
-    /// GetCourse's variable in a process on orders; empty where none is known.
+    /// GetCourse's variable in a process on orders; empty if none is known.
     pub variable: &'static str,
     /// The same in a process on users.
     pub user_variable: &'static str,
@@ -26,7 +26,7 @@ const fn field(
     Field { name, variable, user_variable, synonyms }
 }
 
-/// Every field that a hook may carry, in the order of the printed address.
+/// Every field that a webhook may contain, in the order of the printed address.
 pub const FIELDS: [Field; 28] = [
     field("order_id", "{object.id}", "", &["deal_id"]),
     field("number", "{object.number}", "", &["order_number", "deal_number"]),
@@ -58,14 +58,14 @@ pub const FIELDS: [Field; 28] = [
     field("zone", "", "", &["timezone"]),
     field("page", "", "", &["referer", "url"]),
     field("form", "", "", &["form_name"]),
-    // A school's own field: GetCourse tells it by its API only.
+    // A school's own field: only GetCourse's API contains it.
     field("phone_confirmed", "", "", &["phone_checked"]),
     field("city", "", "{object.city}", &["user_city"]),
     field("event", "", "", &["event_type"]),
 ];
 
-/// The address for one event; `base` ends with the secret. Spaces and braces stay as they are:
-/// GetCourse fills them in before it calls.
+/// The address for one event; `base` ends with the secret. Spaces and braces stay as they are: GetCourse
+/// fills them in before it calls.
 pub fn address(base: &str, kind: Kind) -> String {
     let of_user = kind == Kind::UserUpdated;
     let pairs: Vec<String> = FIELDS

@@ -1,6 +1,6 @@
-//! GetCourse's way in: «Вызвать URL» processes and the Tech API's webhooks (sheet, 1.1 and 1.6).
-//! Nothing is signed, so nothing can be verified here: the secret in the path is the check.
-//! Enter at [`GcHooks`]; the shapes are read by `decode` and `tech`.
+//! GetCourse's webhooks: «Вызвать URL» processes and the Tech API's webhooks (sheet, 1.1 and 1.6). Nothing is
+//! signed, so nothing can be verified here: the check is the secret in the path. Enter at [`GcHooks`];
+//! `decode` and `tech` read the two forms.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::process::At;
 use crate::request::IdempotencyKey;
 use crate::signal::Signal;
 
-/// Schools' own JSON may be long; README of the telephony sheets gives the same cap.
+/// A school's own JSON may be long; the README of the telephony sheets gives the same limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
-/// What a request tells, by the last word of its address or by its field `event`.
+/// The event of a request, from the last word of its address or from its field `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     OrderCreated,
@@ -88,12 +88,12 @@ impl GcHooks {
             .ok_or_else(|| Undecodable("no known word in the field `event`".to_owned()))
     }
 
-    /// One object and kind of event; `None` where the request does not tell them.
+    /// One object and kind of event; `None` if the request does not contain them.
     fn slot(&self, request: &RawRequest, params: &Params) -> Option<String> {
         let kind = self.kind(request, params).ok()?;
         let first = |field| params.raw(field, &self.settings.fields).find_map(super::text::clean);
         if kind == Kind::UserUpdated {
-            // An e-mail is personal data: only its hash goes into a key.
+            // An e-mail is personal data: only its hash becomes part of a key.
             let user = first("user_id").or_else(|| first("email").map(|email| short_hash(&email)))?;
             return Some(format!("gc:user:{user}"));
         }
@@ -111,8 +111,8 @@ impl Hooks for GcHooks {
         BODY_BYTES_MAX
     }
 
-    /// GetCourse signs nothing and calls from changing addresses [observed]; the secret in the
-    /// path, compared before, is the whole check. A `secret` among the parameters is ignored.
+    /// GetCourse signs nothing and calls from changing addresses [observed]; the secret in the path, compared
+    /// before, is the whole check. A `secret` among the parameters is ignored.
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused> {
         Ok(self.reception(request))
     }
@@ -126,7 +126,7 @@ impl Hooks for GcHooks {
         self.signals(request.request())
     }
 
-    /// Read at GetCourse itself, so its money is believed; under our own names, not the school's.
+    /// Read from GetCourse itself, so its amounts are confirmed; with our own field names, not the school's.
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
         let settings =
             Settings { payments: Some(Payments::Trust), fields: BTreeMap::new(), ..self.settings.clone() };
@@ -140,7 +140,7 @@ impl GcHooks {
             let Ok(body) = tech::body(&request.body) else {
                 return if request.body.is_empty() { Reception::Probe } else { unread(request) };
             };
-            (tech::slot(&body), hash(&tech::said(&body)))
+            (tech::slot(&body), hash(&tech::content(&body)))
         } else {
             let Ok(params) = Params::read(request) else {
                 return unread(request);
@@ -166,7 +166,7 @@ impl GcHooks {
     }
 }
 
-/// A body that cannot be read is kept for a person; the same one again is a repeat.
+/// A body that cannot be read is kept for a person; the same body again is a repeat.
 fn unread(request: &RawRequest) -> Reception {
     let digest = hash(&String::from_utf8_lossy(&request.body));
     Reception::Keep(IdempotencyKey::SameAsLast { slot: format!("gc:unread:{}", request.tail), digest })

@@ -1,6 +1,5 @@
-//! GetCourse: orders, payments and the people who made them.
-//! Never creates an order and never marks one as paid.
-//! Enter at [`PLATFORM`], [`GcHooks`] (what comes in) and [`GcCourier`] (what goes out).
+//! GetCourse: orders, payments and the people who made them. Never creates an order and never marks one as
+//! paid. Enter at [`PLATFORM`], [`GcHooks`] (webhooks) and [`GcCourier`] (commands).
 
 pub mod answer;
 mod check;
@@ -27,7 +26,7 @@ pub use hooks::{GcHooks, Kind};
 pub use reconcile::GcLookBack;
 pub use settings::{Payments, Settings};
 
-/// How this school's payments are believed: as it says, else read back where that is possible
+/// How this school's payments are confirmed: as its file says, otherwise read back if that is possible
 /// (design, «Money without a signature»).
 pub fn payments(settings: &Settings) -> Payments {
     let readable = settings.developer_key.is_some() && settings.school_key.is_some();

@@ -1,19 +1,18 @@
-//! Amounts as GetCourse writes them → whole minor units (sheet, 1.4).
-//! Never takes digits together blindly and never reads an amount that is not understood as zero.
-//! Enter at [`from_text`] and [`from_number`].
+//! Turns amounts as GetCourse writes them into whole minor units (sheet, 1.4). Never joins digits blindly and
+//! never reads an amount that is not understood as zero. Enter at [`from_text`] and [`from_number`].
 
-/// An amount and the currency that stood beside it, as an ISO code.
+/// An amount and the currency that was written next to it, as an ISO code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amount {
     pub minor: i64,
     pub currency: Option<&'static str>,
 }
 
-/// Text that is no amount; it is named in `unclear`, never taken for nothing.
+/// The text is not an amount; the caller lists it in `unclear` instead of reading it as zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotMoney;
 
-/// Words and signs → ISO codes; longer ones stand before their own beginnings.
+/// Words and signs → ISO codes; a longer one comes before its own beginning.
 const CURRENCIES: [(&str, &str); 22] = [
     ("рублей", "RUB"),
     ("рубля", "RUB"),
@@ -39,10 +38,10 @@ const CURRENCIES: [(&str, &str); 22] = [
     ("грн", "UAH"),
 ];
 
-/// More digits than this are no price, and would not fit.
+/// A number with more digits is not a price, and would not fit.
 const DIGITS_MAX: usize = 15;
 
-/// `38 500 руб.`, `15 000,40 ₽`, `38500`: text already cleaned of entities.
+/// `38 500 руб.`, `15 000,40 ₽`, `38500`: text without HTML entities.
 pub fn from_text(text: &str) -> Result<Amount, NotMoney> {
     let text: String = text
         .chars()
@@ -66,7 +65,7 @@ pub fn from_number(number: f64) -> Result<i64, NotMoney> {
 }
 
 fn cut_currency(text: &str) -> (&str, Option<&'static str>) {
-    // A mark at the very end is punctuation, of the word or of the amount.
+    // A mark at the very end is punctuation, not part of the amount.
     let text = text.trim_end_matches(['.', ',']);
     let cut = CURRENCIES.iter().find_map(|(word, code)| {
         text.strip_suffix(word).or_else(|| text.strip_prefix(word)).map(|rest| (rest, Some(*code)))
@@ -77,7 +76,7 @@ fn cut_currency(text: &str) -> (&str, Option<&'static str>) {
 fn unsigned(text: &str) -> Result<i64, NotMoney> {
     let last = text.rfind(['.', ',']);
     let both = text.contains('.') && text.contains(',');
-    // The last mark is the decimal one if another kind stands before it, or if it leaves kopecks.
+    // The last mark is the decimal mark if another kind of mark comes before it, or if it leaves kopecks.
     let decimal = last.filter(|at| both || (1..=2).contains(&(text.len() - at - 1)));
     let (whole, cents) = match decimal {
         Some(at) => (&text[..at], &text[at + 1..]),
@@ -96,7 +95,7 @@ fn unsigned(text: &str) -> Result<i64, NotMoney> {
     format!("{whole}{cents:0<2}").parse().map_err(|_| NotMoney)
 }
 
-/// Takes thousands marks out, if each of them cuts off exactly three digits.
+/// Removes thousands marks if each of them is followed by exactly three digits.
 fn ungroup(whole: &str) -> Result<String, NotMoney> {
     let groups: Vec<&str> = whole.split(['.', ',']).collect();
     let sound = groups.len() == 1

@@ -1,6 +1,5 @@
-//! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form or
-//! JSON (sheet, 1.1 and pitfall 25).
-//! Never shows the secret that may stand among them. Enter at [`Params::read`].
+//! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form or JSON
+//! (sheet, 1.1 and pitfall 25). Never shows the secret that may be among them. Enter at [`Params::read`].
 
 use std::collections::BTreeMap;
 
@@ -11,10 +10,10 @@ use super::fields::FIELDS;
 use super::text;
 use crate::platform::{RawRequest, Undecodable};
 
-/// Not part of what a request says: the check, and times that differ in every repeat.
+/// Not part of a request's content: the secret, and times that differ in every repeat.
 const IGNORED: [&str; 6] = ["secret", "ts", "ts64", "time", "timestamp", "rand"];
 
-/// Names and raw values, the body's before the query's; nested JSON is joined by `_`.
+/// Names and raw values, the body's before the query's; nested JSON names are joined by `_`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
 
@@ -30,15 +29,15 @@ impl Params {
         self.0.is_empty()
     }
 
-    /// Raw values of one field of ours, best name first. A name given by the school replaces all
-    /// names of ours.
+    /// Raw values of one of our fields, the best name first. A name given by the school replaces all of our
+    /// names.
     pub fn raw<'a>(
         &'a self,
         field: &'a str,
         given: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a str> + 'a {
         let names: Vec<String> = match given.get(field) {
-            // Names in a request are in lower case by now, whatever their alphabet.
+            // Names in a request are in lower case at this point, whatever their alphabet.
             Some(name) => vec![name.trim().to_lowercase()],
             None => FIELDS
                 .iter()
@@ -52,7 +51,7 @@ impl Params {
         })
     }
 
-    /// Everything whose name has one of these beginnings, cleaned, by name.
+    /// All parameters whose name has one of these beginnings, cleaned, by name.
     pub fn starting(&self, beginnings: &[&str]) -> BTreeMap<String, String> {
         self.0
             .iter()
@@ -61,17 +60,17 @@ impl Params {
             .collect()
     }
 
-    /// Equal for two requests that say the same, whatever their order and encoding.
+    /// Equal for two requests with the same content, whatever their order and encoding.
     pub fn digest(&self) -> String {
-        let mut said: Vec<(&str, String)> = self
+        let mut content: Vec<(&str, String)> = self
             .0
             .iter()
             .filter(|(name, _)| !IGNORED.contains(&name.as_str()))
             .filter_map(|(name, value)| Some((name.as_str(), text::clean(value)?)))
             .collect();
-        said.sort();
+        content.sort();
         let mut hash = Sha256::new();
-        for (name, value) in said {
+        for (name, value) in content {
             // Lengths keep two different lists from looking alike.
             hash.update(format!("{}:{name}={}:", name.len(), value.len()));
             hash.update(value);
@@ -96,7 +95,7 @@ fn form(bytes: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
 }
 
 fn json(body: &[u8]) -> Result<Vec<(String, String)>, Undecodable> {
-    // The parser's own message may quote the body; its place is enough to find the fault.
+    // The parser's own message may quote the body; the position is enough to find the fault.
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
     })?;

@@ -1,4 +1,4 @@
-//! What a school's file says of its GetCourse account.
+//! A school's settings for its GetCourse account.
 
 use std::collections::BTreeMap;
 
@@ -11,36 +11,36 @@ use crate::secret::SecretSource;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The address that the school really serves: redirects are not followed.
+    /// The address that the school serves directly: redirects are not followed.
     pub url: String,
-    /// The school's API key. Without it nothing is read or written, only webhooks are taken.
+    /// The school's API key. Without it nothing is read or written, only webhooks are accepted.
     #[serde(default)]
     pub school_key: Option<SecretSource>,
     /// The developer's key of the Tech API.
     #[serde(default)]
     pub developer_key: Option<SecretSource>,
-    /// How a payment is believed: `read_back` asks GetCourse (default with Tech API access),
-    /// `trust` takes the webhook's word.
+    /// How a payment is verified: `read_back` reads it from GetCourse (default with Tech API access), `trust`
+    /// believes the webhook.
     #[serde(default)]
     pub payments: Option<Payments>,
-    /// IANA zone in which GetCourse writes its times.
+    /// IANA zone of GetCourse's times.
     #[serde(default = "zone")]
     pub zone: chrono_tz::Tz,
     /// Our field → the name of the parameter in the school's own «Вызвать URL» addresses.
     /// Names printed by `dozvon url` need no entry.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
-    /// User id that comments are written by.
+    /// Id of the user who writes the comments.
     #[serde(default)]
     pub comment_author: Option<u64>,
     /// Cancel reasons: our word → the account's id.
     #[serde(default)]
     pub cancel_reasons: BTreeMap<String, u64>,
-    /// Minutes from one round of reconciliation to the next; 0 switches it off. It needs the
-    /// school's key; exports take their time besides, see `look_back`.
+    /// Minutes between two rounds of reconciliation; 0 switches it off. It needs the school's key; exports take
+    /// additional time, see `reconcile`.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
-    /// Our name of a column → its title in the school's exports, where it differs.
+    /// Our name of a column → its title in the school's exports, if it differs.
     #[serde(default)]
     pub export_columns: BTreeMap<String, String>,
     /// Requests per second; the platform publishes no limit, clients use 5.
@@ -73,7 +73,7 @@ fn timeout_s() -> u64 {
     20
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[Section {
     path: "getcourse",
     about: "The GetCourse account.",

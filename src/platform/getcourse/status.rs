@@ -1,6 +1,5 @@
-//! An order's status: label, code or one of their variants (sheet, 2.1).
-//! Never guesses: a word that is not in the table stays as it came.
-//! Enter at [`parse`] and [`code`].
+//! An order's status: label, code or one of their variants (sheet, 2.1). Never guesses: a word that is not in
+//! the table stays as it came. Enter at [`parse`] and [`code`].
 
 use crate::process::Status;
 
@@ -58,7 +57,7 @@ const SPELLINGS: [(&str, Status); 50] = [
     ("false", Status::False),
 ];
 
-/// A status in any spelling of the sheet; other text is `Unknown`.
+/// A status in any spelling of the sheet; any other text is `Unknown`.
 pub fn parse(text: &str) -> Status {
     let normal = text.to_lowercase().replace('ё', "е").replace(['_', '-', '\u{a0}'], " ");
     let normal = normal.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -66,7 +65,7 @@ pub fn parse(text: &str) -> Status {
     found.map_or_else(|| Status::Unknown(text.trim().to_owned()), |(_, status)| status.clone())
 }
 
-/// The code that both APIs write; `None` for a status that is not theirs.
+/// The code that both APIs write; `None` for a status that they do not have.
 pub fn code(status: &Status) -> Option<&'static str> {
     Some(match status {
         Status::New => "new",

@@ -1,6 +1,5 @@
-//! The Tech API's JSON, as its webhooks push it and its reads answer it (sheet, 1.6, 2.2, 2.5).
-//! Never believes `isPayed`, `ts` or the `Z` behind a local time. Enter at [`webhook`] and
-//! [`order`].
+//! The Tech API's JSON, in its webhooks and in the answers to reads (sheet, 1.6, 2.2, 2.5). Never trusts
+//! `isPayed`, `ts` or the `Z` after a local time. Enter at [`webhook`] and [`order`].
 
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -31,14 +30,14 @@ fn event(body: &Value) -> &str {
     name.rsplit('/').next().unwrap_or_default()
 }
 
-/// Order and kind of event: a payment sends two deliveries that differ in the event only.
+/// Order and kind of event: a payment causes two deliveries that differ only in the event.
 pub fn slot(body: &Value) -> Option<String> {
     let id = id(field(field(body, "deal"), "id"))?;
     Some(format!("gc:order:{id}:{}", event(body)))
 }
 
-/// What the body says besides its times, in a stable order.
-pub fn said(body: &Value) -> String {
+/// The body's content without its times, in a stable order.
+pub fn content(body: &Value) -> String {
     match body {
         Value::Object(map) if map.contains_key("deal") => {
             format!("{}\n{}", field(body, "user"), field(body, "deal"))
@@ -47,7 +46,7 @@ pub fn said(body: &Value) -> String {
     }
 }
 
-/// A webhook in our words. `confirmed` when the school takes its word for money.
+/// The signals of a webhook. `confirmed` if the school accepts its amounts as confirmed.
 pub fn webhook(body: &Value, zone: Tz, confirmed: bool) -> Result<Vec<Signal>, Undecodable> {
     let event = event(body);
     let deal = field(body, "deal");
@@ -65,8 +64,8 @@ pub fn webhook(body: &Value, zone: Tz, confirmed: bool) -> Result<Vec<Signal>, U
     Ok(vec![Signal::OrderSeen(Box::new(seen))])
 }
 
-/// An order as a webhook or `deal/get-fields` shows it; `None` without its id.
-/// Only the buyer's id is known of the client.
+/// An order as a webhook or `deal/get-fields` shows it; `None` without its id. It contains only the buyer's
+/// id of the client.
 pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
     let mut unclear = Vec::new();
     let gc_id = id(field(deal, "id"))?;
@@ -103,11 +102,11 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
     })
 }
 
-/// A person as a webhook or `user/get-fields` shows him.
+/// A person as a webhook or `user/get-fields` shows them.
 pub fn client(user: &Value) -> ClientFacts {
     let text = |name| said_text(field(user, name));
     let phone = text("phone").map(|raw| Phone::parse(&raw));
-    // GetCourse's own normalised copy helps where the typed text is no number.
+    // GetCourse's own normalised copy helps if the typed text is not a number.
     let standard = text("phone_standart").map(|raw| Phone::parse(&raw)).filter(|phone| phone.e164.is_some());
     let phone = match (phone, standard) {
         (Some(typed), _) if typed.e164.is_some() => Some(typed),
@@ -134,7 +133,7 @@ pub fn only<'a>(data: &'a Value, wanted: &str) -> Option<&'a Value> {
     }
 }
 
-/// A field in snake case (reads) or camel case (webhooks); `Null` where it is not.
+/// A field in snake case (reads) or camel case (webhooks); `Null` if it is missing.
 pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     const ABSENT: &Value = &Value::Null;
     let mut camel = String::with_capacity(name.len());
@@ -152,14 +151,14 @@ pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).or_else(|| value.get(&camel)).unwrap_or(ABSENT)
 }
 
-/// A positive whole number as text; 0 and empty are «none».
+/// A positive whole number as text; 0 and empty mean «none».
 pub fn id(value: &Value) -> Option<String> {
     let text = said_text(value)?;
     let number: u64 = text.parse().ok()?;
     (number > 0).then(|| number.to_string())
 }
 
-/// Text or a number as text. A boolean is no text: the status «Ложный» is the string `"false"`.
+/// Text, or a number as text. A boolean is not text: the status «Ложный» is the string `"false"`.
 fn said_text(value: &Value) -> Option<String> {
     match value {
         Value::String(raw) => text::clean(raw),
@@ -206,7 +205,7 @@ fn offers(positions: &Value) -> Vec<String> {
     offers
 }
 
-/// `true`, `1`, `"1"`; absent where nothing was said.
+/// `true`, `1`, `"1"`; `None` if the field is missing.
 fn yes(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(truth) => Some(*truth),

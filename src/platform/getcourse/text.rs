@@ -1,12 +1,10 @@
-//! Text as GetCourse puts it into an address: entities, blanks, variables left unresolved
-//! (sheet, 1.4).
-//! Never decodes an entity twice and never keeps a word that means «nothing».
-//! Enter at [`clean`].
+//! Text as GetCourse puts it into an address: HTML entities, blanks, unresolved variables (sheet, 1.4). Never
+//! decodes an entity twice and never keeps a word that means «nothing». Enter at [`clean`].
 
-/// Words by which a value says that it is not there.
+/// Words that mean that a value is missing.
 const MISSING: [&str; 5] = ["null", "none", "(empty)", "-", "undefined"];
 
-/// A usable value: entities decoded once, outer spaces cut; `None` where nothing was said.
+/// A usable value: entities decoded once, outer spaces cut; `None` if it is empty.
 pub fn clean(raw: &str) -> Option<String> {
     let text = decode_entities(raw);
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{a0}');
@@ -26,7 +24,7 @@ pub fn is_variable(text: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
 }
 
-/// Decodes HTML entities once; what is no entity stays as it is.
+/// Decodes HTML entities once; other text is unchanged.
 pub fn decode_entities(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -77,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_nothing_is_absent() {
+    fn empty_values_are_absent() {
         for raw in [
             "",
             "  ",

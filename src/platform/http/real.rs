@@ -1,7 +1,6 @@
-//! The HTTP port over reqwest: TLS by rustls with ring, the system's certificates, TLS 1.2 and 1.3.
-//! Never follows a redirect (a POST would lose its body, a key would go to another host), never
-//! uses a proxy from the environment, never keeps an answer that is too long.
-//! Enter at [`RealHttp::new`].
+//! The HTTP port over reqwest: rustls with ring, the system's certificates, TLS 1.2 and 1.3. Never follows a
+//! redirect (a POST would lose its body, a key would go to another host), never uses a proxy from the
+//! environment, never keeps an answer that is too long. Enter at [`RealHttp::new`].
 
 use std::net::IpAddr;
 use std::sync::Once;
@@ -12,21 +11,21 @@ use url::{Host, Url};
 
 use super::{Http, Request, Response, Silence};
 
-/// A host that does not even take the connection is given up sooner than one that works.
+/// A host that does not even accept the connection is given up sooner than a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than any answer that the couriers read.
+/// Larger than any answer that the couriers read.
 const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// One client for all requests with the same whole time-out; clones share its connections.
+/// One client for all requests with the same total time-out; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct RealHttp {
     client: reqwest::Client,
 }
 
 impl RealHttp {
-    /// `timeout` covers one request from its start to the end of the answer's body.
-    /// The error is for an engineer: the system has no usable certificates, for example.
+    /// `timeout` covers one request from its start to the end of the answer's body. The error is for an
+    /// engineer, for example when the system has no usable certificates.
     pub fn new(timeout: Duration) -> Result<Self, String> {
         install_provider();
         let client = reqwest::Client::builder()
@@ -65,21 +64,21 @@ impl Http for RealHttp {
     }
 }
 
-/// Every TLS client of the program takes the process's provider; a second call changes nothing.
+/// Every TLS client of the program uses the process's provider; a second call changes nothing.
 fn install_provider() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // An error only says that somebody was faster, which is as good.
+        // An error only means that another thread installed it first.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }
 
 fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request, Silence> {
-    // The address may hold a key: errors never repeat it.
+    // The address may contain a key, so errors never repeat it.
     let not_sent = |why: &str| Silence::NotSent(why.to_owned());
     let url = Url::parse(&request.url).map_err(|_| not_sent("the address cannot be read"))?;
     if url.scheme() != "https" && !is_loopback(&url) {
-        return Err(not_sent("plain http leaves this machine for nobody: use https"));
+        return Err(not_sent("plain http is only allowed on this machine: use https"));
     }
     let method =
         reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| not_sent("no such method"))?;
@@ -90,7 +89,7 @@ fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request,
     if !request.body.is_empty() {
         builder = builder.body(request.body);
     }
-    builder.build().map_err(|error| Silence::NotSent(told(error)))
+    builder.build().map_err(|error| Silence::NotSent(describe(error)))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -105,14 +104,14 @@ fn is_loopback(url: &Url) -> bool {
 /// Only a connection that was never made proves that nothing was done.
 fn silence(error: reqwest::Error) -> Silence {
     if error.is_connect() || error.is_builder() {
-        Silence::NotSent(told(error))
+        Silence::NotSent(describe(error))
     } else {
-        Silence::BrokenOff(told(error))
+        Silence::BrokenOff(describe(error))
     }
 }
 
 /// The error and its causes, without the address.
-fn told(error: reqwest::Error) -> String {
+fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_comes_whole_and_a_redirect_is_only_told() {
+    async fn an_answer_is_complete_and_a_redirect_is_not_followed() {
         let (url, seen) = server(Some(
             b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nhi"
                 .to_vec(),
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_breaks_after_the_connection_may_have_been_done() {
+    async fn any_failure_after_the_connection_may_have_been_done() {
         let long = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; BODY_BYTES_MAX + 1]].concat();
         for answer in [
             Some(Vec::new()),

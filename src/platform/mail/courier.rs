@@ -1,27 +1,26 @@
-//! Carries letters out: one recipient each, plain text, the same Message-ID on every try
-//! (sheet `messaging/smtp.md`).
-//! Never sends a letter again that may have left: plain SMTP offers nothing to look up.
-//! Enter at [`MailCourier`].
+//! Sends letters: one recipient each, plain text, the same Message-ID on every try (sheet
+//! `messaging/smtp.md`). Never sends a letter again that may have left: plain SMTP offers no way to look it
+//! up. Enter at [`MailCourier`].
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
-use crate::platform::post::{Outgoing, Post, PostFault, Reply, Stage};
+use crate::platform::post::{Outgoing, Post, PostFault, SmtpReply, SmtpStage};
 use crate::platform::{Courier, Fault, Links, Receipt, Try};
 use crate::process::command::Letter;
 use crate::process::{Ask, At, Command};
 
-/// Begins the `why` of a letter whose address is bad; the core marks the address by it (L11).
+/// The beginning of the `why` of a letter whose address is bad; the core marks the address by it (L11).
 pub use crate::process::command::BOUNCED;
 
-/// The `why` of a letter that may have left: a person looks, and may have it sent again.
+/// The `why` of a letter that may have left: a person checks, and may have it sent again.
 pub const IN_DOUBT: &str = "may already have been sent; not repeated";
 
-/// Greylisting lets the same letter through after 5 to 15 minutes.
+/// Greylisting accepts the same letter after 5 to 15 minutes.
 const GREYLIST_MS: u64 = 6 * 60 * 1000;
 
-/// Letters of one school.
+/// The mail courier of one school.
 pub struct MailCourier {
     from: String,
     reply_to: Option<String>,
@@ -88,7 +87,8 @@ pub fn message_id(command: &str, domain: &str) -> String {
     format!("dozvon.{safe}@{domain}")
 }
 
-/// What the outbox does about it. The enhanced code beats the three digits (sheet, section 3).
+/// The class of a failure for the outbox. The enhanced code takes precedence over the three digits (sheet,
+/// section 3).
 pub fn fault(fault: PostFault) -> Fault {
     match fault {
         PostFault::NotSent(why) => Fault::later(why),
@@ -100,17 +100,17 @@ pub fn fault(fault: PostFault) -> Fault {
     }
 }
 
-fn refused(stage: Stage, reply: Reply) -> Fault {
+fn refused(stage: SmtpStage, reply: SmtpReply) -> Fault {
     let why = format!("{stage:?} {reply}").to_lowercase();
     match (reply.code, reply.enhanced) {
-        // A full mailbox is emptied again, sometimes.
+        // A full mailbox may be emptied again.
         (_, Some((4 | 5, 2, 2))) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
         (400..=499, _) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
         (530 | 534 | 535, _) => Fault::denied(why),
         _ => match stage {
-            Stage::SignIn | Stage::Sender => Fault::denied(why),
-            Stage::Recipient if is_bad_recipient(reply) => Fault::never(format!("{BOUNCED}: {why}")),
-            Stage::Recipient | Stage::Content => match reply.enhanced {
+            SmtpStage::SignIn | SmtpStage::Sender => Fault::denied(why),
+            SmtpStage::Recipient if is_bad_recipient(reply) => Fault::never(format!("{BOUNCED}: {why}")),
+            SmtpStage::Recipient | SmtpStage::Content => match reply.enhanced {
                 // Some servers check the recipient only when they have the letter.
                 Some((5, 1, _)) | Some((5, 2, 1)) => Fault::never(format!("{BOUNCED}: {why}")),
                 _ => Fault::never(why),
@@ -120,7 +120,7 @@ fn refused(stage: Stage, reply: Reply) -> Fault {
 }
 
 /// Policy, spam and size (5.3, 5.7) are not the recipient's fault and do not mark the address.
-fn is_bad_recipient(reply: Reply) -> bool {
+fn is_bad_recipient(reply: SmtpReply) -> bool {
     match reply.enhanced {
         Some((_, subject, detail)) => {
             subject == 1 || (subject, detail) == (2, 1) || (subject, detail) == (0, 0)
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use crate::process::{ClientId, CommandId, OrderId, Urgency};
 
-    /// Keeps what it is given and answers as told.
+    /// Keeps the letters it receives and gives the answer it was made with.
     struct Mailbox {
         taken: Arc<Mutex<Vec<Outgoing>>>,
         answer: Result<(), PostFault>,
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn each_refusal_has_the_class_that_says_what_to_do() {
-        use Stage::*;
+        use SmtpStage::*;
         for (stage, code, enhanced, class) in [
             (Recipient, 550, Some((5, 1, 1)), "never: bounced"),
             (Recipient, 550, None, "never: bounced"),
@@ -221,7 +221,7 @@ mod tests {
             (Content, 552, Some((5, 3, 4)), "never: content"),
             (Recipient, 599, None, "never: recipient"),
         ] {
-            let fault = fault(PostFault::Refused { stage, reply: Reply { code, enhanced } });
+            let fault = fault(PostFault::Refused { stage, reply: SmtpReply { code, enhanced } });
             assert!(fault.to_string().starts_with(class), "{stage:?} {code} {enhanced:?}: {fault}");
         }
         assert!(matches!(fault(PostFault::NotSent(String::new())), Fault::Later { .. }));

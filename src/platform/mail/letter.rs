@@ -1,6 +1,5 @@
-//! A letter as it is handed over: one recipient, plain text, one Message-ID for all its tries.
-//! Never takes a line break into a header and never shows an address in an error.
-//! Enter at [`Outgoing::written`].
+//! A letter as it is handed over: one recipient, plain text, one Message-ID for all its tries. Never takes a
+//! line break into a header and never shows an address in an error. Enter at [`Outgoing::written`].
 
 use std::time::SystemTime;
 

@@ -1,6 +1,5 @@
-//! E-mail over SMTP: the school's own letters.
-//! Never reads mail: a bounce that comes later is not seen here.
-//! Enter at [`PLATFORM`]: [`MailCourier`] with [`SmtpPost`] behind it.
+//! E-mail over SMTP: the school's own letters. Never reads mail: a later bounce is not noticed. Enter at
+//! [`PLATFORM`]: [`MailCourier`] with [`SmtpPost`] behind it.
 
 mod check;
 pub mod courier;

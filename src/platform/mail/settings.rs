@@ -1,4 +1,4 @@
-//! What a school's file says of its mail server.
+//! A school's settings for its mail server.
 
 use serde::Deserialize;
 
@@ -54,7 +54,7 @@ fn timeout_s() -> u64 {
     20
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[Section {
     path: "mail",
     about: "The mail server for letters.",

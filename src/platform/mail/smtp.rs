@@ -1,6 +1,6 @@
-//! The mail server over lettre, one connection a letter, command by command: only so can a loss
-//! before the letter's end be told from one after it.
-//! Never opens an unprotected connection to another machine. Enter at [`SmtpPost::open`].
+//! The mail server over lettre, one connection per letter, command by command: only this way can a loss
+//! before the letter's end be told from one after it. Never opens an unprotected connection to another
+//! machine. Enter at [`SmtpPost::open`].
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use lettre::transport::smtp::extension::ClientId;
 
 use super::letter::Written;
 use super::settings::{Settings, Tls};
-use crate::platform::post::{Outgoing, Post, PostFault, Stage};
+use crate::platform::post::{Outgoing, Post, PostFault, SmtpStage};
 
 /// A school's mail server.
 pub struct SmtpPost {
     host: String,
     port: u16,
     tls: Tls,
-    /// Absent on loopback only.
+    /// `None` on loopback only.
     tls_parameters: Option<TlsParameters>,
     credentials: Option<Credentials>,
     hello: ClientId,
@@ -31,8 +31,8 @@ pub struct SmtpPost {
 }
 
 impl SmtpPost {
-    /// Reads the password and checks what can be checked without a connection; the error says
-    /// which key is wrong.
+    /// Reads the password and checks what can be checked without a connection; the error says which key is
+    /// wrong.
     pub fn open(settings: &Settings) -> Result<Self, String> {
         let from: Mailbox =
             settings.from.parse().map_err(|_| "mail.from: not `Name <box@host>`".to_owned())?;
@@ -75,29 +75,29 @@ impl SmtpPost {
         let mut connection =
             AsyncSmtpConnection::connect_tokio1(address, Some(self.timeout), &self.hello, at_once, None)
                 .await
-                .map_err(|error| before_end(Stage::SignIn, &error))?;
+                .map_err(|error| before_end(SmtpStage::SignIn, &error))?;
         if self.tls == Tls::Starttls
             && let Some(parameters) = self.tls_parameters.clone()
         {
             let secured = connection.starttls(parameters, &self.hello).await;
-            secured.map_err(|error| before_end(Stage::SignIn, &error))?;
+            secured.map_err(|error| before_end(SmtpStage::SignIn, &error))?;
         }
         if let Some(credentials) = &self.credentials {
             let signed_in = connection.auth(DEFAULT_MECHANISMS, credentials).await;
-            signed_in.map_err(|error| before_end(Stage::SignIn, &error))?;
+            signed_in.map_err(|error| before_end(SmtpStage::SignIn, &error))?;
         }
         Ok(connection)
     }
 
-    /// Everything up to the point where the server waits for the letter.
+    /// All commands up to the point where the server waits for the letter.
     async fn announced(&self, from: Address, to: Address) -> Result<AsyncSmtpConnection, PostFault> {
         let mut connection = self.connected().await?;
         let answered = connection.command(Mail::new(Some(from), vec![])).await;
-        answered.map_err(|error| before_end(Stage::Sender, &error))?;
+        answered.map_err(|error| before_end(SmtpStage::Sender, &error))?;
         let answered = connection.command(Rcpt::new(to, vec![])).await;
-        answered.map_err(|error| before_end(Stage::Recipient, &error))?;
+        answered.map_err(|error| before_end(SmtpStage::Recipient, &error))?;
         let answered = connection.command(Data).await;
-        answered.map_err(|error| before_end(Stage::Content, &error))?;
+        answered.map_err(|error| before_end(SmtpStage::Content, &error))?;
         Ok(connection)
     }
 }
@@ -111,29 +111,29 @@ impl Post for SmtpPost {
             announced.map_err(|_| PostFault::NotSent("the server is too slow".to_owned()))??;
         let taken = tokio::time::timeout(self.timeout, connection.message(&raw)).await;
         taken.map_err(|_| PostFault::BrokenOff("no reply to the letter in time".to_owned()))?.map_err(
-            |error| refusal(Stage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))),
+            |error| refusal(SmtpStage::Content, &error).unwrap_or_else(|| PostFault::BrokenOff(kind(&error))),
         )?;
-        // The letter is taken over; how the connection ends no longer matters.
+        // The letter is accepted; how the connection ends no longer matters.
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
         Ok(())
     }
 }
 
 /// Before the letter's end nothing can have been delivered.
-fn before_end(stage: Stage, error: &Error) -> PostFault {
+fn before_end(stage: SmtpStage, error: &Error) -> PostFault {
     refusal(stage, error).unwrap_or_else(|| {
         let lacks = error.is_client();
         if lacks { PostFault::Unusable(kind(error)) } else { PostFault::NotSent(kind(error)) }
     })
 }
 
-fn refusal(stage: Stage, error: &Error) -> Option<PostFault> {
+fn refusal(stage: SmtpStage, error: &Error) -> Option<PostFault> {
     let code: u16 = error.status()?.into();
     let text = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     Some(PostFault::refused(stage, code, &text))
 }
 
-/// The kind of a failure without its text, which may hold an address.
+/// The kind of a failure without its text, which may contain an address.
 fn kind(error: &Error) -> String {
     let word = if error.is_timeout() {
         "time-out"
@@ -158,9 +158,9 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::platform::post::Reply;
+    use crate::platform::post::SmtpReply;
 
-    /// What the server says to each command; an empty text hangs up.
+    /// The server's reply to each command; an empty text closes the connection.
     #[derive(Clone, Copy)]
     struct Script {
         greeting: &'static str,
@@ -264,18 +264,19 @@ mod tests {
 
     #[tokio::test]
     async fn where_it_broke_decides_whether_it_may_have_left() {
-        let refused = |stage, code, enhanced| PostFault::Refused { stage, reply: Reply { code, enhanced } };
+        let refused =
+            |stage, code, enhanced| PostFault::Refused { stage, reply: SmtpReply { code, enhanced } };
         let lost = |at: &str| PostFault::NotSent(at.to_owned());
         for (script, expected) in [
-            (Script { greeting: "554 no", ..GOOD }, refused(Stage::SignIn, 554, None)),
-            (Script { mail: "553 5.7.1 no", ..GOOD }, refused(Stage::Sender, 553, Some((5, 7, 1)))),
+            (Script { greeting: "554 no", ..GOOD }, refused(SmtpStage::SignIn, 554, None)),
+            (Script { mail: "553 5.7.1 no", ..GOOD }, refused(SmtpStage::Sender, 553, Some((5, 7, 1)))),
             (
                 Script { rcpt: "550 5.1.1 no such user", ..GOOD },
-                refused(Stage::Recipient, 550, Some((5, 1, 1))),
+                refused(SmtpStage::Recipient, 550, Some((5, 1, 1))),
             ),
-            (Script { rcpt: "451 4.7.1 later", ..GOOD }, refused(Stage::Recipient, 451, Some((4, 7, 1)))),
-            (Script { data: "554 no", ..GOOD }, refused(Stage::Content, 554, None)),
-            (Script { end: "554 5.7.1 spam", ..GOOD }, refused(Stage::Content, 554, Some((5, 7, 1)))),
+            (Script { rcpt: "451 4.7.1 later", ..GOOD }, refused(SmtpStage::Recipient, 451, Some((4, 7, 1)))),
+            (Script { data: "554 no", ..GOOD }, refused(SmtpStage::Content, 554, None)),
+            (Script { end: "554 5.7.1 spam", ..GOOD }, refused(SmtpStage::Content, 554, Some((5, 7, 1)))),
             (Script { mail: "", ..GOOD }, lost("connection lost")),
             (Script { data: "", ..GOOD }, lost("connection lost")),
             (Script { end: "", ..GOOD }, PostFault::BrokenOff("connection lost".to_owned())),

@@ -1,6 +1,5 @@
-//! The way in of providers whose events are a query or a form: all but their words.
-//! Never decides whether an event is authentic: each provider says how it knows.
-//! Enter at [`FormHooks`]; a provider fills [`FormEvents`].
+//! The hooks of providers whose events are a query or a form, without their field names. Never decides whether
+//! an event is authentic: each provider does. Enter at [`FormHooks`]; a provider implements [`FormEvents`].
 
 use std::fmt;
 
@@ -11,20 +10,20 @@ use crate::signal::Signal;
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// What one provider's events are.
+/// The events of one provider.
 pub trait FormEvents: fmt::Debug + Send + Sync {
-    /// Begins the idempotency keys.
+    /// Prefix of the idempotency keys.
     const NAME: &'static str;
     /// Every event has one of these fields; a request without any tries the address.
     const MARKS: &'static [&'static str];
 
-    /// Is this event authentic? The path's secret has already been compared.
+    /// Whether this event is authentic. The path's secret has already been compared.
     fn verify(&self, request: &RawRequest, fields: &Fields) -> Result<(), Refused>;
 
-    /// What the provider expects to hear.
+    /// The answer that the provider expects.
     fn answer(&self, request: &Verified) -> Answer;
 
-    /// An event in our words. `at` is when it was accepted.
+    /// The event as signals. `at` is when it was accepted.
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable>;
 }
 

@@ -1,7 +1,6 @@
-//! What telephony providers have in common: fields of a query or form, the key under which an
-//! unsigned event is one, names of our own lines.
-//! Never knows a provider's words. Enter at [`provider`] (what one is), [`Fields`] (what comes in), [`start`]
-//! (what goes out) and [`statistics`] (what was never told).
+//! What telephony providers have in common: fields of a query or form, the idempotency key of an unsigned
+//! event, names of our own lines. Contains nothing specific to a provider. Enter at [`provider`] (a provider as
+//! a value), [`Fields`] (events), [`start`] (call starts) and [`statistics`] (reconciliation).
 
 pub mod form_hooks;
 pub mod mango;
@@ -23,8 +22,8 @@ use crate::request::IdempotencyKey;
 /// Repeats come within minutes; two days also cover a replay by hand.
 const KEEP_S: u64 = 48 * 3600;
 
-/// Named values of one event, wherever they stood: in the query of a GET or in a form. Names are
-/// compared without case, the first value of a name counts, an empty one is absent.
+/// Named values of one event, from the query of a GET or from a form. Names are compared without case; the first
+/// value of a name counts; an empty value is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
 
@@ -51,27 +50,27 @@ impl Fields {
         phone(self.text(name)?)
     }
 
-    /// The same for two requests that say the same, in whatever order and by whatever method: a
-    /// provider without event ids repeats an event only word by word.
+    /// Equal for two requests with the same fields, in any order and by any method: a provider without event
+    /// ids repeats an event word for word.
     pub fn key(&self, provider: &str) -> IdempotencyKey {
         let mut said: Vec<&(String, String)> = self.0.iter().collect();
         said.sort();
         let mut hash = Sha256::new();
         for (name, value) in said {
-            // Lengths keep two different lists from looking alike.
+            // Lengths prevent two different lists from giving the same bytes.
             hash.update(format!("{}:{name}={}:{value}", name.len(), value.len()));
         }
         IdempotencyKey::Unique { key: format!("{provider}:{}", hex::encode(hash.finalize())), keep_s: KEEP_S }
     }
 }
 
-/// A client's number in E.164; addresses, extensions and hidden callers are none.
+/// A client's number in E.164; `None` for addresses, extensions and hidden callers.
 pub fn phone(text: &str) -> Option<String> {
     Phone::parse(text).e164
 }
 
-/// Our own line as E.164 where it is a number (800 too, unlike a client's), else its name: a SIP
-/// trunk has one.
+/// Our own line as E.164 if it is a number (also an 800 number, unlike a client's), else its name: a SIP trunk
+/// has one.
 pub fn line(text: &str) -> String {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let is_number = digits.len() == 11 && digits.bytes().all(|byte| byte.is_ascii_digit());

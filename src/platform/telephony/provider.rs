@@ -1,6 +1,6 @@
-//! A telephony provider as one value of its folder: from what it alone knows to a platform like any other.
-//! Never knows a provider's words. Enter at [`LineSettings`]; everything that has it has
-//! [`Settings`], too.
+//! A telephony provider as one value of its folder: implements the platform ports from what is specific to the
+//! provider. Contains nothing specific to a provider itself. Enter at [`LineSettings`]; each type that
+//! implements it also implements [`Settings`].
 
 use std::any::Any;
 use std::fmt;
@@ -23,29 +23,29 @@ pub trait LineSettings: Any + fmt::Debug + Send + Sync {
 
     fn address_mut(&mut self) -> &mut String;
 
-    /// Whether it has what it takes to start calls.
+    /// Whether it has the settings needed to start calls.
     fn can_start(&self) -> bool;
 
-    /// What is wrong with the provider's own keys; [`LineFacts`] are checked besides.
+    /// Reports mistakes in the provider's own keys; [`LineFacts`] are checked separately.
     fn check_own(&self, beside: &Beside, findings: &mut Findings);
 
     fn way_in(&self) -> Result<Arc<dyn Hooks>, String>;
 
     fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String>;
 
-    /// What an administrator has to do in the provider's cabinet, Russian; `address` takes the events.
+    /// Instructions for the provider's cabinet, in Russian; `address` receives the events.
     fn words(&self, text: &mut String, address: &str);
 }
 
-/// What a provider carries out and lists.
+/// What a provider implements: call starts and statistics.
 #[derive(Default)]
 pub struct LineEnds {
-    /// Starts the school's calls; where another provider does, only its chores are done.
+    /// Starts the school's calls; if another provider does, only the chores of this one run.
     pub starter: Option<Box<dyn Starter>>,
     pub statistics: Option<Box<dyn Statistics>>,
 }
 
-/// What a provider's ways out are built from.
+/// What a provider's courier and statistics are built from.
 pub struct LineWires<'a> {
     facts: LineFacts<'a>,
     school: &'a OfSchool<'a>,
@@ -59,7 +59,7 @@ impl LineWires<'_> {
         self.wires.http(name, timeout_s, Account { platform: name, of, per_second })
     }
 
-    /// The starter, where this provider starts the school's calls.
+    /// The starter, if this provider starts the school's calls.
     pub fn starter<S: Starter + 'static>(
         &mut self,
         open: impl FnOnce(Arc<dyn Http>) -> Result<S, String>,
@@ -70,7 +70,7 @@ impl LineWires<'_> {
         Ok(Some(Box::new(open(self.http()?)?)))
     }
 
-    /// The statistics, where the school wants them read.
+    /// The statistics, if the school has them read.
     pub fn statistics<S: Statistics + 'static>(
         &mut self,
         open: impl FnOnce(Arc<dyn Http>) -> Result<S, String>,

@@ -1,5 +1,5 @@
-//! What the settings of all telephony providers have in common: facts, usual values, checks, words.
-//! Never knows a provider's own keys. Enter at [`LineFacts`].
+//! What the settings of all telephony providers have in common: facts, defaults, checks, reference texts. Never
+//! contains a provider's own keys. Enter at [`LineFacts`].
 
 use super::waits::Waits;
 use crate::platform::check::{self, Beside, Findings};
@@ -9,11 +9,11 @@ use crate::platform::reference::{Key, key};
 pub const STUCK: Key =
     key("stuck_s", "seconds", "After which a call whose end was never told counts as ended.");
 
-/// What a provider's table says that every provider's says.
+/// The settings that every provider's table has.
 #[derive(Debug, Clone, Copy)]
 pub struct LineFacts<'a> {
     pub name: &'static str,
-    /// What the budget of its API is counted for: the cabinet, the application.
+    /// The account that the budget of its API belongs to: the cabinet, the application.
     pub account: &'a str,
     pub url: &'a str,
     pub waits: Waits,
@@ -43,7 +43,7 @@ impl LineFacts<'_> {
     }
 }
 
-/// Warns of managers whose calls cannot be recognised; `whose` is the provider in words.
+/// Warns of managers whose calls cannot be recognised; `whose` names the provider in the message.
 pub fn check_extensions(beside: &Beside, whose: &str, findings: &mut Findings) {
     let without =
         |manager: &&crate::process::definition::Manager| manager.active && manager.extension.is_none();
@@ -54,10 +54,10 @@ pub fn check_extensions(beside: &Beside, whose: &str, findings: &mut Findings) {
     }
 }
 
-/// One question for statistics in two seconds, where a provider says nothing.
+/// One request for statistics in two seconds, if the provider documents no limit.
 pub const STATISTICS_PER_SECOND: f64 = 0.5;
 
-/// Values that hold where a table says nothing else.
+/// Default values.
 pub mod usual {
     pub fn final_wait_s() -> u32 {
         60

@@ -1,6 +1,6 @@
-//! Call start: one courier for all providers, who differ in one request.
-//! Never repeats a start that may have been done and never starts one whose moment has passed.
-//! Enter at [`LineCourier`]; a provider fills [`Starter`].
+//! Call start: one courier for all providers, which differ in one request. Never repeats a start that may have
+//! been done, and never starts a call after its time. Enter at [`LineCourier`]; a provider implements
+//! [`Starter`].
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ use crate::process::{Ask, At, Command, ManagerId, Urgency};
 /// One call to be started, manager's leg first.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
-    /// Our command's id, for the provider that takes one.
+    /// Our command's id, for providers that accept one.
     pub command: &'a str,
     pub extension: &'a str,
     /// E.164.
     pub client: &'a str,
-    /// Our line that the client is to see, as the school's file has it.
+    /// Our line that the client should see, as written in the school's file.
     pub caller_id: Option<&'a str>,
     pub urgency: Urgency,
 }
@@ -38,20 +38,20 @@ impl Start<'_> {
     }
 }
 
-/// The one thing in which providers differ.
+/// The part that differs between providers.
 #[async_trait]
 pub trait Starter: Send + Sync {
-    /// Asks for the call. Answers the names by which its events will call it, besides our
-    /// command's id; `Unclear` where the request may have been done.
+    /// Requests the call. Returns the names that its events will use for it, in addition to our command's id;
+    /// `Unclear` if the request may have been done.
     async fn start(&self, start: &Start<'_>, now: At) -> Result<Vec<String>, Fault>;
 
-    /// Work of its own that recurs; says when to come back.
+    /// Recurring maintenance; returns when it is due next.
     async fn chore(&self, now: At) -> Result<At, Fault> {
         Ok(now + TimeDelta::days(1))
     }
 }
 
-/// The way out to a school's telephony.
+/// The courier of a school's telephony.
 pub struct LineCourier {
     starter: Box<dyn Starter>,
     extensions: BTreeMap<ManagerId, String>,
@@ -66,7 +66,7 @@ impl LineCourier {
 
 #[async_trait]
 impl Courier for LineCourier {
-    /// No provider offers a start that is safe to repeat, nor a way to look whether one was done.
+    /// No provider offers a start that is safe to repeat, nor a way to check whether one was done.
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, now: At) -> Result<Receipt, Fault> {
         let Ask::StartCall(StartCall { manager, number, caller_id, not_after, .. }) = &command.ask else {
             return Err(Fault::never("not a command for the line"));
@@ -88,7 +88,7 @@ impl Courier for LineCourier {
             urgency: command.urgency,
         };
         let names = self.starter.start(&start, now).await?;
-        // The command's own id names its order by itself.
+        // The command's own id already names its order.
         let mut links: Vec<_> =
             names.iter().map(|name| (link::call(name), command.order.to_string())).collect();
         if !names.is_empty() {
@@ -110,7 +110,7 @@ pub fn silent(silence: Silence) -> Fault {
     }
 }
 
-/// A status that says no more than itself.
+/// A status without further details.
 pub fn refused(provider: &str, response: &Response) -> Fault {
     let why = format!("{provider} answers {}", response.status);
     match response.status {

@@ -1,6 +1,6 @@
-//! Statistics of calls: one look back for all providers, who differ in how they are read.
-//! Never hands on a call whose result is known already, nor one that has only just ended.
-//! Enter at [`LineLookBack`]; a provider fills [`Statistics`].
+//! Reconciliation by statistics of calls: one implementation for all providers, which differ in how a time range
+//! is read. Never passes on a call whose result is known already, nor one that has just ended. Enter at
+//! [`LineLookBack`]; a provider implements [`Statistics`].
 
 use std::collections::BTreeMap;
 
@@ -16,58 +16,58 @@ use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
 use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Signal};
 
-/// How far a stretch reaches back behind the end of the last one (records are late, too, and may be
-/// filed under the call's beginning), and at most.
+/// How far a range begins before the end of the last one (records may be late, and may be filed under the call's
+/// beginning), and the longest range.
 const OVERLAP_MIN: i64 = 60;
 const BACK_MAX_DAYS: i64 = 7;
-/// A call that has just ended: its record is still on the way.
+/// The record of a call that ended less than this ago may not have arrived yet.
 const FRESH_MIN: i64 = 3;
-/// Talks that differ by no more are the same: providers round.
+/// Talks whose lengths differ by no more than this are equal: providers round.
 const SAME_TALK_S: u32 = 2;
-/// Times that lie further from their calls' ids are of another zone.
+/// Times further than this from their calls' ids belong to another zone.
 const ZONE_OFF_MIN: i64 = 15;
 
 /// The calls of one account, as its provider lists them afterwards.
 #[async_trait]
 pub trait Statistics: Send + Sync {
-    /// Reads a stretch, or goes on with it. A fault leaves the place as it is; it is repeated later.
+    /// Reads a range, or continues with it. After a fault the position is unchanged, and the read is repeated later.
     async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault>;
 
-    /// What keeps us from believing that the statistics name a call as its events do, where that is
-    /// not documented: nothing is handed on until one call was seen under one name in both.
+    /// Why it is unproven that the statistics use the same call names as the events, if that is not documented:
+    /// nothing is passed on until one call was seen under the same name in both.
     fn doubt(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// What is read at a time.
+/// The range of one read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stretch {
     pub from: At,
     pub until: At,
-    /// What the last read left behind: the provider's own; `Null` at the beginning.
+    /// The provider's own state after the last read; `Null` at the beginning.
     #[serde(default)]
     pub place: Value,
 }
 
-/// What a read came to.
+/// The result of a read.
 #[derive(Debug, PartialEq)]
 pub struct Reading {
-    /// Final records of whole calls, internal ones left out.
+    /// Final records of whole calls, without internal ones.
     pub calls: Vec<CallEvent>,
     pub rest: Rest,
 }
 
-/// What is left of a stretch.
+/// What remains to be read of a range.
 #[derive(Debug, PartialEq)]
 pub enum Rest {
     Nothing,
-    /// It goes on from this place.
+    /// It continues from this position.
     Place {
         place: Value,
         again_at: At,
     },
-    /// All of it: it is read anew next time. The text is for a person, English, no personal data.
+    /// All of it: it is read again next time. The text is for a person: English, no personal data.
     Anew(Option<String>),
 }
 
@@ -79,14 +79,14 @@ impl Reading {
 }
 
 impl Rest {
-    /// The end of a stretch, of which so many rows could not be read.
+    /// The end of a range, with the number of rows that could not be read.
     pub fn after(unread: usize) -> Self {
         let why = || format!("{unread} rows of the statistics are torn, or lack an id or a time");
         if unread == 0 { Self::Nothing } else { Self::Anew(Some(why())) }
     }
 }
 
-/// How the listed times fit the calls' own ids, which begin with the second of their beginning.
+/// Compares the listed times with the calls' own ids, which start with the second in which the call began.
 #[derive(Debug, Default)]
 pub struct Times {
     near: bool,
@@ -104,7 +104,7 @@ impl Times {
         }
     }
 
-    /// Every call that tells is far away: another zone is meant. `key` is the setting that names it.
+    /// Reports a wrong zone if every comparable call is far away. `key` is the setting of the zone.
     pub fn agree(&self, key: &str, zone: Tz) -> Result<(), Fault> {
         match self.off_min.filter(|_| !self.near) {
             Some(minutes) => Err(Fault::never(format!(
@@ -116,7 +116,7 @@ impl Times {
     }
 }
 
-/// One account, read for what its events never said.
+/// The reconciliation of one account.
 pub struct LineLookBack {
     statistics: Box<dyn Statistics>,
     every: TimeDelta,
@@ -129,16 +129,16 @@ struct Cursor {
     next_at: At,
     #[serde(default)]
     under_way: Option<Stretch>,
-    /// A call was seen under one name in events and statistics.
+    /// A call was seen under the same name in events and statistics.
     #[serde(default)]
     proven: bool,
-    /// Calls of this stretch were held back: it has to be read anew.
+    /// Calls of this range were held back: it has to be read again.
     #[serde(default)]
     held: bool,
 }
 
 impl LineLookBack {
-    /// `every_min` minutes are from one look to the next.
+    /// `every_min` is the interval between two reads, in minutes.
     pub fn new(statistics: Box<dyn Statistics>, every_min: u32) -> Self {
         Self { statistics, every: TimeDelta::minutes(i64::from(every_min.max(1))) }
     }
@@ -157,7 +157,7 @@ impl LookBack for LineLookBack {
         }
         let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
         let Reading { calls, rest } = match self.statistics.read(&stretch, now).await {
-            // The provider may no longer know of what it began.
+            // The provider may have forgotten the export that it started.
             Err(Fault::Never { why }) if !stretch.place.is_null() => Reading::none(Rest::Anew(Some(why))),
             read => read?,
         };
@@ -196,7 +196,7 @@ fn stretch(since: At, now: At) -> Stretch {
     Stretch { from: from.max(now - TimeDelta::days(BACK_MAX_DAYS)), until: now, place: Value::Null }
 }
 
-/// Listed calls beside those that are known.
+/// Compares the listed calls with the known ones.
 struct Compared {
     missed: Vec<RawRequest>,
     known: usize,
@@ -218,7 +218,7 @@ async fn compare(calls: Vec<CallEvent>, known: &dyn Known, now: At) -> Result<Co
     Ok(compared)
 }
 
-/// Of several rows of one conversation the one with a talk counts, else the last.
+/// If one conversation has several rows, the one with a talk counts, else the last.
 fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
     let mut telling = BTreeMap::new();
     for call in calls {
@@ -232,7 +232,7 @@ fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
     telling.into_values().collect()
 }
 
-/// A call without a result yet, or a talk that events told otherwise.
+/// True for a call without a result yet, or if the talk differs from the one in the events.
 fn is_news(have: KnownCall, record: &FinalRecord) -> bool {
     let differs = |seconds: u32| {
         seconds.abs_diff(record.talk_seconds) > SAME_TALK_S || (seconds == 0) != (record.talk_seconds == 0)
@@ -240,7 +240,7 @@ fn is_news(have: KnownCall, record: &FinalRecord) -> bool {
     !have.is_exact && have.talk_seconds.is_none_or(differs)
 }
 
-/// A listed call as it enters; [`found`] reads it back.
+/// A listed call as an inbox entry; [`found`] reads it back.
 fn request(call: &CallEvent) -> RawRequest {
     RawRequest {
         method: "POST".to_owned(),
@@ -251,19 +251,19 @@ fn request(call: &CallEvent) -> RawRequest {
     }
 }
 
-/// What a provider's `Hooks::decode_found` answers.
+/// The implementation of `Hooks::decode_found` for providers.
 pub fn found(request: &RawRequest) -> Result<Vec<Signal>, Undecodable> {
     let call = serde_json::from_slice(&request.body)
         .map_err(|error| Undecodable(format!("a call of the statistics: {:?}", error.classify())))?;
     Ok(vec![Signal::CallSeen(Box::new(call))])
 }
 
-/// A question that got no answer may be asked again.
+/// The fault of a request without an answer: it may be repeated.
 pub fn silent(silence: Silence) -> Fault {
     Fault::later(silence.to_string())
 }
 
-/// A question that was refused; what stands in the answer is not repeated.
+/// The fault of a refused request; the text of the answer is not repeated.
 pub fn refused(provider: &str, response: &Response) -> Fault {
     let why = format!("{provider} answers {} to the question for its statistics", response.status);
     match response.status {

@@ -1,17 +1,16 @@
-//! How long the bridge waits for a provider that says nothing more of a call.
-//! Never looks at a clock. Enter at [`Waits`].
+//! How long the bridge waits for further events of a call. Never reads a clock. Enter at [`Waits`].
 
 use serde::{Deserialize, Serialize};
 
-/// A call that is never told to have ended is believed to have ended after so long a silence.
+/// A call whose end is never reported counts as ended after this silence.
 const STUCK_S: u32 = 4 * 3600;
 
-/// How long a provider's silence is waited through, seconds.
+/// How long to wait for a provider's events, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waits {
     /// For the final record once all legs have ended, or for a leg once the record is there.
     pub final_wait_s: u32,
-    /// For any word at all of a call that goes on.
+    /// For any event of a call in progress.
     #[serde(default = "stuck_s")]
     pub stuck_s: u32,
 }

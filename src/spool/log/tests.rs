@@ -1,5 +1,5 @@
-//! Damage, torn tails, full disks: a log on a disk in memory that does what the test wants.
-//! Never touches a file. Enter at [`check`].
+//! Damage, torn tails, full disks: a log on a disk in memory that fails as the test wants. Never touches a
+//! file. Enter at [`check`].
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A disk in memory that takes so many bytes.
+/// A disk in memory with room for this many bytes.
 #[derive(Clone, Default)]
 struct Brittle {
     bytes: Vec<u8>,
@@ -42,7 +42,7 @@ impl Disk for Brittle {
     }
 }
 
-/// What was set aside: the bytes, and how many there were.
+/// The quarantined bytes, and how many there were.
 type Damage = Arc<Mutex<Vec<(Vec<u8>, u64)>>>;
 
 fn open(disk: Brittle) -> (Log<Brittle>, u64, Damage) {
@@ -86,9 +86,9 @@ fn what_was_not_taken_out_when_the_process_died_comes_again() {
     assert_eq!(all(&mut log), [b"one".to_vec(), b"two".to_vec()]);
 }
 
-/// Wherever a crash cut the last write off, or where the file had only grown: no damage.
+/// Wherever a crash cut off the last write, or if the file had only grown: not damage.
 #[test]
-fn a_torn_tail_is_cut_and_told() {
+fn a_torn_tail_is_cut_and_reported() {
     let whole = filled(&[b"one", b"two"]);
     let kept = HEAD as usize + 3;
     let torn = (kept + 1..whole.bytes.len()).map(|end| whole.bytes[..end].to_vec());
@@ -105,7 +105,7 @@ fn a_torn_tail_is_cut_and_told() {
 
 const RECORDS: [&[u8]; 4] = [b"one", b"the second", b"", b"four"];
 
-/// Where the records of [`RECORDS`] begin, and the end.
+/// Where each of [`RECORDS`] begins, and the end.
 fn places() -> [usize; 5] {
     let mut places = [0; 5];
     for (nth, record) in RECORDS.iter().enumerate() {
@@ -114,8 +114,8 @@ fn places() -> [usize; 5] {
     places
 }
 
-/// Damages the file of [`RECORDS`], under a living process and before a start. Which of them come, and
-/// where what is set aside begins and ends.
+/// Damages the file of [`RECORDS`], both while the log is open and before it is opened. `come` are the
+/// records that must be read, `aside` is the range that must be quarantined.
 #[track_caller]
 fn check(damage: impl Fn(&mut [u8]), come: &[usize], aside: (usize, usize)) {
     let whole = filled(&RECORDS);
@@ -123,7 +123,7 @@ fn check(damage: impl Fn(&mut [u8]), come: &[usize], aside: (usize, usize)) {
     let mut disk = whole;
     damage(&mut disk.bytes);
     let (fresh, torn, told_fresh) = open(disk.clone());
-    assert_eq!(torn, 0, "it had been answered for");
+    assert_eq!(torn, 0, "it had been acknowledged");
     let living = Log { disk: disk.clone(), ..living };
     for (mut log, told) in [(living, told_living), (fresh, told_fresh)] {
         log.push(b"next").unwrap();
@@ -140,15 +140,15 @@ fn what_is_damaged_is_set_aside_and_what_is_whole_behind_it_comes() {
     let at = places();
     // Bytes in the middle.
     check(|bytes| bytes[at[1] + HEAD as usize + 4] ^= 0x55, &[0, 2, 3], (at[1], at[2]));
-    // A length that says too much, and one that says too little.
+    // A length that is too large, and one that is too small.
     check(|bytes| bytes[at[1] + 8..at[1] + 12].fill(0xff), &[0, 2, 3], (at[1], at[2]));
     check(|bytes| bytes[at[1] + 8] += 24, &[0, 2, 3], (at[1], at[2]));
     check(|bytes| bytes[at[1] + 8] -= 1, &[0, 2, 3], (at[1], at[2]));
-    // The file's start, its mark, and a stretch over several.
+    // The file's start, a mark, and a range over several records.
     check(|bytes| bytes[..3].fill(0), &[1, 2, 3], (0, at[1]));
     check(|bytes| bytes[..at[2] + 5].fill(0), &[3], (0, at[3]));
     check(|bytes| bytes[at[2] + 2] ^= 1, &[0, 1, 3], (at[2], at[3]));
-    // The last, which had its whole length; all of it.
+    // The last record at its full length; then the whole file.
     check(|bytes| bytes[at[4] - 1] ^= 1, &[0, 1, 2], (at[3], at[4]));
     check(|bytes| bytes.iter_mut().for_each(|byte| *byte ^= 0x55), &[], (0, at[4]));
     // A copy of one record over another is not that record.
@@ -158,7 +158,7 @@ fn what_is_damaged_is_set_aside_and_what_is_whole_behind_it_comes() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Wherever bytes flip: every record of which none was touched comes once, in order, and nothing else.
+    /// Wherever bytes flip: every untouched record is read once, in order, and nothing else is.
     #[test]
     fn every_untouched_record_arrives_once_and_in_order(
         records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 1..12),

@@ -1,7 +1,6 @@
-//! One thread owns the connection and commits what is queued as one transaction, so that many
-//! callers share one sync of the disk.
-//! Never answers before the sync, and never lets one caller's refusal touch another's work: each
-//! has a savepoint of its own. Enter at [`Group::start`] and [`Group::run`].
+//! Group commit: one thread owns the connection and commits the queued work as one transaction, so that many
+//! callers share one sync of the disk. Never returns before the sync, and never lets one caller's refusal
+//! affect another's work: each has its own savepoint. Enter at [`Group::start`] and [`Group::run`].
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::JoinHandle;
@@ -11,15 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::store::StoreError;
 
-/// Callers wait when so many are queued.
+/// Callers wait when this many are queued.
 const QUEUE: usize = 1024;
 
-/// At most so many share a transaction: bounds the wait of the first of them.
+/// Most callers of one transaction; this bounds the wait of the first of them.
 const GROUP: usize = 256;
 
-/// Tells one caller how it went, once the group is on the disk or is known not to be.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+/// Passes the result to one caller, once the group is on the disk or is known not to be.
+type Completion = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Job = Box<dyn FnOnce(&Connection) -> Completion + Send>;
 
 pub struct Group {
     /// `None` only while it is being dropped.
@@ -37,7 +36,7 @@ impl Group {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Runs `work` on the thread, all of it or nothing of it; returns after the sync.
+    /// Runs `work` on the thread, completely or not at all; returns after the sync.
     pub async fn run<T, E>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -50,7 +49,7 @@ impl Group {
         let job: Job = Box::new(move |db| {
             let done = whole(db, work);
             Box::new(move |synced| {
-                // A caller that stopped waiting is not told; its work is done all the same.
+                // A caller that stopped waiting gets no result; its work is done all the same.
                 let _ = answer.send(match synced {
                     Ok(()) => done,
                     Err(error) => Ok(Err(error.into())),
@@ -65,7 +64,7 @@ impl Group {
 }
 
 impl Drop for Group {
-    /// Waits for what is queued, so that the folder is free when this returns.
+    /// Waits for the queued work, so that the folder is free when this returns.
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
@@ -74,8 +73,8 @@ impl Drop for Group {
     }
 }
 
-/// Runs `work` in a savepoint, which is rolled back after a refusal or a panic. The panic is returned, to
-/// resume in the caller.
+/// Runs `work` in a savepoint, which is rolled back after a refusal or a panic. The panic is returned, and
+/// resumes in the caller.
 pub fn whole<T, E: From<rusqlite::Error>>(
     db: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
@@ -110,22 +109,24 @@ fn serve(db: &Connection, mut queued: mpsc::Receiver<Job>) {
     }
 }
 
-/// One transaction with `first` and what is queued behind it.
+/// One transaction with `first` and the work queued after it.
 fn commit_group(
     db: &Connection,
     first: Job,
     queued: &mut mpsc::Receiver<Job>,
-    answers: &mut Vec<Answer>,
+    answers: &mut Vec<Completion>,
 ) -> Result<(), StoreError> {
     let begun = db.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
     let mut next = Some(first);
     while let Some(job) = next {
         answers.push(job(db));
-        // A full disk makes SQLite take the whole transaction back: then nobody's work is there,
-        // and what follows must not run outside of a transaction.
+        // On a full disk SQLite rolls the whole transaction back: then no caller's work is stored, and the
+        // following work must not run outside of a transaction.
         if db.is_autocommit() {
             begun?;
-            return Err(StoreError::Unreachable("the disk took the transaction back".to_owned()));
+            return Err(StoreError::Unreachable(
+                "the transaction was rolled back, the disk may be full".to_owned(),
+            ));
         }
         next = if answers.len() < GROUP { queued.try_recv().ok() } else { None };
     }

@@ -1,7 +1,6 @@
-//! The embedded store: SQLite in one folder, for one process, with group commit.
-//! Never shares its folder: a second process gets an error that says so.
-//! Enter at [`Embedded::open`]; `group` is the thread that commits, `unit` what is written,
-//! `read` what is read, `shared` leases, budgets, secrets and locks.
+//! The embedded store: SQLite in one folder, for one process, with group commit. Never shares its folder: a
+//! second process gets an error that says so. Enter at [`Embedded::open`]; `group` is the thread that
+//! commits, `unit` writes, `read` reads, `shared` holds leases, budgets, secrets and locks.
 
 mod group;
 mod read;
@@ -25,25 +24,25 @@ use crate::store::{
 };
 use group::Group;
 
-/// SQLite behind the port.
+/// The store port over SQLite.
 pub struct Embedded {
     side: Side,
     clock: Arc<dyn Clock>,
-    /// Locked as long as the store is open; dropped last, after the thread has ended.
+    /// Locked while the store is open; dropped last, after the thread has ended.
     _lock: Option<FolderLock>,
 }
 
-/// The folder belongs to one process as long as this lives.
+/// The folder belongs to one process while this value lives.
 struct FolderLock(File);
 
 enum Side {
-    /// Every call runs where it is made, so that paused time stays deterministic.
+    /// Every call runs in the caller, so that paused time stays deterministic.
     Inline(Box<Mutex<Connection>>),
     Thread(Group),
 }
 
 impl Embedded {
-    /// Opens the store in `folder`, which is made if it is not there.
+    /// Opens the store in `folder`, which is created if it does not exist.
     pub fn open(folder: &Path) -> Kept<Self> {
         let failed = |what: &str, error: std::io::Error| {
             StoreError::Unreachable(format!("{what} {}: {error}", folder.display()))
@@ -59,12 +58,12 @@ impl Embedded {
         })?;
         let db = Connection::open(folder.join("dozvon.sqlite"))?;
         schema::prepare(&db)?;
-        // The folder's last owner is gone, or the lock would be held: so are its leases.
+        // The folder's last owner is dead, otherwise the lock would be held; its leases end with it.
         db.execute("DELETE FROM lease", [])?;
         Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: Some(lock) })
     }
 
-    /// Opens a store that another process may be working with: to look, or to append to the inbox.
+    /// Opens a store that another process may be working with: to read, or to append to the inbox.
     pub fn visit(folder: &Path) -> Kept<Self> {
         let file = folder.join("dozvon.sqlite");
         if !file.exists() {
@@ -75,14 +74,14 @@ impl Embedded {
         Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
     }
 
-    /// A store that is gone with the value; every call runs inline, without a thread.
+    /// A store that exists only as long as the value; every call runs inline, without a thread.
     pub fn in_memory() -> Kept<Self> {
         let db = Connection::open_in_memory()?;
         schema::prepare(&db)?;
         Ok(Self { side: Side::Inline(Box::new(Mutex::new(db))), clock: Arc::new(WallClock), _lock: None })
     }
 
-    /// Leases, locks and budgets count by `clock` instead of the wall's.
+    /// Leases, locks and budgets use `clock` instead of the wall clock.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -115,7 +114,7 @@ impl Store for Embedded {
         self.run(move |db| Ok(unit::accept(db, school.as_str(), &offer)?)).await
     }
 
-    /// Every commit is on the disk before it is confirmed.
+    /// Every commit is on the disk before it is confirmed, so nothing can be lost.
     async fn epoch(&self) -> Kept<Option<String>> {
         Ok(None)
     }
@@ -227,7 +226,7 @@ impl Store for Embedded {
         self.run(move |db| shared::release(db, school.as_str(), &fence)).await
     }
 
-    /// A command beside the bridge cannot reach it here; the bridge looks by itself.
+    /// A command in another process cannot ring here; the bridge polls.
     async fn ring(&self, _school: &SchoolId) -> Kept<()> {
         Ok(())
     }
@@ -279,14 +278,14 @@ impl FolderLock {
 }
 
 impl Drop for FolderLock {
-    /// Said aloud: a child process that is just being started shares the file for a moment, and
-    /// closing our side alone would leave it locked.
+    /// Unlocks explicitly: a child process that is just being started shares the file for a moment, and only
+    /// closing our side would leave it locked.
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }
 }
 
-/// Classed by what the caller can do: wait, or call a person.
+/// Classified by what the caller can do: wait, or call a person.
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let damaged = matches!(

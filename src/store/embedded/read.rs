@@ -1,6 +1,5 @@
-//! What is read from a school in the embedded store, and what retention removes.
-//! Never changes a case; lists come in the order that the port promises.
-//! Enter at the function named like the port's.
+//! Reads of the embedded store, and what retention removes. Never changes a case; lists come in the order
+//! that the port promises. Enter at the function with the name of the port's.
 
 use chrono::DateTime;
 use rusqlite::types::FromSql;
@@ -77,7 +76,7 @@ pub fn scan(
          WHERE school = ?1 AND name >= ?2 AND name < ?3 AND (?4 IS NULL OR name > ?4)
          ORDER BY name LIMIT ?5",
     )?;
-    // No key holds the last character of Unicode.
+    // No key contains the last character of Unicode.
     let end = format!("{prefix}{}", char::MAX);
     let rows = select.query_map(params![school, prefix, end, after, limit(max)], |row| {
         Ok((row.get::<_, String>(0)?, unsigned(row, 1)?, row.get::<_, Vec<u8>>(2)?))
@@ -110,7 +109,7 @@ pub fn wake_of(db: &Connection, school: &str, member: &str) -> Kept<Option<Wake>
     Ok(select.query_row([school, member], wake_of_row).optional()?)
 }
 
-/// The earliest; of two at the same time the promised one.
+/// The earliest wake; of two at the same time the promised one.
 pub fn next_wake(db: &Connection, school: &str) -> Kept<Option<Wake>> {
     let mut select = db.prepare_cached(
         "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2
@@ -182,7 +181,7 @@ pub fn letters(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Ve
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// From its id and the column behind it.
+/// A letter from its id and the column after it.
 fn letter_of(row: &Row<'_>, id: usize) -> rusqlite::Result<DeadLetter> {
     Ok(letter_or_damaged(&row.get::<_, String>(id)?, &row.get::<_, Vec<u8>>(id + 1)?))
 }
@@ -210,8 +209,8 @@ pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {
     })?)
 }
 
-/// Removes from the oldest place on, and stops at the first request that is newer or that still
-/// waits in the inbox, which reads its body from here.
+/// Removes from the oldest place on, and stops at the first request that is newer or still waits in the
+/// inbox, which reads its body from here.
 pub fn forget_raw(db: &Connection, school: &str, before: At, max: usize) -> Kept<u64> {
     let mut delete = db.prepare_cached(
         "DELETE FROM raw WHERE id IN (

@@ -1,11 +1,11 @@
-//! The tables of the embedded store and the settings of its connection.
-//! Never reads or writes a row. Enter at [`prepare`].
+//! The tables of the embedded store and the settings of its connection. Never reads or writes a row. Enter at
+//! [`prepare`].
 
 use rusqlite::Connection;
 
 use crate::store::{Kept, StoreError};
 
-/// Written into the file's header; a file of a newer form is refused, not guessed at.
+/// Stored in the file's header; a file of a newer form is refused.
 const FORM: i64 = 1;
 
 const TABLES: &str = "
@@ -52,10 +52,10 @@ CREATE TABLE IF NOT EXISTS lock (name TEXT PRIMARY KEY, token TEXT NOT NULL, unt
     WITHOUT ROWID;
 ";
 
-/// More statements than the store has: each is parsed once.
+/// More statements than the store has, so each is parsed once.
 const STATEMENTS: usize = 96;
 
-/// Sets the connection up and makes the tables where there are none.
+/// Sets the connection up and creates missing tables.
 pub fn prepare(db: &Connection) -> Kept<()> {
     connect(db)?;
     db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORM}; COMMIT;"))?;
@@ -65,7 +65,7 @@ pub fn prepare(db: &Connection) -> Kept<()> {
 /// Sets the connection up; writes nothing, because another process may be writing.
 pub fn connect(db: &Connection) -> Kept<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    // FULL: the log is synced at every commit, so what was answered survives a power cut.
+    // FULL: the log is synced at every commit, so acknowledged requests survive a power cut.
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -16000;",

@@ -1,5 +1,5 @@
-//! What does not belong to a school's orders: leases, budgets, secrets, locks.
-//! Never reads a clock: `now_ms` comes from the store. Enter at the function named like the port's.
+//! State that does not belong to a school's orders: leases, budgets, secrets, locks. Never reads a clock: the
+//! store passes `now_ms`. Enter at the function with the name of the port's.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -16,7 +16,7 @@ pub fn lease(
 ) -> Kept<Lease> {
     let alive: Option<String> =
         one(db, "SELECT owner FROM lease WHERE school = ?1 AND until_ms > ?2", params![school, now_ms])?;
-    // A former run of the same instance is dead: its lease is not waited for.
+    // A former run of the same instance is dead: its lease is taken at once.
     let own = fence.0.rfind('/').map(|end| &fence.0[..=end]);
     let is_own = |owner: &str| owner == fence.0 || own.is_some_and(|own| owner.starts_with(own));
     if alive.is_some_and(|owner| !is_own(&owner)) {
@@ -52,13 +52,13 @@ pub fn release(db: &Connection, school: &str, fence: &Fence) -> Kept<()> {
     Ok(())
 }
 
-/// GCRA: `next_ms` is when the account would have its full burst again, moved on by one interval
-/// with each slot taken. Returns the wait in milliseconds.
+/// GCRA: `next_ms` is when the account would have its full burst again; each slot moves it on by one
+/// interval. Returns the wait in milliseconds.
 pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> Kept<u64> {
     let interval = rate.interval_ms();
     let burst = f64::from(rate.burst.max(1) - 1) * interval;
     let stored: Option<f64> = one(db, "SELECT next_ms FROM budget WHERE account = ?1", [account])?;
-    // So far ahead nobody has taken slots: the clock was set back.
+    // A budget used this far ahead means that the clock was set back.
     let sane = |next: &f64| *next <= now_ms + burst + BUDGET_AHEAD_MS_MAX.max(interval);
     let next = stored.filter(sane).map_or(now_ms, |next| next.max(now_ms));
     db.prepare_cached(
@@ -85,7 +85,7 @@ pub fn swap_secret(db: &Connection, name: &str, old: Option<&[u8]>, new: &[u8]) 
     Ok(changed == 1)
 }
 
-/// The same token takes it again: a caller that lost the answer may repeat.
+/// The same token can take it again: a caller that lost the answer may repeat.
 pub fn lock(db: &Connection, name: &str, token: &str, now_ms: i64, ttl_ms: u64) -> Kept<bool> {
     let taken: Option<i64> = db
         .prepare_cached(

@@ -1,6 +1,6 @@
-//! What changes a school in the embedded store: accepted requests, appended entries, units.
-//! Never leaves half a unit behind: the caller's savepoint takes back what came before a refusal,
-//! so expectations are checked where they are met. Enter at [`accept`] and [`commit`].
+//! Writes of the embedded store: accepted requests, appended entries, units. Never leaves half a unit: the
+//! caller's savepoint rolls back what came before a refusal, so expectations are checked where they apply.
+//! Enter at [`accept`] and [`commit`].
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -19,8 +19,7 @@ const FORGET_KEYS: u32 = 3;
 
 type Sql<T> = rusqlite::Result<T>;
 
-/// An accepted request, taken once for an `id`. The inbox entry has no body of its own: it is read from the
-/// raw form.
+/// Stores a request, once per `id`. The inbox entry has no body of its own: it is read from the raw form.
 pub fn accept(db: &Connection, school: &str, offer: &Offer) -> Sql<Accepted> {
     let Offer { id, key, at, raw } = offer;
     let at_ms = at.timestamp_millis();
@@ -35,7 +34,7 @@ pub fn accept(db: &Connection, school: &str, offer: &Offer) -> Sql<Accepted> {
     Ok(Accepted::New)
 }
 
-/// An entry that is no request; `body` is packed.
+/// An entry that is not a request; `body` is packed.
 pub fn append(db: &Connection, school: &str, body: &[u8], at: At) -> Sql<()> {
     let seq = next_place(db, school)?;
     insert_entry(db, school, seq, at, Some(body))
@@ -67,7 +66,7 @@ pub fn commit(
     for (name, value) in &unit.index {
         set_link(db, school, name, value.as_deref())?;
     }
-    // Sleep before wake: where a unit names a member in both, a wake too many does no harm.
+    // Sleep before wake: if a unit names a member in both, one wake too many does no harm.
     for member in &unit.sleep {
         db.prepare_cached("DELETE FROM wake WHERE school = ?1 AND member = ?2")?
             .execute(params![school, member])?;
@@ -146,12 +145,12 @@ fn is_repeat(db: &Connection, school: &str, key: &IdempotencyKey, at_ms: i64) ->
     Ok(false)
 }
 
-/// Half of a SHA-256: keys of the outside may be long and may hold personal data.
+/// Half of a SHA-256: keys from outside may be long and may contain personal data.
 fn hash(kind: &str, text: &str) -> Vec<u8> {
     Sha256::new().chain_update(kind).chain_update([0]).chain_update(text).finalize()[..16].to_vec()
 }
 
-/// One counter a school for entries, deliveries and dead letters.
+/// One counter per school for entries, deliveries and dead letters.
 fn next_place(db: &Connection, school: &str) -> Sql<i64> {
     db.prepare_cached(
         "INSERT INTO place (school, last) VALUES (?1, 1)
@@ -267,7 +266,7 @@ fn add_delivery(db: &Connection, school: &str, delivery: &Delivery) -> Sql<Optio
     Ok(Some(place.cast_unsigned()))
 }
 
-/// What has not left yet may be revoked.
+/// Only a command that has not left can be revoked.
 fn is_revocable(delivery: &Delivery) -> bool {
     matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. })
 }

@@ -1,6 +1,5 @@
-//! Names of the keys in Redis. All keys of a school carry one hash tag, so that they live on one
-//! node of a Cluster and a unit of work is atomic there.
-//! Never reads anything. Enter at [`School`].
+//! Names of the keys in Redis. All keys of a school have one hash tag, so that they live on one node of a
+//! Cluster and a unit of work is atomic there. Never reads anything. Enter at [`SchoolKeys`].
 //!
 //! | key after `dz:{school}:` | holds |
 //! | --- | --- |
@@ -20,7 +19,7 @@
 //! | `j:<order>` | list: the order's journal |
 //! | `dead`, `x:<id>` | sorted set of dead letters by place, and one of them |
 //!
-//! Beside the schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, and the channel
+//! Outside of schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, and the channel
 //! `dz:bell`, whose messages are names of schools.
 
 use base64::Engine;
@@ -29,16 +28,16 @@ use sha2::{Digest, Sha256};
 
 use crate::process::SchoolId;
 
-/// Begins every key of the bridge, so that a Redis may hold something else beside.
+/// The prefix of every key of the bridge, so that a Redis may also hold other data.
 const HEAD: &str = "dz";
 
-/// Where instances tell each other of new entries.
+/// The channel on which instances announce new entries.
 pub const BELL: &str = "dz:bell";
 
 /// The keys of one school.
-pub struct School(String);
+pub struct SchoolKeys(String);
 
-impl School {
+impl SchoolKeys {
     pub fn of(school: &SchoolId) -> Self {
         Self(format!("{HEAD}:{{{school}}}:"))
     }
@@ -52,7 +51,7 @@ impl School {
         names.map(|name| self.one(name))
     }
 
-    /// Hashed: keys of the outside may be long and may hold personal data.
+    /// Hashed: keys from outside may be long and may contain personal data.
     pub fn seen(&self, kind: &str, key: &str) -> String {
         [&self.0, "seen:", &short_hash(kind, key)].concat()
     }

@@ -1,6 +1,6 @@
-//! The way to Redis: connections that come back by themselves, and what an error means.
-//! Never repeats a call that may have been done; only a redirection, which was not, is followed.
-//! Enter at [`Link::connect`].
+//! The connections to Redis, which reconnect by themselves, and the classes of its errors. Never repeats a
+//! call that may have been carried out; only a redirection, which was not, is followed. Enter at
+//! [`Link::connect`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,49 +18,49 @@ use redis::{
 
 use crate::store::{Kept, StoreError};
 
-/// A server that does not answer is told after so long.
+/// A server that does not answer within this counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// One attempt to connect, with its handshake.
+/// Time-out of one attempt to connect, with its handshake.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// A peer that vanished without a word is noticed after so long.
+/// A peer that vanished silently is noticed after this.
 const PEER_GONE: Duration = Duration::from_secs(5);
 
 /// Connections to a single server: one per worker, up to this.
 const CONNECTIONS_MAX: usize = 8;
 
-/// Names share so many queues of a Cluster.
+/// Number of queues for a Cluster; names share them.
 const QUEUES: usize = 16;
 
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
 
-/// A command asks so many nodes of a Cluster at most, when each sends it on to another.
+/// Most nodes of a Cluster that one command is redirected through.
 const NODES_MAX: usize = 4;
 
-/// The first version whose scripts begin with `#!lua`.
+/// The first version with scripts that begin with `#!lua`.
 const VERSION_MIN: u32 = 7;
 
 pub struct Link {
-    road: Road,
+    connections: Connections,
     turn: AtomicUsize,
-    /// Behind one another: calls to a Cluster whose order counts.
+    /// Calls to a Cluster whose order counts wait here for one another.
     queues: [tokio::sync::Mutex<()>; QUEUES],
-    /// Ways to hear messages: any of them carries all.
-    ears: Vec<Client>,
+    /// Clients that can subscribe: each of them receives all messages.
+    subscribers: Vec<Client>,
 }
 
-enum Road {
+enum Connections {
     Single(Vec<ConnectionManager>),
     Cluster(ClusterConnection),
 }
 
-/// Why there is no link.
+/// Why the connection failed.
 pub enum Missed {
-    /// Nobody answers there, for now.
+    /// There is no answer, for now.
     Away(StoreError),
-    /// The address or whoever answers there cannot be used: a person has to mend it.
+    /// The address or the server cannot be used: a person has to fix it.
     Unfit(StoreError),
 }
 
@@ -79,7 +79,7 @@ impl From<Missed> for StoreError {
 }
 
 impl Link {
-    /// Connects, and checks that the server is fit to keep a school.
+    /// Connects, and checks that the server is fit to store a school.
     pub async fn connect(url: &str) -> Result<Self, Missed> {
         let link = match Address::read(url)? {
             Address::Single(server) => Self::single(*server).await?,
@@ -89,7 +89,7 @@ impl Link {
         Ok(link)
     }
 
-    /// The runs of all masters: another text means that one was restarted or that another took its place.
+    /// The run ids of all masters: a change means that one was restarted or replaced.
     pub async fn epoch(&self) -> Kept<String> {
         let mut runs: Vec<String> = Vec::new();
         for node in self.infos(redis::cmd("INFO").arg("server").arg("replication")).await? {
@@ -101,41 +101,38 @@ impl Link {
         Ok(runs.join(" "))
     }
 
-    /// Runs a script, and loads it first where the server does not know it.
+    /// Runs a script, and loads it first if the server does not know it.
     pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
-        call.invoke_async(&mut self.way()).await.map_err(|error| fault(&error))
+        call.invoke_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
     }
 
-    /// The same, behind what was sent before it under this name: all of it goes one way. The client of a
-    /// Cluster keeps no order, so there each waits for the answer of the one before it; a node that is gone
-    /// is not waited for by all of them one after another.
+    /// The same, after the calls that were sent before under this name: all of them use one connection. The
+    /// client of a Cluster does not keep the order, so there each call waits for the answer of the one before
+    /// it; if a node is gone, waiting calls fail together instead of one after another.
     pub async fn invoke_in_order<T: FromRedisValue>(
         &self,
         name: &str,
         call: &ScriptInvocation<'_>,
     ) -> Kept<T> {
         let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        let _turn =
-            match self.road {
-                Road::Single(_) => None,
-                Road::Cluster(_) => {
-                    let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
-                    Some(turn.map_err(|_| {
-                        StoreError::Unreachable("no answer to what was sent before".to_owned())
-                    })?)
-                }
-            };
+        let _turn = match self.connections {
+            Connections::Single(_) => None,
+            Connections::Cluster(_) => {
+                let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
+                Some(turn.map_err(|_| StoreError::Unreachable("no answer to an earlier call".to_owned()))?)
+            }
+        };
         call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
     }
 
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Kept<T> {
-        command.query_async(&mut self.way()).await.map_err(|error| fault(&error))
+        command.query_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
     }
 
-    /// Hears the messages of a channel until the connection breaks.
+    /// Receives the messages of a channel until the connection breaks.
     pub async fn listen(&self, channel: &str, heard: &(dyn Fn(String) + Send + Sync)) -> Kept<()> {
         let mut missed = StoreError::Unreachable("no node to listen to".to_owned());
-        for ear in &self.ears {
+        for ear in &self.subscribers {
             let connecting = tokio::time::timeout(CONNECT, ear.get_async_pubsub()).await;
             let mut messages = match connecting {
                 Ok(Ok(messages)) => messages,
@@ -157,20 +154,23 @@ impl Link {
         Err(missed)
     }
 
-    /// Connections to a single server take turns: each is one task, and one task is one core.
-    fn way(&self) -> Way {
+    /// Calls to a single server are spread over its connections: each is one task, and one task uses one
+    /// core.
+    fn next_connection(&self) -> CallConnection {
         self.nth(self.turn.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn nth(&self, place: usize) -> Way {
-        match &self.road {
-            Road::Single(connections) => Way::Single(connections[place % connections.len()].clone()),
-            Road::Cluster(cluster) => Way::Cluster(cluster.clone()),
+    fn nth(&self, place: usize) -> CallConnection {
+        match &self.connections {
+            Connections::Single(connections) => {
+                CallConnection::Single(connections[place % connections.len()].clone())
+            }
+            Connections::Cluster(cluster) => CallConnection::Cluster(cluster.clone()),
         }
     }
 
-    fn on(road: Road, ears: Vec<Client>) -> Self {
-        Self { road, turn: AtomicUsize::new(0), queues: Default::default(), ears }
+    fn on(connections: Connections, subscribers: Vec<Client>) -> Self {
+        Self { connections, turn: AtomicUsize::new(0), queues: Default::default(), subscribers }
     }
 
     async fn single(server: ConnectionInfo) -> Result<Self, Missed> {
@@ -179,7 +179,7 @@ impl Link {
             .set_response_timeout(Some(ANSWER))
             .set_connection_timeout(Some(CONNECT))
             .set_pipeline_buffer_size(QUEUE)
-            // A call in an outage fails at once and starts the next attempt by itself.
+            // During an outage a call fails at once and starts the next attempt.
             .set_number_of_retries(0);
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let mut connections = Vec::new();
@@ -187,29 +187,30 @@ impl Link {
             let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await;
             connections.push(manager.map_err(|error| missed(&error))?);
         }
-        Ok(Self::on(Road::Single(connections), vec![client]))
+        Ok(Self::on(Connections::Single(connections), vec![client]))
     }
 
     async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, Missed> {
-        let ears = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
-        let ears = ears.map_err(|error| fault(&error))?;
+        let subscribers = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
+        let subscribers = subscribers.map_err(|error| fault(&error))?;
         let client = ClusterClient::builder(nodes)
             .connection_timeout(CONNECT)
             .response_timeout(ANSWER)
             .tcp_settings(tcp())
-            // The client would also repeat what may have been done, and an entry would be doubled.
+            // The client would also repeat calls that may have been carried out, and an entry would be
+            // doubled.
             .retries(0)
             .build()
             .map_err(|error| fault(&error))?;
         let connection = client.get_async_connection().await.map_err(|error| missed(&error))?;
-        Ok(Self::on(Road::Cluster(connection), ears))
+        Ok(Self::on(Connections::Cluster(connection), subscribers))
     }
 
-    /// What every node says of itself.
+    /// The `INFO` text of every node.
     async fn infos(&self, info: &Cmd) -> Kept<Vec<String>> {
-        match self.road {
-            Road::Single(_) => Ok(vec![self.query(info).await?]),
-            Road::Cluster(_) => {
+        match self.connections {
+            Connections::Single(_) => Ok(vec![self.query(info).await?]),
+            Connections::Cluster(_) => {
                 Ok(self.query::<HashMap<String, String>>(info).await?.into_values().collect())
             }
         }
@@ -238,25 +239,25 @@ impl Link {
     }
 }
 
-/// A line of `INFO`; empty where there is none.
+/// The value of a line of `INFO`; empty if there is none.
 fn fact<'a>(node: &'a str, name: &str) -> &'a str {
     node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim()
 }
 
-/// A server that cannot be reached, or that still reads its files, is worth waiting for.
+/// A server that cannot be reached, or that is still loading its files, may become available.
 fn missed(error: &RedisError) -> Missed {
     let loading = error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading);
     let away = error.is_io_error() || error.is_timeout() || error.is_cluster_error() || loading;
     if away { Missed::Away(fault(error)) } else { Missed::Unfit(fault(error)) }
 }
 
-/// One call's connection.
-enum Way {
+/// The connection of one call.
+enum CallConnection {
     Single(ConnectionManager),
     Cluster(ClusterConnection),
 }
 
-impl ConnectionLike for Way {
+impl ConnectionLike for CallConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
             Self::Single(connection) => connection.req_packed_command(command),
@@ -293,21 +294,21 @@ impl ConnectionLike for Way {
     }
 }
 
-/// Where the store is, read and not yet asked.
+/// The parsed address of the store; nothing is connected yet.
 pub enum Address {
     Single(Box<ConnectionInfo>),
     Cluster(Vec<ConnectionInfo>),
 }
 
 impl Address {
-    /// How addresses look.
+    /// The accepted forms of an address.
     pub const FORM: &str = "redis://host:6379/0 or redis+cluster://host:6379,host:6379";
 
     pub fn read(url: &str) -> Kept<Self> {
         let Some(nodes) = url.strip_prefix("redis+cluster://") else {
             return Ok(Self::Single(Box::new(server(url)?)));
         };
-        // What stands before the last `@` is one user and password for all nodes.
+        // The part before the last `@` is one user and password for all nodes.
         let (login, hosts) = match nodes.rsplit_once('@') {
             Some((login, hosts)) => (format!("{login}@"), hosts),
             None => (String::new(), nodes),
@@ -318,7 +319,7 @@ impl Address {
 }
 
 fn server(url: &str) -> Kept<ConnectionInfo> {
-    // The client's own words may repeat a password.
+    // The client's own error text may repeat a password.
     let info = url.into_connection_info().ok();
     let plain =
         |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !host.contains(','));
@@ -334,12 +335,12 @@ fn tcp() -> TcpSettings {
     settings
 }
 
-/// The node did not do it and named another.
+/// The node did not carry it out and named another.
 fn was_sent_on(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask))
 }
 
-/// Classed by what the caller can do. Texts never hold arguments, which may be personal data.
+/// Classified by what the caller can do. Texts never contain arguments, which may be personal data.
 fn fault(error: &RedisError) -> StoreError {
     let code = error.code().unwrap_or_default();
     let unreadable = matches!(code, "WRONGTYPE" | "UNREADABLE")

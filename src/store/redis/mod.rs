@@ -1,7 +1,6 @@
-//! The store in Redis 7 or later, single or Cluster: one Lua script per operation.
-//! Never changes a school outside of a script, and never leaves a key of a school without its hash
-//! tag. Enter at [`RedisStore::connect`]; `keys` names what lies where, `link` is the way there,
-//! `unit` the commit.
+//! The store in Redis 7 or later, single or Cluster: one Lua script per operation. Never changes a school
+//! outside of a script, and never leaves a key of a school without its hash tag. Enter at
+//! [`RedisStore::connect`]; `keys` names the keys, `link` holds the connections, `unit` is the commit.
 
 mod keys;
 mod link;
@@ -25,31 +24,31 @@ use crate::store::{
     INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan,
     Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
-use keys::School;
+use keys::SchoolKeys;
 pub use link::Address;
 use link::{Link, Missed};
 use scripts::Scripts;
 
-/// Redis refuses lives beyond its own clock; nothing here lives longer than this.
+/// Redis refuses expiry times beyond its own clock; nothing here lives longer than this.
 const LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3600 * 1000;
 
 /// A server that has never answered is tried again after this.
 const REACH_AGAIN: Duration = Duration::from_millis(300);
 
-/// All schools of an instance ask for the server's run; it is asked once in so long.
+/// All schools of an instance ask for the server's epoch; the answer is cached for this long.
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
-/// A list of names with their scores, as `WITHSCORES` gives it.
+/// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
 
-/// Redis behind the port.
+/// The store port over Redis.
 pub struct RedisStore {
     url: String,
     /// Empty until a server has answered for the first time.
     link: OnceLock<Link>,
-    /// Held by whoever tries to reach it; when the last try failed.
+    /// Held by the task that tries to reach it; when the last try failed.
     reaching: tokio::sync::Mutex<Option<Instant>>,
-    /// The run of the server, when it was last asked for.
+    /// The epoch of the server, and when it was last asked for.
     epoch: Mutex<Option<(Instant, String)>>,
     scripts: Scripts,
 }
@@ -58,8 +57,8 @@ impl RedisStore {
     /// Connects to `redis://[user:password@]host:port[/db]`, or to a Cluster by some of its nodes:
     /// `redis+cluster://[user:password@]host:port,host:port`. Refuses servers before 7.0.
     ///
-    /// A server that is gone later shows as `Unreachable` within about two seconds, and calls
-    /// succeed again by themselves when it is back.
+    /// If the server goes away later, calls return `Unreachable` within about two seconds, and succeed again
+    /// when it is back.
     pub async fn connect(url: &str) -> Kept<Self> {
         let store = Self::new(url);
         let link = Link::connect(url).await?;
@@ -67,7 +66,8 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// The same, and a server that does not answer yet is waited for: until then it is `Unreachable`.
+    /// The same, but also accepts a server that does not answer yet: until it does, calls return
+    /// `Unreachable`.
     pub async fn open(url: &str) -> Kept<Self> {
         let store = Self::new(url);
         match Link::connect(url).await {
@@ -75,7 +75,7 @@ impl RedisStore {
                 let _ = store.link.set(link);
             }
             Err(Missed::Away(error)) => {
-                tracing::warn!(%error, "Redis is away: it is waited for, requests go to the spool meanwhile");
+                tracing::warn!(%error, "Redis is away: the bridge waits for it, requests go to the spool meanwhile");
             }
             Err(Missed::Unfit(error)) => return Err(error),
         }
@@ -96,8 +96,8 @@ impl RedisStore {
         if let Some(link) = self.link.get() {
             return Ok(link);
         }
-        let waited_for = || StoreError::Unreachable("Redis is waited for".to_owned());
-        // One tries at a time, and the others do not queue behind him.
+        let waited_for = || StoreError::Unreachable("Redis has not answered yet".to_owned());
+        // One task tries at a time, and the others do not wait for it.
         let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
         if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
             return Err(waited_for());
@@ -116,9 +116,9 @@ impl RedisStore {
 
     async fn take_in(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
         let Offer { id, key, at, raw } = offer;
-        let school = School::of(school);
+        let school = SchoolKeys::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
-        // A key that lives as long as the id would needs no id beside it.
+        // If the idempotency key lives at least as long as the offer id, one key is enough.
         let lives_long = matches!(key, IdempotencyKey::Unique { keep_s, .. } if *keep_s >= OFFER_KEPT_S);
         match key {
             IdempotencyKey::Unique { key, keep_s } => call
@@ -144,7 +144,7 @@ impl RedisStore {
         self.link().await?.invoke(call).await
     }
 
-    /// Values by key, in one command; no keys are no command.
+    /// Values by key, in one command; without keys no command is sent.
     async fn values(&self, keys: &[String]) -> Kept<Vec<Option<Vec<u8>>>> {
         if keys.is_empty() { Ok(Vec::new()) } else { self.link().await?.query(cmd("MGET").arg(keys)).await }
     }
@@ -168,13 +168,13 @@ impl Store for RedisStore {
 
     async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
         let mut call = self.scripts.append.prepare_invoke();
-        call.key(&School::of(school).many(["n", "inbox", "raw", "items"]));
+        call.key(&SchoolKeys::of(school).many(["n", "inbox", "raw", "items"]));
         self.run(call.arg(at.timestamp_micros()).arg(pack(body))).await
     }
 
     async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
         let mut call = self.scripts.inbox.prepare_invoke();
-        call.key(&School::of(school).many(["inbox", "raw", "items"]));
+        call.key(&SchoolKeys::of(school).many(["inbox", "raw", "items"]));
         call.arg(after.map_or(0, |seq| seq.0)).arg(max.min(BATCH_MAX)).arg(INBOX_BYTES_MAX);
         let rows: Vec<(u64, String, i64, Vec<u8>)> = self.run(&call).await?;
         rows.into_iter()
@@ -188,7 +188,7 @@ impl Store for RedisStore {
     }
 
     async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
-        let school = School::of(school);
+        let school = SchoolKeys::of(school);
         let keys: Vec<_> = keys.iter().map(|key| school.record(key)).collect();
         let stored = self.values(&keys).await?;
         stored.into_iter().map(|stored| stored.map(|stored| record(&stored)).transpose()).collect()
@@ -198,7 +198,7 @@ impl Store for RedisStore {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        self.link().await?.query(cmd("HMGET").arg(School::of(school).one("links")).arg(keys)).await
+        self.link().await?.query(cmd("HMGET").arg(SchoolKeys::of(school).one("links")).arg(keys)).await
     }
 
     /// Names first, then their records: a record that changes between the two is read as changed.
@@ -209,12 +209,12 @@ impl Store for RedisStore {
         after: Option<&str>,
         max: usize,
     ) -> Kept<Vec<(String, Record)>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let from = match after {
             Some(after) if after >= prefix => format!("({after}"),
             _ => format!("[{prefix}"),
         };
-        // No text holds the byte 255, so this is behind every key with the prefix.
+        // No text contains the byte 255, so this is after every key with the prefix.
         let to = [b"(", prefix.as_bytes(), &[0xff]].concat();
         let mut select = cmd("ZRANGE");
         select
@@ -247,7 +247,7 @@ impl Store for RedisStore {
 
     async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
         let mut call = self.scripts.wakes.prepare_invoke();
-        call.key(&School::of(school).many(["promised", "wake"])).arg(until_ms).arg(max.min(BATCH_MAX));
+        call.key(&SchoolKeys::of(school).many(["promised", "wake"])).arg(until_ms).arg(max.min(BATCH_MAX));
         let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
         let promised = promised.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: true });
         let usual = usual.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: false });
@@ -256,7 +256,7 @@ impl Store for RedisStore {
 
     async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
         let mut call = self.scripts.wake_of.prepare_invoke();
-        call.key(&School::of(school).many(["promised", "wake"])).arg(member);
+        call.key(&SchoolKeys::of(school).many(["promised", "wake"])).arg(member);
         let (promised, usual): (Option<i64>, Option<i64>) = self.run(&call).await?;
         let at_ms = promised.or(usual);
         Ok(at_ms.map(|at_ms| Wake { member: member.to_owned(), at_ms, promised: promised.is_some() }))
@@ -264,7 +264,7 @@ impl Store for RedisStore {
 
     async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
         let mut call = self.scripts.next_wake.prepare_invoke();
-        call.key(&School::of(school).many(["promised", "wake"]));
+        call.key(&SchoolKeys::of(school).many(["promised", "wake"]));
         let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
         let promised = promised.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: true });
         let usual = usual.into_iter().map(|(member, at_ms)| Wake { member, at_ms, promised: false });
@@ -273,7 +273,7 @@ impl Store for RedisStore {
 
     /// Places first, then bodies: a delivery that is settled between the two is left out.
     async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
         select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
@@ -283,7 +283,7 @@ impl Store for RedisStore {
         let found = places.into_iter().zip(bodies).filter_map(|((_, seq), body)| Some((seq, body?)));
         found
             .map(|(seq, stored)| {
-                // The first byte is for the scripts: may it be revoked?
+                // The first byte is for the scripts: whether it may be revoked.
                 let body = stored.get(1..).unwrap_or_default();
                 Ok(Delivery { seq, ..parse(&unpack(body)?)? })
             })
@@ -291,7 +291,7 @@ impl Store for RedisStore {
     }
 
     async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(0).arg(-1);
         let ids: Vec<String> = self.link().await?.query(&select).await?;
@@ -315,14 +315,14 @@ impl Store for RedisStore {
         }
         let from = -(max.min(JOURNAL_MAX) as i64);
         let mut range = cmd("LRANGE");
-        range.arg(School::of(school).journal(&order.to_string())).arg(from).arg(-1);
+        range.arg(SchoolKeys::of(school).journal(&order.to_string())).arg(from).arg(-1);
         let stored: Vec<Vec<u8>> = self.link().await?.query(&range).await?;
         stored.iter().map(|body| parse(&unpack(body)?)).collect()
     }
 
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
         let mut range = cmd("XRANGE");
-        range.arg(School::of(school).one("raw")).arg(seq.0).arg(seq.0);
+        range.arg(SchoolKeys::of(school).one("raw")).arg(seq.0).arg(seq.0);
         let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
     }
@@ -330,7 +330,7 @@ impl Store for RedisStore {
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
         let from = after.map_or("-".to_owned(), |seq| format!("({}-0", seq.0));
         let mut range = cmd("XRANGE");
-        range.arg(School::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
+        range.arg(SchoolKeys::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
         let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found
             .iter()
@@ -346,7 +346,7 @@ impl Store for RedisStore {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("dead")).arg(0).arg(max.min(BATCH_MAX) - 1).arg("REV");
         let ids: Vec<String> = self.link().await?.query(&select).await?;
@@ -355,9 +355,9 @@ impl Store for RedisStore {
         Ok(found.filter_map(|(id, stored)| Some(letter_or_damaged(id, &stored?))).collect())
     }
 
-    /// Places first, then letters: one that is taken away between the two is left out.
+    /// Places first, then letters: one that is removed between the two is left out.
     async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
-        let keys = School::of(school);
+        let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("dead")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
         select.arg("LIMIT").arg(0).arg(max.min(BATCH_MAX)).arg("WITHSCORES");
@@ -370,20 +370,20 @@ impl Store for RedisStore {
     }
 
     async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
-        let stored = self.values(&[School::of(school).letter(id)]).await?.pop().flatten();
+        let stored = self.values(&[SchoolKeys::of(school).letter(id)]).await?.pop().flatten();
         Ok(stored.map(|stored| letter_or_damaged(id, &stored)))
     }
 
     async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
         let mut call = self.scripts.counts.prepare_invoke();
-        call.key(&School::of(school).many(["inbox", "out", "promised", "wake", "dead", "raw"]));
+        call.key(&SchoolKeys::of(school).many(["inbox", "out", "promised", "wake", "dead", "raw"]));
         let (inbox, deliveries, wakes, dead, raw) = self.run(&call).await?;
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
     async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
         let mut call = self.scripts.lease.prepare_invoke();
-        call.key(&School::of(school).many(["lease", "plan"]));
+        call.key(&SchoolKeys::of(school).many(["lease", "plan"]));
         call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
         Ok(match self.run::<i64>(&call).await? {
             1 => Lease::Held,
@@ -393,7 +393,7 @@ impl Store for RedisStore {
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
-        self.run(self.scripts.release.key(School::of(school).one("lease")).arg(&fence.0)).await
+        self.run(self.scripts.release.key(SchoolKeys::of(school).one("lease")).arg(&fence.0)).await
     }
 
     async fn ring(&self, school: &SchoolId) -> Kept<()> {
@@ -422,7 +422,7 @@ impl Store for RedisStore {
     }
 
     async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
-        // A life of nothing is an error to Redis; the shortest one is as good.
+        // Redis refuses an expiry of zero; the shortest one does as well.
         let life = life_ms(ttl_ms).max(1);
         self.run(self.scripts.lock.key(keys::lock(name)).arg(token).arg(life)).await
     }
@@ -433,7 +433,7 @@ impl Store for RedisStore {
 
     async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
         let mut call = self.scripts.forget_raw.prepare_invoke();
-        call.key(&School::of(school).many(["raw", "inbox"]));
+        call.key(&SchoolKeys::of(school).many(["raw", "inbox"]));
         self.run(call.arg(before.timestamp_micros()).arg(max.min(BATCH_MAX))).await
     }
 

@@ -1,6 +1,5 @@
-//! The Lua scripts, one per operation, read from the files beside this one.
-//! Never builds a script at run time: a script is known by its hash and is loaded again when Redis
-//! has lost it. Enter at [`Scripts`].
+//! The Lua scripts, one per operation, read from the files next to this one. Never builds a script at run
+//! time: Redis knows a script by its hash, and it is loaded again if Redis has lost it. Enter at [`Scripts`].
 
 use redis::Script;
 
@@ -44,7 +43,7 @@ impl Scripts {
     }
 }
 
-/// Puts the functions of `place.lua` behind the first line, which must stay the first.
+/// Inserts the functions of `place.lua` after the first line, which must stay the first.
 fn with_places(code: &str) -> Script {
     let (first, rest) = code.split_once('\n').unwrap_or((code, ""));
     Script::new(&[first, "\n", include_str!("scripts/place.lua"), rest].concat())

@@ -1,9 +1,9 @@
-//! A unit of work as `commit.lua` wants it: keys declared, parts with their lengths.
-//! Never talks to Redis. Enter at [`call`]; the order of the parts is the script's.
+//! A unit of work as the arguments of `commit.lua`: keys declared, parts with their lengths. Never talks to
+//! Redis. Enter at [`call`]; the order of the parts is the script's.
 
 use redis::{Script, ScriptInvocation};
 
-use super::keys::School;
+use super::keys::SchoolKeys;
 use crate::json;
 use crate::store::body::{pack, pack_letter};
 use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX, Unit};
@@ -12,7 +12,7 @@ use crate::store::{DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, J
 const FIXED: [&str; 11] =
     ["lease", "n", "inbox", "raw", "items", "wake", "promised", "links", "names", "out", "dead"];
 
-pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit) -> ScriptInvocation<'a> {
+pub fn call<'a>(script: &'a Script, school: &SchoolKeys, fence: &Fence, unit: &Unit) -> ScriptInvocation<'a> {
     let mut call = script.prepare_invoke();
     call.key(&school.many(FIXED)).arg(&fence.0).arg(unit.at.timestamp_micros()).arg(JOURNAL_MAX);
 
@@ -31,7 +31,7 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
     }
     call.arg(unit.index.len());
     for (name, value) in &unit.index {
-        // A value has `=` in front, so that an empty one differs from none.
+        // A value has `=` in front, so that an empty one differs from a missing one.
         call.arg(name).arg(value.as_ref().map_or(String::new(), |value| format!("={value}")));
     }
     call.arg(unit.sleep.len()).arg(&unit.sleep);
@@ -77,14 +77,14 @@ pub fn call<'a>(script: &'a Script, school: &School, fence: &Fence, unit: &Unit)
     call
 }
 
-/// A record's stored form: the version in front, so that a script reads it without the body.
+/// A record's stored form: the version comes first, so that a script reads it without the body.
 fn record(version: u64, body: &[u8]) -> Vec<u8> {
     let mut stored = format!("{version}:").into_bytes();
     stored.extend(pack(body));
     stored
 }
 
-/// A delivery's stored form: in front, whether it may still be revoked.
+/// A delivery's stored form: first whether it may still be revoked.
 fn stored(delivery: &Delivery) -> Vec<u8> {
     let revocable = matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
     let mut stored = vec![if revocable { b'r' } else { b's' }];

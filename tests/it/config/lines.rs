@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The example with its other providers: lines behind a bare `#` are settings.
+/// The example with its other providers: lines after a bare `#` are settings.
 fn with_all_lines() -> Files {
     let mut files = example();
     let bare = |line: &str| {

@@ -63,7 +63,7 @@ fn check(line: &Line) -> Result<(), String> {
             let says = call_says(call);
             if says != line.expect { Err(format!("was {}\n  is  {says}", line.expect)) } else { Ok(()) }
         }
-        Kind::Shadow => same::<Shadow>(&line.stored),
+        Kind::Shadow => same::<LastSeen>(&line.stored),
         Kind::Look => same::<Looked>(&line.stored),
         Kind::Item => item(&line.stored),
         Kind::Delivery => same::<Delivery>(&line.stored),

@@ -18,7 +18,7 @@ use crate::support::program::rost;
 async fn a_store_of_v1_opens_with_all_that_it_holds() {
     let copy = Folder::new();
     std::fs::copy(folder().join("dozvon.sqlite"), copy.path().join("dozvon.sqlite")).expect("a copy");
-    let store = Place::Folder(copy.path().to_owned()).open().await.expect("it opens");
+    let store = Backend::Folder(copy.path().to_owned()).open().await.expect("it opens");
     let school = rost();
     let counts = store.counts(&school).await.expect("counts");
     assert_eq!(counts, Counts { inbox: 1, deliveries: 7, wakes: 5, dead: 1, raw: 9 });
@@ -51,7 +51,7 @@ async fn a_store_of_v1_opens_with_all_that_it_holds() {
             "client" => serde_json::from_slice::<Client>(body).is_ok(),
             "desk" => serde_json::from_slice::<DesksV1>(body).is_ok(),
             "call" => serde_json::from_slice::<CallRecord>(body).is_ok(),
-            "shadow" => serde_json::from_slice::<Shadow>(body).is_ok(),
+            "shadow" => serde_json::from_slice::<LastSeen>(body).is_ok(),
             "look" => serde_json::from_slice::<Looked>(body).is_ok(),
             _ => false,
         };

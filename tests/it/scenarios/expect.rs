@@ -22,17 +22,17 @@ pub struct Expect {
     parts_paid: Option<u32>,
     put_back: Option<u32>,
     phones: Option<Vec<String>>,
-    /// Name → time; the timers named here, others may be there too.
+    /// Name → time; other timers may exist too.
     timers: BTreeMap<String, String>,
     no_timers: Vec<String>,
     /// Names of the texts of all open tasks, in any order.
     tasks: Option<Vec<String>>,
-    /// Parts of commands since the last step, in this order, others may lie between.
+    /// Parts of commands since the last step, in this order; others may be in between.
     commands: Vec<toml::Table>,
     no_commands: Vec<toml::Table>,
     /// Asks of the commands that are held and have not been revoked.
     held: Option<Vec<String>>,
-    /// How many commands of an ask there were since the last step.
+    /// The number of commands of an ask since the last step.
     count: BTreeMap<String, usize>,
     /// Rules that the journal since the last step names.
     journal: Vec<String>,
@@ -183,7 +183,7 @@ fn local(at: At) -> String {
     at.with_timezone(&chrono_tz::Europe::Moscow).format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// What happened, for the one who reads a failure.
+/// What happened, for the reader of a failure.
 fn told(world: &World, order: &Order) -> String {
     let mut lines: Vec<String> =
         world.journal.iter().map(|line| format!("    {}: {}", line.rule, line.text)).collect();

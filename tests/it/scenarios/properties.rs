@@ -1,6 +1,6 @@
-//! What holds whatever happens, in whatever order: a payment wins, a client is never called by two
-//! tasks, an open order has a next step, a repeat is no news. The world itself checks L14, the one
-//! call task and determinism after every step.
+//! Properties that hold for any events in any order: a payment wins, a client never has two call tasks, an
+//! open order has a next step, a repeat changes nothing. The world itself checks L14, the single call task
+//! and determinism after every step.
 
 use chrono::TimeDelta;
 use dozvon::process::case::{Case, Client, Desks};
@@ -20,7 +20,7 @@ use super::reading::time;
 use super::school;
 use super::world::World;
 
-/// What may happen, said so that it can be placed at any moment.
+/// A possible event, in a form that fits any moment.
 #[derive(Debug, Clone)]
 enum Happening {
     Order {
@@ -196,7 +196,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
-/// Minutes until the next happening: within one talk, within a day, within a week.
+/// Minutes until the next event: within one talk, within a day, within a week.
 fn pauses() -> impl Strategy<Value = i64> {
     prop_oneof![0..3_i64, 3..60_i64, 60..1500_i64, 1500..12_000_i64]
 }
@@ -235,7 +235,7 @@ fn in_full() -> Event {
     Event::Order(Box::new(paid))
 }
 
-/// The event that a happening is now; `None` where there is nothing that it could happen to.
+/// The event for the present state; `None` if there is nothing that it could apply to.
 fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Event)> {
     let first = OrderId::from("gc-1");
     let event = match happening.clone() {
@@ -301,7 +301,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
     Some((first, event))
 }
 
-/// Plays one happening; a repeat of the same facts straight after it must be no news.
+/// Plays one event; a repeat of the same facts right after it must change nothing.
 fn play(world: &mut World, happening: &Happening, now: At) -> Result<(), String> {
     match happening {
         Happening::Hold(ask) => {
@@ -380,7 +380,7 @@ fn cases() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// L4, L14: whatever went before, a confirmed full payment wins, and nothing is left to do.
+    /// L4, L14: whatever came before, a confirmed full payment wins, and nothing is left to do.
     #[test]
     fn a_payment_wins_whatever_went_before(
         profile in 0..7_u8,
@@ -409,7 +409,7 @@ proptest! {
         prop_assert_eq!(tasks.count(), 0);
     }
 
-    /// L14: left alone, an order comes to an end or keeps asking people; it never falls asleep.
+    /// L14: without further events, an order ends or keeps asking people; it is never forgotten.
     #[test]
     fn an_order_left_alone_never_falls_asleep(
         profile in 0..7_u8,
@@ -420,9 +420,9 @@ proptest! {
         world.pass(now + TimeDelta::days(20)).map_err(TestCaseError::fail)?;
     }
 
-    /// L4: a payment that was none leaves everything where it was.
+    /// L4: a payment that turns out not to be one changes nothing.
     #[test]
-    fn a_payment_that_was_none_changes_nothing(
+    fn a_false_payment_changes_nothing(
         profile in 0..7_u8,
         assign in assigns(),
         happenings in proptest::collection::vec((pauses(), happening()), 0..12),
@@ -452,7 +452,7 @@ proptest! {
         prop_assert_eq!((&after.promise, &after.plan, &after.question), (&before.promise, &before.plan, &before.question));
     }
 
-    /// A step looks at nothing but its arguments, and an unknown order is no accident.
+    /// A step depends on its arguments only, and an unknown order is not an error.
     #[test]
     fn any_first_event_is_taken(happening in happening()) {
         let mut world = World::new(school::process(Figures::default()));

@@ -17,7 +17,7 @@ use super::world::World;
 pub struct Scenario {
     pub rule: String,
     pub what: String,
-    /// The client's zone, as the card's field has it.
+    /// The client's zone, as in the card's field.
     #[serde(default)]
     zone: Option<String>,
     /// Figures that differ from the shipped ones.
@@ -37,7 +37,7 @@ pub struct Scenario {
 #[serde(deny_unknown_fields)]
 struct Step {
     at: String,
-    /// Which order it happens to.
+    /// The order of this event.
     #[serde(default = "first_order")]
     order: String,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The short forms in which a scenario writes its events; what it leaves out has a usual value.
+//! The short forms in which a scenario writes its events; omitted values have defaults.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub fn read_event(
             let command = held.map(|command| command.id.clone()).ok_or(format!("no `{ask}` is held"))?;
             match kind.as_str() {
                 "receipt" => Event::Receipt { command },
-                // A letter that nobody can take bounces; anything else is refused.
+                // A letter that cannot be accepted bounces; any other command is refused.
                 _ if ask == "send_letter" => {
                     Event::Undeliverable { command, why: format!("{BOUNCED}: 5.1.1") }
                 }
@@ -163,7 +163,7 @@ impl Default for ShortClient {
 }
 
 impl ShortClient {
-    /// An empty text means «not said».
+    /// An empty text means «not given».
     fn facts(self) -> ClientFacts {
         ClientFacts {
             gc_user: None,
@@ -254,7 +254,7 @@ struct ShortLead {
     responsible: Option<String>,
     #[serde(default)]
     reason: Option<String>,
-    /// When the CRM says that it changed; else now.
+    /// The time of the change in the CRM; by default now.
     #[serde(default)]
     at: Option<String>,
 }

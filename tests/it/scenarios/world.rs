@@ -15,14 +15,14 @@ pub struct World {
     pub client: Client,
     pub desks: Desks,
     pub orders: BTreeMap<OrderId, Order>,
-    /// The latest moment so far: time never runs back.
+    /// The latest moment so far: time never goes back.
     pub now: Option<At>,
     /// Names of the tasks' texts, also of closed ones.
     pub names: BTreeMap<String, String>,
     /// Asks whose commands are not settled.
     pub hold: BTreeSet<String>,
     pub held: Vec<Command>,
-    /// What happened since the last look.
+    /// What happened since the last check.
     pub commands: Vec<Command>,
     pub revoked: Vec<CommandId>,
     pub journal: Vec<Line>,
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// One event of one order, with everything that follows at once.
+    /// One event of one order, with everything that follows immediately.
     pub fn happen(&mut self, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
         let mut queue = std::collections::VecDeque::from([(order.clone(), event.clone())]);
         let mut turns = 0;
@@ -103,7 +103,7 @@ impl World {
         for _ in 0..5000 {
             let wakes = self.orders.iter().filter_map(|(id, order)| Some((wake(order)?.0, id.clone())));
             let Some((at, order)) = wakes.min().filter(|(at, _)| *at <= until) else { return Ok(()) };
-            // A timer that comes back from a hold may be overdue.
+            // A timer that is resumed after a hold may be overdue.
             let at = self.now.map_or(at, |now| now.max(at));
             self.happen(&order, &Event::Wake, at)?;
         }

@@ -1,6 +1,6 @@
-//! Random units: the embedded store agrees with a simple model, and Redis with the embedded one.
-//! The model is slow and obvious: it copies everything, applies a unit row by row and forgets the
-//! copy when a row is refused.
+//! Random units: the embedded store agrees with a simple model, and Redis with the embedded store. The model
+//! is slow and obvious: it copies everything, applies a unit row by row and discards the copy when a row is
+//! refused.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +19,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::world::*;
 use crate::support::redis_server::RedisServer;
 
-/// What is done to a school.
+/// An operation on a school.
 #[derive(Debug, Clone)]
 enum Deed {
     Accept(IdempotencyKey, u8),
@@ -29,7 +29,7 @@ enum Deed {
     ForgetRaw(i64, usize),
 }
 
-/// What a deed showed: as comparable text, because refusals name what did not fit.
+/// The result of an operation as comparable text, because refusals name what did not fit.
 async fn perform(store: &dyn Store, school: &SchoolId, deed: &Deed, now: i64) -> String {
     match deed {
         Deed::Accept(key, body) => format!("{:?}", offer(store, school, key, &raw(*body), at(now)).await),
@@ -230,7 +230,7 @@ fn raw(body: u8) -> Vec<u8> {
     format!("{{\"n\":{body}}}").into_bytes()
 }
 
-/// Few names, so that units meet what earlier ones have left.
+/// Few names, so that units meet records of earlier ones.
 fn name(letter: &'static str, names: u8) -> impl Strategy<Value = String> {
     (0..names).prop_map(move |n| format!("{letter}{n}"))
 }
@@ -288,7 +288,7 @@ fn any_unit() -> impl Strategy<Value = Unit> {
         some(dead),
         some(any_forget()),
     );
-    // A unit with every part is refused nearly always: some parts are left out.
+    // A unit with every part is nearly always refused, so some parts are left out.
     (lists, any::<u16>(), 0..9_i64).prop_map(|(lists, parts, ms)| {
         let (ack, append, put, index, wake, sleep, deliveries, journal, dead, forget) = lists;
         let at = at(ms);
@@ -323,7 +323,7 @@ fn any_deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// Runs `check` on sequences of deeds, each time for another school.
+/// Runs `check` on sequences of operations, each time for another school.
 fn check_all(cases: u32, check: impl AsyncFn(&SchoolId, &[Deed])) {
     static SCHOOLS: AtomicU32 = AtomicU32::new(0);
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -115,7 +115,7 @@ pub async fn only_the_owner_commits(store: &dyn Store) {
     commit(store, &school, &next, unit()).await;
 }
 
-/// Rows of one unit see what the rows before them have done.
+/// A row of a unit sees the effect of the rows before it.
 pub async fn a_unit_is_judged_row_by_row(store: &dyn Store) {
     let (school, owner) = owned(store, "rows").await;
     accept(store, &school, "{}").await;
@@ -147,7 +147,7 @@ pub async fn a_unit_is_judged_row_by_row(store: &dyn Store) {
     assert_eq!(store.wake_of(&school, "m").await, Ok(Some(wake("m", 1))));
 }
 
-/// Many at once share a connection and a transaction, yet each is judged for itself.
+/// Many units at once share a connection and a transaction, but each is checked separately.
 pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Store) {
     const CALLS: u64 = 64;
     let (school, owner) = owned(store, "crowd").await;
@@ -156,8 +156,8 @@ pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Stor
     assert_eq!(accepted.iter().filter(|done| **done == Ok(Accepted::New)).count(), 1);
     assert_eq!(places(store, &school).await.len(), 1);
 
-    // Each writes an order of its own; the desk can be won by one, and the losers' orders must
-    // not be there. Every second leaves the desk alone.
+    // Each writes an order of its own; only one can win the desk, and the losers' orders must not be stored.
+    // Every second one does not write the desk.
     let units = (0..CALLS).map(|n| {
         let mut unit = Unit { put: vec![put(&format!("order/{n}"), 0, "x")], ..Unit::default() };
         if n % 2 == 0 {
@@ -174,14 +174,14 @@ pub async fn of_many_at_once_one_wins_and_the_others_stay_whole(store: &dyn Stor
     assert_eq!(done.iter().filter(|done| done.is_ok()).count() as u64, CALLS / 2 + 1);
 }
 
-/// An owner steps its cases in memory and sends the commits after one another without waiting: each
-/// stands on the versions that the one before it leaves.
+/// An owner steps its cases in memory and sends the commits one after another without waiting: each expects
+/// the versions that the one before it leaves.
 pub async fn what_is_sent_in_order_is_done_in_order(store: &dyn Store) {
     const UNITS: u64 = 64;
     let (school, owner) = owned(store, "in-order").await;
     for round in 0..8 {
         let units = (0..UNITS).map(|n| {
-            // Not all alike large: a small one must not overtake.
+            // Different sizes: a small one must not overtake.
             let body = "x".repeat(if n % 7 == 0 { 20_000 } else { 10 });
             let unit = Unit { put: vec![put("desk", round * UNITS + n, &body)], ..Unit::default() };
             store.commit(&school, &owner, unit)

@@ -1,4 +1,4 @@
-//! What the stores survive: reopening, power cuts, a Redis that stands still, fills up or forgets.
+//! What the stores survive: reopening, power cuts, and a Redis that is paused, fills up or forgets.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::world::*;
 use crate::support::folder::Folder;
 use crate::support::redis_server::{RedisCluster, RedisServer};
 
-/// Something of every kind in the school `kept`.
+/// One object of every kind in the school `kept`.
 async fn fill(store: &dyn Store) -> Held {
     let (school, owner) = owned(store, "kept").await;
     accept(store, &school, "{\"n\":1}").await;
@@ -46,7 +46,7 @@ async fn embedded_in_a_folder_holds_after_reopening() {
     let store = Embedded::open(folder.path()).unwrap();
     assert_eq!(held(&store, &"kept".into()).await, before);
     assert_eq!(store.secret("token").await, Ok(Some(b"sealed".to_vec())));
-    // The folder's last owner is gone with its process: a new one need not wait for its lease.
+    // The folder's last owner ended with its process: a new one need not wait for its lease.
     let (school, next) = ("kept".into(), fence("next"));
     assert_eq!(store.commit(&school, &fence("owner"), Unit::default()).await, Err(CommitError::Fenced));
     assert_eq!(store.lease(&school, &next, &plan("config", 0), LONG_MS).await, Ok(Lease::Held));
@@ -66,7 +66,7 @@ async fn a_folder_belongs_to_one_store_at_a_time() {
     assert!(Embedded::open(folder.path()).is_ok());
 }
 
-/// Under paused time no call waits for anything but the clock, and leases follow it.
+/// Under paused time calls only wait for the clock, and leases follow it.
 #[tokio::test(start_paused = true)]
 async fn embedded_in_memory_follows_a_paused_clock() {
     let store = Embedded::in_memory().unwrap().with_clock(Arc::new(TokioClock::starting_at(at(0))));
@@ -91,7 +91,7 @@ async fn redis_holds_after_a_power_cut_and_the_store_comes_back_by_itself() {
     }
     server.start_again();
     until("an answer", || async { store.ping().await.is_ok() }).await;
-    // Every connection notices for itself.
+    // Every connection notices by itself.
     until("all connections", || async {
         for _ in 0..20 {
             if is_unreachable(&store).await {
@@ -127,7 +127,7 @@ async fn a_restart_of_redis_or_of_one_node_is_another_run() {
 async fn a_redis_that_is_not_there_yet_is_waited_for() {
     let mut server = RedisServer::start();
     server.kill();
-    assert!(RedisStore::connect(&server.url()).await.is_err(), "a command line is told at once");
+    assert!(RedisStore::connect(&server.url()).await.is_err(), "a command line gets the error at once");
     let store = RedisStore::open(&server.url()).await.unwrap();
     assert!(is_unreachable(&store).await);
     server.start_again();
@@ -153,7 +153,7 @@ async fn a_cluster_holds_after_a_power_cut_and_the_store_comes_back_by_itself() 
     assert_eq!(held(&store, &"kept".into()).await, before);
 }
 
-/// The store learned the slots when it connected; the first call afterwards is sent on.
+/// The store learned the slots when it connected; the first call afterwards is redirected.
 #[tokio::test]
 async fn a_school_may_move_to_another_node_of_a_cluster() {
     let cluster = RedisCluster::start();
@@ -197,7 +197,7 @@ async fn redis_may_lose_its_scripts_and_its_counter() {
     assert!(seqs.is_sorted_by(|a, b| a < b) && seqs[2..].iter().all(|seq| Some(seq) > last.as_ref()));
 }
 
-/// What is done with must not pile up, and no key of a school may leave its node.
+/// Finished objects must not pile up, and no key of a school may leave its node.
 #[tokio::test]
 async fn redis_keeps_nothing_of_what_is_done_with() {
     let server = RedisServer::start();
@@ -218,7 +218,7 @@ async fn redis_keeps_nothing_of_what_is_done_with() {
 
     let mut admin = server.admin();
     let mut left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut admin).unwrap();
-    // What says that a request was taken already ends by itself.
+    // The record that a request was accepted expires by itself.
     left.retain(|key| redis::cmd("PTTL").arg(key).query::<i64>(&mut admin).unwrap() < 0);
     left.sort();
     let school =
@@ -247,7 +247,8 @@ async fn a_damaged_record_is_told_and_not_written_over() {
     assert_eq!(left, "damage");
 }
 
-/// `damage` spoils `order/1`, `d1` and the letter `in-1`, and puts an entry behind the others that cannot be unpacked.
+/// `damage` spoils `order/1`, `d1` and the letter `in-1`, and adds an entry after the others that cannot be
+/// unpacked.
 async fn damage_hides_nothing(store: &dyn Store, damage: impl FnOnce()) {
     fill(store).await;
     let (school, owner) = ("kept".into(), fence("owner"));
@@ -269,7 +270,7 @@ async fn damage_hides_nothing(store: &dyn Store, damage: impl FnOnce()) {
     assert_eq!(store.unreadable(&school).await, Ok(Vec::new()));
     let left = store.deliveries(&school, 0, 9).await.unwrap();
     assert_eq!(left.iter().map(|left| left.id().as_str()).collect::<Vec<_>>(), ["d2"]);
-    // A damaged letter is shown as one, and can be taken away.
+    // A damaged letter is shown as damaged, and can be removed.
     let shown = store.dead(&school, 9).await.unwrap();
     let paged: Vec<_> =
         store.letters(&school, 0, 9).await.unwrap().into_iter().map(|(_, letter)| letter).collect();
@@ -330,7 +331,7 @@ async fn a_full_redis_refuses_and_forgetting_still_works() {
     let unit = Unit { ack: places(&store, &school).await, put: vec![put("new", 0, "x")], ..Unit::default() };
     let refused = store.commit(&school, &fence("owner"), unit.clone()).await;
     assert!(matches!(refused, Err(CommitError::Store(StoreError::Unreachable(_)))), "{refused:?}");
-    assert_eq!(held(&store, &school).await, before, "reading goes on, and nothing was done by half");
+    assert_eq!(held(&store, &school).await, before, "reading still works, and no unit was applied in part");
     assert_eq!(store.forget_raw(&school, at(1), 9).await, Ok(1));
     memory("0");
     commit(&store, &school, &fence("owner"), unit).await;

@@ -1,4 +1,4 @@
-//! What comes in: repeats, order, bodies, retention.
+//! Incoming requests: repeats, order, bodies, retention.
 
 use dozvon::intake::envelope::Envelope;
 use dozvon::intake::item::Inbound;
@@ -31,7 +31,7 @@ pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store)
         (unique("e1"), Accepted::New),
         (unique("e2"), Accepted::New),
         (unique("e1"), Accepted::Repeat),
-        // The same text as a slot is another thing.
+        // The same text as a slot is a different key.
         (unique("order/1"), Accepted::New),
         (IdempotencyKey::Always, Accepted::New),
         (IdempotencyKey::Always, Accepted::New),
@@ -39,7 +39,7 @@ pub async fn a_to_b_to_a_are_three_events_and_a_repeat_is_one(store: &dyn Store)
     accept_all(store, &"repeats".into(), &rows).await;
 }
 
-/// The life is the shortest that can be given, a second: in Redis only its own clock ends it.
+/// The life is the shortest possible one, a second: in Redis only its own clock ends it.
 pub async fn a_unique_key_is_forgotten_after_its_life(store: &dyn Store) {
     let school = SchoolId::from("expiry");
     let key = |keep_s| IdempotencyKey::Unique { key: format!("keep-{keep_s}"), keep_s };
@@ -80,7 +80,7 @@ pub async fn entries_come_in_order_and_after_a_place(store: &dyn Store) {
     assert_eq!(some, seqs[2..4]);
     assert_eq!(after(&seqs[5], 10).await, Ok(Vec::new()));
 
-    // Out of turn: the others stay where they are.
+    // Out of turn: the others keep their places.
     commit(store, &school, &owner, Unit { ack: vec![seqs[3].clone(), seqs[0].clone()], ..Unit::default() })
         .await;
     let left: Vec<_> = [1, 2, 4, 5].map(|n: usize| seqs[n].clone()).to_vec();
@@ -139,7 +139,7 @@ pub async fn old_requests_are_forgotten_but_not_those_in_the_inbox(store: &dyn S
 
 pub async fn bodies_of_a_mebibyte_come_back(store: &dyn Store) {
     let (school, owner) = owned(store, "large").await;
-    // Does not compress: every byte by a small generator.
+    // Bytes of a small generator, so that the body does not compress.
     let mut state = 1_u32;
     let noise: String = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -158,7 +158,7 @@ pub async fn bodies_of_a_mebibyte_come_back(store: &dyn Store) {
         store.read(&school, &texts(&["order/1"])).await.unwrap()[0].as_ref().unwrap().body,
         noise.as_bytes()
     );
-    // More than one call carries; each call brings at least one entry.
+    // More than one call can carry; each call returns at least one entry.
     let (mut after, mut seen) = (None, 0);
     loop {
         let entries = store.inbox(&school, after, 100).await.unwrap();
@@ -181,7 +181,7 @@ pub async fn times_come_back_to_the_microsecond(store: &dyn Store) {
     }
 }
 
-/// However it is told and whatever came between: an offered request is taken once.
+/// However its key reads and whatever came between: an offered request is accepted once.
 pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let school = SchoolId::from("offer");
     let slot =
@@ -190,7 +190,7 @@ pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
     let rows = [
         ("a", slot("A"), Accepted::New),
         ("b", slot("B"), Accepted::New),
-        // Another answer than its key alone would give.
+        // A different answer than its key alone would give.
         ("a", slot("A"), Accepted::Repeat),
         ("c", slot("A"), Accepted::New),
         ("d", IdempotencyKey::Always, Accepted::New),
@@ -213,11 +213,11 @@ pub async fn an_offered_request_is_taken_once_for_its_id(store: &dyn Store) {
         held.iter().map(|entry| String::from_utf8_lossy(&entry.body).into_owned()).collect();
     let item = |id: &str| format!("{{\"id\":\"{id}\"}}");
     assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "h", "i"].map(item));
-    // What is not offered is judged by its key alone.
+    // A request that is not offered is checked by its key alone.
     assert_eq!(offer(store, &school, &IdempotencyKey::Always, b"{}", at(0)).await, Ok(Accepted::New));
 }
 
-/// Within one run of the store it is the same for everybody who asks.
+/// Within one run of the store every caller gets the same answer.
 pub async fn a_store_is_the_same_run_until_it_is_restarted(store: &dyn Store) {
     let first = store.epoch().await.unwrap();
     assert_ne!(first.as_deref(), Some(""));

@@ -1,4 +1,4 @@
-//! What a school holds: index, records, wakes, deliveries, journal, dead letters.
+//! The content of a school: index, records, wakes, deliveries, journal, dead letters.
 
 use dozvon::process::OrderId;
 use dozvon::request::IdempotencyKey;
@@ -176,11 +176,11 @@ pub async fn dead_letters_are_buried_and_dug(store: &dyn Store) {
     assert_eq!(store.dead(&school, 2).await.unwrap(), [c.clone(), a.clone()]);
     assert_eq!(store.dead(&school, 0).await.unwrap(), []);
 
-    // Buried again it is the newest.
+    // Buried again, it is the newest.
     b.why = "refused again".to_owned();
     commit(store, &school, &owner, unit(vec![DeadOp::Dig(a.id.clone()), DeadOp::Bury(b.clone())])).await;
     assert_eq!(store.dead(&school, 9).await.unwrap(), [b.clone(), c.clone()]);
-    // Changed it stays where it is; what is not there is not made.
+    // A changed letter keeps its place; a missing one is not created.
     let c = DeadLetter { body: Vec::new(), ..c };
     commit(store, &school, &owner, unit(vec![DeadOp::Update(c.clone())])).await;
     assert_eq!(store.dead(&school, 9).await.unwrap(), [b.clone(), c.clone()]);

@@ -1,4 +1,4 @@
-//! What instances share: leases, budgets, secrets, locks.
+//! State shared between instances: leases, budgets, secrets, locks.
 
 use dozvon::process::SchoolId;
 use dozvon::store::redis::RedisStore;
@@ -6,7 +6,7 @@ use dozvon::store::{CommitError, Fence, Lease, Rate, Store, Unit};
 
 use super::world::*;
 
-/// Short enough to be waited for, long enough to be seen alive.
+/// Short enough to wait for, long enough to be seen alive.
 const SHORT_MS: u64 = 300;
 
 pub async fn a_lease_is_taken_renewed_and_released(store: &dyn Store) {
@@ -22,7 +22,7 @@ pub async fn a_lease_is_taken_renewed_and_released(store: &dyn Store) {
     assert_eq!(take("a").await, Lease::Elsewhere);
 }
 
-/// An instance that was left behind does not work with what no longer holds.
+/// An instance that missed a change does not work with an outdated configuration.
 pub async fn of_two_configurations_the_one_loaded_later_counts(store: &dyn Store) {
     let school = SchoolId::from("lease-plans");
     let take = async |who: &str, config: &str, loaded: i64| {
@@ -39,10 +39,10 @@ pub async fn of_two_configurations_the_one_loaded_later_counts(store: &dyn Store
     assert_eq!(take("d", "new", 5).await, Lease::Held, "the same one, whenever it was loaded");
     release("d").await;
     assert_eq!(take("a", "old", 20).await, Lease::Outdated, "in doubt the one that worked last");
-    assert_eq!(take("a", "old", 40).await, Lease::Held, "loaded anew: somebody went back to it");
+    assert_eq!(take("a", "old", 40).await, Lease::Held, "loaded again later");
 }
 
-/// Only the store's own clock ends a lease, so it is asked until it has.
+/// Only the store's own clock ends a lease, so the test asks until it has ended.
 pub async fn a_lease_of_a_dead_owner_passes_on(store: &dyn Store) {
     let school = SchoolId::from("lease-ends");
     let (dead, next) = (fence("dead"), fence("next"));
@@ -55,7 +55,7 @@ pub async fn a_lease_of_a_dead_owner_passes_on(store: &dyn Store) {
     assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
 }
 
-/// Between instances only, so it needs two connections to one server.
+/// Needs two connections to one server.
 pub async fn what_one_instance_rings_the_others_hear(url: &str) {
     let [one, other] = [RedisStore::connect(url).await.unwrap(), RedisStore::connect(url).await.unwrap()];
     let school = SchoolId::from("rung");
@@ -63,7 +63,7 @@ pub async fn what_one_instance_rings_the_others_hear(url: &str) {
     let heard = move |school| tell.send(school).expect("the test listens");
     tokio::select! {
         ended = one.listen(&heard) => panic!("it stopped listening: {ended:?}"),
-        // Rung again and again, because nobody knows when the other has begun to listen.
+        // Rings repeatedly, because it is not known when the other has begun to listen.
         () = async {
             while told.try_recv().ok() != Some(school.clone()) {
                 other.ring(&school).await.unwrap();
@@ -82,7 +82,7 @@ pub async fn an_instance_takes_its_own_lease_back_at_once(store: &dyn Store) {
     assert_eq!(store.lease(&school, &next, &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
     assert_eq!(store.commit(&school, &dead, Unit::default()).await, Err(CommitError::Fenced));
     commit(store, &school, &next, Unit::default()).await;
-    // Without a name nobody takes anything back.
+    // Without a name no lease is taken back.
     store.release(&school, &next).await.unwrap();
     assert_eq!(store.lease(&school, &fence("a"), &plan("c", 0), LONG_MS).await, Ok(Lease::Held));
     assert_eq!(store.lease(&school, &fence("b"), &plan("c", 0), LONG_MS).await, Ok(Lease::Elsewhere));
@@ -92,7 +92,7 @@ pub async fn a_budget_is_paced_evenly_between_two_takers(store: &dyn Store) {
     let rate = Rate { per_second: 6.0, burst: 1 };
     let start = at(0).timestamp_millis();
     let mut slots = Vec::new();
-    // Two takers that ask by turns, a little later each time, for ten seconds of slots.
+    // Two callers ask in turn, a little later each time, for ten seconds of slots.
     for n in 0..60 {
         let now = start + n * 40;
         slots.push(now + store.budget("paced", rate, Some(now)).await.unwrap() as i64);
@@ -101,7 +101,7 @@ pub async fn a_budget_is_paced_evenly_between_two_takers(store: &dyn Store) {
     assert!(apart.iter().all(|apart| (166..=168).contains(apart)), "{apart:?}");
     assert_eq!((slots[59] - slots[0] + 5) / 10, 983, "59 intervals of a sixth of a second");
 
-    // Unused time is not saved up.
+    // Unused time is not accumulated.
     let later = slots[59] + 60_000;
     assert_eq!(store.budget("paced", rate, Some(later)).await, Ok(0));
     assert_eq!(store.budget("paced", rate, Some(later)).await, Ok(167));
@@ -115,7 +115,7 @@ pub async fn a_budget_lets_a_burst_go_and_counts_by_the_stores_clock(store: &dyn
         waits.push(store.budget("burst", rate, None).await.unwrap());
     }
     assert_eq!(waits[..3], [0, 0, 0]);
-    // Ten seconds apart, less what the calls themselves took.
+    // Ten seconds apart, less the duration of the calls themselves.
     assert!((9_000..=10_000).contains(&waits[3]), "{waits:?}");
     assert!((19_000..=20_000).contains(&waits[4]), "{waits:?}");
 }

@@ -1,4 +1,4 @@
-//! Builders of small synthetic things, and [`Held`]: all that a school shows.
+//! Builders of small test objects, and [`Held`]: everything that a school shows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub async fn owned(store: &dyn Store, name: &str) -> (SchoolId, Fence) {
     (school, fence)
 }
 
-/// A configuration that was loaded at a second.
+/// A configuration that was loaded at a certain second.
 pub fn plan(config: &str, loaded: i64) -> Plan {
     Plan { config: config.to_owned(), loaded: at(loaded * 1_000) }
 }
@@ -40,7 +40,7 @@ pub async fn accept(store: &dyn Store, school: &SchoolId, raw: &str) {
     assert_eq!(done, Ok(Accepted::New));
 }
 
-/// A request of its own, whatever its key says.
+/// A new request with its own id, whatever its key.
 pub async fn offer(
     store: &dyn Store,
     school: &SchoolId,
@@ -110,7 +110,7 @@ pub async fn commit(store: &dyn Store, school: &SchoolId, fence: &Fence, unit: U
     assert_eq!(store.commit(school, fence, unit).await.map(|_| ()), Ok(()));
 }
 
-/// All that a school shows through the port, for the names that the tests use.
+/// Everything that a school shows through the port, for the names that the tests use.
 #[derive(Debug, PartialEq)]
 pub struct Held {
     pub inbox: Vec<Entry>,
@@ -145,8 +145,8 @@ pub async fn held(store: &dyn Store, school: &SchoolId) -> Held {
     }
 }
 
-/// Asks again until the answer is yes. For what only the store's own clock brings about: the
-/// bound is far above the lives that the tests give.
+/// Asks until the answer is yes, for effects of the store's own clock: the limit is far above the lives that
+/// the tests use.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
     let asking = async {
         while !ask().await {

@@ -1,6 +1,5 @@
-//! One address before several bridges, as a school's proxy has it: connections go to the next
-//! bridge whose `/health` answers in time. Never reads what it carries.
-//! Enter at [`Balancer::start`].
+//! One address in front of several bridges, like a school's proxy: connections go to the next bridge whose
+//! `/health` answers in time. Never reads the data that it forwards. Enter at [`Balancer::start`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,10 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::program::get;
 
-/// A bridge that does not answer within this is left out until it does.
+/// A bridge that does not answer within this is skipped until it does.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// And a request that has no answer within this is cut off.
+/// A request without an answer within this is cut off.
 const ANSWER: Duration = Duration::from_secs(2);
 
 pub struct Balancer {
@@ -31,11 +30,11 @@ impl Balancer {
             let turn = AtomicUsize::new(0);
             while let Ok((client, _)) = listener.accept().await {
                 let next = {
-                    let well = well.lock().expect("nobody panics here");
+                    let well = well.lock().expect("no panic under this lock");
                     let turn = turn.fetch_add(1, Ordering::SeqCst);
                     well.get(turn % well.len().max(1)).copied()
                 };
-                // No bridge is well: the connection is closed, and the sender tries again.
+                // No bridge is healthy: the connection is closed, and the sender tries again.
                 if let Some(port) = next {
                     tokio::spawn(carry(client, port));
                 }
@@ -58,7 +57,7 @@ async fn carry(mut client: TcpStream, port: u16) {
     }
 }
 
-/// Asks all of them again and again.
+/// Checks all of them repeatedly.
 async fn look(behind: Vec<u16>, well: Arc<Mutex<Vec<u16>>>) {
     let mut pause = tokio::time::interval(PATIENCE);
     loop {
@@ -69,6 +68,6 @@ async fn look(behind: Vec<u16>, well: Arc<Mutex<Vec<u16>>>) {
             said.ok().flatten().filter(|said| said.status == 200).map(|_| *port)
         });
         let answers: Vec<Option<u16>> = futures_util::future::join_all(asked).await;
-        *well.lock().expect("nobody panics here") = answers.into_iter().flatten().collect();
+        *well.lock().expect("no panic under this lock") = answers.into_iter().flatten().collect();
     }
 }

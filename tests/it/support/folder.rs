@@ -1,4 +1,4 @@
-//! A folder that is gone with the test.
+//! A folder that is removed with the test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,5 +1,5 @@
-//! amoCRM that does what it is asked and keeps the answer to itself: so a test knows that requests
-//! are under way. Never changes what is done. Enter at [`Hold::at`].
+//! An amoCRM that carries out requests but holds back the answers, so a test knows that requests are in
+//! progress. Never changes a request. Enter at [`Hold::at`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,20 +9,20 @@ use dozvon::sandbox::serve::{Door, Fate, Gate};
 use dozvon::sandbox::{Platform, World};
 use tokio::sync::watch;
 
-use super::program::Bench;
+use super::program::TestBed;
 
-/// Holds back answers to what made something while it is shut.
+/// While it is shut, holds back answers to requests that created something.
 pub struct Hold {
     shut: watch::Sender<bool>,
     held: AtomicUsize,
-    /// Leads, tasks and notes when the request came.
+    /// Number of leads, tasks and notes when the request came.
     before: AtomicUsize,
     made: Box<dyn Fn() -> usize + Send + Sync>,
 }
 
 impl Hold {
-    /// Before the bench's amoCRM, and open.
-    pub fn at(bench: &Bench) -> Arc<Self> {
+    /// In front of the test bed's amoCRM, and open.
+    pub fn at(bench: &TestBed) -> Arc<Self> {
         let shared = bench.shared();
         let hold = Arc::new(Self {
             shut: watch::Sender::new(false),
@@ -42,25 +42,26 @@ impl Hold {
         self.shut.send_replace(true);
     }
 
-    /// All that were held back leave.
+    /// Sends all answers that were held back.
     pub fn open(&self) {
         self.shut.send_replace(false);
     }
 
-    /// Requests that are carried out and not answered.
+    /// Requests that were carried out and not answered.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::SeqCst)
     }
 }
 
-/// What the bridge has made in amoCRM.
+/// Number of entities that the bridge has created in amoCRM.
 pub fn made(world: &World) -> usize {
     world.leads().count() + world.tasks().count() + world.notes().count()
 }
 
 #[async_trait]
 impl Gate for Hold {
-    /// amoCRM's stand-in has one thread and carries out before it waits: what is noted here is this request's.
+    /// amoCRM's stand-in has one thread and carries out a request before it waits: a change seen here belongs
+    /// to this request.
     async fn arrives(&self, door: Door) -> Fate {
         if door != Door::Api(Platform::Amocrm) {
             return Fate::Served;

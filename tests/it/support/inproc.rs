@@ -1,6 +1,6 @@
-//! The whole bridge and the whole sandbox in one thread under paused time: no socket, no process.
-//! A seed gives the same run every time; when a world is over, [`World::finish`] asserts what has
-//! to hold for any run. Enter at [`World::start`].
+//! The whole bridge and the whole sandbox in one thread under paused time: no socket, no process. A seed
+//! gives the same run every time; at the end, [`World::finish`] asserts what must hold for any run. Enter at
+//! [`World::start`].
 
 use std::sync::{Arc, MutexGuard};
 
@@ -51,7 +51,7 @@ impl World {
         Self { clock, inside: Some(inside), site, hooks }
     }
 
-    /// The bridge dies where it stands and is started again over the same store.
+    /// Kills the bridge and starts it again over the same store.
     pub async fn kill(&mut self) {
         self.hooks.abort();
         let inside = self.inside.as_mut().expect("it is not finished");
@@ -64,7 +64,7 @@ impl World {
         self.inside().shared.world()
     }
 
-    /// Lets time pass; it jumps from one due moment to the next.
+    /// Advances time; it jumps from one due moment to the next.
     pub async fn run_for(&self, span: TimeDelta) {
         self.clock.sleep_until(self.clock.now() + span).await;
     }

@@ -1,5 +1,5 @@
-//! What the tests stand on: folders of their own, servers of their own.
-//! Never uses a fixed port, a shared folder or a service that happens to run here.
+//! What the tests need: folders and servers of their own. Never uses a fixed port, a shared folder or a
+//! service that happens to run here.
 
 pub mod balancer;
 pub mod breaking;

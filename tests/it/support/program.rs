@@ -1,6 +1,6 @@
-//! The real program as a process of its own, before real sockets of the sandbox, with folders and
-//! ports of the test's own. Never waits by the clock alone: [`until`] asks and gives up.
-//! Enter at [`Bench::new`], then [`Bench::start`].
+//! The real program as a process of its own, in front of real sockets of the sandbox, with the test's own
+//! folders and ports. Never just waits for some time: [`until`] asks repeatedly and gives up. Enter at
+//! [`TestBed::new`], then [`TestBed::start`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use dozvon::process::SchoolId;
 use dozvon::sandbox::serve::{Ports, Sender, Shared, Stand, drive, stand};
 use dozvon::sandbox::{Platform, Setup, WireRequest, World};
 use dozvon::secret::Secret;
-use dozvon::store::{Place, Store};
+use dozvon::store::{Backend, Store};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -22,13 +22,13 @@ use tokio::task::JoinHandle;
 use super::folder::Folder;
 use super::redis_server::{RedisCluster, RedisServer, free_port};
 
-/// As `.env.example` has it.
+/// As in `.env.example`.
 pub const SECRET: &str = "example-url-secret-0001";
 
-/// Bound of every wait: far above what a loaded machine needs.
+/// Limit of every wait: far more than a loaded machine needs.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Asks until there is an answer. `what` says in the failure what did not come.
+/// Asks until there is an answer. `what` names the missing event in the failure.
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let mut pause = tokio::time::interval(Duration::from_millis(25));
     let asking = async {
@@ -42,7 +42,7 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("it did not come: {what}"))
 }
 
-/// What is in `.env.example`.
+/// The variables of `.env.example`.
 pub fn env_example() -> BTreeMap<String, String> {
     let lines = include_str!("../../../.env.example").lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.filter_map(|line| line.split_once('='));
@@ -53,7 +53,7 @@ pub fn example_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/example")
 }
 
-/// A command of the program with nothing but the example's secrets in its environment.
+/// A command of the program with only the example's secrets in its environment.
 pub fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dozvon"));
     command.args(args).env_clear().envs(env_example());
@@ -61,17 +61,17 @@ pub fn program(args: &[&str]) -> Command {
     command
 }
 
-/// Which store a bridge is started on.
+/// The store on which a bridge is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum StoreKind {
     Embedded,
     Redis,
     /// Three nodes.
     Cluster,
 }
 
-/// The example school set up for this test, its stand-ins, and where its bridge will be.
-pub struct Bench {
+/// The example school set up for this test, its stand-ins, and the address of its bridge.
+pub struct TestBed {
     pub folder: Folder,
     pub redis: Option<RedisServer>,
     cluster: Option<RedisCluster>,
@@ -82,14 +82,14 @@ pub struct Bench {
     _stand: Stand,
 }
 
-impl Bench {
+impl TestBed {
     /// Stand-ins of `deploy/sandbox.toml` without its people's scripts.
-    pub async fn new(kind: Kind) -> Self {
+    pub async fn new(kind: StoreKind) -> Self {
         Self::with(kind, |_| {}).await
     }
 
     /// The same, with a setup that the test has changed.
-    pub async fn with(kind: Kind, change: impl FnOnce(&mut Setup)) -> Self {
+    pub async fn with(kind: StoreKind, change: impl FnOnce(&mut Setup)) -> Self {
         let port = free_port();
         let mut setup = Setup::shipped(&format!("http://127.0.0.1:{port}"));
         setup.start = wall_now().fixed_offset();
@@ -101,8 +101,8 @@ impl Bench {
         let driver = tokio::spawn(drive(stand.shared(), sender));
         let folder = Folder::new();
         write_school(folder.path(), &stand);
-        let redis = (kind == Kind::Redis).then(RedisServer::start);
-        let cluster = (kind == Kind::Cluster).then(RedisCluster::start);
+        let redis = (kind == StoreKind::Redis).then(RedisServer::start);
+        let cluster = (kind == StoreKind::Cluster).then(RedisCluster::start);
         Self { folder, redis, cluster, port, world, shared: stand.shared(), driver, _stand: stand }
     }
 
@@ -110,17 +110,17 @@ impl Bench {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The stand-ins, to put something before them.
+    /// The stand-ins, so that a test can put something in front of them.
     pub fn shared(&self) -> Arc<Shared> {
         self.shared.clone()
     }
 
-    /// From now on the stand-ins send no webhooks: what the bridge hears is the test's alone.
+    /// From now on the stand-ins send no webhooks: only the test does.
     pub fn mute(&self) {
         self.driver.abort();
     }
 
-    /// What a person asks of the sandbox by `curl`.
+    /// A person's request to the sandbox, as with `curl`.
     pub fn by_hand(&self, method: &str, path: &str, form: &str) -> Value {
         let request = WireRequest {
             platform: Platform::Getcourse,
@@ -161,7 +161,7 @@ impl Bench {
         format!("http://127.0.0.1:{}/hooks/rost/{platform}/{SECRET}/{tail}", self.port)
     }
 
-    /// A command of the program with everything that it finds in its environment.
+    /// A command of the program with all variables that it needs.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = program(args);
         command.env("DOZVON_CONFIG", self.config()).env("DOZVON_DATA", self.data());
@@ -178,12 +178,12 @@ impl Bench {
         Ended(done.expect("a command ends").expect("the program is built"))
     }
 
-    /// Starts the bridge; returns when it takes requests.
+    /// Starts the bridge; returns when it accepts requests.
     pub async fn start(&self) -> Program {
         self.start_at(self.port, &self.config()).await
     }
 
-    /// The same at another port or with another configuration: one of several instances.
+    /// The same on another port or with another configuration: one of several instances.
     pub async fn start_at(&self, port: u16, config: &Path) -> Program {
         let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
         command.env("DOZVON_CONFIG", config);
@@ -214,27 +214,27 @@ impl Bench {
         Program { process, port, log }
     }
 
-    /// Where the bridge keeps everything.
-    pub fn place(&self) -> Place {
+    /// The backend of the bridge's store.
+    pub fn backend(&self) -> Backend {
         match self.redis_url() {
-            Some(url) => Place::Redis(Secret::new(url)),
-            None => Place::Folder(self.data()),
+            Some(url) => Backend::Redis(Secret::new(url)),
+            None => Backend::Folder(self.data()),
         }
     }
 
-    /// The store of the bridge, seen from beside it.
+    /// The store of the bridge, opened by another process.
     pub async fn store(&self) -> Arc<dyn Store> {
-        self.place().visit().await.expect("the store is there")
+        self.backend().visit().await.expect("the store is there")
     }
 }
 
-impl Drop for Bench {
+impl Drop for TestBed {
     fn drop(&mut self) {
         self.driver.abort();
     }
 }
 
-/// The example's files, with the addresses of these stand-ins and short deadlines.
+/// Writes the example's files, with the addresses of these stand-ins and short deadlines.
 fn write_school(folder: &Path, stand: &Stand) {
     let lines = stand.lines.iter().enumerate();
     let lines = lines.map(|(place, (_, address))| {
@@ -257,7 +257,7 @@ fn write_school(folder: &Path, stand: &Stand) {
     }
 }
 
-/// A bridge that serves.
+/// A running bridge.
 pub struct Program {
     process: Child,
     port: u16,
@@ -270,7 +270,7 @@ impl Program {
         self.process.kill().await.expect("it runs");
     }
 
-    /// The process stands still and keeps its connections.
+    /// Pauses the process, which keeps its connections.
     pub async fn halt(&self) {
         self.signal("-STOP").await;
     }
@@ -306,30 +306,30 @@ impl Program {
         names.filter(|task| task.starts_with(name)).count()
     }
 
-    /// Does it work for the school, by its own word?
+    /// Whether it reports that it owns the school.
     pub async fn owns(&self) -> bool {
         self.health().await.is_some_and(|said| said["here"] == "owner")
     }
 
-    /// What a supervisor does: the exit code after `SIGTERM`.
+    /// Stops it like a supervisor: the exit code after `SIGTERM`.
     pub async fn terminate(mut self) -> Option<i32> {
         self.signal("-TERM").await;
         let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await;
         ended.expect("it drains in time").expect("it ends").code()
     }
 
-    /// What `/health` says of the school; `None` while it does not answer 200.
+    /// The school in `/health`; `None` while it does not answer 200.
     pub async fn health(&self) -> Option<Value> {
         let said = get(&format!("http://127.0.0.1:{}/health", self.port)).await?;
         (said.status == 200).then(|| said.json()["schools"]["rost"].clone())
     }
 
-    /// A count of `/health`.
+    /// A count in `/health`.
     pub async fn count(&self, name: &str) -> u64 {
         until("/health", async || self.health().await).await[name].as_u64().expect("a count")
     }
 
-    /// Everything accepted is worked, everything asked for is carried out.
+    /// Every accepted request is processed, every command is carried out.
     pub async fn settled(&self) {
         let idle = async || {
             let said = self.health().await?;
@@ -378,7 +378,7 @@ pub async fn get(url: &str) -> Option<Said> {
     send("GET", url, "", "").await
 }
 
-/// One request on a connection of its own; `None` when no answer came.
+/// One request on its own connection; `None` if no answer came.
 pub async fn send(method: &str, url: &str, kind: &str, body: impl Into<Vec<u8>>) -> Option<Said> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");

@@ -1,6 +1,6 @@
-//! A Redis of the test's own: `redis-server` from the path, a free port, a folder, AOF synced
-//! always. Never waits by the clock: the server says itself when it is ready.
-//! Enter at [`RedisServer::start`] and [`RedisCluster::start`].
+//! The test's own Redis: `redis-server` from the path, a free port, a folder, AOF synced always. Never waits
+//! for a fixed time: the server reports when it is ready. Enter at [`RedisServer::start`] and
+//! [`RedisCluster::start`].
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -22,7 +22,7 @@ impl RedisServer {
         Self::with(Vec::new())
     }
 
-    /// Synced every second, as most are: a power cut loses the end of the file.
+    /// Synced every second, the usual setting: a power cut loses the end of the file.
     pub fn start_lazy() -> Self {
         Self::with(["--appendfsync", "everysec"].map(str::to_owned).to_vec())
     }
@@ -31,12 +31,12 @@ impl RedisServer {
         format!("redis://{}", self.address())
     }
 
-    /// Bytes of the file that changes are appended to.
+    /// The size of the append-only file.
     pub fn aof_bytes(&self) -> u64 {
         std::fs::metadata(self.aof()).expect("the file is there").len()
     }
 
-    /// As if what was written after so many bytes had never reached the disk.
+    /// Cuts the file, as if everything after this many bytes had never reached the disk.
     pub fn cut_aof(&self, bytes: u64) {
         assert!(self.process.is_none(), "a living server would go on writing");
         let file = std::fs::OpenOptions::new().write(true).open(self.aof()).expect("the file is there");
@@ -51,13 +51,13 @@ impl RedisServer {
         files.find(is_increment).expect("one increment")
     }
 
-    /// A connection for what the port cannot ask: settings, vanished keys.
+    /// A connection for what the port does not offer: settings, vanished keys.
     pub fn admin(&self) -> redis::Connection {
         let client = redis::Client::open(self.url()).expect("the address is well-formed");
         client.get_connection().expect("the server answers")
     }
 
-    /// As if the power failed.
+    /// Kills it, like a power failure.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().expect("the server runs");
@@ -65,12 +65,12 @@ impl RedisServer {
         }
     }
 
-    /// After [`Self::kill`]: the same port and folder.
+    /// After [`Self::kill`]: starts again on the same port and folder.
     pub fn start_again(&mut self) {
         self.process = Some(spawn(self.port, &self.folder, &self.extra));
     }
 
-    /// The process stands still and keeps its connections.
+    /// Pauses the process, which keeps its connections.
     pub fn halt(&self) {
         self.signal("-STOP");
     }
@@ -79,8 +79,8 @@ impl RedisServer {
         self.signal("-CONT");
     }
 
-    /// Asks until the node serves; between two questions the server itself waits, for replicas
-    /// that it does not have.
+    /// Asks until the node serves; between two attempts the server itself waits, for replicas that it does
+    /// not have.
     fn wait_for_cluster(&self) {
         let mut admin = self.admin();
         for _ in 0..500 {
@@ -134,7 +134,7 @@ impl RedisCluster {
                 )
             })
             .collect();
-        // Returns when all nodes agree about the slots; a node may need a moment more to serve.
+        // Returns when all nodes agree about the slots; a node may need a moment longer to serve.
         let made = Command::new("redis-cli")
             .args(["--cluster", "create"])
             .args(nodes.iter().map(RedisServer::address))
@@ -146,12 +146,12 @@ impl RedisCluster {
         Self { nodes }
     }
 
-    /// Gives the slot of `key`, which must hold nothing yet, to another node.
+    /// Moves the slot of `key`, which must be empty, to another node.
     pub fn move_slot(&self, key: &str) {
         let mut admins: Vec<_> = self.nodes.iter().map(RedisServer::admin).collect();
         let slot: u16 =
             redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query(&mut admins[0]).expect("it answers");
-        // Whoever does not own it refuses to look.
+        // A node that does not own the slot refuses to look.
         let other = admins
             .iter_mut()
             .position(|admin| redis::cmd("EXISTS").arg(key).exec(admin).is_err())
@@ -165,7 +165,7 @@ impl RedisCluster {
         }
     }
 
-    /// As if the power failed for all nodes.
+    /// Kills all nodes, like a power failure.
     pub fn kill(&mut self) {
         self.nodes.iter_mut().for_each(RedisServer::kill);
     }
@@ -200,17 +200,17 @@ fn spawn(port: u16, folder: &Folder, extra: &[String]) -> Child {
             _ => panic!("redis-server did not start:\n{}", told.join("\n")),
         }
     }
-    // What it says later must not fill the pipe.
+    // Its further output must not fill the pipe.
     std::thread::spawn(move || lines.for_each(drop));
     process
 }
 
-/// A port that no outgoing connection of this machine takes meanwhile, and no other test.
+/// A port that neither an outgoing connection of this machine nor another test uses meanwhile.
 pub fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 500) as u16 * 20;
     loop {
-        // Below the ports that Linux gives away by itself.
+        // Below the range from which Linux assigns ports.
         let port = 20_000 + first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % 10_000;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;

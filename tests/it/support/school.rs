@@ -1,5 +1,5 @@
-//! The demo's school for tests in one thread: its files, its stand-ins' setup, secrets of the
-//! test's own. Never holds a real secret. Enter at [`School::prepare`].
+//! The demo's school for tests in one thread: its files, its stand-ins' setup, the test's own secrets. Never
+//! contains a real secret. Enter at [`School::prepare`].
 
 use dozvon::config::Files;
 use dozvon::demo::inside::school_files;
@@ -10,10 +10,10 @@ use super::folder::Folder;
 
 pub const SECRET: &str = "smoke-url-secret-0001";
 
-/// The demo's school, with secrets from files of the test's own.
+/// The demo's school, with secrets from the test's own files.
 pub struct School {
     pub files: Files,
-    /// Without people of its own once a test has put in others.
+    /// Without people of its own if a test has put in others.
     pub material: Setup,
     _secrets: Folder,
 }
@@ -23,7 +23,7 @@ impl School {
         Self::changed(|_, text| text)
     }
 
-    /// `change` is given the path and the text of each of the school's files.
+    /// `change` receives the path and the text of each of the school's files.
     pub fn changed(change: impl Fn(&str, String) -> String) -> Self {
         let hooks = |platform: &str| format!("http://bridge/hooks/rost/{platform}/{SECRET}");
         let material = Material::load(&hooks).expect("the demo's fixtures are right").setup;

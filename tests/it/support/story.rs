@@ -1,5 +1,5 @@
-//! A story of a few people with the whole bridge and the whole sandbox in one thread.
-//! Never checks what a story is about. Enter at [`play`].
+//! Plays a story of a few people with the whole bridge and the whole sandbox in one thread. Never checks the
+//! story's own claims. Enter at [`play`].
 
 use chrono::Utc;
 use dozvon::config::Surroundings;
@@ -25,7 +25,7 @@ pub fn play<T>(
     runtime.expect("a runtime").block_on(async {
         let mut setup = school.material.clone();
         setup.orders = scripts(people).unwrap_or_else(|error| panic!("{error}\n{people}"));
-        // A story is about what it says: nothing else goes wrong.
+        // Only the faults of the story itself happen.
         setup.faults = Faults::default();
         change(&mut setup);
         let surroundings = Surroundings::new(Default::default(), setup.start.with_timezone(&Utc));
@@ -54,7 +54,7 @@ pub fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
     filled.collect()
 }
 
-/// What the bridge knows of a script's order.
+/// The bridge's record of a script's order.
 pub async fn order(world: &World, script: &str) -> Order {
     let id = world.sandbox().order_of(script).map(|order| OrderId::of_deal(order.id));
     let id = id.unwrap_or_else(|| panic!("no order of {script}"));

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::breaking::{Breaker, Breaking};
-use super::program::{Bench, env_example, get};
+use super::program::{TestBed, env_example, get};
 
 pub struct Within {
     site: Arc<Site>,
@@ -35,11 +35,11 @@ pub struct Within {
 
 impl Within {
     /// Works for the bench's school; returns when requests are taken.
-    pub async fn start(bench: &Bench, port: u16, breaker: &Arc<Breaker>) -> Self {
+    pub async fn start(bench: &TestBed, port: u16, breaker: &Arc<Breaker>) -> Self {
         let surroundings = Surroundings::new(env_example(), wall_now());
         let config = Config::from_files(&files(bench), &surroundings).expect("the example is right");
         let school = config.schools.into_iter().next().expect("one school");
-        let store = bench.place().open().await.expect("the store is there");
+        let store = bench.backend().open().await.expect("the store is there");
         let store: Arc<dyn Store> = Arc::new(Breaking(store, breaker.clone()));
         let data = bench.folder.path().join(format!("within-{port}"));
         let url = format!("http://127.0.0.1:{port}");
@@ -124,7 +124,7 @@ fn serve(site: Arc<Site>, port: u16) -> ServerHandle {
 }
 
 /// The bench's files, with secrets from files: nobody changes the environment of a running process.
-fn files(bench: &Bench) -> Files {
+fn files(bench: &TestBed) -> Files {
     let mut files = Files::read(&bench.config()).expect("readable");
     for (name, value) in env_example() {
         let secret = bench.folder.path().join(&name);

@@ -1,5 +1,4 @@
-//! The token endpoint and the Bearer check (sheet 1.3, 1.5, 1.7).
-//! It never lets a refresh token work twice.
+//! The token endpoint and the Bearer check (sheet 1.3, 1.5, 1.7). It never accepts a refresh token twice.
 //! Enter at [`Auth::token`] and [`Auth::check`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,17 +20,16 @@ const REFRESH_LIFE_DAYS: i64 = 90;
 pub struct Auth {
     /// Access tokens with their end.
     access: BTreeMap<String, DateTime<Utc>>,
-    /// Refresh tokens that still work, with their end.
+    /// Refresh tokens that are still valid, with their end.
     refresh: BTreeMap<String, DateTime<Utc>>,
     used: BTreeSet<String>,
     code: Option<String>,
     long_lived: String,
-    /// How often a new pair was issued.
+    /// Number of token pairs issued.
     pub issued: u32,
 }
 
 impl Auth {
-    /// The state at the start.
     pub fn new(setup: &AmocrmSetup, start: DateTime<Utc>) -> Auth {
         let mut refresh = BTreeMap::new();
         if !setup.refresh_token.is_empty() {
@@ -122,7 +120,7 @@ impl Auth {
         )
     }
 
-    /// Whether the request carries a token that works.
+    /// Whether the request has a valid token.
     pub fn check(&self, now: DateTime<Utc>, request: &WireRequest) -> Result<(), WireAnswer> {
         let token = request.bearer().unwrap_or("");
         let long_lived = !self.long_lived.is_empty() && token == self.long_lived;
@@ -132,7 +130,7 @@ impl Auth {
         Err(super::checks::problem(401, "Unauthorized", "Неверный логин или пароль"))
     }
 
-    /// Switches the installation off: every token dies.
+    /// Switches the integration off: every token becomes invalid.
     pub fn revoke_all(&mut self) {
         self.used.extend(std::mem::take(&mut self.refresh).into_keys());
         self.access.clear();

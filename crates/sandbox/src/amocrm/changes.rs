@@ -1,15 +1,15 @@
 //! Every change of leads, contacts, tasks and notes, by the API or by a person: history, event log, webhooks.
-//! It never checks a request: what comes here is valid.
-//! Enter at [`Account::create_lead`], [`Account::change_lead`] and their likes.
+//! It never checks a request: its input is valid. Enter at [`Account::create_lead`], [`Account::change_lead`]
+//! and similar methods.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::fields::FieldChanges;
-use super::model::{Contact, Entity, FieldValue, Fields, LOST, Lead, Turn, WON};
+use super::model::{Contact, Entity, FieldValue, Fields, HistoryEntry, LOST, Lead, WON};
 use super::{Account, count};
 
-/// What becomes of a lead; what is `None` or empty stays.
+/// Changes of a lead; `None` or empty means unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct LeadChange {
     pub name: Option<String>,
@@ -20,20 +20,19 @@ pub struct LeadChange {
     pub loss_reason_id: Option<i64>,
     pub fields: FieldChanges,
     pub tags: TagChange,
-    /// On create: contact and whether it is the main one.
+    /// On create: contact, and whether it is the main one.
     pub contacts: Vec<(i64, bool)>,
 }
 
-/// What becomes of an entity's tags, by name.
+/// Changes of an entity's tags, by name.
 #[derive(Clone, Debug, Default)]
 pub struct TagChange {
     pub add: Vec<String>,
     pub drop: Vec<String>,
-    /// Replaces the whole set first.
+    /// First replaces the whole set.
     pub all: Option<Vec<String>>,
 }
 
-/// What becomes of a contact.
 #[derive(Clone, Debug, Default)]
 pub struct ContactChange {
     pub name: Option<String>,
@@ -44,7 +43,6 @@ pub struct ContactChange {
     pub tags: TagChange,
 }
 
-/// What becomes of a task.
 #[derive(Clone, Debug, Default)]
 pub struct TaskChange {
     pub text: Option<String>,
@@ -58,7 +56,6 @@ pub struct TaskChange {
 }
 
 impl Account {
-    /// A new lead.
     pub fn create_lead(&mut self, now: DateTime<Utc>, change: &LeadChange, author: i64) -> i64 {
         let id = count(&mut self.ids.lead);
         let main = self.main_pipeline().map_or(0, |pipeline| pipeline.id);
@@ -100,7 +97,6 @@ impl Account {
         id
     }
 
-    /// A change of a lead.
     pub fn change_lead(&mut self, now: DateTime<Utc>, id: i64, change: &LeadChange, author: i64) {
         let Some(before) = self.leads.get(&id).cloned() else {
             return;
@@ -142,7 +138,7 @@ impl Account {
         }
     }
 
-    /// Pipeline and stage, before and after, into history, log and webhook.
+    /// Writes the pipeline and stage, before and after, into history, log and webhook.
     fn tell_stage(&mut self, now: DateTime<Utc>, id: i64, author: i64, old: (i64, i64), new: (i64, i64)) {
         if let Some(lead) = self.leads.get_mut(&id) {
             lead.history.push(turn(now, author, "stage", &stage(old.0, old.1), &stage(new.0, new.1)));
@@ -172,7 +168,6 @@ impl Account {
         self.echo_lead_deleted(now, id);
     }
 
-    /// A new contact.
     pub fn create_contact(&mut self, now: DateTime<Utc>, change: &ContactChange, author: i64) -> i64 {
         let id = count(&mut self.ids.contact);
         let contact = Contact {
@@ -197,7 +192,6 @@ impl Account {
         id
     }
 
-    /// A change of a contact.
     pub fn change_contact(&mut self, now: DateTime<Utc>, id: i64, change: &ContactChange, author: i64) {
         self.fill_contact(id, change);
         let Some(contact) = self.contacts.get_mut(&id) else {
@@ -243,7 +237,7 @@ impl Account {
         self.set_tags(Entity::Contacts, id, &change.tags);
     }
 
-    /// No read and no search shows it any more.
+    /// After this, reads and searches no longer show the contact.
     pub(super) fn forget_contact(&mut self, id: i64) {
         for key in self.phone_keys(id) {
             self.by_phone.entry(key).or_default().remove(&id);
@@ -296,8 +290,8 @@ fn write_fields(fields: &mut Fields, changes: &FieldChanges) {
     }
 }
 
-pub(super) fn turn(at: DateTime<Utc>, by: i64, what: &str, from: &str, to: &str) -> Turn {
-    Turn { at, by, what: what.to_owned(), from: from.to_owned(), to: to.to_owned() }
+pub(super) fn turn(at: DateTime<Utc>, by: i64, what: &str, from: &str, to: &str) -> HistoryEntry {
+    HistoryEntry { at, by, what: what.to_owned(), from: from.to_owned(), to: to.to_owned() }
 }
 
 fn stage(pipeline: i64, status: i64) -> String {

@@ -1,6 +1,6 @@
-//! Reading the items of a request with the documented validation errors (sheet 2.3).
-//! It never changes anything: a flawed item rejects its whole batch before anything is stored.
-//! Enter at [`Reader`] and [`batch`].
+//! Reads the items of a request, with the documented validation errors (sheet 2.3). It never changes
+//! anything: one invalid item rejects its whole batch before anything is stored. Enter at [`Reader`] and
+//! [`batch`].
 
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ impl Flaw {
         }
     }
 
-    /// A required field that is not there.
+    /// A required field that is missing.
     pub fn missing(path: impl Into<String>) -> Flaw {
         Flaw { code: "FieldMissing", path: path.into(), detail: "This field is missing.".into() }
     }
@@ -45,14 +45,13 @@ impl Flaw {
     }
 }
 
-/// Reads one item and gathers what is wrong with it.
+/// Reads one item and collects its errors.
 pub struct Reader<'a> {
     item: &'a Map<String, Value>,
     pub flaws: Vec<Flaw>,
 }
 
 impl<'a> Reader<'a> {
-    /// Starts with an item.
     pub fn new(item: &'a Map<String, Value>) -> Reader<'a> {
         Reader { item, flaws: Vec::new() }
     }
@@ -88,7 +87,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A truth value.
+    /// A boolean.
     pub fn flag(&mut self, key: &str) -> Option<bool> {
         match self.item.get(key) {
             None | Some(Value::Null) => None,
@@ -100,17 +99,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Says that a value is none of the known ones.
+    /// Records that a value is not one of the known ones.
     pub fn not_a_choice(&mut self, path: &str) {
         self.flaws.push(Flaw::choice(path));
     }
 }
 
 /// An item of a batch with its `request_id`.
-pub type Item = (String, Map<String, Value>);
+pub type BatchItem = (String, Map<String, Value>);
 
 /// The items of a request that takes an array, with their `request_id` (default: the index).
-pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<Item>, WireAnswer> {
+pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<BatchItem>, WireAnswer> {
     let Some(Value::Array(items)) = request.json() else {
         return Err(problem(400, "Bad Request", "Unexpected JSON: an array is needed"));
     };
@@ -132,7 +131,7 @@ pub fn batch(request: &WireRequest, most: usize) -> Result<Vec<Item>, WireAnswer
     Ok(read)
 }
 
-/// Reads every item of a request that takes an array; one flawed item rejects them all.
+/// Reads every item of a request that takes an array; one invalid item rejects them all.
 pub fn read_batch<T>(
     request: &WireRequest,
     most: usize,
@@ -148,12 +147,12 @@ pub fn read_batch<T>(
     if flawed.is_empty() { Ok(good) } else { Err(rejected(&flawed)) }
 }
 
-/// The id that an item of an edit names; 0 is nobody's.
+/// The id of an item of an edit; 0 is not a valid id.
 pub fn id_of(item: &Map<String, Value>) -> i64 {
     item.get("id").and_then(Value::as_i64).unwrap_or(0)
 }
 
-/// The answer to a batch with flawed items.
+/// The answer to a batch with invalid items.
 pub fn rejected(flawed: &[(String, Vec<Flaw>)]) -> WireAnswer {
     let errors: Vec<Value> = flawed
         .iter()
@@ -178,12 +177,12 @@ pub fn problem(status: u16, title: &str, detail: &str) -> WireAnswer {
     WireAnswer::of(status, "application/problem+json", body.to_string())
 }
 
-/// A success as the API writes it.
+/// A success in the API's format.
 pub fn hal(status: u16, body: &Value) -> WireAnswer {
     WireAnswer::of(status, "application/hal+json", body.to_string())
 }
 
-/// Cuts a list into the asked page: `_page`, `_links`, `_embedded`; 204 for nothing.
+/// Cuts a list to the requested page: `_page`, `_links`, `_embedded`; 204 if it is empty.
 pub fn page(
     request: &WireRequest,
     name: &str,
@@ -194,7 +193,7 @@ pub fn page(
     page_of(request, name, items, limits, host, |shown| shown)
 }
 
-/// The same for entities, of which only those of the page are shown.
+/// The same for entities; only those of the page are read.
 pub fn page_of<T>(
     request: &WireRequest,
     name: &str,

@@ -1,6 +1,5 @@
-//! Contacts over the API: the fuzzy search, reads, creates, edits (sheet 3.5, 5.1).
-//! It never joins two contacts: duplicates are the caller's affair, as in the real one.
-//! Enter at [`Account::contacts`].
+//! Contacts over the API: the fuzzy search, reads, creates, edits (sheet 3.5, 5.1). It never merges two
+//! contacts: as in the real API, avoiding duplicates is the caller's task. Enter at [`Account::contacts`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};

@@ -1,6 +1,5 @@
-//! Custom fields: what requests may write, what reads and webhooks show (sheet 3.0, 4.3).
-//! It never stores anything itself.
-//! Enter at [`FieldBook`].
+//! Custom fields: what requests may write, what reads and webhooks show (sheet 3.0, 4.3). It never stores
+//! anything itself. Enter at [`FieldBook`].
 
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
@@ -13,7 +12,7 @@ use crate::setup::{EnumSetup, FieldSetup};
 #[derive(Clone, Debug)]
 pub struct FieldBook(pub Vec<FieldSetup>);
 
-/// What a request wants of fields: values to set, empty to clear.
+/// The field changes of a request: values to set, empty to clear.
 pub type FieldChanges = Vec<(i64, Vec<FieldValue>)>;
 
 impl FieldBook {
@@ -103,7 +102,7 @@ impl FieldBook {
         self.0.iter().find(|field| field.code.as_deref() == Some(code))
     }
 
-    /// What a person typed or chose, as a value of the field.
+    /// A text that a person typed or chose, as a value of the field.
     pub fn typed(&self, name: &str, text: &str) -> Option<(i64, Vec<FieldValue>)> {
         let field = self.by_name(name)?;
         if text.is_empty() {
@@ -122,7 +121,7 @@ impl FieldBook {
         Some((field.id, vec![FieldValue { value, enum_id }]))
     }
 
-    /// `custom_fields_values` of a read; `null` for none.
+    /// `custom_fields_values` of a read; `null` if there are none.
     pub fn show(&self, fields: &Fields) -> Value {
         let shown: Vec<Value> = self
             .0
@@ -183,7 +182,7 @@ fn is_choice(kind: &str) -> bool {
     matches!(kind, "select" | "radiobutton" | "multiselect" | "category")
 }
 
-/// `None` when something is wrong, and told.
+/// `None` if something is wrong; the flaw is recorded.
 fn read_values(
     field: &FieldSetup,
     values: Option<&Value>,
@@ -264,7 +263,7 @@ fn find_choice<'a>(field: &'a FieldSetup, item: &Map<String, Value>) -> Option<&
     field.enums.iter().find(|choice| choice.value == value)
 }
 
-/// Dates become Unix seconds, everything but dates and checkboxes text.
+/// Dates become Unix seconds; everything except dates and checkboxes becomes text.
 fn as_stored(field: &FieldSetup, value: Value) -> Value {
     match (field.kind.as_str(), &value) {
         ("date" | "date_time" | "birthday", Value::String(text)) => {

@@ -1,6 +1,5 @@
-//! Webhook bodies of amoCRM: bracketed, percent-encoded forms in the old v2 model (sheet 4).
-//! It never sends: bodies are built from echoes, deliveries and their retries belong to the world.
-//! Enter at [`Account::drain`].
+//! Webhook bodies of amoCRM: bracketed, percent-encoded forms in the old v2 model (sheet 4). It never sends:
+//! it builds bodies from echoes, and the world does deliveries and retries. Enter at [`Account::drain`].
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,7 +29,6 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A new one.
     pub fn new(id: i64, url: &str, settings: &[String], now: DateTime<Utc>) -> Subscription {
         Subscription {
             id,
@@ -54,7 +52,7 @@ impl Subscription {
     }
 }
 
-/// A change that webhooks tell: the setting that asks for it and the item as it was then.
+/// A change that webhooks report: the setting that subscribes to it, and the item as it was then.
 #[derive(Clone, Debug)]
 pub struct Echo {
     pub at: DateTime<Utc>,
@@ -66,7 +64,7 @@ pub struct Echo {
     pub item: Vec<(String, String)>,
 }
 
-/// What a task was before a change.
+/// The state of a task before a change.
 pub struct TaskBefore {
     pub text: String,
     pub responsible_user_id: i64,
@@ -81,7 +79,7 @@ fn put(pairs: &mut Pairs, key: &str, value: impl ToString) {
 }
 
 impl Account {
-    /// The bodies to be sent for all echoes so far: destination and form.
+    /// The bodies to send for all echoes so far: destination and form.
     pub fn drain(&mut self) -> Vec<(String, String)> {
         let echoes = std::mem::take(&mut self.echoes);
         let mut bodies = Vec::new();
@@ -204,7 +202,7 @@ impl Account {
             return;
         }
         if old_responsible.is_some() {
-            // Sheet 4.2: a new responsible comes as contacts[update], not under a key of its own.
+            // Sheet 4.2: a new responsible comes as contacts[update], not under its own key.
             self.echo(now, "responsible_contact", "contacts[update]", item.clone());
         }
         self.echo(now, "update_contact", "contacts[update]", item);

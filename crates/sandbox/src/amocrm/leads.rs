@@ -1,6 +1,5 @@
-//! Leads over the API: lists, reads, creates, edits, and `leads/complex` (sheet 3.3, 3.4).
-//! It never honours filters while the paid option is off: they are ignored silently, as the real one does.
-//! Enter at [`Account::leads`].
+//! Leads over the API: lists, reads, creates, edits, and `leads/complex` (sheet 3.3, 3.4). It ignores filters
+//! silently while the paid option is off, as the real API does. Enter at [`Account::leads`].
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -59,7 +58,6 @@ impl Account {
             || values.into_iter().any(|text| text.to_lowercase().contains(wanted))
     }
 
-    /// The read model of a lead.
     pub(super) fn read_lead(&self, lead: &Lead, words: &[String]) -> Value {
         let frame = self.frame();
         let tags: Vec<Value> =
@@ -138,7 +136,7 @@ impl Account {
         }
     }
 
-    /// Reads one item of a write; `edited` is the lead's id when it is an edit.
+    /// Reads one item of a write; `edited` is the lead's id for an edit.
     fn read_lead_item(
         &self,
         item: &Map<String, Value>,
@@ -212,7 +210,7 @@ impl Account {
         }
     }
 
-    /// A user who may be made responsible.
+    /// A user who can be responsible.
     pub(super) fn user_of(&self, reader: &mut Reader) -> Option<i64> {
         let user = reader.int("responsible_user_id")?;
         if !self.knows_user(user) {
@@ -221,7 +219,7 @@ impl Account {
         Some(user)
     }
 
-    /// Who writes: `updated_by` or `created_by` when given, else the token's user.
+    /// The author: `updated_by` or `created_by` if given, otherwise the token's user.
     pub(super) fn author_of(&self, reader: &mut Reader, edit: bool) -> i64 {
         let mut author = self.setup.token_user;
         for key in ["created_by", "updated_by"] {
@@ -266,7 +264,7 @@ impl Account {
         hal(200, &Value::Array(made))
     }
 
-    /// A lead, its author, and the contact to be made with it.
+    /// A lead, its author, and the contact to be created with it.
     #[expect(clippy::type_complexity, reason = "used once, right above")]
     fn read_complex(
         &self,

@@ -1,18 +1,16 @@
-//! Links between leads and contacts (sheet 3.7).
-//! It never links anything else.
-//! Enter at [`Account::links`].
+//! Links between leads and contacts (sheet 3.7); other links are not supported. Enter at [`Account::links`].
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::checks::{Flaw, Item, batch, hal, problem, rejected};
+use super::checks::{BatchItem, Flaw, batch, hal, problem, rejected};
 use super::model::{Entity, Lead};
 use super::{Account, not_allowed};
 use crate::wire::{WireAnswer, WireRequest};
 
 /// Lead, contact, and whether it is the main one.
 type Pair = (i64, i64, bool);
-/// Items that name what does not exist.
+/// Items that name entities that do not exist.
 type Flawed = Vec<(String, Vec<Flaw>)>;
 
 impl Account {
@@ -105,8 +103,8 @@ impl Account {
         )
     }
 
-    /// Lead, contact, main or not of each item; and the items that name what does not exist.
-    fn read_pairs(&self, items: &[Item], id: Option<i64>) -> (Vec<Pair>, Flawed) {
+    /// Lead, contact, and main or not, of each item; and the items that name entities that do not exist.
+    fn read_pairs(&self, items: &[BatchItem], id: Option<i64>) -> (Vec<Pair>, Flawed) {
         let mut wanted = Vec::new();
         let mut flawed = Vec::new();
         for (request_id, item) in items {
@@ -132,7 +130,7 @@ impl Account {
     }
 }
 
-/// Joins or parts; says whether the contact is the main one then.
+/// Links or unlinks; returns whether the contact is the main one afterwards.
 fn set_link(lead: &mut Lead, contact: i64, main: bool, join: bool) -> bool {
     lead.contacts.retain(|(id, _)| *id != contact);
     if !join {

@@ -1,5 +1,5 @@
-//! Two leads or two contacts become one, by a person's hand: the API cannot (sheet, pitfall 45).
-//! It never decides which of them stays. Enter at [`Account::merge_leads`].
+//! Merges of two leads or two contacts by a person: the API cannot merge (sheet, pitfall 45). It never
+//! decides which of them stays. Enter at [`Account::merge_leads`].
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::changes::turn;
 use super::model::Entity;
 
 impl Account {
-    /// `gone` is merged into `kept`: what `kept` lacks it takes over; tasks and notes go along.
+    /// Merges `gone` into `kept`: what `kept` lacks is taken over; tasks and notes are moved.
     pub fn merge_leads(&mut self, now: DateTime<Utc>, kept: i64, gone: i64, author: i64) {
         let Some(lost) = self.leads.get(&gone).cloned() else {
             return;
@@ -39,7 +39,7 @@ impl Account {
         self.echo_lead(now, kept, "update", None, None);
     }
 
-    /// The same for two contacts; the leads of `gone` become those of `kept`.
+    /// The same for two contacts; the leads of `gone` become leads of `kept`.
     pub fn merge_contacts(&mut self, now: DateTime<Utc>, kept: i64, gone: i64, author: i64) {
         let Some(lost) = self.contacts.get(&gone).cloned() else {
             return;

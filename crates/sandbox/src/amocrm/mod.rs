@@ -1,6 +1,7 @@
-//! The amoCRM stand-in: one account with its entities, dictionaries, tokens, subscriptions and event log.
-//! It never reads a clock nor sends anything: webhooks to be sent are gathered in `echoes`, which the world empties.
-//! Enter at [`Account::gate`] and [`Account::handle`]; people act through the methods of `changes`.
+//! The amoCRM stand-in: one account with its entities, dictionaries, tokens, subscriptions and event log. It
+//! never reads a clock and never sends anything: changes for webhooks are collected in `echoes`, which the
+//! world empties. Enter at [`Account::gate`] and [`Account::handle`]; people act through the methods of
+//! `changes`.
 
 pub mod auth;
 pub mod changes;
@@ -37,7 +38,6 @@ use super::rng::Rng;
 use super::setup::{AmocrmSetup, PipelineSetup};
 use super::wire::{WireAnswer, WireRequest};
 
-/// One account.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub setup: AmocrmSetup,
@@ -55,22 +55,21 @@ pub struct Account {
     pub tasks: BTreeMap<i64, Task>,
     pub notes: BTreeMap<i64, Note>,
     tags: BTreeMap<(Entity, String), i64>,
-    /// Entity → its tasks, contact → its leads, last ten digits → contacts: what reads would else scan for.
+    /// Entity → its tasks, contact → its leads, last ten digits → contacts: indexes that replace scans.
     tasks_of: BTreeMap<(Entity, i64), BTreeSet<i64>>,
     leads_of: BTreeMap<i64, BTreeSet<i64>>,
     by_phone: BTreeMap<String, BTreeSet<i64>>,
     pub subscriptions: Vec<Subscription>,
     pub log: Vec<LogEntry>,
-    /// Changes whose webhooks are still to be sent.
+    /// Changes whose webhooks have not been sent yet.
     pub echoes: Vec<Echo>,
-    /// Tasks that arose or changed and that people have not noticed yet.
+    /// Tasks that were created or changed and that people have not noticed yet.
     pub touched_tasks: Vec<i64>,
     /// Pop-ups of incoming calls: phone and users.
     pub popups: Vec<Value>,
     ids: Ids,
 }
 
-/// An entry of the event log (sheet 3.21).
 #[derive(Clone, Debug, Serialize)]
 pub struct LogEntry {
     pub id: String,
@@ -147,7 +146,7 @@ impl Account {
         }
     }
 
-    /// What the gateway does before anybody looks at the request: block and rate.
+    /// The gateway's checks before the request is handled: block and rate.
     pub fn gate(&mut self, now: DateTime<Utc>) -> Result<(), WireAnswer> {
         if self.blocked {
             return Err(WireAnswer::html(403, "Forbidden"));
@@ -229,7 +228,7 @@ impl Account {
         }
     }
 
-    /// The surroundings of a read model.
+    /// What a read model needs besides the entity.
     fn frame(&self) -> Frame<'_> {
         Frame { host: &self.host, account_id: self.setup.account_id }
     }
@@ -243,18 +242,16 @@ impl Account {
         self.setup.users.iter().any(|user| user.id == id && user.active)
     }
 
-    /// A pipeline by id.
     pub fn pipeline(&self, id: i64) -> Option<&PipelineSetup> {
         self.setup.pipelines.iter().find(|pipeline| pipeline.id == id)
     }
 
-    /// The main pipeline.
     pub fn main_pipeline(&self) -> Option<&PipelineSetup> {
         let main = self.setup.pipelines.iter().find(|pipeline| pipeline.main);
         main.or_else(|| self.setup.pipelines.first())
     }
 
-    /// The id of a tag, made when it is new.
+    /// The tag with this name, created if it is new.
     fn tag(&mut self, kind: Entity, name: &str) -> Tag {
         let counter = &mut self.ids.tag;
         let id = *self.tags.entry((kind, name.to_owned())).or_insert_with(|| count(counter));
@@ -301,11 +298,11 @@ fn with(request: &WireRequest) -> Vec<String> {
     words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
-/// What lists show and sort by.
+/// What the listing of entities needs: name, id, sort times.
 trait Listed {
     const NAME: &str;
     fn id(&self) -> i64;
-    /// The time that a field of `order[…]` means; `None` sorts by id.
+    /// The time for a field of `order[…]`; `None` sorts by id.
     fn time(&self, field: &str) -> Option<DateTime<Utc>>;
 }
 
@@ -332,7 +329,7 @@ listed!(Task, "tasks", created_at, complete_till);
 listed!(Note, "notes", updated_at);
 
 impl Account {
-    /// The asked page of a list in the asked order (`order[…]`, by default by id).
+    /// The requested page of a list in the requested order (`order[…]`, by default by id).
     fn listed<'a, T: Listed + 'a>(
         &self,
         request: &WireRequest,

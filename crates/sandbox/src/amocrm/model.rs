@@ -1,6 +1,5 @@
-//! The entities of the amoCRM stand-in and how reads show them (sheet 3.3, 3.5, 3.8, 3.9).
-//! It never checks a request and never sends anything.
-//! Enter at [`Lead`], [`Contact`], [`Task`] and [`Note`].
+//! The entities of the amoCRM stand-in and how reads show them (sheet 3.3, 3.5, 3.8, 3.9). It never checks a
+//! request and never sends anything. Enter at [`Lead`], [`Contact`], [`Task`] and [`Note`].
 
 use std::collections::BTreeMap;
 
@@ -21,7 +20,6 @@ pub struct FieldValue {
 }
 
 impl FieldValue {
-    /// The value as text.
     pub fn text(&self) -> String {
         match &self.value {
             Value::String(text) => text.clone(),
@@ -31,19 +29,18 @@ impl FieldValue {
     }
 }
 
-/// The filled custom fields of an entity by field id.
+/// The filled custom fields of an entity, by field id.
 pub type Fields = BTreeMap<i64, Vec<FieldValue>>;
 
-/// A tag.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tag {
     pub id: i64,
     pub name: String,
 }
 
-/// A turn in an entity's life: what became what, when, by whom (0: robot or API).
+/// An entry of an entity's history: what changed from what to what, when, by whom (0: robot or API).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Turn {
+pub struct HistoryEntry {
     pub at: DateTime<Utc>,
     pub by: i64,
     pub what: String,
@@ -51,7 +48,6 @@ pub struct Turn {
     pub to: String,
 }
 
-/// A lead.
 #[derive(Clone, Debug, Serialize)]
 pub struct Lead {
     pub id: i64,
@@ -69,11 +65,11 @@ pub struct Lead {
     pub is_deleted: bool,
     pub fields: Fields,
     pub tags: Vec<Tag>,
-    /// Contact and whether it is the main one.
+    /// Contact, and whether it is the main one.
     pub contacts: Vec<(i64, bool)>,
     /// Pipeline in which it was created: natural keys count per pipeline.
     pub first_pipeline_id: i64,
-    pub history: Vec<Turn>,
+    pub history: Vec<HistoryEntry>,
 }
 
 impl Lead {
@@ -83,7 +79,6 @@ impl Lead {
     }
 }
 
-/// A contact.
 #[derive(Clone, Debug, Serialize)]
 pub struct Contact {
     pub id: i64,
@@ -97,13 +92,12 @@ pub struct Contact {
     pub updated_at: DateTime<Utc>,
     pub fields: Fields,
     pub tags: Vec<Tag>,
-    pub history: Vec<Turn>,
+    pub history: Vec<HistoryEntry>,
     /// All filled fields in lower case, for `query`.
     #[serde(skip)]
     pub haystack: String,
 }
 
-/// A task.
 #[derive(Clone, Debug, Serialize)]
 pub struct Task {
     pub id: i64,
@@ -121,14 +115,13 @@ pub struct Task {
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
-    /// Who closed it: 0 the bridge or a robot, else a user.
+    /// Who closed it: 0 for the bridge or a robot, otherwise a user.
     pub closed_by: Option<i64>,
     /// Counts changes of deadline and responsible.
     pub revision: u32,
-    pub history: Vec<Turn>,
+    pub history: Vec<HistoryEntry>,
 }
 
-/// A note.
 #[derive(Clone, Debug, Serialize)]
 pub struct Note {
     pub id: i64,
@@ -142,7 +135,7 @@ pub struct Note {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What notes, tasks and tags hang on.
+/// The entities that notes, tasks and tags belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Entity {
@@ -151,7 +144,7 @@ pub enum Entity {
 }
 
 impl Entity {
-    /// From the word of a path.
+    /// The entity for a word of a path.
     pub fn from_word(word: &str) -> Option<Entity> {
         match word {
             "leads" => Some(Entity::Leads),
@@ -160,7 +153,7 @@ impl Entity {
         }
     }
 
-    /// As paths write it.
+    /// The word in paths.
     pub fn plural(self) -> &'static str {
         match self {
             Entity::Leads => "leads",
@@ -168,7 +161,7 @@ impl Entity {
         }
     }
 
-    /// As events and calls write it.
+    /// The word in events and calls.
     pub fn singular(self) -> &'static str {
         match self {
             Entity::Leads => "lead",
@@ -176,7 +169,7 @@ impl Entity {
         }
     }
 
-    /// As webhooks write it.
+    /// The number in webhooks.
     pub fn number(self) -> i64 {
         match self {
             Entity::Contacts => 1,
@@ -185,7 +178,7 @@ impl Entity {
     }
 }
 
-/// The surroundings that a read model needs.
+/// What a read model needs besides the entity.
 pub struct Frame<'a> {
     pub host: &'a str,
     pub account_id: i64,
@@ -199,7 +192,6 @@ impl Frame<'_> {
 }
 
 impl Task {
-    /// The read model.
     pub fn read(&self, frame: &Frame) -> Value {
         let result = self.result.as_ref().map_or(json!([]), |text| json!({"text": text}));
         json!({
@@ -215,7 +207,6 @@ impl Task {
 }
 
 impl Note {
-    /// The read model.
     pub fn read(&self, frame: &Frame) -> Value {
         let (kind, entity_id) = self.entity;
         json!({
@@ -227,7 +218,7 @@ impl Note {
         })
     }
 
-    /// The number by which webhooks name its type (sheet 4.3).
+    /// The number of its type in webhooks (sheet 4.3).
     pub fn type_number(&self) -> i64 {
         match self.note_type.as_str() {
             "call_in" => 10,

@@ -1,5 +1,4 @@
-//! Notes and calls over the API (sheet 3.9, 3.10).
-//! It never keeps a call whose phone is unknown: error 263, nothing stored.
+//! Notes and calls over the API (sheet 3.9, 3.10). A call with an unknown phone is never stored: error 263.
 //! Enter at [`Account::notes`] and [`Account::add_calls`].
 
 use chrono::{DateTime, Utc};
@@ -197,7 +196,7 @@ impl Account {
         if reader.flaws.is_empty() { Ok(draft) } else { Err(reader.flaws) }
     }
 
-    /// The card a call goes to: the only active lead of the contact, else the contact.
+    /// Where a call is put: the only active lead of the contact, otherwise the contact.
     pub(super) fn card_of(&self, phone: &str) -> Option<(Entity, i64)> {
         let key = phone_key(phone)?;
         let contact = self.contacts_with_phone(&key).next()?.id;

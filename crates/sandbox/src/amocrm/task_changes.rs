@@ -1,6 +1,6 @@
-//! Every change of tasks and notes, by the API or by a person, and the event log.
-//! It never checks a request: what comes here is valid.
-//! Enter at [`Account::create_task`], [`Account::change_task`] and [`Account::create_note`].
+//! Every change of tasks and notes, by the API or by a person, and the event log. It never checks a request:
+//! its input is valid. Enter at [`Account::create_task`], [`Account::change_task`] and
+//! [`Account::create_note`].
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -11,7 +11,6 @@ use super::model::{Entity, Note, Task};
 use super::{Account, LogEntry, count};
 
 impl Account {
-    /// A new task.
     pub fn create_task(&mut self, now: DateTime<Utc>, change: &TaskChange, author: i64) -> i64 {
         let id = count(&mut self.ids.task);
         let done = change.is_completed == Some(true);
@@ -45,7 +44,6 @@ impl Account {
         id
     }
 
-    /// A change of a task.
     pub fn change_task(&mut self, now: DateTime<Utc>, id: i64, change: &TaskChange, author: i64) {
         let Some(task) = self.tasks.get_mut(&id) else {
             return;
@@ -80,7 +78,6 @@ impl Account {
         self.echo_task(now, id, Some(&before));
     }
 
-    /// A new note.
     pub fn create_note(
         &mut self,
         now: DateTime<Utc>,
@@ -169,7 +166,7 @@ impl Account {
     }
 }
 
-/// Writes what has turned in a task's life, and names the events of the log.
+/// Writes the changes into a task's history, and returns the names of the log's events.
 fn turns(task: &mut Task, before: &TaskBefore, till: DateTime<Utc>) -> Vec<&'static str> {
     let (now, author) = (task.updated_at, task.updated_by);
     let mut events = Vec::new();

@@ -1,12 +1,12 @@
-//! «Вызвать URL» of the school's processes and the Tech API webhooks (sheet 1.1–1.6).
-//! It never decides when: the world asks which processes a stir starts, and for the request when it is due.
-//! Enter at [`School::started_by`], [`School::call_url`] and [`School::tech_hooks`].
+//! «Вызвать URL» of the school's processes, and the Tech API webhooks (sheet 1.1–1.6). It never decides when:
+//! the world asks which processes an event starts, and for the request when it is due. Enter at
+//! [`GetCourse::started_by`], [`GetCourse::call_url`] and [`GetCourse::tech_hooks`].
 
 use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Value, json};
 
 use super::model::{Order, label, money_text, roubles};
-use super::{School, Stir, What};
+use super::{GetCourse, Stir, What};
 use crate::form::fill;
 use crate::setup::ProcessSetup;
 use crate::wire::{form_text, percent};
@@ -19,8 +19,8 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-impl School {
-    /// The processes (by index) that a stir starts.
+impl GetCourse {
+    /// The processes (by index) that an event starts.
     pub fn started_by(&self, stir: Stir) -> Vec<usize> {
         let processes = self.setup.processes.iter().enumerate();
         processes.filter(|(_, process)| self.starts(process, stir)).map(|(index, _)| index).collect()
@@ -30,7 +30,7 @@ impl School {
         let status = self.orders.get(&stir.object).map_or("", |order| order.status.as_str());
         match (process.event.as_str(), stir.what) {
             ("order_created", What::Created) | ("status", What::Status) => true,
-            // A condition on who made it: the only way in which a callback can tell.
+            // A condition on the author: the only way in which a callback can report it.
             ("order_created:manager", What::Created) => self.is_made_by_staff(stir.object),
             ("order_created:client", What::Created) => !self.is_made_by_staff(stir.object),
             ("manager_assigned", What::Manager) | ("user_updated", What::User) => true,
@@ -46,7 +46,7 @@ impl School {
         self.staff.iter().any(|staff| Some(staff.id) == author)
     }
 
-    /// The request of a process for an object, if it still passes.
+    /// The request of a process for an object, if its condition still holds.
     pub fn call_url(&mut self, index: usize, object: i64) -> Option<Outgoing> {
         let process = self.setup.processes.get(index)?.clone();
         if process.once && (!self.still_matches(&process, object) || !self.passed.insert((index, object))) {
@@ -62,7 +62,8 @@ impl School {
             Some(template) if process.method.eq_ignore_ascii_case("POST") => {
                 headers.push(("Content-Type".into(), process.content_type.clone()));
                 let json = process.content_type.contains("json");
-                // Whoever types JSON around variables gets quotes unescaped, as in life.
+                // An administrator who writes JSON around variables gets unescaped quotes, as in the real
+                // system.
                 let raw = |text: &str| if json { text.to_owned() } else { encode(text) };
                 self.fill(template, &process.event, object, &raw).into_bytes()
             }
@@ -80,7 +81,7 @@ impl School {
         }
     }
 
-    /// Puts values in the place of `{object.…}`; what is unknown stays as it is written.
+    /// Replaces `{object.…}` by values; unknown variables stay as they are.
     fn fill(&self, template: &str, event: &str, object: i64, encode: &dyn Fn(&str) -> String) -> String {
         let mut text = String::with_capacity(template.len() * 2);
         let mut rest = template;
@@ -156,7 +157,7 @@ impl School {
         format!("https://{}/sales/shop/dealPay/id/{}/hash/{:04x}", self.setup.domain, order.id, hash & 0xffff)
     }
 
-    /// The Tech API webhooks of a stir: address and body.
+    /// The Tech API webhooks of an event: address and body.
     pub fn tech_hooks(&self, stir: Stir) -> Vec<(String, String)> {
         let Some(order) = self.orders.get(&stir.object).filter(|_| stir.what != What::User) else {
             return Vec::new();
@@ -185,7 +186,7 @@ impl School {
     }
 
     fn tech_body(&self, order: &Order, kind: &str) -> Value {
-        // The creation time in the account's zone, written with a Z that it is not (sheet 1.6).
+        // The creation time in the account's zone, with a wrong `Z` (sheet 1.6).
         let ts = self
             .zone
             .from_utc_datetime(&order.created_at.naive_utc())
@@ -200,7 +201,7 @@ impl School {
         json!({"json": inner})
     }
 
-    /// A time at which something becomes of a date text of the school's zone.
+    /// The instant of a date text in the school's zone.
     pub(super) fn read_local(&self, text: &str) -> Option<DateTime<Utc>> {
         let naive = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").ok()?;
         Some(crate::moment::local(naive, self.zone))

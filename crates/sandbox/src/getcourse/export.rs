@@ -1,13 +1,12 @@
-//! The legacy export (sheet 4): start, poll, one at a time, 100 requests in two hours.
-//! It never lists running exports: an id that is lost is lost.
-//! Enter at [`School::export`].
+//! The legacy export (sheet 4): start, poll, one at a time, 100 requests in two hours. It never lists running
+//! exports: if the caller loses an id, the export is lost. Enter at [`GetCourse::export`].
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::School;
+use super::GetCourse;
 use super::model::{STATUSES, label, money_text};
 use crate::faults::Budget;
 use crate::wire::{Query, WireAnswer, WireRequest};
@@ -16,13 +15,13 @@ use crate::wire::{Query, WireAnswer, WireRequest};
 #[derive(Clone, Debug)]
 pub struct Exports {
     budget: Budget,
-    /// Id → when it is ready, and what it holds.
+    /// Id → when it is ready, and its content.
     jobs: BTreeMap<i64, (DateTime<Utc>, Value)>,
     next: i64,
 }
 
 impl Exports {
-    /// None yet; `most` requests in two hours.
+    /// No exports yet; `most` requests in two hours.
     pub fn new(most: usize) -> Exports {
         Exports { budget: Budget::new(most, TimeDelta::hours(2)), jobs: BTreeMap::new(), next: 123_456 }
     }
@@ -35,7 +34,7 @@ fn refused(code: i64, text: &str) -> WireAnswer {
     )
 }
 
-impl School {
+impl GetCourse {
     pub(super) fn export(&mut self, now: DateTime<Utc>, request: &WireRequest, path: &str) -> WireAnswer {
         let query = request.query();
         match query.get("key") {
@@ -96,7 +95,7 @@ impl School {
         self.exports.next += 1;
         let stuck = self.exports.jobs.len() < usize::try_from(self.setup.exports_stuck).unwrap_or(0);
         let ready = match stuck {
-            // Whoever waits for it waits for two hours; the account then drops it.
+            // An export that is not fetched stays for two hours; then the account drops it.
             true => now + TimeDelta::hours(2),
             false => now + TimeDelta::seconds(self.setup.export_build_s),
         };

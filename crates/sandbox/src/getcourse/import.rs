@@ -1,6 +1,5 @@
-//! The legacy import (sheet 3.1–3.4): users and orders, two levels of success.
-//! It never answers anything but 200 to an import, whatever went wrong.
-//! Enter at [`School::import`].
+//! The legacy import (sheet 3.1–3.4): users and orders, two levels of success. It always answers 200,
+//! whatever went wrong. Enter at [`GetCourse::import`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::model::{STATUSES, kopecks};
-use super::{NewOrder, School};
+use super::{GetCourse, NewOrder};
 use crate::wire::{WireAnswer, WireRequest};
 
 fn refused(text: &str) -> WireAnswer {
@@ -22,7 +21,7 @@ fn inner(text: &str) -> WireAnswer {
     )
 }
 
-impl School {
+impl GetCourse {
     pub(super) fn import(&mut self, now: DateTime<Utc>, request: &WireRequest, deals: bool) -> WireAnswer {
         if request.method != "POST" {
             return WireAnswer::html(404, "Not Found");
@@ -173,7 +172,7 @@ impl School {
             }
         }
         if paid || status == "payed" {
-            // Sheet 2.1: through the import, `payed` creates a payment.
+            // Sheet 2.1: in the import, `payed` creates a payment.
             let left = self.orders.get(&id).map_or(0, |order| order.cost - order.payed);
             let kind = deal.get("payment_type").map_or_else(|| "OTHER".to_owned(), text_of);
             self.pay(now, id, left, &kind);

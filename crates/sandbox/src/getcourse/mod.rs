@@ -1,6 +1,7 @@
-//! The GetCourse stand-in: one school with users, orders, payments; Tech API, legacy import and export.
-//! It never sends anything: what may start processes is gathered in `stirs`, which the world empties.
-//! Enter at [`School::handle`]; people act through `create_order`, `pay`, `set_status` and their likes.
+//! The GetCourse stand-in: one school with users, orders, payments; Tech API, legacy import and export. It
+//! never sends anything: events that may start processes are collected in `stirs`, which the world empties.
+//! Enter at [`GetCourse::handle`]; people act through `create_order`, `pay`, `set_status` and similar
+//! methods.
 
 mod callback;
 mod export;
@@ -22,9 +23,9 @@ use super::rng::Rng;
 use super::setup::{GetcourseSetup, TechSubscription};
 use super::wire::{WireAnswer, WireRequest};
 
-/// One school.
+/// The GetCourse account of one school.
 #[derive(Clone, Debug)]
-pub struct School {
+pub struct GetCourse {
     pub setup: GetcourseSetup,
     zone: Tz,
     /// Managers: GetCourse id, name, e-mail, phone.
@@ -34,9 +35,9 @@ pub struct School {
     pub orders: BTreeMap<i64, Order>,
     pub subscriptions: Vec<TechSubscription>,
     exports: Exports,
-    /// What happened and may start processes or webhooks.
+    /// Events that may start processes or webhooks.
     pub stirs: Vec<Stir>,
-    /// Process and object that have passed a `once` process.
+    /// Process and object that have already run through a `once` process.
     passed: BTreeSet<(usize, i64)>,
     by_email: BTreeMap<String, i64>,
     next_user: i64,
@@ -46,7 +47,7 @@ pub struct School {
     hash_seed: Rng,
 }
 
-/// A manager as GetCourse knows him.
+/// A manager in GetCourse.
 #[derive(Clone, Debug)]
 pub struct Staff {
     pub id: i64,
@@ -55,7 +56,7 @@ pub struct Staff {
     pub phone: String,
 }
 
-/// Something that happened to an order or a user.
+/// An event of an order or a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stir {
     pub what: What,
@@ -73,7 +74,7 @@ pub enum What {
     User,
 }
 
-/// An order about to be made.
+/// An order to be created.
 #[derive(Clone, Debug, Default)]
 pub struct NewOrder {
     pub id: Option<i64>,
@@ -90,10 +91,10 @@ pub struct NewOrder {
     pub utm_source: String,
 }
 
-impl School {
+impl GetCourse {
     /// The school at the start.
-    pub fn new(setup: GetcourseSetup, zone: Tz, staff: Vec<Staff>, seed: u64) -> School {
-        School {
+    pub fn new(setup: GetcourseSetup, zone: Tz, staff: Vec<Staff>, seed: u64) -> GetCourse {
+        GetCourse {
             zone,
             staff,
             budget: Budget::per_second(setup.per_second),
@@ -113,7 +114,6 @@ impl School {
         }
     }
 
-    /// Answers a request.
     pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
         let path = request.path_only().to_owned();
         if let Some(rest) = path.strip_prefix("/pl/api/v1/") {
@@ -131,7 +131,7 @@ impl School {
         }
     }
 
-    /// The user with this e-mail, else with this phone, else a new one.
+    /// The user with this e-mail, otherwise with this phone, otherwise a new one.
     pub fn ensure_user(&mut self, now: DateTime<Utc>, name: &str, email: &str, phone: &str) -> i64 {
         let email = email.trim().to_lowercase();
         let by_email = self.by_email.get(&email).copied().filter(|_| !email.is_empty());
@@ -201,7 +201,7 @@ impl School {
         id
     }
 
-    /// Money comes in: the status follows the sum. Cancelled and false orders take none (sheet 2.1).
+    /// A payment: the status follows the sum. Cancelled and false orders accept none (sheet 2.1).
     pub fn pay(&mut self, now: DateTime<Utc>, id: i64, amount: i64, kind: &str) -> bool {
         let Some(order) = self.orders.get_mut(&id) else {
             return false;
@@ -224,7 +224,6 @@ impl School {
         true
     }
 
-    /// Money goes back.
     pub fn refund(&mut self, now: DateTime<Utc>, id: i64, amount: Option<i64>) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
@@ -243,7 +242,7 @@ impl School {
         self.set_status(now, id, "waiting_for_return", false);
     }
 
-    /// The order's status becomes `status`, by a person or by the API.
+    /// A person or the API sets the order's status.
     pub fn set_status(&mut self, now: DateTime<Utc>, id: i64, status: &str, by_api: bool) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
@@ -258,7 +257,7 @@ impl School {
         self.stir(What::Status, id);
     }
 
-    /// The order's manager becomes another.
+    /// Sets the order's manager.
     pub fn assign(&mut self, now: DateTime<Utc>, id: i64, manager: Option<i64>) {
         let Some(order) = self.orders.get_mut(&id) else {
             return;
@@ -270,7 +269,7 @@ impl School {
         }
     }
 
-    /// The user's phone becomes another.
+    /// Sets the user's phone.
     pub fn set_phone(&mut self, now: DateTime<Utc>, user: i64, phone: &str) {
         let Some(user) = self.users.get_mut(&user) else {
             return;
@@ -282,7 +281,7 @@ impl School {
         }
     }
 
-    /// The user's e-mail becomes another.
+    /// Sets the user's e-mail.
     pub fn set_email(&mut self, user: i64, email: &str) {
         if let Some(user) = self.users.get_mut(&user) {
             self.by_email.remove(&user.email);
@@ -293,12 +292,12 @@ impl School {
         }
     }
 
-    /// The user with an e-mail, lower case.
+    /// The user with this e-mail in lower case.
     pub fn user_by_email(&self, email: &str) -> Option<&User> {
         self.by_email.get(email).and_then(|id| self.users.get(id))
     }
 
-    /// The order that a script made.
+    /// The order of a script.
     pub fn order_of_script(&self, script: &str) -> Option<&Order> {
         self.orders.values().find(|order| order.script.as_deref() == Some(script))
     }
@@ -307,7 +306,7 @@ impl School {
         self.stirs.push(Stir { what, object });
     }
 
-    /// A time as the school's screens show it.
+    /// A time in the format of the school's pages.
     fn local(&self, moment: DateTime<Utc>) -> String {
         moment.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string()
     }

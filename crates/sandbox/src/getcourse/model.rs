@@ -1,6 +1,5 @@
-//! Users, orders and payments of the GetCourse stand-in, and how callbacks name their values (sheet 1.2, 2).
-//! It never sends anything.
-//! Enter at [`Order`], [`User`] and [`label`].
+//! Users, orders and payments of the GetCourse stand-in, and the names of their values in callbacks (sheet
+//! 1.2, 2). It never sends anything. Enter at [`Order`], [`User`] and [`label`].
 
 use std::collections::BTreeMap;
 
@@ -21,7 +20,6 @@ pub const STATUSES: [(&str, &str); 10] = [
     ("false", "Ложный"),
 ];
 
-/// The label of a status code.
 pub fn label(code: &str) -> &'static str {
     STATUSES.iter().find(|(known, _)| *known == code).map_or("", |(_, label)| label)
 }
@@ -40,7 +38,7 @@ pub struct User {
     pub personal_manager: Option<i64>,
     pub created_at: DateTime<Utc>,
     pub fields: BTreeMap<String, String>,
-    /// Earlier phones with the moment of the change.
+    /// Earlier phones with the time of the change.
     pub phone_history: Vec<(DateTime<Utc>, String)>,
 }
 
@@ -51,7 +49,7 @@ impl User {
     }
 }
 
-/// A payment that was received (or given back, negative).
+/// A payment that was received (negative if it was returned).
 #[derive(Clone, Debug, Serialize)]
 pub struct Payment {
     pub id: i64,
@@ -62,7 +60,6 @@ pub struct Payment {
     pub kind: String,
 }
 
-/// A comment on an order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Comment {
     pub at: DateTime<Utc>,
@@ -70,7 +67,7 @@ pub struct Comment {
     pub text: String,
 }
 
-/// A status with the moment it began; by the bridge or by a person.
+/// A status and when it began; set by the bridge or by a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusTurn {
     pub at: DateTime<Utc>,
@@ -78,7 +75,6 @@ pub struct StatusTurn {
     pub by_api: bool,
 }
 
-/// An order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Order {
     pub id: i64,

@@ -1,11 +1,10 @@
-//! The Tech API v1 (sheet 3.5): reads and updates of single objects, comments, dictionaries, `set-uri`.
-//! It never creates users, orders or payments: the real one cannot either.
-//! Enter at [`School::tech`].
+//! The Tech API v1 (sheet 3.5): reads and updates of single objects, comments, dictionaries, `set-uri`. It
+//! never creates users, orders or payments: the real API cannot either. Enter at [`GetCourse::tech`].
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::School;
+use super::GetCourse;
 use super::model::{Comment, Order, STATUSES, User, roubles};
 use crate::setup::TechSubscription;
 use crate::wire::{WireAnswer, WireRequest, phone_dialled, phone_key};
@@ -29,7 +28,7 @@ fn missing() -> WireAnswer {
     failed(404, "Объект не найден", &[])
 }
 
-impl School {
+impl GetCourse {
     pub(super) fn tech(&mut self, now: DateTime<Utc>, request: &WireRequest, path: &str) -> WireAnswer {
         let key = format!("{}_{}", self.setup.developer_key, self.setup.school_key);
         if request.bearer() != Some(key.as_str()) {

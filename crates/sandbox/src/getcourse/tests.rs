@@ -1,6 +1,6 @@
 //! The sheet's examples against the GetCourse stand-in.
 //! No test sleeps: time is a parameter.
-//! Enter at [`Bench`].
+//! Enter at [`Client`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -56,16 +56,16 @@ events = [
 ]
 "#;
 
-struct Bench {
+struct Client {
     world: World,
     now: DateTime<Utc>,
 }
 
-impl Bench {
-    fn new() -> Bench {
+impl Client {
+    fn new() -> Client {
         let setup = Setup::from_toml(SETUP).unwrap_or_else(|error| panic!("{error}"));
         let world = World::new(setup, 3);
-        Bench { now: world.start(), world }
+        Client { now: world.start(), world }
     }
 
     fn until(&mut self, span: TimeDelta) -> Vec<Hook> {
@@ -107,7 +107,7 @@ impl Bench {
 
 #[test]
 fn the_created_order_calls_the_url_of_the_sheet() {
-    let hooks = Bench::new().until(TimeDelta::zero());
+    let hooks = Client::new().until(TimeDelta::zero());
     let url = &hooks[0].url;
     assert_eq!((hooks.len(), hooks[0].method.as_str(), hooks[0].body.len()), (1, "GET", 0));
     assert!(
@@ -123,24 +123,24 @@ fn the_created_order_calls_the_url_of_the_sheet() {
 
 #[test]
 fn payments_start_their_processes() {
-    let mut bench = Bench::new();
-    bench.until(TimeDelta::zero());
-    let partial = bench.until(TimeDelta::hours(1));
+    let mut client = Client::new();
+    client.until(TimeDelta::zero());
+    let partial = client.until(TimeDelta::hours(1));
     assert!(partial[0].url.ends_with("payed=15+000%2C40+%D1%80%D1%83%D0%B1.&left=23+499%2C60+%D1%80%D1%83%D0%B1.&status=%D0%A7%D0%B0%D1%81%D1%82%D0%B8%D1%87%D0%BD%D0%BE+%D0%BE%D0%BF%D0%BB%D0%B0%D1%87%D0%B5%D0%BD"), "{}", partial[0].url);
-    assert!(bench.until(TimeDelta::hours(2)).is_empty(), "the periodic check comes 5 to 15 minutes later");
-    let full = bench.until(TimeDelta::minutes(120 + 15));
+    assert!(client.until(TimeDelta::hours(2)).is_empty(), "the periodic check comes 5 to 15 minutes later");
+    let full = client.until(TimeDelta::minutes(120 + 15));
     assert_eq!(
         String::from_utf8_lossy(&full[0].body),
         r#"{"event":"order_paid","order_id":"700100200","status":"Завершен","payed":"38 500 руб."}"#
     );
-    assert_eq!(bench.world.order_of("first").map(|order| order.payments.len()), Some(2));
+    assert_eq!(client.world.order_of("first").map(|order| order.payments.len()), Some(2));
 }
 
 #[test]
 fn tech_api() {
-    let mut bench = Bench::new();
-    bench.until(TimeDelta::zero());
-    let refused = bench.send(
+    let mut client = Client::new();
+    client.until(TimeDelta::zero());
+    let refused = client.send(
         "GET",
         "/pl/api/v1/deal/get-fields?dealId=700100200",
         &[("Authorization", "Bearer x_y")],
@@ -236,14 +236,14 @@ fn tech_api() {
         ("POST", "set-uri", json!({"event_object_id": 2, "event_id": 2}), 400, "/status", json!(400)),
     ];
     for (method, path, body, status, pointer, wanted) in cases {
-        let answer = bench.tech(method, path, &body);
+        let answer = client.tech(method, path, &body);
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text());
         assert_eq!(answer.value().pointer(pointer), Some(&wanted), "{method} {path}: {}", answer.text());
     }
-    let order = bench.world.order_of("first").cloned();
+    let order = client.world.order_of("first").cloned();
     assert_eq!(order.map(|order| order.payments.len()), Some(0), "the Tech API makes no payments");
-    bench.tech("POST", "deal/update-fields", &json!({"dealId": 700_100_200, "status": "payed"}));
-    let hooks = bench.world.advance(bench.now);
+    client.tech("POST", "deal/update-fields", &json!({"dealId": 700_100_200, "status": "payed"}));
+    let hooks = client.world.advance(client.now);
     let body: Value = hooks
         .iter()
         .find(|hook| hook.url.ends_with("/t"))
@@ -258,21 +258,21 @@ fn tech_api() {
 
 #[test]
 fn import_has_two_levels_of_success() {
-    let mut bench = Bench::new();
+    let mut client = Client::new();
     let user = json!({"email": "new@example.ru", "first_name": "Новый"});
     let made =
-        bench.import("deals", &json!({"user": user, "deal": {"offer_id": "5512874", "deal_number": "B-1"}}));
+        client.import("deals", &json!({"user": user, "deal": {"offer_id": "5512874", "deal_number": "B-1"}}));
     assert_eq!(made["result"]["user_status"], "added");
     assert_eq!(made["result"]["deal_number"], "B-1");
-    let again =
-        bench.import("deals", &json!({"user": user, "deal": {"deal_number": "B-1", "deal_status": "payed"}}));
+    let again = client
+        .import("deals", &json!({"user": user, "deal": {"deal_number": "B-1", "deal_status": "payed"}}));
     assert_eq!(again["result"]["deal_id"], made["result"]["deal_id"]);
     assert_eq!(
-        bench.world.orders().next().map(|order| order.payments.len()),
+        client.world.orders().next().map(|order| order.payments.len()),
         Some(1),
         "the import makes a payment"
     );
-    let nobody = bench.import("users", &json!({"user": {}}));
+    let nobody = client.import("users", &json!({"user": {}}));
     assert_eq!((nobody["success"].clone(), nobody["result"]["error"].clone()), (json!(true), json!(true)));
     assert_eq!(nobody["result"]["error_message"], "Не указан ни эл. адрес, ни телефон");
     let cases: [(&[u8], &str); 4] = [
@@ -282,48 +282,48 @@ fn import_has_two_levels_of_success() {
         (b"action=add&key=sandbox-school-key", "Не указаны параметры"),
     ];
     for (body, error) in cases {
-        let answer = bench.send("POST", "/pl/api/users", &[], body);
+        let answer = client.send("POST", "/pl/api/users", &[], body);
         assert_eq!((answer.status, answer.value()), (200, json!({"success": false, "error": error})));
     }
 }
 
 #[test]
 fn the_import_of_the_sheet_adds_a_group() {
-    let mut bench = Bench::new();
-    bench.until(TimeDelta::zero());
+    let mut client = Client::new();
+    client.until(TimeDelta::zero());
     let body = b"action=add&key=sandbox-school-key&params=eyJ1c2VyIjp7ImVtYWlsIjoibS5rdXpuZXRzb3ZhQGV4YW1wbGUucnUiLCJncm91cF9uYW1lIjpbItCf0L7Qt9Cy0L7QvdC40YLRjCJdfSwic3lzdGVtIjp7InJlZnJlc2hfaWZfZXhpc3RzIjoxfX0%3D";
-    assert_eq!(bench.send("POST", "/pl/api/users", &[], body).value()["result"]["success"], true);
+    assert_eq!(client.send("POST", "/pl/api/users", &[], body).value()["result"]["success"], true);
     assert_eq!(
-        bench.world.users().next().map(|user| user.groups.clone()),
+        client.world.users().next().map(|user| user.groups.clone()),
         Some(vec!["Позвонить".to_owned()])
     );
 }
 
 #[test]
 fn exports_are_built_polled_and_limited() {
-    let mut bench = Bench::new();
-    bench.until(TimeDelta::hours(1));
-    assert_eq!(bench.export("deals?x=1")["error_code"], 904);
-    assert_eq!(bench.export("deals?key=wrong")["error_code"], 901);
-    assert_eq!(bench.export("deals?key=sandbox-school-key&nonsense=1")["error_code"], 908);
-    let started = bench.export("deals?key=sandbox-school-key&status_changed_at[from]=2026-07-14");
+    let mut client = Client::new();
+    client.until(TimeDelta::hours(1));
+    assert_eq!(client.export("deals?x=1")["error_code"], 904);
+    assert_eq!(client.export("deals?key=wrong")["error_code"], 901);
+    assert_eq!(client.export("deals?key=sandbox-school-key&nonsense=1")["error_code"], 908);
+    let started = client.export("deals?key=sandbox-school-key&status_changed_at[from]=2026-07-14");
     let id = started["info"]["export_id"].as_i64().unwrap_or(0);
     let poll = format!("exports/{id}?key=sandbox-school-key");
-    assert_eq!(bench.export(&poll)["error_code"], 909);
-    assert_eq!(bench.export("payments?key=sandbox-school-key&status=accepted")["error_code"], 905);
-    bench.now += TimeDelta::seconds(30);
-    let table = bench.export(&poll);
+    assert_eq!(client.export(&poll)["error_code"], 909);
+    assert_eq!(client.export("payments?key=sandbox-school-key&status=accepted")["error_code"], 905);
+    client.now += TimeDelta::seconds(30);
+    let table = client.export(&poll);
     let place = table["info"]["fields"]
         .as_array()
         .and_then(|fields| fields.iter().position(|field| field == "Оплачено"))
         .unwrap_or(0);
     assert_eq!(table["info"]["items"][0][place], "15\u{a0}000,40");
     for _ in 0..120 {
-        bench.export(&poll);
+        client.export(&poll);
     }
-    assert_eq!(bench.export(&poll)["error_code"], 903);
-    bench.now += TimeDelta::hours(2);
-    assert_eq!(bench.export(&poll)["success"], true);
+    assert_eq!(client.export(&poll)["error_code"], 903);
+    client.now += TimeDelta::hours(2);
+    assert_eq!(client.export(&poll)["success"], true);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What managers write into amoCRM by hand after a talk: fields, dates, stages, reasons, notes, results.
-//! It never goes through the API: screens change the account directly, and webhooks follow.
-//! Enter at [`World::manager_answers`].
+//! What managers enter into amoCRM by hand after a talk: fields, dates, stages, reasons, notes, results. It
+//! never goes through the API: the user interface changes the account directly, and webhooks follow. Enter at
+//! [`World::manager_answers`].
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::amocrm::model::{Entity, LOST, WON};
 use crate::script::AnswerScript;
 
 impl World {
-    /// The moment of a scripted answer has come.
+    /// The time of a scripted answer has come.
     pub(crate) fn manager_answers(&mut self, now: DateTime<Utc>, script: usize, answer: usize) {
         let Some(answer) = self.setup.orders.get(script).and_then(|order| order.answers.get(answer)).cloned()
         else {
@@ -20,7 +20,7 @@ impl World {
         self.apply_answer(now, script, None, &answer);
     }
 
-    /// Writes an answer into the CRM as the lead's responsible: one saving of the card, then note, then task.
+    /// Enters an answer as the lead's responsible: the card is saved once, then a note, then a task.
     pub(super) fn apply_answer(
         &mut self,
         now: DateTime<Utc>,
@@ -113,18 +113,18 @@ impl World {
         open.min_by_key(|task| (task.complete_till, task.id)).map(|task| task.id)
     }
 
-    /// Closes a task with a result: from the card in one saving, from the list in two (amoCRM sheet, 4.3).
+    /// Closes a task with a result: from the card in one step, from the list in two (amoCRM sheet, 4.3).
     pub(super) fn close_task(&mut self, now: DateTime<Utc>, task: i64, result: &str, author: i64) {
         if self.amocrm.tasks.get(&task).is_none_or(|task| task.is_completed) {
             return;
         }
         let closed = TaskChange { is_completed: Some(true), ..TaskChange::default() };
-        let told = TaskChange { result: Some(result.to_owned()), ..TaskChange::default() };
+        let with_result = TaskChange { result: Some(result.to_owned()), ..TaskChange::default() };
         if self.setup.people.close_from_list {
             self.amocrm.change_task(now, task, &closed, author);
-            self.amocrm.change_task(now, task, &told, author);
+            self.amocrm.change_task(now, task, &with_result, author);
         } else {
-            let both = TaskChange { result: told.result, ..closed };
+            let both = TaskChange { result: with_result.result, ..closed };
             self.amocrm.change_task(now, task, &both, author);
         }
     }

@@ -1,6 +1,6 @@
-//! Clients and everything that a script lets happen at a time: orders, payments, calls in, changes by hand.
-//! It never waits for the bridge: what cannot be done is told in the world's troubles.
-//! Enter at [`World::order_appears`] and [`World::event_happens`].
+//! Clients and all timed events of a script: orders, payments, incoming calls, changes by hand. It never
+//! waits for the bridge: an action that is not possible is recorded in the world's troubles. Enter at
+//! [`World::order_appears`] and [`World::event_happens`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    /// A letter to a client was taken in.
+    /// A letter to a client was accepted.
     pub(crate) fn letter_arrived(&mut self, now: DateTime<Utc>, to: &str) {
         let to = to.trim().to_lowercase();
         let user = self.getcourse.user_by_email(&to).map(|user| user.id);
@@ -99,18 +99,17 @@ impl World {
         }
     }
 
-    /// An event of a script happens.
     pub(crate) fn event_happens(&mut self, now: DateTime<Utc>, script: usize, event: usize) {
         let Some(item) = self.setup.orders.get(script).and_then(|order| order.events.get(event)).cloned()
         else {
             return;
         };
-        let told = (self.getcourse.stirs.len(), self.amocrm.echoes.len());
+        let lengths = (self.getcourse.stirs.len(), self.amocrm.echoes.len());
         self.deed(now, script, item.clone());
         if item.untold {
-            self.getcourse.stirs.truncate(told.0);
-            self.amocrm.echoes.truncate(told.1);
-            // What came before has been taken to be sent.
+            self.getcourse.stirs.truncate(lengths.0);
+            self.amocrm.echoes.truncate(lengths.1);
+            // The earlier posts were taken out to be sent.
             self.phones().take_posts();
         }
     }
@@ -141,7 +140,7 @@ impl World {
         }
     }
 
-    /// What somebody does in GetCourse.
+    /// An event in GetCourse.
     fn event_in_school(&mut self, now: DateTime<Utc>, script: usize, order: i64, item: &EventScript) {
         match item.act {
             Deed::Pay => {
@@ -226,7 +225,8 @@ impl World {
         let by_lead = lead.and_then(|user| self.manager_of_user(user));
         let manager = self.manager(&item.manager).or(by_lead).or(self.setup.managers.first()).cloned();
         let Some(manager) = manager else { return };
-        // Outside his hours nobody is rung: the call ends in the menu, and only the summary comes (as the exchanges of the sheets do).
+        // Outside working hours no phone rings: the call ends in the menu, and only the summary comes (as the
+        // exchanges in the sheets do).
         let there = self.working(&manager.key, now) == Some(now);
         let extension = manager.extension.clone().filter(|_| there).unwrap_or_default();
         let kind = item.outcome.map_or(CallKind::NoAnswer, |outcome| outcome.kind);
@@ -246,7 +246,7 @@ impl World {
         self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
-    /// What somebody does by hand in amoCRM.
+    /// An event in amoCRM, done by hand.
     fn event_in_crm(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
         let Some(id) = self.lead_of_script(script) else {
             return self.trouble(

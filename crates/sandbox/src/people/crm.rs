@@ -1,5 +1,5 @@
-//! What managers make and merge by hand in amoCRM, beside the leads that the bridge made.
-//! It never touches GetCourse. Enter at [`World::merges`] and [`World::makes_lead`].
+//! Leads and contacts that managers create and merge by hand in amoCRM. It never touches GetCourse. Enter at
+//! [`World::merges`] and [`World::makes_lead`].
 
 use chrono::{DateTime, Utc};
 
@@ -8,7 +8,7 @@ use crate::amocrm::changes::{ContactChange, LeadChange};
 use crate::script::{Deed, EventScript};
 
 impl World {
-    /// A twin is made by hand, and the bridge's own is merged into it.
+    /// Creates a duplicate by hand, and merges the bridge's own entity into it.
     pub(super) fn merges(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
         let Some(lead) = self.lead_of_script(script).and_then(|id| self.amocrm.leads.get(&id)).cloned()
         else {
@@ -35,7 +35,7 @@ impl World {
         self.amocrm.merge_contacts(now, kept, contact, author);
     }
 
-    /// A lead with its contact that no order stands behind yet.
+    /// Creates a lead with its contact; there is no order for it yet.
     pub(super) fn makes_lead(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
         let Some(manager) = self.manager(&item.manager).map(|manager| manager.amocrm_user) else {
             return self.trouble(now, Some(script), "a lead to be made by hand, but by nobody");

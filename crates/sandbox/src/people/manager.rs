@@ -1,6 +1,6 @@
-//! Managers: they see tasks, call when they are due, and tell the CRM what came of it (or do not).
-//! They never work outside their hours, nor make two calls at once.
-//! Enter at [`World::task_touched`] and [`World::manager_acts`].
+//! Managers: they notice tasks, call when the tasks are due, and enter the result into the CRM (or do not).
+//! They never work outside their hours and never make two calls at once. Enter at [`World::task_touched`] and
+//! [`World::manager_acts`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -12,11 +12,11 @@ use crate::calls::{Command, Course};
 use crate::script::{CallKind, Closes, ManagerScript, OtherTasks, TaskScript};
 use crate::wire::phone_dialled;
 
-/// From a task's appearance to the first moment at which anybody can act on it.
+/// From a task's creation until a manager can notice it.
 const NOTICED_AFTER: TimeDelta = TimeDelta::seconds(30);
 
 impl World {
-    /// A task arose or changed: its manager plans when he will do it.
+    /// A task was created or changed: its manager plans when to do it.
     pub(crate) fn task_touched(&mut self, now: DateTime<Utc>, id: i64) {
         let Some(task) = self.amocrm.tasks.get(&id).cloned() else {
             return;
@@ -33,7 +33,7 @@ impl World {
             return;
         };
         if self.people.planned.insert(id, task.revision) == Some(task.revision) {
-            // Only its text changed: the plan stands.
+            // Only its text changed: the plan stays.
             return;
         }
         let at =
@@ -47,7 +47,7 @@ impl World {
         }
     }
 
-    /// The moment has come at which a manager meant to do a task.
+    /// The time has come at which a manager planned to do a task.
     pub(crate) fn manager_acts(&mut self, now: DateTime<Utc>, id: i64, revision: u32) {
         let Some(task) = self.amocrm.tasks.get(&id).cloned() else {
             return;
@@ -69,7 +69,7 @@ impl World {
         let habits = &self.setup.people;
         let first = |words: &[String]| words.iter().filter_map(|word| text.find(word.as_str())).min();
         let typed = habits.call_task_types.contains(&task.task_type_id);
-        // Whichever word stands first says what the task is: a call task may mention the question.
+        // The word that comes first decides the kind of task: a call task may mention the question.
         let (call, question) = match (first(&habits.call_words), first(&habits.question_words)) {
             (Some(call), Some(question)) => (call < question, question < call),
             (call, question) => (call.is_some(), question.is_some()),
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// The first rule of the script that is for this task, counting matches once a task.
+    /// The first rule of the script that matches this task; a match is counted once per task.
     fn rule_for(&mut self, task: &Task, script: Option<usize>) -> Option<TaskScript> {
         let script = script?;
         let rules = self.setup.orders.get(script)?.tasks.clone();
@@ -183,7 +183,7 @@ impl World {
         }
     }
 
-    /// The number a manager dials: the card's, else GetCourse's.
+    /// The number that a manager dials: from the card, otherwise from GetCourse.
     fn phone_of(&self, task: &Task, script: Option<usize>) -> Option<String> {
         let contact = match task.entity? {
             (Entity::Contacts, id) => Some(id),
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    /// The bridge starts a call: the manager's leg first.
+    /// The bridge starts a call: the manager's leg rings first.
     pub(crate) fn bridge_calls(&mut self, now: DateTime<Utc>, command: &Command) {
         let script = self.script_of_phone(&command.to_number);
         let manager = self
@@ -261,7 +261,7 @@ impl World {
         self.agenda.plan(ended + TimeDelta::seconds(1), Due::CallEnded(ended_call));
     }
 
-    /// A call has ended: habits, answers and events follow.
+    /// A call has ended: the manager's habits, answers and events follow.
     pub(crate) fn call_ended(&mut self, now: DateTime<Utc>, ended: &Ended) {
         let manager = self.manager(&ended.manager).cloned();
         if let (Some(task), Some(manager)) = (ended.task, &manager) {

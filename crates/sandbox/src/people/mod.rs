@@ -1,7 +1,6 @@
-//! The scripted people: what they remember, and how scripts, orders, leads and tasks belong together.
-//! It never acts through the API: people use the stand-ins as their screens do.
-//! Enter at [`People`]; managers are in `manager`, clients and events in `client`,
-//! what is made and merged by hand in `crm`.
+//! The scripted people: their memory, and how scripts, orders, leads and tasks are matched. They never use
+//! the API: they act as users of the platforms' pages. Enter at [`People`]; managers are in `manager`,
+//! clients and events in `client`, entities created and merged by hand in `crm`.
 
 mod answers;
 mod client;
@@ -20,7 +19,7 @@ use super::script::{CallKind, CallOutcome, EventScript, ManagerScript};
 use super::setup::Setup;
 use super::wire::phone_key;
 
-/// What people remember.
+/// The memory of all people.
 #[derive(Clone, Debug)]
 pub struct People {
     /// For each script: outgoing calls so far, talks so far, letters so far, its order.
@@ -33,9 +32,9 @@ pub struct People {
     by_user: BTreeMap<i64, Vec<usize>>,
     /// Until when a manager is on the phone.
     busy: BTreeMap<String, DateTime<Utc>>,
-    /// Managers who have left for now.
+    /// Managers who are absent.
     away: BTreeSet<String>,
-    /// Tasks (with their revision) that a manager has already put off once.
+    /// Tasks (with their revision) that a manager has already deferred once.
     put_off: BTreeSet<(i64, u32)>,
     /// Task → the revision for which its manager has a plan.
     planned: BTreeMap<i64, u32>,
@@ -50,14 +49,14 @@ struct Progress {
     talks: u32,
     letters: u32,
     order: Option<i64>,
-    /// Events that wait for a task and have had theirs.
+    /// Events that wait for a task and have been triggered.
     task_events: BTreeSet<usize>,
     /// How many tasks each rule has matched.
     rule_matches: BTreeMap<usize, u32>,
 }
 
 impl People {
-    /// Nobody has done anything yet.
+    /// The state at the start.
     pub fn new(setup: &Setup) -> People {
         People {
             progress: vec![Progress::default(); setup.orders.len()],
@@ -73,13 +72,13 @@ impl People {
         }
     }
 
-    /// Room for one more script at the end of the setup's.
+    /// Adds one more script after those of the setup.
     pub(super) fn add_script(&mut self) {
         self.progress.push(Progress::default());
     }
 }
 
-/// What has just happened that events and answers may wait for.
+/// What has just happened; events and answers may wait for it.
 #[derive(Clone, Copy)]
 enum Trigger<'a> {
     Call(u32),
@@ -89,7 +88,8 @@ enum Trigger<'a> {
 }
 
 impl World {
-    /// The script whose order a lead belongs to: by a field with the order's id or number, else by the contact's phone.
+    /// The script whose order a lead belongs to: by a field with the order's id or number, otherwise by the
+    /// contact's phone.
     pub(super) fn script_of_lead(&self, lead: &Lead) -> Option<usize> {
         for value in lead.fields.values().flatten() {
             let text = value.text();
@@ -107,7 +107,7 @@ impl World {
         self.amocrm.phones(contact).iter().find_map(|phone| self.script_of_phone(phone))
     }
 
-    /// The script of a phone: the oldest whose order is still open, else the newest.
+    /// The script of a phone: the oldest whose order is still open, otherwise the newest.
     fn script_of_phone(&self, phone: &str) -> Option<usize> {
         let scripts = self.people.by_phone.get(&phone_key(phone)?)?;
         let open = |script: &&usize| {
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// The lead that people mean: the oldest open one of the script, else the newest.
+    /// The lead that people act on: the oldest open one of the script, otherwise the newest.
     fn lead_of_script(&self, script: usize) -> Option<i64> {
         let mine: Vec<&Lead> = self
             .amocrm
@@ -149,7 +149,7 @@ impl World {
         self.people.shifts.get(manager)?.next(at, self.setup.zone)
     }
 
-    /// Plans the events and answers of a script that wait for this.
+    /// Plans the events and answers of a script that wait for this trigger.
     fn trigger(&mut self, now: DateTime<Utc>, script: usize, trigger: Trigger) {
         let Some(order) = self.setup.orders.get(script) else {
             return;
@@ -189,7 +189,7 @@ impl World {
         self.troubles.push((now, format!("{name}: {text}")));
     }
 
-    /// How the next outgoing call of a script goes, and which one it is.
+    /// The outcome of the next outgoing call of a script, and its number.
     fn next_call(&self, script: Option<usize>) -> (u32, CallOutcome) {
         let default = self.setup.people.default_call;
         let Some(order) = script.and_then(|script| self.setup.orders.get(script)) else {

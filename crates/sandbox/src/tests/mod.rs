@@ -1,6 +1,5 @@
-//! The world as a whole: people react to what a very small bridge does, faults are done by the seed, sockets answer.
-//! No test sleeps: time is a parameter, and real sockets are only waited for.
-//! Enter at [`Bridge`].
+//! The world as a whole: people react to a very small bridge, faults follow the seed, sockets answer. No test
+//! sleeps: time is a parameter, and tests only wait for answers of real sockets. Enter at [`Bridge`].
 
 mod people;
 mod remote_control;
@@ -100,7 +99,8 @@ fn world(setup: &str, seed: u64) -> World {
     World::new(Setup::from_toml(setup).unwrap_or_else(|error| panic!("{error}")), seed)
 }
 
-/// The smallest bridge: an order becomes a lead with a call task, a failed call another one, money wins the lead.
+/// The smallest bridge: an order becomes a lead with a call task, a failed call causes another task, a
+/// payment wins the lead.
 struct Bridge {
     world: World,
     now: DateTime<Utc>,
@@ -113,7 +113,7 @@ impl Bridge {
         Bridge { now: world.start(), world, seen: Vec::new() }
     }
 
-    /// Lets everything happen up to a moment after the start.
+    /// Runs everything up to a moment after the start.
     fn until(&mut self, span: TimeDelta) {
         let end = self.world.start() + span;
         while let Some(next) = self.world.next_due().filter(|next| *next <= end) {

@@ -19,7 +19,8 @@ fn a_manager_calls_answers_and_the_client_pays() {
         .iter()
         .map(|call| (call.created_at.format("%H:%M").to_string(), call.outcome.as_str(), call.talk_seconds()))
         .collect();
-    // 12:15 deadline + 1 min; busy; the second task is due 20 min later, he is 30 min late. UTC is 3 hours behind.
+    // 12:15 deadline + 1 min; busy; the second task is due 20 min later, the manager is 30 min late. UTC is 3
+    // hours behind.
     assert_eq!(calls, [("09:16".to_owned(), "busy", 0), ("10:07".to_owned(), "talk", 95)]);
     let lead = world.leads_of("talks")[0];
     assert_eq!(lead.status_id, 142);
@@ -70,7 +71,7 @@ fn people_act_by_hand() {
 fn a_manager_works_in_his_hours_only() {
     let mut bridge = Bridge::new(SETUP, 1);
     bridge.until(TimeDelta::hours(4));
-    // Due on his day off: he does it the next morning at ten.
+    // Due on a day off: the manager does it the next morning at ten.
     let till = bridge.world.start() + TimeDelta::hours(25);
     let item = json!({"text": "Проверить договор", "complete_till": till.timestamp(), "responsible_user_id": 10_412_345});
     bridge.ask("POST", "/api/v4/tasks", &json!([item]));
@@ -139,7 +140,7 @@ events = [{ at = "+1m", do = "call_in" }, { at = "13:00", do = "call_in", outcom
     assert_eq!(night.len(), 1, "at night only the summary comes: {night:?}");
 }
 
-/// What a manager does with a task, by its text.
+/// The action of a manager for a task, by its text.
 #[test]
 fn the_text_of_a_task_says_what_it_is() {
     let cases = [

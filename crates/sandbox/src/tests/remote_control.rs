@@ -1,5 +1,4 @@
-//! What a person does by hand has the same consequences as a script's deeds.
-//! No test sleeps: time is a parameter.
+//! Actions of a person have the same consequences as scripted actions. No test sleeps: time is a parameter.
 //! Enter at [`ask`].
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,11 +29,12 @@ fn ask(world: &mut World, now: DateTime<Utc>, method: &str, path: &str, form: &s
     (answer.status, answer.value())
 }
 
-/// Paths of the webhooks that leave within a minute.
+/// Paths of the webhooks that are sent within a minute.
 fn sent(world: &mut World, now: DateTime<Utc>) -> Vec<String> {
     let hooks = world.advance(now + TimeDelta::minutes(1));
-    let told = |url: &str| url.split('?').next().and_then(|path| path.rsplit('/').next()).map(str::to_owned);
-    hooks.iter().filter(|hook| hook.body.is_empty()).filter_map(|hook| told(&hook.url)).collect()
+    let last_word =
+        |url: &str| url.split('?').next().and_then(|path| path.rsplit('/').next()).map(str::to_owned);
+    hooks.iter().filter(|hook| hook.body.is_empty()).filter_map(|hook| last_word(&hook.url)).collect()
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn a_call_by_hand_has_just_ended_and_is_signed() {
     let hooks = world.advance(now);
     let summary = hooks.iter().find(|hook| hook.url.ends_with("/events/summary")).map(|hook| &hook.body);
     let fields = Query::parse(summary.map_or(&[][..], Vec::as_slice));
-    let said: Value = serde_json::from_str(fields.get("json").unwrap_or_default()).unwrap_or_default();
-    assert_eq!(said["end_time"].as_i64(), Some(now.timestamp()));
+    let summary: Value = serde_json::from_str(fields.get("json").unwrap_or_default()).unwrap_or_default();
+    assert_eq!(summary["end_time"].as_i64(), Some(now.timestamp()));
     assert_eq!(fields.get("sign").map(str::len), Some(64));
 }
 

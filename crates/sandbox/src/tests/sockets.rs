@@ -72,15 +72,19 @@ async fn letters_come_over_smtp() {
         ("Subject: Hello\r\n\r\nText\r\n..dot\r\n.", "250"),
         ("QUIT", "221"),
     ];
-    for (said, wanted) in talk {
-        if !said.is_empty() {
-            let _ = write.write_all(format!("{said}\r\n").as_bytes()).await;
+    for (command, wanted) in talk {
+        if !command.is_empty() {
+            let _ = write.write_all(format!("{command}\r\n").as_bytes()).await;
         }
         let mut line = String::new();
         while !line.starts_with(wanted) {
-            line =
-                lines.next_line().await.ok().flatten().unwrap_or_else(|| panic!("no {wanted} after {said}"));
-            assert!(line.starts_with(wanted) || line.as_bytes().get(3) == Some(&b'-'), "{said}: {line}");
+            line = lines
+                .next_line()
+                .await
+                .ok()
+                .flatten()
+                .unwrap_or_else(|| panic!("no {wanted} after {command}"));
+            assert!(line.starts_with(wanted) || line.as_bytes().get(3) == Some(&b'-'), "{command}: {line}");
         }
     }
     let letters: Vec<(String, String)> = world

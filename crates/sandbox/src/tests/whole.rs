@@ -1,6 +1,5 @@
-//! Letters, faults, seeds, markers and the reading of setups.
-//! No test sleeps: time is a parameter.
-//! Enter at any test: they share only the small bridge.
+//! Letters, faults, seeds, markers and the parsing of setups. No test sleeps: time is a parameter. Start at
+//! any test: they only share the small bridge.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -100,8 +99,8 @@ fn markers_stand_at_the_end_in_brackets() {
 #[test]
 fn wrong_scripts_say_what_is_wrong() {
     let cases = [
-        ("at = \"noon\"", "is no moment"),
-        ("at = \"12:00\"\ncalls = [\"sings\"]", "is no way a call ends"),
+        ("at = \"noon\"", "is not a moment"),
+        ("at = \"12:00\"\ncalls = [\"sings\"]", "is not the way a call ends"),
         ("at = \"12:00\"\nnonsense = 1", "unknown field"),
     ];
     for (line, wanted) in cases {

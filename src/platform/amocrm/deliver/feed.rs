@@ -1,12 +1,12 @@
-//! The lead's feed: notes and calls (K6), each once.
-//! Never wakes the account's own robots and never sends a recording that nobody can open.
-//! Enter at [`Errand::add_note`] and [`Errand::add_call`].
+//! The lead's feed: notes and calls (K6), each written once. Never triggers the account's own robots and
+//! never sends a recording that people cannot open. Enter at [`AmoAttempt::add_note`] and
+//! [`AmoAttempt::add_call`].
 
 use serde_json::{Value, json};
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::text;
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected;
@@ -16,18 +16,18 @@ use crate::process::LeadRole;
 use crate::process::command::CallNote;
 use crate::process::event::{Direction, Outcome};
 
-/// Who the feed says it comes from.
+/// The source that the feed shows.
 const SOURCE: &str = "dozvon";
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     pub(super) async fn add_note(&self, role: LeadRole, text: &str) -> Result<Receipt, Fault> {
         let lead = self.lead_id(role).await?;
         self.put_note(lead, text).await?;
         Ok(Receipt::default())
     }
 
-    /// A note that ends with the command's id, by which it is found again. Robots of the digital
-    /// pipeline are not to take it for a person's.
+    /// Writes a note that ends with the command's id, by which it can be found again. Robots of the digital
+    /// pipeline must not treat it as a note of a person.
     pub(super) async fn put_note(&self, lead: u64, words: &str) -> Result<(), Fault> {
         let marker = marker::note(&self.command.id);
         if self.tried == Try::MayBeDone {
@@ -44,31 +44,31 @@ impl Errand<'_> {
             "params": { "text": format!("{}{marker}", cut(words, room)) },
             "is_need_to_trigger_digital_pipeline": false,
         });
-        drop_rejected::taken(self.gatherer().send(self.write(Kind::Note, To::New, note)).await)?;
+        drop_rejected::taken(self.batcher().send(self.write(WriteKind::Note, WriteTo::New, note)).await)?;
         Ok(())
     }
 
-    /// Through the calls method, so that it counts in the account's own analytics; on the lead
-    /// itself where no card has the number, or where the number was hidden.
+    /// Uses the calls method, so that the call counts in the account's own analytics; writes a note on the
+    /// lead if no card has the number, or if the number was hidden.
     pub(super) async fn add_call(&self, role: LeadRole, call: &CallNote) -> Result<Receipt, Fault> {
         if self.tried == Try::MayBeDone && self.call_is_there(role, call).await? {
             return Ok(Receipt::default());
         }
         if let Some(phone) = &call.number {
-            let write = self.write(Kind::Call, To::New, self.call_body(call, phone));
-            match drop_rejected::send(self.gatherer(), write).await?.0 {
-                // «Entity not found» (263) comes with 200 and with 400; nothing was stored.
+            let write = self.write(WriteKind::Call, WriteTo::New, self.call_body(call, phone));
+            match drop_rejected::send(self.batcher(), write).await?.0 {
+                // «Entity not found» (263) comes with 200 or with 400; nothing was stored.
                 Reply::Body(Value::Null) | Reply::Rejected(_) => {}
                 Reply::Body(_) | Reply::Nothing => return Ok(Receipt::default()),
             }
         }
         let lead = self.lead_id(role).await?;
-        let write = self.write(Kind::Note, To::New, self.call_note_body(lead, call));
-        drop_rejected::write(self.gatherer(), write).await?;
+        let write = self.write(WriteKind::Note, WriteTo::New, self.call_note_body(lead, call));
+        drop_rejected::write(self.batcher(), write).await?;
         Ok(Receipt::default())
     }
 
-    /// amoCRM puts a call on the lead or on the contact, as it likes (sheet, 3.10).
+    /// amoCRM decides whether it puts a call on the lead or on the contact (sheet, 3.10).
     async fn call_is_there(&self, role: LeadRole, call: &CallNote) -> Result<bool, Fault> {
         let is_it = |note: &Value| text(&note["params"]["uniq"]) == call.call;
         let cards = [
@@ -143,7 +143,7 @@ fn call_params(call: &CallNote) -> Value {
     params
 }
 
-/// amoCRM's list: 1 left a message, 3 not there, 4 talked, 5 wrong number, 6 no answer, 7 busy.
+/// amoCRM's codes: 1 left a message, 3 not there, 4 talked, 5 wrong number, 6 no answer, 7 busy.
 fn call_status(outcome: Outcome) -> Option<u8> {
     match outcome {
         Outcome::Answered => Some(4),

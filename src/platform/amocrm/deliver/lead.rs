@@ -1,14 +1,14 @@
-//! Leads: found by link, order number or marker, completed, made only when there is none.
-//! Never makes a twin knowingly, never overwrites what a manager wrote, never touches a stage of
-//! a lead that is there. Enter at [`Errand::save_lead`].
+//! Leads: found by link, order number or marker, completed, created only if there is none. Never creates a
+//! second lead knowingly, never overwrites what a manager wrote, never changes the stage of an existing lead.
+//! Enter at [`AmoAttempt::save_lead`].
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::person::field;
-use super::{Errand, after_a_write, lead_is_gone};
+use super::{AmoAttempt, after_a_write, lead_is_gone};
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
@@ -19,18 +19,18 @@ use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::SaveLead;
 use crate::process::{LeadRole, ManagerId, Money, Stage};
 
-/// Long text fields; short ones are not documented to be shorter.
+/// Limit of long text fields; no lower limit is documented for short ones.
 pub(super) const FIELD_MAX: usize = 20_000;
-/// Field values of one entity in one write.
+/// Most field values of one entity in one write.
 const FIELDS_MAX: usize = 40;
-/// Leads of one contact that are read one by one.
+/// Most leads of one contact that are read one by one.
 const READ_MAX: usize = 10;
-/// From so many leads on the search is cheaper than reading them.
+/// From this number of leads on, one search costs less than reading them.
 const SEARCH_FROM: usize = 4;
 
-impl Errand<'_> {
-    /// Finds or makes the contact and the lead, linked (L1, G1–G3, G7), and puts the source's
-    /// facts into the feed (G5).
+impl AmoAttempt<'_> {
+    /// Finds or creates the contact and the lead, linked (L1, G1–G3, G7), and writes the facts of the source
+    /// into the feed (G5).
     pub(super) async fn save_lead(&self, ask: &SaveLead) -> Result<Receipt, Fault> {
         self.pipeline(ask.role)?;
         let linked = match self.known_lead(ask.role).await? {
@@ -62,8 +62,9 @@ impl Errand<'_> {
         Ok(Receipt { links, ..Default::default() })
     }
 
-    /// The lead of this order among the contact's own. With a number it is compared; without one
-    /// only a lead of the same name, made a moment ago and nobody else's, can be ours.
+    /// The lead of this order among the contact's own. An order with a number is compared by number. Without
+    /// a number, only a lead can be ours that has the same name, was created a moment ago and belongs to no
+    /// other order.
     async fn lead_of_contact(&self, ask: &SaveLead, contact: &Contact) -> Result<Option<Lead>, Fault> {
         let Some(number) = &ask.order_number else {
             return match self.tried {
@@ -71,7 +72,7 @@ impl Errand<'_> {
                 Try::MayBeDone => self.just_made(ask, contact).await,
             };
         };
-        // The search may lag behind what was just made, so it serves first tries only.
+        // The search may lag behind recent changes, so it is used for first tries only.
         if contact.leads.len() >= SEARCH_FROM && self.tried == Try::First {
             let hits = self.look().leads_with(number).await?;
             return Ok(hits.into_iter().find(|lead| self.is_of_order(lead, ask.role, number)));
@@ -88,15 +89,15 @@ impl Errand<'_> {
     async fn just_made(&self, ask: &SaveLead, contact: &Contact) -> Result<Option<Lead>, Fault> {
         for id in contact.leads.iter().take(READ_MAX) {
             let Some(lead) = self.look().lead(*id).await? else { continue };
-            if self.may_be_ours(ask, &lead) && self.is_nobodys(&lead).await? {
+            if self.may_be_ours(ask, &lead) && self.belongs_to_no_order(&lead).await? {
                 return Ok(Some(lead));
             }
         }
         Ok(None)
     }
 
-    /// A create whose answer never came, among the account's newest leads; and whether it is sure
-    /// that nothing was missed. Without a number another client's lead may look the same.
+    /// Looks for a create with a lost answer among the account's newest leads. The flag says whether no lead
+    /// can have been missed. Without a number, another client's lead may look the same.
     async fn lead_just_made(&self, ask: &SaveLead) -> Result<(Option<Lead>, bool), Fault> {
         let Some(number) = &ask.order_number else { return Ok((None, false)) };
         let is_it = |lead: &Lead| self.is_of_order(lead, ask.role, number);
@@ -110,12 +111,12 @@ impl Errand<'_> {
         lead.name == cut(&ask.name, NAME_MAX) && Some(lead.pipeline) == pipeline && lead.created_at >= since
     }
 
-    async fn is_nobodys(&self, lead: &Lead) -> Result<bool, Fault> {
+    async fn belongs_to_no_order(&self, lead: &Lead) -> Result<bool, Fault> {
         Ok(self.links.find(&link::crm_lead(lead.id)).await?.is_none())
     }
 
-    /// By the number's field; where there is none, by the number as a word of the name. A lead in
-    /// the pipeline of another role continues the same order but is not this one.
+    /// Compares the number's field; if there is none, the number as a word of the name. A lead in the
+    /// pipeline of another role continues the same order but is not this one.
     pub(super) fn is_of_order(&self, lead: &Lead, role: LeadRole, number: &str) -> bool {
         let mut others = self.settings().pipelines.iter().filter(|(other, _)| **other != role);
         if others.any(|(_, pipeline)| pipeline.id == lead.pipeline) {
@@ -129,7 +130,7 @@ impl Errand<'_> {
         }
     }
 
-    /// Writes what is missing in a lead that is there, and links the contact.
+    /// Writes what an existing lead lacks, and links the contact.
     async fn complete_lead(
         &self,
         ask: &SaveLead,
@@ -169,7 +170,7 @@ impl Errand<'_> {
         Ok((lead.id, contact, left_out))
     }
 
-    /// One request: with a known contact a plain lead, without one a lead that brings its contact.
+    /// One request: a plain lead if the contact is known, otherwise a lead that brings its contact.
     async fn make_lead(
         &self,
         ask: &SaveLead,
@@ -182,8 +183,8 @@ impl Errand<'_> {
                 person["responsible_user_id"] = user.clone();
             }
             lead["_embedded"] = json!({ "contacts": [person] });
-            let write = self.write(Kind::LeadWithContact, To::New, lead);
-            let (made, left_out) = drop_rejected::write(self.gatherer(), write).await?;
+            let write = self.write(WriteKind::LeadWithContact, WriteTo::New, lead);
+            let (made, left_out) = drop_rejected::write(self.batcher(), write).await?;
             let made = (number(&made["id"]), number(&made["contact_id"]));
             let (Some(lead), Some(contact)) = made else {
                 return Err(Fault::unclear("amoCRM names no id of a new lead or contact"));
@@ -193,7 +194,7 @@ impl Errand<'_> {
         let mut left_out = self.complete_contact(&contact, &ask.person).await?;
         lead["_embedded"] = json!({ "contacts": [{ "id": contact.id, "is_main": true }] });
         let (made, of_lead) =
-            drop_rejected::write(self.gatherer(), self.write(Kind::Lead, To::New, lead)).await?;
+            drop_rejected::write(self.batcher(), self.write(WriteKind::Lead, WriteTo::New, lead)).await?;
         left_out.extend(of_lead);
         let lead = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new lead"))?;
         Ok((lead, contact.id, left_out))
@@ -205,7 +206,7 @@ impl Errand<'_> {
             "name": cut(&ask.name, NAME_MAX),
             "pipeline_id": pipeline.id,
         });
-        // A stage without an entry is passed over: the nearest one before it is where it starts.
+        // A stage without an entry is skipped: the lead starts at the nearest stage before it.
         let status = self.status(ask.role, ask.stage)?;
         let before = pipeline.stages.range(..ask.stage).next_back().map(|(_, status)| *status);
         if let Some(status) = status.or(before) {
@@ -239,8 +240,8 @@ impl Errand<'_> {
         number.into_iter().chain(others.map(|(id, value)| (*id, value.as_str()))).collect()
     }
 
-    /// The first line of the feed. That it cannot be written at all is no reason to call the lead
-    /// undelivered: the links would be lost with it.
+    /// The first line of the feed. If it cannot be written, the lead still counts as delivered: otherwise its
+    /// links would be lost.
     async fn first_note(&self, ask: &SaveLead, lead: u64, left_out: &[LeftOut]) -> Result<(), Fault> {
         let mut parts: Vec<String> = ask.note.iter().cloned().collect();
         if let (Some(_), Some(role)) = (&ask.note, ask.continues)
@@ -261,7 +262,7 @@ impl Errand<'_> {
         }
     }
 
-    /// The new responsible of a lead (L10).
+    /// Sets a new responsible for a lead (L10).
     pub(super) async fn set_responsible(
         &self,
         role: LeadRole,
@@ -286,9 +287,9 @@ impl Errand<'_> {
         self.patch_lead_strictly(lead, cleared).await
     }
 
-    /// Where the one thing that is written is the whole point, nothing is left out.
+    /// For commands that write one thing only: nothing is dropped.
     async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
-        match self.gatherer().send(self.write(Kind::Lead, To::Known(id), body)).await? {
+        match self.batcher().send(self.write(WriteKind::Lead, WriteTo::Known(id), body)).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => Err(lead_is_gone()),
             Reply::Rejected(rejection) => Err(rejection.fault()),
             _ => Ok(Receipt::default()),

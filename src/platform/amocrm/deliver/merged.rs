@@ -1,10 +1,10 @@
-//! Reading leads that people changed: as one is now, the one that took its place where it is gone,
-//! and one that a person made. Never makes a lead: whether one is needed is for the order to decide.
-//! Enter at [`Errand::read_lead`] and [`Errand::read_made`].
+//! Reads leads that people changed: a lead as it is now, the lead it was merged into, and a lead that a
+//! person created. Never creates a lead: the order decides whether one is needed. Enter at
+//! [`AmoAttempt::read_lead`] and [`AmoAttempt::read_made`].
 
 use serde_json::Value;
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
 use crate::platform::amocrm::card::{Lead, number as number_of};
 use crate::platform::amocrm::read_entities::{self, Entity};
@@ -13,9 +13,9 @@ use crate::platform::{Fault, Receipt};
 use crate::process::LeadRole;
 use crate::signal::{MadeLead, Signal};
 
-impl Errand<'_> {
-    /// `number` where the lead was said to be gone. Two leads that a person merged leave one, and it
-    /// keeps the order's number: from then on that one is ours.
+impl AmoAttempt<'_> {
+    /// `number` is given if the lead was reported as gone. If a person merged two leads, the one that is left
+    /// keeps the order's number, and from then on it is ours.
     pub(super) async fn read_lead(&self, lead: u64, number: Option<&str>) -> Result<Receipt, Fault> {
         let urgency = self.command.urgency;
         let signal = read_lead(self.client(), lead, urgency).await?;
@@ -34,7 +34,7 @@ impl Errand<'_> {
         Ok(Receipt { links, signals: vec![read_lead(self.client(), heir.id, urgency).await?] })
     }
 
-    /// A lead that a person made, and who stands behind it (G9). One that is gone again says nothing.
+    /// Reads a lead that a person created, with its contact (G9). If it is gone again, there is no signal.
     pub(super) async fn read_made(&self, lead: u64) -> Result<Receipt, Fault> {
         let urgency = self.command.urgency;
         let asked = Entity::Lead(lead).read(urgency);

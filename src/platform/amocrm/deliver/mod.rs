@@ -1,6 +1,5 @@
-//! Carries commands out in amoCRM: each ask is found, made or changed, safely repeated.
-//! Never decides what is to be done, never lowers a lead, never makes what it can find.
-//! Enter at [`AmoCourier`].
+//! Carries commands out in amoCRM: finds, creates or changes entities, safely on repetition. Never decides
+//! what to do, never moves a lead backwards, never creates what it can find. Enter at [`AmoCourier`].
 
 mod feed;
 mod lead;
@@ -19,15 +18,15 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::batch_writes::{Gatherer, Kind, To, Write};
+use super::batch_writes::{Write, WriteBatcher, WriteKind, WriteTo};
 use super::classify::Reply;
 use super::client::AmoClient;
 use super::drop_rejected;
 use super::mirror::Mirror;
 use super::oauth::OauthTokens;
-use super::search::Look;
+use super::search::Search;
 use super::settings::{Pipeline, Settings};
-use super::shared_reads::Together;
+use super::shared_reads::SharedReads;
 use super::subscription;
 use crate::link;
 use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
@@ -35,25 +34,25 @@ use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
 use crate::signal::Consent;
 
-/// A command that needs a lead which is not there yet comes back after this.
+/// A command that needs a lead that does not exist yet is retried after this.
 const NO_LEAD_MS: u64 = 30_000;
-/// How often the account itself is looked after.
+/// How often the account itself is checked (token, webhook).
 const CHORE_EVERY: TimeDelta = TimeDelta::hours(24);
 
-/// The way out to one school's account.
+/// The courier of one school's account.
 pub struct AmoCourier {
     client: AmoClient,
-    gatherer: Gatherer,
-    together: Together,
+    batcher: WriteBatcher,
+    shared_reads: SharedReads,
     mirror: Mirror,
     settings: Arc<Settings>,
     /// Our managers → users of the account.
     managers: BTreeMap<ManagerId, u64>,
-    /// Our own address for the account's webhooks; `None` where amoCRM cannot reach us.
+    /// Our own address for the account's webhooks; `None` if amoCRM cannot reach us.
     webhook: Option<Secret>,
     /// Takes a consent's code; `None` with a long-lived token.
     oauth: Option<OauthTokens>,
-    /// Since when it is not known whether a command was done, as far as this process has seen it.
+    /// Commands with an unclear outcome, since when, as far as this process has seen it.
     doubts: Mutex<BTreeMap<CommandId, At>>,
 }
 
@@ -63,11 +62,11 @@ impl AmoCourier {
     }
 
     pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
-        let (gatherer, together) = (Gatherer::new(client.clone()), Together::new(client.clone()));
+        let (batcher, shared_reads) = (WriteBatcher::new(client.clone()), SharedReads::new(client.clone()));
         Self {
             client,
-            gatherer,
-            together,
+            batcher,
+            shared_reads,
             mirror: Mirror::default(),
             settings,
             managers,
@@ -82,7 +81,7 @@ impl AmoCourier {
         Self { oauth: Some(tokens), ..self }
     }
 
-    /// Keeps the account subscribed to this address, which holds the path's secret.
+    /// Keeps the account subscribed to this address, which contains the path secret.
     pub fn subscribed_to(self, webhook: Secret) -> Self {
         Self { webhook: Some(webhook), ..self }
     }
@@ -103,7 +102,7 @@ impl Courier for AmoCourier {
         now: At,
     ) -> Result<Receipt, Fault> {
         let since = self.doubts().get(&command.id).copied();
-        let errand = Errand { courier: self, command, tried, since, links, now };
+        let errand = AmoAttempt { courier: self, command, tried, since, links, now };
         let outcome = errand.run().await;
         if let Err(Fault::Unclear { .. }) = outcome {
             self.doubts().entry(command.id.clone()).or_insert(now);
@@ -132,9 +131,9 @@ impl Courier for AmoCourier {
         if let Some(webhook) = &self.webhook {
             match subscription::ensure(&self.client, webhook).await {
                 Ok(()) => {}
-                // A tariff or a user without this right: deliveries go on, a person is told.
+                // The tariff or the user may lack this right: deliveries continue, and the log says so.
                 Err(Fault::Denied { why } | Fault::Never { why }) => {
-                    tracing::warn!("amoCRM: the webhook subscription cannot be looked after: {why}");
+                    tracing::warn!("amoCRM: the webhook subscription cannot be checked: {why}");
                 }
                 Err(Fault::Later { why, after_ms }) => return Err(Fault::Later { why, after_ms }),
                 Err(Fault::Unclear { why }) => return Err(Fault::later(why)),
@@ -144,19 +143,19 @@ impl Courier for AmoCourier {
     }
 }
 
-/// One command on its way, with all that its delivery may look at.
+/// One attempt to deliver one command, with everything that it may look at.
 #[derive(Clone, Copy)]
-struct Errand<'a> {
+struct AmoAttempt<'a> {
     courier: &'a AmoCourier,
     command: &'a Command,
     tried: Try,
-    /// When the doubt began, if this process saw it.
+    /// When the outcome became unclear, if this process saw it.
     since: Option<At>,
     links: &'a dyn Links,
     now: At,
 }
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     async fn run(&self) -> Result<Receipt, Fault> {
         let command = self.command;
         match &command.ask {
@@ -188,21 +187,21 @@ impl Errand<'_> {
         &self.courier.client
     }
 
-    fn gatherer(&self) -> &Gatherer {
-        &self.courier.gatherer
+    fn batcher(&self) -> &WriteBatcher {
+        &self.courier.batcher
     }
 
     fn settings(&self) -> &Settings {
         &self.courier.settings
     }
 
-    fn look(&self) -> Look<'_> {
+    fn look(&self) -> Search<'_> {
         let Self { courier, command, .. } = self;
-        Look { client: &courier.client, together: &courier.together, urgency: command.urgency }
+        Search { client: &courier.client, shared_reads: &courier.shared_reads, urgency: command.urgency }
     }
 
-    /// A write of this command; its id is how the answer is recognised.
-    fn write(&self, kind: Kind, to: To, item: Value) -> Write {
+    /// A write of this command; its id identifies its part of the answer.
+    fn write(&self, kind: WriteKind, to: WriteTo, item: Value) -> Write {
         let Command { id, urgency, .. } = self.command;
         Write { kind, to, id: id.to_string(), item, urgency: *urgency }
     }
@@ -222,14 +221,14 @@ impl Errand<'_> {
         Ok(self.links.find(key).await?.and_then(|id| id.parse().ok()))
     }
 
-    /// The lead that is known for this order: by the index, or because the order began as that lead.
+    /// The known lead of this order: from the index, or because the order began as that lead.
     async fn known_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
         let order = &self.command.order;
         let linked = self.link(&link::lead(order, role)).await?;
         Ok(linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)))
     }
 
-    /// As [`Self::known_lead`]; lanes are in order, so a missing one is made before long.
+    /// As [`Self::known_lead`]. A lane is worked in order, so a missing lead will be created soon.
     async fn lead_id(&self, role: LeadRole) -> Result<u64, Fault> {
         self.known_lead(role).await?.ok_or_else(|| Fault::Later {
             why: format!("the {} lead of this order is not made yet", role.as_str()),
@@ -237,9 +236,11 @@ impl Errand<'_> {
         })
     }
 
-    /// Changes one lead. What the account refuses and can be left out is left out.
+    /// Changes one lead. What the account refuses and what can be dropped is dropped.
     async fn patch_lead(&self, id: u64, body: Value) -> Result<Vec<drop_rejected::LeftOut>, Fault> {
-        match drop_rejected::send(self.gatherer(), self.write(Kind::Lead, To::Known(id), body)).await? {
+        match drop_rejected::send(self.batcher(), self.write(WriteKind::Lead, WriteTo::Known(id), body))
+            .await?
+        {
             (Reply::Rejected(rejection), _) if rejection.status == 404 => Err(lead_is_gone()),
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
@@ -252,7 +253,7 @@ fn lead_is_gone() -> Fault {
     Fault::never("the lead is no longer in amoCRM: deleted, or merged into another")
 }
 
-/// Once something has been made, «nothing was done» is no longer true: the next try looks first.
+/// Once something has been created, «nothing was done» is no longer true: the next try looks first.
 fn after_a_write(fault: Fault) -> Fault {
     match fault {
         Fault::Later { why, .. } => Fault::Unclear { why },

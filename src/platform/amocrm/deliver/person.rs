@@ -1,12 +1,11 @@
-//! Contacts: found by link, number or e-mail, completed, made only when there is none.
-//! Never drops a number, never renames a person, never changes whose contact it is.
-//! Enter at [`Errand::save_contact`].
+//! Contacts: found by link, number or e-mail, completed, created only if there is none. Never drops a number,
+//! never renames a person, never changes a contact's responsible. Enter at [`AmoAttempt::save_contact`].
 
 use serde_json::{Value, json};
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
@@ -18,8 +17,8 @@ use crate::process::command::PersonFacts;
 
 const NO_NAME: &str = "Без имени";
 
-impl Errand<'_> {
-    /// Brings the contact up to date; numbers are added, never dropped.
+impl AmoAttempt<'_> {
+    /// Updates the contact; numbers are added, never removed.
     pub(super) async fn save_contact(&self, person: &PersonFacts) -> Result<Receipt, Fault> {
         let (id, made) = match self.find_contact(person, None).await? {
             Some(contact) => {
@@ -34,8 +33,8 @@ impl Errand<'_> {
         Ok(Receipt { links: [self.contact_links(id), made].concat(), ..Default::default() })
     }
 
-    /// By our link, by the lead's own main contact, by number, by e-mail. A link whose contact is
-    /// gone (merged, deleted) is passed over; the receipt then sets it anew.
+    /// Looks by our link, by the lead's main contact, by number, by e-mail. A link whose contact is gone
+    /// (merged, deleted) is skipped; the receipt then replaces it.
     pub(super) async fn find_contact(
         &self,
         person: &PersonFacts,
@@ -48,7 +47,7 @@ impl Errand<'_> {
         };
         let (newest, sure) = (newest.found, newest.sure);
         let known = self.links.find(&link::contact(&self.command.client)).await?;
-        // Who had a contact and has none now has perhaps one that the mirror was not told of.
+        // The person had a contact that is gone now: another may exist that the mirror does not know yet.
         let sure = sure && known.is_none();
         let linked = known.and_then(|id| id.parse().ok());
         for id in linked.into_iter().chain(of_lead.filter(|id| Some(*id) != linked)) {
@@ -65,8 +64,8 @@ impl Errand<'_> {
         }
     }
 
-    /// As the mirror has it; where it is in doubt, as the account's search has it. That nobody is
-    /// there is believed only where it is `sure` that no create of ours is under way.
+    /// As the mirror shows it; if the mirror is in doubt, as the account's search shows it. «No contact» is
+    /// believed only if it is `sure` that no create of ours is in progress.
     async fn mirrored(&self, person: &PersonFacts, sure: bool) -> Result<Option<Contact>, Fault> {
         match self.courier.mirror.who(self.links, person, self.now).await? {
             Who::Nobody if sure => return Ok(None),
@@ -76,8 +75,8 @@ impl Errand<'_> {
                     return Ok(Some(contact));
                 }
             }
-            // A new owner in the middle of a launch: hundreds of searches would take the budget from what
-            // one page tells.
+            // A new owner in the middle of a launch: hundreds of searches would use up the budget for what
+            // one page shows.
             Who::Soon => {
                 let why = "the mirror of contacts is being brought up to date".to_owned();
                 return Err(Fault::Later { why, after_ms: Some(1_000) });
@@ -87,7 +86,7 @@ impl Errand<'_> {
         self.look().person(person).await
     }
 
-    /// Writes only what is missing; says what the account did not take.
+    /// Writes only what is missing; returns what the account did not accept.
     pub(super) async fn complete_contact(
         &self,
         contact: &Contact,
@@ -115,20 +114,20 @@ impl Errand<'_> {
         if body.as_object().is_some_and(|body| body.is_empty()) {
             return Ok(Vec::new());
         }
-        let write = self.write(Kind::Contact, To::Known(contact.id), body);
-        match drop_rejected::send(self.gatherer(), write).await? {
+        let write = self.write(WriteKind::Contact, WriteTo::Known(contact.id), body);
+        match drop_rejected::send(self.batcher(), write).await? {
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
         }
     }
 
     pub(super) async fn make_contact(&self, person: &PersonFacts) -> Result<u64, Fault> {
-        let write = self.write(Kind::Contact, To::New, self.contact_body(person));
-        let (made, _) = drop_rejected::write(self.gatherer(), write).await?;
+        let write = self.write(WriteKind::Contact, WriteTo::New, self.contact_body(person));
+        let (made, _) = drop_rejected::write(self.batcher(), write).await?;
         number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new contact"))
     }
 
-    /// A whole new contact.
+    /// A complete new contact.
     pub(super) fn contact_body(&self, person: &PersonFacts) -> Value {
         let mut fields = Vec::new();
         for (code, values) in [("PHONE", &person.phones), ("EMAIL", &person.emails)] {
@@ -148,7 +147,7 @@ impl Errand<'_> {
         body
     }
 
-    /// A contact that was just made, for the mirror: its webhook comes later.
+    /// Mirror entries of a contact that was just created: its webhook comes later.
     pub(super) fn made_links(&self, id: u64, person: &PersonFacts) -> Vec<(String, String)> {
         keys(&person.phones, &person.emails).into_iter().map(|key| (key, id.to_string())).collect()
     }
@@ -159,14 +158,14 @@ impl Errand<'_> {
     }
 }
 
-/// A multitext field is replaced as a whole: the old values go along.
+/// A multitext field is replaced as a whole, so the old values are sent again.
 fn multi(code: &str, old: &[Value], new: &[&String]) -> Value {
     let added = new.iter().map(|value| json!({ "value": value, "enum_code": "WORK" }));
     let values: Vec<Value> = old.iter().map(again).chain(added).collect();
     json!({ "field_code": code, "values": values })
 }
 
-/// A text field's value; a choice is taken by its exact text.
+/// A text field's value; a choice is selected by its exact text.
 pub(super) fn field(id: u64, value: &str) -> Value {
     json!({ "field_id": id, "values": [{ "value": cut(value, super::lead::FIELD_MAX) }] })
 }

@@ -1,19 +1,19 @@
-//! Stages: a lead only moves forward, and what a person closed stays closed (K2).
-//! Never reopens a lead, never pulls one back from a pipeline that a person moved it to, never
-//! sends a loss reason without the loss. Enter at [`Errand::set_stage`].
+//! Stages: a lead only moves forward, and a lead that a person closed stays closed (K2). Never reopens a
+//! lead, never moves one back from a pipeline that a person chose, never sends a loss reason without the
+//! loss. Enter at [`AmoAttempt::set_stage`].
 
 use serde_json::json;
 
-use super::{Errand, lead_is_gone};
+use super::{AmoAttempt, lead_is_gone};
 use crate::platform::amocrm::card::{Lead, list, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::wire::LOST;
 use crate::platform::{Fault, Receipt};
 use crate::process::{LeadRole, RefusalReason, Stage};
 
-impl Errand<'_> {
-    /// `Won` overrides everything, even a loss (L4), and is sent at once. Every other move looks
-    /// first: the webhook that told of a person's own move may be late or lost.
+impl AmoAttempt<'_> {
+    /// `Won` overrides everything, even a loss (L4), and is sent at once. Every other move reads the lead
+    /// first: the webhook about a person's own move may be late or lost.
     pub(super) async fn set_stage(
         &self,
         role: LeadRole,
@@ -32,7 +32,7 @@ impl Errand<'_> {
                 pipeline = lead.pipeline;
             }
         }
-        // The ids of won and lost repeat in every pipeline: always both ids.
+        // The ids of won and lost are the same in every pipeline, so both ids are always sent.
         let mut body = json!({ "pipeline_id": pipeline, "status_id": status });
         let reason = reason.and_then(|reason| self.settings().loss_reasons.get(&reason));
         if let (LOST, Some(reason)) = (status, reason) {
@@ -50,7 +50,7 @@ impl Errand<'_> {
         status: u64,
     ) -> Result<bool, Fault> {
         if lead.is_closed() {
-            // A loss that nobody gave a reason for may still get one.
+            // A loss without a reason may still get one.
             return Ok(stage == Stage::Lost && lead.status == LOST && lead.loss_reason.is_none());
         }
         if stage == Stage::Lost {
@@ -66,7 +66,7 @@ impl Errand<'_> {
         }
     }
 
-    /// A status that the school's file does not name: the pipeline's own order decides.
+    /// For a status that the school's file does not name, the pipeline's own order decides.
     async fn stands_before(&self, lead: &Lead, status: u64) -> Result<bool, Fault> {
         let path = format!("/api/v4/leads/pipelines/{}/statuses", lead.pipeline);
         let Some(body) = self.client().read(&Call::get(&path, &[], self.command.urgency)).await? else {

@@ -1,13 +1,12 @@
-//! Tasks: made with a marker, moved, closed; each is looked for before it is made again.
-//! Never closes a task twice, so that a manager's own result stays.
-//! Enter at [`Errand::create_task`].
+//! Tasks: created with a marker, moved, closed; each is looked for before it is created again. Never closes a
+//! task twice, so that a manager's own result is kept. Enter at [`AmoAttempt::create_task`].
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::Errand;
+use super::AmoAttempt;
 use crate::link;
-use crate::platform::amocrm::batch_writes::{Kind, To};
+use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::number;
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
@@ -17,12 +16,12 @@ use crate::platform::{Fault, Receipt, Try, marker};
 use crate::process::command::{CreateTask, TaskKind};
 use crate::process::{At, LeadRole, ManagerId, TaskId};
 
-/// A deadline in the past may be refused.
+/// amoCRM may refuse a deadline in the past.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// «Связаться», the type that every account has.
 const CALL_TYPE: u64 = 1;
 
-impl Errand<'_> {
+impl AmoAttempt<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
         let marker = marker::task(&ask.task);
@@ -43,7 +42,8 @@ impl Errand<'_> {
         if let Some(user) = self.user(&ask.responsible) {
             task["responsible_user_id"] = user.into();
         }
-        let (made, _) = drop_rejected::write(self.gatherer(), self.write(Kind::Task, To::New, task)).await?;
+        let (made, _) =
+            drop_rejected::write(self.batcher(), self.write(WriteKind::Task, WriteTo::New, task)).await?;
         let id = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
         Ok(self.task_receipt(&ask.task, id))
     }
@@ -77,7 +77,7 @@ impl Errand<'_> {
         }
     }
 
-    /// Closed already, gone, or never made: nothing is left to do.
+    /// If it is closed already, gone, or was never created, there is nothing to do.
     pub(super) async fn close_task(&self, task: &TaskId, result: &str) -> Result<Receipt, Fault> {
         let Some(id) = self.find_task(task).await? else { return Ok(Receipt::default()) };
         let call = Call::get(&format!("/api/v4/tasks/{id}"), &[], self.command.urgency);
@@ -93,10 +93,12 @@ impl Errand<'_> {
     }
 
     async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
-        Ok(drop_rejected::send(self.gatherer(), self.write(Kind::Task, To::Known(id), body)).await?.0)
+        Ok(drop_rejected::send(self.batcher(), self.write(WriteKind::Task, WriteTo::Known(id), body))
+            .await?
+            .0)
     }
 
-    /// By the index, else by its marker among the tasks of this order's leads.
+    /// From the index, otherwise by its marker among the tasks of this order's leads.
     async fn find_task(&self, task: &TaskId) -> Result<Option<u64>, Fault> {
         let order = &self.command.order;
         let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];

@@ -1,4 +1,4 @@
-//! The courier against a scripted GetCourse: what is asked, and what comes of each answer.
+//! The courier against a scripted GetCourse: which requests it makes, and what each answer leads to.
 
 use std::sync::Mutex;
 
@@ -7,7 +7,7 @@ use crate::platform::http::{Request, Response, Silence};
 use crate::process::{ClientId, CommandId, RefusalReason};
 use crate::secret::Secret;
 
-/// Answers in order; an answer that was not asked for, or one too few, fails the test.
+/// Gives its answers in order; the test fails on a request too many or an unused answer.
 struct Script {
     answers: Mutex<Vec<Result<Response, Silence>>>,
     asked: Mutex<Vec<Request>>,
@@ -23,10 +23,10 @@ impl Http for Script {
     }
 }
 
-struct Known(Vec<&'static str>);
+struct KnownLinks(Vec<&'static str>);
 
 #[async_trait]
-impl Links for Known {
+impl Links for KnownLinks {
     async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
         Ok(self.0.contains(&key).then(|| "c-gc-700100200".to_owned()))
     }
@@ -82,7 +82,7 @@ async fn run_as(
     order: &str,
     ask: Ask,
     tried: Try,
-    links: Known,
+    links: KnownLinks,
     answers: Vec<Result<Response, Silence>>,
 ) -> Run {
     let script = Arc::new(Script { answers: Mutex::new(answers), asked: Mutex::new(Vec::new()) });
@@ -105,7 +105,7 @@ async fn run_as(
 }
 
 async fn run(ask: Ask, tried: Try, answers: Vec<Result<Response, Silence>>) -> Run {
-    run_as(keys(), "gc-700100200", ask, tried, Known(vec!["gc-user:400300100"]), answers).await
+    run_as(keys(), "gc-700100200", ask, tried, KnownLinks(vec!["gc-user:400300100"]), answers).await
 }
 
 fn ok(data: Value) -> Result<Response, Silence> {
@@ -158,7 +158,8 @@ async fn an_order_read_back_is_confirmed_in_either_shape() {
 
 #[tokio::test]
 async fn an_unknown_buyer_is_read_too_but_money_does_not_wait_for_him() {
-    let ask = |answers| run_as(keys(), "gc-700100200", Ask::ReadOrder, Try::First, Known(vec![]), answers);
+    let ask =
+        |answers| run_as(keys(), "gc-700100200", Ask::ReadOrder, Try::First, KnownLinks(vec![]), answers);
     let user = json!([{"id": 400300100, "first_name": "Мария", "phone": "8 903 555-01-27", "email": "M@Example.ru", "phone_confirmed": 1}]);
     let run = ask(vec![ok(deal("payed", 38500.0)), ok(user)]).await;
     assert_eq!(run.paths()[1], "GET v1/user/get-fields?userId=400300100");
@@ -284,7 +285,7 @@ async fn a_lost_answer_to_a_write_is_looked_up_and_a_refusal_stops_the_account()
 #[tokio::test]
 async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
     let comment = || Ask::AddComment { text: "Звонок".to_owned() };
-    let keyless = |ask| run_as(None, "gc-700100200", ask, Try::First, Known(vec![]), vec![]);
+    let keyless = |ask| run_as(None, "gc-700100200", ask, Try::First, KnownLinks(vec![]), vec![]);
     assert_eq!(keyless(comment()).await.result, Ok(Receipt::default()));
     assert_eq!(keyless(Ask::ReadOrder).await.class(), "never");
     for order in ["line-pbx:E1", "lead-77", "gc-", "gc-12x"] {

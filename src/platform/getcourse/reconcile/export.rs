@@ -1,6 +1,5 @@
-//! The legacy export: start, poll, and what its answers mean (sheet, 4.1, 4.3 and 3.4).
-//! Never paces itself (the port outside does) and never shows an address: the key stands in it.
-//! Enter at [`Exports`].
+//! The legacy export: start, poll, and the meaning of its answers (sheet, 4.1, 4.3 and 3.4). Never paces
+//! itself (the HTTP port does) and never shows an address, because it contains the key. Enter at [`Exports`].
 
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ pub struct Exports {
     http: Arc<dyn Http>,
 }
 
-/// What an account says of an export.
+/// An account's answer about an export.
 #[derive(Debug, PartialEq)]
 pub enum Export {
     /// It is being built under this id.
@@ -28,15 +27,15 @@ pub enum Export {
     Ready(Table),
     /// 909.
     NotReady,
-    /// 905: another one is being built, ours or another integration's; nothing was started.
+    /// 905: another export is being built, ours or another integration's; nothing was started.
     Busy,
-    /// Nothing matched, for good.
+    /// Nothing matched; the result is final.
     Empty,
-    /// No such export (any more).
+    /// The export does not exist, or no longer exists.
     Unknown,
 }
 
-/// Texts that stand for a code where none comes (sheet, 3.4).
+/// Texts that mean a code if the answer has none (sheet, 3.4).
 const TEXTS: [(&str, u64); 6] = [
     ("неавторизован", 901),
     ("access denied", 901),
@@ -47,12 +46,12 @@ const TEXTS: [(&str, u64); 6] = [
 ];
 
 impl Exports {
-    /// `base` as the school's settings say it.
+    /// `base` as in the school's settings.
     pub fn new(base: &str, key: Secret, http: Arc<dyn Http>) -> Self {
         Self { base: base.trim_end_matches('/').to_owned(), key, http }
     }
 
-    /// `what` is `deals` or `payments`; one filter at least.
+    /// `what` is `deals` or `payments`; at least one filter is needed.
     pub async fn start(&self, what: &str, filters: &[(String, String)]) -> Result<Export, Fault> {
         self.ask(&format!("account/{what}"), filters).await
     }
@@ -73,7 +72,7 @@ impl Exports {
             return Err(answer::unanswered(&sent));
         }
         let body = sent.json().ok().filter(Value::is_object);
-        read(&body.ok_or_else(|| Fault::later("an export's answer that is not JSON"))?)
+        read(&body.ok_or_else(|| Fault::later("the answer of an export is not JSON"))?)
     }
 }
 
@@ -87,8 +86,8 @@ fn read(body: &Value) -> Result<Export, Fault> {
     }
     let text = [&body["error_message"], &body["error"]].into_iter().find_map(Value::as_str);
     let text = text.unwrap_or_default().to_lowercase().replace('ё', "е");
-    let said = TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, code)| *code);
-    match body["error_code"].as_u64().or(said) {
+    let by_text = TEXTS.iter().find(|(part, _)| text.contains(part)).map(|(_, code)| *code);
+    match body["error_code"].as_u64().or(by_text) {
         Some(909) => Ok(Export::NotReady),
         Some(905) => Ok(Export::Busy),
         _ if text.contains("попробуйте другой фильтр") => Ok(Export::Empty),

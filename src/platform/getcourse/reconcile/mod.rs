@@ -1,14 +1,14 @@
-//! GetCourse's look back: exports in rounds, and single reads where the Tech API is there (sheet, 4).
-//! Never starts a second export, never polls one whose id is not stored, never asks more than 24
-//! times in two hours: the port outside counts that in the store. Enter at [`GcLookBack`].
+//! GetCourse's reconciliation: exports in rounds, and single reads if the Tech API is available (sheet, 4).
+//! Never starts a second export, never polls one whose id is not stored, never sends more than 24 export
+//! requests in two hours: the HTTP port counts that in the store. Enter at [`GcLookBack`].
 //!
-//! A round reads the orders that changed, those that were made, and the payments; a payment only says
-//! whose orders are to be looked at. What differs from what is known is read again by itself, because an
-//! export is minutes old; without the Tech API its row is taken if nothing happened meanwhile. At
-//! the end of a round a few open orders without news are read one by one.
+//! A round reads the orders that changed, those that were created, and the payments; a payment only shows
+//! which orders to check. An order that differs from what we know is read again by itself, because an export
+//! is minutes old; without the Tech API its row is used if nothing happened meanwhile. At the end of a round
+//! a few open orders without changes are read one by one.
 
+mod changes;
 mod export;
-mod news;
 mod table;
 
 pub use export::Exports;
@@ -32,66 +32,67 @@ use crate::process::definition::Manager;
 use crate::process::{At, ClientId, Order, OrderId, Urgency};
 use crate::signal::{SeenOrder, Signal};
 
-/// From one request for an export to the next: 24 in two hours.
+/// From one export request to the next: 24 in two hours.
 pub const SPACING_S: i64 = 300;
 
-/// An export that is not ready by then is given up.
+/// An export that is not ready after this is given up.
 const PATIENCE_MIN: i64 = 60;
-/// And the next round comes so much later: the account builds one export at a time.
+/// The next round then starts this much later: the account builds one export at a time.
 const REST_MIN: i64 = 120;
 
-/// Orders read in one look.
+/// Orders read in one run.
 const READS: usize = 5;
-/// Orders without news that are read at the end of a round, and for how long nothing was told.
+/// Orders without changes that are read at the end of a round, and for how long nothing was received about
+/// them.
 const QUIET_READS: usize = 20;
 const QUIET_H: i64 = 24;
 
-/// Orders that wait to be read, digests and users that are kept.
+/// Most orders that wait to be read, and most digests and users that are kept.
 const KEPT_MAX: usize = 2_000;
 /// Users named in one filter.
 const USERS_MAX: usize = 50;
-/// What is told of an order so long after we handed it on is our own telling.
+/// A change of an order within this time after we handed the order on counts as our own.
 const OWN_S: i64 = 120;
 /// A digest is kept for as long as a round can show the order again.
-const TOLD_DAYS: i64 = 3;
+const DIGEST_KEPT_DAYS: i64 = 3;
 
-/// One school's account, read for what it never said.
+/// Reconciliation of one school's account.
 pub struct GcLookBack {
     settings: Settings,
     hooks: GcHooks,
     exports: Exports,
-    /// Absent without the Tech API: rows of exports are taken as they are.
+    /// `None` without the Tech API: rows of exports are used as they are.
     tech: Option<Tech>,
     roster: Vec<Manager>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Cursor {
-    /// The first look: an unknown order from before it is none of ours.
+    /// The first run: an unknown order from before it is not ours.
     begun_at: At,
-    /// Up to here a whole round has seen everything.
+    /// A complete round has seen everything up to here.
     seen_to: At,
     next_round_at: At,
     #[serde(default)]
     round_at: Option<At>,
-    /// Exports of this round that are still to be started.
+    /// Exports of this round that have not been started yet.
     #[serde(default)]
     todo: VecDeque<What>,
     #[serde(default)]
     running: Option<Running>,
-    /// GetCourse's ids of orders that are to be read by themselves.
+    /// GetCourse's ids of orders that have to be read by themselves.
     #[serde(default)]
     reads: BTreeSet<String>,
     /// Order → digest of the row that was handed on.
-    #[serde(default)]
-    told: BTreeMap<String, (String, At)>,
-    /// Payments that were looked into.
+    #[serde(rename = "told", default)]
+    handed_on: BTreeMap<String, (String, At)>,
+    /// Payments that were checked.
     #[serde(default)]
     payments: BTreeSet<String>,
-    /// Where the search for open orders goes on.
+    /// Where the search for open orders continues.
     #[serde(default)]
     after: Option<String>,
-    /// Why the last round was not whole.
+    /// Why the last round was not complete.
     #[serde(default)]
     trouble: Option<String>,
 }
@@ -109,7 +110,7 @@ struct Running {
 enum What {
     /// Orders whose status changed.
     Changed,
-    /// Orders that were made.
+    /// Orders that were created.
     Made,
     Payments,
     /// All orders of these users.
@@ -139,14 +140,14 @@ impl Cursor {
             todo: VecDeque::new(),
             running: None,
             reads: BTreeSet::new(),
-            told: BTreeMap::new(),
+            handed_on: BTreeMap::new(),
             payments: BTreeSet::new(),
             after: None,
             trouble: None,
         }
     }
 
-    /// The round is over before its end, for a reason that a person should know.
+    /// Ends the round early, for a reason that a person should know.
     fn give_up(&mut self, why: String, now: At) {
         self.running = None;
         self.round_at = None;
@@ -182,7 +183,7 @@ impl LookBack for GcLookBack {
             cursor.round_at = Some(now);
             cursor.trouble = None;
             cursor.todo = [What::Changed, What::Made, What::Payments].into();
-            cursor.told.retain(|_, (_, at)| now - *at < TimeDelta::days(TOLD_DAYS));
+            cursor.handed_on.retain(|_, (_, at)| now - *at < TimeDelta::days(DIGEST_KEPT_DAYS));
             now
         };
         Ok(Sight { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
@@ -198,7 +199,7 @@ impl GcLookBack {
         TimeDelta::minutes(i64::from(self.settings.look_back_min.max(1)))
     }
 
-    /// Filters take whole days in the account's zone; a day more costs nothing.
+    /// Filters take whole days in the account's zone; one day more costs nothing.
     async fn start(&self, cursor: &mut Cursor, what: What, now: At) -> Result<(), Fault> {
         let day = (cursor.seen_to - TimeDelta::days(1)).with_timezone(&self.settings.zone).date_naive();
         let (name, filters) = what.asked(&day.format("%Y-%m-%d").to_string());
@@ -250,11 +251,11 @@ impl GcLookBack {
                 cursor.running = None;
                 Ok(Vec::new())
             }
-            Export::Started(_) | Export::Busy => Err(Fault::later("an answer that is no export's")),
+            Export::Started(_) | Export::Busy => Err(Fault::later("an unexpected answer of an export")),
         }
     }
 
-    /// Rows that say something new; `asked_at` is when the export was asked for.
+    /// Rows with changes; `asked_at` is when the export was requested.
     async fn orders(
         &self,
         cursor: &mut Cursor,
@@ -275,9 +276,9 @@ impl GcLookBack {
             if !self.is_missed(cursor, &seen, known).await? {
                 continue;
             }
-            let digest = news::digest(&seen);
+            let digest = changes::digest(&seen);
             let history = known.history(&order_id(deal)).await?;
-            if is_told(cursor, deal, &digest, history) || cursor.told.len() >= KEPT_MAX {
+            if was_handed_on(cursor, deal, &digest, history) || cursor.handed_on.len() >= KEPT_MAX {
                 continue;
             }
             if self.tech.is_some() {
@@ -285,15 +286,15 @@ impl GcLookBack {
             } else if history.touched_at.is_none_or(|at| at < asked_at) {
                 found.push(request);
             } else {
-                // Something happened while it was built: the next round shows what stands then.
+                // Something happened while it was built: the next round shows the state after it.
                 continue;
             }
-            cursor.told.insert(deal.to_owned(), (digest, now));
+            cursor.handed_on.insert(deal.to_owned(), (digest, now));
         }
         Ok(found)
     }
 
-    /// The request as the inbox will read it.
+    /// The order as the inbox will read it from the request.
     fn seen(&self, request: &RawRequest, now: At) -> Option<SeenOrder> {
         match self.hooks.decode_found(request, now).ok()?.into_iter().next()? {
             Signal::OrderSeen(seen) => Some(*seen),
@@ -301,7 +302,7 @@ impl GcLookBack {
         }
     }
 
-    /// Unknown and made since the bridge looks, or known otherwise.
+    /// Whether the order is unknown and was created after the bridge started, or differs from what is known.
     async fn is_missed(&self, cursor: &Cursor, seen: &SeenOrder, known: &dyn Known) -> Result<bool, Fault> {
         let Some(deal) = seen.facts.gc_id.as_deref() else { return Ok(false) };
         let Some(order) = known.order(&order_id(deal)).await? else {
@@ -310,11 +311,11 @@ impl GcLookBack {
             return Ok(since && !forgotten);
         };
         let client = known.client(&order.client).await?;
-        Ok(news::is_news(&order, client.as_ref(), seen, &self.roster))
+        Ok(changes::is_change(&order, client.as_ref(), seen, &self.roster))
     }
 
-    /// A payment names its order by number only, and says nothing of the sum so far: it tells whose
-    /// orders are to be looked at, unless something was told of the order since.
+    /// A payment contains only the number of its order, and no total so far: it shows which orders to check,
+    /// unless something was received about the order since.
     async fn payments(&self, cursor: &mut Cursor, table: &Table, known: &dyn Known) -> Result<(), Fault> {
         let columns = Columns::of(table, &self.settings.export_columns);
         let needed = ["payment_id", "payment_email", "payment_order", "payment_at"];
@@ -327,7 +328,7 @@ impl GcLookBack {
         for row in columns.rows() {
             let Some(id) = row.get("payment_id") else { continue };
             seen.insert(id.to_owned());
-            if cursor.payments.contains(id) || !self.is_untold(&row, known).await? {
+            if cursor.payments.contains(id) || !self.is_unreported(&row, known).await? {
                 continue;
             }
             let Some(order) = order_of(&row, known).await? else { continue };
@@ -337,7 +338,7 @@ impl GcLookBack {
                 None => users.extend(known.client(&order.client).await?.and_then(|client| client.gc_user)),
             }
         }
-        // What the window no longer shows is forgotten with it.
+        // Payments that have left the window are forgotten.
         cursor.payments = seen;
         let users: Vec<String> = users.into_iter().take(USERS_MAX).collect();
         if !users.is_empty() {
@@ -346,13 +347,13 @@ impl GcLookBack {
         Ok(())
     }
 
-    async fn is_untold(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
+    async fn is_unreported(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
         let paid_at = row.get("payment_at").and_then(|text| super::dates::parse(text, self.settings.zone));
         let (Some(paid_at), Some(order)) = (paid_at, order_of(row, known).await?) else { return Ok(false) };
-        Ok(known.history(&order.id).await?.told_at.is_none_or(|told| told < paid_at))
+        Ok(known.history(&order.id).await?.told_at.is_none_or(|last| last < paid_at))
     }
 
-    /// Some of the orders that are to be read; what GetCourse no longer shows is dropped.
+    /// Reads some of the waiting orders; an order that GetCourse no longer shows is dropped.
     async fn read_some(&self, cursor: &mut Cursor, known: &dyn Known) -> Result<Vec<RawRequest>, Fault> {
         let mut found = Vec::new();
         for _ in 0..READS {
@@ -366,7 +367,7 @@ impl GcLookBack {
         Ok(found)
     }
 
-    /// The order and its buyer, as a webhook of the Tech API would have told them.
+    /// The order and its buyer, in the form of a Tech API webhook.
     async fn read(
         &self,
         deal: &str,
@@ -386,7 +387,8 @@ impl GcLookBack {
         Ok(self.is_missed(cursor, &seen, known).await?.then_some(request))
     }
 
-    /// The exports are through: what nothing was told of for a day is read by itself, a few at a time.
+    /// The exports are done: orders about which nothing was received for a day are read by themselves, a few
+    /// at a time.
     async fn end_round(
         &self,
         cursor: &mut Cursor,
@@ -398,8 +400,8 @@ impl GcLookBack {
             let (orders, place) = known.open_orders(cursor.after.as_deref()).await?;
             let mut last = None;
             for order in orders {
-                let told_at = known.history(&order.id).await?.told_at.unwrap_or(order.seen_at);
-                let Some(deal) = order.gc_id.filter(|_| now - told_at >= TimeDelta::hours(QUIET_H)) else {
+                let last_at = known.history(&order.id).await?.told_at.unwrap_or(order.seen_at);
+                let Some(deal) = order.gc_id.filter(|_| now - last_at >= TimeDelta::hours(QUIET_H)) else {
                     continue;
                 };
                 last = Some(format!("order/{}", order.id));
@@ -418,10 +420,10 @@ impl GcLookBack {
     }
 }
 
-/// The same was handed on before, and nothing else was told of the order since.
-fn is_told(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
-    let Some((told, at)) = cursor.told.get(deal) else { return false };
-    told == digest && history.told_at.is_none_or(|told_at| told_at <= *at + TimeDelta::seconds(OWN_S))
+/// The same row was handed on before, and nothing else was received about the order since.
+fn was_handed_on(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
+    let Some((last, at)) = cursor.handed_on.get(deal) else { return false };
+    last == digest && history.told_at.is_none_or(|last_at| last_at <= *at + TimeDelta::seconds(OWN_S))
 }
 
 fn order_id(deal: &str) -> OrderId {

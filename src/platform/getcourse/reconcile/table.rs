@@ -1,5 +1,5 @@
-//! An export's table: its columns are found by their titles, never by their places (sheet, 4.4).
-//! Never guesses a column: a title that is not there says nothing. Enter at [`Columns`].
+//! An export's table: its columns are found by their titles, never by their positions (sheet, 4.4). Never
+//! guesses a column: a missing title gives no values. Enter at [`Columns`].
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::platform::RawRequest;
 
-/// Our name of a column → its title in the export. Those of payments have been seen by one client
-/// only; a school whose titles differ sets them in `getcourse.export_columns`.
+/// Our name of a column → its title in the export. Those of payments come from one client's account; a school
+/// whose titles differ sets them in `getcourse.export_columns`.
 pub const COLUMNS: [(&str, &str); 20] = [
     ("order_id", "ID заказа"),
     ("number", "Номер"),
@@ -32,7 +32,7 @@ pub const COLUMNS: [(&str, &str); 20] = [
     ("payment_at", "Дата создания"),
 ];
 
-/// What a finished export holds; every cell is text.
+/// The content of a finished export; every cell is text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     pub fields: Vec<String>,
@@ -57,7 +57,7 @@ fn text(cell: &Value) -> String {
     }
 }
 
-/// Where a table's columns lie.
+/// The positions of a table's columns.
 pub struct Columns<'a> {
     table: &'a Table,
     places: BTreeMap<&'static str, usize>,
@@ -74,7 +74,7 @@ impl<'a> Columns<'a> {
         Self { table, places: places.collect() }
     }
 
-    /// The first of these columns that is not there.
+    /// The first of these columns that is missing.
     pub fn missing(&self, needed: &[&'static str]) -> Option<&'static str> {
         needed.iter().find(|name| !self.places.contains_key(**name)).copied()
     }
@@ -96,17 +96,17 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// A cell that says something.
+    /// A cell, if it is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let cell = self.cells.get(*self.columns.places.get(name)?)?;
         Some(cell.as_str()).filter(|cell| !cell.is_empty())
     }
 
-    /// An order's row as the address «order-status» would have told it.
+    /// An order's row, in the form of a request to the address «order-status».
     pub fn request(&self) -> RawRequest {
-        let told = COLUMNS.iter().filter(|(name, _)| !name.starts_with("payment_"));
+        let columns = COLUMNS.iter().filter(|(name, _)| !name.starts_with("payment_"));
         let mut body: serde_json::Map<String, Value> =
-            told.filter_map(|(name, _)| Some(((*name).to_owned(), json!(self.get(name)?)))).collect();
+            columns.filter_map(|(name, _)| Some(((*name).to_owned(), json!(self.get(name)?)))).collect();
         if !body.contains_key("currency")
             && let Some(place) = self.columns.places.get("cost")
             && let Some((_, currency)) = self.columns.table.fields[*place].split_once(',')
@@ -117,7 +117,7 @@ impl Row<'_> {
     }
 }
 
-/// A request that nobody sent.
+/// A request made by reconciliation.
 pub fn found(tail: &str, body: &Value) -> RawRequest {
     RawRequest {
         method: "POST".to_owned(),

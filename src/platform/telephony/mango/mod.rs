@@ -1,6 +1,4 @@
-//! Mango Office: calls, their results, and their starts.
-//! Never decides what a call was.
-//! Enter at [`PLATFORM`].
+//! Mango Office: calls, their results, and their starts. Never classifies a call. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
@@ -28,7 +26,7 @@ pub use hooks::MangoHooks;
 pub use look_back::MangoStatistics;
 pub use settings::Settings;
 
-/// Mango allows so many call starts a second.
+/// Call starts per second that Mango allows.
 const RATE_MAX: f64 = 4.0;
 
 pub static PLATFORM: Platform = Platform {

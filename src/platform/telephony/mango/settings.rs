@@ -1,4 +1,4 @@
-//! What a school's file says of its Mango Office account.
+//! A school's settings for its Mango Office account.
 
 use serde::Deserialize;
 
@@ -14,11 +14,10 @@ pub struct Settings {
     pub api_key: SecretSource,
     /// The signing key.
     pub api_salt: SecretSource,
-    /// Seconds after the last leg's end in which the final record should come; then the legs
-    /// themselves are believed.
+    /// Seconds to wait for the final record after the last leg's end; then the result is taken from the legs.
     #[serde(default = "usual::final_wait_s")]
     pub final_wait_s: u32,
-    /// Seconds after which a call whose end was never told counts as ended.
+    /// Seconds after which a call whose end was never reported counts as ended.
     #[serde(default = "stuck_s")]
     pub stuck_s: u32,
     /// Address of the API, without a path.
@@ -27,10 +26,10 @@ pub struct Settings {
     /// Requests per second over all instances; Mango allows 4 call starts.
     #[serde(default = "usual::requests_per_second")]
     pub requests_per_second: f64,
-    /// Minutes between two looks at the statistics of calls; 0 switches it off.
+    /// Minutes between two reads of the call statistics; 0 switches it off.
     #[serde(default = "usual::look_back_min")]
     pub look_back_min: u32,
-    /// Seconds that one request may take in all.
+    /// Timeout of one request, in seconds.
     #[serde(default = "usual::timeout_s")]
     pub timeout_s: u64,
 }
@@ -52,7 +51,7 @@ fn url() -> String {
     "https://app.mango-office.ru".to_owned()
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[Section {
     path: "mango",
     about: "The Mango Office VPBX.",

@@ -1,7 +1,5 @@
-//! Sipuni: calls, their results, and their starts.
-//! Never verifies an event by a signature, for Sipuni signs none: only who knows the secret in the
-//! path is believed.
-//! Enter at [`PLATFORM`].
+//! Sipuni: calls, their results, and their starts. Sipuni signs no events, so the secret in the path is the only
+//! check. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
@@ -43,7 +41,7 @@ pub fn call_key(id: &str) -> String {
     format!("sipuni:{id}")
 }
 
-/// The name under which a call start of ours is known once Sipuni has answered with its id.
+/// The name of a call start of ours after Sipuni has answered with its id.
 pub fn callback_key(id: &str) -> String {
     format!("sipuni:callback:{id}")
 }
@@ -90,7 +88,7 @@ impl LineSettings for Settings {
         Ok(Arc::new(FormHooks(self.clone())))
     }
 
-    /// Without a key no call is started and no statistics are read.
+    /// Without a key, no calls are started and no statistics are read.
     fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String> {
         let Some(source) = &self.key else { return Ok(LineEnds::default()) };
         let key = source.read().map_err(|why| format!("sipuni.key: {why}"))?;

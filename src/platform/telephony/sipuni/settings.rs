@@ -1,4 +1,4 @@
-//! What a school's file says of its Sipuni cabinet.
+//! A school's settings for its Sipuni cabinet.
 
 use serde::Deserialize;
 
@@ -10,19 +10,19 @@ use crate::secret::SecretSource;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The cabinet's number with its leading zero, as text: it stands before extensions in events.
+    /// The cabinet's number with its leading zero, as text: events write it before extensions.
     pub user: String,
-    /// Numbers of the school's further cabinets, where events of several come to one address.
+    /// Numbers of the school's further cabinets, if several send events to one address.
     #[serde(default)]
     pub other_users: Vec<String>,
-    /// Seconds in which an answered call's event of the answer should come after its end; then the
-    /// end alone is believed.
+    /// Seconds to wait, after the end of an answered call, for the event of the answer; then the end alone
+    /// counts.
     #[serde(default = "usual::final_wait_s")]
     pub final_wait_s: u32,
-    /// Seconds after which a call whose end was never told counts as ended.
+    /// Seconds after which a call whose end was never reported counts as ended.
     #[serde(default = "usual::stuck_s")]
     pub stuck_s: u32,
-    /// The integration key that signs commands. Absent: calls are seen, none is started.
+    /// The integration key that signs commands. Without it calls are observed, but none is started.
     #[serde(default)]
     pub key: Option<SecretSource>,
     /// Address of the API, without a path.
@@ -31,10 +31,10 @@ pub struct Settings {
     /// Requests per second over all instances; Sipuni publishes no limit.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
-    /// Minutes between two looks at the statistics of calls; 0 switches it off. They need the key.
+    /// Minutes between two reads of the call statistics; 0 switches it off. They need the key.
     #[serde(default = "usual::look_back_min")]
     pub look_back_min: u32,
-    /// IANA zone of the cabinet, in which statistics write their times.
+    /// IANA zone of the cabinet, of the times in the statistics.
     #[serde(default = "usual::zone")]
     pub zone: chrono_tz::Tz,
     /// Sipuni answers a call start slowly.
@@ -61,7 +61,7 @@ fn timeout_s() -> u64 {
     60
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[Section {
     path: "sipuni",
     about: "The Sipuni cabinet. Its events are not signed: the secret in the address is the only check.",
@@ -74,7 +74,7 @@ pub const SECTIONS: &[Section] = &[Section {
             "After an answered call's end in which the event of its answer should come; then the end alone is believed.",
         ),
         STUCK,
-        key("key", "secret", "The integration key. Absent: calls are seen, none is started."),
+        key("key", "secret", "The integration key. Without it calls are observed, but none is started."),
         key("url", "https address", "Of the API."),
         key("requests_per_second", "number", "Budget; Sipuni publishes no limit."),
         key(

@@ -1,7 +1,5 @@
-//! Telphin («Телфин.Офис»): calls, their results, and their starts.
-//! Never verifies an event by a signature, for Telphin signs none: only who knows the secret in
-//! the path is believed.
-//! Enter at [`PLATFORM`].
+//! Telphin («Телфин.Офис»): calls, their results, and their starts. Telphin signs no events, so the secret in
+//! the path is the only check. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
@@ -39,8 +37,8 @@ pub static PLATFORM: Platform = Platform {
     read: entry::read::<Settings>,
 };
 
-/// The name under which a call start of ours is known once Telphin has answered with its id; its
-/// events bring the id in either case.
+/// The name of a call start of ours after Telphin has answered with its id; its events contain the id in either
+/// case.
 pub fn callback_key(id: &str) -> String {
     format!("telphin:api:{}", id.to_lowercase())
 }
@@ -108,7 +106,7 @@ impl LineSettings for Settings {
         Ok(Arc::new(FormHooks(self.clone())))
     }
 
-    /// The account is subscribed at even where another provider starts the calls.
+    /// The account is subscribed even if another provider starts the calls.
     fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String> {
         let Some(session) = Session::open(self, wires.clock())? else { return Ok(LineEnds::default()) };
         let client = TelphinClient::new(self, session.clone(), wires.events_address(), wires.http()?);

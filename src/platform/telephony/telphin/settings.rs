@@ -1,4 +1,4 @@
-//! What a school's file says of its Telphin account.
+//! A school's settings for its Telphin account.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ pub struct Settings {
     /// Short number of an extension → its numeric id in the account, which does not change.
     #[serde(default)]
     pub extensions: BTreeMap<String, u64>,
-    /// Seconds after the first hang-up of a talk, or after the last of all, in which further legs
-    /// are waited for: there is no final record.
+    /// Seconds to wait for further legs after the first hang-up of a talk, or after the last hang-up: there is
+    /// no final record.
     #[serde(default = "final_wait_s")]
     pub final_wait_s: u32,
-    /// Seconds after which a call whose end was never told counts as ended.
+    /// Seconds after which a call whose end was never reported counts as ended.
     #[serde(default = "usual::stuck_s")]
     pub stuck_s: u32,
-    /// The application's id and secret (type «trusted»). Absent: calls are seen, none is started
+    /// The application's id and secret (type «trusted»). Without them calls are only observed: none is started,
     /// and no events are subscribed to.
     #[serde(default)]
     pub client_id: Option<String>,
@@ -34,7 +34,7 @@ pub struct Settings {
     /// Requests per second over all instances; Telphin publishes no limit.
     #[serde(default = "usual::requests_per_second")]
     pub requests_per_second: f64,
-    /// Minutes between two looks at the history of calls; 0 switches it off. It needs the application.
+    /// Minutes between two reads of the call history; 0 switches it off. It needs the application.
     #[serde(default = "usual::look_back_min")]
     pub look_back_min: u32,
     /// The company in the addresses of its history; `@me` is the application's own.
@@ -63,7 +63,7 @@ fn company() -> String {
     "@me".to_owned()
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[Section {
     path: "telphin",
     about: "The Telphin account. Its events are not signed: the secret in the address is the only check.",

@@ -1,6 +1,5 @@
-//! Zadarma: calls, their results, and their starts.
-//! Never believes the length of a call for good: no signature covers it, so that statistics correct it.
-//! Enter at [`PLATFORM`].
+//! Zadarma: calls, their results, and their starts. Never takes the length of a call from an event as final: no
+//! signature covers it, so the statistics may correct it. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
@@ -93,7 +92,7 @@ impl LineSettings for Settings {
         Ok(Arc::new(FormHooks(hooks::Account { secret, form: self.signature, zone: self.zone })))
     }
 
-    /// Without a key no call is started and no statistics are read.
+    /// Without a key, no calls are started and no statistics are read.
     fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String> {
         let Some(key) = &self.key else { return Ok(LineEnds::default()) };
         let key = key.read().map_err(|why| format!("zadarma.key: {why}"))?;

@@ -1,4 +1,4 @@
-//! What a school's file says of its Zadarma account.
+//! A school's settings for its Zadarma account.
 
 use serde::Deserialize;
 
@@ -12,19 +12,19 @@ use crate::secret::SecretSource;
 pub struct Settings {
     /// Signs events and requests.
     pub secret: SecretSource,
-    /// The account's key. Absent: calls are seen, none is started and no statistics are read.
+    /// The account's key. Without it calls are observed, but none is started and no statistics are read.
     #[serde(default)]
     pub key: Option<SecretSource>,
-    /// In which form events may be signed: the documentation and the official clients differ.
+    /// The accepted forms of an event's signature: the documentation and the official clients differ.
     #[serde(default)]
     pub signature: Form,
     /// IANA zone of the account: events and statistics write their times in it, without an offset.
     #[serde(default = "usual::zone")]
     pub zone: chrono_tz::Tz,
-    /// Seconds in which further events of an ended call should come.
+    /// Seconds to wait for further events of an ended call.
     #[serde(default = "usual::final_wait_s")]
     pub final_wait_s: u32,
-    /// Seconds after which a call whose end was never told counts as ended.
+    /// Seconds after which a call whose end was never reported counts as ended.
     #[serde(default = "usual::stuck_s")]
     pub stuck_s: u32,
     /// Address of the API, without a path.
@@ -33,14 +33,14 @@ pub struct Settings {
     /// Requests per second over all instances; Zadarma allows 100 a minute.
     #[serde(default = "requests_per_second")]
     pub requests_per_second: f64,
-    /// Minutes between two looks at the statistics of calls; 0 switches it off. They need the key.
+    /// Minutes between two reads of the call statistics; 0 switches it off. They need the key.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
     #[serde(default = "usual::timeout_s")]
     pub timeout_s: u64,
 }
 
-/// What the base64 of an event's signature holds.
+/// What the base64 of an event's signature encodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -65,7 +65,7 @@ fn look_back_min() -> u32 {
     15
 }
 
-/// The words of its tables.
+/// The reference texts of its tables.
 pub const SECTIONS: &[Section] = &[Section {
     path: "zadarma",
     about: "The Zadarma account. Its events are signed, but for the length and the result of a call: statistics correct them.",

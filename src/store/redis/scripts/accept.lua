@@ -1,8 +1,8 @@
 #!lua
--- A verified request, unless it is a repeat. Returns 1 when new, 0 for a repeat.
--- KEYS: seen (or counter again, where every request counts), counter, inbox, raw, items, and where it is
---   taken once for its own id the key of that
--- ARGV: way ('unique', 'last', 'always'), digest, life of the key in ms, microseconds, body, life of the id
+-- Stores a verified request, unless it is a repeat. Returns 1 for a new one, 0 for a repeat.
+-- KEYS: seen (or the counter again if every request counts), counter, inbox, raw, items, and, if the
+--   request is accepted once for its own id, the key of that id
+-- ARGV: kind of key ('unique', 'last', 'always'), digest, life of the key in ms, microseconds, body, life of the id
 local seen, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local way, digest, life = ARGV[1], ARGV[2], ARGV[3]
 if KEYS[6] and not redis.call('SET', KEYS[6], '', 'NX', 'PX', ARGV[6]) then

@@ -1,11 +1,11 @@
 #!lua
--- Takes a slot of an account's budget (GCRA). Returns the wait in milliseconds.
+-- Takes one slot of an account's budget (GCRA). Returns the wait in milliseconds.
 -- KEYS: account
--- ARGV: interval in ms, tolerance of the burst in ms, how far ahead is believed in ms, now in ms
+-- ARGV: interval in ms, tolerance of the burst in ms, the largest credible distance into the future in ms, now in ms
 --   or '' for the server's clock
 local interval, burst, ahead = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = tonumber(ARGV[4])
--- Driven time may stand still while the server's goes on: its budgets are kept for a day.
+-- Driven time may stop while the server's time advances, so its budgets are kept for a day.
 local life = 86400000
 if not now then
   local time = redis.call('TIME')
@@ -13,7 +13,7 @@ if not now then
   life = 0
 end
 local slot = tonumber(redis.call('GET', KEYS[1]))
--- So far ahead nobody has taken slots: the clock was set back.
+-- A budget used this far ahead means that the clock was set back.
 if not slot or slot < now or slot > now + burst + ahead then
   slot = now
 end

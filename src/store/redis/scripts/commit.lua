@@ -3,7 +3,7 @@
 -- Returns {'ok', a place or '' for each delivery}, {'fenced'} or {'conflict', what}.
 -- KEYS: lease, counter, inbox, raw, items, wake, promised, links, names, out, dead; then one for
 --   each put, delivery, journal entry, dead letter and thing to forget, in this order.
--- ARGV: fence, microseconds, entries the journal keeps, then nine parts, each with its length
+-- ARGV: fence, microseconds, length limit of the journal, then nine parts, each with its length
 --   first; see `unit.rs`.
 local lease, counter, inbox, raw, items = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local wake, promised, links, names, out, dead = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
@@ -42,7 +42,7 @@ local function version_of(key, name)
   return version, version or redis.error_reply('UNREADABLE record ' .. name)
 end
 
--- First pass. What an earlier row of the unit will have changed is remembered in `seen`.
+-- First pass. `seen` records the changes of the earlier rows of the unit.
 local fresh = appends
 local seen = {}
 for i = 1, acks do
@@ -72,7 +72,7 @@ end
 
 local versions = seen
 
--- A delivery's state is the first character: 'r' may be revoked, 's' has left; '' is not there.
+-- A delivery's state is the first character: 'r' may be revoked, 's' has left; '' does not exist.
 seen = {}
 local doing = {}
 for i = 0, deliveries - 1 do
@@ -83,7 +83,7 @@ for i = 0, deliveries - 1 do
   end
   doing[i] = true
   if op == 'add' then
-    -- A command that is already on its way is not added twice.
+    -- A command that is already pending is not added twice.
     doing[i] = state == ''
     if doing[i] then
       fresh = fresh + 1
@@ -132,7 +132,7 @@ for i = 0, forgets - 1 do
   end
 end
 
--- Second pass: nothing is refused any more.
+-- Second pass: no refusal is possible any more.
 local place = 0
 if fresh > 0 then
   place = places(counter, raw, items, fresh)
@@ -166,7 +166,7 @@ for i = 0, link_rows - 1 do
     redis.call('HSET', links, name, string.sub(value, 2))
   end
 end
--- Sleep before wake: where a unit names a member in both, a wake too many does no harm.
+-- Sleep before wake: if a unit names a member in both, one wake too many does no harm.
 for i = 1, sleeps do
   redis.call('ZREM', wake, ARGV[sleep + i])
   redis.call('ZREM', promised, ARGV[sleep + i])

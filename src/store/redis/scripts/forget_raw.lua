@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Removes requests from the oldest place on; stops at the first that is newer or that still waits
--- in the inbox. Frees memory, so it may run when there is none left. Returns how many.
+-- Removes requests from the oldest place on; stops at the first that is newer or still waits
+-- in the inbox. It frees memory, so it may run when memory is full. Returns their number.
 -- KEYS: raw, inbox    ARGV: before (microseconds), at most
 local pending = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
 local from, last, gone = '-', nil, 0

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Entries after a place, oldest first: seq, 'r' (request), 'i' (item) or '' (body gone),
+-- Entries after a place, oldest first: seq, 'r' (request), 'i' (item) or '' (body missing),
 -- microseconds, body.
 -- KEYS: inbox, raw, items    ARGV: after, at most, bytes at most
 local out, bytes = {}, 0

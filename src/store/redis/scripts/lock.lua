@@ -1,5 +1,5 @@
 #!lua
--- The same token takes it again: a caller that lost the answer may repeat.
+-- The same token can take it again: a caller that lost the answer may repeat.
 -- KEYS: lock    ARGV: token, milliseconds
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
   return 1

@@ -1,10 +1,10 @@
--- Put in front of the scripts that give places (see `scripts.rs`). Numbers above 2^53 do not occur.
+-- Inserted at the start of the scripts that assign places (see `scripts.rs`). Numbers above 2^53 do not occur.
 local function text(n)
   return string.format('%.0f', n)
 end
 
--- The last place before `n` fresh ones. Entries, deliveries and dead letters of a school share a
--- counter. Where it has vanished though requests or items were kept, it goes on from the server's
+-- The last place before `n` new ones. Entries, deliveries and dead letters of a school share a
+-- counter. If it has vanished although requests or items exist, it continues from the server's
 -- microseconds, which no counter reaches: places never repeat.
 local function places(counter, raw, items, n)
   local last = redis.call('INCRBY', counter, n)

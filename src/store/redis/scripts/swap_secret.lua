@@ -1,6 +1,6 @@
 #!lua
--- Replaces a secret if it is still the old one. Returns 1 when replaced.
--- KEYS: secret    ARGV: new, and old where there must be one
+-- Replaces a secret if it still has the old value. Returns 1 if it was replaced.
+-- KEYS: secret    ARGV: new, and old if one must exist
 if redis.call('GET', KEYS[1]) ~= (ARGV[2] or false) then
   return 0
 end

@@ -1,11 +1,10 @@
-//! Tokens, budget, block, and the documented validation errors.
-//! No test sleeps: time is a parameter.
-//! Enter at any test: they share only the bench.
+//! Tokens, budget, block, and the documented validation errors. No test sleeps: time is a parameter. Start at
+//! any test: they only share the account.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Bench, TOKEN, at, lead, request, setup};
+use super::{Crm, TOKEN, at, lead, request, setup};
 use crate::setup::AmocrmSetup;
 use crate::{Platform, World};
 
@@ -75,9 +74,9 @@ fn validation_errors() {
             "entity_id",
         ),
     ];
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     for (kind, item, code, path) in cases {
-        let answer = bench.ask("POST", &format!("/api/v4/{kind}"), &json!([item]));
+        let answer = crm.ask("POST", &format!("/api/v4/{kind}"), &json!([item]));
         let body = answer.value();
         assert_eq!(answer.status, 400, "{item}");
         assert_eq!(body["validation-errors"][0]["errors"][0]["code"], code, "{item}: {body}");
@@ -86,18 +85,18 @@ fn validation_errors() {
     }
     let note =
         json!([{"entity_id": 41_290_077, "note_type": "common", "params": {"text": "ж".repeat(20_001)}}]);
-    bench.ask("POST", "/api/v4/leads", &json!([lead()]));
-    let answer = bench.ask("POST", "/api/v4/leads/notes", &note);
+    crm.ask("POST", "/api/v4/leads", &json!([lead()]));
+    let answer = crm.ask("POST", "/api/v4/leads/notes", &note);
     assert_eq!(answer.value()["validation-errors"][0]["errors"][0]["code"], "TooLong");
 }
 
 #[test]
 fn a_bad_item_rejects_its_whole_batch() {
-    let mut bench = Bench::new();
-    let answer = bench.ask("POST", "/api/v4/leads", &json!([lead(), {"name": "x", "status_id": 1}]));
+    let mut crm = Crm::new();
+    let answer = crm.ask("POST", "/api/v4/leads", &json!([lead(), {"name": "x", "status_id": 1}]));
     assert_eq!(answer.status, 400);
     assert_eq!(answer.value()["validation-errors"][0]["request_id"], "1");
-    assert_eq!(bench.world.leads().count(), 0);
+    assert_eq!(crm.world.leads().count(), 0);
 }
 
 #[test]
@@ -134,43 +133,43 @@ fn too_many_refusals_block_the_account() {
 
 #[test]
 fn refresh_tokens_work_once() {
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     let AmocrmSetup { client_id, client_secret, redirect_uri, code, .. } = setup().amocrm;
     let body = |grant: &str, key: &str, token: &str, secret: &str| json!({"client_id": client_id, "client_secret": secret, "grant_type": grant, key: token, "redirect_uri": redirect_uri});
     let first =
-        bench.ask("POST", "/oauth2/access_token", &body("authorization_code", "code", &code, &client_secret));
+        crm.ask("POST", "/oauth2/access_token", &body("authorization_code", "code", &code, &client_secret));
     assert_eq!(first.status, 200, "{}", first.text());
     assert_eq!(first.value()["expires_in"], 86_400);
     let refresh = first.value()["refresh_token"].as_str().unwrap_or("").to_owned();
     let again =
-        bench.ask("POST", "/oauth2/access_token", &body("authorization_code", "code", &code, &client_secret));
+        crm.ask("POST", "/oauth2/access_token", &body("authorization_code", "code", &code, &client_secret));
     assert_eq!(again.value()["hint"], "Authorization code has been revoked");
-    let second = bench.ask(
+    let second = crm.ask(
         "POST",
         "/oauth2/access_token",
         &body("refresh_token", "refresh_token", &refresh, &client_secret),
     );
     assert_eq!(second.status, 200);
-    let used = bench.ask(
+    let used = crm.ask(
         "POST",
         "/oauth2/access_token",
         &body("refresh_token", "refresh_token", &refresh, &client_secret),
     );
     assert_eq!((used.status, used.value()["hint"].clone()), (401, json!("Token has been revoked")));
-    let unknown = bench.ask(
+    let unknown = crm.ask(
         "POST",
         "/oauth2/access_token",
         &body("refresh_token", "refresh_token", "nonsense", &client_secret),
     );
     assert_eq!(unknown.value()["hint"], "Invalid refresh token");
     let secret =
-        bench.ask("POST", "/oauth2/access_token", &body("refresh_token", "refresh_token", &refresh, "wrong"));
+        crm.ask("POST", "/oauth2/access_token", &body("refresh_token", "refresh_token", &refresh, "wrong"));
     assert_eq!(secret.value()["hint"], "Check the `client_id` parameter");
     let access = second.value()["access_token"].as_str().unwrap_or("").to_owned();
-    let seen = |bench: &mut Bench, seconds| {
-        bench.world.handle(at(seconds), &request("GET", "/api/v4/account", &access, &Value::Null))
+    let seen = |crm: &mut Crm, seconds| {
+        crm.world.handle(at(seconds), &request("GET", "/api/v4/account", &access, &Value::Null))
     };
-    assert_eq!(seen(&mut bench, 100).status, 200);
-    let late = seen(&mut bench, 86_500);
+    assert_eq!(seen(&mut crm, 100).status, 200);
+    let late = seen(&mut crm, 86_500);
     assert_eq!((late.status, late.value()["title"].clone()), (401, json!("Unauthorized")));
 }

@@ -1,10 +1,9 @@
-//! The bodies of the sheet's section 3, asked in order, and what lists and fields do.
-//! No test sleeps: time is a parameter.
-//! Enter at [`sheet_bodies_of_section_3`].
+//! The bodies of the sheet's section 3, requested in order, and the behaviour of lists and fields. No test
+//! sleeps: time is a parameter. Enter at [`sheet_bodies_of_section_3`].
 
 use serde_json::{Value, json};
 
-use super::{Bench, check, lead, person};
+use super::{Crm, check, lead, person};
 
 #[test]
 fn sheet_bodies_of_section_3() {
@@ -17,9 +16,9 @@ fn sheet_bodies_of_section_3() {
     let note = json!([{"entity_id": 41_290_077, "note_type": "call_in", "created_by": 10_412_345, "responsible_user_id": 10_412_345,
         "params": {"uniq": "pbx-20260317-000481", "duration": 63, "source": "MyPBX", "phone": "+79165550137", "call_status": 4}}]);
     let none = Value::Null;
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     check(
-        &mut bench,
+        &mut crm,
         &[
             ("GET", "/api/v4/leads", none.clone(), 204, &[]),
             (
@@ -173,7 +172,7 @@ fn sheet_bodies_of_section_3() {
 fn dictionaries() {
     let none = Value::Null;
     check(
-        &mut Bench::new(),
+        &mut Crm::new(),
         &[
             (
                 "GET",
@@ -254,70 +253,70 @@ fn dictionaries() {
 
 #[test]
 fn filters_on_leads_are_ignored_silently_while_the_option_is_off() {
-    let mut bench = Bench::new();
-    bench.ask("POST", "/api/v4/leads", &json!([lead(), lead()]));
+    let mut crm = Crm::new();
+    crm.ask("POST", "/api/v4/leads", &json!([lead(), lead()]));
     let path = "/api/v4/leads?filter[id][]=41290077";
     assert_eq!(
-        bench.ask("GET", path, &Value::Null).value()["_embedded"]["leads"].as_array().map(Vec::len),
+        crm.ask("GET", path, &Value::Null).value()["_embedded"]["leads"].as_array().map(Vec::len),
         Some(2)
     );
-    bench.world.amocrm_mut().setup.is_api_filter_enabled = true;
+    crm.world.amocrm_mut().setup.is_api_filter_enabled = true;
     assert_eq!(
-        bench.ask("GET", path, &Value::Null).value()["_embedded"]["leads"].as_array().map(Vec::len),
+        crm.ask("GET", path, &Value::Null).value()["_embedded"]["leads"].as_array().map(Vec::len),
         Some(1)
     );
 }
 
 #[test]
 fn pages_end_without_next() {
-    let mut bench = Bench::new();
-    bench.ask("POST", "/api/v4/leads", &json!([lead(), lead(), lead()]));
-    let first = bench.ask("GET", "/api/v4/leads?limit=2&order[id]=desc", &Value::Null).value();
+    let mut crm = Crm::new();
+    crm.ask("POST", "/api/v4/leads", &json!([lead(), lead(), lead()]));
+    let first = crm.ask("GET", "/api/v4/leads?limit=2&order[id]=desc", &Value::Null).value();
     assert_eq!(first["_embedded"]["leads"][0]["id"], 41_290_079);
     assert!(first["_links"]["next"]["href"].as_str().is_some_and(|href| href.contains("page=2")));
-    let last = bench.ask("GET", "/api/v4/leads?limit=2&page=2", &Value::Null).value();
+    let last = crm.ask("GET", "/api/v4/leads?limit=2&page=2", &Value::Null).value();
     assert!(last["_links"]["next"].is_null());
-    assert_eq!(bench.ask("GET", "/api/v4/leads?limit=2&page=3", &Value::Null).status, 204);
+    assert_eq!(crm.ask("GET", "/api/v4/leads?limit=2&page=3", &Value::Null).status, 204);
 }
 
 #[test]
 fn complex_makes_a_contact_each_time_and_takes_a_known_one() {
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     let mut item = lead();
     item["_embedded"] = json!({"contacts": [person()]});
-    let made = bench.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
+    let made = crm.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
     assert_eq!(
         made[0],
         json!({"id": 41_290_077, "contact_id": 52_311_847, "company_id": null, "request_id": ["job-8812"], "merged": false})
     );
     item["_embedded"] = json!({"contacts": [{"id": 52_311_847}]});
-    let joined = bench.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
+    let joined = crm.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
     assert_eq!(joined[0]["contact_id"], 52_311_847);
     item["_embedded"] = json!({"contacts": [{"responsible_user_id": 1}]});
-    let flawed = bench.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
+    let flawed = crm.ask("POST", "/api/v4/leads/complex", &json!([item])).value();
     assert_eq!(
         flawed["validation-errors"][0]["errors"][0]["path"],
         "_embedded.contacts.0.responsible_user_id"
     );
-    let kinds: Vec<&str> = bench.world.duplicates().iter().map(|found| found.kind).collect();
+    let kinds: Vec<&str> = crm.world.duplicates().iter().map(|found| found.kind).collect();
     assert_eq!(kinds, ["lead"], "one order number twice in one pipeline");
 }
 
 #[test]
 fn fields_and_tags_are_replaced_or_kept_as_documented() {
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     let mut item = lead();
     item["custom_fields_values"] = json!([{"field_id": 901_337, "values": [{"value": "GC-1"}]}, {"field_id": 901_339, "values": [{"enum_id": 650_021}]}]);
-    bench.ask("POST", "/api/v4/leads", &json!([item]));
+    crm.ask("POST", "/api/v4/leads", &json!([item]));
     let clear = json!({"custom_fields_values": [{"field_id": 901_339, "values": null}], "tags_to_add": [{"name": "VIP"}]});
-    bench.ask("PATCH", "/api/v4/leads/41290077", &clear);
-    let read = bench.ask("GET", "/api/v4/leads/41290077", &Value::Null).value();
+    crm.ask("PATCH", "/api/v4/leads/41290077", &clear);
+    let read = crm.ask("GET", "/api/v4/leads/41290077", &Value::Null).value();
     assert_eq!(read["custom_fields_values"].as_array().map(Vec::len), Some(1));
     assert_eq!(read["_embedded"]["tags"].as_array().map(Vec::len), Some(2));
-    bench.ask("PATCH", "/api/v4/leads/41290077", &json!({"_embedded": {"tags": null}}));
-    let read = bench.ask("GET", "/api/v4/leads/41290077", &Value::Null).value();
+    crm.ask("PATCH", "/api/v4/leads/41290077", &json!({"_embedded": {"tags": null}}));
+    let read = crm.ask("GET", "/api/v4/leads/41290077", &Value::Null).value();
     assert_eq!(read["_embedded"]["tags"], json!([]));
-    let stale = bench.ask("PATCH", "/api/v4/leads/41290077", &json!({"updated_at": 1_000}));
+    let stale = crm.ask("PATCH", "/api/v4/leads/41290077", &json!({"updated_at": 1_000}));
     assert_eq!(
         stale.value()["validation-errors"][0]["errors"][0]["detail"],
         "Last modified date is older than in database"

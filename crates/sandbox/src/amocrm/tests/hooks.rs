@@ -4,22 +4,22 @@
 
 use serde_json::{Value, json};
 
-use super::{Bench, at, lead, person};
+use super::{Crm, at, lead, person};
 use crate::wire::Query;
 
-/// The names of the pairs of the only webhook that a request causes, and some of its values.
+/// The names of the pairs in the only webhook that a request causes, and some of its values.
 fn hook_of(settings: &[&str], steps: &[(&str, &str, Value)]) -> Query {
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     for (index, (method, path, body)) in steps.iter().enumerate() {
         if index + 1 == steps.len() {
-            bench.world.advance(at(bench.seconds + 1));
+            crm.world.advance(at(crm.seconds + 1));
             let destination = json!({"destination": "http://127.0.0.1:1/h", "settings": settings});
-            bench.ask("POST", "/api/v4/webhooks", &destination);
+            crm.ask("POST", "/api/v4/webhooks", &destination);
         }
-        let answer = bench.ask(method, path, body);
+        let answer = crm.ask(method, path, body);
         assert!(answer.status < 300, "{}", answer.text());
     }
-    let hooks = bench.world.advance(at(bench.seconds + 1));
+    let hooks = crm.world.advance(at(crm.seconds + 1));
     assert_eq!(hooks.len(), 1, "one webhook");
     assert!(hooks[0].headers.contains(&("User-Agent".into(), "amoCRM-Webhooks/3.0".into())));
     let body = String::from_utf8_lossy(&hooks[0].body).into_owned();
@@ -102,7 +102,7 @@ fn a_radiobutton_has_no_index_in_a_hook() {
     assert_eq!(pairs.get("leads[add][0][custom_fields][1][values][enum]"), Some("650044"));
 }
 
-/// amoCRM's delivery rules: answers to one webhook and after how many minutes it comes again.
+/// amoCRM's delivery rules: the answers to one webhook, and after how many minutes it is repeated.
 #[test]
 fn deliveries_are_repeated_by_the_rules() {
     let cases: [(&[Option<u16>], &[i64]); 5] = [
@@ -113,49 +113,49 @@ fn deliveries_are_repeated_by_the_rules() {
         (&[Some(500), Some(204)], &[5]),
     ];
     for (answers, waits) in cases {
-        let mut bench = Bench::new();
-        bench.ask(
+        let mut crm = Crm::new();
+        crm.ask(
             "POST",
             "/api/v4/webhooks",
             &json!({"destination": "http://127.0.0.1:1/h", "settings": ["add_lead"]}),
         );
-        bench.ask("POST", "/api/v4/leads", &json!([lead()]));
+        crm.ask("POST", "/api/v4/leads", &json!([lead()]));
         let mut now = at(10);
         let mut found = Vec::new();
-        let mut hooks = bench.world.advance(now);
+        let mut hooks = crm.world.advance(now);
         for answer in answers {
             assert_eq!(hooks.len(), 1);
-            bench.world.hook_answered(hooks[0].id, *answer, now);
-            let Some(next) = bench.world.next_due() else {
+            crm.world.hook_answered(hooks[0].id, *answer, now);
+            let Some(next) = crm.world.next_due() else {
                 break;
             };
             found.push((next - now).num_minutes());
             now = next;
-            hooks = bench.world.advance(now);
+            hooks = crm.world.advance(now);
         }
         assert_eq!(found, waits, "{answers:?}");
-        assert_eq!(bench.world.hooks_open(), 0);
+        assert_eq!(crm.world.hooks_open(), 0);
     }
 }
 
 #[test]
 fn a_hundred_bad_answers_switch_a_subscription_off() {
-    let mut bench = Bench::new();
+    let mut crm = Crm::new();
     let destination = json!({"destination": "http://127.0.0.1:1/h", "settings": ["add_lead"]});
-    bench.ask("POST", "/api/v4/webhooks", &destination);
-    let disabled = |bench: &mut Bench| {
-        bench.ask("GET", "/api/v4/webhooks", &Value::Null).value()["_embedded"]["webhooks"][0]["disabled"]
+    crm.ask("POST", "/api/v4/webhooks", &destination);
+    let disabled = |crm: &mut Crm| {
+        crm.ask("GET", "/api/v4/webhooks", &Value::Null).value()["_embedded"]["webhooks"][0]["disabled"]
             .clone()
     };
     for (leads, wanted) in [(100, false), (1, true)] {
-        bench.ask("POST", "/api/v4/leads", &Value::Array(vec![lead(); leads]));
-        let now = at(bench.seconds + 1);
-        for hook in bench.world.advance(now) {
-            bench.world.hook_answered(hook.id, Some(404), now);
+        crm.ask("POST", "/api/v4/leads", &Value::Array(vec![lead(); leads]));
+        let now = at(crm.seconds + 1);
+        for hook in crm.world.advance(now) {
+            crm.world.hook_answered(hook.id, Some(404), now);
         }
-        assert_eq!(disabled(&mut bench), wanted);
+        assert_eq!(disabled(&mut crm), wanted);
     }
-    bench.ask("POST", "/api/v4/leads", &json!([lead()]));
-    let fresh = bench.world.advance(at(bench.seconds + 1));
+    crm.ask("POST", "/api/v4/leads", &json!([lead()]));
+    let fresh = crm.world.advance(at(crm.seconds + 1));
     assert_eq!(fresh.len(), 0, "nothing new is sent to it");
 }

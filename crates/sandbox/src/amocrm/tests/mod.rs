@@ -54,15 +54,15 @@ fn setup() -> Setup {
     Setup { amocrm, ..Setup::default() }
 }
 
-/// A world whose budget never matters: every request comes a second later.
-struct Bench {
+/// A world whose request budget is never used up: each request comes a second after the last.
+struct Crm {
     world: World,
     seconds: i64,
 }
 
-impl Bench {
-    fn new() -> Bench {
-        Bench { world: World::new(setup(), 1), seconds: 0 }
+impl Crm {
+    fn new() -> Crm {
+        Crm { world: World::new(setup(), 1), seconds: 0 }
     }
 
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> WireAnswer {
@@ -89,13 +89,13 @@ fn person() -> Value {
         {"field_code": "EMAIL", "values": [{"value": "anna.belova@example.com", "enum_code": "WORK"}]}], "request_id": "job-8814"})
 }
 
-/// Method, path, body; the status of the answer and what stands at some places in it.
+/// Method, path, body; the expected status, and expected values at some paths of the answer.
 type Step<'a> = (&'a str, &'a str, Value, u16, &'a [(&'a str, Value)]);
 
-/// Asks in order; each answer has this status and these values at these places.
-fn check(bench: &mut Bench, steps: &[Step]) {
+/// Sends the requests in order; each answer must have this status and these values.
+fn check(crm: &mut Crm, steps: &[Step]) {
     for (method, path, body, status, places) in steps {
-        let answer = bench.ask(method, path, body);
+        let answer = crm.ask(method, path, body);
         assert_eq!(answer.status, *status, "{method} {path}: {}", answer.text());
         for (pointer, wanted) in *places {
             let found = answer.value().pointer(pointer).cloned().unwrap_or(Value::Null);

@@ -1,4 +1,4 @@
-//! What the courier does of its own: looking after the token and the webhook.
+//! The courier's own work: renewing the token and checking the webhook.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The lead's feed: every note and every call stands once.
+//! The lead's feed: every note and every call is written once.
 
 use super::*;
 use crate::process::command::CallNote;

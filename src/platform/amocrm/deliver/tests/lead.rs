@@ -1,4 +1,4 @@
-//! Leads and contacts: found, completed, made once.
+//! Leads and contacts: found, completed, created once.
 
 use super::*;
 use crate::platform::http::Silence;
@@ -61,7 +61,7 @@ pub(super) fn new_contact() -> Value {
     ] })
 }
 
-/// A contact as a search shows it, with the phone as typed by a manager.
+/// A contact as a search shows it, with the phone as a manager typed it.
 pub(super) fn contact(id: u64, phone: &str, leads: &[u64]) -> Value {
     let leads: Vec<Value> = leads.iter().map(|id| json!({ "id": id })).collect();
     json!({ "id": id, "name": "Анна", "updated_at": 1_773_651_600, "custom_fields_values": [
@@ -89,7 +89,7 @@ pub(super) fn lead_links(lead: &str, contact: &str) -> Receipt {
     }
 }
 
-/// The same with the mirror's entries of a contact that was just made.
+/// The same with the mirror entries of a contact that was just created.
 pub(super) fn new_links(lead: &str, contact: &str) -> Receipt {
     let mut receipt = lead_links(lead, contact);
     let keys = ["mirror-phone:9165550137", "mirror-email:anna.belova@example.com"];
@@ -126,7 +126,7 @@ fn l1_a_new_client_becomes_a_contact_and_a_lead_in_one_request() {
 #[test]
 fn l1_a_known_client_keeps_his_contact_however_his_number_was_typed() {
     let typed = contact(52311847, "8 (916) 555-01-37", &[41290001]);
-    // Same e-mail, another number, more lately changed: not the one that was asked for.
+    // Same e-mail, another number, changed later: not the person that was looked for.
     let mut stranger = contact(52319999, "+79265550137", &[41290002]);
     stranger["updated_at"] = json!(NOW);
     let mut other = lead(41290001, 8123410, 142, "GC-90000");
@@ -201,7 +201,7 @@ fn a_create_that_broke_off_is_unclear_and_then_looked_for() {
     let result = deliver(Ask::SaveLead(Box::new(save_lead())), Try::First, &[], script);
     assert!(matches!(result, Err(Fault::Unclear { .. })), "{result:?}");
 
-    // The search does not know it yet; the account's newest leads and contacts do.
+    // The search does not show it yet; the account's newest leads and contacts do.
     let complete = lead(41290077, 8123410, 66104106, "GC-100482");
     let script = vec![
         get(NEWEST_LEADS, 200, json!({ "_embedded": { "leads": [complete] } })),
@@ -216,14 +216,14 @@ fn a_field_that_the_account_refuses_goes_into_the_note() {
     let refusal = json!({ "validation-errors": [{ "request_id": "gc-55.3", "errors": [
         { "code": "NotSupportedChoice", "path": "custom_fields_values.1.values.0.value", "detail": "…" }] }], "status": 400 });
     let known = json!({ "id": 52311847, "is_main": true });
-    let mut mended = lead_body(known.clone());
-    mended[0]["custom_fields_values"].as_array_mut().expect("fields").remove(1);
+    let mut fixed = lead_body(known.clone());
+    fixed[0]["custom_fields_values"].as_array_mut().expect("fields").remove(1);
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "text": "Источник: вебинар\nНе записано в поля amoCRM: 901339: Стандарт ·gc-55.3" } }]);
     let script = vec![
         search(QUERY_PHONE, &[contact(52311847, "+79165550137", &[])]),
         post("/api/v4/leads", lead_body(known), 400, refusal),
-        post("/api/v4/leads", mended, 200, made("leads", 41290077)),
+        post("/api/v4/leads", fixed, 200, made("leads", 41290077)),
         post("/api/v4/leads/notes", note, 200, made("notes", 1)),
     ];
     let ask = SaveLead { note: Some("Источник: вебинар".to_owned()), ..save_lead() };
@@ -347,7 +347,7 @@ fn an_order_without_a_number_that_may_be_made_is_known_by_name_and_moment() {
     let result = deliver(Ask::SaveLead(Box::new(ask())), Try::MayBeDone, &[], script(same.clone()));
     assert_eq!(result, Ok(lead_links("41290077", "52311847")));
 
-    // Another order's lead, or one of last week, is not taken for ours.
+    // Another order's lead, or one of last week, must not be mistaken for ours.
     let mut body = lead_body(json!({ "id": 52311847, "is_main": true }));
     body[0].as_object_mut().expect("a lead").remove("custom_fields_values");
     let make = || post("/api/v4/leads", body.clone(), 200, made("leads", 41290099));

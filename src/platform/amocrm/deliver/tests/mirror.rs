@@ -1,4 +1,4 @@
-//! The mirror: what it spares, when it is not believed, and how it is filled.
+//! The mirror: which requests it saves, when it is not believed, and how it is filled.
 
 use super::lead::*;
 use super::*;
@@ -19,7 +19,7 @@ fn stored(state: &MirrorState) -> (String, String) {
     ("mirror".to_owned(), serde_json::to_string(state).expect("plain"))
 }
 
-/// Delivers a new order's lead with a mirror that this process has seen full.
+/// Delivers a new order's lead with a mirror that this process has seen complete.
 #[track_caller]
 fn check(entries: &[(&str, &str)], tried: Try, script: Vec<Scene>) -> Result<Receipt, Fault> {
     let full = stored(&MirrorState::Full { at: at(0) });
@@ -74,9 +74,9 @@ fn a_contact_that_was_merged_away_is_searched_for() {
     assert_eq!(result, Ok(lead_links("41290077", "52311847")));
 }
 
-/// A create of ours may be there although nobody has told of it yet.
+/// A create of ours may have succeeded although no webhook has arrived yet.
 #[test]
-fn after_a_doubt_nobody_is_not_believed() {
+fn after_an_unclear_create_the_mirror_is_not_believed() {
     let script = vec![
         get(NEWEST_LEADS, 204, Value::Null),
         search(NEWEST_CONTACTS, &[]),
@@ -99,12 +99,12 @@ fn card() -> ContactCard {
     ContactCard { contact: 52311847, keys, updated_at: 1_773_651_600, responsible: None }
 }
 
-/// One turn from a state that the index holds.
+/// Runs one turn from a state that the index holds.
 fn turn(courier: &AmoCourier, state: Option<&MirrorState>, now: At) -> (Option<ContactsRead>, At) {
     let mut links = FakeLinks::default();
     links.0.extend(state.map(stored));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let went = runtime.block_on(courier.mirror(&links, now)).expect("it goes on").expect("it has a mirror");
+    let went = runtime.block_on(courier.mirror(&links, now)).expect("it continues").expect("it has a mirror");
     let read = went.read.map(|signal| match signal {
         Signal::ContactsRead(read) => *read,
         other => panic!("{other:?}"),
@@ -121,7 +121,7 @@ fn it_is_filled_page_by_page_and_goes_on_where_it_was() {
     let (read, next) = turn(&courier, Some(&filling(3)), at(0));
     let expected = ContactsRead { contacts: vec![card()], from: Some(filling(3)), then: filling(4) };
     assert_eq!(read, Some(expected), "as a killed process left it");
-    assert_eq!(turn(&courier, Some(&filling(3)), next).0, None, "intake has not taken it in yet");
+    assert_eq!(turn(&courier, Some(&filling(3)), next).0, None, "intake has not stored it yet");
     let (read, _) = turn(&courier, Some(&filling(4)), at(2));
     assert_eq!(read.map(|read| read.then), Some(MirrorState::Full { at: at(-500) }));
 }
@@ -143,7 +143,7 @@ fn after_a_start_it_catches_up_with_what_changed() {
     assert_eq!(turn(&courier, Some(&full), next).0, None, "up to date");
 }
 
-/// Not this process's own work: until it has caught up, the account is asked.
+/// Another process brought it up to date: until this one has caught up, the account is asked.
 #[test]
 fn a_mirror_of_another_day_is_not_believed() {
     let links = FakeLinks::of(&[]);

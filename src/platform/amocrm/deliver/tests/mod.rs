@@ -1,4 +1,4 @@
-//! Claims about deliveries: which requests a command makes, and what comes of their answers.
+//! Tests of deliveries: which requests a command makes, and what each answer leads to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> 
     let result = runtime.block_on(courier.deliver(&command(ask), tried, &links, now));
     assert!(
         http.seen.lock().unwrap().iter().all(|request| request.urgency == Urgency::Hot),
-        "urgency goes along"
+        "urgency is passed on"
     );
     result
 }

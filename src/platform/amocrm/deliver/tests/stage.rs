@@ -23,9 +23,9 @@ fn k2_a_lead_only_moves_forward() {
     check(Stage::InWork, vec![at(SALES, 143)]);
     check(Stage::InWork, vec![at(7000000, 1)]);
     check(Stage::Lost, vec![at(SALES, 142)]);
-    // L4: a payment wins over everything and does not wait for a look.
+    // L4: a payment overrides everything and is sent without reading the lead.
     check(Stage::Won, vec![moved(142)]);
-    // Not mapped: passed over.
+    // Without an entry in the file: skipped.
     check(Stage::Promised, vec![]);
 
     // A status that only the account knows: its own order decides.

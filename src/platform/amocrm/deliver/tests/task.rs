@@ -73,7 +73,7 @@ fn a_task_is_closed_once_and_a_managers_own_result_stays() {
         vec![read(200, json!({ "id": 7710455, "is_completed": true, "result": { "text": "сам" } }))],
     );
     check(&[TASK], vec![read(404, Value::Null)]);
-    // Never made: nothing to close.
+    // Never created: nothing to close.
     check(&[LEAD], vec![get(TASKS_OF_LEAD, 204, Value::Null)]);
     check(&[], vec![]);
 }

@@ -1,7 +1,6 @@
-//! The person behind the bridge: looks at the letters that the bridge is in doubt about, and has those sent
-//! again that have not come.
-//! Never does what the program itself could do: it asks by an entry of the inbox, as `dozvon dead retry` does.
-//! Enter at [`Person::sees_to_letters`].
+//! The person who operates the bridge: checks the letters whose outcome the bridge does not know, and has the
+//! missing ones sent again. Never uses anything but the program's own means: an entry in the inbox, as
+//! `dozvon dead retry` writes it. Enter at [`Operator::resend_missing_letters`].
 
 use std::sync::Arc;
 
@@ -13,26 +12,26 @@ use crate::platform::mail::IN_DOUBT;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::Shared;
-use crate::store::{DeadLetter, Kept, Place, Store};
+use crate::store::{Backend, DeadLetter, Kept, Store};
 
-/// More doubts than this at a time are no longer a person's work.
+/// Most doubtful letters at a time; more would be too many for a person.
 const LETTERS_MAX: usize = 1_000;
 
-pub struct Person {
-    place: Place,
+pub struct Operator {
+    backend: Backend,
     school: SchoolId,
     shared: Arc<Shared>,
     store: OnceCell<Arc<dyn Store>>,
 }
 
-impl Person {
-    pub fn new(place: Place, school: &str, shared: Arc<Shared>) -> Self {
-        Self { place, school: SchoolId::from(school), shared, store: OnceCell::new() }
+impl Operator {
+    pub fn new(backend: Backend, school: &str, shared: Arc<Shared>) -> Self {
+        Self { backend, school: SchoolId::from(school), shared, store: OnceCell::new() }
     }
 
-    /// How many were asked to be sent again.
-    pub async fn sees_to_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
-        let store = self.store.get_or_try_init(|| self.place.visit()).await?;
+    /// Returns how many letters are to be sent again.
+    pub async fn resend_missing_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
+        let store = self.store.get_or_try_init(|| self.backend.visit()).await?;
         let doubts = store.dead(&self.school, LETTERS_MAX).await?;
         let missing: Vec<String> = self.shared.with(|world, _| {
             let lost = doubts.into_iter().filter(|letter| is_in_doubt(letter) && !has_come(world, letter));
@@ -46,12 +45,12 @@ impl Person {
     }
 }
 
-/// A letter of which the bridge does not know whether it has left.
+/// A letter for which the bridge does not know whether it was sent.
 pub fn is_in_doubt(letter: &DeadLetter) -> bool {
     letter.why == IN_DOUBT
 }
 
-/// Whether it stands in a mailbox, by the command's id in its own.
+/// Whether the letter is in a mailbox, found by the command's id in its Message-ID.
 pub fn has_come(world: &World, letter: &DeadLetter) -> bool {
     let Some(command) = letter.id.strip_prefix("out-") else { return false };
     let id = crate::platform::mail::message_id(command, "");

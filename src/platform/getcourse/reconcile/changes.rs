@@ -1,5 +1,5 @@
-//! Does an order as GetCourse shows it say anything that was not delivered?
-//! Never acts on it: what is news enters as a request. Enter at [`is_news`].
+//! Whether an order as GetCourse shows it contains anything that was not delivered. Never acts on it: a
+//! change enters as a request. Enter at [`is_change`].
 
 use sha2::{Digest, Sha256};
 
@@ -7,8 +7,9 @@ use crate::process::definition::Manager;
 use crate::process::{Client, ManagerId, Money, Order, Status};
 use crate::signal::SeenOrder;
 
-/// The parts that events would have told: status, money, price, manager, and how to reach the client.
-pub fn is_news(order: &Order, client: Option<&Client>, seen: &SeenOrder, roster: &[Manager]) -> bool {
+/// Compares what events would have reported: status, money, price, manager, and the client's phone and
+/// e-mail.
+pub fn is_change(order: &Order, client: Option<&Client>, seen: &SeenOrder, roster: &[Manager]) -> bool {
     let facts = &seen.facts;
     let status = facts.status.as_ref().filter(|status| !matches!(status, Status::Unknown(_)));
     let differs = |known: &Option<Money>, shown: &Option<Money>| {
@@ -28,7 +29,7 @@ fn is_reached_otherwise(client: &Client, seen: &SeenOrder) -> bool {
         || facts.email.as_ref().is_some_and(|email| !client.emails.contains(email))
 }
 
-/// An export names the manager, a read gives his id; one who is not in the roster is nobody's news.
+/// An export contains the manager's name, a read the id; a manager who is not in the roster is not a change.
 fn manager(seen: &SeenOrder, roster: &[Manager]) -> Option<ManagerId> {
     let same = |name: &str| {
         let name = name.trim().to_lowercase();
@@ -38,11 +39,11 @@ fn manager(seen: &SeenOrder, roster: &[Manager]) -> Option<ManagerId> {
     by_id.or_else(|| seen.manager_name.as_deref().and_then(same)).map(|manager| manager.id.clone())
 }
 
-/// Equal for two sights of an order that say the same: what a step did not take over once is not
-/// handed on again and again. A hash, because it is stored and a phone is among what it covers.
+/// Equal for two states of an order with the same content: a difference that a step did not take over once is
+/// not handed on again and again. A hash, because it is stored and covers a phone.
 pub fn digest(seen: &SeenOrder) -> String {
     let facts = &seen.facts;
-    let said = format!(
+    let content = format!(
         "{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         (&facts.status, &facts.paid, &facts.cost),
         (&seen.manager_id, &seen.manager_name),
@@ -50,7 +51,7 @@ pub fn digest(seen: &SeenOrder) -> String {
         facts.client.email,
         facts.number,
     );
-    let mut hash = hex::encode(Sha256::digest(said.as_bytes()));
+    let mut hash = hex::encode(Sha256::digest(content.as_bytes()));
     hash.truncate(16);
     hash
 }
@@ -94,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_an_event_would_have_told_is_news() {
+    fn only_what_an_event_would_have_reported_is_a_change() {
         let irina = Manager { name: "ирина соколова".to_owned(), ..roster("irina") };
         let managers = [irina, Manager { name: "Павел Орлов".to_owned(), ..roster("pavel") }];
         let check = |wanted: bool, what: &str, change: &dyn Fn(&mut SeenOrder)| {
             let (order, client) = known();
             let seen = shown(change);
-            assert_eq!(is_news(&order, Some(&client), &seen, &managers), wanted, "{what}");
+            assert_eq!(is_change(&order, Some(&client), &seen, &managers), wanted, "{what}");
             assert_eq!(
                 digest(&seen) != digest(&shown(|_| {})),
                 wanted || what.starts_with("other"),
@@ -109,15 +110,15 @@ mod tests {
         };
         check(false, "the same", &|_| {});
         check(true, "a status", &|seen| seen.facts.status = Some(Status::Cancelled));
-        check(false, "other: a word that is no status", &|seen| {
+        check(false, "other: a word that is not a status", &|seen| {
             seen.facts.status = Some(Status::Unknown("?".to_owned()));
         });
         check(true, "a second part", &|seen| seen.facts.paid = Some(Money::new(2_000_000, "RUB")));
         check(true, "a price", &|seen| seen.facts.cost = Some(Money::new(1, "RUB")));
         check(true, "a manager", &|seen| seen.manager_name = Some("Павел Орлов".to_owned()));
-        check(false, "other: a manager of nobody's", &|seen| seen.manager_name = Some("Робот".to_owned()));
+        check(false, "other: an unknown manager", &|seen| seen.manager_name = Some("Робот".to_owned()));
         check(true, "a phone", &|seen| seen.facts.client.phone = Some(Phone::parse("+79035550128")));
-        check(false, "other: nothing said of money", &|seen| seen.facts.paid = None);
+        check(false, "other: no amounts", &|seen| seen.facts.paid = None);
     }
 
     fn roster(id: &str) -> Manager {
