@@ -195,8 +195,8 @@ fn site(
     let stand_ins = StandIns { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
-    let mut outbound = outbound::build(school, &stage, &wiring)?;
-    outbound.paces.push(stage.air.clone());
+    let mut outbound = outbound::build(school, &stand_ins, &wiring)?;
+    outbound.paces.push(stand_ins.air.clone());
     change(&mut outbound);
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::site::{Site, UnderWay};
 use crate::intake::calls::CallRecord;
 use crate::intake::envelope::Envelope;
-use crate::intake::last_seen::Shadow;
+use crate::intake::last_seen::LastSeen;
 use crate::platform::look_back::{History, Known, Looked, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
 use crate::process::{At, Client, ClientId, Order, OrderId};

@@ -5,7 +5,7 @@ use dozvon::process::{Ask, Command, CommandId, LeadRole, Urgency};
 use dozvon::store::embedded::Embedded;
 use dozvon::store::{Delivery, DeliveryOp, DeliveryState, Fence, Lease, Plan, Store, Unit};
 
-use crate::support::program::{Bench, Kind, rost, until};
+use crate::support::program::{TestBed, StoreKind, rost, until};
 
 /// Deliveries of the suite; `DOZVON_BACKLOG` for more.
 const DELIVERIES: u64 = 20_000;
@@ -20,7 +20,7 @@ const BYTES_BESIDE: u64 = 32 << 20;
 async fn a_long_backlog_is_held_in_little_memory() {
     let deliveries = std::env::var("DOZVON_BACKLOG").ok().and_then(|many| many.parse().ok());
     let deliveries = deliveries.unwrap_or(DELIVERIES);
-    let bench = Bench::new(Kind::Embedded).await;
+    let bench = TestBed::new(StoreKind::Embedded).await;
     bench.mute();
     bench.world().amocrm_mut().blocked = true;
     let bridge = bench.start().await;
@@ -47,7 +47,7 @@ fn mb(bytes: u64) -> f64 {
 }
 
 /// Notes of some kilobytes each, as they stand after days without the CRM.
-async fn fill(bench: &Bench, deliveries: u64) {
+async fn fill(bench: &TestBed, deliveries: u64) {
     let store = Embedded::open(&bench.data()).expect("nobody else has it");
     let (fence, at) = (Fence("filler".to_owned()), dozvon::clock::wall_now());
     let plan = Plan { config: "filler".to_owned(), loaded: at };

@@ -233,7 +233,7 @@ impl Store for RedisStore {
     }
 
     async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
-        let call = unit::call(&self.scripts.commit, &School::of(school), fence, &unit);
+        let call = unit::call(&self.scripts.commit, &SchoolKeys::of(school), fence, &unit);
         // An owner sends many at once, each on the versions that the one before it leaves.
         let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {

@@ -12,7 +12,7 @@ use super::{SiteLinks, bury_unreadable};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::{At, Target};
-use crate::spool::{Outcome, Past, Sent};
+use crate::spool::{Past, SendOutcome, Sent};
 use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 use crate::worker::backoff;
 use crate::worker::landings::{Ended, Landed, Written};
@@ -227,7 +227,7 @@ async fn settle(
         }
     };
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. });
-    let outcome = if may_be_done { Outcome::Unclear } else { Outcome::NotDone };
+    let outcome = if may_be_done { SendOutcome::Unclear } else { SendOutcome::NotDone };
     remember(site, |sent| sent.came_back(&delivery, outcome));
     let fault = delivery.fault.as_deref().unwrap_or_default();
     tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
@@ -242,8 +242,8 @@ async fn settle(
 /// The inbox settles it with its order, in one commit.
 async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended) -> Flown {
     let (outcome, end, tally) = match &ended {
-        Ended::Done(_) => (Outcome::Done, End::Done, &site.tally.delivered),
-        Ended::Never { .. } => (Outcome::Buried, End::Other, &site.tally.buried),
+        Ended::Done(_) => (SendOutcome::Done, End::Done, &site.tally.delivered),
+        Ended::Never { .. } => (SendOutcome::Buried, End::Other, &site.tally.buried),
     };
     remember(site, |sent| sent.came_back(&delivery, outcome));
     let written = site.landings().push(Landed { delivery, ended });

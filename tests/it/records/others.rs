@@ -3,7 +3,7 @@
 
 use dozvon::intake::calls::{CallRecord, Merged};
 use dozvon::intake::item::{Inbound, Item};
-use dozvon::intake::last_seen::Shadow;
+use dozvon::intake::last_seen::LastSeen;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::At;
 use dozvon::store::{Delivery, JournalEntry};

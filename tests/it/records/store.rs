@@ -4,11 +4,11 @@
 use dozvon::intake::calls::CallRecord;
 use dozvon::intake::envelope::Envelope;
 use dozvon::intake::item::{Inbound, Member};
-use dozvon::intake::last_seen::Shadow;
+use dozvon::intake::last_seen::LastSeen;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::desks::DesksV1;
 use dozvon::process::{Client, Order};
-use dozvon::store::{Counts, DeliveryState, Place};
+use dozvon::store::{Counts, DeliveryState, Backend};
 
 use super::orders::folder;
 use crate::support::folder::Folder;

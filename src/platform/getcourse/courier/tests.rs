@@ -289,7 +289,7 @@ async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
     assert_eq!(keyless(comment()).await.result, Ok(Receipt::default()));
     assert_eq!(keyless(Ask::ReadOrder).await.class(), "never");
     for order in ["line-pbx:E1", "lead-77", "gc-", "gc-12x"] {
-        let run = run_as(keys(), order, comment(), Try::First, Known(vec![]), vec![]).await;
+        let run = run_as(keys(), order, comment(), Try::First, KnownLinks(vec![]), vec![]).await;
         assert_eq!(run.result, Ok(Receipt::default()));
     }
 }
