@@ -31,7 +31,7 @@ use crate::store::Store;
 use crate::store::embedded::Embedded;
 use crate::worker::pacer::Pace;
 use crate::worker::school::own;
-use crate::worker::site::{Keep, Parts, Rhythm, Site};
+use crate::worker::site::{Keep, Outbound, Parts, Rhythm, Site};
 
 /// A platform answers after this.
 const ANSWER_MS: i64 = 40;
@@ -114,6 +114,9 @@ impl Network for Stage {
     }
 }
 
+/// What a test does to the ways out before the bridge works with them.
+pub type Change = Arc<dyn Fn(&mut Outbound)>;
+
 /// A bridge of one school and the stand-ins around it.
 pub struct Inside {
     pub shared: Arc<Shared>,
@@ -122,6 +125,7 @@ pub struct Inside {
     school: School,
     store: Arc<dyn Store>,
     keep: Keep,
+    change: Change,
     stop: watch::Sender<bool>,
     owner: JoinHandle<()>,
 }
@@ -134,15 +138,27 @@ impl Inside {
         files: &Files,
         surroundings: &Surroundings,
     ) -> Result<Self, String> {
+        let store = Embedded::in_memory().map_err(|error| error.to_string())?;
+        Self::over(Arc::new(store), Arc::new(|_| {}), shared, clock, files, surroundings)
+    }
+
+    /// The same over any store, and with ways out that a test has changed.
+    pub fn over(
+        store: Arc<dyn Store>,
+        change: Change,
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> Result<Self, String> {
         let config = Config::from_files(files, surroundings)
             .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
         let Limits { raw_days, ended_days, .. } = config.instance.limits;
         let keep = Keep { raw_days, ended_days };
         let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
-        let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
-        let (site, stop) = site(&school, &shared, &clock, &store, keep)?;
+        let (site, stop) = site(&school, &shared, &clock, &store, keep, &change)?;
         let owner = tokio::spawn(own(site.clone()));
-        Ok(Self { shared, site, clock, school, store, keep, stop, owner })
+        Ok(Self { shared, site, clock, school, store, keep, change, stop, owner })
     }
 
     /// The bridge dies where it stands and is started again over the same store.
@@ -150,7 +166,8 @@ impl Inside {
         self.owner.abort();
         // Its lease would run out by itself.
         self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
-        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store, self.keep)?;
+        (self.site, self.stop) =
+            site(&self.school, &self.shared, &self.clock, &self.store, self.keep, &self.change)?;
         self.owner = tokio::spawn(own(self.site.clone()));
         Ok(())
     }
@@ -174,12 +191,14 @@ fn site(
     clock: &Arc<dyn Clock>,
     store: &Arc<dyn Store>,
     keep: Keep,
+    change: &Change,
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
     let stage = Stage { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
     let mut outbound = outbound::build(school, &stage, &wiring)?;
     outbound.paces.push(stage.air.clone());
+    change(&mut outbound);
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {
         hooks: outbound::hooks(school)?,

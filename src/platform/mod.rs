@@ -115,6 +115,15 @@ pub struct Mirroring {
 pub trait Links: Send + Sync {
     /// `Err` when the store does not answer; the delivery is then tried later.
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
+
+    /// Several at once, in the order of the keys; the index answers in one read.
+    async fn find_all(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            found.push(self.find(key).await?);
+        }
+        Ok(found)
+    }
 }
 
 /// How many lanes of an account may be on their way at once. The budget is the real limit; this
@@ -145,10 +154,8 @@ pub trait Courier: Send + Sync {
     /// The command has left the outbox: settled, given up or revoked. Drop what is remembered about it.
     fn forget(&self, _command: &CommandId) {}
 
-    /// How many lanes may be on their way here.
-    fn room(&self) -> Room {
-        Room { together: 0, alone: 4, money: 0 }
-    }
+    /// How many lanes may be on their way here. No default: a courier around another passes the inner one's on.
+    fn room(&self) -> Room;
 
     /// Takes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {

@@ -1,7 +1,7 @@
 //! The store port: everything that is kept, and the one way to change it.
 //! Knows no rule of the process and no platform; records are bytes to it.
-//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `record` says what the
-//! bytes mean, `body` how they lie.
+//! Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement it, `body` says how
+//! bytes lie there.
 
 pub mod backend;
 mod body;
@@ -74,6 +74,10 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// For each row of a unit's deliveries: the place given to an added one, or the former place of one that
+/// was revoked or removed; `None` for an update, and where the row changed nothing.
+pub type Places = Vec<Option<u64>>;
+
 /// Place of an entry in a school's inbox; later entries compare greater.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -85,8 +89,7 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `intake::item::Item`, compressed by the store as it likes; bytes that cannot be
-    /// unpacked are given as they lie.
+    /// What was offered or appended; bytes that cannot be unpacked are given as they lie.
     pub body: Vec<u8>,
 }
 
@@ -108,7 +111,7 @@ pub struct Offer {
     pub id: String,
     pub key: IdempotencyKey,
     pub at: At,
-    /// JSON of a `intake::item::Envelope`.
+    /// Bytes of an `intake::envelope::Envelope`.
     pub raw: Vec<u8>,
 }
 
@@ -201,7 +204,7 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
-    /// repeat. Durable when it returns. The inbox gives it back as an `Item::Envelope`; it stays readable by
+    /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
     /// whatever its key says.
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
@@ -235,8 +238,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Kept<Vec<(String, Record)>>;
 
     /// Applies the unit if `fence` still owns the school and every expectation holds. Units of a school that
-    /// are sent without waiting are applied in the order in which they were sent.
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
+    /// are sent without waiting are applied in the order in which they were sent. Says of each row of
+    /// `unit.deliveries` which place it gave or took away; see [`Places`].
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError>;
 
     /// Wakes due at or before `until_ms`, promised ones first, each part by time; at most `max` of
     /// each part, so that neither hides the other.
@@ -261,8 +265,7 @@ pub trait Store: Send + Sync + 'static {
     /// A stored request by its entry's place.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
-    /// Stored requests after a place, oldest first, at most `max`; each is JSON of a
-    /// `intake::item::Envelope`.
+    /// Stored requests after a place, oldest first, at most `max`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
     /// The newest dead letters, newest first, at most `max`.
