@@ -153,10 +153,8 @@ pub trait Courier: Send + Sync {
     /// The command has left the outbox: settled, given up or revoked. Drops what is remembered about it.
     fn forget(&self, _command: &CommandId) {}
 
-    /// How many lanes may be in flight here.
-    fn room(&self) -> Room {
-        Room { together: 0, alone: 4, money: 0 }
-    }
+    /// How many lanes may be on their way here. No default: a courier around another passes the inner one's on.
+    fn room(&self) -> Room;
 
     /// Processes a consent that an administrator gave on the platform's page.
     async fn consent(&self, _consent: &Consent) -> Result<(), Fault> {

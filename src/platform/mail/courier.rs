@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
-use crate::platform::post::{Outgoing, Post, PostFault, SmtpReply, SmtpStage};
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::post::{Outgoing, Post, PostFault, Reply, Stage};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::command::Letter;
 use crate::process::{Ask, At, Command};
 
@@ -56,6 +56,10 @@ impl MailCourier {
 
 #[async_trait]
 impl Courier for MailCourier {
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 0 }
+    }
+
     async fn deliver(
         &self,
         command: &Command,

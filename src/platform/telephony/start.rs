@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use crate::link;
 use crate::platform::http::{Response, Silence};
-use crate::platform::{Courier, Fault, Links, Receipt, Try};
+use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::command::StartCall;
 use crate::process::definition::Manager;
 use crate::process::{Ask, At, Command, ManagerId, Urgency};
@@ -66,7 +66,11 @@ impl LineCourier {
 
 #[async_trait]
 impl Courier for LineCourier {
-    /// No provider offers a start that is safe to repeat, nor a way to check whether one was done.
+    fn room(&self) -> Room {
+        Room { together: 0, alone: 4, money: 0 }
+    }
+
+    /// No provider offers a start that is safe to repeat, nor a way to look whether one was done.
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, now: At) -> Result<Receipt, Fault> {
         let Ask::StartCall(StartCall { manager, number, caller_id, not_after, .. }) = &command.ask else {
             return Err(Fault::never("not a command for the line"));
