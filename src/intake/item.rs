@@ -16,7 +16,7 @@ use crate::signal::Signal;
 pub enum Inbound {
     /// A request, not decoded yet.
     Request(Box<Envelope>),
-    Item(Item),
+    Item(Box<Item>),
 }
 
 /// What an entry of one line says it is; a request of the first version's form says nothing, or

@@ -5,7 +5,7 @@ use dozvon::process::{Ask, Command, CommandId, LeadRole, Urgency};
 use dozvon::store::embedded::Embedded;
 use dozvon::store::{Delivery, DeliveryOp, DeliveryState, Fence, Lease, Plan, Store, Unit};
 
-use crate::support::program::{TestBed, StoreKind, rost, until};
+use crate::support::program::{StoreKind, TestBed, rost, until};
 
 /// Deliveries of the suite; `DOZVON_BACKLOG` for more.
 const DELIVERIES: u64 = 20_000;

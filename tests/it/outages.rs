@@ -94,6 +94,7 @@ fn one_that_is_refused_harms_none_of_those_with_it() {
                 }
             }
             let bad = order(world, "bad").await;
+            world.breaks(&bad.id);
             let dead = world.site.store.dead(world.site.id(), 100).await.expect("memory");
             assert!(dead.iter().any(|letter| letter.why.contains("entity_id")), "its task: {dead:#?}");
             assert!(dead.iter().all(|letter| letter.order.as_ref() == Some(&bad.id)), "{dead:#?}");

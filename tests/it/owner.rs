@@ -26,7 +26,7 @@ fn alone(story: impl AsyncFnOnce(&World)) {
         let world = World::start(setup, &school.files, &surroundings, 1);
         world.run_for(TimeDelta::seconds(1)).await;
         story(&world).await;
-        world.finish(1).await;
+        world.abandon();
     });
 }
 

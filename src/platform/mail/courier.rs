@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
-use crate::platform::post::{Outgoing, Post, PostFault, Reply, Stage};
+use crate::platform::post::{Outgoing, Post, PostFault, SmtpReply, SmtpStage};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::command::Letter;
 use crate::process::{Ask, At, Command};

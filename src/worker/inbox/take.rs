@@ -36,7 +36,7 @@ impl Inbox {
         };
         let taken = match inbound {
             Inbound::Request(envelope) => self.envelope(entry, &envelope, now).await?,
-            Inbound::Item(item) => self.item(item, now).await?,
+            Inbound::Item(item) => self.item(*item, now).await?,
         };
         Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
     }

@@ -8,7 +8,7 @@ use dozvon::intake::last_seen::LastSeen;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::desks::DesksV1;
 use dozvon::process::{Client, Order};
-use dozvon::store::{Counts, DeliveryState, Backend};
+use dozvon::store::{Backend, Counts, DeliveryState};
 
 use super::orders::folder;
 use crate::support::folder::Folder;

@@ -2,13 +2,14 @@
 //! gives the same run every time; at the end, [`World::finish`] asserts what must hold for any run. Enter at
 //! [`World::start`].
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
 use chrono::{TimeDelta, Utc};
 use dozvon::clock::{Clock, TokioClock};
 use dozvon::config::{Files, Surroundings};
 use dozvon::demo::inside::{Change, Inside, deliver, stand_ins};
-use dozvon::process::{At, Order};
+use dozvon::process::{At, Order, OrderId};
 use dozvon::sandbox::serve::Shared;
 use dozvon::sandbox::{Setup, World as Sandbox};
 use dozvon::store::embedded::Embedded;
@@ -24,6 +25,8 @@ pub struct World {
     inside: Option<Inside>,
     pub site: Arc<Site>,
     hooks: JoinHandle<()>,
+    /// Orders whose deliveries a story has made impossible.
+    broken: BTreeSet<OrderId>,
 }
 
 impl World {
@@ -48,7 +51,7 @@ impl World {
         let inside = inside.expect("the school's files are right");
         let site = inside.site.clone();
         let hooks = tokio::spawn(send_hooks(inside.shared.clone(), clock, site.clone()));
-        Self { clock, inside: Some(inside), site, hooks }
+        Self { clock, inside: Some(inside), site, hooks, broken: BTreeSet::new() }
     }
 
     /// Kills the bridge and starts it again over the same store.
@@ -75,6 +78,15 @@ impl World {
         page.iter().map(|(_, record)| serde_json::from_slice(&record.body).expect("an order")).collect()
     }
 
+    /// The story has made deliveries of this order impossible: its dead letters are expected.
+    pub fn breaks(&mut self, order: &OrderId) {
+        self.broken.insert(order.clone());
+    }
+
+    pub fn is_broken(&self, order: &OrderId) -> bool {
+        self.broken.contains(order)
+    }
+
     pub fn now(&self) -> At {
         self.clock.now()
     }
@@ -92,6 +104,11 @@ impl World {
         let wrong = oracle::wrong(&self).await;
         self.inside.take().expect("it is finished once").abandon();
         wrong
+    }
+
+    /// Ends a world whose store a test has damaged on purpose: the oracle cannot read it.
+    pub fn abandon(mut self) {
+        self.inside.take().expect("it is finished once").abandon();
     }
 
     fn inside(&self) -> &Inside {
