@@ -81,8 +81,15 @@ impl Road {
         let shared = stand_ins(setup, 1, &driven);
         let store = Counting::over(store);
         let surroundings = Surroundings::new(BTreeMap::new(), start);
-        let inside = Inside::over(store.clone(), Arc::new(|_| {}), shared.clone(), driven, &school.files, &surroundings)
-            .expect("the school's files are right");
+        let inside = Inside::over(
+            store.clone(),
+            Arc::new(|_| {}),
+            shared.clone(),
+            driven,
+            &school.files,
+            &surroundings,
+        )
+        .expect("the school's files are right");
         let site = inside.site.clone();
         let player = Player::new(shared, DrivenNow::starting_at(start), Once(Straight(site.clone())));
         Self { player, door: Door { site, clock }, inside, store, start }
