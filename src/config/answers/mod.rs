@@ -1,5 +1,6 @@
 //! Recognises a manager's answer to «Что дальше?» (L13) by a lead's fields, by a stage, or by the first words of
-//! a task's result. Never decides what follows from the answer, and never guesses a date from free text. Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
+//! a task's result. Never decides what follows from the answer, and never guesses a date from free text.
+//! Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
 
 use std::collections::BTreeMap;
 
