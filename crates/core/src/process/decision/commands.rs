@@ -6,7 +6,7 @@ use crate::process::case::Pending;
 use crate::process::command::{Ask, AskKind, Command, Urgency};
 use crate::process::value::*;
 
-/// Most commands of an order that are pending at once.
+/// Limit of revoked commands that an order remembers; never more are in flight at once.
 const REVOKED_MAX: usize = 16;
 
 impl Decision<'_> {

@@ -35,7 +35,7 @@ impl Decision<'_> {
         self.ask(Ask::SendLetter(Letter { text, to, subject: rendered.subject, body: rendered.body }));
     }
 
-    /// Prevents the same text twice in a day; records the text that is sent now.
+    /// Whether the same text was already sent today; records the text that is sent now.
     fn is_said_today(&mut self, text: &TextId, body: &str) -> bool {
         let day = self.now.with_timezone(&self.process.zone).date_naive();
         let last = format!("{day} {:x}", fnv(body));

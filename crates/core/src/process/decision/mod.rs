@@ -192,7 +192,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The urgency of the commands that follow.
+    /// Runs `work`; its commands get this urgency.
     pub fn urgent<T>(&mut self, urgency: Urgency, work: impl FnOnce(&mut Self) -> T) -> T {
         let outside = std::mem::replace(&mut self.urgency, urgency);
         let done = work(self);
