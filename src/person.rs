@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::clock::wall_now;
+use crate::intake::envelope::Envelope;
 use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
-use crate::intake::item::{Envelope, Item};
+use crate::intake::item::Item;
 use crate::process::{OrderId, SchoolId};
 use crate::store::key;
 use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
@@ -122,16 +123,15 @@ async fn requests(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Ke
         let Some((last, _)) = page.last() else { return Ok(found) };
         after = Some(Seq(last.0));
         let meant = page.iter().filter(|(_, raw)| mentions(mention, raw));
-        found.extend(meant.filter_map(|(_, raw)| Some(shown(&serde_json::from_slice(raw).ok()?))));
+        found.extend(meant.filter_map(|(_, raw)| Some(shown(&Envelope::read(raw).ok()?))));
     }
 }
 
 /// A request as it came.
 fn shown(envelope: &Envelope) -> Value {
-    let request = envelope.request();
     json!({
-        "at": envelope.at, "platform": envelope.platform, "what": request.tail,
-        "query": request.query, "body": String::from_utf8_lossy(&request.body),
+        "at": envelope.at, "platform": envelope.platform, "what": envelope.tail,
+        "query": envelope.query, "body": String::from_utf8_lossy(&envelope.body),
     })
 }
 

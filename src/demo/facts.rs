@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -14,7 +12,7 @@ use super::operator::{has_come, is_in_doubt};
 use super::player::Taken;
 use super::scene::Scene;
 use super::scripts::{Ending, Material, Script};
-use crate::intake::item::Envelope;
+use crate::intake::envelope::Envelope;
 use crate::process::{Client, End, Order, OrderId, SchoolId};
 use crate::sandbox::World;
 use crate::sandbox::wire::phone_key;
@@ -307,16 +305,14 @@ async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
             Some(body) => {
                 facts.accepted += 1;
                 empty = 0;
-                kept.extend(
-                    serde_json::from_slice::<Envelope>(&body).ok().map(|envelope| content_of(&envelope)),
-                );
+                kept.extend(Envelope::read(&body).ok().map(|envelope| content_of(&envelope)));
             }
             None => empty += 1,
         }
     }
     for Taken(hook) in run.taken {
         let query = hook.url.split_once('?').map_or("", |(_, query)| query);
-        let found = kept.contains(&(encoded(query), STANDARD.encode(&hook.body)));
+        let found = kept.contains(&(encoded(query), hook.body.clone()));
         if !found {
             facts.lost += 1;
             let path = hook.url.split('?').next().unwrap_or("").rsplit('/').next().unwrap_or("");
@@ -376,7 +372,7 @@ fn kills(Wanted { fates, deeds }: &Wanted, facts: &mut Facts) {
     }
 }
 
-fn content_of(envelope: &Envelope) -> (String, String) {
+fn content_of(envelope: &Envelope) -> (String, Vec<u8>) {
     (encoded(&envelope.query), envelope.body.clone())
 }
 

@@ -30,7 +30,7 @@ use crate::store::Store;
 use crate::store::embedded::Embedded;
 use crate::worker::pacer::Pace;
 use crate::worker::school::own;
-use crate::worker::site::{Keep, Parts, Rhythm, Site};
+use crate::worker::site::{Keep, Outbound, Parts, Rhythm, Site};
 
 /// Answers of a platform arrive after this.
 const ANSWER_MS: i64 = 40;
@@ -113,6 +113,9 @@ impl Network for StandIns {
     }
 }
 
+/// What a test does to the ways out before the bridge works with them.
+pub type Change = Arc<dyn Fn(&mut Outbound)>;
+
 /// A bridge of one school and the stand-ins around it.
 pub struct Inside {
     pub shared: Arc<Shared>,
@@ -121,6 +124,7 @@ pub struct Inside {
     school: School,
     store: Arc<dyn Store>,
     keep: Keep,
+    change: Change,
     stop: watch::Sender<bool>,
     owner: JoinHandle<()>,
 }
@@ -133,15 +137,27 @@ impl Inside {
         files: &Files,
         surroundings: &Surroundings,
     ) -> Result<Self, String> {
+        let store = Embedded::in_memory().map_err(|error| error.to_string())?;
+        Self::over(Arc::new(store), Arc::new(|_| {}), shared, clock, files, surroundings)
+    }
+
+    /// The same over any store, and with ways out that a test has changed.
+    pub fn over(
+        store: Arc<dyn Store>,
+        change: Change,
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        files: &Files,
+        surroundings: &Surroundings,
+    ) -> Result<Self, String> {
         let config = Config::from_files(files, surroundings)
             .map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())?;
         let Limits { raw_days, ended_days, .. } = config.instance.limits;
         let keep = Keep { raw_days, ended_days };
         let school = config.schools.into_iter().next().ok_or("the configuration has no school")?;
-        let store: Arc<dyn Store> = Arc::new(Embedded::in_memory().map_err(|error| error.to_string())?);
-        let (site, stop) = site(&school, &shared, &clock, &store, keep)?;
+        let (site, stop) = site(&school, &shared, &clock, &store, keep, &change)?;
         let owner = tokio::spawn(own(site.clone()));
-        Ok(Self { shared, site, clock, school, store, keep, stop, owner })
+        Ok(Self { shared, site, clock, school, store, keep, change, stop, owner })
     }
 
     /// Kills the bridge and starts it again over the same store.
@@ -149,7 +165,8 @@ impl Inside {
         self.owner.abort();
         // Otherwise its lease would have to expire.
         self.store.release(self.site.id(), &self.site.fence).await.map_err(|error| error.to_string())?;
-        (self.site, self.stop) = site(&self.school, &self.shared, &self.clock, &self.store, self.keep)?;
+        (self.site, self.stop) =
+            site(&self.school, &self.shared, &self.clock, &self.store, self.keep, &self.change)?;
         self.owner = tokio::spawn(own(self.site.clone()));
         Ok(())
     }
@@ -173,12 +190,14 @@ fn site(
     clock: &Arc<dyn Clock>,
     store: &Arc<dyn Store>,
     keep: Keep,
+    change: &Change,
 ) -> Result<(Arc<Site>, watch::Sender<bool>), String> {
     let stand_ins = StandIns { shared: shared.clone(), clock: clock.clone(), air: Arc::default() };
     let url = "http://bridge".to_owned();
     let wiring = Wiring { store: store.clone(), clock: clock.clone(), vault: None, data: "-".into(), url };
     let mut outbound = outbound::build(school, &stand_ins, &wiring)?;
     outbound.paces.push(stand_ins.air.clone());
+    change(&mut outbound);
     let (stop, stopped) = watch::channel(false);
     let site = Site::new(Parts {
         hooks: outbound::hooks(school)?,

@@ -50,6 +50,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                     "damaged_bytes": damaged_bytes,
                 },
                 "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
+                "lanes": site.lanes().held(),
                 "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),
                 "mirror": mirror, "mirror_failures": count(&tally.mirror_failures),
             }),

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 
 use super::Front;
-use crate::intake::item::Envelope;
+use crate::intake::envelope::Envelope;
 use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;

@@ -19,7 +19,7 @@ pub struct Source {
 /// Steps the case and returns what is to be committed. The book holds the new records already:
 /// if the commit is refused, or this panics, it has to be closed.
 pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> Kept<Unit> {
-    let case = open(book, &aim, now).await?;
+    let case = open(school, book, &aim, now).await?;
     let stepped = step(&school.process, case.clone(), &aim.event, now);
     let links = changed_links(book, &case.client, &stepped.case.client).await?;
     let mut unit = unit_of(school, book, &case, stepped, &aim.event, source, now);
@@ -30,7 +30,7 @@ pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, n
     Ok(unit)
 }
 
-async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
+async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
     let known = book.order(&aim.order).await?;
     let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
     let client = book.client(&owner).await?.unwrap_or_else(|| {
@@ -38,10 +38,12 @@ async fn open(book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
         client.learn(&aim.facts);
         client
     });
-    let desk = book.desk().await?;
+    let own = known.as_ref().and_then(|order| order.responsible.as_ref());
+    let managers = school.process.roster.iter().map(|manager| &manager.id).chain(own);
+    let desks = book.desks(managers).await?;
     Ok(match known {
-        Some(order) => Case { order, client, desk },
-        None => Case::new(aim.order.clone(), client, desk, now),
+        Some(order) => Case { order, client, desks },
+        None => Case::new(aim.order.clone(), client, desks, now),
     })
 }
 
@@ -99,9 +101,7 @@ fn unit_of(
     );
     unit.put.extend(book.put_order(case.order));
     unit.put.extend(book.put_client(case.client));
-    if case.desk != before.desk {
-        unit.put.extend(book.put_desk(case.desk));
-    }
+    unit.put.extend(book.put_desks(&before.desks, case.desks));
     unit
 }
 

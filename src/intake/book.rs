@@ -3,7 +3,7 @@
 //! share one budget of memory: over it, the least recently used records are closed.
 //! Enter at [`Book::order`] and its siblings; after a refused commit call [`Book::close`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 use super::calls::CallRecord;
 use super::last_seen::LastSeen;
 use crate::json;
-use crate::process::{Client, ClientId, Desk, Order, OrderId, SchoolId};
-use crate::store::{Forget, Kept, Put, Store, StoreError, key};
+use crate::process::desks::{Desk, Desks, DesksV1};
+use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
+use crate::store::{Forget, Kept, Put, Record, Store, StoreError, key};
 
 /// Budget for the open records of all schools of an instance, by the length of their JSON.
 const ROOM_BYTES: usize = 64 * 1024 * 1024;
@@ -106,6 +107,8 @@ pub struct Book {
     orders: Shelf<Order>,
     clients: Shelf<Client>,
     desks: Shelf<Desk>,
+    /// The desks of the first version, once they were looked for.
+    desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
     shadows: Shelf<LastSeen>,
     /// Index entries of commits that are still under way.
@@ -122,6 +125,7 @@ impl Book {
             orders: Shelf::new(),
             clients: Shelf::new(),
             desks: Shelf::new(),
+            desks_v1: None,
             calls: Shelf::new(),
             shadows: Shelf::new(),
             links: HashMap::new(),
@@ -155,6 +159,17 @@ impl Book {
         }
     }
 
+    /// Opens what will surely be needed in two reads: these orders, then these clients and theirs. What
+    /// cannot be understood stays closed, and fails where it is needed.
+    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> Kept<()> {
+        let Self { store, school, orders: shelf, held, round, .. } = self;
+        let keys = orders.iter().map(key::order).collect();
+        open_all((&**store, school), (shelf, held, *round), keys).await?;
+        let of_orders = orders.iter().filter_map(|id| shelf.get(&key::order(id))?.record.as_ref());
+        let keys = clients.iter().chain(of_orders.map(|order| &order.client)).map(key::client).collect();
+        open_all((&**store, school), (&mut self.clients, &mut self.held, self.round), keys).await
+    }
+
     pub async fn order(&mut self, id: &OrderId) -> Kept<Option<Order>> {
         let Self { store, school, orders, held, round, .. } = self;
         open((&**store, school), (orders, held, *round), key::order(id)).await
@@ -165,10 +180,34 @@ impl Book {
         open((&**store, school), (clients, held, *round), key::client(id)).await
     }
 
-    pub async fn desk(&mut self) -> Kept<Desk> {
-        let Self { store, school, desks, held, round, .. } = self;
-        let desk = open((&**store, school), (desks, held, *round), key::DESK.to_owned()).await?;
-        Ok(desk.unwrap_or_default())
+    /// The desks of these managers, read at once. One without a record of its own is as the first version
+    /// left it.
+    pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> Kept<Desks> {
+        let wanted: BTreeMap<ManagerId, String> =
+            managers.map(|manager| (manager.clone(), key::desk(manager))).collect();
+        let mut missing: Vec<String> =
+            wanted.values().filter(|key| !self.desks.contains_key(*key)).cloned().collect();
+        if self.desks_v1.is_none() {
+            missing.push(key::DESKS_V1.to_owned());
+        }
+        let found =
+            if missing.is_empty() { Vec::new() } else { self.store.read(&self.school, &missing).await? };
+        for (key, stored) in missing.into_iter().zip(found) {
+            if key == key::DESKS_V1 {
+                self.desks_v1 = Some(read(&key, stored)?.1.unwrap_or_default());
+                continue;
+            }
+            let bytes = stored.as_ref().map_or(0, |stored| stored.body.len());
+            let record = read(&key, stored)?;
+            shelve((&mut self.desks, &mut self.held, self.round), key, record, bytes);
+        }
+        let old = |manager: &ManagerId| self.desks_v1.as_ref().map(|old| old.of(manager)).unwrap_or_default();
+        let desks = wanted.into_iter().map(|(manager, key)| {
+            let known = self.desks.get(&key).and_then(|open| open.record.clone());
+            let desk = known.unwrap_or_else(|| old(&manager));
+            (manager, desk)
+        });
+        Ok(Desks(desks.collect()))
     }
 
     pub async fn call(&mut self, call: &str) -> Kept<Option<CallRecord>> {
@@ -190,8 +229,13 @@ impl Book {
         put((&mut self.clients, &mut self.held, self.round), key::client(&client.id), client)
     }
 
-    pub fn put_desk(&mut self, desk: Desk) -> Option<Put> {
-        put((&mut self.desks, &mut self.held, self.round), key::DESK.to_owned(), desk)
+    /// The desks that changed; they have been opened.
+    pub fn put_desks(&mut self, before: &Desks, after: Desks) -> Vec<Put> {
+        let changed = after.0.into_iter().filter(|(manager, desk)| before.of(manager) != *desk);
+        let place = |(manager, desk): (ManagerId, Desk)| {
+            put((&mut self.desks, &mut self.held, self.round), key::desk(&manager), desk)
+        };
+        changed.filter_map(place).collect()
     }
 
     pub fn put_call(&mut self, call: &str, record: CallRecord) -> Option<Put> {
@@ -260,17 +304,50 @@ async fn open<T: DeserializeOwned + Clone>(
         open.used = place.2;
         return Ok(open.record.clone());
     }
-    let read = store.read(school, std::slice::from_ref(&key)).await?.pop().flatten();
-    let (version, record, bytes) = match read {
-        None => (0, None, 0),
-        Some(stored) => {
-            let record = serde_json::from_slice(&stored.body)
-                .map_err(|error| StoreError::not_understood(&key, &error))?;
-            (stored.version, Some(record), stored.body.len())
-        }
-    };
+    let stored = store.read(school, std::slice::from_ref(&key)).await?.pop().flatten();
+    let bytes = stored.as_ref().map_or(0, |stored| stored.body.len());
+    let (version, record) = read(&key, stored)?;
     shelve(place, key, (version, record.clone()), bytes);
     Ok(record)
+}
+
+/// Opens those that are not open, in one read.
+async fn open_all<T: DeserializeOwned>(
+    (store, school): (&dyn Store, &SchoolId),
+    (shelf, held, used): Place<'_, T>,
+    mut keys: Vec<String>,
+) -> Kept<()> {
+    keys.retain(|key| !shelf.contains_key(key));
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.len() < 2 {
+        return Ok(());
+    }
+    let read = store.read(school, &keys).await;
+    // One that is damaged hides the others here; alone it says what it is.
+    let read = match read {
+        Err(StoreError::Unreadable(_)) => return Ok(()),
+        read => read?,
+    };
+    for (key, stored) in keys.into_iter().zip(read) {
+        let (version, record, bytes) = match stored {
+            None => (0, None, 0),
+            Some(stored) => match serde_json::from_slice(&stored.body) {
+                Ok(record) => (stored.version, Some(record), stored.body.len()),
+                Err(_) => continue,
+            },
+        };
+        shelve((&mut *shelf, &mut *held, used), key, (version, record), bytes);
+    }
+    Ok(())
+}
+
+/// A stored record with its version; version 0 where there is none.
+fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> Kept<(u64, Option<T>)> {
+    let Some(stored) = stored else { return Ok((0, None)) };
+    let record =
+        serde_json::from_slice(&stored.body).map_err(|error| StoreError::not_understood(key, &error))?;
+    Ok((stored.version, Some(record)))
 }
 
 /// Puts a record on the shelf; returns the one before it with its version.
@@ -321,9 +398,12 @@ fn close_unused<T>(shelf: &mut Shelf<T>, last: u64, held: &mut Held) {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::process::At;
     use crate::store::embedded::Embedded;
+    use crate::store::{Fence, Lease, Plan, Unit};
 
     fn book(room: &Arc<Room>) -> Book {
         let store = Arc::new(Embedded::in_memory().expect("memory"));
@@ -381,5 +461,49 @@ mod tests {
         assert_eq!(room.taken.load(Ordering::Relaxed), of_idle);
         idle.close();
         assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    }
+
+    /// The first version kept all desks in one record. Each manager's own record takes over when it changes,
+    /// and nobody else's is written.
+    #[tokio::test]
+    async fn a_desk_is_a_record_of_its_own() {
+        let now = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        let (school, fence) = (SchoolId::from("rost"), Fence("one".to_owned()));
+        let store = Arc::new(Embedded::in_memory().expect("memory"));
+        let plan = Plan { config: "c".to_owned(), loaded: now };
+        assert_eq!(store.lease(&school, &fence, &plan, 600_000).await, Ok(Lease::Held));
+        let until = now + TimeDelta::minutes(5);
+        let old = serde_json::json!({ "load": { "irina": 3, "oleg": 1 }, "given_at": { "oleg": now },
+            "busy": { "oleg": { "mango:1": until } } });
+        let put = Put { key: key::DESKS_V1.to_owned(), expect: 0, body: old.to_string().into_bytes() };
+        let unit = Unit { at: now, put: vec![put], ..Unit::default() };
+        assert!(store.commit(&school, &fence, unit).await.is_ok());
+
+        let managers: [ManagerId; 3] = ["irina".into(), "oleg".into(), "pavel".into()];
+        let [irina, oleg, pavel] = &managers;
+        let mut book = Book::new(store.clone(), school.clone(), Arc::new(Room::default()));
+        let before = book.desks(managers.iter()).await.expect("memory");
+        assert_eq!((before.of(irina).load, before.of(pavel).load), (3, 0));
+        assert!(before.is_busy(oleg, now) && before.of(oleg).given_at == Some(now));
+
+        let mut desks = before.clone();
+        desks.give(irina, now);
+        let puts = book.put_desks(&before, desks.clone());
+        assert_eq!(
+            puts.iter().map(|put| (put.key.as_str(), put.expect)).collect::<Vec<_>>(),
+            [("desk/irina", 0)]
+        );
+        let unit = Unit { at: now, put: puts, ..Unit::default() };
+        assert!(store.commit(&school, &fence, unit).await.is_ok());
+
+        assert_eq!(book.desks(managers.iter()).await, Ok(desks.clone()));
+        book.close();
+        let again = book.desks(managers.iter()).await.expect("memory");
+        assert_eq!(again, desks, "read anew");
+        let mut freed = again.clone();
+        (freed.release(irina), freed.free("mango:1"));
+        let puts = book.put_desks(&again, freed);
+        let written: Vec<(&str, u64)> = puts.iter().map(|put| (put.key.as_str(), put.expect)).collect();
+        assert_eq!(written, [("desk/irina", 1), ("desk/oleg", 0)]);
     }
 }

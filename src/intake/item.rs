@@ -1,43 +1,49 @@
-//! What the store's bytes mean: envelopes, inbox items, keys of records.
-//! Never touches a store. Enter at [`Item`].
+//! What an entry of the inbox means, and whom a wake is for.
+//! Never touches a store. Enter at [`Inbound::read`] and [`Item`].
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::intake::envelope::Envelope;
 use crate::intake::forget::{Mention, Scrub};
 use crate::json;
 use crate::process::{At, Event, OrderId};
-use crate::request::RawRequest;
 use crate::signal::Signal;
 
-/// A verified request, stored as received. What it says cannot be printed.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Envelope {
-    /// Name of the platform's folder: `getcourse`, `amocrm` …
-    pub platform: String,
-    pub at: At,
-    pub method: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub tail: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub query: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub content_type: String,
-    /// Base64 of the body.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub body: String,
-    /// Found by reconciliation, not delivered.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub found: bool,
+/// An entry of the inbox, out of its bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inbound {
+    /// A request, not decoded yet.
+    Request(Box<Envelope>),
+    Item(Item),
 }
 
-/// An entry of the inbox.
+/// What an entry of one line says it is; a request of the first version's form says nothing, or
+/// `envelope`.
+#[derive(Deserialize)]
+struct Tag {
+    item: Option<String>,
+}
+
+impl Inbound {
+    /// A line of JSON with a body behind it is a request; JSON alone is an item, or a request of the first
+    /// version's form.
+    pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let is_item = !bytes.contains(&b'\n')
+            && serde_json::from_slice::<Tag>(bytes)?.item.is_some_and(|item| item != "envelope");
+        if is_item {
+            serde_json::from_slice(bytes).map(Self::Item)
+        } else {
+            Envelope::read(bytes).map(|envelope| Self::Request(Box::new(envelope)))
+        }
+    }
+}
+
+/// An entry of the inbox that is no request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "item", rename_all = "snake_case")]
 pub enum Item {
-    /// A request, not decoded yet.
-    Envelope(Box<Envelope>),
     /// A signal of a request that needs an entry of its own, or one that an answer brought.
     Signal {
         /// The place of the stored request, for the journal.
@@ -64,6 +70,11 @@ pub enum Item {
 }
 
 impl Item {
+    /// `None` for a request, and for what cannot be read.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.contains(&b'\n') { None } else { serde_json::from_slice(bytes).ok() }
+    }
+
     /// As the inbox keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
         json::bytes(self)
@@ -103,52 +114,26 @@ impl fmt::Display for Member {
     }
 }
 
-impl fmt::Debug for Envelope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} request of {} at {}", self.method, self.platform, self.at)
-    }
-}
-
-impl Envelope {
-    /// A request as it is to be kept; delivered unless [`Self::found`] is set.
-    pub fn of(platform: &str, request: &RawRequest, at: At) -> Self {
-        use base64::Engine;
-        Self {
-            platform: platform.to_owned(),
-            at,
-            method: request.method.clone(),
-            tail: request.tail.clone(),
-            query: request.query.clone(),
-            content_type: request.header("content-type").unwrap_or_default().to_owned(),
-            body: base64::engine::general_purpose::STANDARD.encode(&request.body),
-            found: false,
-        }
-    }
-
-    /// As [`crate::store::Store::offer`] keeps it.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        json::bytes(self)
-    }
-
-    /// The request as its platform's decoder wants it.
-    pub fn request(&self) -> RawRequest {
-        use base64::Engine;
-        let engine = base64::engine::general_purpose::STANDARD;
-        RawRequest {
-            method: self.method.clone(),
-            tail: self.tail.clone(),
-            query: self.query.clone(),
-            headers: vec![("content-type".to_owned(), self.content_type.clone())],
-            // Written by ourselves; bytes that do not decode show up as an empty body, which the
-            // platform's decoder turns into a dead letter.
-            body: engine.decode(&self.body).unwrap_or_default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_of_both_forms_and_items_are_told_apart() {
+        let kind = |bytes: &[u8]| match Inbound::read(bytes) {
+            Ok(Inbound::Request(envelope)) => String::from_utf8_lossy(&envelope.body).into_owned(),
+            Ok(Inbound::Item(_)) => "item".to_owned(),
+            Err(_) => "unreadable".to_owned(),
+        };
+        let head = r#""platform":"mango","at":"2026-11-18T11:06:40Z","method":"POST""#;
+        assert_eq!(kind(format!("{{{head}}}\n{{\"item\":1}}").as_bytes()), "{\"item\":1}");
+        assert_eq!(kind(format!(r#"{{{head},"body":"b25l"}}"#).as_bytes()), "one");
+        assert_eq!(kind(format!(r#"{{"item":"envelope",{head},"body":"dHdv"}}"#).as_bytes()), "two");
+        assert_eq!(kind(&Item::Retry { letter: "in-1".to_owned() }.to_bytes()), "item");
+        for damaged in [&b""[..], b"{}", br#"{"item":"dance"}"#, b"\x01 no item", b"{}\n{}"] {
+            assert_eq!(kind(damaged), "unreadable");
+        }
+    }
 
     #[test]
     fn a_member_is_read_as_it_was_written() {

@@ -6,6 +6,7 @@ pub mod book;
 pub mod calls;
 pub mod correlate;
 pub mod dial;
+pub mod envelope;
 pub mod forget;
 pub mod item;
 pub mod last_seen;

@@ -114,6 +114,15 @@ pub struct Mirroring {
 pub trait Links: Send + Sync {
     /// `Err` if the store does not answer; the delivery is then retried later.
     async fn find(&self, key: &str) -> Result<Option<String>, Fault>;
+
+    /// Several at once, in the order of the keys; the index answers in one read.
+    async fn find_all(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            found.push(self.find(key).await?);
+        }
+        Ok(found)
+    }
 }
 
 /// How many lanes of an account may be in flight at once. The budget is the real limit; this bounds how many

@@ -1,6 +1,5 @@
-//! The stored form of bodies: compressed if it pays, with a leading marker byte. Never looks into a body,
-//! except that a request becomes an inbox item by a prefix. Enter at [`pack`], [`unpack`] and
-//! [`item_of_request`].
+//! The stored form of bodies: compressed if it pays, with a leading marker byte. Never looks into a body. Enter
+//! at [`pack`] and [`unpack`].
 
 use std::cell::RefCell;
 
@@ -63,19 +62,8 @@ pub fn unpack_or_as_is(stored: &[u8]) -> Vec<u8> {
     unpack(stored).unwrap_or_else(|_| stored.to_vec())
 }
 
-/// Turns the JSON of `intake::item::Envelope` into JSON of `Item`. A request is stored once and read as both;
-/// a text that is not an object stays as it is and becomes a dead letter when decoded.
-pub fn item_of_request(raw: Vec<u8>) -> Vec<u8> {
-    const HEAD: &[u8] = br#"{"item":"envelope""#;
-    match raw.strip_prefix(b"{") {
-        Some(rest) if rest.trim_ascii_start().starts_with(b"}") => [HEAD, rest].concat(),
-        Some(rest) => [HEAD, b",", rest].concat(),
-        None => raw,
-    }
-}
-
-/// A dead letter's stored form: its facts as a line of JSON, then its body as raw bytes (JSON would write
-/// each byte as a number).
+/// A dead letter's stored form: its facts as a line of JSON, then its body as raw bytes (JSON would write each
+/// byte as a number).
 pub fn pack_letter(letter: &DeadLetter) -> Vec<u8> {
     let head = DeadLetter { body: Vec::new(), ..letter.clone() };
     let mut text = json::bytes(&head);
@@ -143,15 +131,5 @@ mod tests {
         for stored in [&[][..], &[9, 1, 2], &[ZSTD, 1, 2, 3], &cut] {
             assert!(matches!(unpack(stored), Err(StoreError::Unreadable(_))), "{stored:?}");
         }
-    }
-
-    #[test]
-    fn a_request_reads_as_an_item() {
-        let check = |raw: &str, item: &str| {
-            assert_eq!(item_of_request(raw.as_bytes().to_vec()), item.as_bytes());
-        };
-        check(r#"{"school":"a"}"#, r#"{"item":"envelope","school":"a"}"#);
-        check("{}", r#"{"item":"envelope"}"#);
-        check("no object", "no object");
     }
 }

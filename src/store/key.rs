@@ -1,6 +1,6 @@
 //! Keys of a school's records. Never touches a store. Enter at the function of the record that you need.
 
-use crate::process::{ClientId, OrderId};
+use crate::process::{ClientId, ManagerId, OrderId};
 
 pub fn order(id: &OrderId) -> String {
     format!("order/{id}")
@@ -10,8 +10,15 @@ pub fn client(id: &ClientId) -> String {
     format!("client/{id}")
 }
 
-/// One desk per school.
-pub const DESK: &str = "desk";
+/// How the key of every desk begins.
+pub const DESKS: &str = "desk/";
+
+pub fn desk(manager: &ManagerId) -> String {
+    format!("{DESKS}{manager}")
+}
+
+/// The one record of all desks that the first version kept; read, never written.
+pub const DESKS_V1: &str = "desk";
 
 /// The last consent given on the CRM's page; `null` once it has been used.
 pub const CONSENT: &str = "consent";

@@ -1,6 +1,6 @@
-//! The store port: everything that is stored, and the one way to change it. Knows no rule of the process and
-//! no platform; records are bytes to it. Enter at [`Store`] and [`Unit`]; `redis` and `embedded` implement
-//! it, `intake::item` says what the bytes mean, `body` is their stored form.
+//! The store port: everything that is stored, and the one way to change it. Contains no rule of the process and
+//! nothing specific to a platform; records are bytes to it. Enter at [`Store`] and [`Unit`]; `redis` and
+//! `embedded` implement it, `body` is the stored form of the bytes.
 
 pub mod backend;
 mod body;
@@ -73,6 +73,10 @@ pub enum CommitError {
     Store(#[from] StoreError),
 }
 
+/// For each row of a unit's deliveries: the place given to an added one, or the former place of one that
+/// was revoked or removed; `None` for an update, and where the row changed nothing.
+pub type Places = Vec<Option<u64>>;
+
 /// Place of an entry in a school's inbox; later entries compare greater.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -84,8 +88,7 @@ pub struct Entry {
     pub seq: Seq,
     /// When it was accepted or appended.
     pub at: At,
-    /// JSON of `intake::item::Item`, compressed by the store; bytes that cannot be unpacked are returned as
-    /// they are.
+    /// The bytes that were offered or appended; bytes that cannot be unpacked are returned as stored.
     pub body: Vec<u8>,
 }
 
@@ -107,7 +110,7 @@ pub struct Offer {
     pub id: String,
     pub key: IdempotencyKey,
     pub at: At,
-    /// JSON of an `intake::item::Envelope`.
+    /// Bytes of an `intake::envelope::Envelope`.
     pub raw: Vec<u8>,
 }
 
@@ -200,9 +203,8 @@ pub struct Counts {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Appends a verified request to the inbox and keeps its raw form, unless its key shows a repeat. Durable
-    /// when it returns. The inbox returns it as an `Item::Envelope`; after the entry is acknowledged,
-    /// [`Store::raw`] can still read it. Each id is accepted once: offered again, it is a repeat whatever its
-    /// key says.
+    /// when it returns. The inbox returns it unchanged; after the entry is acknowledged, [`Store::raw`] can still
+    /// read it. Each id is accepted once: offered again, it is a repeat whatever its key says.
     async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
 
     /// The store's epoch: another answer than before means that the store was restarted or replaced by
@@ -234,8 +236,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> Kept<Vec<(String, Record)>>;
 
     /// Applies the unit if `fence` still owns the school and every expectation holds. Units of a school that
-    /// are sent without waiting are applied in the order in which they were sent.
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError>;
+    /// are sent without waiting are applied in the order in which they were sent. Says of each row of
+    /// `unit.deliveries` which place it gave or took away; see [`Places`].
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError>;
 
     /// Wakes due at or before `until_ms`, promised ones first, each part ordered by time; at most `max` of
     /// each part, so that neither hides the other.
@@ -260,8 +263,7 @@ pub trait Store: Send + Sync + 'static {
     /// A stored request by the place of its entry.
     async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
 
-    /// Stored requests after a place, oldest first, at most `max`; each is JSON of an
-    /// `intake::item::Envelope`.
+    /// Stored requests after a place, oldest first, at most `max`.
     async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
 
     /// The newest dead letters, newest first, at most `max`.

@@ -52,6 +52,10 @@ impl Delivery {
     pub fn id(&self) -> &CommandId {
         &self.command.id
     }
+
+    pub fn is_leaving(&self) -> bool {
+        self.state == DeliveryState::Sending
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -108,8 +112,8 @@ pub struct DeadLetter {
     pub why: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
-    /// The entry's or the delivery's own bytes (JSON), for the replay; empty if there is nothing to replay,
-    /// or no longer.
+    /// The entry's or the delivery's own bytes, for the replay; empty if there is nothing to
+    /// replay, or no longer.
     pub body: Vec<u8>,
 }
 
@@ -142,7 +146,7 @@ pub enum Forget {
 pub struct Unit {
     /// Entries that are done; a conflict if one is already gone.
     pub ack: Vec<Seq>,
-    /// New entries: JSON of `intake::item::Item`.
+    /// New entries: bytes of an `intake::item::Item` or an `intake::envelope::Envelope`.
     pub append: Vec<Vec<u8>>,
     pub put: Vec<Put>,
     /// Index entries: set, or removed with `None`.

@@ -1,12 +1,13 @@
-//! The owner's loop: due wakes and accepted requests become steps, one after another, and their
+//! The owner's loop: settlements, due wakes and accepted requests become steps, one after another, and their
 //! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
 //! store that is away is waited for. Enter at [`run`]; `take` says what an entry means,
-//! `signals` what its signals come to.
+//! `signals` what its signals come to, `settle` what follows from a delivery that is over.
 
+mod settle;
 mod signals;
 mod take;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,19 +16,21 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
+use super::landings::{Landed, Written};
 use super::site::{Site, count};
 use super::wheel_feed;
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
-use crate::intake::item::Member;
+use crate::intake::item::{Item, Member};
 use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
 
-/// Entries and wakes that are stepped before their commits are awaited.
+/// Entries, wakes and settlements that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
 const WAKES_MAX: usize = 256;
+const LANDED_MAX: usize = 256;
 
 /// After this many refusals an entry or a wake is set aside.
 const STRIKES_MAX: u32 = 8;
@@ -50,6 +53,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         after: None,
         strikes: HashMap::new(),
         aside: HashMap::new(),
+        doubtful: HashSet::new(),
     };
     // An earlier inbox may have ended at any point.
     site.tally.inbox_parked.store(false, Ordering::SeqCst);
@@ -57,7 +61,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
-    while !site.stopping() {
+    // A school that stops takes nothing new, and settles what is on its way.
+    while !site.stopping() || !site.landings().is_over() {
         if restarts != site.restarts() {
             restarts = site.restarts();
             inbox.open_again();
@@ -76,6 +81,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 refused_in_a_row += 1;
                 continue;
             }
+            Err(CommitError::Store(error)) if site.stopping() => return Err(error.into()),
             Err(CommitError::Store(error)) => {
                 tracing::warn!(school = %site.id(), %error, "the inbox waits for the store");
                 tokio::time::sleep(Duration::from_millis(300)).await;
@@ -84,12 +90,13 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         }
         let now = site.clock.now();
         let next_ms = site.near().next_look(now.timestamp_millis());
+        let is_stopping = site.stopping();
         site.tally.inbox_parked.store(true, Ordering::SeqCst);
         tokio::select! {
             biased;
             () = site.inbox_bell.notified() => {}
-            () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)) => {}
-            _ = stop.changed() => {}
+            () = site.clock.sleep_until(At::from_timestamp_millis(next_ms).unwrap_or(now)), if !is_stopping => {}
+            _ = stop.changed(), if !is_stopping => {}
             () = tokio::time::sleep(site.rhythm.poll) => {}
         }
         site.tally.inbox_parked.store(false, Ordering::SeqCst);
@@ -107,6 +114,8 @@ struct Inbox {
     /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
     /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process it.
     aside: HashMap<Cause, String>,
+    /// Settlements whose commit failed: the store may have them or not.
+    doubtful: HashSet<u64>,
 }
 
 /// What a unit is made for.
@@ -114,6 +123,16 @@ struct Inbox {
 enum Cause {
     Wake(String),
     Entry(Seq),
+    /// A delivery that is over, by its place.
+    Landed(u64),
+}
+
+/// What one round works off.
+#[derive(Default)]
+struct Work {
+    landed: Vec<Landed>,
+    due: Vec<(String, i64)>,
+    entries: Vec<Entry>,
 }
 
 /// Why a round ended early, and over what, where it is known.
@@ -181,44 +200,88 @@ impl Inbox {
     }
 
     async fn round(&mut self) -> Result<usize, Refused> {
-        wheel_feed::fill(&self.site).await?;
         let site = self.site.clone();
         let now = site.clock.now();
-        let entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
-        let due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+        let work = self.work(now).await?;
+        self.prefetch(&work).await?;
         let mut units = Vec::new();
-        let stepped = self.units(&due, &entries, now, &mut units).await;
+        let stepped = self.units(&work, now, &mut units).await;
+        if let [(cause, unit)] = &mut units[..] {
+            // Nothing beside it may take back what it adds.
+            let settled = if let Cause::Landed(place) = cause { Some(*place) } else { None };
+            settle::mark_first(&site, unit, settled, now);
+        }
         let mut commits: FuturesOrdered<_> =
             units.into_iter().map(|(cause, unit)| finish(&site, unit, cause)).collect();
         let mut refused = None;
         while let Some((cause, result)) = commits.next().await {
             match result {
-                Ok(()) => self.unlearn(&cause),
-                Err(error) if refused.is_none() => refused = Some(Refused::by(cause, error)),
-                Err(_) => {}
+                Ok(()) => self.done(&cause, Written::Now),
+                Err(error) => {
+                    if let Cause::Landed(place) = cause {
+                        self.doubtful.insert(place);
+                    }
+                    refused.get_or_insert(Refused::by(cause, error));
+                }
             }
         }
         refused.map_or(stepped, Err)?;
-        Ok(due.len() + entries.len())
+        Ok(work.landed.len() + work.due.len() + work.entries.len())
     }
 
-    /// Steps everything, up to the first thing that cannot be.
-    async fn units(
-        &mut self,
-        due: &[(String, i64)],
-        entries: &[Entry],
-        now: At,
-        units: &mut Vec<(Cause, Unit)>,
-    ) -> Result<(), Refused> {
+    /// What there is to do now. A school that stops takes nothing new.
+    async fn work(&self, now: At) -> Result<Work, Refused> {
+        let site = &self.site;
+        let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
+        if !site.stopping() {
+            wheel_feed::fill(site).await?;
+            work.entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
+            work.due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+        }
+        Ok(work)
+    }
+
+    /// The records that this round will surely need, in few reads.
+    async fn prefetch(&mut self, work: &Work) -> Result<(), Refused> {
+        let commands = work.landed.iter().map(|landed| &landed.delivery.command);
+        let clients: Vec<_> = commands.clone().map(|command| command.client.clone()).collect();
+        let mut orders: Vec<OrderId> = commands.map(|command| command.order.clone()).collect();
+        orders.extend(work.due.iter().filter_map(|(member, _)| match Member::read(member)? {
+            Member::Order(order) => Some(order),
+            Member::Call(_) | Member::Canary => None,
+        }));
+        orders.extend(work.entries.iter().filter_map(|entry| match Item::read(&entry.body)? {
+            Item::Event { order, .. } | Item::Retire { order, .. } => Some(order),
+            _ => None,
+        }));
+        Ok(self.book.prefetch(&orders, &clients).await?)
+    }
+
+    /// Steps everything, up to the first thing that cannot be. Settlements come first: what they mark as
+    /// being sent was not taken back before.
+    async fn units(&mut self, work: &Work, now: At, units: &mut Vec<(Cause, Unit)>) -> Result<(), Refused> {
         let site = self.site.clone();
-        for (member, at_ms) in due {
+        let mut revoked = HashSet::new();
+        for landed in &work.landed {
+            let cause = Cause::Landed(landed.delivery.seq);
+            let settled = site.guard("settlement", Box::pin(self.settle(landed, &revoked, now))).await;
+            let settled = settled.map_err(Failure::from).and_then(|settled| Ok(settled?));
+            match settled.map_err(|error| Refused::by(cause.clone(), error))? {
+                Some(unit) => {
+                    revoked.extend(settle::revoked_by(&unit).cloned());
+                    units.push((cause, unit));
+                }
+                None => self.done(&cause, Written::Before),
+            }
+        }
+        for (member, at_ms) in &work.due {
             site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
             let fired = site.guard("wake", self.fire(member, now)).await.map_err(Failure::from);
             let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
-        for entry in entries {
+        for entry in &work.entries {
             let cause = Cause::Entry(entry.seq.clone());
             let taken = site.guard("entry", self.take(entry, now)).await.map_err(Failure::from);
             let taken = taken.and_then(|taken| Ok(taken?));
@@ -263,9 +326,13 @@ impl Inbox {
         }
     }
 
-    fn unlearn(&mut self, done: &Cause) {
+    fn done(&mut self, done: &Cause, written: Written) {
         self.aside.remove(done);
         self.strikes.remove(done);
+        if let Cause::Landed(place) = done {
+            self.doubtful.remove(place);
+            self.site.landings().settle(*place, written);
+        }
     }
 
     /// A wake has come: of an order, or of a call whose final record never came.

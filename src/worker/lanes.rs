@@ -1,148 +1,126 @@
 //! Lanes: deliveries of one client to one platform, in order, one at a time.
-//! Holds what waits in memory and says which delivery goes next; the store holds the truth.
-//! Enter at [`Lanes::next`].
+//! Holds of each delivery the few numbers that say when it goes, and the bodies of the next ones only: a
+//! backlog of any length fits into memory. The store holds the truth, and gives the other bodies when their
+//! turn comes. Enter at [`Lanes::next`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+mod account;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use account::{Account, Way};
 
 use crate::platform::Room;
-use crate::process::{Ask, At, ClientId, CommandId, Target, Urgency};
+use crate::process::{At, ClientId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// So many bodies are held; what is committed beyond them is read from the store later.
+const BODIES_MAX: usize = 1_000;
+
+/// A lane, with its client as a short hash: two clients of one hash share a lane, which only makes one of
+/// them wait for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneKey {
     pub target: Target,
-    pub client: ClientId,
+    client: u32,
 }
 
-#[derive(Debug, Default)]
-struct Lane {
-    waiting: VecDeque<Delivery>,
-    /// One of this lane is on its way.
-    busy: Option<Way>,
+impl LaneKey {
+    pub fn new(target: Target, client: &ClientId) -> Self {
+        let mut hash = DefaultHasher::new();
+        client.as_str().hash(&mut hash);
+        Self { target, client: hash.finish() as u32 }
+    }
 }
 
-/// How a delivery goes: with others in one request, or alone, so that each takes a turn of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Together,
-    Alone,
+pub fn key_of(delivery: &Delivery) -> LaneKey {
+    LaneKey::new(delivery.command.ask.target(), &delivery.command.client)
 }
 
-impl Way {
+/// What is held of every delivery.
+#[derive(Debug, Clone, Copy)]
+struct Stub {
+    lane: LaneKey,
+    urgency: Urgency,
+    way: Way,
+    ready_ms: i64,
+}
+
+impl Stub {
     fn of(delivery: &Delivery) -> Self {
-        match delivery.command.ask {
-            Ask::SaveLead(_) | Ask::CreateTask(_) | Ask::MoveTask { .. } | Ask::AddNote { .. } => {
-                Self::Together
-            }
-            Ask::AddCall { .. } | Ask::SetPrice { .. } | Ask::SetResponsible { .. } => Self::Together,
-            _ => Self::Alone,
-        }
-    }
-}
-
-impl Lane {
-    /// The most urgent command lifts its whole lane; of two the one that waits longer goes first.
-    fn rank(&self) -> Option<Rank> {
-        let urgency = self.waiting.iter().map(|delivery| delivery.command.urgency).min()?;
-        Some((urgency, self.waiting.front()?.seq))
-    }
-
-    fn way(&self) -> Option<Way> {
-        self.waiting.front().map(Way::of)
-    }
-
-    fn ready_at(&self) -> Option<At> {
-        let first = self.waiting.front()?;
-        Some(match first.state {
-            DeliveryState::Waiting | DeliveryState::Sending => first.created_at,
+        let ready = match delivery.state {
+            DeliveryState::Waiting | DeliveryState::Sending => delivery.created_at,
             DeliveryState::Unclear { not_before } | DeliveryState::Later { not_before } => not_before,
-        })
-    }
-}
-
-type Rank = (Urgency, u64);
-
-/// What one account may do just now, and its lanes that wait, in the order in which they go.
-#[derive(Debug)]
-struct Account {
-    room: Room,
-    /// On their way together, and alone.
-    in_flight: [usize; 2],
-    /// Denied: nothing leaves before this, then one probe.
-    shut_until: Option<At>,
-    /// May leave together, and alone.
-    ready: [BTreeSet<(Rank, LaneKey)>; 2],
-    /// May leave at a time to come.
-    later: BTreeSet<(At, LaneKey)>,
-}
-
-impl Account {
-    fn new(room: Room) -> Self {
-        Self { room, in_flight: [0; 2], shut_until: None, ready: Default::default(), later: BTreeSet::new() }
-    }
-
-    fn flying(&self) -> usize {
-        self.in_flight.iter().sum()
-    }
-
-    /// A denied account lets one probe through when its time comes, not a hundred.
-    fn has_room(&self, urgency: Urgency, way: usize) -> bool {
-        let Room { together, alone, money } = self.room;
-        match urgency {
-            _ if self.shut_until.is_some() => self.flying() == 0,
-            Urgency::Money => self.flying() < together + alone + money,
-            _ => self.in_flight[way] < [together, alone][way],
+        };
+        Self {
+            lane: key_of(delivery),
+            urgency: delivery.command.urgency,
+            way: Way::of(delivery),
+            ready_ms: ready.timestamp_millis(),
         }
     }
+}
 
-    fn is_open(&self, now: At) -> bool {
-        self.shut_until.is_none_or(|until| until <= now)
-    }
-
-    /// Of both ways the first for which there is room.
-    fn waiting(&self) -> Option<&(Rank, LaneKey)> {
-        let firsts = self
-            .ready
-            .iter()
-            .enumerate()
-            .filter_map(|(way, ready)| ready.first().filter(|(rank, _)| self.has_room(rank.0, way)));
-        firsts.min()
-    }
-
-    /// The first that may leave at `now`; all that is due is among `ready`.
-    fn first(&self, now: At) -> Option<&(Rank, LaneKey)> {
-        self.waiting().filter(|_| self.is_open(now))
-    }
-
-    /// When something may leave by the passing of time alone.
-    fn opens(&self) -> Option<At> {
-        let ready = self.waiting().and(self.shut_until);
-        let later = self.later.first().filter(|_| self.has_room(Urgency::Money, 0));
-        let later = later.map(|(at, _)| self.shut_until.map_or(*at, |until| until.max(*at)));
-        [ready, later].into_iter().flatten().min()
-    }
+/// The first of a lane, with the urgency of its lane: the most urgent lifts all before it.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    place: u64,
+    urgency: Urgency,
+    way: Way,
+    ready_ms: i64,
 }
 
 /// All lanes of one school.
 #[derive(Debug, Default)]
 pub struct Lanes {
-    lanes: BTreeMap<LaneKey, Lane>,
+    /// By place, which is the order of a lane.
+    stubs: BTreeMap<u64, Stub>,
+    lanes: BTreeSet<(LaneKey, u64)>,
+    /// Of what is on its way.
+    busy: BTreeMap<LaneKey, u64>,
+    bodies: HashMap<u64, Delivery>,
+    /// Marked as being sent by the commit that added them or settled the one before them.
+    marked: BTreeSet<u64>,
     /// Platforms that the school has set up; the deliveries of others wait for the configuration.
     accounts: BTreeMap<Target, Account>,
-    /// Where a delivery waits. Asked by id only, so its order does not matter.
-    places: HashMap<CommandId, LaneKey>,
-    waiting: usize,
     /// Nothing more leaves.
     held: bool,
+    last_place: u64,
+}
+
+/// A delivery whose turn has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Go {
+    pub lane: LaneKey,
+    pub place: u64,
+    /// Of its lane.
+    pub urgency: Urgency,
+    /// `None` where the store has to be asked.
+    pub body: Option<Box<Delivery>>,
+    /// The store has it as being sent already.
+    pub is_marked: bool,
 }
 
 /// Answer to «what goes next».
 #[derive(Debug, PartialEq)]
 pub enum Next {
-    Go(Box<Delivery>),
+    Go(Go),
     /// Nothing yet; something at this time.
     At(At),
     Nothing,
+}
+
+/// What a lane is to hold after a flight.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Back {
+    /// The store has it no longer.
+    Gone,
+    /// It comes back with a new state.
+    Again(Box<Delivery>),
+    /// Nothing was tried: its body could not be read.
+    Unread { not_before: At },
 }
 
 impl Lanes {
@@ -151,64 +129,131 @@ impl Lanes {
         Self { accounts, ..Self::default() }
     }
 
+    /// Takes in what the store holds; what is known already stays as it is.
     pub fn push(&mut self, delivery: Delivery) {
-        let key = key_of(&delivery);
-        self.change(&key, |lane| {
-            let place = lane.waiting.partition_point(|other| other.seq <= delivery.seq);
-            lane.waiting.insert(place, delivery);
+        let (place, stub) = (delivery.seq, Stub::of(&delivery));
+        self.last_place = self.last_place.max(place);
+        if self.stubs.contains_key(&place) {
+            return;
+        }
+        self.change(stub.lane, |lanes| {
+            lanes.stubs.insert(place, stub);
+            lanes.lanes.insert((stub.lane, place));
         });
+        self.hold_body(delivery);
     }
 
-    /// Takes back what has not left, true if there was any; what is on its way is no longer here.
-    pub fn revoke(&mut self, id: &CommandId) -> bool {
-        let Some(key) = self.places.get(id).cloned() else { return false };
-        let before = self.waiting;
-        self.change(&key, |lane| {
-            lane.waiting.retain(|delivery| {
-                delivery.id() != id
-                    || matches!(delivery.state, DeliveryState::Unclear { .. } | DeliveryState::Sending)
-            });
-        });
-        self.waiting < before
+    fn hold_body(&mut self, delivery: Delivery) {
+        if self.bodies.len() < BODIES_MAX {
+            self.bodies.insert(delivery.seq, delivery);
+        }
+    }
+
+    /// This one was marked as being sent by a commit: it goes without another. Of one that is on its way
+    /// that is known.
+    pub fn mark(&mut self, delivery: Delivery) {
+        let place = delivery.seq;
+        let is_waiting = self.stubs.get(&place).is_some_and(|stub| self.busy.get(&stub.lane) != Some(&place));
+        if is_waiting {
+            self.marked.insert(place);
+            self.bodies.insert(place, delivery);
+        }
+    }
+
+    /// The store has it no longer. What is on its way is settled when it lands.
+    pub fn forget(&mut self, place: u64) {
+        let Some(lane) = self.stubs.get(&place).map(|stub| stub.lane) else { return };
+        if self.busy.get(&lane) != Some(&place) {
+            self.change(lane, |lanes| lanes.remove(lane, place));
+        }
     }
 
     /// The most urgent delivery that may leave at `now`; its lane is busy until [`Lanes::settle`].
-    /// It goes with the urgency of its lane.
     pub fn next(&mut self, now: At) -> Next {
         if self.held {
             return Next::Nothing;
         }
         self.fall_due(now);
-        let first = self.accounts.values().filter_map(|account| account.first(now)).min().cloned();
-        let Some(((urgency, _), key)) = first else {
+        let first = self.accounts.values().filter_map(|account| account.first(now)).min();
+        let Some((urgency, place)) = first else {
             let next = self.accounts.values().filter_map(Account::opens).min();
-            return next.map_or(Next::Nothing, Next::At);
+            return next.and_then(At::from_timestamp_millis).map_or(Next::Nothing, Next::At);
         };
-        let mut taken = None;
-        self.change(&key, |lane| {
-            taken = lane.waiting.pop_front();
-            lane.busy = taken.as_ref().map(Way::of);
-        });
-        let Some(mut delivery) = taken else { return Next::Nothing };
-        if let Some(account) = self.accounts.get_mut(&key.target) {
-            account.in_flight[Way::of(&delivery) as usize] += 1;
-        }
-        delivery.command.urgency = urgency;
-        Next::Go(Box::new(delivery))
+        self.go(urgency, place).map_or(Next::Nothing, Next::Go)
     }
 
-    /// The delivery is done with, or comes `back` with a new state.
-    pub fn settle(&mut self, key: &LaneKey, back: Option<Delivery>) {
-        let busy = self.lanes.get(key).and_then(|lane| lane.busy);
-        if let (Some(account), Some(way)) = (self.accounts.get_mut(&key.target), busy) {
-            account.in_flight[way as usize] = account.in_flight[way as usize].saturating_sub(1);
+    fn go(&mut self, urgency: Urgency, place: u64) -> Option<Go> {
+        let Stub { lane, way, .. } = *self.stubs.get(&place)?;
+        self.unlist(lane);
+        self.busy.insert(lane, place);
+        if let Some(account) = self.accounts.get_mut(&lane.target) {
+            account.leaves(way);
         }
-        self.change(key, |lane| {
-            lane.busy = None;
-            if let Some(delivery) = back {
-                lane.waiting.push_front(delivery);
+        let body = self.bodies.remove(&place).map(Box::new);
+        Some(Go { lane, place, urgency, body, is_marked: self.marked.remove(&place) })
+    }
+
+    /// One that is marked as being sent and has not left: nothing else leaves when the school stops.
+    pub fn next_marked(&mut self) -> Option<Go> {
+        let is_free =
+            |place: &u64| self.stubs.get(place).is_some_and(|stub| !self.busy.contains_key(&stub.lane));
+        let place = self.marked.iter().copied().find(is_free)?;
+        let urgency = self.stubs.get(&place)?.urgency;
+        self.go(urgency, place)
+    }
+
+    /// The flight is over.
+    pub fn settle(&mut self, lane: LaneKey, back: Back) {
+        let Some(place) = self.busy.remove(&lane) else { return };
+        if let (Some(account), Some(stub)) = (self.accounts.get_mut(&lane.target), self.stubs.get(&place)) {
+            account.lands(stub.way);
+        }
+        match back {
+            Back::Gone => self.remove(lane, place),
+            Back::Again(delivery) => {
+                self.stubs.insert(place, Stub { lane, ..Stub::of(&delivery) });
+                self.hold_body(*delivery);
             }
-        });
+            Back::Unread { not_before } => {
+                let ready_ms = not_before.timestamp_millis();
+                self.stubs.entry(place).and_modify(|stub| stub.ready_ms = ready_ms);
+            }
+        }
+        self.list(lane);
+    }
+
+    /// What would leave this lane next at `now`, if its delivery that is on its way were settled, and if
+    /// nothing else is to leave before it: it may be marked by the same commit.
+    pub fn following(&mut self, lane: LaneKey, now: At) -> Option<Delivery> {
+        let flying = *self.busy.get(&lane)?;
+        self.fall_due(now);
+        let first = self.first_of(lane, Some(flying))?;
+        let is_next =
+            !self.held && first.ready_ms <= now.timestamp_millis() && !self.marked.contains(&first.place);
+        let freed = self.stubs.get(&flying)?.way;
+        let may = is_next
+            && self.accounts.get(&lane.target)?.would_take(
+                (first.urgency, first.place),
+                first.way,
+                Some(freed),
+            );
+        self.bodies.get(&first.place).filter(|_| may).cloned()
+    }
+
+    /// Would this new one leave at once? Its lane holds nothing but what is `settled` by the same commit.
+    pub fn takes_at_once(&self, delivery: &Delivery, settled: Option<u64>) -> bool {
+        let lane = key_of(delivery);
+        let flying = self.busy.get(&lane).copied();
+        let freed = flying
+            .filter(|_| flying == settled)
+            .and_then(|place| self.stubs.get(&place))
+            .map(|stub| stub.way);
+        let is_free = flying == freed.and(flying) && self.first_of(lane, flying).is_none();
+        let rank = (delivery.command.urgency, u64::MAX);
+        let account = self.accounts.get(&lane.target);
+        !self.held
+            && is_free
+            && account.is_some_and(|account| account.would_take(rank, Way::of(delivery), freed))
     }
 
     /// Stops all lanes of an account until `until`.
@@ -235,11 +280,21 @@ impl Lanes {
     }
 
     pub fn in_flight(&self) -> usize {
-        self.accounts.values().map(Account::flying).sum()
+        self.busy.len()
     }
 
     pub fn waiting(&self) -> usize {
-        self.waiting
+        self.stubs.len() - self.busy.len()
+    }
+
+    /// Known here, waiting or on its way.
+    pub fn held(&self) -> usize {
+        self.stubs.len()
+    }
+
+    /// The last place that the store is known to have given.
+    pub fn last_place(&self) -> u64 {
+        self.last_place
     }
 
     /// Is there something that may leave at `now`?
@@ -250,155 +305,60 @@ impl Lanes {
 
     /// What waited for a time that has come is ready.
     fn fall_due(&mut self, now: At) {
-        for account in self.accounts.values_mut() {
-            while account.later.first().is_some_and(|(at, _)| *at <= now) {
-                let Some((_, key)) = account.later.pop_first() else { break };
-                let Some(lane) = self.lanes.get(&key) else { continue };
-                if let (Some(rank), Some(way)) = (lane.rank(), lane.way()) {
-                    account.ready[way as usize].insert((rank, key));
+        let targets: Vec<Target> = self.accounts.keys().copied().collect();
+        for target in targets {
+            while let Some(place) = self.accounts.get_mut(&target).and_then(|account| account.due(now)) {
+                let lane = self.stubs.get(&place).map(|stub| stub.lane);
+                let first = lane.and_then(|lane| self.first_of(lane, None));
+                if let (Some(first), Some(account)) = (first, self.accounts.get_mut(&target)) {
+                    account.ready(first.way).insert((first.urgency, first.place));
                 }
             }
         }
     }
 
-    /// Changes one lane, and the lists in which it stands with it.
-    fn change(&mut self, key: &LaneKey, change: impl FnOnce(&mut Lane)) {
-        let lane = self.lanes.entry(key.clone()).or_default();
-        if let (Some(account), None) = (self.accounts.get_mut(&key.target), lane.busy)
-            && let (Some(rank), Some(at), Some(way)) = (lane.rank(), lane.ready_at(), lane.way())
+    /// Changes one lane, and the lists in which its first stands.
+    fn change(&mut self, lane: LaneKey, change: impl FnOnce(&mut Self)) {
+        self.unlist(lane);
+        change(self);
+        self.list(lane);
+    }
+
+    fn remove(&mut self, lane: LaneKey, place: u64) {
+        self.stubs.remove(&place);
+        self.lanes.remove(&(lane, place));
+        self.bodies.remove(&place);
+        self.marked.remove(&place);
+    }
+
+    fn unlist(&mut self, lane: LaneKey) {
+        if !self.busy.contains_key(&lane)
+            && let Some(first) = self.first_of(lane, None)
+            && let Some(account) = self.accounts.get_mut(&lane.target)
         {
-            let was_ready = account.ready[way as usize].remove(&(rank, key.clone()));
-            let _ = was_ready || account.later.remove(&(at, key.clone()));
-        }
-        self.waiting -= lane.waiting.len();
-        for delivery in &lane.waiting {
-            self.places.remove(delivery.id());
-        }
-        change(lane);
-        self.waiting += lane.waiting.len();
-        for delivery in &lane.waiting {
-            self.places.insert(delivery.id().clone(), key.clone());
-        }
-        if lane.busy.is_some() {
-            return;
-        }
-        match (self.accounts.get_mut(&key.target), lane.ready_at()) {
-            (_, None) => drop(self.lanes.remove(key)),
-            (Some(account), Some(at)) => drop(account.later.insert((at, key.clone()))),
-            (None, Some(_)) => {}
-        }
-    }
-}
-
-pub fn key_of(delivery: &Delivery) -> LaneKey {
-    LaneKey { target: delivery.command.ask.target(), client: delivery.command.client.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-
-    use super::*;
-    use crate::process::Command;
-
-    fn at(second: i64) -> At {
-        At::from_timestamp(1_795_000_000 + second, 0).expect("in range")
-    }
-
-    fn delivery(seq: u64, client: &str, urgency: Urgency) -> Delivery {
-        let command = Command {
-            id: CommandId(format!("gc-1.{seq}")),
-            order: "gc-1".into(),
-            client: client.into(),
-            urgency,
-            ask: Ask::AddComment { text: "·".to_owned() },
-        };
-        let state = DeliveryState::Waiting;
-        Delivery { seq, command, created_at: at(0), state, attempts: 0, fault: None }
-    }
-
-    fn lanes(max: usize) -> Lanes {
-        Lanes::new(BTreeMap::from([(Target::Getcourse, Room { together: 0, alone: max, money: 1 })]))
-    }
-
-    fn go(lanes: &mut Lanes, now: At) -> Option<u64> {
-        match lanes.next(now) {
-            Next::Go(delivery) => Some(delivery.seq),
-            _ => None,
+            let was_ready = account.ready(first.way).remove(&(first.urgency, first.place));
+            let _ = was_ready || account.later.remove(&(first.ready_ms, first.place));
         }
     }
 
-    #[test]
-    fn one_client_goes_in_order_one_at_a_time_and_an_urgent_command_lifts_its_lane() {
-        let mut lanes = lanes(4);
-        lanes.push(delivery(1, "c-1", Urgency::Usual));
-        lanes.push(delivery(2, "c-2", Urgency::Hot));
-        lanes.push(delivery(3, "c-1", Urgency::Money));
-        assert_eq!(go(&mut lanes, at(1)), Some(1), "the payment behind it lifts the first of its lane");
-        assert_eq!(go(&mut lanes, at(1)), Some(2));
-        assert_eq!(go(&mut lanes, at(1)), None, "the lane of c-1 is busy");
-        lanes.settle(&key_of(&delivery(1, "c-1", Urgency::Usual)), None);
-        assert_eq!(go(&mut lanes, at(1)), Some(3));
-    }
-
-    #[test]
-    fn a_backoff_holds_its_lane_only() {
-        let mut lanes = lanes(4);
-        let mut first = delivery(1, "c-1", Urgency::Usual);
-        first.state = DeliveryState::Later { not_before: at(60) };
-        lanes.push(first);
-        lanes.push(delivery(2, "c-1", Urgency::Usual));
-        lanes.push(delivery(3, "c-2", Urgency::Usual));
-        assert_eq!(go(&mut lanes, at(1)), Some(3));
-        assert_eq!(lanes.next(at(1)), Next::At(at(60)));
-        assert_eq!(go(&mut lanes, at(60)), Some(1));
-    }
-
-    #[test]
-    fn a_denied_account_stops_and_later_lets_one_probe_through() {
-        let mut lanes = lanes(4);
-        lanes.push(delivery(1, "c-1", Urgency::Usual));
-        lanes.push(delivery(2, "c-2", Urgency::Usual));
-        lanes.shut(Target::Getcourse, at(300));
-        assert_eq!(lanes.next(at(1)), Next::At(at(300)));
-        assert_eq!(go(&mut lanes, at(300)), Some(1));
-        assert_eq!(lanes.next(at(300) + TimeDelta::seconds(1)), Next::Nothing, "one probe at a time");
-        lanes.reopen(Target::Getcourse);
-        assert_eq!(go(&mut lanes, at(301)), Some(2));
-    }
-
-    #[test]
-    fn what_may_have_been_sent_cannot_be_revoked() {
-        let mut lanes = lanes(4);
-        let mut unclear = delivery(1, "c-1", Urgency::Usual);
-        unclear.state = DeliveryState::Unclear { not_before: at(5) };
-        lanes.push(unclear);
-        lanes.push(delivery(2, "c-1", Urgency::Usual));
-        assert!(!lanes.revoke(&CommandId("gc-1.1".to_owned())));
-        assert!(lanes.revoke(&CommandId("gc-1.2".to_owned())));
-        assert_eq!(lanes.waiting(), 1);
-    }
-
-    #[test]
-    fn money_is_never_kept_out_by_full_flights() {
-        let mut lanes = lanes(2);
-        for seq in 1..=4 {
-            lanes.push(delivery(seq, &format!("c-{seq}"), Urgency::Hot));
+    fn list(&mut self, lane: LaneKey) {
+        if !self.busy.contains_key(&lane)
+            && let Some(first) = self.first_of(lane, None)
+            && let Some(account) = self.accounts.get_mut(&lane.target)
+        {
+            account.later.insert((first.ready_ms, first.place));
         }
-        assert_eq!((go(&mut lanes, at(1)), go(&mut lanes, at(1))), (Some(1), Some(2)));
-        assert_eq!(lanes.next(at(1)), Next::Nothing, "full");
-        lanes.push(delivery(5, "c-4", Urgency::Money));
-        assert!(lanes.has_ready(at(1)));
-        let Next::Go(first) = lanes.next(at(1)) else { panic!("the payment's lane goes") };
-        assert_eq!((first.seq, first.command.urgency), (4, Urgency::Money), "with its lane's urgency");
-        assert_eq!(lanes.next(at(1)), Next::Nothing);
     }
 
-    #[test]
-    fn a_platform_that_is_not_set_up_keeps_its_deliveries() {
-        let mut lanes = Lanes::new(BTreeMap::new());
-        lanes.push(delivery(1, "c-1", Urgency::Usual));
-        assert_eq!(lanes.next(at(1)), Next::Nothing);
-        assert_eq!(lanes.waiting(), 1);
+    /// The first of a lane, one that is on its way left out.
+    fn first_of(&self, lane: LaneKey, flying: Option<u64>) -> Option<First> {
+        let places = self.lanes.range((lane, 0)..=(lane, u64::MAX)).map(|(_, place)| *place);
+        let mut waiting = places
+            .filter(|place| Some(*place) != flying)
+            .filter_map(|place| Some((place, self.stubs.get(&place)?)));
+        let (place, stub) = waiting.next()?;
+        let urgency =
+            waiting.map(|(_, stub)| stub.urgency).min().map_or(stub.urgency, |more| more.min(stub.urgency));
+        Some(First { place, urgency, way: stub.way, ready_ms: stub.ready_ms })
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::site::{Site, UnderWay};
 use crate::intake::calls::CallRecord;
-use crate::intake::item::{Envelope, Item};
+use crate::intake::envelope::Envelope;
 use crate::intake::last_seen::LastSeen;
 use crate::platform::look_back::{History, Known, Looked, Sight};
 use crate::platform::{Fault, LookBack, RawRequest};
@@ -94,10 +94,8 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
         Err(fault) => (failed(site, platform, looked, fault, now), Vec::new()),
     };
     let again_at = looked.again_at;
-    let envelope = |request: &RawRequest| {
-        let envelope = Envelope { found: true, ..Envelope::of(platform, request, now) };
-        Item::Envelope(Box::new(envelope)).to_bytes()
-    };
+    let envelope =
+        |request: &RawRequest| Envelope { found: true, ..Envelope::of(platform, request, now) }.to_bytes();
     let unit = Unit {
         append: found.iter().map(envelope).collect(),
         put: vec![Put { key: key::look(platform), expect: version, body: crate::json::bytes(&looked) }],

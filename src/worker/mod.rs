@@ -5,6 +5,7 @@
 pub mod backoff;
 pub mod chores;
 pub mod inbox;
+pub mod landings;
 pub mod lanes;
 pub mod lease_view;
 pub mod look_back;

@@ -141,13 +141,21 @@ async fn run_inbox(site: &Arc<Site>) -> Result<(), CommitError> {
     inbox::run(site.clone()).await
 }
 
+/// The outbox; when it has ended, the inbox has nothing more to settle.
+async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
+    let ended = outbox::run(site.clone()).await;
+    site.landings().close();
+    site.inbox_bell.notify_one();
+    ended
+}
+
 /// All workers of the school; ends when they have drained, or with the first that lost it.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     spool_drain::begin(site).await?;
     tokio::try_join!(
         run_inbox(site),
-        outbox::run(site.clone()),
+        send(site),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
         look_back::run(site.clone()),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::landings::Landings;
 use super::lanes::Lanes;
 use super::lease_view::LeaseView;
 use super::pacer::Pace;
@@ -21,7 +22,7 @@ use crate::panics::{Panicked, caught};
 use crate::platform::{Courier, Hooks, LookBack};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
-use crate::store::{CommitError, Fence, Store, Unit};
+use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit};
 
 /// The ways out of a school: one courier a platform, with the pace of its account.
 #[derive(Default)]
@@ -72,6 +73,9 @@ pub struct Site {
     pub room: Arc<book::Room>,
     near: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
+    landings: Mutex<Landings>,
+    /// The lanes may not know what was added after this place; `u64::MAX` where they know everything.
+    unheard_after: AtomicU64,
     /// Rung when the inbox has something new or an earlier wake was set.
     pub inbox_bell: Notify,
     /// Rung when the outbox has something new.
@@ -117,10 +121,10 @@ pub struct Tally {
     pub receiving: AtomicU64,
     /// The inbox worker waits and has nothing to do.
     pub inbox_parked: AtomicBool,
+    /// Commits under way that mark what they add as being sent.
+    pub marking: AtomicU64,
     /// Failures in a row to go on with the mirror of contacts.
     pub mirror_failures: AtomicU64,
-    /// The outbox has seen every delivery that the store holds.
-    pub outbox_seen: AtomicU64,
 }
 
 /// Adds one to a counter.
@@ -185,6 +189,8 @@ impl Site {
             room,
             near: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
+            landings: Mutex::default(),
+            unheard_after: AtomicU64::new(u64::MAX),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
             chore_bell: Notify::new(),
@@ -274,6 +280,8 @@ impl Site {
     pub fn forget_memory(&self) {
         self.forget_wakes();
         *self.lanes() = new_lanes(&self.outbound);
+        *self.landings() = Landings::default();
+        self.take_unheard();
     }
 
     /// The index alone counts again: the owner reads it anew.
@@ -320,41 +328,103 @@ impl Site {
         let wakes: Vec<(String, i64)> =
             unit.wake.iter().map(|wake| (wake.member.clone(), wake.at_ms)).collect();
         let sleeps = unit.sleep.clone();
-        let revoked: Vec<_> = unit.deliveries.iter().filter_map(revoked).collect();
-        let removed: Vec<_> = unit.deliveries.iter().filter_map(removed).collect();
+        let deliveries = unit.deliveries.clone();
         let rings_inbox = !unit.append.is_empty();
-        let rings_outbox = unit.deliveries.iter().any(|op| matches!(op, crate::store::DeliveryOp::Add(_)));
-        self.store.commit(self.id(), &self.fence, unit).await?;
+        let is_marking = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(one) if one.is_leaving()));
+        let _marking = is_marking.then(|| UnderWay::new(&self.tally.marking));
+        let listening = Listening::new(self, &deliveries);
+        let places = self.store.commit(self.id(), &self.fence, unit).await;
+        listening.heard(&places);
+        if is_marking {
+            self.outbox_bell.notify_one();
+        }
+        let places = places?;
         let earlier = self.near().arm(&wakes, &sleeps);
-        let dropped = {
-            let mut lanes = self.lanes();
-            revoked.into_iter().filter(|id| lanes.revoke(id)).collect::<Vec<_>>()
-        };
-        removed.iter().chain(&dropped).for_each(|id| self.forget_delivery(id));
+        self.follow(deliveries, places);
         if rings_inbox || earlier {
             self.inbox_bell.notify_one();
         }
-        if rings_outbox {
-            self.outbox_bell.notify_one();
-        }
         Ok(())
+    }
+
+    /// The lanes hold what the store holds, without reading it.
+    fn follow(&self, deliveries: Vec<DeliveryOp>, places: Places) {
+        let mut gone = Vec::new();
+        let mut lanes = self.lanes();
+        for (op, place) in deliveries.into_iter().zip(places) {
+            match (op, place) {
+                (DeliveryOp::Add(delivery), Some(seq)) => {
+                    let delivery = Delivery { seq, ..delivery };
+                    lanes.push(delivery.clone());
+                    if delivery.is_leaving() {
+                        lanes.mark(delivery);
+                    }
+                    self.outbox_bell.notify_one();
+                }
+                (DeliveryOp::Update(delivery), _) if delivery.is_leaving() => {
+                    lanes.mark(delivery);
+                }
+                (DeliveryOp::Remove(id) | DeliveryOp::Revoke(id), Some(place)) => {
+                    lanes.forget(place);
+                    gone.push(id);
+                }
+                _ => {}
+            }
+        }
+        drop(lanes);
+        gone.iter().for_each(|id| self.forget_delivery(id));
+    }
+
+    /// Is a commit under way that marks what it adds as being sent?
+    pub fn is_marking(&self) -> bool {
+        self.tally.marking.load(Ordering::SeqCst) > 0
+    }
+
+    /// What was added after this place may be unknown to the lanes.
+    pub fn unheard(&self, after: u64) {
+        self.unheard_after.fetch_min(after, Ordering::SeqCst);
+        self.outbox_bell.notify_one();
+    }
+
+    /// The place after which something may be unknown.
+    pub fn take_unheard(&self) -> Option<u64> {
+        let after = self.unheard_after.swap(u64::MAX, Ordering::SeqCst);
+        (after < u64::MAX).then_some(after)
+    }
+
+    pub fn landings(&self) -> MutexGuard<'_, Landings> {
+        self.landings.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Waits for the answer to a commit that adds deliveries. Where it is not heard, because the store is away
+/// or because the wait ends early, the store has to be read.
+struct Listening<'a> {
+    site: &'a Site,
+    after: Option<u64>,
+}
+
+impl<'a> Listening<'a> {
+    fn new(site: &'a Site, deliveries: &[DeliveryOp]) -> Self {
+        let adds = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(_)));
+        Self { site, after: adds.then(|| site.lanes().last_place()) }
+    }
+
+    fn heard(mut self, answer: &Result<Places, CommitError>) {
+        if !matches!(answer, Err(CommitError::Store(_))) {
+            self.after = None;
+        }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        if let Some(after) = self.after {
+            self.site.unheard(after);
+        }
     }
 }
 
 fn new_lanes(outbound: &Outbound) -> Lanes {
     Lanes::new(outbound.couriers.iter().map(|(target, courier)| (*target, courier.room())).collect())
-}
-
-fn removed(op: &crate::store::DeliveryOp) -> Option<CommandId> {
-    match op {
-        crate::store::DeliveryOp::Remove(id) => Some(id.clone()),
-        _ => None,
-    }
-}
-
-fn revoked(op: &crate::store::DeliveryOp) -> Option<CommandId> {
-    match op {
-        crate::store::DeliveryOp::Revoke(id) => Some(id.clone()),
-        _ => None,
-    }
 }

@@ -1,6 +1,8 @@
 //! Tests from outside: what a user of the program or of a port may rely on.
 
+mod backlog;
 mod cli;
+mod commits;
 mod config;
 mod deploy;
 mod floors;

@@ -3,12 +3,14 @@
 
 use std::sync::atomic::Ordering;
 
+use base64::Engine;
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
 use dozvon::intake::item::Item;
 use dozvon::process::{At, Event, Order, Timer};
+use dozvon::request::IdempotencyKey;
 use dozvon::signal::{CallEvent, CallWhat, Signal};
-use dozvon::store::{Put, Unit, Wake};
+use dozvon::store::{Offer, Put, Unit, Wake};
 
 use crate::support::inproc::World;
 use crate::support::school::School;
@@ -24,6 +26,7 @@ fn alone(story: impl AsyncFnOnce(&World)) {
         let world = World::start(setup, &school.files, &surroundings, 1);
         world.run_for(TimeDelta::seconds(1)).await;
         story(&world).await;
+        world.finish(1).await;
     });
 }
 
@@ -141,5 +144,35 @@ fn a_wake_that_is_put_off_is_no_forgotten_order() {
         assert!(tally.unreadable.load(Ordering::Relaxed) > 10, "it is tried by the hour");
         assert_eq!(tally.repairs.load(Ordering::Relaxed), 0, "nothing was forgotten");
         assert!(!has_fired(world, "gc-9").await, "and nothing is");
+    });
+}
+
+/// An upgrade in the middle of a full inbox: the first version stored requests as JSON with the body in
+/// base64, with and without a tag of its own.
+#[test]
+fn requests_that_the_first_version_stored_are_worked() {
+    alone(async |world| {
+        let (site, store) = (&world.site, &world.site.store);
+        let now = site.clock.now();
+        let first = |id: u32| {
+            let body = base64::engine::general_purpose::STANDARD.encode(format!(
+                "order_id={id}&number={id}&phone=%2B79035550299&status=%D0%9D%D0%BE%D0%B2%D1%8B%D0%B9"
+            ));
+            format!(
+                r#""platform":"getcourse","at":"{}","method":"POST","tail":"order-created","content_type":"application/x-www-form-urlencoded","body":"{body}""#,
+                now.to_rfc3339()
+            )
+        };
+        let raw = format!("{{{}}}", first(701)).into_bytes();
+        let offer = Offer { id: "first".to_owned(), key: IdempotencyKey::Always, at: now, raw };
+        store.offer(site.id(), &offer).await.expect("memory");
+        let append = vec![format!(r#"{{"item":"envelope",{}}}"#, first(702)).into_bytes()];
+        commit(world, Unit { append, ..Unit::default() }).await;
+        world.run_for(TimeDelta::seconds(10)).await;
+        for id in ["gc-701", "gc-702"] {
+            let journal = store.journal(site.id(), &id.into(), 9).await.expect("memory");
+            assert!(journal.first().is_some_and(|entry| !entry.raw.is_empty()), "{id}: {journal:#?}");
+        }
+        assert_eq!(store.dead(site.id(), 9).await.expect("memory"), []);
     });
 }

@@ -2,7 +2,7 @@
 //! data does not come back.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use dozvon::intake::item::Envelope;
+use dozvon::intake::envelope::Envelope;
 use dozvon::link;
 use dozvon::platform::RawRequest;
 use dozvon::request::IdempotencyKey;
@@ -131,7 +131,7 @@ async fn letters(world: &World) -> Vec<DeadLetter> {
 /// When the stored requests were received.
 async fn requests(world: &World) -> Vec<DateTime<Utc>> {
     let page = world.site.store.raws(world.site.id(), None, 1_000).await.expect("memory");
-    let at = |raw: &[u8]| serde_json::from_slice::<Envelope>(raw).expect("an envelope").at;
+    let at = |raw: &[u8]| Envelope::read(raw).expect("an envelope").at;
     page.iter().map(|(_, raw)| at(raw)).collect()
 }
 

@@ -4,14 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use dozvon::config::Surroundings;
 use dozvon::sandbox::script::OrderScript;
 use dozvon::sandbox::{Platform, Setup};
+use dozvon::worker::site::Outbound;
 use serde::Deserialize;
 
 use crate::support::inproc::World;
+use crate::support::lying::Lie;
 use crate::support::school::School;
 
 /// Runs of the suite. Each is a school's week with a few orders.
@@ -42,12 +45,37 @@ fn a_seed_reproduces_its_run() {
     assert_ne!(run(&school, 5), run(&school, 6));
 }
 
+/// A bridge whose couriers lie would pass if the oracle looked at the bridge alone.
+#[test]
+fn couriers_that_lie_are_found_out() {
+    let school = School::prepare();
+    for (lie, sign) in [(Lie::Done, "has no lead"), (Lie::Never, "dead letter out-")] {
+        let wrong = paused(async {
+            let (setup, surroundings) = material(&school, 5);
+            let change = Arc::new(move |outbound: &mut Outbound| lie.take_over(outbound));
+            let world = World::start_changed(setup, &school.files, &surroundings, 5, change);
+            world.run_for(TimeDelta::days(DAYS)).await;
+            world.wrong().await
+        });
+        assert!(wrong.iter().any(|what| what.contains(sign)), "{lie:?}: {wrong:#?}");
+    }
+}
+
+fn paused<T>(run: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(run)
+}
+
+fn material(school: &School, seed: u64) -> (Setup, Surroundings) {
+    let setup = setup(school, seed);
+    let surroundings = Surroundings::new(BTreeMap::new(), setup.start.with_timezone(&chrono::Utc));
+    (setup, surroundings)
+}
+
 /// Plays one seed and asserts; returns the final content of the sandbox.
 fn run(school: &School, seed: u64) -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(async {
-        let setup = setup(school, seed);
-        let surroundings = Surroundings::new(BTreeMap::new(), setup.start.with_timezone(&chrono::Utc));
+    paused(async {
+        let (setup, surroundings) = material(school, seed);
         let world = World::start(setup, &school.files, &surroundings, seed);
         world.run_for(TimeDelta::days(DAYS)).await;
         let seen = world.sandbox().view().to_string();

@@ -1,7 +1,7 @@
 //! Requests that were accepted while the store was away, or that it lost, are still processed, once. The
 //! bridge is the real program, Redis a real one that is killed, loses the end of its file, or comes late.
 
-use dozvon::intake::item::Envelope;
+use dozvon::intake::envelope::Envelope;
 use dozvon::store::{Seq, Store};
 
 use crate::process::{asked, bench, everything_stands, nothing_is_doubled, tell};
@@ -20,7 +20,7 @@ async fn said(store: &dyn Store) -> Vec<String> {
     let mut said = Vec::new();
     for seq in 1..200 {
         if let Some(raw) = store.raw(&rost(), &Seq(seq)).await.expect("the store answers") {
-            let envelope: Envelope = serde_json::from_slice(&raw).expect("an envelope");
+            let envelope = Envelope::read(&raw).expect("an envelope");
             let query = form_urlencoded::parse(envelope.query.as_bytes());
             said.extend(query.filter(|(key, _)| key == "status").map(|(_, value)| value.into_owned()));
         }

@@ -43,7 +43,7 @@ claims! {
         a_to_b_to_a_are_three_events_and_a_repeat_is_one
         a_unique_key_is_forgotten_after_its_life
         entries_come_in_order_and_after_a_place
-        a_request_reads_as_an_item_and_stays_readable
+        a_request_comes_back_as_it_was_and_stays_readable
         old_requests_are_forgotten_but_not_those_in_the_inbox
         bodies_of_a_mebibyte_come_back
         times_come_back_to_the_microsecond

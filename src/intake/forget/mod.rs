@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use super::book::Book;
 use super::calls::CallRecord;
 use super::mirror;
-use crate::intake::item::{Envelope, Item, Member};
+use crate::intake::envelope::Envelope;
+use crate::intake::item::{Inbound, Item, Member};
 use crate::link;
 use crate::process::{At, Client, ClientId, CommandId, LeadRole, Order, OrderId, SchoolId, TaskId};
 use crate::store::{
@@ -202,22 +203,20 @@ pub async fn scrub(
 
 /// Whether a stored request mentions the person. If it cannot be read, the answer is yes.
 pub fn mentions(mention: &Mention, raw: &[u8]) -> bool {
-    let Ok(envelope) = serde_json::from_slice::<Envelope>(raw) else { return true };
-    let request = envelope.request();
-    mention.is_in(&request.query) || mention.is_in(&String::from_utf8_lossy(&request.body))
+    let Ok(envelope) = Envelope::read(raw) else { return true };
+    mention.is_in(&envelope.query) || mention.is_in(&String::from_utf8_lossy(&envelope.body))
 }
 
 /// Whether a dead letter mentions the person. A request inside it is checked as it came.
 pub fn mentioned_by(mention: &Mention, letter: &DeadLetter) -> bool {
-    let request = held_request(letter).map(|envelope| envelope.request());
     mention.is_in(&String::from_utf8_lossy(&letter.body))
-        || request.is_some_and(|request| mention.is_in(&String::from_utf8_lossy(&request.body)))
+        || held_request(letter).is_some_and(|held| mention.is_in(&String::from_utf8_lossy(&held.body)))
 }
 
 /// The stored request inside a dead letter.
 pub fn held_request(letter: &DeadLetter) -> Option<Envelope> {
-    match serde_json::from_slice(&letter.body) {
-        Ok(Item::Envelope(envelope)) => Some(*envelope),
+    match Inbound::read(&letter.body) {
+        Ok(Inbound::Request(envelope)) => Some(*envelope),
         _ => None,
     }
 }
@@ -328,9 +327,10 @@ fn drop_link(book: &mut Book, name: String, unit: &mut Unit) {
 /// An open order no longer counts for its manager.
 async fn leave_desk(book: &mut Book, order: &Order, unit: &mut Unit) -> Kept<()> {
     if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
-        let mut desk = book.desk().await?;
-        desk.release(manager);
-        unit.put.extend(book.put_desk(desk));
+        let before = book.desks(std::iter::once(manager)).await?;
+        let mut desks = before.clone();
+        desks.release(manager);
+        unit.put.extend(book.put_desks(&before, desks));
     }
     Ok(())
 }

@@ -153,8 +153,7 @@ fn letter(id: &str, body: &str) -> DeadLetter {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let envelope = Envelope::of("mango", &request, at(0));
-    let body = Item::Envelope(Box::new(envelope)).to_bytes();
+    let body = Envelope::of("mango", &request, at(0)).to_bytes();
     DeadLetter { id: id.to_owned(), at: at(0), why: "undecodable".to_owned(), order: None, body }
 }
 

@@ -62,7 +62,11 @@ struct Course {
 impl Mirror {
     /// The contact that these numbers and addresses belong to.
     pub async fn who(&self, links: &dyn Links, person: &PersonFacts, now: At) -> Result<Who, Fault> {
-        let state = MirrorState::read(links.find(link::MIRROR).await?.as_deref());
+        let mut asked = vec![link::MIRROR.to_owned()];
+        asked.extend(keys(&person.phones, &person.emails));
+        let known = links.find_all(&asked).await?;
+        let (state, known) = known.split_first().map_or((&None, &[][..]), |(state, known)| (state, known));
+        let state = MirrorState::read(state.as_deref());
         let began = self.course().began;
         let fresh = match (state, began) {
             (Some(MirrorState::Full { at }), Some(began)) if at < began && now - began <= SOON => {
@@ -74,10 +78,7 @@ impl Mirror {
         if !fresh {
             return Ok(Who::Doubt);
         }
-        let mut found = Vec::new();
-        for key in keys(&person.phones, &person.emails) {
-            found.extend(contacts(links.find(&key).await?.as_deref()));
-        }
+        let mut found: Vec<u64> = known.iter().flat_map(|known| contacts(known.as_deref())).collect();
         found.sort_unstable();
         found.dedup();
         Ok(match found.as_slice() {

@@ -20,7 +20,7 @@ use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Lease,
-    Offer, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use group::Group;
 
@@ -151,7 +151,7 @@ impl Store for Embedded {
             .await
     }
 
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
         let (school, fence, now_ms) = (school.clone(), fence.clone(), self.now_ms());
         self.run(move |db| unit::commit(db, school.as_str(), &fence, &unit, now_ms)).await
     }

@@ -6,7 +6,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::process::{At, CommandId};
-use crate::store::body::{item_of_request, letter_or_damaged, parse, unpack, unpack_or_as_is};
+use crate::store::body::{letter_or_damaged, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Kept, Record, Seq, StoreError, Wake,
 };
@@ -23,11 +23,7 @@ pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<
     while let Some(row) = rows.next()? {
         let item: Option<Vec<u8>> = row.get(2)?;
         let raw: Option<Vec<u8>> = row.get(3)?;
-        let body = match (item, raw) {
-            (Some(item), _) => unpack_or_as_is(&item),
-            (None, Some(raw)) => item_of_request(unpack_or_as_is(&raw)),
-            (None, None) => Vec::new(),
-        };
+        let body = item.or(raw).map_or_else(Vec::new, |body| unpack_or_as_is(&body));
         bytes += body.len();
         if bytes > INBOX_BYTES_MAX && !entries.is_empty() {
             break;

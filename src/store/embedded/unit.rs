@@ -6,12 +6,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::json;
-use crate::process::At;
+use crate::process::{At, CommandId};
 use crate::request::IdempotencyKey;
 use crate::store::body::{pack, pack_letter};
 use crate::store::{
     Accepted, CommitError, DeadOp, Delivery, DeliveryOp, DeliveryState, Fence, Forget, JOURNAL_MAX,
-    JournalEntry, LAST_KEPT_S, OFFER_KEPT_S, Offer, Put, Seq, Unit, Wake,
+    JournalEntry, LAST_KEPT_S, OFFER_KEPT_S, Offer, Places, Put, Seq, Unit, Wake,
 };
 
 /// Expired idempotency keys removed with each new one: more than one, so that they cannot pile up.
@@ -47,7 +47,7 @@ pub fn commit(
     fence: &Fence,
     unit: &Unit,
     now_ms: i64,
-) -> Result<(), CommitError> {
+) -> Result<Places, CommitError> {
     let owns = db
         .prepare_cached("SELECT 1 FROM lease WHERE school = ?1 AND owner = ?2 AND until_ms > ?3")?
         .exists(params![school, fence.0, now_ms])?;
@@ -74,8 +74,9 @@ pub fn commit(
     for wake in &unit.wake {
         set_wake(db, school, wake)?;
     }
+    let mut places = Vec::with_capacity(unit.deliveries.len());
     for op in &unit.deliveries {
-        deliver(db, school, op)?;
+        places.push(deliver(db, school, op)?);
     }
     for entry in &unit.journal {
         write_journal(db, school, entry)?;
@@ -86,7 +87,7 @@ pub fn commit(
     for forget in &unit.forget {
         forget_one(db, school, forget)?;
     }
-    Ok(())
+    Ok(places)
 }
 
 fn forget_one(db: &Connection, school: &str, forget: &Forget) -> Result<(), CommitError> {
@@ -212,53 +213,57 @@ fn set_wake(db: &Connection, school: &str, wake: &Wake) -> Sql<()> {
     Ok(())
 }
 
-fn deliver(db: &Connection, school: &str, op: &DeliveryOp) -> Result<(), CommitError> {
-    let (id, changed) = match op {
+fn deliver(db: &Connection, school: &str, op: &DeliveryOp) -> Result<Option<u64>, CommitError> {
+    let (id, place) = match op {
         DeliveryOp::Add(delivery) => return Ok(add_delivery(db, school, delivery)?),
-        DeliveryOp::Revoke(id) => {
-            db.prepare_cached("DELETE FROM delivery WHERE school = ?1 AND id = ?2 AND revocable = 1")?
-                .execute(params![school, id.as_str()])?;
-            return Ok(());
-        }
-        DeliveryOp::Update(delivery) => (
-            delivery.id(),
-            db.prepare_cached("UPDATE delivery SET revocable = ?3, body = ?4 WHERE school = ?1 AND id = ?2")?
+        DeliveryOp::Revoke(id) => return Ok(take_delivery(db, school, id, "AND revocable = 1")?),
+        DeliveryOp::Update(delivery) => {
+            let id = delivery.id();
+            let changed = db
+                .prepare_cached(
+                    "UPDATE delivery SET revocable = ?3, body = ?4 WHERE school = ?1 AND id = ?2",
+                )?
                 .execute(params![
                     school,
-                    delivery.id().as_str(),
+                    id.as_str(),
                     is_revocable(delivery),
                     pack(&json::bytes(delivery))
-                ])?,
-        ),
-        DeliveryOp::Remove(id) => (
-            id,
-            db.prepare_cached("DELETE FROM delivery WHERE school = ?1 AND id = ?2")?
-                .execute(params![school, id.as_str()])?,
-        ),
+                ])?;
+            if changed == 1 {
+                return Ok(None);
+            }
+            (id, None)
+        }
+        DeliveryOp::Remove(id) => (id, take_delivery(db, school, id, "")?),
     };
-    if changed == 1 { Ok(()) } else { Err(CommitError::Conflict(format!("delivery {id}"))) }
+    if place.is_some() { Ok(place) } else { Err(CommitError::Conflict(format!("delivery {id}"))) }
+}
+
+/// Its former place, if it was there and is what the condition asks for.
+fn take_delivery(db: &Connection, school: &str, id: &CommandId, condition: &str) -> Sql<Option<u64>> {
+    db.prepare_cached(&format!(
+        "DELETE FROM delivery WHERE school = ?1 AND id = ?2 {condition} RETURNING place"
+    ))?
+    .query_row(params![school, id.as_str()], |row| row.get::<_, i64>(0))
+    .optional()
+    .map(|place| place.map(i64::cast_unsigned))
 }
 
 /// A command that is already pending is not added twice: its id names one thing to do.
-fn add_delivery(db: &Connection, school: &str, delivery: &Delivery) -> Sql<()> {
+fn add_delivery(db: &Connection, school: &str, delivery: &Delivery) -> Sql<Option<u64>> {
     let id = delivery.id().as_str();
     let pending = db
         .prepare_cached("SELECT 1 FROM delivery WHERE school = ?1 AND id = ?2")?
         .exists(params![school, id])?;
-    if !pending {
-        let place = next_place(db, school)?;
-        db.prepare_cached(
-            "INSERT INTO delivery (school, id, place, revocable, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            school,
-            id,
-            place,
-            is_revocable(delivery),
-            pack(&json::bytes(delivery))
-        ])?;
+    if pending {
+        return Ok(None);
     }
-    Ok(())
+    let place = next_place(db, school)?;
+    db.prepare_cached(
+        "INSERT INTO delivery (school, id, place, revocable, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![school, id, place, is_revocable(delivery), pack(&json::bytes(delivery))])?;
+    Ok(Some(place.cast_unsigned()))
 }
 
 /// Only a command that has not left can be revoked.

@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
-use crate::store::body::{item_of_request, letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
+use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Plan, Rate,
-    Record, Seq, Store, StoreError, Unit, Wake,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan,
+    Rate, Record, Seq, Store, StoreError, Unit, Wake,
 };
 use keys::SchoolKeys;
 pub use link::Address;
@@ -179,11 +179,7 @@ impl Store for RedisStore {
         let rows: Vec<(u64, String, i64, Vec<u8>)> = self.run(&call).await?;
         rows.into_iter()
             .map(|(seq, kind, at_us, body)| {
-                let body = match kind.as_str() {
-                    "r" => item_of_request(unpack_or_as_is(&body)),
-                    "i" => unpack_or_as_is(&body),
-                    _ => Vec::new(),
-                };
+                let body = if kind.is_empty() { Vec::new() } else { unpack_or_as_is(&body) };
                 let at = DateTime::from_timestamp_micros(at_us)
                     .ok_or_else(|| StoreError::Unreadable("a time out of range".to_owned()))?;
                 Ok(Entry { seq: Seq(seq), at, body })
@@ -236,12 +232,13 @@ impl Store for RedisStore {
         Ok(found.map(|(name, stored)| (name, record(&stored).unwrap_or_else(|_| damaged(stored)))).collect())
     }
 
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
         let call = unit::call(&self.scripts.commit, &SchoolKeys::of(school), fence, &unit);
-        // An owner sends many at once, each based on the versions that the one before it leaves.
+        // An owner sends many at once, each on the versions that the one before it leaves.
         let answer: Vec<String> = self.link().await?.invoke_in_order(school.as_str(), &call).await?;
         match answer.first().map(String::as_str) {
-            Some("ok") => Ok(()),
+            // An empty text parses to no place.
+            Some("ok") => Ok(answer[1..].iter().map(|place| place.parse().ok()).collect()),
             Some("fenced") => Err(CommitError::Fenced),
             Some("conflict") => Err(CommitError::Conflict(answer.into_iter().nth(1).unwrap_or_default())),
             _ => Err(StoreError::Unreadable("an answer of the commit script".to_owned()).into()),

@@ -8,10 +8,10 @@ use crate::intake::book::Book;
 use crate::intake::calls::{CallRecord, Merged};
 use crate::intake::correlate::{extension, order_of};
 use crate::intake::dial::aim_call;
+use crate::intake::envelope::Envelope;
 use crate::intake::forget;
-use crate::intake::item::{Envelope, Item, Member};
+use crate::intake::item::{Inbound, Item, Member};
 use crate::panics::caught_now;
-use crate::platform::Verified;
 use crate::process::At;
 use crate::process::event::CallResult;
 use crate::signal::{CallEvent, Consent, Signal};
@@ -25,8 +25,8 @@ impl Inbox {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
-        let item = match serde_json::from_slice::<Item>(&entry.body) {
-            Ok(item) => item,
+        let inbound = match Inbound::read(&entry.body) {
+            Ok(inbound) => inbound,
             Err(error) => {
                 // Its own text may quote the entry.
                 let why = format!("the entry cannot be read: JSON, column {}", error.column());
@@ -34,23 +34,31 @@ impl Inbox {
                 return Ok(buried(dead(entry, why), now));
             }
         };
-        let taken = match item {
-            Item::Envelope(envelope) => self.envelope(entry, &envelope, now).await?,
-            Item::Signal { raw, signal } => self.signal(signal, Source { raw }, now).await?,
-            Item::Event { raw, order, event } => self.event(order, event, Source { raw }, now).await?,
-            Item::Retry { letter } => self.retry(&letter, now).await?,
+        let taken = match inbound {
+            Inbound::Request(envelope) => self.envelope(entry, &envelope, now).await?,
+            Inbound::Item(item) => self.item(item, now).await?,
+        };
+        Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
+    }
+
+    async fn item(&mut self, item: Item, now: At) -> Taken {
+        match item {
+            Item::Signal { raw, signal } => self.signal(signal, Source { raw }, now).await,
+            Item::Event { raw, order, event } => self.event(order, event, Source { raw }, now).await,
+            Item::Retry { letter } => self.retry(&letter, now).await,
             Item::Erase { mention } => {
                 let site = &self.site;
                 tracing::info!(school = %site.id(), "a person is erased");
-                Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?)
+                Ok(Ok(forget::erase(&mut self.book, &*site.store, site.id(), mention, now).await?))
             }
             Item::Scrub(rest) => {
                 let site = &self.site;
-                Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?)
+                Ok(Ok(forget::scrub(&mut self.book, &*site.store, site.id(), *rest, now).await?))
             }
-            Item::Retire { order, before } => Ok(forget::retire(&mut self.book, &order, before, now).await?),
-        };
-        Ok(taken.unwrap_or_else(|why| buried(dead(entry, why.why), now)))
+            Item::Retire { order, before } => {
+                Ok(Ok(forget::retire(&mut self.book, &order, before, now).await?))
+            }
+        }
     }
 
     async fn envelope(&mut self, entry: &Entry, envelope: &Envelope, now: At) -> Taken {
@@ -64,10 +72,9 @@ impl Inbox {
         let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()) else {
             return Err(Why::new(format!("{} is not set up for this school", envelope.platform)));
         };
-        let request = envelope.request();
         let decoded = match envelope.found {
-            true => hooks.decode_found(&request, envelope.at),
-            false => hooks.decode(&Verified::stored(request), envelope.at),
+            true => hooks.decode_found(&envelope.request(), envelope.at),
+            false => hooks.decode(&envelope.verified(), envelope.at),
         };
         decoded.map_err(|undecodable| Why::new(undecodable.to_string()))
     }
@@ -75,7 +82,7 @@ impl Inbox {
     /// What could not be worked as a whole is worked signal by signal, so that only the one at fault goes
     /// to a person. `None` for an entry that is no request of several signals.
     fn apart(&self, entry: &Entry, now: At) -> Option<Unit> {
-        let Ok(Item::Envelope(envelope)) = serde_json::from_slice(&entry.body) else { return None };
+        let Ok(Inbound::Request(envelope)) = Inbound::read(&entry.body) else { return None };
         let signals = caught_now(|| self.decoded(&envelope)).ok()?.ok().filter(|all| all.len() > 1)?;
         let raw = source_of(entry, &envelope).raw;
         let append = signals.into_iter().map(|signal| Item::Signal { raw, signal }.to_bytes()).collect();
@@ -130,19 +137,19 @@ impl Inbox {
     /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
     async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
         let process = &self.site.school.process;
-        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key == key::DESK) {
+        if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key.starts_with(key::DESKS))
+        {
             return Ok(());
         }
-        let before = self.book.desk().await?;
-        let mut desk = before.clone();
-        desk.free(&record.call);
+        let managers = process.roster.iter().map(|manager| &manager.id);
+        let before = self.book.desks(managers).await?;
+        let mut desks = before.clone();
+        desks.free(&record.call);
         let until = record.wake().unwrap_or(now);
         for manager in record.on_call().filter_map(|ext| extension(&self.site.school, ext)) {
-            desk.occupy(&manager, &record.call, now, until);
+            desks.occupy(&manager, &record.call, now, until);
         }
-        if desk != before {
-            unit.put.extend(self.book.put_desk(desk));
-        }
+        unit.put.extend(self.book.put_desks(&before, desks));
         Ok(())
     }
 

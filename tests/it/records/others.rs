@@ -2,7 +2,7 @@
 //! journal entries. Each is read, nothing of it is lost, and calls go on as they would have.
 
 use dozvon::intake::calls::{CallRecord, Merged};
-use dozvon::intake::item::Item;
+use dozvon::intake::item::{Inbound, Item};
 use dozvon::intake::last_seen::LastSeen;
 use dozvon::platform::look_back::Looked;
 use dozvon::process::At;
@@ -81,9 +81,10 @@ fn same<T: DeserializeOwned + Serialize>(stored: &Value) -> Result<(), String> {
 /// A request is compared by what its platform's decoder gets; anything else whole.
 fn item(stored: &Value) -> Result<(), String> {
     use base64::Engine;
-    let envelope = match Item::deserialize(stored).map_err(|fault| format!("cannot be read: {fault}"))? {
-        Item::Envelope(envelope) => envelope,
-        _ => return same::<Item>(stored),
+    let bytes = serde_json::to_vec(stored).map_err(|fault| fault.to_string())?;
+    let envelope = match Inbound::read(&bytes).map_err(|fault| format!("cannot be read: {fault}"))? {
+        Inbound::Request(envelope) => envelope,
+        Inbound::Item(_) => return same::<Item>(stored),
     };
     let request = envelope.request();
     let gets = json!({

@@ -2,10 +2,12 @@
 //! all that it holds is read. Never changes the fixture: it works on a copy.
 
 use dozvon::intake::calls::CallRecord;
-use dozvon::intake::item::{Envelope, Item, Member};
+use dozvon::intake::envelope::Envelope;
+use dozvon::intake::item::{Inbound, Member};
 use dozvon::intake::last_seen::LastSeen;
 use dozvon::platform::look_back::Looked;
-use dozvon::process::{Client, Desk, Order};
+use dozvon::process::desks::DesksV1;
+use dozvon::process::{Client, Order};
 use dozvon::store::{Backend, Counts, DeliveryState};
 
 use super::orders::folder;
@@ -22,14 +24,14 @@ async fn a_store_of_v1_opens_with_all_that_it_holds() {
     assert_eq!(counts, Counts { inbox: 1, deliveries: 7, wakes: 5, dead: 1, raw: 9 });
 
     let entries = store.inbox(&school, None, 10).await.expect("the inbox");
-    assert!(entries.iter().all(|entry| serde_json::from_slice::<Item>(&entry.body).is_ok()), "{entries:?}");
+    assert!(entries.iter().all(|entry| Inbound::read(&entry.body).is_ok()), "{entries:?}");
     let deliveries = store.deliveries(&school, 0, 10).await.expect("every delivery is read");
     assert_eq!(deliveries.len(), 7);
     assert!(deliveries.iter().any(|one| one.state == DeliveryState::Sending), "{deliveries:#?}");
     let raws = store.raws(&school, None, 10).await.expect("requests");
-    assert!(raws.iter().all(|(_, raw)| serde_json::from_slice::<Envelope>(raw).is_ok()));
+    assert!(raws.iter().all(|(_, raw)| Envelope::read(raw).is_ok()));
     let dead = store.dead(&school, 10).await.expect("letters");
-    assert!(serde_json::from_slice::<Item>(&dead[0].body).is_ok(), "it can be tried again");
+    assert!(Inbound::read(&dead[0].body).is_ok(), "it can be tried again");
     let wakes = store.wakes(&school, i64::MAX, 10).await.expect("wakes");
     assert!(wakes.iter().all(|wake| Member::read(&wake.member).is_some()), "{wakes:?}");
 
@@ -47,7 +49,7 @@ async fn a_store_of_v1_opens_with_all_that_it_holds() {
                 !journal.is_empty()
             }
             "client" => serde_json::from_slice::<Client>(body).is_ok(),
-            "desk" => serde_json::from_slice::<Desk>(body).is_ok(),
+            "desk" => serde_json::from_slice::<DesksV1>(body).is_ok(),
             "call" => serde_json::from_slice::<CallRecord>(body).is_ok(),
             "shadow" => serde_json::from_slice::<LastSeen>(body).is_ok(),
             "look" => serde_json::from_slice::<Looked>(body).is_ok(),

@@ -3,7 +3,7 @@
 //! and determinism after every step.
 
 use chrono::TimeDelta;
-use dozvon::process::case::{Case, Client, Desk};
+use dozvon::process::case::{Case, Client, Desks};
 use dozvon::process::definition::{Assign, Figures};
 use dozvon::process::event::{
     Answer, AnswerKind, Author, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached,
@@ -329,7 +329,7 @@ fn play(world: &mut World, happening: &Happening, now: At) -> Result<(), String>
 
 fn no_news(world: &World, order: &OrderId, event: &Event, now: At) -> Result<(), String> {
     let Some(order) = world.orders.get(order).cloned() else { return Ok(()) };
-    let case = Case { order, client: world.client.clone(), desk: world.desk.clone() };
+    let case = Case { order, client: world.client.clone(), desks: world.desks.clone() };
     let again = step(&world.process, case.clone(), event, now);
     if again.commands.is_empty() && again.tell.is_empty() && again.case == case {
         return Ok(());
@@ -457,7 +457,7 @@ proptest! {
     fn any_first_event_is_taken(happening in happening()) {
         let mut world = World::new(school::process(Figures::default()));
         play(&mut world, &happening, start()).map_err(TestCaseError::fail)?;
-        let case = Case::new(OrderId::from("line-1"), Client::new(ClientId::from("c-2")), Desk::default(), start());
+        let case = Case::new(OrderId::from("line-1"), Client::new(ClientId::from("c-2")), Desks::default(), start());
         if let Some((_, event)) = event(&happening, &world, start()) {
             let step = step(&world.process, case, &event, start());
             prop_assert_eq!(step.case.order.repairs, 0);

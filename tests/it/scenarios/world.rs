@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dozvon::message::text::{LETTERS, TASKS};
-use dozvon::process::case::{Case, Client, Desk};
+use dozvon::process::case::{Case, Client, Desks};
 use dozvon::process::{
     At, ClientId, Command, CommandId, Event, Line, Moment, Order, OrderId, Process, Step, has_next_step,
     may_stay, step, strays, wake,
@@ -13,7 +13,7 @@ use dozvon::process::{
 pub struct World {
     pub process: Process,
     pub client: Client,
-    pub desk: Desk,
+    pub desks: Desks,
     pub orders: BTreeMap<OrderId, Order>,
     /// The latest moment so far: time never goes back.
     pub now: Option<At>,
@@ -33,7 +33,7 @@ impl World {
         Self {
             process,
             client: Client::new(ClientId::from("c-1")),
-            desk: Desk::default(),
+            desks: Desks::default(),
             orders: BTreeMap::new(),
             now: None,
             names: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl World {
             self.revoked.extend(step.revoke);
             self.journal.extend(step.journal);
             self.client = step.case.client;
-            self.desk = step.case.desk;
+            self.desks = step.case.desks;
             self.orders.insert(order, step.case.order);
         }
         Ok(())
@@ -130,10 +130,10 @@ impl World {
 
     fn open(&self, order: &OrderId, now: At) -> Case {
         let client = self.client.clone();
-        let desk = self.desk.clone();
+        let desks = self.desks.clone();
         match self.orders.get(order) {
-            Some(order) => Case { order: order.clone(), client, desk },
-            None => Case::new(order.clone(), client, desk, now),
+            Some(order) => Case { order: order.clone(), client, desks },
+            None => Case::new(order.clone(), client, desks, now),
         }
     }
 }

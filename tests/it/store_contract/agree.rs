@@ -11,7 +11,7 @@ use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
 use dozvon::store::{
     Accepted, CommitError, Counts, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Forget,
-    JournalEntry, Record, Seq, Store, Unit, Wake,
+    JournalEntry, Places, Record, Seq, Store, Unit, Wake,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -86,8 +86,7 @@ impl Model {
         if self.seen.insert(name, digest.clone()) == Some(digest) {
             return Accepted::Repeat;
         }
-        let item = format!("{{\"item\":\"envelope\",\"n\":{body}}}");
-        let seq = self.enter(item.into_bytes(), now);
+        let seq = self.enter(raw(body), now);
         self.raw.insert(seq, now);
         Accepted::New
     }
@@ -114,7 +113,7 @@ impl Model {
         old.len() as u64
     }
 
-    fn commit(&mut self, unit: &Unit) -> Result<(), String> {
+    fn commit(&mut self, unit: &Unit) -> Result<Places, String> {
         for seq in &unit.ack {
             self.inbox.remove(&seq.0).ok_or(format!("entry {}", seq.0))?;
         }
@@ -139,9 +138,7 @@ impl Model {
         for wake in &unit.wake {
             self.wakes.insert(wake.member.clone(), wake.clone());
         }
-        for op in &unit.deliveries {
-            self.deliver(op)?;
-        }
+        let places = unit.deliveries.iter().map(|op| self.deliver(op)).collect::<Result<Places, _>>()?;
         for entry in &unit.journal {
             self.journal.entry(entry.order.to_string()).or_default().push(entry.clone());
         }
@@ -162,7 +159,8 @@ impl Model {
                 DeadOp::Dig(_) => drop(self.dead.remove(there.ok_or_else(missing)?)),
             }
         }
-        unit.forget.iter().try_for_each(|forget| self.forget(forget))
+        unit.forget.iter().try_for_each(|forget| self.forget(forget))?;
+        Ok(places)
     }
 
     fn forget(&mut self, forget: &Forget) -> Result<(), String> {
@@ -178,31 +176,31 @@ impl Model {
         Ok(())
     }
 
-    fn deliver(&mut self, op: &DeliveryOp) -> Result<(), String> {
+    fn deliver(&mut self, op: &DeliveryOp) -> Result<Option<u64>, String> {
         let id = match op {
             DeliveryOp::Add(delivery) | DeliveryOp::Update(delivery) => delivery.id(),
             DeliveryOp::Revoke(id) | DeliveryOp::Remove(id) => id,
         };
         let there = self.deliveries.iter().position(|delivery| delivery.id() == id);
-        match (op, there) {
+        Ok(match (op, there) {
             (DeliveryOp::Add(delivery), None) => {
                 let seq = self.place();
                 self.deliveries.push(Delivery { seq, ..delivery.clone() });
+                Some(seq)
             }
-            (DeliveryOp::Add(_), Some(_)) | (DeliveryOp::Revoke(_), None) => {}
+            (DeliveryOp::Add(_), Some(_)) | (DeliveryOp::Revoke(_), None) => None,
             (DeliveryOp::Revoke(_), Some(n)) => {
                 use DeliveryState::{Later, Waiting};
-                if matches!(self.deliveries[n].state, Waiting | Later { .. }) {
-                    self.deliveries.remove(n);
-                }
+                let revocable = matches!(self.deliveries[n].state, Waiting | Later { .. });
+                revocable.then(|| self.deliveries.remove(n).seq)
             }
             (DeliveryOp::Update(delivery), Some(n)) => {
                 self.deliveries[n] = Delivery { seq: self.deliveries[n].seq, ..delivery.clone() };
+                None
             }
-            (DeliveryOp::Remove(_), Some(n)) => drop(self.deliveries.remove(n)),
+            (DeliveryOp::Remove(_), Some(n)) => Some(self.deliveries.remove(n).seq),
             (DeliveryOp::Update(_) | DeliveryOp::Remove(_), None) => return Err(format!("delivery {id}")),
-        }
-        Ok(())
+        })
     }
 
     fn held(&self) -> Held {

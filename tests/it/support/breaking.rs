@@ -16,7 +16,7 @@ use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
 use dozvon::store::{
     Accepted, CommitError, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry, Kept, Lease,
-    Offer, Plan, Rate, Record, Seq, Store, Unit, Wake,
+    Offer, Places, Plan, Rate, Record, Seq, Store, Unit, Wake,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -153,6 +153,13 @@ impl Hooks for Breaking<Arc<dyn Hooks>> {
     }
 }
 
+/// Whatever it is for: does it mark something that is to leave?
+fn marks(unit: &Unit) -> bool {
+    unit.deliveries.iter().any(
+        |op| matches!(op, DeliveryOp::Add(delivery) | DeliveryOp::Update(delivery) if delivery.is_leaving()),
+    )
+}
+
 /// What a unit is for: `mark` and `settle` of deliveries, `entry` or `wake` of the inbox.
 fn kind_of(unit: &Unit) -> &'static str {
     let of_delivery = unit.deliveries.iter().find_map(|op| match op {
@@ -167,14 +174,15 @@ fn kind_of(unit: &Unit) -> &'static str {
 
 #[async_trait]
 impl Store for Breaking<Arc<dyn Store>> {
-    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<(), CommitError> {
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
         let kind = kind_of(&unit);
-        self.1.at(format_args!("commit before {kind}"));
+        let marks = if marks(&unit) { " mark" } else { "" };
+        self.1.at(format_args!("commit before {kind}{marks}"));
         if self.1.refuses(kind) {
             return Err(CommitError::Conflict("refused by the test".to_owned()));
         }
         let done = self.0.commit(school, fence, unit).await;
-        self.1.at(format_args!("commit after {kind}"));
+        self.1.at(format_args!("commit after {kind}{marks}"));
         done
     }
 

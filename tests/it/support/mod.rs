@@ -3,9 +3,12 @@
 
 pub mod balancer;
 pub mod breaking;
+pub mod counting;
 pub mod folder;
 pub mod hold;
 pub mod inproc;
+pub mod lying;
+pub mod oracle;
 pub mod program;
 pub mod redis_server;
 pub mod school;

@@ -289,6 +289,15 @@ impl Program {
         self.port
     }
 
+    /// Resident memory of the process, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id().expect("it runs"));
+        let status = std::fs::read_to_string(status).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a figure");
+        let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
+        1024 * kib.expect("kibibytes")
+    }
+
     /// The number of its threads whose name begins with `name`.
     pub fn threads(&self, name: &str) -> usize {
         let folder = format!("/proc/{}/task", self.process.id().expect("it runs"));

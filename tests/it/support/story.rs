@@ -37,7 +37,7 @@ pub fn play<T>(
 }
 
 /// One person per table; omitted values get defaults.
-fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
+pub fn scripts(people: &str) -> Result<Vec<OrderScript>, toml::de::Error> {
     let people: toml::Table = toml::from_str(people)?;
     let filled = people.into_iter().enumerate().map(|(n, (id, said))| {
         let mut script = toml::toml! {

@@ -74,6 +74,11 @@ impl Within {
         Self { site, stop, working, server, port }
     }
 
+    /// As if the store had been restarted: the owner reads it anew.
+    pub fn reads_anew(&self) {
+        self.site.restart_from_store();
+    }
+
     /// What `/health` says of the school.
     pub async fn health(&self) -> Option<Value> {
         let said = get(&format!("http://127.0.0.1:{}/health", self.port)).await?;

@@ -1,9 +1,9 @@
 //! The one open task «Позвонить» of an order: creates it, or moves the open one. Never creates a second one.
 //! Enter at [`make`] and [`of_attempt`].
 
+use super::assign;
 use super::command::{TaskKind, Urgency};
 use super::decision::{Decision, NewTask};
-use super::desk;
 use super::value::*;
 use crate::message::text::TextId;
 
@@ -50,10 +50,10 @@ pub(super) fn make(d: &mut Decision, call: Call<'_>) {
 /// D1, L12: «Позвонить» with the script; an unconfirmed phone gets the checking script.
 pub(super) fn of_attempt(d: &mut Decision) {
     if d.case.order.responsible.is_none()
-        && let Some(manager) = desk::queue(d)
+        && let Some(manager) = assign::queue(d)
     {
-        desk::give(d, &manager);
-        desk::announce(d, &manager);
+        assign::give(d, &manager);
+        assign::announce(d, &manager);
     }
     let first = d.case.order.attempts == 0 && d.case.order.talks == 0;
     let (text, script) = words(d, first);

@@ -1,4 +1,4 @@
-//! What one decision may look at and change: the order, its client, the managers' desk.
+//! What one decision may look at and change: the order, its client, the managers' desks.
 //! Never knows how it is stored; absent fields keep the stored form small.
 //! Enter at [`Case`].
 
@@ -13,20 +13,21 @@ use super::value::*;
 use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief};
+pub use super::desks::{Desk, Desks};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     pub order: Order,
     pub client: Client,
-    pub desk: Desk,
+    pub desks: Desks,
 }
 
 impl Case {
     /// A case of an order that is heard of for the first time.
-    pub fn new(order: OrderId, client: Client, desk: Desk, now: At) -> Self {
+    pub fn new(order: OrderId, client: Client, desks: Desks, now: At) -> Self {
         let order = Order::new(order, client.id.clone(), now);
-        Self { order, client, desk }
+        Self { order, client, desks }
     }
 
     /// Open orders of the same client for one of the same offers (L7).
@@ -427,47 +428,4 @@ pub struct Pending {
     /// The lead's role, where the command makes a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,
-}
-
-/// How loaded each manager is: the queue's memory (G4).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Desk {
-    /// Open orders by manager.
-    pub load: BTreeMap<ManagerId, u32>,
-    /// When a manager last got one: ties go to who waited longest.
-    pub given_at: BTreeMap<ManagerId, At>,
-    /// Calls and starts of calls by manager, each with the time until which it is believed (D9).
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub busy: BTreeMap<ManagerId, BTreeMap<String, At>>,
-}
-
-impl Desk {
-    /// The manager takes part in a call, as far as is known. What has run out is forgotten.
-    pub fn occupy(&mut self, manager: &ManagerId, call: &str, now: At, until: At) {
-        let calls = self.busy.entry(manager.clone()).or_default();
-        calls.retain(|_, until| *until > now);
-        calls.insert(call.to_owned(), until);
-    }
-
-    /// The call is over, for everybody who took part.
-    pub fn free(&mut self, call: &str) {
-        self.busy.retain(|_, calls| {
-            calls.remove(call);
-            !calls.is_empty()
-        });
-    }
-
-    pub fn is_busy(&self, manager: &ManagerId, now: At) -> bool {
-        self.busy.get(manager).is_some_and(|calls| calls.values().any(|until| *until > now))
-    }
-}
-
-impl Desk {
-    /// One open order less for this manager.
-    pub fn release(&mut self, manager: &ManagerId) {
-        if let Some(load) = self.load.get_mut(manager) {
-            *load = load.saturating_sub(1);
-        }
-    }
 }

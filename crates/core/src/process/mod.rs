@@ -15,6 +15,7 @@ pub mod command;
 pub mod event;
 
 pub mod client;
+pub mod desks;
 pub mod state;
 
 pub mod moment;
@@ -29,8 +30,8 @@ mod vars;
 
 mod decision;
 
+mod assign;
 mod call_task;
-mod desk;
 mod feed;
 mod ladder;
 mod leads;
@@ -43,7 +44,7 @@ mod close;
 
 use decision::{Decided, Decision};
 
-pub use case::{Case, Client, Desk, End, Order, Wait};
+pub use case::{Case, Client, Desk, Desks, End, Order, Wait};
 pub use command::{Ask, AskKind, Command, Target, Urgency};
 pub use decision::Section;
 pub use definition::Process;

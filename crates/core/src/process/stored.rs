@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::case::{Order, Plan, Question, Sent};
 use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Wait};
+use super::table::strays;
 use super::timers::{Timer, Timers};
 use super::value::At;
 use crate::message::text::TextId;
@@ -23,11 +24,24 @@ impl Serialize for Order {
 impl<'de> Deserialize<'de> for Order {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut record = Map::deserialize(deserializer)?;
-        if !record.contains_key("wait") {
-            let old = OrderV1::deserialize(Value::Object(record.clone())).map_err(D::Error::custom)?;
-            old.renew(&mut record).map_err(D::Error::custom)?;
+        if record.contains_key("wait") {
+            return Self::deserialize(Value::Object(record)).map_err(D::Error::custom);
         }
-        Self::deserialize(Value::Object(record)).map_err(D::Error::custom)
+        let old = OrderV1::deserialize(Value::Object(record.clone())).map_err(D::Error::custom)?;
+        old.renew(&mut record).map_err(D::Error::custom)?;
+        let mut order = Self::deserialize(Value::Object(record)).map_err(D::Error::custom)?;
+        stop_strays(&mut order);
+        Ok(order)
+    }
+}
+
+/// The first version let timers run on in states that they do not belong to.
+fn stop_strays(order: &mut Order) {
+    for timer in strays(order) {
+        order.timers.stop(timer);
+        if let Wait::Held(held) = &mut order.wait {
+            held.timers.stop(timer);
+        }
     }
 }
 
@@ -129,7 +143,9 @@ impl OrderV1 {
             },
             Phase::Dialling => Wait::Dialling,
             // A question over a date that stands: the date is the state.
-            Phase::Asking | Phase::CallBack | Phase::Promised if self.at(Timer::FollowUp).is_some() => {
+            Phase::Asking | Phase::CallBack | Phase::Promised | Phase::PartPaid
+                if self.at(Timer::FollowUp).is_some() =>
+            {
                 Wait::FollowUp(self.follow_up())
             }
             Phase::Asking => Wait::Asking,

@@ -181,7 +181,7 @@ fn every_event_on_every_state_leaves_the_order_in_order() {
         for event in events() {
             let mut client = Client::new("c-1".into());
             client.phones.push("+79005550101".to_owned());
-            let case = Case { order: order(state, wrapped), client, desk: Desk::default() };
+            let case = Case { order: order(state, wrapped), client, desks: Desks::default() };
             let after = step(&process, case, &event, now()).case;
             let what = format!("{state:?} {event:?}: {:?} {:?}", after.order.wait, after.order.timers);
             assert!(has_next_step(&process, &after, now()), "{what}");

@@ -100,14 +100,16 @@ impl AmoAttempt<'_> {
 
     /// From the index, otherwise by its marker among the tasks of this order's leads.
     async fn find_task(&self, task: &TaskId) -> Result<Option<u64>, Fault> {
-        if let Some(id) = self.link(&link::task(task)).await? {
+        let order = &self.command.order;
+        let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
+        let keys: Vec<String> =
+            std::iter::once(link::task(task)).chain(roles.map(|role| link::lead(order, role))).collect();
+        let known = self.links.find_all(&keys).await?;
+        let mut known = known.into_iter().map(|id| id.and_then(|id| id.parse().ok()));
+        if let Some(id) = known.next().flatten() {
             return Ok(Some(id));
         }
-        let order = &self.command.order;
-        let mut leads: Vec<u64> = order.lead().into_iter().collect();
-        for role in [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival] {
-            leads.extend(self.link(&link::lead(order, role)).await?);
-        }
+        let leads: Vec<u64> = order.lead().into_iter().chain(known.flatten()).collect();
         self.look().task(&leads, &marker::task(task)).await
     }
 

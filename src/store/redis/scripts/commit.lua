@@ -1,6 +1,6 @@
 #!lua
 -- Applies a unit of work: checks everything first, then writes everything.
--- Returns {'ok'}, {'fenced'} or {'conflict', what}.
+-- Returns {'ok', a place or '' for each delivery}, {'fenced'} or {'conflict', what}.
 -- KEYS: lease, counter, inbox, raw, items, wake, promised, links, names, out, dead; then one for
 --   each put, delivery, journal entry, dead letter and thing to forget, in this order.
 -- ARGV: fence, microseconds, length limit of the journal, then nine parts, each with its length
@@ -181,16 +181,20 @@ for i = 0, sets - 1 do
     redis.call('ZADD', wake, at, member)
   end
 end
+local answer = {'ok'}
 for i = 0, deliveries - 1 do
+  answer[i + 2] = ''
   if doing[i] then
     local key, id = KEYS[deliver_key + i + 1], ARGV[deliver + i * 3 + 2]
     local op, body = ARGV[deliver + i * 3 + 1], ARGV[deliver + i * 3 + 3]
     if op == 'add' then
-      redis.call('ZADD', out, next_place(), id)
+      answer[i + 2] = next_place()
+      redis.call('ZADD', out, answer[i + 2], id)
       redis.call('SET', key, body)
     elseif op == 'update' then
       redis.call('SET', key, body)
     else
+      answer[i + 2] = redis.call('ZSCORE', out, id) or ''
       redis.call('ZREM', out, id)
       redis.call('DEL', key)
     end
@@ -226,4 +230,4 @@ for i = 0, forgets - 1 do
     redis.call('XDEL', key, name .. '-0')
   end
 end
-return {'ok'}
+return answer

@@ -127,7 +127,7 @@ impl Decision<'_> {
     pub fn end(&mut self, end: End, result: &str) {
         let order = &mut self.case.order;
         if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
-            self.case.desk.release(manager);
+            self.case.desks.release(manager);
         }
         let from = order.state().clone();
         order.timers.stop_all();

@@ -13,7 +13,7 @@ use crate::process::money::Standing;
 use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
-use crate::process::{desk, leads};
+use crate::process::{assign, leads};
 
 pub const SECTION: Section = Section {
     name: "arrival",
@@ -99,12 +99,12 @@ fn place(d: &mut Decision, named: Option<&ManagerId>) {
 }
 
 fn assign(d: &mut Decision, named: Option<&ManagerId>) {
-    let Some(manager) = desk::choose(d, named) else {
+    let Some(manager) = assign::choose(d, named) else {
         d.say("L9", "Заказ в свободной очереди: ждём, кто возьмёт.");
         return;
     };
     let own = d.case.client.manager.as_ref() == Some(&manager);
-    desk::give(d, &manager);
+    assign::give(d, &manager);
     let name = d.name_of(&manager);
     match own {
         true => d.say("L8", format!("Клиент остаётся у своего менеджера: {name}.")),
@@ -129,7 +129,7 @@ fn first_state(d: &mut Decision) {
     }
     if d.case.client.phone().is_none() && figures.ask_phone {
         if pool {
-            desk::give_by_queue(d, "Телефона нет, его нужно спросить");
+            assign::give_by_queue(d, "Телефона нет, его нужно спросить");
         }
         d.request(Request::AskPhone {
             why: "Телефон не указан или записан с ошибкой"

@@ -125,7 +125,7 @@ fn obstacle(d: &Decision, task: &Task, last: At) -> Option<Obstacle> {
         Some(Obstacle::NoPhone)
     } else if manager.is_none_or(|manager| manager.extension.is_none()) {
         Some(Obstacle::NoExtension)
-    } else if d.case.desk.is_busy(&task.responsible, d.now) {
+    } else if d.case.desks.is_busy(&task.responsible, d.now) {
         Some(Obstacle::Busy)
     } else {
         None
@@ -139,7 +139,7 @@ fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
     let manager = task.responsible.clone();
     let start = StartCall { manager: manager.clone(), number, caller_id, task: id.clone(), not_after };
     let command = d.urgent(Urgency::Hot, |d| d.ask(Ask::StartCall(start)));
-    d.case.desk.occupy(&manager, command.as_str(), d.now, not_after);
+    d.case.desks.occupy(&manager, command.as_str(), d.now, not_after);
     let name = d.name_of(&manager);
     let under_way = Some(UnderWay { command, manager, at: d.now });
     d.case.order.start = Some(CallStart { attempt, again_at: None, under_way });
@@ -153,8 +153,8 @@ fn seen(d: &mut Decision) {
     let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.clone()) else {
         return;
     };
-    d.case.desk.free(under_way.command.as_str());
-    if d.case.desk.is_busy(&under_way.manager, d.now) {
+    d.case.desks.free(under_way.command.as_str());
+    if d.case.desks.is_busy(&under_way.manager, d.now) {
         d.say("D9", "Звонок идёт.");
         return;
     }
@@ -164,7 +164,7 @@ fn seen(d: &mut Decision) {
 
 /// A call has its result: the start that may have led to it is over, and its people are free.
 fn over(d: &mut Decision, call: &CallResult) {
-    d.case.desk.free(&call.call);
+    d.case.desks.free(&call.call);
     let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref()) else {
         return;
     };
@@ -192,6 +192,6 @@ fn leave(d: &mut Decision) {
     d.stop(Timer::StartSeen);
     let under_way = d.case.order.start.as_mut().and_then(|start| start.under_way.take());
     if let Some(under_way) = under_way {
-        d.case.desk.free(under_way.command.as_str());
+        d.case.desks.free(under_way.command.as_str());
     }
 }

@@ -1,13 +1,12 @@
 //! The responsible changes: his open tasks go to the next one, with what he has to know (L10).
-//! Never tells the platforms: whoever asks for it knows which of them says so already. Enter at
-//! [`hand_over`].
+//! Never tells the platforms: the section that asks for it does. Enter at [`hand_over`].
 
 use crate::message::text::TextId;
+use crate::process::assign;
 use crate::process::calendar;
 use crate::process::case::{Promise, Task};
 use crate::process::command::TaskKind;
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
-use crate::process::desk;
 use crate::process::moment::Moment;
 use crate::process::value::*;
 
@@ -27,7 +26,7 @@ pub const SECTION: Section = Section {
 /// L10: open tasks move, the new manager gets one task with the context.
 fn hand_over(d: &mut Decision, manager: &ManagerId) {
     let from = d.case.order.responsible.clone();
-    desk::give(d, manager);
+    assign::give(d, manager);
     d.moment(Moment::HandedOver { manager: manager.clone() });
     let name = d.name_of(manager);
     d.turn("L10", format!("Новый ответственный: {name}."));

@@ -8,7 +8,7 @@ use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{ClientFacts, Event, OrderFacts};
 use crate::process::money::{self, Before, Judged, Standing};
 use crate::process::value::*;
-use crate::process::{desk, leads};
+use crate::process::{assign, leads};
 
 pub const SECTION: Section = Section {
     name: "orders",
@@ -147,7 +147,7 @@ fn shown_manager(d: &mut Decision, manager: &ManagerId, before: Option<&ManagerI
         d.request(Request::Take { manager: manager.clone() });
     } else if before.is_some() && d.case.order.responsible.as_ref() != Some(manager) {
         d.request(Request::HandOver { manager: manager.clone() });
-        desk::tell_crm(d, manager);
+        assign::tell_crm(d, manager);
     }
 }
 

@@ -4,11 +4,11 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::process::assign;
 use crate::process::calendar;
 use crate::process::case::{Order, Plan, Promise};
 use crate::process::command::{TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
-use crate::process::desk;
 use crate::process::moment::Moment;
 use crate::process::money::{Before, Standing, minor};
 use crate::process::state::Wait;
@@ -83,7 +83,7 @@ fn reopen(d: &mut Decision) {
         d.case.order.status = Some(Status::PartPaid);
     }
     if let Some(manager) = d.case.order.responsible.take() {
-        desk::give(d, &manager);
+        assign::give(d, &manager);
     }
 }
 

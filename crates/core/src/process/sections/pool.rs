@@ -2,9 +2,9 @@
 //! Never moves an order that somebody has. Enter at [`take`] and [`out_of_pool`].
 
 use crate::message::text::TextId;
+use crate::process::assign;
 use crate::process::command::{Ask, AskKind, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
-use crate::process::desk;
 use crate::process::moment::Moment;
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
@@ -35,7 +35,7 @@ fn pool_over(d: &mut Decision) {
     if *d.state() != Wait::FreePool || d.case.order.responsible.is_some() {
         return;
     }
-    desk::give_by_queue(d, "Никто не взял заказ вовремя");
+    assign::give_by_queue(d, "Никто не взял заказ вовремя");
     if let Some(head) = d.head() {
         let due = d.work_minutes(d.figures().task.escalate_minutes);
         let why = "Свободную заявку никто не взял вовремя, она назначена по очереди.";
@@ -47,7 +47,7 @@ fn pool_over(d: &mut Decision) {
 /// L8: a client who is there himself gets somebody at once, by the queue.
 fn out_of_pool(d: &mut Decision, why: &str) {
     if d.case.order.responsible.is_none() {
-        desk::give_by_queue(d, why);
+        assign::give_by_queue(d, why);
         leave_pool(d);
     }
 }
@@ -66,8 +66,8 @@ fn leave_pool(d: &mut Decision) {
 /// L9: a manager takes the order: status «В работе», who and when kept; once.
 fn take(d: &mut Decision, manager: &ManagerId) {
     if d.case.order.responsible.is_none() {
-        desk::give(d, manager);
-        desk::tell_crm(d, manager);
+        assign::give(d, manager);
+        assign::tell_crm(d, manager);
     }
     if d.case.order.taken_at.is_some() {
         return;

@@ -4,10 +4,10 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::process::assign;
 use crate::process::case::Task;
 use crate::process::command::{AskKind, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
-use crate::process::desk;
 use crate::process::event::{Event, TaskChange};
 use crate::process::moment::Moment;
 use crate::process::state::Wait;
@@ -205,7 +205,7 @@ fn escalate(d: &mut Decision) {
         }
         // A round that sellers leave lying is the head's to see.
         let head = d.head().filter(|head| d.case.order.round.missed > 2 && *head != task.responsible);
-        let other = head.or_else(|| desk::another(d, &task.responsible));
+        let other = head.or_else(|| assign::another(d, &task.responsible));
         if let Some(other) = &other {
             d.move_task(&id, None, Some(other.clone()));
         }

@@ -49,11 +49,10 @@ pub(super) fn another(d: &Decision, than: &ManagerId) -> Option<ManagerId> {
 }
 
 fn least_loaded(d: &Decision, fits: impl Fn(&Manager) -> bool) -> Option<ManagerId> {
-    let desk = &d.case.desk;
     let able = d.process.roster.iter().filter(|manager| manager.active && fits(manager));
     let first = able.min_by_key(|manager| {
-        let load = desk.load.get(&manager.id).copied().unwrap_or(0);
-        (load, desk.given_at.get(&manager.id).copied(), manager.id.clone())
+        let desk = d.case.desks.of(&manager.id);
+        (desk.load, desk.given_at, manager.id.clone())
     });
     first.map(|manager| manager.id.clone())
 }
@@ -64,8 +63,7 @@ pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
         return;
     }
     release(d);
-    *d.case.desk.load.entry(manager.clone()).or_default() += 1;
-    d.case.desk.given_at.insert(manager.clone(), d.now);
+    d.case.desks.give(manager, d.now);
     d.case.order.responsible = Some(manager.clone());
     d.case.order.responsible_at = Some(d.now);
     d.case.client.manager = Some(manager.clone());
@@ -74,7 +72,7 @@ pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
 /// The order no longer counts for its manager.
 pub(super) fn release(d: &mut Decision) {
     if let Some(manager) = &d.case.order.responsible {
-        d.case.desk.release(manager);
+        d.case.desks.release(manager);
     }
 }
 

@@ -1,0 +1,125 @@
+//! Settles deliveries that are over: removal, receipt, what the answer said, and the mark of the next in
+//! the lane are one unit.
+//! Never loses a receipt: where the order cannot be stepped, the receipt becomes an entry of the inbox.
+//! Enter at [`Inbox::settle`].
+
+use std::collections::HashSet;
+
+use super::{Cause, Inbox};
+use crate::intake::apply::Source;
+use crate::intake::item::Item;
+use crate::json;
+use crate::process::{At, CommandId, Event};
+use crate::signal::Signal;
+use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, Kept, Unit};
+use crate::worker::landings::{Ended, Landed};
+use crate::worker::lanes::key_of;
+use crate::worker::outbox::marked;
+use crate::worker::site::Site;
+
+impl Inbox {
+    /// `None` where the store has the delivery no longer. `revoked` are commands that the units of this
+    /// round take back.
+    pub(super) async fn settle(
+        &mut self,
+        landed: &Landed,
+        revoked: &HashSet<CommandId>,
+        now: At,
+    ) -> Kept<Option<Unit>> {
+        let Landed { delivery, ended } = landed;
+        let cause = Cause::Landed(delivery.seq);
+        let is_doubtful = self.doubtful.contains(&delivery.seq);
+        if is_doubtful && !is_pending(&self.site, delivery).await? {
+            return Ok(None);
+        }
+        let (unit, event, signals) = settlement(delivery, ended.clone(), now);
+        let order = delivery.command.order.clone();
+        if self.aside.contains_key(&cause) {
+            let append = std::iter::once(Item::Event { raw: None, order, event });
+            let append = append.chain(signals.into_iter().map(|signal| Item::Signal { raw: None, signal }));
+            return Ok(Some(Unit { append: append.map(|item| item.to_bytes()).collect(), ..unit }));
+        }
+        for (key, value) in &unit.index {
+            self.book.put_link(key.clone(), value.clone());
+        }
+        let mut unit = match self.event(order.clone(), event.clone(), Source::default(), now).await? {
+            Ok(stepped) => unit.then(stepped),
+            Err(_) => {
+                let append = vec![Item::Event { raw: None, order, event }.to_bytes()];
+                unit.then(Unit { append, at: now, ..Unit::default() })
+            }
+        };
+        let said = self.signals(signals.clone(), Source::default(), now).await?;
+        unit = unit.then(said.unwrap_or_else(|_| {
+            let append = signals.into_iter().map(|signal| Item::Signal { raw: None, signal }.to_bytes());
+            Unit { append: append.collect(), at: now, ..Unit::default() }
+        }));
+        if !is_doubtful {
+            unit.deliveries.extend(self.following(delivery, &unit, revoked, now).map(DeliveryOp::Update));
+        }
+        Ok(Some(unit))
+    }
+
+    /// The next of the lane, marked as being sent, if it is to leave as soon as this one is settled.
+    fn following(
+        &self,
+        settled: &Delivery,
+        unit: &Unit,
+        revoked: &HashSet<CommandId>,
+        now: At,
+    ) -> Option<Delivery> {
+        let next = self.site.lanes().following(key_of(settled), now)?;
+        let is_revoked = revoked.contains(next.id()) || revoked_by(unit).any(|id| id == next.id());
+        marked(&self.site, &next, now).filter(|_| !is_revoked)
+    }
+}
+
+/// What the unit takes back.
+pub(super) fn revoked_by(unit: &Unit) -> impl Iterator<Item = &CommandId> {
+    unit.deliveries.iter().filter_map(|op| match op {
+        DeliveryOp::Revoke(id) | DeliveryOp::Remove(id) => Some(id),
+        DeliveryOp::Add(_) | DeliveryOp::Update(_) => None,
+    })
+}
+
+/// Commands of the unit that leave as soon as it is committed are marked by it.
+pub(super) fn mark_first(site: &Site, unit: &mut Unit, settled: Option<u64>, now: At) {
+    let revoked: HashSet<CommandId> = revoked_by(unit).cloned().collect();
+    let lanes = site.lanes();
+    let mut taken = HashSet::new();
+    for op in &mut unit.deliveries {
+        let DeliveryOp::Add(delivery) = op else { continue };
+        if taken.insert(key_of(delivery))
+            && !revoked.contains(delivery.id())
+            && lanes.takes_at_once(delivery, settled)
+            && let Some(marked) = marked(site, delivery, now)
+        {
+            *delivery = marked;
+        }
+    }
+}
+
+/// Without what its order and its signals come to.
+fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<Signal>) {
+    let id = delivery.id().clone();
+    let mut unit = Unit { deliveries: vec![DeliveryOp::Remove(id.clone())], at: now, ..Unit::default() };
+    match ended {
+        Ended::Done(receipt) => {
+            unit.index = receipt.links.into_iter().map(|(key, value)| (key, Some(value))).collect();
+            (unit, Event::Receipt { command: id }, receipt.signals)
+        }
+        // A dead letter tells a person, an event tells the order, which takes another next step.
+        Ended::Never { why } => {
+            let (order, body) = (Some(delivery.command.order.clone()), json::bytes(delivery));
+            let letter = DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body };
+            unit.dead.push(DeadOp::Bury(letter));
+            (unit, Event::Undeliverable { command: id, why }, Vec::new())
+        }
+    }
+}
+
+/// Is the delivery still in the store? Asked after a commit whose answer was not heard.
+async fn is_pending(site: &Site, delivery: &Delivery) -> Kept<bool> {
+    let page = site.store.deliveries(site.id(), delivery.seq.saturating_sub(1), 1).await?;
+    Ok(page.iter().any(|pending| pending.seq == delivery.seq))
+}

@@ -1,0 +1,313 @@
+//! One try of one delivery: marked, carried out, settled, whatever happens in it.
+//! Never settles what is over by itself: the school's inbox does, together with the order.
+//! Enter at [`fly`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{SiteLinks, bury_unreadable};
+use crate::panics::Panicked;
+use crate::platform::{Fault, Receipt, Try};
+use crate::process::{At, Target};
+use crate::spool::{Past, SendOutcome, Sent};
+use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
+use crate::worker::backoff;
+use crate::worker::landings::{Ended, Landed, Written};
+use crate::worker::lanes::{Back, Go, LaneKey, key_of};
+use crate::worker::site::{Site, count};
+
+/// After this many panics a delivery becomes a dead letter.
+const PANICS_MAX: u32 = 3;
+
+/// A body that could not be read is asked for again after this.
+const UNREAD_MS: i64 = 1_000;
+
+/// A delivery that has come back, with what its lane is to hold now.
+pub struct Flown {
+    pub lane: LaneKey,
+    pub back: Back,
+    pub end: End,
+}
+
+pub enum End {
+    Done,
+    Denied(String),
+    Other,
+    /// The school belongs to somebody else now, or the store refused for good.
+    Lost(CommitError),
+}
+
+impl Flown {
+    fn gone(lane: LaneKey) -> Self {
+        Self { lane, back: Back::Gone, end: End::Other }
+    }
+
+    fn lost(lane: LaneKey, error: CommitError) -> Self {
+        Self { lane, back: Back::Gone, end: End::Lost(error) }
+    }
+}
+
+/// A delivery about to be tried.
+struct Start {
+    delivery: Delivery,
+    tried: Try,
+    past: Option<Past>,
+    /// The store has it as being sent already.
+    is_marked: bool,
+}
+
+/// One try of one delivery. Always returns, so that its lane is freed.
+pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
+    let lane = go.lane;
+    let start = match site.guard("delivery", start(site, go)).await {
+        Ok(Ok(start)) => start,
+        Ok(Err(flown)) => return flown,
+        Err(_) => return Flown { lane, back: unread(site), end: End::Other },
+    };
+    let (before, tried, has_left) = (start.delivery.clone(), start.tried, AtomicBool::new(false));
+    match site.guard("delivery", carry(site, start, &has_left)).await {
+        Ok(flown) => flown,
+        Err(panicked) => {
+            let tried = if has_left.into_inner() { Try::MayBeDone } else { tried };
+            after_panic(site, before, tried, panicked).await
+        }
+    }
+}
+
+fn unread(site: &Site) -> Back {
+    Back::Unread { not_before: site.clock.now() + TimeDelta::milliseconds(UNREAD_MS) }
+}
+
+/// The delivery with its body, which the store is asked for where it is not held.
+async fn start(site: &Arc<Site>, Go { lane, place, urgency, body, is_marked }: Go) -> Result<Start, Flown> {
+    let mut delivery = match body {
+        Some(body) => *body,
+        None => read(site, lane, place).await?,
+    };
+    delivery.command.urgency = urgency;
+    if is_marked {
+        return Ok(Start { delivery, tried: Try::First, past: None, is_marked });
+    }
+    let (tried, past) = history(site, &delivery, site.clock.now());
+    delivery.attempts += 1;
+    Ok(Start { delivery, tried, past, is_marked })
+}
+
+async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, Flown> {
+    let found = site.store.deliveries(site.id(), place.saturating_sub(1), 1).await;
+    match found {
+        Ok(page) => match page.into_iter().find(|delivery| delivery.seq == place) {
+            // An owner before this one was sending it when it ended.
+            Some(delivery) if delivery.state == DeliveryState::Sending => {
+                let state = DeliveryState::Unclear { not_before: site.clock.now() };
+                Ok(Delivery { state, ..delivery })
+            }
+            Some(delivery) => Ok(delivery),
+            None => Err(Flown::gone(lane)),
+        },
+        Err(error) => {
+            tracing::warn!(school = %site.id(), %error, "a delivery waits for the store");
+            if matches!(error, StoreError::Unreadable(_))
+                && let Err(error) = bury_unreadable(site).await
+            {
+                return Err(Flown::lost(lane, error));
+            }
+            Err(Flown { lane, back: unread(site), end: End::Other })
+        }
+    }
+}
+
+/// Settles a try that panicked: the delivery is tried again, or becomes a dead letter after too many panics.
+async fn after_panic(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panicked: Panicked) -> Flown {
+    let (lane, why) = (key_of(&delivery), panicked.to_string());
+    let panics = site.count_panic_of(delivery.id());
+    let fault = if panics < PANICS_MAX { Fault::later(why) } else { Fault::never(why) };
+    let settling = settle(site, lane, delivery.clone(), tried, Err(fault));
+    if let Ok(flown) = site.guard("settlement", settling).await {
+        return flown;
+    }
+    // The settlement panicked too. In the store the delivery is still marked, which counts as `Unclear`.
+    delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
+    Flown { lane, back: Back::Again(Box::new(delivery)), end: End::Other }
+}
+
+/// From the mark to the settlement.
+async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
+    let Start { mut delivery, tried, past, is_marked } = start;
+    let lane = key_of(&delivery);
+    let now = site.clock.now();
+    // Lanes let nothing out that has no courier; it would stay in the store as it is.
+    let Some(courier) = site.outbound.couriers.get(&lane.target) else { return Flown::gone(lane) };
+    if !is_marked {
+        delivery.state = DeliveryState::Sending;
+        match commit(site, update(&delivery, now)).await {
+            Ok(()) => {}
+            // Revoked before it left: that is what revoking is for.
+            Err(CommitError::Conflict(_)) => return Flown::gone(lane),
+            Err(error) => return Flown::lost(lane, error),
+        }
+    }
+    if past == Some(Past::Done) && !lane.target.can_look_up() {
+        // Nothing can be looked up there, and nothing has to be: this process has seen it done.
+        return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
+    }
+    has_left.store(true, Ordering::SeqCst);
+    remember(site, |sent| sent.leaves(&delivery));
+    let links = SiteLinks(site);
+    let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
+    settle(site, lane, delivery, tried, outcome).await
+}
+
+/// Whether it may have been done before: the delivery's state says so, or this process remembers what a
+/// restarted store has forgotten, or nobody is left who could.
+fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
+    let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
+    let can_look = delivery.command.ask.target().can_look_up();
+    let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
+        || past.is_some()
+        || (can_look && site.is_in_doubt(now));
+    (if may_be_done { Try::MayBeDone } else { Try::First }, past)
+}
+
+/// A delivery as the commit that lets it leave marks it; `None` where there is any doubt about its past,
+/// and it has to be marked by itself. Nothing leaves a school that stops.
+pub fn marked(site: &Site, delivery: &Delivery, now: At) -> Option<Delivery> {
+    let is_new =
+        !site.stopping() && matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
+    (is_new && history(site, delivery, now) == (Try::First, None)).then(|| Delivery {
+        state: DeliveryState::Sending,
+        attempts: delivery.attempts + 1,
+        ..delivery.clone()
+    })
+}
+
+fn remember(site: &Site, note: impl FnOnce(&mut Sent)) {
+    if let Some(spool) = &site.spool {
+        note(&mut spool.sent());
+    }
+}
+
+/// What is over is handed to the inbox; what is tried again is written here.
+async fn settle(
+    site: &Arc<Site>,
+    lane: LaneKey,
+    mut delivery: Delivery,
+    tried: Try,
+    outcome: Result<Receipt, Fault>,
+) -> Flown {
+    let now = site.clock.now();
+    let is_worn_out = delivery.attempts >= backoff::TRIES_MAX;
+    let end = match outcome {
+        Ok(receipt) => return land(site, lane, delivery, Ended::Done(receipt)).await,
+        Err(Fault::Denied { why }) => {
+            // Not the delivery's fault: the try does not count.
+            delivery.attempts -= 1;
+            delivery.state = denied_state(lane.target, tried, now);
+            delivery.fault = Some(why.clone());
+            End::Denied(why)
+        }
+        Err(Fault::Never { why }) => return land(site, lane, delivery, Ended::Never { why }).await,
+        Err(fault) if is_worn_out => {
+            let why = format!("given up after {} tries: {fault}", delivery.attempts);
+            return land(site, lane, delivery, Ended::Never { why }).await;
+        }
+        Err(Fault::Later { why, after_ms }) => {
+            let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, after_ms);
+            delivery.state = later_state(tried, now + TimeDelta::milliseconds(wait_ms as i64));
+            delivery.fault = Some(why);
+            End::Other
+        }
+        Err(Fault::Unclear { why }) => {
+            delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, now) };
+            delivery.fault = Some(why);
+            End::Other
+        }
+    };
+    let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. });
+    let outcome = if may_be_done { SendOutcome::Unclear } else { SendOutcome::NotDone };
+    remember(site, |sent| sent.came_back(&delivery, outcome));
+    let fault = delivery.fault.as_deref().unwrap_or_default();
+    tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
+    match commit(site, update(&delivery, now)).await {
+        Ok(()) => Flown { lane, back: Back::Again(Box::new(delivery)), end },
+        // It was taken away meanwhile.
+        Err(CommitError::Conflict(_)) => Flown { lane, back: Back::Gone, end },
+        Err(error) => Flown::lost(lane, error),
+    }
+}
+
+/// The inbox settles it with its order, in one commit.
+async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended) -> Flown {
+    let (outcome, end, tally) = match &ended {
+        Ended::Done(_) => (SendOutcome::Done, End::Done, &site.tally.delivered),
+        Ended::Never { .. } => (SendOutcome::Buried, End::Other, &site.tally.buried),
+    };
+    remember(site, |sent| sent.came_back(&delivery, outcome));
+    let written = site.landings().push(Landed { delivery, ended });
+    site.inbox_bell.notify_one();
+    match written.await {
+        Ok(Written::Now) => {
+            count(tally);
+            Flown { lane, back: Back::Gone, end }
+        }
+        Ok(Written::Before) => Flown { lane, back: Back::Gone, end },
+        // Another owner begins; the store has it as it was marked.
+        Err(_) => Flown::lost(lane, StoreError::Unreachable("the owner has ended".to_owned()).into()),
+    }
+}
+
+/// When a delivery that may have been done is looked for.
+fn not_before(delivery: &Delivery, now: At) -> At {
+    let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None);
+    now + TimeDelta::milliseconds(wait_ms as i64)
+}
+
+/// Doubt outlives a failed look: what may have been done is never tried as if it were new.
+fn later_state(tried: Try, not_before: At) -> DeliveryState {
+    match tried {
+        Try::First => DeliveryState::Later { not_before },
+        Try::MayBeDone => DeliveryState::Unclear { not_before },
+    }
+}
+
+fn denied_state(target: Target, tried: Try, now: At) -> DeliveryState {
+    match tried {
+        Try::First if !target.takes_several_requests() => DeliveryState::Waiting,
+        _ => DeliveryState::Unclear { not_before: now },
+    }
+}
+
+fn update(delivery: &Delivery, now: At) -> Unit {
+    Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() }
+}
+
+/// A mark has to be written: while the store is away it waits, and nothing is sent twice.
+async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
+    loop {
+        match site.commit(unit.clone()).await {
+            Err(CommitError::Store(error)) if !site.stopping() => {
+                tracing::warn!(school = %site.id(), %error, "a delivery waits for the store");
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A look that fails leaves the doubt: the next try looks again.
+    #[test]
+    fn doubt_outlives_a_failed_look() {
+        let at = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        assert_eq!(later_state(Try::First, at), DeliveryState::Later { not_before: at });
+        assert_eq!(later_state(Try::MayBeDone, at), DeliveryState::Unclear { not_before: at });
+        assert_eq!(denied_state(Target::Mail, Try::First, at), DeliveryState::Waiting);
+        assert_eq!(denied_state(Target::Mail, Try::MayBeDone, at), DeliveryState::Unclear { not_before: at });
+    }
+}
