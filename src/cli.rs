@@ -1,6 +1,5 @@
-//! The command line: one executable, its roles as subcommands.
-//! Changes nothing by itself: what a command asks of the store is an entry of the inbox.
-//! Enter at [`main`].
+//! The command line: one executable, its roles as subcommands. Never changes the store directly: what a command
+//! asks for becomes an entry of the inbox. Enter at [`main`].
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,7 +56,7 @@ enum Command {
     Reference,
 }
 
-// What every command takes may stand before or behind the action of `dead` and `person`.
+// Common options may be given before or after the action of `dead` and `person`.
 
 #[derive(Args)]
 struct Folder {
@@ -182,12 +181,12 @@ struct Who {
     email: Option<String>,
 }
 
-/// What can be typed, for whoever compares documents with it.
+/// The definition of the command line, for tests that compare documents with it.
 pub fn grammar() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
 }
 
-/// Parses the command line, runs the command, and says how it ended.
+/// Parses the command line, runs the command, and returns the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -259,10 +258,10 @@ async fn serve(args: Serve) -> Result<(), String> {
     Ok(())
 }
 
-/// The player holds the other end of the standard input: a driven bridge never outlives it.
+/// The player holds the other end of standard input: a driven bridge ends with it.
 async fn player_gone() {
     let (tell, gone) = tokio::sync::oneshot::channel();
-    // A thread, because nothing else can wait for an input; it ends with the program.
+    // A thread, because reading standard input blocks; it ends with the program.
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
         let _ = tell.send(());
@@ -270,7 +269,7 @@ async fn player_gone() {
     let _ = gone.await;
 }
 
-/// Ctrl-C, or what a supervisor sends.
+/// Waits for Ctrl-C or a supervisor's signal.
 async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
@@ -309,7 +308,7 @@ fn unusable(problems: &[Problem]) -> String {
     format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
 }
 
-/// The command line wins over the environment, the environment over the file.
+/// The command line takes precedence over the environment, the environment over the file.
 fn place(args: &StoreArgs, config: &Config) -> Backend {
     let data = args.data.clone().unwrap_or_else(|| config.instance.data.clone());
     match args.store.clone().map(Secret::new).or_else(|| config.instance.store.clone()) {
@@ -418,7 +417,7 @@ async fn person(args: Person) -> Result<(), String> {
     Ok(())
 }
 
-/// A configured school's store, seen from beside the bridge that works.
+/// The store of a configured school, opened while a bridge may be working on it.
 async fn visit(
     school: &str,
     store: &StoreArgs,

@@ -1,6 +1,6 @@
 //! The addresses that a school's administrator pastes into the platforms' cabinets, with how each has to
-//! be set up there. They hold the school's secret, so they are printed and never logged.
-//! Never knows a platform's cabinet: each platform says its own. Enter at [`urls`].
+//! be set up there. They contain the school's secret, so they are printed and never logged. Contains nothing
+//! specific to a platform: each platform supplies its own instructions. Enter at [`urls`].
 
 use super::{Config, School};
 
@@ -23,7 +23,7 @@ pub fn urls(config: &Config, school: &School) -> String {
     text
 }
 
-/// «Школа «Рост»» would put quotes into quotes.
+/// Avoids nested quotes: «Школа «Рост»».
 fn bare_name(name: &str) -> &str {
     match name.split_once('«') {
         Some((_, rest)) => rest.trim_end().trim_end_matches('»'),

@@ -1,6 +1,5 @@
-//! What a school adds to the production calendar that the core knows (D13).
-//! Never knows the present: today comes from the caller.
-//! Enter at [`build`].
+//! A school's additions to the production calendar of the core (D13). Never reads a clock: today comes from the
+//! caller. Enter at [`build`].
 
 use chrono::{Datelike, NaiveDate};
 
@@ -8,11 +7,11 @@ use super::raw::CalendarFile;
 use crate::platform::check::Complaints;
 use crate::process::calendar::Calendar;
 
-/// The decree for the coming year is out by this month.
+/// The decree for the coming year is published by this month.
 const DECREE_MONTH: u32 = 12;
 
-/// The school's own days. A year without a decree is told in `warnings`: the present one always,
-/// the next one from December on.
+/// The school's own days. A year without a decree is reported in `warnings`: the present year always, the next
+/// one from December on.
 pub(super) fn build(
     file: &CalendarFile,
     today: NaiveDate,

@@ -1,16 +1,16 @@
-//! The variables of the environment that the program knows, and where values come from.
-//! Never keeps a value longer than a load. Enter at [`VARIABLES`] and [`Surroundings`].
+//! The environment variables that the program uses, and the source of their values. Never keeps a value after a
+//! load. Enter at [`VARIABLES`] and [`Surroundings`].
 
 use std::collections::BTreeMap;
 
 use crate::clock::{Clock, WallClock};
 use crate::process::At;
 
-/// One variable of the program itself. Secrets of schools have names of their own.
+/// One variable of the program itself. Secrets of schools have their own variables.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
     pub name: &'static str,
-    /// What counts when it is not set.
+    /// The default.
     pub default: &'static str,
     pub about: &'static str,
 }
@@ -51,7 +51,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "DOZVON_LOG_FORMAT", default: "`log_format`", about: "`text` or `json`." },
 ];
 
-/// What a load may look at beside the files.
+/// What a load may read besides the files.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     variables: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// The process's own environment and the wall's time. Values that are no text are passed over.
+    /// The environment of the process and the wall clock. Values that are not text are ignored.
     pub fn real() -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

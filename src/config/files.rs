@@ -1,5 +1,5 @@
-//! The files of a configuration in memory: read once, so that a half-written change is seen whole
-//! or not at all by the check. Never understands them. Enter at [`Files::read`].
+//! The files of a configuration in memory: read once, so that the check sees a change either completely or not at
+//! all. Never interprets them. Enter at [`Files::read`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ pub struct Files {
     texts: BTreeMap<String, String>,
 }
 
-/// No configuration file is larger, bytes.
+/// Largest allowed configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Deepest file: `schools/<school>/process/<name>.toml`.
 const DEPTH_MAX: usize = 4;
 
 impl Files {
-    /// Everything that ends in `.toml` or `.txt` below the folder.
+    /// All files below the folder whose names end in `.toml` or `.txt`.
     pub fn read(folder: &Path) -> Result<Self, Vec<Problem>> {
         let mut files = Self::new(folder, BTreeMap::new());
         let mut problems = Vec::new();
@@ -34,12 +34,12 @@ impl Files {
         Self { folder: folder.to_owned(), texts }
     }
 
-    /// All files, to be looked through or changed by tests and tools.
+    /// All files, for tests and tools to read or change.
     pub fn texts_mut(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.texts
     }
 
-    /// A path as the person knows it.
+    /// A path as the person gave it.
     pub(super) fn shown(&self, path: &str) -> String {
         self.folder.join(path).display().to_string()
     }
@@ -73,7 +73,7 @@ impl Files {
     pub(super) fn hash(&self, folder: &str) -> String {
         let mut hash = Sha256::new();
         for (path, text) in self.texts.iter().filter(|(path, _)| path.starts_with(folder)) {
-            // Lengths stand between the parts, so that no two sets of files give the same bytes.
+            // Lengths separate the parts, so that two different sets of files never give the same bytes.
             hash.update((path.len() as u64).to_be_bytes());
             hash.update(path.as_bytes());
             hash.update((text.len() as u64).to_be_bytes());
@@ -82,7 +82,7 @@ impl Files {
         hex::encode(hash.finalize())
     }
 
-    /// Files at places where nothing reads them: a slip of the hand, or a wrong folder.
+    /// Files that nothing reads: a typing mistake, or a wrong folder.
     pub(super) fn stray(&self) -> Vec<Problem> {
         let known = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
             // The second is what `dozvon sandbox` reads.

@@ -1,5 +1,5 @@
-//! The instance's own settings: `dozvon.toml` with the environment laid over it.
-//! Never opens a port, a store or a folder. Enter at [`Instance`].
+//! The instance's own settings: `dozvon.toml`, overridden by the environment. Never opens a port, a store or a
+//! folder. Enter at [`Instance`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::store::redis::Address;
 
-/// What the program itself runs with; each field's variable is named in [`InstanceFile`].
+/// The settings of the program; [`InstanceFile`] names the variable of each field.
 #[derive(Debug, Clone)]
 pub struct Instance {
     pub listen: SocketAddr,
-    /// Public address of the bridge without a slash at its end.
+    /// Public address of the bridge, without a trailing slash.
     pub url: String,
-    /// Redis address, which may hold a password; `None` is the embedded store.
+    /// Redis address, which may contain a password; `None` means the embedded store.
     pub store: Option<Secret>,
-    /// Folder of the embedded store and of kept tokens.
+    /// Folder of the embedded store and of stored tokens.
     pub data: PathBuf,
-    /// `DOZVON_VAULT_KEY`: there whenever a school signs in by OAuth.
+    /// `DOZVON_VAULT_KEY`: present whenever a school signs in by OAuth.
     pub vault_key: Option<Secret>,
     /// A filter of `tracing`.
     pub log: String,
@@ -70,7 +70,7 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         complaints.add("url", wrong, allowed);
     }
     if store.as_deref().is_some_and(|store| Address::read(store).is_err()) {
-        // The value may hold a password and is not repeated.
+        // The value may contain a password and is not repeated.
         complaints.add("store", "not the address of a Redis", Address::FORM);
     }
     check_limits(&file.limits, &mut complaints);

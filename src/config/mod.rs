@@ -1,6 +1,5 @@
-//! From files to a checked configuration, with all problems at once.
-//! Never stops at the first mistake, never holds a secret that a file could show, never runs.
-//! Enter at [`Config::load`].
+//! Turns files into a checked configuration, and reports all problems at once. Never stops at the first mistake,
+//! and never takes a secret from a file. Enter at [`Config::load`].
 
 use std::path::Path;
 
@@ -30,7 +29,7 @@ pub use files::Files;
 pub use instance::Instance;
 pub use raw::Limits;
 
-/// All that one program runs with.
+/// The configuration of one program.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub instance: Instance,
@@ -44,31 +43,31 @@ pub struct School {
     pub id: SchoolId,
     pub process: Process,
     pub answers: Answers,
-    /// Secrets of the addresses that platforms call; one or two, the first is the one to print.
+    /// Secrets of the addresses that platforms call, one or two; the first is the one to print.
     pub secrets: Vec<Secret>,
     pub platforms: Platforms,
-    /// The provider that starts calls; none has what it takes where this is absent.
+    /// The provider that starts calls; `None` if none is able to.
     pub calls_by: Option<&'static str>,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,
-    /// What works but is probably not meant; said by `check`.
+    /// Valid settings that are probably mistakes; `check` prints them.
     pub warnings: Vec<Problem>,
 }
 
 impl School {
-    /// The CRM; what intake has to know of its pipelines and reasons.
+    /// The CRM: its pipelines and reasons, for intake.
     pub fn crm(&self) -> Option<&amocrm::Settings> {
         self.platforms.get()
     }
 
-    /// How long the silence of a call's provider is waited through; `call` is `<provider>:<key>`.
+    /// How long to wait for further events of a call; `call` is `<provider>:<key>`.
     pub fn call_waits(&self, call: &str) -> Waits {
         let provider = call.split_once(':').map(|(provider, _)| provider);
         let line = self.platforms.lines().find(|(platform, _)| Some(platform.name) == provider);
         line.map_or(Waits::new(60), |(_, settings)| settings.facts().waits)
     }
 
-    /// What platforms are told of the school; `url` is the bridge's own address.
+    /// The school as platforms see it; `url` is the bridge's own address.
     pub fn as_seen_by_platforms<'a>(&'a self, url: &'a str) -> OfSchool<'a> {
         let Self { id, process, secrets, calls_by, .. } = self;
         OfSchool { id, process, url, secrets, calls_by: *calls_by }
@@ -76,18 +75,17 @@ impl School {
 }
 
 impl Config {
-    /// Reads and checks a folder with `dozvon.toml` and `schools/`, with the process's own
-    /// environment.
+    /// Reads and checks a folder with `dozvon.toml` and `schools/`, with the environment of the process.
     pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
         Self::load_with(folder, &Surroundings::real())
     }
 
-    /// The same with a given environment and time.
+    /// Like [`Config::load`], with a given environment and time.
     pub fn load_with(folder: &Path, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
         Self::from_files(&Files::read(folder)?, surroundings)
     }
 
-    /// The same from files already in memory.
+    /// Like [`Config::load`], from files already in memory.
     pub fn from_files(files: &Files, surroundings: &Surroundings) -> Result<Self, Vec<Problem>> {
         let mut problems = files.stray();
         let instance = instance::read(files, surroundings, &mut problems);

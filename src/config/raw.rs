@@ -1,5 +1,5 @@
-//! The files as a person writes them: shapes, defaults, nothing checked yet.
-//! Never reads a file and never looks at the environment. Enter at [`InstanceFile`] and
+//! The files as a person writes them: structs and defaults, nothing checked yet. Never reads a file or the
+//! environment. Enter at [`InstanceFile`] and
 //! [`SchoolFile`]; a school's process file is [`crate::process::definition::Figures`].
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::process::definition::Manager;
 use crate::process::event::AnswerKind;
 use crate::secret::SecretSource;
 
-/// `dozvon.toml`. A variable of the environment wins over the file.
+/// `dozvon.toml`. An environment variable takes precedence over the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InstanceFile {
@@ -23,7 +23,7 @@ pub struct InstanceFile {
     pub url: String,
     /// Redis, `redis://host:6379/0`; `DOZVON_STORE`. Default: none, the embedded store.
     pub store: Option<String>,
-    /// Folder of the embedded store and of kept tokens; `DOZVON_DATA`. Default `data`.
+    /// Folder of the embedded store and of stored tokens; `DOZVON_DATA`. Default `data`.
     pub data: PathBuf,
     /// What is logged: a level, or `dozvon=debug,info`; `DOZVON_LOG`. Default `info`.
     pub log: String,
@@ -46,11 +46,11 @@ pub enum LogFormat {
 pub struct Limits {
     /// Seconds in which a request's body has to arrive.
     pub body_s: u32,
-    /// Seconds that running work has when the program is told to stop.
+    /// Seconds that running work may take when the program stops.
     pub drain_s: u32,
-    /// Days that requests are kept as they came, and what dead letters hold.
+    /// Days that received requests and the bodies of dead letters are kept.
     pub raw_days: u32,
-    /// Days that ended orders and calls are kept, and that a letter was dead.
+    /// Days that ended orders, calls and the records of dead letters are kept.
     pub ended_days: u32,
     /// Mebibytes on this machine's disk for requests that wait for the store.
     pub spool_mb: u32,
@@ -76,7 +76,7 @@ impl Default for Limits {
     }
 }
 
-/// `schools/<school>/school.toml` without the tables of platforms, which their folders read.
+/// `schools/<school>/school.toml`, without the platforms' tables, which their folders read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchoolFile {
@@ -84,8 +84,8 @@ pub struct SchoolFile {
     pub name: String,
     /// The school's IANA zone.
     pub zone: chrono_tz::Tz,
-    /// Secrets of the addresses that platforms call: the new one first, the old one behind it
-    /// while addresses are being changed.
+    /// Secrets of the addresses that platforms call: the new one first, then the old one while addresses are
+    /// being changed.
     pub secrets: Vec<SecretSource>,
     /// Sellers by a short name of your own.
     #[serde(default)]
@@ -98,7 +98,7 @@ pub struct SchoolFile {
     pub answers: AnswersFile,
     #[serde(default)]
     pub calendar: CalendarFile,
-    /// Which provider starts calls, where several could.
+    /// The provider that starts calls, if several could.
     #[serde(default)]
     pub calls_by: Option<String>,
 }
@@ -123,7 +123,7 @@ pub struct AnswersFile {
     pub reasons: BTreeMap<String, RefusalReason>,
 }
 
-/// `[calendar]`: what the school adds to the shipped production calendar (D13).
+/// `[calendar]`: the school's additions to the shipped production calendar (D13).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalendarFile {
@@ -131,6 +131,6 @@ pub struct CalendarFile {
     pub weekdays: Vec<u8>,
     /// Further days off, `YYYY-MM-DD`.
     pub nonworking: Vec<String>,
-    /// Days that are worked although the calendar says otherwise.
+    /// Working days that the calendar lists as days off.
     pub working: Vec<String>,
 }

@@ -1,6 +1,5 @@
-//! Reads a table into a struct and goes on after each mistake, so that a person sees all of them.
-//! Never stops at the first one, and never repeats a secret that was written into a file.
-//! Enter at [`section`] and [`section_with`].
+//! Reads a table into a struct and continues after each mistake, so that a person sees all of them. Never repeats
+//! a secret that was written into a file. Enter at [`section`] and [`section_with`].
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -14,15 +13,15 @@ pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
         Err(error) => {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
-            // The parser's words quote the file only where they speak of its own syntax.
+            // The parser's message quotes the file only for syntax errors.
             complaints.add("", format!("not TOML, line {line}: {}", error.message()), "key = value");
             None
         }
     }
 }
 
-/// Reads `table`, found at `prefix` of the file. A key that cannot be read is reported, taken out
-/// and the rest is read again: what comes back is the part that could be understood.
+/// Reads `table`, found at `prefix` of the file. An unreadable key is reported and removed, and the rest is read
+/// again: the result is the readable part.
 pub(super) fn section<T: DeserializeOwned>(
     table: Table,
     prefix: &str,
@@ -31,7 +30,7 @@ pub(super) fn section<T: DeserializeOwned>(
     section_with(Value::Table(table), prefix, complaints, T::deserialize)
 }
 
-/// The same with another's way of reading.
+/// Like [`section`], with a custom reader.
 pub(super) fn section_with<T>(
     mut value: Value,
     prefix: &str,
@@ -47,7 +46,7 @@ pub(super) fn section_with<T>(
         let nothing = Table::new();
         let fault = Fault::of(&error, value.as_table().unwrap_or(&nothing));
         let key = join(prefix, &fault.path);
-        // What is missing only because it was taken out has been reported already.
+        // A key that is missing because it was removed has been reported already.
         if !taken.contains(&fault.path.join(".")) {
             complaints.add(key, fault.wrong, fault.allowed);
         }
@@ -59,12 +58,12 @@ pub(super) fn section_with<T>(
     }
 }
 
-/// One error of the deserializer, in our terms.
+/// One error of the deserializer, translated.
 struct Fault {
     path: Vec<String>,
     wrong: String,
     allowed: String,
-    /// The key without which the rest may be readable; empty when nothing is left to try.
+    /// The key to remove so that the rest may be readable; empty if there is nothing left to try.
     take_out: Vec<String>,
 }
 
@@ -98,7 +97,7 @@ impl Fault {
     }
 }
 
-/// The deserializer's names of types in words for a person.
+/// The deserializer's type names, in words for a person.
 fn plain(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more, without quotes",
@@ -112,7 +111,7 @@ fn plain(expected: &str) -> &str {
     }
 }
 
-/// toml keeps the path of an error to itself and only prints it, in its last line.
+/// toml does not expose the path of an error; it only prints it, in the last line.
 fn path_of(error: &toml::de::Error) -> Vec<String> {
     let text = error.to_string();
     let path = text.rsplit_once("in `").and_then(|(_, tail)| tail.trim_end().strip_suffix('`'));

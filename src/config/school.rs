@@ -1,6 +1,5 @@
-//! One school: its files read, its process put together, everything checked.
-//! Never stops at the first mistake: what could be understood is checked further.
-//! Enter at [`read`].
+//! One school: reads its files, assembles its process, checks everything. Never stops at the first mistake: the
+//! readable parts are checked further. Enter at [`read`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +20,7 @@ use crate::process::definition::{Figures, Manager, Route};
 use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage};
 use crate::secret::Secret;
 
-/// The process that every route of a school runs; further files wait for routes that name them.
+/// The process that every route of a school uses; other files are not used until a route can name them.
 const PROCESS: &str = "default";
 
 pub(super) fn read(
@@ -105,7 +104,7 @@ fn is_school_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// Managers as they are named in the file, whether the rest of their table can be read or not.
+/// Managers named in the file, whether the rest of their table is readable or not.
 fn names_in(table: &toml::Table) -> BTreeSet<String> {
     let managers = table.get("managers").and_then(toml::Value::as_table);
     managers.map(|managers| managers.keys().cloned().collect()).unwrap_or_default()
@@ -152,7 +151,7 @@ fn read_platforms(table: &mut toml::Table, wrong: &mut Complaints) -> Platforms 
     platforms
 }
 
-/// Shorter secrets could be tried out.
+/// Shorter secrets could be guessed.
 const SECRET_CHARS_MIN: usize = 16;
 
 fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints) -> Vec<Secret> {
@@ -225,7 +224,7 @@ fn read_texts(files: &Files, folder: &str, problems: &mut Vec<Problem>) -> Libra
     })
 }
 
-/// Which stages of each role exist in the CRM; won and lost do in every pipeline.
+/// The stages of each role that exist in the CRM; won and lost exist in every pipeline.
 fn pipelines(amocrm: Option<&amocrm::settings::Settings>) -> BTreeMap<LeadRole, Vec<Stage>> {
     let mut pipelines = BTreeMap::new();
     for (role, pipeline) in amocrm.iter().flat_map(|settings| &settings.pipelines) {

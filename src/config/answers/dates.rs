@@ -1,6 +1,5 @@
-//! Dates in managers' answers: written after the first words, or held by a field.
-//! Never guesses from free words: what is no written date is none.
-//! Enter at [`written_time`] and [`field_time`].
+//! Dates in managers' answers: written after the first words, or the value of a field. Never guesses a date from
+//! free text. Enter at [`written_time`] and [`field_time`].
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -8,10 +7,10 @@ use chrono_tz::Tz;
 use super::next_word;
 use crate::process::At;
 
-/// A day named without a year lies at most so far back before it is taken for next year's.
+/// A day without a year that is further back than this means next year.
 const PAST_DAYS: i64 = 180;
 
-/// Little words that stand before a date or a time.
+/// Short words that may precede a date or a time.
 const BEFORE_TIME: &[&str] = &["в", "на", "до", "к"];
 
 /// `24.11 11:00`, `24.11.2026 11:00`, `24.11`, `11:00` at the beginning of the text.
@@ -32,7 +31,7 @@ pub(super) fn written_time(text: &str, now: DateTime<Tz>) -> (Option<At>, &str) 
             let tomorrow = || instant(today + Days::new(1), time, now.timezone());
             (at.filter(|at| *at > now).or_else(tomorrow), tail)
         }
-        // The text stays as it is, for a person to see; the date is asked for.
+        // The text stays unchanged for a person; the manager is asked for the date.
         (DayWritten::Useless, _) => (None, text),
         (DayWritten::Day(day), time) => (
             instant(day, time.unwrap_or_default(), now.timezone()),
@@ -43,12 +42,12 @@ pub(super) fn written_time(text: &str, now: DateTime<Tz>) -> (Option<At>, &str) 
 
 enum DayWritten {
     No,
-    /// Over, or no day of the calendar.
+    /// In the past, or not a day of the calendar.
     Useless,
     Day(NaiveDate),
 }
 
-/// A run of figures with `.` or `:` in it, after marks and little words.
+/// A run of digits with `.` or `:` in it, after punctuation and short words.
 fn figures(text: &str) -> Option<(&str, &str)> {
     let mut rest = text;
     while let Some((word, tail)) = next_word(rest).filter(|(word, _)| BEFORE_TIME.contains(&word.as_str())) {
@@ -70,7 +69,7 @@ fn day_of(token: &str, now: DateTime<Tz>) -> DayWritten {
             let year = if year < 100 { year + 2000 } else { year };
             NaiveDate::from_ymd_opt(i32::try_from(year).unwrap_or(0), month, day)
         }
-        // «2.5 тысячи» is no day.
+        // «2.5 тысячи» is not a day.
         [Some(day), Some(month)] if token.len() - token.find('.').unwrap_or(0) == 3 => {
             let this_year = NaiveDate::from_ymd_opt(today.year(), month, day);
             let long_past = |day: &NaiveDate| (today - *day).num_days() > PAST_DAYS;
@@ -90,7 +89,7 @@ fn time_of(token: &str) -> Option<NaiveTime> {
     NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)
 }
 
-/// A local time that a change of clocks skips moves an hour on.
+/// A local time skipped by a clock change moves forward by an hour.
 fn instant(day: NaiveDate, time: NaiveTime, zone: Tz) -> Option<At> {
     let local = day.and_time(time);
     let at = zone.from_local_datetime(&local).earliest();

@@ -1,6 +1,5 @@
-//! How a manager's answer to «Что дальше?» is recognised (L13): by a lead's fields, by a stage, by
-//! the first words of a task's result.
-//! Never decides what the answer leads to, and never guesses a date from free words.
+//! Recognises a manager's answer to «Что дальше?» (L13) by a lead's fields, by a stage, or by the first words of
+//! a task's result. Never decides what follows from the answer, and never guesses a date from free text.
 //! Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
 
 use std::collections::BTreeMap;
@@ -23,7 +22,7 @@ pub struct Answers {
     why_field: Option<u64>,
     reason_field: Option<u64>,
     stages: BTreeMap<u64, AnswerKind>,
-    /// Longest first, so that «не дозвонился» is not read as something shorter.
+    /// Longest first, so that «не дозвонился» is not recognised as a shorter phrase.
     words: Vec<(Vec<String>, AnswerKind)>,
     reasons: Vec<(Vec<String>, RefusalReason)>,
 }
@@ -69,7 +68,7 @@ pub const WORDS: &[(AnswerKind, &[&str])] = &[
     ),
 ];
 
-/// Shipped words of refusal beside the labels of [`RefusalReason`].
+/// Shipped words for a refusal, in addition to the labels of [`RefusalReason`].
 pub const REASONS: &[(RefusalReason, &[&str])] = &[
     (RefusalReason::Price, &["дорого", "нет денег"]),
     (RefusalReason::Timing, &["срок", "даты"]),
@@ -88,8 +87,8 @@ impl Default for Answers {
 }
 
 impl Answers {
-    /// The school's own words win over the shipped ones. Keys of `stages` that are no numbers are
-    /// passed over here; `check` names them.
+    /// The school's own words take precedence over the shipped ones. Keys of `stages` that are not numbers are
+    /// skipped here; `check` reports them.
     pub fn new(file: &AnswersFile) -> Self {
         let shipped = WORDS.iter().flat_map(|(kind, all)| all.iter().map(|text| ((*text).to_owned(), *kind)));
         let labels = RefusalReason::ALL.into_iter().map(|reason| (reason.label().to_owned(), reason));
@@ -107,13 +106,12 @@ impl Answers {
         }
     }
 
-    /// Fields of a lead that may hold an answer: those to read, and to clear after use.
+    /// Fields of a lead that may contain an answer: they are read, and cleared after use.
     pub fn fields(&self) -> Vec<u64> {
         [self.field, self.date_field, self.why_field, self.reason_field].into_iter().flatten().collect()
     }
 
-    /// The answer in a lead's fields, `None` while the list field is empty or holds a choice that
-    /// means nothing here.
+    /// The answer in a lead's fields; `None` while the list field is empty or its choice has no meaning here.
     pub fn from_field(&self, fields: &[(u64, Vec<FieldValue>)], zone: Tz) -> Option<Answer> {
         let text = |field: Option<u64>| {
             let values = &fields.iter().find(|(id, _)| Some(*id) == field)?.1;
@@ -137,14 +135,14 @@ impl Answers {
         })
     }
 
-    /// The answer that a move to this status is.
+    /// The answer that a move to this status means.
     pub fn from_stage(&self, status: u64) -> Option<Answer> {
         self.stages.get(&status).map(|kind| bare(*kind))
     }
 
     /// The answer in a task's result: `перезвонить 24.11 11:00, просит после работы`,
-    /// `отказ: цена, ждёт премию`. A date is read only where it is written as one, right after the
-    /// first words; a day that has just passed is left out, so that it is asked for.
+    /// `отказ: цена, ждёт премию`. A date is read only if it is written as a date right after
+    /// the first words; a day that has just passed is left out, so that the manager is asked for it.
     pub fn from_result(&self, text: &str, now: At, zone: Tz) -> Option<Answer> {
         let (kind, rest) = self.kind_of(text)?;
         let (at, rest) = written_time(rest, now.with_timezone(&zone));
@@ -161,7 +159,7 @@ impl Answers {
         self.words.iter().find_map(|(words, kind)| Some((*kind, after_words(text, words)?)))
     }
 
-    /// A reason right at the beginning is cut off; one further in stays in the text.
+    /// A reason at the very beginning is removed from the text; a later one stays in it.
     fn leading_reason<'a>(&self, text: &'a str) -> (Option<RefusalReason>, &'a str) {
         let leading =
             self.reasons.iter().find_map(|(words, reason)| Some((*reason, after_words(text, words)?)));
@@ -189,7 +187,7 @@ fn bare(kind: AnswerKind) -> Answer {
     Answer { kind, at: None, why: None, reason: None, by: None, field: None }
 }
 
-/// Own phrases over shipped ones, longest first, each once.
+/// Own phrases before shipped ones, longest first, each once.
 fn phrases<T: Copy>(
     own: &BTreeMap<String, T>,
     shipped: impl Iterator<Item = (String, T)>,

@@ -1,4 +1,4 @@
-//! What managers write, and what is made of it.
+//! Answers as managers write them, and how they are recognised.
 
 use chrono::{DateTime, Utc};
 

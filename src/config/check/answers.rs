@@ -1,4 +1,4 @@
-//! How managers answer «Что дальше?» (L13): ids, words and fields that can be told apart.
+//! Checks the answers to «Что дальше?» (L13): ids, words and fields have to be distinguishable.
 
 use super::{Draft, Findings};
 use crate::platform::amocrm::check::CLOSED;

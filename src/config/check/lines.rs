@@ -1,4 +1,4 @@
-//! Which of the school's telephony providers sees calls, and which of them starts them.
+//! Checks the school's telephony providers: which of them see calls, and which one starts them.
 
 use super::{Draft, Findings};
 use crate::platform::entry::{CallerId, Kind, Platform};
@@ -21,7 +21,7 @@ pub(super) fn lines(draft: &Draft, findings: &mut Findings) {
     starts(draft, &names, findings);
 }
 
-/// The provider that starts calls: the named one, else the only one that has what it takes.
+/// The provider that starts calls: the named one, else the only one that is able to.
 pub(in crate::config) fn starter(named: Option<&str>, platforms: &Platforms) -> Option<&'static Platform> {
     let able = able(platforms);
     match (named, able.as_slice()) {
@@ -36,7 +36,7 @@ fn able(platforms: &Platforms) -> Vec<&'static Platform> {
     able.map(|(platform, _)| platform).collect()
 }
 
-/// D9: who starts calls has to be sure before any is started.
+/// D9: it has to be certain which provider starts calls.
 fn starts(draft: &Draft, known: &[&str], findings: &mut Findings) {
     let able: Vec<&str> = able(draft.platforms).iter().map(|platform| platform.name).collect();
     let named = draft.file.calls_by.as_deref().filter(|named| known.contains(named));

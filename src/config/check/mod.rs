@@ -1,6 +1,5 @@
-//! What no single key can say: whether the parts of a school's files fit each other.
-//! Never changes what it looks at. Enter at [`run`]; [`people`], [`process`], [`answers`],
-//! [`lines`] and the folders of the platforms hold the single questions.
+//! Checks that the parts of a school's files fit each other. Never changes them. Enter at [`run`]; [`people`],
+//! [`process`], [`answers`], [`lines`] and the folders of the platforms contain the single checks.
 
 use std::collections::BTreeSet;
 
@@ -23,13 +22,13 @@ mod process;
 
 pub(super) use lines::starter;
 
-/// A school that has been read and not yet been believed.
+/// A school that has been read but not checked.
 pub(super) struct Draft<'a> {
     pub school_file: &'a str,
     pub process_file: &'a str,
     pub file: &'a SchoolFile,
     pub platforms: &'a Platforms,
-    /// Managers named in the file, readable or not: a slip in one of them is told once.
+    /// Managers named in the file, readable or not: a mistake in one of them is reported once.
     pub named: &'a BTreeSet<String>,
     pub roster: &'a [Manager],
     pub routes: &'a [Route],
@@ -67,7 +66,7 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
     texts(draft, problems, warnings);
 }
 
-/// A school's own texts: used at all, and read again when their month has come (M2).
+/// A school's own texts: whether they are used, and whether their review month has come (M2).
 fn texts(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
     use crate::message::text::TextId;
     let today = draft.around.now.with_timezone(&draft.file.zone);

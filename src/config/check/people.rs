@@ -1,4 +1,4 @@
-//! Managers and the routes that name them (G1–G7).
+//! Checks managers and the routes that name them (G1–G7).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub(super) fn roster(draft: &Draft, findings: &mut Findings) {
             wrong.add(format!("managers.{id}"), "no short name", "a-z, 0-9, - and _");
         }
     }
-    // A head whose table could not be read has been told of already.
+    // A head whose table is unreadable has been reported already.
     let all_read = draft.roster.len() == draft.named.len();
     let heads: Vec<&str> = draft.roster.iter().filter(|m| m.head).map(|m| m.id.as_str()).collect();
     match heads[..] {
@@ -48,7 +48,7 @@ fn doubles(draft: &Draft, findings: &mut Findings) {
         ("amocrm", of(|m| m.amocrm.map(|id| id.to_string()))),
         ("getcourse", of(|m| m.getcourse.map(|id| id.to_string()))),
         ("extension", of(|m| m.extension.clone())),
-        // The e-mail itself is a person's and is not repeated.
+        // The e-mail address is personal data and is not repeated.
         ("email", of(|m| m.email.as_ref().map(|email| email.trim().to_lowercase()))),
     ] {
         for value in twice {
@@ -95,7 +95,7 @@ pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
     }
 }
 
-/// A lead without a status of its own appears in the pipeline's first one.
+/// A lead without its own status is created in the pipeline's first one.
 fn unmapped_stages(draft: &Draft, findings: &mut Findings) {
     let pipelines = draft.crm().map(|amocrm| &amocrm.pipelines);
     let Some(sales) = pipelines.and_then(|pipelines| pipelines.get(&LeadRole::Sales)) else { return };

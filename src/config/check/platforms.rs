@@ -1,4 +1,4 @@
-//! The tables of the platforms: each is asked by its own folder.
+//! The tables of the platforms: each is checked by its own folder.
 
 use super::{Draft, Findings};
 use crate::platform::check::Beside;

@@ -1,4 +1,4 @@
-//! Figures of the process that have to fit each other (D1–D13, R2, W1).
+//! Checks that the figures of the process fit each other (D1–D13, R2, W1).
 
 use super::{Draft, Findings};
 use crate::platform::check::is_loopback;
@@ -6,7 +6,7 @@ use crate::process::LeadRole;
 use crate::process::definition::LadderStep;
 use crate::process::hours::Hours;
 
-/// No client is called outside these hours of his own time, whatever a school sets.
+/// No client is called outside these hours of the client's own time, whatever a school configures.
 const OUTERMOST: Hours = Hours::from_hm(8, 0, 22, 0);
 
 pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
@@ -35,7 +35,7 @@ pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
             findings.wrong.add(format!("dialling.windows.{name}"), why, "a window that meets contact.calls");
         }
     }
-    // The sandbox's people may be called at any hour; nobody else.
+    // Only the sandbox's people may be called at any hour.
     let real = draft.crm().is_some_and(|amocrm| !is_loopback(&amocrm.url));
     if real && (hard.from < OUTERMOST.from || hard.to > OUTERMOST.to) {
         let why = format!("{} lets clients be called at night", String::from(hard));
@@ -78,7 +78,7 @@ fn ladder(draft: &Draft, findings: &mut Findings) {
     }
 }
 
-/// Figures that mean «never» or «at once, for ever» at zero.
+/// Figures that would mean «never» or «at once, forever» if they were zero.
 fn never_zero(draft: &Draft, findings: &mut Findings) {
     let figures = draft.figures;
     for (key, value) in [

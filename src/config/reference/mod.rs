@@ -1,7 +1,5 @@
-//! The printed reference: every key of every file, every variable, every text, with defaults that
-//! are read from the structs themselves.
-//! Never repeats a default by hand; a test compares the words with what the structs take.
-//! Enter at [`reference`].
+//! The printed reference: every key of every file, every variable, every text, with defaults that are read from
+//! the structs. Never repeats a default by hand; a test compares the texts with the structs. Enter at [`reference`].
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,7 +21,7 @@ pub mod table;
 
 use table::{File, Key, Section};
 
-/// Everything that may stand in the files, as Markdown.
+/// All keys, variables and texts, as Markdown.
 pub fn reference() -> String {
     let mut text = String::from("# Reference\n");
     let defaults = defaults();
@@ -55,7 +53,7 @@ fn print_section(text: &mut String, section: &Section, defaults: &Defaults) {
     }
 }
 
-/// Type, and the default where there is one.
+/// Type, and the default if there is one.
 fn kind(section: &Section, key: &Key, defaults: &Defaults) -> String {
     match default_of(section, key, defaults) {
         Some(default) => format!("{}, default {default}", key.kind),
@@ -68,7 +66,7 @@ fn default_of(section: &Section, key: &Key, defaults: &Defaults) -> Option<Strin
         return None;
     }
     match defaults.get(&(section.file, section.path))?.get(key.name)? {
-        // What a table holds is said in its own section.
+        // The keys of a table are described in its own section.
         Value::Table(table) if table.is_empty() || section.path.is_empty() => None,
         Value::Array(list) if list.is_empty() => None,
         value => Some(format!("`{value}`")),

@@ -1,4 +1,4 @@
-//! The words of the printed reference for the process. Enter at [`PROCESS`].
+//! The texts of the printed reference for the process. Enter at [`PROCESS`].
 
 use super::table::{File, Section, key};
 

@@ -1,6 +1,5 @@
-//! The words of the printed reference: one line a key, in the order of the structs.
-//! Never says a default: those are read from the structs when the reference is printed.
-//! Enter at [`sections`].
+//! The texts of the printed reference: one line per key, in the order of the structs. Never states a default:
+//! those are read from the structs when the reference is printed. Enter at [`sections`].
 
 use std::sync::LazyLock;
 
@@ -12,13 +11,13 @@ use crate::platforms::{self, ALL};
 /// A table of a file.
 pub struct Section {
     pub file: File,
-    /// Path of the table as it is written, `amocrm.pipelines.<role>`; empty: the top of the file.
+    /// Path of the table as written in the file, `amocrm.pipelines.<role>`; empty for the top of the file.
     pub path: &'static str,
     pub about: &'static str,
     pub keys: &'static [Key],
 }
 
-/// Which file a section stands in.
+/// The file of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum File {
     Instance,
@@ -38,17 +37,17 @@ impl File {
     }
 }
 
-/// All files, section by section: the platforms' own sections stand behind the school's.
+/// All files, section by section: the platforms' own sections follow the school's.
 pub fn sections() -> impl Iterator<Item = &'static Section> {
     INSTANCE.iter().chain(&*SCHOOL).chain(PROCESS).chain(TEXT)
 }
 
-/// What may stand at the top of a school's file.
+/// The keys at the top of a school's file.
 pub fn school_keys() -> &'static [Key] {
     SCHOOL.first().map_or(&[], |top| top.keys)
 }
 
-/// The words that the list of platforms decides are put together once, for the whole run.
+/// The texts that depend on the list of platforms are built once per run.
 static SCHOOL: LazyLock<Vec<Section>> = LazyLock::new(|| {
     let top = Section {
         file: File::School,
@@ -91,7 +90,7 @@ fn top_keys() -> Vec<Key> {
     keys.chain(channels.into_iter().map(table)).collect()
 }
 
-/// Which providers let a route's line be chosen stands in the list.
+/// The list of platforms states which providers allow a choice of the caller ID.
 fn route_keys() -> Vec<Key> {
     let titles: Vec<&str> = ALL
         .iter()
@@ -154,7 +153,7 @@ const INSTANCE: &[Section] = &[
     },
 ];
 
-/// The top of a school's file, but for its platforms.
+/// The top of a school's file, without its platforms.
 const TOP: &[Key] = &[
     key("name", "text, required", "The school's name as clients know it."),
     key(
@@ -173,7 +172,7 @@ const TOP: &[Key] = &[
     key("calendar", "table", "See [calendar]."),
 ];
 
-/// A route, but for `caller_id`.
+/// A route, without `caller_id`.
 const ROUTE: &[Key] = &[
     key("name", "text, required", "Name of the route, shown in the journal."),
     key("offers", "list of text", "Offer ids of GetCourse that take this route; each in one route only."),
@@ -193,7 +192,7 @@ const ROUTE: &[Key] = &[
     key("task", "name of a text", "Text of the first task (G6). Absent: task_first_call."),
 ];
 
-/// Sections of the school's file; routes stand behind the first.
+/// Sections of the school's file; routes follow the first.
 const FIXED: &[Section] = &[
     Section {
         file: File::School,

@@ -1,4 +1,4 @@
-//! The printed reference names every key that the structs take, and nothing else.
+//! The printed reference names every key of the structs, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::process::definition as process;
 
-/// Asks a struct for the names of its keys: serde hands them to the deserializer.
+/// Gets the key names of a struct: serde passes them to the deserializer.
 struct Recorder<'a>(&'a mut Vec<&'static str>);
 
 impl<'de> Deserializer<'de> for Recorder<'_> {
@@ -55,7 +55,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
         let told: BTreeSet<&str> = told(file, path).into_iter().collect();
         let mut taken: BTreeSet<&str> = keys_of::<T>().into_iter().collect();
         if path == "[routes]" {
-            // Taken out of the table before the rest is read.
+            // Removed from the table before the rest is read.
             taken.insert("name");
         }
         assert_eq!(told, taken, "[{path}] of {}", file.name());
@@ -64,7 +64,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     let mut seen = BTreeSet::new();
     check::<InstanceFile>(File::Instance, "", &mut seen);
     check::<Limits>(File::Instance, "limits", &mut seen);
-    // What is left for the file when the platforms have taken their tables.
+    // The rest of the file without the platforms' tables.
     let all: BTreeSet<&str> = told(File::School, "").into_iter().collect();
     let own: BTreeSet<&str> =
         keys_of::<SchoolFile>().into_iter().chain(ALL.iter().map(|one| one.name)).collect();
@@ -107,7 +107,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     assert_eq!(told, sections, "sections of the process");
 }
 
-/// The names in backquotes behind `expected`.
+/// The names in backquotes after `expected`.
 fn expected_in(error: &toml::de::Error) -> BTreeSet<String> {
     let list = error.message().split_once("expected").map(|(_, list)| list).unwrap_or_default();
     list.split('`').skip(1).step_by(2).map(str::to_owned).collect()

@@ -1,5 +1,5 @@
-//! The head of a text file: who owns it, when it is reviewed, what it is for (M2, M6).
-//! Never looks at the words below it. Enter at [`Head::split`].
+//! The head of a text file: its owner, review month and purpose (M2, M6). Never reads the text below it. Enter
+//! at [`Head::split`].
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ pub const LETTER_KEYS: [&str; 4] = ["subject", "owner", "review", "purpose"];
 /// Keys in the head of any other text.
 pub const OTHER_KEYS: [&str; 2] = ["owner", "review"];
 
-/// What stands above the blank line of a text file.
+/// The part above the blank line of a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// Letters only; a template.
     pub subject: Option<String>,
-    /// Who answers for the words.
+    /// The person responsible for the text.
     pub owner: String,
-    /// Year and month by which it is to be read again.
+    /// Year and month of the next review.
     pub review: (i32, u32),
     /// Letters only.
     pub purpose: Option<Purpose>,
@@ -35,7 +35,7 @@ pub enum Purpose {
     Advertising,
 }
 
-/// What is wrong with one file, before it is known where the file lies.
+/// A mistake in one file, before its path is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     key: &'static str,
@@ -59,7 +59,7 @@ pub(super) fn is_letter(name: &str) -> bool {
 }
 
 impl Head {
-    /// Head and body of a file; all that is wrong with the head at once.
+    /// Head and body of a file, or all mistakes in the head at once.
     pub(super) fn split<'a>(name: &str, source: &'a str) -> Result<(Self, &'a str), Vec<Fault>> {
         let source = source.trim_start_matches('\u{feff}');
         let (head, body) = split_at_blank(source);

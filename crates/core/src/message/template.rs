@@ -1,5 +1,5 @@
-//! How texts become templates: strict about variables, plain text, no stray blank lines.
-//! Never knows which texts there are. Enter at [`environment`] and [`context`].
+//! Turns texts into templates: strict about variables, plain text, no stray blank lines. Contains no list of
+//! texts. Enter at [`environment`] and [`context`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, context};
 use super::head::{Fault, Head};
 use super::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
-/// Missing keys of `order.source` read as empty: which labels a school's pages pass on is theirs.
+/// Missing keys of `order.source` are empty: each school decides which labels its pages pass on.
 #[derive(Debug)]
 struct Source(BTreeMap<String, String>);
 
@@ -47,7 +47,7 @@ pub(super) fn add_text(env: &mut Environment<'static>, name: &str, source: &str)
     Ok(head)
 }
 
-/// A line that holds nothing but one `{% … %}` leaves no line behind in the text.
+/// A line that contains only one `{% … %}` leaves no line in the text.
 fn join_tag_lines(body: &str) -> String {
     let mut joined = String::with_capacity(body.len());
     for line in body.lines() {
@@ -69,7 +69,7 @@ pub(super) fn not_a_template(error: &minijinja::Error) -> (String, String) {
     (format!("not a template: {what}"), "`{{ order.number }}` and `{% if … %} … {% endif %}`".to_owned())
 }
 
-/// Unknown variables wherever they stand, else what goes wrong when it is rendered.
+/// All unknown variables of a template, else the error of rendering it.
 pub(super) fn faults_of(template: &Template<'_, '_>) -> Vec<(String, String)> {
     let known = known_variables();
     let mut unknown: Vec<String> = template
@@ -100,7 +100,7 @@ fn has_fields(name: &str, known: &BTreeSet<String>) -> bool {
     known.iter().any(|other| other.starts_with(&format!("{name}.")))
 }
 
-/// Every name that a text may use: `time`, `order`, `order.number` …
+/// All names that a text may use: `time`, `order`, `order.number` …
 fn known_variables() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     if let Ok(serde_json::Value::Object(roots)) = serde_json::to_value(Vars::default()) {
@@ -114,15 +114,14 @@ fn known_variables() -> BTreeSet<String> {
     known
 }
 
-/// The variables as the engine wants them. Taken apart field by field, so that a new one that is
-/// not handed on does not compile.
+/// The variables for the engine. Destructured field by field, so that forgetting a new one does not compile.
 pub(super) fn context(vars: &Vars) -> Value {
     let Vars { school, order, client, manager, time, why, more } = vars;
     let SchoolVars { name: school_name } = school;
     let OrderVars { number, id, positions, cost, paid, left, payment_link, source } = order;
     let ClientVars { name, phone, email, local_time } = client;
     let ManagerVars { name: manager_name } = manager;
-    // GetCourse writes one position a line; in a sentence they stand side by side.
+    // GetCourse writes one position per line; in a sentence they are joined.
     let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
     let number = if number.is_empty() { id } else { number };
     let source = Value::from_object(Source(source.clone()));
@@ -135,7 +134,7 @@ pub(super) fn context(vars: &Vars) -> Value {
     }
 }
 
-/// Blank lines never come in pairs, lines end without spaces.
+/// Removes repeated blank lines and trailing spaces.
 pub(super) fn tidy(body: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in body.lines().map(str::trim_end) {
@@ -147,7 +146,7 @@ pub(super) fn tidy(body: &str) -> String {
     lines.join("\n").trim_end().to_owned()
 }
 
-/// A subject and a lead's name hold no line break, whatever a client typed.
+/// Makes one line: a subject and a lead's name must not contain a line break, whatever a client typed.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

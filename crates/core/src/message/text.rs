@@ -1,12 +1,11 @@
-//! The texts that are built into the program, one line each: what the code calls a text, its name in a
-//! school's folder, the title that people know it by.
-//! Never reads a file at run time. Enter at [`TextId`] and [`SHIPPED`].
+//! The texts that are built into the program, one line each: the identifier in the code, the file name in a
+//! school's folder, the title for people. Never reads a file at run time. Enter at [`TextId`] and [`SHIPPED`].
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A text as it stands in its file, with its head.
+/// The content of a text file, with its head.
 #[derive(Debug, Clone, Copy)]
 pub struct Shipped {
     pub name: &'static str,
@@ -35,7 +34,7 @@ macro_rules! texts {
                 }
             }
 
-            /// As people know it (M1).
+            /// The title for people (M1).
             pub fn title(&self) -> &str {
                 match self {
                     $($($(Self::$id => $title,)?)+)+
@@ -65,7 +64,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// Letters that ship (M1).
+    /// Shipped letters (M1).
     LETTERS "letters":
         ApplicationReceived "application_received" "Заявка принята",
         WhereToPay "where_to_pay" "Куда оплатить",
@@ -85,7 +84,7 @@ texts! {
         FirstDay "first_day" "Первый день",
         OlderOrder "older_order" "Ваш прежний заказ",
     ;
-    /// Texts of tasks that ship: what a manager reads in the CRM.
+    /// Shipped texts of tasks, which a manager reads in the CRM.
     TASKS "tasks":
         TaskFirstCall "task_first_call",
         TaskCall "task_call",
@@ -115,7 +114,7 @@ texts! {
         TaskUndeliverable "task_undeliverable",
         TaskGuard "task_guard",
     ;
-    /// Scripts that stand inside tasks («Что сказать клиенту»).
+    /// Scripts inside tasks («Что сказать клиенту»).
     SCRIPTS "scripts":
         ScriptFirstCall "script_first_call",
         ScriptCheckContacts "script_check_contacts",

@@ -1,11 +1,10 @@
-//! Everything that a text may name.
-//! Never filled here: that is the step, or `sample` where a text is tried. Enter at [`Vars`].
+//! The variables of texts. Never filled here: the step fills them, or `sample` for a trial. Enter at [`Vars`].
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// Everything that a text may name. A variable outside this is an error at start.
+/// All variables of texts. Any other variable in a text is an error at start.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Vars {
     pub school: SchoolVars,
@@ -15,7 +14,7 @@ pub struct Vars {
     /// The moment that the text is about (a promised time, a deadline), in the reader's zone:
     /// «24 ноября, 11:00».
     pub time: String,
-    /// Why, in a manager's or client's words; may be empty.
+    /// The reason in a manager's or client's words; may be empty.
     pub why: String,
     /// A further paragraph put in by the step: history in short, a script, a list.
     pub more: String,
@@ -28,7 +27,7 @@ pub struct SchoolVars {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct OrderVars {
-    /// Number that people see, else our id.
+    /// The number that people see, else our id.
     pub number: String,
     pub id: String,
     pub positions: String,
@@ -46,7 +45,7 @@ pub struct ClientVars {
     pub name: String,
     pub phone: String,
     pub email: String,
-    /// «14:05», his time now.
+    /// «14:05», the client's local time now.
     pub local_time: String,
 }
 

@@ -1,6 +1,5 @@
-//! Hours, windows and working days: when a client may be touched and when a team works.
-//! Never knows the present; every question brings its own instant and zone.
-//! Enter at [`Calendar`].
+//! Hours, windows and working days: when a client may be contacted and when a team works. Never reads a clock:
+//! each call passes its own instant and zone. Enter at [`Calendar`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -12,23 +11,22 @@ use serde::Deserialize;
 use super::hours::{Clock, Hours, Window};
 use super::value::At;
 
-/// Which days are worked. Look-up: `working`, then `nonworking`, then the shipped production
+/// The working days. Looked up in this order: `working`, then `nonworking`, then the shipped production
 /// calendar, then the weekday.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calendar {
-    /// The school's own days as `YYYY-MM-DD`; they go before the shipped ones.
+    /// The school's own days as `YYYY-MM-DD`; they take precedence over the shipped ones.
     pub working: BTreeSet<String>,
     pub nonworking: BTreeSet<String>,
     /// Weekdays that the school works, Monday is 1; empty means Monday to Friday.
     pub weekdays: BTreeMap<u8, bool>,
 }
 
-/// The furthest that an opening is looked for: a school that works on no day at all still gets
-/// an answer.
+/// How far ahead an opening is searched: a school without any working day still gets an answer.
 const DAYS_AHEAD_MAX: u64 = 400;
 
 impl Calendar {
-    /// Does the school work on this day (D13)?
+    /// Whether the school works on this day (D13).
     pub fn is_working(&self, day: NaiveDate) -> bool {
         if !self.working.is_empty() && self.working.contains(&day.to_string()) {
             return true;
@@ -48,12 +46,12 @@ impl Calendar {
         }
     }
 
-    /// Is the production calendar of this year known? Where not, the fixed holidays count.
+    /// Whether the production calendar of this year is known. If not, the fixed holidays apply.
     pub fn knows(year: i32) -> bool {
         holidays().contains_key(&year)
     }
 
-    /// The same time of day, so many working days later (school's zone).
+    /// The same time of day, the given number of working days later (school's zone).
     pub fn add_working_days(&self, from: At, days: u32, zone: Tz) -> At {
         let local = from.with_timezone(&zone);
         let minute = local.hour() * 60 + local.minute();
@@ -71,7 +69,7 @@ impl Calendar {
     }
 }
 
-/// When something may be done: somebody's hours on working days and on the others.
+/// When something may be done: the hours on working days and on other days.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening<'a> {
     pub calendar: &'a Calendar,
@@ -81,7 +79,7 @@ pub struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// The hours of one day; `None` where it is closed.
+    /// The hours of one day; `None` if it is closed.
     pub fn hours_on(&self, day: NaiveDate) -> Option<Hours> {
         if self.calendar.is_working(day) { self.working } else { self.off }
     }
@@ -117,7 +115,7 @@ impl Opening<'_> {
         self.next(at_local(day, 0, self.zone))
     }
 
-    /// The moment at which so many open minutes have passed since `from` (L15).
+    /// The moment at which the given number of open minutes has passed since `from` (L15).
     pub fn add_minutes(&self, from: At, minutes: u32) -> At {
         let mut at = self.next(from);
         let mut left = TimeDelta::minutes(i64::from(minutes));
@@ -134,7 +132,7 @@ impl Opening<'_> {
         at + left
     }
 
-    /// A window of one day, cut to the hours of that day; `None` where nothing is left of it.
+    /// A window of one day, limited to the hours of that day; `None` if they do not overlap.
     pub fn window_on(&self, day: NaiveDate, window: Window) -> Option<(At, At)> {
         let hours = self.hours_on(day)?.meet(window)?;
         let edge = |clock: Clock| at_local(day, u32::from(clock.minute), self.zone);
@@ -155,14 +153,14 @@ pub fn at_local(day: NaiveDate, minute: u32, zone: Tz) -> At {
     }
 }
 
-/// A stable share of `minutes` for a key: work that would land on one minute is spread (D13),
-/// the same way on every instance and in every replay.
+/// A stable fraction of `minutes` for a key: spreads work that would be due in one minute (D13), identically on
+/// every instance and in every replay.
 pub fn spread(key: &str, minutes: u32) -> TimeDelta {
     let seconds = u64::from(minutes) * 60;
     TimeDelta::seconds(if seconds == 0 { 0 } else { ((fnv(key) >> 16) % seconds) as i64 })
 }
 
-/// FNV-1a: the standard library's hasher is not promised to stay the same.
+/// FNV-1a: the standard library does not guarantee that its hasher stays the same.
 pub(super) fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -211,7 +209,7 @@ fn month_day(day: NaiveDate) -> String {
     format!("{:02}-{:02}", day.month(), day.day())
 }
 
-/// Holidays by law (Labour Code, art. 112): what counts for a year without a decree.
+/// Holidays by law (Labour Code, art. 112), used for a year without a decree.
 const FIXED_HOLIDAYS: [(u32, u32); 14] = [
     (1, 1),
     (1, 2),
@@ -235,7 +233,7 @@ const FIXED_HOLIDAYS: [(u32, u32); 14] = [
 struct Year {
     nonworking: BTreeSet<String>,
     working: BTreeSet<String>,
-    /// Shortened by an hour: kept in the data, of no meaning to a call.
+    /// Shortened by an hour: kept in the data, irrelevant for calls.
     #[serde(rename = "short")]
     _short: BTreeSet<String>,
 }

@@ -1,5 +1,5 @@
-//! The one open task «Позвонить» of an order: made, or the open one moved.
-//! Never makes a second one. Enter at [`make`] and [`of_attempt`].
+//! The one open task «Позвонить» of an order: creates it, or moves the open one. Never creates a second one.
+//! Enter at [`make`] and [`of_attempt`].
 
 use super::assign;
 use super::command::{TaskKind, Urgency};
@@ -10,10 +10,10 @@ use crate::message::text::TextId;
 /// A call task as a section wants it.
 pub(super) struct Call<'t> {
     pub text: TextId,
-    /// Stands in the task where the client's e-mail is bad; else the text brings its script itself.
+    /// Inserted if the client's e-mail is bad; otherwise the text includes its own script.
     pub script: TextId,
     pub due: At,
-    /// The moment that its text speaks of.
+    /// The moment that its text mentions.
     pub time: At,
     pub why: Option<&'t str>,
 }
@@ -27,7 +27,7 @@ impl<'t> Call<'t> {
 
 pub(super) fn make(d: &mut Decision, call: Call<'_>) {
     if let Some((open, planned)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.due)) {
-        // A deadline that stands already is left alone: writing it when it has come makes the CRM move it on.
+        // An unchanged deadline is not written again: when it has passed, the CRM would move it forward.
         if planned != call.due {
             d.move_task(&open, Some(call.due), None);
         }

@@ -1,6 +1,5 @@
-//! A person: his ways to be reached, his zone, his manager, his orders in short.
-//! Never forgets a number or an address: what is wrong is only marked so.
-//! Enter at [`Client::learn`].
+//! A client: contact details, zone, manager, short list of orders. Never forgets a number or an address: a wrong one
+//! is only marked. Enter at [`Client::learn`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::ClientFacts;
 use super::value::*;
 
-/// A person, over all his orders.
+/// A client, across all orders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     pub id: ClientId,
@@ -17,25 +16,25 @@ pub struct Client {
     pub gc_user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Numbers ever given, the newest first; wrong ones are in `bad`.
+    /// All numbers ever given, newest first; wrong ones are in `bad`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,
-    /// As it was typed, kept (Q1).
+    /// The number as typed (Q1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_raw: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_confirmed: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emails: Vec<String>,
-    /// Bounced or wrong: skipped until a new one comes.
+    /// Bounced or wrong ones: skipped until a new one comes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub bad: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// His manager, over all orders (L8).
+    /// The client's manager, for all orders (L8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<ManagerId>,
-    /// His orders in short, so that a double is seen at once (L7). Bounded, oldest out.
+    /// Summaries of the orders, so that a double is recognised at once (L7). Bounded; the oldest is dropped.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub orders: BTreeMap<OrderId, OrderBrief>,
 }
@@ -57,8 +56,8 @@ impl Client {
         }
     }
 
-    /// Takes in what a platform says: numbers and addresses are added; absent means «not said». Placeholder addresses of the form `<digits>@…` are passed over. Answers whether
-    /// anything is new.
+    /// Merges the facts of a platform: numbers and addresses are added; absent means «not said». Placeholder
+    /// addresses of the form `<digits>@…` are ignored. Returns whether anything is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
         let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
         changed |= fill(&mut self.name, facts.name.as_ref().filter(|name| !name.trim().is_empty()));
@@ -80,17 +79,17 @@ impl Client {
         changed
     }
 
-    /// The number to dial: the last one that was news and is not known to be wrong.
+    /// The number to dial: the latest new one that is not known to be wrong.
     pub fn phone(&self) -> Option<&String> {
         self.phones.iter().find(|number| !self.bad.contains(*number))
     }
 
-    /// The address to write to: the last one that was news and has not bounced.
+    /// The address to write to: the latest new one that has not bounced.
     pub fn email(&self) -> Option<&String> {
         self.emails.iter().find(|email| !self.bad.contains(*email))
     }
 
-    /// Every address that we have has bounced: a new one is asked for (L11).
+    /// Whether every known address has bounced: a new one is requested (L11).
     pub fn email_is_bad(&self) -> bool {
         !self.emails.is_empty() && self.email().is_none()
     }
@@ -104,11 +103,11 @@ fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
     new
 }
 
-/// Numbers and addresses kept of one person; the one that was said longest ago goes.
+/// Limit of numbers and addresses per client; the oldest is dropped.
 const WAYS_MAX: usize = 10;
 
-/// What was not known comes first. What is known keeps its place: platforms repeat old and new in any
-/// order, and an echo must not move anything.
+/// A new value goes first. A known one keeps its position: platforms repeat old and new values in any order, and
+/// an echo must not change the order.
 fn add(have: &mut Vec<String>, new: &str) -> bool {
     if have.iter().any(|known| known == new) {
         return false;

@@ -1,6 +1,5 @@
-//! What is done at the end of every step: timers of open tasks are set, the client's record follows, and
-//! an open order without a next step is found and repaired (L14).
-//! Never needed for its repair: a test says so. Enter at [`close`].
+//! The end of every step: sets the timers of open tasks, updates the client's record, finds and repairs an open
+//! order without a next step (L14). A test proves that the repair is never needed. Enter at [`close`].
 
 use super::case::OrderBrief;
 use super::decision::{Decision, Request};
@@ -9,12 +8,12 @@ use super::table::has_next_step;
 use super::timers::Timer;
 use super::value::*;
 
-/// Orders of one client that are kept in short.
+/// Limit of order summaries per client.
 const BRIEFS_MAX: usize = 20;
 
 pub(super) fn close(d: &mut Decision) {
     d.request_all(&Request::Close);
-    // An open task alone is no next step.
+    // An open task alone does not count as a next step.
     if d.case.order.is_open() && !has_next_step(d.process, &d.case, d.now) {
         let at = d.work_minutes(60);
         d.case.order.repairs += 1;
@@ -25,7 +24,7 @@ pub(super) fn close(d: &mut Decision) {
     brief(d);
 }
 
-/// The client's record knows his orders in short, so that a double is seen at once (L7).
+/// Updates the order summaries in the client's record, so that a double is recognised at once (L7).
 fn brief(d: &mut Decision) {
     let order = &d.case.order;
     if order.is_unseen() {

@@ -1,5 +1,5 @@
 //! Calls in the lead's feed (K6), each once, in order.
-//! Never decides; turns of the process are told by `Decision::turn`. Enter at [`call`], [`corrected`].
+//! Never decides; changes of the process are written by `Decision::turn`. Enter at [`call`], [`corrected`].
 
 use super::calendar;
 use super::command::{Ask, CallNote};
@@ -27,7 +27,7 @@ pub(super) fn call(d: &mut Decision, call: &CallResult) {
     });
 }
 
-/// What was told as no talk was one: the call itself stands in the feed already (K6).
+/// A call reported as no talk was one after all; the call itself is in the feed already (K6).
 pub(super) fn corrected(d: &mut Decision, call: &CallResult) {
     if !d.figures().feed.calls {
         return;

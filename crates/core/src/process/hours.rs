@@ -1,5 +1,5 @@
-//! Times of day and hours, as the school's file writes them.
-//! Never knows a date or a zone: that is `calendar`. Enter at [`Hours`].
+//! Times of day and hours, as written in the school's file. Contains no dates or zones: those are in `calendar`.
+//! Enter at [`Hours`].
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ impl From<Clock> for String {
     }
 }
 
-/// `10:00-20:00` in somebody's local time.
+/// `10:00-20:00` in local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hours {
@@ -43,7 +43,7 @@ pub struct Hours {
 pub type Window = Hours;
 
 impl Hours {
-    /// What both permit; `None` where they have nothing in common.
+    /// The intersection; `None` if it is empty.
     pub fn meet(self, other: Self) -> Option<Self> {
         let (from, to) = (self.from.max(other.from), self.to.min(other.to));
         (from < to).then_some(Self { from, to })

@@ -1,5 +1,5 @@
-//! Leads and contacts in the CRM, as a step asks for them (L1, G1–G3, G5, G7, W1, R2).
-//! Never makes a second one of a role; twins are found by the courier. Enter at [`make`] and [`linked`].
+//! The commands of a step for leads and contacts in the CRM (L1, G1–G3, G5, G7, W1, R2). Never creates a second
+//! lead of a role; the courier finds duplicates. Enter at [`make`] and [`linked`].
 
 use std::collections::BTreeMap;
 
@@ -56,13 +56,13 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     d.say(rule, "Заводим связанную сделку в следующей воронке.");
 }
 
-/// G5: form, utm, page, as the source named them.
+/// G5: form, utm and page, as named by the source.
 fn source_note(d: &Decision) -> String {
     let lines = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
     std::iter::once("Источник заказа".to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
 }
 
-/// The contact as the CRM is to have it (G7).
+/// The contact as it should be in the CRM (G7).
 pub(super) fn person(d: &Decision) -> PersonFacts {
     let vars = d.vars(None);
     let route = d.process.route(&d.case.order.route);

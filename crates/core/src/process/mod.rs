@@ -1,8 +1,7 @@
-//! The pure core: what the bridge decides. It knows no clock, no network, no store, and it
-//! never fails: every event on every case gives a [`Step`].
-//! Enter at [`step`]; `table.rs` lists the sections of the process, a file each under `sections`.
+//! The pure core: the decisions of the bridge. It uses no clock, no network and no store, and it never fails: every
+//! event on every case gives a [`Step`]. Enter at [`step`]; `table.rs` lists the sections of the process, a file each under `sections`.
 
-// From the ground up: a file uses only what stands above it.
+// In order of dependency: a file uses only files listed above it.
 mod order_id;
 
 pub mod value;
@@ -59,18 +58,18 @@ pub use value::*;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub case: Case,
-    /// New commands, in the order in which they are to be carried out.
+    /// New commands, in the order of execution.
     pub commands: Vec<Command>,
-    /// Commands of earlier steps that no longer hold; dropped if they have not left yet.
+    /// Commands of earlier steps that are revoked, unless they have been sent.
     pub revoke: Vec<CommandId>,
-    /// What other orders of the same client have to hear.
+    /// Messages to other orders of the same client.
     pub tell: Vec<(OrderId, News)>,
     pub journal: Vec<Line>,
     /// What happened, in order.
     pub moments: Vec<Moment>,
 }
 
-/// What happens to a case, and why. Pure and total: the same case, event and moment give the same
+/// Decides what happens to a case, and why. Pure and total: the same case, event and moment give the same
 /// step, and every event gives one.
 ///
 /// The order of the table is part of the behaviour: money is looked at before «has it ended»

@@ -1,31 +1,30 @@
-//! What an order waits for. It is in exactly one state; what belongs to the state are its fields and dies
-//! with it.
-//! Never changed but by `Decision::go`, a hold and its release. Enter at [`Wait`].
+//! What an order waits for. It is in exactly one state; the data of a state are its fields and end with it. Changed
+//! only by `Decision::go`, a hold and its release. Enter at [`Wait`].
 
 use serde::{Deserialize, Serialize};
 
 use super::timers::Timers;
 use super::value::*;
 
-/// The state of an order. Its timers and tasks stand in the table of sections.
+/// The state of an order. Its timers and tasks are listed in the table of sections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Wait {
-    /// Known by name only: facts have not come yet. `asked` counts the questions to GetCourse.
+    /// Known by name only: facts have not come yet. `asked` counts the reads from GetCourse.
     Unseen {
         asked: u32,
     },
     /// Self-payment pause (L2).
     Pause,
-    /// In nobody's hands yet (L9).
+    /// Not assigned yet (L9).
     FreePool,
-    /// The phone is asked for (L11).
+    /// Waiting for a phone number (L11).
     PhoneAsked {
         step: PhoneStep,
     },
     /// Attempts by the ladder (D2).
     Dialling,
-    /// Nothing but the manager's answer to «Что дальше?» (L13).
+    /// Only the manager's answer to «Что дальше?» (L13).
     Asking,
     /// A call-back at a promised time (D5).
     CallBack,
@@ -33,25 +32,25 @@ pub enum Wait {
     Promised,
     /// Partly paid, the plan runs (L5).
     PartPaid,
-    /// A date of its own: doubt, own try, instalment, long cycle, special terms.
+    /// A named date: doubt, own try, instalment, long cycle, special terms.
     FollowUp(FollowUp),
     /// The last message (D3).
     GivingUp {
         letter: LastLetter,
     },
     Ended(End),
-    /// A payment was said and is not read back yet: the state and its timers stand aside (L4).
+    /// A payment was reported but not read back yet: the state and its timers are held (L4).
     Held(Box<Held>),
 }
 
 impl Wait {
-    /// Nothing that is open closes when the order goes here: only a date is set beside it.
+    /// A change to this state closes nothing: it only sets a date.
     pub fn keeps_all(&self) -> bool {
         let beside = [FollowUpKind::MoneyGone, FollowUpKind::NotAsked];
         matches!(self, Self::FollowUp(date) if beside.contains(&date.what))
     }
 
-    /// As it is stored and as scenarios write it.
+    /// The name in records and scenarios.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Unseen { .. } => "unseen",
@@ -71,7 +70,7 @@ impl Wait {
     }
 }
 
-/// How far the asking for a phone has come (L11).
+/// The progress of asking for a phone (L11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhoneStep {
@@ -87,12 +86,12 @@ pub enum PhoneStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LastLetter {
-    /// Waits for the hours in which letters may leave (D13).
+    /// Waiting for the hours in which letters may be sent (D13).
     Waits,
     Sent,
 }
 
-/// What happens at the named date (L13).
+/// The purpose of the named date (L13).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FollowUp {
     pub what: FollowUpKind,
@@ -109,41 +108,41 @@ impl FollowUp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FollowUpKind {
-    /// «Сомневается»: a touch.
+    /// «Сомневается»: contact the client.
     Doubt,
-    /// The client tries himself.
+    /// The client tries to pay without help.
     OwnTry,
-    /// A talk about another order: this one is called later.
+    /// A talk about another order: call about this one later.
     CallLater,
-    /// «Что дальше?» is switched off: called later instead.
+    /// «Что дальше?» is switched off: call later instead.
     NotAsked,
-    /// «Оплачено»: the payment is looked for.
+    /// «Оплачено»: check the payment.
     CheckPayment,
     Instalment,
     LongCycle,
     /// «Особые условия»: the head decides.
     Special,
-    /// A refusal where money is: the head decides (R2).
+    /// A refusal after a payment: the head decides (R2).
     RefusedWithMoney,
     /// The paid sum fell to nothing (L16).
     MoneyGone,
 }
 
-/// A state set aside while a payment is not confirmed.
+/// A state that is held while a payment is not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub state: Wait,
     #[serde(default, skip_serializing_if = "Timers::is_empty")]
     pub timers: Timers,
-    /// A call task that had not left was revoked: if it was no payment, the attempt is made again.
+    /// A pending call task was revoked: if there was no payment, the attempt is made again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub call_was_revoked: bool,
-    /// How often GetCourse was asked again.
+    /// How often the order was read again.
     #[serde(default)]
     pub asked: u32,
 }
 
-/// How it ended. Each end is an outcome that a head wants to see apart.
+/// How the order ended. Heads see each end separately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum End {
@@ -164,7 +163,7 @@ pub enum End {
     Cancelled {
         at: At,
     },
-    /// «Ложный»: leaves every report.
+    /// «Ложный»: excluded from all reports.
     False {
         at: At,
     },

@@ -1,6 +1,5 @@
-//! THE TABLE: the sections of the process in the order in which they hear an event. It says whose a
-//! timer is and what it means; nothing else says it a second time.
-//! Never decides. Enter at [`SECTIONS`], [`rules`], [`wake`] and [`has_next_step`].
+//! THE TABLE: the sections of the process in the order in which they handle an event. It is the only place that
+//! states the section and the meaning of each timer. Never decides. Enter at [`SECTIONS`], [`rules`], [`wake`] and [`has_next_step`].
 
 use super::case::{Case, Order, Task};
 use super::decision::{Class, Row, Section, Tasks, Whose};
@@ -10,7 +9,7 @@ use super::state::Wait;
 use super::timers::Timer;
 use super::value::*;
 
-/// Money is heard first, then «has it ended», then whether there is anything to work on.
+/// Money first, then «has it ended», then whether there is anything to work on.
 pub const SECTIONS: &[Section] = &[
     orders::SECTION,
     payment::SECTION,
@@ -38,7 +37,7 @@ pub const SECTIONS: &[Section] = &[
     giving_up::SECTION,
 ];
 
-/// Ids of all rows of the process that this version keeps, each once.
+/// Ids of all rules that this version implements, each once.
 pub fn rules() -> Vec<&'static str> {
     let mut rules: Vec<&str> = SECTIONS.iter().flat_map(|section| section.rules).copied().collect();
     rules.sort_unstable();
@@ -62,8 +61,8 @@ pub fn wake(order: &Order) -> Option<(At, bool)> {
     Some((at, promised(timer)))
 }
 
-/// L14: is there a timer whose firing does something, within three working days or at a promised
-/// date? The watchdog of the running system asks the same.
+/// L14: whether a timer will do something within three working days or at a promised date. The watchdog of the
+/// running system uses this too.
 pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
     let order = &case.order;
     if !order.is_open() {
@@ -78,14 +77,14 @@ pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
     })
 }
 
-/// Timers that run although what they belong to is gone: a step leaves none.
+/// Timers that run although their condition no longer holds: a step leaves none.
 pub fn strays(order: &Order) -> Vec<Timer> {
     let rows = SECTIONS.iter().flat_map(|section| section.timers);
     let strays = rows.filter(|row| order.at(row.timer).is_some() && !(row.lives)(order));
     strays.map(|row| row.timer).collect()
 }
 
-/// May a task stay open when the order goes from one state to another? One of no state always may.
+/// Whether a task may stay open when the state changes. A task without a state always may.
 pub fn may_stay(task: &Task, from: &Wait, to: &Wait) -> bool {
     let owns = |tasks: &&Tasks| match &tasks.whose {
         Whose::Kind(kind) => task.kind == *kind,

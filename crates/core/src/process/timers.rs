@@ -1,6 +1,5 @@
 //! Named deadlines of an order: each name at most once.
-//! Never knows the clock, nor what a timer means: that is the table of sections.
-//! Enter at [`Timers::set`] and [`Timers::take_due`].
+//! Never reads a clock; the table of sections states what each timer means. Enter at [`Timers::set`] and [`Timers::take_due`].
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use super::value::At;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Timer {
-    /// A payment was said and waits for its read-back: ask GetCourse again.
+    /// A reported payment waits for its read-back: read GetCourse again.
     ConfirmPayment,
     /// The client's promised time (D5).
     CallBack,
@@ -39,9 +38,9 @@ pub enum Timer {
     FreePool,
     /// The bridge starts the open call task's call (D9).
     StartCall,
-    /// A started call should have shown itself by now (D9).
+    /// The first event of a started call is overdue (D9).
     StartSeen,
-    /// Phone asked for: the next look (L11).
+    /// The phone was asked for: the next check (L11).
     PhoneCheck,
     /// Payment plan: 3 days before, 1 day before, the day after (L5).
     PartReminder3,
@@ -49,9 +48,9 @@ pub enum Timer {
     PartMissed,
     /// A follow-up without a section of its own: doubt, own try, instalment, long cycle (L13).
     FollowUp,
-    /// A command that could not be carried out, or facts that never came: try again.
+    /// A command that failed, or facts that never came: try again.
     Retry,
-    /// Last resort (L14): something was left without a next step.
+    /// Last resort (L14): the order was left without a next step.
     Guard,
 }
 
@@ -86,7 +85,7 @@ impl Timers {
         self.0.values().min().copied()
     }
 
-    /// Takes out the first timer that is due at `now`; `None` when nothing is.
+    /// Removes the first timer that is due at `now`; `None` if there is none.
     pub fn take_due(&mut self, now: At) -> Option<Timer> {
         let due = self.0.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).min()?;
         self.0.remove(&due);

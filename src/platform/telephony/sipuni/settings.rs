@@ -74,7 +74,7 @@ pub const SECTIONS: &[Section] = &[Section {
             "After an answered call's end in which the event of its answer should come; then the end alone is believed.",
         ),
         STUCK,
-        key("key", "secret", "The integration key. Without it calls are observed, but none is started."),
+        key("key", "secret", "The integration key. Absent: calls are seen, none is started."),
         key("url", "https address", "Of the API."),
         key("requests_per_second", "number", "Budget; Sipuni publishes no limit."),
         key(

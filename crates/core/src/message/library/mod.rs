@@ -1,6 +1,5 @@
-//! The library of texts of one school: shipped ones, overridden by the school's own files.
-//! Never renders a text with an unknown variable: that is an error when the library is built.
-//! Enter at [`Library::render`].
+//! The text library of one school: shipped texts, overridden by the school's own files. Never renders a text with
+//! an unknown variable: that is an error when the library is built. Enter at [`Library::render`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -32,33 +31,33 @@ pub struct TextFile {
     pub source: String,
 }
 
-/// What is known of a text beside its words (M2).
+/// Facts about a text (M2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     pub file: String,
     pub head: Head,
-    /// False where the school's own file stands in place of the shipped one.
+    /// False if the school's own file replaces the shipped one.
     pub shipped: bool,
 }
 
 /// A text with all its variables filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// Empty where the text has no subject (a task, a note).
+    /// Empty if the text has no subject (a task, a note).
     pub subject: String,
     pub body: String,
 }
 
 impl Library {
-    /// The texts that are built in, made once.
+    /// The built-in texts, built once.
     pub fn shipped() -> Self {
         static MADE: OnceLock<Library> = OnceLock::new();
-        // A test below proves that there is nothing wrong with them.
+        // A test below proves that they are valid.
         MADE.get_or_init(|| Self::build(&[]).0).clone()
     }
 
-    /// The shipped texts with a school's own files over them, every one rendered once with all
-    /// variables and once with the fewest (M2).
+    /// The shipped texts, overridden by a school's own files; each is rendered once with all variables and once
+    /// with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
         let (library, mut problems) = Self::build(files);
         problems.extend(library.check());
@@ -82,8 +81,8 @@ impl Library {
         (Self { env: Arc::new(env), texts: Arc::new(texts) }, problems)
     }
 
-    /// Renders a text. One that fails to render gives its own name as the body: a step is total, and
-    /// `check` has rendered every text before.
+    /// Renders a text. If that fails, the body is the text's name: a step is total, and `check` has rendered every
+    /// text before.
     pub fn render(&self, text: &TextId, vars: &Vars) -> Rendered {
         let (text, context) = (text.name(), context(vars));
         let body = self.env.get_template(text).and_then(|template| template.render(context.clone()));
@@ -95,23 +94,23 @@ impl Library {
     }
 
     /// Renders a template of the school's files (a lead's name, a field's value) into one line;
-    /// one that fails, which `check` has ruled out, gives an empty line.
+    /// a failure, which `check` has ruled out, gives an empty line.
     pub fn inline(&self, template: &str, vars: &Vars) -> String {
         self.env.render_str(template, context(vars)).map(|line| one_line(&line)).unwrap_or_default()
     }
 
-    /// What is wrong with a template of the school's files: what, and what is allowed.
+    /// The mistake in a template of the school's files: what is wrong, and what is allowed.
     pub fn check_inline(&self, template: &str) -> Result<(), (String, String)> {
         let parsed = self.env.template_from_str(template).map_err(|error| not_a_template(&error))?;
         faults_of(&parsed).into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Every variable that a text may name, `order.cost`; `order.source.` goes on with any label.
+    /// Every variable that a text may name, `order.cost`; `order.source.` is followed by any label.
     pub fn variables() -> Vec<String> {
         variables()
     }
 
-    /// Does a text of this name exist?
+    /// Whether a text of this name exists.
     pub fn has(&self, text: &str) -> bool {
         self.texts.contains_key(text)
     }

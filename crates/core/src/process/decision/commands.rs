@@ -1,4 +1,4 @@
-//! Verbs of a decision: what is asked of the platforms, and what is taken back.
+//! Verbs of a decision: commands for the platforms, and their revocation.
 //! Never sends anything. Enter at [`Decision::ask`].
 
 use super::Decision;
@@ -6,7 +6,7 @@ use crate::process::case::Pending;
 use crate::process::command::{Ask, AskKind, Command, Urgency};
 use crate::process::value::*;
 
-/// More than these are never on their way at once.
+/// Limit of revoked commands that an order remembers; never more are in flight at once.
 const REVOKED_MAX: usize = 16;
 
 impl Decision<'_> {
@@ -42,12 +42,12 @@ impl Decision<'_> {
         id
     }
 
-    /// A command of this kind has not been settled yet.
+    /// Whether a command of this kind is still unsettled.
     pub fn is_unsent(&self, kind: AskKind) -> bool {
         self.case.order.unsent.values().any(|pending| pending.ask == kind)
     }
 
-    /// Asks GetCourse, where the order is known there.
+    /// Adds a command for GetCourse, if the order exists there.
     pub fn getcourse(&mut self, ask: Ask) {
         if self.case.order.gc_id.is_some() {
             self.ask(ask);
@@ -61,7 +61,7 @@ impl Decision<'_> {
         }
     }
 
-    /// A status in GetCourse, unless it already is that one.
+    /// Sets the status in GetCourse, unless it already has it.
     pub fn status(&mut self, status: Status, reason: Option<String>) {
         if self.case.order.status.as_ref() != Some(&status) {
             self.case.order.status = Some(status.clone());
@@ -69,8 +69,8 @@ impl Decision<'_> {
         }
     }
 
-    /// Moves the sales lead; forward only, and over what the school does not map (K2). A payment
-    /// wins even a lost lead (L4).
+    /// Moves the sales lead forward only, and past stages that the school does not map (K2). A payment wins even a
+    /// lost lead (L4).
     pub fn stage(&mut self, stage: Stage, reason: Option<RefusalReason>) {
         let Some(now) = self.case.order.leads.get(&LeadRole::Sales).copied() else { return };
         let forward = stage > now || (stage == Stage::Won && now == Stage::Lost);
@@ -85,15 +85,14 @@ impl Decision<'_> {
         }
     }
 
-    /// Empties a field that held an answer, after use.
+    /// Clears the field of an answer after use.
     pub fn clear_field(&mut self, field: Option<u64>) {
         if let Some(field) = field {
             self.ask(Ask::ClearField { role: LeadRole::Sales, field });
         }
     }
 
-    /// Drops what has not left yet. A task that may be on its way is remembered: its receipt
-    /// closes it.
+    /// Revokes pending commands. A task that may be in flight is remembered: its receipt closes it.
     pub fn revoke_where(&mut self, holds: impl Fn(&Pending) -> bool) {
         let order = &mut self.case.order;
         let gone: Vec<CommandId> =

@@ -1,4 +1,4 @@
-//! Verbs of a decision: when a client may be touched and when the team works (D13).
+//! Verbs of a decision: when a client may be contacted and when the team works (D13).
 //! Never sets a timer. Enter at [`Decision::calls`] and [`Decision::team`].
 
 use chrono_tz::Tz;
@@ -25,13 +25,13 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// D13: nothing but these limits a promised time: the client asked for it.
+    /// D13: only these hours limit a promised time, because the client asked for it.
     pub fn hard_hours(&self) -> Opening<'a> {
         let hard = Some(self.figures().contact.hard);
         Opening { calendar: &self.process.calendar, zone: self.zone(), working: hard, off: hard }
     }
 
-    /// When letters of a ladder may leave (D13); any time where the school sets nothing.
+    /// When letters of a ladder may leave (D13); any time if the school sets nothing.
     pub fn letters_open_at(&self, at: At) -> At {
         let contact = &self.figures().contact;
         let Some(hours) = contact.letters else { return at };
@@ -49,17 +49,17 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// A later moment of the team's day: so many working minutes from now.
+    /// The moment after the given number of the team's working minutes from now.
     pub fn work_minutes(&self, minutes: u32) -> At {
         self.team().add_minutes(self.now, minutes)
     }
 
-    /// The same time, so many working days later, when the team is there.
+    /// The same time, the given number of working days later, within the team's hours.
     pub fn work_days(&self, days: u32) -> At {
         self.team().next(self.process.calendar.add_working_days(self.now, days, self.process.zone))
     }
 
-    /// What fell outside the hours and was moved to an opening does not land on its first minute.
+    /// Spreads work that was moved to an opening, so that it is not all due in the first minute.
     pub fn spread(&self, timer: Timer, opening: At) -> At {
         let order = &self.case.order;
         let key = format!("{}/{timer:?}/{}", order.id, order.attempts);

@@ -1,6 +1,5 @@
-//! Verbs of a decision: letters of the library to the client, and what texts may name.
-//! Never sends to an address that has bounced, nor the same words twice in a day.
-//! Enter at [`Decision::letter`].
+//! Verbs of a decision: letters of the library to the client, and the variables of texts. Never sends to an
+//! address that has bounced, nor the same text twice in a day. Enter at [`Decision::letter`].
 
 use super::Decision;
 use crate::message::library::Vars;
@@ -13,12 +12,12 @@ use crate::process::value::*;
 use crate::process::vars;
 
 impl Decision<'_> {
-    /// Sends a text of the library to the client; says so where he has no usable address.
+    /// Sends a text of the library to the client; notes it in the journal if there is no usable address.
     pub fn letter(&mut self, rule: &str, text: TextId) {
         self.letter_with(rule, text, |_| {});
     }
 
-    /// The same, with more to say than the case itself does.
+    /// The same, with variables that the case does not contain.
     pub fn letter_with(&mut self, rule: &str, text: TextId, fill: impl FnOnce(&mut Vars)) {
         let Some(to) = self.case.client.email().cloned() else {
             self.say(rule, format!("Письмо «{}» не ушло: нет действующего адреса.", text.title()));
@@ -36,7 +35,7 @@ impl Decision<'_> {
         self.ask(Ask::SendLetter(Letter { text, to, subject: rendered.subject, body: rendered.body }));
     }
 
-    /// Nobody gets the same words twice in a day. Counts and notes what is said now.
+    /// Whether the same text was already sent today; records the text that is sent now.
     fn is_said_today(&mut self, text: &TextId, body: &str) -> bool {
         let day = self.now.with_timezone(&self.process.zone).date_naive();
         let last = format!("{day} {:x}", fnv(body));
@@ -48,7 +47,7 @@ impl Decision<'_> {
         again
     }
 
-    /// Everything that a text may name.
+    /// All variables of a text.
     pub fn vars(&self, manager: Option<&ManagerId>) -> Vars {
         vars::build(self.process, &self.case, manager, self.zone(), self.now)
     }

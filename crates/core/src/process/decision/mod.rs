@@ -1,6 +1,6 @@
-//! One decision while it is being made: the case, what is asked of the world so far, and what a section
-//! of the process is. The verbs in which sections speak are the files of this folder.
-//! Never decides anything itself, looks at no clock and knows no section. Enter at [`Decision`] and
+//! One decision in progress: the case, the commands so far, and the definition of a section of the process. The
+//! verbs that sections use are the files of this folder. Never decides anything itself, reads no clock and names
+//! no section. Enter at [`Decision`] and
 //! [`Section`].
 
 mod commands;
@@ -23,22 +23,22 @@ use crate::message::text::TextId;
 
 pub(super) use self::request::{PlannedCall, Request};
 
-/// All that is known of one section of the process. `step`, the wake, L14, the reference, the scenario
+/// The description of one section of the process. `step`, the wake, L14, the reference, the scenario
 /// suite and the demo read the table of these.
 pub struct Section {
     pub name: &'static str,
-    /// Ids of the rows of the process that it keeps.
+    /// Ids of the rules that it implements.
     pub rules: &'static [&'static str],
     pub(super) timers: &'static [Row],
     pub(super) tasks: &'static [Tasks],
-    /// What it does with an event.
+    /// Handles an event.
     pub(super) hears: fn(&mut Decision<'_>, &Event) -> Heard,
-    /// What it does when another section asks for it.
+    /// Handles a request of another section.
     pub(super) enters: fn(&mut Decision<'_>, &Request) -> Heard,
 }
 
 impl Section {
-    /// A section that keeps rules and does nothing by itself; the others name what they do.
+    /// A section that only implements rules; the other sections override what they handle.
     pub(super) const QUIET: Self = Self {
         name: "",
         rules: &[],
@@ -51,10 +51,10 @@ impl Section {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// It is somebody else's: the next section is asked.
+    /// It belongs to another section: the next one is asked.
     Passed,
     Taken,
-    /// It was this section's, and it could not be accepted.
+    /// It belongs to this section, which refused it.
     Refused,
 }
 
@@ -62,7 +62,7 @@ pub enum Heard {
 pub struct Row {
     pub timer: Timer,
     pub class: Class,
-    /// Runs only while this holds; stopped as soon as it does not.
+    /// It runs only while this condition holds.
     pub lives: fn(&Order) -> bool,
     pub fires: fn(&mut Decision<'_>),
 }
@@ -70,21 +70,21 @@ pub struct Row {
 /// What a timer means for the order (L14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A time that the client was promised: read from the index first, a next step whatever its date.
+    /// A time promised to the client: read from the index first; a next step whatever its date.
     Promised,
-    /// Read first, too, as part of a promise; a next step within three working days.
+    /// Part of a promise, so also read first; a next step within three working days.
     OfPromise,
-    /// A date of its own: a next step whatever its date.
+    /// A named date: a next step whatever its date.
     Date,
     /// A next step within three working days.
     Step,
-    /// A repeat that may find that it is needed no more: a next step only while facts are awaited.
+    /// A repeat that may turn out to be unnecessary: a next step only while facts are awaited.
     Repeat,
-    /// Reminds of what is open anyway: never a next step.
+    /// A reminder of something that is open anyway: never a next step.
     Reminder,
 }
 
-/// Tasks that belong to a state: they close when it is left.
+/// Tasks that belong to a state: they close when the order leaves it.
 pub struct Tasks {
     pub whose: Whose,
     /// They stay open over this change.
@@ -96,7 +96,7 @@ pub enum Whose {
     Kind(TaskKind),
 }
 
-/// A task as a section wants it; the rest is filled in by [`Decision::task`].
+/// The parts of a task that a section chooses; the rest is filled in by [`Decision::task`].
 pub struct NewTask<'t> {
     pub kind: TaskKind,
     pub text: TextId,
@@ -104,7 +104,7 @@ pub struct NewTask<'t> {
     pub minutes: u32,
     /// `None`: the order's responsible, else the head.
     pub to: Option<ManagerId>,
-    /// The moment that the text speaks of.
+    /// The moment that the text mentions.
     pub time: Option<At>,
     pub why: &'t str,
     pub more: String,
@@ -129,7 +129,7 @@ pub struct Decision<'a> {
     moments: Vec<Moment>,
 }
 
-/// What a decision comes to.
+/// The result of a decision.
 pub(super) struct Decided {
     pub case: Case,
     pub commands: Vec<Command>,
@@ -160,12 +160,12 @@ impl<'a> Decision<'a> {
         Decided { case, commands, revoke, tell, journal, moments }
     }
 
-    /// The figures by which this order is worked.
+    /// The figures of this order's process.
     pub fn figures(&self) -> &'a Figures {
         self.process.figures_of(&self.case.order)
     }
 
-    /// Hands an event to the first section that takes it.
+    /// Passes an event to the first section that handles it.
     pub(super) fn hear(&mut self, event: &Event) {
         for section in self.sections {
             if (section.hears)(self, event) != Heard::Passed {
@@ -174,7 +174,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Asks the section whose it is. Answers whether it was accepted.
+    /// Passes a request to its section. Returns whether it was accepted.
     pub fn request(&mut self, request: Request) -> bool {
         for section in self.sections {
             match (section.enters)(self, &request) {
@@ -192,7 +192,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// What is asked meanwhile is so urgent.
+    /// Runs `work`; its commands get this urgency.
     pub fn urgent<T>(&mut self, urgency: Urgency, work: impl FnOnce(&mut Self) -> T) -> T {
         let outside = std::mem::replace(&mut self.urgency, urgency);
         let done = work(self);

@@ -1,15 +1,15 @@
-//! What one section asks of another. Whose a request is stands in that section; the table finds it.
-//! Never carries a decision out. Enter at [`Request`].
+//! Requests between sections. The section that handles a request declares it; the table finds that section. Never
+//! executes a decision. Enter at [`Request`].
 
 use crate::message::text::TextId;
 use crate::process::event::{AnswerKind, CallResult, Outcome};
 use crate::process::money::{Before, Standing};
 use crate::process::value::*;
 
-/// What one section asks of another, through the table.
+/// A request of one section to another, through the table.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// GetCourse is asked what the order is (L1).
+    /// Read the order from GetCourse (L1).
     AskFacts,
     /// The first facts of an order (L1).
     Arrive {
@@ -22,26 +22,26 @@ pub enum Request {
     },
     /// The confirmation with the payment link (L1).
     Confirm,
-    /// Is it a double (L7)? Refused if it is and has ended by that.
+    /// Check whether it is a double (L7). Refused if it is and has therefore ended.
     Fold,
     /// A manager says that it is a double (L7).
     DoubleByWord,
-    /// A payment was said and is not confirmed (L4).
+    /// A payment was reported but is not confirmed (L4).
     Hold,
-    /// It was no payment: the state that was held goes on (L4).
+    /// It was not a payment: the held state continues (L4).
     Resume,
     /// The sums are confirmed (L4, L5).
     Settle {
         standing: Standing,
         before: Before,
     },
-    /// GetCourse shows an end that is no payment (L6). Refused if it does not.
+    /// GetCourse shows an end without a payment (L6). Refused if it does not.
     EndOutside,
     /// A manager takes the order (L9).
     Take {
         manager: ManagerId,
     },
-    /// A client who is there himself gets somebody at once (L8).
+    /// A client who is present gets a manager at once (L8).
     LeavePool {
         why: &'static str,
     },
@@ -54,17 +54,17 @@ pub enum Request {
         task: Option<TextId>,
         why: Option<String>,
     },
-    /// The client is called again from now on: a question that is open is not repeated meanwhile.
+    /// The client is called again from now on; an open question is not repeated meanwhile.
     RoundBegins,
-    /// A round that begins with a promised call; with `call` its task is made (D5).
+    /// A round that begins with a promised call; with `call` its task is created (D5).
     PromisedRound {
         call: Option<PlannedCall>,
     },
-    /// The client called and got nobody (D11).
+    /// The client called and reached nobody (D11).
     CallAtOnce {
         due: At,
     },
-    /// The attempt of the ladder, now.
+    /// The ladder's attempt is due now.
     Attempt,
     /// A call that did not reach the client (D2).
     NotReached {
@@ -92,17 +92,17 @@ pub enum Request {
         text: TextId,
         why: String,
     },
-    /// Asked again, ever more patiently (L13).
+    /// Ask again, at growing intervals (L13).
     AskAgain {
         why: String,
     },
-    /// The phone is asked for (L11).
+    /// Ask for the phone (L11).
     AskPhone {
         why: &'static str,
     },
     /// A number may have come (L11).
     NumberArrived,
-    /// The number is wrong; none says the one dialled (L11).
+    /// The number is wrong; without a number it is the dialled one (L11).
     WrongNumber {
         number: Option<String>,
     },
@@ -134,7 +134,7 @@ pub enum Request {
 #[derive(Debug, Clone)]
 pub struct PlannedCall {
     pub due: At,
-    /// The promised time, which its text speaks of.
+    /// The promised time, which its text mentions.
     pub time: At,
     pub why: Option<String>,
 }

@@ -1,6 +1,5 @@
-//! Verbs of a decision: from state to state, and the timers. There is one way from state to state, and
-//! it stops and closes what belongs to the state that is left, by the table of sections.
-//! Never knows which timers and tasks those are. Enter at [`Decision::go`].
+//! Verbs of a decision: changes of state, and the timers. There is one function for a change of state; it stops and
+//! closes what belongs to the old state, by the table of sections. Never names those timers and tasks. Enter at [`Decision::go`].
 
 use super::{Decision, Tasks, Whose};
 use crate::process::case::Promise;
@@ -15,7 +14,7 @@ impl Decision<'_> {
         self.case.order.state()
     }
 
-    /// The only way from one state to the next. `result` is written into the tasks that close.
+    /// Changes the state; nothing else does. `result` is written into the tasks that close.
     pub fn go(&mut self, to: Wait, result: &str) {
         let from = self.state().clone();
         self.close_bound(|tasks| !(tasks.stays)(&from, &to), result);
@@ -24,7 +23,7 @@ impl Decision<'_> {
         self.stop_strays();
     }
 
-    /// Goes on within a state: its data change, nothing of it closes.
+    /// Changes the data of a state; nothing of it closes.
     pub fn stay(&mut self, with: Wait) {
         match &mut self.case.order.wait {
             Wait::Held(held) => held.state = with,
@@ -32,7 +31,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Closes what belongs to states, section by section.
+    /// Closes tasks that belong to states, section by section.
     fn close_bound(&mut self, closes: impl Fn(&Tasks) -> bool, result: &str) {
         for tasks in self.sections.iter().flat_map(|section| section.tasks).filter(|tasks| closes(tasks)) {
             match &tasks.whose {
@@ -45,7 +44,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Stops every timer whose reason is gone.
+    /// Stops every timer whose condition no longer holds.
     fn stop_strays(&mut self) {
         for row in self.sections.iter().flat_map(|section| section.timers) {
             if !(row.lives)(&self.case.order) {
@@ -62,7 +61,7 @@ impl Decision<'_> {
         self.close_tasks_where(|task| task.kind == TaskKind::Call, result);
     }
 
-    /// The question is answered, or asked no more (L13).
+    /// The question is answered, or no longer asked (L13).
     pub fn close_question(&mut self, result: &str) {
         self.case.order.question.open = false;
         self.close_tasks_where(|task| task.kind == TaskKind::Ask, result);
@@ -86,7 +85,7 @@ impl Decision<'_> {
         self.stop_strays();
     }
 
-    /// The manager's answer is taken (L13): what was open until now is done with.
+    /// The manager's answer is accepted (L13): everything open until now is closed.
     pub fn answered(&mut self, to: Wait, text: &str) {
         const RESULT: &str = "Ответ получен";
         self.close_question(RESULT);
@@ -96,7 +95,7 @@ impl Decision<'_> {
         self.turn("L13", text);
     }
 
-    /// A payment is said: the state and its timers stand aside until it is confirmed (L4).
+    /// A payment is reported: the state and its timers are held until it is confirmed (L4).
     pub fn hold(&mut self, call_was_revoked: bool) {
         let order = &mut self.case.order;
         let state = std::mem::replace(&mut order.wait, Wait::Asking);
@@ -104,7 +103,7 @@ impl Decision<'_> {
         order.wait = Wait::Held(Box::new(Held { state, timers, call_was_revoked, asked: 0 }));
     }
 
-    /// The hold ends: the order is where it was. Answers what was held.
+    /// The hold ends: the order returns to its state. Returns what was held.
     pub fn release(&mut self) -> Option<Held> {
         let order = &mut self.case.order;
         match std::mem::replace(&mut order.wait, Wait::Asking) {
@@ -152,7 +151,7 @@ impl Decision<'_> {
         self.close_tasks_where(|_| true, result);
     }
 
-    /// Sets a timer; while a payment is unconfirmed everything but its own check stands aside.
+    /// Sets a timer; while a payment is unconfirmed, every timer except its own check is held.
     pub fn set(&mut self, timer: Timer, at: At) {
         let order = &mut self.case.order;
         match &mut order.wait {
@@ -161,7 +160,7 @@ impl Decision<'_> {
         }
     }
 
-    /// When a timer is to fire, also one that stands aside.
+    /// When a timer will fire, also if it is held.
     pub fn at(&self, timer: Timer) -> Option<At> {
         self.case.order.at(timer)
     }

@@ -1,5 +1,5 @@
-//! Verbs of a decision: tasks of managers are made, moved and closed.
-//! Never watches their deadlines: that is the section `task`. Enter at [`Decision::task`].
+//! Verbs of a decision: creates, moves and closes tasks of managers. Never watches their deadlines: the section
+//! `task` does. Enter at [`Decision::task`].
 
 use super::{Decision, NewTask};
 use crate::message::text::TextId;
@@ -9,7 +9,7 @@ use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::value::*;
 
 impl Decision<'_> {
-    /// Creates a task (L13, D1, …). `None` where the school has nobody at all.
+    /// Creates a task (L13, D1, …). `None` if the school has no manager at all.
     pub fn task(&mut self, new: NewTask<'_>) -> Option<TaskId> {
         let Some(to) = new.to.clone().or_else(|| self.someone()) else {
             self.say("G4", "Задачу поставить некому: в списке менеджеров никого нет.");
@@ -47,14 +47,14 @@ impl Decision<'_> {
         Some(id)
     }
 
-    /// A task that nobody watches: it reminds of another one, or only tells something.
+    /// A task without a watched deadline: it reminds of another one, or only informs.
     pub fn unwatched(&mut self, made: Option<TaskId>, about: Option<TaskId>) {
         if let Some(task) = made.and_then(|id| self.case.order.tasks.get_mut(&id)) {
             (task.about, task.reminded, task.escalated) = (about, true, true);
         }
     }
 
-    /// A task that stays whatever state follows.
+    /// A task that stays open in every state.
     pub fn keep(&mut self, made: Option<TaskId>) {
         if let Some(task) = made.and_then(|id| self.case.order.tasks.get_mut(&id)) {
             task.kept = true;
@@ -73,7 +73,7 @@ impl Decision<'_> {
         self.case.order.tasks.values().any(|task| task.kind == TaskKind::Ask)
     }
 
-    /// Closes a task and the reminders of it. One that has not left yet is revoked instead.
+    /// Closes a task and its reminders. A task whose command is still pending is revoked instead.
     pub fn close_task(&mut self, id: &TaskId, result: &str) {
         if self.case.order.tasks.remove(id).is_none() {
             return;
@@ -97,7 +97,7 @@ impl Decision<'_> {
         }
     }
 
-    /// A new deadline or person for an open task; it is watched anew.
+    /// A new deadline or person for an open task; the watching of its deadline starts again.
     pub fn move_task(&mut self, id: &TaskId, due: Option<At>, responsible: Option<ManagerId>) {
         let Some(task) = self.case.order.tasks.get_mut(id) else { return };
         if let Some(due) = due {
@@ -117,7 +117,7 @@ impl Decision<'_> {
         unsent.any(|pending| pending.ask == AskKind::CreateTask && pending.task.as_ref() == Some(id))
     }
 
-    /// The order's responsible, else the head, else anybody.
+    /// The order's responsible, else the head, else any manager.
     pub fn someone(&self) -> Option<ManagerId> {
         let responsible = self.case.order.responsible.clone();
         responsible.or_else(|| self.head()).or_else(|| self.process.roster.first().map(|m| m.id.clone()))

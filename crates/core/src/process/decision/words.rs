@@ -1,4 +1,4 @@
-//! Verbs of a decision: what is said in the journal, in the lead's feed and in GetCourse (K6).
+//! Verbs of a decision: texts for the journal, the lead's feed and GetCourse (K6).
 //! Never decides. Enter at [`Decision::say`] and [`Decision::turn`].
 
 use super::Decision;
@@ -7,12 +7,12 @@ use crate::process::moment::Line;
 use crate::process::value::*;
 
 impl Decision<'_> {
-    /// Why: a line of the journal.
+    /// A line of the journal: the reason.
     pub fn say(&mut self, rule: &str, text: impl Into<String>) {
         self.journal.push(Line { rule: rule.to_owned(), text: text.into() });
     }
 
-    /// A turn of the process: journal, lead's feed and GetCourse's comment (K6).
+    /// A change of the process: journal, lead's feed and GetCourse comment (K6).
     pub fn turn(&mut self, rule: &str, text: impl Into<String>) {
         let text = text.into();
         self.say(rule, text.clone());
@@ -34,7 +34,7 @@ impl Decision<'_> {
         }
     }
 
-    /// The CRM has, or is to have, the sales lead.
+    /// Whether the CRM has the sales lead, or will have it.
     pub fn has_lead(&self) -> bool {
         self.case.order.leads.contains_key(&LeadRole::Sales)
     }
