@@ -3,9 +3,6 @@
 //! share one budget of memory: over it, the least recently used records are closed.
 //! Enter at [`Book::order`] and its siblings; after a refused commit call [`Book::close`].
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
