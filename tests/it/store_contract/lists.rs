@@ -260,6 +260,8 @@ pub async fn what_is_forgotten_leaves_no_trace(store: &dyn Store) {
     let unit = Unit {
         forget: vec![
             forget("order/1", 1),
+            // Gone by the row before.
+            forget("order/1", 2),
             forget("order/9", 1),
             Forget::Journal(OrderId::from("o0")),
             Forget::Raw(seqs[0].clone()),

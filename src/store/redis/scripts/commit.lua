@@ -129,6 +129,7 @@ for i = 0, forgets - 1 do
     if version ~= 0 and version ~= tonumber(ARGV[forget + i * 3 + 3]) then
       return {'conflict', 'record ' .. name}
     end
+    versions[key] = 0
   end
 end
 
