@@ -116,7 +116,7 @@ mod tests {
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: body.to_vec(),
         };
-        Envelope::of("mango", &request, At::from_timestamp(1_795_000_000, 0).expect("in range"))
+        Envelope::of("pbxa", &request, At::from_timestamp(1_795_000_000, 0).expect("in range"))
     }
 
     #[test]
@@ -129,14 +129,14 @@ mod tests {
 
     #[test]
     fn the_first_form_is_read_with_and_without_a_body() {
-        let first = r#"{"platform":"mango","at":"2026-11-18T11:06:40Z","method":"POST","tail":"events/call","query":"a=1","content_type":"application/json","body":"bGluZQo="}"#;
+        let first = r#"{"platform":"pbxa","at":"2026-11-18T11:06:40Z","method":"POST","tail":"events/call","query":"a=1","content_type":"application/json","body":"bGluZQo="}"#;
         let read = Envelope::read(first.as_bytes()).expect("the first form");
         assert_eq!(read, envelope(b"line\n"));
-        let bare = r#"{"platform":"mango","at":"2026-11-18T11:06:40Z","method":"GET","found":true}"#;
+        let bare = r#"{"platform":"pbxa","at":"2026-11-18T11:06:40Z","method":"GET","found":true}"#;
         let read = Envelope::read(bare.as_bytes()).expect("the first form");
         assert!(read.found && read.body.is_empty(), "{read:?}");
         // What was cut is no empty request.
         assert!(Envelope::read(first.replace("bGluZQo=", "bGluZQo").as_bytes()).is_err());
-        assert!(Envelope::read(br#"{"platform":"mango"}"#).is_err());
+        assert!(Envelope::read(br#"{"platform":"pbxa"}"#).is_err());
     }
 }

@@ -125,7 +125,7 @@ mod tests {
             Ok(Inbound::Item(_)) => "item".to_owned(),
             Err(_) => "unreadable".to_owned(),
         };
-        let head = r#""platform":"mango","at":"2026-11-18T11:06:40Z","method":"POST""#;
+        let head = r#""platform":"pbxa","at":"2026-11-18T11:06:40Z","method":"POST""#;
         assert_eq!(kind(format!("{{{head}}}\n{{\"item\":1}}").as_bytes()), "{\"item\":1}");
         assert_eq!(kind(format!(r#"{{{head},"body":"b25l"}}"#).as_bytes()), "one");
         assert_eq!(kind(format!(r#"{{"item":"envelope",{head},"body":"dHdv"}}"#).as_bytes()), "two");
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_member_is_read_as_it_was_written() {
-        for member in [Member::Order("gc-1".into()), Member::Call("mango:a:b".to_owned()), Member::Canary] {
+        for member in [Member::Order("gc-1".into()), Member::Call("pbxa:a:b".to_owned()), Member::Canary] {
             assert_eq!(Member::read(&member.to_string()), Some(member));
         }
         assert_eq!(["chore:other", "canary", ""].map(Member::read), [None, None, None]);

@@ -121,5 +121,6 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
 /// Is the delivery still in the store? Asked after a commit whose answer was not heard.
 async fn is_pending(site: &Site, delivery: &Delivery) -> Kept<bool> {
     let page = site.store.deliveries(site.id(), delivery.seq.saturating_sub(1), 1).await?;
-    Ok(page.iter().any(|pending| pending.seq == delivery.seq))
+    // A store that lost its last second may have given the place to another delivery.
+    Ok(page.iter().any(|pending| pending.seq == delivery.seq && pending.id() == delivery.id()))
 }

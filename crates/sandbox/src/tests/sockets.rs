@@ -2,6 +2,7 @@
 //! No test sleeps: each waits for an answer only.
 //! Enter at [`the_sockets_answer_as_the_world_does`].
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,11 +15,10 @@ use crate::faults::RequestFault;
 use crate::serve::{Now, Ports, Sender, drive, stand};
 use crate::{Platform, Setup, World};
 
-/// A clock that starts at a fixed moment and runs.
+/// A clock that starts at a fixed moment and advances with each reading.
 fn running() -> Now {
-    let begun = std::time::Instant::now();
-    let start = DateTime::from_timestamp(1_773_738_000, 0).unwrap_or_default();
-    Arc::new(move || start + begun.elapsed())
+    let ms = AtomicI64::new(1_773_738_000_000);
+    Arc::new(move || DateTime::from_timestamp_millis(ms.fetch_add(1, Ordering::Relaxed)).unwrap_or_default())
 }
 
 fn client() -> reqwest::Client {
