@@ -2,6 +2,7 @@
 //! Never reads an answer: that is `answers`. Enter at [`talked`] and [`ask`].
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::case::Round;
 use crate::process::command::TaskKind;
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
@@ -25,7 +26,7 @@ pub const SECTION: Section = Section {
         match request {
             Request::Talked { seconds } => talked(d, *seconds),
             Request::Question { text, why } => ask(d, text.clone(), why),
-            Request::AskAgain { why } => ask_again(d, why),
+            Request::AskAgain { why } if !cut("L13.ask_again") => ask_again(d, why),
             // Its task stays: the manager may still answer.
             Request::RoundBegins => d.stop(Timer::AskNext),
             _ => return Heard::Passed,
