@@ -52,12 +52,10 @@ fn due(d: &mut Decision) {
     d.request(Request::Round { task, why });
 }
 
+/// The date is over before the question is asked: what is asked about is not what stands.
 fn ask_again(d: &mut Decision, why: &str) {
-    let date = d.state().clone();
+    d.go(Wait::Asking, "Ждём ответа менеджера");
     d.request(Request::AskAgain { why: why.to_owned() });
-    if *d.state() == date {
-        d.go(Wait::Asking, "Ждём ответа менеджера");
-    }
 }
 
 /// A talk with this client about another order: this ladder waits (design, «Call → order»).

@@ -227,10 +227,10 @@ fn due(d: &mut Decision) {
     d.drop_promise();
     d.moment(Moment::PromiseBroken);
     if !d.figures().promise.redial {
-        d.request(Request::AskAgain { why: "Обещанной оплаты нет".to_owned() });
         if *d.state() == Wait::Promised {
             d.go(Wait::Asking, "");
         }
+        d.request(Request::AskAgain { why: "Обещанной оплаты нет".to_owned() });
         return;
     }
     d.turn("P2", "Обещанной оплаты нет: новый круг звонков.");
