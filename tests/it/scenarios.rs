@@ -1,7 +1,8 @@
-//! Scenarios of the process: each file under `fixtures/scenarios` proves one rule, which is in its name, and has to
-//! fail without it: with the figures of `off`, and with each cut of `mutants` (a guard `cut("L4.wins")` in the core,
-//! compiled for tests only). To write one, copy the nearest; `short.rs` has the forms of events, `expect.rs` the
-//! possible expectations; `SCENARIO=L4_ cargo test --test it scenarios -- --nocapture` tells how they fail.
+//! Scenarios of the process: each file under `fixtures/scenarios` proves one rule, which is in its name,
+//! and has to fail without it: with the figures of `off`, and with each cut of `mutants` (a guard
+//! `cut("L4.wins")` in the core, compiled for tests only). To write one, copy the nearest; `short.rs` has
+//! the forms of events, `expect.rs` the possible expectations; `SCENARIO=L4_ cargo test --test it scenarios
+//! -- --nocapture` tells how they fail.
 
 mod expect;
 mod properties;

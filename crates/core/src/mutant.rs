@@ -25,8 +25,8 @@ pub fn cut(name: &'static str) -> bool {
     ACTIVE.with_borrow(|active| active.as_deref() == Some(name))
 }
 
-/// Runs `work` without the rule of this name, on this thread. What was cut before is cut again afterwards, also
-/// after a panic.
+/// Runs `work` without the rule of this name, on this thread. What was cut before is cut again afterwards,
+/// also after a panic.
 #[cfg(feature = "mutants")]
 pub fn with_cut<T>(name: &str, work: impl FnOnce() -> T) -> T {
     let _outside = Outside(ACTIVE.replace(Some(name.to_owned())));

@@ -110,7 +110,8 @@ fn resume(d: &mut Decision) {
 
 /// L4: in any state, even after a refusal. W1: what follows at once.
 fn win(d: &mut Decision, standing: Standing, before: &Before) {
-    if !d.case.order.is_won() && !(before.ended && cut("L4.wins_after_the_end")) {
+    let too_late = before.ended && cut("L4.wins_after_the_end");
+    if !d.case.order.is_won() && !too_late {
         d.urgent(Urgency::Money, |d| won(d, standing, before));
     }
 }

@@ -70,8 +70,8 @@ fn talked(d: &mut Decision, seconds: u32) {
     ask(d, TextId::TaskAsk, "");
 }
 
-/// Whether the state stands over a talk: the promised day always does; where nobody is asked, every other date
-/// that was agreed does, too, and a plan.
+/// Whether the state stands over a talk: the promised day always does; where nobody is asked, every other
+/// date that was agreed does, too, and a plan.
 fn stands(d: &Decision) -> bool {
     let agreed = match d.state() {
         Wait::Promised => return true,
