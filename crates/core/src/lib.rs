@@ -2,5 +2,6 @@
 //! Never reads a clock, a file or a socket, and depends on no other member. Enter at [`process::step`].
 
 pub mod message;
+pub mod mutant;
 pub mod problem;
 pub mod process;

@@ -14,6 +14,7 @@ use crate::json;
 use crate::message::library::Library;
 use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 use crate::platforms::ALL;
+use crate::process::SECTIONS;
 use crate::process::definition::{Figures, Manager, Route};
 
 mod process;
@@ -33,6 +34,7 @@ pub fn reference() -> String {
         }
         print_section(&mut text, section, &defaults);
     }
+    print_rules(&mut text);
     print_words(&mut text);
     print_texts(&mut text);
     text.push_str("\n## Environment\n\n");
@@ -106,6 +108,14 @@ fn defaults() -> Defaults {
 
 fn table_of(value: &impl Serialize) -> Table {
     Table::try_from(value).unwrap_or_default()
+}
+
+/// The sections of the process as `step` asks them, with their rules.
+fn print_rules(text: &mut String) {
+    text.push_str("\n## Rules of the process\n\nIn the order in which an event is looked at.\n\n");
+    for section in SECTIONS.iter().filter(|section| !section.rules.is_empty()) {
+        let _ = writeln!(text, "- {}: {}", section.name, section.rules.join(", "));
+    }
 }
 
 fn print_words(text: &mut String) {

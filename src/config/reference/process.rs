@@ -115,7 +115,11 @@ pub const PROCESS: &[Section] = &[
         path: "talk",
         about: "After a talk: «Что дальше?» (L13).",
         keys: &[
-            key("ask", "true | false", "Ask after a talk, and again while no answer comes."),
+            key(
+                "ask",
+                "true | false",
+                "Ask after a talk, and again while no answer comes. Off: call again after `follow_up_days`; an agreed date stands.",
+            ),
             key("answer_minutes", "working minutes", "The manager's time to answer."),
             key("first_answer_seconds", "seconds", "In which a second answer is not taken; the first wins."),
             key("doubt_days", "days", "«Сомневается»: until the touch."),

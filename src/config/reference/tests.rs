@@ -107,6 +107,33 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     assert_eq!(told, sections, "sections of the process");
 }
 
+/// What is said of figures names rules that the sections of the process have.
+#[test]
+fn the_rules_that_the_reference_names_are_those_of_the_process() {
+    let texts = table::sections().filter(|section| section.file == File::Process);
+    let texts = texts
+        .flat_map(|section| std::iter::once(section.about).chain(section.keys.iter().map(|key| key.about)));
+    let named: BTreeSet<String> = texts.flat_map(rules_in).collect();
+    assert!(named.len() > 20, "{named:?}");
+    let rules = crate::process::rules();
+    let unknown: Vec<&String> = named.iter().filter(|rule| !rules.contains(&rule.as_str())).collect();
+    assert!(unknown.is_empty(), "no section has {unknown:?}");
+}
+
+/// `L1`, and `L1–L3` as each of the three.
+fn rules_in(text: &str) -> Vec<String> {
+    let number = |word: &str| {
+        let letter = word.chars().next().filter(char::is_ascii_uppercase)?;
+        Some((letter, word[1..].parse::<u32>().ok()?))
+    };
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '–');
+    let ranges = words.filter_map(|word| {
+        let (from, to) = word.split_once('–').unwrap_or((word, word));
+        Some((number(from)?, number(to)?))
+    });
+    ranges.flat_map(|((letter, from), (_, to))| (from..=to).map(move |n| format!("{letter}{n}"))).collect()
+}
+
 /// The names in backquotes after `expected`.
 fn expected_in(error: &toml::de::Error) -> BTreeSet<String> {
     let list = error.message().split_once("expected").map(|(_, list)| list).unwrap_or_default();
@@ -202,6 +229,7 @@ fn defaults_are_printed_as_they_are_written() {
         "- `url` (https address, required): ",
         "- `requests_per_second` (number, default `6.0`): ",
         "- `tls` (starttls | wrapped | none, default `\"starttls\"`): ",
+        "- payment: L4, W1",
         "- call_back: перезвонить",
         "- price: цена, дорого",
         "DOZVON_VAULT_KEY",

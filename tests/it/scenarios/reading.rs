@@ -30,7 +30,26 @@ pub struct Scenario {
     /// With these figures (dotted names) the scenario has to fail.
     #[serde(default)]
     pub off: toml::Table,
+    /// Without each of these rules of the core (`mutant::cut`) it has to fail, too.
+    #[serde(default)]
+    pub mutants: Vec<String>,
     step: Vec<Step>,
+}
+
+/// Why a scenario did not run to its end.
+#[derive(Debug)]
+pub enum Fault {
+    /// It cannot be played as it is written: that proves nothing.
+    Unplayable(String),
+    /// The process did something else than expected.
+    Broken(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Unplayable(why) | Self::Broken(why)) = self;
+        f.write_str(why)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,14 +81,17 @@ pub fn time(text: &str) -> Result<At, String> {
 }
 
 impl Scenario {
-    pub fn run(&self, over: &toml::Table) -> Result<(), String> {
-        let mut world = World::new(self.school(over)?);
+    pub fn run(&self, over: &toml::Table) -> Result<(), Fault> {
+        let mut world = World::new(self.school(over).map_err(Fault::Unplayable)?);
         if let Some(zone) = &self.zone {
             world.client.learn(&ClientFacts { zone: Some(zone.clone()), ..ClientFacts::default() });
         }
         for (n, step) in self.step.iter().enumerate() {
-            self.play(&mut world, step, n)
-                .map_err(|fault| format!("step {} ({}): {fault}", n + 1, step.at))?;
+            let at = |fault: String| format!("step {} ({}): {fault}", n + 1, step.at);
+            self.play(&mut world, step, n).map_err(|fault| match fault {
+                Fault::Unplayable(why) => Fault::Unplayable(at(why)),
+                Fault::Broken(why) => Fault::Broken(at(why)),
+            })?;
         }
         Ok(())
     }
@@ -85,8 +107,8 @@ impl Scenario {
         school::changed(figures, &self.route, &self.manager)
     }
 
-    fn play(&self, world: &mut World, step: &Step, n: usize) -> Result<(), String> {
-        let now = time(&step.at)?;
+    fn play(&self, world: &mut World, step: &Step, n: usize) -> Result<(), Fault> {
+        let now = time(&step.at).map_err(Fault::Unplayable)?;
         let order = OrderId::from(step.order.as_str());
         if let Some(hold) = &step.hold {
             world.hold = hold.iter().cloned().collect();
@@ -94,12 +116,12 @@ impl Scenario {
         world.commands.clear();
         world.journal.clear();
         world.revoked.clear();
-        world.pass(now)?;
+        world.pass(now).map_err(Fault::Broken)?;
         if let Some(event) = &step.event {
-            let event = read_event(world, &order, event, now, n)?;
-            world.happen(&order, &event, now)?;
+            let event = read_event(world, &order, event, now, n).map_err(Fault::Unplayable)?;
+            world.happen(&order, &event, now).map_err(Fault::Broken)?;
         }
-        step.expect.look(world, &order)
+        step.expect.look(world, &order).map_err(Fault::Broken)
     }
 }
 

@@ -6,6 +6,7 @@ use super::command::{TaskKind, Urgency};
 use super::decision::{Decision, NewTask};
 use super::value::*;
 use crate::message::text::TextId;
+use crate::mutant::cut;
 
 /// A call task as a section wants it.
 pub(super) struct Call<'t> {
@@ -61,7 +62,7 @@ pub(super) fn of_attempt(d: &mut Decision) {
     let last = d.case.order.round.last_outcome.map(|outcome| outcome.label().to_owned());
     let why = d.case.order.round.why.take().or(last);
     let call = Call { text, script, due: d.now, time: d.now, why: why.as_deref() };
-    d.urgent(if first { Urgency::Hot } else { Urgency::Usual }, |d| make(d, call));
+    d.urgent(if first && !cut("D1.hot") { Urgency::Hot } else { Urgency::Usual }, |d| make(d, call));
     let number = d.case.order.round.attempts + 1;
     d.say(if first { "D1" } else { "D2" }, format!("Задача «Позвонить», попытка {number}."));
     if checks {
@@ -79,7 +80,10 @@ fn words(d: &Decision, first: bool) -> (TextId, TextId) {
         None if first && unconfirmed => (TextId::TaskCheckContacts, TextId::ScriptCheckContacts),
         None if first => {
             let own = d.process.route(&order.route).and_then(|route| route.task.as_deref());
-            (own.map_or(TextId::TaskFirstCall, TextId::from), TextId::ScriptFirstCall)
+            (
+                own.filter(|_| !cut("G6.task")).map_or(TextId::TaskFirstCall, TextId::from),
+                TextId::ScriptFirstCall,
+            )
         }
         None => (TextId::TaskCall, TextId::ScriptFirstCall),
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::ClientFacts;
 use super::value::*;
+use crate::mutant::cut;
 
 /// A client, across all orders.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,7 +120,9 @@ fn add(have: &mut Vec<String>, new: &str) -> bool {
 
 fn is_address(email: &str) -> bool {
     email.split_once('@').is_some_and(|(local, host)| {
-        !local.is_empty() && host.contains('.') && !local.chars().all(|c| c.is_ascii_digit())
+        !local.is_empty()
+            && host.contains('.')
+            && (!local.chars().all(|c| c.is_ascii_digit()) || cut("M2.placeholder"))
     })
 }
 

@@ -279,7 +279,8 @@ impl Default for ContactHours {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Talk {
-    /// Ask «Что дальше?» after a talk, and again while no answer comes.
+    /// Ask «Что дальше?» after a talk, and again while no answer comes. Off: call again after
+    /// `follow_up_days`; an agreed date stands.
     pub ask: bool,
     /// The manager's time to answer after a talk, working minutes.
     pub answer_minutes: u32,

@@ -7,6 +7,7 @@ use super::command::{Ask, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::value::*;
 use crate::message::library::Vars;
+use crate::mutant::cut;
 
 /// L1, G1–G3, G5, G7: the lead with its contact.
 pub(super) fn make(d: &mut Decision) {
@@ -16,8 +17,9 @@ pub(super) fn make(d: &mut Decision) {
     };
     let vars = d.vars(None);
     let name = d.process.texts.inline(&route.lead_name, &vars);
-    let note = (route.note && !d.case.order.source.is_empty()).then(|| source_note(d));
-    save(d, LeadRole::Sales, route.stage, name, note);
+    let note = (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d));
+    let stage = if cut("G1.stage") { Stage::New } else { route.stage };
+    save(d, LeadRole::Sales, stage, name, note);
 }
 
 fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Option<String>) {
@@ -30,7 +32,7 @@ fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Opti
         price: d.case.order.cost.clone(),
         stage,
         responsible: d.case.order.responsible.clone(),
-        tags: route.map(|route| route.tags.clone()).unwrap_or_default(),
+        tags: route.filter(|_| !cut("G3.tags")).map(|route| route.tags.clone()).unwrap_or_default(),
         order_number: d.case.order.number.clone(),
         fields: route.map(|route| rendered(d, &route.fields, &vars)).unwrap_or_default(),
         person: person(d),
@@ -73,7 +75,7 @@ pub(super) fn person(d: &Decision) -> PersonFacts {
         name: client.name.clone(),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
-        responsible: d.case.order.responsible.clone(),
+        responsible: d.case.order.responsible.clone().filter(|_| !cut("G7.responsible")),
         fields,
     }
 }
@@ -82,7 +84,7 @@ pub(super) fn person(d: &Decision) -> PersonFacts {
 fn rendered(d: &Decision, fields: &BTreeMap<String, String>, vars: &Vars) -> Vec<(u64, String)> {
     let values = fields.iter().filter_map(|(id, template)| {
         let value = d.process.texts.inline(template, vars);
-        Some((id.parse().ok()?, value)).filter(|(_, value)| !value.trim().is_empty())
+        Some((id.parse().ok()?, value)).filter(|(_, value)| !value.trim().is_empty() && !cut("G2.fields"))
     });
     values.collect()
 }

@@ -3,6 +3,7 @@
 //! digits. Enter at [`Phone::parse`].
 
 use super::value::Phone;
+use crate::mutant::cut;
 
 /// Words that start an extension, longest first where one is the start of another.
 const EXTENSION_MARKS: [&str; 7] = ["добавочный", "доб", "внутр", "вн.", "extension", "ext", "#"];
@@ -36,7 +37,8 @@ impl Phone {
         }
         found.dedup();
         let mut found = found.into_iter();
-        Self { e164: found.next(), extension, second: found.next(), raw: raw.to_owned() }
+        let (e164, second) = (found.next(), found.next().filter(|_| !cut("Q1.second")));
+        Self { e164, extension, second, raw: raw.to_owned() }
     }
 }
 

@@ -1,14 +1,17 @@
 //! The step is total: every event on every state gives one that leaves the order in order. What is stored
 //! reads back as it was, and every timer has its row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::calendar::Calendar;
 use super::case::{Plan, Promise, Task};
 use super::command::TaskKind;
+use super::decision::{Heard, PlannedCall, Request};
 use super::definition::{Assign, Figures, Manager, Route};
+use super::event::{AnswerKind, CallResult, Outcome};
+use super::money::{Before, Standing};
 use super::state::{FollowUp, FollowUpKind, Held, LastLetter, PhoneStep};
 use super::*;
 use crate::message::library::Library;
@@ -176,15 +179,26 @@ fn events() -> Vec<Event> {
 
 #[test]
 fn every_event_on_every_state_leaves_the_order_in_order() {
-    let process = process();
+    in_order(&process());
+}
+
+#[test]
+fn so_it_does_where_nobody_is_asked_what_is_next() {
+    let mut process = process();
+    (process.figures.talk.ask, process.figures.promise.redial) = (false, false);
+    in_order(&process);
+}
+
+fn in_order(process: &Process) {
     for (state, wrapped) in states().iter().flat_map(|state| [(state, Wrapped::No), (state, Wrapped::Yes)]) {
         for event in events() {
             let mut client = Client::new("c-1".into());
             client.phones.push("+79005550101".to_owned());
             let case = Case { order: order(state, wrapped), client, desks: Desks::default() };
-            let after = step(&process, case, &event, now()).case;
+            let after = step(process, case, &event, now()).case;
             let what = format!("{state:?} {event:?}: {:?} {:?}", after.order.wait, after.order.timers);
-            assert!(has_next_step(&process, &after, now()), "{what}");
+            assert!(has_next_step(process, &after, now()), "{what}");
+            assert_eq!(after.order.repairs, 0, "{what}");
             if *after.order.state() != *state {
                 assert_eq!(strays(&after.order), [], "{what}");
             }
@@ -192,6 +206,99 @@ fn every_event_on_every_state_leaves_the_order_in_order() {
             assert_eq!(serde_json::from_value::<Order>(record).expect("an order"), after.order, "{what}");
         }
     }
+}
+
+/// A request that no section takes would be refused without a word.
+#[test]
+fn every_request_is_taken_by_one_section() {
+    let process = process();
+    for (state, request) in states().iter().flat_map(|state| requests().into_iter().map(move |r| (state, r)))
+    {
+        let case = Case {
+            order: order(state, Wrapped::No),
+            client: Client::new("c-1".into()),
+            desks: Desks::default(),
+        };
+        let takes = |section: &&Section| {
+            let mut d = Decision::new(&process, case.clone(), now(), SECTIONS);
+            (section.enters)(&mut d, &request) != Heard::Passed
+        };
+        let names: Vec<&str> = SECTIONS.iter().filter(takes).map(|section| section.name).collect();
+        match request {
+            // All sections are told.
+            Request::Close => assert!(!names.is_empty()),
+            request => assert_eq!(names.len(), 1, "{request:?} in {state:?} is taken by {names:?}"),
+        }
+    }
+    let named = |request: &Request| {
+        let name = format!("{request:?}");
+        name.split([' ', '{']).next().unwrap_or_default().to_owned()
+    };
+    let tried: BTreeSet<String> = requests().iter().map(named).collect();
+    let text = include_str!("decision/request.rs");
+    let (_, variants) = text.split_once("pub enum Request {").expect("the requests");
+    let (variants, _) = variants.split_once("\n}").expect("their end");
+    let variants = variants.lines().filter_map(|line| line.strip_prefix("    "));
+    let names = variants.filter(|line| line.starts_with(char::is_uppercase));
+    let names: BTreeSet<String> =
+        names.map(|line| line.trim_end_matches([' ', '{', ',']).to_owned()).collect();
+    assert_eq!(tried, names, "requests that this test tries, and those that there are");
+}
+
+fn requests() -> Vec<Request> {
+    let (manager, day, reason) = (ManagerId::from("irina"), now(), RefusalReason::Price);
+    let call: CallResult = serde_json::from_value(json!({ "call": "pbx:1", "direction": "outbound",
+        "outcome": "answered", "reached": "client", "talk_seconds": 60, "started_at": day, "ended_at": day }))
+    .expect("a call");
+    let standings = [
+        Standing::Unpaid,
+        Standing::Part,
+        Standing::Full,
+        Standing::Free,
+        Standing::Void,
+        Standing::Unconfirmed,
+    ];
+    let before = Before { paid: 0, parts_paid: 0, ended: false };
+    let settled = standings.map(|standing| Request::Settle { standing, before: before.clone() });
+    let mut requests = vec![
+        Request::AskFacts,
+        Request::Arrive { manager: None, standing: Standing::Unpaid },
+        Request::ArriveByCall { line: None },
+        Request::Confirm,
+        Request::Fold,
+        Request::DoubleByWord,
+        Request::Hold,
+        Request::Resume,
+        Request::EndOutside,
+        Request::Take { manager: manager.clone() },
+        Request::LeavePool { why: "" },
+        Request::HandOver { manager },
+        Request::Round { task: None, why: None },
+        Request::RoundBegins,
+        Request::PromisedRound { call: Some(PlannedCall { due: day, time: day, why: None }) },
+        Request::CallAtOnce { due: day },
+        Request::Attempt,
+        Request::NotReached { outcome: Outcome::Busy, at: day },
+        Request::LastLetter,
+        Request::CallFailed,
+        Request::CallOver { call: Box::new(call) },
+        Request::Talked { seconds: 60 },
+        Request::Word { kind: AnswerKind::Reached },
+        Request::Question { text: TextId::TaskAsk, why: String::new() },
+        Request::AskAgain { why: String::new() },
+        Request::AskPhone { why: "" },
+        Request::NumberArrived,
+        Request::WrongNumber { number: None },
+        Request::CallBegun,
+        Request::Restore,
+        Request::CallBackAt { at: Some(day), why: None },
+        Request::PayOn { day: Some(day), why: None },
+        Request::Refuse { reason: Some(reason), why: Some("так".to_owned()) },
+        Request::LostInCrm { reason: Some(reason) },
+        Request::Close,
+    ];
+    requests.extend(settled);
+    requests
 }
 
 #[test]

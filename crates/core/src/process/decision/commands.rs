@@ -2,6 +2,7 @@
 //! Never sends anything. Enter at [`Decision::ask`].
 
 use super::Decision;
+use crate::mutant::cut;
 use crate::process::case::Pending;
 use crate::process::command::{Ask, AskKind, Command, Urgency};
 use crate::process::value::*;
@@ -49,7 +50,7 @@ impl Decision<'_> {
 
     /// Adds a command for GetCourse, if the order exists there.
     pub fn getcourse(&mut self, ask: Ask) {
-        if self.case.order.gc_id.is_some() {
+        if self.case.order.gc_id.is_some() || cut("G9.not_in_getcourse") {
             self.ask(ask);
         }
     }
@@ -73,7 +74,8 @@ impl Decision<'_> {
     /// lost lead (L4).
     pub fn stage(&mut self, stage: Stage, reason: Option<RefusalReason>) {
         let Some(now) = self.case.order.leads.get(&LeadRole::Sales).copied() else { return };
-        let forward = stage > now || (stage == Stage::Won && now == Stage::Lost);
+        let forward =
+            stage > now || (stage == Stage::Won && now == Stage::Lost && !cut("L4.wins_a_lost_lead"));
         if stage == now || (self.figures().feed.forward_only && !forward) {
             return;
         }
@@ -97,7 +99,7 @@ impl Decision<'_> {
         let order = &mut self.case.order;
         let gone: Vec<CommandId> =
             order.unsent.iter().filter(|(_, pending)| holds(pending)).map(|(id, _)| id.clone()).collect();
-        for id in gone {
+        for id in gone.into_iter().filter(|_| !cut("L4.revoke")) {
             let pending = order.unsent.remove(&id);
             let task =
                 pending.filter(|pending| pending.ask == AskKind::CreateTask).and_then(|made| made.task);

@@ -4,6 +4,7 @@
 use super::Decision;
 use crate::message::library::Vars;
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::calendar::fnv;
 use crate::process::case::Sent;
 use crate::process::command::{Ask, Letter};
@@ -19,6 +20,7 @@ impl Decision<'_> {
 
     /// The same, with variables that the case does not contain.
     pub fn letter_with(&mut self, rule: &str, text: TextId, fill: impl FnOnce(&mut Vars)) {
+        let text = if cut("M1.by_name") { TextId::FirstDay } else { text };
         let Some(to) = self.case.client.email().cloned() else {
             self.say(rule, format!("Письмо «{}» не ушло: нет действующего адреса.", text.title()));
             return;

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::command::TaskKind;
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
 use crate::process::event::{Answer, AnswerKind, Event};
@@ -60,7 +61,7 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             touch(d, at);
         }
         AnswerKind::OwnTry => {
-            let Some(at) = answer.at.filter(|at| *at > d.now) else {
+            let Some(at) = answer.at.filter(|at| *at > d.now).or(cut("L13.own_date").then_some(d.now)) else {
                 d.request(Request::AskAgain { why: "Нужна дата".to_owned() });
                 return false;
             };
@@ -77,6 +78,7 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             work(d, TextId::TaskLongCycle, answer.at, why);
         }
         AnswerKind::SpecialTerms => special_terms(d, why),
+        AnswerKind::Mistake if cut("L6.mistake") => return d.request(Request::Refuse { reason: None, why }),
         AnswerKind::Mistake => mistake(d),
         AnswerKind::WrongNumber => {
             d.answered(Wait::Asking, "Менеджер: номер неверный.");

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::command::Urgency;
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
 use crate::process::definition::Route;
@@ -65,7 +66,8 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, standing: Standing) {
 fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
-        let by_line = |route: &&Route| route.line.is_some() && route.line.as_ref() == line;
+        let by_line =
+            |route: &&Route| route.line.is_some() && route.line.as_ref() == line && !cut("L8.by_line");
         let route = d.process.routes.iter().find(by_line).or_else(|| d.process.route_for(&[]));
         d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
         assign(d, None);
@@ -83,7 +85,7 @@ fn ended_before(d: &mut Decision, standing: Standing) -> bool {
         Some(Status::False) => End::False { at: d.now },
         _ => return false,
     };
-    if standing != Standing::Void {
+    if standing != Standing::Void || cut("L6.already_closed") {
         return false;
     }
     d.say("L6", "Заказ пришёл уже закрытым: вести нечего.");

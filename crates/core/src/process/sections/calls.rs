@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::mutant::cut;
 use crate::process::case::SeenCall;
 use crate::process::command::Urgency;
 use crate::process::decision::{Decision, Heard, Request, Section};
@@ -75,7 +76,7 @@ fn on_call(d: &mut Decision, call: &CallResult) {
 fn keep(d: &mut Decision, call: &CallResult, talked: bool) -> bool {
     let least = d.figures().dialling.talk_seconds;
     let calls = &mut d.case.order.calls;
-    if let Some(seen) = calls.iter_mut().find(|seen| seen.call == call.call) {
+    if let Some(seen) = calls.iter_mut().find(|seen| seen.call == call.call && !cut("D10.counted_once")) {
         let news = talked && seen.talk_seconds < least;
         if news {
             (seen.outcome, seen.talk_seconds) = (call.outcome, call.talk_seconds);

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::command::{Ask, AskKind, TaskKind};
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
 use crate::process::definition::Assign;
@@ -68,7 +69,7 @@ fn late_taker(d: &Decision) -> bool {
     let order = &d.case.order;
     let pool = d.process.route(&order.route).is_some_and(|route| route.responsible == Assign::FreePool);
     let window = TimeDelta::minutes(i64::from(d.figures().arrival.free_pool_minutes));
-    pool && order.taken_at.is_some_and(|taken| d.now - taken <= window)
+    pool && !cut("L9.first_taker") && order.taken_at.is_some_and(|taken| d.now - taken <= window)
 }
 
 /// L9: … and the second is told.

@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::calendar::say_time;
 use crate::process::call_task::{self, Call};
 use crate::process::case::Round;
@@ -81,7 +82,7 @@ fn promised_round(d: &mut Decision, call: Option<&PlannedCall>) {
 /// D11: a call-back to a client who called himself. Where he was waited for, waiting is over, and the
 /// call-back is the first attempt.
 fn call_at_once(d: &mut Decision, due: At) {
-    if matches!(d.state(), Wait::Pause | Wait::GivingUp { .. }) {
+    if matches!(d.state(), Wait::Pause | Wait::GivingUp { .. }) || cut("D5.missed_call") {
         new_round(d, Some(TextId::TaskMissedCall));
     }
     let (text, script) = (TextId::TaskMissedCall, TextId::ScriptCallBack);
@@ -171,7 +172,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
         return;
     }
     // A call made by hand before its time leaves the planned attempt where it is.
-    let planned = d.at(Timer::Attempt).filter(|_| d.call_task().is_none());
+    let planned = d.at(Timer::Attempt).filter(|_| d.call_task().is_none() && !cut("D10.plan_stands"));
     d.close_tasks_where(|task| task.kind == TaskKind::Call, &format!("Не дозвонились: {}", outcome.label()));
     if *d.state() == Wait::Dialling {
         next(d, at, planned);

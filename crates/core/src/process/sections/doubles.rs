@@ -2,6 +2,7 @@
 //! Never folds an order that holds money. Enter at [`fold`] and [`on_news`].
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{Event, News};
 use crate::process::state::End;
@@ -72,7 +73,7 @@ fn by_word(d: &mut Decision) -> Heard {
     let own = d.case.order.id.clone();
     let others = d.case.client.orders.iter().filter(|(id, brief)| **id != own && brief.open);
     let other = d.case.rivals().first().cloned().or_else(|| others.map(|(id, _)| id.clone()).next());
-    let Some(other) = other else {
+    let Some(other) = other.filter(|_| !cut("L7.by_word")) else {
         d.request(Request::AskAgain {
             why: "Другого открытого заказа у клиента нет".to_owned()
         });
@@ -97,7 +98,7 @@ fn on_news(d: &mut Decision, news: &News) -> Heard {
             d.turn("L7", "Клиент оформил тот же заказ ещё раз: новый заказ сложен в этот.");
         }
         News::DuplicateOf { order } | News::Paid { order } => {
-            if d.case.order.has_money() || d.case.order.is_held() {
+            if d.case.order.has_money() || d.case.order.is_held() || cut("L7.other_is_paid") {
                 d.turn("L7", "Есть другой заказ на то же предложение, но по этому есть деньги: он остаётся.");
             } else {
                 end_as_double(d, order);

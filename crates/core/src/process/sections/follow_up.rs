@@ -2,6 +2,7 @@
 //! Never calls anybody before it. Enter at [`due`].
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section, Tasks, Whose};
 use crate::process::event::{Event, News};
 use crate::process::state::{FollowUp, FollowUpKind, Wait};
@@ -39,6 +40,7 @@ fn due(d: &mut Decision) {
         FollowUpKind::Doubt => Some(TextId::TaskDoubt),
         FollowUpKind::OwnTry => Some(TextId::TaskOwnTry),
         FollowUpKind::CallLater | FollowUpKind::NotAsked => None,
+        FollowUpKind::CheckPayment if cut("L13.paid_is_checked") => None,
         FollowUpKind::CheckPayment => return ask_again(d, "Оплата в GetCourse не найдена"),
         FollowUpKind::Instalment | FollowUpKind::LongCycle | FollowUpKind::Special => {
             d.close_tasks_where(|task| WORK.contains(&task.text) && !task.kept, "Срок наступил");
@@ -50,18 +52,16 @@ fn due(d: &mut Decision) {
     d.request(Request::Round { task, why });
 }
 
+/// The date is over before the question is asked: what is asked about is not what stands.
 fn ask_again(d: &mut Decision, why: &str) {
-    let date = d.state().clone();
+    d.go(Wait::Asking, "Ждём ответа менеджера");
     d.request(Request::AskAgain { why: why.to_owned() });
-    if *d.state() == date {
-        d.go(Wait::Asking, "Ждём ответа менеджера");
-    }
 }
 
 /// A talk with this client about another order: this ladder waits (design, «Call → order»).
 fn sibling_talked(d: &mut Decision) {
     const RESULT: &str = "С клиентом поговорили по другому заказу";
-    if !matches!(d.state(), Wait::Dialling | Wait::Pause | Wait::GivingUp { .. }) {
+    if !matches!(d.state(), Wait::Dialling | Wait::Pause | Wait::GivingUp { .. }) || cut("D12.other_ladder") {
         return;
     }
     d.end_calls(RESULT);

@@ -2,6 +2,7 @@
 //! Never gives up on an open order and never repeats without a pause. Enter at [`undeliverable`].
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::calendar::say_time;
 use crate::process::case::Pending;
 use crate::process::command::{AskKind, BOUNCED, TaskKind};
@@ -58,7 +59,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
 fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
     let title = pending.letter.as_ref().map(TextId::title).unwrap_or_default();
     if why.starts_with(BOUNCED) {
-        if let Some(bad) = d.case.client.email().cloned() {
+        if let Some(bad) = d.case.client.email().cloned().filter(|_| !cut("L11.bounced")) {
             d.case.client.bad.insert(bad);
         }
         d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
@@ -82,7 +83,7 @@ fn tell_head(d: &mut Decision, why: &str) {
 
 /// Tried again ever more rarely, at most a working day later.
 fn retry(d: &mut Decision, what: &str) {
-    if !d.case.order.is_open() {
+    if !d.case.order.is_open() || cut("L14.retry") {
         d.say("L14", format!("{what}; заказ уже закрыт."));
         return;
     }

@@ -1,6 +1,7 @@
 //! Commands that were carried out: a letter's delivery stands in the feed (K6, M1, M2).
 //! Never decides what comes next. Enter at [`receipt`].
 
+use crate::mutant::cut;
 use crate::process::command::{Ask, AskKind};
 use crate::process::decision::{Decision, Heard, Section};
 use crate::process::event::Event;
@@ -22,7 +23,7 @@ pub const SECTION: Section = Section {
 /// A letter's delivery is shown (K6); a task that was revoked while it was on its way stands after all
 /// and is closed (L4).
 fn receipt(d: &mut Decision, command: &CommandId) {
-    if let Some(task) = d.case.order.revoked.remove(command) {
+    if let Some(task) = d.case.order.revoked.remove(command).filter(|_| !cut("L4.late_receipt")) {
         d.say("L4", "Задача успела уйти до отзыва: закрываем её.");
         d.ask(Ask::CloseTask { task, result: "Больше не нужна".to_owned() });
         return;

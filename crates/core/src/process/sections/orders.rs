@@ -2,6 +2,7 @@
 //! Money first, then «has it ended», then what changed; a repeat changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
+use crate::mutant::cut;
 use crate::process::case::{Client, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
@@ -121,6 +122,7 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     if let Some(cost) = d.case.order.cost.clone()
         && before.cost.as_ref() != Some(&cost)
         && d.has_lead()
+        && !cut("G2.new_price")
     {
         d.note(&format!("Новая сумма заказа: {}.", cost.text()));
         d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });

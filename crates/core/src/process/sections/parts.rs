@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::assign;
 use crate::process::calendar;
 use crate::process::case::{Order, Plan, Promise};
@@ -46,7 +47,7 @@ fn part(d: &mut Decision, before: &Before) {
     if d.case.order.is_won() {
         return;
     }
-    if gained <= 0 && (before.parts_paid > 0 || *d.state() == Wait::PartPaid) {
+    if gained <= 0 && !cut("L5.repeat") && (before.parts_paid > 0 || *d.state() == Wait::PartPaid) {
         if d.case.order.is_held() {
             d.request(Request::Resume);
         }
@@ -62,7 +63,7 @@ fn count(d: &mut Decision) {
     if !d.case.order.is_open() {
         reopen(d);
     }
-    d.case.order.parts_paid += 1;
+    d.case.order.parts_paid += u32::from(!cut("L5.counted"));
     let part = d.case.order.parts_paid;
     d.moment(Moment::Paid { part });
     d.end_calls(RESULT);

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::case::Promise;
 use crate::process::command::{AskKind, TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
@@ -42,9 +43,9 @@ pub const SECTION: Section = Section {
 /// Acts on confirmed money; a part is the plan's.
 fn settle(d: &mut Decision, standing: Standing, before: &Before) -> Heard {
     match standing {
-        Standing::Full | Standing::Free => win(d, standing, before),
+        Standing::Full | Standing::Free if !cut("L4.wins") => win(d, standing, before),
         Standing::Part => return Heard::Passed,
-        Standing::Unpaid if d.case.order.is_held() => resume(d),
+        Standing::Unpaid if d.case.order.is_held() && !cut("L4.resume") => resume(d),
         Standing::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
         _ => {}
     }
@@ -62,7 +63,7 @@ fn money_gone(d: &mut Decision) {
 
 /// An unconfirmed payment: the state stands aside, what has not left is dropped, GetCourse is asked.
 fn hold(d: &mut Decision) {
-    if d.case.order.is_held() {
+    if d.case.order.is_held() || cut("L4.hold") {
         d.say("L4", "Оплата уже проверяется.");
         return;
     }
@@ -109,7 +110,8 @@ fn resume(d: &mut Decision) {
 
 /// L4: in any state, even after a refusal. W1: what follows at once.
 fn win(d: &mut Decision, standing: Standing, before: &Before) {
-    if !d.case.order.is_won() {
+    let too_late = before.ended && cut("L4.wins_after_the_end");
+    if !d.case.order.is_won() && !too_late {
         d.urgent(Urgency::Money, |d| won(d, standing, before));
     }
 }
@@ -117,7 +119,7 @@ fn win(d: &mut Decision, standing: Standing, before: &Before) {
 fn won(d: &mut Decision, standing: Standing, before: &Before) {
     let (cost, paid) = (d.case.order.cost.clone(), d.case.order.paid.clone());
     let short = matches!((&cost, &paid), (Some(cost), Some(paid)) if paid.minor < cost.minor);
-    if standing == Standing::Full {
+    if standing == Standing::Full || cut("L4.free_counts_no_part") {
         d.case.order.parts_paid += 1;
     }
     d.moment(Moment::Paid { part: d.case.order.parts_paid });
@@ -131,7 +133,7 @@ fn won(d: &mut Decision, standing: Standing, before: &Before) {
         Standing::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
         _ => d.turn("L4", format!("Заказ оплачен полностью{sum}.")),
     }
-    if short && standing == Standing::Full {
+    if short && standing == Standing::Full && !cut("L4.short_sum") {
         d.turn("L4", "Внимание: заказ завершён, но оплачено меньше его суммы. Проверьте разницу.");
     }
     if before.ended {
@@ -148,7 +150,7 @@ fn won(d: &mut Decision, standing: Standing, before: &Before) {
 fn welcome(d: &mut Decision, standing: Standing) {
     let figures = &d.figures().payment;
     if figures.welcome {
-        if standing != Standing::Free {
+        if standing != Standing::Free || cut("L4.free_gets_no_receipt") {
             d.letter("W1", TextId::PaymentReceived);
         }
         d.letter("W1", TextId::FirstDay);

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::command::{TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section, Tasks, Whose};
 use crate::process::state::{End, PhoneStep, Wait};
@@ -92,7 +93,8 @@ fn check_again(d: &mut Decision) {
 
 /// L11: a number that arrives at any point starts dialling.
 fn arrived(d: &mut Decision) {
-    if !matches!(d.state(), Wait::PhoneAsked { .. }) || d.case.client.phone().is_none() {
+    let asked = matches!(d.state(), Wait::PhoneAsked { .. }) && !cut("L11.number_arrives");
+    if !asked || d.case.client.phone().is_none() {
         return;
     }
     d.urgent(Urgency::Hot, |d| {
@@ -109,7 +111,7 @@ fn arrived(d: &mut Decision) {
 fn wrong_number(d: &mut Decision, number: Option<&String>) {
     let wrong = number.filter(|number| d.case.client.phones.contains(number));
     let wrong = wrong.cloned().or_else(|| d.case.client.phone().cloned());
-    if let Some(wrong) = wrong {
+    if let Some(wrong) = wrong.filter(|_| !cut("L11.wrong_number")) {
         d.case.client.bad.insert(wrong);
     }
     if d.case.client.phone().is_none() && d.figures().arrival.ask_phone {

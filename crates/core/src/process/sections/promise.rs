@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::calendar::{self, at_local};
 use crate::process::call_task::{self, Call};
 use crate::process::case::{Order, Promise};
@@ -189,7 +190,7 @@ fn evening_of(d: &Decision, date: chrono::NaiveDate) -> At {
 fn restore(d: &mut Decision) {
     let Some(Promise::CallBack { at, .. }) = d.case.order.promise else { return };
     let task = d.case.order.call_task().filter(|(_, task)| task.due != at).map(|(id, _)| id.clone());
-    if let Some(task) = task {
+    if let Some(task) = task.filter(|_| !cut("D11.restore")) {
         d.move_task(&task, Some(at), None);
         d.say("D5", "Задача звонка возвращена на обещанное время.");
     }
@@ -226,10 +227,10 @@ fn due(d: &mut Decision) {
     d.drop_promise();
     d.moment(Moment::PromiseBroken);
     if !d.figures().promise.redial {
-        d.request(Request::AskAgain { why: "Обещанной оплаты нет".to_owned() });
         if *d.state() == Wait::Promised {
             d.go(Wait::Asking, "");
         }
+        d.request(Request::AskAgain { why: "Обещанной оплаты нет".to_owned() });
         return;
     }
     d.turn("P2", "Обещанной оплаты нет: новый круг звонков.");

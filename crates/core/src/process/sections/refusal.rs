@@ -3,6 +3,7 @@
 //! Enter at [`refuse`], [`ended_outside`].
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::command::TaskKind;
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
 use crate::process::leads;
@@ -42,7 +43,7 @@ fn refuse(d: &mut Decision, reason: Option<RefusalReason>, why: Option<&str>) ->
 
 /// A lead closed as lost in the CRM: its reason is enough, there is no place for a text (R1).
 fn refused_in_crm(d: &mut Decision, reason: Option<RefusalReason>) {
-    match reason {
+    match reason.filter(|_| !cut("R2.lost_in_crm")) {
         Some(reason) => lose(d, reason, None),
         None if d.figures().refusal.needs_reason => ask_reason(d, "Сделка закрыта без причины отказа"),
         None => lose(d, RefusalReason::NotNow, None),
@@ -63,7 +64,7 @@ fn ask_reason(d: &mut Decision, why: &str) {
 
 /// R2: the lead is lost with its reason, the order cancelled; revival gets a new linked lead.
 fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
-    if d.case.order.has_money() {
+    if d.case.order.has_money() && !cut("R2.no_cancel") {
         let date = Wait::FollowUp(FollowUp::new(FollowUpKind::RefusedWithMoney));
         d.answered(date, "Отказ по заказу, за который есть деньги: решает руководитель.");
         let due = d.work_minutes(60);
@@ -90,7 +91,9 @@ fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
 /// L6: cancelled or made false in GetCourse: the process ends; «Ложный» leaves every count.
 fn ended_outside(d: &mut Decision) -> Heard {
     let (end, text) = match d.case.order.status {
-        Some(Status::Cancelled) => (End::Cancelled { at: d.now }, "Заказ отменён в GetCourse"),
+        Some(Status::Cancelled) if !cut("L6.cancelled") => {
+            (End::Cancelled { at: d.now }, "Заказ отменён в GetCourse")
+        }
         Some(Status::False) => (End::False { at: d.now }, "Заказ отмечен ложным в GetCourse"),
         _ => return Heard::Refused,
     };

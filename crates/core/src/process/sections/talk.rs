@@ -2,6 +2,7 @@
 //! Never reads an answer: that is `answers`. Enter at [`talked`] and [`ask`].
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::case::Round;
 use crate::process::command::TaskKind;
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
@@ -25,7 +26,7 @@ pub const SECTION: Section = Section {
         match request {
             Request::Talked { seconds } => talked(d, *seconds),
             Request::Question { text, why } => ask(d, text.clone(), why),
-            Request::AskAgain { why } => ask_again(d, why),
+            Request::AskAgain { why } if !cut("L13.ask_again") => ask_again(d, why),
             // Its task stays: the manager may still answer.
             Request::RoundBegins => d.stop(Timer::AskNext),
             _ => return Heard::Passed,
@@ -51,8 +52,10 @@ fn talked(d: &mut Decision, seconds: u32) {
     // The lead's feed has the call itself.
     d.comment(text);
     match d.state() {
-        // The promised day stands; the promised time is law, too (D5): its task stays until the answer.
-        Wait::Promised => d.end_calls(RESULT),
+        // The call of the promised time is still to come.
+        Wait::CallBack if stands(d) => {}
+        _ if stands(d) => d.end_calls(RESULT),
+        // The promised time is law, too (D5): its task stays until the answer.
         _ => d.go(Wait::Asking, RESULT),
     }
     d.request(Request::Restore);
@@ -67,15 +70,28 @@ fn talked(d: &mut Decision, seconds: u32) {
     ask(d, TextId::TaskAsk, "");
 }
 
+/// Whether the state stands over a talk: the promised day always does; where nobody is asked, every other
+/// date that was agreed does, too, and a plan.
+fn stands(d: &Decision) -> bool {
+    let agreed = match d.state() {
+        Wait::Promised => return true,
+        Wait::FollowUp(date) => !matches!(date.what, FollowUpKind::NotAsked | FollowUpKind::CallLater),
+        state => matches!(state, Wait::CallBack | Wait::PartPaid | Wait::PhoneAsked { .. }),
+    };
+    agreed && !d.figures().talk.ask && !cut("L13.agreed_stands")
+}
+
 /// L13: the task «Что дальше?» with its own timer; never two of them.
 fn ask(d: &mut Decision, text: TextId, why: &str) {
     let figures = &d.figures().talk;
     if !figures.ask {
         // A state that has a date of its own keeps it.
-        if !matches!(d.state(), Wait::PhoneAsked { .. } | Wait::FreePool | Wait::GivingUp { .. }) {
-            d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), "");
-            d.set(Timer::FollowUp, d.work_days(figures.follow_up_days.clamp(1, 3)));
+        if stands(d) || matches!(d.state(), Wait::FreePool | Wait::GivingUp { .. }) {
+            d.say("L13", "Вопрос «Что дальше?» выключен: назначенное остаётся в силе.");
+            return;
         }
+        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), "");
+        d.set(Timer::FollowUp, d.work_days(figures.follow_up_days.clamp(1, 3)));
         d.say("L13", "Вопрос «Что дальше?» выключен: позвоним снова через несколько дней.");
         return;
     }

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::message::text::TextId;
+use crate::mutant::cut;
 use crate::process::assign;
 use crate::process::case::Task;
 use crate::process::command::{AskKind, TaskKind};
@@ -125,6 +126,7 @@ fn call_task_closed(d: &mut Decision, change: &TaskChange) {
             d.set(Timer::Attempt, retry);
             d.say("L15", format!("Задача «Позвонить» {how}, звонка не видно: ждём звонок или слово менеджера, иначе задача вернётся."));
         }
+        Wait::CallBack if cut("D5.closed_task") => d.drop_promise(),
         Wait::CallBack => {
             d.say("D5", format!("Задача обещанного звонка {how}: в обещанное время она вернётся."));
         }
