@@ -249,7 +249,7 @@ async fn serve(args: Serve) -> Result<(), String> {
         Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
     println!("listening on http://{}", bridge.address);
     tokio::select! {
-        () = told_to_stop() => {}
+        () = stop_signal() => {}
         () = player_gone(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
@@ -270,7 +270,7 @@ async fn player_gone() {
 }
 
 /// Waits for Ctrl-C or a supervisor's signal.
-async fn told_to_stop() {
+async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
-use crate::intake::book::Room;
+use crate::intake::book::RecordBudget;
 use crate::outbound::{self, RealNetwork, Wiring};
 use crate::process::SchoolId;
 use crate::spool::Spools;
@@ -44,7 +44,7 @@ pub struct Schools {
     name: Option<Arc<Name>>,
     spools: Spools,
     /// Memory for the open records of all schools.
-    room: Arc<Room>,
+    record_budget: Arc<RecordBudget>,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -56,8 +56,8 @@ struct Running {
 
 impl Schools {
     pub fn new(wiring: Wiring, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
-        let (sites, room, running) = (Sites::default(), Arc::default(), BTreeMap::new());
-        Self { sites, wiring, keep, name, spools, room, running }
+        let (sites, record_budget, running) = (Sites::default(), Arc::default(), BTreeMap::new());
+        Self { sites, wiring, keep, name, spools, record_budget, running }
     }
 
     /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes its
@@ -125,7 +125,7 @@ impl Schools {
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: self.keep,
-            room: self.room.clone(),
+            record_budget: self.record_budget.clone(),
         });
         let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
         Ok((Arc::new(site), stop))

@@ -208,7 +208,7 @@ fn site(
         stop: stopped,
         keep,
         rhythm: ALONE,
-        room: Arc::default(),
+        record_budget: Arc::default(),
     });
     Ok((Arc::new(site), stop))
 }

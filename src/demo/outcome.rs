@@ -1,6 +1,6 @@
 //! What a run has come to, without its times: the table, and per order its tasks and letters as the
 //! stand-ins hold them. Two versions that behave alike come to the same, whatever moved by seconds.
-//! It never judges. Enter at [`Outcome::of`].
+//! It never judges. Enter at [`DemoOutcome::of`].
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const HEAD_CHARS: usize = 120;
 
 /// Nothing in it depends on when exactly something happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct DemoOutcome {
     /// Lines of the table that the demo ends with.
     pub table: Vec<String>,
     /// By the script's id: a line for each task (amoCRM's type, the key of the one who has it in the end,
@@ -30,7 +30,7 @@ pub struct Outcome {
     pub orders: BTreeMap<String, Vec<String>>,
 }
 
-impl Outcome {
+impl DemoOutcome {
     /// Of a bridge that is at rest, and the world that it worked in.
     pub async fn of(
         store: &dyn Store,

@@ -51,7 +51,7 @@ pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
         // A task that is about to sleep may not be registered with the clock yet.
-        let wake = site.near().next_due().and_then(At::from_timestamp_millis);
+        let wake = site.wheel_feed().next_due().and_then(At::from_timestamp_millis);
         state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
@@ -87,17 +87,17 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if site.spool.as_ref().is_some_and(|spool| spool.waiting() > 0) {
         return false;
     }
-    if site.near().next_look(now.timestamp_millis()) <= now.timestamp_millis() {
+    if site.wheel_feed().next_look(now.timestamp_millis()) <= now.timestamp_millis() {
         return false;
     }
     if !site.outbound.paces.iter().all(|pace| pace.is_quiet(now)) {
         return false;
     }
     let turns: u64 = site.outbound.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
-    let looking = tally.looking.load(Ordering::SeqCst);
+    let reconciling = tally.reconciling.load(Ordering::SeqCst);
     let seen = {
         let mut lanes = site.lanes();
-        if lanes.in_flight() as u64 + looking > turns || lanes.has_ready(now) {
+        if lanes.in_flight() as u64 + reconciling > turns || lanes.has_ready(now) {
             return false;
         }
         (lanes.waiting() + lanes.in_flight()) as u64

@@ -10,12 +10,12 @@ use futures_util::StreamExt;
 
 use super::Front;
 use crate::intake::envelope::Envelope;
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Saved};
 use crate::store::{Accepted, Offer};
-use crate::worker::site::{Site, UnderWay, count};
+use crate::worker::site::{CountGuard, Site, count};
 use crate::worker::spool_drain::announce;
 
 /// Longest accepted query: «Вызвать URL» puts all its fields there.
@@ -64,7 +64,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         Some((site, name, hooks))
     });
     let Some((site, platform, hooks)) = known else { return turned(Turned::Unknown) };
-    let _receiving = UnderWay::new(&site.tally.receiving);
+    let _receiving = CountGuard::new(&site.tally.receiving);
     let taking = take(&site, platform, &*hooks, &request, payload, &front);
     match site.guard("webhook", taking).await.unwrap_or(Err(Turned::Defect)) {
         Ok(answer) => respond(answer),
@@ -86,7 +86,7 @@ async fn take(
     request: &HttpRequest,
     payload: web::Payload,
     front: &Front,
-) -> Result<Answer, Turned> {
+) -> Result<HookAnswer, Turned> {
     let secret = request.match_info().get("secret").unwrap_or_default();
     if !is_secret(site, secret) {
         return Err(Turned::Forged);
@@ -111,7 +111,7 @@ pub async fn accept(
     platform: &str,
     hooks: &dyn Hooks,
     request: RawRequest,
-) -> Result<Answer, Turned> {
+) -> Result<HookAnswer, Turned> {
     let (verified, reception) = Verified::check(hooks, request).map_err(|_| Turned::Forged)?;
     let key = match reception {
         Reception::Probe => return Ok(hooks.answer(&verified)),
@@ -169,7 +169,7 @@ fn raw_request(request: &HttpRequest, body: Vec<u8>) -> RawRequest {
     }
 }
 
-fn respond(answer: Answer) -> HttpResponse {
+fn respond(answer: HookAnswer) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     HttpResponse::build(status).content_type(answer.content_type).body(answer.body)
 }

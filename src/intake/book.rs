@@ -18,7 +18,7 @@ use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
 use crate::store::{Forget, Kept, Put, Record, Store, StoreError, key};
 
 /// Budget for the open records of all schools of an instance, by the length of their JSON.
-const ROOM_BYTES: usize = 64 * 1024 * 1024;
+const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
 /// Overhead per open record, beside its key and its JSON.
 const RECORD_BYTES: usize = 256;
@@ -28,19 +28,19 @@ const CLOSED_AT_A_TIME: usize = 8;
 
 /// The budget that the books of one instance share.
 #[derive(Debug)]
-pub struct Room {
+pub struct RecordBudget {
     max: usize,
     taken: AtomicUsize,
     books: AtomicUsize,
 }
 
-impl Default for Room {
+impl Default for RecordBudget {
     fn default() -> Self {
-        Self::of(ROOM_BYTES)
+        Self::of(BUDGET_BYTES)
     }
 }
 
-impl Room {
+impl RecordBudget {
     pub fn of(bytes: usize) -> Self {
         Self { max: bytes, taken: AtomicUsize::new(0), books: AtomicUsize::new(0) }
     }
@@ -57,35 +57,35 @@ impl Room {
 
 /// What one book has taken of the budget; returned on drop.
 struct Held {
-    room: Arc<Room>,
+    record_budget: Arc<RecordBudget>,
     bytes: usize,
 }
 
 impl Held {
-    fn new(room: Arc<Room>) -> Self {
-        room.books.fetch_add(1, Ordering::Relaxed);
-        Self { room, bytes: 0 }
+    fn new(record_budget: Arc<RecordBudget>) -> Self {
+        record_budget.books.fetch_add(1, Ordering::Relaxed);
+        Self { record_budget, bytes: 0 }
     }
 
     fn take(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.record_budget.taken.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn give_back(&mut self, bytes: usize) {
         self.bytes -= bytes;
-        self.room.taken.fetch_sub(bytes, Ordering::Relaxed);
+        self.record_budget.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn is_too_much(&self) -> bool {
-        self.room.is_short() && self.bytes > self.room.share()
+        self.record_budget.is_short() && self.bytes > self.record_budget.share()
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.give_back(self.bytes);
-        self.room.books.fetch_sub(1, Ordering::Relaxed);
+        self.record_budget.books.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -110,7 +110,7 @@ pub struct Book {
     /// The desks of the first version, once they were looked for.
     desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
-    shadows: Shelf<LastSeen>,
+    last_seen: Shelf<LastSeen>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
     held: Held,
@@ -118,7 +118,7 @@ pub struct Book {
 }
 
 impl Book {
-    pub fn new(store: Arc<dyn Store>, school: SchoolId, room: Arc<Room>) -> Self {
+    pub fn new(store: Arc<dyn Store>, school: SchoolId, record_budget: Arc<RecordBudget>) -> Self {
         Self {
             store,
             school,
@@ -127,16 +127,16 @@ impl Book {
             desks: Shelf::new(),
             desks_v1: None,
             calls: Shelf::new(),
-            shadows: Shelf::new(),
+            last_seen: Shelf::new(),
             links: HashMap::new(),
-            held: Held::new(room),
+            held: Held::new(record_budget),
             round: 0,
         }
     }
 
     /// Forgets everything: what is in the store counts again.
     pub fn close(&mut self) {
-        *self = Self::new(self.store.clone(), self.school.clone(), self.held.room.clone());
+        *self = Self::new(self.store.clone(), self.school.clone(), self.held.record_budget.clone());
     }
 
     /// All commits are done: links are in the store now, and records can be closed if the budget is exceeded.
@@ -145,7 +145,7 @@ impl Book {
         self.round += 1;
         while self.held.is_too_much() {
             let mut used: Vec<u64> = rounds(&self.orders).chain(rounds(&self.clients)).collect();
-            used.extend(rounds(&self.calls).chain(rounds(&self.shadows)));
+            used.extend(rounds(&self.calls).chain(rounds(&self.last_seen)));
             if used.is_empty() {
                 return;
             }
@@ -155,7 +155,7 @@ impl Book {
             close_unused(&mut self.orders, last, &mut self.held);
             close_unused(&mut self.clients, last, &mut self.held);
             close_unused(&mut self.calls, last, &mut self.held);
-            close_unused(&mut self.shadows, last, &mut self.held);
+            close_unused(&mut self.last_seen, last, &mut self.held);
         }
     }
 
@@ -215,10 +215,10 @@ impl Book {
         open((&**store, school), (calls, held, *round), key::call(call)).await
     }
 
-    pub async fn shadow(&mut self, entity: &str) -> Kept<LastSeen> {
-        let Self { store, school, shadows, held, round, .. } = self;
-        let shadow = open((&**store, school), (shadows, held, *round), key::shadow(entity)).await?;
-        Ok(shadow.unwrap_or_default())
+    pub async fn last_seen(&mut self, entity: &str) -> Kept<LastSeen> {
+        let Self { store, school, last_seen, held, round, .. } = self;
+        let seen = open((&**store, school), (last_seen, held, *round), key::last_seen(entity)).await?;
+        Ok(seen.unwrap_or_default())
     }
 
     pub fn put_order(&mut self, order: Order) -> Option<Put> {
@@ -242,8 +242,8 @@ impl Book {
         put((&mut self.calls, &mut self.held, self.round), key::call(call), record)
     }
 
-    pub fn put_shadow(&mut self, entity: &str, shadow: LastSeen) -> Option<Put> {
-        put((&mut self.shadows, &mut self.held, self.round), key::shadow(entity), shadow)
+    pub fn put_last_seen(&mut self, entity: &str, seen: LastSeen) -> Option<Put> {
+        put((&mut self.last_seen, &mut self.held, self.round), key::last_seen(entity), seen)
     }
 
     pub async fn forget_order(&mut self, id: &OrderId) -> Kept<Option<Forget>> {
@@ -261,9 +261,9 @@ impl Book {
         Ok(forget((&mut self.calls, &mut self.held, self.round), key::call(call)))
     }
 
-    pub async fn forget_shadow(&mut self, entity: &str) -> Kept<Option<Forget>> {
-        self.shadow(entity).await?;
-        Ok(forget((&mut self.shadows, &mut self.held, self.round), key::shadow(entity)))
+    pub async fn forget_last_seen(&mut self, entity: &str) -> Kept<Option<Forget>> {
+        self.last_seen(entity).await?;
+        Ok(forget((&mut self.last_seen, &mut self.held, self.round), key::last_seen(entity)))
     }
 
     /// One index entry.
@@ -293,11 +293,11 @@ impl Book {
 }
 
 /// A shelf, the budget of its book, and the current round.
-type Place<'a, T> = (&'a mut Shelf<T>, &'a mut Held, u64);
+type ShelfSlot<'a, T> = (&'a mut Shelf<T>, &'a mut Held, u64);
 
 async fn open<T: DeserializeOwned + Clone>(
     (store, school): (&dyn Store, &SchoolId),
-    place: Place<'_, T>,
+    place: ShelfSlot<'_, T>,
     key: String,
 ) -> Kept<Option<T>> {
     if let Some(open) = place.0.get_mut(&key) {
@@ -314,7 +314,7 @@ async fn open<T: DeserializeOwned + Clone>(
 /// Opens those that are not open, in one read.
 async fn open_all<T: DeserializeOwned>(
     (store, school): (&dyn Store, &SchoolId),
-    (shelf, held, used): Place<'_, T>,
+    (shelf, held, used): ShelfSlot<'_, T>,
     mut keys: Vec<String>,
 ) -> Kept<()> {
     keys.retain(|key| !shelf.contains_key(key));
@@ -352,7 +352,7 @@ fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> Kept<(u64, Op
 
 /// Puts a record on the shelf; returns the one before it with its version.
 fn shelve<T>(
-    (shelf, held, used): Place<'_, T>,
+    (shelf, held, used): ShelfSlot<'_, T>,
     key: String,
     (version, record): (u64, Option<T>),
     json_bytes: usize,
@@ -365,13 +365,13 @@ fn shelve<T>(
 }
 
 /// Takes an opened record away; `None` where there is none.
-fn forget<T>(place: Place<'_, T>, key: String) -> Option<Forget> {
+fn forget<T>(place: ShelfSlot<'_, T>, key: String) -> Option<Forget> {
     let (expect, old) = shelve(place, key.clone(), (0, None), 0)?;
     old.map(|_| Forget::Record { key, expect })
 }
 
 /// The record's new body for a unit; `None` where nothing changed. The record has been opened.
-fn put<T: Serialize + PartialEq>(place: Place<'_, T>, key: String, record: T) -> Option<Put> {
+fn put<T: Serialize + PartialEq>(place: ShelfSlot<'_, T>, key: String, record: T) -> Option<Put> {
     let old = place.0.get(&key);
     if old.is_some_and(|old| old.record.as_ref() == Some(&record)) {
         return None;

@@ -114,7 +114,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
     let known = book.order(&order).await?;
     if known.is_none()
         && let Some(gone) = book.link(&link::gone(&order)).await?
-        && !is_news(&gone, &seen.facts)
+        && !is_change(&gone, &seen.facts)
     {
         return Ok(Aims::nothing(format!("order {order} was forgotten")));
     }
@@ -134,7 +134,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
 }
 
 /// Of a retired order more money is news: no payment goes unseen.
-fn is_news(gone: &str, facts: &OrderFacts) -> bool {
+fn is_change(gone: &str, facts: &OrderFacts) -> bool {
     match Gone::read(gone) {
         Some(Gone::Erased) => false,
         Some(Gone::Retired { paid }) => facts.paid.as_ref().is_some_and(|now| now.minor > paid),
@@ -172,7 +172,7 @@ async fn client_seen(book: &mut Book, facts: ClientFacts) -> Kept<Aims> {
     let Some(client) = client_of(book, &facts).await? else {
         return Ok(Aims::nothing("a person without an order"));
     };
-    everywhere(book, &client, &Event::Client(facts)).await
+    for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
 async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept<Aims> {
@@ -182,7 +182,7 @@ async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept
         None => client_of(book, &facts).await?,
     };
     match client {
-        Some(client) => everywhere(book, &client, &Event::Client(facts)).await,
+        Some(client) => for_all_orders(book, &client, &Event::Client(facts)).await,
         None => Ok(Aims::nothing(format!("contact {contact} is none of ours"))),
     }
 }
@@ -201,7 +201,7 @@ async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
 }
 
 /// Every open order of a client hears it; without one, his newest.
-async fn everywhere(book: &mut Book, client: &ClientId, event: &Event) -> Kept<Aims> {
+async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> Kept<Aims> {
     let Some(record) = book.client(client).await? else {
         return Ok(Aims::nothing(format!("client {client} has no record")));
     };
@@ -239,8 +239,8 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let answer =
         school.answers.from_field(fields, school.process.zone).map(|answer| signed(answer, by.as_ref()));
     let entity = format!("lead/{}", seen.lead);
-    let mut shadow = book.shadow(&entity).await?;
-    let news = shadow.lead(seen, answer);
+    let mut last_seen = book.last_seen(&entity).await?;
+    let news = last_seen.lead(seen, answer);
     let change = LeadChange {
         role,
         stage: news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status)),
@@ -256,7 +256,7 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     events.extend(news.answer.or(from_stage).map(|answer| Event::Answer(signed(answer, by.as_ref()))));
     Ok(Aims {
         aims: aims_at(&order, &record.client, events),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
 }
@@ -291,8 +291,8 @@ async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
         return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
     };
     let entity = format!("lead/{lead}");
-    let mut shadow = book.shadow(&entity).await?;
-    if !shadow.is_gone() && !looked {
+    let mut last_seen = book.last_seen(&entity).await?;
+    if !last_seen.is_gone() && !looked {
         return Ok(Aims::nothing(format!("lead {lead} is known to be gone")));
     }
     let mut aims = match book.order(&order).await? {
@@ -304,7 +304,7 @@ async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
         }
         _ => of_known(book, order.clone(), Event::LeadGone { role }).await?,
     };
-    aims.puts.extend(book.put_shadow(&entity, shadow));
+    aims.puts.extend(book.put_last_seen(&entity, last_seen));
     let former = link::former_leads(&order, role);
     let known = book.link(&former).await?.unwrap_or_default();
     if known.split(' ').all(|known| known != lead.to_string()) {
@@ -366,8 +366,8 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         return Ok(Aims::nothing(format!("order {order} has no record")));
     };
     let entity = format!("task/{}", seen.task);
-    let mut shadow = book.shadow(&entity).await?;
-    let news = shadow.task(seen);
+    let mut last_seen = book.last_seen(&entity).await?;
+    let news = last_seen.task(seen);
     let mut events = Vec::new();
     if !news.is_empty() {
         let by = seen.responsible.and_then(|user| amocrm_user(school, user));
@@ -386,7 +386,7 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
     }
     Ok(Aims {
         aims: aims_at(&order, &record.client, events),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
 }

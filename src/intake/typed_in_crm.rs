@@ -27,12 +27,12 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
         return Ok(Aims::nothing(format!("order {order} has no record")));
     };
     let entity = format!("note/{}", seen.note);
-    let mut shadow = book.shadow(&entity).await?;
-    if !shadow.note(seen) {
+    let mut last_seen = book.last_seen(&entity).await?;
+    if !last_seen.note(seen) {
         return Ok(Aims::nothing(format!("note {} is known", seen.note)));
     }
     let on_lead = format!("lead/{lead}");
-    let mut lead = book.shadow(&on_lead).await?;
+    let mut lead = book.last_seen(&on_lead).await?;
     lead.has_note(seen.note);
     let said_at = seen.created_at.unwrap_or(now);
     let answer = school.answers.from_result(&seen.text, said_at, school.process.zone).filter(is_whole);
@@ -42,7 +42,11 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
     });
     Ok(Aims {
         aims: aims.into_iter().collect(),
-        puts: book.put_shadow(&entity, shadow).into_iter().chain(book.put_shadow(&on_lead, lead)).collect(),
+        puts: book
+            .put_last_seen(&entity, last_seen)
+            .into_iter()
+            .chain(book.put_last_seen(&on_lead, lead))
+            .collect(),
         ..Aims::default()
     })
 }
@@ -60,8 +64,8 @@ fn is_whole(answer: &Answer) -> bool {
 /// read with its contact, once (G9).
 pub(super) async fn unowned_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
     let entity = format!("lead/{}", seen.lead);
-    let mut shadow = book.shadow(&entity).await?;
-    if seen.read || !is_watched(school, seen) || !shadow.ask(now) {
+    let mut last_seen = book.last_seen(&entity).await?;
+    if seen.read || !is_watched(school, seen) || !last_seen.ask(now) {
         return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
     }
     let order = OrderId::of_lead(seen.lead);
@@ -74,7 +78,7 @@ pub(super) async fn unowned_lead(school: &School, book: &mut Book, seen: &SeenLe
     };
     Ok(Aims {
         ask: Some(command),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
 }

@@ -10,17 +10,17 @@ pub mod entry;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
-pub mod look_back;
 pub mod mail;
 pub mod marker;
 pub mod post;
+pub mod reconcile;
 pub mod reference;
 pub mod telephony;
 pub mod tokens;
 mod verified;
 
 pub use fault::Fault;
-pub use look_back::LookBack;
+pub use reconcile::Reconciler;
 pub use verified::Verified;
 
 pub use crate::request::RawRequest;
@@ -41,13 +41,13 @@ pub struct Undecodable(pub String);
 
 /// The answer that the platform expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct HookAnswer {
     pub status: u16,
     pub content_type: &'static str,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HookAnswer {
     pub fn empty(status: u16) -> Self {
         Self { status, content_type: "text/plain; charset=utf-8", body: Vec::new() }
     }
@@ -72,12 +72,12 @@ pub trait Hooks: Send + Sync {
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused>;
 
     /// The answer for an accepted (or repeated) request.
-    fn answer(&self, request: &Verified) -> Answer;
+    fn answer(&self, request: &Verified) -> HookAnswer;
 
     /// A stored request as signals. `at` is when it was accepted.
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
 
-    /// A request that reconciliation found ([`LookBack`]). No request from outside gets here, so its content was
+    /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its content was
     /// read from the platform itself.
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
 }

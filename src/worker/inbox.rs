@@ -48,7 +48,7 @@ pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone(), site.room.clone()),
+        book: Book::new(site.store.clone(), site.id().clone(), site.record_budget.clone()),
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
@@ -89,7 +89,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             }
         }
         let now = site.clock.now();
-        let next_ms = site.near().next_look(now.timestamp_millis());
+        let next_ms = site.wheel_feed().next_look(now.timestamp_millis());
         let is_stopping = site.stopping();
         site.tally.inbox_parked.store(true, Ordering::SeqCst);
         tokio::select! {
@@ -236,7 +236,7 @@ impl Inbox {
         if !site.stopping() {
             wheel_feed::fill(site).await?;
             work.entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
-            work.due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+            work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
         }
         Ok(work)
     }

@@ -26,7 +26,7 @@ use crate::intake::item::Item;
 use crate::platform::{Fault, Links};
 use crate::process::{Event, Target};
 use crate::store::{CommitError, DeadLetter, DeadOp, DeliveryOp, DeliveryState, StoreError, Unit};
-use flight::{End, Flown, fly};
+use flight::{FlightEnd, Flown, fly};
 
 pub(super) use flight::marked;
 
@@ -169,7 +169,7 @@ impl Outbox<'_> {
         let target = flown.lane.target;
         let mut lanes = self.site.lanes();
         match flown.end {
-            End::Done => {
+            FlightEnd::Done => {
                 self.denials.remove(&target);
                 if lanes.shut_until(target).is_some() {
                     tracing::info!(school = %self.site.id(), target = target.as_str(), "the account works again");
@@ -177,9 +177,9 @@ impl Outbox<'_> {
                 }
             }
             // Others were on their way with the first that was denied: one denial, one pause.
-            End::Denied(_) if lanes.shut_until(target).is_some_and(|until| until > self.site.clock.now()) => {
-            }
-            End::Denied(why) => {
+            FlightEnd::Denied(_)
+                if lanes.shut_until(target).is_some_and(|until| until > self.site.clock.now()) => {}
+            FlightEnd::Denied(why) => {
                 let times = self.denials.entry(target).or_default();
                 let seconds = (SHUT_FIRST_S << (*times).min(6)).min(SHUT_LONGEST_S);
                 *times += 1;
@@ -189,8 +189,8 @@ impl Outbox<'_> {
                     "ALARM: the account is denied; its deliveries wait, nothing is lost"
                 );
             }
-            End::Other => {}
-            End::Lost(error) => return Err(error),
+            FlightEnd::Other => {}
+            FlightEnd::Lost(error) => return Err(error),
         }
         lanes.settle(flown.lane, flown.back);
         Ok(())

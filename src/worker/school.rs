@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::lease_view::Standing;
+use super::lease_view::Ownership;
 use super::site::Site;
-use super::{chores, inbox, look_back, outbox, spool_drain, watchdog};
+use super::{chores, inbox, outbox, reconcile, spool_drain, watchdog};
 use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Kept, Lease, Plan};
@@ -45,7 +45,7 @@ async fn restart_on_panic<F: Future<Output = Result<(), Panicked>>>(site: &Site,
 /// released: `/health` no longer says `owner`, and another instance can take the school.
 async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
     let ended = site.guard("owner", work_while_held(&site)).await;
-    site.tenure.end(Standing::Unknown);
+    site.lease.end(Ownership::Unknown);
     let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
     if let Ok(Err(error)) = released {
         tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
@@ -68,7 +68,7 @@ async fn work_while_held(site: &Arc<Site>) {
             },
             () = lose(site) => tracing::warn!(school = %site.id(), "the lease is lost"),
         }
-        site.tenure.end(Standing::Unknown);
+        site.lease.end(Ownership::Unknown);
     }
 }
 
@@ -108,9 +108,9 @@ async fn renew(site: &Site) -> Kept<Lease> {
     let asked = stopwatch();
     let lease = site.store.lease(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
     match lease {
-        Lease::Held => site.tenure.hold(asked, site.rhythm.lease_ms),
-        Lease::Elsewhere => site.tenure.end(Standing::Elsewhere),
-        Lease::Outdated => site.tenure.end(Standing::Outdated),
+        Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),
+        Lease::Elsewhere => site.lease.end(Ownership::Elsewhere),
+        Lease::Outdated => site.lease.end(Ownership::Outdated),
     }
     Ok(lease)
 }
@@ -158,7 +158,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
         send(site),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
-        look_back::run(site.clone()),
+        reconcile::run(site.clone()),
     )
     .map(|_| ())
 }

@@ -19,7 +19,7 @@ use crate::config::School;
 use crate::instance::Name;
 use crate::intake::book;
 use crate::panics::{Panicked, caught};
-use crate::platform::{Courier, Hooks, LookBack};
+use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
 use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit};
@@ -31,10 +31,10 @@ pub struct Outbound {
     /// Accounts that carry nothing out and have chores all the same, by name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
     /// What is read for what was never delivered, by the platform's name in the address.
-    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
+    pub reconcilers: BTreeMap<&'static str, Arc<dyn Reconciler>>,
     pub paces: Vec<Arc<Pace>>,
     /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
-    pub tenure: Option<LeaseView>,
+    pub lease: Option<LeaseView>,
 }
 
 /// How often a worker looks by itself, in real time; bells make it look at once.
@@ -63,15 +63,15 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// Proof of owning the school, new at every start.
     pub fence: Fence,
-    pub tenure: LeaseView,
+    pub lease: LeaseView,
     /// When this configuration was read, by the wall's clock.
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
     /// For open records, shared by the schools of this instance.
-    pub room: Arc<book::Room>,
-    near: Mutex<WheelFeed>,
+    pub record_budget: Arc<book::RecordBudget>,
+    wheel_feed: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
     landings: Mutex<Landings>,
     /// The lanes may not know what was added after this place; `u64::MAX` where they know everything.
@@ -108,7 +108,7 @@ pub struct Tally {
     /// Requests that a look back found.
     pub found: AtomicU64,
     /// Looks that are under way, waiting for their turn or not.
-    pub looking: AtomicU64,
+    pub reconciling: AtomicU64,
     /// Orders without a next step or a wake that the watchdog mended. Stays 0.
     pub repairs: AtomicU64,
     /// Times that something stored could not be read. Stays 0.
@@ -133,16 +133,16 @@ pub fn count(counter: &AtomicU64) {
 }
 
 /// Counts a piece of work for as long as it is under way, also when it is given up or panics.
-pub struct UnderWay<'a>(&'a AtomicU64);
+pub struct CountGuard<'a>(&'a AtomicU64);
 
-impl<'a> UnderWay<'a> {
+impl<'a> CountGuard<'a> {
     pub fn new(counter: &'a AtomicU64) -> Self {
         counter.fetch_add(1, Ordering::SeqCst);
         Self(counter)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for CountGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -158,7 +158,7 @@ pub struct Parts {
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
-    pub room: Arc<book::Room>,
+    pub record_budget: Arc<book::RecordBudget>,
 }
 
 /// How long what is done with is kept, days.
@@ -172,13 +172,13 @@ pub struct Keep {
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep, room } = parts;
+        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep, record_budget } = parts;
         let now_ms = clock.now().timestamp_millis();
         let lanes = new_lanes(&outbound);
         Self {
             school,
             hooks,
-            tenure: outbound.tenure.clone().unwrap_or_default(),
+            lease: outbound.lease.clone().unwrap_or_default(),
             outbound,
             store,
             fence: Fence(crate::secret::random_token()),
@@ -186,8 +186,8 @@ impl Site {
             stop,
             rhythm,
             keep,
-            room,
-            near: Mutex::new(WheelFeed::new(now_ms)),
+            record_budget,
+            wheel_feed: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
             landings: Mutex::default(),
             unheard_after: AtomicU64::new(u64::MAX),
@@ -224,8 +224,8 @@ impl Site {
         *self.stop.borrow()
     }
 
-    pub fn near(&self) -> MutexGuard<'_, WheelFeed> {
-        self.near.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub fn wheel_feed(&self) -> MutexGuard<'_, WheelFeed> {
+        self.wheel_feed.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -262,8 +262,8 @@ impl Site {
         tracing::error!(school = %self.id(), part, place, "ALARM: a panic was caught, other work continues; please report the place");
         self.inbox_bell.notify_one();
         self.outbox_bell.notify_one();
-        if self.near.is_poisoned() || self.lanes.is_poisoned() {
-            self.near.clear_poison();
+        if self.wheel_feed.is_poisoned() || self.lanes.is_poisoned() {
+            self.wheel_feed.clear_poison();
             self.lanes.clear_poison();
             self.restart_from_store();
         }
@@ -286,7 +286,7 @@ impl Site {
 
     /// The index alone counts again: the owner reads it anew.
     pub fn forget_wakes(&self) {
-        self.near().clear(self.clock.now().timestamp_millis());
+        self.wheel_feed().clear(self.clock.now().timestamp_millis());
         self.inbox_bell.notify_one();
     }
 
@@ -331,7 +331,7 @@ impl Site {
         let deliveries = unit.deliveries.clone();
         let rings_inbox = !unit.append.is_empty();
         let is_marking = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(one) if one.is_leaving()));
-        let _marking = is_marking.then(|| UnderWay::new(&self.tally.marking));
+        let _marking = is_marking.then(|| CountGuard::new(&self.tally.marking));
         let listening = Listening::new(self, &deliveries);
         let places = self.store.commit(self.id(), &self.fence, unit).await;
         listening.heard(&places);
@@ -339,7 +339,7 @@ impl Site {
             self.outbox_bell.notify_one();
         }
         let places = places?;
-        let earlier = self.near().arm(&wakes, &sleeps);
+        let earlier = self.wheel_feed().arm(&wakes, &sleeps);
         self.follow(deliveries, places);
         if rings_inbox || earlier {
             self.inbox_bell.notify_one();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::lease_view::Standing;
+use super::lease_view::Ownership;
 use super::site::Site;
 use crate::store::key;
 use crate::store::{CommitError, Kept, Put, Unit};
@@ -61,7 +61,7 @@ async fn look(site: &Arc<Site>) -> Kept<()> {
 
 /// Notifies the owner of the school, here or in another instance. Only a hint: owners also poll.
 pub async fn announce(site: &Site) {
-    if site.tenure.standing() == Standing::Owner {
+    if site.lease.ownership() == Ownership::Owner {
         site.inbox_bell.notify_one();
     } else if let Err(error) = site.store.ring(site.id()).await {
         tracing::debug!(school = %site.id(), %error, "the bell was not rung");

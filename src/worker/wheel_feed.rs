@@ -113,7 +113,7 @@ impl WheelFeed {
 /// Fills the wheel from the index if it is short.
 pub async fn fill(site: &Site) -> Kept<()> {
     let now_ms = site.clock.now().timestamp_millis();
-    if !site.near().is_short(now_ms) {
+    if !site.wheel_feed().is_short(now_ms) {
         return Ok(());
     }
     let mut until = now_ms + AHEAD_MS;
@@ -125,7 +125,7 @@ pub async fn fill(site: &Site) -> Kept<()> {
             until = until.min(next.at_ms - 1);
         }
     }
-    site.near().fill(wakes, until);
+    site.wheel_feed().fill(wakes, until);
     Ok(())
 }
 

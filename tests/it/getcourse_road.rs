@@ -55,7 +55,7 @@ struct StandIn(Arc<Mutex<(World, At)>>);
 impl StandIn {
     fn open() -> Self {
         let address = |kind| dozvon::platform::getcourse::fields::address("http://127.0.0.1:1/h", kind);
-        use dozvon::platform::getcourse::Kind::{OrderCreated, PaymentPartial};
+        use dozvon::platform::getcourse::HookKind::{OrderCreated, PaymentPartial};
         let setup =
             SETUP.replace("CREATED", &address(OrderCreated)).replace("PARTIAL", &address(PaymentPartial));
         let world = World::new(Setup::from_toml(&setup).unwrap(), 3);

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::process::PROCESS;
-use crate::platform::entry::{CallerId, Kind, Platform};
+use crate::platform::entry::{CallerId, Platform, PlatformKind};
 pub use crate::platform::reference::{Key, key};
 use crate::platforms::{self, ALL};
 
@@ -75,7 +75,7 @@ static SCHOOL: LazyLock<Vec<Section>> = LazyLock::new(|| {
 
 fn top_keys() -> Vec<Key> {
     let (channels, others): (Vec<&Platform>, Vec<&Platform>) =
-        ALL.iter().partition(|platform| platform.kind == Kind::Channel);
+        ALL.iter().partition(|platform| platform.kind == PlatformKind::Channel);
     let table = |platform: &Platform| {
         let about = format!("See [{}]. {}", platform.name, platform.absent);
         key(platform.name, "table", about.trim().to_owned().leak())
@@ -95,7 +95,7 @@ fn route_keys() -> Vec<Key> {
     let titles: Vec<&str> = ALL
         .iter()
         .filter_map(|platform| match platform.kind {
-            Kind::Line { title, caller_id: CallerId::Chosen } => Some(title),
+            PlatformKind::Line { title, caller_id: CallerId::Chosen } => Some(title),
             _ => None,
         })
         .collect();

@@ -236,7 +236,7 @@ async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) ->
         roles.iter().flat_map(|role| [link::lead(&order.id, *role), link::former_leads(&order.id, *role)]);
     let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id))));
     let (leads, tasks) = (leads.collect::<Vec<_>>(), tasks.collect());
-    for (keys, shadow, back) in
+    for (keys, entity, back) in
         [(leads, "lead", link::crm_lead as fn(u64) -> String), (tasks, "task", link::crm_task)]
     {
         let found = book.links_of(&keys).await?;
@@ -244,7 +244,7 @@ async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) ->
             drop_link(book, name, unit);
             for id in named.split(' ').filter_map(|id| id.parse().ok()) {
                 drop_link(book, back(id), unit);
-                forget_shadow(book, &format!("{shadow}/{id}"), unit).await?;
+                forget_last_seen(book, &format!("{entity}/{id}"), unit).await?;
                 ids.insert(id.to_string());
             }
         }
@@ -311,11 +311,11 @@ async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
 }
 
 /// Removes the last seen state of a CRM entity, with those of a lead's notes.
-async fn forget_shadow(book: &mut Book, entity: &str, unit: &mut Unit) -> Kept<()> {
-    for note in book.shadow(entity).await?.notes() {
-        unit.forget.extend(book.forget_shadow(&format!("note/{note}")).await?);
+async fn forget_last_seen(book: &mut Book, entity: &str, unit: &mut Unit) -> Kept<()> {
+    for note in book.last_seen(entity).await?.notes() {
+        unit.forget.extend(book.forget_last_seen(&format!("note/{note}")).await?);
     }
-    unit.forget.extend(book.forget_shadow(entity).await?);
+    unit.forget.extend(book.forget_last_seen(entity).await?);
     Ok(())
 }
 

@@ -8,13 +8,13 @@ use toml::Value;
 
 use super::settings::Auth;
 use super::{
-    AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, Settings, TokenSource, check,
-    settings, words,
+    AmoClient, AmoCourier, AmoHooks, AmoReconciler, App, LongLived, OauthTokens, Settings, TokenSource,
+    check, settings, words,
 };
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::platform::http::Http;
-use crate::platform::{Courier, Hooks, LookBack};
+use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 use crate::secret::Secret;
 
@@ -22,7 +22,7 @@ const NAME: &str = "amocrm";
 
 pub static PLATFORM: Platform = Platform {
     name: NAME,
-    kind: Kind::Crm,
+    kind: PlatformKind::Crm,
     absent: "Absent: no leads and no tasks.",
     missing: Some("missing: no leads and no tasks are made"),
     sections: settings::SECTIONS,
@@ -57,10 +57,10 @@ impl entry::Settings for Settings {
         let http = http(self, wires)?;
         let (client, oauth) = signed_in(self, school.id, http, wires)?;
         let roster = &school.process.roster;
-        let look = (self.look_back_min > 0).then(|| -> Arc<dyn LookBack> {
+        let reconciler = (self.look_back_min > 0).then(|| -> Arc<dyn Reconciler> {
             let every = TimeDelta::minutes(i64::from(self.look_back_min));
             let managers = roster.iter().filter_map(|manager| manager.amocrm).collect();
-            Arc::new(AmoLookBack::new(client.clone(), every, managers))
+            Arc::new(AmoReconciler::new(client.clone(), every, managers))
         });
         let managers = roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
         let mut courier = AmoCourier::new(client, Arc::new(self.clone()), managers);
@@ -71,7 +71,7 @@ impl entry::Settings for Settings {
             courier = courier.subscribed_to(Secret::new(school.hooks_address(NAME)));
         }
         let courier: Arc<dyn Courier> = Arc::new(courier);
-        Ok(Connected { courier: Some((Target::Crm, courier)), look, ..Connected::default() })
+        Ok(Connected { courier: Some((Target::Crm, courier)), reconciler, ..Connected::default() })
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {

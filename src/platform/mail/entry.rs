@@ -6,12 +6,12 @@ use toml::Value;
 use super::settings::Tls;
 use super::{MailCourier, Settings, SmtpPost, check, settings};
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::process::Target;
 
 pub static PLATFORM: Platform = Platform {
     name: "mail",
-    kind: Kind::Channel,
+    kind: PlatformKind::Channel,
     absent: "Absent: no letters.",
     missing: Some("missing: no letters are sent"),
     sections: settings::SECTIONS,

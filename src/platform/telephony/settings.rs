@@ -36,7 +36,7 @@ impl LineFacts<'_> {
             findings.wrong.add(key("stuck_s"), format!("{stuck_s}"), "600 to 86400");
         }
         check::address(self.url, &key("url"), findings);
-        check::look_back(self.look_back_min, &key("look_back_min"), findings);
+        check::reconcile_minutes(self.look_back_min, &key("look_back_min"), findings);
         let most = self.requests_per_second_max;
         check::rate(self.requests_per_second, most, &key("requests_per_second"), findings);
         check::timeout(self.timeout_s, &key("timeout_s"), findings);

@@ -1,6 +1,6 @@
 //! Reconciliation by statistics of calls: one implementation for all providers, which differ in how a time range
 //! is read. Never passes on a call whose result is known already, nor one that has just ended. Enter at
-//! [`LineLookBack`]; a provider implements [`Statistics`].
+//! [`LineReconciler`]; a provider implements [`Statistics`].
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::platform::http::{Response, Silence};
-use crate::platform::look_back::{Known, LookBack, Sight};
+use crate::platform::reconcile::{Known, Reconciled, Reconciler};
 use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
 use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Signal};
@@ -117,7 +117,7 @@ impl Times {
 }
 
 /// The reconciliation of one account.
-pub struct LineLookBack {
+pub struct LineReconciler {
     statistics: Box<dyn Statistics>,
     every: TimeDelta,
 }
@@ -137,7 +137,7 @@ struct Cursor {
     held: bool,
 }
 
-impl LineLookBack {
+impl LineReconciler {
     /// `every_min` is the interval between two reads, in minutes.
     pub fn new(statistics: Box<dyn Statistics>, every_min: u32) -> Self {
         Self { statistics, every: TimeDelta::minutes(i64::from(every_min.max(1))) }
@@ -145,15 +145,15 @@ impl LineLookBack {
 }
 
 #[async_trait]
-impl LookBack for LineLookBack {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+impl Reconciler for LineReconciler {
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let next_at = now + self.every;
             let cursor = Cursor { since: now, next_at, under_way: None, proven: false, held: false };
-            return Ok(Sight::nothing(&cursor, next_at));
+            return Ok(Reconciled::nothing(&cursor, next_at));
         };
         if cursor.under_way.is_none() && now < cursor.next_at {
-            return Ok(Sight::nothing(&cursor, cursor.next_at));
+            return Ok(Reconciled::nothing(&cursor, cursor.next_at));
         }
         let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
         let Reading { calls, rest } = match self.statistics.read(&stretch, now).await {
@@ -187,7 +187,7 @@ impl LookBack for LineLookBack {
                 cursor.next_at
             }
         };
-        Ok(Sight { found, trouble, ..Sight::nothing(&cursor, again_at) })
+        Ok(Reconciled { found, trouble, ..Reconciled::nothing(&cursor, again_at) })
     }
 }
 
@@ -211,7 +211,7 @@ async fn compare(calls: Vec<CallEvent>, known: &dyn Known, now: At) -> Result<Co
         }
         let have = known.call(&call.call).await?;
         compared.known += usize::from(have.is_some());
-        if have.is_none_or(|have| is_news(have, record)) {
+        if have.is_none_or(|have| is_change(have, record)) {
             compared.missed.push(request(call));
         }
     }
@@ -233,7 +233,7 @@ fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
 }
 
 /// True for a call without a result yet, or if the talk differs from the one in the events.
-fn is_news(have: KnownCall, record: &FinalRecord) -> bool {
+fn is_change(have: KnownCall, record: &FinalRecord) -> bool {
     let differs = |seconds: u32| {
         seconds.abs_diff(record.talk_seconds) > SAME_TALK_S || (seconds == 0) != (record.talk_seconds == 0)
     };

@@ -29,10 +29,10 @@ const UNREAD_MS: i64 = 1_000;
 pub struct Flown {
     pub lane: LaneKey,
     pub back: Back,
-    pub end: End,
+    pub end: FlightEnd,
 }
 
-pub enum End {
+pub enum FlightEnd {
     Done,
     Denied(String),
     Other,
@@ -42,11 +42,11 @@ pub enum End {
 
 impl Flown {
     fn gone(lane: LaneKey) -> Self {
-        Self { lane, back: Back::Gone, end: End::Other }
+        Self { lane, back: Back::Gone, end: FlightEnd::Other }
     }
 
     fn lost(lane: LaneKey, error: CommitError) -> Self {
-        Self { lane, back: Back::Gone, end: End::Lost(error) }
+        Self { lane, back: Back::Gone, end: FlightEnd::Lost(error) }
     }
 }
 
@@ -65,7 +65,7 @@ pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
     let start = match site.guard("delivery", start(site, go)).await {
         Ok(Ok(start)) => start,
         Ok(Err(flown)) => return flown,
-        Err(_) => return Flown { lane, back: unread(site), end: End::Other },
+        Err(_) => return Flown { lane, back: unread(site), end: FlightEnd::Other },
     };
     let (before, tried, has_left) = (start.delivery.clone(), start.tried, AtomicBool::new(false));
     match site.guard("delivery", carry(site, start, &has_left)).await {
@@ -115,7 +115,7 @@ async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, F
             {
                 return Err(Flown::lost(lane, error));
             }
-            Err(Flown { lane, back: unread(site), end: End::Other })
+            Err(Flown { lane, back: unread(site), end: FlightEnd::Other })
         }
     }
 }
@@ -131,7 +131,7 @@ async fn after_panic(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panic
     }
     // The settlement panicked too. In the store the delivery is still marked, which counts as `Unclear`.
     delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
-    Flown { lane, back: Back::Again(Box::new(delivery)), end: End::Other }
+    Flown { lane, back: Back::Again(Box::new(delivery)), end: FlightEnd::Other }
 }
 
 /// From the mark to the settlement.
@@ -207,7 +207,7 @@ async fn settle(
             delivery.attempts -= 1;
             delivery.state = denied_state(lane.target, tried, now);
             delivery.fault = Some(why.clone());
-            End::Denied(why)
+            FlightEnd::Denied(why)
         }
         Err(Fault::Never { why }) => return land(site, lane, delivery, Ended::Never { why }).await,
         Err(fault) if is_worn_out => {
@@ -218,12 +218,12 @@ async fn settle(
             let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, after_ms);
             delivery.state = later_state(tried, now + TimeDelta::milliseconds(wait_ms as i64));
             delivery.fault = Some(why);
-            End::Other
+            FlightEnd::Other
         }
         Err(Fault::Unclear { why }) => {
             delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, now) };
             delivery.fault = Some(why);
-            End::Other
+            FlightEnd::Other
         }
     };
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. });
@@ -242,8 +242,8 @@ async fn settle(
 /// The inbox settles it with its order, in one commit.
 async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended) -> Flown {
     let (outcome, end, tally) = match &ended {
-        Ended::Done(_) => (SendOutcome::Done, End::Done, &site.tally.delivered),
-        Ended::Never { .. } => (SendOutcome::Buried, End::Other, &site.tally.buried),
+        Ended::Done(_) => (SendOutcome::Done, FlightEnd::Done, &site.tally.delivered),
+        Ended::Never { .. } => (SendOutcome::Buried, FlightEnd::Other, &site.tally.buried),
     };
     remember(site, |sent| sent.came_back(&delivery, outcome));
     let written = site.landings().push(Landed { delivery, ended });

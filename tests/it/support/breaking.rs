@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dozvon::clock::stopwatch;
-use dozvon::platform::look_back::{Known, Sight};
-use dozvon::platform::{Answer, Reception, Refused, Verified};
-use dozvon::platform::{Courier, Fault, Hooks, Links, LookBack, Mirroring, Receipt, Room, Try, Undecodable};
+use dozvon::platform::reconcile::{Known, Reconciled};
+use dozvon::platform::{
+    Courier, Fault, Hooks, Links, Mirroring, Receipt, Reconciler, Room, Try, Undecodable,
+};
+use dozvon::platform::{HookAnswer, Reception, Refused, Verified};
 use dozvon::process::{At, Command, CommandId, OrderId, SchoolId};
 use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
@@ -126,10 +128,10 @@ impl Courier for Breaking<Arc<dyn Courier>> {
 }
 
 #[async_trait]
-impl LookBack for Breaking<Arc<dyn LookBack>> {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+impl Reconciler for Breaking<Arc<dyn Reconciler>> {
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault> {
         self.1.at("look");
-        self.0.look(cursor, known, now).await
+        self.0.reconcile(cursor, known, now).await
     }
 }
 
@@ -143,7 +145,7 @@ impl Hooks for Breaking<Arc<dyn Hooks>> {
         self.0.verify(request)
     }
 
-    fn answer(&self, request: &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> HookAnswer {
         self.0.answer(request)
     }
 

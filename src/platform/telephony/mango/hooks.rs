@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::decode;
 use super::wire::{self, Form};
 use crate::platform::telephony::statistics;
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::request::IdempotencyKey;
 use crate::secret::Secret;
@@ -61,8 +61,8 @@ impl Hooks for MangoHooks {
     }
 
     /// Only the status is read (3).
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer::empty(200)
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer::empty(200)
     }
 
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {

@@ -6,7 +6,7 @@
 use super::{Settings, decode};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -19,8 +19,8 @@ impl FormEvents for Settings {
         Ok(())
     }
 
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer { status: 200, content_type: "application/json", body: br#"{"success":true}"#.to_vec() }
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer { status: 200, content_type: "application/json", body: br#"{"success":true}"#.to_vec() }
     }
 
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {

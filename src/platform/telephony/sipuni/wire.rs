@@ -1,12 +1,12 @@
 //! Sipuni's words as it writes them: events, sides of a call, statuses (sheet, 2.1 to 2.3).
-//! Never merges events. Enter at [`Said::read`].
+//! Never merges events. Enter at [`WireEvent::read`].
 
 use crate::platform::telephony::{Fields, line, phone};
 use crate::process::event::{Direction, Outcome};
 
 /// Which event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     Start,
     End,
     Answer,
@@ -16,14 +16,14 @@ pub enum Kind {
 
 /// One event's fields, the sides already told apart.
 #[derive(Debug)]
-pub struct Said {
+pub struct WireEvent {
     fields: Fields,
     /// Numbers of the school's cabinets, which stand before extensions.
     users: Vec<String>,
     pub direction: Direction,
 }
 
-impl Said {
+impl WireEvent {
     /// `None`: an internal call.
     pub fn read(fields: Fields, users: &[String]) -> Option<Self> {
         let kind = |name: &str| fields.int(name);
@@ -38,12 +38,12 @@ impl Said {
         Some(Self { fields, users: users.to_vec(), direction })
     }
 
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<EventKind> {
         Some(match self.fields.text("event")? {
-            "1" => Kind::Start,
-            "2" => Kind::End,
-            "3" => Kind::Answer,
-            "4" => Kind::Secondary,
+            "1" => EventKind::Start,
+            "2" => EventKind::End,
+            "3" => EventKind::Answer,
+            "4" => EventKind::Secondary,
             _ => return None,
         })
     }
@@ -76,8 +76,8 @@ impl Said {
         if self.direction == Direction::Outbound {
             return None;
         }
-        let said = self.fields.text("pbxdstnum").or_else(|| self.fields.text("dst_num"))?;
-        Some(line(without_id(said)))
+        let number = self.fields.text("pbxdstnum").or_else(|| self.fields.text("dst_num"))?;
+        Some(line(without_id(number)))
     }
 
     /// The manager's extension as this event's own side shows it.
@@ -87,14 +87,14 @@ impl Said {
             Direction::Inbound if self.fields.int("dst_type") == Some(2) => ("short_dst_num", "dst_num"),
             Direction::Inbound => return None,
         };
-        let said = self.fields.text(short).or_else(|| self.fields.text(whole))?;
-        Some(without_cabinet(said, &self.users).to_owned())
+        let number = self.fields.text(short).or_else(|| self.fields.text(whole))?;
+        Some(without_cabinet(number, &self.users).to_owned())
     }
 
     /// Who was rung last; the separators of the list vary.
     pub fn last_called(&self) -> Option<String> {
-        let said = self.fields.text("last_called")?;
-        let last = said.rsplit([',', '&', ';', ' ']).find(|one| !one.is_empty())?;
+        let numbers = self.fields.text("last_called")?;
+        let last = numbers.rsplit([',', '&', ';', ' ']).find(|one| !one.is_empty())?;
         Some(without_cabinet(last, &self.users).to_owned())
     }
 
@@ -119,12 +119,12 @@ impl Said {
 }
 
 /// `012345101` → `101`; `users` are the numbers of the school's cabinets.
-pub fn without_cabinet<'a>(said: &'a str, users: &[String]) -> &'a str {
-    let stripped = users.iter().find_map(|user| said.strip_prefix(user.as_str()));
-    stripped.filter(|rest| !rest.is_empty()).unwrap_or(said)
+pub fn without_cabinet<'a>(number: &'a str, users: &[String]) -> &'a str {
+    let stripped = users.iter().find_map(|user| number.strip_prefix(user.as_str()));
+    stripped.filter(|rest| !rest.is_empty()).unwrap_or(number)
 }
 
 /// `74955550000_id123456` → `74955550000`.
-pub fn without_id(said: &str) -> &str {
-    said.split_once("_id").map_or(said, |(number, _)| number)
+pub fn without_id(number: &str) -> &str {
+    number.split_once("_id").map_or(number, |(number, _)| number)
 }

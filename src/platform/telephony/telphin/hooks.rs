@@ -5,7 +5,7 @@
 use super::{Settings, decode};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -18,8 +18,8 @@ impl FormEvents for Settings {
     }
 
     /// Only the status is read; an answer with a body could be taken for a call scenario.
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer::empty(200)
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer::empty(200)
     }
 
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {

@@ -1,5 +1,5 @@
 //! Telphin's words as it writes them: events, flows, statuses, microseconds (sheet, 3).
-//! Never merges legs. Enter at [`Said::read`].
+//! Never merges legs. Enter at [`WireEvent::read`].
 
 use chrono::DateTime;
 
@@ -13,7 +13,7 @@ const MICROSECONDS_MIN: i64 = 100_000_000_000_000;
 
 /// Which event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     Dial,
     Answer,
     Hangup,
@@ -21,7 +21,7 @@ pub enum Kind {
 
 /// One event's fields, the sides already told apart.
 #[derive(Debug)]
-pub struct Said {
+pub struct WireEvent {
     fields: Fields,
     /// As the extension sees it: of a call-back's first leg it is inbound.
     pub flow: Direction,
@@ -29,7 +29,7 @@ pub struct Said {
     pub extension: Option<String>,
 }
 
-impl Said {
+impl WireEvent {
     /// `None`: an internal call.
     pub fn read(fields: Fields, settings: &Settings) -> Option<Self> {
         let flow = flow(&fields);
@@ -39,16 +39,16 @@ impl Said {
         };
         let short = |side: &str| short(&fields, side, settings);
         let extension = short(own);
-        let said = Self { extension, flow, fields: fields.clone() };
-        let is_internal = short(other).is_some() && said.client().is_none();
-        (!is_internal).then_some(said)
+        let event = Self { extension, flow, fields: fields.clone() };
+        let is_internal = short(other).is_some() && event.client().is_none();
+        (!is_internal).then_some(event)
     }
 
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<EventKind> {
         Some(match self.fields.text("eventtype")? {
-            "dial-in" | "dial-out" => Kind::Dial,
-            "answer" => Kind::Answer,
-            "hangup" => Kind::Hangup,
+            "dial-in" | "dial-out" => EventKind::Dial,
+            "answer" => EventKind::Answer,
+            "hangup" => EventKind::Hangup,
             _ => return None,
         })
     }
@@ -90,10 +90,10 @@ impl Said {
     }
 
     pub fn at(&self) -> Option<At> {
-        let said = self.fields.int("eventtime").filter(|moment| *moment > 0)?;
-        match said {
-            MICROSECONDS_MIN.. => DateTime::from_timestamp_micros(said),
-            _ => DateTime::from_timestamp(said, 0),
+        let time = self.fields.int("eventtime").filter(|moment| *moment > 0)?;
+        match time {
+            MICROSECONDS_MIN.. => DateTime::from_timestamp_micros(time),
+            _ => DateTime::from_timestamp(time, 0),
         }
     }
 

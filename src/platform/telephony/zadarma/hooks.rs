@@ -8,7 +8,7 @@ use super::settings::Form;
 use super::signature::{Signature, message};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::secret::Secret;
 use crate::signal::Signal;
@@ -37,11 +37,11 @@ impl FormEvents for Account {
     }
 
     /// The cabinet's check of the address wants its value back, and nothing else.
-    fn answer(&self, request: &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> HookAnswer {
         let request = request.request();
         let echo = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "zd_echo");
         let body = echo.map(|(_, value)| value.into_owned()).filter(|value| is_echo(value));
-        Answer { body: body.unwrap_or_default().into_bytes(), ..Answer::empty(200) }
+        HookAnswer { body: body.unwrap_or_default().into_bytes(), ..HookAnswer::empty(200) }
     }
 
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {
@@ -113,6 +113,6 @@ mod tests {
             assert!(answer.content_type.starts_with("text/plain"), "{query}");
         }
         let event = Verified::check(&hooks(), request("", Some(SIGNED), END)).unwrap().0;
-        assert_eq!(hooks().answer(&event), Answer::empty(200));
+        assert_eq!(hooks().answer(&event), HookAnswer::empty(200));
     }
 }

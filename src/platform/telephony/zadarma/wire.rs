@@ -1,5 +1,5 @@
 //! Zadarma's words as it writes them: events, sides of a call, results, causes (sheet, 3).
-//! Never merges events. Enter at [`Said::read`].
+//! Never merges events. Enter at [`WireEvent::read`].
 
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
@@ -13,7 +13,7 @@ const EXTENSION_DIGITS: usize = 5;
 
 /// Which event it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     Ringing,
     Answer,
     End,
@@ -22,23 +22,23 @@ pub enum Kind {
 
 /// One event's fields, the sides already told apart.
 #[derive(Debug)]
-pub struct Said {
+pub struct WireEvent {
     fields: Fields,
     pub direction: Direction,
 }
 
-impl Said {
+impl WireEvent {
     pub fn read(fields: Fields) -> Self {
         let direction = direction(&fields);
         Self { fields, direction }
     }
 
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<EventKind> {
         Some(match self.fields.text("event")? {
-            "NOTIFY_START" | "NOTIFY_INTERNAL" | "NOTIFY_OUT_START" => Kind::Ringing,
-            "NOTIFY_ANSWER" => Kind::Answer,
-            "NOTIFY_END" | "NOTIFY_OUT_END" => Kind::End,
-            "NOTIFY_RECORD" => Kind::Record,
+            "NOTIFY_START" | "NOTIFY_INTERNAL" | "NOTIFY_OUT_START" => EventKind::Ringing,
+            "NOTIFY_ANSWER" => EventKind::Answer,
+            "NOTIFY_END" | "NOTIFY_OUT_END" => EventKind::End,
+            "NOTIFY_RECORD" => EventKind::Record,
             _ => return None,
         })
     }
@@ -72,20 +72,20 @@ impl Said {
 
     /// Our number that was called, or that the client sees.
     pub fn line(&self) -> Option<String> {
-        let said = match self.direction {
+        let number = match self.direction {
             Direction::Inbound => self.fields.text("called_did"),
             Direction::Outbound => self.fields.text("caller_id"),
         };
-        said.filter(|said| !is_extension(said)).map(line)
+        number.filter(|number| !is_extension(number)).map(line)
     }
 
     /// The manager's extension; of several the one who talked last.
     pub fn extension(&self) -> Option<&str> {
-        let answered = || self.fields.text("destination").filter(|said| is_extension(said));
+        let answered = || self.fields.text("destination").filter(|number| is_extension(number));
         match self.direction {
             Direction::Outbound => self.fields.text("internal").or_else(|| {
                 // Told the incoming way, an outgoing call comes from the extension.
-                self.fields.text("caller_id").filter(|said| is_extension(said))
+                self.fields.text("caller_id").filter(|number| is_extension(number))
             }),
             Direction::Inbound => {
                 self.fields.text("last_internal").or_else(|| self.fields.text("internal")).or_else(answered)
@@ -117,9 +117,9 @@ impl Said {
 fn direction(fields: &Fields) -> Direction {
     let is_leg_to_client = fields.text("calltype") == Some("callback_leg2");
     let has_short_caller = fields.text("caller_id").is_some_and(is_extension);
-    let said = fields.text("pbx_call_id").unwrap_or_default();
+    let call = fields.text("pbx_call_id").unwrap_or_default();
     match fields.text("event").unwrap_or_default() {
-        _ if is_leg_to_client || said.starts_with("out_") => Direction::Outbound,
+        _ if is_leg_to_client || call.starts_with("out_") => Direction::Outbound,
         "NOTIFY_OUT_START" | "NOTIFY_OUT_END" => Direction::Outbound,
         "NOTIFY_END" if has_short_caller => Direction::Outbound,
         _ => Direction::Inbound,
@@ -127,13 +127,13 @@ fn direction(fields: &Fields) -> Direction {
 }
 
 /// `101`, not `0`, which is a hidden caller.
-pub fn is_extension(said: &str) -> bool {
-    (2..=EXTENSION_DIGITS).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_digit())
+pub fn is_extension(number: &str) -> bool {
+    (2..=EXTENSION_DIGITS).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `2026-01-01 11:00:00` in the account's zone.
-pub fn moment(said: &str, zone: Tz) -> Option<At> {
-    let local = NaiveDateTime::parse_from_str(said, "%Y-%m-%d %H:%M:%S").ok()?;
+pub fn moment(local_time: &str, zone: Tz) -> Option<At> {
+    let local = NaiveDateTime::parse_from_str(local_time, "%Y-%m-%d %H:%M:%S").ok()?;
     Some(zone.from_local_datetime(&local).earliest()?.to_utc())
 }
 

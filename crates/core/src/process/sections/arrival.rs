@@ -9,7 +9,7 @@ use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
 use crate::process::definition::Route;
 use crate::process::event::Author;
 use crate::process::moment::Moment;
-use crate::process::money::Standing;
+use crate::process::money::PaymentState;
 use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -26,7 +26,7 @@ pub const SECTION: Section = Section {
     }],
     enters: |d, request| {
         match request {
-            Request::Arrive { manager, standing } => arrive(d, manager.as_ref(), *standing),
+            Request::Arrive { manager, payment_state } => arrive(d, manager.as_ref(), *payment_state),
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
             Request::Confirm => confirm(d),
             _ => return Heard::Passed,
@@ -37,9 +37,9 @@ pub const SECTION: Section = Section {
 };
 
 /// The first sight of an order (L1).
-fn arrive(d: &mut Decision, manager: Option<&ManagerId>, standing: Standing) {
+fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentState) {
     d.case.order.gc_manager = manager.cloned();
-    if ended_before(d, standing) {
+    if ended_before(d, payment_state) {
         return;
     }
     d.urgent(Urgency::Hot, |d| {
@@ -49,9 +49,9 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, standing: Standing) {
             return;
         }
         leads::make(d);
-        match standing {
-            Standing::Unpaid => first_state(d),
-            Standing::Unconfirmed => {
+        match payment_state {
+            PaymentState::Unpaid => first_state(d),
+            PaymentState::Unconfirmed => {
                 d.go(Wait::Pause, "");
                 first_state(d);
             }
@@ -77,13 +77,13 @@ fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
 }
 
 /// Ended before it came to us: nothing to work on, and nothing to write anywhere (L6).
-fn ended_before(d: &mut Decision, standing: Standing) -> bool {
+fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
     let end = match d.case.order.status {
         Some(Status::Cancelled) => End::Cancelled { at: d.now },
         Some(Status::False) => End::False { at: d.now },
         _ => return false,
     };
-    if standing != Standing::Void {
+    if payment_state != PaymentState::Void {
         return false;
     }
     d.say("L6", "Заказ пришёл уже закрытым: вести нечего.");

@@ -6,7 +6,7 @@ use crate::process::case::{Client, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{ClientFacts, Event, OrderFacts};
-use crate::process::money::{self, Before, Judged, Standing};
+use crate::process::money::{self, Before, Judged, PaymentState};
 use crate::process::value::*;
 use crate::process::{assign, leads};
 
@@ -30,13 +30,13 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     learn(&mut d.case.order, facts);
     let person_changed = d.case.client.learn(&facts.client);
 
-    let standing = look(d, facts);
+    let payment_state = look(d, facts);
     if first {
-        d.request(Request::Arrive { manager: facts.manager.clone(), standing });
-        d.request(Request::Settle { standing, before: Before::of(&before) });
+        d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
+        d.request(Request::Settle { payment_state, before: Before::of(&before) });
         return;
     }
-    d.request(Request::Settle { standing, before: Before::of(&before) });
+    d.request(Request::Settle { payment_state, before: Before::of(&before) });
     if !d.case.order.is_open() {
         if d.case.order.end() == before.end() {
             d.say("L6", "Заказ закончен: новые данные ничего не меняют.");
@@ -60,12 +60,12 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
 }
 
 /// Money that is not confirmed and says more than we know stops dialling and letters at once.
-fn look(d: &mut Decision, facts: &OrderFacts) -> Standing {
+fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
     match money::judge(&mut d.case.order, facts) {
-        Judged::Confirmed(standing) | Judged::NoMore(standing) => standing,
+        Judged::Confirmed(payment_state) | Judged::NoMore(payment_state) => payment_state,
         Judged::More => {
             d.request(Request::Hold);
-            Standing::Unconfirmed
+            PaymentState::Unconfirmed
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::process::case::{Order, Plan, Promise};
 use crate::process::command::{TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::moment::Moment;
-use crate::process::money::{Before, Standing, minor};
+use crate::process::money::{Before, PaymentState, minor};
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -24,7 +24,7 @@ pub const SECTION: Section = Section {
         Row { timer: Timer::PartMissed, class: Class::Date, lives: has_plan, fires: missed },
     ],
     enters: |d, request| match request {
-        Request::Settle { standing: Standing::Part, before } => {
+        Request::Settle { payment_state: PaymentState::Part, before } => {
             part(d, before);
             Heard::Taken
         }

@@ -10,7 +10,7 @@ use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Se
 use crate::process::event::News;
 use crate::process::leads;
 use crate::process::moment::Moment;
-use crate::process::money::{Before, Standing};
+use crate::process::money::{Before, PaymentState};
 use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -33,19 +33,19 @@ pub const SECTION: Section = Section {
             resume(d);
             Heard::Taken
         }
-        Request::Settle { standing, before } => settle(d, *standing, before),
+        Request::Settle { payment_state, before } => settle(d, *payment_state, before),
         _ => Heard::Passed,
     },
     ..Section::QUIET
 };
 
 /// Acts on confirmed money; a part is the plan's.
-fn settle(d: &mut Decision, standing: Standing, before: &Before) -> Heard {
-    match standing {
-        Standing::Full | Standing::Free => win(d, standing, before),
-        Standing::Part => return Heard::Passed,
-        Standing::Unpaid if d.case.order.is_held() => resume(d),
-        Standing::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
+fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Heard {
+    match payment_state {
+        PaymentState::Full | PaymentState::Free => win(d, payment_state, before),
+        PaymentState::Part => return Heard::Passed,
+        PaymentState::Unpaid if d.case.order.is_held() => resume(d),
+        PaymentState::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
         _ => {}
     }
     Heard::Taken
@@ -108,16 +108,16 @@ fn resume(d: &mut Decision) {
 }
 
 /// L4: in any state, even after a refusal. W1: what follows at once.
-fn win(d: &mut Decision, standing: Standing, before: &Before) {
+fn win(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     if !d.case.order.is_won() {
-        d.urgent(Urgency::Money, |d| won(d, standing, before));
+        d.urgent(Urgency::Money, |d| won(d, payment_state, before));
     }
 }
 
-fn won(d: &mut Decision, standing: Standing, before: &Before) {
+fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     let (cost, paid) = (d.case.order.cost.clone(), d.case.order.paid.clone());
     let short = matches!((&cost, &paid), (Some(cost), Some(paid)) if paid.minor < cost.minor);
-    if standing == Standing::Full {
+    if payment_state == PaymentState::Full {
         d.case.order.parts_paid += 1;
     }
     d.moment(Moment::Paid { part: d.case.order.parts_paid });
@@ -127,17 +127,17 @@ fn won(d: &mut Decision, standing: Standing, before: &Before) {
     d.end(End::Won { at: d.now }, "Заказ оплачен");
     d.stage(Stage::Won, None);
     let sum = paid.or(cost).map(|money| format!(": {}", money.text())).unwrap_or_default();
-    match standing {
-        Standing::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
+    match payment_state {
+        PaymentState::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
         _ => d.turn("L4", format!("Заказ оплачен полностью{sum}.")),
     }
-    if short && standing == Standing::Full {
+    if short && payment_state == PaymentState::Full {
         d.turn("L4", "Внимание: заказ завершён, но оплачено меньше его суммы. Проверьте разницу.");
     }
     if before.ended {
         d.say("L4", "Оплата пришла после того, как заказ был закрыт: он выигран.");
     }
-    welcome(d, standing);
+    welcome(d, payment_state);
     for sibling in d.case.rivals() {
         let order = d.case.order.id.clone();
         d.tell(sibling, News::Paid { order });
@@ -145,10 +145,10 @@ fn won(d: &mut Decision, standing: Standing, before: &Before) {
 }
 
 /// W1: the receipt and «путь первого дня» at once; a new linked lead in fulfilment where it is on.
-fn welcome(d: &mut Decision, standing: Standing) {
+fn welcome(d: &mut Decision, payment_state: PaymentState) {
     let figures = &d.figures().payment;
     if figures.welcome {
-        if standing != Standing::Free {
+        if payment_state != PaymentState::Free {
             d.letter("W1", TextId::PaymentReceived);
         }
         d.letter("W1", TextId::FirstDay);

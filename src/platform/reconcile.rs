@@ -1,6 +1,6 @@
 //! Reconciliation: reading at a platform what it never delivered (design, section 2, last bullet).
 //! Never decides and never stores: what is found enters as an ordinary request, marked as found, and
-//! the worker keeps the cursor. Enter at [`LookBack`]; `worker::look_back` drives it.
+//! the worker keeps the cursor. Enter at [`Reconciler`]; `worker::reconcile` drives it.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -13,17 +13,17 @@ use crate::signal::{KnownCall, Shown};
 
 /// One platform account that can be read for what was missed.
 #[async_trait]
-pub trait LookBack: Send + Sync {
+pub trait Reconciler: Send + Sync {
     /// A short look: one request, or a few that cost little. `cursor` is what the last look left,
     /// `Null` before the first one and where a new version cannot read it.
     ///
     /// A fault leaves the cursor as it is; the look is repeated later.
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault>;
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault>;
 }
 
 /// What a look came to. Requests and cursor are committed together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sight {
+pub struct Reconciled {
     /// Each as [`super::Hooks::decode_found`] of the same platform reads it.
     pub found: Vec<RawRequest>,
     pub cursor: Value,
@@ -33,7 +33,7 @@ pub struct Sight {
     pub trouble: Option<String>,
 }
 
-impl Sight {
+impl Reconciled {
     /// Nothing found.
     pub fn nothing(cursor: &impl Serialize, again_at: At) -> Self {
         Self { found: Vec::new(), cursor: to_value(cursor), again_at, trouble: None }
@@ -74,13 +74,13 @@ pub trait Known: Send + Sync {
 pub struct History {
     pub touched_at: Option<At>,
     /// By a webhook, a read-back or a look.
-    pub told_at: Option<At>,
+    pub reported_at: Option<At>,
 }
 
 /// How the last look at one platform went: a record of the school.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Looked {
+pub struct ReconcileState {
     pub cursor: Value,
     pub again_at: At,
     pub looked_at: At,

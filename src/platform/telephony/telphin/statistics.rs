@@ -13,7 +13,7 @@ use super::wire::short_name;
 use super::{Session, Settings, call_key};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request};
-use crate::platform::look_back::to_value;
+use crate::platform::reconcile::to_value;
 use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
@@ -41,7 +41,8 @@ impl TelphinStatistics {
 impl Statistics for TelphinStatistics {
     /// One page; a second question while one is under way would be refused.
     async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        let place = serde_json::from_value(stretch.place.clone()).unwrap_or(Place { page: 1, unread: 0 });
+        let place =
+            serde_json::from_value(stretch.place.clone()).unwrap_or(ReadPosition { page: 1, unread: 0 });
         let moment = |at: At| at.format("%Y-%m-%d %H:%M:%S").to_string();
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("start_datetime", &moment(stretch.from))
@@ -75,15 +76,15 @@ impl Statistics for TelphinStatistics {
 
 /// Where the reading of a stretch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Place {
+struct ReadPosition {
     page: u64,
     /// Conversations of earlier pages that could not be read.
     unread: usize,
 }
 
 /// A page, of which a full one has `size` conversations.
-fn read(listed: &[Value], settings: &Settings, (place, size): (Place, usize), now: At) -> Reading {
-    let Place { page, mut unread } = place;
+fn read(listed: &[Value], settings: &Settings, (place, size): (ReadPosition, usize), now: At) -> Reading {
+    let ReadPosition { page, mut unread } = place;
     let mut calls = Vec::new();
     for talk in listed.iter().filter(|talk| has_ended(talk) && !is_internal(talk)) {
         match record(talk, settings) {
@@ -97,7 +98,7 @@ fn read(listed: &[Value], settings: &Settings, (place, size): (Place, usize), no
     }
     let rest = match listed.len() >= size.max(1) {
         true if page >= PAGES => Rest::Anew(Some("the history goes on without an end".to_owned())),
-        true => Rest::Place { place: to_value(&Place { page: page + 1, unread }), again_at: now },
+        true => Rest::Place { place: to_value(&ReadPosition { page: page + 1, unread }), again_at: now },
         false => Rest::after(unread),
     };
     Reading { calls, rest }
@@ -204,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    const FIRST: (Place, usize) = (Place { page: 1, unread: 0 }, PAGE);
+    const FIRST: (ReadPosition, usize) = (ReadPosition { page: 1, unread: 0 }, PAGE);
 
     fn settings() -> Settings {
         toml::from_str("extensions = { 101 = 200101, 102 = 200102 }").expect("settings")
@@ -311,7 +312,7 @@ mod tests {
             (vec![talk(json!({ "to_username": "20000*102" }))], 1, 0, Rest::Nothing),
             (vec![no_talk(callback)], 1, 0, Rest::Nothing),
         ] {
-            let reading = read(&talks, &settings(), (Place { page, unread: 0 }, PAGE), At::UNIX_EPOCH);
+            let reading = read(&talks, &settings(), (ReadPosition { page, unread: 0 }, PAGE), At::UNIX_EPOCH);
             assert_eq!((reading.calls.len(), reading.rest), (calls, expected));
         }
         for broken in

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Api, decode, wire};
 use crate::platform::Fault;
 use crate::platform::http::Response;
-use crate::platform::look_back::to_value;
+use crate::platform::reconcile::to_value;
 use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
 use crate::process::{At, Urgency};
 use crate::signal::Signal;
