@@ -21,14 +21,14 @@ use crate::worker::site::{Keep, Parts, Rhythm, Site};
 /// Why the bridge cannot work for a school, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("school {school}: {why}")]
-pub struct Unfit {
+pub struct SchoolError {
     pub school: SchoolId,
     why: String,
 }
 
 /// Which schools are rebuilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anew {
+pub enum Rebuild {
     /// Those whose files differ.
     Differing,
     /// All: the tokens and secrets that their files point to may differ.
@@ -62,11 +62,11 @@ impl Schools {
 
     /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes its
     /// deliveries in flight; requests are accepted all the time.
-    pub fn follow(&mut self, schools: Vec<School>, anew: Anew) -> Result<Vec<SchoolId>, Unfit> {
+    pub fn follow(&mut self, schools: Vec<School>, rebuild: Rebuild) -> Result<Vec<SchoolId>, SchoolError> {
         let named: BTreeSet<SchoolId> = schools.iter().map(|school| school.id.clone()).collect();
         let is_fresh = |school: &School| {
             let running = self.running.get(&school.id);
-            anew == Anew::All || running.is_none_or(|running| running.config_hash != school.config_hash)
+            rebuild == Rebuild::All || running.is_none_or(|running| running.config_hash != school.config_hash)
         };
         let fresh: Vec<_> = schools.into_iter().filter(is_fresh).map(|school| self.build(school)).collect();
         let fresh = fresh.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -112,9 +112,9 @@ impl Schools {
     }
 
     /// One school with its hooks and couriers, over the real network.
-    fn build(&self, school: School) -> Result<(Arc<Site>, watch::Sender<bool>), Unfit> {
+    fn build(&self, school: School) -> Result<(Arc<Site>, watch::Sender<bool>), SchoolError> {
         let id = school.id.clone();
-        let unfit = |why| Unfit { school: id.clone(), why };
+        let unfit = |why| SchoolError { school: id.clone(), why };
         let (stop, stopped) = watch::channel(false);
         let site = Site::new(Parts {
             hooks: outbound::hooks(&school).map_err(unfit)?,

@@ -15,7 +15,7 @@ use super::report;
 use super::scripts::{Material, Script};
 use crate::process::SchoolId;
 use crate::sandbox::{World, marker};
-use crate::store::{Kept, Store};
+use crate::store::{Store, StoreResult};
 
 /// Of each text so much is shown.
 const HEAD_CHARS: usize = 120;
@@ -38,7 +38,7 @@ impl DemoOutcome {
         world: &World,
         material: &Material,
         end: DateTime<Utc>,
-    ) -> Kept<Self> {
+    ) -> StoreResult<Self> {
         let fates = Fates { kills: 0, redis_kills: 0, seed: 0, end };
         let deeds = Wanted { fates, deeds: Deeds::default() };
         let run = Run { store, school, world, material, taken: &[], repairs: 0, deeds, end };

@@ -6,7 +6,7 @@ use super::correlate::Aim;
 use crate::config::School;
 use crate::intake::item::{Item, Member};
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
-use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
+use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, StoreResult, Unit, Wake};
 use crate::{json, link};
 
 /// Where an event came from, for the journal.
@@ -18,7 +18,7 @@ pub struct Source {
 
 /// Steps the case and returns what is to be committed. The book holds the new records already:
 /// if the commit is refused, or this panics, it has to be closed.
-pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> Kept<Unit> {
+pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> StoreResult<Unit> {
     let case = open(school, book, &aim, now).await?;
     let stepped = step(&school.process, case.clone(), &aim.event, now);
     let links = changed_links(book, &case.client, &stepped.case.client).await?;
@@ -30,7 +30,7 @@ pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, n
     Ok(unit)
 }
 
-async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
+async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResult<Case> {
     let known = book.order(&aim.order).await?;
     let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
     let client = book.client(&owner).await?.unwrap_or_else(|| {
@@ -49,7 +49,11 @@ async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> Kept<Case
 
 /// A person's numbers and addresses point to him, unless they already point to somebody: two
 /// persons are never merged by an accident of one step. One that he no longer has points to nobody.
-async fn changed_links(book: &Book, before: &Client, after: &Client) -> Kept<Vec<(String, Option<String>)>> {
+async fn changed_links(
+    book: &Book,
+    before: &Client,
+    after: &Client,
+) -> StoreResult<Vec<(String, Option<String>)>> {
     let keys_of = |client: &Client| -> Vec<String> {
         let phones = client.phones.iter().map(|phone| link::phone(phone));
         let emails = client.emails.iter().map(|email| link::email(email));

@@ -15,7 +15,7 @@ use super::last_seen::LastSeen;
 use crate::json;
 use crate::process::desks::{Desk, Desks, DesksV1};
 use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
-use crate::store::{Forget, Kept, Put, Record, Store, StoreError, key};
+use crate::store::{Forget, Put, Record, Store, StoreError, StoreResult, key};
 
 /// Budget for the open records of all schools of an instance, by the length of their JSON.
 const BUDGET_BYTES: usize = 64 * 1024 * 1024;
@@ -161,7 +161,7 @@ impl Book {
 
     /// Opens what will surely be needed in two reads: these orders, then these clients and theirs. What
     /// cannot be understood stays closed, and fails where it is needed.
-    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> Kept<()> {
+    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> StoreResult<()> {
         let Self { store, school, orders: shelf, held, round, .. } = self;
         let keys = orders.iter().map(key::order).collect();
         open_all((&**store, school), (shelf, held, *round), keys).await?;
@@ -170,19 +170,19 @@ impl Book {
         open_all((&**store, school), (&mut self.clients, &mut self.held, self.round), keys).await
     }
 
-    pub async fn order(&mut self, id: &OrderId) -> Kept<Option<Order>> {
+    pub async fn order(&mut self, id: &OrderId) -> StoreResult<Option<Order>> {
         let Self { store, school, orders, held, round, .. } = self;
         open((&**store, school), (orders, held, *round), key::order(id)).await
     }
 
-    pub async fn client(&mut self, id: &ClientId) -> Kept<Option<Client>> {
+    pub async fn client(&mut self, id: &ClientId) -> StoreResult<Option<Client>> {
         let Self { store, school, clients, held, round, .. } = self;
         open((&**store, school), (clients, held, *round), key::client(id)).await
     }
 
     /// The desks of these managers, read at once. One without a record of its own is as the first version
     /// left it.
-    pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> Kept<Desks> {
+    pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> StoreResult<Desks> {
         let wanted: BTreeMap<ManagerId, String> =
             managers.map(|manager| (manager.clone(), key::desk(manager))).collect();
         let mut missing: Vec<String> =
@@ -210,12 +210,12 @@ impl Book {
         Ok(Desks(desks.collect()))
     }
 
-    pub async fn call(&mut self, call: &str) -> Kept<Option<CallRecord>> {
+    pub async fn call(&mut self, call: &str) -> StoreResult<Option<CallRecord>> {
         let Self { store, school, calls, held, round, .. } = self;
         open((&**store, school), (calls, held, *round), key::call(call)).await
     }
 
-    pub async fn last_seen(&mut self, entity: &str) -> Kept<LastSeen> {
+    pub async fn last_seen(&mut self, entity: &str) -> StoreResult<LastSeen> {
         let Self { store, school, last_seen, held, round, .. } = self;
         let seen = open((&**store, school), (last_seen, held, *round), key::last_seen(entity)).await?;
         Ok(seen.unwrap_or_default())
@@ -246,33 +246,33 @@ impl Book {
         put((&mut self.last_seen, &mut self.held, self.round), key::last_seen(entity), seen)
     }
 
-    pub async fn forget_order(&mut self, id: &OrderId) -> Kept<Option<Forget>> {
+    pub async fn forget_order(&mut self, id: &OrderId) -> StoreResult<Option<Forget>> {
         self.order(id).await?;
         Ok(forget((&mut self.orders, &mut self.held, self.round), key::order(id)))
     }
 
-    pub async fn forget_client(&mut self, id: &ClientId) -> Kept<Option<Forget>> {
+    pub async fn forget_client(&mut self, id: &ClientId) -> StoreResult<Option<Forget>> {
         self.client(id).await?;
         Ok(forget((&mut self.clients, &mut self.held, self.round), key::client(id)))
     }
 
-    pub async fn forget_call(&mut self, call: &str) -> Kept<Option<Forget>> {
+    pub async fn forget_call(&mut self, call: &str) -> StoreResult<Option<Forget>> {
         self.call(call).await?;
         Ok(forget((&mut self.calls, &mut self.held, self.round), key::call(call)))
     }
 
-    pub async fn forget_last_seen(&mut self, entity: &str) -> Kept<Option<Forget>> {
+    pub async fn forget_last_seen(&mut self, entity: &str) -> StoreResult<Option<Forget>> {
         self.last_seen(entity).await?;
         Ok(forget((&mut self.last_seen, &mut self.held, self.round), key::last_seen(entity)))
     }
 
     /// One index entry.
-    pub async fn link(&self, key: &str) -> Kept<Option<String>> {
+    pub async fn link(&self, key: &str) -> StoreResult<Option<String>> {
         Ok(self.links_of(&[key.to_owned()]).await?.pop().flatten())
     }
 
     /// Index entries, with those of commits under way.
-    pub async fn links_of(&self, keys: &[String]) -> Kept<Vec<Option<String>>> {
+    pub async fn links_of(&self, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
         let missing: Vec<String> =
             keys.iter().filter(|key| !self.links.contains_key(*key)).cloned().collect();
         let mut found =
@@ -299,7 +299,7 @@ async fn open<T: DeserializeOwned + Clone>(
     (store, school): (&dyn Store, &SchoolId),
     place: ShelfSlot<'_, T>,
     key: String,
-) -> Kept<Option<T>> {
+) -> StoreResult<Option<T>> {
     if let Some(open) = place.0.get_mut(&key) {
         open.used = place.2;
         return Ok(open.record.clone());
@@ -316,7 +316,7 @@ async fn open_all<T: DeserializeOwned>(
     (store, school): (&dyn Store, &SchoolId),
     (shelf, held, used): ShelfSlot<'_, T>,
     mut keys: Vec<String>,
-) -> Kept<()> {
+) -> StoreResult<()> {
     keys.retain(|key| !shelf.contains_key(key));
     keys.sort_unstable();
     keys.dedup();
@@ -343,7 +343,7 @@ async fn open_all<T: DeserializeOwned>(
 }
 
 /// A stored record with its version; version 0 where there is none.
-fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> Kept<(u64, Option<T>)> {
+fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> StoreResult<(u64, Option<T>)> {
     let Some(stored) = stored else { return Ok((0, None)) };
     let record =
         serde_json::from_slice(&stored.body).map_err(|error| StoreError::not_understood(key, &error))?;

@@ -14,7 +14,7 @@ use crate::process::{
     Stage, TaskId, Urgency,
 };
 use crate::signal::*;
-use crate::store::{Kept, Put};
+use crate::store::{Put, StoreResult};
 
 /// One event for one order.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ impl Aims {
 
 /// Finds the order that a signal means. Calls are aimed by `worker::inbox`, which merges their
 /// events first.
-pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> Kept<Aims> {
+pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> StoreResult<Aims> {
     match signal {
         Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
         Signal::ClientSeen(facts) => client_seen(book, facts).await,
@@ -101,7 +101,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
     }
 }
 
-async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<Aims> {
+async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreResult<Aims> {
     let Some(gc_id) = seen.facts.gc_id.clone().filter(|id| !id.is_empty()) else {
         return Ok(Aims {
             unusable: Some(
@@ -148,7 +148,7 @@ pub fn new_client(order: &OrderId) -> ClientId {
 }
 
 /// The client whom a person's facts mean: GetCourse's user first, then phone, then e-mail.
-pub async fn client_of(book: &Book, facts: &ClientFacts) -> Kept<Option<ClientId>> {
+pub async fn client_of(book: &Book, facts: &ClientFacts) -> StoreResult<Option<ClientId>> {
     let keys = identity_keys(facts);
     let found = book.links_of(&keys).await?;
     Ok(found.into_iter().flatten().next().map(ClientId))
@@ -168,14 +168,14 @@ fn identity_keys(facts: &ClientFacts) -> Vec<String> {
     .collect()
 }
 
-async fn client_seen(book: &mut Book, facts: ClientFacts) -> Kept<Aims> {
+async fn client_seen(book: &mut Book, facts: ClientFacts) -> StoreResult<Aims> {
     let Some(client) = client_of(book, &facts).await? else {
         return Ok(Aims::nothing("a person without an order"));
     };
     for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
-async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept<Aims> {
+async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> StoreResult<Aims> {
     let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
     let client = match linked {
         Some(client) => Some(client),
@@ -188,7 +188,7 @@ async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept
 }
 
 /// Deleted, or merged into another: it is looked for anew when it is needed, by number and e-mail.
-async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
+async fn contact_gone(book: &mut Book, contact: u64) -> StoreResult<Aims> {
     let Some(client) = book.link(&link::crm_contact(contact)).await? else {
         return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
     };
@@ -201,7 +201,7 @@ async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
 }
 
 /// Every open order of a client hears it; without one, his newest.
-async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> Kept<Aims> {
+async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> StoreResult<Aims> {
     let Some(record) = book.client(client).await? else {
         return Ok(Aims::nothing(format!("client {client} has no record")));
     };
@@ -221,7 +221,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
     client.orders.iter().max_by_key(|(_, brief)| brief.seen_at).map(|(id, _)| id.clone())
 }
 
-async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> StoreResult<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
         return typed_in_crm::unowned_lead(school, book, seen, now).await;
     };
@@ -286,7 +286,7 @@ fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
 }
 
 /// Deleted, or merged into another: that is looked for first, by the order's number.
-async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
+async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> StoreResult<Aims> {
     let Some((order, role)) = lead_of(book, lead).await? else {
         return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
     };
@@ -324,17 +324,17 @@ fn find_heir(record: Order, lead: u64) -> Command {
 }
 
 /// The order has another lead of this role by now.
-async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) -> Kept<bool> {
+async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) -> StoreResult<bool> {
     let current = book.link(&link::lead(order, role)).await?;
     Ok(current.is_some_and(|current| current != lead.to_string()))
 }
 
-pub(super) async fn lead_of(book: &Book, lead: u64) -> Kept<Option<(OrderId, LeadRole)>> {
+pub(super) async fn lead_of(book: &Book, lead: u64) -> StoreResult<Option<(OrderId, LeadRole)>> {
     let named = book.link(&link::crm_lead(lead)).await?;
     Ok(named.and_then(|named| link::read_lead_of(&named)))
 }
 
-async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
+async fn of_known(book: &mut Book, order: OrderId, event: Event) -> StoreResult<Aims> {
     Ok(match book.order(&order).await? {
         Some(record) => Aims::one(Aim::new(order, record.client, event)),
         None => Aims::nothing(format!("order {order} has no record")),
@@ -342,7 +342,7 @@ async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
 }
 
 /// A command that was accepted at first and failed after all: its order hears of it.
-async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kept<Aims> {
+async fn command_failed(book: &mut Book, command: CommandId, why: String) -> StoreResult<Aims> {
     match order_of(book, command.as_str()).await? {
         Some(order) => of_known(book, order, Event::Undeliverable { command, why }).await,
         None => Ok(Aims::nothing(format!("{command} is none of ours: {why}"))),
@@ -351,14 +351,14 @@ async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kep
 
 /// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
 /// the command's id, which names its order before any receipt is known.
-pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
+pub async fn order_of(book: &Book, command: &str) -> StoreResult<Option<OrderId>> {
     let linked = book.link(&link::call(command)).await?;
     // Providers' own names have dots, too.
     let named = || CommandId::from(command).order().filter(OrderId::is_known);
     Ok(linked.map(OrderId::from).or_else(named))
 }
 
-async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {
+async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> StoreResult<Aims> {
     let Some((task, order)) = task_of(book, seen.task, &seen.text).await? else {
         return Ok(Aims::nothing(format!("task {} is none of ours", seen.task)));
     };
@@ -391,7 +391,7 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
     })
 }
 
-async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
+async fn task_gone(book: &mut Book, task: u64) -> StoreResult<Aims> {
     let Some((task, order)) = task_of(book, task, "").await? else {
         return Ok(Aims::nothing(format!("task {task} is none of ours")));
     };
@@ -400,7 +400,7 @@ async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
 }
 
 /// By the link, else by the mark in its text: the hook may outrun our receipt.
-async fn task_of(book: &Book, task: u64, text: &str) -> Kept<Option<(TaskId, OrderId)>> {
+async fn task_of(book: &Book, task: u64, text: &str) -> StoreResult<Option<(TaskId, OrderId)>> {
     let linked = book.link(&link::crm_task(task)).await?;
     Ok(linked.map(TaskId).or_else(|| marker::task_in(text)).and_then(|task| {
         let order = task.order()?;

@@ -10,7 +10,7 @@ use crate::link;
 use crate::process::command::TaskKind;
 use crate::process::event::{CallResult, ClientFacts, Direction};
 use crate::process::{ClientId, Event, Order, OrderId, Phone, Wait, wake};
-use crate::store::Kept;
+use crate::store::StoreResult;
 
 /// Orders of one client that are looked at; a client has one or two.
 const ORDERS_MAX: usize = 16;
@@ -21,7 +21,7 @@ pub async fn aim_call(
     book: &mut Book,
     mut result: CallResult,
     by_extension: Option<&str>,
-) -> Kept<Option<Aim>> {
+) -> StoreResult<Option<Aim>> {
     result.manager = result.manager.or_else(|| by_extension.and_then(|ext| extension(school, ext)));
     if let Some(order) = bound_order(book, &result).await? {
         return Ok(Some(Aim::new(order.id, order.client, Event::Call(result))));
@@ -34,7 +34,7 @@ pub async fn aim_call(
 }
 
 /// A call that was bound before (a better record of it came), or that our own command started.
-async fn bound_order(book: &mut Book, result: &CallResult) -> Kept<Option<Order>> {
+async fn bound_order(book: &mut Book, result: &CallResult) -> StoreResult<Option<Order>> {
     if let Some(order) = book.link(&link::call(&result.call)).await? {
         return book.order(&order.into()).await;
     }
@@ -61,7 +61,7 @@ const START_S: i64 = 120;
 /// The order whose call the bridge has just started with that manager; else the one with an open
 /// call task of his; else the dialling one with the earliest
 /// wake; else the newest open one; else the newest, whose feed then shows the call.
-async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kept<Option<Aim>> {
+async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> StoreResult<Option<Aim>> {
     let Some(record) = book.client(&client).await? else { return Ok(None) };
     let mut orders = Vec::new();
     for id in open_orders(&record).into_iter().take(ORDERS_MAX) {

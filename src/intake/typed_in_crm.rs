@@ -10,11 +10,16 @@ use crate::platform::marker;
 use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
 use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
 use crate::signal::{MadeLead, SeenLead, SeenNote};
-use crate::store::Kept;
+use crate::store::StoreResult;
 
 /// A manager's note that consists of one answer counts as that answer (L13, L17): «перезвонить 24.11 11:00»,
 /// «обещал оплатить 25.11», «отказ: цена». Any other text stays a note.
-pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote, now: At) -> Kept<Aims> {
+pub(super) async fn note_seen(
+    school: &School,
+    book: &mut Book,
+    seen: &SeenNote,
+    now: At,
+) -> StoreResult<Aims> {
     let author = seen.by.and_then(|user| amocrm_user(school, user));
     let (Some(lead), Some(author), true) = (seen.lead, author, seen.common && !marker::is_note(&seen.text))
     else {
@@ -62,7 +67,12 @@ fn is_whole(answer: &Answer) -> bool {
 
 /// A lead that belongs to none of our orders: if a seller put it into a stage that the school watches, it is
 /// read with its contact, once (G9).
-pub(super) async fn unowned_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+pub(super) async fn unowned_lead(
+    school: &School,
+    book: &mut Book,
+    seen: &SeenLead,
+    now: At,
+) -> StoreResult<Aims> {
     let entity = format!("lead/{}", seen.lead);
     let mut last_seen = book.last_seen(&entity).await?;
     if seen.read || !is_watched(school, seen) || !last_seen.ask(now) {
@@ -93,7 +103,7 @@ fn is_watched(school: &School, seen: &SeenLead) -> bool {
 
 /// G9: with an order number it becomes that order's lead, if that order has none; without one it becomes an
 /// order of its own, unless its client already has an open one or cannot be reached.
-pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) -> Kept<Aims> {
+pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) -> StoreResult<Aims> {
     let lead = made.lead;
     if lead_of(book, lead).await?.is_some() {
         return Ok(Aims::nothing(format!("lead {lead} is ours by now")));
@@ -134,7 +144,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     Ok(Aims { aims: vec![aim], index, ..Aims::default() })
 }
 
-async fn by_number(book: &Book, lead: u64, number: &str, client: Option<Client>) -> Kept<Aims> {
+async fn by_number(book: &Book, lead: u64, number: &str, client: Option<Client>) -> StoreResult<Aims> {
     let orders = client.map(|client| client.orders).unwrap_or_default();
     let found = orders.into_iter().find(|(_, brief)| brief.number.as_deref() == Some(number));
     let Some((order, _)) = found else {

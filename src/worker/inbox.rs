@@ -25,7 +25,7 @@ use crate::intake::correlate::Aim;
 use crate::intake::item::{Item, Member};
 use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
-use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
+use crate::store::{CommitError, Entry, Seq, StoreError, StoreResult, Unit, Wake};
 
 /// Entries, wakes and settlements that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
@@ -336,7 +336,7 @@ impl Inbox {
     }
 
     /// A wake has come: of an order, or of a call whose final record never came.
-    async fn fire(&mut self, member: &str, now: At) -> Kept<Unit> {
+    async fn fire(&mut self, member: &str, now: At) -> StoreResult<Unit> {
         if self.aside.contains_key(&Cause::Wake(member.to_owned())) {
             return Ok(put_off(member, now));
         }
@@ -352,13 +352,13 @@ impl Inbox {
     }
 
     /// `None` where there is no such order.
-    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Unit>> {
+    async fn wake_order(&mut self, id: OrderId, now: At) -> StoreResult<Option<Unit>> {
         let Some(order) = self.book.order(&id).await? else { return Ok(None) };
         let aim = Aim::new(id, order.client, Event::Wake);
         apply(&self.site.school, &mut self.book, aim, Source::default(), now).await.map(Some)
     }
 
-    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Unit>> {
+    async fn wake_call(&mut self, call: &str, now: At) -> StoreResult<Option<Unit>> {
         let Some(mut record) = self.book.call(call).await? else { return Ok(None) };
         let merged = record.on_wake(now);
         self.merged(call, record, merged, Source::default(), now).await.map(Some)

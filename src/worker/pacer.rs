@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::lease_view::LeaseView;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
-use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, Request, Response, Silence};
+use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, NoResponse, Request, Response};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
@@ -242,18 +242,18 @@ pub struct PacedHttp {
 
 #[async_trait]
 impl Http for PacedHttp {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         if request.budget == BudgetUse::Due {
             self.turn(BudgetRequest::alone(request.urgency)).await?;
         }
-        self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
+        self.pacer.is_ours().map_err(|not| NoResponse::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
         self.pacer.on_status(response.status);
         Ok(response)
     }
 
-    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
-        self.pacer.turn(request).await.map_err(|none| Silence::NotSent(none.to_string()))
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoResponse> {
+        self.pacer.turn(request).await.map_err(|none| NoResponse::NotSent(none.to_string()))
     }
 }
 

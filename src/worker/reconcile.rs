@@ -21,7 +21,7 @@ use crate::platform::{Fault, RawRequest, Reconciler};
 use crate::process::{At, Client, ClientId, Order, OrderId};
 use crate::signal::{KnownCall, Shown};
 use crate::store::key;
-use crate::store::{CommitError, Kept, Put, Record, Unit};
+use crate::store::{CommitError, Put, Record, StoreResult, Unit};
 
 /// After a fault, doubling to the longest.
 const AGAIN_FIRST_MIN: i64 = 5;
@@ -160,7 +160,7 @@ fn failed(site: &Site, platform: &str, state: ReconcileState, fault: Fault, now:
 }
 
 /// The record with its version, 0 where there is none; one that cannot be read starts over.
-async fn read(site: &Site, platform: &str) -> Kept<(u64, ReconcileState)> {
+async fn read(site: &Site, platform: &str) -> StoreResult<(u64, ReconcileState)> {
     let record = site.store.read(site.id(), &[key::reconciliation(platform)]).await?.pop().flatten();
     Ok(record.map_or_else(Default::default, |record| {
         (record.version, serde_json::from_slice(&record.body).unwrap_or_default())

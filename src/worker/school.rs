@@ -9,7 +9,7 @@ use super::site::Site;
 use super::{chores, inbox, outbox, reconcile, spool_drain, watchdog};
 use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
-use crate::store::{CommitError, Kept, Lease, Plan};
+use crate::store::{CommitError, Lease, Plan, StoreResult};
 
 /// An owner starts its inbox this many times.
 const INBOX_STARTS_MAX: u32 = 3;
@@ -103,7 +103,7 @@ async fn take(site: &Site) -> bool {
 }
 
 /// The tenure follows what the store says.
-async fn renew(site: &Site) -> Kept<Lease> {
+async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
     let asked = stopwatch();
     let lease = site.store.lease(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::lease_view::Ownership;
 use super::site::Site;
 use crate::store::key;
-use crate::store::{CommitError, Kept, Put, Unit};
+use crate::store::{CommitError, Put, StoreResult, Unit};
 
 /// Interval between two checks of the store, real time.
 const LOOK: Duration = Duration::from_millis(300);
@@ -43,7 +43,7 @@ pub async fn run(site: Arc<Site>) {
     }
 }
 
-async fn look(site: &Arc<Site>) -> Kept<()> {
+async fn look(site: &Arc<Site>) -> StoreResult<()> {
     let Some(spool) = &site.spool else { return Ok(()) };
     // If one node of a Cluster does not answer, the requests need not wait for it.
     if let Ok(Some(epoch)) = site.store.epoch().await

@@ -8,7 +8,7 @@ use super::site::Site;
 use super::wheel::{HORIZON_MS, Wheel};
 use crate::intake::item::Member;
 use crate::process::At;
-use crate::store::{Kept, Wake};
+use crate::store::{StoreResult, Wake};
 
 /// How far ahead the wheel is filled, and when it is filled again.
 const AHEAD_MS: i64 = 10 * 60 * 1000;
@@ -111,7 +111,7 @@ impl WheelFeed {
 }
 
 /// Fills the wheel from the index if it is short.
-pub async fn fill(site: &Site) -> Kept<()> {
+pub async fn fill(site: &Site) -> StoreResult<()> {
     let now_ms = site.clock.now().timestamp_millis();
     if !site.wheel_feed().is_short(now_ms) {
         return Ok(());

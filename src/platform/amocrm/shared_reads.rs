@@ -115,7 +115,7 @@ impl SharedReads {
     }
 
     /// Reads once for all callers that want the same list and wait for a turn.
-    pub async fn look(&self, request: ReadRequest<'_>) -> Result<Arc<ListingRead>, Fault> {
+    pub async fn read_shared(&self, request: ReadRequest<'_>) -> Result<Arc<ListingRead>, Fault> {
         let ReadRequest { listing, leads, since, urgency } = request;
         let (item, asked) = (self.last.fetch_add(1, Ordering::SeqCst), self.client.asked());
         let (done, seen) = oneshot::channel();

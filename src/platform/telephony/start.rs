@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::link;
-use crate::platform::http::{Response, Silence};
+use crate::platform::http::{NoResponse, Response};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::command::StartCall;
 use crate::process::definition::Manager;
@@ -107,10 +107,10 @@ impl Courier for LineCourier {
 }
 
 /// No answer came to a start.
-pub fn silent(silence: Silence) -> Fault {
+pub fn no_response(silence: NoResponse) -> Fault {
     match silence {
-        Silence::NotSent(why) => Fault::later(why),
-        Silence::BrokenOff(why) => Fault::unclear(why),
+        NoResponse::NotSent(why) => Fault::later(why),
+        NoResponse::BrokenOff(why) => Fault::unclear(why),
     }
 }
 

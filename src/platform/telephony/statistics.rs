@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::platform::http::{Response, Silence};
+use crate::platform::http::{NoResponse, Response};
 use crate::platform::reconcile::{Known, Reconciled, Reconciler};
 use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
@@ -31,7 +31,7 @@ const ZONE_OFF_MIN: i64 = 15;
 #[async_trait]
 pub trait Statistics: Send + Sync {
     /// Reads a range, or continues with it. After a fault the position is unchanged, and the read is repeated later.
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault>;
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault>;
 
     /// Why it is unproven that the statistics use the same call names as the events, if that is not documented:
     /// nothing is passed on until one call was seen under the same name in both.
@@ -42,7 +42,7 @@ pub trait Statistics: Send + Sync {
 
 /// The range of one read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct TimeRange {
     pub from: At,
     pub until: At,
     /// The provider's own state after the last read; `Null` at the beginning.
@@ -55,12 +55,12 @@ pub struct Stretch {
 pub struct Reading {
     /// Final records of whole calls, without internal ones.
     pub calls: Vec<CallEvent>,
-    pub rest: Rest,
+    pub rest: Remaining,
 }
 
 /// What remains to be read of a range.
 #[derive(Debug, PartialEq)]
-pub enum Rest {
+pub enum Remaining {
     Nothing,
     /// It continues from this position.
     Place {
@@ -68,21 +68,21 @@ pub enum Rest {
         again_at: At,
     },
     /// All of it: it is read again next time. The text is for a person: English, no personal data.
-    Anew(Option<String>),
+    All(Option<String>),
 }
 
 impl Reading {
     /// Nothing yet.
-    pub fn none(rest: Rest) -> Self {
+    pub fn none(rest: Remaining) -> Self {
         Self { calls: Vec::new(), rest }
     }
 }
 
-impl Rest {
+impl Remaining {
     /// The end of a range, with the number of rows that could not be read.
     pub fn after(unread: usize) -> Self {
         let why = || format!("{unread} rows of the statistics are torn, or lack an id or a time");
-        if unread == 0 { Self::Nothing } else { Self::Anew(Some(why())) }
+        if unread == 0 { Self::Nothing } else { Self::All(Some(why())) }
     }
 }
 
@@ -128,7 +128,7 @@ struct Cursor {
     since: At,
     next_at: At,
     #[serde(default)]
-    under_way: Option<Stretch>,
+    under_way: Option<TimeRange>,
     /// A call was seen under the same name in events and statistics.
     #[serde(default)]
     proven: bool,
@@ -155,10 +155,10 @@ impl Reconciler for LineReconciler {
         if cursor.under_way.is_none() && now < cursor.next_at {
             return Ok(Reconciled::nothing(&cursor, cursor.next_at));
         }
-        let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
-        let Reading { calls, rest } = match self.statistics.read(&stretch, now).await {
+        let range = cursor.under_way.take().unwrap_or_else(|| range(cursor.since, now));
+        let Reading { calls, rest } = match self.statistics.read(&range, now).await {
             // The provider may have forgotten the export that it started.
-            Err(Fault::Never { why }) if !stretch.place.is_null() => Reading::none(Rest::Anew(Some(why))),
+            Err(Fault::Never { why }) if !range.place.is_null() => Reading::none(Remaining::All(Some(why))),
             read => read?,
         };
         let compared = compare(calls, known, now).await?;
@@ -171,17 +171,17 @@ impl Reconciler for LineReconciler {
         }
         let mut trouble = None;
         let again_at = match rest {
-            Rest::Place { place, again_at } => {
-                cursor.under_way = Some(Stretch { place, ..stretch });
+            Remaining::Place { place, again_at } => {
+                cursor.under_way = Some(TimeRange { place, ..range });
                 again_at
             }
-            Rest::Nothing if !cursor.held => {
-                cursor.since = stretch.until;
-                cursor.next_at = stretch.until + self.every;
+            Remaining::Nothing if !cursor.held => {
+                cursor.since = range.until;
+                cursor.next_at = range.until + self.every;
                 cursor.next_at
             }
             rest => {
-                trouble = if let Rest::Anew(why) = rest { why } else { doubt.map(str::to_owned) };
+                trouble = if let Remaining::All(why) = rest { why } else { doubt.map(str::to_owned) };
                 cursor.held = false;
                 cursor.next_at = now + self.every;
                 cursor.next_at
@@ -191,9 +191,9 @@ impl Reconciler for LineReconciler {
     }
 }
 
-fn stretch(since: At, now: At) -> Stretch {
+fn range(since: At, now: At) -> TimeRange {
     let from = since.min(now) - TimeDelta::minutes(OVERLAP_MIN);
-    Stretch { from: from.max(now - TimeDelta::days(BACK_MAX_DAYS)), until: now, place: Value::Null }
+    TimeRange { from: from.max(now - TimeDelta::days(BACK_MAX_DAYS)), until: now, place: Value::Null }
 }
 
 /// Compares the listed calls with the known ones.
@@ -259,7 +259,7 @@ pub fn found(request: &RawRequest) -> Result<Vec<Signal>, Undecodable> {
 }
 
 /// The fault of a request without an answer: it may be repeated.
-pub fn silent(silence: Silence) -> Fault {
+pub fn no_response(silence: NoResponse) -> Fault {
     Fault::later(silence.to_string())
 }
 

@@ -11,7 +11,7 @@ use crate::intake::item::Item;
 use crate::json;
 use crate::process::{At, CommandId, Event};
 use crate::signal::Signal;
-use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, Kept, Unit};
+use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, StoreResult, Unit};
 use crate::worker::landings::{Ended, Landed};
 use crate::worker::lanes::key_of;
 use crate::worker::outbox::marked;
@@ -25,7 +25,7 @@ impl Inbox {
         landed: &Landed,
         revoked: &HashSet<CommandId>,
         now: At,
-    ) -> Kept<Option<Unit>> {
+    ) -> StoreResult<Option<Unit>> {
         let Landed { delivery, ended } = landed;
         let cause = Cause::Landed(delivery.seq);
         let is_doubtful = self.doubtful.contains(&delivery.seq);
@@ -119,7 +119,7 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
 }
 
 /// Is the delivery still in the store? Asked after a commit whose answer was not heard.
-async fn is_pending(site: &Site, delivery: &Delivery) -> Kept<bool> {
+async fn is_pending(site: &Site, delivery: &Delivery) -> StoreResult<bool> {
     let page = site.store.deliveries(site.id(), delivery.seq.saturating_sub(1), 1).await?;
     // A store that lost its last second may have given the place to another delivery.
     Ok(page.iter().any(|pending| pending.seq == delivery.seq && pending.id() == delivery.id()))

@@ -4,14 +4,14 @@
 //! Enter at [`Inbox::signals`].
 
 use super::Inbox;
-use super::take::{Taken, Why};
+use super::take::{DeadReason, Taken};
 use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::correlate::{Aim, Aims, aim};
 use crate::intake::item::Item;
 use crate::link;
 use crate::process::{At, Event, OrderId};
 use crate::signal::Signal;
-use crate::store::{DeliveryOp, Kept, Unit};
+use crate::store::{DeliveryOp, StoreResult, Unit};
 use crate::worker::site::count;
 
 /// Signals of one request in one unit; more of them follow as entries of their own.
@@ -55,7 +55,7 @@ impl Inbox {
     /// has an entry of its own: one commit does not grow with the number of a client's orders.
     async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
         if let Some(why) = aims.unusable {
-            return Ok(Err(Why::new(why)));
+            return Ok(Err(DeadReason::new(why)));
         }
         if let Some(why) = aims.nothing {
             tracing::debug!(school = %self.site.id(), why, "nothing to do");
@@ -90,11 +90,11 @@ impl Inbox {
             None if self.book.link(&link::gone(&order)).await?.is_some() => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))
             }
-            None => Ok(Err(Why::new(format!("order {order} has no record")))),
+            None => Ok(Err(DeadReason::new(format!("order {order} has no record")))),
         }
     }
 
-    pub(super) async fn step(&mut self, aim: Aim, source: Source, now: At) -> Kept<Unit> {
+    pub(super) async fn step(&mut self, aim: Aim, source: Source, now: At) -> StoreResult<Unit> {
         count(&self.site.tally.stepped);
         apply(&self.site.school, &mut self.book, aim, source, now).await
     }

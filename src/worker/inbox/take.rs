@@ -16,12 +16,14 @@ use crate::process::At;
 use crate::process::event::CallResult;
 use crate::signal::{CallEvent, Consent, Signal};
 use crate::store::key;
-use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
+use crate::store::{
+    DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Put, StoreResult, Unit, Wake,
+};
 use crate::{json, link};
 
 impl Inbox {
     /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
-    pub(super) async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
+    pub(super) async fn take(&mut self, entry: &Entry, now: At) -> StoreResult<Unit> {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
@@ -68,15 +70,15 @@ impl Inbox {
         }
     }
 
-    fn decoded(&self, envelope: &Envelope) -> Result<Vec<Signal>, Why> {
+    fn decoded(&self, envelope: &Envelope) -> Result<Vec<Signal>, DeadReason> {
         let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()) else {
-            return Err(Why::new(format!("{} is not set up for this school", envelope.platform)));
+            return Err(DeadReason::new(format!("{} is not set up for this school", envelope.platform)));
         };
         let decoded = match envelope.found {
             true => hooks.decode_found(&envelope.request(), envelope.at),
             false => hooks.decode(&envelope.verified(), envelope.at),
         };
-        decoded.map_err(|undecodable| Why::new(undecodable.to_string()))
+        decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
     }
 
     /// What could not be worked as a whole is worked signal by signal, so that only the one at fault goes
@@ -119,7 +121,7 @@ impl Inbox {
         merged: Merged,
         source: Source,
         now: At,
-    ) -> Kept<Unit> {
+    ) -> StoreResult<Unit> {
         let member = Member::Call(call.to_owned()).to_string();
         let mut unit = Unit { at: now, ..Unit::default() };
         if let Merged::Result(found) = merged {
@@ -135,7 +137,7 @@ impl Inbox {
     }
 
     /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
-    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
+    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> StoreResult<()> {
         let process = &self.site.school.process;
         if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key.starts_with(key::DESKS))
         {
@@ -159,7 +161,7 @@ impl Inbox {
         ext: Option<&str>,
         source: Source,
         now: At,
-    ) -> Kept<Unit> {
+    ) -> StoreResult<Unit> {
         let call = result.call.clone();
         let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
             tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
@@ -185,7 +187,9 @@ impl Inbox {
         };
         if id.starts_with("out-") {
             let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
-                return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
+                return Ok(Err(DeadReason::new(format!(
+                    "{id} holds no delivery that this version can read"
+                ))));
             };
             // It may have been done before it was buried: look first. Where nothing can be looked up the
             // person who asks has looked.
@@ -205,20 +209,20 @@ impl Inbox {
 }
 
 /// A unit, or why a person has to look at the entry.
-pub(super) type Taken = Kept<Result<Unit, Why>>;
+pub(super) type Taken = StoreResult<Result<Unit, DeadReason>>;
 
-pub(super) struct Why {
+pub(super) struct DeadReason {
     pub why: String,
 }
 
-impl Why {
+impl DeadReason {
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
 }
 
 /// Does an order of ours bear this command?
-async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
+async fn is_ours(book: &mut Book, command: &str) -> StoreResult<bool> {
     match order_of(book, command).await? {
         Some(order) => Ok(book.order(&order).await?.is_some()),
         None => Ok(false),

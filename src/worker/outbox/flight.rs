@@ -12,7 +12,7 @@ use super::{SiteLinks, bury_unreadable};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::{At, Target};
-use crate::spool::{Past, SendOutcome, Sent};
+use crate::spool::{EarlierTry, SendOutcome, Sent};
 use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 use crate::worker::backoff;
 use crate::worker::landings::{Ended, Landed, Written};
@@ -54,7 +54,7 @@ impl Flown {
 struct Start {
     delivery: Delivery,
     tried: Try,
-    past: Option<Past>,
+    past: Option<EarlierTry>,
     /// The store has it as being sent already.
     is_marked: bool,
 }
@@ -150,7 +150,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
             Err(error) => return Flown::lost(lane, error),
         }
     }
-    if past == Some(Past::Done) && !lane.target.can_look_up() {
+    if past == Some(EarlierTry::Done) && !lane.target.can_look_up() {
         // Nothing can be looked up there, and nothing has to be: this process has seen it done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
@@ -163,7 +163,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
 
 /// Whether it may have been done before: the delivery's state says so, or this process remembers what a
 /// restarted store has forgotten, or nobody is left who could.
-fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
+fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<EarlierTry>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
     let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, TimeDelta, TimeZo
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::hours::{Clock, Hours, Window};
+use super::hours::{Hours, TimeOfDay, Window};
 use super::value::At;
 
 /// The working days. Looked up in this order: `working`, then `nonworking`, then the shipped production
@@ -135,7 +135,7 @@ impl Opening<'_> {
     /// A window of one day, limited to the hours of that day; `None` if they do not overlap.
     pub fn window_on(&self, day: NaiveDate, window: Window) -> Option<(At, At)> {
         let hours = self.hours_on(day)?.meet(window)?;
-        let edge = |clock: Clock| at_local(day, u32::from(clock.minute), self.zone);
+        let edge = |clock: TimeOfDay| at_local(day, u32::from(clock.minute), self.zone);
         Some((edge(hours.from), edge(hours.to)))
     }
 }
@@ -197,8 +197,8 @@ pub fn say_date(date: NaiveDate) -> String {
     format!("{} {}", date.day(), MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
 }
 
-fn minute_of(local: &DateTime<Tz>) -> Clock {
-    Clock { minute: (local.hour() * 60 + local.minute()) as u16 }
+fn minute_of(local: &DateTime<Tz>) -> TimeOfDay {
+    TimeOfDay { minute: (local.hour() * 60 + local.minute()) as u16 }
 }
 
 fn next_day(day: NaiveDate) -> NaiveDate {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use self::dialling::{Dialling, LadderStep};
 use super::calendar::Calendar;
 use super::case::Order;
-pub use super::hours::{Clock, Hours, Window};
+pub use super::hours::{Hours, TimeOfDay, Window};
 use super::value::*;
 use crate::message::library::Library;
 
@@ -313,7 +313,7 @@ pub struct Promise {
     /// Send the reminder with the link on the promised morning (P1).
     pub reminder: bool,
     /// When on the promised day, client's time.
-    pub reminder_at: Clock,
+    pub reminder_at: TimeOfDay,
     /// The payment is checked so long before the evening window (P1), hours.
     pub check_hours: u32,
     /// Not paid by then → call task the same day and a new round (P2).
@@ -322,7 +322,7 @@ pub struct Promise {
 
 impl Default for Promise {
     fn default() -> Self {
-        Self { reminder: true, reminder_at: Clock { minute: 10 * 60 }, check_hours: 2, redial: true }
+        Self { reminder: true, reminder_at: TimeOfDay { minute: 10 * 60 }, check_hours: 2, redial: true }
     }
 }
 

@@ -195,7 +195,7 @@ impl AmoAttempt<'_> {
         &self.courier.settings
     }
 
-    fn look(&self) -> Search<'_> {
+    fn search(&self) -> Search<'_> {
         let Self { courier, command, .. } = self;
         Search { client: &courier.client, shared_reads: &courier.shared_reads, urgency: command.urgency }
     }

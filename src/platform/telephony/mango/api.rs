@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Settings, wire};
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::secret::Secret;
 
 /// One school's account.
@@ -34,7 +34,7 @@ impl Api {
         Request::new("POST", format!("{}/vpbx/{path}", self.base)).form(form)
     }
 
-    pub async fn send(&self, request: Request) -> Result<Response, Silence> {
+    pub async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.http.send(request).await
     }
 }

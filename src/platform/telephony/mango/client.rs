@@ -73,7 +73,7 @@ impl Starter for MangoClient {
             line_number: start.caller_id_digits(),
         };
         let request = self.api.request("commands/callback", &body).urgency(start.urgency);
-        let response = self.api.send(request).await.map_err(start::silent)?;
+        let response = self.api.send(request).await.map_err(start::no_response)?;
         let judged = judge(&response);
         if is_wrong_request(&response) {
             self.rest(now);
@@ -121,7 +121,7 @@ mod tests {
 
     #[async_trait]
     impl Http for Scripted {
-        async fn send(&self, request: Request) -> Result<Response, crate::platform::http::Silence> {
+        async fn send(&self, request: Request) -> Result<Response, crate::platform::http::NoResponse> {
             assert_eq!(request.url, "https://app.mango-office.ru/vpbx/commands/callback");
             let body = String::from_utf8(request.body).expect("a form");
             // The sheet's own example, M1.

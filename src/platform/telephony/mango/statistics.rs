@@ -11,7 +11,7 @@ use super::{Api, decode, wire};
 use crate::platform::Fault;
 use crate::platform::http::Response;
 use crate::platform::reconcile::to_value;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange};
 use crate::process::{At, Urgency};
 use crate::signal::Signal;
 
@@ -38,10 +38,10 @@ struct Asked {
 
 #[async_trait]
 impl Statistics for MangoStatistics {
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        match serde_json::from_value::<Asked>(stretch.place.clone()) {
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
+        match serde_json::from_value::<Asked>(range.place.clone()) {
             Ok(asked) => self.result(asked, now).await,
-            Err(_) => self.request(stretch, now).await,
+            Err(_) => self.request(range, now).await,
         }
     }
 }
@@ -51,10 +51,10 @@ impl MangoStatistics {
         Self { api }
     }
 
-    async fn request(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
+    async fn request(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
         let asked = json!({
-            "date_from": stretch.from.timestamp().to_string(),
-            "date_to": stretch.until.timestamp().to_string(),
+            "date_from": range.from.timestamp().to_string(),
+            "date_to": range.until.timestamp().to_string(),
             "fields": FIELDS,
         });
         let answer = self.ask("stats/request", &asked).await?;
@@ -72,21 +72,21 @@ impl MangoStatistics {
             }
             204 => {
                 let why = "the statistics of calls never got ready: they are asked for anew";
-                Ok(Reading::none(Rest::Anew(Some(why.to_owned()))))
+                Ok(Reading::none(Remaining::All(Some(why.to_owned()))))
             }
-            404 => Ok(Reading::none(Rest::Anew(None))),
+            404 => Ok(Reading::none(Remaining::All(None))),
             status => Err(refused(status, &answer.json().unwrap_or_default())),
         }
     }
 
     async fn ask(&self, path: &str, body: &Value) -> Result<Response, Fault> {
         let sent = self.api.send(self.api.request(path, body).urgency(Urgency::Backfill)).await;
-        sent.map_err(statistics::silent)
+        sent.map_err(statistics::no_response)
     }
 }
 
-fn later(asked: &Asked, now: At) -> Rest {
-    Rest::Place { place: to_value(asked), again_at: now + TimeDelta::seconds(AGAIN_S) }
+fn later(asked: &Asked, now: At) -> Remaining {
+    Remaining::Place { place: to_value(asked), again_at: now + TimeDelta::seconds(AGAIN_S) }
 }
 
 /// Texts of errors are not repeated; the code is enough.
@@ -111,7 +111,7 @@ fn read(table: &str, now: At) -> Reading {
             None => unread += 1,
         }
     }
-    Reading { calls, rest: Rest::after(unread) }
+    Reading { calls, rest: Remaining::after(unread) }
 }
 
 /// A row as the final record would have told it: `;` between cells, nothing is escaped.
@@ -175,6 +175,6 @@ mod tests {
                 ("mango:MTAx=", Some(Direction::Inbound), Outcome::NoAnswer, 0, "+79005550102"),
             ]
         );
-        assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")));
+        assert!(matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")));
     }
 }

@@ -40,7 +40,7 @@ impl SipuniClient {
 
     /// A question: whatever becomes of it, it may be asked again.
     pub(super) async fn ask(&self, request: Request) -> Result<Response, Fault> {
-        self.http.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::silent)
+        self.http.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::no_response)
     }
 }
 
@@ -62,7 +62,7 @@ impl Starter for SipuniClient {
             ("sipnumber", start.extension),
         ];
         let request = self.request("callback/call_number", &pairs).urgency(start.urgency);
-        let response = self.http.send(request).await.map_err(start::silent)?;
+        let response = self.http.send(request).await.map_err(start::no_response)?;
         Ok(judge(&response)?.iter().map(|id| callback_key(id)).collect())
     }
 }

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use super::table::{Row, Table};
 use super::{Settings, SipuniClient, call_key, wire};
 use crate::platform::Fault;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch, Times};
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange, Times};
 use crate::platform::telephony::{line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
@@ -30,9 +30,9 @@ impl SipuniStatistics {
 
 #[async_trait]
 impl Statistics for SipuniStatistics {
-    async fn read(&self, stretch: &Stretch, _: At) -> Result<Reading, Fault> {
+    async fn read(&self, range: &TimeRange, _: At) -> Result<Reading, Fault> {
         let day = |at: At| at.with_timezone(&self.zone).format("%d.%m.%Y").to_string();
-        let (from, to) = (day(stretch.from), day(stretch.until));
+        let (from, to) = (day(range.from), day(range.until));
         // All kinds and states of calls, hidden numbers too; what is left empty takes part in the hash.
         let pairs = [
             ("anonymous", "1"),
@@ -54,12 +54,12 @@ impl Statistics for SipuniStatistics {
             let why = "sipuni refuses the statistics: are sipuni.user and sipuni.key right?";
             return Err(Fault::denied(why));
         }
-        read(&String::from_utf8_lossy(&answer.body), stretch, self.zone, &self.users)
+        read(&String::from_utf8_lossy(&answer.body), range, self.zone, &self.users)
     }
 }
 
-/// The calls of a table that began within the stretch.
-fn read(text: &str, stretch: &Stretch, zone: Tz, users: &[String]) -> Result<Reading, Fault> {
+/// The calls of a table that began within the range.
+fn read(text: &str, range: &TimeRange, zone: Tz, users: &[String]) -> Result<Reading, Fault> {
     let table = Table::read(text).map_err(Fault::later)?;
     let (mut calls, mut times, mut unread) = (Vec::new(), Times::default(), table.torn);
     for row in table.rows() {
@@ -68,13 +68,13 @@ fn read(text: &str, stretch: &Stretch, zone: Tz, users: &[String]) -> Result<Rea
             continue;
         };
         times.see(row.id, record.started_at);
-        if (stretch.from..=stretch.until).contains(&record.started_at) {
+        if (range.from..=range.until).contains(&record.started_at) {
             let (call, at) = (call_key(row.id), record.ended_at);
             calls.push(CallEvent { call, at, what: CallWhat::Final(record) });
         }
     }
     times.agree("sipuni.zone", zone)?;
-    Ok(Reading { calls, rest: Rest::after(unread) })
+    Ok(Reading { calls, rest: Remaining::after(unread) })
 }
 
 /// A call's final record. `None`: an internal call, or a row that cannot be read.
@@ -139,9 +139,9 @@ mod tests {
     }
 
     fn day(text: &str, zone: Tz) -> Result<Reading, Fault> {
-        let stretch =
-            Stretch { from: at(1_767_250_000), until: at(1_767_260_000), place: serde_json::Value::Null };
-        read(text, &stretch, zone, &["012345".to_owned()])
+        let range =
+            TimeRange { from: at(1_767_250_000), until: at(1_767_260_000), place: serde_json::Value::Null };
+        read(text, &range, zone, &["012345".to_owned()])
     }
 
     /// Direction, outcome, seconds of talk, client, extension.
@@ -183,7 +183,7 @@ mod tests {
                 Some((Inbound, Outcome::NoAnswer, 0, client(), None)),
             ),
             ("Внутренний;Отвечен;01.01.2026 11:00:00;;;101;102;;;;30;20;;;1767254400.1;", None),
-            // The day's other calls are not of this stretch.
+            // The day's other calls are not of this range.
             ("Входящий;Отвечен;01.01.2026 08:00:00;;;79005550101;1;;;;30;20;;;1767243600.1;", None),
         ] {
             assert_eq!(first(row), expected, "{row}");
@@ -206,9 +206,11 @@ mod tests {
             let reading = day(&format!("{HEAD}{rows}"), chrono_tz::Europe::Moscow).expect("a table");
             assert_eq!(reading.calls.len(), calls, "{rows}");
             match reading.rest {
-                Rest::Nothing => assert_eq!(unread, 0, "{rows}"),
-                Rest::Anew(why) => assert!(why.unwrap_or_default().starts_with(&format!("{unread} rows"))),
-                Rest::Place { .. } => panic!("a table is read at once"),
+                Remaining::Nothing => assert_eq!(unread, 0, "{rows}"),
+                Remaining::All(why) => {
+                    assert!(why.unwrap_or_default().starts_with(&format!("{unread} rows")))
+                }
+                Remaining::Place { .. } => panic!("a table is read at once"),
             }
         }
     }

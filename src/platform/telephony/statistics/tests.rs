@@ -1,4 +1,4 @@
-//! What of listed calls is handed on, and that no stretch is passed over.
+//! What of listed calls is handed on, and that no range is passed over.
 //! No test asks anybody: readings are given. Enter at [`look`].
 
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ struct Listed(Mutex<Vec<Reading>>, Option<&'static str>);
 
 #[async_trait]
 impl Statistics for Listed {
-    async fn read(&self, _: &Stretch, _: At) -> Result<Reading, Fault> {
+    async fn read(&self, _: &TimeRange, _: At) -> Result<Reading, Fault> {
         self.0.lock().unwrap().pop().ok_or_else(|| Fault::later("nothing is left"))
     }
 
@@ -103,7 +103,7 @@ async fn reconcile(
 }
 
 fn whole(calls: Vec<CallEvent>) -> Vec<Reading> {
-    vec![Reading { calls, rest: Rest::Nothing }]
+    vec![Reading { calls, rest: Remaining::Nothing }]
 }
 
 #[tokio::test]
@@ -125,15 +125,15 @@ async fn only_what_was_not_told_or_was_told_otherwise_is_handed_on() {
     }
 }
 
-/// The provider no longer knows of what it began: the stretch is read from its beginning.
+/// The provider no longer knows of what it began: the range is read from its beginning.
 #[tokio::test]
 async fn a_stretch_that_cannot_go_on_begins_anew() {
     struct Forgetful;
     #[async_trait]
     impl Statistics for Forgetful {
-        async fn read(&self, stretch: &Stretch, _: At) -> Result<Reading, Fault> {
-            match stretch.place.is_null() {
-                true => Ok(Reading { calls: vec![call("p:1", 5, 60)], rest: Rest::Nothing }),
+        async fn read(&self, range: &TimeRange, _: At) -> Result<Reading, Fault> {
+            match range.place.is_null() {
+                true => Ok(Reading { calls: vec![call("p:1", 5, 60)], rest: Remaining::Nothing }),
                 false => Err(Fault::never("no such key")),
             }
         }
@@ -157,20 +157,20 @@ async fn what_is_handed_on_is_read_back_as_it_was_listed() {
     assert_eq!(found(&torn), Err(Undecodable("a call of the statistics: Eof".to_owned())));
 }
 
-/// A stretch is left behind only when all of it was read.
+/// A range is left behind only when all of it was read.
 #[tokio::test]
 async fn nothing_is_passed_over() {
     let since = |reconciled: &Reconciled| {
         serde_json::from_value::<Cursor>(reconciled.cursor.clone()).expect("ours").since
     };
     let (before, later) = (now() - TimeDelta::minutes(10), now() + TimeDelta::minutes(10));
-    let place = Rest::Place { place: json!(2), again_at: now() };
+    let place = Remaining::Place { place: json!(2), again_at: now() };
     for (rest, expected, again_at) in [
-        (Rest::Nothing, now(), later),
-        (Rest::Anew(Some("torn".to_owned())), before, later),
+        (Remaining::Nothing, now(), later),
+        (Remaining::All(Some("torn".to_owned())), before, later),
         (place, before, now()),
     ] {
-        let trouble = if let Rest::Anew(why) = &rest { why.clone() } else { None };
+        let trouble = if let Remaining::All(why) = &rest { why.clone() } else { None };
         let reading = Reading { calls: vec![call("p:1", 5, 0)], rest };
         let reconciled = reconcile(vec![reading], None, &NOBODY, &cursor()).await;
         assert_eq!(
@@ -202,8 +202,10 @@ async fn a_doubt_about_names_holds_all_back_until_one_call_is_recognised() {
 #[tokio::test]
 async fn what_was_held_back_is_not_passed_over_when_the_doubt_is_gone() {
     let doubt = Some("are the names the same?");
-    let first =
-        Reading { calls: vec![call("p:1", 5, 60)], rest: Rest::Place { place: json!(2), again_at: now() } };
+    let first = Reading {
+        calls: vec![call("p:1", 5, 60)],
+        rest: Remaining::Place { place: json!(2), again_at: now() },
+    };
     let held = reconcile(vec![first], doubt, &NOBODY, &cursor()).await;
     assert_eq!(held.found.len(), 0);
     let knows = Knows("p:2", told(0));

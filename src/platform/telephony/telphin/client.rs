@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Session, Settings, call_key, callback_key};
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::platform::telephony::start::{self, Start, Starter};
 use crate::platform::telephony::statistics;
 use crate::process::{At, Urgency};
@@ -39,7 +39,7 @@ impl TelphinClient {
         Self { settings: settings.clone(), session, hook, hook_prefix, http }
     }
 
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.session.send(&*self.http, request).await
     }
 
@@ -50,7 +50,7 @@ impl TelphinClient {
     /// Subscribes to what is missing of one extension; an address of ours with another secret goes.
     async fn subscribe(&self, extension: u64) -> Result<(), Fault> {
         let request = Request::new("GET", self.url(extension, "event")).urgency(Urgency::Backfill);
-        let response = done(self.send(request).await.map_err(statistics::silent)?)?;
+        let response = done(self.send(request).await.map_err(statistics::no_response)?)?;
         let listed = response.json().ok();
         let listed = listed.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let is_ours =
@@ -60,7 +60,7 @@ impl TelphinClient {
             if !listed.iter().filter(is_new).any(|one| one["event_type"] == event) {
                 let wish = json!({"url": self.hook.reveal(), "method": "POST", "event_type": event});
                 let request = Request::new("POST", self.url(extension, "event")).json(&wish);
-                done(self.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::silent)?)?;
+                done(self.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::no_response)?)?;
             }
         }
         for old in listed.iter().filter(|one| is_ours(one) && !is_new(one)) {
@@ -69,7 +69,7 @@ impl TelphinClient {
             done(
                 self.send(Request::new("DELETE", url).urgency(Urgency::Backfill))
                     .await
-                    .map_err(statistics::silent)?,
+                    .map_err(statistics::no_response)?,
             )?;
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Starter for TelphinClient {
             body["dst_ani"] = line.into();
         }
         let request = Request::new("POST", self.url(*id, "callback")).json(&body).urgency(start.urgency);
-        judge(&self.send(request).await.map_err(start::silent)?)
+        judge(&self.send(request).await.map_err(start::no_response)?)
     }
 
     /// Employees come and go: once a day every extension is looked at.

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::Settings;
 use crate::clock::Clock;
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::platform::telephony::statistics;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
@@ -49,7 +49,7 @@ impl Session {
             .append_pair("client_secret", self.secret.reveal())
             .finish();
         let request = Request::new("POST", format!("{}/oauth/token", self.base)).form(body);
-        let response = http.send(request.urgency(urgency)).await.map_err(statistics::silent)?;
+        let response = http.send(request.urgency(urgency)).await.map_err(statistics::no_response)?;
         let (token, life_s) = signed_in(&response)?;
         // A fifth of its life is left for requests on their way.
         let until = self.clock.now() + TimeDelta::seconds(life_s * 4 / 5);
@@ -58,7 +58,7 @@ impl Session {
     }
 
     /// One request; a token that is refused is replaced once.
-    pub async fn send(&self, http: &dyn Http, request: Request) -> Result<Response, Silence> {
+    pub async fn send(&self, http: &dyn Http, request: Request) -> Result<Response, NoResponse> {
         let mut response = None;
         for _ in 0..2 {
             let token = match self.token(http, request.urgency).await {
@@ -66,7 +66,7 @@ impl Session {
                 Err(Fault::Denied { .. }) => {
                     return Ok(Response { status: 401, headers: Vec::new(), body: Vec::new() });
                 }
-                Err(fault) => return Err(Silence::NotSent(fault.to_string())),
+                Err(fault) => return Err(NoResponse::NotSent(fault.to_string())),
             };
             let signed = request.clone().header("authorization", format!("Bearer {}", token.reveal()));
             let answer = http.send(signed).await?;

@@ -14,13 +14,13 @@ use super::{Session, Settings, call_key};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request};
 use crate::platform::reconcile::to_value;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange};
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
 use crate::process::{At, Urgency};
 use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
-/// Conversations of one page, and the pages of one stretch: more is not a school's.
+/// Conversations of one page, and the pages of one range: more is not a school's.
 const PAGE: usize = 100;
 const PAGES: u64 = 500;
 
@@ -40,20 +40,20 @@ impl TelphinStatistics {
 #[async_trait]
 impl Statistics for TelphinStatistics {
     /// One page; a second question while one is under way would be refused.
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
         let place =
-            serde_json::from_value(stretch.place.clone()).unwrap_or(ReadPosition { page: 1, unread: 0 });
+            serde_json::from_value(range.place.clone()).unwrap_or(ReadPosition { page: 1, unread: 0 });
         let moment = |at: At| at.format("%Y-%m-%d %H:%M:%S").to_string();
         let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("start_datetime", &moment(stretch.from))
-            .append_pair("end_datetime", &moment(stretch.until))
+            .append_pair("start_datetime", &moment(range.from))
+            .append_pair("end_datetime", &moment(range.until))
             .append_pair("per_page", &PAGE.to_string())
             .append_pair("page", &place.page.to_string())
             .finish();
         let Settings { url, company, .. } = &self.settings;
         let request = Request::new("GET", format!("{url}/api/ver1.0/client/{company}/call_history/?{query}"));
         let sent = self.session.send(&*self.http, request.urgency(Urgency::Backfill)).await;
-        let answer = sent.map_err(statistics::silent)?;
+        let answer = sent.map_err(statistics::no_response)?;
         if !(200..300).contains(&answer.status) {
             return Err(statistics::refused("telphin", &answer));
         }
@@ -74,7 +74,7 @@ impl Statistics for TelphinStatistics {
     }
 }
 
-/// Where the reading of a stretch stands.
+/// Where the reading of a range stands.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct ReadPosition {
     page: u64,
@@ -97,9 +97,9 @@ fn read(listed: &[Value], settings: &Settings, (place, size): (ReadPosition, usi
         }
     }
     let rest = match listed.len() >= size.max(1) {
-        true if page >= PAGES => Rest::Anew(Some("the history goes on without an end".to_owned())),
-        true => Rest::Place { place: to_value(&ReadPosition { page: page + 1, unread }), again_at: now },
-        false => Rest::after(unread),
+        true if page >= PAGES => Remaining::All(Some("the history goes on without an end".to_owned())),
+        true => Remaining::Place { place: to_value(&ReadPosition { page: page + 1, unread }), again_at: now },
+        false => Remaining::after(unread),
     };
     Reading { calls, rest }
 }
@@ -299,18 +299,18 @@ mod tests {
         let callback = json!({ "cdr": [{ "result": "not answered", "application": "callback" }] });
         let page = |count: usize| vec![talk(json!({})); count];
         for (talks, page, calls, expected) in [
-            (page(0), 1, 0, Rest::Nothing),
-            (page(99), 1, 99, Rest::Nothing),
+            (page(0), 1, 0, Remaining::Nothing),
+            (page(99), 1, 99, Remaining::Nothing),
             (
                 page(100),
                 1,
                 100,
-                Rest::Place { place: json!({ "page": 2, "unread": 0 }), again_at: At::UNIX_EPOCH },
+                Remaining::Place { place: json!({ "page": 2, "unread": 0 }), again_at: At::UNIX_EPOCH },
             ),
-            (page(100), 500, 100, Rest::Anew(Some("the history goes on without an end".to_owned()))),
-            (vec![talk(json!({ "hangup_time_gmt": null }))], 1, 0, Rest::Nothing),
-            (vec![talk(json!({ "to_username": "20000*102" }))], 1, 0, Rest::Nothing),
-            (vec![no_talk(callback)], 1, 0, Rest::Nothing),
+            (page(100), 500, 100, Remaining::All(Some("the history goes on without an end".to_owned()))),
+            (vec![talk(json!({ "hangup_time_gmt": null }))], 1, 0, Remaining::Nothing),
+            (vec![talk(json!({ "to_username": "20000*102" }))], 1, 0, Remaining::Nothing),
+            (vec![no_talk(callback)], 1, 0, Remaining::Nothing),
         ] {
             let reading = read(&talks, &settings(), (ReadPosition { page, unread: 0 }, PAGE), At::UNIX_EPOCH);
             assert_eq!((reading.calls.len(), reading.rest), (calls, expected));
@@ -320,7 +320,10 @@ mod tests {
         {
             let reading = read(&[talk(broken.clone()), talk(json!({}))], &settings(), FIRST, At::UNIX_EPOCH);
             assert_eq!(reading.calls.len(), 1, "{broken}");
-            assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")), "{broken}");
+            assert!(
+                matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")),
+                "{broken}"
+            );
         }
     }
 }

@@ -49,7 +49,7 @@ impl Starter for Api {
             ("to", start.client_digits()),
         ];
         let request = self.request("/v1/request/callback/", &pairs).urgency(start.urgency);
-        judge(&self.http.send(request).await.map_err(start::silent)?)
+        judge(&self.http.send(request).await.map_err(start::no_response)?)
     }
 }
 

@@ -12,7 +12,7 @@ use super::call_key;
 use super::wire::{is_extension, moment, outcome};
 use crate::platform::Fault;
 use crate::platform::http::Response;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch, Times};
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange, Times};
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
 use crate::process::{At, Urgency};
@@ -29,21 +29,21 @@ pub struct ZadarmaStatistics {
 
 #[async_trait]
 impl Statistics for ZadarmaStatistics {
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        let skip = stretch.place.as_u64().and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
+        let skip = range.place.as_u64().and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
         let local = |at: At| at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string();
-        let (start, end, skipped) = (local(stretch.from), local(stretch.until), skip.to_string());
+        let (start, end, skipped) = (local(range.from), local(range.until), skip.to_string());
         let mut pairs = vec![("end", end.as_str()), ("format", "json")];
         if skip > 0 {
             pairs.push(("skip", &skipped));
         }
         pairs.extend([("start", start.as_str()), ("version", "2")]);
         let request = self.api.request("/v1/statistics/pbx/", &pairs).urgency(Urgency::Backfill);
-        let answer = self.api.http.send(request).await.map_err(statistics::silent)?;
+        let answer = self.api.http.send(request).await.map_err(statistics::no_response)?;
         let rows = rows(&answer)?;
         let mut reading = read(&rows, self.zone)?;
         if rows.len() >= PAGE {
-            reading.rest = Rest::Place { place: (skip + rows.len()).into(), again_at: now };
+            reading.rest = Remaining::Place { place: (skip + rows.len()).into(), again_at: now };
         }
         Ok(reading)
     }
@@ -73,7 +73,7 @@ fn read(rows: &[Value], zone: Tz) -> Result<Reading, Fault> {
         calls.push(CallEvent { call, at, what: CallWhat::Final(record) });
     }
     times.agree("zadarma.zone", zone)?;
-    Ok(Reading { calls, rest: Rest::after(unread) })
+    Ok(Reading { calls, rest: Remaining::after(unread) })
 }
 
 /// One leg's row; `None` where it cannot be read.
@@ -188,13 +188,16 @@ mod tests {
     #[test]
     fn a_managers_own_side_is_no_call_and_a_torn_row_is_said() {
         let internal = moscow(&[row(json!({ "destination": "101" })), row(json!({}))]);
-        assert_eq!((internal.calls.len(), internal.rest), (1, Rest::Nothing));
+        assert_eq!((internal.calls.len(), internal.rest), (1, Remaining::Nothing));
         for broken in
             [json!({ "pbx_call_id": "" }), json!({ "callstart": "soon" }), json!({ "seconds": null })]
         {
             let reading = moscow(&[row(broken.clone()), row(json!({}))]);
             assert_eq!(reading.calls.len(), 1, "{broken}");
-            assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")), "{broken}");
+            assert!(
+                matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")),
+                "{broken}"
+            );
         }
     }
 
