@@ -1,5 +1,5 @@
-//! How an order comes in: lead and contact, confirmation, the pause, whose it is (L1–L3, L8, G1–G7, G9).
-//! Never calls anybody: dialling begins when the pause ends. Enter at [`arrive`].
+//! A new order: lead and contact, confirmation, pause before dialling, responsible (L1–L3, L8, G1–G7, G9).
+//! Never starts dialling before the pause ends. Enter at [`arrive`].
 
 use chrono::TimeDelta;
 
@@ -36,7 +36,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// The first sight of an order (L1).
+/// An order that is seen for the first time (L1).
 fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentState) {
     d.case.order.gc_manager = manager.cloned();
     if ended_before(d, payment_state) {
@@ -55,13 +55,13 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
                 d.go(Wait::Pause, "");
                 first_state(d);
             }
-            // Money decides in a moment; until then nothing is started.
+            // The payment is being checked; nothing is started until the result.
             _ => d.go(Wait::Pause, ""),
         }
     });
 }
 
-/// An unknown person calls in (L8): a lead by the route of the line.
+/// An unknown person calls (L8): a lead by the route of the line.
 fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
@@ -76,7 +76,7 @@ fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     });
 }
 
-/// Ended before it came to us: nothing to work on, and nothing to write anywhere (L6).
+/// The order had ended before we saw it: there is nothing to do and nothing to write (L6).
 fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
     let end = match d.case.order.status {
         Some(Status::Cancelled) => End::Cancelled { at: d.now },
@@ -91,7 +91,7 @@ fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
     true
 }
 
-/// G1, G4: the route and the responsible.
+/// G1, G4: sets the route and the responsible.
 fn place(d: &mut Decision, named: Option<&ManagerId>) {
     let route = d.process.route_for(&d.case.order.offers);
     d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
@@ -145,14 +145,14 @@ fn first_state(d: &mut Decision) {
     d.say("L2", format!("Пауза на самостоятельную оплату: {minutes} мин., никто не звонит."));
 }
 
-/// L1: the confirmation with the payment link leaves at once.
+/// L1: the confirmation with the payment link is sent at once.
 fn confirm(d: &mut Decision) {
     if d.figures().arrival.confirmation {
         d.letter("L1", TextId::ApplicationReceived);
     }
 }
 
-/// L2: counted from the order's own time where that is believable.
+/// L2: counted from the order's creation time if that is plausible.
 fn pause_end(d: &Decision) -> At {
     let figures = &d.figures().arrival;
     let credit = d.process.route(&d.case.order.route).is_some_and(|route| route.credit);
@@ -164,14 +164,14 @@ fn pause_end(d: &Decision) -> At {
     if end > d.now { end } else { d.now + pause }
 }
 
-/// L3: made by a manager: no pause; he is asked for the payment date, the link goes with it.
+/// L3: an order made by a manager has no pause; he is asked for the payment date, and the link is sent.
 fn short_path(d: &mut Decision) {
     d.go(Wait::Asking, "");
     d.turn("L3", "Заказ создан менеджером: без паузы, спрашиваем дату оплаты.");
     d.request(Request::Question { text: TextId::TaskPaymentDate, why: String::new() });
 }
 
-/// L2: the pause is over and nothing was paid.
+/// L2: the pause ended without a payment.
 fn pause_over(d: &mut Decision) {
     match d.state() {
         Wait::Pause => {

@@ -1,5 +1,5 @@
-//! Partial payments: each is counted once, and the plan of the next one runs (L5).
-//! Never takes a repeat for a payment. Enter at [`part`].
+//! Partial payments: each is counted once, and the next one is waited for by a plan (L5).
+//! Never counts a repeated report as a payment. Enter at [`part`].
 
 use chrono::TimeDelta;
 
@@ -37,7 +37,7 @@ fn has_plan(order: &Order) -> bool {
     order.plan.is_some()
 }
 
-/// L5: dialling stops, the plan runs; each further part is counted, a repeat is not.
+/// L5: stops dialling and starts the plan; counts each further part, but not a repeated report.
 fn part(d: &mut Decision, before: &Before) {
     let gained = minor(&d.case.order.paid) - before.paid;
     if gained < 0 {
@@ -87,8 +87,8 @@ fn reopen(d: &mut Decision) {
     }
 }
 
-/// L5: 3 days and 1 day before the next payment the client is reminded, the day after a missed
-/// one the manager gets a task.
+/// L5: the client is reminded 3 days and 1 day before the next payment; the day after a missed payment the
+/// manager gets a task.
 fn plan(d: &mut Decision) {
     let figures = d.figures();
     let due = d.now + TimeDelta::days(i64::from(figures.payment.part_days.max(1)));
@@ -109,7 +109,7 @@ fn plan(d: &mut Decision) {
     d.set(Timer::PartMissed, d.team().next(morning(d, due + TimeDelta::days(1))));
 }
 
-/// L5: the client is reminded of the next part.
+/// L5: reminds the client of the next part.
 fn remind(d: &mut Decision) {
     let opens = d.letters_open_at(d.now);
     if opens > d.now {
@@ -124,7 +124,7 @@ fn remind(d: &mut Decision) {
     d.say("L5", "Напоминаем клиенту о следующем платеже.");
 }
 
-/// L5: the day after a missed part the manager gets a task, and again while nothing comes.
+/// L5: the day after a missed part the manager gets a task, repeated until a payment comes.
 fn missed(d: &mut Decision) {
     d.moment(Moment::PartMissed);
     d.turn("L5", "Очередной платёж не пришёл в срок.");

@@ -1,5 +1,5 @@
-//! Money that came: the win (L4), what follows at once (W1), the payment that is not confirmed yet.
-//! Never wins on money that is not confirmed. Enter at [`hold`] and [`settle`].
+//! Payments: the win (L4), what follows at once (W1), and payments that are not confirmed yet.
+//! Never wins an order on unconfirmed money. Enter at [`hold`] and [`settle`].
 
 use chrono::TimeDelta;
 
@@ -39,7 +39,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// Acts on confirmed money; a part is the plan's.
+/// Acts on confirmed money; partial payments belong to the section `parts`.
 fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Heard {
     match payment_state {
         PaymentState::Full | PaymentState::Free => win(d, payment_state, before),
@@ -51,7 +51,7 @@ fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Hea
     Heard::Taken
 }
 
-/// L16: a date is set and the head has to look; whatever was under way stays as it is.
+/// L16: no money is left: the state becomes a follow-up with a date, and the head decides.
 fn money_gone(d: &mut Decision) {
     d.turn("L16", "Оплаченная сумма уменьшилась до нуля: решает руководитель.");
     if !matches!(d.state(), Wait::FollowUp(_)) {
@@ -60,7 +60,7 @@ fn money_gone(d: &mut Decision) {
     d.set(Timer::FollowUp, d.work_days(1));
 }
 
-/// An unconfirmed payment: the state stands aside, what has not left is dropped, GetCourse is asked.
+/// An unconfirmed payment: the state is suspended, unsent commands are revoked, GetCourse is asked.
 fn hold(d: &mut Decision) {
     if d.case.order.is_held() {
         d.say("L4", "Оплата уже проверяется.");
@@ -77,7 +77,7 @@ fn hold(d: &mut Decision) {
     d.set(Timer::ConfirmPayment, d.now + minutes(d.figures().payment.confirm_minutes));
 }
 
-/// The read-back has not come: ask again, ever more rarely; the third time the head hears of it.
+/// No answer from GetCourse yet: asks again with growing pauses; the third time the head is informed.
 fn confirm_again(d: &mut Decision) {
     let Wait::Held(held) = &mut d.case.order.wait else { return };
     held.asked += 1;
@@ -95,7 +95,7 @@ fn confirm_again(d: &mut Decision) {
     d.say("L4", "Оплата ещё не подтверждена: спрашиваем GetCourse снова.");
 }
 
-/// It was no payment: the process goes on where it was.
+/// It was no payment: the suspended state is resumed.
 fn resume(d: &mut Decision) {
     let Some(held) = d.release() else { return };
     d.say("L4", "Оплата не подтвердилась: процесс идёт дальше с того же места.");
@@ -107,7 +107,7 @@ fn resume(d: &mut Decision) {
     }
 }
 
-/// L4: in any state, even after a refusal. W1: what follows at once.
+/// L4: wins the order in any state, even after a refusal. W1: what follows at once.
 fn win(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     if !d.case.order.is_won() {
         d.urgent(Urgency::Money, |d| won(d, payment_state, before));
@@ -144,7 +144,7 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     }
 }
 
-/// W1: the receipt and «путь первого дня» at once; a new linked lead in fulfilment where it is on.
+/// W1: the receipt and «путь первого дня» at once; a linked lead in the fulfilment pipeline if it is enabled.
 fn welcome(d: &mut Decision, payment_state: PaymentState) {
     let figures = &d.figures().payment;
     if figures.welcome {
