@@ -1,5 +1,5 @@
-//! The command line: one executable, its roles as subcommands. Never changes the store directly: what a command
-//! asks for becomes an entry of the inbox. Enter at [`main`].
+//! The command line: one executable, its roles as subcommands. Never changes the store directly: what a
+//! command asks for becomes an entry of the inbox. Enter at [`main`].
 
 use std::path::PathBuf;
 use std::process::ExitCode;

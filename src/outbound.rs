@@ -1,5 +1,5 @@
-//! Builds a school's hooks, and its couriers behind the budgets of their accounts. Contains nothing specific to a
-//! platform: each platform requests what it needs. Enter at [`hooks`] and [`build`].
+//! Builds a school's hooks, and its couriers behind the budgets of their accounts. Contains nothing specific
+//! to a platform: each platform requests what it needs. Enter at [`hooks`] and [`build`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! THE LIST of platforms, and a school's settings for each. Contains nothing specific to a platform: each is one
-//! value of its folder. Enter at [`ALL`].
+//! THE LIST of platforms, and a school's settings for each. Contains nothing specific to a platform: each is
+//! one value of its folder. Enter at [`ALL`].
 
 use std::any::Any;
 use std::sync::Arc;

@@ -60,8 +60,8 @@ impl Schools {
         Self { sites, wiring, keep, name, spools, record_budget, running }
     }
 
-    /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes its
-    /// deliveries in flight; requests are accepted all the time.
+    /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes
+    /// its deliveries in flight; requests are accepted all the time.
     pub fn follow(&mut self, schools: Vec<School>, rebuild: Rebuild) -> Result<Vec<SchoolId>, SchoolError> {
         let named: BTreeSet<SchoolId> = schools.iter().map(|school| school.id.clone()).collect();
         let is_fresh = |school: &School| {

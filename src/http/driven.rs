@@ -1,5 +1,6 @@
-//! The HTTP interface of the driven clock: a player asks whether the bridge is idle, and moves the time. Exists
-//! only in a bridge started with a driven clock, never in production. Enter at [`show`] and [`advance`].
+//! The HTTP interface of the driven clock: a player asks whether the bridge is idle, and moves the time.
+//! Exists only in a bridge started with a driven clock, never in production. Enter at [`show`] and
+//! [`advance`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -77,8 +78,8 @@ pub async fn advance(
     HttpResponse::NoContent().finish()
 }
 
-/// True if no request is being received, the inbox is empty, the wheel has nothing due and needs no filling, no
-/// delivery may leave the outbox, and each delivery in flight waits for its turn.
+/// True if no request is being received, the inbox is empty, the wheel has nothing due and needs no filling,
+/// no delivery may leave the outbox, and each delivery in flight waits for its turn.
 async fn is_quiet(site: &Site, now: At) -> bool {
     let tally = &site.tally;
     if tally.receiving.load(Ordering::SeqCst) > 0 || !tally.inbox_parked.load(Ordering::SeqCst) {

@@ -1,6 +1,6 @@
-//! The value by which a platform's folder describes itself; `crate::platforms` lists one per platform. Contains
-//! nothing specific to a platform, and never builds budgets, stores or networks. Enter at [`Platform`] (what it
-//! is) and [`Settings`] (its table in one school's file).
+//! The value by which a platform's folder describes itself; `crate::platforms` lists one per platform.
+//! Contains nothing specific to a platform, and never builds budgets, stores or networks. Enter at
+//! [`Platform`] (what it is) and [`Settings`] (its table in one school's file).
 
 use std::any::Any;
 use std::fmt;

@@ -1,5 +1,6 @@
-//! Platforms: the ports that each of them implements; `crate::platforms` lists them. Contains nothing specific to
-//! a platform; that is in its own folder. Enter at [`Hooks`] (webhooks) and [`Courier`] (commands).
+//! Platforms: the ports that each of them implements; `crate::platforms` lists them. Contains nothing
+//! specific to a platform; that is in its own folder. Enter at [`Hooks`] (webhooks) and [`Courier`]
+//! (commands).
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -67,8 +68,8 @@ pub trait Hooks: Send + Sync {
     /// Largest accepted body, in bytes.
     fn body_bytes_max(&self) -> usize;
 
-    /// Whether it is authentic, and what to do with it. The path's secret has already been compared. One method,
-    /// because both answers need the parsed body. Called by [`Verified::check`] only.
+    /// Whether it is authentic, and what to do with it. The path's secret has already been compared. One
+    /// method, because both answers need the parsed body. Called by [`Verified::check`] only.
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused>;
 
     /// The answer for an accepted (or repeated) request.
@@ -77,8 +78,8 @@ pub trait Hooks: Send + Sync {
     /// A stored request as signals. `at` is when it was accepted.
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
 
-    /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its content was
-    /// read from the platform itself.
+    /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its
+    /// content was read from the platform itself.
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
 }
 
@@ -140,8 +141,8 @@ pub struct Room {
 /// The courier to one platform account of one school.
 #[async_trait]
 pub trait Courier: Send + Sync {
-    /// Executes one command. Safe to repeat with [`Try::MayBeDone`]; if the platform offers no way to look up the
-    /// result, that try returns `Never`, and a person has to check.
+    /// Executes one command. Safe to repeat with [`Try::MayBeDone`]; if the platform offers no way to look up
+    /// the result, that try returns `Never`, and a person has to check.
     async fn deliver(
         &self,
         command: &Command,
@@ -153,7 +154,8 @@ pub trait Courier: Send + Sync {
     /// The command has left the outbox: settled, given up or revoked. Drops what is remembered about it.
     fn forget(&self, _command: &CommandId) {}
 
-    /// How many lanes may be on their way here. No default: a courier around another passes the inner one's on.
+    /// How many lanes may be on their way here. No default: a courier around another passes the inner one's
+    /// on.
     fn room(&self) -> Room;
 
     /// Processes a consent that an administrator gave on the platform's page.

@@ -217,8 +217,8 @@ impl Spool {
         Ok(given)
     }
 
-    /// Runs work on the file on a blocking thread. It finishes even if the caller stops waiting; a panic in it
-    /// resumes in the caller.
+    /// Runs work on the file on a blocking thread. It finishes even if the caller stops waiting; a panic in
+    /// it resumes in the caller.
     async fn on_disk<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,

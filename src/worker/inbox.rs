@@ -112,7 +112,8 @@ struct Inbox {
     /// Refused commits and panics, by what they were for.
     strikes: HashMap<Cause, u32>,
     /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
-    /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process it.
+    /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process
+    /// it.
     aside: HashMap<Cause, String>,
     /// Settlements whose commit failed: the store may have them or not.
     doubtful: HashSet<u64>,

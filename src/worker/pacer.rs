@@ -30,8 +30,8 @@ struct Waiter {
     count: Counted,
 }
 
-/// Counts the deliveries of a waiting request until it is dropped, also when a whole queue is dropped with its
-/// callers.
+/// Counts the deliveries of a waiting request until it is dropped, also when a whole queue is dropped with
+/// its callers.
 struct Counted {
     pace: Arc<Pace>,
     deliveries: u64,
@@ -287,8 +287,8 @@ impl Courier for PacedCourier {
     }
 }
 
-/// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests in
-/// it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
+/// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests
+/// in it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
 async fn serve_turns(
     mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,

@@ -255,8 +255,8 @@ impl Site {
         async move { work.await.inspect_err(|panicked| self.on_panic(part, panicked)) }
     }
 
-    /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under the
-    /// lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
+    /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under
+    /// the lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
     fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
         count(&self.tally.panics);
         tracing::error!(school = %self.id(), part, place, "ALARM: a panic was caught, other work continues; please report the place");

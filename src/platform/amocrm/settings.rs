@@ -15,8 +15,8 @@ use crate::secret::SecretSource;
 pub struct Settings {
     /// The account's own address, `https://name.amocrm.ru`.
     pub url: String,
-    /// The account's numeric id: webhooks of another account are refused. Without it webhooks of every account
-    /// are accepted, and the secret in the address is the only check.
+    /// The account's numeric id: webhooks of another account are refused. Without it webhooks of every
+    /// account are accepted, and the secret in the address is the only check.
     #[serde(default)]
     pub account_id: Option<u64>,
     pub auth: Auth,

@@ -36,8 +36,8 @@ pub struct Settings {
     /// Cancel reasons: our word → the account's id.
     #[serde(default)]
     pub cancel_reasons: BTreeMap<String, u64>,
-    /// Minutes between two rounds of reconciliation; 0 switches it off. It needs the school's key; exports take
-    /// additional time, see `reconcile`.
+    /// Minutes between two rounds of reconciliation; 0 switches it off. It needs the school's key; exports
+    /// take additional time, see `reconcile`.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
     /// Our name of a column → its title in the school's exports, if it differs.

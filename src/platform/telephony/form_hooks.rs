@@ -1,5 +1,6 @@
-//! The hooks of providers whose events are a query or a form, without their field names. Never decides whether
-//! an event is authentic: each provider does. Enter at [`FormHooks`]; a provider implements [`FormEvents`].
+//! The hooks of providers whose events are a query or a form, without their field names. Never decides
+//! whether an event is authentic: each provider does. Enter at [`FormHooks`]; a provider implements
+//! [`FormEvents`].
 
 use std::fmt;
 

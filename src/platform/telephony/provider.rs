@@ -1,5 +1,5 @@
-//! A telephony provider as one value of its folder: implements the platform ports from what is specific to the
-//! provider. Contains nothing specific to a provider itself. Enter at [`LineSettings`]; each type that
+//! A telephony provider as one value of its folder: implements the platform ports from what is specific to
+//! the provider. Contains nothing specific to a provider itself. Enter at [`LineSettings`]; each type that
 //! implements it also implements [`Settings`].
 
 use std::any::Any;

@@ -1,5 +1,5 @@
-//! What the settings of all telephony providers have in common: facts, defaults, checks, reference texts. Never
-//! contains a provider's own keys. Enter at [`LineFacts`].
+//! What the settings of all telephony providers have in common: facts, defaults, checks, reference texts.
+//! Never contains a provider's own keys. Enter at [`LineFacts`].
 
 use super::waits::Waits;
 use crate::platform::check::{self, Beside, Findings};

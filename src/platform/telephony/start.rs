@@ -1,5 +1,5 @@
-//! Call start: one courier for all providers, which differ in one request. Never repeats a start that may have
-//! been done, and never starts a call after its time. Enter at [`LineCourier`]; a provider implements
+//! Call start: one courier for all providers, which differ in one request. Never repeats a start that may
+//! have been done, and never starts a call after its time. Enter at [`LineCourier`]; a provider implements
 //! [`Starter`].
 
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Reconciliation by statistics of calls: one implementation for all providers, which differ in how a time range
-//! is read. Never passes on a call whose result is known already, nor one that has just ended. Enter at
+//! Reconciliation by statistics of calls: one implementation for all providers, which differ in how a time
+//! range is read. Never passes on a call whose result is known already, nor one that has just ended. Enter at
 //! [`LineReconciler`]; a provider implements [`Statistics`].
 
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
 use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Signal};
 
-/// How far a range begins before the end of the last one (records may be late, and may be filed under the call's
-/// beginning), and the longest range.
+/// How far a range begins before the end of the last one (records may be late, and may be filed under the
+/// call's beginning), and the longest range.
 const OVERLAP_MIN: i64 = 60;
 const BACK_MAX_DAYS: i64 = 7;
 /// The record of a call that ended less than this ago may not have arrived yet.
@@ -30,11 +30,12 @@ const ZONE_OFF_MIN: i64 = 15;
 /// The calls of one account, as its provider lists them afterwards.
 #[async_trait]
 pub trait Statistics: Send + Sync {
-    /// Reads a range, or continues with it. After a fault the position is unchanged, and the read is repeated later.
+    /// Reads a range, or continues with it. After a fault the position is unchanged, and the read is repeated
+    /// later.
     async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault>;
 
-    /// Why it is unproven that the statistics use the same call names as the events, if that is not documented:
-    /// nothing is passed on until one call was seen under the same name in both.
+    /// Why it is unproven that the statistics use the same call names as the events, if that is not
+    /// documented: nothing is passed on until one call was seen under the same name in both.
     fn doubt(&self) -> Option<&'static str> {
         None
     }

@@ -1,5 +1,5 @@
-//! Hours, windows and working days: when a client may be contacted and when a team works. Never reads a clock:
-//! each call passes its own instant and zone. Enter at [`Calendar`].
+//! Hours, windows and working days: when a client may be contacted and when a team works. Never reads a
+//! clock: each call passes its own instant and zone. Enter at [`Calendar`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -153,8 +153,8 @@ pub fn at_local(day: NaiveDate, minute: u32, zone: Tz) -> At {
     }
 }
 
-/// A stable fraction of `minutes` for a key: spreads work that would be due in one minute (D13), identically on
-/// every instance and in every replay.
+/// A stable fraction of `minutes` for a key: spreads work that would be due in one minute (D13), identically
+/// on every instance and in every replay.
 pub fn spread(key: &str, minutes: u32) -> TimeDelta {
     let seconds = u64::from(minutes) * 60;
     TimeDelta::seconds(if seconds == 0 { 0 } else { ((fnv(key) >> 16) % seconds) as i64 })

@@ -1,5 +1,5 @@
-//! Times of day and hours, as written in the school's file. Contains no dates or zones: those are in `calendar`.
-//! Enter at [`Hours`].
+//! Times of day and hours, as written in the school's file. Contains no dates or zones: those are in
+//! `calendar`. Enter at [`Hours`].
 
 use serde::{Deserialize, Serialize};
 

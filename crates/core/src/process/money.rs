@@ -1,26 +1,26 @@
-//! Money: what the sums and the status of an order say together.
-//! Never trusts a status alone; what follows from it is decided by the section `payment`.
+//! The payment state of an order, from its sums and its status together: a status alone is not trusted.
+//! What follows from it is decided by the section `payment`.
 //! Enter at [`payment_state`] and [`judge`].
 
 use super::case::Order;
 use super::event::OrderFacts;
 use super::value::*;
 
-/// What the sums and the status say together (GetCourse sheet, 2.3).
+/// The payment state by sums and status (GetCourse sheet, 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentState {
     Unpaid,
     Part,
     Full,
-    /// Cost 0 and finished: won, but no payment.
+    /// Cost 0 and finished: won without a payment.
     Free,
-    /// Cancelled or false, whatever the sums say.
+    /// «Отменён» or «Ложный», whatever the sums are.
     Void,
-    /// More money is said to have come; it is being read back.
+    /// More money was reported; it is being read back.
     Unconfirmed,
 }
 
-/// What an order knew before the facts that are settled now.
+/// The payment data of an order before the present facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
     pub paid: i64,
@@ -50,7 +50,7 @@ fn sums(
         Some(Status::Cancelled | Status::False) => return PaymentState::Void,
         Some(Status::Paid) if cost == Some(0) && paid <= 0 => return PaymentState::Free,
         Some(Status::Paid) => return PaymentState::Full,
-        // A refund is under way (L16): money stays what it was.
+        // A refund is under way (L16): the sums are still the old ones.
         Some(Status::WaitingForReturn) if paid > 0 => return PaymentState::Part,
         _ => {}
     }
@@ -67,17 +67,17 @@ pub fn minor(money: &Option<Money>) -> i64 {
     money.as_ref().map_or(0, |money| money.minor)
 }
 
-/// What an order's facts say of its money.
+/// The comparison of reported money with known money.
 pub enum Judged {
-    /// Taken in, and it counts.
+    /// Confirmed and stored.
     Confirmed(PaymentState),
-    /// More than we know, and not confirmed: it has to be read back.
+    /// More than known, but not confirmed: it has to be read back.
     More,
-    /// No more than we know.
+    /// Not more than known.
     NoMore(PaymentState),
 }
 
-/// Takes the facts' money in if it is confirmed (design, «Money without a signature»).
+/// Stores the reported money if it is confirmed (design, «Money without a signature»).
 pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
     let status = facts.status.as_ref().or(order.status.as_ref());
     let paid = facts.paid.clone().or(order.paid.clone());

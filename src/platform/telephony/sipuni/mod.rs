@@ -1,5 +1,5 @@
-//! Sipuni: calls, their results, and their starts. Sipuni signs no events, so the secret in the path is the only
-//! check. Enter at [`PLATFORM`].
+//! Sipuni: calls, their results, and their starts. Sipuni signs no events, so the secret in the path is the
+//! only check. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 

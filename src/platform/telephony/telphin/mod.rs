@@ -37,8 +37,8 @@ pub static PLATFORM: Platform = Platform {
     read: entry::read::<Settings>,
 };
 
-/// The name of a call start of ours after Telphin has answered with its id; its events contain the id in either
-/// case.
+/// The name of a call start of ours after Telphin has answered with its id; its events contain the id in
+/// either case.
 pub fn callback_key(id: &str) -> String {
     format!("telphin:api:{}", id.to_lowercase())
 }

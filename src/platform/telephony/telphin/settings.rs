@@ -15,15 +15,15 @@ pub struct Settings {
     /// Short number of an extension → its numeric id in the account, which does not change.
     #[serde(default)]
     pub extensions: BTreeMap<String, u64>,
-    /// Seconds to wait for further legs after the first hang-up of a talk, or after the last hang-up: there is
-    /// no final record.
+    /// Seconds to wait for further legs after the first hang-up of a talk, or after the last hang-up: there
+    /// is no final record.
     #[serde(default = "final_wait_s")]
     pub final_wait_s: u32,
     /// Seconds after which a call whose end was never reported counts as ended.
     #[serde(default = "usual::stuck_s")]
     pub stuck_s: u32,
-    /// The application's id and secret (type «trusted»). Without them calls are only observed: none is started,
-    /// and no events are subscribed to.
+    /// The application's id and secret (type «trusted»). Without them calls are only observed: none is
+    /// started, and no events are subscribed to.
     #[serde(default)]
     pub client_id: Option<String>,
     #[serde(default)]

@@ -38,8 +38,8 @@ fn sign(path: &str, query: &str, secret: &Secret) -> String {
 
 #[async_trait]
 impl Starter for Api {
-    /// The answer names no call: it is recognised by who calls whom. Which line the client sees is a setting of
-    /// the extension, shared by all its calls.
+    /// The answer names no call: it is recognised by who calls whom. Which line the client sees is a setting
+    /// of the extension, shared by all its calls.
     async fn start(&self, start: &Start<'_>, _: At) -> Result<Vec<String>, Fault> {
         let pairs = [
             ("format", "json"),

@@ -1,5 +1,5 @@
-//! Zadarma: calls, their results, and their starts. Never takes the length of a call from an event as final: no
-//! signature covers it, so the statistics may correct it. Enter at [`PLATFORM`].
+//! Zadarma: calls, their results, and their starts. Never takes the length of a call from an event as final:
+//! no signature covers it, so the statistics may correct it. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Zadarma's signatures: of its events, and of requests to it (sheet, 2 and 4).
-//! Never normalises what is signed: values count as they were decoded. Enter at [`message`] and [`Signature`].
+//! Zadarma's signatures: of its events, and of requests to it (sheet, 2 and 4). Never normalises what is
+//! signed: values count as they were decoded. Enter at [`message`] and [`Signature`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
-//! Requests between sections. The section that handles a request declares it; the table finds that section. Never
-//! executes a decision. Enter at [`Request`].
+//! Requests between sections. The section that handles a request declares it; the table finds that section.
+//! Never executes a decision. Enter at [`Request`].
 
 use crate::message::text::TextId;
 use crate::process::event::{AnswerKind, CallResult, Outcome};

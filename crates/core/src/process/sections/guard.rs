@@ -1,5 +1,5 @@
-//! Commands that can never be carried out, and the last resort of L14: another next step for the order.
-//! Never leaves an open order without a next step and never repeats without a pause. Enter at [`undeliverable`].
+//! Commands that can never be carried out, and the last resort of L14: another next step for the order. Never
+//! leaves an open order without a next step and never repeats without a pause. Enter at [`undeliverable`].
 
 use crate::message::text::TextId;
 use crate::process::calendar::say_time;

@@ -1,5 +1,5 @@
-//! A new responsible: the open tasks move to him, with a summary of the order (L10).
-//! Does not write the responsible to the platforms: the section that makes the request does. Enter at [`hand_over`].
+//! A new responsible: the open tasks move to him, with a summary of the order (L10). Does not write the
+//! responsible to the platforms: the section that makes the request does. Enter at [`hand_over`].
 
 use crate::message::text::TextId;
 use crate::process::assign;

@@ -1,5 +1,5 @@
-//! A missing or wrong phone number: the client is asked for it, and dialling starts when it arrives (L11, L12,
-//! Q1). Numbers are parsed in `number`. Enter at [`ask_for`], [`arrived`], [`check_again`].
+//! A missing or wrong phone number: the client is asked for it, and dialling starts when it arrives (L11,
+//! L12, Q1). Numbers are parsed in `number`. Enter at [`ask_for`], [`arrived`], [`check_again`].
 
 use chrono::TimeDelta;
 

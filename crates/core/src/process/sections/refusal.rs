@@ -61,7 +61,8 @@ fn ask_reason(d: &mut Decision, why: &str) {
     d.request(Request::Question { text: TextId::TaskRefusalReason, why: why.to_owned() });
 }
 
-/// R2: closes the lead as lost with its reason and cancels the order; the revival pipeline gets a linked lead.
+/// R2: closes the lead as lost with its reason and cancels the order; the revival pipeline gets a linked
+/// lead.
 fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
     if d.case.order.has_money() {
         let date = Wait::FollowUp(FollowUp::new(FollowUpKind::RefusedWithMoney));

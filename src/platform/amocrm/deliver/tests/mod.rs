@@ -69,7 +69,8 @@ fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> 
     result
 }
 
-/// Since when it is not known whether a command was done is remembered until the command is out of the outbox.
+/// Since when it is not known whether a command was done is remembered until the command is out of the
+/// outbox.
 #[tokio::test]
 async fn a_doubt_ends_with_its_delivery() {
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
