@@ -1,7 +1,6 @@
-//! Drives the looks back (reconciliation): the cursor of each platform is a record, and what a look
-//! found enters the inbox in the commit that moves the cursor.
-//! Never holds anything up: a look that fails or panics is repeated later, and its requests wait behind
-//! all others. Enter at [`run`].
+//! Runs the reconciliation of each platform: its cursor is a stored record, and found requests enter the
+//! inbox in the commit that moves the cursor. A run that fails or panics is repeated later; its requests are
+//! the least urgent ones, so it delays no other work. Enter at [`run`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,14 +22,14 @@ use crate::signal::{KnownCall, Shown};
 use crate::store::key;
 use crate::store::{CommitError, Put, Record, StoreResult, Unit};
 
-/// After a fault, doubling to the longest.
+/// Delay after a fault: doubles up to the longest.
 const AGAIN_FIRST_MIN: i64 = 5;
 const AGAIN_LONGEST_MIN: i64 = 120;
 
-/// While the store is away.
+/// Delay while the store is unreachable.
 const NO_STORE_S: i64 = 15;
 
-/// Orders read at a time, and entries of a journal that are looked through.
+/// Orders read at a time, and journal entries searched per order.
 const ORDERS_PAGE: usize = 200;
 const JOURNAL_PAGE: usize = 60;
 
@@ -41,7 +40,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     try_join_all(loops).await.map(|_| ())
 }
 
-/// How each platform's last look went, for a person.
+/// The state of each platform's reconciliation, for `/health`.
 pub async fn state(site: &Site) -> Value {
     let mut platforms = serde_json::Map::new();
     for platform in site.outbound.reconcilers.keys() {
@@ -68,7 +67,7 @@ async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
             Err(_) => site.clock.now() + TimeDelta::minutes(AGAIN_FIRST_MIN),
             Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
             Ok(Err(error)) => {
-                tracing::warn!(school = %site.id(), platform, %error, "a look back waits for the store");
+                tracing::warn!(school = %site.id(), platform, %error, "reconciliation waits for the store");
                 site.clock.now() + TimeDelta::seconds(NO_STORE_S)
             }
         };
@@ -81,7 +80,7 @@ async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
     Ok(())
 }
 
-/// One look, if it is time for one; says when to come back.
+/// One run, if it is due; returns the time of the next one.
 async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Result<At, CommitError> {
     let (version, state) = read(site, platform).await?;
     if state.again_at > site.clock.now() {
@@ -126,7 +125,7 @@ fn settled(
     if let Some(trouble) =
         reconciled.trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(*trouble))
     {
-        tracing::warn!(school = %site.id(), platform, trouble, "a look back needs a person");
+        tracing::warn!(school = %site.id(), platform, trouble, "reconciliation needs a person");
     }
     let state = ReconcileState {
         cursor: reconciled.cursor,
@@ -148,7 +147,7 @@ fn failed(site: &Site, platform: &str, state: ReconcileState, fault: Fault, now:
     };
     let trouble = fault.to_string();
     if state.trouble.as_ref() != Some(&trouble) {
-        tracing::warn!(school = %site.id(), platform, %fault, "a look back failed, it is repeated later");
+        tracing::warn!(school = %site.id(), platform, %fault, "reconciliation failed, it is repeated later");
     }
     ReconcileState {
         again_at: now + pause.max(asked),
@@ -159,7 +158,7 @@ fn failed(site: &Site, platform: &str, state: ReconcileState, fault: Fault, now:
     }
 }
 
-/// The record with its version, 0 where there is none; one that cannot be read starts over.
+/// The record with its version, 0 if there is none; an unreadable record starts over.
 async fn read(site: &Site, platform: &str) -> StoreResult<(u64, ReconcileState)> {
     let record = site.store.read(site.id(), &[key::reconciliation(platform)]).await?.pop().flatten();
     Ok(record.map_or_else(Default::default, |record| {
@@ -167,7 +166,7 @@ async fn read(site: &Site, platform: &str) -> StoreResult<(u64, ReconcileState)>
     }))
 }
 
-/// The store, as looks see it.
+/// The stored data that reconcilers may read.
 struct SiteKnows<'a>(&'a Site);
 
 impl SiteKnows<'_> {

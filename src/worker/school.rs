@@ -1,6 +1,6 @@
-//! Owning a school: take the lease, run its workers, let go when it is lost or the bridge stops.
-//! Never works without the lease, and never ends before the bridge stops: after a panic that no worker
-//! caught, the lease is released, and after a pause the school is taken again. Enter at [`run`].
+//! The owner of a school: takes the lease, runs the workers, stops when the lease is lost or the bridge
+//! stops. Never works without the lease. After a panic that no worker caught, the lease is released, and
+//! after a pause the owner tries to take the school again. Enter at [`run`].
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Lease, Plan, StoreResult};
 
-/// An owner starts its inbox this many times.
+/// How many times an owner starts its inbox.
 const INBOX_STARTS_MAX: u32 = 3;
 
-/// All that this process does for the school, until the bridge stops.
+/// Everything that this process does for the school, until the bridge stops.
 pub async fn run(site: Arc<Site>) {
     tokio::join!(own(site.clone()), restart_on_panic(&site, || drain_spool(site.clone())));
 }
 
-/// Works for the school whenever it can be had, until the bridge stops.
+/// Works for the school whenever the lease is available, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
     restart_on_panic(&site, || own_once(site.clone())).await;
 }
@@ -72,7 +72,7 @@ async fn work_while_held(site: &Arc<Site>) {
     }
 }
 
-/// True with the lease in hand, false when the bridge stops first.
+/// True when the lease is held, false if the bridge stops first.
 async fn take(site: &Site) -> bool {
     let mut stop = site.stop.clone();
     let mut said = None;
@@ -102,7 +102,7 @@ async fn take(site: &Site) -> bool {
     false
 }
 
-/// The tenure follows what the store says.
+/// Updates the view of the lease with the store's answer.
 async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
     let asked = stopwatch();
@@ -115,8 +115,8 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     Ok(lease)
 }
 
-/// Returns when somebody else owns the school. An unreachable store is no loss: every commit
-/// checks the fence by itself.
+/// Returns when another instance owns the school. An unreachable store does not end the ownership: every
+/// commit checks the fence.
 async fn lose(site: &Site) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
@@ -141,7 +141,7 @@ async fn run_inbox(site: &Arc<Site>) -> Result<(), CommitError> {
     inbox::run(site.clone()).await
 }
 
-/// The outbox; when it has ended, the inbox has nothing more to settle.
+/// Runs the outbox; when it has ended, the inbox gets no more settlements.
 async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
     let ended = outbox::run(site.clone()).await;
     site.landings().close();
@@ -149,7 +149,7 @@ async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
     ended
 }
 
-/// All workers of the school; ends when they have drained, or with the first that lost it.
+/// Runs all workers of the school; ends when they have drained, or when one of them has lost the school.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     spool_drain::begin(site).await?;

@@ -1,5 +1,5 @@
-//! amoCRM as a platform of the bridge: its value, and how its parts are put together.
-//! Never says what amoCRM's words mean. Enter at [`PLATFORM`]; [`client`] serves a command that looks.
+//! amoCRM as a platform of the bridge: its value, which connects its parts. Enter at [`PLATFORM`]; [`client`]
+//! is for commands that only read.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl entry::Settings for Settings {
     }
 }
 
-/// The school's account, within its budget; for a command that looks.
+/// The client of the school's account, within its budget; for commands that only read.
 pub fn client(settings: &Settings, school: &SchoolId, wires: &mut dyn Wires) -> Result<AmoClient, String> {
     let http = http(settings, wires)?;
     Ok(signed_in(settings, school, http, wires)?.0)
@@ -90,7 +90,7 @@ fn http(settings: &Settings, wires: &mut dyn Wires) -> Result<Arc<dyn Http>, Str
     wires.http(NAME, settings.timeout_s, account)
 }
 
-/// The account's client, and its rotating tokens where the school signs in by OAuth.
+/// The account's client, and its rotating tokens if the school signs in by OAuth.
 fn signed_in(
     settings: &Settings,
     school: &SchoolId,

@@ -32,7 +32,7 @@ const OVERLAP_S: i64 = 60;
 /// Most pages of changes; if there are more, the mirror is filled from the start.
 const CATCH_UP_PAGES: u32 = 40;
 
-/// What the mirror knows of a person.
+/// The result of a search in the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContactMatch {
     /// No contact of the account has any of these numbers and addresses.

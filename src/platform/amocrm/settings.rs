@@ -1,4 +1,4 @@
-//! A school's settings for its amoCRM account.
+//! A school's settings for its amoCRM account. Enter at [`Settings`].
 
 use std::collections::BTreeMap;
 

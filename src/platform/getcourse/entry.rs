@@ -1,5 +1,4 @@
-//! GetCourse as a platform of the bridge: its value, and how its parts are put together.
-//! Never says what GetCourse's words mean. Enter at [`PLATFORM`].
+//! GetCourse as a platform of the bridge: its value, which connects its parts. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A school's settings for its GetCourse account.
+//! A school's settings for its GetCourse account. Enter at [`Settings`].
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! E-mail as a platform of the bridge: its value, and how its parts are put together.
-//! Nothing comes in here. Enter at [`PLATFORM`].
+//! E-mail as a platform of the bridge: its value, which connects its parts. It has no webhooks. Enter at
+//! [`PLATFORM`].
 
 use toml::Value;
 

@@ -1,4 +1,4 @@
-//! A school's settings for its mail server.
+//! A school's settings for its mail server. Enter at [`Settings`].
 
 use serde::Deserialize;
 

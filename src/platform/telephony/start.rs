@@ -70,7 +70,7 @@ impl Courier for LineCourier {
         Room { together: 0, alone: 4, money: 0 }
     }
 
-    /// No provider offers a start that is safe to repeat, nor a way to look whether one was done.
+    /// No provider offers a start that is safe to repeat, or a way to find out whether one was done.
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, now: At) -> Result<Receipt, Fault> {
         let Ask::StartCall(StartCall { manager, number, caller_id, not_after, .. }) = &command.ask else {
             return Err(Fault::never("not a command for the line"));

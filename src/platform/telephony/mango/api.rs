@@ -1,5 +1,5 @@
-//! Mango's API: every request is a form signed over its JSON (sheet, 2 and 7).
-//! Never reads an answer. Enter at [`Api::request`].
+//! Mango's API: builds requests, forms that are signed over their JSON (sheet, 2 and 7). Enter at
+//! [`Api::request`].
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A school's settings for its Mango Office account.
+//! A school's settings for its Mango Office account. Enter at [`Settings`].
 
 use serde::Deserialize;
 

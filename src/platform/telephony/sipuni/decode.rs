@@ -1,6 +1,5 @@
-//! An event of Sipuni → one signal (sheet, 2).
-//! Never decides what a whole call was: `intake::calls` does, from all its events.
-//! Enter at [`signal`].
+//! Decodes an event of Sipuni into one signal (sheet, 2). The result of a whole call is merged from all its
+//! events in `intake::calls`. Enter at [`signal`].
 
 use chrono::{DateTime, Utc};
 
@@ -11,8 +10,8 @@ use crate::process::At;
 use crate::process::event::Outcome;
 use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
-/// The signal of one event; `users` are the numbers of the school's cabinets. `at` is when it was
-/// accepted, for what carries no usable time.
+/// The signal of one event; `users` are the numbers of the school's cabinets. `at` is when it was accepted,
+/// for events without a usable time.
 pub fn signal(fields: Fields, users: &[String], at: At) -> Result<Signal, Undecodable> {
     let Some(wire_event) = WireEvent::read(fields, users) else {
         return Ok(nothing("an internal call"));
@@ -24,15 +23,15 @@ pub fn signal(fields: Fields, users: &[String], at: At) -> Result<Signal, Undeco
     let at = moment(&wire_event, "timestamp").unwrap_or(at);
     let what = match kind {
         EventKind::End => CallWhat::Final(ended(&wire_event, id, at)),
-        // Of phones that ring only who answers takes part.
+        // Several phones may ring; only the one that answers takes part.
         EventKind::Start | EventKind::Secondary => CallWhat::Leg(leg(&wire_event, kind, LegState::Ringing)),
         EventKind::Answer => CallWhat::Leg(leg(&wire_event, kind, LegState::Talking)),
     };
     Ok(Signal::CallSeen(Box::new(CallEvent { call: super::call_key(id), at, what })))
 }
 
-/// Sipuni shows the client's leg only, also of our own call starts (4.3); who answers after a
-/// transfer is a leg of his own.
+/// Sipuni reports only the client's leg, also for our own call starts (4.3). A person who answers after a
+/// transfer is another leg.
 fn leg(wire_event: &WireEvent, kind: EventKind, state: LegState) -> Leg {
     use crate::process::event::Direction::Inbound;
     let extension = match (kind, wire_event.direction) {
@@ -59,7 +58,7 @@ fn leg(wire_event: &WireEvent, kind: EventKind, state: LegState) -> Leg {
     }
 }
 
-/// Event 2. Its own moment of the answer is wrong at times, so that event 3's counts before it.
+/// Event 2. Its time of the answer is sometimes wrong, so the time of event 3 takes precedence.
 fn ended(wire_event: &WireEvent, id: &str, at: At) -> FinalRecord {
     let outcome = wire_event.outcome();
     let started_at = moment(wire_event, "call_start_timestamp");
@@ -79,7 +78,7 @@ fn ended(wire_event: &WireEvent, id: &str, at: At) -> FinalRecord {
         extension: wire_event.extension().or_else(|| wire_event.last_called()),
         line: wire_event.line(),
         command: command(wire_event),
-        // The link of the event opens the file to whoever has it: only its key is kept.
+        // The link in the event gives access to anybody who has it, so only its key is stored.
         recording: (outcome == Outcome::Answered).then(|| id.to_owned()),
         rough: true,
     }

@@ -1,4 +1,4 @@
-//! A school's settings for its Sipuni cabinet.
+//! A school's settings for its Sipuni cabinet. Enter at [`Settings`].
 
 use serde::Deserialize;
 

@@ -1,5 +1,5 @@
-//! What of listed calls is handed on, and that no range is passed over.
-//! No test asks anybody: readings are given. Enter at [`look`].
+//! Which listed calls are passed on, and that no range is skipped. The readings are given by the tests. Enter
+//! at [`reconcile`].
 
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use crate::process::event::{Direction, Outcome};
 use crate::process::{Client, ClientId, Order, OrderId};
 use crate::signal::{KnownCall, Shown};
 
-/// Hands out what it is given, one reading a time.
+/// Returns the given readings one by one.
 struct Listed(Mutex<Vec<Reading>>, Option<&'static str>);
 
 #[async_trait]
@@ -125,7 +125,7 @@ async fn only_what_was_not_told_or_was_told_otherwise_is_handed_on() {
     }
 }
 
-/// The provider no longer knows of what it began: the range is read from its beginning.
+/// The provider has forgotten its export: the range is read from its beginning.
 #[tokio::test]
 async fn a_stretch_that_cannot_go_on_begins_anew() {
     struct Forgetful;
@@ -157,7 +157,7 @@ async fn what_is_handed_on_is_read_back_as_it_was_listed() {
     assert_eq!(found(&torn), Err(Undecodable("a call of the statistics: Eof".to_owned())));
 }
 
-/// A range is left behind only when all of it was read.
+/// A range is finished only when all of it was read.
 #[tokio::test]
 async fn nothing_is_passed_over() {
     let since = |reconciled: &Reconciled| {
@@ -181,7 +181,7 @@ async fn nothing_is_passed_over() {
     }
 }
 
-/// Where it is not sure that both name a call alike, one that is known proves it for good.
+/// If it is unproven that both use the same names, one known call proves it for good.
 #[tokio::test]
 async fn a_doubt_about_names_holds_all_back_until_one_call_is_recognised() {
     let doubt = Some("are the names the same?");
@@ -198,7 +198,7 @@ async fn a_doubt_about_names_holds_all_back_until_one_call_is_recognised() {
     assert_eq!(reconciled.found.len(), 2);
 }
 
-/// One that is known on a later page proves the names; what was held back before is read anew.
+/// A known call on a later page proves the names; calls held back before are read again.
 #[tokio::test]
 async fn what_was_held_back_is_not_passed_over_when_the_doubt_is_gone() {
     let doubt = Some("are the names the same?");

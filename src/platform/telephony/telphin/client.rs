@@ -1,4 +1,4 @@
-//! Telphin's API: call start and subscriptions to events (sheet, 2 and 4).
+//! Telphin's API: starts calls and subscribes to events (sheet, 2 and 4).
 //! Never deletes a subscription that is not ours. Enter at [`TelphinClient`].
 
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::platform::telephony::statistics;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
 
-/// The events of an extension that make a call.
+/// The events of an extension that describe a call.
 const EVENTS: [&str; 4] = ["dial-in", "dial-out", "answer", "hangup"];
 
 /// One application of one account.
 pub struct TelphinClient {
     settings: Settings,
     session: Arc<Session>,
-    /// Where events are to come to, and the part of it that all addresses of this school share.
+    /// The address of events, and the part that all addresses of this school share.
     hook: Secret,
     hook_prefix: String,
     http: Arc<dyn Http>,
 }
 
 impl TelphinClient {
-    /// Of the address of events its whole and the part that all addresses of this school share.
+    /// `hook` is the address of events, `hook_prefix` the part that all addresses of this school share.
     pub fn new(
         settings: &Settings,
         session: Arc<Session>,
@@ -47,7 +47,7 @@ impl TelphinClient {
         format!("{}/api/ver1.0/extension/{extension}/{resource}/", self.settings.url)
     }
 
-    /// Subscribes to what is missing of one extension; an address of ours with another secret goes.
+    /// Adds the missing subscriptions of one extension, and removes our addresses with another secret.
     async fn subscribe(&self, extension: u64) -> Result<(), Fault> {
         let request = Request::new("GET", self.url(extension, "event")).urgency(Urgency::Backfill);
         let response = done(self.send(request).await.map_err(statistics::no_response)?)?;
@@ -90,7 +90,7 @@ impl Starter for TelphinClient {
         judge(&self.send(request).await.map_err(start::no_response)?)
     }
 
-    /// Employees come and go: once a day every extension is looked at.
+    /// Extensions change, so all of them are checked once a day.
     async fn chore(&self, now: At) -> Result<At, Fault> {
         for extension in self.settings.extensions.values() {
             self.subscribe(*extension).await?;
@@ -99,7 +99,7 @@ impl Starter for TelphinClient {
     }
 }
 
-/// A request that may be made again.
+/// A request that may be repeated.
 fn done(response: Response) -> Result<Response, Fault> {
     match response.status {
         200..=299 => Ok(response),
@@ -110,7 +110,7 @@ fn done(response: Response) -> Result<Response, Fault> {
     }
 }
 
-/// The names under which the started call's events will come.
+/// The names of the started call in its events.
 fn judge(response: &Response) -> Result<Vec<String>, Fault> {
     if !(200..300).contains(&response.status) {
         return Err(start::refused("telphin", response));

@@ -1,6 +1,5 @@
-//! An event of Telphin → its signals (sheet, 3).
-//! Never decides what a whole call was: `intake::calls` does, from all its legs.
-//! Enter at [`signals`].
+//! Decodes an event of Telphin into signals (sheet, 3). The result of a whole call is merged from all its
+//! legs in `intake::calls`. Enter at [`signals`].
 
 use super::wire::{EventKind, WireEvent};
 use super::{Settings, call_key, callback_key};
@@ -10,8 +9,8 @@ use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{CallEvent, CallWhat, Leg, LegState, Signal};
 
-/// The signals of one event: the leg's state, and the recording that a hang-up names. `at` is when
-/// it was accepted, for what carries no usable time.
+/// The signals of one event: the state of the leg, and the recording named by a hang-up. `at` is when it was
+/// accepted, for events without a usable time.
 pub fn signals(fields: Fields, settings: &Settings, at: At) -> Result<Vec<Signal>, Undecodable> {
     let Some(wire_event) = WireEvent::read(fields, settings) else {
         return Ok(vec![nothing("an internal call")]);

@@ -1,4 +1,4 @@
-//! A school's settings for its Telphin account.
+//! A school's settings for its Telphin account. Enter at [`Settings`].
 
 use std::collections::BTreeMap;
 

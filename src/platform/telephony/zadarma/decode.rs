@@ -1,6 +1,5 @@
-//! An event of Zadarma → its signals (sheet, 3).
-//! Never decides what a whole call was: `intake::calls` does, from all its events.
-//! Enter at [`signals`].
+//! Decodes an event of Zadarma into signals (sheet, 3). The result of a whole call is merged from all its
+//! events in `intake::calls`. Enter at [`signals`].
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -13,9 +12,9 @@ use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
-/// An end that comes later than so long after the call was late: it does not say when it ended.
+/// An end event that arrives later than this after the call is late; its arrival is not the end of the call.
 const LATE_MIN: i64 = 3;
-/// A beginning that lies further away is no beginning: another zone, another clock.
+/// A start time further away than this is ignored: the zone or the clock is wrong.
 const AWAY_H: i64 = 26;
 
 /// The signals of one event. `zone` is the account's, `at` is when the event was accepted.
@@ -59,7 +58,7 @@ pub fn signals(fields: Fields, zone: Tz, at: At) -> Result<Vec<Signal>, Undecoda
     })
 }
 
-/// Of phones that ring for a client who calls only the one who answers takes part.
+/// On an incoming call several phones may ring; only the one that answers takes part.
 fn leg(wire_event: &WireEvent, leg: String, state: LegState) -> Leg {
     let takes_part = wire_event.direction == Direction::Outbound || state != LegState::Ringing;
     Leg {
@@ -77,7 +76,8 @@ fn leg(wire_event: &WireEvent, leg: String, state: LegState) -> Leg {
     }
 }
 
-/// The end: its length is signed by nobody, so that statistics may correct it. A menu that answers is nobody.
+/// The end of a call. The signature does not cover its length, so statistics may correct it. A call that only
+/// a menu answered counts as not answered.
 fn ended(wire_event: &WireEvent, zone: Tz, at: At) -> FinalRecord {
     let extension = wire_event.extension().map(str::to_owned);
     let seconds = wire_event.seconds();
@@ -115,7 +115,7 @@ fn nothing(what: &str) -> Signal {
 mod tests {
     use super::*;
 
-    /// The record of an outgoing call of 60 s that began at 11:00 in Moscow, told at `at`.
+    /// The record of an outgoing call of 60 s that began at 11:00 in Moscow and was reported at `at`.
     fn told(at: &str) -> FinalRecord {
         let query = "event=NOTIFY_OUT_END&pbx_call_id=out_1&call_start=2026-01-01+11:00:00&internal=101\
             &destination=79005550101&duration=60&disposition=answered";
@@ -133,7 +133,7 @@ mod tests {
         )
     }
 
-    /// When a call ended is not told: the event's own arrival says it, unless it was late.
+    /// The event contains no end time: its arrival is the end, unless the event was late.
     #[test]
     fn an_end_that_comes_late_does_not_say_when_the_call_ended() {
         for (at, began, ended) in [

@@ -1,5 +1,5 @@
-//! Zadarma's way in: events as a form, signed in a header over two or three of their fields (sheet, 1 to 3).
-//! Never answers an event with a body: one could redirect or end the call. Enter at [`Account`].
+//! Zadarma's webhooks: events as a form, with a signature over two or three fields in a header (sheet, 1 to
+//! 3). Never answers an event with a body, which could redirect or end the call. Enter at [`Account`].
 
 use chrono_tz::Tz;
 
@@ -13,10 +13,10 @@ use crate::process::At;
 use crate::secret::Secret;
 use crate::signal::Signal;
 
-/// Longest value that is sent back.
+/// Longest value that is echoed.
 const ECHO_MAX: usize = 128;
 
-/// What the events of one account are checked and read with.
+/// The settings for checking and decoding one account's events.
 #[derive(Debug)]
 pub struct Account {
     pub secret: Secret,
@@ -36,7 +36,7 @@ impl FormEvents for Account {
         if fits { Ok(()) } else { Err(Refused("wrong signature")) }
     }
 
-    /// The cabinet's check of the address wants its value back, and nothing else.
+    /// The cabinet's check of the address expects its value as the whole answer.
     fn answer(&self, request: &Verified) -> HookAnswer {
         let request = request.request();
         let echo = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "zd_echo");
@@ -49,7 +49,7 @@ impl FormEvents for Account {
     }
 }
 
-/// Only what can be no content of a page.
+/// Only characters that cannot form markup.
 fn is_echo(value: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=ECHO_MAX).contains(&value.len()) && value.bytes().all(fits)

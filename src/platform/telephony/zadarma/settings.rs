@@ -1,4 +1,4 @@
-//! A school's settings for its Zadarma account.
+//! A school's settings for its Zadarma account. Enter at [`Settings`].
 
 use serde::Deserialize;
 

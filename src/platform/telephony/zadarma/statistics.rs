@@ -1,6 +1,6 @@
-//! Zadarma's statistics of the PBX: rows of legs in the account's time (sheet, 4.3).
-//! Never believes times that contradict the calls' own ids, nor counts a manager's own side of a call-back.
-//! Enter at [`ZadarmaStatistics`].
+//! Zadarma's PBX statistics: one row per leg, in the account's time zone (sheet, 4.3). Times that contradict
+//! the calls' own ids are rejected; the manager's leg of a call-back is not counted. Enter at
+//! [`ZadarmaStatistics`].
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -18,10 +18,10 @@ use crate::process::event::{Direction, Outcome};
 use crate::process::{At, Urgency};
 use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
-/// Rows of one answer at most.
+/// Most rows of one answer.
 const PAGE: usize = 1000;
 
-/// One account, read for what its events never said.
+/// The call statistics of one account.
 pub struct ZadarmaStatistics {
     pub api: Api,
     pub zone: Tz,
@@ -76,7 +76,7 @@ fn read(rows: &[Value], zone: Tz) -> Result<Reading, Fault> {
     Ok(Reading { calls, rest: Remaining::after(unread) })
 }
 
-/// One leg's row; `None` where it cannot be read.
+/// The row of one leg; `None` if it cannot be read.
 fn record(row: &Value, zone: Tz) -> Option<FinalRecord> {
     let direction = direction(row);
     let (caller, called) =
@@ -113,7 +113,7 @@ fn direction(row: &Value) -> Direction {
     if calls_out { Direction::Outbound } else { Direction::Inbound }
 }
 
-/// The other side is an extension: a colleague, or the manager himself whom a call-back rings first.
+/// The other side is an extension: a colleague, or the manager's own leg of a call-back.
 fn is_internal(row: &Value) -> bool {
     let other = if direction(row) == Direction::Outbound { "destination" } else { "clid" };
     text(row, other).is_some_and(|said| is_extension(&said))
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// An outgoing talk of a minute, changed.
+    /// An outgoing talk of one minute, with changes.
     fn row(change: Value) -> Value {
         let mut row = json!({
             "call_id": "1767254400.1234567", "sip": "101", "callstart": "2026-01-01 11:00:00", "clid": "74955550000",

@@ -1,5 +1,5 @@
-//! Zadarma's words as it writes them: events, sides of a call, results, causes (sheet, 3).
-//! Never merges events. Enter at [`WireEvent::read`].
+//! Zadarma's format of an event: kind, sides of the call, results, causes (sheet, 3).
+//! Enter at [`WireEvent::read`].
 
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
@@ -8,10 +8,10 @@ use crate::platform::telephony::{Fields, line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 
-/// Numbers of so many digits at most are extensions.
+/// Numbers with at most this many digits are extensions.
 const EXTENSION_DIGITS: usize = 5;
 
-/// Which event it is.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
     Ringing,
@@ -20,7 +20,7 @@ pub enum EventKind {
     Record,
 }
 
-/// One event's fields, the sides already told apart.
+/// The fields of one event, with the direction of the call.
 #[derive(Debug)]
 pub struct WireEvent {
     fields: Fields,
@@ -48,8 +48,8 @@ impl WireEvent {
         self.fields.text("pbx_call_id")
     }
 
-    /// The manager's own side of a call-back, or a colleague: the other side is an extension. The mark of a
-    /// call-back's first leg is not documented.
+    /// The other side is an extension: the manager's leg of a call-back, or a colleague. `callback_leg1` is
+    /// not documented.
     pub fn is_internal(&self) -> bool {
         let other = match self.direction {
             Direction::Inbound => self.fields.text("caller_id"),
@@ -70,7 +70,7 @@ impl WireEvent {
         self.fields.text("destination").or_else(|| self.fields.text("called_did"))
     }
 
-    /// Our number that was called, or that the client sees.
+    /// Our number that was called or shown to the client.
     pub fn line(&self) -> Option<String> {
         let number = match self.direction {
             Direction::Inbound => self.fields.text("called_did"),
@@ -79,12 +79,12 @@ impl WireEvent {
         number.filter(|number| !is_extension(number)).map(line)
     }
 
-    /// The manager's extension; of several the one who talked last.
+    /// The manager's extension; with several, the one who talked last.
     pub fn extension(&self) -> Option<&str> {
         let answered = || self.fields.text("destination").filter(|number| is_extension(number));
         match self.direction {
             Direction::Outbound => self.fields.text("internal").or_else(|| {
-                // Told the incoming way, an outgoing call comes from the extension.
+                // An outgoing call in the form of an incoming one: the caller is the extension.
                 self.fields.text("caller_id").filter(|number| is_extension(number))
             }),
             Direction::Inbound => {
@@ -93,7 +93,7 @@ impl WireEvent {
         }
     }
 
-    /// When the call began, by the account's own clock.
+    /// When the call began, in the account's time zone.
     pub fn started_at(&self, zone: Tz) -> Option<At> {
         moment(self.fields.text("call_start")?, zone)
     }
@@ -107,13 +107,13 @@ impl WireEvent {
         outcome(self.fields.text("disposition").unwrap_or_default(), cause, self.direction)
     }
 
-    /// The key of the recording, where there is one.
+    /// The key of the recording, if there is one.
     pub fn recording(&self) -> Option<&str> {
         self.fields.text("call_id_with_rec").filter(|_| self.fields.text("is_recorded") != Some("0"))
     }
 }
 
-/// The id's beginning is sure, `internal` is not (3.2). Who calls from an extension calls out.
+/// The prefix of the id is reliable, `internal` is not (3.2). A call from an extension is outgoing.
 fn direction(fields: &Fields) -> Direction {
     let is_leg_to_client = fields.text("calltype") == Some("callback_leg2");
     let has_short_caller = fields.text("caller_id").is_some_and(is_extension);
@@ -137,7 +137,7 @@ pub fn moment(local_time: &str, zone: Tz) -> Option<At> {
     Some(zone.from_local_datetime(&local).earliest()?.to_utc())
 }
 
-/// What a result means of the client's side (3.1); `cause` is Q.931's.
+/// The outcome for the client's side (3.1); `cause` is from Q.931.
 pub fn outcome(disposition: &str, cause: Option<i64>, direction: Direction) -> Outcome {
     let outcome = match disposition.trim().to_lowercase().as_str() {
         "answered" => return Outcome::Answered,
@@ -157,7 +157,7 @@ pub fn outcome(disposition: &str, cause: Option<i64>, direction: Direction) -> O
             _ => Outcome::Failed,
         },
     };
-    // Whatever the reason, a client who called was missed.
+    // An unanswered incoming call is a missed client, whatever the reason.
     if direction == Direction::Inbound { Outcome::NoAnswer } else { outcome }
 }
 
