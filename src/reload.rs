@@ -78,7 +78,7 @@ fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, rebuild: Reb
     }
 }
 
-/// The schools that begin rebuild, or why the files are not used.
+/// The schools that are rebuilt, or why the files are not used.
 fn put_in_place(
     bridge: &mut Bridge,
     found: &Result<Files, Vec<Problem>>,

@@ -1,7 +1,7 @@
-//! Open records of one school, kept between steps: the owner steps its cases in memory and lets
-//! the commits follow. Never writes to the store; it makes the [`Put`]s of a unit. All books of an instance
-//! share one budget of memory: over it, the least recently used records are closed.
-//! Enter at [`Book::order`] and its siblings; after a refused commit call [`Book::close`].
+//! The open records of one school, in memory between steps, so that commits can be pipelined. Never writes to
+//! the store; it makes the [`Put`]s of a unit. All books of an instance share one memory budget; above it,
+//! the least recently used records are closed. Enter at [`Book::order`] and its siblings; after a refused
+//! commit call [`Book::close`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -107,7 +107,7 @@ pub struct Book {
     orders: Shelf<Order>,
     clients: Shelf<Client>,
     desks: Shelf<Desk>,
-    /// The desks of the first version, once they were looked for.
+    /// The desks of the first version, once they have been read.
     desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
     last_seen: Shelf<LastSeen>,
@@ -134,7 +134,7 @@ impl Book {
         }
     }
 
-    /// Forgets everything: what is in the store counts again.
+    /// Forgets everything, so that records are read from the store again.
     pub fn close(&mut self) {
         *self = Self::new(self.store.clone(), self.school.clone(), self.held.record_budget.clone());
     }
@@ -159,8 +159,8 @@ impl Book {
         }
     }
 
-    /// Opens what will surely be needed in two reads: these orders, then these clients and theirs. What
-    /// cannot be understood stays closed, and fails where it is needed.
+    /// Opens the records that will be needed, in two reads: these orders, then these clients and those of the
+    /// orders. An unreadable record stays closed, and fails where it is needed.
     pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> StoreResult<()> {
         let Self { store, school, orders: shelf, held, round, .. } = self;
         let keys = orders.iter().map(key::order).collect();
@@ -180,8 +180,8 @@ impl Book {
         open((&**store, school), (clients, held, *round), key::client(id)).await
     }
 
-    /// The desks of these managers, read at once. One without a record of its own is as the first version
-    /// left it.
+    /// The desks of these managers, in one read. A manager without a record has the desk of the first
+    /// version.
     pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> StoreResult<Desks> {
         let wanted: BTreeMap<ManagerId, String> =
             managers.map(|manager| (manager.clone(), key::desk(manager))).collect();
@@ -311,7 +311,7 @@ async fn open<T: DeserializeOwned + Clone>(
     Ok(record)
 }
 
-/// Opens those that are not open, in one read.
+/// Opens the records that are not open, in one read.
 async fn open_all<T: DeserializeOwned>(
     (store, school): (&dyn Store, &SchoolId),
     (shelf, held, used): ShelfSlot<'_, T>,
@@ -324,7 +324,7 @@ async fn open_all<T: DeserializeOwned>(
         return Ok(());
     }
     let read = store.read(school, &keys).await;
-    // One that is damaged hides the others here; alone it says what it is.
+    // A damaged record fails the whole read; later it fails alone, with its name.
     let read = match read {
         Err(StoreError::Unreadable(_)) => return Ok(()),
         read => read?,
@@ -342,7 +342,7 @@ async fn open_all<T: DeserializeOwned>(
     Ok(())
 }
 
-/// A stored record with its version; version 0 where there is none.
+/// A stored record with its version; version 0 if there is none.
 fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> StoreResult<(u64, Option<T>)> {
     let Some(stored) = stored else { return Ok((0, None)) };
     let record =
@@ -350,7 +350,7 @@ fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> StoreResult<(
     Ok((stored.version, Some(record)))
 }
 
-/// Puts a record on the shelf; returns the one before it with its version.
+/// Stores a record on the shelf; returns the previous one with its version.
 fn shelve<T>(
     (shelf, held, used): ShelfSlot<'_, T>,
     key: String,
@@ -364,13 +364,13 @@ fn shelve<T>(
     Some((before.version, before.record))
 }
 
-/// Takes an opened record away; `None` where there is none.
+/// Removes an opened record; `None` if there is none.
 fn forget<T>(place: ShelfSlot<'_, T>, key: String) -> Option<Forget> {
     let (expect, old) = shelve(place, key.clone(), (0, None), 0)?;
     old.map(|_| Forget::Record { key, expect })
 }
 
-/// The record's new body for a unit; `None` where nothing changed. The record has been opened.
+/// The record's new body for a unit; `None` if nothing changed. The record must be open.
 fn put<T: Serialize + PartialEq>(place: ShelfSlot<'_, T>, key: String, record: T) -> Option<Put> {
     let old = place.0.get(&key);
     if old.is_some_and(|old| old.record.as_ref() == Some(&record)) {

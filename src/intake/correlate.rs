@@ -1,5 +1,5 @@
-//! Which order is meant, and what happened to it: a signal's ids become ours.
-//! Reads open records and links, never writes and never decides. Enter at [`aim`].
+//! Turns a signal into events of orders: finds the order, and replaces the platform's ids by ours. Reads open
+//! records and links, never writes and never decides. Enter at [`aim`].
 
 use super::book::Book;
 use super::forget::Gone;
@@ -20,9 +20,9 @@ use crate::store::{Put, StoreResult};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aim {
     pub order: OrderId,
-    /// Whose order it is, if it is new.
+    /// The client, if the order is new.
     pub client: ClientId,
-    /// What is known of a client who is new with this event.
+    /// The facts of a client who is new with this event.
     pub facts: ClientFacts,
     pub event: Event,
 }
@@ -33,19 +33,19 @@ impl Aim {
     }
 }
 
-/// What a signal comes to.
+/// The meaning of a signal.
 #[derive(Debug, Default)]
 pub struct Aims {
     pub aims: Vec<Aim>,
-    /// Records of intake's own that go with the commit.
+    /// Intake's own records for the same commit.
     pub puts: Vec<Put>,
-    /// Index entries that go with it: set, or removed with `None`.
+    /// Index entries for the same commit; `None` removes one.
     pub index: Vec<(String, Option<String>)>,
-    /// A question to a platform without whose answer the signal says too little.
+    /// A command that reads missing data from the platform.
     pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
     pub nothing: Option<String>,
-    /// Authentic, but a person has to look: becomes a dead letter.
+    /// Authentic but unusable: becomes a dead letter.
     pub unusable: Option<String>,
 }
 
@@ -64,8 +64,7 @@ impl Aims {
     }
 }
 
-/// Finds the order that a signal means. Calls are aimed by `worker::inbox`, which merges their
-/// events first.
+/// Finds the order of a signal. Calls are handled by `worker::inbox`, which merges their events first.
 pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> StoreResult<Aims> {
     match signal {
         Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
@@ -133,7 +132,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
 }
 
-/// Of a retired order more money is news: no payment goes unseen.
+/// For a retired order only more money is a change, so that no payment is missed.
 fn is_change(gone: &str, facts: &OrderFacts) -> bool {
     match Gone::read(gone) {
         Some(Gone::Erased) => false,
@@ -142,19 +141,19 @@ fn is_change(gone: &str, facts: &OrderFacts) -> bool {
     }
 }
 
-/// A client's id names the order that introduced him.
+/// The id of a new client contains the id of his first order.
 pub fn new_client(order: &OrderId) -> ClientId {
     ClientId(format!("c-{order}"))
 }
 
-/// The client whom a person's facts mean: GetCourse's user first, then phone, then e-mail.
+/// Finds a client by a person's facts: GetCourse's user first, then phone, then e-mail.
 pub async fn client_of(book: &Book, facts: &ClientFacts) -> StoreResult<Option<ClientId>> {
     let keys = identity_keys(facts);
     let found = book.links_of(&keys).await?;
     Ok(found.into_iter().flatten().next().map(ClientId))
 }
 
-/// Index keys of a person, strongest first.
+/// Index keys of a person, the most reliable first.
 fn identity_keys(facts: &ClientFacts) -> Vec<String> {
     let phone = facts.phone.as_ref();
     [
@@ -187,7 +186,7 @@ async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Stor
     }
 }
 
-/// Deleted, or merged into another: it is looked for anew when it is needed, by number and e-mail.
+/// The contact was deleted or merged: it is searched by number and e-mail when it is needed again.
 async fn contact_gone(book: &mut Book, contact: u64) -> StoreResult<Aims> {
     let Some(client) = book.link(&link::crm_contact(contact)).await? else {
         return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
@@ -200,7 +199,7 @@ async fn contact_gone(book: &mut Book, contact: u64) -> StoreResult<Aims> {
     Ok(Aims { index, nothing: Some(format!("contact {contact} is gone")), ..Aims::default() })
 }
 
-/// Every open order of a client hears it; without one, his newest.
+/// An event for every open order of a client; if there is none, for his newest order.
 async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> StoreResult<Aims> {
     let Some(record) = book.client(client).await? else {
         return Ok(Aims::nothing(format!("client {client} has no record")));
@@ -261,15 +260,16 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     })
 }
 
-/// A digital-pipeline call shows no fields, and no webhook shows why a lead was lost (R1). A loss of
-/// our own doing is known, and an ended order asks for nothing: no echo costs a request.
+/// Whether the lead has to be read: a digital-pipeline call contains no fields, and no webhook contains the
+/// reason of a lost lead (R1). If we closed the lead, or the order has ended, nothing is read, so that no
+/// echo costs a request.
 fn says_too_little(seen: &SeenLead, order: &Order, role: LeadRole) -> bool {
     let lost = seen.status == Some(LOST) && seen.loss_reason.is_none();
     let known = !order.is_open() || order.leads.get(&role) == Some(&Stage::Lost);
     !seen.read && (seen.partial || (lost && !known))
 }
 
-/// One question for one sight of the lead: a repeat of the webhook asks the same, which is asked once.
+/// The read command for one state of the lead; a repeated webhook gives the same id, so it is sent once.
 fn read_lead(order: &OrderId, client: &ClientId, seen: &SeenLead) -> Command {
     let at = seen.updated_at.map_or(0, |at| at.timestamp());
     Command {
@@ -285,7 +285,7 @@ fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
     events.into_iter().map(|event| Aim::new(order.clone(), client.clone(), event)).collect()
 }
 
-/// Deleted, or merged into another: that is looked for first, by the order's number.
+/// A lead was deleted or merged: the merged one is searched first, by the order's number.
 async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> StoreResult<Aims> {
     let Some((order, role)) = lead_of(book, lead).await? else {
         return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
@@ -323,7 +323,7 @@ fn find_heir(record: Order, lead: u64) -> Command {
     }
 }
 
-/// The order has another lead of this role by now.
+/// The order has another lead of this role meanwhile.
 async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) -> StoreResult<bool> {
     let current = book.link(&link::lead(order, role)).await?;
     Ok(current.is_some_and(|current| current != lead.to_string()))
@@ -341,7 +341,7 @@ async fn of_known(book: &mut Book, order: OrderId, event: Event) -> StoreResult<
     })
 }
 
-/// A command that was accepted at first and failed after all: its order hears of it.
+/// A command was accepted at first and failed later: its order is notified.
 async fn command_failed(book: &mut Book, command: CommandId, why: String) -> StoreResult<Aims> {
     match order_of(book, command.as_str()).await? {
         Some(order) => of_known(book, order, Event::Undeliverable { command, why }).await,
@@ -349,8 +349,8 @@ async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Sto
     }
 }
 
-/// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
-/// the command's id, which names its order before any receipt is known.
+/// The order of our command, given by its id or by a provider's name: by its link, else by the command's id,
+/// which contains the order's id before any receipt is known.
 pub async fn order_of(book: &Book, command: &str) -> StoreResult<Option<OrderId>> {
     let linked = book.link(&link::call(command)).await?;
     // Providers' own names have dots, too.
@@ -372,7 +372,7 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
     if !news.is_empty() {
         let by = seen.responsible.and_then(|user| amocrm_user(school, user));
         let result = seen.result.as_deref().filter(|_| news.done);
-        // The answer comes first: the task that it closes is then no longer open.
+        // The answer comes first, because it closes the task.
         let answer = result.and_then(|text| school.answers.from_result(text, now, school.process.zone));
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {
@@ -399,7 +399,7 @@ async fn task_gone(book: &mut Book, task: u64) -> StoreResult<Aims> {
     of_known(book, order, Event::Task(change)).await
 }
 
-/// By the link, else by the mark in its text: the hook may outrun our receipt.
+/// Our task: by the link, else by the marker in its text, because the webhook may arrive before our receipt.
 async fn task_of(book: &Book, task: u64, text: &str) -> StoreResult<Option<(TaskId, OrderId)>> {
     let linked = book.link(&link::crm_task(task)).await?;
     Ok(linked.map(TaskId).or_else(|| marker::task_in(text)).and_then(|task| {
@@ -413,7 +413,7 @@ pub(super) fn signed(mut answer: Answer, by: Option<&ManagerId>) -> Answer {
     answer
 }
 
-/// A manager as GetCourse names him.
+/// Finds a manager by GetCourse's data.
 fn manager(school: &School, id: Option<u64>, email: Option<&str>, name: Option<&str>) -> Option<ManagerId> {
     let roster = &school.process.roster;
     let by_id = id.and_then(|id| roster.iter().find(|manager| manager.getcourse == Some(id)));
@@ -435,7 +435,7 @@ pub(super) fn amocrm_user(school: &School, user: u64) -> Option<ManagerId> {
         .map(|manager| manager.id.clone())
 }
 
-/// Whose extension it is.
+/// The manager with this extension.
 pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
     let roster = &school.process.roster;
     roster

@@ -197,8 +197,7 @@ impl Outbox<'_> {
     }
 }
 
-/// What this version cannot read becomes a dead letter, and its order hears of it; true if there
-/// was any.
+/// Unreadable deliveries become dead letters, and their orders are notified; returns whether there were any.
 async fn bury_unreadable(site: &Site) -> Result<bool, CommitError> {
     let Ok(found) = site.store.unreadable(site.id()).await else { return Ok(false) };
     let mut buried = false;
