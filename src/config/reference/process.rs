@@ -6,28 +6,28 @@ pub const PROCESS: &[Section] = &[
     Section {
         file: File::Process,
         path: "arrival",
-        about: "An order comes (L1–L3, L7–L11).",
+        about: "A new order (L1–L3, L7–L11).",
         keys: &[
             key("confirmation", "true | false", "Send the confirmation with the payment link (L1)."),
-            key("pause_minutes", "minutes", "Nobody calls for so long after an order (L2)."),
+            key("pause_minutes", "minutes", "After an order before the first call (L2)."),
             key("credit_pause_hours", "hours", "The same for routes with `credit = true` (L2)."),
             key("short_path", "true | false", "Orders made by a manager take the short path (L3)."),
             key(
                 "fold_duplicates",
                 "true | false",
-                "Fold a younger unpaid order of the same client and offer into the older (L7).",
+                "Merge a younger unpaid order of the same client and offer into the older (L7).",
             ),
-            key("keep_manager", "true | false", "A client's orders go to the manager he already has (L8)."),
+            key("keep_manager", "true | false", "A client's orders go to his present manager (L8)."),
             key(
                 "free_pool_minutes",
                 "minutes",
-                "After which an order that nobody took goes to the queue (L9).",
+                "After which the queue assigns an order that nobody took (L9).",
             ),
-            key("ask_phone", "true | false", "Phone missing or wrong: ask for it everywhere (L11)."),
+            key("ask_phone", "true | false", "Phone missing or wrong: ask for it on all channels (L11)."),
             key(
                 "hand_over",
                 "true | false",
-                "On a new responsible open tasks move and he gets one with the context (L10).",
+                "A new responsible gets the open tasks and a task with the context (L10).",
             ),
         ],
     },
@@ -38,7 +38,7 @@ pub const PROCESS: &[Section] = &[
         keys: &[
             key("check_days", "days", "Until the task to check (L11)."),
             key("postponed_days", "days", "«Отложен» before the last check (L11)."),
-            key("last_days", "working days", "That the last task has before the order is cancelled (L11)."),
+            key("last_days", "working days", "For the last task before the order is cancelled (L11)."),
             key(
                 "check_unconfirmed",
                 "true | false",
@@ -49,13 +49,13 @@ pub const PROCESS: &[Section] = &[
     Section {
         file: File::Process,
         path: "contact",
-        about: "When a client may be touched, in his own time (D13).",
+        about: "When a client may be contacted, in his time zone (D13).",
         keys: &[
             key("calls", "HH:MM-HH:MM", "Calls on working days."),
             key("calls_off_days", "HH:MM-HH:MM", "Calls on weekends and holidays. Absent: none."),
-            key("hard", "HH:MM-HH:MM", "Nothing but what the client asked for leaves these."),
+            key("hard", "HH:MM-HH:MM", "Outside these hours a client is contacted only at his own request."),
             key("letters", "HH:MM-HH:MM", "Letters of the ladder. Absent: any time."),
-            key("spread_minutes", "minutes", "Over which work that falls due at an opening is spread."),
+            key("spread_minutes", "minutes", "Over which work due at an opening is spread."),
         ],
     },
     Section {
@@ -66,16 +66,16 @@ pub const PROCESS: &[Section] = &[
             key(
                 "ladder",
                 "list of lists",
-                "One list a day: `now`, `+20m`, `+2h30m`, or the name of a window (D2).",
+                "One list per day: `now`, `+20m`, `+2h30m`, or the name of a window (D2).",
             ),
             key("windows", "name = HH:MM-HH:MM", "Named windows in the client's time (D2)."),
             key(
                 "every_minutes",
                 "minutes",
-                "An attempt every so many minutes instead of the ladder; 0 is off.",
+                "Between attempts at a fixed interval instead of the ladder; 0: off.",
             ),
-            key("gap_minutes", "minutes", "Least time between two attempts (D2)."),
-            key("days", "days", "On which calling was permitted before giving up (D3)."),
+            key("gap_minutes", "minutes", "Minimum time between two attempts (D2)."),
+            key("days", "days", "With permitted calls before giving up (D3)."),
             key("attempts_min", "number", "Attempts without a talk before giving up (D3)."),
             key("give_up_hours", "hours", "From the last message to the cancellation (D3)."),
             key(
@@ -85,28 +85,28 @@ pub const PROCESS: &[Section] = &[
             ),
             key("reminder_minutes", "minutes", "The manager's reminder before a promised time (D5)."),
             key("confirm_call_back", "true | false", "Confirm a promised time to the client (D5)."),
-            key("missed_minutes", "minutes", "In which a missed incoming call is called back (D11)."),
+            key("missed_minutes", "minutes", "Within which a missed incoming call is called back (D11)."),
             key(
                 "trust_task_result",
                 "true | false",
-                "A manager's word counts where telephony saw no call (D10).",
+                "A manager's report counts if telephony reported no call (D10).",
             ),
-            key("talk_seconds", "seconds", "Least length of a talk (D12)."),
+            key("talk_seconds", "seconds", "Minimum length of a talk (D12)."),
             key(
                 "failed_retry_minutes",
                 "minutes",
                 "Until a call that failed on our side is tried again (D12).",
             ),
-            key("task_minutes", "minutes", "In which a call task must be done."),
+            key("task_minutes", "minutes", "Within which a call task must be done."),
             key(
                 "start_calls",
                 "true | false",
-                "Start the call at its task's time, the manager's leg first, in his hours and while he is free (D9).",
+                "Start the call when its task is due, the manager's leg first, in his hours and if he is free (D9).",
             ),
             key(
                 "start_wait_s",
                 "seconds",
-                "In which a started call must show itself; then the manager did not pick up (D9).",
+                "Within which a started call must be reported; after them the manager did not pick up (D9).",
             ),
         ],
     },
@@ -115,16 +115,16 @@ pub const PROCESS: &[Section] = &[
         path: "talk",
         about: "After a talk: «Что дальше?» (L13).",
         keys: &[
-            key("ask", "true | false", "Ask after a talk, and again while no answer comes."),
+            key("ask", "true | false", "Ask after a talk, repeatedly until answered."),
             key("answer_minutes", "working minutes", "The manager's time to answer."),
-            key("first_answer_seconds", "seconds", "In which a second answer is not taken; the first wins."),
-            key("doubt_days", "days", "«Сомневается»: until the touch."),
+            key("first_answer_seconds", "seconds", "After an answer in which another one is ignored."),
+            key("doubt_days", "days", "«Сомневается»: until the next contact."),
             key(
                 "follow_up_days",
                 "working days",
                 "Instalment and long cycle: until the manager is asked again.",
             ),
-            key("special_hours", "hours", "«Особые условия»: that the head has."),
+            key("special_hours", "hours", "«Особые условия»: for the head's decision."),
         ],
     },
     Section {
@@ -132,8 +132,12 @@ pub const PROCESS: &[Section] = &[
         path: "promise",
         about: "A promised payment (P1, P2).",
         keys: &[
-            key("reminder", "true | false", "Send the reminder with the link on the promised morning (P1)."),
-            key("reminder_at", "HH:MM", "When on that day, client's time."),
+            key(
+                "reminder",
+                "true | false",
+                "Send the reminder with the link on the morning of the promised day (P1).",
+            ),
+            key("reminder_at", "HH:MM", "Time of the reminder, in the client's time zone."),
             key("check_hours", "hours", "Before the evening window at which the payment is checked (P1)."),
             key("redial", "true | false", "Not paid by then: a call task the same day and a new round (P2)."),
         ],
@@ -149,9 +153,9 @@ pub const PROCESS: &[Section] = &[
             key(
                 "put_back",
                 "true | false",
-                "A deadline moved later by hand without the client's wish is put back.",
+                "Restore a deadline that a manager postponed without the client's wish.",
             ),
-            key("hours", "HH:MM-HH:MM", "The team's hours, school's time."),
+            key("hours", "HH:MM-HH:MM", "The team's hours, in the school's time zone."),
         ],
     },
     Section {
@@ -159,7 +163,11 @@ pub const PROCESS: &[Section] = &[
         path: "refusal",
         about: "Refusals (R1, R2).",
         keys: &[
-            key("needs_reason", "true | false", "A refusal without a reason and a text is asked about (R1)."),
+            key(
+                "needs_reason",
+                "true | false",
+                "Ask the manager about a refusal without a reason and a text (R1).",
+            ),
             key("revival", "true | false", "A new linked lead in the revival pipeline (R2)."),
         ],
     },
@@ -168,8 +176,8 @@ pub const PROCESS: &[Section] = &[
         path: "payment",
         about: "Payments, whole and in parts (L4, L5, W1).",
         keys: &[
-            key("confirm_minutes", "minutes", "Until an unconfirmed payment is read back again."),
-            key("part_days", "days", "From a partial payment to the next, where no date is known (L5)."),
+            key("confirm_minutes", "minutes", "Until an unconfirmed payment is read again."),
+            key("part_days", "days", "From a partial payment to the next, if no date is known (L5)."),
             key("part_reminders", "true | false", "Remind of the next part (L5)."),
             key("welcome", "true | false", "Send the receipt and «путь первого дня» (W1)."),
             key("fulfilment", "true | false", "A new linked lead in the fulfilment pipeline (W1)."),
@@ -182,7 +190,7 @@ pub const PROCESS: &[Section] = &[
         keys: &[
             key("calls", "true | false", "Calls in the lead's feed."),
             key("notes", "true | false", "Messages, payments, statuses and decisions in the lead's feed."),
-            key("comments", "true | false", "A comment in GetCourse at each turn."),
+            key("comments", "true | false", "A comment in GetCourse at each change of state."),
             key("forward_only", "true | false", "Stages move forward only (K2)."),
         ],
     },

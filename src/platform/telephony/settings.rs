@@ -7,7 +7,7 @@ use crate::platform::reference::{Key, key};
 
 /// A row of the reference that is the same for every provider.
 pub const STUCK: Key =
-    key("stuck_s", "seconds", "After which a call whose end was never told counts as ended.");
+    key("stuck_s", "seconds", "After which a call without a reported end counts as ended.");
 
 /// The settings that every provider's table has.
 #[derive(Debug, Clone, Copy)]

@@ -50,7 +50,7 @@ fn call_says(mut call: CallRecord) -> Value {
         Merged::Nothing => Value::Null,
     };
     json!({
-        "wake": wake, "reported_at": reported_at, "on_call": on_call, "exact": known.is_exact,
+        "wake": wake, "told_at": reported_at, "on_call": on_call, "exact": known.is_exact,
         "talk_seconds": known.talk_seconds, "result": result,
     })
 }
