@@ -17,7 +17,7 @@ use crate::instance::Name;
 use crate::outbound::Wiring;
 use crate::panics::{Panicked, caught};
 use crate::process::SchoolId;
-use crate::schools::{Anew, Schools, Unfit};
+use crate::schools::{Rebuild, SchoolError, Schools};
 use crate::secret::{Secret, Vault};
 use crate::spool::Spools;
 use crate::store::{self, Store};
@@ -54,7 +54,7 @@ pub enum StartError {
     #[error("the store cannot be used: {0}")]
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
-    School(#[from] Unfit),
+    School(#[from] SchoolError),
     #[error("the server failed: {0}")]
     Server(std::io::Error),
 }
@@ -96,7 +96,7 @@ impl Bridge {
         let name = Name::take(&wiring.data).map(Arc::new);
         let spools = Spools::new(&wiring.data, instance.limits.spool_mb);
         let mut schools = Schools::new(wiring, keep, name, spools);
-        schools.follow(options.config.schools, Anew::All)?;
+        schools.follow(options.config.schools, Rebuild::All)?;
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
         let refused = Arc::<Mutex<Option<String>>>::default();
@@ -116,8 +116,8 @@ impl Bridge {
     }
 
     /// Switches to these schools; if one of them is unfit, nothing changes.
-    pub fn follow(&mut self, schools: Vec<School>, anew: Anew) -> Result<Vec<SchoolId>, Unfit> {
-        let begun = self.schools.follow(schools, anew)?;
+    pub fn follow(&mut self, schools: Vec<School>, rebuild: Rebuild) -> Result<Vec<SchoolId>, SchoolError> {
+        let begun = self.schools.follow(schools, rebuild)?;
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(begun)
     }

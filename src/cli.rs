@@ -1,5 +1,5 @@
-//! The command line: one executable, its roles as subcommands. Never changes the store directly: what a command
-//! asks for becomes an entry of the inbox. Enter at [`main`].
+//! The command line: one executable, its roles as subcommands. Never changes the store directly: what a
+//! command asks for becomes an entry of the inbox. Enter at [`main`].
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,9 +31,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Take webhooks and work, until told to stop.
+    /// Run the bridge until it is told to stop.
     Serve(Serve),
-    /// Measure the bridge beside what it is measured against.
+    /// Measure the bridge and print the figures beside their references.
     #[cfg(feature = "sandbox")]
     Bench(bench::Options),
     /// Show 16 days of a school in a minute: sandbox, scripted people, the real bridge.
@@ -42,17 +42,17 @@ enum Command {
     /// Stand-ins of amoCRM, GetCourse, the telephony providers and a mail server on loopback.
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
-    /// Look for everything that is wrong with a configuration.
+    /// Report all mistakes of a configuration.
     Check(Folder),
     /// Print the addresses to paste into GetCourse, amoCRM and the telephony cabinet.
     Url(Url),
-    /// Show what needs a person, or have it tried again.
+    /// List, show or retry dead letters.
     Dead(Dead),
-    /// Show what is kept of a person, or have it forgotten.
+    /// Export or erase the data of a person.
     Person(Person),
-    /// Read a school's amoCRM account: its ids, and what the configuration names and it does not have.
+    /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
     Discover(Discover),
-    /// Print every key that a configuration may hold.
+    /// Print every key of the configuration.
     Reference,
 }
 
@@ -70,7 +70,7 @@ struct StoreArgs {
     /// Redis, `redis://host:6379/0`. Without it the embedded store is used.
     #[arg(long, global = true)]
     store: Option<String>,
-    /// Folder of the embedded store, and of what the instance keeps for itself.
+    /// Folder of the embedded store and of the instance's own files.
     #[arg(long, global = true)]
     data: Option<PathBuf>,
 }
@@ -81,7 +81,7 @@ struct Serve {
     folder: Folder,
     #[command(flatten)]
     store: StoreArgs,
-    /// `host:port`; port 0 takes a free one.
+    /// `host:port`; port 0 means any free port.
     #[arg(long)]
     listen: Option<String>,
     /// Start of driven time (the demo's); needs its token in the environment.
@@ -95,7 +95,7 @@ struct SandboxArgs {
     /// The setup's file. Without it: `deploy/sandbox.toml`, which fits the school of `deploy/example`.
     #[arg(long)]
     setup: Option<PathBuf>,
-    /// Where the bridge listens: webhooks go there.
+    /// The address of the bridge, which receives the webhooks.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     bridge: String,
     /// First of the ports in a row: amoCRM, GetCourse, then the telephony providers.
@@ -103,10 +103,10 @@ struct SandboxArgs {
     port: u16,
     #[arg(long, default_value_t = 18025)]
     smtp_port: u16,
-    /// Chooses who is slow and what goes wrong.
+    /// Seed for delays and errors.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Stop after so many minutes.
+    /// Stop after this many minutes.
     #[arg(long)]
     minutes: Option<u64>,
 }
@@ -140,16 +140,16 @@ struct Dead {
 
 #[derive(Subcommand)]
 enum DeadAction {
-    /// One line each, the newest first: id, when, order, why.
+    /// One line per dead letter, the newest first: id, time, order, reason.
     List {
         school: String,
-        /// At most so many.
+        /// Maximum number of lines.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
         max: u16,
     },
-    /// One with the body that it holds. Bodies hold personal data: mind who looks.
+    /// One dead letter with its body. Bodies contain personal data.
     Show { school: String, id: String },
-    /// Have it tried again.
+    /// Try it again.
     Retry { school: String, id: String },
 }
 
@@ -165,16 +165,16 @@ struct Person {
 
 #[derive(Subcommand)]
 enum PersonAction {
-    /// Print all of it as JSON: orders, journal, calls, requests.
+    /// Print everything as JSON: orders, journal, calls, requests.
     Export(Who),
-    /// Have the owner forget it. What amoCRM, GetCourse and the telephony hold stays there.
+    /// Let the owner erase it. Data in amoCRM, GetCourse and the telephony stay there.
     Erase(Who),
 }
 
 #[derive(Args)]
 struct Who {
     school: String,
-    /// With its country: +7…
+    /// With the country code: +7…
     #[arg(long)]
     phone: Option<String>,
     #[arg(long)]
@@ -249,7 +249,7 @@ async fn serve(args: Serve) -> Result<(), String> {
         Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
     println!("listening on http://{}", bridge.address);
     tokio::select! {
-        () = told_to_stop() => {}
+        () = stop_signal() => {}
         () = player_gone(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
@@ -270,7 +270,7 @@ async fn player_gone() {
 }
 
 /// Waits for Ctrl-C or a supervisor's signal.
-async fn told_to_stop() {
+async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

@@ -1,5 +1,5 @@
-//! E-mails as people type them, made into what the core compares; phones are `Phone::parse`.
-//! Never guesses: what cannot be an address is none. Enter at [`parse_email`].
+//! Normalises e-mail addresses as people type them; for phones see `Phone::parse`. Text that cannot be an
+//! address gives none. Enter at [`parse_email`].
 
 /// Trimmed and lower-cased; `None` if it cannot be an address. Delivery proves the rest (Q2).
 pub fn parse_email(raw: &str) -> Option<String> {

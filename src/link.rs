@@ -1,5 +1,5 @@
-//! The index: names of its entries, and those values that more than one layer reads.
-//! Never touches a store. Enter at the function of the entry that you need.
+//! The index: the keys of its entries, and the values that more than one layer reads. Enter at the function
+//! of the entry that you need.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +11,17 @@ pub fn lead(order: &OrderId, role: LeadRole) -> String {
     format!("lead:{order}:{}", role.as_str())
 }
 
-/// The CRM's ids of leads that were ours and are gone, a space between two.
+/// The CRM's ids of our deleted leads, separated by spaces.
 pub fn former_leads(order: &OrderId, role: LeadRole) -> String {
     format!("former-leads:{order}:{}", role.as_str())
 }
 
-/// Which lead of ours a lead of the CRM is: `<order>:<role>`.
+/// The value of a CRM lead's entry: `<order>:<role>`.
 pub fn lead_of(order: &OrderId, role: LeadRole) -> String {
     format!("{order}:{}", role.as_str())
 }
 
-/// The same, read.
+/// Parses it.
 pub fn read_lead_of(text: &str) -> Option<(OrderId, LeadRole)> {
     let (order, role) = text.rsplit_once(':')?;
     let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
@@ -29,7 +29,7 @@ pub fn read_lead_of(text: &str) -> Option<(OrderId, LeadRole)> {
     Some((OrderId::from(order), role))
 }
 
-/// CRM's lead → which lead of ours it is ([`lead_of`]).
+/// CRM's lead → our lead ([`lead_of`]).
 pub fn crm_lead(id: u64) -> String {
     format!("crm-lead:{id}")
 }
@@ -39,7 +39,7 @@ pub fn contact(client: &ClientId) -> String {
     format!("contact:{client}")
 }
 
-/// In place of a contact that was deleted or merged: who is there instead has to be asked.
+/// Stored for a contact that was deleted or merged: its replacement has to be looked up.
 pub const CONTACT_GONE: &str = "gone";
 
 /// CRM's contact → our client.
@@ -52,7 +52,7 @@ pub fn task(task: &TaskId) -> String {
     format!("task:{task}")
 }
 
-/// CRM's task → our task id (which names its order).
+/// CRM's task → our task id (which contains its order's id).
 pub fn crm_task(id: u64) -> String {
     format!("crm-task:{id}")
 }
@@ -72,16 +72,16 @@ pub fn gc_user(id: &str) -> String {
     format!("gc-user:{id}")
 }
 
-/// An order that was forgotten → what was left of it (`intake::forget::Gone`).
+/// A forgotten order → what is kept of it (`intake::forget::Gone`).
 pub fn gone(order: &OrderId) -> String {
     format!("gone:{order}")
 }
 
-/// How far the mirror of the CRM's contacts is.
+/// The state of the mirror of the CRM's contacts.
 pub const MIRROR: &str = "mirror";
 
-/// A number as anybody writes it → the CRM's contacts that have it. By its last ten digits,
-/// because contacts hold numbers as they were typed; `None` if it is too short to tell.
+/// A number in any spelling → the CRM's contacts that have it. By its last ten digits, because contacts
+/// contain numbers as they were typed; `None` if it is too short.
 pub fn mirror_phone(phone: &str) -> Option<String> {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
     (digits.len() >= 7).then(|| format!("mirror-phone:{}", &digits[digits.len().saturating_sub(10)..]))
@@ -98,28 +98,28 @@ pub fn mirror_contact(id: u64) -> String {
     format!("mirror-contact:{id}")
 }
 
-/// A start of ours → the names that the provider has for it, a space between two.
+/// Our call start → the provider's names for it, separated by spaces.
 pub fn start(command: &CommandId) -> String {
     format!("start:{command}")
 }
 
-/// A provider's call, or its name for a start of ours → order.
+/// A provider's call, or its name for our call start → order.
 pub fn call(call: &str) -> String {
     format!("call:{call}")
 }
 
-/// How far the mirror is, as the index has it under [`MIRROR`].
+/// The state of the mirror, stored under [`MIRROR`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mirror", rename_all = "snake_case")]
 pub enum MirrorState {
-    /// The next page to be read; what changed since `since` comes by webhook or is caught up on.
+    /// The next page to be read; changes after `since` arrive by webhook or are read later.
     Filling { page: u32, since: At },
-    /// Everything up to `at` is in it, and what webhooks have told since.
+    /// Complete up to `at`; later changes arrive by webhook.
     Full { at: At },
 }
 
 impl MirrorState {
-    /// What the index holds; anything that cannot be read means that it has to be filled anew.
+    /// Parses the stored state; an unreadable one means that the mirror is filled again.
     pub fn read(stored: Option<&str>) -> Option<Self> {
         serde_json::from_str(stored?).ok()
     }
@@ -129,7 +129,7 @@ impl MirrorState {
     }
 }
 
-/// Contacts that share a key, as the index has them.
+/// Contacts that share a key, in their stored form.
 pub fn contacts(stored: Option<&str>) -> Vec<u64> {
     stored.unwrap_or_default().split(' ').filter_map(|id| id.parse().ok()).collect()
 }

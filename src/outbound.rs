@@ -1,5 +1,5 @@
-//! Builds a school's hooks, and its couriers behind the budgets of their accounts. Contains nothing specific to a
-//! platform: each platform requests what it needs. Enter at [`hooks`] and [`build`].
+//! Builds a school's hooks, and its couriers behind the budgets of their accounts. Contains nothing specific
+//! to a platform: each platform requests what it needs. Enter at [`hooks`] and [`build`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -73,7 +73,7 @@ pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<
         let outbound = &mut builder.outbound;
         outbound.couriers.extend(connected.courier);
         outbound.idle.extend(connected.idle.map(|courier| (platform.name, courier)));
-        outbound.looks.extend(connected.look.map(|look| (platform.name, look)));
+        outbound.reconcilers.extend(connected.reconciler.map(|reconciler| (platform.name, reconciler)));
     }
     Ok(builder.outbound)
 }
@@ -90,7 +90,7 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// `lease` is `None` for a command that reads while another process owns the school.
     pub fn new(network: &'a dyn Network, wiring: &'a Wiring, lease: Option<LeaseView>) -> Self {
-        let outbound = Outbound { tenure: lease, ..Outbound::default() };
+        let outbound = Outbound { lease, ..Outbound::default() };
         Self { network, wiring, https: BTreeMap::new(), outbound }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Builder<'a> {
     fn pacer(&mut self, Account { platform, of, per_second }: Account) -> Pacer {
         let budget = Budget { account: format!("{platform}:{of}"), rate: Rate { per_second, burst: 1 } };
         let Wiring { store, clock, .. } = self.wiring;
-        let pacer = Pacer::start(budget, store.clone(), clock.clone(), self.outbound.tenure.clone());
+        let pacer = Pacer::start(budget, store.clone(), clock.clone(), self.outbound.lease.clone());
         self.outbound.paces.push(pacer.pace());
         pacer
     }

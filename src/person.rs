@@ -11,13 +11,13 @@ use crate::intake::forget::{Mention, held_request, mentioned_by, mentions};
 use crate::intake::item::Item;
 use crate::process::{OrderId, SchoolId};
 use crate::store::key;
-use crate::store::{JOURNAL_MAX, Kept, Seq, Store};
+use crate::store::{JOURNAL_MAX, Seq, Store, StoreResult};
 
 /// Records and requests read at a time.
 const PAGE: usize = 200;
 
 /// Everything stored about the person with this number or address, as JSON.
-pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) -> Kept<Value> {
+pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) -> StoreResult<Value> {
     let mut clients = Vec::new();
     let mut ids = BTreeSet::new();
     for client in store.find(school, &mention.keys()).await?.into_iter().flatten() {
@@ -54,7 +54,7 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
 }
 
 /// Asks the school's owner to erase the person.
-pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> Kept<()> {
+pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> StoreResult<()> {
     store.append(school, &Item::Erase { mention }.to_bytes(), wall_now()).await?;
     store.ring(school).await
 }
@@ -64,7 +64,7 @@ async fn pages(
     school: &SchoolId,
     prefix: &str,
     is_meant: impl Fn(&Value) -> bool,
-) -> Kept<Vec<Value>> {
+) -> StoreResult<Vec<Value>> {
     let (mut after, mut found): (Option<String>, _) = (None, Vec::new());
     loop {
         let page = store.scan(school, prefix, after.as_deref(), PAGE).await?;
@@ -80,7 +80,7 @@ async fn deliveries(
     school: &SchoolId,
     mention: &Mention,
     known: &BTreeSet<OrderId>,
-) -> Kept<Vec<Value>> {
+) -> StoreResult<Vec<Value>> {
     let (mut after, mut found) = (0, Vec::new());
     loop {
         let page = store.deliveries(school, after, PAGE).await?;
@@ -99,7 +99,7 @@ async fn letters(
     school: &SchoolId,
     mention: &Mention,
     known: &BTreeSet<OrderId>,
-) -> Kept<Vec<Value>> {
+) -> StoreResult<Vec<Value>> {
     let (mut after, mut found) = (0, Vec::new());
     loop {
         let page = store.letters(school, after, PAGE).await?;
@@ -116,7 +116,7 @@ async fn letters(
     }
 }
 
-async fn requests(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Kept<Vec<Value>> {
+async fn requests(store: &dyn Store, school: &SchoolId, mention: &Mention) -> StoreResult<Vec<Value>> {
     let (mut after, mut found) = (None, Vec::new());
     loop {
         let page = store.raws(school, after, PAGE).await?;

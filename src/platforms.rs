@@ -1,10 +1,10 @@
-//! THE LIST of platforms, and a school's settings for each. Contains nothing specific to a platform: each is one
-//! value of its folder. Enter at [`ALL`].
+//! THE LIST of platforms, and a school's settings for each. Contains nothing specific to a platform: each is
+//! one value of its folder. Enter at [`ALL`].
 
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::platform::entry::{Kind, Platform, Settings};
+use crate::platform::entry::{Platform, PlatformKind, Settings};
 use crate::platform::telephony::provider::LineSettings;
 use crate::platform::{amocrm, getcourse, mail, telephony};
 
@@ -21,7 +21,7 @@ pub static ALL: &[&Platform] = &[
 
 /// The telephony providers.
 pub fn lines() -> impl Iterator<Item = &'static Platform> {
-    ALL.iter().copied().filter(|platform| matches!(platform.kind, Kind::Line { .. }))
+    ALL.iter().copied().filter(|platform| matches!(platform.kind, PlatformKind::Line { .. }))
 }
 
 /// The platforms that one school has configured, in the order of the list.

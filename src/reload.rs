@@ -11,7 +11,7 @@ use crate::app::Bridge;
 use crate::config::{Config, Files, Problem, Surroundings};
 use crate::panics::caught_now;
 use crate::process::SchoolId;
-use crate::schools::Anew;
+use crate::schools::Rebuild;
 
 /// Interval between two checks of the files.
 const LOOK: Duration = Duration::from_secs(2);
@@ -31,13 +31,13 @@ pub async fn watch(bridge: &mut Bridge, folder: PathBuf, known: Files) {
                 None => std::future::pending().await,
             }
         };
-        let anew = tokio::select! {
+        let rebuild = tokio::select! {
             biased;
-            Some(()) = told => Anew::All,
-            () = tokio::time::sleep(LOOK) => Anew::Differing,
+            Some(()) = told => Rebuild::All,
+            () = tokio::time::sleep(LOOK) => Rebuild::Differing,
         };
         let found = read(&folder).await;
-        if anew == Anew::Differing && found == known {
+        if rebuild == Rebuild::Differing && found == known {
             continue;
         }
         tokio::time::sleep(AGAIN).await;
@@ -45,7 +45,7 @@ pub async fn watch(bridge: &mut Bridge, folder: PathBuf, known: Files) {
             // A file is being written: the next check sees more.
             continue;
         }
-        follow(bridge, &found, anew);
+        follow(bridge, &found, rebuild);
         known = found;
     }
 }
@@ -57,9 +57,9 @@ async fn read(folder: &std::path::Path) -> Result<Files, Vec<Problem>> {
     reading.unwrap_or_else(|_| Err(Vec::new()))
 }
 
-fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) {
+fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, rebuild: Rebuild) {
     // Files that make the bridge panic are refused; everything is built before any of it is put in place.
-    let followed = caught_now(|| put_in_place(bridge, found, anew));
+    let followed = caught_now(|| put_in_place(bridge, found, rebuild));
     match followed.unwrap_or_else(|panicked| Err(panicked.to_string())) {
         Ok(begun) => {
             let schools: Vec<_> = begun.iter().map(|id| id.as_str()).collect();
@@ -78,11 +78,11 @@ fn follow(bridge: &mut Bridge, found: &Result<Files, Vec<Problem>>, anew: Anew) 
     }
 }
 
-/// The schools that begin anew, or why the files are not used.
+/// The schools that are rebuilt, or why the files are not used.
 fn put_in_place(
     bridge: &mut Bridge,
     found: &Result<Files, Vec<Problem>>,
-    anew: Anew,
+    rebuild: Rebuild,
 ) -> Result<Vec<SchoolId>, String> {
     let config = match found {
         Ok(files) => Config::from_files(files, &Surroundings::real()),
@@ -92,5 +92,5 @@ fn put_in_place(
         let first = problems.first().map_or_else(String::new, ToString::to_string);
         format!("{} problems to fix, see `dozvon check`: {first}", problems.len())
     })?;
-    bridge.follow(config.schools, anew).map_err(|unfit| unfit.to_string())
+    bridge.follow(config.schools, rebuild).map_err(|unfit| unfit.to_string())
 }

@@ -1,18 +1,17 @@
-//! A request of a platform on its way in: as it came, and what tells a repeat.
-//! Never decodes anything and never prints what a request says.
-//! Enter at [`RawRequest`].
+//! A platform's request as received, and its idempotency key. Never decodes anything; `Debug` does not show
+//! the content of a request. Enter at [`RawRequest`].
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A request as it came, before anything is believed. What it says cannot be printed.
+/// A request as received, before any check. `Debug` does not show its content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawRequest {
     pub method: String,
     /// Path after the secret, without slashes at its ends; may be empty.
     pub tail: String,
-    /// Query as it came, undecoded.
+    /// The query, not decoded.
     pub query: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -35,11 +34,11 @@ impl fmt::Debug for RawRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "way", rename_all = "snake_case")]
 pub enum IdempotencyKey {
-    /// The platform's own id of the event: a repeat within `keep_s` seconds is a repeat.
+    /// The platform's id of the event: the same id within `keep_s` seconds is a repeat.
     Unique { key: String, keep_s: u64 },
-    /// No id: a repeat only if `digest` equals the last one accepted for `slot`
-    /// (object and kind of event), so that A→B→A are three events.
+    /// Without an id, a request is a repeat only if `digest` equals the last one accepted for `slot` (object
+    /// and kind of event), so that A→B→A are three events.
     SameAsLast { slot: String, digest: String },
-    /// Every request counts.
+    /// Never a repeat.
     Always,
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::config::School;
 use crate::http::Sites;
 use crate::instance::Name;
-use crate::intake::book::Room;
+use crate::intake::book::RecordBudget;
 use crate::outbound::{self, RealNetwork, Wiring};
 use crate::process::SchoolId;
 use crate::spool::Spools;
@@ -21,14 +21,14 @@ use crate::worker::site::{Keep, Parts, Rhythm, Site};
 /// Why the bridge cannot work for a school, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("school {school}: {why}")]
-pub struct Unfit {
+pub struct SchoolError {
     pub school: SchoolId,
     why: String,
 }
 
 /// Which schools are rebuilt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anew {
+pub enum Rebuild {
     /// Those whose files differ.
     Differing,
     /// All: the tokens and secrets that their files point to may differ.
@@ -44,7 +44,7 @@ pub struct Schools {
     name: Option<Arc<Name>>,
     spools: Spools,
     /// Memory for the open records of all schools.
-    room: Arc<Room>,
+    record_budget: Arc<RecordBudget>,
     running: BTreeMap<SchoolId, Running>,
 }
 
@@ -56,17 +56,17 @@ struct Running {
 
 impl Schools {
     pub fn new(wiring: Wiring, keep: Keep, name: Option<Arc<Name>>, spools: Spools) -> Self {
-        let (sites, room, running) = (Sites::default(), Arc::default(), BTreeMap::new());
-        Self { sites, wiring, keep, name, spools, room, running }
+        let (sites, record_budget, running) = (Sites::default(), Arc::default(), BTreeMap::new());
+        Self { sites, wiring, keep, name, spools, record_budget, running }
     }
 
-    /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes its
-    /// deliveries in flight; requests are accepted all the time.
-    pub fn follow(&mut self, schools: Vec<School>, anew: Anew) -> Result<Vec<SchoolId>, Unfit> {
+    /// Switches to these schools; returns those that were rebuilt. A school that is rebuilt first finishes
+    /// its deliveries in flight; requests are accepted all the time.
+    pub fn follow(&mut self, schools: Vec<School>, rebuild: Rebuild) -> Result<Vec<SchoolId>, SchoolError> {
         let named: BTreeSet<SchoolId> = schools.iter().map(|school| school.id.clone()).collect();
         let is_fresh = |school: &School| {
             let running = self.running.get(&school.id);
-            anew == Anew::All || running.is_none_or(|running| running.config_hash != school.config_hash)
+            rebuild == Rebuild::All || running.is_none_or(|running| running.config_hash != school.config_hash)
         };
         let fresh: Vec<_> = schools.into_iter().filter(is_fresh).map(|school| self.build(school)).collect();
         let fresh = fresh.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -112,9 +112,9 @@ impl Schools {
     }
 
     /// One school with its hooks and couriers, over the real network.
-    fn build(&self, school: School) -> Result<(Arc<Site>, watch::Sender<bool>), Unfit> {
+    fn build(&self, school: School) -> Result<(Arc<Site>, watch::Sender<bool>), SchoolError> {
         let id = school.id.clone();
-        let unfit = |why| Unfit { school: id.clone(), why };
+        let unfit = |why| SchoolError { school: id.clone(), why };
         let (stop, stopped) = watch::channel(false);
         let site = Site::new(Parts {
             hooks: outbound::hooks(&school).map_err(unfit)?,
@@ -125,7 +125,7 @@ impl Schools {
             stop: stopped,
             rhythm: Rhythm::default(),
             keep: self.keep,
-            room: self.room.clone(),
+            record_budget: self.record_budget.clone(),
         });
         let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
         Ok((Arc::new(site), stop))

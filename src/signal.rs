@@ -1,5 +1,5 @@
-//! What a platform said, in our words but still with the platform's ids.
-//! Never decides and never looks anything up; `correlate` finds the order that is meant.
+//! Signals: what a platform reported, in our terms but with the platform's ids. `intake::correlate` finds the
+//! order.
 //! Enter at [`Signal`].
 
 use serde::{Deserialize, Serialize};
@@ -8,27 +8,27 @@ use crate::link::MirrorState;
 use crate::process::At;
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
 
-/// One thing said by one platform. A request may hold several.
+/// One report of one platform. A request may contain several.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "signal", rename_all = "snake_case")]
 pub enum Signal {
-    /// An order as the school's platform shows it now.
+    /// The current state of an order in GetCourse.
     OrderSeen(Box<SeenOrder>),
-    /// A person changed (phone, e-mail), no order named.
+    /// A person changed (phone, e-mail); no order is named.
     ClientSeen(ClientFacts),
-    /// One event of one call; events of a call are merged by its key.
+    /// One event of one call; the events of a call are merged by its key.
     CallSeen(Box<CallEvent>),
-    /// A lead as the CRM shows it.
+    /// The current state of a lead in the CRM.
     LeadSeen(Box<SeenLead>),
-    /// A lead that a person made in the CRM, with its contact.
+    /// A lead that a person created in the CRM, with its contact.
     LeadMade(Box<MadeLead>),
     LeadGone {
         lead: u64,
-        /// No other lead has taken its place: this was looked for.
+        /// It was checked that the lead was not merged into another one.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         looked: bool,
     },
-    /// A contact as the CRM shows it.
+    /// The current state of a contact in the CRM.
     ContactSeen {
         contact: u64,
         facts: ClientFacts,
@@ -47,25 +47,25 @@ pub enum Signal {
     TaskGone {
         task: u64,
     },
-    /// The CRM's consent page came back with a code.
+    /// The callback of the CRM's consent page, with a code.
     Consent(Consent),
     /// The integration was switched off in the CRM's account.
     Uninstalled {
         account: String,
     },
-    /// A command of ours was answered later, by a call of its own.
+    /// The late result of a command of ours, in a webhook of its own.
     CommandAnswered {
         command: String,
         done: bool,
         why: String,
     },
-    /// Nothing that concerns us (a test button, an entity we do not watch); kept in the journal.
+    /// Irrelevant (a test button, an entity that we do not watch); `what` is for the log.
     Nothing {
         what: String,
     },
 }
 
-/// What the mirror keeps of a contact.
+/// The data of a contact in the mirror.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ContactCard {
@@ -79,7 +79,7 @@ pub struct ContactCard {
     pub responsible: Option<u64>,
 }
 
-/// A page for the mirror: from which state it was read, and how far the mirror is with it.
+/// A page for the mirror: the state from which it was read, and the state after it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContactsRead {
     pub contacts: Vec<ContactCard>,
@@ -87,24 +87,24 @@ pub struct ContactsRead {
     pub then: MirrorState,
 }
 
-/// An order with words that only the school's configuration can place.
+/// An order with names that only the school's configuration can resolve.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SeenOrder {
     pub facts: OrderFacts,
-    /// The manager as the platform names him: e-mail, else name.
+    /// The manager as named by the platform: e-mail, else name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager_id: Option<u64>,
-    /// What could not be understood (an amount, a date), for the journal: field names only.
+    /// Names of fields that could not be understood (an amount, a date).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<String>,
 }
 
-/// A lead as the CRM's webhook or read shows it; absent means «not said».
+/// A lead from a webhook or a read of the CRM; absent means «not reported».
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SeenLead {
@@ -117,22 +117,22 @@ pub struct SeenLead {
     pub responsible: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_reason: Option<u64>,
-    /// Field id → values. `None` as a whole: the body says nothing of fields.
+    /// Field id → values. `None`: the body contains no fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<(u64, Vec<FieldValue>)>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<At>,
-    /// The CRM's own word for who changed it; 0 is a robot or an API. A hint only.
+    /// The user who changed it, according to the CRM; 0 is a robot or an API. Only a hint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<u64>,
-    /// True for a digital-pipeline call, which shows less and must be read again.
+    /// True for a digital-pipeline call, which contains less, so the lead has to be read.
     pub partial: bool,
-    /// True for a read of ours: what it does not show is not there.
+    /// True for a read: absent data do not exist.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read: bool,
 }
 
-/// A lead made by hand, read with its main contact.
+/// A lead that a person created, read with its main contact.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MadeLead {
@@ -142,7 +142,7 @@ pub struct MadeLead {
     pub price: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responsible: Option<u64>,
-    /// What stands in the field of the order's number.
+    /// The content of the field for the order's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,7 +182,7 @@ pub struct SeenNote {
     pub note: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead: Option<u64>,
-    /// An ordinary note; false for calls, services and what the CRM writes itself.
+    /// An ordinary note; false for notes about calls, of services and of the CRM itself.
     pub common: bool,
     pub text: String,
     /// Who wrote it; absent for a robot or an API.
@@ -196,11 +196,11 @@ pub struct SeenNote {
 pub struct Consent {
     pub code: String,
     pub state: String,
-    /// The account's host that the token is to be asked from.
+    /// The host of the account, which issues the token.
     pub host: String,
 }
 
-/// One event of one call, provider's words already translated.
+/// One event of one call, in our terms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallEvent {
     /// `<provider>:<conversation key>`.
@@ -211,7 +211,7 @@ pub struct CallEvent {
 }
 
 impl CallEvent {
-    /// The command of ours that it names, if any.
+    /// Our command that the event names, if any.
     pub fn command(&self) -> Option<&str> {
         match &self.what {
             CallWhat::Leg(leg) => leg.command.as_deref(),
@@ -235,7 +235,7 @@ pub enum CallWhat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Leg {
     pub leg: String,
-    /// Counter within the leg: a lower one never overrides a higher.
+    /// Counter within the leg: an event with a lower one does not override a higher one.
     pub seq: u32,
     pub state: LegState,
     pub direction: Option<Direction>,
@@ -246,9 +246,9 @@ pub struct Leg {
     pub taken_from: Option<String>,
     /// Our command that caused it.
     pub command: Option<String>,
-    /// A call-back's first leg: the manager's side, which says nothing of the client.
+    /// The manager's leg of a call-back, which says nothing about the client.
     pub manager_leg: bool,
-    /// Seconds of talk as the provider counts them, with the leg's end; 0 says that there was none.
+    /// Seconds of talk according to the provider, at the leg's end; 0 if there was no talk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub talk_seconds: Option<u32>,
 }
@@ -259,7 +259,7 @@ pub enum LegState {
     Ringing,
     Talking,
     OnHold,
-    /// Ended, with the outcome that the provider's reason means.
+    /// Ended, with the outcome for the provider's reason.
     Ended(Outcome),
 }
 
@@ -273,31 +273,31 @@ pub struct FinalRecord {
     pub client_number: Option<String>,
     pub extension: Option<String>,
     pub line: Option<String>,
-    /// Our command that caused it, where the record says it.
+    /// Our command that caused it, if the record names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Provider's key of the recording, where the record says it.
+    /// Provider's key of the recording, if the record names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
-    /// True where the provider's own moment of the answer is unsure: what the legs saw of a talk
-    /// counts before this record's seconds and extension.
+    /// True if the provider's time of the answer is unreliable: the legs' talk then takes precedence over the
+    /// seconds and the extension of this record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rough: bool,
 }
 
-/// A call that was heard of.
+/// A call known to the bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownCall {
-    /// The provider's own record of the whole call has come, and is sure of itself.
+    /// A reliable final record of the provider has arrived.
     pub is_exact: bool,
-    /// Of its result; `None` where there is none yet.
+    /// Seconds of talk of its result; `None` if there is no result yet.
     pub talk_seconds: Option<u32>,
 }
 
-/// The last sight of an entity of the CRM.
+/// The last known state of an entity of the CRM.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// Its own time of change.
+    /// Its time of change.
     pub updated_at: Option<At>,
     pub gone: bool,
 }

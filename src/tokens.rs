@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use crate::platform::Fault;
 use crate::platform::tokens::{TokenPair, TokenStore};
 use crate::secret::Vault;
-use crate::store::{Kept, Store, StoreError};
+use crate::store::{Store, StoreError, StoreResult};
 
 /// The token pair of one account.
 pub struct StoredTokens {
@@ -110,7 +110,7 @@ impl TokenStore for StoredTokens {
     }
 }
 
-fn later<T>(kept: Kept<T>) -> Result<T, Fault> {
+fn later<T>(kept: StoreResult<T>) -> Result<T, Fault> {
     kept.map_err(|error: StoreError| Fault::later(error.to_string()))
 }
 

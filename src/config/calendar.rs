@@ -1,5 +1,5 @@
-//! A school's additions to the production calendar of the core (D13). Never reads a clock: today comes from the
-//! caller. Enter at [`build`].
+//! A school's additions to the production calendar of the core (D13). Never reads a clock: today comes from
+//! the caller. Enter at [`build`].
 
 use chrono::{Datelike, NaiveDate};
 
@@ -10,8 +10,8 @@ use crate::process::calendar::Calendar;
 /// The decree for the coming year is published by this month.
 const DECREE_MONTH: u32 = 12;
 
-/// The school's own days. A year without a decree is reported in `warnings`: the present year always, the next
-/// one from December on.
+/// The school's own days. A year without a decree is reported in `warnings`: the present year always, the
+/// next one from December on.
 pub(super) fn build(
     file: &CalendarFile,
     today: NaiveDate,

@@ -1,5 +1,5 @@
-//! The environment variables that the program uses, and the source of their values. Never keeps a value after a
-//! load. Enter at [`VARIABLES`] and [`Surroundings`].
+//! The environment variables that the program uses, and the source of their values. Never keeps a value after
+//! a load. Enter at [`VARIABLES`] and [`Surroundings`].
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The files of a configuration in memory: read once, so that the check sees a change either completely or not at
-//! all. Never interprets them. Enter at [`Files::read`].
+//! The files of a configuration in memory: read once, so that the check sees a change either completely or
+//! not at all. Never interprets them. Enter at [`Files::read`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

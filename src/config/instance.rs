@@ -1,5 +1,5 @@
-//! The instance's own settings: `dozvon.toml`, overridden by the environment. Never opens a port, a store or a
-//! folder. Enter at [`Instance`].
+//! The instance's own settings: `dozvon.toml`, overridden by the environment. Never opens a port, a store or
+//! a folder. Enter at [`Instance`].
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

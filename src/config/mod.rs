@@ -1,5 +1,5 @@
-//! Turns files into a checked configuration, and reports all problems at once. Never stops at the first mistake,
-//! and never takes a secret from a file. Enter at [`Config::load`].
+//! Turns files into a checked configuration, and reports all problems at once. Never stops at the first
+//! mistake, and never takes a secret from a file. Enter at [`Config::load`].
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Reads a table into a struct and continues after each mistake, so that a person sees all of them. Never repeats
-//! a secret that was written into a file. Enter at [`section`] and [`section_with`].
+//! Reads a table into a struct and continues after each mistake, so that a person sees all of them. Never
+//! repeats a secret that was written into a file. Enter at [`section`] and [`section_with`].
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -20,8 +20,8 @@ pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
     }
 }
 
-/// Reads `table`, found at `prefix` of the file. An unreadable key is reported and removed, and the rest is read
-/// again: the result is the readable part.
+/// Reads `table`, found at `prefix` of the file. An unreadable key is reported and removed, and the rest is
+/// read again: the result is the readable part.
 pub(super) fn section<T: DeserializeOwned>(
     table: Table,
     prefix: &str,

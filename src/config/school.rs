@@ -1,5 +1,5 @@
-//! One school: reads its files, assembles its process, checks everything. Never stops at the first mistake: the
-//! readable parts are checked further. Enter at [`read`].
+//! One school: reads its files, assembles its process, checks everything. Never stops at the first mistake:
+//! the readable parts are checked further. Enter at [`read`].
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,7 +17,7 @@ use crate::process::{Client, End, Order, OrderId, SchoolId};
 use crate::sandbox::World;
 use crate::sandbox::wire::phone_key;
 use crate::store::key;
-use crate::store::{Kept, Seq, Store, Wake};
+use crate::store::{Seq, Store, StoreResult, Wake};
 
 /// Rules that the demo's school does not need: it starts no calls itself, and nobody makes a lead by hand.
 const NOT_PLAYED: [&str; 2] = ["D9", "G9"];
@@ -126,7 +126,7 @@ pub struct Run<'a> {
 }
 
 /// Counts everything.
-pub async fn count(run: &Run<'_>) -> Kept<(Facts, Vec<Row>)> {
+pub async fn count(run: &Run<'_>) -> StoreResult<(Facts, Vec<Row>)> {
     let mut facts = Facts { watchdog_repairs: run.repairs, ..Facts::default() };
     let orders = orders(run).await?;
     let mut rows = Vec::new();
@@ -178,7 +178,7 @@ fn has_happened(run: &Run<'_>, script: &Script) -> bool {
 }
 
 /// The store's order of each script.
-async fn orders(run: &Run<'_>) -> Kept<BTreeMap<String, Order>> {
+async fn orders(run: &Run<'_>) -> StoreResult<BTreeMap<String, Order>> {
     let mut found = BTreeMap::new();
     for order in all_orders(run).await? {
         let scripts = &run.material.scripts;
@@ -203,7 +203,7 @@ async fn orders(run: &Run<'_>) -> Kept<BTreeMap<String, Order>> {
     Ok(found)
 }
 
-async fn all_orders(run: &Run<'_>) -> Kept<Vec<Order>> {
+async fn all_orders(run: &Run<'_>) -> StoreResult<Vec<Order>> {
     let mut all = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -214,13 +214,13 @@ async fn all_orders(run: &Run<'_>) -> Kept<Vec<Order>> {
     }
 }
 
-async fn phones(run: &Run<'_>, order: &Order) -> Kept<Vec<Option<String>>> {
+async fn phones(run: &Run<'_>, order: &Order) -> StoreResult<Vec<Option<String>>> {
     let record = run.store.read(&run.school, &[key::client(&order.client)]).await?.pop().flatten();
     let client = record.and_then(|record| serde_json::from_slice::<Client>(&record.body).ok());
     Ok(client.map(|client| client.phones.iter().map(|phone| phone_key(phone)).collect()).unwrap_or_default())
 }
 
-async fn row(run: &Run<'_>, script: &Script, order: Option<&Order>) -> Kept<Row> {
+async fn row(run: &Run<'_>, script: &Script, order: Option<&Order>) -> StoreResult<Row> {
     let theirs = run.world.getcourse().order_of_script(&script.order.id);
     let ending = order.map(|order| ending(order.end()));
     Ok(Row {
@@ -260,7 +260,7 @@ fn ending(end: Option<&End>) -> Ending {
     }
 }
 
-async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
+async fn reason(run: &Run<'_>, order: &Order) -> StoreResult<String> {
     let journal = run.store.journal(&run.school, &order.id, 200).await?;
     // A step without commands is not a decision; the first line of a decision names its subject.
     let last = journal.iter().rev().find(|entry| !entry.commands.is_empty() && !entry.lines.is_empty());
@@ -271,7 +271,7 @@ async fn reason(run: &Run<'_>, order: &Order) -> Kept<String> {
 }
 
 /// L14 in the store: every open order has a timer, and the index has its wake.
-async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts) -> Kept<()> {
+async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts) -> StoreResult<()> {
     for order in all_orders(run).await? {
         if !known.contains(&order.id) {
             facts.unexpected_ends += 1;
@@ -294,7 +294,7 @@ async fn open_orders(run: &Run<'_>, known: &BTreeSet<OrderId>, facts: &mut Facts
 }
 
 /// Every request that the bridge acknowledged is in the store, and no entry is waiting or dead.
-async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
+async fn requests(run: &Run<'_>, facts: &mut Facts) -> StoreResult<()> {
     let counts = run.store.counts(&run.school).await?;
     let mut kept = BTreeSet::new();
     let (mut seq, mut empty) = (0, 0);
@@ -327,7 +327,7 @@ async fn requests(run: &Run<'_>, facts: &mut Facts) -> Kept<()> {
 }
 
 /// Dead letters, except those that a script expects.
-async fn dead(run: &Run<'_>, orders: &BTreeMap<String, Order>, facts: &mut Facts) -> Kept<()> {
+async fn dead(run: &Run<'_>, orders: &BTreeMap<String, Order>, facts: &mut Facts) -> StoreResult<()> {
     let mut wanted: BTreeMap<&OrderId, usize> = BTreeMap::new();
     for script in &run.material.scripts {
         if let Some(order) = orders.get(&script.order.id) {

@@ -20,7 +20,7 @@ use crate::http::driven::{Quiet, look};
 use crate::http::hooks::accept;
 use crate::outbound::{self, Network, Wiring};
 use crate::platform::RawRequest;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::platform::post::{Outgoing, Post, PostFault, SmtpStage};
 use crate::sandbox::mail::Letter;
 use crate::sandbox::serve::Shared;
@@ -58,9 +58,9 @@ struct Plug(StandIns, Platform);
 
 #[async_trait]
 impl Http for Plug {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let Self(stand_ins, platform) = self;
-        let url = url::Url::parse(&request.url).map_err(|error| Silence::NotSent(error.to_string()))?;
+        let url = url::Url::parse(&request.url).map_err(|error| NoResponse::NotSent(error.to_string()))?;
         let wire = WireRequest {
             platform: *platform,
             method: request.method.to_owned(),
@@ -71,7 +71,7 @@ impl Http for Plug {
         let answer = stand_ins.shared.with(|world, now| world.handle(now, &wire));
         stand_ins.wait(answer.delay_ms as i64 + ANSWER_MS, request.deliveries).await;
         if answer.broken_off {
-            return Err(Silence::BrokenOff("the sandbox hung up".to_owned()));
+            return Err(NoResponse::BrokenOff("the sandbox hung up".to_owned()));
         }
         let headers = answer.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value));
         Ok(Response { status: answer.status, headers: headers.collect(), body: answer.body })
@@ -208,7 +208,7 @@ fn site(
         stop: stopped,
         keep,
         rhythm: ALONE,
-        room: Arc::default(),
+        record_budget: Arc::default(),
     });
     Ok((Arc::new(site), stop))
 }

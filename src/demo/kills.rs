@@ -4,9 +4,9 @@
 //! [`Mortal::new`].
 //!
 //! Webhooks interrupted by a kill come again as they do in reality: amoCRM's by its own rules, after five
-//! minutes; GetCourse and the telephony never repeat, so a person presses «repeat» as soon as the bridge is back
-//! (see [`super::player`]). A letter that was on its way is shown to a person, who looks into the mailbox: a
-//! letter that has arrived is left alone, a missing one is sent again (see [`super::operator`]).
+//! minutes; GetCourse and the telephony never repeat, so a person presses «repeat» as soon as the bridge is
+//! back (see [`super::player`]). A letter that was on its way is shown to a person, who looks into the
+//! mailbox: a letter that has arrived is left alone, a missing one is sent again (see [`super::operator`]).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

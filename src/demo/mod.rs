@@ -32,7 +32,7 @@ use self::kills::{Fates, Handle, KillableCarrier, Mortal};
 use self::lines::Teller;
 use self::names::Names;
 use self::operator::Operator;
-use self::outcome::Outcome;
+use self::outcome::DemoOutcome;
 use self::player::{DrivenNow, Player};
 use self::redis::Redis;
 use self::school::{Addresses, RunIdentity};
@@ -232,7 +232,7 @@ async fn tell(
         std::fs::write(file, report::json(&facts)).map_err(|error| format!("{}: {error}", file.display()))?;
     }
     if let Some(file) = &options.outcome {
-        let outcome = Outcome::of(&*store, run.school.clone(), &world, material, end).await;
+        let outcome = DemoOutcome::of(&*store, run.school.clone(), &world, material, end).await;
         let outcome = outcome.map_err(|error| error.to_string())?;
         std::fs::write(file, outcome.json()).map_err(|error| format!("{}: {error}", file.display()))?;
     }

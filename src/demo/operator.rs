@@ -12,7 +12,7 @@ use crate::platform::mail::IN_DOUBT;
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::Shared;
-use crate::store::{Backend, DeadLetter, Kept, Store};
+use crate::store::{Backend, DeadLetter, Store, StoreResult};
 
 /// Most doubtful letters at a time; more would be too many for a person.
 const LETTERS_MAX: usize = 1_000;
@@ -30,7 +30,7 @@ impl Operator {
     }
 
     /// Returns how many letters are to be sent again.
-    pub async fn resend_missing_letters(&self, now: DateTime<Utc>) -> Kept<u64> {
+    pub async fn resend_missing_letters(&self, now: DateTime<Utc>) -> StoreResult<u64> {
         let store = self.store.get_or_try_init(|| self.backend.visit()).await?;
         let doubts = store.dead(&self.school, LETTERS_MAX).await?;
         let missing: Vec<String> = self.shared.with(|world, _| {

@@ -1,6 +1,6 @@
 //! What a run has come to, without its times: the table, and per order its tasks and letters as the
 //! stand-ins hold them. Two versions that behave alike come to the same, whatever moved by seconds.
-//! It never judges. Enter at [`Outcome::of`].
+//! It never judges. Enter at [`DemoOutcome::of`].
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ use super::report;
 use super::scripts::{Material, Script};
 use crate::process::SchoolId;
 use crate::sandbox::{World, marker};
-use crate::store::{Kept, Store};
+use crate::store::{Store, StoreResult};
 
 /// Of each text so much is shown.
 const HEAD_CHARS: usize = 120;
 
 /// Nothing in it depends on when exactly something happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct DemoOutcome {
     /// Lines of the table that the demo ends with.
     pub table: Vec<String>,
     /// By the script's id: a line for each task (amoCRM's type, the key of the one who has it in the end,
@@ -30,7 +30,7 @@ pub struct Outcome {
     pub orders: BTreeMap<String, Vec<String>>,
 }
 
-impl Outcome {
+impl DemoOutcome {
     /// Of a bridge that is at rest, and the world that it worked in.
     pub async fn of(
         store: &dyn Store,
@@ -38,7 +38,7 @@ impl Outcome {
         world: &World,
         material: &Material,
         end: DateTime<Utc>,
-    ) -> Kept<Self> {
+    ) -> StoreResult<Self> {
         let fates = Fates { kills: 0, redis_kills: 0, seed: 0, end };
         let deeds = Wanted { fates, deeds: Deeds::default() };
         let run = Run { store, school, world, material, taken: &[], repairs: 0, deeds, end };

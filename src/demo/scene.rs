@@ -23,11 +23,13 @@ pub enum See {
     Letter,
     /// A letter that the relay refused. Text: the code.
     Refused,
-    /// A task. Text: its first line; words `body`, `to`, `result`, `open`, `closed_by`, `role`; times `due`, `closed`.
+    /// A task. Text: its first line; words `body`, `to`, `result`, `open`, `closed_by`, `role`; times `due`,
+    /// `closed`.
     Task,
     /// A task's deadline was moved. Text: the task's; words `by`; times `due`.
     Moved,
-    /// A lead. Text: its name; words `role`, `stage`, `to`, `tags`, `price`, `reason`, `field …`; time `closed`.
+    /// A lead. Text: its name; words `role`, `stage`, `to`, `tags`, `price`, `reason`, `field …`; time
+    /// `closed`.
     Lead,
     /// A lead's stage changed. Text: the new one; words `from`, `role`, `by`.
     Stage,
@@ -45,7 +47,8 @@ pub enum See {
     Comment,
     /// Money that came in. Text: roubles.
     Payment,
-    /// The order in GetCourse as it is at the end. Text: its number; words `status`, `manager`, `reason`, `paid`.
+    /// The order in GetCourse as it is at the end. Text: its number; words `status`, `manager`, `reason`,
+    /// `paid`.
     Order,
     /// A contact of the order's leads. Text: its name; words `phones`, `emails`, `to`, `field …`.
     Contact,

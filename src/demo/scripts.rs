@@ -74,7 +74,7 @@ const CRM_EVENTS: [&str; 9] = [
 /// A fixture that cannot be read: the file and what is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("fixtures/demo/{file}: {wrong}")]
-pub struct Slip {
+pub struct FixtureError {
     file: String,
     wrong: String,
 }
@@ -132,8 +132,8 @@ pub struct Material {
 impl Material {
     /// Reads everything. `hooks` returns the address for the school's requests of a platform:
     /// `http://127.0.0.1:8080/hooks/rost/`, the platform and the secret.
-    pub fn load(hooks: &dyn Fn(&str) -> String) -> Result<Self, Slip> {
-        let slip = |file: &str, wrong: String| Slip { file: file.to_owned(), wrong };
+    pub fn load(hooks: &dyn Fn(&str) -> String) -> Result<Self, FixtureError> {
+        let slip = |file: &str, wrong: String| FixtureError { file: file.to_owned(), wrong };
         let mut setup = Setup::from_toml(WORLD).map_err(|error| slip("world.toml", error.to_string()))?;
         let getcourse = hooks("getcourse");
         for (file, text) in PROCESSES {

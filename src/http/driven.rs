@@ -1,5 +1,6 @@
-//! The HTTP interface of the driven clock: a player asks whether the bridge is idle, and moves the time. Exists
-//! only in a bridge started with a driven clock, never in production. Enter at [`show`] and [`advance`].
+//! The HTTP interface of the driven clock: a player asks whether the bridge is idle, and moves the time.
+//! Exists only in a bridge started with a driven clock, never in production. Enter at [`show`] and
+//! [`advance`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,7 +52,7 @@ pub async fn look(sites: impl IntoIterator<Item = &Site>, clock: &DrivenClock) -
     for site in sites {
         state.quiet &= is_quiet(site, state.now).await;
         // A task that is about to sleep may not be registered with the clock yet.
-        let wake = site.near().next_due().and_then(At::from_timestamp_millis);
+        let wake = site.wheel_feed().next_due().and_then(At::from_timestamp_millis);
         state.next_due = state.next_due.into_iter().chain(wake).min();
         state.repairs += site.tally.repairs.load(Ordering::SeqCst);
         let tally = &site.tally;
@@ -77,8 +78,8 @@ pub async fn advance(
     HttpResponse::NoContent().finish()
 }
 
-/// True if no request is being received, the inbox is empty, the wheel has nothing due and needs no filling, no
-/// delivery may leave the outbox, and each delivery in flight waits for its turn.
+/// True if no request is being received, the inbox is empty, the wheel has nothing due and needs no filling,
+/// no delivery may leave the outbox, and each delivery in flight waits for its turn.
 async fn is_quiet(site: &Site, now: At) -> bool {
     let tally = &site.tally;
     if tally.receiving.load(Ordering::SeqCst) > 0 || !tally.inbox_parked.load(Ordering::SeqCst) {
@@ -87,17 +88,17 @@ async fn is_quiet(site: &Site, now: At) -> bool {
     if site.spool.as_ref().is_some_and(|spool| spool.waiting() > 0) {
         return false;
     }
-    if site.near().next_look(now.timestamp_millis()) <= now.timestamp_millis() {
+    if site.wheel_feed().next_look(now.timestamp_millis()) <= now.timestamp_millis() {
         return false;
     }
     if !site.outbound.paces.iter().all(|pace| pace.is_quiet(now)) {
         return false;
     }
     let turns: u64 = site.outbound.paces.iter().map(|pace| pace.waiting.load(Ordering::SeqCst)).sum();
-    let looking = tally.looking.load(Ordering::SeqCst);
+    let reconciling = tally.reconciling.load(Ordering::SeqCst);
     let seen = {
         let mut lanes = site.lanes();
-        if lanes.in_flight() as u64 + looking > turns || lanes.has_ready(now) {
+        if lanes.in_flight() as u64 + reconciling > turns || lanes.has_ready(now) {
             return false;
         }
         (lanes.waiting() + lanes.in_flight()) as u64

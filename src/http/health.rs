@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Front;
 use crate::link;
 use crate::link::MirrorState;
-use crate::worker::look_back;
+use crate::worker::reconcile;
 use crate::worker::site::Site;
 
 /// 200 while requests are accepted: the store answers, or the spool has room for them. 503 otherwise, and
@@ -36,7 +36,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         schools.insert(
             id.to_string(),
             json!({
-                "here": site.tenure.standing().as_str(),
+                "here": site.lease.ownership().as_str(),
                 "accepted": count(&tally.accepted), "repeated": count(&tally.repeated),
                 "refused": count(&tally.refused), "stepped": count(&tally.stepped),
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
@@ -65,5 +65,5 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
 async fn read(site: &Site) -> (Option<MirrorState>, Value) {
     let mirror = site.store.find(site.id(), &[link::MIRROR.to_owned()]).await;
     let mirror = mirror.ok().and_then(|mut found| MirrorState::read(found.pop()?.as_deref()));
-    (mirror, look_back::state(site).await)
+    (mirror, reconcile::state(site).await)
 }

@@ -10,12 +10,12 @@ use futures_util::StreamExt;
 
 use super::Front;
 use crate::intake::envelope::Envelope;
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Saved};
 use crate::store::{Accepted, Offer};
-use crate::worker::site::{Site, UnderWay, count};
+use crate::worker::site::{CountGuard, Site, count};
 use crate::worker::spool_drain::announce;
 
 /// Longest accepted query: «Вызвать URL» puts all its fields there.
@@ -23,7 +23,7 @@ const QUERY_BYTES_MAX: usize = 32 * 1024;
 
 /// Why a request was refused. The text is for the sender's engineer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Turned {
+pub enum Refusal {
     #[error("no such address; print the right ones with `dozvon url`")]
     Unknown,
     #[error("wrong secret or signature")]
@@ -40,7 +40,7 @@ pub enum Turned {
     Defect,
 }
 
-impl Turned {
+impl Refusal {
     pub fn status(self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
@@ -63,13 +63,13 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         let (name, hooks) = (*name, hooks.clone());
         Some((site, name, hooks))
     });
-    let Some((site, platform, hooks)) = known else { return turned(Turned::Unknown) };
-    let _receiving = UnderWay::new(&site.tally.receiving);
+    let Some((site, platform, hooks)) = known else { return turned(Refusal::Unknown) };
+    let _receiving = CountGuard::new(&site.tally.receiving);
     let taking = take(&site, platform, &*hooks, &request, payload, &front);
-    match site.guard("webhook", taking).await.unwrap_or(Err(Turned::Defect)) {
+    match site.guard("webhook", taking).await.unwrap_or(Err(Refusal::Defect)) {
         Ok(answer) => respond(answer),
         Err(why) => {
-            if why == Turned::Forged {
+            if why == Refusal::Forged {
                 count(&site.tally.refused);
             }
             tracing::warn!(school = %site.id(), platform, %why, "a request was turned away");
@@ -86,17 +86,17 @@ async fn take(
     request: &HttpRequest,
     payload: web::Payload,
     front: &Front,
-) -> Result<Answer, Turned> {
+) -> Result<HookAnswer, Refusal> {
     let secret = request.match_info().get("secret").unwrap_or_default();
     if !is_secret(site, secret) {
-        return Err(Turned::Forged);
+        return Err(Refusal::Forged);
     }
     if request.query_string().len() > QUERY_BYTES_MAX {
-        return Err(Turned::TooLarge);
+        return Err(Refusal::TooLarge);
     }
     let body = tokio::time::timeout(front.body_wait, read(payload, hooks.body_bytes_max()))
         .await
-        .map_err(|_| Turned::TooSlow)??;
+        .map_err(|_| Refusal::TooSlow)??;
     accept(site, platform, hooks, raw_request(request, body)).await
 }
 
@@ -111,8 +111,8 @@ pub async fn accept(
     platform: &str,
     hooks: &dyn Hooks,
     request: RawRequest,
-) -> Result<Answer, Turned> {
-    let (verified, reception) = Verified::check(hooks, request).map_err(|_| Turned::Forged)?;
+) -> Result<HookAnswer, Refusal> {
+    let (verified, reception) = Verified::check(hooks, request).map_err(|_| Refusal::Forged)?;
     let key = match reception {
         Reception::Probe => return Ok(hooks.answer(&verified)),
         Reception::Keep(key) => key,
@@ -128,7 +128,7 @@ pub async fn accept(
         Ok(Saved::Spooled) => count(&site.tally.spooled),
         Err(why) => {
             tracing::error!(school = %site.id(), platform, %why, "a request could not be kept");
-            return Err(Turned::NoStore);
+            return Err(Refusal::NoStore);
         }
     }
     Ok(hooks.answer(&verified))
@@ -142,12 +142,12 @@ async fn keep(site: &Site, offer: Offer) -> Result<Saved, NoRoom> {
     }
 }
 
-async fn read(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Turned> {
+async fn read(mut payload: web::Payload, bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Turned::Broken)?;
+        let chunk = chunk.map_err(|_| Refusal::Broken)?;
         if body.len() + chunk.len() > bytes_max {
-            return Err(Turned::TooLarge);
+            return Err(Refusal::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
@@ -169,11 +169,11 @@ fn raw_request(request: &HttpRequest, body: Vec<u8>) -> RawRequest {
     }
 }
 
-fn respond(answer: Answer) -> HttpResponse {
+fn respond(answer: HookAnswer) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     HttpResponse::build(status).content_type(answer.content_type).body(answer.body)
 }
 
-fn turned(why: Turned) -> HttpResponse {
+fn turned(why: Refusal) -> HttpResponse {
     HttpResponse::build(why.status()).content_type("text/plain; charset=utf-8").body(format!("{why}\n"))
 }

@@ -1,4 +1,4 @@
-//! One event on one case: open, step, and the unit that commits all of it at once.
+//! Applies one event to one case: opens the records, steps, and returns the unit with everything to commit.
 //! Never writes; the worker commits the unit. Enter at [`apply`].
 
 use super::book::Book;
@@ -6,19 +6,19 @@ use super::correlate::Aim;
 use crate::config::School;
 use crate::intake::item::{Item, Member};
 use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
-use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, Kept, Unit, Wake};
+use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, StoreResult, Unit, Wake};
 use crate::{json, link};
 
-/// Where an event came from, for the journal.
+/// The origin of an event, for the journal.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Source {
     /// Place of the stored request.
     pub raw: Option<u64>,
 }
 
-/// Steps the case and returns what is to be committed. The book holds the new records already:
-/// if the commit is refused, or this panics, it has to be closed.
-pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> Kept<Unit> {
+/// Steps the case and returns the unit to commit. The book already contains the new records: if the commit is
+/// refused, or this panics, the book has to be closed.
+pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, now: At) -> StoreResult<Unit> {
     let case = open(school, book, &aim, now).await?;
     let stepped = step(&school.process, case.clone(), &aim.event, now);
     let links = changed_links(book, &case.client, &stepped.case.client).await?;
@@ -30,7 +30,7 @@ pub async fn apply(school: &School, book: &mut Book, aim: Aim, source: Source, n
     Ok(unit)
 }
 
-async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> Kept<Case> {
+async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResult<Case> {
     let known = book.order(&aim.order).await?;
     let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
     let client = book.client(&owner).await?.unwrap_or_else(|| {
@@ -47,9 +47,13 @@ async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> Kept<Case
     })
 }
 
-/// A person's numbers and addresses point to him, unless they already point to somebody: two
-/// persons are never merged by an accident of one step. One that he no longer has points to nobody.
-async fn changed_links(book: &Book, before: &Client, after: &Client) -> Kept<Vec<(String, Option<String>)>> {
+/// Index entries of a person's numbers and addresses. An entry that points to another person is unchanged, so
+/// that two persons are never merged by mistake; the entry of a removed number is deleted.
+async fn changed_links(
+    book: &Book,
+    before: &Client,
+    after: &Client,
+) -> StoreResult<Vec<(String, Option<String>)>> {
     let keys_of = |client: &Client| -> Vec<String> {
         let phones = client.phones.iter().map(|phone| link::phone(phone));
         let emails = client.emails.iter().map(|email| link::email(email));
@@ -105,7 +109,7 @@ fn unit_of(
     unit
 }
 
-/// The order's one wake; a wake that fired is always written anew, so that the index follows.
+/// The order's wake; after a wake has fired it is always written, so that the index is correct.
 fn set_wake(unit: &mut Unit, before: &Order, after: &Order, fired: bool) {
     let member = order_member(after);
     match wake(after) {
@@ -122,12 +126,12 @@ pub fn order_member(order: &Order) -> String {
     Member::Order(order.id.clone()).to_string()
 }
 
-/// A command on its way.
+/// A command as a delivery.
 pub fn delivery(command: Command, now: At) -> Delivery {
     Delivery { seq: 0, command, created_at: now, state: DeliveryState::Waiting, attempts: 0, fault: None }
 }
 
-/// `gc-1.4 create_task`: what the journal says of a command.
+/// A command in the journal: `gc-1.4 create_task`.
 fn name_of(command: &Command) -> String {
     format!("{} {}", command.id, command.ask.name())
 }

@@ -1,7 +1,7 @@
-//! Open records of one school, kept between steps: the owner steps its cases in memory and lets
-//! the commits follow. Never writes to the store; it makes the [`Put`]s of a unit. All books of an instance
-//! share one budget of memory: over it, the least recently used records are closed.
-//! Enter at [`Book::order`] and its siblings; after a refused commit call [`Book::close`].
+//! The open records of one school, in memory between steps, so that commits can be pipelined. Never writes to
+//! the store; it makes the [`Put`]s of a unit. All books of an instance share one memory budget; above it,
+//! the least recently used records are closed. Enter at [`Book::order`] and its siblings; after a refused
+//! commit call [`Book::close`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::last_seen::LastSeen;
 use crate::json;
 use crate::process::desks::{Desk, Desks, DesksV1};
 use crate::process::{Client, ClientId, ManagerId, Order, OrderId, SchoolId};
-use crate::store::{Forget, Kept, Put, Record, Store, StoreError, key};
+use crate::store::{Forget, Put, Record, Store, StoreError, StoreResult, key};
 
 /// Budget for the open records of all schools of an instance, by the length of their JSON.
-const ROOM_BYTES: usize = 64 * 1024 * 1024;
+const BUDGET_BYTES: usize = 64 * 1024 * 1024;
 
 /// Overhead per open record, beside its key and its JSON.
 const RECORD_BYTES: usize = 256;
@@ -28,19 +28,19 @@ const CLOSED_AT_A_TIME: usize = 8;
 
 /// The budget that the books of one instance share.
 #[derive(Debug)]
-pub struct Room {
+pub struct RecordBudget {
     max: usize,
     taken: AtomicUsize,
     books: AtomicUsize,
 }
 
-impl Default for Room {
+impl Default for RecordBudget {
     fn default() -> Self {
-        Self::of(ROOM_BYTES)
+        Self::of(BUDGET_BYTES)
     }
 }
 
-impl Room {
+impl RecordBudget {
     pub fn of(bytes: usize) -> Self {
         Self { max: bytes, taken: AtomicUsize::new(0), books: AtomicUsize::new(0) }
     }
@@ -57,35 +57,35 @@ impl Room {
 
 /// What one book has taken of the budget; returned on drop.
 struct Held {
-    room: Arc<Room>,
+    record_budget: Arc<RecordBudget>,
     bytes: usize,
 }
 
 impl Held {
-    fn new(room: Arc<Room>) -> Self {
-        room.books.fetch_add(1, Ordering::Relaxed);
-        Self { room, bytes: 0 }
+    fn new(record_budget: Arc<RecordBudget>) -> Self {
+        record_budget.books.fetch_add(1, Ordering::Relaxed);
+        Self { record_budget, bytes: 0 }
     }
 
     fn take(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.room.taken.fetch_add(bytes, Ordering::Relaxed);
+        self.record_budget.taken.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn give_back(&mut self, bytes: usize) {
         self.bytes -= bytes;
-        self.room.taken.fetch_sub(bytes, Ordering::Relaxed);
+        self.record_budget.taken.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn is_too_much(&self) -> bool {
-        self.room.is_short() && self.bytes > self.room.share()
+        self.record_budget.is_short() && self.bytes > self.record_budget.share()
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.give_back(self.bytes);
-        self.room.books.fetch_sub(1, Ordering::Relaxed);
+        self.record_budget.books.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -107,10 +107,10 @@ pub struct Book {
     orders: Shelf<Order>,
     clients: Shelf<Client>,
     desks: Shelf<Desk>,
-    /// The desks of the first version, once they were looked for.
+    /// The desks of the first version, once they have been read.
     desks_v1: Option<DesksV1>,
     calls: Shelf<CallRecord>,
-    shadows: Shelf<LastSeen>,
+    last_seen: Shelf<LastSeen>,
     /// Index entries of commits that are still under way.
     links: HashMap<String, Option<String>>,
     held: Held,
@@ -118,7 +118,7 @@ pub struct Book {
 }
 
 impl Book {
-    pub fn new(store: Arc<dyn Store>, school: SchoolId, room: Arc<Room>) -> Self {
+    pub fn new(store: Arc<dyn Store>, school: SchoolId, record_budget: Arc<RecordBudget>) -> Self {
         Self {
             store,
             school,
@@ -127,16 +127,16 @@ impl Book {
             desks: Shelf::new(),
             desks_v1: None,
             calls: Shelf::new(),
-            shadows: Shelf::new(),
+            last_seen: Shelf::new(),
             links: HashMap::new(),
-            held: Held::new(room),
+            held: Held::new(record_budget),
             round: 0,
         }
     }
 
-    /// Forgets everything: what is in the store counts again.
+    /// Forgets everything, so that records are read from the store again.
     pub fn close(&mut self) {
-        *self = Self::new(self.store.clone(), self.school.clone(), self.held.room.clone());
+        *self = Self::new(self.store.clone(), self.school.clone(), self.held.record_budget.clone());
     }
 
     /// All commits are done: links are in the store now, and records can be closed if the budget is exceeded.
@@ -145,7 +145,7 @@ impl Book {
         self.round += 1;
         while self.held.is_too_much() {
             let mut used: Vec<u64> = rounds(&self.orders).chain(rounds(&self.clients)).collect();
-            used.extend(rounds(&self.calls).chain(rounds(&self.shadows)));
+            used.extend(rounds(&self.calls).chain(rounds(&self.last_seen)));
             if used.is_empty() {
                 return;
             }
@@ -155,13 +155,13 @@ impl Book {
             close_unused(&mut self.orders, last, &mut self.held);
             close_unused(&mut self.clients, last, &mut self.held);
             close_unused(&mut self.calls, last, &mut self.held);
-            close_unused(&mut self.shadows, last, &mut self.held);
+            close_unused(&mut self.last_seen, last, &mut self.held);
         }
     }
 
-    /// Opens what will surely be needed in two reads: these orders, then these clients and theirs. What
-    /// cannot be understood stays closed, and fails where it is needed.
-    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> Kept<()> {
+    /// Opens the records that will be needed, in two reads: these orders, then these clients and those of the
+    /// orders. An unreadable record stays closed, and fails where it is needed.
+    pub async fn prefetch(&mut self, orders: &[OrderId], clients: &[ClientId]) -> StoreResult<()> {
         let Self { store, school, orders: shelf, held, round, .. } = self;
         let keys = orders.iter().map(key::order).collect();
         open_all((&**store, school), (shelf, held, *round), keys).await?;
@@ -170,19 +170,19 @@ impl Book {
         open_all((&**store, school), (&mut self.clients, &mut self.held, self.round), keys).await
     }
 
-    pub async fn order(&mut self, id: &OrderId) -> Kept<Option<Order>> {
+    pub async fn order(&mut self, id: &OrderId) -> StoreResult<Option<Order>> {
         let Self { store, school, orders, held, round, .. } = self;
         open((&**store, school), (orders, held, *round), key::order(id)).await
     }
 
-    pub async fn client(&mut self, id: &ClientId) -> Kept<Option<Client>> {
+    pub async fn client(&mut self, id: &ClientId) -> StoreResult<Option<Client>> {
         let Self { store, school, clients, held, round, .. } = self;
         open((&**store, school), (clients, held, *round), key::client(id)).await
     }
 
-    /// The desks of these managers, read at once. One without a record of its own is as the first version
-    /// left it.
-    pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> Kept<Desks> {
+    /// The desks of these managers, in one read. A manager without a record has the desk of the first
+    /// version.
+    pub async fn desks<'m>(&mut self, managers: impl Iterator<Item = &'m ManagerId>) -> StoreResult<Desks> {
         let wanted: BTreeMap<ManagerId, String> =
             managers.map(|manager| (manager.clone(), key::desk(manager))).collect();
         let mut missing: Vec<String> =
@@ -210,15 +210,15 @@ impl Book {
         Ok(Desks(desks.collect()))
     }
 
-    pub async fn call(&mut self, call: &str) -> Kept<Option<CallRecord>> {
+    pub async fn call(&mut self, call: &str) -> StoreResult<Option<CallRecord>> {
         let Self { store, school, calls, held, round, .. } = self;
         open((&**store, school), (calls, held, *round), key::call(call)).await
     }
 
-    pub async fn shadow(&mut self, entity: &str) -> Kept<LastSeen> {
-        let Self { store, school, shadows, held, round, .. } = self;
-        let shadow = open((&**store, school), (shadows, held, *round), key::shadow(entity)).await?;
-        Ok(shadow.unwrap_or_default())
+    pub async fn last_seen(&mut self, entity: &str) -> StoreResult<LastSeen> {
+        let Self { store, school, last_seen, held, round, .. } = self;
+        let seen = open((&**store, school), (last_seen, held, *round), key::last_seen(entity)).await?;
+        Ok(seen.unwrap_or_default())
     }
 
     pub fn put_order(&mut self, order: Order) -> Option<Put> {
@@ -242,37 +242,37 @@ impl Book {
         put((&mut self.calls, &mut self.held, self.round), key::call(call), record)
     }
 
-    pub fn put_shadow(&mut self, entity: &str, shadow: LastSeen) -> Option<Put> {
-        put((&mut self.shadows, &mut self.held, self.round), key::shadow(entity), shadow)
+    pub fn put_last_seen(&mut self, entity: &str, seen: LastSeen) -> Option<Put> {
+        put((&mut self.last_seen, &mut self.held, self.round), key::last_seen(entity), seen)
     }
 
-    pub async fn forget_order(&mut self, id: &OrderId) -> Kept<Option<Forget>> {
+    pub async fn forget_order(&mut self, id: &OrderId) -> StoreResult<Option<Forget>> {
         self.order(id).await?;
         Ok(forget((&mut self.orders, &mut self.held, self.round), key::order(id)))
     }
 
-    pub async fn forget_client(&mut self, id: &ClientId) -> Kept<Option<Forget>> {
+    pub async fn forget_client(&mut self, id: &ClientId) -> StoreResult<Option<Forget>> {
         self.client(id).await?;
         Ok(forget((&mut self.clients, &mut self.held, self.round), key::client(id)))
     }
 
-    pub async fn forget_call(&mut self, call: &str) -> Kept<Option<Forget>> {
+    pub async fn forget_call(&mut self, call: &str) -> StoreResult<Option<Forget>> {
         self.call(call).await?;
         Ok(forget((&mut self.calls, &mut self.held, self.round), key::call(call)))
     }
 
-    pub async fn forget_shadow(&mut self, entity: &str) -> Kept<Option<Forget>> {
-        self.shadow(entity).await?;
-        Ok(forget((&mut self.shadows, &mut self.held, self.round), key::shadow(entity)))
+    pub async fn forget_last_seen(&mut self, entity: &str) -> StoreResult<Option<Forget>> {
+        self.last_seen(entity).await?;
+        Ok(forget((&mut self.last_seen, &mut self.held, self.round), key::last_seen(entity)))
     }
 
     /// One index entry.
-    pub async fn link(&self, key: &str) -> Kept<Option<String>> {
+    pub async fn link(&self, key: &str) -> StoreResult<Option<String>> {
         Ok(self.links_of(&[key.to_owned()]).await?.pop().flatten())
     }
 
     /// Index entries, with those of commits under way.
-    pub async fn links_of(&self, keys: &[String]) -> Kept<Vec<Option<String>>> {
+    pub async fn links_of(&self, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
         let missing: Vec<String> =
             keys.iter().filter(|key| !self.links.contains_key(*key)).cloned().collect();
         let mut found =
@@ -293,13 +293,13 @@ impl Book {
 }
 
 /// A shelf, the budget of its book, and the current round.
-type Place<'a, T> = (&'a mut Shelf<T>, &'a mut Held, u64);
+type ShelfSlot<'a, T> = (&'a mut Shelf<T>, &'a mut Held, u64);
 
 async fn open<T: DeserializeOwned + Clone>(
     (store, school): (&dyn Store, &SchoolId),
-    place: Place<'_, T>,
+    place: ShelfSlot<'_, T>,
     key: String,
-) -> Kept<Option<T>> {
+) -> StoreResult<Option<T>> {
     if let Some(open) = place.0.get_mut(&key) {
         open.used = place.2;
         return Ok(open.record.clone());
@@ -311,12 +311,12 @@ async fn open<T: DeserializeOwned + Clone>(
     Ok(record)
 }
 
-/// Opens those that are not open, in one read.
+/// Opens the records that are not open, in one read.
 async fn open_all<T: DeserializeOwned>(
     (store, school): (&dyn Store, &SchoolId),
-    (shelf, held, used): Place<'_, T>,
+    (shelf, held, used): ShelfSlot<'_, T>,
     mut keys: Vec<String>,
-) -> Kept<()> {
+) -> StoreResult<()> {
     keys.retain(|key| !shelf.contains_key(key));
     keys.sort_unstable();
     keys.dedup();
@@ -324,7 +324,7 @@ async fn open_all<T: DeserializeOwned>(
         return Ok(());
     }
     let read = store.read(school, &keys).await;
-    // One that is damaged hides the others here; alone it says what it is.
+    // A damaged record fails the whole read; later it fails alone, with its name.
     let read = match read {
         Err(StoreError::Unreadable(_)) => return Ok(()),
         read => read?,
@@ -342,17 +342,17 @@ async fn open_all<T: DeserializeOwned>(
     Ok(())
 }
 
-/// A stored record with its version; version 0 where there is none.
-fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> Kept<(u64, Option<T>)> {
+/// A stored record with its version; version 0 if there is none.
+fn read<T: DeserializeOwned>(key: &str, stored: Option<Record>) -> StoreResult<(u64, Option<T>)> {
     let Some(stored) = stored else { return Ok((0, None)) };
     let record =
         serde_json::from_slice(&stored.body).map_err(|error| StoreError::not_understood(key, &error))?;
     Ok((stored.version, Some(record)))
 }
 
-/// Puts a record on the shelf; returns the one before it with its version.
+/// Stores a record on the shelf; returns the previous one with its version.
 fn shelve<T>(
-    (shelf, held, used): Place<'_, T>,
+    (shelf, held, used): ShelfSlot<'_, T>,
     key: String,
     (version, record): (u64, Option<T>),
     json_bytes: usize,
@@ -364,14 +364,14 @@ fn shelve<T>(
     Some((before.version, before.record))
 }
 
-/// Takes an opened record away; `None` where there is none.
-fn forget<T>(place: Place<'_, T>, key: String) -> Option<Forget> {
+/// Removes an opened record; `None` if there is none.
+fn forget<T>(place: ShelfSlot<'_, T>, key: String) -> Option<Forget> {
     let (expect, old) = shelve(place, key.clone(), (0, None), 0)?;
     old.map(|_| Forget::Record { key, expect })
 }
 
-/// The record's new body for a unit; `None` where nothing changed. The record has been opened.
-fn put<T: Serialize + PartialEq>(place: Place<'_, T>, key: String, record: T) -> Option<Put> {
+/// The record's new body for a unit; `None` if nothing changed. The record must be open.
+fn put<T: Serialize + PartialEq>(place: ShelfSlot<'_, T>, key: String, record: T) -> Option<Put> {
     let old = place.0.get(&key);
     if old.is_some_and(|old| old.record.as_ref() == Some(&record)) {
         return None;

@@ -129,7 +129,7 @@ impl CallRecord {
     }
 
     /// When the call took place, once its result was handed on.
-    pub fn told_at(&self) -> Option<At> {
+    pub fn reported_at(&self) -> Option<At> {
         self.announced.as_ref().map(|found| found.result.ended_at)
     }
 

@@ -1,5 +1,5 @@
-//! Which order is meant, and what happened to it: a signal's ids become ours.
-//! Reads open records and links, never writes and never decides. Enter at [`aim`].
+//! Turns a signal into events of orders: finds the order, and replaces the platform's ids by ours. Reads open
+//! records and links, never writes and never decides. Enter at [`aim`].
 
 use super::book::Book;
 use super::forget::Gone;
@@ -14,15 +14,15 @@ use crate::process::{
     Stage, TaskId, Urgency,
 };
 use crate::signal::*;
-use crate::store::{Kept, Put};
+use crate::store::{Put, StoreResult};
 
 /// One event for one order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Aim {
     pub order: OrderId,
-    /// Whose order it is, if it is new.
+    /// The client, if the order is new.
     pub client: ClientId,
-    /// What is known of a client who is new with this event.
+    /// The facts of a client who is new with this event.
     pub facts: ClientFacts,
     pub event: Event,
 }
@@ -33,19 +33,19 @@ impl Aim {
     }
 }
 
-/// What a signal comes to.
+/// The meaning of a signal.
 #[derive(Debug, Default)]
 pub struct Aims {
     pub aims: Vec<Aim>,
-    /// Records of intake's own that go with the commit.
+    /// Intake's own records for the same commit.
     pub puts: Vec<Put>,
-    /// Index entries that go with it: set, or removed with `None`.
+    /// Index entries for the same commit; `None` removes one.
     pub index: Vec<(String, Option<String>)>,
-    /// A question to a platform without whose answer the signal says too little.
+    /// A command that reads missing data from the platform.
     pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
     pub nothing: Option<String>,
-    /// Authentic, but a person has to look: becomes a dead letter.
+    /// Authentic but unusable: becomes a dead letter.
     pub unusable: Option<String>,
 }
 
@@ -64,9 +64,8 @@ impl Aims {
     }
 }
 
-/// Finds the order that a signal means. Calls are aimed by `worker::inbox`, which merges their
-/// events first.
-pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> Kept<Aims> {
+/// Finds the order of a signal. Calls are handled by `worker::inbox`, which merges their events first.
+pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> StoreResult<Aims> {
     match signal {
         Signal::OrderSeen(seen) => order_seen(school, book, *seen).await,
         Signal::ClientSeen(facts) => client_seen(book, facts).await,
@@ -101,7 +100,7 @@ pub async fn aim(school: &School, book: &mut Book, signal: Signal, now: At) -> K
     }
 }
 
-async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<Aims> {
+async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreResult<Aims> {
     let Some(gc_id) = seen.facts.gc_id.clone().filter(|id| !id.is_empty()) else {
         return Ok(Aims {
             unusable: Some(
@@ -114,7 +113,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
     let known = book.order(&order).await?;
     if known.is_none()
         && let Some(gone) = book.link(&link::gone(&order)).await?
-        && !is_news(&gone, &seen.facts)
+        && !is_change(&gone, &seen.facts)
     {
         return Ok(Aims::nothing(format!("order {order} was forgotten")));
     }
@@ -133,8 +132,8 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> Kept<A
     Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
 }
 
-/// Of a retired order more money is news: no payment goes unseen.
-fn is_news(gone: &str, facts: &OrderFacts) -> bool {
+/// For a retired order only more money is a change, so that no payment is missed.
+fn is_change(gone: &str, facts: &OrderFacts) -> bool {
     match Gone::read(gone) {
         Some(Gone::Erased) => false,
         Some(Gone::Retired { paid }) => facts.paid.as_ref().is_some_and(|now| now.minor > paid),
@@ -142,19 +141,19 @@ fn is_news(gone: &str, facts: &OrderFacts) -> bool {
     }
 }
 
-/// A client's id names the order that introduced him.
+/// The id of a new client contains the id of his first order.
 pub fn new_client(order: &OrderId) -> ClientId {
     ClientId(format!("c-{order}"))
 }
 
-/// The client whom a person's facts mean: GetCourse's user first, then phone, then e-mail.
-pub async fn client_of(book: &Book, facts: &ClientFacts) -> Kept<Option<ClientId>> {
+/// Finds a client by a person's facts: GetCourse's user first, then phone, then e-mail.
+pub async fn client_of(book: &Book, facts: &ClientFacts) -> StoreResult<Option<ClientId>> {
     let keys = identity_keys(facts);
     let found = book.links_of(&keys).await?;
     Ok(found.into_iter().flatten().next().map(ClientId))
 }
 
-/// Index keys of a person, strongest first.
+/// Index keys of a person, the most reliable first.
 fn identity_keys(facts: &ClientFacts) -> Vec<String> {
     let phone = facts.phone.as_ref();
     [
@@ -168,27 +167,27 @@ fn identity_keys(facts: &ClientFacts) -> Vec<String> {
     .collect()
 }
 
-async fn client_seen(book: &mut Book, facts: ClientFacts) -> Kept<Aims> {
+async fn client_seen(book: &mut Book, facts: ClientFacts) -> StoreResult<Aims> {
     let Some(client) = client_of(book, &facts).await? else {
         return Ok(Aims::nothing("a person without an order"));
     };
-    everywhere(book, &client, &Event::Client(facts)).await
+    for_all_orders(book, &client, &Event::Client(facts)).await
 }
 
-async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> Kept<Aims> {
+async fn contact_seen(book: &mut Book, contact: u64, facts: ClientFacts) -> StoreResult<Aims> {
     let linked = book.link(&link::crm_contact(contact)).await?.map(ClientId);
     let client = match linked {
         Some(client) => Some(client),
         None => client_of(book, &facts).await?,
     };
     match client {
-        Some(client) => everywhere(book, &client, &Event::Client(facts)).await,
+        Some(client) => for_all_orders(book, &client, &Event::Client(facts)).await,
         None => Ok(Aims::nothing(format!("contact {contact} is none of ours"))),
     }
 }
 
-/// Deleted, or merged into another: it is looked for anew when it is needed, by number and e-mail.
-async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
+/// The contact was deleted or merged: it is searched by number and e-mail when it is needed again.
+async fn contact_gone(book: &mut Book, contact: u64) -> StoreResult<Aims> {
     let Some(client) = book.link(&link::crm_contact(contact)).await? else {
         return Ok(Aims::nothing(format!("contact {contact} is none of ours")));
     };
@@ -200,8 +199,8 @@ async fn contact_gone(book: &mut Book, contact: u64) -> Kept<Aims> {
     Ok(Aims { index, nothing: Some(format!("contact {contact} is gone")), ..Aims::default() })
 }
 
-/// Every open order of a client hears it; without one, his newest.
-async fn everywhere(book: &mut Book, client: &ClientId, event: &Event) -> Kept<Aims> {
+/// An event for every open order of a client; if there is none, for his newest order.
+async fn for_all_orders(book: &mut Book, client: &ClientId, event: &Event) -> StoreResult<Aims> {
     let Some(record) = book.client(client).await? else {
         return Ok(Aims::nothing(format!("client {client} has no record")));
     };
@@ -221,7 +220,7 @@ pub fn newest(client: &Client) -> Option<OrderId> {
     client.orders.iter().max_by_key(|(_, brief)| brief.seen_at).map(|(id, _)| id.clone())
 }
 
-async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> StoreResult<Aims> {
     let Some((order, role)) = lead_of(book, seen.lead).await? else {
         return typed_in_crm::unowned_lead(school, book, seen, now).await;
     };
@@ -239,8 +238,8 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let answer =
         school.answers.from_field(fields, school.process.zone).map(|answer| signed(answer, by.as_ref()));
     let entity = format!("lead/{}", seen.lead);
-    let mut shadow = book.shadow(&entity).await?;
-    let news = shadow.lead(seen, answer);
+    let mut last_seen = book.last_seen(&entity).await?;
+    let news = last_seen.lead(seen, answer);
     let change = LeadChange {
         role,
         stage: news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status)),
@@ -256,20 +255,21 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     events.extend(news.answer.or(from_stage).map(|answer| Event::Answer(signed(answer, by.as_ref()))));
     Ok(Aims {
         aims: aims_at(&order, &record.client, events),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
 }
 
-/// A digital-pipeline call shows no fields, and no webhook shows why a lead was lost (R1). A loss of
-/// our own doing is known, and an ended order asks for nothing: no echo costs a request.
+/// Whether the lead has to be read: a digital-pipeline call contains no fields, and no webhook contains the
+/// reason of a lost lead (R1). If we closed the lead, or the order has ended, nothing is read, so that no
+/// echo costs a request.
 fn says_too_little(seen: &SeenLead, order: &Order, role: LeadRole) -> bool {
     let lost = seen.status == Some(LOST) && seen.loss_reason.is_none();
     let known = !order.is_open() || order.leads.get(&role) == Some(&Stage::Lost);
     !seen.read && (seen.partial || (lost && !known))
 }
 
-/// One question for one sight of the lead: a repeat of the webhook asks the same, which is asked once.
+/// The read command for one state of the lead; a repeated webhook gives the same id, so it is sent once.
 fn read_lead(order: &OrderId, client: &ClientId, seen: &SeenLead) -> Command {
     let at = seen.updated_at.map_or(0, |at| at.timestamp());
     Command {
@@ -285,14 +285,14 @@ fn aims_at(order: &OrderId, client: &ClientId, events: Vec<Event>) -> Vec<Aim> {
     events.into_iter().map(|event| Aim::new(order.clone(), client.clone(), event)).collect()
 }
 
-/// Deleted, or merged into another: that is looked for first, by the order's number.
-async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
+/// A lead was deleted or merged: the merged one is searched first, by the order's number.
+async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> StoreResult<Aims> {
     let Some((order, role)) = lead_of(book, lead).await? else {
         return Ok(Aims::nothing(format!("lead {lead} is none of ours")));
     };
     let entity = format!("lead/{lead}");
-    let mut shadow = book.shadow(&entity).await?;
-    if !shadow.is_gone() && !looked {
+    let mut last_seen = book.last_seen(&entity).await?;
+    if !last_seen.is_gone() && !looked {
         return Ok(Aims::nothing(format!("lead {lead} is known to be gone")));
     }
     let mut aims = match book.order(&order).await? {
@@ -304,7 +304,7 @@ async fn lead_gone(book: &mut Book, lead: u64, looked: bool) -> Kept<Aims> {
         }
         _ => of_known(book, order.clone(), Event::LeadGone { role }).await?,
     };
-    aims.puts.extend(book.put_shadow(&entity, shadow));
+    aims.puts.extend(book.put_last_seen(&entity, last_seen));
     let former = link::former_leads(&order, role);
     let known = book.link(&former).await?.unwrap_or_default();
     if known.split(' ').all(|known| known != lead.to_string()) {
@@ -323,42 +323,42 @@ fn find_heir(record: Order, lead: u64) -> Command {
     }
 }
 
-/// The order has another lead of this role by now.
-async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) -> Kept<bool> {
+/// The order has another lead of this role meanwhile.
+async fn is_replaced(book: &Book, order: &OrderId, role: LeadRole, lead: u64) -> StoreResult<bool> {
     let current = book.link(&link::lead(order, role)).await?;
     Ok(current.is_some_and(|current| current != lead.to_string()))
 }
 
-pub(super) async fn lead_of(book: &Book, lead: u64) -> Kept<Option<(OrderId, LeadRole)>> {
+pub(super) async fn lead_of(book: &Book, lead: u64) -> StoreResult<Option<(OrderId, LeadRole)>> {
     let named = book.link(&link::crm_lead(lead)).await?;
     Ok(named.and_then(|named| link::read_lead_of(&named)))
 }
 
-async fn of_known(book: &mut Book, order: OrderId, event: Event) -> Kept<Aims> {
+async fn of_known(book: &mut Book, order: OrderId, event: Event) -> StoreResult<Aims> {
     Ok(match book.order(&order).await? {
         Some(record) => Aims::one(Aim::new(order, record.client, event)),
         None => Aims::nothing(format!("order {order} has no record")),
     })
 }
 
-/// A command that was accepted at first and failed after all: its order hears of it.
-async fn command_failed(book: &mut Book, command: CommandId, why: String) -> Kept<Aims> {
+/// A command was accepted at first and failed later: its order is notified.
+async fn command_failed(book: &mut Book, command: CommandId, why: String) -> StoreResult<Aims> {
     match order_of(book, command.as_str()).await? {
         Some(order) => of_known(book, order, Event::Undeliverable { command, why }).await,
         None => Ok(Aims::nothing(format!("{command} is none of ours: {why}"))),
     }
 }
 
-/// The order that a command of ours, or a provider's name for it, belongs to: by its link, else by
-/// the command's id, which names its order before any receipt is known.
-pub async fn order_of(book: &Book, command: &str) -> Kept<Option<OrderId>> {
+/// The order of our command, given by its id or by a provider's name: by its link, else by the command's id,
+/// which contains the order's id before any receipt is known.
+pub async fn order_of(book: &Book, command: &str) -> StoreResult<Option<OrderId>> {
     let linked = book.link(&link::call(command)).await?;
     // Providers' own names have dots, too.
     let named = || CommandId::from(command).order().filter(OrderId::is_known);
     Ok(linked.map(OrderId::from).or_else(named))
 }
 
-async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> Kept<Aims> {
+async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -> StoreResult<Aims> {
     let Some((task, order)) = task_of(book, seen.task, &seen.text).await? else {
         return Ok(Aims::nothing(format!("task {} is none of ours", seen.task)));
     };
@@ -366,13 +366,13 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         return Ok(Aims::nothing(format!("order {order} has no record")));
     };
     let entity = format!("task/{}", seen.task);
-    let mut shadow = book.shadow(&entity).await?;
-    let news = shadow.task(seen);
+    let mut last_seen = book.last_seen(&entity).await?;
+    let news = last_seen.task(seen);
     let mut events = Vec::new();
     if !news.is_empty() {
         let by = seen.responsible.and_then(|user| amocrm_user(school, user));
         let result = seen.result.as_deref().filter(|_| news.done);
-        // The answer comes first: the task that it closes is then no longer open.
+        // The answer comes first, because it closes the task.
         let answer = result.and_then(|text| school.answers.from_result(text, now, school.process.zone));
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {
@@ -386,12 +386,12 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
     }
     Ok(Aims {
         aims: aims_at(&order, &record.client, events),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
 }
 
-async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
+async fn task_gone(book: &mut Book, task: u64) -> StoreResult<Aims> {
     let Some((task, order)) = task_of(book, task, "").await? else {
         return Ok(Aims::nothing(format!("task {task} is none of ours")));
     };
@@ -399,8 +399,8 @@ async fn task_gone(book: &mut Book, task: u64) -> Kept<Aims> {
     of_known(book, order, Event::Task(change)).await
 }
 
-/// By the link, else by the mark in its text: the hook may outrun our receipt.
-async fn task_of(book: &Book, task: u64, text: &str) -> Kept<Option<(TaskId, OrderId)>> {
+/// Our task: by the link, else by the marker in its text, because the webhook may arrive before our receipt.
+async fn task_of(book: &Book, task: u64, text: &str) -> StoreResult<Option<(TaskId, OrderId)>> {
     let linked = book.link(&link::crm_task(task)).await?;
     Ok(linked.map(TaskId).or_else(|| marker::task_in(text)).and_then(|task| {
         let order = task.order()?;
@@ -413,7 +413,7 @@ pub(super) fn signed(mut answer: Answer, by: Option<&ManagerId>) -> Answer {
     answer
 }
 
-/// A manager as GetCourse names him.
+/// Finds a manager by GetCourse's data.
 fn manager(school: &School, id: Option<u64>, email: Option<&str>, name: Option<&str>) -> Option<ManagerId> {
     let roster = &school.process.roster;
     let by_id = id.and_then(|id| roster.iter().find(|manager| manager.getcourse == Some(id)));
@@ -435,7 +435,7 @@ pub(super) fn amocrm_user(school: &School, user: u64) -> Option<ManagerId> {
         .map(|manager| manager.id.clone())
 }
 
-/// Whose extension it is.
+/// The manager with this extension.
 pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
     let roster = &school.process.roster;
     roster

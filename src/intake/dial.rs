@@ -1,5 +1,5 @@
-//! Call → order: whose call was it? By our own command, else by the client's orders and tasks.
-//! Reads open records, never writes. Enter at [`aim_call`].
+//! Finds the order of a call: by our own command, else by the client's orders and tasks. Reads open records,
+//! never writes. Enter at [`aim_call`].
 
 use sha2::{Digest, Sha256};
 
@@ -10,18 +10,18 @@ use crate::link;
 use crate::process::command::TaskKind;
 use crate::process::event::{CallResult, ClientFacts, Direction};
 use crate::process::{ClientId, Event, Order, OrderId, Phone, Wait, wake};
-use crate::store::Kept;
+use crate::store::StoreResult;
 
-/// Orders of one client that are looked at; a client has one or two.
+/// Most orders of one client that are compared; a client has one or two.
 const ORDERS_MAX: usize = 16;
 
-/// The order that a finished call belongs to; `None` for a stranger whom no route takes.
+/// The order of a finished call; `None` for an unknown person without a matching route.
 pub async fn aim_call(
     school: &School,
     book: &mut Book,
     mut result: CallResult,
     by_extension: Option<&str>,
-) -> Kept<Option<Aim>> {
+) -> StoreResult<Option<Aim>> {
     result.manager = result.manager.or_else(|| by_extension.and_then(|ext| extension(school, ext)));
     if let Some(order) = bound_order(book, &result).await? {
         return Ok(Some(Aim::new(order.id, order.client, Event::Call(result))));
@@ -33,8 +33,8 @@ pub async fn aim_call(
     }
 }
 
-/// A call that was bound before (a better record of it came), or that our own command started.
-async fn bound_order(book: &mut Book, result: &CallResult) -> Kept<Option<Order>> {
+/// The order of a call that was matched before (a more exact record has arrived) or that our command started.
+async fn bound_order(book: &mut Book, result: &CallResult) -> StoreResult<Option<Order>> {
     if let Some(order) = book.link(&link::call(&result.call)).await? {
         return book.order(&order.into()).await;
     }
@@ -55,13 +55,13 @@ fn caller(result: &CallResult) -> ClientFacts {
     ClientFacts { phone, ..ClientFacts::default() }
 }
 
-/// A start of ours without a name in the provider's events began at most so long before its call.
+/// Longest time between our call start and its call, if the provider's events do not name the start.
 const START_S: i64 = 120;
 
-/// The order whose call the bridge has just started with that manager; else the one with an open
-/// call task of his; else the dialling one with the earliest
-/// wake; else the newest open one; else the newest, whose feed then shows the call.
-async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kept<Option<Aim>> {
+/// The order whose call the bridge has just started with this manager; else the one with an open call task of
+/// his; else the dialling one with the earliest wake; else the newest open one; else the newest, whose feed
+/// then shows the call.
+async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> StoreResult<Option<Aim>> {
     let Some(record) = book.client(&client).await? else { return Ok(None) };
     let mut orders = Vec::new();
     for id in open_orders(&record).into_iter().take(ORDERS_MAX) {
@@ -93,8 +93,8 @@ async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Kep
     Ok(chosen.map(|order| Aim::new(order, client, Event::Call(result))))
 }
 
-/// An unknown caller becomes an order of the line's route (L8); a number dialled by hand that
-/// nobody knows does not.
+/// An unknown caller becomes an order of the line's route (L8); an unknown number that a manager dialled does
+/// not.
 fn stranger(school: &School, facts: ClientFacts, result: CallResult) -> Option<Aim> {
     facts.phone.as_ref()?;
     if result.direction != Direction::Inbound {

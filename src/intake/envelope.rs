@@ -1,8 +1,8 @@
-//! A verified request as the store and the spool hold it: a line of JSON, then the body as it came.
-//! Never prints what the request says. Enter at [`Envelope::of`] and [`Envelope::read`].
+//! The stored form of a verified request, in the store and in the spool: a line of JSON, then the body as
+//! received. `Debug` does not show the content. Enter at [`Envelope::of`] and [`Envelope::read`].
 //!
-//! The first version kept one JSON object with the body in base64. JSON on one line holds no line feed,
-//! so the two forms cannot be taken for each other; both are read.
+//! The first version stored one JSON object with the body in base64. It contains no line feed, so the two
+//! forms cannot be confused; both are read.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::platform::Verified;
 use crate::process::At;
 use crate::request::RawRequest;
 
-/// A verified request, stored as received. What it says cannot be printed.
+/// A verified request, stored as received. `Debug` does not show its content.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Envelope {
     /// Name of the platform's folder: `getcourse`, `amocrm` …
@@ -36,7 +36,7 @@ pub struct Envelope {
     pub body: Vec<u8>,
 }
 
-/// The first version's form.
+/// The form of the first version.
 #[derive(Deserialize)]
 struct First {
     #[serde(flatten)]
@@ -46,7 +46,7 @@ struct First {
 }
 
 impl Envelope {
-    /// A request as it is to be kept; delivered unless [`Self::found`] is set.
+    /// The envelope of a delivered request; [`Self::found`] is set for a found one.
     pub fn of(platform: &str, request: &RawRequest, at: At) -> Self {
         Self {
             platform: platform.to_owned(),
@@ -60,7 +60,7 @@ impl Envelope {
         }
     }
 
-    /// As [`crate::store::Store::offer`] keeps it, and as an entry of the inbox.
+    /// The form for [`crate::store::Store::offer`], which is also that of an inbox entry.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = json::bytes(self);
         bytes.reserve(1 + self.body.len());
@@ -69,7 +69,7 @@ impl Envelope {
         bytes
     }
 
-    /// Of either form.
+    /// Reads both forms.
     pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             let First { envelope, body } = serde_json::from_slice(bytes)?;
@@ -81,7 +81,7 @@ impl Envelope {
         Ok(Self { body: bytes[end + 1..].to_vec(), ..head })
     }
 
-    /// The request as its platform's decoder wants it.
+    /// The request for the platform's decoder.
     pub fn request(&self) -> RawRequest {
         RawRequest {
             method: self.method.clone(),
@@ -92,7 +92,7 @@ impl Envelope {
         }
     }
 
-    /// The same for what was delivered: only verified requests are stored.
+    /// The same for a delivered request: only verified ones are stored.
     pub fn verified(&self) -> Verified {
         Verified::stored(self.request())
     }
@@ -135,7 +135,7 @@ mod tests {
         let bare = r#"{"platform":"pbxa","at":"2026-11-18T11:06:40Z","method":"GET","found":true}"#;
         let read = Envelope::read(bare.as_bytes()).expect("the first form");
         assert!(read.found && read.body.is_empty(), "{read:?}");
-        // What was cut is no empty request.
+        // A truncated request is not an empty one.
         assert!(Envelope::read(first.replace("bGluZQo=", "bGluZQo").as_bytes()).is_err());
         assert!(Envelope::read(br#"{"platform":"pbxa"}"#).is_err());
     }

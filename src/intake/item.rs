@@ -1,5 +1,5 @@
-//! What an entry of the inbox means, and whom a wake is for.
-//! Never touches a store. Enter at [`Inbound::read`] and [`Item`].
+//! The content of inbox entries and of wakes, and their stored forms. Enter at [`Inbound::read`] and
+//! [`Item`].
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::json;
 use crate::process::{At, Event, OrderId};
 use crate::signal::Signal;
 
-/// An entry of the inbox, out of its bytes.
+/// A parsed entry of the inbox.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inbound {
     /// A request, not decoded yet.
@@ -19,16 +19,15 @@ pub enum Inbound {
     Item(Box<Item>),
 }
 
-/// What an entry of one line says it is; a request of the first version's form says nothing, or
-/// `envelope`.
+/// The tag of an entry of one line; a request in the form of the first version has none, or `envelope`.
 #[derive(Deserialize)]
 struct Tag {
     item: Option<String>,
 }
 
 impl Inbound {
-    /// A line of JSON with a body behind it is a request; JSON alone is an item, or a request of the first
-    /// version's form.
+    /// A line of JSON followed by a body is a request; JSON alone is an item, or a request in the form of the
+    /// first version.
     pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let is_item = !bytes.contains(&b'\n')
             && serde_json::from_slice::<Tag>(bytes)?.item.is_some_and(|item| item != "envelope");
@@ -40,11 +39,11 @@ impl Inbound {
     }
 }
 
-/// An entry of the inbox that is no request.
+/// An entry of the inbox that is not a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "item", rename_all = "snake_case")]
 pub enum Item {
-    /// A signal of a request that needs an entry of its own, or one that an answer brought.
+    /// A signal that needs an entry of its own: from a request, or from the answer to a command.
     Signal {
         /// The place of the stored request, for the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,46 +52,46 @@ pub enum Item {
     },
     /// An event for an order that is already known.
     Event {
-        /// As with a signal.
+        /// The place of the stored request, for the journal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         raw: Option<u64>,
         order: OrderId,
         event: Event,
     },
-    /// A dead letter is to be tried again; asked by a person.
+    /// A person requested the retry of a dead letter.
     Retry { letter: String },
-    /// A person is to be forgotten; asked by a person.
+    /// A person requested the erasure of somebody's data.
     Erase { mention: Mention },
-    /// What is left of an erasure.
+    /// The remaining work of an erasure.
     Scrub(Box<Scrub>),
-    /// An ended order is past its time.
+    /// An ended order is past its retention time.
     Retire { order: OrderId, before: At },
 }
 
 impl Item {
-    /// `None` for a request, and for what cannot be read.
+    /// `None` for a request, and if it cannot be read.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         if bytes.contains(&b'\n') { None } else { serde_json::from_slice(bytes).ok() }
     }
 
-    /// As the inbox keeps it.
+    /// The stored form.
     pub fn to_bytes(&self) -> Vec<u8> {
         json::bytes(self)
     }
 }
 
-/// Whom a wake is for.
+/// The owner of a wake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
     Order(OrderId),
-    /// A call whose final record may never come, by its key.
+    /// A call whose final record may never arrive, by its key.
     Call(String),
-    /// Always there: that it fires, and how late, says that the wheel turns.
+    /// Always present: shows that the wheel works, and how late wakes fire.
     Canary,
 }
 
 impl Member {
-    /// Out of the index; `None` for what this version knows nothing of.
+    /// Parses the form in the index; `None` for kinds that this version does not know.
     pub fn read(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("order", id) => Some(Self::Order(id.into())),
@@ -103,7 +102,7 @@ impl Member {
     }
 }
 
-/// As the index names it.
+/// The form in the index.
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

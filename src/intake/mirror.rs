@@ -10,7 +10,7 @@ use super::book::Book;
 use crate::json;
 use crate::link::{self, MirrorState, contacts};
 use crate::signal::{ContactCard, ContactsRead};
-use crate::store::Kept;
+use crate::store::StoreResult;
 
 /// Most contacts stored under one key; with more, the key is in doubt anyway.
 const SHARED_MAX: usize = 8;
@@ -29,7 +29,7 @@ struct Mirrored {
 pub type Changes = Vec<(String, Option<String>)>;
 
 /// Takes in contacts as the CRM shows them; an older state of a contact changes nothing.
-pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
+pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> StoreResult<Changes> {
     let names: Vec<String> = cards.iter().map(|card| link::mirror_contact(card.contact)).collect();
     let known = book.links_of(&names).await?;
     let known: Vec<Option<Mirrored>> =
@@ -56,7 +56,7 @@ pub async fn learn(book: &mut Book, cards: &[ContactCard]) -> Kept<Changes> {
 
 /// A contact is gone: deleted, or merged into another. While the mirror is being filled, the contacts after
 /// it move up one place, so one page is read again.
-pub async fn forget(book: &mut Book, contact: u64) -> Kept<Changes> {
+pub async fn forget(book: &mut Book, contact: u64) -> StoreResult<Changes> {
     let mut changes = erase(book, contact).await?;
     let state = book.link(link::MIRROR).await?;
     if let Some(MirrorState::Filling { page, since }) = MirrorState::read(state.as_deref())
@@ -68,7 +68,7 @@ pub async fn forget(book: &mut Book, contact: u64) -> Kept<Changes> {
 }
 
 /// Removes one contact from the mirror.
-pub async fn erase(book: &mut Book, contact: u64) -> Kept<Changes> {
+pub async fn erase(book: &mut Book, contact: u64) -> StoreResult<Changes> {
     let gone = ContactCard { contact, updated_at: i64::MAX, ..ContactCard::default() };
     let mut changes = learn(book, &[gone]).await?;
     let name = link::mirror_contact(contact);
@@ -84,7 +84,7 @@ pub async fn erase_person(
     book: &mut Book,
     keys: &[String],
     own: impl Fn(u64) -> bool,
-) -> Kept<(Changes, Vec<u64>)> {
+) -> StoreResult<(Changes, Vec<u64>)> {
     let found = book.links_of(keys).await?;
     let under: BTreeSet<u64> = found.iter().flat_map(|stored| contacts(stored.as_deref())).collect();
     let (mut changes, mut gone) = (Vec::new(), Vec::new());
@@ -106,7 +106,7 @@ pub async fn erase_person(
 }
 
 /// Takes in a page that was read. It moves the mirror forward only from the state for which it was read.
-pub async fn take_page(book: &mut Book, read: &ContactsRead) -> Kept<Changes> {
+pub async fn take_page(book: &mut Book, read: &ContactsRead) -> StoreResult<Changes> {
     let mut changes = learn(book, &read.contacts).await?;
     let state = book.link(link::MIRROR).await?;
     if MirrorState::read(state.as_deref()) == read.from {
@@ -130,7 +130,7 @@ struct Draft {
 }
 
 impl Draft {
-    async fn open(book: &Book, cards: &[ContactCard], known: &[Option<Mirrored>]) -> Kept<Self> {
+    async fn open(book: &Book, cards: &[ContactCard], known: &[Option<Mirrored>]) -> StoreResult<Self> {
         let old = known.iter().flatten().flat_map(|known| known.keys.iter().cloned());
         let keys: BTreeMap<String, ()> =
             cards.iter().flat_map(|card| card.keys.iter().cloned()).chain(old).map(|key| (key, ())).collect();

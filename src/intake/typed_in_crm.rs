@@ -10,11 +10,16 @@ use crate::platform::marker;
 use crate::process::event::{Answer, AnswerKind, Author, OrderFacts};
 use crate::process::{Ask, At, Client, Command, CommandId, Event, LeadRole, Money, OrderId, Urgency};
 use crate::signal::{MadeLead, SeenLead, SeenNote};
-use crate::store::Kept;
+use crate::store::StoreResult;
 
 /// A manager's note that consists of one answer counts as that answer (L13, L17): «перезвонить 24.11 11:00»,
 /// «обещал оплатить 25.11», «отказ: цена». Any other text stays a note.
-pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote, now: At) -> Kept<Aims> {
+pub(super) async fn note_seen(
+    school: &School,
+    book: &mut Book,
+    seen: &SeenNote,
+    now: At,
+) -> StoreResult<Aims> {
     let author = seen.by.and_then(|user| amocrm_user(school, user));
     let (Some(lead), Some(author), true) = (seen.lead, author, seen.common && !marker::is_note(&seen.text))
     else {
@@ -27,12 +32,12 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
         return Ok(Aims::nothing(format!("order {order} has no record")));
     };
     let entity = format!("note/{}", seen.note);
-    let mut shadow = book.shadow(&entity).await?;
-    if !shadow.note(seen) {
+    let mut last_seen = book.last_seen(&entity).await?;
+    if !last_seen.note(seen) {
         return Ok(Aims::nothing(format!("note {} is known", seen.note)));
     }
     let on_lead = format!("lead/{lead}");
-    let mut lead = book.shadow(&on_lead).await?;
+    let mut lead = book.last_seen(&on_lead).await?;
     lead.has_note(seen.note);
     let said_at = seen.created_at.unwrap_or(now);
     let answer = school.answers.from_result(&seen.text, said_at, school.process.zone).filter(is_whole);
@@ -42,7 +47,11 @@ pub(super) async fn note_seen(school: &School, book: &mut Book, seen: &SeenNote,
     });
     Ok(Aims {
         aims: aims.into_iter().collect(),
-        puts: book.put_shadow(&entity, shadow).into_iter().chain(book.put_shadow(&on_lead, lead)).collect(),
+        puts: book
+            .put_last_seen(&entity, last_seen)
+            .into_iter()
+            .chain(book.put_last_seen(&on_lead, lead))
+            .collect(),
         ..Aims::default()
     })
 }
@@ -58,10 +67,15 @@ fn is_whole(answer: &Answer) -> bool {
 
 /// A lead that belongs to none of our orders: if a seller put it into a stage that the school watches, it is
 /// read with its contact, once (G9).
-pub(super) async fn unowned_lead(school: &School, book: &mut Book, seen: &SeenLead, now: At) -> Kept<Aims> {
+pub(super) async fn unowned_lead(
+    school: &School,
+    book: &mut Book,
+    seen: &SeenLead,
+    now: At,
+) -> StoreResult<Aims> {
     let entity = format!("lead/{}", seen.lead);
-    let mut shadow = book.shadow(&entity).await?;
-    if seen.read || !is_watched(school, seen) || !shadow.ask(now) {
+    let mut last_seen = book.last_seen(&entity).await?;
+    if seen.read || !is_watched(school, seen) || !last_seen.ask(now) {
         return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
     }
     let order = OrderId::of_lead(seen.lead);
@@ -74,7 +88,7 @@ pub(super) async fn unowned_lead(school: &School, book: &mut Book, seen: &SeenLe
     };
     Ok(Aims {
         ask: Some(command),
-        puts: book.put_shadow(&entity, shadow).into_iter().collect(),
+        puts: book.put_last_seen(&entity, last_seen).into_iter().collect(),
         ..Aims::default()
     })
 }
@@ -89,7 +103,7 @@ fn is_watched(school: &School, seen: &SeenLead) -> bool {
 
 /// G9: with an order number it becomes that order's lead, if that order has none; without one it becomes an
 /// order of its own, unless its client already has an open one or cannot be reached.
-pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) -> Kept<Aims> {
+pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) -> StoreResult<Aims> {
     let lead = made.lead;
     if lead_of(book, lead).await?.is_some() {
         return Ok(Aims::nothing(format!("lead {lead} is ours by now")));
@@ -130,7 +144,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     Ok(Aims { aims: vec![aim], index, ..Aims::default() })
 }
 
-async fn by_number(book: &Book, lead: u64, number: &str, client: Option<Client>) -> Kept<Aims> {
+async fn by_number(book: &Book, lead: u64, number: &str, client: Option<Client>) -> StoreResult<Aims> {
     let orders = client.map(|client| client.orders).unwrap_or_default();
     let found = orders.into_iter().find(|(_, brief)| brief.number.as_deref() == Some(number));
     let Some((order, _)) = found else {

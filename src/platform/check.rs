@@ -57,7 +57,7 @@ pub fn secret(beside: &Beside, source: Option<&SecretSource>, key: &str, finding
 }
 
 /// An interval of more than a day is useless; 0 switches it off explicitly.
-pub fn look_back(minutes: u32, key: &str, findings: &mut Findings) {
+pub fn reconcile_minutes(minutes: u32, key: &str, findings: &mut Findings) {
     if minutes > 24 * 60 {
         findings.wrong.add(key, format!("{minutes} is out of range"), "1 to 1440 minutes, or 0 for off");
     }

@@ -1,6 +1,6 @@
-//! The value by which a platform's folder describes itself; `crate::platforms` lists one per platform. Contains
-//! nothing specific to a platform, and never builds budgets, stores or networks. Enter at [`Platform`] (what it
-//! is) and [`Settings`] (its table in one school's file).
+//! The value by which a platform's folder describes itself; `crate::platforms` lists one per platform.
+//! Contains nothing specific to a platform, and never builds budgets, stores or networks. Enter at
+//! [`Platform`] (what it is) and [`Settings`] (its table in one school's file).
 
 use std::any::Any;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::post::Post;
 use super::reference::Section;
 use super::telephony::provider::LineSettings;
 use super::tokens::TokenStore;
-use super::{Courier, Hooks, LookBack};
+use super::{Courier, Hooks, Reconciler};
 use crate::clock::Clock;
 use crate::process::{Process, SchoolId, Target};
 use crate::secret::Secret;
@@ -24,7 +24,7 @@ use crate::secret::Secret;
 pub struct Platform {
     /// Its name in addresses, in the school's file and among the fixtures.
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: PlatformKind,
     /// The text of the reference after «See [name].».
     pub absent: &'static str,
     /// What a school lacks without it; a warning if its table is missing.
@@ -41,7 +41,7 @@ pub struct Platform {
 
 /// The role of a platform for a school.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PlatformKind {
     Orders,
     Crm,
     /// Telephony.
@@ -173,7 +173,7 @@ pub struct Connected {
     pub courier: Option<(Target, Arc<dyn Courier>)>,
     /// Executes no commands but has chores.
     pub idle: Option<Arc<dyn Courier>>,
-    pub look: Option<Arc<dyn LookBack>>,
+    pub reconciler: Option<Arc<dyn Reconciler>>,
 }
 
 /// A title in the output of `dozvon url`.

@@ -1,5 +1,5 @@
 //! Classes of failure: what the outbox does next depends on the class and on nothing else.
-//! Never text where a class is meant; the text is for people. Enter at [`Fault`].
+//! The text is for people only. Enter at [`Fault`].
 
 /// A classed failure of one delivery.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum Fault {
     /// It can never succeed as it is: dead letter, and the order gets another next step.
     #[error("never: {why}")]
     Never { why: String },
-    /// It may have been done: look before sending again.
+    /// It may have been done: look it up before sending it again.
     #[error("unclear: {why}")]
     Unclear { why: String },
     /// Credentials, ban, unpaid account: all lanes of the account stop, alarm, nothing is lost.

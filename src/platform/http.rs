@@ -147,7 +147,7 @@ impl Response {
 
 /// No answer came.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Silence {
+pub enum NoResponse {
     /// The connection was never made: nothing can have been done.
     #[error("not sent: {0}")]
     NotSent(String),
@@ -159,11 +159,11 @@ pub enum Silence {
 #[async_trait]
 pub trait Http: Send + Sync {
     /// Waits for the account's budget, unless the request has already paid for it.
-    async fn send(&self, request: Request) -> Result<Response, Silence>;
+    async fn send(&self, request: Request) -> Result<Response, NoResponse>;
 
     /// Waits for the account's budget, and takes waiting members of the same group along. Without a budget
     /// each request goes alone and at once.
-    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoResponse> {
         Ok(Granted::Send(request.group.iter().map(|group| group.item).collect()))
     }
 }

@@ -1,10 +1,9 @@
-//! Marks at the end of our texts in the CRM, by which a task or a note of ours is known again where
-//! no receipt tells. Never shown to a client: both stand where managers read.
-//! Enter at [`task`] and [`note`].
+//! Markers at the end of our texts in the CRM. They identify a task or a note of ours if its receipt was
+//! lost. Only managers see them. Enter at [`task`] and [`note`].
 
 use crate::process::{CommandId, TaskId};
 
-/// What stands between a note and its mark.
+/// Separates a note from its marker.
 const NOTE: &str = " ·";
 
 /// `[t3·gc-1]`, the end of a task's text.
@@ -12,7 +11,7 @@ pub fn task(task: &TaskId) -> String {
     format!("[{task}]")
 }
 
-/// Our task in a text that the CRM shows; `None` if the text has no mark.
+/// The id of our task in a text of the CRM; `None` if the text has no marker.
 pub fn task_in(text: &str) -> Option<TaskId> {
     let (_, mark) = text.trim_end().strip_suffix(']')?.rsplit_once('[')?;
     let (number, order) = mark.strip_prefix('t')?.split_once('·')?;
@@ -24,7 +23,7 @@ pub fn note(command: &CommandId) -> String {
     format!("{NOTE}{command}")
 }
 
-/// Did a command of ours write this note?
+/// Whether a command of ours wrote this note.
 pub fn is_note(text: &str) -> bool {
     let mark = text.trim_end().rsplit_once(NOTE).map(|(_, mark)| mark);
     mark.is_some_and(|mark| !mark.contains(char::is_whitespace) && mark.contains('.'))

@@ -1,5 +1,6 @@
-//! Platforms: the ports that each of them implements; `crate::platforms` lists them. Contains nothing specific to
-//! a platform; that is in its own folder. Enter at [`Hooks`] (webhooks) and [`Courier`] (commands).
+//! Platforms: the ports that each of them implements; `crate::platforms` lists them. Contains nothing
+//! specific to a platform; that is in its own folder. Enter at [`Hooks`] (webhooks) and [`Courier`]
+//! (commands).
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,17 +11,17 @@ pub mod entry;
 pub mod fault;
 pub mod getcourse;
 pub mod http;
-pub mod look_back;
 pub mod mail;
 pub mod marker;
 pub mod post;
+pub mod reconcile;
 pub mod reference;
 pub mod telephony;
 pub mod tokens;
 mod verified;
 
 pub use fault::Fault;
-pub use look_back::LookBack;
+pub use reconcile::Reconciler;
 pub use verified::Verified;
 
 pub use crate::request::RawRequest;
@@ -41,13 +42,13 @@ pub struct Undecodable(pub String);
 
 /// The answer that the platform expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct HookAnswer {
     pub status: u16,
     pub content_type: &'static str,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HookAnswer {
     pub fn empty(status: u16) -> Self {
         Self { status, content_type: "text/plain; charset=utf-8", body: Vec::new() }
     }
@@ -67,18 +68,18 @@ pub trait Hooks: Send + Sync {
     /// Largest accepted body, in bytes.
     fn body_bytes_max(&self) -> usize;
 
-    /// Whether it is authentic, and what to do with it. The path's secret has already been compared. One method,
-    /// because both answers need the parsed body. Called by [`Verified::check`] only.
+    /// Whether it is authentic, and what to do with it. The path's secret has already been compared. One
+    /// method, because both answers need the parsed body. Called by [`Verified::check`] only.
     fn verify(&self, request: &RawRequest) -> Result<Reception, Refused>;
 
     /// The answer for an accepted (or repeated) request.
-    fn answer(&self, request: &Verified) -> Answer;
+    fn answer(&self, request: &Verified) -> HookAnswer;
 
     /// A stored request as signals. `at` is when it was accepted.
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
 
-    /// A request that reconciliation found ([`LookBack`]). No request from outside gets here, so its content was
-    /// read from the platform itself.
+    /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its
+    /// content was read from the platform itself.
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
 }
 
@@ -140,8 +141,8 @@ pub struct Room {
 /// The courier to one platform account of one school.
 #[async_trait]
 pub trait Courier: Send + Sync {
-    /// Executes one command. Safe to repeat with [`Try::MayBeDone`]; if the platform offers no way to look up the
-    /// result, that try returns `Never`, and a person has to check.
+    /// Executes one command. Safe to repeat with [`Try::MayBeDone`]; if the platform offers no way to look up
+    /// the result, that try returns `Never`, and a person has to check.
     async fn deliver(
         &self,
         command: &Command,
@@ -153,7 +154,8 @@ pub trait Courier: Send + Sync {
     /// The command has left the outbox: settled, given up or revoked. Drops what is remembered about it.
     fn forget(&self, _command: &CommandId) {}
 
-    /// How many lanes may be on their way here. No default: a courier around another passes the inner one's on.
+    /// How many lanes may be on their way here. No default: a courier around another passes the inner one's
+    /// on.
     fn room(&self) -> Room;
 
     /// Processes a consent that an administrator gave on the platform's page.

@@ -1,6 +1,6 @@
 //! The port to a mail server: a letter, and why it was not accepted. Never shows an address in an error: the
-//! server's text may contain one, so only its codes are kept. Enter at [`Post`]; `mail` implements it with SMTP,
-//! runs without a network implement it with the sandbox.
+//! server's text may contain one, so only its codes are kept. Enter at [`Post`]; `mail` implements it with
+//! SMTP, runs without a network implement it with the sandbox.
 
 use async_trait::async_trait;
 

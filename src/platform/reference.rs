@@ -1,5 +1,5 @@
-//! The texts of the printed reference for a platform's table: one line per key. Never states a default: those are
-//! read from the settings when the reference is printed. Enter at [`Section`].
+//! The texts of the printed reference for a platform's table: one line per key. Never states a default: those
+//! are read from the settings when the reference is printed. Enter at [`Section`].
 
 /// One table of a school's file.
 #[derive(Debug)]

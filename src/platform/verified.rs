@@ -1,5 +1,5 @@
-//! A request that may be decoded: its platform's check has accepted it, now or before it was stored.
-//! Nothing else makes one, so an unverified request cannot be decoded.
+//! A request that its platform's check has accepted, now or before it was stored. Only such a request can be
+//! decoded.
 //! Enter at [`Verified::check`].
 
 use super::{Hooks, RawRequest, Reception, Refused};
@@ -9,13 +9,13 @@ use super::{Hooks, RawRequest, Reception, Refused};
 pub struct Verified(RawRequest);
 
 impl Verified {
-    /// Asks the platform's check.
+    /// Runs the platform's check.
     pub fn check(hooks: &dyn Hooks, request: RawRequest) -> Result<(Self, Reception), Refused> {
         let reception = hooks.verify(&request)?;
         Ok((Self(request), reception))
     }
 
-    /// Out of the store, where only verified requests stand.
+    /// From the store, which contains only verified requests.
     pub fn stored(request: RawRequest) -> Self {
         Self(request)
     }

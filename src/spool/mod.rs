@@ -8,7 +8,7 @@ mod quarantine;
 mod replay;
 mod sent;
 
-pub use sent::{Past, SendOutcome, Sent};
+pub use sent::{EarlierTry, SendOutcome, Sent};
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -25,7 +25,7 @@ use self::quarantine::Quarantine;
 use self::replay::ReplayBuffer;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
-use crate::store::{Accepted, Kept, Offer, Store, StoreError};
+use crate::store::{Accepted, Offer, Store, StoreError, StoreResult};
 
 /// How long a refusal counts as recent.
 const REFUSING: Duration = Duration::from_secs(10);
@@ -198,7 +198,7 @@ impl Spool {
     }
 
     /// Gives everything that waits to the store, in order. After an error the rest stays in the spool.
-    pub async fn empty(self: &Arc<Self>, store: &dyn Store, school: &SchoolId) -> Kept<u64> {
+    pub async fn empty(self: &Arc<Self>, store: &dyn Store, school: &SchoolId) -> StoreResult<u64> {
         let _alone = self.emptying.lock().await;
         let mut given = 0;
         while self.waiting() > 0
@@ -217,8 +217,8 @@ impl Spool {
         Ok(given)
     }
 
-    /// Runs work on the file on a blocking thread. It finishes even if the caller stops waiting; a panic in it
-    /// resumes in the caller.
+    /// Runs work on the file on a blocking thread. It finishes even if the caller stops waiting; a panic in
+    /// it resumes in the caller.
     async fn on_disk<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
@@ -234,7 +234,7 @@ impl Spool {
 
     /// Compares the store's epoch with the last one. If the store was restarted, the last confirmed requests
     /// are offered to it again; returns true once all of them have been.
-    pub async fn moves_on(&self, store: &dyn Store, school: &SchoolId, epoch: &str) -> Kept<bool> {
+    pub async fn moves_on(&self, store: &dyn Store, school: &SchoolId, epoch: &str) -> StoreResult<bool> {
         let known = self.epoch().clone();
         if known.as_deref() == Some(epoch) {
             self.replay().settle();

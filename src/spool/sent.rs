@@ -12,7 +12,7 @@ const COMMANDS_MAX: usize = 20_000;
 
 /// The result of the last try, as far as it is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Past {
+pub enum EarlierTry {
     Done,
     MayBeDone,
 }
@@ -66,11 +66,11 @@ impl Sent {
 
     /// What this process knows beyond the delivery as the store shows it before a try; `None` if the store
     /// has lost nothing.
-    pub fn recall(&self, delivery: &Delivery) -> Option<Past> {
+    pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
         let last = self.tries.get(delivery.id())?;
         match last.outcome {
-            SendOutcome::Done => Some(Past::Done),
-            SendOutcome::Unclear if last.attempts > delivery.attempts => Some(Past::MayBeDone),
+            SendOutcome::Done => Some(EarlierTry::Done),
+            SendOutcome::Unclear if last.attempts > delivery.attempts => Some(EarlierTry::MayBeDone),
             SendOutcome::Unclear | SendOutcome::NotDone | SendOutcome::Buried => None,
         }
     }
@@ -99,12 +99,12 @@ mod tests {
         use SendOutcome::*;
         // The result of the only try, the tries that the store knows of, the expected answer.
         for (outcome, known, recalled) in [
-            (None, 0, Some(Past::MayBeDone)),
+            (None, 0, Some(EarlierTry::MayBeDone)),
             (None, 1, None),
-            (Some(Done), 0, Some(Past::Done)),
-            (Some(Done), 1, Some(Past::Done)),
+            (Some(Done), 0, Some(EarlierTry::Done)),
+            (Some(Done), 1, Some(EarlierTry::Done)),
             (Some(NotDone), 0, None),
-            (Some(Unclear), 0, Some(Past::MayBeDone)),
+            (Some(Unclear), 0, Some(EarlierTry::MayBeDone)),
             (Some(Unclear), 1, None),
             (Some(Buried), 0, None),
         ] {
@@ -124,7 +124,7 @@ mod tests {
         sent.leaves(&delivery);
         sent.came_back(&delivery, SendOutcome::Done);
         sent.came_back(&delivery, SendOutcome::Unclear);
-        assert_eq!(sent.recall(&delivery), Some(Past::Done));
+        assert_eq!(sent.recall(&delivery), Some(EarlierTry::Done));
     }
 
     #[test]
@@ -136,6 +136,6 @@ mod tests {
         }
         assert_eq!(sent.order.len(), COMMANDS_MAX);
         assert_eq!(sent.recall(&delivery("0", 0)), None);
-        assert_eq!(sent.recall(&delivery("1", 0)), Some(Past::MayBeDone));
+        assert_eq!(sent.recall(&delivery("1", 0)), Some(EarlierTry::MayBeDone));
     }
 }

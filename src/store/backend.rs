@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::embedded::Embedded;
 use super::redis::RedisStore;
-use super::{Kept, Store};
+use super::{Store, StoreResult};
 use crate::secret::Secret;
 
 /// The store that the configuration or the command line names.
@@ -19,7 +19,7 @@ pub enum Backend {
 
 impl Backend {
     /// For a running bridge: waits for a Redis that is away. A folder can be open in one process at a time.
-    pub async fn open(&self) -> Kept<Arc<dyn Store>> {
+    pub async fn open(&self) -> StoreResult<Arc<dyn Store>> {
         Ok(match self {
             Self::Redis(url) => Arc::new(RedisStore::open(url.reveal()).await?),
             Self::Folder(folder) => Arc::new(Embedded::open(folder)?),
@@ -27,7 +27,7 @@ impl Backend {
     }
 
     /// For a command beside a running bridge, which only reads or appends to the inbox.
-    pub async fn visit(&self) -> Kept<Arc<dyn Store>> {
+    pub async fn visit(&self) -> StoreResult<Arc<dyn Store>> {
         Ok(match self {
             Self::Redis(url) => Arc::new(RedisStore::connect(url.reveal()).await?),
             Self::Folder(folder) => Arc::new(Embedded::visit(folder)?),

@@ -31,12 +31,12 @@ pub fn call(call: &str) -> String {
     format!("call/{call}")
 }
 
-/// State of the last reconciliation of a platform (`platform::look_back::Looked`).
-pub fn look(platform: &str) -> String {
+/// State of the last reconciliation of a platform (`platform::reconcile::ReconcileState`).
+pub fn reconciliation(platform: &str) -> String {
     format!("look/{platform}")
 }
 
 /// The last seen state of `lead/<id>` or `task/<id>` in the CRM.
-pub fn shadow(entity: &str) -> String {
+pub fn last_seen(entity: &str) -> String {
     format!("shadow/{entity}")
 }

@@ -23,7 +23,7 @@ use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
 
 /// The result of every call that can meet an unreachable store.
-pub type Kept<T> = Result<T, StoreError>;
+pub type StoreResult<T> = Result<T, StoreError>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -207,25 +207,25 @@ pub trait Store: Send + Sync + 'static {
     /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
     /// whatever its key says.
-    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted>;
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted>;
 
     /// The store's epoch: another answer than before means that the store was restarted or replaced by
     /// another server, and that it may have lost the last seconds of what it had confirmed. `None` if that
     /// cannot happen.
-    async fn epoch(&self) -> Kept<Option<String>>;
+    async fn epoch(&self) -> StoreResult<Option<String>>;
 
     /// Appends an entry that is not a request, for example one that a command line asks for.
-    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()>;
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()>;
 
     /// Unacknowledged entries after `after`, oldest first, at most `max`; fewer if their bodies are large,
     /// but at least one.
-    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>>;
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>>;
 
     /// Records by key; `None` where there is none.
-    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>>;
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>>;
 
     /// Index entries by key.
-    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>>;
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>>;
 
     /// Keys and records whose key starts with `prefix`, in key order, after `after`; a damaged record is
     /// returned as it is, so that it does not hide the others.
@@ -235,7 +235,7 @@ pub trait Store: Send + Sync + 'static {
         prefix: &str,
         after: Option<&str>,
         max: usize,
-    ) -> Kept<Vec<(String, Record)>>;
+    ) -> StoreResult<Vec<(String, Record)>>;
 
     /// Applies the unit if `fence` still owns the school and every expectation holds. Units of a school that
     /// are sent without waiting are applied in the order in which they were sent. Says of each row of
@@ -244,75 +244,82 @@ pub trait Store: Send + Sync + 'static {
 
     /// Wakes due at or before `until_ms`, promised ones first, each part ordered by time; at most `max` of
     /// each part, so that neither hides the other.
-    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>>;
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>>;
 
     /// The wake of one member, if it has one.
-    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>>;
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> StoreResult<Option<Wake>>;
 
     /// The earliest wake of the school.
-    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>>;
+    async fn next_wake(&self, school: &SchoolId) -> StoreResult<Option<Wake>>;
 
     /// Pending deliveries after place `after`, oldest first, at most `max`.
-    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>>;
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>>;
 
     /// Pending deliveries that this version cannot read, oldest first: their ids and stored bytes.
     /// [`Store::deliveries`] fails if it meets one.
-    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>>;
+    async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>>;
 
     /// The journal of an order, oldest first, at most the last `max`.
-    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>>;
+    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize)
+    -> StoreResult<Vec<JournalEntry>>;
 
     /// A stored request by the place of its entry.
-    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>>;
 
     /// Stored requests after a place, oldest first, at most `max`.
-    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
+    async fn raws(
+        &self,
+        school: &SchoolId,
+        after: Option<Seq>,
+        max: usize,
+    ) -> StoreResult<Vec<(Seq, Vec<u8>)>>;
 
     /// The newest dead letters, newest first, at most `max`.
-    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
+    async fn dead(&self, school: &SchoolId, max: usize) -> StoreResult<Vec<DeadLetter>>;
 
     /// Dead letters with their places, after a place, oldest first, at most `max`. Only an empty page is the
     /// last one.
-    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>>;
+    async fn letters(&self, school: &SchoolId, after: u64, max: usize)
+    -> StoreResult<Vec<(u64, DeadLetter)>>;
 
     /// A dead letter by its id.
-    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>>;
+    async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>>;
 
-    async fn counts(&self, school: &SchoolId) -> Kept<Counts>;
+    async fn counts(&self, school: &SchoolId) -> StoreResult<Counts>;
 
     /// Takes or renews the lease of the school for `ttl_ms`. The store's own clock counts, because owners'
     /// clocks differ.
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease>;
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease>;
 
-    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()>;
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()>;
 
     /// Tells the other instances that the school's inbox has a new entry. A hint that may be lost: owners
     /// also poll.
-    async fn ring(&self, school: &SchoolId) -> Kept<()>;
+    async fn ring(&self, school: &SchoolId) -> StoreResult<()>;
 
     /// Calls `heard` for each [`Store::ring`] of another instance, until the connection to the store breaks;
     /// waits for ever if there can be no other instance.
-    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()>;
+    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()>;
 
     /// Takes one slot of an account's budget (GCRA) and returns how long to wait before using it, in
     /// milliseconds. `now_ms` is for driven time; without it the store's own clock counts.
-    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64>;
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64>;
 
     /// A stored secret (already encrypted by the caller).
-    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>>;
+    async fn secret(&self, name: &str) -> StoreResult<Option<Vec<u8>>>;
 
     /// Replaces a secret if it still equals `old`; otherwise returns false.
-    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool>;
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool>;
 
     /// A short lock over all instances; false if another caller holds it.
-    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool>;
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> StoreResult<bool>;
 
-    async fn unlock(&self, name: &str, token: &str) -> Kept<()>;
+    async fn unlock(&self, name: &str, token: &str) -> StoreResult<()>;
 
     /// Removes raw requests older than `before`, at most `max`; returns how many. Goes from the oldest place
     /// on and stops at the first request that is newer or still waits in the inbox.
-    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64>;
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64>;
 
     /// Checks that the store answers.
-    async fn ping(&self) -> Kept<()>;
+    async fn ping(&self) -> StoreResult<()>;
 }

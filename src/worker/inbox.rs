@@ -1,7 +1,7 @@
-//! The owner's loop: settlements, due wakes and accepted requests become steps, one after another, and their
-//! commits follow pipelined. Never calls a platform, and never waits for what will not come: only a
-//! store that is away is waited for. Enter at [`run`]; `take` says what an entry means,
-//! `signals` what its signals come to, `settle` what follows from a delivery that is over.
+//! The owner's loop: turns settlements, due wakes and accepted requests into steps, one after another, with
+//! pipelined commits. Never calls a platform. It retries only while the store is unreachable; any other
+//! failure makes a dead letter. Enter at [`run`]; `take` processes an entry, `signals` its signals, `settle`
+//! a finished delivery.
 
 mod settle;
 mod signals;
@@ -25,14 +25,14 @@ use crate::intake::correlate::Aim;
 use crate::intake::item::{Item, Member};
 use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
-use crate::store::{CommitError, Entry, Kept, Seq, StoreError, Unit, Wake};
+use crate::store::{CommitError, Entry, Seq, StoreError, StoreResult, Unit, Wake};
 
 /// Entries, wakes and settlements that are stepped before their commits are awaited.
 const ENTRIES_MAX: usize = 64;
 const WAKES_MAX: usize = 256;
 const LANDED_MAX: usize = 256;
 
-/// After this many refusals an entry or a wake is set aside.
+/// After this many refusals an entry becomes a dead letter, and a wake is postponed.
 const STRIKES_MAX: u32 = 8;
 
 /// A panic counts as this many refusals, so the work is tried once more, with clean memory.
@@ -42,13 +42,13 @@ const PANIC_STRIKES: u32 = STRIKES_MAX / 2;
 const REFUSED_FIRST: Duration = Duration::from_millis(5);
 const REFUSED_DOUBLED_MAX: u32 = 7;
 
-/// A wake that cannot be followed now comes again after this.
+/// A wake that cannot be processed now is postponed by this.
 pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone(), site.room.clone()),
+        book: Book::new(site.store.clone(), site.id().clone(), site.record_budget.clone()),
         site: site.clone(),
         after: None,
         strikes: HashMap::new(),
@@ -61,7 +61,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut refused_in_a_row = 0;
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
-    // A school that stops takes nothing new, and settles what is on its way.
+    // A school that stops takes nothing new and settles the deliveries in flight.
     while !site.stopping() || !site.landings().is_over() {
         if restarts != site.restarts() {
             restarts = site.restarts();
@@ -89,7 +89,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             }
         }
         let now = site.clock.now();
-        let next_ms = site.near().next_look(now.timestamp_millis());
+        let next_ms = site.wheel_feed().next_look(now.timestamp_millis());
         let is_stopping = site.stopping();
         site.tally.inbox_parked.store(true, Ordering::SeqCst);
         tokio::select! {
@@ -112,22 +112,23 @@ struct Inbox {
     /// Refused commits and panics, by what they were for.
     strikes: HashMap<Cause, u32>,
     /// What cannot be processed, and why: a stored record cannot be read, the work panics, or its commits are
-    /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process it.
+    /// refused. The entry becomes a dead letter; the wake is postponed, in case a later version can process
+    /// it.
     aside: HashMap<Cause, String>,
-    /// Settlements whose commit failed: the store may have them or not.
+    /// Settlements whose commit failed; the store may have applied it.
     doubtful: HashSet<u64>,
 }
 
-/// What a unit is made for.
+/// The cause of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Cause {
     Wake(String),
     Entry(Seq),
-    /// A delivery that is over, by its place.
+    /// A finished delivery, by its place.
     Landed(u64),
 }
 
-/// What one round works off.
+/// The work of one round.
 #[derive(Default)]
 struct Work {
     landed: Vec<Landed>,
@@ -135,7 +136,7 @@ struct Work {
     entries: Vec<Entry>,
 }
 
-/// Why a round ended early, and over what, where it is known.
+/// Why a round ended early, and its cause, if known.
 struct Refused {
     error: Failure,
     cause: Option<Cause>,
@@ -177,7 +178,7 @@ impl From<StoreError> for Refused {
 }
 
 impl Inbox {
-    /// One round: what is due, then what has come in. Says how much there was.
+    /// One round: settlements, due wakes, then entries. Returns how many there were.
     async fn turn(&mut self) -> Result<usize, CommitError> {
         match self.round().await {
             Ok(done) => {
@@ -207,7 +208,7 @@ impl Inbox {
         let mut units = Vec::new();
         let stepped = self.units(&work, now, &mut units).await;
         if let [(cause, unit)] = &mut units[..] {
-            // Nothing beside it may take back what it adds.
+            // No other unit of the round may revoke what it adds.
             let settled = if let Cause::Landed(place) = cause { Some(*place) } else { None };
             settle::mark_first(&site, unit, settled, now);
         }
@@ -229,19 +230,19 @@ impl Inbox {
         Ok(work.landed.len() + work.due.len() + work.entries.len())
     }
 
-    /// What there is to do now. A school that stops takes nothing new.
+    /// Collects the work that is due now. A school that stops takes nothing new.
     async fn work(&self, now: At) -> Result<Work, Refused> {
         let site = &self.site;
         let mut work = Work { landed: site.landings().first(LANDED_MAX), ..Work::default() };
         if !site.stopping() {
             wheel_feed::fill(site).await?;
             work.entries = site.store.inbox(site.id(), self.after.clone(), ENTRIES_MAX).await?;
-            work.due = site.near().advance(now.timestamp_millis(), WAKES_MAX);
+            work.due = site.wheel_feed().advance(now.timestamp_millis(), WAKES_MAX);
         }
         Ok(work)
     }
 
-    /// The records that this round will surely need, in few reads.
+    /// Reads the records that this round will need, in few requests.
     async fn prefetch(&mut self, work: &Work) -> Result<(), Refused> {
         let commands = work.landed.iter().map(|landed| &landed.delivery.command);
         let clients: Vec<_> = commands.clone().map(|command| command.client.clone()).collect();
@@ -257,8 +258,8 @@ impl Inbox {
         Ok(self.book.prefetch(&orders, &clients).await?)
     }
 
-    /// Steps everything, up to the first thing that cannot be. Settlements come first: what they mark as
-    /// being sent was not taken back before.
+    /// Steps everything up to the first failure. Settlements come first, so that nothing they mark as being
+    /// sent has been revoked by this round.
     async fn units(&mut self, work: &Work, now: At, units: &mut Vec<(Cause, Unit)>) -> Result<(), Refused> {
         let site = self.site.clone();
         let mut revoked = HashSet::new();
@@ -293,9 +294,10 @@ impl Inbox {
         Ok(())
     }
 
-    /// Sets the cause aside after too many failures: it would fail the next time, too.
+    /// Gives a cause up that would fail again: at once if a record is unreadable, else after several
+    /// failures.
     fn learn(&mut self, Refused { error, cause }: Refused) -> Result<usize, CommitError> {
-        // Set aside already, and that could not be kept either: the store itself is at fault.
+        // It was given up already, and storing that failed, too: the store itself fails.
         let cause = cause.filter(|cause| !self.aside.contains_key(cause));
         match (error, cause) {
             (Failure::Commit(CommitError::Store(StoreError::Unreadable(what))), Some(cause)) => {
@@ -335,8 +337,8 @@ impl Inbox {
         }
     }
 
-    /// A wake has come: of an order, or of a call whose final record never came.
-    async fn fire(&mut self, member: &str, now: At) -> Kept<Unit> {
+    /// A wake is due: of an order, or of a call whose final record never arrived.
+    async fn fire(&mut self, member: &str, now: At) -> StoreResult<Unit> {
         if self.aside.contains_key(&Cause::Wake(member.to_owned())) {
             return Ok(put_off(member, now));
         }
@@ -351,14 +353,14 @@ impl Inbox {
         Ok(stepped.unwrap_or_else(|| Unit { sleep: vec![member.to_owned()], at: now, ..Unit::default() }))
     }
 
-    /// `None` where there is no such order.
-    async fn wake_order(&mut self, id: OrderId, now: At) -> Kept<Option<Unit>> {
+    /// `None` if there is no such order.
+    async fn wake_order(&mut self, id: OrderId, now: At) -> StoreResult<Option<Unit>> {
         let Some(order) = self.book.order(&id).await? else { return Ok(None) };
         let aim = Aim::new(id, order.client, Event::Wake);
         apply(&self.site.school, &mut self.book, aim, Source::default(), now).await.map(Some)
     }
 
-    async fn wake_call(&mut self, call: &str, now: At) -> Kept<Option<Unit>> {
+    async fn wake_call(&mut self, call: &str, now: At) -> StoreResult<Option<Unit>> {
         let Some(mut record) = self.book.call(call).await? else { return Ok(None) };
         let merged = record.on_wake(now);
         self.merged(call, record, merged, Source::default(), now).await.map(Some)
@@ -370,7 +372,7 @@ async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), Fai
     (cause, done.map_err(Failure::from).and_then(|done| Ok(done?)))
 }
 
-/// The wake is neither lost nor followed now.
+/// Postpones the wake.
 fn put_off(member: &str, now: At) -> Unit {
     let at_ms = (now + PUT_OFF).timestamp_millis();
     let wake = Wake { member: member.to_owned(), at_ms, promised: false };

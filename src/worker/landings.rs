@@ -1,6 +1,6 @@
-//! Deliveries that are over and wait to be settled with their orders: what the outbox hands to the inbox.
-//! Never forgets one before it is written: it stays here while the inbox or the store begins again.
-//! Enter at [`Landings::push`].
+//! Finished deliveries that wait to be settled with their orders: the outbox hands them to the inbox here.
+//! Each stays until it is settled, also across a restart of the inbox or the store. Enter at
+//! [`Landings::push`].
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::platform::Receipt;
 use crate::store::Delivery;
 
-/// What came of a delivery in the end.
+/// The final result of a delivery.
 #[derive(Debug, Clone)]
 pub enum Ended {
     Done(Receipt),
@@ -25,11 +25,11 @@ pub struct Landed {
     pub ended: Ended,
 }
 
-/// How its lane hears that it is settled.
+/// Notifies the delivery's lane that it is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Now,
-    /// The store has it no longer: it was settled by an earlier try, or taken away.
+    /// It is no longer in the store: it was settled by an earlier try, or removed.
     Before,
 }
 
@@ -47,24 +47,24 @@ impl Landings {
         written
     }
 
-    /// The oldest that wait.
+    /// The oldest waiting ones.
     pub fn first(&self, max: usize) -> Vec<Landed> {
         self.waiting.values().take(max).map(|(landed, _)| landed.clone()).collect()
     }
 
     pub fn settle(&mut self, place: u64, written: Written) {
         if let Some((_, heard)) = self.waiting.remove(&place) {
-            // Nobody listens where the outbox has begun again.
+            // After a restart of the outbox there is no receiver.
             let _ = heard.send(written);
         }
     }
 
-    /// No more will come.
+    /// No more will be added.
     pub fn close(&mut self) {
         self.is_closed = true;
     }
 
-    /// Nothing waits, and nothing will come.
+    /// Empty, and no more will be added.
     pub fn is_over(&self) -> bool {
         self.is_closed && self.waiting.is_empty()
     }

@@ -1,7 +1,6 @@
-//! Lanes: deliveries of one client to one platform, in order, one at a time.
-//! Holds of each delivery the few numbers that say when it goes, and the bodies of the next ones only: a
-//! backlog of any length fits into memory. The store holds the truth, and gives the other bodies when their
-//! turn comes. Enter at [`Lanes::next`].
+//! Lanes: deliveries of one client to one platform, in order, one at a time. For each delivery only the few
+//! numbers that determine its order are in memory, and the bodies of the next ones, so a backlog of any
+//! length fits. Other bodies are read from the store when their turn comes. Enter at [`Lanes::next`].
 
 mod account;
 #[cfg(test)]
@@ -16,11 +15,11 @@ use crate::platform::Room;
 use crate::process::{At, ClientId, Target, Urgency};
 use crate::store::{Delivery, DeliveryState};
 
-/// So many bodies are held; what is committed beyond them is read from the store later.
+/// Most bodies in memory; others are read from the store later.
 const BODIES_MAX: usize = 1_000;
 
-/// A lane, with its client as a short hash: two clients of one hash share a lane, which only makes one of
-/// them wait for the other.
+/// The key of a lane, with a short hash of the client: two clients with the same hash share a lane, so one
+/// waits for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneKey {
     pub target: Target,
@@ -39,7 +38,7 @@ pub fn key_of(delivery: &Delivery) -> LaneKey {
     LaneKey::new(delivery.command.ask.target(), &delivery.command.client)
 }
 
-/// What is held of every delivery.
+/// The data in memory of every delivery.
 #[derive(Debug, Clone, Copy)]
 struct Stub {
     lane: LaneKey,
@@ -63,7 +62,7 @@ impl Stub {
     }
 }
 
-/// The first of a lane, with the urgency of its lane: the most urgent lifts all before it.
+/// The first delivery of a lane, with the lane's urgency: that of its most urgent delivery.
 #[derive(Debug, Clone, Copy)]
 struct First {
     place: u64,
@@ -78,14 +77,14 @@ pub struct Lanes {
     /// By place, which is the order of a lane.
     stubs: BTreeMap<u64, Stub>,
     lanes: BTreeSet<(LaneKey, u64)>,
-    /// Of what is on its way.
+    /// Deliveries in flight.
     busy: BTreeMap<LaneKey, u64>,
     bodies: HashMap<u64, Delivery>,
-    /// Marked as being sent by the commit that added them or settled the one before them.
+    /// Marked as being sent by the commit that added them or that settled the delivery before them.
     marked: BTreeSet<u64>,
-    /// Platforms that the school has set up; the deliveries of others wait for the configuration.
+    /// Configured platforms; deliveries to others wait for the configuration.
     accounts: BTreeMap<Target, Account>,
-    /// Nothing more leaves.
+    /// Nothing more is sent.
     held: bool,
     last_place: u64,
 }
@@ -95,15 +94,15 @@ pub struct Lanes {
 pub struct Go {
     pub lane: LaneKey,
     pub place: u64,
-    /// Of its lane.
+    /// The urgency of its lane.
     pub urgency: Urgency,
-    /// `None` where the store has to be asked.
+    /// `None` if it has to be read from the store.
     pub body: Option<Box<Delivery>>,
-    /// The store has it as being sent already.
+    /// Already marked as being sent in the store.
     pub is_marked: bool,
 }
 
-/// Answer to «what goes next».
+/// The next delivery, if any.
 #[derive(Debug, PartialEq)]
 pub enum Next {
     Go(Go),
@@ -112,12 +111,12 @@ pub enum Next {
     Nothing,
 }
 
-/// What a lane is to hold after a flight.
+/// The state of a delivery after a try.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Back {
-    /// The store has it no longer.
+    /// It is no longer in the store.
     Gone,
-    /// It comes back with a new state.
+    /// It returns with a new state.
     Again(Box<Delivery>),
     /// Nothing was tried: its body could not be read.
     Unread { not_before: At },
@@ -129,7 +128,7 @@ impl Lanes {
         Self { accounts, ..Self::default() }
     }
 
-    /// Takes in what the store holds; what is known already stays as it is.
+    /// Adds deliveries of the store; known ones are unchanged.
     pub fn push(&mut self, delivery: Delivery) {
         let (place, stub) = (delivery.seq, Stub::of(&delivery));
         self.last_place = self.last_place.max(place);
@@ -149,8 +148,8 @@ impl Lanes {
         }
     }
 
-    /// This one was marked as being sent by a commit: it goes without another. Of one that is on its way
-    /// that is known.
+    /// A commit has marked this delivery as being sent, so it needs no further commit. No change for one in
+    /// flight.
     pub fn mark(&mut self, delivery: Delivery) {
         let place = delivery.seq;
         let is_waiting = self.stubs.get(&place).is_some_and(|stub| self.busy.get(&stub.lane) != Some(&place));
@@ -160,7 +159,7 @@ impl Lanes {
         }
     }
 
-    /// The store has it no longer. What is on its way is settled when it lands.
+    /// It is no longer in the store. A delivery in flight is settled when it returns.
     pub fn forget(&mut self, place: u64) {
         let Some(lane) = self.stubs.get(&place).map(|stub| stub.lane) else { return };
         if self.busy.get(&lane) != Some(&place) {
@@ -168,7 +167,7 @@ impl Lanes {
         }
     }
 
-    /// The most urgent delivery that may leave at `now`; its lane is busy until [`Lanes::settle`].
+    /// The most urgent delivery that may be sent at `now`; its lane is busy until [`Lanes::settle`].
     pub fn next(&mut self, now: At) -> Next {
         if self.held {
             return Next::Nothing;
@@ -193,7 +192,7 @@ impl Lanes {
         Some(Go { lane, place, urgency, body, is_marked: self.marked.remove(&place) })
     }
 
-    /// One that is marked as being sent and has not left: nothing else leaves when the school stops.
+    /// A delivery that is marked as being sent and was not sent: only these are sent when the school stops.
     pub fn next_marked(&mut self) -> Option<Go> {
         let is_free =
             |place: &u64| self.stubs.get(place).is_some_and(|stub| !self.busy.contains_key(&stub.lane));
@@ -202,7 +201,7 @@ impl Lanes {
         self.go(urgency, place)
     }
 
-    /// The flight is over.
+    /// A try has ended.
     pub fn settle(&mut self, lane: LaneKey, back: Back) {
         let Some(place) = self.busy.remove(&lane) else { return };
         if let (Some(account), Some(stub)) = (self.accounts.get_mut(&lane.target), self.stubs.get(&place)) {
@@ -222,8 +221,8 @@ impl Lanes {
         self.list(lane);
     }
 
-    /// What would leave this lane next at `now`, if its delivery that is on its way were settled, and if
-    /// nothing else is to leave before it: it may be marked by the same commit.
+    /// The delivery that would follow at `now` in this lane once its delivery in flight is settled, unless
+    /// another lane comes first: the same commit may mark it.
     pub fn following(&mut self, lane: LaneKey, now: At) -> Option<Delivery> {
         let flying = *self.busy.get(&lane)?;
         self.fall_due(now);
@@ -240,7 +239,8 @@ impl Lanes {
         self.bodies.get(&first.place).filter(|_| may).cloned()
     }
 
-    /// Would this new one leave at once? Its lane holds nothing but what is `settled` by the same commit.
+    /// Whether this new delivery would be sent at once: its lane contains only the delivery `settled` by the
+    /// same commit.
     pub fn takes_at_once(&self, delivery: &Delivery, settled: Option<u64>) -> bool {
         let lane = key_of(delivery);
         let flying = self.busy.get(&lane).copied();
@@ -263,7 +263,7 @@ impl Lanes {
         }
     }
 
-    /// What is on its way lands, and nothing leaves any more: other lanes will follow.
+    /// Deliveries in flight return, and nothing more is sent: new lanes will follow.
     pub fn hold(&mut self) {
         self.held = true;
     }
@@ -287,23 +287,23 @@ impl Lanes {
         self.stubs.len() - self.busy.len()
     }
 
-    /// Known here, waiting or on its way.
+    /// Whether it is known here, waiting or in flight.
     pub fn held(&self) -> usize {
         self.stubs.len()
     }
 
-    /// The last place that the store is known to have given.
+    /// The last known place that the store has assigned.
     pub fn last_place(&self) -> u64 {
         self.last_place
     }
 
-    /// Is there something that may leave at `now`?
+    /// Whether a delivery may be sent at `now`.
     pub fn has_ready(&mut self, now: At) -> bool {
         self.fall_due(now);
         !self.held && self.accounts.values().any(|account| account.first(now).is_some())
     }
 
-    /// What waited for a time that has come is ready.
+    /// Lanes whose waiting time has come are ready.
     fn fall_due(&mut self, now: At) {
         let targets: Vec<Target> = self.accounts.keys().copied().collect();
         for target in targets {
@@ -317,7 +317,7 @@ impl Lanes {
         }
     }
 
-    /// Changes one lane, and the lists in which its first stands.
+    /// Changes one lane, and the lists that contain its first delivery.
     fn change(&mut self, lane: LaneKey, change: impl FnOnce(&mut Self)) {
         self.unlist(lane);
         change(self);
@@ -350,7 +350,7 @@ impl Lanes {
         }
     }
 
-    /// The first of a lane, one that is on its way left out.
+    /// The first delivery of a lane that is not in flight.
     fn first_of(&self, lane: LaneKey, flying: Option<u64>) -> Option<First> {
         let places = self.lanes.range((lane, 0)..=(lane, u64::MAX)).map(|(_, place)| *place);
         let mut waiting = places

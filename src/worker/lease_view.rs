@@ -12,7 +12,7 @@ use crate::clock::stopwatch;
 
 /// Whether this instance works for a school, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Ownership {
     /// Not asked yet, or the store does not answer.
     Unknown,
     Owner,
@@ -22,7 +22,7 @@ pub enum Standing {
     Outdated,
 }
 
-impl Standing {
+impl Ownership {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -35,7 +35,7 @@ impl Standing {
 
 #[derive(Debug)]
 struct State {
-    standing: Standing,
+    ownership: Ownership,
     /// Monotonic: it advances while the process is paused.
     until: Option<Instant>,
 }
@@ -46,7 +46,7 @@ pub struct LeaseView(Arc<Mutex<State>>);
 
 impl Default for LeaseView {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(State { standing: Standing::Unknown, until: None })))
+        Self(Arc::new(Mutex::new(State { ownership: Ownership::Unknown, until: None })))
     }
 }
 
@@ -55,16 +55,16 @@ impl LeaseView {
     /// after that. The last eighth is not used: clocks run at different speeds.
     pub fn hold(&self, asked: Instant, lease_ms: u64) {
         let until = asked + Duration::from_millis(lease_ms - lease_ms / 8);
-        *self.state() = State { standing: Standing::Owner, until: Some(until) };
+        *self.state() = State { ownership: Ownership::Owner, until: Some(until) };
     }
 
-    /// Another instance owns the school, or nothing is known, as `standing` says.
-    pub fn end(&self, standing: Standing) {
-        *self.state() = State { standing, until: None };
+    /// Another instance owns the school, or nothing is known, as `ownership` says.
+    pub fn end(&self, ownership: Ownership) {
+        *self.state() = State { ownership, until: None };
     }
 
-    pub fn standing(&self) -> Standing {
-        self.state().standing
+    pub fn ownership(&self) -> Ownership {
+        self.state().ownership
     }
 
     /// Whether a request may leave for the school right now.
@@ -91,7 +91,7 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(!view.holds(), "a process that was paused this long sends nothing more");
         view.hold(stopwatch(), 4_000);
-        view.end(Standing::Elsewhere);
+        view.end(Ownership::Elsewhere);
         assert!(!view.holds());
     }
 }

@@ -1,11 +1,10 @@
-//! The outbox: carries commands out within each platform's limits.
-//! Never decides what is to be said, and never repeats what may have been done without looking.
-//! Enter at [`run`]; `flight` is one try of one delivery.
+//! The outbox: executes commands within each platform's limits. Never repeats a command that may have been
+//! executed without looking it up first. Enter at [`run`]; `flight` is one try of one delivery.
 //!
-//! A delivery's life: `Waiting` → marked `Sending` before the request leaves → settled together with its
-//! order by the school's inbox; or `Later` (backoff), `Unclear` (look first), back to `Waiting` while the
-//! account is denied; or buried as a dead letter, and the order hears of it. A try that panics makes it
-//! `Unclear`; after some of them it is buried.
+//! The life of a delivery: `Waiting` → marked `Sending` before its request is sent → settled together with
+//! its order by the school's inbox; or `Later` (backoff), or `Unclear` (look it up first), or `Waiting` again
+//! while the account is denied; or a dead letter, of which the order is notified. A try that panics makes it
+//! `Unclear`; after several panics it becomes a dead letter.
 
 mod flight;
 
@@ -26,18 +25,18 @@ use crate::intake::item::Item;
 use crate::platform::{Fault, Links};
 use crate::process::{Event, Target};
 use crate::store::{CommitError, DeadLetter, DeadOp, DeliveryOp, DeliveryState, StoreError, Unit};
-use flight::{End, Flown, fly};
+use flight::{FlightEnd, Flown, fly};
 
 pub(super) use flight::marked;
 
 /// Deliveries read from the store at a time.
 const PAGE: usize = 500;
 
-/// A denied account is probed after a minute, then ever more rarely up to an hour.
+/// A denied account is probed after a minute, then with growing intervals up to an hour.
 const SHUT_FIRST_S: i64 = 60;
 const SHUT_LONGEST_S: i64 = 3_600;
 
-/// Runs until the school is stopped or lost; drains what is on its way.
+/// Runs until the school is stopped or lost; waits for the deliveries in flight.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut outbox = Outbox { site: &site, denials: BTreeMap::new() };
     let mut flights = FuturesUnordered::new();
@@ -46,7 +45,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     outbox.load_all().await?;
     loop {
         if site.stopping() {
-            // What a commit has marked as being sent leaves, and lands.
+            // Deliveries that a commit has marked as being sent are sent and settled.
             while let Some(go) = marked_one(&site) {
                 flights.push(fly(&site, go));
             }
@@ -56,7 +55,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
         }
         outbox.load_unheard().await?;
         if restarts != site.restarts() {
-            // What is on its way lands first: its result is known here, whatever the store has lost.
+            // Deliveries in flight are awaited first: their results are known here, whatever the store has
+            // lost.
             site.lanes().hold();
             if flights.is_empty() {
                 restarts = site.restarts();
@@ -99,12 +99,12 @@ fn marked_one(site: &Site) -> Option<Go> {
 
 struct Outbox<'a> {
     site: &'a Arc<Site>,
-    /// Denials in a row by platform.
+    /// Consecutive denials by platform.
     denials: BTreeMap<Target, u32>,
 }
 
 impl Outbox<'_> {
-    /// Takes everything that the store holds. What was being sent when the last owner ended is unclear.
+    /// Loads all deliveries. Those that were being sent when the last owner ended are unclear.
     async fn load_all(&mut self) -> Result<(), CommitError> {
         let unclear = DeliveryState::Unclear { not_before: self.site.clock.now() };
         loop {
@@ -133,7 +133,7 @@ impl Outbox<'_> {
         }
     }
 
-    /// Takes what the store holds after a place; `sending` is what its `Sending` means.
+    /// Loads the deliveries after a place; `sending` replaces the state `Sending`.
     async fn load(&mut self, mut after: u64, sending: &DeliveryState) -> Result<(), CommitError> {
         loop {
             let page = match self.site.store.deliveries(self.site.id(), after, PAGE).await {
@@ -156,7 +156,7 @@ impl Outbox<'_> {
         }
     }
 
-    /// The store may have lost its last seconds: places, states, whole deliveries.
+    /// The store may have lost its last seconds: places, states or whole deliveries.
     async fn start_anew(&mut self) -> Result<(), CommitError> {
         if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
@@ -169,17 +169,17 @@ impl Outbox<'_> {
         let target = flown.lane.target;
         let mut lanes = self.site.lanes();
         match flown.end {
-            End::Done => {
+            FlightEnd::Done => {
                 self.denials.remove(&target);
                 if lanes.shut_until(target).is_some() {
                     tracing::info!(school = %self.site.id(), target = target.as_str(), "the account works again");
                     lanes.reopen(target);
                 }
             }
-            // Others were on their way with the first that was denied: one denial, one pause.
-            End::Denied(_) if lanes.shut_until(target).is_some_and(|until| until > self.site.clock.now()) => {
-            }
-            End::Denied(why) => {
+            // Deliveries in flight with the first denied one: they count as one denial.
+            FlightEnd::Denied(_)
+                if lanes.shut_until(target).is_some_and(|until| until > self.site.clock.now()) => {}
+            FlightEnd::Denied(why) => {
                 let times = self.denials.entry(target).or_default();
                 let seconds = (SHUT_FIRST_S << (*times).min(6)).min(SHUT_LONGEST_S);
                 *times += 1;
@@ -189,23 +189,22 @@ impl Outbox<'_> {
                     "ALARM: the account is denied; its deliveries wait, nothing is lost"
                 );
             }
-            End::Other => {}
-            End::Lost(error) => return Err(error),
+            FlightEnd::Other => {}
+            FlightEnd::Lost(error) => return Err(error),
         }
         lanes.settle(flown.lane, flown.back);
         Ok(())
     }
 }
 
-/// What this version cannot read becomes a dead letter, and its order hears of it; true if there
-/// was any.
+/// Unreadable deliveries become dead letters, and their orders are notified; returns whether there were any.
 async fn bury_unreadable(site: &Site) -> Result<bool, CommitError> {
     let Ok(found) = site.store.unreadable(site.id()).await else { return Ok(false) };
     let mut buried = false;
     for (id, body) in found {
         let why = format!("delivery {id} cannot be read by this version");
         site.unreadable(&why);
-        // A command's id names its order.
+        // The id of a command contains its order's id.
         let order = id.order();
         let event = Event::Undeliverable { command: id.clone(), why: why.clone() };
         let append = order.clone().map(|order| Item::Event { raw: None, order, event }.to_bytes());
@@ -226,7 +225,7 @@ async fn bury_unreadable(site: &Site) -> Result<bool, CommitError> {
     Ok(buried)
 }
 
-/// The index, as couriers see it.
+/// The index, for couriers.
 pub(super) struct SiteLinks<'a>(pub(super) &'a Site);
 
 #[async_trait]

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::lease_view::LeaseView;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
-use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, Request, Response, Silence};
+use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, NoResponse, Request, Response};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::{At, Command, Urgency};
 use crate::store::{Rate, Store};
@@ -30,8 +30,8 @@ struct Waiter {
     count: Counted,
 }
 
-/// Counts the deliveries of a waiting request until it is dropped, also when a whole queue is dropped with its
-/// callers.
+/// Counts the deliveries of a waiting request until it is dropped, also when a whole queue is dropped with
+/// its callers.
 struct Counted {
     pace: Arc<Pace>,
     deliveries: u64,
@@ -242,18 +242,18 @@ pub struct PacedHttp {
 
 #[async_trait]
 impl Http for PacedHttp {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         if request.budget == BudgetUse::Due {
             self.turn(BudgetRequest::alone(request.urgency)).await?;
         }
-        self.pacer.is_ours().map_err(|not| Silence::NotSent(not.to_string()))?;
+        self.pacer.is_ours().map_err(|not| NoResponse::NotSent(not.to_string()))?;
         let response = self.inner.send(request).await?;
         self.pacer.on_status(response.status);
         Ok(response)
     }
 
-    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
-        self.pacer.turn(request).await.map_err(|none| Silence::NotSent(none.to_string()))
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoResponse> {
+        self.pacer.turn(request).await.map_err(|none| NoResponse::NotSent(none.to_string()))
     }
 }
 
@@ -287,8 +287,8 @@ impl Courier for PacedCourier {
     }
 }
 
-/// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests in
-/// it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
+/// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests
+/// in it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
 async fn serve_turns(
     mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
     budget: Budget,

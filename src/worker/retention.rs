@@ -55,7 +55,7 @@ async fn round(site: &Site, now: At) -> Result<(), CommitError> {
     each(site, "order/", now, retire).await?;
     let drop = |body: &[u8], (key, expect): (&str, u64), unit: &mut Unit| {
         let Ok(call) = serde_json::from_slice::<CallRecord>(body) else { return };
-        if call.wake().is_none() && call.told_at().is_some_and(|at| at < before) {
+        if call.wake().is_none() && call.reported_at().is_some_and(|at| at < before) {
             unit.index.push((link::call(&call.call), None));
             unit.forget.push(Forget::Record { key: key.to_owned(), expect });
         }

@@ -1,25 +1,25 @@
-//! Owning a school: take the lease, run its workers, let go when it is lost or the bridge stops.
-//! Never works without the lease, and never ends before the bridge stops: after a panic that no worker
-//! caught, the lease is released, and after a pause the school is taken again. Enter at [`run`].
+//! The owner of a school: takes the lease, runs the workers, stops when the lease is lost or the bridge
+//! stops. Never works without the lease. After a panic that no worker caught, the lease is released, and
+//! after a pause the owner tries to take the school again. Enter at [`run`].
 
 use std::sync::Arc;
 
-use super::lease_view::Standing;
+use super::lease_view::Ownership;
 use super::site::Site;
-use super::{chores, inbox, look_back, outbox, spool_drain, watchdog};
+use super::{chores, inbox, outbox, reconcile, spool_drain, watchdog};
 use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
-use crate::store::{CommitError, Kept, Lease, Plan};
+use crate::store::{CommitError, Lease, Plan, StoreResult};
 
-/// An owner starts its inbox this many times.
+/// How many times an owner starts its inbox.
 const INBOX_STARTS_MAX: u32 = 3;
 
-/// All that this process does for the school, until the bridge stops.
+/// Everything that this process does for the school, until the bridge stops.
 pub async fn run(site: Arc<Site>) {
     tokio::join!(own(site.clone()), restart_on_panic(&site, || drain_spool(site.clone())));
 }
 
-/// Works for the school whenever it can be had, until the bridge stops.
+/// Works for the school whenever the lease is available, until the bridge stops.
 pub async fn own(site: Arc<Site>) {
     restart_on_panic(&site, || own_once(site.clone())).await;
 }
@@ -45,7 +45,7 @@ async fn restart_on_panic<F: Future<Output = Result<(), Panicked>>>(site: &Site,
 /// released: `/health` no longer says `owner`, and another instance can take the school.
 async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
     let ended = site.guard("owner", work_while_held(&site)).await;
-    site.tenure.end(Standing::Unknown);
+    site.lease.end(Ownership::Unknown);
     let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
     if let Ok(Err(error)) = released {
         tracing::warn!(school = %site.id(), %error, "the lease runs out by itself");
@@ -68,11 +68,11 @@ async fn work_while_held(site: &Arc<Site>) {
             },
             () = lose(site) => tracing::warn!(school = %site.id(), "the lease is lost"),
         }
-        site.tenure.end(Standing::Unknown);
+        site.lease.end(Ownership::Unknown);
     }
 }
 
-/// True with the lease in hand, false when the bridge stops first.
+/// True when the lease is held, false if the bridge stops first.
 async fn take(site: &Site) -> bool {
     let mut stop = site.stop.clone();
     let mut said = None;
@@ -102,21 +102,21 @@ async fn take(site: &Site) -> bool {
     false
 }
 
-/// The tenure follows what the store says.
-async fn renew(site: &Site) -> Kept<Lease> {
+/// Updates the view of the lease with the store's answer.
+async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
     let asked = stopwatch();
     let lease = site.store.lease(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
     match lease {
-        Lease::Held => site.tenure.hold(asked, site.rhythm.lease_ms),
-        Lease::Elsewhere => site.tenure.end(Standing::Elsewhere),
-        Lease::Outdated => site.tenure.end(Standing::Outdated),
+        Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),
+        Lease::Elsewhere => site.lease.end(Ownership::Elsewhere),
+        Lease::Outdated => site.lease.end(Ownership::Outdated),
     }
     Ok(lease)
 }
 
-/// Returns when somebody else owns the school. An unreachable store is no loss: every commit
-/// checks the fence by itself.
+/// Returns when another instance owns the school. An unreachable store does not end the ownership: every
+/// commit checks the fence.
 async fn lose(site: &Site) {
     loop {
         tokio::time::sleep(site.rhythm.renew).await;
@@ -141,7 +141,7 @@ async fn run_inbox(site: &Arc<Site>) -> Result<(), CommitError> {
     inbox::run(site.clone()).await
 }
 
-/// The outbox; when it has ended, the inbox has nothing more to settle.
+/// Runs the outbox; when it has ended, the inbox gets no more settlements.
 async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
     let ended = outbox::run(site.clone()).await;
     site.landings().close();
@@ -149,7 +149,7 @@ async fn send(site: &Arc<Site>) -> Result<(), CommitError> {
     ended
 }
 
-/// All workers of the school; ends when they have drained, or with the first that lost it.
+/// Runs all workers of the school; ends when they have drained, or when one of them has lost the school.
 async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
     site.forget_memory();
     spool_drain::begin(site).await?;
@@ -158,7 +158,7 @@ async fn work(site: &Arc<Site>) -> Result<(), CommitError> {
         send(site),
         watchdog::run(site.clone()),
         chores::run(site.clone()),
-        look_back::run(site.clone()),
+        reconcile::run(site.clone()),
     )
     .map(|_| ())
 }

@@ -1,6 +1,5 @@
-//! All that the workers of one school share: its configuration, its ports, and what is held in
-//! memory while this instance owns it. Never decides anything.
-//! Enter at [`Site`].
+//! A running school: the configuration, the ports and the memory that its workers share while this instance
+//! owns it. Never decides anything. Enter at [`Site`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -19,32 +18,33 @@ use crate::config::School;
 use crate::instance::Name;
 use crate::intake::book;
 use crate::panics::{Panicked, caught};
-use crate::platform::{Courier, Hooks, LookBack};
+use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
 use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit};
 
-/// The ways out of a school: one courier a platform, with the pace of its account.
+/// A school's connections to platforms: one courier per platform, with the pace of its account.
 #[derive(Default)]
 pub struct Outbound {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
-    /// Accounts that carry nothing out and have chores all the same, by name.
+    /// Couriers that execute no commands but have chores, by platform name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
-    /// What is read for what was never delivered, by the platform's name in the address.
-    pub looks: BTreeMap<&'static str, Arc<dyn LookBack>>,
+    /// The reconcilers, by platform name.
+    pub reconcilers: BTreeMap<&'static str, Arc<dyn Reconciler>>,
     pub paces: Vec<Arc<Pace>>,
-    /// Without the lease nothing leaves; `None` for a command line that looks beside the owner.
-    pub tenure: Option<LeaseView>,
+    /// Without the lease nothing is sent; `None` for a command that reads while another process owns the
+    /// school.
+    pub lease: Option<LeaseView>,
 }
 
-/// How often a worker looks by itself, in real time; bells make it look at once.
+/// Polling intervals of the workers, in real time; bells make them check at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Rhythm {
-    /// Between two looks at the store without a bell: another instance may have accepted.
+    /// Between two checks of the store without a bell: another instance may have accepted a request.
     pub poll: Duration,
     /// Between two renewals of the lease, and between two tries to get it.
     pub renew: Duration,
-    /// A lease lives so long; a dead owner's school is taken over after it.
+    /// Duration of a lease; after it the school of a dead owner is taken over.
     pub lease_ms: u64,
 }
 
@@ -56,38 +56,38 @@ impl Default for Rhythm {
 
 pub struct Site {
     pub school: Arc<School>,
-    /// The ways in, by the platform's name in the address.
+    /// The hooks, by the platform's name in the address.
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
     pub outbound: Outbound,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
-    /// Proof of owning the school, new at every start.
+    /// Proof of the ownership, new at every start.
     pub fence: Fence,
-    pub tenure: LeaseView,
-    /// When this configuration was read, by the wall's clock.
+    pub lease: LeaseView,
+    /// When this configuration was read, by the wall clock.
     pub loaded: At,
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
-    /// For open records, shared by the schools of this instance.
-    pub room: Arc<book::Room>,
-    near: Mutex<WheelFeed>,
+    /// The memory budget of open records, shared by the schools of this instance.
+    pub record_budget: Arc<book::RecordBudget>,
+    wheel_feed: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
     landings: Mutex<Landings>,
-    /// The lanes may not know what was added after this place; `u64::MAX` where they know everything.
+    /// Deliveries added after this place may be unknown to the lanes; `u64::MAX` if all are known.
     unheard_after: AtomicU64,
     /// Rung when the inbox has something new or an earlier wake was set.
     pub inbox_bell: Notify,
     /// Rung when the outbox has something new.
     pub outbox_bell: Notify,
-    /// Rung when a consent has come in.
+    /// Rung when a consent has arrived.
     pub chore_bell: Notify,
     pub tally: Tally,
-    /// What this process keeps beside the store; `None` where nothing is to be kept.
+    /// Data kept beside the store; `None` if nothing is kept.
     pub spool: Option<Arc<Spool>>,
-    /// Restarts of the store that were noticed: what is held in memory may be ahead of it.
+    /// Noticed restarts of the store, after which the memory may be ahead of the store.
     restarts: AtomicU64,
-    /// Until then everything that goes out is looked for first, milliseconds since 1970.
+    /// Until then every delivery is looked up before it is sent, milliseconds since 1970.
     doubt_until_ms: AtomicI64,
     /// Panics per pending delivery.
     delivery_panics: Mutex<HashMap<CommandId, u32>>,
@@ -105,25 +105,25 @@ pub struct Tally {
     pub conflicts: AtomicU64,
     pub delivered: AtomicU64,
     pub buried: AtomicU64,
-    /// Requests that a look back found.
+    /// Requests found by reconciliation.
     pub found: AtomicU64,
-    /// Looks that are under way, waiting for their turn or not.
-    pub looking: AtomicU64,
-    /// Orders without a next step or a wake that the watchdog mended. Stays 0.
+    /// Runs of reconciliation in progress, also those that wait for a turn.
+    pub reconciling: AtomicU64,
+    /// Orders without a next step or a wake that the watchdog repaired. Stays 0.
     pub repairs: AtomicU64,
-    /// Times that something stored could not be read. Stays 0.
+    /// Stored values that could not be read. Stays 0.
     pub unreadable: AtomicU64,
     /// Panics caught in the work of this school; see [`Site::panics`].
     pub panics: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
     pub late_ms: AtomicI64,
-    /// Requests being received just now.
+    /// Requests being received.
     pub receiving: AtomicU64,
     /// The inbox worker waits and has nothing to do.
     pub inbox_parked: AtomicBool,
-    /// Commits under way that mark what they add as being sent.
+    /// Commits in progress that mark the deliveries they add as being sent.
     pub marking: AtomicU64,
-    /// Failures in a row to go on with the mirror of contacts.
+    /// Consecutive failures to continue the mirror of contacts.
     pub mirror_failures: AtomicU64,
 }
 
@@ -132,23 +132,23 @@ pub fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Counts a piece of work for as long as it is under way, also when it is given up or panics.
-pub struct UnderWay<'a>(&'a AtomicU64);
+/// Counts a piece of work while it is in progress, also if it is cancelled or panics.
+pub struct CountGuard<'a>(&'a AtomicU64);
 
-impl<'a> UnderWay<'a> {
+impl<'a> CountGuard<'a> {
     pub fn new(counter: &'a AtomicU64) -> Self {
         counter.fetch_add(1, Ordering::SeqCst);
         Self(counter)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for CountGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// What a site is built from.
+/// The parts from which a site is built.
 pub struct Parts {
     pub school: Arc<School>,
     pub hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
@@ -158,27 +158,27 @@ pub struct Parts {
     pub stop: watch::Receiver<bool>,
     pub rhythm: Rhythm,
     pub keep: Keep,
-    pub room: Arc<book::Room>,
+    pub record_budget: Arc<book::RecordBudget>,
 }
 
-/// How long what is done with is kept, days.
+/// Retention times, in days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Requests as they came, and what dead letters hold.
+    /// Stored requests, and the bodies of dead letters.
     pub raw_days: u32,
-    /// Ended orders, calls, and that a letter was dead.
+    /// Ended orders, calls, and the entries of dead letters.
     pub ended_days: u32,
 }
 
 impl Site {
     pub fn new(parts: Parts) -> Self {
-        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep, room } = parts;
+        let Parts { school, hooks, outbound, store, clock, stop, rhythm, keep, record_budget } = parts;
         let now_ms = clock.now().timestamp_millis();
         let lanes = new_lanes(&outbound);
         Self {
             school,
             hooks,
-            tenure: outbound.tenure.clone().unwrap_or_default(),
+            lease: outbound.lease.clone().unwrap_or_default(),
             outbound,
             store,
             fence: Fence(crate::secret::random_token()),
@@ -186,8 +186,8 @@ impl Site {
             stop,
             rhythm,
             keep,
-            room,
-            near: Mutex::new(WheelFeed::new(now_ms)),
+            record_budget,
+            wheel_feed: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
             landings: Mutex::default(),
             unheard_after: AtomicU64::new(u64::MAX),
@@ -224,8 +224,8 @@ impl Site {
         *self.stop.borrow()
     }
 
-    pub fn near(&self) -> MutexGuard<'_, WheelFeed> {
-        self.near.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub fn wheel_feed(&self) -> MutexGuard<'_, WheelFeed> {
+        self.wheel_feed.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -255,15 +255,15 @@ impl Site {
         async move { work.await.inspect_err(|panicked| self.on_panic(part, panicked)) }
     }
 
-    /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under the
-    /// lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
+    /// A bell that was due after a commit may not have been rung, so both are. If the panic happened under
+    /// the lock of the wheel or of the lanes, they may be half changed: they are read from the store again.
     fn on_panic(&self, part: &str, Panicked { place }: &Panicked) {
         count(&self.tally.panics);
         tracing::error!(school = %self.id(), part, place, "ALARM: a panic was caught, other work continues; please report the place");
         self.inbox_bell.notify_one();
         self.outbox_bell.notify_one();
-        if self.near.is_poisoned() || self.lanes.is_poisoned() {
-            self.near.clear_poison();
+        if self.wheel_feed.is_poisoned() || self.lanes.is_poisoned() {
+            self.wheel_feed.clear_poison();
             self.lanes.clear_poison();
             self.restart_from_store();
         }
@@ -275,8 +275,8 @@ impl Site {
         self.tally.panics.load(Ordering::Relaxed) + paces.sum::<u64>()
     }
 
-    /// A new owner begins with what the store holds: what an earlier ownership left in memory may
-    /// have been done by somebody else.
+    /// A new owner starts from the store: work that an earlier ownership left in memory may have been done by
+    /// another instance.
     pub fn forget_memory(&self) {
         self.forget_wakes();
         *self.lanes() = new_lanes(&self.outbound);
@@ -284,31 +284,31 @@ impl Site {
         self.take_unheard();
     }
 
-    /// The index alone counts again: the owner reads it anew.
+    /// Empties the wheel, so that the owner reads the index again.
     pub fn forget_wakes(&self) {
-        self.near().clear(self.clock.now().timestamp_millis());
+        self.wheel_feed().clear(self.clock.now().timestamp_millis());
         self.inbox_bell.notify_one();
     }
 
-    /// Something stored cannot be read by this version; `what` names it, and quotes nothing of it.
+    /// A stored value cannot be read by this version; `what` names it without quoting its content.
     pub fn unreadable(&self, what: &str) {
         count(&self.tally.unreadable);
         tracing::error!(school = %self.id(), what, "ALARM: what is stored cannot be read; the rest goes on");
     }
 
-    /// The store was restarted and may have lost its last seconds: what is in memory is read anew.
+    /// The store was restarted and may have lost its last seconds: everything is read again.
     pub fn restart_from_store(&self) {
         self.restarts.fetch_add(1, Ordering::SeqCst);
         self.inbox_bell.notify_one();
         self.outbox_bell.notify_one();
     }
 
-    /// Restarts so far: whoever remembers another number has to read anew.
+    /// The number of restarts; a worker that remembers another number has to read everything again.
     pub fn restarts(&self) -> u64 {
         self.restarts.load(Ordering::SeqCst)
     }
 
-    /// What goes out is looked for first until then.
+    /// Until then every delivery is looked up before it is sent.
     pub fn doubt_until(&self, until: At) {
         self.doubt_until_ms.store(until.timestamp_millis(), Ordering::SeqCst);
     }
@@ -323,7 +323,7 @@ impl Site {
         self.outbound.couriers.values().for_each(|courier| courier.forget(id));
     }
 
-    /// Commits a unit and lets the memory follow: wheel, lanes, bells.
+    /// Commits a unit, then updates wheel, lanes and bells.
     pub async fn commit(&self, unit: Unit) -> Result<(), CommitError> {
         let wakes: Vec<(String, i64)> =
             unit.wake.iter().map(|wake| (wake.member.clone(), wake.at_ms)).collect();
@@ -331,7 +331,7 @@ impl Site {
         let deliveries = unit.deliveries.clone();
         let rings_inbox = !unit.append.is_empty();
         let is_marking = deliveries.iter().any(|op| matches!(op, DeliveryOp::Add(one) if one.is_leaving()));
-        let _marking = is_marking.then(|| UnderWay::new(&self.tally.marking));
+        let _marking = is_marking.then(|| CountGuard::new(&self.tally.marking));
         let listening = Listening::new(self, &deliveries);
         let places = self.store.commit(self.id(), &self.fence, unit).await;
         listening.heard(&places);
@@ -339,7 +339,7 @@ impl Site {
             self.outbox_bell.notify_one();
         }
         let places = places?;
-        let earlier = self.near().arm(&wakes, &sleeps);
+        let earlier = self.wheel_feed().arm(&wakes, &sleeps);
         self.follow(deliveries, places);
         if rings_inbox || earlier {
             self.inbox_bell.notify_one();
@@ -347,7 +347,7 @@ impl Site {
         Ok(())
     }
 
-    /// The lanes hold what the store holds, without reading it.
+    /// Updates the lanes from the commit, without reading the store.
     fn follow(&self, deliveries: Vec<DeliveryOp>, places: Places) {
         let mut gone = Vec::new();
         let mut lanes = self.lanes();
@@ -375,18 +375,18 @@ impl Site {
         gone.iter().for_each(|id| self.forget_delivery(id));
     }
 
-    /// Is a commit under way that marks what it adds as being sent?
+    /// Whether a commit is in progress that marks deliveries it adds as being sent.
     pub fn is_marking(&self) -> bool {
         self.tally.marking.load(Ordering::SeqCst) > 0
     }
 
-    /// What was added after this place may be unknown to the lanes.
+    /// Deliveries added after this place may be unknown to the lanes.
     pub fn unheard(&self, after: u64) {
         self.unheard_after.fetch_min(after, Ordering::SeqCst);
         self.outbox_bell.notify_one();
     }
 
-    /// The place after which something may be unknown.
+    /// The place after which deliveries may be unknown.
     pub fn take_unheard(&self) -> Option<u64> {
         let after = self.unheard_after.swap(u64::MAX, Ordering::SeqCst);
         (after < u64::MAX).then_some(after)
@@ -397,8 +397,8 @@ impl Site {
     }
 }
 
-/// Waits for the answer to a commit that adds deliveries. Where it is not heard, because the store is away
-/// or because the wait ends early, the store has to be read.
+/// Waits for the answer to a commit that adds deliveries. If no answer arrives, because the store is
+/// unreachable or the wait is cancelled, the lanes have to read the store.
 struct Listening<'a> {
     site: &'a Site,
     after: Option<u64>,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::lease_view::Standing;
+use super::lease_view::Ownership;
 use super::site::Site;
 use crate::store::key;
-use crate::store::{CommitError, Kept, Put, Unit};
+use crate::store::{CommitError, Put, StoreResult, Unit};
 
 /// Interval between two checks of the store, real time.
 const LOOK: Duration = Duration::from_millis(300);
@@ -43,7 +43,7 @@ pub async fn run(site: Arc<Site>) {
     }
 }
 
-async fn look(site: &Arc<Site>) -> Kept<()> {
+async fn look(site: &Arc<Site>) -> StoreResult<()> {
     let Some(spool) = &site.spool else { return Ok(()) };
     // If one node of a Cluster does not answer, the requests need not wait for it.
     if let Ok(Some(epoch)) = site.store.epoch().await
@@ -61,7 +61,7 @@ async fn look(site: &Arc<Site>) -> Kept<()> {
 
 /// Notifies the owner of the school, here or in another instance. Only a hint: owners also poll.
 pub async fn announce(site: &Site) {
-    if site.tenure.standing() == Standing::Owner {
+    if site.lease.ownership() == Ownership::Owner {
         site.inbox_bell.notify_one();
     } else if let Err(error) = site.store.ring(site.id()).await {
         tracing::debug!(school = %site.id(), %error, "the bell was not rung");

@@ -12,7 +12,7 @@ use crate::intake::apply::order_member;
 use crate::intake::item::{Item, Member};
 use crate::process::{At, Event, Order, OrderId, wake};
 use crate::store::key;
-use crate::store::{CommitError, Kept, StoreError, Unit, Wake};
+use crate::store::{CommitError, StoreError, StoreResult, Unit, Wake};
 
 /// Minutes between two sweeps over all orders.
 const SWEEP_MIN: i64 = 6 * 60;
@@ -85,7 +85,7 @@ pub async fn sweep(site: &Site) -> Result<(), CommitError> {
 
 /// Whether the order has a timer, and the index has its wake, not later than the timer. An order whose timer
 /// was due and could not be processed is deferred, and has its wake within that time.
-async fn is_armed(site: &Site, order: &Order) -> Kept<bool> {
+async fn is_armed(site: &Site, order: &Order) -> StoreResult<bool> {
     let Some((at, _)) = wake(order) else { return Ok(false) };
     let stands = site.store.wake_of(site.id(), &order_member(order)).await?;
     let now = site.clock.now();

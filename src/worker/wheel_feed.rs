@@ -8,7 +8,7 @@ use super::site::Site;
 use super::wheel::{HORIZON_MS, Wheel};
 use crate::intake::item::Member;
 use crate::process::At;
-use crate::store::{Kept, Wake};
+use crate::store::{StoreResult, Wake};
 
 /// How far ahead the wheel is filled, and when it is filled again.
 const AHEAD_MS: i64 = 10 * 60 * 1000;
@@ -111,9 +111,9 @@ impl WheelFeed {
 }
 
 /// Fills the wheel from the index if it is short.
-pub async fn fill(site: &Site) -> Kept<()> {
+pub async fn fill(site: &Site) -> StoreResult<()> {
     let now_ms = site.clock.now().timestamp_millis();
-    if !site.near().is_short(now_ms) {
+    if !site.wheel_feed().is_short(now_ms) {
         return Ok(());
     }
     let mut until = now_ms + AHEAD_MS;
@@ -125,7 +125,7 @@ pub async fn fill(site: &Site) -> Kept<()> {
             until = until.min(next.at_ms - 1);
         }
     }
-    site.near().fill(wakes, until);
+    site.wheel_feed().fill(wakes, until);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use dozvon::cli::grammar;
 use dozvon::config::environment::VARIABLES;
 use dozvon::config::{Config, Files, Surroundings};
 use dozvon::platform::amocrm::subscription;
-use dozvon::platform::getcourse::{Kind, fields};
+use dozvon::platform::getcourse::{HookKind, fields};
 use dozvon::process::LeadRole;
 use dozvon::sandbox::Setup;
 
@@ -103,7 +103,7 @@ fn the_sandbox_fits_the_example_school() {
 fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
     let base = |platform: &str| format!("{}/hooks/rost/{platform}/{SECRET}", config.instance.url);
     let printed: BTreeSet<String> =
-        Kind::ALL.into_iter().map(|kind| fields::address(&base("getcourse"), kind)).collect();
+        HookKind::ALL.into_iter().map(|kind| fields::address(&base("getcourse"), kind)).collect();
     let typed: BTreeSet<String> =
         setup.getcourse.processes.iter().map(|process| process.url.clone()).collect();
     assert_eq!(typed, printed);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
-use dozvon::platform::http::{Http, Request, Response, Silence};
+use dozvon::platform::http::{Http, NoResponse, Request, Response};
 use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try, Verified};
 use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency};
 use dozvon::sandbox::faults::RequestFault;
@@ -55,7 +55,7 @@ struct StandIn(Arc<Mutex<(World, At)>>);
 impl StandIn {
     fn open() -> Self {
         let address = |kind| dozvon::platform::getcourse::fields::address("http://127.0.0.1:1/h", kind);
-        use dozvon::platform::getcourse::Kind::{OrderCreated, PaymentPartial};
+        use dozvon::platform::getcourse::HookKind::{OrderCreated, PaymentPartial};
         let setup =
             SETUP.replace("CREATED", &address(OrderCreated)).replace("PARTIAL", &address(PaymentPartial));
         let world = World::new(Setup::from_toml(&setup).unwrap(), 3);
@@ -79,7 +79,7 @@ impl StandIn {
 
 #[async_trait]
 impl Http for StandIn {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let (world, now) = &mut *self.0.lock().unwrap();
         *now += TimeDelta::milliseconds(300);
         let wire = WireRequest {
@@ -91,7 +91,7 @@ impl Http for StandIn {
         };
         let answer = world.handle(*now, &wire);
         if answer.broken_off {
-            return Err(Silence::BrokenOff("hung up".to_owned()));
+            return Err(NoResponse::BrokenOff("hung up".to_owned()));
         }
         Ok(Response { status: answer.status, headers: answer.headers, body: answer.body })
     }

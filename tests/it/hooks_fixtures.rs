@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dozvon::platform::entry::{Kind, Platform};
+use dozvon::platform::entry::{Platform, PlatformKind};
 use dozvon::platform::{Hooks, RawRequest, Reception, Verified};
 use dozvon::platforms::ALL;
 use dozvon::process::At;
@@ -77,7 +77,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn each_captured_request_gives_the_signals_in_its_file() {
     let mut checked = 0;
-    for platform in ALL.iter().filter(|platform| platform.kind != Kind::Channel) {
+    for platform in ALL.iter().filter(|platform| platform.kind != PlatformKind::Channel) {
         let hooks = hooks(platform).unwrap_or_else(|| panic!("{} takes nothing", platform.name));
         let before = checked;
         for file in entries(&fixtures(platform)) {

@@ -271,7 +271,7 @@ fn calls_that_were_never_told_are_read_from_the_statistics_of_every_line() {
 /// Every event comes, up to an hour after the statistics were read.
 #[test]
 fn an_event_that_comes_after_its_call_was_read_changes_nothing() {
-    // The first line's statistics are tested in `look_back`.
+    // The first line's statistics are tested in `reconcile`.
     for line in Line::all().filter(|line| *line != Line::default()) {
         let order = untold(line, |rule, _| {
             (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) =

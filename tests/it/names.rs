@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use dozvon::platform::entry::{Kind, Platform};
+use dozvon::platform::entry::{Platform, PlatformKind};
 use dozvon::platforms::{self, ALL};
 
 use crate::tidy::{Source, files};
@@ -50,7 +50,7 @@ fn sources() -> Vec<Source> {
 /// Its folder in the program.
 fn folder(platform: &Platform) -> String {
     match platform.kind {
-        Kind::Line { .. } => format!("src/platform/telephony/{}/", platform.name),
+        PlatformKind::Line { .. } => format!("src/platform/telephony/{}/", platform.name),
         _ => format!("src/platform/{}/", platform.name),
     }
 }
@@ -124,7 +124,7 @@ fn platforms_do_not_know_each_other() {
 #[test]
 fn the_rest_of_the_program_knows_ports() {
     let mut found = BTreeSet::new();
-    for platform in ALL.iter().filter(|platform| !matches!(platform.kind, Kind::Line { .. })) {
+    for platform in ALL.iter().filter(|platform| !matches!(platform.kind, PlatformKind::Line { .. })) {
         let word = format!("platform::{}", platform.name);
         let grouped = format!("{}::", platform.name);
         for source in files("src", ".rs") {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use chrono::{TimeDelta, Utc};
 use dozvon::config::Surroundings;
-use dozvon::demo::outcome::Outcome;
+use dozvon::demo::outcome::DemoOutcome;
 use dozvon::demo::scripts::Material;
 
 use crate::support::inproc::World;
@@ -52,7 +52,7 @@ fn check(seed: u64) {
 
 /// What that version came to with this seed: two runs of it may differ in a few orders, and each that
 /// stands here is right.
-fn known(seed: u64) -> Vec<Outcome> {
+fn known(seed: u64) -> Vec<DemoOutcome> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/demo/outcome");
     let files = ["json", "second.json"].map(|ending| folder.join(format!("{seed}.{ending}")));
     let texts = files.iter().filter(|file| file.exists()).map(std::fs::read_to_string);
@@ -75,7 +75,7 @@ fn differs(was: &[String], is: &[String]) -> Vec<String> {
     [more(was, is, "was"), more(is, was, "is ")].concat()
 }
 
-fn play(school: &School, seed: u64) -> Outcome {
+fn play(school: &School, seed: u64) -> DemoOutcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let hooks = |platform: &str| format!("http://bridge/hooks/rost/{platform}/{SECRET}");
@@ -86,7 +86,7 @@ fn play(school: &School, seed: u64) -> Outcome {
         world.run_for(TimeDelta::days(DAYS)).await;
         let (store, id) = (world.site.store.clone(), world.site.id().clone());
         let seen = world.sandbox().clone();
-        let outcome = Outcome::of(&*store, id, &seen, &material, start + TimeDelta::days(DAYS));
+        let outcome = DemoOutcome::of(&*store, id, &seen, &material, start + TimeDelta::days(DAYS));
         let outcome = outcome.await.expect("memory");
         world.finish(seed).await;
         outcome

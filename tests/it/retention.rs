@@ -65,7 +65,7 @@ fn what_is_past_its_time_goes_and_does_not_come_back() {
             assert_eq!(ended.len(), 4);
             let stranger =
                 world.sandbox().leads().find(|lead| lead.name == "Клиент stranger").map(|lead| lead.id);
-            let sight = [key::shadow(&format!("lead/{}", stranger.expect("it was made")))];
+            let sight = [key::last_seen(&format!("lead/{}", stranger.expect("it was made")))];
             let seen = world.site.store.read(world.site.id(), &sight).await.expect("memory");
             assert!(seen[0].is_some(), "it was asked about");
             let mut links = vec![link::crm_lead(former)];

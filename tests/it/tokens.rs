@@ -11,7 +11,7 @@ use dozvon::platform::Fault;
 use dozvon::platform::amocrm::consent::App;
 use dozvon::platform::amocrm::oauth::OauthTokens;
 use dozvon::platform::amocrm::token::TokenSource;
-use dozvon::platform::http::{Http, Request, Response, Silence};
+use dozvon::platform::http::{Http, NoResponse, Request, Response};
 use dozvon::platform::tokens::{TokenPair, TokenStore};
 use dozvon::secret::{Secret, Vault};
 use dozvon::store::Backend;
@@ -32,7 +32,7 @@ struct Endpoint {
 
 #[async_trait]
 impl Http for Endpoint {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let body: Value = serde_json::from_slice(&request.body).expect("JSON");
         // Lets other tasks run meanwhile.
         tokio::task::yield_now().await;

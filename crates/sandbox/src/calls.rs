@@ -12,7 +12,8 @@ pub struct Course {
     pub rings_s: i64,
     /// Seconds of talk; 0 for none.
     pub talk_s: i64,
-    /// Why it ended, by the codes of the most exact provider (1110 …); each exchange says it in its own words.
+    /// Why it ended, by the codes of the most exact provider (1110 …); each exchange says it in its own
+    /// words.
     pub reason: u16,
 }
 

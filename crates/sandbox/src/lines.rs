@@ -1,6 +1,6 @@
-//! The school's telephony as people use it: a number of exchanges, of which the setup chooses one for the people.
-//! It never knows a provider's words; each exchange's folder does.
-//! Enter at [`Exchange`], [`ExchangeSetup`] and [`Line`].
+//! The school's telephony as people use it: a number of exchanges, of which the setup chooses one for the
+//! people. It never knows a provider's words; each exchange's folder does. Enter at [`Exchange`],
+//! [`ExchangeSetup`] and [`Line`].
 
 use std::any::Any;
 use std::cmp::Ordering;
@@ -75,8 +75,8 @@ pub trait Exchange: Phones + fmt::Debug + Send {
     /// Events to be sent, with their moments.
     fn take_posts(&mut self) -> Vec<LinePost>;
 
-    /// A whole request for a terminal: nobody answered a call that ended at `ended`. `None` where an event says
-    /// nothing without others.
+    /// A whole request for a terminal: nobody answered a call that ended at `ended`. `None` where an event
+    /// says nothing without others.
     fn example(&self, _ended: DateTime<Utc>, _extension: &str, _client: &str) -> Option<String> {
         None
     }

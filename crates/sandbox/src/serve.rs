@@ -1,6 +1,7 @@
-//! The world behind real sockets: one HTTP server for each platform, one SMTP server, and a driver that sends webhooks.
-//! It never decides anything that the world decides; it reads no clock: the caller says where the time comes from.
-//! Enter at [`run`] for the command, at [`stand`] for tests and the demo (which then keep the time themselves).
+//! The world behind real sockets: one HTTP server for each platform, one SMTP server, and a driver that sends
+//! webhooks. It never decides anything that the world decides; it reads no clock: the caller says where the
+//! time comes from. Enter at [`run`] for the command, at [`stand`] for tests and the demo (which then keep
+//! the time themselves).
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -179,7 +180,8 @@ impl Stand {
     }
 }
 
-/// Opens the sockets over a world. Nothing is sent from here: see [`drive`], or send the hooks of `World::advance` yourself.
+/// Opens the sockets over a world. Nothing is sent from here: see [`drive`], or send the hooks of
+/// `World::advance` yourself.
 pub async fn stand(world: Arc<Mutex<World>>, now: Now, ports: Ports) -> Result<Stand, ServeError> {
     let shared = Arc::new(Shared::new(world, now));
     let mut servers = Vec::new();

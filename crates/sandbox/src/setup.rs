@@ -226,7 +226,8 @@ pub struct FieldSetup {
     pub name: String,
     #[serde(default)]
     pub code: Option<String>,
-    /// As amoCRM names it: text, numeric, checkbox, select, radiobutton, multiselect, date, date_time, url, textarea …
+    /// As amoCRM names it: text, numeric, checkbox, select, radiobutton, multiselect, date, date_time, url,
+    /// textarea …
     #[serde(rename = "type", default = "text_type")]
     pub kind: String,
     #[serde(default)]
@@ -328,7 +329,8 @@ pub struct OfferSetup {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessSetup {
-    /// `order_created`, `order_created:client`, `order_created:manager`, `status`, `status:<code>`, `payment_partial`, `payment_full`, `manager_assigned`, `user_updated`.
+    /// `order_created`, `order_created:client`, `order_created:manager`, `status`, `status:<code>`,
+    /// `payment_partial`, `payment_full`, `manager_assigned`, `user_updated`.
     pub event: String,
     /// With `{object.…}` variables.
     pub url: String,

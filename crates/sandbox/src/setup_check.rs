@@ -1,6 +1,5 @@
-//! What is wrong with a setup although it can be read: names that nothing bears, times that nobody understands.
-//! It never changes a setup, nor stops at the first mistake.
-//! Enter at [`Setup::problems`].
+//! What is wrong with a setup although it can be read: names that nothing bears, times that nobody
+//! understands. It never changes a setup, nor stops at the first mistake. Enter at [`Setup::problems`].
 
 use super::getcourse::model::STATUSES;
 use super::script::{AnswerScript, Deed, EventScript, OrderScript};

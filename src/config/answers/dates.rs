@@ -1,5 +1,5 @@
-//! Dates in managers' answers: written after the first words, or the value of a field. Never guesses a date from
-//! free text. Enter at [`written_time`] and [`field_time`].
+//! Dates in managers' answers: written after the first words, or the value of a field. Never guesses a date
+//! from free text. Enter at [`written_time`] and [`field_time`].
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;

@@ -1,5 +1,5 @@
-//! Recognises a manager's answer to «Что дальше?» (L13) by a lead's fields, by a stage, or by the first words of
-//! a task's result. Never decides what follows from the answer, and never guesses a date from free text.
+//! Recognises a manager's answer to «Что дальше?» (L13) by a lead's fields, by a stage, or by the first words
+//! of a task's result. Never decides what follows from the answer, and never guesses a date from free text.
 //! Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
 
 use std::collections::BTreeMap;
@@ -87,8 +87,8 @@ impl Default for Answers {
 }
 
 impl Answers {
-    /// The school's own words take precedence over the shipped ones. Keys of `stages` that are not numbers are
-    /// skipped here; `check` reports them.
+    /// The school's own words take precedence over the shipped ones. Keys of `stages` that are not numbers
+    /// are skipped here; `check` reports them.
     pub fn new(file: &AnswersFile) -> Self {
         let shipped = WORDS.iter().flat_map(|(kind, all)| all.iter().map(|text| ((*text).to_owned(), *kind)));
         let labels = RefusalReason::ALL.into_iter().map(|reason| (reason.label().to_owned(), reason));

@@ -1,7 +1,7 @@
 //! Checks the school's telephony providers: which of them see calls, and which one starts them.
 
 use super::{Draft, Findings};
-use crate::platform::entry::{CallerId, Kind, Platform};
+use crate::platform::entry::{CallerId, Platform, PlatformKind};
 use crate::platforms::{self, Platforms};
 
 pub(super) fn lines(draft: &Draft, findings: &mut Findings) {
@@ -50,7 +50,7 @@ fn starts(draft: &Draft, known: &[&str], findings: &mut Findings) {
     }
     let shows = draft.routes.iter().find(|route| route.caller_id.is_some());
     if let (Some(route), Some(starter)) = (shows, starter(named, draft.platforms))
-        && let Kind::Line { caller_id: CallerId::Fixed(instead), .. } = starter.kind
+        && let PlatformKind::Line { caller_id: CallerId::Fixed(instead), .. } = starter.kind
     {
         let why = format!("{} lets no line be chosen for a call: clients see {instead}", starter.name);
         findings.warn.add(format!("routes.{}.caller_id", route.name), why, "leave it out");

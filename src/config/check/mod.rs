@@ -1,5 +1,6 @@
-//! Checks that the parts of a school's files fit each other. Never changes them. Enter at [`run`]; [`people`],
-//! [`process`], [`answers`], [`lines`] and the folders of the platforms contain the single checks.
+//! Checks that the parts of a school's files fit each other. Never changes them. Enter at [`run`];
+//! [`people`], [`process`], [`answers`], [`lines`] and the folders of the platforms contain the single
+//! checks.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
-//! The printed reference: every key of every file, every variable, every text, with defaults that are read from
-//! the structs. Never repeats a default by hand; a test compares the texts with the structs. Enter at [`reference`].
+//! The printed reference: every key of every file, every variable, every text, with defaults that are read
+//! from the structs. Never repeats a default by hand; a test compares the texts with the structs. Enter at
+//! [`reference`].
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::process::PROCESS;
-use crate::platform::entry::{CallerId, Kind, Platform};
+use crate::platform::entry::{CallerId, Platform, PlatformKind};
 pub use crate::platform::reference::{Key, key};
 use crate::platforms::{self, ALL};
 
@@ -58,7 +58,7 @@ static SCHOOL: LazyLock<Vec<Section>> = LazyLock::new(|| {
     let routes = Section {
         file: File::School,
         path: "[routes]",
-        about: "What is done with an offer or a line (G1–G7). The first route that takes one of the order's offers counts; one route without `offers` and `line` takes the rest.",
+        about: "The settings for an offer or a line (G1–G7). The first route with one of the order's offers applies; one route without `offers` and `line` is for all other orders.",
         keys: route_keys().leak(),
     };
     let (before, behind) = FIXED.split_at(1);
@@ -75,7 +75,7 @@ static SCHOOL: LazyLock<Vec<Section>> = LazyLock::new(|| {
 
 fn top_keys() -> Vec<Key> {
     let (channels, others): (Vec<&Platform>, Vec<&Platform>) =
-        ALL.iter().partition(|platform| platform.kind == Kind::Channel);
+        ALL.iter().partition(|platform| platform.kind == PlatformKind::Channel);
     let table = |platform: &Platform| {
         let about = format!("See [{}]. {}", platform.name, platform.absent);
         key(platform.name, "table", about.trim().to_owned().leak())
@@ -84,7 +84,7 @@ fn top_keys() -> Vec<Key> {
     let calls_by = key(
         "calls_by",
         lines.join(" | ").leak(),
-        "Which provider starts calls (D9). Absent: the only one that can.",
+        "The provider that starts calls (D9). Absent: the only one that can.",
     );
     let keys = TOP.iter().copied().chain(others.into_iter().map(table)).chain([calls_by]);
     keys.chain(channels.into_iter().map(table)).collect()
@@ -95,7 +95,7 @@ fn route_keys() -> Vec<Key> {
     let titles: Vec<&str> = ALL
         .iter()
         .filter_map(|platform| match platform.kind {
-            Kind::Line { title, caller_id: CallerId::Chosen } => Some(title),
+            PlatformKind::Line { title, caller_id: CallerId::Chosen } => Some(title),
             _ => None,
         })
         .collect();
@@ -112,14 +112,10 @@ const INSTANCE: &[Section] = &[
     Section {
         file: File::Instance,
         path: "",
-        about: "The instance. A variable of the environment wins over its key.",
+        about: "The instance. An environment variable overrides its key.",
         keys: &[
             key("listen", "address and port", "Where the program listens."),
-            key(
-                "url",
-                "https address",
-                "Under which the platforms reach the bridge; http only for loopback.",
-            ),
+            key("url", "https address", "At which the platforms reach the bridge; http only for loopback."),
             key(
                 "store",
                 "redis address",
@@ -140,31 +136,31 @@ const INSTANCE: &[Section] = &[
         path: "limits",
         about: "Bounds of the instance.",
         keys: &[
-            key("body_s", "seconds", "In which a request's body has to arrive."),
-            key("drain_s", "seconds", "That running work has when the program is told to stop."),
-            key("raw_days", "days", "That requests are kept as they came, and what dead letters hold."),
-            key("ended_days", "days", "That ended orders and calls are kept, and that a letter was dead."),
+            key("body_s", "seconds", "Within which a request's body has to arrive."),
+            key("drain_s", "seconds", "For finishing work in progress when the program stops."),
+            key("raw_days", "days", "For which requests and the content of dead letters are kept."),
             key(
-                "spool_mb",
-                "mebibytes",
-                "Room on this machine's disk for requests that wait for the store; 0: refuse them.",
+                "ended_days",
+                "days",
+                "For which ended orders, calls, and id and reason of dead letters are kept.",
             ),
+            key("spool_mb", "mebibytes", "Disk space for requests that wait for the store; 0: refuse them."),
         ],
     },
 ];
 
 /// The top of a school's file, without its platforms.
 const TOP: &[Key] = &[
-    key("name", "text, required", "The school's name as clients know it."),
+    key("name", "text, required", "The school's name for clients."),
     key(
         "zone",
         "IANA zone, required",
-        "The school's zone; a client without a known zone lives in it too (D13).",
+        "The school's time zone, also used for clients whose zone is unknown (D13).",
     ),
     key(
         "secrets",
         "list of 1 or 2 secrets, required",
-        "Stand in the addresses that platforms call; the new one first. 16 characters or more of a-z A-Z 0-9 - _.",
+        "Part of the addresses that platforms call; the new one first. 16 characters or more of a-z A-Z 0-9 - _.",
     ),
     key("managers", "tables", "See [managers.<name>]."),
     key("routes", "list of tables", "See [[routes]]."),
@@ -175,8 +171,8 @@ const TOP: &[Key] = &[
 /// A route, without `caller_id`.
 const ROUTE: &[Key] = &[
     key("name", "text, required", "Name of the route, shown in the journal."),
-    key("offers", "list of text", "Offer ids of GetCourse that take this route; each in one route only."),
-    key("line", "text", "Our line, +7…, whose unknown callers take this route (L8)."),
+    key("offers", "list of text", "Offer ids of GetCourse for this route; each in one route only."),
+    key("line", "text", "Our line, +7…, whose unknown callers get this route (L8)."),
     key("credit", "true | false", "Bought on credit: the long self-payment pause (L2)."),
     key("lead_name", "template", "Lead's name (G2)."),
     key("tags", "list of text", "Tags of the lead (G3)."),
@@ -186,7 +182,7 @@ const ROUTE: &[Key] = &[
     key(
         "responsible",
         "table",
-        "Who is responsible (G4), see below; the client's own manager comes first (L8).",
+        "Who is responsible (G4), see below; the client's present manager comes first (L8).",
     ),
     key("note", "true | false", "Write the note with the source's facts (G5)."),
     key("task", "name of a text", "Text of the first task (G6). Absent: task_first_call."),
@@ -197,16 +193,16 @@ const FIXED: &[Section] = &[
     Section {
         file: File::School,
         path: "managers.<name>",
-        about: "A seller; the name is a short one of your own, a-z 0-9 - _.",
+        about: "A manager; choose a short name of a-z 0-9 - _.",
         keys: &[
-            key("name", "text, required", "Name as clients and colleagues see it."),
-            key("head", "true | false", "Head of sales: gets what nobody else can take. Exactly one is."),
-            key("active", "true | false", "Takes part in queues; false for who is away."),
+            key("name", "text, required", "Name for clients and colleagues."),
             key(
-                "amocrm",
-                "number",
-                "User id in amoCRM; required for active managers where amoCRM is set up.",
+                "head",
+                "true | false",
+                "Head of sales: gets what no manager can take. There must be exactly one.",
             ),
+            key("active", "true | false", "Takes part in queues; false for a manager who is away."),
+            key("amocrm", "number", "User id in amoCRM; required for active managers if amoCRM is set up."),
             key("getcourse", "number", "User id in GetCourse."),
             key("email", "text", "E-mail in GetCourse, by which an order's manager is recognised."),
             key("extension", "text", "Extension in the telephony."),
@@ -217,7 +213,11 @@ const FIXED: &[Section] = &[
         path: "routes.responsible",
         about: "{ by = \"load\" } the least loaded of all; { by = \"fixed\", manager = … } always this one; { by = \"queue\", managers = [ … ] } the least loaded of these; { by = \"product\", offers = { … } } by offer id; { by = \"free_pool\" } who takes it first (L9).",
         keys: &[
-            key("by", "load | fixed | queue | product | free_pool, required", "How a responsible is found."),
+            key(
+                "by",
+                "load | fixed | queue | product | free_pool, required",
+                "How the responsible is chosen.",
+            ),
             key("manager", "manager", "With fixed."),
             key("managers", "list of managers", "With queue."),
             key("offers", "offer id = manager", "With product; other offers go to the least loaded."),
@@ -239,7 +239,7 @@ const FIXED: &[Section] = &[
             key(
                 "words",
                 "words = answer",
-                "First words of a choice or of a task's result; added to the built-in ones and stronger than they.",
+                "First words of a choice or of a task's result, in addition to the built-in ones, which they override.",
             ),
             key("stages", "status id = answer", "A move to this status is the answer."),
             key(
@@ -252,19 +252,11 @@ const FIXED: &[Section] = &[
     Section {
         file: File::School,
         path: "calendar",
-        about: "What the school adds to the built-in production calendar (D13).",
+        about: "The school's additions to the built-in production calendar (D13).",
         keys: &[
-            key(
-                "weekdays",
-                "list of 1 to 7",
-                "Weekdays that the school works, Monday is 1. Empty: Monday to Friday.",
-            ),
+            key("weekdays", "list of 1 to 7", "Working weekdays, Monday is 1. Empty: Monday to Friday."),
             key("nonworking", "list of YYYY-MM-DD", "Further days off."),
-            key(
-                "working",
-                "list of YYYY-MM-DD",
-                "Days that are worked although the calendar says otherwise.",
-            ),
+            key("working", "list of YYYY-MM-DD", "Additional working days."),
         ],
     },
 ];
@@ -272,11 +264,11 @@ const FIXED: &[Section] = &[
 const TEXT: &[Section] = &[Section {
     file: File::Text,
     path: "",
-    about: "A text of the library, or a school's own in its place (M1, M2): a head of `key: value` lines, an empty line, the words with `{{ variables }}`.",
+    about: "A text of the library, or a school's replacement (M1, M2): a head of `key: value` lines, an empty line, the text with `{{ variables }}`.",
     keys: &[
-        key("subject", "template", "Letters only, and required there."),
-        key("owner", "text, required", "Who answers for the words."),
-        key("review", "YYYY-MM, required", "The month in which they are to be read again."),
-        key("purpose", "transactional | service | advertising", "Letters only, and required there (M6)."),
+        key("subject", "template", "For letters only, and required there."),
+        key("owner", "text, required", "Who is responsible for the text."),
+        key("review", "YYYY-MM, required", "The month of the next review."),
+        key("purpose", "transactional | service | advertising", "For letters only, and required there (M6)."),
     ],
 }];

@@ -7,9 +7,9 @@ use crate::process::At;
 use crate::store::embedded::Embedded;
 use crate::store::{Fence, Lease, Plan, Unit};
 
-fn book(room: &Arc<Room>) -> Book {
+fn book(record_budget: &Arc<RecordBudget>) -> Book {
     let store = Arc::new(Embedded::in_memory().expect("memory"));
-    Book::new(store, "rost".into(), room.clone())
+    Book::new(store, "rost".into(), record_budget.clone())
 }
 
 fn order(n: usize) -> Order {
@@ -32,37 +32,37 @@ fn is_open(book: &Book, n: usize) -> bool {
 
 #[tokio::test]
 async fn what_is_used_stays_open_and_what_is_not_makes_room() {
-    let room = Arc::new(Room::of(100_000));
-    let mut book = book(&room);
+    let record_budget = Arc::new(RecordBudget::of(100_000));
+    let mut book = book(&record_budget);
     for n in 0..1_000 {
         fill(&mut book, n..n + 1).await;
         book.order(&order(0).id).await.expect("memory");
-        assert!(!room.is_short());
+        assert!(!record_budget.is_short());
     }
     assert!(is_open(&book, 0) && is_open(&book, 999), "in use");
     assert!(!is_open(&book, 1), "not in use");
     assert!(book.held.bytes > 100_000 * 3 / 4, "no more is closed than has to be");
 }
 
-/// A school that was busy yesterday leaves its room to one that is busy now.
+/// A school that was busy yesterday leaves its memory to one that is busy now.
 #[tokio::test]
 async fn all_books_of_an_instance_share_one_room() {
-    let room = Arc::new(Room::of(100_000));
-    let (mut idle, mut busy) = (book(&room), book(&room));
+    let record_budget = Arc::new(RecordBudget::of(100_000));
+    let (mut idle, mut busy) = (book(&record_budget), book(&record_budget));
     fill(&mut idle, 0..200).await;
     let before = idle.held.bytes;
     for n in 0..200 {
         fill(&mut busy, n..n + 1).await;
         // As its owner does whenever it looks whether there is something to do.
         idle.settle();
-        assert!(!room.is_short());
+        assert!(!record_budget.is_short());
     }
     assert!(idle.held.bytes < before && busy.held.bytes > 100_000 / 3);
     let of_idle = idle.held.bytes;
     drop(busy);
-    assert_eq!(room.taken.load(Ordering::Relaxed), of_idle);
+    assert_eq!(record_budget.taken.load(Ordering::Relaxed), of_idle);
     idle.close();
-    assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    assert_eq!(record_budget.taken.load(Ordering::Relaxed), 0);
 }
 
 /// The first version kept all desks in one record. Each manager's own record takes over when it changes,
@@ -83,7 +83,7 @@ async fn a_desk_is_a_record_of_its_own() {
 
     let managers: [ManagerId; 3] = ["irina".into(), "oleg".into(), "pavel".into()];
     let [irina, oleg, pavel] = &managers;
-    let mut book = Book::new(store.clone(), school.clone(), Arc::new(Room::default()));
+    let mut book = Book::new(store.clone(), school.clone(), Arc::new(RecordBudget::default()));
     let before = book.desks(managers.iter()).await.expect("memory");
     assert_eq!((before.of(irina).load, before.of(pavel).load), (3, 0));
     assert!(before.is_busy(oleg, now) && before.of(oleg).given_at == Some(now));

@@ -23,7 +23,7 @@ use crate::intake::item::{Inbound, Item, Member};
 use crate::link;
 use crate::process::{At, Client, ClientId, CommandId, LeadRole, Order, OrderId, SchoolId, TaskId};
 use crate::store::{
-    DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Kept, Seq, Store, StoreError, Unit,
+    DeadLetter, DeadOp, DeliveryOp, DeliveryState, Forget, Seq, Store, StoreError, StoreResult, Unit,
 };
 
 /// Most orders erased together with the person; the scrub finds the others.
@@ -82,7 +82,7 @@ pub enum ScrubPhase {
 }
 
 /// Forgets an order that ended before `before`; any other order stays.
-pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> Kept<Unit> {
+pub async fn retire(book: &mut Book, id: &OrderId, before: At, now: At) -> StoreResult<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let Some(order) = book.order(id).await? else { return Ok(unit) };
     if order.end().is_none_or(|end| end.at() >= before) || !order.unsent.is_empty() {
@@ -110,7 +110,7 @@ pub async fn erase(
     school: &SchoolId,
     mention: Mention,
     now: At,
-) -> Kept<Unit> {
+) -> StoreResult<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let mut scrub = Scrub { mention, clients: BTreeSet::new(), stage: ScrubPhase::Orders { after: None } };
     let mut orders = BTreeSet::new();
@@ -143,7 +143,7 @@ pub async fn scrub(
     school: &SchoolId,
     mut scrub: Scrub,
     now: At,
-) -> Kept<Unit> {
+) -> StoreResult<Unit> {
     let mut unit = Unit { at: now, ..Unit::default() };
     let next = match &scrub.stage {
         ScrubPhase::Orders { after } => {
@@ -221,7 +221,7 @@ pub fn held_request(letter: &DeadLetter) -> Option<Envelope> {
     }
 }
 
-async fn is_of_erased(book: &Book, letter: &DeadLetter) -> Kept<bool> {
+async fn is_of_erased(book: &Book, letter: &DeadLetter) -> StoreResult<bool> {
     let Some(order) = &letter.order else { return Ok(false) };
     let gone = book.link(&link::gone(order)).await?;
     Ok(gone.and_then(|gone| Gone::read(&gone)) == Some(Gone::Erased))
@@ -229,14 +229,19 @@ async fn is_of_erased(book: &Book, letter: &DeadLetter) -> Kept<bool> {
 
 /// Removes everything stored under an order's name. Returns the platforms' ids of it, which other records may
 /// contain.
-async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) -> Kept<BTreeSet<String>> {
+async fn traces(
+    book: &mut Book,
+    order: &Order,
+    gone: &Gone,
+    unit: &mut Unit,
+) -> StoreResult<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = order.gc_id.iter().chain(&order.number).cloned().collect();
     let roles = [LeadRole::Sales, LeadRole::Fulfilment, LeadRole::Revival];
     let leads =
         roles.iter().flat_map(|role| [link::lead(&order.id, *role), link::former_leads(&order.id, *role)]);
     let tasks = (1..=order.issued).map(|n| link::task(&TaskId(format!("t{n}·{}", order.id))));
     let (leads, tasks) = (leads.collect::<Vec<_>>(), tasks.collect());
-    for (keys, shadow, back) in
+    for (keys, entity, back) in
         [(leads, "lead", link::crm_lead as fn(u64) -> String), (tasks, "task", link::crm_task)]
     {
         let found = book.links_of(&keys).await?;
@@ -244,7 +249,7 @@ async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) ->
             drop_link(book, name, unit);
             for id in named.split(' ').filter_map(|id| id.parse().ok()) {
                 drop_link(book, back(id), unit);
-                forget_shadow(book, &format!("{shadow}/{id}"), unit).await?;
+                forget_last_seen(book, &format!("{entity}/{id}"), unit).await?;
                 ids.insert(id.to_string());
             }
         }
@@ -269,7 +274,7 @@ async fn traces(book: &mut Book, order: &Order, gone: &Gone, unit: &mut Unit) ->
 }
 
 /// Removes the person's own record and everything that points to it.
-async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTreeSet<String>> {
+async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> StoreResult<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = client.gc_user.iter().cloned().collect();
     let contact = link::contact(&client.id);
     if let Some(id) = book.link(&contact).await? {
@@ -296,14 +301,14 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> Kept<BTree
 
 /// Removes the person's contacts from the mirror. If the CRM still has one, its next change brings it back:
 /// there it has to be deleted by hand.
-async fn unmirror(book: &mut Book, mention: &mut Mention) -> Kept<mirror::Changes> {
+async fn unmirror(book: &mut Book, mention: &mut Mention) -> StoreResult<mirror::Changes> {
     let own = |contact: u64| mention.ids.contains(&contact.to_string());
     let (changes, gone) = mirror::erase_person(book, &mention.mirror_keys(), own).await?;
     mention.ids.extend(gone.iter().map(u64::to_string));
     Ok(changes)
 }
 
-async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
+async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> StoreResult<()> {
     drop_link(book, link::call(call), unit);
     unit.sleep.push(Member::Call(call.to_owned()).to_string());
     unit.forget.extend(book.forget_call(call).await?);
@@ -311,11 +316,11 @@ async fn forget_call(book: &mut Book, call: &str, unit: &mut Unit) -> Kept<()> {
 }
 
 /// Removes the last seen state of a CRM entity, with those of a lead's notes.
-async fn forget_shadow(book: &mut Book, entity: &str, unit: &mut Unit) -> Kept<()> {
-    for note in book.shadow(entity).await?.notes() {
-        unit.forget.extend(book.forget_shadow(&format!("note/{note}")).await?);
+async fn forget_last_seen(book: &mut Book, entity: &str, unit: &mut Unit) -> StoreResult<()> {
+    for note in book.last_seen(entity).await?.notes() {
+        unit.forget.extend(book.forget_last_seen(&format!("note/{note}")).await?);
     }
-    unit.forget.extend(book.forget_shadow(entity).await?);
+    unit.forget.extend(book.forget_last_seen(entity).await?);
     Ok(())
 }
 
@@ -325,7 +330,7 @@ fn drop_link(book: &mut Book, name: String, unit: &mut Unit) {
 }
 
 /// An open order no longer counts for its manager.
-async fn leave_desk(book: &mut Book, order: &Order, unit: &mut Unit) -> Kept<()> {
+async fn leave_desk(book: &mut Book, order: &Order, unit: &mut Unit) -> StoreResult<()> {
     if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
         let before = book.desks(std::iter::once(manager)).await?;
         let mut desks = before.clone();
@@ -340,7 +345,7 @@ async fn deliveries(
     store: &dyn Store,
     school: &SchoolId,
     orders: &BTreeSet<OrderId>,
-) -> Kept<Vec<DeliveryOp>> {
+) -> StoreResult<Vec<DeliveryOp>> {
     let (mut after, mut found) = (0, Vec::new());
     while !orders.is_empty() {
         let page = store.deliveries(school, after, crate::store::BATCH_MAX).await?;
@@ -356,6 +361,6 @@ async fn deliveries(
     Ok(found)
 }
 
-fn read<T: serde::de::DeserializeOwned>(name: &str, body: &[u8]) -> Kept<T> {
+fn read<T: serde::de::DeserializeOwned>(name: &str, body: &[u8]) -> StoreResult<T> {
     serde_json::from_slice(body).map_err(|error| StoreError::not_understood(name, &error))
 }

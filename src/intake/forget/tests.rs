@@ -68,12 +68,12 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
         book.order(&order.id).await.expect("memory");
         unit.put.extend(book.put_order(order));
     }
-    let mut former = book.shadow("lead/41290076").await.expect("memory");
+    let mut former = book.last_seen("lead/41290076").await.expect("memory");
     former.has_note(501);
-    unit.put.extend(book.put_shadow("lead/41290076", former));
-    let mut note = book.shadow("note/501").await.expect("memory");
+    unit.put.extend(book.put_last_seen("lead/41290076", former));
+    let mut note = book.last_seen("note/501").await.expect("memory");
     note.note(&SeenNote::default());
-    unit.put.extend(book.put_shadow("note/501", note));
+    unit.put.extend(book.put_last_seen("note/501", note));
     for name in Mention::of(&client).keys() {
         unit.index.push((name, Some(client.id.to_string())));
     }

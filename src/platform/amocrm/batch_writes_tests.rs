@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::panics::caught;
 use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, patch, post, scene};
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 
 /// Groups all callers of one moment into one request, as a short budget does.
 struct Crowd {
@@ -19,11 +19,11 @@ struct Crowd {
 
 #[async_trait]
 impl Http for Crowd {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.inner.send(request).await
     }
 
-    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoResponse> {
         let Some(group) = request.group else { return Ok(Granted::Send(Vec::new())) };
         let (go, turn) = oneshot::channel();
         self.waiting.lock().unwrap().push_back((group.item, go));
@@ -126,8 +126,12 @@ fn an_unnamed_bad_item_is_found_by_halving() {
 
 #[test]
 fn an_unknown_outcome_applies_to_the_whole_batch() {
-    let script =
-        vec![scene("POST", "/api/v4/leads", array(&["a", "b"]), Err(Silence::BrokenOff("504".to_owned())))];
+    let script = vec![scene(
+        "POST",
+        "/api/v4/leads",
+        array(&["a", "b"]),
+        Err(NoResponse::BrokenOff("504".to_owned())),
+    )];
     let unclear = || Err(Fault::unclear("the answer never came"));
     check(leads(&["a", "b"]), script, vec![unclear(), unclear()]);
 }
@@ -181,11 +185,11 @@ struct Breaks(Crowd);
 
 #[async_trait]
 impl Http for Breaks {
-    async fn send(&self, _: Request) -> Result<Response, Silence> {
+    async fn send(&self, _: Request) -> Result<Response, NoResponse> {
         panic!("an answer that breaks its reader");
     }
 
-    async fn turn(&self, request: BudgetRequest) -> Result<Granted, Silence> {
+    async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoResponse> {
         self.0.turn(request).await
     }
 }

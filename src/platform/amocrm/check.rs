@@ -18,7 +18,7 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     check::address(&settings.url, "amocrm.url", findings);
     check::rate(settings.requests_per_second, RATE_MAX, "amocrm.requests_per_second", findings);
     check::timeout(settings.timeout_s, "amocrm.timeout_s", findings);
-    check::look_back(settings.look_back_min, "amocrm.look_back_min", findings);
+    check::reconcile_minutes(settings.look_back_min, "amocrm.look_back_min", findings);
     match &settings.auth {
         Auth::LongLived { token } => check::secret(beside, Some(token), "amocrm.auth.token", findings),
         Auth::Oauth { client_secret, redirect_uri, .. } => {

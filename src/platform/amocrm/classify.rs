@@ -6,11 +6,11 @@
 use serde_json::Value;
 
 use crate::platform::Fault;
-use crate::platform::http::{Response, Silence};
+use crate::platform::http::{NoResponse, Response};
 
 /// What is allowed when the outcome of a request is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
+pub enum RepeatSafety {
     /// A read, or a write that can be repeated without a further effect.
     Repeatable,
     /// A create: sending it twice creates a duplicate.
@@ -71,12 +71,12 @@ impl Rejection {
     }
 }
 
-/// Classifies one answer. `nature` decides what an unknown outcome means.
-pub fn classify(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
+/// Classifies one answer. `repeat` decides what an unknown outcome means.
+pub fn classify(repeat: RepeatSafety, answer: Result<Response, NoResponse>) -> Verdict {
     let response = match answer {
         Ok(response) => response,
-        Err(Silence::NotSent(_)) => return Verdict::Fault(Fault::later("amoCRM could not be reached")),
-        Err(Silence::BrokenOff(_)) => return Verdict::Fault(unknown(nature, "the answer never came")),
+        Err(NoResponse::NotSent(_)) => return Verdict::Fault(Fault::later("amoCRM could not be reached")),
+        Err(NoResponse::BrokenOff(_)) => return Verdict::Fault(unknown(repeat, "the answer never came")),
     };
     let status = response.status;
     match status {
@@ -84,7 +84,7 @@ pub fn classify(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
         200..=299 => match response.json() {
             Ok(Value::Null) => Verdict::Reply(Reply::Nothing),
             Ok(body) => Verdict::Reply(Reply::Body(body)),
-            Err(_) => Verdict::Fault(unknown(nature, "the answer is no JSON")),
+            Err(_) => Verdict::Fault(unknown(repeat, "the answer is no JSON")),
         },
         300..=399 => Verdict::Fault(Fault::denied(format!(
             "amoCRM redirects with {status}: is amocrm.url the account's own address?"
@@ -96,7 +96,7 @@ pub fn classify(nature: Nature, answer: Result<Response, Silence>) -> Verdict {
             why: "amoCRM answers 429: too many requests".to_owned(),
             after_ms: response.retry_after_ms(),
         }),
-        408 | 500..=599 => Verdict::Fault(unknown(nature, &format!("amoCRM answers {status}"))),
+        408 | 500..=599 => Verdict::Fault(unknown(repeat, &format!("amoCRM answers {status}"))),
         _ => Verdict::Reply(Reply::Rejected(Rejection {
             status,
             body: response.json().unwrap_or(Value::Null),
@@ -117,10 +117,10 @@ fn forbidden(response: &Response) -> Fault {
     }
 }
 
-fn unknown(nature: Nature, why: &str) -> Fault {
-    match nature {
-        Nature::Repeatable => Fault::later(why),
-        Nature::Once => Fault::unclear(why),
+fn unknown(repeat: RepeatSafety, why: &str) -> Fault {
+    match repeat {
+        RepeatSafety::Repeatable => Fault::later(why),
+        RepeatSafety::Once => Fault::unclear(why),
     }
 }
 
@@ -133,7 +133,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Result<Response, Silence> {
+    fn answer(status: u16, body: &str) -> Result<Response, NoResponse> {
         let headers = if status == 429 { vec![("retry-after".to_owned(), "3".to_owned())] } else { vec![] };
         Ok(Response { status, headers, body: body.as_bytes().to_vec() })
     }
@@ -153,9 +153,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(answer: Result<Response, Silence>, repeatable: &str, once: &str) {
-        assert_eq!(class(classify(Nature::Repeatable, answer.clone())), repeatable);
-        assert_eq!(class(classify(Nature::Once, answer)), once);
+    fn check(answer: Result<Response, NoResponse>, repeatable: &str, once: &str) {
+        assert_eq!(class(classify(RepeatSafety::Repeatable, answer.clone())), repeatable);
+        assert_eq!(class(classify(RepeatSafety::Once, answer)), once);
     }
 
     #[test]
@@ -173,13 +173,14 @@ mod tests {
         check(answer(429, "<html>"), "later", "later");
         check(answer(500, "<html>"), "later", "unclear");
         check(answer(504, ""), "later", "unclear");
-        check(Err(Silence::NotSent("dns".to_owned())), "later", "later");
-        check(Err(Silence::BrokenOff("reset".to_owned())), "later", "unclear");
+        check(Err(NoResponse::NotSent("dns".to_owned())), "later", "later");
+        check(Err(NoResponse::BrokenOff("reset".to_owned())), "later", "unclear");
     }
 
     #[test]
     fn a_429_says_when_to_come_back() {
-        let Verdict::Fault(Fault::Later { after_ms, .. }) = classify(Nature::Once, answer(429, "<html>"))
+        let Verdict::Fault(Fault::Later { after_ms, .. }) =
+            classify(RepeatSafety::Once, answer(429, "<html>"))
         else {
             panic!("not later");
         };
@@ -191,7 +192,8 @@ mod tests {
         let body = r#"{"validation-errors":[{"request_id":"0","errors":[
             {"code":"NotSupportedChoice","path":"custom_fields_values.0.field_id","detail":"Анна +79165550137"}]}],
             "title":"Bad Request","status":400,"detail":"Request validation failed"}"#;
-        let Verdict::Reply(Reply::Rejected(rejection)) = classify(Nature::Once, answer(400, body)) else {
+        let Verdict::Reply(Reply::Rejected(rejection)) = classify(RepeatSafety::Once, answer(400, body))
+        else {
             panic!("not rejected");
         };
         assert_eq!(

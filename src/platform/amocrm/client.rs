@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use super::classify::{Nature, Reply, Verdict, classify};
+use super::classify::{RepeatSafety, Reply, Verdict, classify};
 use super::token::TokenSource;
 use crate::platform::Fault;
 use crate::platform::http::{BudgetRequest, Granted, Http, Request};
@@ -39,7 +39,7 @@ pub struct Call {
     /// Path with its query, `/api/v4/leads/1?with=contacts`.
     pub path: String,
     pub body: Option<Value>,
-    pub nature: Nature,
+    pub repeat: RepeatSafety,
     pub urgency: Urgency,
     /// Deliveries that wait for the answer; 0 for a chore.
     pub deliveries: u64,
@@ -50,7 +50,7 @@ impl Call {
     pub fn get(path: &str, query: &[(&str, &str)], urgency: Urgency) -> Self {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        Self { method: "GET", path, body: None, nature: Nature::Repeatable, urgency, deliveries: 1 }
+        Self { method: "GET", path, body: None, repeat: RepeatSafety::Repeatable, urgency, deliveries: 1 }
     }
 
     /// The same request on behalf of this many deliveries.
@@ -61,7 +61,14 @@ impl Call {
     /// A change that can be repeated without a further effect.
     pub fn patch(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
         let path = path.into();
-        Self { method: "PATCH", path, body: Some(body), nature: Nature::Repeatable, urgency, deliveries: 1 }
+        Self {
+            method: "PATCH",
+            path,
+            body: Some(body),
+            repeat: RepeatSafety::Repeatable,
+            urgency,
+            deliveries: 1,
+        }
     }
 
     /// Removes what its body names; if it is gone already, that counts as done.
@@ -75,7 +82,7 @@ impl Call {
             method: "POST",
             path: path.into(),
             body: Some(body),
-            nature: Nature::Once,
+            repeat: RepeatSafety::Once,
             urgency,
             deliveries: 1,
         }
@@ -83,7 +90,7 @@ impl Call {
 
     /// A POST that can be repeated without a further effect.
     pub fn post(path: impl Into<String>, body: Value, urgency: Urgency) -> Self {
-        Self { nature: Nature::Repeatable, ..Self::create(path, body, urgency) }
+        Self { repeat: RepeatSafety::Repeatable, ..Self::create(path, body, urgency) }
     }
 }
 
@@ -185,7 +192,7 @@ impl AmoClient {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        classify(call.nature, self.http.send(request).await)
+        classify(call.repeat, self.http.send(request).await)
     }
 }
 

@@ -1,5 +1,5 @@
-//! amoCRM as a platform of the bridge: its value, and how its parts are put together.
-//! Never says what amoCRM's words mean. Enter at [`PLATFORM`]; [`client`] serves a command that looks.
+//! amoCRM as a platform of the bridge: its value, which connects its parts. Enter at [`PLATFORM`]; [`client`]
+//! is for commands that only read.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use toml::Value;
 
 use super::settings::Auth;
 use super::{
-    AmoClient, AmoCourier, AmoHooks, AmoLookBack, App, LongLived, OauthTokens, Settings, TokenSource, check,
-    settings, words,
+    AmoClient, AmoCourier, AmoHooks, AmoReconciler, App, LongLived, OauthTokens, Settings, TokenSource,
+    check, settings, words,
 };
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::platform::http::Http;
-use crate::platform::{Courier, Hooks, LookBack};
+use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 use crate::secret::Secret;
 
@@ -22,7 +22,7 @@ const NAME: &str = "amocrm";
 
 pub static PLATFORM: Platform = Platform {
     name: NAME,
-    kind: Kind::Crm,
+    kind: PlatformKind::Crm,
     absent: "Absent: no leads and no tasks.",
     missing: Some("missing: no leads and no tasks are made"),
     sections: settings::SECTIONS,
@@ -57,10 +57,10 @@ impl entry::Settings for Settings {
         let http = http(self, wires)?;
         let (client, oauth) = signed_in(self, school.id, http, wires)?;
         let roster = &school.process.roster;
-        let look = (self.look_back_min > 0).then(|| -> Arc<dyn LookBack> {
+        let reconciler = (self.look_back_min > 0).then(|| -> Arc<dyn Reconciler> {
             let every = TimeDelta::minutes(i64::from(self.look_back_min));
             let managers = roster.iter().filter_map(|manager| manager.amocrm).collect();
-            Arc::new(AmoLookBack::new(client.clone(), every, managers))
+            Arc::new(AmoReconciler::new(client.clone(), every, managers))
         });
         let managers = roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
         let mut courier = AmoCourier::new(client, Arc::new(self.clone()), managers);
@@ -71,7 +71,7 @@ impl entry::Settings for Settings {
             courier = courier.subscribed_to(Secret::new(school.hooks_address(NAME)));
         }
         let courier: Arc<dyn Courier> = Arc::new(courier);
-        Ok(Connected { courier: Some((Target::Crm, courier)), look, ..Connected::default() })
+        Ok(Connected { courier: Some((Target::Crm, courier)), reconciler, ..Connected::default() })
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {
@@ -79,7 +79,7 @@ impl entry::Settings for Settings {
     }
 }
 
-/// The school's account, within its budget; for a command that looks.
+/// The client of the school's account, within its budget; for commands that only read.
 pub fn client(settings: &Settings, school: &SchoolId, wires: &mut dyn Wires) -> Result<AmoClient, String> {
     let http = http(settings, wires)?;
     Ok(signed_in(settings, school, http, wires)?.0)
@@ -90,7 +90,7 @@ fn http(settings: &Settings, wires: &mut dyn Wires) -> Result<Arc<dyn Http>, Str
     wires.http(NAME, settings.timeout_s, account)
 }
 
-/// The account's client, and its rotating tokens where the school signs in by OAuth.
+/// The account's client, and its rotating tokens if the school signs in by OAuth.
 fn signed_in(
     settings: &Settings,
     school: &SchoolId,

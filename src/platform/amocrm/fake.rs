@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::token::TokenSource;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::platform::{Fault, Links};
 use crate::process::At;
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ pub struct Scene {
     asked: String,
     /// The whole body that must be sent; `Null` if there must be none.
     body: Value,
-    answer: Result<Response, Silence>,
+    answer: Result<Response, NoResponse>,
 }
 
 /// The part of the address that the script leaves out.
@@ -38,7 +38,7 @@ impl FakeHttp {
 
 #[async_trait]
 impl Http for FakeHttp {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let path = request.url.strip_prefix(BASE).unwrap_or(&request.url);
         let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
         let asked = format!("{} {path}", request.method);
@@ -75,7 +75,7 @@ pub fn patch(path: &str, body: Value, status: u16, answer: Value) -> Scene {
     scene("PATCH", path, body, Ok(response(status, answer)))
 }
 
-pub fn scene(method: &str, path: &str, body: Value, answer: Result<Response, Silence>) -> Scene {
+pub fn scene(method: &str, path: &str, body: Value, answer: Result<Response, NoResponse>) -> Scene {
     Scene { asked: format!("{method} {path}"), body, answer }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::client::USER_AGENT;
 use super::consent::App;
 use crate::platform::Fault;
-use crate::platform::http::{Request, Response, Silence};
+use crate::platform::http::{NoResponse, Request, Response};
 use crate::platform::tokens::TokenPair;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
@@ -34,11 +34,13 @@ pub enum Refusal {
 
 /// The token endpoint's answers (sheet, 1.3). If the answer is lost, the token may have been used up or not:
 /// it is kept and tried once more, and a «revoked» then tells which.
-pub fn class(answer: Result<Response, Silence>, now: At) -> Result<TokenPair, Refusal> {
+pub fn class(answer: Result<Response, NoResponse>, now: At) -> Result<TokenPair, Refusal> {
     let response = match answer {
         Ok(response) => response,
-        Err(Silence::NotSent(_)) => return Err(later("amoCRM's token endpoint could not be reached", None)),
-        Err(Silence::BrokenOff(_)) => return Err(later("amoCRM's token endpoint never answered", None)),
+        Err(NoResponse::NotSent(_)) => {
+            return Err(later("amoCRM's token endpoint could not be reached", None));
+        }
+        Err(NoResponse::BrokenOff(_)) => return Err(later("amoCRM's token endpoint never answered", None)),
     };
     let body = response.json().ok();
     match response.status {

@@ -32,9 +32,9 @@ const OVERLAP_S: i64 = 60;
 /// Most pages of changes; if there are more, the mirror is filled from the start.
 const CATCH_UP_PAGES: u32 = 40;
 
-/// What the mirror knows of a person.
+/// The result of a search in the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
+pub enum ContactMatch {
     /// No contact of the account has any of these numbers and addresses.
     Nobody,
     /// This contact has one; it may have been merged into another since.
@@ -47,10 +47,10 @@ pub enum Who {
 
 /// What this process knows about the mirror's age and progress.
 #[derive(Default)]
-pub struct Mirror(Mutex<Course>);
+pub struct Mirror(Mutex<MirrorProgress>);
 
 #[derive(Default)]
-struct Course {
+struct MirrorProgress {
     /// The mirror is believed once it has been brought up to date after this.
     began: Option<At>,
     /// The page of changes that is read next.
@@ -61,7 +61,7 @@ struct Course {
 
 impl Mirror {
     /// The contact that these numbers and addresses belong to.
-    pub async fn who(&self, links: &dyn Links, person: &PersonFacts, now: At) -> Result<Who, Fault> {
+    pub async fn who(&self, links: &dyn Links, person: &PersonFacts, now: At) -> Result<ContactMatch, Fault> {
         let mut asked = vec![link::MIRROR.to_owned()];
         asked.extend(keys(&person.phones, &person.emails));
         let known = links.find_all(&asked).await?;
@@ -70,21 +70,21 @@ impl Mirror {
         let began = self.course().began;
         let fresh = match (state, began) {
             (Some(MirrorState::Full { at }), Some(began)) if at < began && now - began <= SOON => {
-                return Ok(Who::Soon);
+                return Ok(ContactMatch::Soon);
             }
             (Some(MirrorState::Full { at }), Some(began)) => at >= began && now - at <= STALE_AFTER,
             _ => false,
         };
         if !fresh {
-            return Ok(Who::Doubt);
+            return Ok(ContactMatch::Doubt);
         }
         let mut found: Vec<u64> = known.iter().flat_map(|known| contacts(known.as_deref())).collect();
         found.sort_unstable();
         found.dedup();
         Ok(match found.as_slice() {
-            [] => Who::Nobody,
-            [only] => Who::One(*only),
-            _ => Who::Doubt,
+            [] => ContactMatch::Nobody,
+            [only] => ContactMatch::One(*only),
+            _ => ContactMatch::Doubt,
         })
     }
 
@@ -113,7 +113,7 @@ impl Mirror {
         Ok(Mirroring { read: Some(Signal::ContactsRead(Box::new(read))), next: soon })
     }
 
-    fn course(&self) -> MutexGuard<'_, Course> {
+    fn course(&self) -> MutexGuard<'_, MirrorProgress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -39,7 +39,7 @@ pub use consent::App;
 pub use deliver::AmoCourier;
 pub use entry::{PLATFORM, client};
 pub use oauth::OauthTokens;
-pub use reconcile::AmoLookBack;
+pub use reconcile::AmoReconciler;
 pub use settings::Settings;
 pub use token::{LongLived, TokenSource};
 pub use webhook::AmoHooks;

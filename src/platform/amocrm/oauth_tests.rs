@@ -8,7 +8,7 @@ use chrono::DateTime;
 use super::*;
 use crate::clock::DrivenClock;
 use crate::platform::amocrm::fake::response;
-use crate::platform::http::{Request, Response, Silence};
+use crate::platform::http::{NoResponse, Request, Response};
 use crate::process::Urgency;
 
 const NOW: i64 = 1_773_738_000;
@@ -26,7 +26,7 @@ fn tokens_of(name: &str, expires_in: i64) -> TokenPair {
     }
 }
 
-fn issued(name: &str) -> Result<Response, Silence> {
+fn issued(name: &str) -> Result<Response, NoResponse> {
     Ok(response(
         200,
         json!({ "token_type": "Bearer", "expires_in": 86400, "server_time": NOW,
@@ -34,20 +34,20 @@ fn issued(name: &str) -> Result<Response, Silence> {
     ))
 }
 
-fn refused(status: u16, hint: &str) -> Result<Response, Silence> {
+fn refused(status: u16, hint: &str) -> Result<Response, NoResponse> {
     Ok(response(status, json!({ "hint": hint, "title": "Некорректный запрос", "status": status })))
 }
 
 /// Gives its answers in order and records the requests.
 #[derive(Default)]
 struct Endpoint {
-    answers: Mutex<VecDeque<Result<Response, Silence>>>,
+    answers: Mutex<VecDeque<Result<Response, NoResponse>>>,
     asked: Mutex<Vec<Value>>,
 }
 
 #[async_trait]
 impl Http for Endpoint {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         assert_eq!(request.url, format!("{URL}/oauth2/access_token"));
         assert_eq!(request.urgency, Urgency::Money);
         self.asked.lock().unwrap().push(serde_json::from_slice(&request.body).expect("JSON"));
@@ -115,7 +115,7 @@ struct World {
 }
 
 impl World {
-    fn new(pair: Option<TokenPair>, answers: Vec<Result<Response, Silence>>) -> Self {
+    fn new(pair: Option<TokenPair>, answers: Vec<Result<Response, NoResponse>>) -> Self {
         let kept = Kept { pair: Mutex::new(pair), ..Default::default() };
         let endpoint = Endpoint { answers: Mutex::new(answers.into()), ..Default::default() };
         Self { endpoint: Arc::new(endpoint), kept: Arc::new(kept), clock: DrivenClock::starting_at(at(0)) }
@@ -265,8 +265,8 @@ async fn trouble_for_the_moment_keeps_the_old_token() {
         vec![
             Ok(response(500, Value::Null)),
             Ok(response(429, Value::Null)),
-            Err(Silence::NotSent("dns".to_owned())),
-            Err(Silence::BrokenOff("reset".to_owned())),
+            Err(NoResponse::NotSent("dns".to_owned())),
+            Err(NoResponse::BrokenOff("reset".to_owned())),
             Ok(response(200, json!("nonsense"))),
         ]
     };

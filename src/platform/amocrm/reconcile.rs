@@ -1,6 +1,6 @@
 //! amoCRM's reconciliation: reads the event log since the last run, and the present state of each entity that
 //! changed without a webhook (sheet, 3.21 and 4.7). Never reads an entity that is not ours or that a webhook
-//! has shown since, and never relies on a filter: each event is compared. Enter at [`AmoLookBack`]. Source:
+//! has shown since, and never relies on a filter: each event is compared. Enter at [`AmoReconciler`]. Source:
 //! amocrm.ru/developers/content/crm_platform/events-and-notes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use super::card::{number, page, text};
 use super::client::Call;
 use super::read_entities::{self, Entity};
 use crate::link;
-use crate::platform::look_back::{Known, LookBack, Sight, to_value};
+use crate::platform::reconcile::{Known, Reconciled, Reconciler, to_value};
 use crate::platform::{Fault, RawRequest};
 use crate::process::{At, ClientId, Urgency};
 
@@ -51,7 +51,7 @@ const LAG_S: i64 = 120;
 const BACK_MAX_DAYS: i64 = 7;
 
 /// Reconciliation of one school's account.
-pub struct AmoLookBack {
+pub struct AmoReconciler {
     client: AmoClient,
     every: TimeDelta,
     /// Users of the account who are managers of the school.
@@ -77,8 +77,8 @@ struct Cursor {
 }
 
 #[async_trait]
-impl LookBack for AmoLookBack {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+impl Reconciler for AmoReconciler {
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let cursor = Cursor {
                 since: now,
@@ -88,7 +88,7 @@ impl LookBack for AmoLookBack {
                 seen: BTreeSet::new(),
                 waiting: BTreeMap::new(),
             };
-            return Ok(Sight::nothing(&cursor, cursor.next_at));
+            return Ok(Reconciled::nothing(&cursor, cursor.next_at));
         };
         let mut found = Vec::new();
         if !cursor.waiting.is_empty() {
@@ -98,11 +98,11 @@ impl LookBack for AmoLookBack {
         }
         let done = cursor.waiting.is_empty() && cursor.read_at.is_none();
         let again_at = if done { cursor.next_at } else { now };
-        Ok(Sight { found, again_at, trouble: None, cursor: to_value(&cursor) })
+        Ok(Reconciled { found, again_at, trouble: None, cursor: to_value(&cursor) })
     }
 }
 
-impl AmoLookBack {
+impl AmoReconciler {
     /// `every` is the interval between two runs.
     pub fn new(client: AmoClient, every: TimeDelta, managers: BTreeSet<u64>) -> Self {
         Self { client, every, managers }

@@ -89,7 +89,7 @@ impl Search<'_> {
     async fn newest(&self, listing: Listing, since: Option<At>) -> Result<(Arc<ListingRead>, bool), Fault> {
         let from = since.map_or(0, |since| since.timestamp());
         let request = ReadRequest { listing, leads: &[], since: from, urgency: self.urgency };
-        let seen = self.shared_reads.look(request).await?;
+        let seen = self.shared_reads.read_shared(request).await?;
         let sure = since.is_some() && seen.reaches(from);
         Ok((seen, sure))
     }
@@ -107,7 +107,7 @@ impl Search<'_> {
             return Ok(None);
         }
         let request = ReadRequest { listing: Listing::Tasks, leads, since: 0, urgency: self.urgency };
-        let seen = self.shared_reads.look(request).await?;
+        let seen = self.shared_reads.read_shared(request).await?;
         let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
         Ok(seen.items.iter().find(marked).and_then(|task| number(&task["id"])))
     }
@@ -120,7 +120,7 @@ impl Search<'_> {
     ) -> Result<bool, Fault> {
         let request =
             ReadRequest { listing: Listing::Notes, leads: &[lead], since: 0, urgency: self.urgency };
-        let seen = self.shared_reads.look(request).await?;
+        let seen = self.shared_reads.read_shared(request).await?;
         if seen.items.iter().any(&is_it) || seen.is_whole() {
             return Ok(seen.items.iter().any(is_it));
         }

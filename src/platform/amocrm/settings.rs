@@ -1,4 +1,4 @@
-//! A school's settings for its amoCRM account.
+//! A school's settings for its amoCRM account. Enter at [`Settings`].
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::secret::SecretSource;
 pub struct Settings {
     /// The account's own address, `https://name.amocrm.ru`.
     pub url: String,
-    /// The account's numeric id: webhooks of another account are refused. Without it webhooks of every account
-    /// are accepted, and the secret in the address is the only check.
+    /// The account's numeric id: webhooks of another account are refused. Without it webhooks of every
+    /// account are accepted, and the secret in the address is the only check.
     #[serde(default)]
     pub account_id: Option<u64>,
     pub auth: Auth,
@@ -95,14 +95,14 @@ pub const SECTIONS: &[Section] = &[
             key(
                 "account_id",
                 "number",
-                "Webhooks of another account are refused by it. Absent: the secret in the address is the only check.",
+                "Webhooks of other accounts are refused. Absent: the secret in the address is the only check.",
             ),
             key("auth", "table, required", "See [amocrm.auth]."),
             key("pipelines", "tables, required", "See [amocrm.pipelines.<role>]; `sales` is required."),
             key(
                 "order_number_field",
                 "field id",
-                "Lead's text field with GetCourse's order number: by it a lead is found again.",
+                "Lead's text field for GetCourse's order number, by which leads are found.",
             ),
             key("zone_field", "field id", "Contact's text field with the client's IANA zone (D13)."),
             key("loss_reasons", "reason = id", "Our reasons → the account's loss reasons (R1)."),
@@ -110,15 +110,15 @@ pub const SECTIONS: &[Section] = &[
             key(
                 "by_hand",
                 "list of stages",
-                "A lead that a seller made by hand in one of these enters the process (G9). Empty: none does.",
+                "A lead that a manager creates in one of these enters the process (G9). Empty: none.",
             ),
-            key("look_back_min", "minutes", "Between two looks at the account's event log. 0: off."),
+            key("look_back_min", "minutes", "Between two reads of the account's event log. 0: off."),
             key(
                 "requests_per_second",
                 "number",
                 "Budget of the account over all instances; amoCRM allows 7.",
             ),
-            key("timeout_s", "seconds", "That one request may take in all."),
+            key("timeout_s", "seconds", "Timeout of one request."),
         ],
     },
     Section {
@@ -144,7 +144,7 @@ pub const SECTIONS: &[Section] = &[
             key(
                 "stages",
                 "stage = status id, required",
-                "new, in_work, dialling, talked, promised, part_paid; one left out is passed over. Won and lost are 142 and 143 everywhere.",
+                "new, in_work, dialling, talked, promised, part_paid; a missing one is skipped. Won and lost are always 142 and 143.",
             ),
         ],
     },

@@ -1,6 +1,6 @@
 //! Reads that many commands need at once: the newest contacts and leads, tasks and notes of several leads.
 //! One read serves all waiting callers; a result that was read before the caller asked is never used. Enter
-//! at [`SharedReads::look`]. Source: lists of amocrm.ru/developers/content/crm_platform.
+//! at [`SharedReads::read_shared`]. Source: lists of amocrm.ru/developers/content/crm_platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -115,7 +115,7 @@ impl SharedReads {
     }
 
     /// Reads once for all callers that want the same list and wait for a turn.
-    pub async fn look(&self, request: ReadRequest<'_>) -> Result<Arc<ListingRead>, Fault> {
+    pub async fn read_shared(&self, request: ReadRequest<'_>) -> Result<Arc<ListingRead>, Fault> {
         let ReadRequest { listing, leads, since, urgency } = request;
         let (item, asked) = (self.last.fetch_add(1, Ordering::SeqCst), self.client.asked());
         let (done, seen) = oneshot::channel();

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
 use super::{brackets, decode, read_entities};
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
 use crate::request::IdempotencyKey;
 use crate::secret::Secret;
@@ -143,14 +143,14 @@ impl Hooks for AmoHooks {
     }
 
     /// An empty 200 within the two seconds that amoCRM waits; a page for the person who consents.
-    fn answer(&self, request: &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> HookAnswer {
         let request = request.request();
         if Self::tail(request) != Ok(Tail::Oauth) {
-            return Answer::empty(200);
+            return HookAnswer::empty(200);
         }
         let refused = Query::of(request).get("error").is_some();
         let text = if refused { CONSENT_REFUSED } else { CONSENT_TAKEN };
-        Answer { status: 200, content_type: "text/html; charset=utf-8", body: text.as_bytes().to_vec() }
+        HookAnswer { status: 200, content_type: "text/html; charset=utf-8", body: text.as_bytes().to_vec() }
     }
 
     fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {

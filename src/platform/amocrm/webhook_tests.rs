@@ -162,7 +162,7 @@ fn a_probe_keeps_nothing_and_gets_an_empty_200() {
     for request in [form(""), get("", "")] {
         let (verified, reception) = Verified::check(&hooks(), request).expect("a probe is welcome");
         assert_eq!(reception, Reception::Probe);
-        assert_eq!(hooks().answer(&verified), Answer::empty(200));
+        assert_eq!(hooks().answer(&verified), HookAnswer::empty(200));
     }
 }
 

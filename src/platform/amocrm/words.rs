@@ -1,5 +1,5 @@
-//! What `dozvon url` tells of amoCRM: the webhook's address and events, the integration's addresses.
-//! Never asks amoCRM anything. Enter at [`setup`].
+//! The part of `dozvon url` about amoCRM: the webhook's address and events, the integration's addresses.
+//! Sends no requests. Enter at [`setup`].
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::{App, Settings, subscription};
 use crate::platform::entry::heading;
 use crate::process::SchoolId;
 
-/// The webhook, and the integration where the school signs in by OAuth.
+/// The webhook, and the integration if the school signs in by OAuth.
 pub fn setup(text: &mut String, base: &str, school: &SchoolId, settings: &Settings) {
     heading(text, "amoCRM: вебхук");
     text.push_str(

@@ -4,29 +4,29 @@
 use serde_json::Value;
 
 use crate::platform::Fault;
-use crate::platform::http::{Response, Silence};
+use crate::platform::http::{NoResponse, Response};
 
 /// Whether a lost answer may have changed something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub enum Effect {
     Read,
     Write,
 }
 
 /// No answer came.
-pub fn silent(silence: Silence, doing: Doing) -> Fault {
+pub fn no_response(silence: NoResponse, effect: Effect) -> Fault {
     match silence {
-        Silence::NotSent(why) => Fault::later(why),
-        Silence::BrokenOff(why) => lost(doing, why),
+        NoResponse::NotSent(why) => Fault::later(why),
+        NoResponse::BrokenOff(why) => lost(effect, why),
     }
 }
 
 /// The `data` of the Tech API's JSON envelope.
-pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
+pub fn tech(response: &Response, effect: Effect) -> Result<Value, Fault> {
     let envelope = response.json().ok().filter(Value::is_object);
     if (200..300).contains(&response.status) {
         let Some(mut envelope) = envelope else {
-            return Err(lost(doing, "an answer that is not JSON".to_owned()));
+            return Err(lost(effect, "an answer that is not JSON".to_owned()));
         };
         if is_true(&envelope["status"]) {
             return Ok(envelope["data"].take());
@@ -36,25 +36,25 @@ pub fn tech(response: &Response, doing: Doing) -> Result<Value, Fault> {
         return Err(refused(
             code.filter(|code| *code >= 400).unwrap_or(400),
             response,
-            doing,
+            effect,
             JsonEnvelope::There,
         ));
     }
     let there = if envelope.is_some() { JsonEnvelope::There } else { JsonEnvelope::Missing };
-    Err(refused(response.status, response, doing, there))
+    Err(refused(response.status, response, effect, there))
 }
 
 /// The legacy import's two levels → `result`. Almost everything comes with status 200.
 pub fn import(response: &Response) -> Result<Value, Fault> {
     if !(200..300).contains(&response.status) {
-        return Err(refused(response.status, response, Doing::Write, JsonEnvelope::Missing));
+        return Err(refused(response.status, response, Effect::Write, JsonEnvelope::Missing));
     }
     if response.body.iter().all(u8::is_ascii_whitespace) {
         // The answer of a plan without import; nothing was written [observed].
         return Err(Fault::denied("an empty answer: the plan has no import"));
     }
     let Some(mut envelope) = response.json().ok().filter(Value::is_object) else {
-        return Err(lost(Doing::Write, "an answer that is not JSON".to_owned()));
+        return Err(lost(Effect::Write, "an answer that is not JSON".to_owned()));
     };
     if !is_true(&envelope["success"]) {
         return Err(import_refused(&envelope));
@@ -68,7 +68,7 @@ pub fn import(response: &Response) -> Result<Value, Fault> {
 
 /// A read that was not answered with 2xx, for calls without a JSON envelope.
 pub fn unanswered(response: &Response) -> Fault {
-    refused(response.status, response, Doing::Read, JsonEnvelope::Missing)
+    refused(response.status, response, Effect::Read, JsonEnvelope::Missing)
 }
 
 /// Whether there is a JSON envelope. Without one, a 404 means a wrong address, not a missing object.
@@ -78,7 +78,7 @@ enum JsonEnvelope {
     Missing,
 }
 
-fn refused(status: u16, response: &Response, doing: Doing, envelope: JsonEnvelope) -> Fault {
+fn refused(status: u16, response: &Response, effect: Effect, envelope: JsonEnvelope) -> Fault {
     let why = format!("getcourse answers {status}");
     match status {
         300..=399 => {
@@ -92,7 +92,7 @@ fn refused(status: u16, response: &Response, doing: Doing, envelope: JsonEnvelop
         503 if response.retry_after_ms().is_some() => {
             Fault::Later { why, after_ms: response.retry_after_ms() }
         }
-        408 | 500..=599 => lost(doing, why),
+        408 | 500..=599 => lost(effect, why),
         _ => Fault::never(why),
     }
 }
@@ -126,10 +126,10 @@ fn import_refused(envelope: &Value) -> Fault {
 }
 
 /// A read can simply be repeated; a write may have been carried out.
-fn lost(doing: Doing, why: String) -> Fault {
-    match doing {
-        Doing::Read => Fault::later(why),
-        Doing::Write => Fault::unclear(why),
+fn lost(effect: Effect, why: String) -> Fault {
+    match effect {
+        Effect::Read => Fault::later(why),
+        Effect::Write => Fault::unclear(why),
     }
 }
 
@@ -187,10 +187,10 @@ mod tests {
             (500, "", "later", "unclear"),
             (504, "", "later", "unclear"),
         ] {
-            assert_eq!(class(tech(&response(status, body), Doing::Read)), read, "{status} {body}");
-            assert_eq!(class(tech(&response(status, body), Doing::Write)), write, "{status} {body}");
+            assert_eq!(class(tech(&response(status, body), Effect::Read)), read, "{status} {body}");
+            assert_eq!(class(tech(&response(status, body), Effect::Write)), write, "{status} {body}");
         }
-        let Err(Fault::Later { after_ms, .. }) = tech(&response(429, ""), Doing::Write) else { panic!() };
+        let Err(Fault::Later { after_ms, .. }) = tech(&response(429, ""), Effect::Write) else { panic!() };
         assert_eq!(after_ms, Some(30_000));
     }
 
@@ -229,9 +229,12 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_unclear_only_where_something_was_written() {
-        let broken = || Silence::BrokenOff("reset".to_owned());
-        assert!(matches!(silent(broken(), Doing::Read), Fault::Later { .. }));
-        assert!(matches!(silent(broken(), Doing::Write), Fault::Unclear { .. }));
-        assert!(matches!(silent(Silence::NotSent(String::new()), Doing::Write), Fault::Later { .. }));
+        let broken = || NoResponse::BrokenOff("reset".to_owned());
+        assert!(matches!(no_response(broken(), Effect::Read), Fault::Later { .. }));
+        assert!(matches!(no_response(broken(), Effect::Write), Fault::Unclear { .. }));
+        assert!(matches!(
+            no_response(NoResponse::NotSent(String::new()), Effect::Write),
+            Fault::Later { .. }
+        ));
     }
 }

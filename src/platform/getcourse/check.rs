@@ -12,7 +12,7 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     check::secret(beside, settings.developer_key.as_ref(), "getcourse.developer_key", findings);
     check::rate(settings.requests_per_second, check::RATE_MAX, "getcourse.requests_per_second", findings);
     check::timeout(settings.timeout_s, "getcourse.timeout_s", findings);
-    check::look_back(settings.look_back_min, "getcourse.look_back_min", findings);
+    check::reconcile_minutes(settings.look_back_min, "getcourse.look_back_min", findings);
     let columns: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
     for column in settings.export_columns.keys().filter(|name| !columns.contains(&name.as_str())) {
         let key = format!("getcourse.export_columns.{column}");

@@ -8,7 +8,7 @@ use base64::Engine;
 use serde_json::Value;
 
 use super::Settings;
-use super::answer::{self, Doing};
+use super::answer::{self, Effect};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request};
 use crate::process::Urgency;
@@ -55,20 +55,21 @@ impl Client {
     pub async fn read(&self, method: &str, query: &[(&str, &str)], urgency: Urgency) -> Result<Value, Fault> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let request = Request::new("GET", format!("{}/pl/api/v1/{method}?{query}", self.base));
-        self.tech(request.urgency(urgency), Doing::Read).await
+        self.tech(request.urgency(urgency), Effect::Read).await
     }
 
     /// `POST` of the Tech API.
     pub async fn write(&self, method: &str, body: &Value, urgency: Urgency) -> Result<Value, Fault> {
         let request = Request::new("POST", format!("{}/pl/api/v1/{method}", self.base)).json(body);
-        self.tech(request.urgency(urgency), Doing::Write).await
+        self.tech(request.urgency(urgency), Effect::Write).await
     }
 
-    async fn tech(&self, request: Request, doing: Doing) -> Result<Value, Fault> {
+    async fn tech(&self, request: Request, effect: Effect) -> Result<Value, Fault> {
         let request =
             request.header("authorization", self.bearer.reveal()).header("accept", "application/json");
-        let response = self.http.send(request).await.map_err(|silence| answer::silent(silence, doing))?;
-        answer::tech(&response, doing)
+        let response =
+            self.http.send(request).await.map_err(|silence| answer::no_response(silence, effect))?;
+        answer::tech(&response, effect)
     }
 
     /// Legacy import of an order: an update, because `deal_number` is known; without it, it would create one.
@@ -82,6 +83,6 @@ impl Client {
         let request = Request::new("POST", format!("{}/pl/api/deals", self.base)).form(body);
         let request = request.header("accept", "application/json").urgency(urgency);
         let sent = self.http.send(request).await;
-        answer::import(&sent.map_err(|silence| answer::silent(silence, Doing::Write))?)
+        answer::import(&sent.map_err(|silence| answer::no_response(silence, Effect::Write))?)
     }
 }

@@ -74,13 +74,13 @@ impl Courier for GcCourier {
                 _ => Ok(Receipt::default()),
             };
         };
-        let errand = GcAttempt { client, settings: &self.settings, command, deal, tried };
+        let attempt = GcAttempt { client, settings: &self.settings, command, deal, tried };
         match &command.ask {
-            Ask::ReadOrder => errand.read_order(links).await,
-            Ask::SetStatus { status, reason } => errand.set_status(status, reason.as_deref()).await,
-            Ask::AddComment { text } => errand.add_comment(text).await,
+            Ask::ReadOrder => attempt.read_order(links).await,
+            Ask::SetStatus { status, reason } => attempt.set_status(status, reason.as_deref()).await,
+            Ask::AddComment { text } => attempt.add_comment(text).await,
             Ask::SetOrderManager { manager } => match self.managers.get(manager) {
-                Some(user) => errand.update(json!({ "manager_user_id": user })).await,
+                Some(user) => attempt.update(json!({ "manager_user_id": user })).await,
                 None => Err(Fault::never(format!("manager {manager} has no GetCourse id in the roster"))),
             },
             _ => Err(Fault::never("not a command for GetCourse")),

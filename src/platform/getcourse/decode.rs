@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::hooks::Kind;
+use super::hooks::HookKind;
 use super::money::{self, Amount};
 use super::params::Params;
 use super::{Settings, dates, status, text};
@@ -22,8 +22,8 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    pub fn signal(&self, kind: Kind) -> Result<Signal, Undecodable> {
-        if kind == Kind::UserUpdated {
+    pub fn signal(&self, kind: HookKind) -> Result<Signal, Undecodable> {
+        if kind == HookKind::UserUpdated {
             let mut unclear = Vec::new();
             let client = self.client(&mut unclear);
             let known = client.gc_user.is_some() || client.email.is_some() || client.phone.is_some();
@@ -40,7 +40,7 @@ impl Reading<'_> {
         Ok(Signal::OrderSeen(Box::new(self.order(kind, id))))
     }
 
-    fn order(&self, kind: Kind, id: String) -> SeenOrder {
+    fn order(&self, kind: HookKind, id: String) -> SeenOrder {
         let mut unclear = Vec::new();
         let sums = self.sums(&mut unclear);
         let stated = self.value("status").map(|word| status::parse(&word));
@@ -168,7 +168,7 @@ pub struct Sums {
 
 /// One address per event is more reliable than the status text, which lags and is localised (pitfall 9): a
 /// payment's address overrides an unpaid status, unless the amounts contradict it.
-fn status_by_address(kind: Kind, stated: Option<Status>, sums: &Sums) -> Option<Status> {
+fn status_by_address(kind: HookKind, stated: Option<Status>, sums: &Sums) -> Option<Status> {
     let settled =
         matches!(stated, Some(Status::Paid | Status::WaitingForReturn | Status::Cancelled | Status::False));
     if settled {
@@ -182,8 +182,8 @@ fn status_by_address(kind: Kind, stated: Option<Status>, sums: &Sums) -> Option<
     };
     let paid_something = known(&sums.paid).is_none_or(|paid| paid > 0);
     match kind {
-        Kind::PaymentFull if part_paid != Some(true) => Some(Status::Paid),
-        Kind::PaymentPartial if part_paid != Some(false) && paid_something => Some(Status::PartPaid),
+        HookKind::PaymentFull if part_paid != Some(true) => Some(Status::Paid),
+        HookKind::PaymentPartial if part_paid != Some(false) && paid_something => Some(Status::PartPaid),
         _ => stated,
     }
 }

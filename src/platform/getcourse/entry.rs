@@ -1,23 +1,22 @@
-//! GetCourse as a platform of the bridge: its value, and how its parts are put together.
-//! Never says what GetCourse's words mean. Enter at [`PLATFORM`].
+//! GetCourse as a platform of the bridge: its value, which connects its parts. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
 use toml::Value;
 
 use super::reconcile::{Exports, SPACING_S};
-use super::{Client, GcCourier, GcHooks, GcLookBack, Keys, Settings, check, settings, words};
+use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, check, settings, words};
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::platform::http::Http;
-use crate::platform::{Hooks, LookBack};
+use crate::platform::{Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 
 const NAME: &str = "getcourse";
 
 pub static PLATFORM: Platform = Platform {
     name: NAME,
-    kind: Kind::Orders,
+    kind: PlatformKind::Orders,
     absent: "Absent: no orders come in.",
     missing: Some("missing: no orders come in, no status and no comment is written"),
     sections: settings::SECTIONS,
@@ -52,10 +51,10 @@ impl entry::Settings for Settings {
     fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String> {
         let account = Account { platform: NAME, of: &self.url, per_second: self.requests_per_second };
         let http = wires.http(NAME, self.timeout_s, account)?;
-        let look = self.look_back(school, http.clone(), wires)?;
+        let reconciler = self.reconciler(school, http.clone(), wires)?;
         let courier = GcCourier::open(self.clone(), &school.process.roster, http)?;
         let courier = Some((Target::Getcourse, Arc::new(courier) as _));
-        Ok(Connected { courier, look, ..Connected::default() })
+        Ok(Connected { courier, reconciler, ..Connected::default() })
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {
@@ -67,12 +66,12 @@ impl entry::Settings for Settings {
 
 impl Settings {
     /// Exports have a budget of their own, which the school's other integrations share.
-    fn look_back(
+    fn reconciler(
         &self,
         school: &OfSchool,
         http: Arc<dyn Http>,
         wires: &mut dyn Wires,
-    ) -> Result<Option<Arc<dyn LookBack>>, String> {
+    ) -> Result<Option<Arc<dyn Reconciler>>, String> {
         let Some(key) = self.school_key.as_ref().filter(|_| self.look_back_min > 0) else { return Ok(None) };
         let key = key.read().map_err(|why| format!("getcourse.school_key: {why}"))?;
         let per_second = 1.0 / SPACING_S as f64;
@@ -80,6 +79,6 @@ impl Settings {
         let exports = Exports::new(&self.url, key, wires.http(NAME, self.timeout_s, account)?);
         let tech = Keys::read(self)?.map(|keys| Client::new(self, keys, http));
         let roster = school.process.roster.clone();
-        Ok(Some(Arc::new(GcLookBack::new(self.clone(), exports, tech, roster))))
+        Ok(Some(Arc::new(GcReconciler::new(self.clone(), exports, tech, roster))))
     }
 }

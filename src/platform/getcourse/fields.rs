@@ -2,7 +2,7 @@
 //! school's administrator pastes into «Вызвать URL» (sheet, end of 1.5). Never reads a value; the decoder
 //! does. Enter at [`FIELDS`] and [`address`].
 
-use super::hooks::Kind;
+use super::hooks::HookKind;
 
 /// One field of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +66,8 @@ pub const FIELDS: [Field; 28] = [
 
 /// The address for one event; `base` ends with the secret. Spaces and braces stay as they are: GetCourse
 /// fills them in before it calls.
-pub fn address(base: &str, kind: Kind) -> String {
-    let of_user = kind == Kind::UserUpdated;
+pub fn address(base: &str, kind: HookKind) -> String {
+    let of_user = kind == HookKind::UserUpdated;
     let pairs: Vec<String> = FIELDS
         .iter()
         .map(|field| (field.name, if of_user { field.user_variable } else { field.variable }))
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_printed_address_asks_for_all_that_the_decoder_reads() {
-        let url = address("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/", Kind::PaymentFull);
+        let url = address("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/", HookKind::PaymentFull);
         assert!(
             url.starts_with("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/payment-full?order_id=")
         );
@@ -94,7 +94,7 @@ mod tests {
         ] {
             assert!(url.contains(part), "{part}");
         }
-        let url = address("https://b.example", Kind::UserUpdated);
+        let url = address("https://b.example", HookKind::UserUpdated);
         assert!(url.contains("user_id={object.id}") && !url.contains("object.user."), "{url}");
     }
 

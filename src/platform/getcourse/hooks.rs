@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::request::IdempotencyKey;
 use crate::signal::Signal;
@@ -18,7 +18,7 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The event of a request, from the last word of its address or from its field `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum HookKind {
     OrderCreated,
     OrderStatus,
     PaymentPartial,
@@ -27,7 +27,7 @@ pub enum Kind {
     UserUpdated,
 }
 
-impl Kind {
+impl HookKind {
     pub const ALL: [Self; 6] = [
         Self::OrderCreated,
         Self::OrderStatus,
@@ -78,13 +78,13 @@ impl GcHooks {
         Self { settings }
     }
 
-    fn kind(&self, request: &RawRequest, params: &Params) -> Result<Kind, Undecodable> {
+    fn kind(&self, request: &RawRequest, params: &Params) -> Result<HookKind, Undecodable> {
         if request.tail != "events" {
-            return Kind::of_tail(&request.tail).ok_or_else(|| Undecodable("unknown address".to_owned()));
+            return HookKind::of_tail(&request.tail).ok_or_else(|| Undecodable("unknown address".to_owned()));
         }
         let mut words = params.raw("event", &self.settings.fields);
         words
-            .find_map(Kind::of_word)
+            .find_map(HookKind::of_word)
             .ok_or_else(|| Undecodable("no known word in the field `event`".to_owned()))
     }
 
@@ -92,7 +92,7 @@ impl GcHooks {
     fn slot(&self, request: &RawRequest, params: &Params) -> Option<String> {
         let kind = self.kind(request, params).ok()?;
         let first = |field| params.raw(field, &self.settings.fields).find_map(super::text::clean);
-        if kind == Kind::UserUpdated {
+        if kind == HookKind::UserUpdated {
             // An e-mail is personal data: only its hash becomes part of a key.
             let user = first("user_id").or_else(|| first("email").map(|email| short_hash(&email)))?;
             return Some(format!("gc:user:{user}"));
@@ -118,8 +118,8 @@ impl Hooks for GcHooks {
     }
 
     /// Short and plain: a process may store it in a field of the order.
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer { status: 200, content_type: "text/plain; charset=utf-8", body: b"ok".to_vec() }
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer { status: 200, content_type: "text/plain; charset=utf-8", body: b"ok".to_vec() }
     }
 
     fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {

@@ -22,8 +22,8 @@ mod words;
 pub use client::{Client, Keys};
 pub use courier::GcCourier;
 pub use entry::PLATFORM;
-pub use hooks::{GcHooks, Kind};
-pub use reconcile::GcLookBack;
+pub use hooks::{GcHooks, HookKind};
+pub use reconcile::GcReconciler;
 pub use settings::{Payments, Settings};
 
 /// How this school's payments are confirmed: as its file says, otherwise read back if that is possible

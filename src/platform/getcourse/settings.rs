@@ -1,4 +1,4 @@
-//! A school's settings for its GetCourse account.
+//! A school's settings for its GetCourse account. Enter at [`Settings`].
 
 use std::collections::BTreeMap;
 
@@ -36,8 +36,8 @@ pub struct Settings {
     /// Cancel reasons: our word → the account's id.
     #[serde(default)]
     pub cancel_reasons: BTreeMap<String, u64>,
-    /// Minutes between two rounds of reconciliation; 0 switches it off. It needs the school's key; exports take
-    /// additional time, see `reconcile`.
+    /// Minutes between two rounds of reconciliation; 0 switches it off. It needs the school's key; exports
+    /// take additional time, see `reconcile`.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
     /// Our name of a column → its title in the school's exports, if it differs.
@@ -78,25 +78,29 @@ pub const SECTIONS: &[Section] = &[Section {
     path: "getcourse",
     about: "The GetCourse account.",
     keys: &[
-        key("url", "https address, required", "That the school really serves: redirects are not followed."),
+        key(
+            "url",
+            "https address, required",
+            "The address that the school serves directly: redirects are not followed.",
+        ),
         key(
             "school_key",
             "secret",
-            "The school's API key. Absent: webhooks are taken, nothing is read or written.",
+            "The school's API key. Absent: webhooks are accepted, nothing is read or written.",
         ),
         key("developer_key", "secret", "The developer's key of the Tech API."),
         key(
             "payments",
             "read_back | trust",
-            "Ask GetCourse before a payment is believed, or take the webhook's word. Absent: read_back with both keys, else trust.",
+            "Read a payment back from GetCourse, or trust the webhook. Absent: read_back with both keys, else trust.",
         ),
-        key("zone", "IANA zone", "In which GetCourse writes its times."),
+        key("zone", "IANA zone", "The zone of GetCourse's times."),
         key(
             "fields",
             "our field = parameter",
-            "Names in the school's own addresses, where they differ from those that `dozvon url` prints.",
+            "Names in the school's own addresses, if they differ from those that `dozvon url` prints.",
         ),
-        key("comment_author", "user id", "By whom comments are written."),
+        key("comment_author", "user id", "The author of comments."),
         key("cancel_reasons", "our word = reason id", "Reasons of cancellation in the account's dictionary."),
         key(
             "look_back_min",
@@ -106,9 +110,9 @@ pub const SECTIONS: &[Section] = &[Section {
         key(
             "export_columns",
             "our name = title",
-            "Titles of the school's exports where they differ: order_id, number, status, payed, payment_order …",
+            "Titles of the school's exports, if they differ: order_id, number, status, payed, payment_order …",
         ),
         key("requests_per_second", "number", "Budget; GetCourse publishes no limit."),
-        key("timeout_s", "seconds", "That one request may take in all."),
+        key("timeout_s", "seconds", "Timeout of one request."),
     ],
 }];

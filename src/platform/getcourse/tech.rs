@@ -70,33 +70,33 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
     let mut unclear = Vec::new();
     let gc_id = id(field(deal, "id"))?;
     let buyer = id(field(deal, "user_id"));
-    let currency = said_text(field(deal, "currency")).unwrap_or_else(|| "RUB".to_owned());
-    let status = said_text(field(deal, "status")).map(|word| status::parse(&word));
+    let currency = text_or_number(field(deal, "currency")).unwrap_or_else(|| "RUB".to_owned());
+    let status = text_or_number(field(deal, "status")).map(|word| status::parse(&word));
     if matches!(status, Some(Status::Unknown(_))) {
         unclear.push("status".to_owned());
     }
     let mut sum =
         |name: &str| amount(field(deal, name), name, &mut unclear).map(|minor| Money::new(minor, &currency));
     let (cost, paid) = (sum("cost"), sum("payed_value"));
-    let manager_email = said_text(field(deal, "manager_email")).and_then(|email| parse_email(&email));
+    let manager_email = text_or_number(field(deal, "manager_email")).and_then(|email| parse_email(&email));
     let facts = OrderFacts {
         gc_id: Some(gc_id),
-        number: said_text(field(deal, "number")),
+        number: text_or_number(field(deal, "number")),
         created_at: time(field(deal, "created_at"), zone, &mut unclear),
         author: decode::author_of(id(field(deal, "created_user_id")).as_deref(), buyer.as_deref()),
         status,
         offers: offers(field(deal, "positions")),
-        positions: said_text(field(deal, "title")).map(|text| decode::positions(&text)),
+        positions: text_or_number(field(deal, "title")).map(|text| decode::positions(&text)),
         cost,
         paid,
-        payment_link: said_text(field(deal, "payment_link")).filter(|link| link.starts_with("http")),
+        payment_link: text_or_number(field(deal, "payment_link")).filter(|link| link.starts_with("http")),
         client: ClientFacts { gc_user: buyer, ..ClientFacts::default() },
         ..OrderFacts::default()
     };
     Some(SeenOrder {
         facts,
         manager_email,
-        manager_name: said_text(field(deal, "manager_name")),
+        manager_name: text_or_number(field(deal, "manager_name")),
         manager_id: id(field(deal, "manager_user_id")).and_then(|id| id.parse().ok()),
         unclear,
     })
@@ -104,7 +104,7 @@ pub fn order(deal: &Value, zone: Tz) -> Option<SeenOrder> {
 
 /// A person as a webhook or `user/get-fields` shows them.
 pub fn client(user: &Value) -> ClientFacts {
-    let text = |name| said_text(field(user, name));
+    let text = |name| text_or_number(field(user, name));
     let phone = text("phone").map(|raw| Phone::parse(&raw));
     // GetCourse's own normalised copy helps if the typed text is not a number.
     let standard = text("phone_standart").map(|raw| Phone::parse(&raw)).filter(|phone| phone.e164.is_some());
@@ -153,13 +153,13 @@ pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
 
 /// A positive whole number as text; 0 and empty mean «none».
 pub fn id(value: &Value) -> Option<String> {
-    let text = said_text(value)?;
+    let text = text_or_number(value)?;
     let number: u64 = text.parse().ok()?;
     (number > 0).then(|| number.to_string())
 }
 
 /// Text, or a number as text. A boolean is not text: the status «Ложный» is the string `"false"`.
-fn said_text(value: &Value) -> Option<String> {
+fn text_or_number(value: &Value) -> Option<String> {
     match value {
         Value::String(raw) => text::clean(raw),
         Value::Number(number) => Some(number.to_string()),
@@ -189,7 +189,7 @@ fn amount(value: &Value, name: &str, unclear: &mut Vec<String>) -> Option<i64> {
 }
 
 fn time(value: &Value, zone: Tz, unclear: &mut Vec<String>) -> Option<At> {
-    let text = said_text(value)?;
+    let text = text_or_number(value)?;
     let at = dates::parse(&text, zone);
     if at.is_none() {
         unclear.push("created_at".to_owned());

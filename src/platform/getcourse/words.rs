@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Kind, Settings, fields};
+use super::{HookKind, Settings, fields};
 use crate::platform::entry::heading;
 use crate::process::Process;
 use crate::secret::SecretSource;
@@ -15,7 +15,7 @@ pub fn setup(text: &mut String, base: &str, settings: &Settings) {
         "\nДля каждого события создайте процесс с одним блоком: операция «Вызвать URL», метод GET.\n\
          Проверка по условию идёт раз в 5–15 минут, и каждый заказ попадает в такой процесс один раз.\n",
     );
-    for kind in Kind::ALL {
+    for kind in HookKind::ALL {
         let (title, setup) = process_setup(kind);
         let _ = write!(text, "\n{title}\n{setup}\n{}\n", fields::address(base, kind));
     }
@@ -47,7 +47,7 @@ pub fn example(text: &mut String, base: &str, process: &Process) {
         "\nПридуманный заказ, как его пришлёт GetCourse. Заказ пройдёт весь путь и появится в amoCRM, \
          поэтому пробуйте в тестовом аккаунте.\n\n",
     );
-    let _ = write!(text, "curl -sS -G '{base}/{}'", Kind::OrderCreated.tail());
+    let _ = write!(text, "curl -sS -G '{base}/{}'", HookKind::OrderCreated.tail());
     for (name, value) in [
         ("order_id", "700100200"),
         ("number", "12041"),
@@ -70,31 +70,31 @@ pub fn example(text: &mut String, base: &str, process: &Process) {
 }
 
 /// What the process listens to, and how it is set (sheet GetCourse, 1.3).
-fn process_setup(kind: Kind) -> (&'static str, &'static str) {
+fn process_setup(kind: HookKind) -> (&'static str, &'static str) {
     match kind {
-        Kind::OrderCreated => (
+        HookKind::OrderCreated => (
             "Заказ создан",
             "Процесс на заказы, запуск при создании заказа, без условий и без задержки перед блоком.",
         ),
-        Kind::OrderStatus => (
+        HookKind::OrderStatus => (
             "Статус заказа изменился",
             "По одному процессу на каждый статус: В работе, Ожидаем оплаты, Не подтвержден, Отложен, Отменен, \
              Ложный, Ожидаем возврата.\nПроцесс на заказы, периодическая проверка, условие: статус заказа равен этому статусу.",
         ),
-        Kind::PaymentPartial => (
+        HookKind::PaymentPartial => (
             "Частичная оплата",
             "Процесс на заказы, периодическая проверка, условие: статус «Частично оплачен».\n\
              Сработает только на первую часть: о следующих GetCourse так не сообщает.",
         ),
-        Kind::PaymentFull => (
+        HookKind::PaymentFull => (
             "Полная оплата",
             "Процесс на заказы, периодическая проверка, условие: статус «Завершен» (так GetCourse называет оплаченный заказ).",
         ),
-        Kind::ManagerAssigned => (
+        HookKind::ManagerAssigned => (
             "Назначен менеджер заказа",
             "Процесс на заказы, периодическая проверка, по процессу на каждого менеджера, условие: менеджер заказа — он.",
         ),
-        Kind::UserUpdated => (
+        HookKind::UserUpdated => (
             "Изменились данные пользователя (по желанию)",
             "Процесс на пользователей. Готового события нет: запускайте его по своему условию, например по группе \
              «сменил телефон», или из формы.",

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::{Host, Url};
 
-use super::{Http, Request, Response, Silence};
+use super::{Http, NoResponse, Request, Response};
 
 /// A host that does not even accept the connection is given up sooner than a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl RealHttp {
 
 #[async_trait]
 impl Http for RealHttp {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let request = built(&self.client, request)?;
         let mut answer = self.client.execute(request).await.map_err(silence)?;
         let status = answer.status().as_u16();
@@ -56,7 +56,7 @@ impl Http for RealHttp {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(silence)? {
             if body.len() + chunk.len() > BODY_BYTES_MAX {
-                return Err(Silence::BrokenOff("the answer is too long".to_owned()));
+                return Err(NoResponse::BrokenOff("the answer is too long".to_owned()));
             }
             body.extend_from_slice(&chunk);
         }
@@ -73,9 +73,9 @@ fn install_provider() {
     });
 }
 
-fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request, Silence> {
+fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request, NoResponse> {
     // The address may contain a key, so errors never repeat it.
-    let not_sent = |why: &str| Silence::NotSent(why.to_owned());
+    let not_sent = |why: &str| NoResponse::NotSent(why.to_owned());
     let url = Url::parse(&request.url).map_err(|_| not_sent("the address cannot be read"))?;
     if url.scheme() != "https" && !is_loopback(&url) {
         return Err(not_sent("plain http is only allowed on this machine: use https"));
@@ -89,7 +89,7 @@ fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request,
     if !request.body.is_empty() {
         builder = builder.body(request.body);
     }
-    builder.build().map_err(|error| Silence::NotSent(describe(error)))
+    builder.build().map_err(|error| NoResponse::NotSent(describe(error)))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -102,11 +102,11 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 /// Only a connection that was never made proves that nothing was done.
-fn silence(error: reqwest::Error) -> Silence {
+fn silence(error: reqwest::Error) -> NoResponse {
     if error.is_connect() || error.is_builder() {
-        Silence::NotSent(describe(error))
+        NoResponse::NotSent(describe(error))
     } else {
-        Silence::BrokenOff(describe(error))
+        NoResponse::BrokenOff(describe(error))
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
         (url, seen)
     }
 
-    async fn send(url: &str) -> Result<Response, Silence> {
+    async fn send(url: &str) -> Result<Response, NoResponse> {
         let http = RealHttp::new(Duration::from_millis(300)).unwrap();
         http.send(Request::new("POST", url).form("a=1".to_owned())).await
     }
@@ -180,7 +180,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener);
-        assert!(matches!(send(&url).await, Err(Silence::NotSent(_))));
+        assert!(matches!(send(&url).await, Err(NoResponse::NotSent(_))));
     }
 
     #[tokio::test]
@@ -195,7 +195,7 @@ mod tests {
         ] {
             let (url, _) = server(answer).await;
             let silence = send(&url).await.unwrap_err();
-            assert!(matches!(silence, Silence::BrokenOff(_)), "{silence:?}");
+            assert!(matches!(silence, NoResponse::BrokenOff(_)), "{silence:?}");
             let text = silence.to_string();
             assert!(!text.contains("k7Q2m") && !text.contains("secret-path"), "{text}");
         }
@@ -206,7 +206,7 @@ mod tests {
         for url in
             ["http://school.example/pl/api?key=k7Q2m", "http://192.0.2.1/", "ftp://127.0.0.1/", "no address"]
         {
-            let Err(Silence::NotSent(why)) = send(url).await else {
+            let Err(NoResponse::NotSent(why)) = send(url).await else {
                 panic!("{url} was sent");
             };
             assert!(!why.contains("k7Q2m"), "{why}");

@@ -1,17 +1,17 @@
-//! E-mail as a platform of the bridge: its value, and how its parts are put together.
-//! Nothing comes in here. Enter at [`PLATFORM`].
+//! E-mail as a platform of the bridge: its value, which connects its parts. It has no webhooks. Enter at
+//! [`PLATFORM`].
 
 use toml::Value;
 
 use super::settings::Tls;
 use super::{MailCourier, Settings, SmtpPost, check, settings};
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, Kind, OfSchool, Platform, Wires};
+use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::process::Target;
 
 pub static PLATFORM: Platform = Platform {
     name: "mail",
-    kind: Kind::Channel,
+    kind: PlatformKind::Channel,
     absent: "Absent: no letters.",
     missing: Some("missing: no letters are sent"),
     sections: settings::SECTIONS,

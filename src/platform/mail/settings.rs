@@ -1,4 +1,4 @@
-//! A school's settings for its mail server.
+//! A school's settings for its mail server. Enter at [`Settings`].
 
 use serde::Deserialize;
 
@@ -61,12 +61,12 @@ pub const SECTIONS: &[Section] = &[Section {
     keys: &[
         key("host", "text, required", "Name of the server."),
         key("port", "number", "465 with wrapped, 587 with starttls."),
-        key("tls", "starttls | wrapped | none", "Protection on the way; none only for loopback."),
+        key("tls", "starttls | wrapped | none", "Protection of the connection; none only for loopback."),
         key("user", "text", "Absent: no sign-in."),
         key("password", "secret", "Together with `user`."),
         key("from", "address, required", "Школа «Рост» <order@school.example>."),
-        key("reply_to", "address", "Where answers go. Absent: to `from`."),
+        key("reply_to", "address", "Address for replies. Absent: `from`."),
         key("letters_per_second", "number", "Budget of the server."),
-        key("timeout_s", "seconds", "That one letter may take in all."),
+        key("timeout_s", "seconds", "Timeout of one letter."),
     ],
 }];

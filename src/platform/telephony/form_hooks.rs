@@ -1,10 +1,11 @@
-//! The hooks of providers whose events are a query or a form, without their field names. Never decides whether
-//! an event is authentic: each provider does. Enter at [`FormHooks`]; a provider implements [`FormEvents`].
+//! The hooks of providers whose events are a query or a form, without their field names. Never decides
+//! whether an event is authentic: each provider does. Enter at [`FormHooks`]; a provider implements
+//! [`FormEvents`].
 
 use std::fmt;
 
 use super::{Fields, statistics};
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -21,7 +22,7 @@ pub trait FormEvents: fmt::Debug + Send + Sync {
     fn verify(&self, request: &RawRequest, fields: &Fields) -> Result<(), Refused>;
 
     /// The answer that the provider expects.
-    fn answer(&self, request: &Verified) -> Answer;
+    fn answer(&self, request: &Verified) -> HookAnswer;
 
     /// The event as signals. `at` is when it was accepted.
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable>;
@@ -45,7 +46,7 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
         Ok(Reception::Keep(fields.key(E::NAME)))
     }
 
-    fn answer(&self, request: &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> HookAnswer {
         self.0.answer(request)
     }
 

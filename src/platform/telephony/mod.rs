@@ -1,6 +1,6 @@
 //! What telephony providers have in common: fields of a query or form, the idempotency key of an unsigned
-//! event, names of our own lines. Contains nothing specific to a provider. Enter at [`provider`] (a provider as
-//! a value), [`Fields`] (events), [`start`] (call starts) and [`statistics`] (reconciliation).
+//! event, names of our own lines. Contains nothing specific to a provider. Enter at [`provider`] (a provider
+//! as a value), [`Fields`] (events), [`start`] (call starts) and [`statistics`] (reconciliation).
 
 pub mod form_hooks;
 pub mod mango;
@@ -22,8 +22,8 @@ use crate::request::IdempotencyKey;
 /// Repeats come within minutes; two days also cover a replay by hand.
 const KEEP_S: u64 = 48 * 3600;
 
-/// Named values of one event, from the query of a GET or from a form. Names are compared without case; the first
-/// value of a name counts; an empty value is absent.
+/// Named values of one event, from the query of a GET or from a form. Names are compared without case; the
+/// first value of a name counts; an empty value is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
 
@@ -69,8 +69,8 @@ pub fn phone(text: &str) -> Option<String> {
     Phone::parse(text).e164
 }
 
-/// Our own line as E.164 if it is a number (also an 800 number, unlike a client's), else its name: a SIP trunk
-/// has one.
+/// Our own line as E.164 if it is a number (also an 800 number, unlike a client's), else its name: a SIP
+/// trunk has one.
 pub fn line(text: &str) -> String {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let is_number = digits.len() == 11 && digits.bytes().all(|byte| byte.is_ascii_digit());

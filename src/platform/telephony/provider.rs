@@ -1,5 +1,5 @@
-//! A telephony provider as one value of its folder: implements the platform ports from what is specific to the
-//! provider. Contains nothing specific to a provider itself. Enter at [`LineSettings`]; each type that
+//! A telephony provider as one value of its folder: implements the platform ports from what is specific to
+//! the provider. Contains nothing specific to a provider itself. Enter at [`LineSettings`]; each type that
 //! implements it also implements [`Settings`].
 
 use std::any::Any;
@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::settings::LineFacts;
 use super::start::{LineCourier, Starter};
-use super::statistics::{LineLookBack, Statistics};
+use super::statistics::{LineReconciler, Statistics};
 use crate::clock::Clock;
 use crate::platform::check::{Beside, Findings};
 use crate::platform::entry::{Account, Connected, OfSchool, Settings, Wires};
 use crate::platform::http::Http;
-use crate::platform::{Courier, Hooks, LookBack};
+use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 use crate::secret::Secret;
 
@@ -123,10 +123,10 @@ impl<L: LineSettings> Settings for L {
             Some(courier) if school.calls_by == Some(facts.name) => (Some((Target::Line, courier)), None),
             idle => (None, idle),
         };
-        let look = statistics.map(|statistics| -> Arc<dyn LookBack> {
-            Arc::new(LineLookBack::new(statistics, facts.look_back_min))
+        let reconciler = statistics.map(|statistics| -> Arc<dyn Reconciler> {
+            Arc::new(LineReconciler::new(statistics, facts.look_back_min))
         });
-        Ok(Connected { courier, idle, look })
+        Ok(Connected { courier, idle, reconciler })
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {

@@ -1,5 +1,5 @@
-//! What the settings of all telephony providers have in common: facts, defaults, checks, reference texts. Never
-//! contains a provider's own keys. Enter at [`LineFacts`].
+//! What the settings of all telephony providers have in common: facts, defaults, checks, reference texts.
+//! Never contains a provider's own keys. Enter at [`LineFacts`].
 
 use super::waits::Waits;
 use crate::platform::check::{self, Beside, Findings};
@@ -7,7 +7,7 @@ use crate::platform::reference::{Key, key};
 
 /// A row of the reference that is the same for every provider.
 pub const STUCK: Key =
-    key("stuck_s", "seconds", "After which a call whose end was never told counts as ended.");
+    key("stuck_s", "seconds", "After which a call without a reported end counts as ended.");
 
 /// The settings that every provider's table has.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ impl LineFacts<'_> {
             findings.wrong.add(key("stuck_s"), format!("{stuck_s}"), "600 to 86400");
         }
         check::address(self.url, &key("url"), findings);
-        check::look_back(self.look_back_min, &key("look_back_min"), findings);
+        check::reconcile_minutes(self.look_back_min, &key("look_back_min"), findings);
         let most = self.requests_per_second_max;
         check::rate(self.requests_per_second, most, &key("requests_per_second"), findings);
         check::timeout(self.timeout_s, &key("timeout_s"), findings);

@@ -1,5 +1,5 @@
-//! Call start: one courier for all providers, which differ in one request. Never repeats a start that may have
-//! been done, and never starts a call after its time. Enter at [`LineCourier`]; a provider implements
+//! Call start: one courier for all providers, which differ in one request. Never repeats a start that may
+//! have been done, and never starts a call after its time. Enter at [`LineCourier`]; a provider implements
 //! [`Starter`].
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use crate::link;
-use crate::platform::http::{Response, Silence};
+use crate::platform::http::{NoResponse, Response};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::command::StartCall;
 use crate::process::definition::Manager;
@@ -70,7 +70,7 @@ impl Courier for LineCourier {
         Room { together: 0, alone: 4, money: 0 }
     }
 
-    /// No provider offers a start that is safe to repeat, nor a way to look whether one was done.
+    /// No provider offers a start that is safe to repeat, or a way to find out whether one was done.
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, now: At) -> Result<Receipt, Fault> {
         let Ask::StartCall(StartCall { manager, number, caller_id, not_after, .. }) = &command.ask else {
             return Err(Fault::never("not a command for the line"));
@@ -107,10 +107,10 @@ impl Courier for LineCourier {
 }
 
 /// No answer came to a start.
-pub fn silent(silence: Silence) -> Fault {
+pub fn no_response(silence: NoResponse) -> Fault {
     match silence {
-        Silence::NotSent(why) => Fault::later(why),
-        Silence::BrokenOff(why) => Fault::unclear(why),
+        NoResponse::NotSent(why) => Fault::later(why),
+        NoResponse::BrokenOff(why) => Fault::unclear(why),
     }
 }
 

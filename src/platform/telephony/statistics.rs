@@ -1,6 +1,6 @@
-//! Reconciliation by statistics of calls: one implementation for all providers, which differ in how a time range
-//! is read. Never passes on a call whose result is known already, nor one that has just ended. Enter at
-//! [`LineLookBack`]; a provider implements [`Statistics`].
+//! Reconciliation by statistics of calls: one implementation for all providers, which differ in how a time
+//! range is read. Never passes on a call whose result is known already, nor one that has just ended. Enter at
+//! [`LineReconciler`]; a provider implements [`Statistics`].
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::platform::http::{Response, Silence};
-use crate::platform::look_back::{Known, LookBack, Sight};
+use crate::platform::http::{NoResponse, Response};
+use crate::platform::reconcile::{Known, Reconciled, Reconciler};
 use crate::platform::{Fault, RawRequest, Undecodable};
 use crate::process::At;
 use crate::signal::{CallEvent, CallWhat, FinalRecord, KnownCall, Signal};
 
-/// How far a range begins before the end of the last one (records may be late, and may be filed under the call's
-/// beginning), and the longest range.
+/// How far a range begins before the end of the last one (records may be late, and may be filed under the
+/// call's beginning), and the longest range.
 const OVERLAP_MIN: i64 = 60;
 const BACK_MAX_DAYS: i64 = 7;
 /// The record of a call that ended less than this ago may not have arrived yet.
@@ -30,11 +30,12 @@ const ZONE_OFF_MIN: i64 = 15;
 /// The calls of one account, as its provider lists them afterwards.
 #[async_trait]
 pub trait Statistics: Send + Sync {
-    /// Reads a range, or continues with it. After a fault the position is unchanged, and the read is repeated later.
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault>;
+    /// Reads a range, or continues with it. After a fault the position is unchanged, and the read is repeated
+    /// later.
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault>;
 
-    /// Why it is unproven that the statistics use the same call names as the events, if that is not documented:
-    /// nothing is passed on until one call was seen under the same name in both.
+    /// Why it is unproven that the statistics use the same call names as the events, if that is not
+    /// documented: nothing is passed on until one call was seen under the same name in both.
     fn doubt(&self) -> Option<&'static str> {
         None
     }
@@ -42,7 +43,7 @@ pub trait Statistics: Send + Sync {
 
 /// The range of one read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct TimeRange {
     pub from: At,
     pub until: At,
     /// The provider's own state after the last read; `Null` at the beginning.
@@ -55,12 +56,12 @@ pub struct Stretch {
 pub struct Reading {
     /// Final records of whole calls, without internal ones.
     pub calls: Vec<CallEvent>,
-    pub rest: Rest,
+    pub rest: Remaining,
 }
 
 /// What remains to be read of a range.
 #[derive(Debug, PartialEq)]
-pub enum Rest {
+pub enum Remaining {
     Nothing,
     /// It continues from this position.
     Place {
@@ -68,21 +69,21 @@ pub enum Rest {
         again_at: At,
     },
     /// All of it: it is read again next time. The text is for a person: English, no personal data.
-    Anew(Option<String>),
+    All(Option<String>),
 }
 
 impl Reading {
     /// Nothing yet.
-    pub fn none(rest: Rest) -> Self {
+    pub fn none(rest: Remaining) -> Self {
         Self { calls: Vec::new(), rest }
     }
 }
 
-impl Rest {
+impl Remaining {
     /// The end of a range, with the number of rows that could not be read.
     pub fn after(unread: usize) -> Self {
         let why = || format!("{unread} rows of the statistics are torn, or lack an id or a time");
-        if unread == 0 { Self::Nothing } else { Self::Anew(Some(why())) }
+        if unread == 0 { Self::Nothing } else { Self::All(Some(why())) }
     }
 }
 
@@ -117,7 +118,7 @@ impl Times {
 }
 
 /// The reconciliation of one account.
-pub struct LineLookBack {
+pub struct LineReconciler {
     statistics: Box<dyn Statistics>,
     every: TimeDelta,
 }
@@ -128,7 +129,7 @@ struct Cursor {
     since: At,
     next_at: At,
     #[serde(default)]
-    under_way: Option<Stretch>,
+    under_way: Option<TimeRange>,
     /// A call was seen under the same name in events and statistics.
     #[serde(default)]
     proven: bool,
@@ -137,7 +138,7 @@ struct Cursor {
     held: bool,
 }
 
-impl LineLookBack {
+impl LineReconciler {
     /// `every_min` is the interval between two reads, in minutes.
     pub fn new(statistics: Box<dyn Statistics>, every_min: u32) -> Self {
         Self { statistics, every: TimeDelta::minutes(i64::from(every_min.max(1))) }
@@ -145,20 +146,20 @@ impl LineLookBack {
 }
 
 #[async_trait]
-impl LookBack for LineLookBack {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+impl Reconciler for LineReconciler {
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let next_at = now + self.every;
             let cursor = Cursor { since: now, next_at, under_way: None, proven: false, held: false };
-            return Ok(Sight::nothing(&cursor, next_at));
+            return Ok(Reconciled::nothing(&cursor, next_at));
         };
         if cursor.under_way.is_none() && now < cursor.next_at {
-            return Ok(Sight::nothing(&cursor, cursor.next_at));
+            return Ok(Reconciled::nothing(&cursor, cursor.next_at));
         }
-        let stretch = cursor.under_way.take().unwrap_or_else(|| stretch(cursor.since, now));
-        let Reading { calls, rest } = match self.statistics.read(&stretch, now).await {
+        let range = cursor.under_way.take().unwrap_or_else(|| range(cursor.since, now));
+        let Reading { calls, rest } = match self.statistics.read(&range, now).await {
             // The provider may have forgotten the export that it started.
-            Err(Fault::Never { why }) if !stretch.place.is_null() => Reading::none(Rest::Anew(Some(why))),
+            Err(Fault::Never { why }) if !range.place.is_null() => Reading::none(Remaining::All(Some(why))),
             read => read?,
         };
         let compared = compare(calls, known, now).await?;
@@ -171,29 +172,29 @@ impl LookBack for LineLookBack {
         }
         let mut trouble = None;
         let again_at = match rest {
-            Rest::Place { place, again_at } => {
-                cursor.under_way = Some(Stretch { place, ..stretch });
+            Remaining::Place { place, again_at } => {
+                cursor.under_way = Some(TimeRange { place, ..range });
                 again_at
             }
-            Rest::Nothing if !cursor.held => {
-                cursor.since = stretch.until;
-                cursor.next_at = stretch.until + self.every;
+            Remaining::Nothing if !cursor.held => {
+                cursor.since = range.until;
+                cursor.next_at = range.until + self.every;
                 cursor.next_at
             }
             rest => {
-                trouble = if let Rest::Anew(why) = rest { why } else { doubt.map(str::to_owned) };
+                trouble = if let Remaining::All(why) = rest { why } else { doubt.map(str::to_owned) };
                 cursor.held = false;
                 cursor.next_at = now + self.every;
                 cursor.next_at
             }
         };
-        Ok(Sight { found, trouble, ..Sight::nothing(&cursor, again_at) })
+        Ok(Reconciled { found, trouble, ..Reconciled::nothing(&cursor, again_at) })
     }
 }
 
-fn stretch(since: At, now: At) -> Stretch {
+fn range(since: At, now: At) -> TimeRange {
     let from = since.min(now) - TimeDelta::minutes(OVERLAP_MIN);
-    Stretch { from: from.max(now - TimeDelta::days(BACK_MAX_DAYS)), until: now, place: Value::Null }
+    TimeRange { from: from.max(now - TimeDelta::days(BACK_MAX_DAYS)), until: now, place: Value::Null }
 }
 
 /// Compares the listed calls with the known ones.
@@ -211,7 +212,7 @@ async fn compare(calls: Vec<CallEvent>, known: &dyn Known, now: At) -> Result<Co
         }
         let have = known.call(&call.call).await?;
         compared.known += usize::from(have.is_some());
-        if have.is_none_or(|have| is_news(have, record)) {
+        if have.is_none_or(|have| is_change(have, record)) {
             compared.missed.push(request(call));
         }
     }
@@ -233,7 +234,7 @@ fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
 }
 
 /// True for a call without a result yet, or if the talk differs from the one in the events.
-fn is_news(have: KnownCall, record: &FinalRecord) -> bool {
+fn is_change(have: KnownCall, record: &FinalRecord) -> bool {
     let differs = |seconds: u32| {
         seconds.abs_diff(record.talk_seconds) > SAME_TALK_S || (seconds == 0) != (record.talk_seconds == 0)
     };
@@ -259,7 +260,7 @@ pub fn found(request: &RawRequest) -> Result<Vec<Signal>, Undecodable> {
 }
 
 /// The fault of a request without an answer: it may be repeated.
-pub fn silent(silence: Silence) -> Fault {
+pub fn no_response(silence: NoResponse) -> Fault {
     Fault::later(silence.to_string())
 }
 

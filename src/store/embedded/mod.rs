@@ -19,14 +19,14 @@ use crate::clock::{Clock, WallClock};
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
-    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Kept, Lease,
-    Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease, Offer,
+    Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
 };
 use group::Group;
 
 /// The store port over SQLite.
 pub struct Embedded {
-    side: Side,
+    side: Executor,
     clock: Arc<dyn Clock>,
     /// Locked while the store is open; dropped last, after the thread has ended.
     _lock: Option<FolderLock>,
@@ -35,7 +35,7 @@ pub struct Embedded {
 /// The folder belongs to one process while this value lives.
 struct FolderLock(File);
 
-enum Side {
+enum Executor {
     /// Every call runs in the caller, so that paused time stays deterministic.
     Inline(Box<Mutex<Connection>>),
     Thread(Group),
@@ -43,7 +43,7 @@ enum Side {
 
 impl Embedded {
     /// Opens the store in `folder`, which is created if it does not exist.
-    pub fn open(folder: &Path) -> Kept<Self> {
+    pub fn open(folder: &Path) -> StoreResult<Self> {
         let failed = |what: &str, error: std::io::Error| {
             StoreError::Unreachable(format!("{what} {}: {error}", folder.display()))
         };
@@ -60,25 +60,25 @@ impl Embedded {
         schema::prepare(&db)?;
         // The folder's last owner is dead, otherwise the lock would be held; its leases end with it.
         db.execute("DELETE FROM lease", [])?;
-        Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: Some(lock) })
+        Ok(Self { side: Executor::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: Some(lock) })
     }
 
     /// Opens a store that another process may be working with: to read, or to append to the inbox.
-    pub fn visit(folder: &Path) -> Kept<Self> {
+    pub fn visit(folder: &Path) -> StoreResult<Self> {
         let file = folder.join("dozvon.sqlite");
         if !file.exists() {
             return Err(StoreError::Unreachable(format!("there is no store in {}", folder.display())));
         }
         let db = Connection::open(file)?;
         schema::connect(&db)?;
-        Ok(Self { side: Side::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
+        Ok(Self { side: Executor::Thread(Group::start(db)?), clock: Arc::new(WallClock), _lock: None })
     }
 
     /// A store that exists only as long as the value; every call runs inline, without a thread.
-    pub fn in_memory() -> Kept<Self> {
+    pub fn in_memory() -> StoreResult<Self> {
         let db = Connection::open_in_memory()?;
         schema::prepare(&db)?;
-        Ok(Self { side: Side::Inline(Box::new(Mutex::new(db))), clock: Arc::new(WallClock), _lock: None })
+        Ok(Self { side: Executor::Inline(Box::new(Mutex::new(db))), clock: Arc::new(WallClock), _lock: None })
     }
 
     /// Leases, locks and budgets use `clock` instead of the wall clock.
@@ -93,8 +93,8 @@ impl Embedded {
         E: From<StoreError> + From<rusqlite::Error> + Send + 'static,
     {
         match &self.side {
-            Side::Thread(group) => group.run(work).await,
-            Side::Inline(db) => {
+            Executor::Thread(group) => group.run(work).await,
+            Executor::Inline(db) => {
                 let db = db.lock().unwrap_or_else(PoisonError::into_inner);
                 group::whole(&db, work).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
@@ -108,33 +108,33 @@ impl Embedded {
 
 #[async_trait]
 impl Store for Embedded {
-    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
         let offer = Offer { raw: pack(&offer.raw), ..offer.clone() };
         let school = school.clone();
         self.run(move |db| Ok(unit::accept(db, school.as_str(), &offer)?)).await
     }
 
     /// Every commit is on the disk before it is confirmed, so nothing can be lost.
-    async fn epoch(&self) -> Kept<Option<String>> {
+    async fn epoch(&self) -> StoreResult<Option<String>> {
         Ok(None)
     }
 
-    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
         let (school, body) = (school.clone(), pack(body));
         self.run(move |db| Ok(unit::append(db, school.as_str(), &body, at)?)).await
     }
 
-    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>> {
         let (school, after) = (school.clone(), after.map_or(0, |seq| seq.0));
         self.run(move |db| read::inbox(db, school.as_str(), after, max.min(BATCH_MAX))).await
     }
 
-    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>> {
         let (school, keys) = (school.clone(), keys.to_vec());
         self.run(move |db| read::records(db, school.as_str(), &keys)).await
     }
 
-    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>> {
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
         let (school, keys) = (school.clone(), keys.to_vec());
         self.run(move |db| read::links(db, school.as_str(), &keys)).await
     }
@@ -145,7 +145,7 @@ impl Store for Embedded {
         prefix: &str,
         after: Option<&str>,
         max: usize,
-    ) -> Kept<Vec<(String, Record)>> {
+    ) -> StoreResult<Vec<(String, Record)>> {
         let (school, prefix, after) = (school.clone(), prefix.to_owned(), after.map(str::to_owned));
         self.run(move |db| read::scan(db, school.as_str(), &prefix, after.as_deref(), max.min(BATCH_MAX)))
             .await
@@ -156,116 +156,131 @@ impl Store for Embedded {
         self.run(move |db| unit::commit(db, school.as_str(), &fence, &unit, now_ms)).await
     }
 
-    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>> {
         let school = school.clone();
         self.run(move |db| read::wakes(db, school.as_str(), until_ms, max.min(BATCH_MAX))).await
     }
 
-    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> StoreResult<Option<Wake>> {
         let (school, member) = (school.clone(), member.to_owned());
         self.run(move |db| read::wake_of(db, school.as_str(), &member)).await
     }
 
-    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
+    async fn next_wake(&self, school: &SchoolId) -> StoreResult<Option<Wake>> {
         let school = school.clone();
         self.run(move |db| read::next_wake(db, school.as_str())).await
     }
 
-    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>> {
         let school = school.clone();
         self.run(move |db| read::deliveries(db, school.as_str(), after, max.min(BATCH_MAX))).await
     }
 
-    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+    async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
         let school = school.clone();
         self.run(move |db| read::unreadable(db, school.as_str())).await
     }
 
-    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
+    async fn journal(
+        &self,
+        school: &SchoolId,
+        order: &OrderId,
+        max: usize,
+    ) -> StoreResult<Vec<JournalEntry>> {
         let (school, order) = (school.clone(), order.clone());
         self.run(move |db| read::journal(db, school.as_str(), &order.to_string(), max)).await
     }
 
-    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>> {
         let (school, seq) = (school.clone(), seq.0);
         self.run(move |db| read::raw(db, school.as_str(), seq)).await
     }
 
-    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+    async fn raws(
+        &self,
+        school: &SchoolId,
+        after: Option<Seq>,
+        max: usize,
+    ) -> StoreResult<Vec<(Seq, Vec<u8>)>> {
         let (school, after) = (school.clone(), after.map_or(0, |seq| seq.0));
         self.run(move |db| read::raws(db, school.as_str(), after, max)).await
     }
 
-    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
+    async fn dead(&self, school: &SchoolId, max: usize) -> StoreResult<Vec<DeadLetter>> {
         let school = school.clone();
         self.run(move |db| read::dead(db, school.as_str(), max.min(BATCH_MAX))).await
     }
 
-    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+    async fn letters(
+        &self,
+        school: &SchoolId,
+        after: u64,
+        max: usize,
+    ) -> StoreResult<Vec<(u64, DeadLetter)>> {
         let school = school.clone();
         self.run(move |db| read::letters(db, school.as_str(), after, max.min(BATCH_MAX))).await
     }
 
-    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+    async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>> {
         let (school, id) = (school.clone(), id.to_owned());
         self.run(move |db| read::letter(db, school.as_str(), &id)).await
     }
 
-    async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
+    async fn counts(&self, school: &SchoolId) -> StoreResult<Counts> {
         let school = school.clone();
         self.run(move |db| read::counts(db, school.as_str())).await
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
         let (school, fence, plan, now_ms) = (school.clone(), fence.clone(), plan.clone(), self.now_ms());
         self.run(move |db| shared::lease(db, school.as_str(), &fence, &plan, now_ms, ttl_ms)).await
     }
 
-    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {
         let (school, fence) = (school.clone(), fence.clone());
         self.run(move |db| shared::release(db, school.as_str(), &fence)).await
     }
 
     /// A command in another process cannot ring here; the bridge polls.
-    async fn ring(&self, _school: &SchoolId) -> Kept<()> {
+    async fn ring(&self, _school: &SchoolId) -> StoreResult<()> {
         Ok(())
     }
 
-    async fn listen(&self, _heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()> {
+    async fn listen(&self, _heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()> {
         std::future::pending().await
     }
 
-    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64> {
         let (account, now_ms) = (account.to_owned(), now_ms.unwrap_or_else(|| self.now_ms()));
         self.run(move |db| shared::budget(db, &account, rate, now_ms as f64)).await
     }
 
-    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>> {
+    async fn secret(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
         let name = name.to_owned();
         self.run(move |db| shared::secret(db, &name)).await
     }
 
-    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool> {
         let (name, old, new) = (name.to_owned(), old.map(<[u8]>::to_vec), new.to_vec());
         self.run(move |db| shared::swap_secret(db, &name, old.as_deref(), &new)).await
     }
 
-    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> StoreResult<bool> {
         let (name, token, now_ms) = (name.to_owned(), token.to_owned(), self.now_ms());
         self.run(move |db| shared::lock(db, &name, &token, now_ms, ttl_ms)).await
     }
 
-    async fn unlock(&self, name: &str, token: &str) -> Kept<()> {
+    async fn unlock(&self, name: &str, token: &str) -> StoreResult<()> {
         let (name, token) = (name.to_owned(), token.to_owned());
         self.run(move |db| shared::unlock(db, &name, &token)).await
     }
 
-    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64> {
         let school = school.clone();
         self.run(move |db| read::forget_raw(db, school.as_str(), before, max.min(BATCH_MAX))).await
     }
 
-    async fn ping(&self) -> Kept<()> {
+    async fn ping(&self) -> StoreResult<()> {
         self.run(|db| Ok(db.prepare_cached("SELECT 1")?.query_row([], |_| Ok(()))?)).await
     }
 }

@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::process::{At, CommandId};
 use crate::store::body::{letter_or_damaged, parse, unpack, unpack_or_as_is};
 use crate::store::{
-    Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Kept, Record, Seq, StoreError, Wake,
+    Counts, DeadLetter, Delivery, Entry, INBOX_BYTES_MAX, JournalEntry, Record, Seq, StoreError, StoreResult,
+    Wake,
 };
 
-pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<Entry>> {
+pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> StoreResult<Vec<Entry>> {
     let mut select = db.prepare_cached(
         "SELECT inbox.seq, inbox.at_us, inbox.body, raw.body FROM inbox
          LEFT JOIN raw ON inbox.body IS NULL AND raw.school = inbox.school AND raw.seq = inbox.seq
@@ -33,7 +34,7 @@ pub fn inbox(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<
     Ok(entries)
 }
 
-pub fn raws(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+pub fn raws(db: &Connection, school: &str, after: u64, max: usize) -> StoreResult<Vec<(Seq, Vec<u8>)>> {
     let mut select =
         db.prepare_cached("SELECT seq, body FROM raw WHERE school = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
     let rows = select.query_map(params![school, after.cast_signed(), limit(max)], |row| {
@@ -46,7 +47,7 @@ pub fn raws(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(
     .collect()
 }
 
-pub fn records(db: &Connection, school: &str, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+pub fn records(db: &Connection, school: &str, keys: &[String]) -> StoreResult<Vec<Option<Record>>> {
     let mut select = db.prepare_cached("SELECT version, body FROM record WHERE school = ?1 AND name = ?2")?;
     keys.iter()
         .map(|key| {
@@ -58,7 +59,7 @@ pub fn records(db: &Connection, school: &str, keys: &[String]) -> Kept<Vec<Optio
         .collect()
 }
 
-pub fn links(db: &Connection, school: &str, keys: &[String]) -> Kept<Vec<Option<String>>> {
+pub fn links(db: &Connection, school: &str, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
     keys.iter()
         .map(|key| one(db, "SELECT value FROM link WHERE school = ?1 AND name = ?2", [school, key]))
         .collect()
@@ -70,7 +71,7 @@ pub fn scan(
     prefix: &str,
     after: Option<&str>,
     max: usize,
-) -> Kept<Vec<(String, Record)>> {
+) -> StoreResult<Vec<(String, Record)>> {
     let mut select = db.prepare_cached(
         "SELECT name, version, body FROM record
          WHERE school = ?1 AND name >= ?2 AND name < ?3 AND (?4 IS NULL OR name > ?4)
@@ -89,7 +90,7 @@ pub fn scan(
 }
 
 /// Due at or before `until_ms`, promised ones first, at most `max` of each.
-pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>> {
     let mut select = db.prepare_cached(
         "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2 AND at_ms <= ?3
          ORDER BY at_ms, member LIMIT ?4",
@@ -103,14 +104,14 @@ pub fn wakes(db: &Connection, school: &str, until_ms: i64, max: usize) -> Kept<V
     Ok(due)
 }
 
-pub fn wake_of(db: &Connection, school: &str, member: &str) -> Kept<Option<Wake>> {
+pub fn wake_of(db: &Connection, school: &str, member: &str) -> StoreResult<Option<Wake>> {
     let mut select =
         db.prepare_cached("SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND member = ?2")?;
     Ok(select.query_row([school, member], wake_of_row).optional()?)
 }
 
 /// The earliest wake; of two at the same time the promised one.
-pub fn next_wake(db: &Connection, school: &str) -> Kept<Option<Wake>> {
+pub fn next_wake(db: &Connection, school: &str) -> StoreResult<Option<Wake>> {
     let mut select = db.prepare_cached(
         "SELECT member, at_ms, promised FROM wake WHERE school = ?1 AND promised = ?2
          ORDER BY at_ms, member LIMIT 1",
@@ -120,7 +121,7 @@ pub fn next_wake(db: &Connection, school: &str) -> Kept<Option<Wake>> {
     Ok(promised.into_iter().chain(usual).min_by_key(|wake| wake.at_ms))
 }
 
-pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> StoreResult<Vec<Delivery>> {
     let mut select = db.prepare_cached(
         "SELECT place, body FROM delivery WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
     )?;
@@ -134,7 +135,7 @@ pub fn deliveries(db: &Connection, school: &str, after: u64, max: usize) -> Kept
     .collect()
 }
 
-pub fn unreadable(db: &Connection, school: &str) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+pub fn unreadable(db: &Connection, school: &str) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
     let mut select = db.prepare_cached("SELECT id, body FROM delivery WHERE school = ?1 ORDER BY place")?;
     let mut rows = select.query([school])?;
     let mut found = Vec::new();
@@ -148,30 +149,31 @@ pub fn unreadable(db: &Connection, school: &str) -> Kept<Vec<(CommandId, Vec<u8>
 }
 
 /// The last `max`, oldest first.
-pub fn journal(db: &Connection, school: &str, order: &str, max: usize) -> Kept<Vec<JournalEntry>> {
+pub fn journal(db: &Connection, school: &str, order: &str, max: usize) -> StoreResult<Vec<JournalEntry>> {
     let mut select = db.prepare_cached(
         "SELECT body FROM journal WHERE school = ?1 AND name = ?2 ORDER BY n DESC LIMIT ?3",
     )?;
     let rows = select.query_map(params![school, order, limit(max)], |row| row.get::<_, Vec<u8>>(0))?;
-    let mut entries: Vec<JournalEntry> = rows.map(|body| parse(&unpack(&body?)?)).collect::<Kept<_>>()?;
+    let mut entries: Vec<JournalEntry> =
+        rows.map(|body| parse(&unpack(&body?)?)).collect::<StoreResult<_>>()?;
     entries.reverse();
     Ok(entries)
 }
 
-pub fn raw(db: &Connection, school: &str, seq: u64) -> Kept<Option<Vec<u8>>> {
+pub fn raw(db: &Connection, school: &str, seq: u64) -> StoreResult<Option<Vec<u8>>> {
     let stored: Option<Vec<u8>> =
         one(db, "SELECT body FROM raw WHERE school = ?1 AND seq = ?2", params![school, seq.cast_signed()])?;
     stored.map(|body| unpack(&body)).transpose()
 }
 
-pub fn dead(db: &Connection, school: &str, max: usize) -> Kept<Vec<DeadLetter>> {
+pub fn dead(db: &Connection, school: &str, max: usize) -> StoreResult<Vec<DeadLetter>> {
     let mut select =
         db.prepare_cached("SELECT id, body FROM dead WHERE school = ?1 ORDER BY place DESC LIMIT ?2")?;
     let rows = select.query_map(params![school, limit(max)], |row| letter_of(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub fn letters(db: &Connection, school: &str, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+pub fn letters(db: &Connection, school: &str, after: u64, max: usize) -> StoreResult<Vec<(u64, DeadLetter)>> {
     let mut select = db.prepare_cached(
         "SELECT place, id, body FROM dead WHERE school = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
     )?;
@@ -186,13 +188,13 @@ fn letter_of(row: &Row<'_>, id: usize) -> rusqlite::Result<DeadLetter> {
     Ok(letter_or_damaged(&row.get::<_, String>(id)?, &row.get::<_, Vec<u8>>(id + 1)?))
 }
 
-pub fn letter(db: &Connection, school: &str, id: &str) -> Kept<Option<DeadLetter>> {
+pub fn letter(db: &Connection, school: &str, id: &str) -> StoreResult<Option<DeadLetter>> {
     let stored: Option<Vec<u8>> =
         one(db, "SELECT body FROM dead WHERE school = ?1 AND id = ?2", [school, id])?;
     Ok(stored.map(|body| letter_or_damaged(id, &body)))
 }
 
-pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {
+pub fn counts(db: &Connection, school: &str) -> StoreResult<Counts> {
     let mut select = db.prepare_cached(
         "SELECT (SELECT COUNT(*) FROM inbox WHERE school = ?1), (SELECT COUNT(*) FROM delivery WHERE school = ?1),
                 (SELECT COUNT(*) FROM wake WHERE school = ?1), (SELECT COUNT(*) FROM dead WHERE school = ?1),
@@ -211,7 +213,7 @@ pub fn counts(db: &Connection, school: &str) -> Kept<Counts> {
 
 /// Removes from the oldest place on, and stops at the first request that is newer or still waits in the
 /// inbox, which reads its body from here.
-pub fn forget_raw(db: &Connection, school: &str, before: At, max: usize) -> Kept<u64> {
+pub fn forget_raw(db: &Connection, school: &str, before: At, max: usize) -> StoreResult<u64> {
     let mut delete = db.prepare_cached(
         "DELETE FROM raw WHERE id IN (
              SELECT id FROM raw WHERE school = ?1
@@ -223,7 +225,7 @@ pub fn forget_raw(db: &Connection, school: &str, before: At, max: usize) -> Kept
 }
 
 /// The first column of the first row, if there is one.
-pub fn one<T: FromSql>(db: &Connection, select: &str, with: impl rusqlite::Params) -> Kept<Option<T>> {
+pub fn one<T: FromSql>(db: &Connection, select: &str, with: impl rusqlite::Params) -> StoreResult<Option<T>> {
     Ok(db.prepare_cached(select)?.query_row(with, |row| row.get(0)).optional()?)
 }
 
@@ -240,7 +242,7 @@ fn limit(max: usize) -> i64 {
     i64::try_from(max).unwrap_or(i64::MAX)
 }
 
-fn instant(at_us: i64) -> Kept<At> {
+fn instant(at_us: i64) -> StoreResult<At> {
     DateTime::from_timestamp_micros(at_us)
         .ok_or_else(|| StoreError::Unreadable("a time out of range".to_owned()))
 }

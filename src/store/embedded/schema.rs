@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use crate::store::{Kept, StoreError};
+use crate::store::{StoreError, StoreResult};
 
 /// Stored in the file's header; a file of a newer form is refused.
 const FORM: i64 = 1;
@@ -56,14 +56,14 @@ CREATE TABLE IF NOT EXISTS lock (name TEXT PRIMARY KEY, token TEXT NOT NULL, unt
 const STATEMENTS: usize = 96;
 
 /// Sets the connection up and creates missing tables.
-pub fn prepare(db: &Connection) -> Kept<()> {
+pub fn prepare(db: &Connection) -> StoreResult<()> {
     connect(db)?;
     db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {FORM}; COMMIT;"))?;
     Ok(())
 }
 
 /// Sets the connection up; writes nothing, because another process may be writing.
-pub fn connect(db: &Connection) -> Kept<()> {
+pub fn connect(db: &Connection) -> StoreResult<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     // FULL: the log is synced at every commit, so acknowledged requests survive a power cut.
     db.execute_batch(

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read::one;
-use crate::store::{BUDGET_AHEAD_MS_MAX, Fence, Kept, Lease, Plan, Rate};
+use crate::store::{BUDGET_AHEAD_MS_MAX, Fence, Lease, Plan, Rate, StoreResult};
 
 pub fn lease(
     db: &Connection,
@@ -13,7 +13,7 @@ pub fn lease(
     plan: &Plan,
     now_ms: i64,
     ttl_ms: u64,
-) -> Kept<Lease> {
+) -> StoreResult<Lease> {
     let alive: Option<String> =
         one(db, "SELECT owner FROM lease WHERE school = ?1 AND until_ms > ?2", params![school, now_ms])?;
     // A former run of the same instance is dead: its lease is taken at once.
@@ -46,7 +46,7 @@ pub fn lease(
     Ok(Lease::Held)
 }
 
-pub fn release(db: &Connection, school: &str, fence: &Fence) -> Kept<()> {
+pub fn release(db: &Connection, school: &str, fence: &Fence) -> StoreResult<()> {
     db.prepare_cached("DELETE FROM lease WHERE school = ?1 AND owner = ?2")?
         .execute(params![school, fence.0])?;
     Ok(())
@@ -54,7 +54,7 @@ pub fn release(db: &Connection, school: &str, fence: &Fence) -> Kept<()> {
 
 /// GCRA: `next_ms` is when the account would have its full burst again; each slot moves it on by one
 /// interval. Returns the wait in milliseconds.
-pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> Kept<u64> {
+pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> StoreResult<u64> {
     let interval = rate.interval_ms();
     let burst = f64::from(rate.burst.max(1) - 1) * interval;
     let stored: Option<f64> = one(db, "SELECT next_ms FROM budget WHERE account = ?1", [account])?;
@@ -69,11 +69,11 @@ pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> Kept<u
     Ok((next - burst - now_ms).max(0.0).ceil() as u64)
 }
 
-pub fn secret(db: &Connection, name: &str) -> Kept<Option<Vec<u8>>> {
+pub fn secret(db: &Connection, name: &str) -> StoreResult<Option<Vec<u8>>> {
     one(db, "SELECT value FROM secret WHERE name = ?1", [name])
 }
 
-pub fn swap_secret(db: &Connection, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+pub fn swap_secret(db: &Connection, name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool> {
     let changed = match old {
         None => db
             .prepare_cached("INSERT INTO secret (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
@@ -86,7 +86,7 @@ pub fn swap_secret(db: &Connection, name: &str, old: Option<&[u8]>, new: &[u8]) 
 }
 
 /// The same token can take it again: a caller that lost the answer may repeat.
-pub fn lock(db: &Connection, name: &str, token: &str, now_ms: i64, ttl_ms: u64) -> Kept<bool> {
+pub fn lock(db: &Connection, name: &str, token: &str, now_ms: i64, ttl_ms: u64) -> StoreResult<bool> {
     let taken: Option<i64> = db
         .prepare_cached(
             "INSERT INTO lock (name, token, until_ms) VALUES (?1, ?2, ?3)
@@ -98,7 +98,7 @@ pub fn lock(db: &Connection, name: &str, token: &str, now_ms: i64, ttl_ms: u64) 
     Ok(taken.is_some())
 }
 
-pub fn unlock(db: &Connection, name: &str, token: &str) -> Kept<()> {
+pub fn unlock(db: &Connection, name: &str, token: &str) -> StoreResult<()> {
     db.prepare_cached("DELETE FROM lock WHERE name = ?1 AND token = ?2")?.execute([name, token])?;
     Ok(())
 }

@@ -16,7 +16,7 @@ use redis::{
     RedisError, RedisFuture, ScriptInvocation, ServerErrorKind, Value,
 };
 
-use crate::store::{Kept, StoreError};
+use crate::store::{StoreError, StoreResult};
 
 /// A server that does not answer within this counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -57,30 +57,30 @@ enum Connections {
 }
 
 /// Why the connection failed.
-pub enum Missed {
+pub enum ConnectError {
     /// There is no answer, for now.
     Away(StoreError),
     /// The address or the server cannot be used: a person has to fix it.
     Unfit(StoreError),
 }
 
-impl From<StoreError> for Missed {
+impl From<StoreError> for ConnectError {
     fn from(error: StoreError) -> Self {
         Self::Unfit(error)
     }
 }
 
-impl From<Missed> for StoreError {
-    fn from(missed: Missed) -> Self {
+impl From<ConnectError> for StoreError {
+    fn from(missed: ConnectError) -> Self {
         match missed {
-            Missed::Away(error) | Missed::Unfit(error) => error,
+            ConnectError::Away(error) | ConnectError::Unfit(error) => error,
         }
     }
 }
 
 impl Link {
     /// Connects, and checks that the server is fit to store a school.
-    pub async fn connect(url: &str) -> Result<Self, Missed> {
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         let link = match Address::read(url)? {
             Address::Single(server) => Self::single(*server).await?,
             Address::Cluster(nodes) => Self::cluster(nodes).await?,
@@ -90,7 +90,7 @@ impl Link {
     }
 
     /// The run ids of all masters: a change means that one was restarted or replaced.
-    pub async fn epoch(&self) -> Kept<String> {
+    pub async fn epoch(&self) -> StoreResult<String> {
         let mut runs: Vec<String> = Vec::new();
         for node in self.infos(redis::cmd("INFO").arg("server").arg("replication")).await? {
             if fact(&node, "role") == "master" {
@@ -102,7 +102,7 @@ impl Link {
     }
 
     /// Runs a script, and loads it first if the server does not know it.
-    pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
+    pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> StoreResult<T> {
         call.invoke_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
     }
 
@@ -113,7 +113,7 @@ impl Link {
         &self,
         name: &str,
         call: &ScriptInvocation<'_>,
-    ) -> Kept<T> {
+    ) -> StoreResult<T> {
         let place = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let _turn = match self.connections {
             Connections::Single(_) => None,
@@ -125,12 +125,12 @@ impl Link {
         call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
     }
 
-    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Kept<T> {
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
         command.query_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
     }
 
     /// Receives the messages of a channel until the connection breaks.
-    pub async fn listen(&self, channel: &str, heard: &(dyn Fn(String) + Send + Sync)) -> Kept<()> {
+    pub async fn listen(&self, channel: &str, heard: &(dyn Fn(String) + Send + Sync)) -> StoreResult<()> {
         let mut missed = StoreError::Unreachable("no node to listen to".to_owned());
         for ear in &self.subscribers {
             let connecting = tokio::time::timeout(CONNECT, ear.get_async_pubsub()).await;
@@ -173,7 +173,7 @@ impl Link {
         Self { connections, turn: AtomicUsize::new(0), queues: Default::default(), subscribers }
     }
 
-    async fn single(server: ConnectionInfo) -> Result<Self, Missed> {
+    async fn single(server: ConnectionInfo) -> Result<Self, ConnectError> {
         let client = Client::open(server).map_err(|error| fault(&error))?;
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
@@ -190,7 +190,7 @@ impl Link {
         Ok(Self::on(Connections::Single(connections), vec![client]))
     }
 
-    async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, Missed> {
+    async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, ConnectError> {
         let subscribers = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
         let subscribers = subscribers.map_err(|error| fault(&error))?;
         let client = ClusterClient::builder(nodes)
@@ -207,7 +207,7 @@ impl Link {
     }
 
     /// The `INFO` text of every node.
-    async fn infos(&self, info: &Cmd) -> Kept<Vec<String>> {
+    async fn infos(&self, info: &Cmd) -> StoreResult<Vec<String>> {
         match self.connections {
             Connections::Single(_) => Ok(vec![self.query(info).await?]),
             Connections::Cluster(_) => {
@@ -217,7 +217,7 @@ impl Link {
     }
 
     /// Refuses a server that is too old; warns of settings that lose data.
-    async fn look(&self) -> Kept<()> {
+    async fn look(&self) -> StoreResult<()> {
         for node in self.infos(&redis::cmd("INFO")).await? {
             let fact = |name: &str| fact(&node, name);
             let version = fact("redis_version");
@@ -245,10 +245,10 @@ fn fact<'a>(node: &'a str, name: &str) -> &'a str {
 }
 
 /// A server that cannot be reached, or that is still loading its files, may become available.
-fn missed(error: &RedisError) -> Missed {
+fn missed(error: &RedisError) -> ConnectError {
     let loading = error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading);
     let away = error.is_io_error() || error.is_timeout() || error.is_cluster_error() || loading;
-    if away { Missed::Away(fault(error)) } else { Missed::Unfit(fault(error)) }
+    if away { ConnectError::Away(fault(error)) } else { ConnectError::Unfit(fault(error)) }
 }
 
 /// The connection of one call.
@@ -304,7 +304,7 @@ impl Address {
     /// The accepted forms of an address.
     pub const FORM: &str = "redis://host:6379/0 or redis+cluster://host:6379,host:6379";
 
-    pub fn read(url: &str) -> Kept<Self> {
+    pub fn read(url: &str) -> StoreResult<Self> {
         let Some(nodes) = url.strip_prefix("redis+cluster://") else {
             return Ok(Self::Single(Box::new(server(url)?)));
         };
@@ -314,11 +314,13 @@ impl Address {
             None => (String::new(), nodes),
         };
         let hosts = hosts.trim_end_matches('/').split(',');
-        Ok(Self::Cluster(hosts.map(|host| server(&format!("redis://{login}{host}"))).collect::<Kept<_>>()?))
+        Ok(Self::Cluster(
+            hosts.map(|host| server(&format!("redis://{login}{host}"))).collect::<StoreResult<_>>()?,
+        ))
     }
 }
 
-fn server(url: &str) -> Kept<ConnectionInfo> {
+fn server(url: &str) -> StoreResult<ConnectionInfo> {
     // The client's own error text may repeat a password.
     let info = url.into_connection_info().ok();
     let plain =

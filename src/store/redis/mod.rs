@@ -21,12 +21,12 @@ use crate::request::IdempotencyKey;
 use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, Kept, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan,
-    Rate, Record, Seq, Store, StoreError, Unit, Wake,
+    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate,
+    Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
 };
 use keys::SchoolKeys;
 pub use link::Address;
-use link::{Link, Missed};
+use link::{ConnectError, Link};
 use scripts::Scripts;
 
 /// Redis refuses expiry times beyond its own clock; nothing here lives longer than this.
@@ -59,7 +59,7 @@ impl RedisStore {
     ///
     /// If the server goes away later, calls return `Unreachable` within about two seconds, and succeed again
     /// when it is back.
-    pub async fn connect(url: &str) -> Kept<Self> {
+    pub async fn connect(url: &str) -> StoreResult<Self> {
         let store = Self::new(url);
         let link = Link::connect(url).await?;
         let _ = store.link.set(link);
@@ -68,16 +68,16 @@ impl RedisStore {
 
     /// The same, but also accepts a server that does not answer yet: until it does, calls return
     /// `Unreachable`.
-    pub async fn open(url: &str) -> Kept<Self> {
+    pub async fn open(url: &str) -> StoreResult<Self> {
         let store = Self::new(url);
         match Link::connect(url).await {
             Ok(link) => {
                 let _ = store.link.set(link);
             }
-            Err(Missed::Away(error)) => {
+            Err(ConnectError::Away(error)) => {
                 tracing::warn!(%error, "Redis is away: the bridge waits for it, requests go to the spool meanwhile");
             }
-            Err(Missed::Unfit(error)) => return Err(error),
+            Err(ConnectError::Unfit(error)) => return Err(error),
         }
         Ok(store)
     }
@@ -92,7 +92,7 @@ impl RedisStore {
         }
     }
 
-    async fn link(&self) -> Kept<&Link> {
+    async fn link(&self) -> StoreResult<&Link> {
         if let Some(link) = self.link.get() {
             return Ok(link);
         }
@@ -114,7 +114,7 @@ impl RedisStore {
         }
     }
 
-    async fn take_in(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+    async fn take_in(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
         let Offer { id, key, at, raw } = offer;
         let school = SchoolKeys::of(school);
         let mut call = self.scripts.accept.prepare_invoke();
@@ -140,23 +140,23 @@ impl RedisStore {
         Ok(if self.run::<i64>(&call).await? == 1 { Accepted::New } else { Accepted::Repeat })
     }
 
-    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Kept<T> {
+    async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> StoreResult<T> {
         self.link().await?.invoke(call).await
     }
 
     /// Values by key, in one command; without keys no command is sent.
-    async fn values(&self, keys: &[String]) -> Kept<Vec<Option<Vec<u8>>>> {
+    async fn values(&self, keys: &[String]) -> StoreResult<Vec<Option<Vec<u8>>>> {
         if keys.is_empty() { Ok(Vec::new()) } else { self.link().await?.query(cmd("MGET").arg(keys)).await }
     }
 }
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
         self.take_in(school, offer).await
     }
 
-    async fn epoch(&self) -> Kept<Option<String>> {
+    async fn epoch(&self) -> StoreResult<Option<String>> {
         let known = self.epoch.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, run)) = known.filter(|(asked, _)| asked.elapsed() < EPOCH_KEPT) {
             return Ok(Some(run));
@@ -166,13 +166,13 @@ impl Store for RedisStore {
         Ok(Some(run))
     }
 
-    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
         let mut call = self.scripts.append.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["n", "inbox", "raw", "items"]));
         self.run(call.arg(at.timestamp_micros()).arg(pack(body))).await
     }
 
-    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>> {
         let mut call = self.scripts.inbox.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["inbox", "raw", "items"]));
         call.arg(after.map_or(0, |seq| seq.0)).arg(max.min(BATCH_MAX)).arg(INBOX_BYTES_MAX);
@@ -187,14 +187,14 @@ impl Store for RedisStore {
             .collect()
     }
 
-    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>> {
         let school = SchoolKeys::of(school);
         let keys: Vec<_> = keys.iter().map(|key| school.record(key)).collect();
         let stored = self.values(&keys).await?;
         stored.into_iter().map(|stored| stored.map(|stored| record(&stored)).transpose()).collect()
     }
 
-    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>> {
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -208,7 +208,7 @@ impl Store for RedisStore {
         prefix: &str,
         after: Option<&str>,
         max: usize,
-    ) -> Kept<Vec<(String, Record)>> {
+    ) -> StoreResult<Vec<(String, Record)>> {
         let keys = SchoolKeys::of(school);
         let from = match after {
             Some(after) if after >= prefix => format!("({after}"),
@@ -245,7 +245,7 @@ impl Store for RedisStore {
         }
     }
 
-    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>> {
         let mut call = self.scripts.wakes.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["promised", "wake"])).arg(until_ms).arg(max.min(BATCH_MAX));
         let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
@@ -254,7 +254,7 @@ impl Store for RedisStore {
         Ok(promised.chain(usual).collect())
     }
 
-    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> StoreResult<Option<Wake>> {
         let mut call = self.scripts.wake_of.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["promised", "wake"])).arg(member);
         let (promised, usual): (Option<i64>, Option<i64>) = self.run(&call).await?;
@@ -262,7 +262,7 @@ impl Store for RedisStore {
         Ok(at_ms.map(|at_ms| Wake { member: member.to_owned(), at_ms, promised: promised.is_some() }))
     }
 
-    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
+    async fn next_wake(&self, school: &SchoolId) -> StoreResult<Option<Wake>> {
         let mut call = self.scripts.next_wake.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["promised", "wake"]));
         let (promised, usual): (Vec<(String, i64)>, Vec<(String, i64)>) = self.run(&call).await?;
@@ -272,7 +272,7 @@ impl Store for RedisStore {
     }
 
     /// Places first, then bodies: a delivery that is settled between the two is left out.
-    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>> {
         let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
@@ -290,7 +290,7 @@ impl Store for RedisStore {
             .collect()
     }
 
-    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+    async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
         let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("out")).arg(0).arg(-1);
@@ -309,7 +309,12 @@ impl Store for RedisStore {
         Ok(found)
     }
 
-    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
+    async fn journal(
+        &self,
+        school: &SchoolId,
+        order: &OrderId,
+        max: usize,
+    ) -> StoreResult<Vec<JournalEntry>> {
         if max == 0 {
             return Ok(Vec::new());
         }
@@ -320,14 +325,19 @@ impl Store for RedisStore {
         stored.iter().map(|body| parse(&unpack(body)?)).collect()
     }
 
-    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>> {
         let mut range = cmd("XRANGE");
         range.arg(SchoolKeys::of(school).one("raw")).arg(seq.0).arg(seq.0);
         let found: Vec<(String, (String, i64, String, Vec<u8>))> = self.link().await?.query(&range).await?;
         found.first().map(|(_, (_, _, _, body))| unpack(body)).transpose()
     }
 
-    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+    async fn raws(
+        &self,
+        school: &SchoolId,
+        after: Option<Seq>,
+        max: usize,
+    ) -> StoreResult<Vec<(Seq, Vec<u8>)>> {
         let from = after.map_or("-".to_owned(), |seq| format!("({}-0", seq.0));
         let mut range = cmd("XRANGE");
         range.arg(SchoolKeys::of(school).one("raw")).arg(from).arg("+").arg("COUNT").arg(max.min(BATCH_MAX));
@@ -342,7 +352,7 @@ impl Store for RedisStore {
             .collect()
     }
 
-    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
+    async fn dead(&self, school: &SchoolId, max: usize) -> StoreResult<Vec<DeadLetter>> {
         if max == 0 {
             return Ok(Vec::new());
         }
@@ -356,7 +366,12 @@ impl Store for RedisStore {
     }
 
     /// Places first, then letters: one that is removed between the two is left out.
-    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+    async fn letters(
+        &self,
+        school: &SchoolId,
+        after: u64,
+        max: usize,
+    ) -> StoreResult<Vec<(u64, DeadLetter)>> {
         let keys = SchoolKeys::of(school);
         let mut select = cmd("ZRANGE");
         select.arg(keys.one("dead")).arg(format!("({after}")).arg("+inf").arg("BYSCORE");
@@ -369,19 +384,19 @@ impl Store for RedisStore {
             .collect())
     }
 
-    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+    async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>> {
         let stored = self.values(&[SchoolKeys::of(school).letter(id)]).await?.pop().flatten();
         Ok(stored.map(|stored| letter_or_damaged(id, &stored)))
     }
 
-    async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
+    async fn counts(&self, school: &SchoolId) -> StoreResult<Counts> {
         let mut call = self.scripts.counts.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["inbox", "out", "promised", "wake", "dead", "raw"]));
         let (inbox, deliveries, wakes, dead, raw) = self.run(&call).await?;
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
         let mut call = self.scripts.lease.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["lease", "plan"]));
         call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
@@ -392,19 +407,19 @@ impl Store for RedisStore {
         })
     }
 
-    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {
         self.run(self.scripts.release.key(SchoolKeys::of(school).one("lease")).arg(&fence.0)).await
     }
 
-    async fn ring(&self, school: &SchoolId) -> Kept<()> {
+    async fn ring(&self, school: &SchoolId) -> StoreResult<()> {
         self.link().await?.query(cmd("PUBLISH").arg(keys::BELL).arg(school.as_str())).await
     }
 
-    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()> {
+    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()> {
         self.link().await?.listen(keys::BELL, &|name| heard(SchoolId(name))).await
     }
 
-    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64> {
         let interval = rate.interval_ms();
         let burst = f64::from(rate.burst.max(1) - 1) * interval;
         let mut call = self.scripts.budget.key(keys::budget(account));
@@ -412,37 +427,37 @@ impl Store for RedisStore {
         self.run(call.arg(now_ms.map_or(String::new(), |now| now.to_string()))).await
     }
 
-    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>> {
+    async fn secret(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
         self.link().await?.query(cmd("GET").arg(keys::secret(name))).await
     }
 
-    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool> {
         let mut call = self.scripts.swap_secret.key(keys::secret(name));
         self.run(call.arg(new).arg(old)).await
     }
 
-    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> StoreResult<bool> {
         // Redis refuses an expiry of zero; the shortest one does as well.
         let life = life_ms(ttl_ms).max(1);
         self.run(self.scripts.lock.key(keys::lock(name)).arg(token).arg(life)).await
     }
 
-    async fn unlock(&self, name: &str, token: &str) -> Kept<()> {
+    async fn unlock(&self, name: &str, token: &str) -> StoreResult<()> {
         self.run(self.scripts.unlock.key(keys::lock(name)).arg(token)).await
     }
 
-    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64> {
         let mut call = self.scripts.forget_raw.prepare_invoke();
         call.key(&SchoolKeys::of(school).many(["raw", "inbox"]));
         self.run(call.arg(before.timestamp_micros()).arg(max.min(BATCH_MAX))).await
     }
 
-    async fn ping(&self) -> Kept<()> {
+    async fn ping(&self) -> StoreResult<()> {
         self.link().await?.query::<String>(&cmd("PING")).await.map(|_| ())
     }
 }
 
-fn record(stored: &[u8]) -> Kept<Record> {
+fn record(stored: &[u8]) -> StoreResult<Record> {
     let unreadable = || StoreError::Unreadable("a record without a version".to_owned());
     let colon = stored.iter().position(|byte| *byte == b':').ok_or_else(unreadable)?;
     let version = std::str::from_utf8(&stored[..colon]).ok().and_then(|text| text.parse().ok());

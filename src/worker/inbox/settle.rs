@@ -1,7 +1,6 @@
-//! Settles deliveries that are over: removal, receipt, what the answer said, and the mark of the next in
-//! the lane are one unit.
-//! Never loses a receipt: where the order cannot be stepped, the receipt becomes an entry of the inbox.
-//! Enter at [`Inbox::settle`].
+//! Settles finished deliveries: removal, receipt, signals of the answer and the mark of the lane's next
+//! delivery are one unit. If the order cannot be stepped, the receipt becomes an entry of the inbox, so it is
+//! not lost. Enter at [`Inbox::settle`].
 
 use std::collections::HashSet;
 
@@ -11,21 +10,21 @@ use crate::intake::item::Item;
 use crate::json;
 use crate::process::{At, CommandId, Event};
 use crate::signal::Signal;
-use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, Kept, Unit};
+use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, StoreResult, Unit};
 use crate::worker::landings::{Ended, Landed};
 use crate::worker::lanes::key_of;
 use crate::worker::outbox::marked;
 use crate::worker::site::Site;
 
 impl Inbox {
-    /// `None` where the store has the delivery no longer. `revoked` are commands that the units of this
-    /// round take back.
+    /// `None` if the delivery is no longer in the store. `revoked` are the commands that the units of this
+    /// round revoke.
     pub(super) async fn settle(
         &mut self,
         landed: &Landed,
         revoked: &HashSet<CommandId>,
         now: At,
-    ) -> Kept<Option<Unit>> {
+    ) -> StoreResult<Option<Unit>> {
         let Landed { delivery, ended } = landed;
         let cause = Cause::Landed(delivery.seq);
         let is_doubtful = self.doubtful.contains(&delivery.seq);
@@ -60,7 +59,7 @@ impl Inbox {
         Ok(Some(unit))
     }
 
-    /// The next of the lane, marked as being sent, if it is to leave as soon as this one is settled.
+    /// The next delivery of the lane, marked as being sent, if it is sent as soon as this one is settled.
     fn following(
         &self,
         settled: &Delivery,
@@ -74,7 +73,7 @@ impl Inbox {
     }
 }
 
-/// What the unit takes back.
+/// The commands that the unit revokes.
 pub(super) fn revoked_by(unit: &Unit) -> impl Iterator<Item = &CommandId> {
     unit.deliveries.iter().filter_map(|op| match op {
         DeliveryOp::Revoke(id) | DeliveryOp::Remove(id) => Some(id),
@@ -82,7 +81,7 @@ pub(super) fn revoked_by(unit: &Unit) -> impl Iterator<Item = &CommandId> {
     })
 }
 
-/// Commands of the unit that leave as soon as it is committed are marked by it.
+/// Marks the commands of the unit that are sent as soon as it is committed.
 pub(super) fn mark_first(site: &Site, unit: &mut Unit, settled: Option<u64>, now: At) {
     let revoked: HashSet<CommandId> = revoked_by(unit).cloned().collect();
     let lanes = site.lanes();
@@ -99,7 +98,7 @@ pub(super) fn mark_first(site: &Site, unit: &mut Unit, settled: Option<u64>, now
     }
 }
 
-/// Without what its order and its signals come to.
+/// The settlement without the order's step and the signals.
 fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<Signal>) {
     let id = delivery.id().clone();
     let mut unit = Unit { deliveries: vec![DeliveryOp::Remove(id.clone())], at: now, ..Unit::default() };
@@ -108,7 +107,7 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
             unit.index = receipt.links.into_iter().map(|(key, value)| (key, Some(value))).collect();
             (unit, Event::Receipt { command: id }, receipt.signals)
         }
-        // A dead letter tells a person, an event tells the order, which takes another next step.
+        // The dead letter is for a person; the event is for the order, which gets another next step.
         Ended::Never { why } => {
             let (order, body) = (Some(delivery.command.order.clone()), json::bytes(delivery));
             let letter = DeadLetter { id: format!("out-{id}"), at: now, why: why.clone(), order, body };
@@ -118,9 +117,9 @@ fn settlement(delivery: &Delivery, ended: Ended, now: At) -> (Unit, Event, Vec<S
     }
 }
 
-/// Is the delivery still in the store? Asked after a commit whose answer was not heard.
-async fn is_pending(site: &Site, delivery: &Delivery) -> Kept<bool> {
+/// Whether the delivery is still in the store; checked after a commit whose answer was lost.
+async fn is_pending(site: &Site, delivery: &Delivery) -> StoreResult<bool> {
     let page = site.store.deliveries(site.id(), delivery.seq.saturating_sub(1), 1).await?;
-    // A store that lost its last second may have given the place to another delivery.
+    // A store that lost its last second may have assigned the place to another delivery.
     Ok(page.iter().any(|pending| pending.seq == delivery.seq && pending.id() == delivery.id()))
 }

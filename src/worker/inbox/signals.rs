@@ -1,25 +1,24 @@
-//! What signals come to: all of one request, and all events of one order, in one unit with the number
-//! of the stored request.
-//! Never commits; a signal that a person has to look at does not stop those beside it.
-//! Enter at [`Inbox::signals`].
+//! Turns signals into units: all signals of one request, and all events of one order, with the number of the
+//! stored request. Never commits. A signal that needs a person does not stop the others. Enter at
+//! [`Inbox::signals`].
 
 use super::Inbox;
-use super::take::{Taken, Why};
+use super::take::{DeadReason, Taken};
 use crate::intake::apply::{Source, apply, delivery};
 use crate::intake::correlate::{Aim, Aims, aim};
 use crate::intake::item::Item;
 use crate::link;
 use crate::process::{At, Event, OrderId};
 use crate::signal::Signal;
-use crate::store::{DeliveryOp, Kept, Unit};
+use crate::store::{DeliveryOp, StoreResult, Unit};
 use crate::worker::site::count;
 
-/// Signals of one request in one unit; more of them follow as entries of their own.
+/// Most signals of one request in one unit; the others become entries of their own.
 const TOGETHER_MAX: usize = 32;
 
 impl Inbox {
-    /// Signals in their order. One that cannot be used becomes an entry of its own, and then a dead
-    /// letter without the others.
+    /// Signals in their order. An unusable one becomes an entry of its own, and later a dead letter, without
+    /// the others.
     pub(super) async fn signals(&mut self, mut signals: Vec<Signal>, source: Source, now: At) -> Taken {
         if signals.len() == 1 {
             return self.signal(signals.remove(0), source, now).await;
@@ -51,11 +50,11 @@ impl Inbox {
         }
     }
 
-    /// Events of one order are stepped in their order, in one unit. Where several orders are meant, each
-    /// has an entry of its own: one commit does not grow with the number of a client's orders.
+    /// Events of one order are stepped in sequence, in one unit. If they concern several orders, each order
+    /// gets an entry of its own, so that a commit does not grow with the number of a client's orders.
     async fn aims(&mut self, aims: Aims, source: Source, now: At) -> Taken {
         if let Some(why) = aims.unusable {
-            return Ok(Err(Why::new(why)));
+            return Ok(Err(DeadReason::new(why)));
         }
         if let Some(why) = aims.nothing {
             tracing::debug!(school = %self.site.id(), why, "nothing to do");
@@ -82,19 +81,19 @@ impl Inbox {
     pub(super) async fn event(&mut self, order: OrderId, event: Event, source: Source, now: At) -> Taken {
         match self.book.order(&order).await? {
             Some(known) => Ok(Ok(self.step(Aim::new(order, known.client, event), source, now).await?)),
-            // Intake asked before there was an order, and what was answered made none.
+            // Intake asked before there was an order, and the answer made none.
             None if matches!(event, Event::Receipt { .. } | Event::Undeliverable { .. }) => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))
             }
-            // What was on its way when the order was forgotten concerns nobody any more.
+            // It was in flight when the order was forgotten.
             None if self.book.link(&link::gone(&order)).await?.is_some() => {
                 Ok(Ok(Unit { at: now, ..Unit::default() }))
             }
-            None => Ok(Err(Why::new(format!("order {order} has no record")))),
+            None => Ok(Err(DeadReason::new(format!("order {order} has no record")))),
         }
     }
 
-    pub(super) async fn step(&mut self, aim: Aim, source: Source, now: At) -> Kept<Unit> {
+    pub(super) async fn step(&mut self, aim: Aim, source: Source, now: At) -> StoreResult<Unit> {
         count(&self.site.tally.stepped);
         apply(&self.site.school, &mut self.book, aim, source, now).await
     }

@@ -1,6 +1,5 @@
-//! What an entry of the inbox means, as a unit of work; `signals` says what its signals come to.
-//! Never commits and never loses an entry: what cannot be used becomes a dead letter.
-//! Enter at [`Inbox::take`].
+//! Turns an entry of the inbox into a unit of work; `signals` processes its signals. Never commits and never
+//! drops an entry: an unusable one becomes a dead letter. Enter at [`Inbox::take`].
 
 use super::{Cause, Inbox};
 use crate::intake::apply::Source;
@@ -16,19 +15,21 @@ use crate::process::At;
 use crate::process::event::CallResult;
 use crate::signal::{CallEvent, Consent, Signal};
 use crate::store::key;
-use crate::store::{DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Kept, Put, Unit, Wake};
+use crate::store::{
+    DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Entry, Put, StoreResult, Unit, Wake,
+};
 use crate::{json, link};
 
 impl Inbox {
-    /// An entry becomes a unit, whatever it holds; what cannot be used becomes a dead letter.
-    pub(super) async fn take(&mut self, entry: &Entry, now: At) -> Kept<Unit> {
+    /// Every entry becomes a unit; an unusable one becomes a dead letter.
+    pub(super) async fn take(&mut self, entry: &Entry, now: At) -> StoreResult<Unit> {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
         let inbound = match Inbound::read(&entry.body) {
             Ok(inbound) => inbound,
             Err(error) => {
-                // Its own text may quote the entry.
+                // The text of the error may quote the entry.
                 let why = format!("the entry cannot be read: JSON, column {}", error.column());
                 self.site.unreadable(&why);
                 return Ok(buried(dead(entry, why), now));
@@ -68,19 +69,19 @@ impl Inbox {
         }
     }
 
-    fn decoded(&self, envelope: &Envelope) -> Result<Vec<Signal>, Why> {
+    fn decoded(&self, envelope: &Envelope) -> Result<Vec<Signal>, DeadReason> {
         let Some(hooks) = self.site.hooks.get(envelope.platform.as_str()) else {
-            return Err(Why::new(format!("{} is not set up for this school", envelope.platform)));
+            return Err(DeadReason::new(format!("{} is not set up for this school", envelope.platform)));
         };
         let decoded = match envelope.found {
             true => hooks.decode_found(&envelope.request(), envelope.at),
             false => hooks.decode(&envelope.verified(), envelope.at),
         };
-        decoded.map_err(|undecodable| Why::new(undecodable.to_string()))
+        decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
     }
 
-    /// What could not be worked as a whole is worked signal by signal, so that only the one at fault goes
-    /// to a person. `None` for an entry that is no request of several signals.
+    /// If an entry fails as a whole, its signals become entries of their own, so that only the faulty one
+    /// becomes a dead letter. `None` for an entry that is not a request with several signals.
     fn apart(&self, entry: &Entry, now: At) -> Option<Unit> {
         let Ok(Inbound::Request(envelope)) = Inbound::read(&entry.body) else { return None };
         let signals = caught_now(|| self.decoded(&envelope)).ok()?.ok().filter(|all| all.len() > 1)?;
@@ -89,7 +90,7 @@ impl Inbox {
         Some(Unit { append, at: now, ..Unit::default() })
     }
 
-    /// Kept for the chores, which exchange it before it runs out.
+    /// Stores a consent for the chores, which exchange it before it expires.
     pub(super) async fn consent(&mut self, consent: &Consent, now: At) -> Taken {
         let known = self.site.store.read(self.site.id(), &[key::CONSENT.to_owned()]).await?.pop().flatten();
         let body = json::bytes(consent);
@@ -98,7 +99,7 @@ impl Inbox {
         Ok(Ok(Unit { put: vec![put], at: now, ..Unit::default() }))
     }
 
-    /// Events of one call are merged first; only a final result is an order's event.
+    /// Events of one call are merged first; only a final result becomes an event of an order.
     pub(super) async fn call(&mut self, event: &CallEvent, source: Source, now: At) -> Taken {
         let known = self.book.call(&event.call).await?;
         let waits = self.site.school.call_waits(&event.call);
@@ -119,7 +120,7 @@ impl Inbox {
         merged: Merged,
         source: Source,
         now: At,
-    ) -> Kept<Unit> {
+    ) -> StoreResult<Unit> {
         let member = Member::Call(call.to_owned()).to_string();
         let mut unit = Unit { at: now, ..Unit::default() };
         if let Merged::Result(found) = merged {
@@ -134,8 +135,8 @@ impl Inbox {
         Ok(unit)
     }
 
-    /// D9: who is on the phone is not called. A step that changed the desk has freed it already.
-    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> Kept<()> {
+    /// D9: a manager who is on the phone is not called. A step that changed the desk has freed it already.
+    async fn occupy(&mut self, record: &CallRecord, unit: &mut Unit, now: At) -> StoreResult<()> {
         let process = &self.site.school.process;
         if !process.figures.dialling.start_calls || unit.put.iter().any(|put| put.key.starts_with(key::DESKS))
         {
@@ -159,7 +160,7 @@ impl Inbox {
         ext: Option<&str>,
         source: Source,
         now: At,
-    ) -> Kept<Unit> {
+    ) -> StoreResult<Unit> {
         let call = result.call.clone();
         let Some(aim) = aim_call(&self.site.school, &mut self.book, result, ext).await? else {
             tracing::debug!(school = %self.site.id(), call, "a call with a stranger");
@@ -173,21 +174,22 @@ impl Inbox {
         Ok(unit)
     }
 
-    /// A person asked for a dead letter to be tried again: a delivery goes back to its lane, an
-    /// entry back to the end of the inbox.
+    /// A person retries a dead letter: a delivery returns to its lane, an entry to the end of the inbox.
     async fn retry(&mut self, id: &str, now: At) -> Taken {
         let mut unit = Unit { at: now, ..Unit::default() };
         let found = self.site.store.letter(self.site.id(), id).await?;
-        // What was taken away meanwhile, or holds nothing any more, cannot be tried again.
+        // It was removed meanwhile, or its body has expired.
         let Some(found) = found.filter(|letter| !letter.body.is_empty()) else {
             tracing::warn!(school = %self.site.id(), id, "a dead letter that there is not, or not whole, was to be tried again");
             return Ok(Ok(unit));
         };
         if id.starts_with("out-") {
             let Ok(mut delivery) = serde_json::from_slice::<Delivery>(&found.body) else {
-                return Ok(Err(Why::new(format!("{id} holds no delivery that this version can read"))));
+                return Ok(Err(DeadReason::new(format!(
+                    "{id} holds no delivery that this version can read"
+                ))));
             };
-            // It may have been done before it was buried: look first. Where nothing can be looked up the
+            // It may have been done before it was buried: look it up first. If that is not possible, the
             // person who asks has looked.
             delivery.state = match delivery.command.ask.target().can_look_up() {
                 true => DeliveryState::Unclear { not_before: now },
@@ -204,28 +206,28 @@ impl Inbox {
     }
 }
 
-/// A unit, or why a person has to look at the entry.
-pub(super) type Taken = Kept<Result<Unit, Why>>;
+/// A unit, or the reason why the entry becomes a dead letter.
+pub(super) type Taken = StoreResult<Result<Unit, DeadReason>>;
 
-pub(super) struct Why {
+pub(super) struct DeadReason {
     pub why: String,
 }
 
-impl Why {
+impl DeadReason {
     pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
 }
 
-/// Does an order of ours bear this command?
-async fn is_ours(book: &mut Book, command: &str) -> Kept<bool> {
+/// Whether an order of ours issued this command.
+async fn is_ours(book: &mut Book, command: &str) -> StoreResult<bool> {
     match order_of(book, command).await? {
         Some(order) => Ok(book.order(&order).await?.is_some()),
         None => Ok(false),
     }
 }
 
-/// What was found is kept with its order's event only: it can be read again.
+/// A found request is stored only with its order's event, because it can be read again.
 fn source_of(entry: &Entry, envelope: &Envelope) -> Source {
     Source { raw: Some(entry.seq.0).filter(|_| !envelope.found) }
 }

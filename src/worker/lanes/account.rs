@@ -1,5 +1,5 @@
-//! What one account may do just now, and which of its lanes wait for what.
-//! Knows lanes by the place of their first delivery only. Enter at [`Account::first`].
+//! The limits of one account: which lanes are ready, and which wait for a time. A lane is known only by the
+//! place of its first delivery. Enter at [`Account::first`].
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::platform::Room;
 use crate::process::{Ask, At, Urgency};
 use crate::store::Delivery;
 
-/// How a delivery goes: with others in one request, or alone, so that each takes a turn of its own.
+/// How a delivery is sent: in a batch, or alone, with a turn of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Together,
@@ -26,19 +26,19 @@ impl Way {
     }
 }
 
-/// Urgency of a lane and the place of its first: of two equal ones the one that waits longer goes first.
+/// Urgency of a lane and the place of its first delivery: among equal urgencies the older one comes first.
 pub type Rank = (Urgency, u64);
 
 #[derive(Debug)]
 pub struct Account {
     room: Room,
-    /// On their way together, and alone.
+    /// Deliveries in flight, together and alone.
     in_flight: [usize; 2],
-    /// Denied: nothing leaves before this, then one probe.
+    /// Denied: nothing is sent before this, then one probe.
     pub shut_until: Option<At>,
-    /// May leave together, and alone.
+    /// Ready to be sent, together and alone.
     ready: [BTreeSet<Rank>; 2],
-    /// May leave at a time to come: milliseconds, and the place of the lane's first.
+    /// Waiting for a time: milliseconds, and the place of the lane's first delivery.
     pub later: BTreeSet<(i64, u64)>,
 }
 
@@ -59,12 +59,12 @@ impl Account {
         self.in_flight[way as usize] = self.in_flight[way as usize].saturating_sub(1);
     }
 
-    /// The first that may leave at `now`; all that is due is among `ready`.
+    /// The first delivery that may be sent at `now`; all due ones are in `ready`.
     pub fn first(&self, now: At) -> Option<Rank> {
         self.waiting(self.in_flight).filter(|_| self.shut_until.is_none_or(|until| until <= now))
     }
 
-    /// When something may leave by the passing of time alone, milliseconds.
+    /// When something may be sent without another event, milliseconds.
     pub fn opens(&self) -> Option<i64> {
         let shut_ms = self.shut_until.map(|until| until.timestamp_millis());
         let ready = self.waiting(self.in_flight).and(shut_ms);
@@ -73,7 +73,7 @@ impl Account {
         [ready, later].into_iter().flatten().min()
     }
 
-    /// Takes out the first of a lane whose time has come.
+    /// Removes a lane whose time has come, and returns the place of its first delivery.
     pub fn due(&mut self, now: At) -> Option<u64> {
         let (at_ms, place) = *self.later.first()?;
         if at_ms > now.timestamp_millis() {
@@ -83,7 +83,7 @@ impl Account {
         Some(place)
     }
 
-    /// Would this one be the next, with one flight of the other way less?
+    /// Whether this delivery would be the next one if a flight of the way `freed` had ended.
     pub fn would_take(&self, rank: Rank, way: Way, freed: Option<Way>) -> bool {
         let mut in_flight = self.in_flight;
         if let Some(freed) = freed {
@@ -94,7 +94,7 @@ impl Account {
             && self.waiting(in_flight).is_none_or(|other| rank <= other)
     }
 
-    /// Of both ways the first for which there is room.
+    /// The first delivery of either way for which there is room.
     fn waiting(&self, in_flight: [usize; 2]) -> Option<Rank> {
         let firsts = self.ready.iter().enumerate().filter_map(|(way, ready)| {
             ready.first().copied().filter(|(urgency, _)| self.has_room(in_flight, *urgency, way))

@@ -1,6 +1,5 @@
-//! One try of one delivery: marked, carried out, settled, whatever happens in it.
-//! Never settles what is over by itself: the school's inbox does, together with the order.
-//! Enter at [`fly`].
+//! One try of one delivery: mark, execute, settle. A finished delivery is settled by the school's inbox,
+//! together with its order. Enter at [`fly`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +11,7 @@ use super::{SiteLinks, bury_unreadable};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::{At, Target};
-use crate::spool::{Past, SendOutcome, Sent};
+use crate::spool::{EarlierTry, SendOutcome, Sent};
 use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
 use crate::worker::backoff;
 use crate::worker::landings::{Ended, Landed, Written};
@@ -22,31 +21,31 @@ use crate::worker::site::{Site, count};
 /// After this many panics a delivery becomes a dead letter.
 const PANICS_MAX: u32 = 3;
 
-/// A body that could not be read is asked for again after this.
+/// Delay before reading a body again after a failure.
 const UNREAD_MS: i64 = 1_000;
 
-/// A delivery that has come back, with what its lane is to hold now.
+/// A delivery after a try, with its new state for the lane.
 pub struct Flown {
     pub lane: LaneKey,
     pub back: Back,
-    pub end: End,
+    pub end: FlightEnd,
 }
 
-pub enum End {
+pub enum FlightEnd {
     Done,
     Denied(String),
     Other,
-    /// The school belongs to somebody else now, or the store refused for good.
+    /// Another instance owns the school, or the store refused for good.
     Lost(CommitError),
 }
 
 impl Flown {
     fn gone(lane: LaneKey) -> Self {
-        Self { lane, back: Back::Gone, end: End::Other }
+        Self { lane, back: Back::Gone, end: FlightEnd::Other }
     }
 
     fn lost(lane: LaneKey, error: CommitError) -> Self {
-        Self { lane, back: Back::Gone, end: End::Lost(error) }
+        Self { lane, back: Back::Gone, end: FlightEnd::Lost(error) }
     }
 }
 
@@ -54,8 +53,8 @@ impl Flown {
 struct Start {
     delivery: Delivery,
     tried: Try,
-    past: Option<Past>,
-    /// The store has it as being sent already.
+    past: Option<EarlierTry>,
+    /// Already marked as being sent in the store.
     is_marked: bool,
 }
 
@@ -65,7 +64,7 @@ pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
     let start = match site.guard("delivery", start(site, go)).await {
         Ok(Ok(start)) => start,
         Ok(Err(flown)) => return flown,
-        Err(_) => return Flown { lane, back: unread(site), end: End::Other },
+        Err(_) => return Flown { lane, back: unread(site), end: FlightEnd::Other },
     };
     let (before, tried, has_left) = (start.delivery.clone(), start.tried, AtomicBool::new(false));
     match site.guard("delivery", carry(site, start, &has_left)).await {
@@ -81,7 +80,7 @@ fn unread(site: &Site) -> Back {
     Back::Unread { not_before: site.clock.now() + TimeDelta::milliseconds(UNREAD_MS) }
 }
 
-/// The delivery with its body, which the store is asked for where it is not held.
+/// The delivery with its body, read from the store if it is not in memory.
 async fn start(site: &Arc<Site>, Go { lane, place, urgency, body, is_marked }: Go) -> Result<Start, Flown> {
     let mut delivery = match body {
         Some(body) => *body,
@@ -100,7 +99,7 @@ async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, F
     let found = site.store.deliveries(site.id(), place.saturating_sub(1), 1).await;
     match found {
         Ok(page) => match page.into_iter().find(|delivery| delivery.seq == place) {
-            // An owner before this one was sending it when it ended.
+            // An earlier owner was sending it when it ended.
             Some(delivery) if delivery.state == DeliveryState::Sending => {
                 let state = DeliveryState::Unclear { not_before: site.clock.now() };
                 Ok(Delivery { state, ..delivery })
@@ -115,7 +114,7 @@ async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, F
             {
                 return Err(Flown::lost(lane, error));
             }
-            Err(Flown { lane, back: unread(site), end: End::Other })
+            Err(Flown { lane, back: unread(site), end: FlightEnd::Other })
         }
     }
 }
@@ -131,7 +130,7 @@ async fn after_panic(site: &Arc<Site>, mut delivery: Delivery, tried: Try, panic
     }
     // The settlement panicked too. In the store the delivery is still marked, which counts as `Unclear`.
     delivery.state = later_state(tried, not_before(&delivery, site.clock.now()));
-    Flown { lane, back: Back::Again(Box::new(delivery)), end: End::Other }
+    Flown { lane, back: Back::Again(Box::new(delivery)), end: FlightEnd::Other }
 }
 
 /// From the mark to the settlement.
@@ -139,19 +138,19 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     let Start { mut delivery, tried, past, is_marked } = start;
     let lane = key_of(&delivery);
     let now = site.clock.now();
-    // Lanes let nothing out that has no courier; it would stay in the store as it is.
+    // Lanes return only deliveries with a courier; without one it stays in the store unchanged.
     let Some(courier) = site.outbound.couriers.get(&lane.target) else { return Flown::gone(lane) };
     if !is_marked {
         delivery.state = DeliveryState::Sending;
         match commit(site, update(&delivery, now)).await {
             Ok(()) => {}
-            // Revoked before it left: that is what revoking is for.
+            // Revoked before it was sent.
             Err(CommitError::Conflict(_)) => return Flown::gone(lane),
             Err(error) => return Flown::lost(lane, error),
         }
     }
-    if past == Some(Past::Done) && !lane.target.can_look_up() {
-        // Nothing can be looked up there, and nothing has to be: this process has seen it done.
+    if past == Some(EarlierTry::Done) && !lane.target.can_look_up() {
+        // It cannot be looked up there, and need not be: this process knows that it was done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
     has_left.store(true, Ordering::SeqCst);
@@ -161,9 +160,9 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     settle(site, lane, delivery, tried, outcome).await
 }
 
-/// Whether it may have been done before: the delivery's state says so, or this process remembers what a
-/// restarted store has forgotten, or nobody is left who could.
-fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
+/// Whether it may have been done before: by the delivery's state, by this process's memory if a restarted
+/// store has lost it, or because no memory is left.
+fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<EarlierTry>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
     let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
@@ -172,8 +171,8 @@ fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
     (if may_be_done { Try::MayBeDone } else { Try::First }, past)
 }
 
-/// A delivery as the commit that lets it leave marks it; `None` where there is any doubt about its past,
-/// and it has to be marked by itself. Nothing leaves a school that stops.
+/// A delivery with the mark, for the commit that allows it to be sent; `None` if it is in doubt and needs a
+/// mark of its own, or if the school stops.
 pub fn marked(site: &Site, delivery: &Delivery, now: At) -> Option<Delivery> {
     let is_new =
         !site.stopping() && matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
@@ -190,7 +189,7 @@ fn remember(site: &Site, note: impl FnOnce(&mut Sent)) {
     }
 }
 
-/// What is over is handed to the inbox; what is tried again is written here.
+/// Hands a finished delivery to the inbox; writes the new state of one that is tried again.
 async fn settle(
     site: &Arc<Site>,
     lane: LaneKey,
@@ -203,11 +202,11 @@ async fn settle(
     let end = match outcome {
         Ok(receipt) => return land(site, lane, delivery, Ended::Done(receipt)).await,
         Err(Fault::Denied { why }) => {
-            // Not the delivery's fault: the try does not count.
+            // The delivery is not at fault, so the try does not count.
             delivery.attempts -= 1;
             delivery.state = denied_state(lane.target, tried, now);
             delivery.fault = Some(why.clone());
-            End::Denied(why)
+            FlightEnd::Denied(why)
         }
         Err(Fault::Never { why }) => return land(site, lane, delivery, Ended::Never { why }).await,
         Err(fault) if is_worn_out => {
@@ -218,12 +217,12 @@ async fn settle(
             let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, after_ms);
             delivery.state = later_state(tried, now + TimeDelta::milliseconds(wait_ms as i64));
             delivery.fault = Some(why);
-            End::Other
+            FlightEnd::Other
         }
         Err(Fault::Unclear { why }) => {
             delivery.state = DeliveryState::Unclear { not_before: not_before(&delivery, now) };
             delivery.fault = Some(why);
-            End::Other
+            FlightEnd::Other
         }
     };
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. });
@@ -233,17 +232,17 @@ async fn settle(
     tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
     match commit(site, update(&delivery, now)).await {
         Ok(()) => Flown { lane, back: Back::Again(Box::new(delivery)), end },
-        // It was taken away meanwhile.
+        // It was removed meanwhile.
         Err(CommitError::Conflict(_)) => Flown { lane, back: Back::Gone, end },
         Err(error) => Flown::lost(lane, error),
     }
 }
 
-/// The inbox settles it with its order, in one commit.
+/// Waits until the inbox has settled it with its order, in one commit.
 async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended) -> Flown {
     let (outcome, end, tally) = match &ended {
-        Ended::Done(_) => (SendOutcome::Done, End::Done, &site.tally.delivered),
-        Ended::Never { .. } => (SendOutcome::Buried, End::Other, &site.tally.buried),
+        Ended::Done(_) => (SendOutcome::Done, FlightEnd::Done, &site.tally.delivered),
+        Ended::Never { .. } => (SendOutcome::Buried, FlightEnd::Other, &site.tally.buried),
     };
     remember(site, |sent| sent.came_back(&delivery, outcome));
     let written = site.landings().push(Landed { delivery, ended });
@@ -254,18 +253,18 @@ async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended)
             Flown { lane, back: Back::Gone, end }
         }
         Ok(Written::Before) => Flown { lane, back: Back::Gone, end },
-        // Another owner begins; the store has it as it was marked.
+        // Another owner takes over; in the store it is still marked.
         Err(_) => Flown::lost(lane, StoreError::Unreachable("the owner has ended".to_owned()).into()),
     }
 }
 
-/// When a delivery that may have been done is looked for.
+/// When a delivery that may have been done is looked up.
 fn not_before(delivery: &Delivery, now: At) -> At {
     let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None);
     now + TimeDelta::milliseconds(wait_ms as i64)
 }
 
-/// Doubt outlives a failed look: what may have been done is never tried as if it were new.
+/// A failed look-up keeps the doubt: a delivery that may have been done is never tried as a new one.
 fn later_state(tried: Try, not_before: At) -> DeliveryState {
     match tried {
         Try::First => DeliveryState::Later { not_before },
@@ -284,7 +283,7 @@ fn update(delivery: &Delivery, now: At) -> Unit {
     Unit { deliveries: vec![DeliveryOp::Update(delivery.clone())], at: now, ..Unit::default() }
 }
 
-/// A mark has to be written: while the store is away it waits, and nothing is sent twice.
+/// Writes a mark, waiting while the store is unreachable, so that nothing is sent twice.
 async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
     loop {
         match site.commit(unit.clone()).await {
@@ -301,7 +300,7 @@ async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
 mod tests {
     use super::*;
 
-    /// A look that fails leaves the doubt: the next try looks again.
+    /// A failed look-up keeps the doubt: the next try looks it up again.
     #[test]
     fn doubt_outlives_a_failed_look() {
         let at = At::from_timestamp(1_795_000_000, 0).expect("in range");

@@ -4,7 +4,7 @@
 use dozvon::intake::calls::{CallRecord, Merged};
 use dozvon::intake::item::{Inbound, Item};
 use dozvon::intake::last_seen::LastSeen;
-use dozvon::platform::look_back::Looked;
+use dozvon::platform::reconcile::ReconcileState;
 use dozvon::process::At;
 use dozvon::store::{Delivery, JournalEntry};
 use serde::de::DeserializeOwned;
@@ -43,14 +43,14 @@ fn call_says(mut call: CallRecord) -> Value {
     let wake = call.wake();
     let known = call.known();
     let on_call: Vec<String> = call.on_call().map(str::to_owned).collect();
-    let told_at = call.told_at();
+    let reported_at = call.reported_at();
     let result = match call.on_wake(wake.unwrap_or(At::UNIX_EPOCH)) {
         Merged::Result(found) => json!(found),
         Merged::Waiting { wake } => json!(wake),
         Merged::Nothing => Value::Null,
     };
     json!({
-        "wake": wake, "told_at": told_at, "on_call": on_call, "exact": known.is_exact,
+        "wake": wake, "told_at": reported_at, "on_call": on_call, "exact": known.is_exact,
         "talk_seconds": known.talk_seconds, "result": result,
     })
 }
@@ -64,7 +64,7 @@ fn check(line: &Line) -> Result<(), String> {
             if says != line.expect { Err(format!("was {}\n  is  {says}", line.expect)) } else { Ok(()) }
         }
         Kind::Shadow => same::<LastSeen>(&line.stored),
-        Kind::Look => same::<Looked>(&line.stored),
+        Kind::Look => same::<ReconcileState>(&line.stored),
         Kind::Item => item(&line.stored),
         Kind::Delivery => same::<Delivery>(&line.stored),
         Kind::Journal => same::<JournalEntry>(&line.stored),

@@ -5,7 +5,7 @@ use dozvon::intake::calls::CallRecord;
 use dozvon::intake::envelope::Envelope;
 use dozvon::intake::item::{Inbound, Member};
 use dozvon::intake::last_seen::LastSeen;
-use dozvon::platform::look_back::Looked;
+use dozvon::platform::reconcile::ReconcileState;
 use dozvon::process::desks::DesksV1;
 use dozvon::process::{Client, Order};
 use dozvon::store::{Backend, Counts, DeliveryState};
@@ -52,7 +52,7 @@ async fn a_store_of_v1_opens_with_all_that_it_holds() {
             "desk" => serde_json::from_slice::<DesksV1>(body).is_ok(),
             "call" => serde_json::from_slice::<CallRecord>(body).is_ok(),
             "shadow" => serde_json::from_slice::<LastSeen>(body).is_ok(),
-            "look" => serde_json::from_slice::<Looked>(body).is_ok(),
+            "look" => serde_json::from_slice::<ReconcileState>(body).is_ok(),
             _ => false,
         };
         assert!(read, "{key} cannot be read");

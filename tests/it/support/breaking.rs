@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dozvon::clock::stopwatch;
-use dozvon::platform::look_back::{Known, Sight};
-use dozvon::platform::{Answer, Reception, Refused, Verified};
-use dozvon::platform::{Courier, Fault, Hooks, Links, LookBack, Mirroring, Receipt, Room, Try, Undecodable};
+use dozvon::platform::reconcile::{Known, Reconciled};
+use dozvon::platform::{
+    Courier, Fault, Hooks, Links, Mirroring, Receipt, Reconciler, Room, Try, Undecodable,
+};
+use dozvon::platform::{HookAnswer, Reception, Refused, Verified};
 use dozvon::process::{At, Command, CommandId, OrderId, SchoolId};
 use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
 use dozvon::store::{
-    Accepted, CommitError, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry, Kept, Lease,
-    Offer, Places, Plan, Rate, Record, Seq, Store, Unit, Wake,
+    Accepted, CommitError, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry, Lease,
+    Offer, Places, Plan, Rate, Record, Seq, Store, StoreResult, Unit, Wake,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -126,10 +128,10 @@ impl Courier for Breaking<Arc<dyn Courier>> {
 }
 
 #[async_trait]
-impl LookBack for Breaking<Arc<dyn LookBack>> {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+impl Reconciler for Breaking<Arc<dyn Reconciler>> {
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault> {
         self.1.at("look");
-        self.0.look(cursor, known, now).await
+        self.0.reconcile(cursor, known, now).await
     }
 }
 
@@ -143,7 +145,7 @@ impl Hooks for Breaking<Arc<dyn Hooks>> {
         self.0.verify(request)
     }
 
-    fn answer(&self, request: &Verified) -> Answer {
+    fn answer(&self, request: &Verified) -> HookAnswer {
         self.0.answer(request)
     }
 
@@ -190,32 +192,32 @@ impl Store for Breaking<Arc<dyn Store>> {
         done
     }
 
-    async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
         self.1.at("store offer");
         self.0.offer(school, offer).await
     }
 
-    async fn epoch(&self) -> Kept<Option<String>> {
+    async fn epoch(&self) -> StoreResult<Option<String>> {
         self.1.at("store epoch");
         self.0.epoch().await
     }
 
-    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
         self.1.at("store append");
         self.0.append(school, body, at).await
     }
 
-    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>> {
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>> {
         self.1.at("store inbox");
         self.0.inbox(school, after, max).await
     }
 
-    async fn read(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>> {
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>> {
         self.1.at("store read");
         self.0.read(school, keys).await
     }
 
-    async fn find(&self, school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>> {
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
         self.1.at("store find");
         self.0.find(school, keys).await
     }
@@ -226,122 +228,137 @@ impl Store for Breaking<Arc<dyn Store>> {
         prefix: &str,
         after: Option<&str>,
         max: usize,
-    ) -> Kept<Vec<(String, Record)>> {
+    ) -> StoreResult<Vec<(String, Record)>> {
         self.1.at("store scan");
         self.0.scan(school, prefix, after, max).await
     }
 
-    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>> {
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>> {
         self.1.at("store wakes");
         self.0.wakes(school, until_ms, max).await
     }
 
-    async fn wake_of(&self, school: &SchoolId, member: &str) -> Kept<Option<Wake>> {
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> StoreResult<Option<Wake>> {
         self.1.at("store wake_of");
         self.0.wake_of(school, member).await
     }
 
-    async fn next_wake(&self, school: &SchoolId) -> Kept<Option<Wake>> {
+    async fn next_wake(&self, school: &SchoolId) -> StoreResult<Option<Wake>> {
         self.1.at("store next_wake");
         self.0.next_wake(school).await
     }
 
-    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>> {
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>> {
         self.1.at("store deliveries");
         self.0.deliveries(school, after, max).await
     }
 
-    async fn unreadable(&self, school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>> {
+    async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
         self.1.at("store unreadable");
         self.0.unreadable(school).await
     }
 
-    async fn journal(&self, school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>> {
+    async fn journal(
+        &self,
+        school: &SchoolId,
+        order: &OrderId,
+        max: usize,
+    ) -> StoreResult<Vec<JournalEntry>> {
         self.1.at("store journal");
         self.0.journal(school, order, max).await
     }
 
-    async fn raw(&self, school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>> {
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>> {
         self.1.at("store raw");
         self.0.raw(school, seq).await
     }
 
-    async fn raws(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>> {
+    async fn raws(
+        &self,
+        school: &SchoolId,
+        after: Option<Seq>,
+        max: usize,
+    ) -> StoreResult<Vec<(Seq, Vec<u8>)>> {
         self.1.at("store raws");
         self.0.raws(school, after, max).await
     }
 
-    async fn dead(&self, school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>> {
+    async fn dead(&self, school: &SchoolId, max: usize) -> StoreResult<Vec<DeadLetter>> {
         self.1.at("store dead");
         self.0.dead(school, max).await
     }
 
-    async fn letters(&self, school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>> {
+    async fn letters(
+        &self,
+        school: &SchoolId,
+        after: u64,
+        max: usize,
+    ) -> StoreResult<Vec<(u64, DeadLetter)>> {
         self.1.at("store letters");
         self.0.letters(school, after, max).await
     }
 
-    async fn letter(&self, school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>> {
+    async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>> {
         self.1.at("store letter");
         self.0.letter(school, id).await
     }
 
-    async fn counts(&self, school: &SchoolId) -> Kept<Counts> {
+    async fn counts(&self, school: &SchoolId) -> StoreResult<Counts> {
         self.1.at("store counts");
         self.0.counts(school).await
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease> {
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
         self.1.at("store lease");
         self.0.lease(school, fence, plan, ttl_ms).await
     }
 
-    async fn release(&self, school: &SchoolId, fence: &Fence) -> Kept<()> {
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {
         self.1.at("store release");
         self.0.release(school, fence).await
     }
 
-    async fn ring(&self, school: &SchoolId) -> Kept<()> {
+    async fn ring(&self, school: &SchoolId) -> StoreResult<()> {
         self.1.at("store ring");
         self.0.ring(school).await
     }
 
-    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()> {
+    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()> {
         self.1.at("store listen");
         self.0.listen(heard).await
     }
 
-    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64> {
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64> {
         self.1.at(format_args!("store budget {account}"));
         self.0.budget(account, rate, now_ms).await
     }
 
-    async fn secret(&self, name: &str) -> Kept<Option<Vec<u8>>> {
+    async fn secret(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
         self.1.at("store secret");
         self.0.secret(name).await
     }
 
-    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool> {
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool> {
         self.1.at("store swap_secret");
         self.0.swap_secret(name, old, new).await
     }
 
-    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> Kept<bool> {
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> StoreResult<bool> {
         self.1.at("store lock");
         self.0.lock(name, token, ttl_ms).await
     }
 
-    async fn unlock(&self, name: &str, token: &str) -> Kept<()> {
+    async fn unlock(&self, name: &str, token: &str) -> StoreResult<()> {
         self.1.at("store unlock");
         self.0.unlock(name, token).await
     }
 
-    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> Kept<u64> {
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64> {
         self.1.at("store forget_raw");
         self.0.forget_raw(school, before, max).await
     }
 
-    async fn ping(&self) -> Kept<()> {
+    async fn ping(&self) -> StoreResult<()> {
         self.1.at("store ping");
         self.0.ping().await
     }

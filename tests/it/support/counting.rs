@@ -49,7 +49,7 @@ macro_rules! passed_on {
     ($(async fn $name:ident($($arg:ident: $kind:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl Store for Counting {
-            async fn offer(&self, school: &SchoolId, offer: &Offer) -> Kept<Accepted> {
+            async fn offer(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
                 let accepted = self.inner.offer(school, offer).await;
                 if accepted == Ok(Accepted::New) {
                     self.note("a request is accepted".to_owned());
@@ -57,7 +57,7 @@ macro_rules! passed_on {
                 accepted
             }
 
-            async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> Kept<()> {
+            async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
                 self.note("an entry is appended".to_owned());
                 self.inner.append(school, body, at).await
             }
@@ -75,32 +75,32 @@ macro_rules! passed_on {
 }
 
 passed_on! {
-    async fn epoch() -> Kept<Option<String>>;
-    async fn inbox(school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<Entry>>;
-    async fn read(school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<Record>>>;
-    async fn find(school: &SchoolId, keys: &[String]) -> Kept<Vec<Option<String>>>;
-    async fn scan(school: &SchoolId, prefix: &str, after: Option<&str>, max: usize) -> Kept<Vec<(String, Record)>>;
-    async fn wakes(school: &SchoolId, until_ms: i64, max: usize) -> Kept<Vec<Wake>>;
-    async fn wake_of(school: &SchoolId, member: &str) -> Kept<Option<Wake>>;
-    async fn next_wake(school: &SchoolId) -> Kept<Option<Wake>>;
-    async fn deliveries(school: &SchoolId, after: u64, max: usize) -> Kept<Vec<Delivery>>;
-    async fn unreadable(school: &SchoolId) -> Kept<Vec<(CommandId, Vec<u8>)>>;
-    async fn journal(school: &SchoolId, order: &OrderId, max: usize) -> Kept<Vec<JournalEntry>>;
-    async fn raw(school: &SchoolId, seq: &Seq) -> Kept<Option<Vec<u8>>>;
-    async fn raws(school: &SchoolId, after: Option<Seq>, max: usize) -> Kept<Vec<(Seq, Vec<u8>)>>;
-    async fn dead(school: &SchoolId, max: usize) -> Kept<Vec<DeadLetter>>;
-    async fn letters(school: &SchoolId, after: u64, max: usize) -> Kept<Vec<(u64, DeadLetter)>>;
-    async fn letter(school: &SchoolId, id: &str) -> Kept<Option<DeadLetter>>;
-    async fn counts(school: &SchoolId) -> Kept<Counts>;
-    async fn lease(school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> Kept<Lease>;
-    async fn release(school: &SchoolId, fence: &Fence) -> Kept<()>;
-    async fn ring(school: &SchoolId) -> Kept<()>;
-    async fn listen(heard: &(dyn Fn(SchoolId) + Send + Sync)) -> Kept<()>;
-    async fn budget(account: &str, rate: Rate, now_ms: Option<i64>) -> Kept<u64>;
-    async fn secret(name: &str) -> Kept<Option<Vec<u8>>>;
-    async fn swap_secret(name: &str, old: Option<&[u8]>, new: &[u8]) -> Kept<bool>;
-    async fn lock(name: &str, token: &str, ttl_ms: u64) -> Kept<bool>;
-    async fn unlock(name: &str, token: &str) -> Kept<()>;
-    async fn forget_raw(school: &SchoolId, before: At, max: usize) -> Kept<u64>;
-    async fn ping() -> Kept<()>;
+    async fn epoch() -> StoreResult<Option<String>>;
+    async fn inbox(school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>>;
+    async fn read(school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>>;
+    async fn find(school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>>;
+    async fn scan(school: &SchoolId, prefix: &str, after: Option<&str>, max: usize) -> StoreResult<Vec<(String, Record)>>;
+    async fn wakes(school: &SchoolId, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>>;
+    async fn wake_of(school: &SchoolId, member: &str) -> StoreResult<Option<Wake>>;
+    async fn next_wake(school: &SchoolId) -> StoreResult<Option<Wake>>;
+    async fn deliveries(school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>>;
+    async fn unreadable(school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>>;
+    async fn journal(school: &SchoolId, order: &OrderId, max: usize) -> StoreResult<Vec<JournalEntry>>;
+    async fn raw(school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>>;
+    async fn raws(school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<(Seq, Vec<u8>)>>;
+    async fn dead(school: &SchoolId, max: usize) -> StoreResult<Vec<DeadLetter>>;
+    async fn letters(school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<(u64, DeadLetter)>>;
+    async fn letter(school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>>;
+    async fn counts(school: &SchoolId) -> StoreResult<Counts>;
+    async fn lease(school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease>;
+    async fn release(school: &SchoolId, fence: &Fence) -> StoreResult<()>;
+    async fn ring(school: &SchoolId) -> StoreResult<()>;
+    async fn listen(heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()>;
+    async fn budget(account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64>;
+    async fn secret(name: &str) -> StoreResult<Option<Vec<u8>>>;
+    async fn swap_secret(name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool>;
+    async fn lock(name: &str, token: &str, ttl_ms: u64) -> StoreResult<bool>;
+    async fn unlock(name: &str, token: &str) -> StoreResult<()>;
+    async fn forget_raw(school: &SchoolId, before: At, max: usize) -> StoreResult<u64>;
+    async fn ping() -> StoreResult<()>;
 }

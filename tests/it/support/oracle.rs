@@ -79,8 +79,8 @@ async fn queues(world: &World, now: At) -> Vec<String> {
     wrong
 }
 
-/// Only what cannot be looked up may need a person: letters, comments and call starts of which it is not known
-/// whether they left. A story may name orders that it breaks.
+/// Only what cannot be looked up may need a person: letters, comments and call starts of which it is not
+/// known whether they left. A story may name orders that it breaks.
 async fn dead_letters(world: &World) -> Vec<String> {
     let site = &world.site;
     let mut wrong = Vec::new();

@@ -14,7 +14,8 @@ use super::school::School;
 
 const SEED: u64 = 7;
 
-/// Plays the demo's school with these people (a table of [`OrderScript`]s by id), and asserts what holds for every run.
+/// Plays the demo's school with these people (a table of [`OrderScript`]s by id), and asserts what holds for
+/// every run.
 pub fn play<T>(
     school: &School,
     people: &str,

@@ -11,9 +11,9 @@ use actix_web::{App, HttpServer, web};
 use dozvon::clock::{WallClock, wall_now};
 use dozvon::config::{Config, Files, Surroundings};
 use dozvon::http::{Front, Sites, routes};
-use dozvon::intake::book::Room;
+use dozvon::intake::book::RecordBudget;
 use dozvon::outbound::{self, RealNetwork, Wiring};
-use dozvon::platform::{Hooks, LookBack};
+use dozvon::platform::{Hooks, Reconciler};
 use dozvon::spool::Spools;
 use dozvon::store::Store;
 use dozvon::worker::school;
@@ -49,9 +49,9 @@ impl Within {
         for courier in outbound.couriers.values_mut() {
             *courier = Arc::new(Breaking(courier.clone(), breaker.clone()));
         }
-        for look in outbound.looks.values_mut() {
-            let breaking: Arc<dyn LookBack> = Arc::new(Breaking(look.clone(), breaker.clone()));
-            *look = breaking;
+        for reconciler in outbound.reconcilers.values_mut() {
+            let breaking: Arc<dyn Reconciler> = Arc::new(Breaking(reconciler.clone(), breaker.clone()));
+            *reconciler = breaking;
         }
         let break_hooks = |hooks| -> Arc<dyn Hooks> { Arc::new(Breaking(hooks, breaker.clone())) };
         let hooks = outbound::hooks(&school).expect("ways in").into_iter();
@@ -66,7 +66,7 @@ impl Within {
             rhythm: Rhythm::default(),
             keep: Keep { raw_days: 90, ended_days: 365 },
             // For a few records, so that they are opened and closed all the time.
-            room: Arc::new(Room::of(8 * 1024)),
+            record_budget: Arc::new(RecordBudget::of(8 * 1024)),
         });
         let site = Arc::new(site.spooling(spool));
         let working = tokio::spawn(school::run(site.clone()));

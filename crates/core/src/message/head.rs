@@ -1,5 +1,5 @@
-//! The head of a text file: its owner, review month and purpose (M2, M6). Never reads the text below it. Enter
-//! at [`Head::split`].
+//! The head of a text file: its owner, review month and purpose (M2, M6). Never reads the text below it.
+//! Enter at [`Head::split`].
 
 use std::collections::BTreeMap;
 

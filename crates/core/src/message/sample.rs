@@ -1,5 +1,5 @@
-//! Two sets of variables with which every text is tried before use: all variables, and the least that an order
-//! can have. Never used for a real client. Enter at [`Vars::full_example`].
+//! Two sets of variables with which every text is tried before use: all variables, and the least that an
+//! order can have. Never used for a real client. Enter at [`Vars::full_example`].
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
 //! The texts that are built into the program, one line each: the identifier in the code, the file name in a
-//! school's folder, the title for people. Never reads a file at run time. Enter at [`TextId`] and [`SHIPPED`].
+//! school's folder, the title for people. Never reads a file at run time. Enter at [`TextId`] and
+//! [`SHIPPED`].
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The variables of texts. Never filled here: the step fills them, or `sample` for a trial. Enter at [`Vars`].
+//! The variables of texts. Never filled here: the step fills them, or `sample` for a trial. Enter at
+//! [`Vars`].
 
 use std::collections::BTreeMap;
 

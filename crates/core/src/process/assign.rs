@@ -1,5 +1,5 @@
-//! Who is responsible: the client's own manager, else what the route says, else the queue (G4, L8).
-//! Never moves an order that somebody has. Enter at [`choose`] and [`give`].
+//! The choice of the responsible: the client's present manager, else by the route, else by the queue (G4,
+//! L8). Never reassigns an order that has a responsible. Enter at [`choose`] and [`give`].
 
 use super::command::Ask;
 use super::decision::Decision;
@@ -7,9 +7,9 @@ use super::definition::{Assign, Manager, Route};
 use super::event::Author;
 use super::value::*;
 
-/// The one who is to have this order; `None` leaves it in the free pool (L9).
-/// L8: a client with an active order stays with its manager; one who is known but unattended
-/// and one who is unknown get somebody at once, by the route's rule. L3: what a manager made is his.
+/// The responsible for this order; `None` leaves it in the free pool (L9).
+/// L8: a client with an active order stays with its manager; other clients get a manager at once, by the
+/// route's rule. L3: an order that a manager made is his.
 pub(super) fn choose(d: &Decision, named: Option<&ManagerId>) -> Option<ManagerId> {
     let active = |id: &&ManagerId| d.process.manager(id).is_some_and(|manager| manager.active);
     if d.case.order.author == Some(Author::Manager)
@@ -36,12 +36,12 @@ pub(super) fn choose(d: &Decision, named: Option<&ManagerId>) -> Option<ManagerI
     }
 }
 
-/// The least loaded seller; the head only where there is nobody else.
+/// The least loaded manager; the head only if there is nobody else.
 pub(super) fn queue(d: &Decision) -> Option<ManagerId> {
     least_loaded(d, |manager| !manager.head).or_else(|| d.head()).or_else(|| least_loaded(d, |_| true))
 }
 
-/// Another one who could do it now (L15): a free seller, else the head.
+/// Another person for a task (L15): a free manager, else the head.
 pub(super) fn another(d: &Decision, than: &ManagerId) -> Option<ManagerId> {
     least_loaded(d, |manager| !manager.head && &manager.id != than)
         .or_else(|| d.head())
@@ -57,7 +57,7 @@ fn least_loaded(d: &Decision, fits: impl Fn(&Manager) -> bool) -> Option<Manager
     first.map(|manager| manager.id.clone())
 }
 
-/// Makes somebody responsible and keeps the desk's books; says nothing to any platform.
+/// Sets the responsible and updates the desks; writes to no platform.
 pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
     if d.case.order.responsible.as_ref() == Some(manager) {
         return;
@@ -69,27 +69,27 @@ pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
     d.case.client.manager = Some(manager.clone());
 }
 
-/// The order no longer counts for its manager.
+/// Removes the order from its manager's desk.
 pub(super) fn release(d: &mut Decision) {
     if let Some(manager) = &d.case.order.responsible {
         d.case.desks.release(manager);
     }
 }
 
-/// The CRM's and GetCourse's books follow.
+/// Writes the responsible to the CRM and to GetCourse.
 pub(super) fn announce(d: &mut Decision, manager: &ManagerId) {
     tell_crm(d, manager);
     d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
 }
 
-/// The CRM's books follow; GetCourse's own say so already.
+/// Writes the responsible to the CRM only; GetCourse already shows it.
 pub(super) fn tell_crm(d: &mut Decision, manager: &ManagerId) {
     if d.has_lead() {
         d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: manager.clone() });
     }
 }
 
-/// L9: nobody has it, so the queue says who does.
+/// L9: nobody took the order, so the queue assigns it.
 pub(super) fn give_by_queue(d: &mut Decision, why: &str) {
     let Some(manager) = queue(d) else { return };
     give(d, &manager);

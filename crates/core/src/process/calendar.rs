@@ -1,5 +1,5 @@
-//! Hours, windows and working days: when a client may be contacted and when a team works. Never reads a clock:
-//! each call passes its own instant and zone. Enter at [`Calendar`].
+//! Hours, windows and working days: when a client may be contacted and when a team works. Never reads a
+//! clock: each call passes its own instant and zone. Enter at [`Calendar`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, TimeDelta, TimeZo
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::hours::{Clock, Hours, Window};
+use super::hours::{Hours, TimeOfDay, Window};
 use super::value::At;
 
 /// The working days. Looked up in this order: `working`, then `nonworking`, then the shipped production
@@ -135,7 +135,7 @@ impl Opening<'_> {
     /// A window of one day, limited to the hours of that day; `None` if they do not overlap.
     pub fn window_on(&self, day: NaiveDate, window: Window) -> Option<(At, At)> {
         let hours = self.hours_on(day)?.meet(window)?;
-        let edge = |clock: Clock| at_local(day, u32::from(clock.minute), self.zone);
+        let edge = |clock: TimeOfDay| at_local(day, u32::from(clock.minute), self.zone);
         Some((edge(hours.from), edge(hours.to)))
     }
 }
@@ -153,8 +153,8 @@ pub fn at_local(day: NaiveDate, minute: u32, zone: Tz) -> At {
     }
 }
 
-/// A stable fraction of `minutes` for a key: spreads work that would be due in one minute (D13), identically on
-/// every instance and in every replay.
+/// A stable fraction of `minutes` for a key: spreads work that would be due in one minute (D13), identically
+/// on every instance and in every replay.
 pub fn spread(key: &str, minutes: u32) -> TimeDelta {
     let seconds = u64::from(minutes) * 60;
     TimeDelta::seconds(if seconds == 0 { 0 } else { ((fnv(key) >> 16) % seconds) as i64 })
@@ -197,8 +197,8 @@ pub fn say_date(date: NaiveDate) -> String {
     format!("{} {}", date.day(), MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
 }
 
-fn minute_of(local: &DateTime<Tz>) -> Clock {
-    Clock { minute: (local.hour() * 60 + local.minute()) as u16 }
+fn minute_of(local: &DateTime<Tz>) -> TimeOfDay {
+    TimeOfDay { minute: (local.hour() * 60 + local.minute()) as u16 }
 }
 
 fn next_day(day: NaiveDate) -> NaiveDate {

@@ -1,6 +1,5 @@
-//! What one decision may look at and change: the order, its client, the managers' desks.
-//! Never knows how it is stored; absent fields keep the stored form small.
-//! Enter at [`Case`].
+//! The data that one decision may read and change: the order, its client, the managers' desks.
+//! Absent fields are not written, which keeps the stored form small. Enter at [`Case`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,13 +23,13 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case of an order that is heard of for the first time.
+    /// The case of a new order.
     pub fn new(order: OrderId, client: Client, desks: Desks, now: At) -> Self {
         let order = Order::new(order, client.id.clone(), now);
         Self { order, client, desks }
     }
 
-    /// Open orders of the same client for one of the same offers (L7).
+    /// Open orders of the same client for at least one of the same offers (L7).
     pub fn rivals(&self) -> Vec<OrderId> {
         let order = &self.order;
         let same = |brief: &OrderBrief| brief.offers.iter().any(|offer| order.offers.contains(offer));
@@ -40,14 +39,14 @@ impl Case {
     }
 }
 
-/// One order on its way. Everything that a decision depends on stands here: its state, and what outlives
-/// a state. Read through `stored`, which also knows the form of the first version.
+/// One order: everything that a decision depends on, that is its state and the data that outlive a state.
+/// Read through `stored`, which also reads the form of the first version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Order {
     pub id: OrderId,
     pub client: ClientId,
-    /// When it first came to us.
+    /// When it was first seen.
     pub seen_at: At,
     /// Route in the school's file; empty until the first facts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -56,11 +55,11 @@ pub struct Order {
     pub(super) wait: Wait,
     #[serde(default)]
     pub timers: Timers,
-    /// Counter of commands and tasks: gives each its id.
+    /// Counter of commands and tasks, for their ids.
     #[serde(default)]
     pub issued: u32,
 
-    // What GetCourse says.
+    // GetCourse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gc_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,10 +68,10 @@ pub struct Order {
     pub created_at: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Author>,
-    /// As it is, or as we have asked for it.
+    /// The status as reported or as requested by us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// What GetCourse said last: only a change of it is news.
+    /// The last status that GetCourse reported; only a different one is a change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_status: Option<Status>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -91,23 +90,22 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_paid: u32,
 
-    // What the CRM holds.
+    // The CRM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,
-    /// When the responsible was last set, by us or by a person: what the CRM shows from before
-    /// that is stale (L10).
+    /// When the responsible was last set, by us or by a person: older states of the lead are outdated (L10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible_at: Option<At>,
-    /// The manager that GetCourse showed last.
+    /// The manager in GetCourse's last report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gc_manager: Option<ManagerId>,
-    /// The source's facts, for names and fields of leads: utm, page, form.
+    /// The facts of the source, for names and fields of leads: utm, page, form.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub source: BTreeMap<String, String>,
-    /// When somebody took it (L9).
+    /// When a manager took it (L9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<At>,
-    /// Roles that have a lead (asked for or made), with the furthest stage.
+    /// Roles with a lead (requested or created), with the furthest stage.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leads: BTreeMap<LeadRole, Stage>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -116,53 +114,53 @@ pub struct Order {
     // Dialling, talks, promises.
     #[serde(default)]
     pub round: Round,
-    /// Attempts and talks over all rounds.
+    /// Attempts and talks of all rounds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempts: u32,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub talks: u32,
-    /// Calls already counted, newest last, bounded.
+    /// Calls already counted, the newest last; the number is limited.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<SeenCall>,
-    /// Outlives the state: nothing but the client's word or a payment moves it (D5).
+    /// Independent of the state: only the client, through a manager, or a payment changes it (D5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promise: Option<Promise>,
     /// «Что дальше?»: it may be open beside a promise or a date (L13).
     #[serde(default, skip_serializing_if = "Question::is_none")]
     pub question: Question,
-    /// The payment plan: it runs on whatever is talked about meanwhile (L5).
+    /// The payment plan; it continues in any state (L5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// When the last answer of a manager was taken: the first wins for a minute (L13).
+    /// When a manager's last answer was accepted: for one minute the first one wins (L13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<At>,
-    /// How far the bridge has come with starting the open call task's call (D9).
+    /// The progress of starting the call of the open call task (D9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<CallStart>,
     /// Letters already sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub letters: BTreeMap<TextId, Sent>,
 
-    /// Commands issued and not yet settled: what a payment may still revoke.
+    /// Commands that are issued and not settled: a payment may still revoke them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unsent: BTreeMap<CommandId, Pending>,
-    /// Creations of tasks that were revoked but may have been on their way: a receipt for one of
-    /// them means that the task stands and has to be closed.
+    /// Revoked task creations that may have been in flight: a receipt for one of them means that the task
+    /// exists and has to be closed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked: BTreeMap<CommandId, TaskId>,
-    /// Deadlines put back, and other things counted for the head.
+    /// Restored deadlines, and other counts for the head.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub put_back: u32,
     /// How often the last resort of L14 was needed. Stays 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repairs: u32,
-    /// How often a task or a lead could not be made in a row (L14).
+    /// Consecutive failures to create a task or a lead (L14).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u32,
-    /// The lead was closed as won by hand once: the payment was looked for.
+    /// A person closed the lead as won once, and the payment was checked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub won_by_hand: bool,
-    /// The lead was deleted by hand once: it was made anew.
+    /// A person deleted the lead once, and it was created again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lead_deleted: bool,
 }
@@ -217,7 +215,7 @@ impl Order {
         }
     }
 
-    /// What it waits for; while a payment is not confirmed, what it goes back to.
+    /// What the order waits for; while a payment is unconfirmed, the state to which it returns.
     pub fn state(&self) -> &Wait {
         match &self.wait {
             Wait::Held(held) => &held.state,
@@ -225,7 +223,7 @@ impl Order {
         }
     }
 
-    /// A payment was said but is not read back yet.
+    /// A payment was reported and has not been read back.
     pub fn held(&self) -> Option<&Held> {
         match &self.wait {
             Wait::Held(held) => Some(held),
@@ -244,7 +242,7 @@ impl Order {
         }
     }
 
-    /// Neither won, lost nor found false.
+    /// The order has not ended.
     pub fn is_open(&self) -> bool {
         self.end().is_none()
     }
@@ -257,7 +255,7 @@ impl Order {
         matches!(self.end(), Some(End::Won { .. }))
     }
 
-    /// An answer to «Что дальше?» is awaited before anything else, be it over a date that stands.
+    /// An answer to «Что дальше?» is awaited first, even if a date has been agreed.
     pub fn is_asked(&self) -> bool {
         match self.state() {
             Wait::Asking => true,
@@ -270,22 +268,22 @@ impl Order {
         }
     }
 
-    /// When a timer is to fire, also one that stands aside.
+    /// When a timer is due, also if it is suspended.
     pub fn at(&self, timer: Timer) -> Option<At> {
         self.timers.at(timer).or_else(|| self.held().and_then(|held| held.timers.at(timer)))
     }
 
-    /// Money has come in, in part or in full.
+    /// Paid in part or in full.
     pub fn has_money(&self) -> bool {
         self.parts_paid > 0 || self.paid.as_ref().is_some_and(|paid| paid.minor > 0)
     }
 
-    /// When the client made it, as far as is known.
+    /// When the client made the order, if known.
     pub fn made_at(&self) -> At {
         self.created_at.unwrap_or(self.seen_at).min(self.seen_at)
     }
 
-    /// The open task «Позвонить»: there is never more than one.
+    /// The open task «Позвонить»; there is at most one.
     pub fn call_task(&self) -> Option<(&TaskId, &Task)> {
         self.tasks.iter().find(|(_, task)| task.kind == TaskKind::Call)
     }
@@ -301,7 +299,7 @@ fn is_zero(n: &u32) -> bool {
 pub struct Round {
     pub number: u32,
     pub attempts: u32,
-    /// The first attempt's or task's time in this round.
+    /// The time of the first attempt or task of this round.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -311,19 +309,19 @@ pub struct Round {
     /// Client's calendar days, `YYYY-MM-DD`, on which calling was permitted.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub days: BTreeSet<String>,
-    /// The rung of the ladder that comes next or is under way: day, step.
+    /// The next or present rung of the ladder: day, step.
     pub day: u32,
     pub step: u32,
-    /// When a manager's word was counted as an attempt (D10): the provider's record of the same
-    /// call is not counted again.
+    /// When a manager's report was counted as an attempt (D10): the provider's record of the same call is not
+    /// counted again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_word: Option<At>,
-    /// Tasks of this round that lay until they were escalated (L15).
+    /// Tasks of this round that were escalated (L15).
     pub missed: u32,
-    /// Text of this round's first task; none takes the usual one.
+    /// Text of this round's first task; `None` for the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TextId>,
-    /// Why this round is called, for its next task.
+    /// The reason of this round, for its next task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -336,7 +334,7 @@ pub struct SeenCall {
     pub at: At,
 }
 
-/// A promise of the client: nothing but he or a payment moves it.
+/// A promise of the client; only the client or a payment changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "promise", rename_all = "snake_case")]
 pub enum Promise {
@@ -344,13 +342,13 @@ pub enum Promise {
     Pay { day: At, why: Option<String> },
 }
 
-/// «Что дальше?» and how patiently it is asked.
+/// The question «Что дальше?» and how often it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Question {
-    /// It is asked and not answered yet.
+    /// Asked and not answered.
     pub open: bool,
-    /// How often it was asked in a row without an answer, since the last talk or answer.
+    /// How often it was asked without an answer since the last talk or answer.
     pub unanswered: u32,
 }
 
@@ -360,18 +358,18 @@ impl Question {
     }
 }
 
-/// The plan of a partly paid order.
+/// The payment plan of a partly paid order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// When the next part is due.
     pub due: At,
 }
 
-/// A letter that went to the client.
+/// A letter that was sent to the client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
     pub times: u32,
-    /// The day of the last one and a hash of its words: nobody gets the same words twice in a day.
+    /// The day of the last one and a hash of its text: the same text is not sent twice a day.
     #[serde(default)]
     pub last: String,
 }
@@ -382,34 +380,34 @@ pub struct Task {
     pub kind: TaskKind,
     pub due: At,
     pub responsible: ManagerId,
-    /// The text it was made from says what it is for.
+    /// The text of the task, which identifies its purpose.
     pub text: TextId,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reminded: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub escalated: bool,
-    /// Belongs to no state, though others with this text do: it stays until it is done or the order ends.
+    /// This task belongs to no state, unlike others with this text: it stays until done or until the order
+    /// ends.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
-    /// The task that this one reminds of; it goes when that one goes.
+    /// The task of which this one reminds; both are closed together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<TaskId>,
 }
 
-/// A call that the bridge starts for one attempt (D9): waiting for the manager, under way, or left
-/// to him.
+/// The start of a call for one attempt (D9): waiting for the manager, in progress, or left to the manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallStart {
-    /// Task, round and rung: each has one start.
+    /// Task, round and rung: there is one start for each.
     pub attempt: String,
-    /// The manager was on the phone: when to look again.
+    /// The manager was on the phone: when to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_at: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<UnderWay>,
 }
 
-/// A start that was asked for and whose call has no result yet.
+/// A requested start whose call has no result yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWay {
     pub command: CommandId,
@@ -417,7 +415,7 @@ pub struct UnderWay {
     pub at: At,
 }
 
-/// What an unsent command is, so that a later step knows what it may revoke.
+/// The content of an unsent command, so that a later step can revoke it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     pub ask: AskKind,
@@ -425,7 +423,7 @@ pub struct Pending {
     pub task: Option<TaskId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letter: Option<TextId>,
-    /// The lead's role, where the command makes a lead.
+    /// The lead's role, if the command creates a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,
 }

@@ -1,5 +1,5 @@
-//! A client: contact details, zone, manager, short list of orders. Never forgets a number or an address: a wrong one
-//! is only marked. Enter at [`Client::learn`].
+//! A client: contact details, zone, manager, short list of orders. Never forgets a number or an address: a
+//! wrong one is only marked. Enter at [`Client::learn`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,8 +107,8 @@ fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
 /// Limit of numbers and addresses per client; the oldest is dropped.
 const WAYS_MAX: usize = 10;
 
-/// A new value goes first. A known one keeps its position: platforms repeat old and new values in any order, and
-/// an echo must not change the order.
+/// A new value goes first. A known one keeps its position: platforms repeat old and new values in any order,
+/// and an echo must not change the order.
 fn add(have: &mut Vec<String>, new: &str) -> bool {
     if have.iter().any(|known| known == new) {
         return false;

@@ -1,5 +1,5 @@
-//! The end of every step: sets the timers of open tasks, updates the client's record, finds and repairs an open
-//! order without a next step (L14). A test proves that the repair is never needed. Enter at [`close`].
+//! The end of every step: sets the timers of open tasks, updates the client's record, finds and repairs an
+//! open order without a next step (L14). A test proves that the repair is never needed. Enter at [`close`].
 
 use super::case::OrderBrief;
 use super::decision::{Decision, Request};

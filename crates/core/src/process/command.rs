@@ -1,5 +1,5 @@
-//! What a step asks of the world, named by our own ids; the outbox resolves them when it sends.
-//! Never holds a platform's id and never says how a platform is asked. Enter at [`Command`].
+//! Commands: the actions that a step requests from platforms, with our own ids. The outbox resolves the ids
+//! when it sends. Contains no platform's ids and no requests in a platform's format. Enter at [`Command`].
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::event::{Direction, Outcome};
 use super::value::*;
 use crate::message::text::TextId;
 
-/// One thing asked of one platform for one client.
+/// One action on one platform for one client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Command {
     pub id: CommandId,
@@ -26,13 +26,13 @@ pub enum Urgency {
     Money,
     /// Promised times.
     Promise,
-    /// Hot calls: a fresh order, a client «на линии».
+    /// Hot calls: a new order, a client «на линии».
     Hot,
     Usual,
     Backfill,
 }
 
-/// Which platform carries a command out.
+/// The platform that executes a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -53,8 +53,8 @@ impl Target {
         }
     }
 
-    /// Whether it can be seen there that a command has been done: what is in doubt is looked for before it is
-    /// done again. Elsewhere a person looks.
+    /// Whether the platform can be asked if a command has been executed. If so, a command in doubt is looked
+    /// up before it is repeated; otherwise a person has to check.
     pub fn can_look_up(self) -> bool {
         match self {
             Self::Crm | Self::Getcourse => true,
@@ -62,7 +62,7 @@ impl Target {
         }
     }
 
-    /// Whether several requests make one delivery: when one is denied, an earlier one may have gone through.
+    /// Whether one delivery may take several requests: if one is denied, an earlier one may have succeeded.
     pub fn takes_several_requests(self) -> bool {
         self == Self::Crm
     }
@@ -71,9 +71,9 @@ impl Target {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    /// Find or make the contact and the lead, linked; twins are never made (L1, G1–G3, G7).
+    /// Find or create the contact and the lead, linked, without duplicates (L1, G1–G3, G7).
     SaveLead(Box<SaveLead>),
-    /// Bring the contact's phone, e-mail and name up to date; numbers are added, never dropped.
+    /// Update the contact's phone, e-mail and name; numbers are added, never removed.
     SaveContact(PersonFacts),
     /// Move a lead forward (K2); `Won` and `Lost` close it.
     SetStage {
@@ -91,7 +91,7 @@ pub enum Ask {
         role: LeadRole,
         price: Money,
     },
-    /// Empty a field that held an answer, after use.
+    /// Clear a field after its answer has been used.
     ClearField {
         role: LeadRole,
         field: u64,
@@ -109,7 +109,7 @@ pub enum Ask {
         task: TaskId,
         result: String,
     },
-    /// A line in the lead's feed (K6); the command's id is its marker against doubling.
+    /// A note in the lead's feed (K6); the command's id is its marker against duplicates.
     AddNote {
         role: LeadRole,
         text: String,
@@ -119,40 +119,40 @@ pub enum Ask {
         role: LeadRole,
         call: CallNote,
     },
-    /// Read a lead, by the CRM's id: a webhook told less than has to be known. Asked by intake, not
-    /// by a step.
+    /// Read a lead by the CRM's id, because a webhook contained too little. Requested by intake, not by a
+    /// step.
     ReadLead {
         lead: u64,
-        /// The order's number, where the lead is said to be gone: another one may have taken its
-        /// place (merged by hand), and is then found by it.
+        /// The order's number, if the lead is reported as deleted: it may have been merged into another lead,
+        /// which is found by this number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<String>,
     },
-    /// Read a lead that a person made, with its contact (G9). Asked by intake, not by a step.
+    /// Read a lead that a person created, with its contact (G9). Requested by intake, not by a step.
     ReadMade {
         lead: u64,
     },
-    /// GetCourse: the order's status, with a reason where it is cancelled.
+    /// GetCourse: set the order's status, with a reason if it is cancelled.
     SetStatus {
         status: Status,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// GetCourse: a comment at each turn (K6).
+    /// GetCourse: a comment at each change of state (K6).
     AddComment {
         text: String,
     },
     SetOrderManager {
         manager: ManagerId,
     },
-    /// GetCourse: read the order back; the answer returns as confirmed facts.
+    /// GetCourse: read the order back; the answer comes as confirmed facts.
     ReadOrder,
     SendLetter(Letter),
-    /// Telephony: ring the manager, then the client (D9). Never repeated once it may have been done.
+    /// Telephony: call the manager, then the client (D9). Never repeated if it may have been executed.
     StartCall(StartCall),
 }
 
-/// Which ask a command is, without what it says.
+/// The kind of a command, without its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AskKind {
@@ -247,7 +247,7 @@ impl Ask {
     }
 }
 
-/// Everything needed to find or make a lead with its contact.
+/// Everything needed to find or create a lead with its contact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SaveLead {
     pub role: LeadRole,
@@ -268,7 +268,7 @@ pub struct SaveLead {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<(u64, String)>,
     pub person: PersonFacts,
-    /// First note of the lead: the source's facts (G5).
+    /// First note of the lead: the facts of the source (G5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The lead of another role that this one continues.
@@ -297,10 +297,10 @@ pub struct CreateTask {
     pub task: TaskId,
     pub role: LeadRole,
     pub kind: TaskKind,
-    /// Final text without the marker; the client of the CRM appends `[<task id>]`.
+    /// Final text without the marker; the CRM courier appends `[<task id>]`.
     pub text: String,
     pub due: At,
-    /// Minutes from `due` that the task may take in the calendar.
+    /// Duration of the task in the calendar, in minutes from `due`.
     pub minutes: u32,
     pub responsible: ManagerId,
 }
@@ -311,16 +311,16 @@ pub struct StartCall {
     pub manager: ManagerId,
     /// The client's, E.164.
     pub number: String,
-    /// Our line that the client is to see (D8); absent: the provider's default.
+    /// Caller ID shown to the client (D8); absent: the provider's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_id: Option<String>,
-    /// The task that it serves.
+    /// The call task.
     pub task: TaskId,
-    /// Later than this nobody waits for it any more.
+    /// After this time the call is not started any more.
     pub not_after: At,
 }
 
-/// What a task is about; a school maps it to a task type of its CRM.
+/// The kind of a task; a school maps it to a task type of its CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
@@ -328,13 +328,13 @@ pub enum TaskKind {
     Call,
     /// «Что дальше?»: done by an answer.
     Ask,
-    /// Anything else that a person must do: done when closed.
+    /// Anything else for a person: done when closed.
     Do,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallNote {
-    /// `<provider>:<key>`: one call stands once in the feed.
+    /// `<provider>:<key>`: a call is shown once in the feed.
     pub call: String,
     pub direction: Direction,
     pub outcome: Outcome,
@@ -348,14 +348,14 @@ pub struct CallNote {
     pub recording: Option<String>,
 }
 
-/// Begins the `why` of a letter that can never be delivered because its address is bad (L11); any
-/// other `why` says nothing against the address.
+/// Prefix of the `why` of a letter that cannot be delivered because its address is bad (L11). With any
+/// other `why` the address may be right.
 pub const BOUNCED: &str = "bounced";
 
-/// A letter as it leaves: the text is final.
+/// A letter with its final text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Letter {
-    /// Which text of the library it is (M1).
+    /// The text of the library (M1).
     pub text: TextId,
     pub to: String,
     pub subject: String,

@@ -1,5 +1,5 @@
 //! The checked process of a school: figures of every section, roster, routes, calendar, texts.
-//! Never reads a file (that is `config`) and never decides (that are the sections).
+//! Files are read in `config`; decisions are made in the sections.
 //! Enter at [`Process`]; each figure's doc is its line in the printed reference.
 
 use std::collections::BTreeMap;
@@ -10,27 +10,27 @@ use serde::{Deserialize, Serialize};
 pub use self::dialling::{Dialling, LadderStep};
 use super::calendar::Calendar;
 use super::case::Order;
-pub use super::hours::{Clock, Hours, Window};
+pub use super::hours::{Hours, TimeOfDay, Window};
 use super::value::*;
 use crate::message::library::Library;
 
 mod dialling;
 
-/// All that `step` may know of a school. Built and checked by `config`, then never changed.
+/// Everything that `step` knows of a school. Built and checked by `config`.
 #[derive(Debug, Clone)]
 pub struct Process {
     pub school: SchoolId,
-    /// The school's name as clients know it.
+    /// The school's name for clients.
     pub name: String,
-    /// Hash of the files this was read from: every decision is journalled with it.
+    /// Hash of the source files; each decision is journalled with it.
     pub config_hash: String,
     pub figures: Figures,
     pub roster: Vec<Manager>,
     pub routes: Vec<Route>,
-    /// The school's zone; a client without a known zone lives in it too.
+    /// The school's time zone, also used for clients whose zone is unknown.
     pub zone: Tz,
     pub calendar: Calendar,
-    /// Which roles have a pipeline, and which stages are mapped in it.
+    /// The roles that have a pipeline, with the mapped stages.
     pub pipelines: BTreeMap<LeadRole, Vec<Stage>>,
     pub texts: Library,
 }
@@ -40,12 +40,12 @@ impl Process {
         self.roster.iter().find(|manager| &manager.id == id)
     }
 
-    /// Who answers for the rest: the head of sales.
+    /// The head of sales.
     pub fn head(&self) -> Option<&Manager> {
         self.roster.iter().find(|manager| manager.head)
     }
 
-    /// The first route that takes one of these offers, else the one without conditions.
+    /// The first route with one of these offers, else the route without conditions.
     pub fn route_for(&self, offers: &[String]) -> Option<&Route> {
         self.routes
             .iter()
@@ -57,26 +57,26 @@ impl Process {
         self.routes.iter().find(|route| route.name == name)
     }
 
-    /// The figures by which this order is worked. Every section asks here: sets of a route's own, and the
-    /// version with which an order began, have this one place.
+    /// The figures for this order. All sections use this method, so that figures per route or per version can
+    /// be added in one place.
     pub fn figures_of(&self, _order: &Order) -> &Figures {
         &self.figures
     }
 }
 
-/// A seller. Platform ids are here so that one table names a person everywhere.
+/// A manager, with his ids on all platforms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manager {
     /// Key in the school's file; filled from the table's name.
     #[serde(skip_deserializing, default = "no_manager")]
     pub id: ManagerId,
-    /// Name as clients and colleagues see it.
+    /// Name for clients and colleagues.
     pub name: String,
-    /// Head of sales: gets what nobody else can take. One of the roster has to be it.
+    /// Head of sales: gets what no manager can take. The roster must have one.
     #[serde(default)]
     pub head: bool,
-    /// Takes part in queues. A manager who is away is set to false.
+    /// Takes part in queues; `false` for a manager who is away.
     #[serde(default = "yes")]
     pub active: bool,
     /// User id in amoCRM.
@@ -101,20 +101,20 @@ fn yes() -> bool {
     true
 }
 
-/// What an integrator sets for an offer or a line (G1–G7).
+/// The settings for an offer or a line (G1–G7).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Name of the route; filled from the table's name.
     #[serde(skip_deserializing, default)]
     pub name: String,
-    /// Offer ids that take this route; empty takes every order that no other route took.
+    /// Offer ids of this route; empty for all orders without another route.
     #[serde(default)]
     pub offers: Vec<String>,
-    /// Our line whose unknown callers take this route (L8).
+    /// Our line whose unknown callers get this route (L8).
     #[serde(default)]
     pub line: Option<String>,
-    /// Our line that the client sees when the bridge starts the call (D8).
+    /// Caller ID of calls that the bridge starts (D8).
     #[serde(default)]
     pub caller_id: Option<String>,
     /// Bought on credit: the long self-payment pause (L2).
@@ -141,7 +141,7 @@ pub struct Route {
     /// Write the note with the source's facts (G5).
     #[serde(default = "yes")]
     pub note: bool,
-    /// Text of the first task (G6); empty takes the library's `task_first_call`.
+    /// Text of the first task (G6); empty for the library's `task_first_call`.
     #[serde(default)]
     pub task: Option<String>,
 }
@@ -154,24 +154,24 @@ fn first_stage() -> Stage {
     Stage::New
 }
 
-/// How a responsible is found (G4). The client's own manager always comes first (L8).
+/// How the responsible is chosen (G4). The client's present manager always comes first (L8).
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Assign {
     /// The least loaded active manager of the whole roster.
     #[default]
     Load,
-    /// Always this one.
+    /// Always this manager.
     Fixed { manager: ManagerId },
     /// The least loaded of these.
     Queue { managers: Vec<ManagerId> },
     /// By offer id, else the least loaded.
     Product { offers: BTreeMap<String, ManagerId> },
-    /// Nobody yet: the first to take it wins; by the queue after `free_pool_minutes` (L9).
+    /// Nobody: the first manager to take it gets it; after `free_pool_minutes` the queue assigns it (L9).
     FreePool,
 }
 
-/// Every figure that a school's process file may set.
+/// All figures that a school's process file may set.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Figures {
@@ -193,21 +193,21 @@ pub struct Figures {
 pub struct Arrival {
     /// Send the confirmation with the payment link (L1).
     pub confirmation: bool,
-    /// Nobody calls for so long after an order (L2), minutes.
+    /// Minutes after an order before the first call (L2).
     pub pause_minutes: u32,
-    /// The same for routes with `credit = true` (L2), hours.
+    /// The same in hours for routes with `credit = true` (L2).
     pub credit_pause_hours: u32,
     /// Orders made by a manager take the short path (L3).
     pub short_path: bool,
-    /// Fold a younger unpaid order of the same client and offer into the older (L7).
+    /// Merge a younger unpaid order of the same client and offer into the older (L7).
     pub fold_duplicates: bool,
-    /// The client's orders go to the manager he already has (L8).
+    /// A client's orders go to his present manager (L8).
     pub keep_manager: bool,
-    /// A free order not taken in so long goes to the queue (L9), minutes.
+    /// Minutes after which the queue assigns a free order (L9).
     pub free_pool_minutes: u32,
-    /// Phone missing or wrong → ask for it everywhere (L11).
+    /// Phone missing or wrong → ask for it on all channels (L11).
     pub ask_phone: bool,
-    /// On a new responsible: open tasks move and he gets one with the context (L10).
+    /// A new responsible gets the open tasks and a task with the context (L10).
     pub hand_over: bool,
 }
 
@@ -247,7 +247,7 @@ impl Default for PhoneAsk {
     }
 }
 
-/// D13: when a client may be touched, in his own time.
+/// D13: when a client may be contacted, in his time zone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContactHours {
@@ -255,11 +255,11 @@ pub struct ContactHours {
     pub calls: Hours,
     /// Calls on weekends and holidays; absent: none.
     pub calls_off_days: Option<Hours>,
-    /// Nothing but what the client asked for leaves these, whatever else is set.
+    /// Outside these hours a client is contacted only at his own request, whatever else is set.
     pub hard: Hours,
     /// Ladder letters; absent: any time.
     pub letters: Option<Hours>,
-    /// Work that falls due at an opening is spread over so many minutes.
+    /// Minutes over which work due at an opening is spread.
     pub spread_minutes: u32,
 }
 
@@ -279,18 +279,18 @@ impl Default for ContactHours {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Talk {
-    /// Ask «Что дальше?» after a talk, and again while no answer comes. Off: call again after
+    /// Ask «Что дальше?» after a talk, repeatedly until answered. Off: call again after
     /// `follow_up_days`; an agreed date stands.
     pub ask: bool,
-    /// The manager's time to answer after a talk, working minutes.
+    /// Working minutes for the manager's answer after a talk.
     pub answer_minutes: u32,
-    /// A second answer within so many seconds is not taken; the first wins.
+    /// Seconds after an answer in which another one is ignored.
     pub first_answer_seconds: u32,
-    /// «Сомневается»: days until the touch.
+    /// «Сомневается»: days until the next contact.
     pub doubt_days: u32,
     /// Instalment and long cycle: working days until the manager is asked again.
     pub follow_up_days: u32,
-    /// «Особые условия»: hours that the head has.
+    /// «Особые условия»: hours for the head's decision.
     pub special_hours: u32,
 }
 
@@ -311,11 +311,11 @@ impl Default for Talk {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Promise {
-    /// Send the reminder with the link on the promised morning (P1).
+    /// Send the reminder with the link on the morning of the promised day (P1).
     pub reminder: bool,
-    /// When on the promised day, client's time.
-    pub reminder_at: Clock,
-    /// The payment is checked so long before the evening window (P1), hours.
+    /// Time of the reminder, in the client's time zone.
+    pub reminder_at: TimeOfDay,
+    /// Hours before the evening window at which the payment is checked (P1).
     pub check_hours: u32,
     /// Not paid by then → call task the same day and a new round (P2).
     pub redial: bool,
@@ -323,7 +323,7 @@ pub struct Promise {
 
 impl Default for Promise {
     fn default() -> Self {
-        Self { reminder: true, reminder_at: Clock { minute: 10 * 60 }, check_hours: 2, redial: true }
+        Self { reminder: true, reminder_at: TimeOfDay { minute: 10 * 60 }, check_hours: 2, redial: true }
     }
 }
 
@@ -337,9 +337,9 @@ pub struct TaskRules {
     pub late_minutes: u32,
     /// Minutes late → another free manager or the head.
     pub escalate_minutes: u32,
-    /// A deadline moved later by hand without the client's wish is put back.
+    /// Restore a deadline that a manager postponed without the client's wish.
     pub put_back: bool,
-    /// The team's hours, school's time.
+    /// The team's hours, in the school's time zone.
     pub hours: Hours,
 }
 
@@ -359,7 +359,7 @@ impl Default for TaskRules {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Refusal {
-    /// A refusal without a reason and a text is asked about (R1).
+    /// Ask the manager about a refusal without a reason and a text (R1).
     pub needs_reason: bool,
     /// A new linked lead in the revival pipeline (R2).
     pub revival: bool,
@@ -375,9 +375,9 @@ impl Default for Refusal {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Payment {
-    /// Minutes until an unconfirmed payment is read back again.
+    /// Minutes until an unconfirmed payment is read again.
     pub confirm_minutes: u32,
-    /// Days from a partial payment to the next one, where no date is known (L5).
+    /// Days from a partial payment to the next one if no date is known (L5).
     pub part_days: u32,
     /// Remind of the next part (L5).
     pub part_reminders: bool,
@@ -401,7 +401,7 @@ pub struct Feed {
     pub calls: bool,
     /// Messages, payments, statuses and decisions in the lead's feed.
     pub notes: bool,
-    /// A comment in GetCourse at each turn.
+    /// A comment in GetCourse at each change of state.
     pub comments: bool,
     /// Stages move forward only (K2).
     pub forward_only: bool,

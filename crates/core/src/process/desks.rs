@@ -1,5 +1,5 @@
-//! The managers' desks: how many open orders each has, when he last got one, in which calls he is.
-//! Never decides who gets an order: that is `assign`. Enter at [`Desks`].
+//! The managers' desks: the number of open orders, the time of the last assignment, the present calls.
+//! Who gets an order is decided in `assign`. Enter at [`Desks`].
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use super::value::*;
 pub struct Desk {
     /// Open orders (G4).
     pub load: u32,
-    /// When he last got one: ties go to who waited longest.
+    /// Last assignment: among equal loads the manager who waited longest comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given_at: Option<At>,
-    /// Calls and starts of calls, each with the time until which it is believed (D9).
+    /// Calls and starts of calls, each with its expiry (D9).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub busy: BTreeMap<String, At>,
 }
 
-/// The desks that a case needs: those of the school's managers and of the order's own.
+/// The desks for one case: those of the school's managers and of the order's manager.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Desks(pub BTreeMap<ManagerId, Desk>);
 
@@ -30,28 +30,28 @@ impl Desks {
         self.0.get(manager).cloned().unwrap_or_default()
     }
 
-    /// One open order more for this manager.
+    /// Adds an open order.
     pub fn give(&mut self, manager: &ManagerId, now: At) {
         let desk = self.0.entry(manager.clone()).or_default();
         desk.load += 1;
         desk.given_at = Some(now);
     }
 
-    /// One open order less.
+    /// Removes an open order.
     pub fn release(&mut self, manager: &ManagerId) {
         if let Some(desk) = self.0.get_mut(manager) {
             desk.load = desk.load.saturating_sub(1);
         }
     }
 
-    /// The manager takes part in a call, as far as is known. What has run out is forgotten.
+    /// The manager is in a call until `until` at most. Expired entries are removed.
     pub fn occupy(&mut self, manager: &ManagerId, call: &str, now: At, until: At) {
         let desk = self.0.entry(manager.clone()).or_default();
         desk.busy.retain(|_, until| *until > now);
         desk.busy.insert(call.to_owned(), until);
     }
 
-    /// The call is over, for everybody who took part.
+    /// The call has ended for all participants.
     pub fn free(&mut self, call: &str) {
         for desk in self.0.values_mut() {
             desk.busy.remove(call);
@@ -63,7 +63,7 @@ impl Desks {
     }
 }
 
-/// The one record of all managers in which the first version kept them.
+/// The record of the first version, one for all managers.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct DesksV1 {

@@ -1,6 +1,5 @@
-//! What can happen to a case. Platforms say it in [`crate::signal`] words, intake finds
-//! the order that is meant and hands `step` one of these.
-//! Never holds a platform's id where ours is known. Enter at [`Event`].
+//! Events: everything that can happen to a case. Intake makes them from the platforms' signals, when it has
+//! found the order. They contain our ids instead of a platform's wherever ours are known. Enter at [`Event`].
 
 use std::collections::BTreeMap;
 
@@ -12,41 +11,41 @@ use super::value::*;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// An order as GetCourse shows it now: the first sight of it, or a change of anything.
+    /// The current state of an order in GetCourse: a new order, or any change.
     Order(Box<OrderFacts>),
-    /// A person's phone, e-mail or name as some platform shows it now.
+    /// The current phone, e-mail or name of a person on some platform.
     Client(ClientFacts),
     /// A call has its final result.
     Call(CallResult),
-    /// A lead of this order as the CRM shows it now.
+    /// The current state of a lead of this order in the CRM.
     Lead(LeadChange),
-    /// A lead of this order is gone from the CRM (deleted by hand).
+    /// A person deleted a lead of this order in the CRM.
     LeadGone { role: LeadRole },
-    /// A task of this order as the CRM shows it now.
+    /// The current state of a task of this order in the CRM.
     Task(TaskChange),
     /// A manager answered «Что дальше?» (L13), by a field, a stage or a task's result.
     Answer(Answer),
-    /// The order's wake has come; `step` looks which timers are due.
+    /// The order's wake time has come; `step` fires the timers that are due.
     Wake,
-    /// A command was carried out.
+    /// A command was executed.
     Receipt { command: CommandId },
-    /// A command can never be carried out; the order needs another next step.
+    /// A command can never be executed; the order needs another next step.
     Undeliverable { command: CommandId, why: String },
-    /// What another order of the same client has to say.
+    /// A message from another order of the same client.
     Sibling(News),
 }
 
-/// Said by one order of a client to another, through the inbox.
+/// A message from one order of a client to another, through the inbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum News {
-    /// A talk took place: the other ladders of this client stop (design, «Call → order»).
+    /// A talk took place: dialling for the client's other orders stops (design, «Call → order»).
     Talked { order: OrderId, at: At },
     /// The other order of the same offer has been paid in full: this one ends (L7).
     Paid { order: OrderId },
-    /// This order is an unpaid double of `order`, which is the one that is kept (L7).
+    /// This order is an unpaid duplicate of `order`, which is kept (L7).
     DuplicateOf { order: OrderId },
-    /// A younger unpaid double `order` has been folded into this one (L7).
+    /// The younger unpaid duplicate `order` has been merged into this one (L7).
     DuplicateFound { order: OrderId },
 }
 
@@ -58,7 +57,7 @@ pub enum Author {
     Manager,
 }
 
-/// An order's facts; absent means «not said», never «empty».
+/// Facts of an order; absent means «not reported», never «empty».
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OrderFacts {
@@ -77,7 +76,7 @@ pub struct OrderFacts {
     /// Offer ids as text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<String>,
-    /// What was ordered, in words.
+    /// What was ordered, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub positions: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,14 +93,13 @@ pub struct OrderFacts {
     /// The facts of the source for the note (G5): utm, page, form, promocode.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub source: BTreeMap<String, String>,
-    /// True when read back from GetCourse or trusted by the school's setting: money that is not
-    /// confirmed stops dialling and letters, and wins nothing yet (design, «Money without a
-    /// signature»).
+    /// True if read back from GetCourse, or trusted by the school's setting. Unconfirmed money stops dialling
+    /// and letters but does not win the order (design, «Money without a signature»).
     pub confirmed: bool,
     pub client: ClientFacts,
 }
 
-/// A person's facts; absent means «not said».
+/// Facts of a person; absent means «not reported».
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClientFacts {
@@ -121,7 +119,7 @@ pub struct ClientFacts {
     /// True when the phone is known to be confirmed (L12); absent is «not known».
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_confirmed: Option<bool>,
-    /// The e-mail bounced (told by the mail server).
+    /// The e-mail bounced, as reported by the mail server.
     pub email_bad: bool,
 }
 
@@ -141,7 +139,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// In the words of the lead's feed.
+    /// Text for the lead's feed.
     pub fn label(self) -> &'static str {
         match self {
             Self::Answered => "разговор",
@@ -164,7 +162,7 @@ pub enum Direction {
     Outbound,
 }
 
-/// Who was reached: an attempt counts only where the client's side was dialled (D12).
+/// Who was reached: an attempt counts only if the client's number was dialled (D12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reached {
@@ -174,7 +172,7 @@ pub enum Reached {
     Nobody,
 }
 
-/// The final result of one call; a later, more exact one for the same `call` may follow.
+/// The final result of one call; a more exact one for the same `call` may follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallResult {
     /// `<provider>:<conversation key>`: one call, one attempt.
@@ -194,7 +192,7 @@ pub struct CallResult {
     /// The manager of the extension that took part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<ManagerId>,
-    /// Our command that started the call, where the provider returns it.
+    /// Our command that started the call, if the provider reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// Provider's key of the recording, if one is ready.
@@ -202,7 +200,7 @@ pub struct CallResult {
     pub recording: Option<String>,
 }
 
-/// A lead as the CRM shows it; only what differs from our own last write is worth a change.
+/// The state of a lead in the CRM. Only differences from our own last write are changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeadChange {
     pub role: LeadRole,
@@ -210,19 +208,19 @@ pub struct LeadChange {
     pub stage: Option<Stage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,
-    /// A reason given with a lost lead.
+    /// The reason given for a lost lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RefusalReason>,
-    /// When the CRM says that it changed.
+    /// The time of the change, according to the CRM.
     pub at: At,
 }
 
-/// A task as the CRM shows it.
+/// The state of a task in the CRM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskChange {
     pub task: TaskId,
     pub done: bool,
-    /// The result's text, empty when closed without one.
+    /// The text of the result; empty if closed without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -234,11 +232,11 @@ pub struct TaskChange {
     pub gone: bool,
 }
 
-/// What a manager says is next (L13).
+/// A manager's answer to «Что дальше?» (L13).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub kind: AnswerKind,
-    /// The promised time or date, already as an instant.
+    /// The promised time or date, as an instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
     /// Why: free text of the manager.
@@ -248,7 +246,7 @@ pub struct Answer {
     pub reason: Option<RefusalReason>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<ManagerId>,
-    /// The lead's field that held it, to be cleared after use.
+    /// The lead's field that contained the answer; it is cleared after use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<u64>,
 }
@@ -262,20 +260,20 @@ pub enum AnswerKind {
     Promise,
     Instalment,
     LongCycle,
-    /// «Сомневается»: material and a touch in 1–2 days.
+    /// «Сомневается»: materials now, a contact in 1–2 days.
     Doubt,
     /// «Особые условия»: a task to the head, due in a day.
     SpecialTerms,
-    /// «Сам попробует оплатить» / the manager's own try: date and why.
+    /// «Сам попробует оплатить», or the manager's own attempt: a date and a reason.
     OwnTry,
     Refusal,
     Duplicate,
     Mistake,
     WrongNumber,
-    /// «Оплачено» only makes the bridge check the payment.
+    /// «Оплачено»: only causes a check of the payment.
     Paid,
-    /// A task's result «дозвонился» where telephony saw no call (D10).
+    /// A task's result «дозвонился» for a call that telephony did not report (D10).
     Reached,
-    /// A task's result «нет» where telephony saw no call (D10).
+    /// A task's result «нет» for a call that telephony did not report (D10).
     NotReached,
 }

@@ -1,17 +1,17 @@
-//! Times of day and hours, as written in the school's file. Contains no dates or zones: those are in `calendar`.
-//! Enter at [`Hours`].
+//! Times of day and hours, as written in the school's file. Contains no dates or zones: those are in
+//! `calendar`. Enter at [`Hours`].
 
 use serde::{Deserialize, Serialize};
 
 /// A time of day, `HH:MM`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Clock {
+pub struct TimeOfDay {
     /// Minutes from midnight.
     pub minute: u16,
 }
 
-impl TryFrom<String> for Clock {
+impl TryFrom<String> for TimeOfDay {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -25,8 +25,8 @@ impl TryFrom<String> for Clock {
     }
 }
 
-impl From<Clock> for String {
-    fn from(clock: Clock) -> Self {
+impl From<TimeOfDay> for String {
+    fn from(clock: TimeOfDay) -> Self {
         format!("{:02}:{:02}", clock.minute / 60, clock.minute % 60)
     }
 }
@@ -35,8 +35,8 @@ impl From<Clock> for String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hours {
-    pub from: Clock,
-    pub to: Clock,
+    pub from: TimeOfDay,
+    pub to: TimeOfDay,
 }
 
 /// A named part of a day in which an attempt may fall (D2).
@@ -51,7 +51,7 @@ impl Hours {
 
     /// For shipped defaults.
     pub const fn from_hm(h1: u16, m1: u16, h2: u16, m2: u16) -> Self {
-        Self { from: Clock { minute: h1 * 60 + m1 }, to: Clock { minute: h2 * 60 + m2 } }
+        Self { from: TimeOfDay { minute: h1 * 60 + m1 }, to: TimeOfDay { minute: h2 * 60 + m2 } }
     }
 }
 
@@ -61,8 +61,8 @@ impl TryFrom<String> for Hours {
     fn try_from(text: String) -> Result<Self, String> {
         let bad = || format!("`{text}` are no hours; write HH:MM-HH:MM, the first before the second");
         let (from, to) = text.split_once('-').ok_or_else(bad)?;
-        let from = Clock::try_from(from.trim().to_owned()).map_err(|_| bad())?;
-        let to = Clock::try_from(to.trim().to_owned()).map_err(|_| bad())?;
+        let from = TimeOfDay::try_from(from.trim().to_owned()).map_err(|_| bad())?;
+        let to = TimeOfDay::try_from(to.trim().to_owned()).map_err(|_| bad())?;
         if from < to { Ok(Self { from, to }) } else { Err(bad()) }
     }
 }

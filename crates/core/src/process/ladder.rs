@@ -1,5 +1,5 @@
-//! The ladder: when the next attempt is due (D2), inside the client's hours and days (D13).
-//! Never sets a timer and never counts: it only says when. Enter at [`first`] and [`after`].
+//! The ladder: computes when the next attempt is due (D2), within the client's hours and days (D13).
+//! Never sets a timer and never counts attempts. Enter at [`first`] and [`after`].
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -9,7 +9,7 @@ use super::definition::{LadderStep, Window};
 use super::timers::Timer;
 use super::value::At;
 
-/// A place in the ladder and its time.
+/// A step of the ladder and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rung {
     pub day: u32,
@@ -35,8 +35,8 @@ pub(super) fn first(d: &Decision, from: At) -> Rung {
     Rung { day: 0, step: 0, at }
 }
 
-/// What comes after the rung `(day, step)` whose attempt was at `last`. A step that would pass the
-/// next window becomes that window; at least the gap lies between two attempts (D2).
+/// The rung after `(day, step)`, whose attempt was at `last`. A delay that would pass the next window is
+/// replaced by that window. Between two attempts there is at least the configured gap (D2).
 pub(super) fn after(d: &Decision, day: u32, step: u32, last: At) -> Rung {
     let calls = d.calls();
     let gap = last + span(d.figures().dialling.gap_minutes);
@@ -71,7 +71,7 @@ pub(super) fn after(d: &Decision, day: u32, step: u32, last: At) -> Rung {
     next_day(d, &calls, day.saturating_add(1), last)
 }
 
-/// The first rung of a further day: its window on the next day on which calls are permitted.
+/// The first rung of a later day: its window on the next day with permitted hours.
 fn next_day(d: &Decision, calls: &Opening<'_>, day: u32, last: At) -> Rung {
     let opens = calls.next_day(last);
     let date = opens.with_timezone(&calls.zone).date_naive();
@@ -83,14 +83,14 @@ fn next_day(d: &Decision, calls: &Opening<'_>, day: u32, last: At) -> Rung {
     Rung { day, step: 0, at: d.spread(Timer::Attempt, opens) }
 }
 
-/// The window of a step today, not sooner than `soonest`; spread where it is the window's opening.
+/// The window of a step today, not before `soonest`; spread if that is the window's opening.
 fn in_window(d: &Decision, calls: &Opening<'_>, name: &str, today: NaiveDate, soonest: At) -> Option<At> {
     let (from, to) = calls.window_on(today, named(d, name)?)?;
     let at = if from > soonest { d.spread(Timer::Attempt, from) } else { soonest };
     (at < to).then_some(at)
 }
 
-/// The next window of the same day after the step at `from`: its place and its opening.
+/// The next window of the same day after the step at `from`: its index and its opening.
 fn window_ahead(
     d: &Decision,
     calls: &Opening<'_>,
@@ -107,7 +107,7 @@ fn window_ahead(
     })
 }
 
-/// The next time that a window is open, from `from` on.
+/// The next time at or after `from` at which a window is open.
 pub(super) fn next_window(d: &Decision, calls: &Opening<'_>, window: Window, from: At) -> At {
     let mut day = from.with_timezone(&calls.zone).date_naive();
     for _ in 0..30 {
@@ -121,7 +121,7 @@ pub(super) fn next_window(d: &Decision, calls: &Opening<'_>, window: Window, fro
     calls.next(from)
 }
 
-/// The list of one day; days past the last repeat it until the round is given up (D3).
+/// The steps of one day; after the last day its list is repeated until the round is given up (D3).
 fn rungs<'d>(d: &Decision<'d>, day: u32) -> &'d [LadderStep] {
     let ladder = &d.figures().dialling.ladder;
     ladder.get(day as usize).or(ladder.last()).map(Vec::as_slice).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! The commands of a step for leads and contacts in the CRM (L1, G1–G3, G5, G7, W1, R2). Never creates a second
-//! lead of a role; the courier finds duplicates. Enter at [`make`] and [`linked`].
+//! The commands of a step for leads and contacts in the CRM (L1, G1–G3, G5, G7, W1, R2). Never creates a
+//! second lead of a role; the courier finds duplicates. Enter at [`make`] and [`linked`].
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
-//! The pure core: the decisions of the bridge. It uses no clock, no network and no store, and it never fails: every
-//! event on every case gives a [`Step`]. Enter at [`step`]; `table.rs` lists the sections of the process, a file each under `sections`.
+//! The pure core: the decisions of the bridge. It uses no clock, no network and no store, and it never fails:
+//! every event on every case gives a [`Step`]. Enter at [`step`]; `table.rs` lists the sections of the
+//! process, one file each under `sections`.
 
 // In order of dependency: a file uses only files listed above it.
 mod order_id;

@@ -1,6 +1,5 @@
-//! What happened in a step: moments, on which rules, ladders and measures will hang, and the lines of the
-//! journal, for people.
-//! Never decides anything; a step notes both in order. Enter at [`Moment`].
+//! What happened in a step: moments, for rules and measures, and the lines of the journal, for people.
+//! A step records both in order. Enter at [`Moment`].
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,7 @@ use super::state::Wait;
 use super::value::*;
 use crate::message::text::TextId;
 
-/// Why something was decided, in the words of the console.
+/// The reason of a decision, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The rule's id in the process, for example `D2`.
@@ -20,18 +19,18 @@ pub struct Line {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moment {
-    /// One state was left for the next.
+    /// The state changed.
     Left {
         from: Wait,
         to: Wait,
     },
     /// The order came in: the first facts, or a call of an unknown person.
     Arrived,
-    /// Somebody has it now (L9).
+    /// A manager took it (L9).
     Taken {
         manager: ManagerId,
     },
-    /// It changed hands (L10).
+    /// The responsible changed (L10).
     HandedOver {
         manager: ManagerId,
     },
@@ -40,26 +39,26 @@ pub enum Moment {
         outcome: Outcome,
         attempt: u32,
     },
-    /// The client called and got nobody (D11).
+    /// The client called and nobody answered (D11).
     Missed,
     Talked {
         seconds: u32,
     },
-    /// The client gave a time or a day (D5, P1).
+    /// The client promised a time or a day (D5, P1).
     Promised {
         at: At,
     },
     /// The promised call was made, or the promised payment came.
     PromiseKept,
-    /// The promised day has passed without money (P2).
+    /// The promised day passed without a payment (P2).
     PromiseBroken,
-    /// Money came and is confirmed; `part` counts the payments.
+    /// A confirmed payment; `part` counts the payments.
     Paid {
         part: u32,
     },
     /// The next part did not come in time (L5).
     PartMissed,
-    /// A letter was asked for.
+    /// A letter was requested.
     Letter {
         text: TextId,
     },
@@ -69,7 +68,7 @@ pub enum Moment {
     TaskEscalated {
         task: TaskId,
     },
-    /// A deadline moved by hand was put back (L15).
+    /// A deadline that a manager moved was restored (L15).
     PutBack {
         task: TaskId,
     },

@@ -1,27 +1,27 @@
-//! Money: what the sums and the status of an order say together.
-//! Never trusts a status alone; what follows from it is decided by the section `payment`.
-//! Enter at [`standing`] and [`judge`].
+//! The payment state of an order, from its sums and its status together: a status alone is not trusted.
+//! What follows from it is decided by the section `payment`.
+//! Enter at [`payment_state`] and [`judge`].
 
 use super::case::Order;
 use super::event::OrderFacts;
 use super::value::*;
 use crate::mutant::cut;
 
-/// What the sums and the status say together (GetCourse sheet, 2.3).
+/// The payment state by sums and status (GetCourse sheet, 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum PaymentState {
     Unpaid,
     Part,
     Full,
-    /// Cost 0 and finished: won, but no payment.
+    /// Cost 0 and finished: won without a payment.
     Free,
-    /// Cancelled or false, whatever the sums say.
+    /// «Отменён» or «Ложный», whatever the sums are.
     Void,
-    /// More money is said to have come; it is being read back.
+    /// More money was reported; it is being read back.
     Unconfirmed,
 }
 
-/// What an order knew before the facts that are settled now.
+/// The payment data of an order before the present facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
     pub paid: i64,
@@ -35,7 +35,7 @@ impl Before {
     }
 }
 
-pub fn standing(order: &Order) -> Standing {
+pub fn payment_state(order: &Order) -> PaymentState {
     sums(order.status.as_ref(), &order.cost, &order.paid, &order.left)
 }
 
@@ -44,23 +44,23 @@ fn sums(
     cost: &Option<Money>,
     paid: &Option<Money>,
     left: &Option<Money>,
-) -> Standing {
+) -> PaymentState {
     let sum = |money: &Option<Money>| money.as_ref().map(|money| money.minor);
     let (cost, paid, left) = (sum(cost), minor(paid), sum(left));
     match status {
-        Some(Status::Cancelled | Status::False) => return Standing::Void,
-        Some(Status::Paid) if cost == Some(0) && paid <= 0 => return Standing::Free,
-        Some(Status::Paid) => return Standing::Full,
-        // A refund is under way (L16): money stays what it was.
-        Some(Status::WaitingForReturn) if paid > 0 => return Standing::Part,
+        Some(Status::Cancelled | Status::False) => return PaymentState::Void,
+        Some(Status::Paid) if cost == Some(0) && paid <= 0 => return PaymentState::Free,
+        Some(Status::Paid) => return PaymentState::Full,
+        // A refund is under way (L16): the sums are still the old ones.
+        Some(Status::WaitingForReturn) if paid > 0 => return PaymentState::Part,
         _ => {}
     }
     let nothing_left = left.is_none_or(|left| left <= 0);
     match cost {
-        Some(cost) if cost > 0 && paid >= cost && nothing_left => Standing::Full,
-        None if paid > 0 && left == Some(0) => Standing::Full,
-        _ if paid > 0 || status == Some(&Status::PartPaid) => Standing::Part,
-        _ => Standing::Unpaid,
+        Some(cost) if cost > 0 && paid >= cost && nothing_left => PaymentState::Full,
+        None if paid > 0 && left == Some(0) => PaymentState::Full,
+        _ if paid > 0 || status == Some(&Status::PartPaid) => PaymentState::Part,
+        _ => PaymentState::Unpaid,
     }
 }
 
@@ -68,17 +68,17 @@ pub fn minor(money: &Option<Money>) -> i64 {
     money.as_ref().map_or(0, |money| money.minor)
 }
 
-/// What an order's facts say of its money.
+/// The comparison of reported money with known money.
 pub enum Judged {
-    /// Taken in, and it counts.
-    Confirmed(Standing),
-    /// More than we know, and not confirmed: it has to be read back.
+    /// Confirmed and stored.
+    Confirmed(PaymentState),
+    /// More than known, but not confirmed: it has to be read back.
     More,
-    /// No more than we know.
-    NoMore(Standing),
+    /// Not more than known.
+    NoMore(PaymentState),
 }
 
-/// Takes the facts' money in if it is confirmed (design, «Money without a signature»).
+/// Stores the reported money if it is confirmed (design, «Money without a signature»).
 pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
     let status = facts.status.as_ref().or(order.status.as_ref());
     let paid = facts.paid.clone().or(order.paid.clone());
@@ -90,15 +90,15 @@ pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
     }
     let more = match says {
         _ if order.is_won() => false,
-        Standing::Full | Standing::Free => true,
-        Standing::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
+        PaymentState::Full | PaymentState::Free => true,
+        PaymentState::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
         _ => false,
     };
     let void = matches!(order.status, Some(Status::Cancelled | Status::False));
     match (more, order.is_held() && !void) {
         (true, _) => Judged::More,
-        (false, true) => Judged::NoMore(Standing::Unconfirmed),
-        (false, false) => Judged::NoMore(standing(order)),
+        (false, true) => Judged::NoMore(PaymentState::Unconfirmed),
+        (false, false) => Judged::NoMore(payment_state(order)),
     }
 }
 
@@ -109,28 +109,28 @@ mod tests {
 
     #[test]
     fn money_is_judged_by_sums_and_status_together() {
-        let check = |status: Status, cost: i64, paid: Option<i64>, left: Option<i64>, want: Standing| {
+        let check = |status: Status, cost: i64, paid: Option<i64>, left: Option<i64>, want: PaymentState| {
             let now = At::UNIX_EPOCH;
             let mut order = Order::new(OrderId::from("gc-1"), ClientId::from("c-1"), now);
             let money = |sum: i64| Money::new(sum, "RUB");
             order.status = Some(status.clone());
             order.cost = Some(money(cost));
             (order.paid, order.left) = (paid.map(money), left.map(money));
-            assert_eq!(standing(&order), want, "{status:?} cost {cost} paid {paid:?} left {left:?}");
+            assert_eq!(payment_state(&order), want, "{status:?} cost {cost} paid {paid:?} left {left:?}");
         };
-        check(Status::New, 100, None, None, Standing::Unpaid);
-        check(Status::New, 100, Some(0), Some(100), Standing::Unpaid);
-        check(Status::InWork, 100, Some(40), Some(60), Standing::Part);
-        check(Status::PartPaid, 100, None, None, Standing::Part);
-        check(Status::New, 100, Some(100), None, Standing::Full);
-        check(Status::New, 100, Some(100), Some(0), Standing::Full);
-        check(Status::New, 100, Some(100), Some(20), Standing::Part);
-        check(Status::Paid, 100, Some(100), Some(0), Standing::Full);
-        check(Status::Paid, 100, Some(95), Some(5), Standing::Full);
-        check(Status::Paid, 0, Some(0), Some(0), Standing::Free);
-        check(Status::New, 0, Some(0), Some(0), Standing::Unpaid);
-        check(Status::Cancelled, 100, Some(100), Some(0), Standing::Void);
-        check(Status::False, 100, Some(40), None, Standing::Void);
-        check(Status::WaitingForReturn, 100, Some(100), Some(0), Standing::Part);
+        check(Status::New, 100, None, None, PaymentState::Unpaid);
+        check(Status::New, 100, Some(0), Some(100), PaymentState::Unpaid);
+        check(Status::InWork, 100, Some(40), Some(60), PaymentState::Part);
+        check(Status::PartPaid, 100, None, None, PaymentState::Part);
+        check(Status::New, 100, Some(100), None, PaymentState::Full);
+        check(Status::New, 100, Some(100), Some(0), PaymentState::Full);
+        check(Status::New, 100, Some(100), Some(20), PaymentState::Part);
+        check(Status::Paid, 100, Some(100), Some(0), PaymentState::Full);
+        check(Status::Paid, 100, Some(95), Some(5), PaymentState::Full);
+        check(Status::Paid, 0, Some(0), Some(0), PaymentState::Free);
+        check(Status::New, 0, Some(0), Some(0), PaymentState::Unpaid);
+        check(Status::Cancelled, 100, Some(100), Some(0), PaymentState::Void);
+        check(Status::False, 100, Some(40), None, PaymentState::Void);
+        check(Status::WaitingForReturn, 100, Some(100), Some(0), PaymentState::Part);
     }
 }

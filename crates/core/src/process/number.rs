@@ -1,6 +1,5 @@
-//! Phones as people type them, made into E.164 (rule Q1).
-//! Never throws away what was typed and never guesses a number that has too few or too many
-//! digits. Enter at [`Phone::parse`].
+//! Converts phone numbers as people type them to E.164 (rule Q1). The typed text is kept, and a number with
+//! too few or too many digits is never guessed. Enter at [`Phone::parse`].
 
 use super::value::Phone;
 use crate::mutant::cut;
@@ -8,21 +7,21 @@ use crate::mutant::cut;
 /// Words that start an extension, longest first where one is the start of another.
 const EXTENSION_MARKS: [&str; 7] = ["добавочный", "доб", "внутр", "вн.", "extension", "ext", "#"];
 
-/// More digits after such a word are a number of their own.
+/// With more digits than this after such a word, the digits are a number, not an extension.
 const EXTENSION_DIGITS_MAX: usize = 6;
 
-/// Fewer digits than this are an extension or junk, never a number.
+/// Fewer digits are an extension or noise, not a number.
 const SHORT_DIGITS_MAX: usize = 5;
 
 impl Phone {
     /// `8 900…`, `+7 (900)…`, `9001234567`, with «доб. 123», two numbers in one field (Q1).
-    /// Sources of the rules: numbering plan of +7, ITU E.164.
+    /// Sources: the numbering plan of +7, ITU E.164.
     pub fn parse(raw: &str) -> Self {
         let (numbers, extension) = cut_extension(raw.trim());
         let mut found: Vec<String> = Vec::new();
         let mut extension = extension;
         match russian(&digits(&numbers)).filter(|_| !is_foreign_eight(&numbers) && !numbers.contains('@')) {
-            // The usual case: one number, whatever stands between its digits.
+            // The usual case: one number, with any separators between its digits.
             Some(number) => found.push(number),
             None => {
                 for part in parts(&numbers) {
@@ -52,17 +51,17 @@ fn cut_extension(raw: &str) -> (String, Option<String>) {
     let tail = lower[at + length..].trim_start_matches(|c: char| !c.is_ascii_digit());
     let extension: String = tail.chars().take_while(char::is_ascii_digit).collect();
     if extension.len() > EXTENSION_DIGITS_MAX {
-        // «вн.» was the end of a name: what follows is the number itself.
+        // «вн.» was the end of a name, and the number follows it.
         return (lower, None);
     }
     let rest = &tail[extension.len()..];
-    // A number that goes on behind the extension is the second one.
+    // Text after the extension may contain a second number.
     let numbers = format!("{};{rest}", &lower[..at]);
     (numbers, (!extension.is_empty()).then_some(extension))
 }
 
-/// Pieces that may be a number each: split at list marks, before a plus, and, where a piece is
-/// still too long, at the space that leaves two good numbers.
+/// Parts that may each be a number: split at separators, before a plus, and, if a part is still too long, at
+/// the space that gives two valid numbers.
 fn parts(text: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     for piece in text.split([',', ';', '/', '|', '\n', '\t']).flat_map(|piece| piece.split(" или ")) {
@@ -108,11 +107,11 @@ fn one_number(part: &str) -> Option<String> {
         (digits.as_str(), false)
     };
     if digits.starts_with('7') {
-        // Russia and Kazakhstan have eleven digits or it is no number of theirs.
+        // Numbers of Russia and Kazakhstan have exactly eleven digits.
         return russian(digits);
     }
     if !typed_plus && digits.len() == 11 && digits.starts_with('8') {
-        // The Russian way to write a number that was not given out: no foreign one either.
+        // Written as a Russian number but not assigned; it is not a foreign number either.
         return None;
     }
     let shortest = if international { 8 } else { 11 };
@@ -133,8 +132,8 @@ fn russian(digits: &str) -> Option<String> {
         (10, b'9' | b'3' | b'4' | b'8') => digits,
         _ => return None,
     };
-    // 9 mobile, 3, 4 and 8 geographic, 6 and 7 Kazakhstan; nothing else is given out, and the
-    // services behind 80x are nobody whom a seller could call.
+    // 9 mobile; 3, 4 and 8 geographic; 6 and 7 Kazakhstan; others are not assigned. Numbers with 80x are
+    // services, not clients.
     let is_a_person =
         matches!(national.as_bytes()[0], b'3' | b'4' | b'6'..=b'9') && !national.starts_with("80");
     is_a_person.then(|| format!("+7{national}"))

@@ -1,5 +1,5 @@
-//! Our id of an order: which platform brought it, and its name there.
-//! Never holds personal data. Enter at [`OrderId`].
+//! Our id of an order: the platform it came from, and its id there. Contains no personal data.
+//! Enter at [`OrderId`].
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 pub enum OrderId {
     /// GetCourse's id of the deal.
     Getcourse(String),
-    /// amoCRM's id of a lead made by hand (G9).
+    /// amoCRM's id of a lead that a person created (G9).
     Lead(String),
     /// A digest of an unknown caller's call (L8).
     Line(String),
-    /// Of a kind that this version does not know.
+    /// A kind that this version does not know.
     Other(String),
 }
 
@@ -28,7 +28,7 @@ impl OrderId {
         Self::Lead(lead.to_string())
     }
 
-    /// Its id in GetCourse, if that is where it came from.
+    /// Its id in GetCourse, if it came from there.
     pub fn deal(&self) -> Option<&str> {
         match self {
             Self::Getcourse(deal) => Some(deal),
@@ -36,7 +36,7 @@ impl OrderId {
         }
     }
 
-    /// The lead that it was made of.
+    /// The lead from which it was made.
     pub fn lead(&self) -> Option<u64> {
         match self {
             Self::Lead(lead) => lead.parse().ok(),

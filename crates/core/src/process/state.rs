@@ -1,5 +1,5 @@
-//! What an order waits for. It is in exactly one state; the data of a state are its fields and end with it. Changed
-//! only by `Decision::go`, a hold and its release. Enter at [`Wait`].
+//! What an order waits for. It is in exactly one state; the data of a state are its fields and end with it.
+//! Changed only by `Decision::go`, a hold and its release. Enter at [`Wait`].
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
-//! How an order is stored, and how a record of the first version becomes an order of this one: there
-//! the state was a `phase` with `notes` as text and, beside it, timers `held` aside.
-//! Never writes the old form. Enter at the `Deserialize` of [`Order`].
+//! The stored form of an order, and the conversion of records of the first version, which had a `phase` with
+//! text `notes` and suspended timers in `held`. Writes only the present form. Enter at the `Deserialize` of
+//! [`Order`].
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl<'de> Deserialize<'de> for Order {
     }
 }
 
-/// The first version let timers run on in states that they do not belong to.
+/// Stops timers that the first version left running in states to which they do not belong.
 fn stop_strays(order: &mut Order) {
     for timer in strays(order) {
         order.timers.stop(timer);
@@ -45,7 +45,7 @@ fn stop_strays(order: &mut Order) {
     }
 }
 
-/// What the first version kept otherwise.
+/// The fields that differ in the first version.
 #[derive(serde::Deserialize)]
 struct OrderV1 {
     #[serde(default)]
@@ -82,7 +82,7 @@ enum Phase {
 }
 
 impl OrderV1 {
-    /// Puts the fields of this version in the place of the old ones.
+    /// Replaces the old fields by those of this version.
     fn renew(&self, record: &mut Map<String, Value>) -> serde_json::Result<()> {
         for gone in ["phase", "payment_unconfirmed", "held", "end", "notes"] {
             record.remove(gone);
@@ -98,7 +98,7 @@ impl OrderV1 {
         if let Some(due) = self.note("part_due").and_then(|due| due.parse::<At>().ok()) {
             put("plan", serde_json::to_value(Plan { due })?);
         }
-        // Only the one that the date was about belonged to it.
+        // Only the task of the date itself belonged to that state.
         if self.note("follow_up") != Some("task_special") {
             let tasks = record.get_mut("tasks").and_then(Value::as_object_mut);
             for task in tasks.into_iter().flat_map(|tasks| tasks.values_mut()) {
@@ -142,7 +142,7 @@ impl OrderV1 {
                 },
             },
             Phase::Dialling => Wait::Dialling,
-            // A question over a date that stands: the date is the state.
+            // An open question beside an agreed date: the date is the state.
             Phase::Asking | Phase::CallBack | Phase::Promised | Phase::PartPaid
                 if self.at(Timer::FollowUp).is_some() =>
             {

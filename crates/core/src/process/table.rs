@@ -1,5 +1,6 @@
-//! THE TABLE: the sections of the process in the order in which they handle an event. It is the only place that
-//! states the section and the meaning of each timer. Never decides. Enter at [`SECTIONS`], [`rules`], [`wake`] and [`has_next_step`].
+//! THE TABLE: the sections of the process in the order in which they handle an event. Only this table states
+//! which section owns a timer. Never decides. Enter at [`SECTIONS`], [`rules`], [`wake`] and
+//! [`has_next_step`].
 
 use super::case::{Case, Order, Task};
 use super::decision::{Class, Row, Section, Tasks, Whose};
@@ -61,8 +62,8 @@ pub fn wake(order: &Order) -> Option<(At, bool)> {
     Some((at, promised(timer)))
 }
 
-/// L14: whether a timer will do something within three working days or at a promised date. The watchdog of the
-/// running system uses this too.
+/// L14: whether a timer will do something within three working days or at a promised date. The watchdog of
+/// the running system uses this too.
 pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
     let order = &case.order;
     if !order.is_open() {

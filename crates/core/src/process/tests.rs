@@ -11,7 +11,7 @@ use super::command::TaskKind;
 use super::decision::{Heard, PlannedCall, Request};
 use super::definition::{Assign, Figures, Manager, Route};
 use super::event::{AnswerKind, CallResult, Outcome};
-use super::money::{Before, Standing};
+use super::money::{Before, PaymentState};
 use super::state::{FollowUp, FollowUpKind, Held, LastLetter, PhoneStep};
 use super::*;
 use crate::message::library::Library;
@@ -250,19 +250,20 @@ fn requests() -> Vec<Request> {
     let call: CallResult = serde_json::from_value(json!({ "call": "pbx:1", "direction": "outbound",
         "outcome": "answered", "reached": "client", "talk_seconds": 60, "started_at": day, "ended_at": day }))
     .expect("a call");
-    let standings = [
-        Standing::Unpaid,
-        Standing::Part,
-        Standing::Full,
-        Standing::Free,
-        Standing::Void,
-        Standing::Unconfirmed,
+    let payment_states = [
+        PaymentState::Unpaid,
+        PaymentState::Part,
+        PaymentState::Full,
+        PaymentState::Free,
+        PaymentState::Void,
+        PaymentState::Unconfirmed,
     ];
     let before = Before { paid: 0, parts_paid: 0, ended: false };
-    let settled = standings.map(|standing| Request::Settle { standing, before: before.clone() });
+    let settled =
+        payment_states.map(|payment_state| Request::Settle { payment_state, before: before.clone() });
     let mut requests = vec![
         Request::AskFacts,
-        Request::Arrive { manager: None, standing: Standing::Unpaid },
+        Request::Arrive { manager: None, payment_state: PaymentState::Unpaid },
         Request::ArriveByCall { line: None },
         Request::Confirm,
         Request::Fold,

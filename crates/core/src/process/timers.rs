@@ -1,5 +1,5 @@
 //! Named deadlines of an order: each name at most once.
-//! Never reads a clock; the table of sections states what each timer means. Enter at [`Timers::set`] and [`Timers::take_due`].
+//! The table of sections states what each timer means. Enter at [`Timers::set`] and [`Timers::take_due`].
 
 use std::collections::BTreeMap;
 

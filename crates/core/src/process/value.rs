@@ -1,5 +1,5 @@
-//! The small values that everything else is made of: ids, money, phones, statuses.
-//! Never reads a clock or a platform's spelling of a value; platforms translate into these.
+//! Basic values: ids, money, phones, statuses. A platform's own spelling of a value is translated in the
+//! platform's folder.
 //! Enter at [`Money`], [`Phone`], [`Status`].
 
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::order_id::OrderId;
 
-/// An instant. UTC inside; zones appear only in `calendar`.
+/// An instant in UTC; time zones are used only in `calendar`.
 pub type At = DateTime<Utc>;
 
 macro_rules! id {
@@ -56,7 +56,7 @@ id!(
     CommandId
 );
 id!(
-    /// Our id of a task: `t<n>·<order>`. It stands as a marker at the end of the task's text.
+    /// Our id of a task: `t<n>·<order>`. It is a marker at the end of the task's text.
     TaskId
 );
 
@@ -86,7 +86,7 @@ impl Money {
         Self { minor, currency: currency.to_owned() }
     }
 
-    /// `38 500 ₽`, `15 000,40 ₽`: as a person writes it; other currencies by code.
+    /// For people: `38 500 ₽`, `15 000,40 ₽`; other currencies by code.
     pub fn text(&self) -> String {
         let sign = if self.minor < 0 { "-" } else { "" };
         let whole = (self.minor.unsigned_abs() / 100).to_string();
@@ -104,12 +104,12 @@ impl Money {
     }
 }
 
-/// A phone as typed, and what could be made of it (rule Q1).
+/// A phone as typed, and the numbers found in it (rule Q1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phone {
     /// `+79035550127`; `None` if the text holds no usable number.
     pub e164: Option<String>,
-    /// Digits of «доб. 123», kept apart.
+    /// The digits of «доб. 123».
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
     /// A second number found in the same field.
@@ -118,7 +118,7 @@ pub struct Phone {
     pub raw: String,
 }
 
-/// GetCourse's status of an order (sheet, 2.1). May go back and forth.
+/// GetCourse's status of an order (sheet, 2.1). It may change in any direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -132,7 +132,7 @@ pub enum Status {
     Postponed,
     Cancelled,
     False,
-    /// Text that the sheet does not know: shown, journalled, never guessed.
+    /// A text that the sheet does not list: shown and journalled, not interpreted.
     Unknown(String),
 }
 
@@ -155,9 +155,8 @@ impl Status {
     }
 }
 
-/// Where the process wants a lead to stand. The order of the variants is the order of the
-/// pipeline: a lead only moves to a later one (K2). A school maps each to its own status id;
-/// a stage that it does not map is passed over.
+/// The stage of a lead. The order of the variants is the order of the pipeline: a lead only moves forward
+/// (K2). A school maps each stage to a status id of its CRM; stages without one are skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -171,7 +170,7 @@ pub enum Stage {
     Lost,
 }
 
-/// What a lead is for; each role has a pipeline of its own in the school's file.
+/// The purpose of a lead; each role has its own pipeline in the school's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeadRole {
@@ -190,7 +189,7 @@ impl LeadRole {
     }
 }
 
-/// Why an order was not bought (R1). «Ошибка» and «дубль» are not among them on purpose.
+/// Why the client did not buy (R1). «Ошибка» and «дубль» are deliberately not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
@@ -216,7 +215,7 @@ impl RefusalReason {
         Self::NotReached,
     ];
 
-    /// The word that managers see.
+    /// The text that managers see.
     pub fn label(self) -> &'static str {
         match self {
             Self::Price => "цена",

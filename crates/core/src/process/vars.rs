@@ -1,5 +1,5 @@
-//! What the texts of the library may name, filled from one case.
-//! Never renders and never decides. Enter at [`build`].
+//! The variables of the library's texts, filled from one case; rendering is in `message`.
+//! Enter at [`build`].
 
 use chrono_tz::Tz;
 
@@ -8,8 +8,7 @@ use super::definition::Process;
 use super::value::*;
 use crate::message::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
-/// Variables of one text. `time`, `why` and `more` are the
-/// caller's to fill.
+/// The variables of one text. The caller fills `time`, `why` and `more`.
 pub(super) fn build(
     process: &Process,
     case: &Case,
@@ -46,7 +45,8 @@ pub(super) fn build(
     }
 }
 
-/// What is left to pay, as GetCourse says it; its API does not, then from the two other sums.
+/// The sum left to pay as reported by GetCourse; its API does not report it, then computed from the other
+/// sums.
 fn left(order: &Order) -> Option<Money> {
     order.left.clone().or_else(|| {
         let (cost, paid) = (order.cost.as_ref()?, order.paid.as_ref()?);

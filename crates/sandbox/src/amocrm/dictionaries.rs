@@ -1,6 +1,6 @@
-//! Account, users, pipelines, loss reasons, field definitions, tags and the event log (sheet 3.1, 3.2, 3.13–3.16, 3.21).
-//! It never changes anything but the dictionary of tags.
-//! Enter at the methods that `Account::route` names.
+//! Account, users, pipelines, loss reasons, field definitions, tags and the event log (sheet 3.1, 3.2,
+//! 3.13–3.16, 3.21). It never changes anything but the dictionary of tags. Enter at the methods that
+//! `Account::route` names.
 
 use serde_json::{Value, json};
 

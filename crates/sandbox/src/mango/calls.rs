@@ -1,6 +1,5 @@
-//! The course of a call as a list of events: outgoing, incoming, and the callback with its two legs (sheet 5).
-//! It never knows who the client is, nor why he does not answer.
-//! Enter at its [`Phones`].
+//! The course of a call as a list of events: outgoing, incoming, and the callback with its two legs (sheet
+//! 5). It never knows who the client is, nor why he does not answer. Enter at its [`Phones`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

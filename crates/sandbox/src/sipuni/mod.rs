@@ -1,6 +1,6 @@
-//! The Sipuni stand-in: events of calls as a query or a form, the call-back command, statistics.
-//! It never decides how a call ends: people do, and hand it a [`Course`]; nor does it sign anything, for Sipuni does not.
-//! Enter at its [`Exchange`] and [`Phones`].
+//! The Sipuni stand-in: events of calls as a query or a form, the call-back command, statistics. It never
+//! decides how a call ends: people do, and hand it a [`Course`]; nor does it sign anything, for Sipuni does
+//! not. Enter at its [`Exchange`] and [`Phones`].
 
 mod commands;
 mod events;
@@ -91,8 +91,8 @@ impl Exchange for Cabinet {
 }
 
 impl Phones for Cabinet {
-    /// A manager dials a client by his phone: the start is told twice, a second apart (sheet 2.4). Returns the
-    /// call's index.
+    /// A manager dials a client by his phone: the start is told twice, a second apart (sheet 2.4). Returns
+    /// the call's index.
     fn dial(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let shape = Shape::outbound(extension, client);
         let call = self.begin(now, 2, extension, client, course, None);
@@ -104,7 +104,8 @@ impl Phones for Cabinet {
         call
     }
 
-    /// A client calls in; `extension` is rung, if anybody is. A missed call is told by its end alone (sheet 2.4).
+    /// A client calls in; `extension` is rung, if anybody is. A missed call is told by its end alone (sheet
+    /// 2.4).
     fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let call = self.begin(now, 1, extension, client, course, None);
         let missed = self.calls[call].answered_at.is_none();
@@ -116,8 +117,8 @@ impl Phones for Cabinet {
         call
     }
 
-    /// The bridge's command. The manager's leg gives no events: where he does not pick up there are none at all
-    /// (sheet 2.4, 4.3).
+    /// The bridge's command. The manager's leg gives no events: where he does not pick up there are none at
+    /// all (sheet 2.4, 4.3).
     fn call_back(
         &mut self,
         now: DateTime<Utc>,

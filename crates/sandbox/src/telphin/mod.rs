@@ -1,6 +1,6 @@
-//! The Telphin stand-in: sign-in, subscriptions of each extension, events of its legs, the call-back resource, history.
-//! It never decides how a call ends: people do, and hand it a [`Course`]; nor does it send what nobody subscribed to.
-//! Enter at its [`Exchange`] and [`Phones`].
+//! The Telphin stand-in: sign-in, subscriptions of each extension, events of its legs, the call-back
+//! resource, history. It never decides how a call ends: people do, and hand it a [`Course`]; nor does it send
+//! what nobody subscribed to. Enter at its [`Exchange`] and [`Phones`].
 
 mod commands;
 mod events;
@@ -138,8 +138,8 @@ impl Phones for Office {
         call
     }
 
-    /// The bridge's command: the manager's leg first, then the client's. Which of the first leg's events come is
-    /// not sure (sheet 4.1): the setup says.
+    /// The bridge's command: the manager's leg first, then the client's. Which of the first leg's events come
+    /// is not sure (sheet 4.1): the setup says.
     fn call_back(
         &mut self,
         now: DateTime<Utc>,

@@ -33,7 +33,7 @@ impl AmoAttempt<'_> {
         if self.tried == Try::MayBeDone {
             let is_it =
                 |note: &Value| text(&note["params"]["text"]).trim_end().ends_with(marker.trim_start());
-            if self.look().note_of_lead(lead, is_it).await? {
+            if self.search().note_of_lead(lead, is_it).await? {
                 return Ok(());
             }
         }
@@ -77,7 +77,7 @@ impl AmoAttempt<'_> {
         ];
         for (entity, id) in cards {
             if let Some(id) = id
-                && self.look().note(entity, id, &["call_in", "call_out"], is_it).await?
+                && self.search().note(entity, id, &["call_in", "call_out"], is_it).await?
             {
                 return Ok(true);
             }

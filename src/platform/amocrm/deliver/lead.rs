@@ -34,7 +34,7 @@ impl AmoAttempt<'_> {
     pub(super) async fn save_lead(&self, ask: &SaveLead) -> Result<Receipt, Fault> {
         self.pipeline(ask.role)?;
         let linked = match self.known_lead(ask.role).await? {
-            Some(id) => self.look().lead(id).await?,
+            Some(id) => self.search().lead(id).await?,
             None => None,
         };
         let (linked, sure) = match (linked, self.tried) {
@@ -74,11 +74,11 @@ impl AmoAttempt<'_> {
         };
         // The search may lag behind recent changes, so it is used for first tries only.
         if contact.leads.len() >= SEARCH_FROM && self.tried == Try::First {
-            let hits = self.look().leads_with(number).await?;
+            let hits = self.search().leads_with(number).await?;
             return Ok(hits.into_iter().find(|lead| self.is_of_order(lead, ask.role, number)));
         }
         for id in contact.leads.iter().take(READ_MAX) {
-            let lead = self.look().lead(*id).await?;
+            let lead = self.search().lead(*id).await?;
             if let Some(lead) = lead.filter(|lead| self.is_of_order(lead, ask.role, number)) {
                 return Ok(Some(lead));
             }
@@ -88,7 +88,7 @@ impl AmoAttempt<'_> {
 
     async fn just_made(&self, ask: &SaveLead, contact: &Contact) -> Result<Option<Lead>, Fault> {
         for id in contact.leads.iter().take(READ_MAX) {
-            let Some(lead) = self.look().lead(*id).await? else { continue };
+            let Some(lead) = self.search().lead(*id).await? else { continue };
             if self.may_be_ours(ask, &lead) && self.belongs_to_no_order(&lead).await? {
                 return Ok(Some(lead));
             }
@@ -101,7 +101,7 @@ impl AmoAttempt<'_> {
     async fn lead_just_made(&self, ask: &SaveLead) -> Result<(Option<Lead>, bool), Fault> {
         let Some(number) = &ask.order_number else { return Ok((None, false)) };
         let is_it = |lead: &Lead| self.is_of_order(lead, ask.role, number);
-        let newest = self.look().newest_lead(self.since, is_it).await?;
+        let newest = self.search().newest_lead(self.since, is_it).await?;
         Ok((newest.found, newest.sure))
     }
 

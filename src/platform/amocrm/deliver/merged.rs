@@ -22,7 +22,7 @@ impl AmoAttempt<'_> {
         let (Signal::LeadGone { .. }, Some(number)) = (&signal, number) else {
             return Ok(Receipt { links: Vec::new(), signals: vec![signal] });
         };
-        let hits = self.look().leads_with(number).await?;
+        let hits = self.search().leads_with(number).await?;
         let role = LeadRole::Sales;
         let heir = hits.into_iter().find(|hit| hit.id != lead && self.is_of_order(hit, role, number));
         let Some(heir) = heir else { return Ok(Receipt { links: Vec::new(), signals: vec![signal] }) };

@@ -102,8 +102,8 @@ impl Courier for AmoCourier {
         now: At,
     ) -> Result<Receipt, Fault> {
         let since = self.doubts().get(&command.id).copied();
-        let errand = AmoAttempt { courier: self, command, tried, since, links, now };
-        let outcome = errand.run().await;
+        let attempt = AmoAttempt { courier: self, command, tried, since, links, now };
+        let outcome = attempt.run().await;
         if let Err(Fault::Unclear { .. }) = outcome {
             self.doubts().entry(command.id.clone()).or_insert(now);
         }
@@ -195,7 +195,7 @@ impl AmoAttempt<'_> {
         &self.courier.settings
     }
 
-    fn look(&self) -> Search<'_> {
+    fn search(&self) -> Search<'_> {
         let Self { courier, command, .. } = self;
         Search { client: &courier.client, shared_reads: &courier.shared_reads, urgency: command.urgency }
     }

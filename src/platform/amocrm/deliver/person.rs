@@ -9,7 +9,7 @@ use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
-use crate::platform::amocrm::mirror::{Who, keys};
+use crate::platform::amocrm::mirror::{ContactMatch, keys};
 use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::search::Newest;
 use crate::platform::{Fault, Receipt, Try};
@@ -42,7 +42,7 @@ impl AmoAttempt<'_> {
     ) -> Result<Option<Contact>, Fault> {
         let anyhow = !person.phones.is_empty() || !person.emails.is_empty();
         let newest = match self.tried {
-            Try::MayBeDone if anyhow => self.look().newest_person(person, self.since).await?,
+            Try::MayBeDone if anyhow => self.search().newest_person(person, self.since).await?,
             _ => Newest { found: None, sure: self.tried == Try::First },
         };
         let (newest, sure) = (newest.found, newest.sure);
@@ -54,7 +54,7 @@ impl AmoAttempt<'_> {
             if let Some(contact) = newest.as_ref().filter(|contact| contact.id == id) {
                 return Ok(Some(contact.clone()));
             }
-            if let Some(contact) = self.look().contact(id).await? {
+            if let Some(contact) = self.search().contact(id).await? {
                 return Ok(Some(contact));
             }
         }
@@ -68,22 +68,22 @@ impl AmoAttempt<'_> {
     /// believed only if it is `sure` that no create of ours is in progress.
     async fn mirrored(&self, person: &PersonFacts, sure: bool) -> Result<Option<Contact>, Fault> {
         match self.courier.mirror.who(self.links, person, self.now).await? {
-            Who::Nobody if sure => return Ok(None),
-            Who::One(id) => {
-                let found = self.look().contact(id).await?;
+            ContactMatch::Nobody if sure => return Ok(None),
+            ContactMatch::One(id) => {
+                let found = self.search().contact(id).await?;
                 if let Some(contact) = found.filter(|contact| contact.is(person)) {
                     return Ok(Some(contact));
                 }
             }
             // A new owner in the middle of a launch: hundreds of searches would use up the budget for what
             // one page shows.
-            Who::Soon => {
+            ContactMatch::Soon => {
                 let why = "the mirror of contacts is being brought up to date".to_owned();
                 return Err(Fault::Later { why, after_ms: Some(1_000) });
             }
-            Who::Nobody | Who::Doubt => {}
+            ContactMatch::Nobody | ContactMatch::Doubt => {}
         }
-        self.look().person(person).await
+        self.search().person(person).await
     }
 
     /// Writes only what is missing; returns what the account did not accept.

@@ -24,7 +24,7 @@ impl AmoAttempt<'_> {
         let id = self.lead_id(role).await?;
         let mut pipeline = self.pipeline(role)?.id;
         if stage != Stage::Won {
-            let lead = self.look().lead(id).await?.ok_or_else(lead_is_gone)?;
+            let lead = self.search().lead(id).await?.ok_or_else(lead_is_gone)?;
             if !self.is_forward(&lead, role, stage, status).await? {
                 return Ok(Receipt::default());
             }

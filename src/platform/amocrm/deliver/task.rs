@@ -26,7 +26,7 @@ impl AmoAttempt<'_> {
         let lead = self.lead_id(ask.role).await?;
         let marker = marker::task(&ask.task);
         if self.tried == Try::MayBeDone
-            && let Some(id) = self.look().task(&[lead], &marker).await?
+            && let Some(id) = self.search().task(&[lead], &marker).await?
         {
             return Ok(self.task_receipt(&ask.task, id));
         }
@@ -110,7 +110,7 @@ impl AmoAttempt<'_> {
             return Ok(Some(id));
         }
         let leads: Vec<u64> = order.lead().into_iter().chain(known.flatten()).collect();
-        self.look().task(&leads, &marker::task(task)).await
+        self.search().task(&leads, &marker::task(task)).await
     }
 
     fn deadline(&self, due: At) -> i64 {

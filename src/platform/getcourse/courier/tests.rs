@@ -3,19 +3,19 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::platform::http::{Request, Response, Silence};
+use crate::platform::http::{NoResponse, Request, Response};
 use crate::process::{ClientId, CommandId, RefusalReason};
 use crate::secret::Secret;
 
 /// Gives its answers in order; the test fails on a request too many or an unused answer.
 struct Script {
-    answers: Mutex<Vec<Result<Response, Silence>>>,
+    answers: Mutex<Vec<Result<Response, NoResponse>>>,
     asked: Mutex<Vec<Request>>,
 }
 
 #[async_trait]
 impl Http for Script {
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.asked.lock().unwrap().push(request);
         let mut answers = self.answers.lock().unwrap();
         assert!(!answers.is_empty(), "one request too many");
@@ -83,7 +83,7 @@ async fn run_as(
     ask: Ask,
     tried: Try,
     links: KnownLinks,
-    answers: Vec<Result<Response, Silence>>,
+    answers: Vec<Result<Response, NoResponse>>,
 ) -> Run {
     let script = Arc::new(Script { answers: Mutex::new(answers), asked: Mutex::new(Vec::new()) });
     let courier = GcCourier::new(settings(), keys, &roster(), script.clone());
@@ -104,15 +104,15 @@ async fn run_as(
     Run { result, asked }
 }
 
-async fn run(ask: Ask, tried: Try, answers: Vec<Result<Response, Silence>>) -> Run {
+async fn run(ask: Ask, tried: Try, answers: Vec<Result<Response, NoResponse>>) -> Run {
     run_as(keys(), "gc-700100200", ask, tried, KnownLinks(vec!["gc-user:400300100"]), answers).await
 }
 
-fn ok(data: Value) -> Result<Response, Silence> {
+fn ok(data: Value) -> Result<Response, NoResponse> {
     answer(200, &json!({"status": true, "code": 200, "errors": [], "data": data}))
 }
 
-fn answer(status: u16, body: &Value) -> Result<Response, Silence> {
+fn answer(status: u16, body: &Value) -> Result<Response, NoResponse> {
     Ok(Response { status, headers: Vec::new(), body: body.to_string().into_bytes() })
 }
 
@@ -262,8 +262,8 @@ async fn a_manager_is_set_by_his_id_in_the_roster() {
 #[tokio::test]
 async fn a_lost_answer_to_a_write_is_looked_up_and_a_refusal_stops_the_account() {
     let comment = || Ask::AddComment { text: "Звонок".to_owned() };
-    let broken = || Err(Silence::BrokenOff("reset".to_owned()));
-    let refused = || Err(Silence::NotSent("refused".to_owned()));
+    let broken = || Err(NoResponse::BrokenOff("reset".to_owned()));
+    let refused = || Err(NoResponse::NotSent("refused".to_owned()));
     for (ask, answers, class) in [
         (comment(), vec![broken()], "unclear"),
         (comment(), vec![refused()], "later"),

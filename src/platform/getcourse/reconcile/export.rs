@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::table::Table;
 use crate::platform::Fault;
-use crate::platform::getcourse::answer::{self, Doing};
+use crate::platform::getcourse::answer::{self, Effect};
 use crate::platform::http::{Http, Request};
 use crate::process::Urgency;
 use crate::secret::Secret;
@@ -67,7 +67,8 @@ impl Exports {
             .finish();
         let request = Request::new("GET", format!("{}/pl/api/{path}?{query}", self.base));
         let request = request.header("accept", "application/json").urgency(Urgency::Backfill);
-        let sent = self.http.send(request).await.map_err(|silence| answer::silent(silence, Doing::Read))?;
+        let sent =
+            self.http.send(request).await.map_err(|silence| answer::no_response(silence, Effect::Read))?;
         if !(200..300).contains(&sent.status) {
             return Err(answer::unanswered(&sent));
         }

@@ -1,6 +1,6 @@
 //! GetCourse's reconciliation: exports in rounds, and single reads if the Tech API is available (sheet, 4).
 //! Never starts a second export, never polls one whose id is not stored, never sends more than 24 export
-//! requests in two hours: the HTTP port counts that in the store. Enter at [`GcLookBack`].
+//! requests in two hours: the HTTP port counts that in the store. Enter at [`GcReconciler`].
 //!
 //! A round reads the orders that changed, those that were created, and the payments; a payment only shows
 //! which orders to check. An order that differs from what we know is read again by itself, because an export
@@ -26,7 +26,7 @@ use self::table::{Columns, Row, Table, found};
 use super::client::Client as Tech;
 use super::{GcHooks, Settings, tech};
 use crate::link;
-use crate::platform::look_back::{History, Known, LookBack, Sight, to_value};
+use crate::platform::reconcile::{History, Known, Reconciled, Reconciler, to_value};
 use crate::platform::{Fault, Hooks, RawRequest};
 use crate::process::definition::Manager;
 use crate::process::{At, ClientId, Order, OrderId, Urgency};
@@ -57,7 +57,7 @@ const OWN_S: i64 = 120;
 const DIGEST_KEPT_DAYS: i64 = 3;
 
 /// Reconciliation of one school's account.
-pub struct GcLookBack {
+pub struct GcReconciler {
     settings: Settings,
     hooks: GcHooks,
     exports: Exports,
@@ -158,11 +158,11 @@ impl Cursor {
 }
 
 #[async_trait]
-impl LookBack for GcLookBack {
-    async fn look(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Sight, Fault> {
+impl Reconciler for GcReconciler {
+    async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault> {
         let Ok(mut cursor) = serde_json::from_value::<Cursor>(cursor.clone()) else {
             let cursor = Cursor::begin(now, self.every());
-            return Ok(Sight::nothing(&cursor, cursor.next_round_at));
+            return Ok(Reconciled::nothing(&cursor, cursor.next_round_at));
         };
         let mut found = Vec::new();
         let again_at = if !cursor.reads.is_empty() {
@@ -186,11 +186,11 @@ impl LookBack for GcLookBack {
             cursor.handed_on.retain(|_, (_, at)| now - *at < TimeDelta::days(DIGEST_KEPT_DAYS));
             now
         };
-        Ok(Sight { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
+        Ok(Reconciled { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
     }
 }
 
-impl GcLookBack {
+impl GcReconciler {
     pub fn new(settings: Settings, exports: Exports, tech: Option<Tech>, roster: Vec<Manager>) -> Self {
         Self { hooks: GcHooks::new(settings.clone()), settings, exports, tech, roster }
     }
@@ -350,7 +350,7 @@ impl GcLookBack {
     async fn is_unreported(&self, row: &Row<'_>, known: &dyn Known) -> Result<bool, Fault> {
         let paid_at = row.get("payment_at").and_then(|text| super::dates::parse(text, self.settings.zone));
         let (Some(paid_at), Some(order)) = (paid_at, order_of(row, known).await?) else { return Ok(false) };
-        Ok(known.history(&order.id).await?.told_at.is_none_or(|last| last < paid_at))
+        Ok(known.history(&order.id).await?.reported_at.is_none_or(|last| last < paid_at))
     }
 
     /// Reads some of the waiting orders; an order that GetCourse no longer shows is dropped.
@@ -400,7 +400,7 @@ impl GcLookBack {
             let (orders, place) = known.open_orders(cursor.after.as_deref()).await?;
             let mut last = None;
             for order in orders {
-                let last_at = known.history(&order.id).await?.told_at.unwrap_or(order.seen_at);
+                let last_at = known.history(&order.id).await?.reported_at.unwrap_or(order.seen_at);
                 let Some(deal) = order.gc_id.filter(|_| now - last_at >= TimeDelta::hours(QUIET_H)) else {
                     continue;
                 };
@@ -423,7 +423,7 @@ impl GcLookBack {
 /// The same row was handed on before, and nothing else was received about the order since.
 fn was_handed_on(cursor: &Cursor, deal: &str, digest: &str, history: History) -> bool {
     let Some((last, at)) = cursor.handed_on.get(deal) else { return false };
-    last == digest && history.told_at.is_none_or(|last_at| last_at <= *at + TimeDelta::seconds(OWN_S))
+    last == digest && history.reported_at.is_none_or(|last_at| last_at <= *at + TimeDelta::seconds(OWN_S))
 }
 
 fn order_id(deal: &str) -> OrderId {

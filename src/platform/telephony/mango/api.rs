@@ -1,12 +1,12 @@
-//! Mango's API: every request is a form signed over its JSON (sheet, 2 and 7).
-//! Never reads an answer. Enter at [`Api::request`].
+//! Mango's API: builds requests, forms that are signed over their JSON (sheet, 2 and 7). Enter at
+//! [`Api::request`].
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{Settings, wire};
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::secret::Secret;
 
 /// One school's account.
@@ -34,7 +34,7 @@ impl Api {
         Request::new("POST", format!("{}/vpbx/{path}", self.base)).form(form)
     }
 
-    pub async fn send(&self, request: Request) -> Result<Response, Silence> {
+    pub async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.http.send(request).await
     }
 }

@@ -1,6 +1,5 @@
-//! Mango's command that starts a call (sheet, 7.1 and 7.6).
-//! Never sends anything for two minutes after a request that Mango calls wrong: each further one
-//! would prolong the 401. Enter at [`MangoClient`].
+//! Starts calls through Mango (sheet, 7.1 and 7.6). After a request that Mango rejects as wrong, nothing is
+//! sent for two minutes, because each further request would prolong the 401. Enter at [`MangoClient`].
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +13,7 @@ use crate::platform::http::Response;
 use crate::platform::telephony::start::{self, Start, Starter};
 use crate::process::At;
 
-/// Mango answers 401 for so long after a wrong request.
+/// How long Mango answers 401 after a wrong request.
 const REST_MIN: i64 = 2;
 
 /// `commands/callback`.
@@ -35,7 +34,7 @@ struct From<'a> {
 /// Starts calls at one school's account.
 pub struct MangoClient {
     api: Api,
-    /// Nothing leaves before this.
+    /// Nothing is sent before this time.
     rest_until: Mutex<Option<At>>,
 }
 
@@ -63,7 +62,7 @@ impl MangoClient {
 
 #[async_trait]
 impl Starter for MangoClient {
-    /// The command's own id comes back in the call's events; nothing else has to be remembered.
+    /// The call's events contain the command's id, so no other name is returned.
     async fn start(&self, start: &Start<'_>, now: At) -> Result<Vec<String>, Fault> {
         self.rested(now)?;
         let body = Callback {
@@ -73,7 +72,7 @@ impl Starter for MangoClient {
             line_number: start.caller_id_digits(),
         };
         let request = self.api.request("commands/callback", &body).urgency(start.urgency);
-        let response = self.api.send(request).await.map_err(start::silent)?;
+        let response = self.api.send(request).await.map_err(start::no_response)?;
         let judged = judge(&response);
         if is_wrong_request(&response) {
             self.rest(now);
@@ -82,7 +81,7 @@ impl Starter for MangoClient {
     }
 }
 
-/// Mango's own code: in the body of an answer of either edition.
+/// Mango's result code, in the body of both editions of the API.
 fn said(response: &Response) -> Option<i64> {
     let body = response.json().ok()?;
     ["result", "code"].into_iter().find_map(|name| wire::int(&body[name])).filter(|code| *code > 0)
@@ -116,12 +115,12 @@ mod tests {
     use crate::platform::telephony::start::tests::{class, response};
     use crate::secret::Secret;
 
-    /// Answers each request with the next of these.
+    /// Answers each request with the next of these responses.
     struct Scripted(Mutex<Vec<Response>>);
 
     #[async_trait]
     impl Http for Scripted {
-        async fn send(&self, request: Request) -> Result<Response, crate::platform::http::Silence> {
+        async fn send(&self, request: Request) -> Result<Response, crate::platform::http::NoResponse> {
             assert_eq!(request.url, "https://app.mango-office.ru/vpbx/commands/callback");
             let body = String::from_utf8(request.body).expect("a form");
             // The sheet's own example, M1.

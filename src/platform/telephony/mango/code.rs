@@ -1,10 +1,9 @@
-//! Mango Office's numeric results → our outcomes (sheet, section 6).
-//! Never guesses a code of its own: an unknown one counts as its nearest known parent.
-//! Enter at [`outcome`].
+//! Maps Mango Office's numeric results to our outcomes (sheet, section 6). An unknown code counts as its
+//! nearest known parent. Enter at [`outcome`].
 
 use crate::process::event::{Direction, Outcome};
 
-/// What ended a leg or a call that had no talk.
+/// Why a leg or a call without a talk ended.
 pub fn outcome(code: i64, direction: Direction) -> Outcome {
     let outbound = direction == Direction::Outbound;
     // Zeroing digits from the right gives the parents: 2219 → 2210 → 2200 → 2000.
@@ -15,17 +14,17 @@ pub fn outcome(code: i64, direction: Direction) -> Outcome {
     if missed { Outcome::NoAnswer } else { found }
 }
 
-/// The leg went on as another one, or was taken over: it says nothing of the call.
+/// The leg continued as another one or was taken over, so it says nothing about the call.
 pub fn is_replaced(code: i64) -> bool {
     matches!(code, 1000 | 1001 | 1182 | 1183)
 }
 
-/// An answering machine: even with seconds it is no talk.
+/// An answering machine: not a talk, whatever its duration.
 pub fn is_voicemail(code: i64) -> bool {
     matches!(code, 1300 | 1310 | 1312..=1314)
 }
 
-/// A command was accepted (which is not yet a call).
+/// A command was accepted; that is not a call yet.
 pub fn is_accepted(code: i64) -> bool {
     code / 100 == 10
 }

@@ -1,6 +1,5 @@
-//! A notification of Mango Office → one signal (sheet, 3 and 5).
-//! Never decides what a whole call was: `intake::calls` does, from all its events.
-//! Enter at [`signal`].
+//! Decodes a notification of Mango Office into one signal (sheet, 3 and 5). The result of a whole call is
+//! merged from all its events in `intake::calls`. Enter at [`signal`].
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -11,8 +10,8 @@ use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
-/// The signal of one notification; `tail` without outer and doubled slashes.
-/// `at` is when it was accepted, for what carries no usable time.
+/// The signal of one notification; `tail` has no outer or doubled slashes. `at` is when it was accepted, for
+/// events without a usable time.
 pub fn signal(tail: &str, body: &Value, at: At) -> Result<Signal, Undecodable> {
     match tail {
         "events/call" => leg(body, at),
@@ -61,14 +60,14 @@ fn leg(body: &Value, at: At) -> Result<Signal, Undecodable> {
 fn state(body: &Value, sides: &Sides) -> Option<LegState> {
     Some(match body["call_state"].as_str()? {
         "Appeared" => LegState::Ringing,
-        // A menu or a queue that takes the call is not a person who answers it.
+        // A call taken by a menu or a queue has not been answered by a person.
         "Connected" if sides.in_menu => LegState::Ringing,
         "Connected" => LegState::Talking,
         "OnHold" => LegState::OnHold,
         "Disconnected" => {
             let code = wire::int(&body["disconnect_reason"]).unwrap_or(1100);
             LegState::Ended(match sides.direction() {
-                // A manager's leg that was merged into the client's: he did pick up.
+                // The manager's leg was merged into the client's, so he did pick up.
                 _ if code::is_replaced(code) && sides.manager_leg() => Outcome::Answered,
                 direction => code::outcome(code, direction.unwrap_or(Direction::Outbound)),
             })
@@ -77,7 +76,7 @@ fn state(body: &Value, sides: &Sides) -> Option<LegState> {
     })
 }
 
-/// Who stands on which side of a leg.
+/// The two sides of a leg.
 struct Sides {
     from_extension: Option<String>,
     to_extension: Option<String>,
@@ -87,7 +86,7 @@ struct Sides {
     to_line: bool,
     taken_from: Option<String>,
     in_menu: bool,
-    /// Some call-back: only its presence can be trusted, not its word (3.1).
+    /// Set for any call-back; only its presence is reliable, not its value (3.1).
     callback: bool,
 }
 
@@ -113,7 +112,7 @@ impl Sides {
         self.from_extension.is_some() && self.to_extension.is_some() && !self.callback
     }
 
-    /// The first leg of a call-back: it looks as if the client were calling the manager (5.1).
+    /// The first leg of a call-back, which looks like a call from the client to the manager (5.1).
     fn manager_leg(&self) -> bool {
         self.callback
             && self.from_extension.is_none()
@@ -151,7 +150,7 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
     let ended_at = moment(&body["end_time"]).ok_or_else(|| Undecodable("no end_time".to_owned()))?;
     let (from, to) = (&body["from"], &body["to"]);
     let (client, manager) = if direction == Some(Direction::Inbound) { (from, to) } else { (to, from) };
-    // `entry_result` may say 1 where nobody talked: only the moment of the answer counts (8).
+    // `entry_result` may be 1 without a talk: only the time of the answer counts (8).
     let talk_seconds = moment(&body["talk_time"])
         .map_or(0, |answered| u32::try_from((ended_at - answered).num_seconds()).unwrap_or(0));
     let reason = wire::int(&body["disconnect_reason"]).unwrap_or(1100);

@@ -1,7 +1,6 @@
-//! Mango Office's way in: every notification is signed over the exact bytes of its `json` field
-//! (sheet, 2 and 3).
-//! Never accepts an unsigned body; the empty probe of the cabinet's button is answered and
-//! dropped. Enter at [`MangoHooks`].
+//! Mango Office's webhooks: every notification is signed over the exact bytes of its `json` field (sheet, 2
+//! and 3). Never accepts an unsigned body; the empty probe of the cabinet's button is answered and dropped.
+//! Enter at [`MangoHooks`].
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -9,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::decode;
 use super::wire::{self, Form};
 use crate::platform::telephony::statistics;
-use crate::platform::{Answer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::request::IdempotencyKey;
 use crate::secret::Secret;
@@ -60,9 +59,9 @@ impl Hooks for MangoHooks {
         Ok(Reception::Keep(IdempotencyKey::Unique { key, keep_s: KEEP_S }))
     }
 
-    /// Only the status is read (3).
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer::empty(200)
+    /// Mango reads only the status (3).
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer::empty(200)
     }
 
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
@@ -84,7 +83,7 @@ fn is_probe(request: &RawRequest) -> bool {
     request.body.is_empty()
 }
 
-/// Mango appends its path to the address as it was typed: doubled slashes are tolerated.
+/// Mango appends its path to the address as typed, so doubled slashes are accepted.
 fn path(tail: &str) -> String {
     tail.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }

@@ -9,29 +9,29 @@ use super::settings::{LineFacts, STATISTICS_PER_SECOND, check_extensions};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Kind, Platform, heading};
+use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
 
 pub mod api;
 pub mod client;
 pub mod code;
 pub mod decode;
 pub mod hooks;
-pub mod look_back;
 pub mod settings;
+pub mod statistics;
 pub mod wire;
 
 pub use api::Api;
 pub use client::MangoClient;
 pub use hooks::MangoHooks;
-pub use look_back::MangoStatistics;
 pub use settings::Settings;
+pub use statistics::MangoStatistics;
 
 /// Call starts per second that Mango allows.
 const RATE_MAX: f64 = 4.0;
 
 pub static PLATFORM: Platform = Platform {
     name: "mango",
-    kind: Kind::Line { title: "Mango", caller_id: CallerId::Chosen },
+    kind: PlatformKind::Line { title: "Mango", caller_id: CallerId::Chosen },
     absent: "Without any telephony calls are not seen.",
     missing: None,
     sections: settings::SECTIONS,

@@ -1,4 +1,4 @@
-//! A school's settings for its Mango Office account.
+//! A school's settings for its Mango Office account. Enter at [`Settings`].
 
 use serde::Deserialize;
 
@@ -61,12 +61,12 @@ pub const SECTIONS: &[Section] = &[Section {
         key(
             "final_wait_s",
             "seconds",
-            "After the last leg's end in which the final record should come; then the legs are believed.",
+            "To wait for the final record after the last leg's end; then the legs decide.",
         ),
         STUCK,
-        key("url", "https address", "Of the API."),
+        key("url", "https address", "Address of the API."),
         key("requests_per_second", "number", "Budget; Mango allows 4 call starts."),
-        key("look_back_min", "minutes", "Between two looks at the statistics of calls. 0: off."),
-        key("timeout_s", "seconds", "That one request may take in all."),
+        key("look_back_min", "minutes", "Between two reads of the call statistics. 0: off."),
+        key("timeout_s", "seconds", "Timeout of one request."),
     ],
 }];

@@ -1,6 +1,5 @@
-//! Mango Office's words as it writes them: the signed form, and its JSON read leniently, because
-//! numbers come as text too (sheet, 2, 3 and 8).
-//! Never re-serialises what was signed. Enter at [`Form::read`] and [`sign`].
+//! Mango Office's format: the signed form, and its JSON, read leniently because numbers may be text (sheet,
+//! 2, 3 and 8). Signed bytes are never re-serialised. Enter at [`Form::read`] and [`sign`].
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -33,7 +32,7 @@ impl Form {
     }
 }
 
-/// `+` is a space, `%XX` a byte; the bytes need not be text.
+/// `+` is a space, `%XX` a byte; the result need not be valid text.
 fn decoded(value: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
     percent_encoding::percent_decode(&spaced).collect()
@@ -57,7 +56,7 @@ pub fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// A whole number, or text of one.
+/// A whole number, also as text.
 pub fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|number| number as i64)),
@@ -66,7 +65,7 @@ pub fn int(value: &Value) -> Option<i64> {
     }
 }
 
-/// A client's number in E.164; SIP addresses, extensions and hidden callers are none.
+/// A client's number in E.164; `None` for SIP addresses, extensions and hidden callers.
 pub fn phone(value: &Value) -> Option<String> {
     telephony::phone(&text(value)?)
 }

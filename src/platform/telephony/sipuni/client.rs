@@ -1,5 +1,5 @@
-//! Sipuni's command that starts a call (sheet, 4.1 and 4.2).
-//! Never believes a status: a refusal comes with 200 too. Enter at [`SipuniClient`].
+//! Starts calls through Sipuni (sheet, 4.1 and 4.2). A refusal may have status 200, so the body decides.
+//! Enter at [`SipuniClient`].
 
 use std::sync::Arc;
 
@@ -38,9 +38,9 @@ impl SipuniClient {
         Request::new("POST", format!("{}/api/{method}", self.base)).form(form)
     }
 
-    /// A question: whatever becomes of it, it may be asked again.
+    /// A read: may always be repeated.
     pub(super) async fn ask(&self, request: Request) -> Result<Response, Fault> {
-        self.http.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::silent)
+        self.http.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::no_response)
     }
 }
 
@@ -52,7 +52,7 @@ fn hash(values: &[&str], user: &str, key: &Secret) -> String {
 
 #[async_trait]
 impl Starter for SipuniClient {
-    /// The caller ID is the cabinet's affair. Events bring the answer's id where they bring any.
+    /// The caller ID is set in the cabinet. Events contain the id of this answer, if they contain one at all.
     async fn start(&self, start: &Start<'_>, _: At) -> Result<Vec<String>, Fault> {
         let pairs = [
             ("antiaon", "0"),
@@ -62,12 +62,12 @@ impl Starter for SipuniClient {
             ("sipnumber", start.extension),
         ];
         let request = self.request("callback/call_number", &pairs).urgency(start.urgency);
-        let response = self.http.send(request).await.map_err(start::silent)?;
+        let response = self.http.send(request).await.map_err(start::no_response)?;
         Ok(judge(&response)?.iter().map(|id| callback_key(id)).collect())
     }
 }
 
-/// The call-back's id, if it is told. The texts of refusals are not documented.
+/// The call-back's id, if the answer contains one. The texts of refusals are not documented.
 fn judge(response: &Response) -> Result<Option<String>, Fault> {
     if !(200..300).contains(&response.status) {
         return Err(start::refused("sipuni", response));

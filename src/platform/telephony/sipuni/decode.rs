@@ -1,98 +1,97 @@
-//! An event of Sipuni → one signal (sheet, 2).
-//! Never decides what a whole call was: `intake::calls` does, from all its events.
-//! Enter at [`signal`].
+//! Decodes an event of Sipuni into one signal (sheet, 2). The result of a whole call is merged from all its
+//! events in `intake::calls`. Enter at [`signal`].
 
 use chrono::{DateTime, Utc};
 
-use super::wire::{Kind, Said};
+use super::wire::{EventKind, WireEvent};
 use crate::platform::Undecodable;
 use crate::platform::telephony::Fields;
 use crate::process::At;
 use crate::process::event::Outcome;
 use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
-/// The signal of one event; `users` are the numbers of the school's cabinets. `at` is when it was
-/// accepted, for what carries no usable time.
+/// The signal of one event; `users` are the numbers of the school's cabinets. `at` is when it was accepted,
+/// for events without a usable time.
 pub fn signal(fields: Fields, users: &[String], at: At) -> Result<Signal, Undecodable> {
-    let Some(said) = Said::read(fields, users) else {
+    let Some(wire_event) = WireEvent::read(fields, users) else {
         return Ok(nothing("an internal call"));
     };
-    let Some(kind) = said.kind() else {
+    let Some(kind) = wire_event.kind() else {
         return Ok(nothing("an event that says nothing of a result"));
     };
-    let id = said.call().ok_or_else(|| Undecodable("no call_id".to_owned()))?;
-    let at = moment(&said, "timestamp").unwrap_or(at);
+    let id = wire_event.call().ok_or_else(|| Undecodable("no call_id".to_owned()))?;
+    let at = moment(&wire_event, "timestamp").unwrap_or(at);
     let what = match kind {
-        Kind::End => CallWhat::Final(ended(&said, id, at)),
-        // Of phones that ring only who answers takes part.
-        Kind::Start | Kind::Secondary => CallWhat::Leg(leg(&said, kind, LegState::Ringing)),
-        Kind::Answer => CallWhat::Leg(leg(&said, kind, LegState::Talking)),
+        EventKind::End => CallWhat::Final(ended(&wire_event, id, at)),
+        // Several phones may ring; only the one that answers takes part.
+        EventKind::Start | EventKind::Secondary => CallWhat::Leg(leg(&wire_event, kind, LegState::Ringing)),
+        EventKind::Answer => CallWhat::Leg(leg(&wire_event, kind, LegState::Talking)),
     };
     Ok(Signal::CallSeen(Box::new(CallEvent { call: super::call_key(id), at, what })))
 }
 
-/// Sipuni shows the client's leg only, also of our own call starts (4.3); who answers after a
-/// transfer is a leg of his own.
-fn leg(said: &Said, kind: Kind, state: LegState) -> Leg {
+/// Sipuni reports only the client's leg, also for our own call starts (4.3). A person who answers after a
+/// transfer is another leg.
+fn leg(wire_event: &WireEvent, kind: EventKind, state: LegState) -> Leg {
     use crate::process::event::Direction::Inbound;
-    let extension = match (kind, said.direction) {
-        (Kind::Secondary, _) | (Kind::Start, Inbound) => None,
-        _ => said.extension(),
+    let extension = match (kind, wire_event.direction) {
+        (EventKind::Secondary, _) | (EventKind::Start, Inbound) => None,
+        _ => wire_event.extension(),
     };
     let leg = match (kind, &extension) {
-        (Kind::Answer, Some(extension)) => format!("answered-by-{extension}"),
-        (Kind::Answer, None) => "answered".to_owned(),
+        (EventKind::Answer, Some(extension)) => format!("answered-by-{extension}"),
+        (EventKind::Answer, None) => "answered".to_owned(),
         _ => "dialled".to_owned(),
     };
     Leg {
         leg,
         seq: 1,
         state,
-        direction: Some(said.direction),
-        client_number: said.client(),
+        direction: Some(wire_event.direction),
+        client_number: wire_event.client(),
         extension,
-        line: said.line(),
+        line: wire_event.line(),
         taken_from: None,
-        command: command(said),
+        command: command(wire_event),
         manager_leg: false,
         talk_seconds: None,
     }
 }
 
-/// Event 2. Its own moment of the answer is wrong at times, so that event 3's counts before it.
-fn ended(said: &Said, id: &str, at: At) -> FinalRecord {
-    let outcome = said.outcome();
-    let started_at = moment(said, "call_start_timestamp");
-    let answered_at = moment(said, "call_answer_timestamp");
+/// Event 2. Its time of the answer is sometimes wrong, so the time of event 3 takes precedence.
+fn ended(wire_event: &WireEvent, id: &str, at: At) -> FinalRecord {
+    let outcome = wire_event.outcome();
+    let started_at = moment(wire_event, "call_start_timestamp");
+    let answered_at = moment(wire_event, "call_answer_timestamp");
     let talked = answered_at.filter(|answered| started_at.is_some_and(|started| *answered > started));
     let talk_seconds = match outcome {
         Outcome::Answered => talked.map_or(0, |from| u32::try_from((at - from).num_seconds()).unwrap_or(0)),
         _ => 0,
     };
     FinalRecord {
-        direction: Some(said.direction),
+        direction: Some(wire_event.direction),
         outcome,
         talk_seconds,
         started_at: started_at.unwrap_or(at),
         ended_at: at,
-        client_number: said.client(),
-        extension: said.extension().or_else(|| said.last_called()),
-        line: said.line(),
-        command: command(said),
-        // The link of the event opens the file to whoever has it: only its key is kept.
+        client_number: wire_event.client(),
+        extension: wire_event.extension().or_else(|| wire_event.last_called()),
+        line: wire_event.line(),
+        command: command(wire_event),
+        // The link in the event gives access to anybody who has it, so only its key is stored.
         recording: (outcome == Outcome::Answered).then(|| id.to_owned()),
         rough: true,
     }
 }
 
-fn command(said: &Said) -> Option<String> {
-    said.callback().map(super::callback_key)
+fn command(wire_event: &WireEvent) -> Option<String> {
+    wire_event.callback().map(super::callback_key)
 }
 
 fn nothing(what: &str) -> Signal {
     Signal::Nothing { what: format!("sipuni: {what}") }
 }
 
-fn moment(said: &Said, name: &str) -> Option<At> {
-    DateTime::<Utc>::from_timestamp(said.seconds(name)?, 0)
+fn moment(wire_event: &WireEvent, name: &str) -> Option<At> {
+    DateTime::<Utc>::from_timestamp(wire_event.seconds(name)?, 0)
 }

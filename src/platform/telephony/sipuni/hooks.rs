@@ -1,12 +1,11 @@
-//! Sipuni's way in: events as a query or as a form, without any signature (sheet, 1 and 2).
-//! Never answers anything but its one word of success: a feed that is answered otherwise is
-//! suspended. The secret in the path, compared before this module is asked, is the only check
-//! there is. Enter at its [`FormEvents`].
+//! Sipuni's webhooks: events as a query or a form, without a signature (sheet, 1 and 2). Every answer is the
+//! one word of success, because Sipuni suspends a feed that gets another answer. The only check is the secret
+//! in the path, which has been compared before. Enter at its [`FormEvents`].
 
 use super::{Settings, decode};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -19,8 +18,8 @@ impl FormEvents for Settings {
         Ok(())
     }
 
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer { status: 200, content_type: "application/json", body: br#"{"success":true}"#.to_vec() }
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer { status: 200, content_type: "application/json", body: br#"{"success":true}"#.to_vec() }
     }
 
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {

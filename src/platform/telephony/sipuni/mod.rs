@@ -1,5 +1,5 @@
-//! Sipuni: calls, their results, and their starts. Sipuni signs no events, so the secret in the path is the only
-//! check. Enter at [`PLATFORM`].
+//! Sipuni: calls, their results, and their starts. Sipuni signs no events, so the secret in the path is the
+//! only check. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use super::settings::{LineFacts, STATISTICS_PER_SECOND};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Kind, Platform, heading};
+use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
 
 pub mod client;
 pub mod decode;
 mod hooks;
-pub mod look_back;
 pub mod settings;
+pub mod statistics;
 mod table;
 pub mod wire;
 
 pub use client::SipuniClient;
-pub use look_back::SipuniStatistics;
 pub use settings::Settings;
+pub use statistics::SipuniStatistics;
 
 pub static PLATFORM: Platform = Platform {
     name: "sipuni",
-    kind: Kind::Line { title: "Sipuni", caller_id: CallerId::Fixed("that of the cabinet's scheme") },
+    kind: PlatformKind::Line { title: "Sipuni", caller_id: CallerId::Fixed("that of the cabinet's scheme") },
     absent: "",
     missing: None,
     sections: settings::SECTIONS,

@@ -1,4 +1,4 @@
-//! A school's settings for its Sipuni cabinet.
+//! A school's settings for its Sipuni cabinet. Enter at [`Settings`].
 
 use serde::Deserialize;
 
@@ -71,18 +71,14 @@ pub const SECTIONS: &[Section] = &[Section {
         key(
             "final_wait_s",
             "seconds",
-            "After an answered call's end in which the event of its answer should come; then the end alone is believed.",
+            "To wait for the event of the answer after an answered call's end; then the end alone decides.",
         ),
         STUCK,
-        key("key", "secret", "The integration key. Absent: calls are seen, none is started."),
-        key("url", "https address", "Of the API."),
+        key("key", "secret", "The integration key. Absent: calls are observed, none is started."),
+        key("url", "https address", "Address of the API."),
         key("requests_per_second", "number", "Budget; Sipuni publishes no limit."),
-        key(
-            "look_back_min",
-            "minutes",
-            "Between two looks at the statistics of calls. 0: off; so without `key`.",
-        ),
-        key("zone", "IANA zone", "Of the cabinet: statistics write their times in it."),
-        key("timeout_s", "seconds", "That one request may take in all; call starts are answered slowly."),
+        key("look_back_min", "minutes", "Between two reads of the call statistics. 0 or no `key`: off."),
+        key("zone", "IANA zone", "Zone of the cabinet, used in statistics."),
+        key("timeout_s", "seconds", "Timeout of one request; call starts are answered slowly."),
     ],
 }];

@@ -1,8 +1,7 @@
-//! Sipuni's table of calls: `;` between cells, quotes around what needs them, columns by their titles
-//! (sheet, 5.2).
-//! Never knows what a cell means. Enter at [`Table::read`].
+//! Parses Sipuni's table of calls: cells separated by `;`, quoted if needed, columns found by their titles
+//! (sheet, 5.2). The meaning of cells is in `statistics`. Enter at [`Table::read`].
 
-/// Rows that are whole, and how many are not.
+/// The complete rows, and the number of incomplete ones.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -18,7 +17,7 @@ pub struct Row<'a> {
     pub begun: &'a str,
     pub from: &'a str,
     pub to: &'a str,
-    /// Who answered; empty where nobody did.
+    /// Who answered; empty if nobody did.
     pub who: &'a str,
     /// Lengths of the whole call and of its talk.
     pub whole: &'a str,
@@ -26,7 +25,7 @@ pub struct Row<'a> {
     pub id: &'a str,
 }
 
-/// Where the columns stand: their order differs with what a cabinet shows.
+/// The positions of the columns, which depend on the cabinet's settings.
 #[derive(Debug)]
 struct Columns {
     kind: usize,
@@ -70,7 +69,7 @@ impl Table {
 
 impl Columns {
     fn of(head: &[String]) -> Result<Self, String> {
-        // Spelling varies behind the beginning; «Время» is also how another column begins.
+        // Titles vary after their beginning; another column also begins with «Время».
         let find = |title: &str| {
             let whole = head.iter().position(|have| have == title);
             whole.or_else(|| head.iter().position(|have| have.starts_with(title)))
@@ -91,8 +90,7 @@ impl Columns {
     }
 }
 
-/// Rows with their cells trimmed, empty lines left out; and 1 for a quote that is never closed, whose
-/// row is left out.
+/// Rows with trimmed cells, without empty lines; and 1 if a quote is never closed, whose row is dropped.
 fn cells(text: &str) -> (Vec<Vec<String>>, usize) {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut quoted = false;

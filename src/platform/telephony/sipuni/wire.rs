@@ -1,30 +1,30 @@
-//! Sipuni's words as it writes them: events, sides of a call, statuses (sheet, 2.1 to 2.3).
-//! Never merges events. Enter at [`Said::read`].
+//! Sipuni's format of an event: kind, sides of the call, statuses (sheet, 2.1 to 2.3).
+//! Enter at [`WireEvent::read`].
 
 use crate::platform::telephony::{Fields, line, phone};
 use crate::process::event::{Direction, Outcome};
 
-/// Which event it is.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     Start,
     End,
     Answer,
-    /// One of several phones hung up, or a transfer: says nothing final of the call.
+    /// One of several phones hung up, or a transfer: no result of the call.
     Secondary,
 }
 
-/// One event's fields, the sides already told apart.
+/// The fields of one event, with the direction of the call.
 #[derive(Debug)]
-pub struct Said {
+pub struct WireEvent {
     fields: Fields,
-    /// Numbers of the school's cabinets, which stand before extensions.
+    /// Numbers of the school's cabinets, which are prefixed to extensions.
     users: Vec<String>,
     pub direction: Direction,
 }
 
-impl Said {
-    /// `None`: an internal call.
+impl WireEvent {
+    /// `None` for an internal call.
     pub fn read(fields: Fields, users: &[String]) -> Option<Self> {
         let kind = |name: &str| fields.int(name);
         let is_inner = kind("is_inner_call") == Some(1);
@@ -32,18 +32,18 @@ impl Said {
             _ if is_inner => return None,
             (Some(2), Some(2)) => return None,
             (Some(2), _) => Direction::Outbound,
-            // 1/1 stands on incoming calls that nobody took (2.2).
+            // 1/1 occurs for incoming calls that nobody answered (2.2).
             _ => Direction::Inbound,
         };
         Some(Self { fields, users: users.to_vec(), direction })
     }
 
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<EventKind> {
         Some(match self.fields.text("event")? {
-            "1" => Kind::Start,
-            "2" => Kind::End,
-            "3" => Kind::Answer,
-            "4" => Kind::Secondary,
+            "1" => EventKind::Start,
+            "2" => EventKind::End,
+            "3" => EventKind::Answer,
+            "4" => EventKind::Secondary,
             _ => return None,
         })
     }
@@ -53,7 +53,7 @@ impl Said {
         self.fields.text("call_id")
     }
 
-    /// The id that the answer to our own call start gave, where events bring it [3P].
+    /// The id from the answer to our own call start, if events contain it [3P].
     pub fn callback(&self) -> Option<&str> {
         self.fields.text("callbackid")
     }
@@ -71,35 +71,35 @@ impl Said {
         }
     }
 
-    /// Our line that was called; which one an outgoing call shows is not told.
+    /// Our line that was called; for outgoing calls the line is not reported.
     pub fn line(&self) -> Option<String> {
         if self.direction == Direction::Outbound {
             return None;
         }
-        let said = self.fields.text("pbxdstnum").or_else(|| self.fields.text("dst_num"))?;
-        Some(line(without_id(said)))
+        let number = self.fields.text("pbxdstnum").or_else(|| self.fields.text("dst_num"))?;
+        Some(line(without_id(number)))
     }
 
-    /// The manager's extension as this event's own side shows it.
+    /// The manager's extension, on his side of this event.
     pub fn extension(&self) -> Option<String> {
         let (short, whole) = match self.direction {
             Direction::Outbound => ("short_src_num", "src_num"),
             Direction::Inbound if self.fields.int("dst_type") == Some(2) => ("short_dst_num", "dst_num"),
             Direction::Inbound => return None,
         };
-        let said = self.fields.text(short).or_else(|| self.fields.text(whole))?;
-        Some(without_cabinet(said, &self.users).to_owned())
+        let number = self.fields.text(short).or_else(|| self.fields.text(whole))?;
+        Some(without_cabinet(number, &self.users).to_owned())
     }
 
-    /// Who was rung last; the separators of the list vary.
+    /// The extension that was called last; the separators of the list vary.
     pub fn last_called(&self) -> Option<String> {
-        let said = self.fields.text("last_called")?;
-        let last = said.rsplit([',', '&', ';', ' ']).find(|one| !one.is_empty())?;
+        let numbers = self.fields.text("last_called")?;
+        let last = numbers.rsplit([',', '&', ';', ' ']).find(|one| !one.is_empty())?;
         Some(without_cabinet(last, &self.users).to_owned())
     }
 
-    /// What the end says of the client's side (2.3). A refusal and a manager who gave up come as
-    /// `NOANSWER` too and cannot be told apart.
+    /// The outcome for the client's side (2.3). A refusal, and a manager who hung up, also give `NOANSWER`
+    /// and cannot be distinguished.
     pub fn outcome(&self) -> Outcome {
         match (self.fields.text("status").unwrap_or_default(), self.direction) {
             ("ANSWER", _) => Outcome::Answered,
@@ -119,12 +119,12 @@ impl Said {
 }
 
 /// `012345101` → `101`; `users` are the numbers of the school's cabinets.
-pub fn without_cabinet<'a>(said: &'a str, users: &[String]) -> &'a str {
-    let stripped = users.iter().find_map(|user| said.strip_prefix(user.as_str()));
-    stripped.filter(|rest| !rest.is_empty()).unwrap_or(said)
+pub fn without_cabinet<'a>(number: &'a str, users: &[String]) -> &'a str {
+    let stripped = users.iter().find_map(|user| number.strip_prefix(user.as_str()));
+    stripped.filter(|rest| !rest.is_empty()).unwrap_or(number)
 }
 
 /// `74955550000_id123456` → `74955550000`.
-pub fn without_id(said: &str) -> &str {
-    said.split_once("_id").map_or(said, |(number, _)| number)
+pub fn without_id(number: &str) -> &str {
+    number.split_once("_id").map_or(number, |(number, _)| number)
 }

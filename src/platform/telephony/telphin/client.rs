@@ -1,4 +1,4 @@
-//! Telphin's API: call start and subscriptions to events (sheet, 2 and 4).
+//! Telphin's API: starts calls and subscribes to events (sheet, 2 and 4).
 //! Never deletes a subscription that is not ours. Enter at [`TelphinClient`].
 
 use std::sync::Arc;
@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 
 use super::{Session, Settings, call_key, callback_key};
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::platform::telephony::start::{self, Start, Starter};
 use crate::platform::telephony::statistics;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
 
-/// The events of an extension that make a call.
+/// The events of an extension that describe a call.
 const EVENTS: [&str; 4] = ["dial-in", "dial-out", "answer", "hangup"];
 
 /// One application of one account.
 pub struct TelphinClient {
     settings: Settings,
     session: Arc<Session>,
-    /// Where events are to come to, and the part of it that all addresses of this school share.
+    /// The address of events, and the part that all addresses of this school share.
     hook: Secret,
     hook_prefix: String,
     http: Arc<dyn Http>,
 }
 
 impl TelphinClient {
-    /// Of the address of events its whole and the part that all addresses of this school share.
+    /// `hook` is the address of events, `hook_prefix` the part that all addresses of this school share.
     pub fn new(
         settings: &Settings,
         session: Arc<Session>,
@@ -39,7 +39,7 @@ impl TelphinClient {
         Self { settings: settings.clone(), session, hook, hook_prefix, http }
     }
 
-    async fn send(&self, request: Request) -> Result<Response, Silence> {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         self.session.send(&*self.http, request).await
     }
 
@@ -47,10 +47,10 @@ impl TelphinClient {
         format!("{}/api/ver1.0/extension/{extension}/{resource}/", self.settings.url)
     }
 
-    /// Subscribes to what is missing of one extension; an address of ours with another secret goes.
+    /// Adds the missing subscriptions of one extension, and removes our addresses with another secret.
     async fn subscribe(&self, extension: u64) -> Result<(), Fault> {
         let request = Request::new("GET", self.url(extension, "event")).urgency(Urgency::Backfill);
-        let response = done(self.send(request).await.map_err(statistics::silent)?)?;
+        let response = done(self.send(request).await.map_err(statistics::no_response)?)?;
         let listed = response.json().ok();
         let listed = listed.as_ref().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let is_ours =
@@ -60,7 +60,7 @@ impl TelphinClient {
             if !listed.iter().filter(is_new).any(|one| one["event_type"] == event) {
                 let wish = json!({"url": self.hook.reveal(), "method": "POST", "event_type": event});
                 let request = Request::new("POST", self.url(extension, "event")).json(&wish);
-                done(self.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::silent)?)?;
+                done(self.send(request.urgency(Urgency::Backfill)).await.map_err(statistics::no_response)?)?;
             }
         }
         for old in listed.iter().filter(|one| is_ours(one) && !is_new(one)) {
@@ -69,7 +69,7 @@ impl TelphinClient {
             done(
                 self.send(Request::new("DELETE", url).urgency(Urgency::Backfill))
                     .await
-                    .map_err(statistics::silent)?,
+                    .map_err(statistics::no_response)?,
             )?;
         }
         Ok(())
@@ -87,10 +87,10 @@ impl Starter for TelphinClient {
             body["dst_ani"] = line.into();
         }
         let request = Request::new("POST", self.url(*id, "callback")).json(&body).urgency(start.urgency);
-        judge(&self.send(request).await.map_err(start::silent)?)
+        judge(&self.send(request).await.map_err(start::no_response)?)
     }
 
-    /// Employees come and go: once a day every extension is looked at.
+    /// Extensions change, so all of them are checked once a day.
     async fn chore(&self, now: At) -> Result<At, Fault> {
         for extension in self.settings.extensions.values() {
             self.subscribe(*extension).await?;
@@ -99,7 +99,7 @@ impl Starter for TelphinClient {
     }
 }
 
-/// A request that may be made again.
+/// A request that may be repeated.
 fn done(response: Response) -> Result<Response, Fault> {
     match response.status {
         200..=299 => Ok(response),
@@ -110,7 +110,7 @@ fn done(response: Response) -> Result<Response, Fault> {
     }
 }
 
-/// The names under which the started call's events will come.
+/// The names of the started call in its events.
 fn judge(response: &Response) -> Result<Vec<String>, Fault> {
     if !(200..300).contains(&response.status) {
         return Err(start::refused("telphin", response));

@@ -1,11 +1,11 @@
-//! Telphin's way in: events as a query or as a form, without any signature (sheet, 3).
-//! Never asks who sends: the secret in the path, compared before this module is asked, is the only
-//! check there is, and the published networks change. Enter at its [`FormEvents`].
+//! Telphin's webhooks: events as a query or a form, without a signature (sheet, 3). The only check is the
+//! secret in the path, which has been compared before; the sender's address is not checked, because the
+//! published networks change. Enter at its [`FormEvents`].
 
 use super::{Settings, decode};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::signal::Signal;
 
@@ -17,9 +17,9 @@ impl FormEvents for Settings {
         Ok(())
     }
 
-    /// Only the status is read; an answer with a body could be taken for a call scenario.
-    fn answer(&self, _: &Verified) -> Answer {
-        Answer::empty(200)
+    /// Telphin reads only the status; a body could be taken as a call scenario.
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer::empty(200)
     }
 
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {

@@ -11,24 +11,24 @@ use super::settings::{LineFacts, STATISTICS_PER_SECOND};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Kind, Platform, heading};
+use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
 
 pub mod client;
 pub mod decode;
 mod hooks;
-pub mod look_back;
 pub mod session;
 pub mod settings;
+pub mod statistics;
 pub mod wire;
 
 pub use client::TelphinClient;
-pub use look_back::TelphinStatistics;
 pub use session::Session;
 pub use settings::Settings;
+pub use statistics::TelphinStatistics;
 
 pub static PLATFORM: Platform = Platform {
     name: "telphin",
-    kind: Kind::Line { title: "Telphin", caller_id: CallerId::Chosen },
+    kind: PlatformKind::Line { title: "Telphin", caller_id: CallerId::Chosen },
     absent: "",
     missing: None,
     sections: settings::SECTIONS,
@@ -37,8 +37,8 @@ pub static PLATFORM: Platform = Platform {
     read: entry::read::<Settings>,
 };
 
-/// The name of a call start of ours after Telphin has answered with its id; its events contain the id in either
-/// case.
+/// The name of a call start of ours after Telphin has answered with its id; its events contain the id in
+/// either case.
 pub fn callback_key(id: &str) -> String {
     format!("telphin:api:{}", id.to_lowercase())
 }

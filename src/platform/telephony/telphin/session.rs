@@ -1,5 +1,5 @@
-//! Telphin's sign-in: one token for all that is asked of an account (sheet, 1).
-//! Never keeps a token that was refused. Enter at [`Session::send`].
+//! Telphin's sign-in: one token for all requests of an account (sheet, 1). A refused token is discarded.
+//! Enter at [`Session::send`].
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use tokio::sync::Mutex;
 use super::Settings;
 use crate::clock::Clock;
 use crate::platform::Fault;
-use crate::platform::http::{Http, Request, Response, Silence};
+use crate::platform::http::{Http, NoResponse, Request, Response};
 use crate::platform::telephony::statistics;
 use crate::process::{At, Urgency};
 use crate::secret::Secret;
 
-/// What a token lives where the answer does not say.
+/// Lifetime of a token if the answer does not state it.
 const TOKEN_S: i64 = 3600;
 
 /// One application of one account.
@@ -27,7 +27,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// `None` without an application: then nothing is asked of the account at all.
+    /// `None` without an application: then no requests are sent.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Option<Arc<Self>>, String> {
         let (Some(client_id), Some(source)) = (&settings.client_id, &settings.client_secret) else {
             return Ok(None);
@@ -37,7 +37,7 @@ impl Session {
         Ok(Some(Arc::new(Self { base, client_id, secret, clock, token: Mutex::new(None) })))
     }
 
-    /// The token that is valid now; one sign-in for all who wait.
+    /// The valid token; one sign-in serves all waiting callers.
     async fn token(&self, http: &dyn Http, urgency: Urgency) -> Result<Secret, Fault> {
         let mut held = self.token.lock().await;
         if let Some((token, _)) = held.as_ref().filter(|(_, until)| self.clock.now() < *until) {
@@ -49,16 +49,16 @@ impl Session {
             .append_pair("client_secret", self.secret.reveal())
             .finish();
         let request = Request::new("POST", format!("{}/oauth/token", self.base)).form(body);
-        let response = http.send(request.urgency(urgency)).await.map_err(statistics::silent)?;
+        let response = http.send(request.urgency(urgency)).await.map_err(statistics::no_response)?;
         let (token, life_s) = signed_in(&response)?;
-        // A fifth of its life is left for requests on their way.
+        // The last fifth of its lifetime is left for requests in flight.
         let until = self.clock.now() + TimeDelta::seconds(life_s * 4 / 5);
         *held = Some((token.clone(), until));
         Ok(token)
     }
 
-    /// One request; a token that is refused is replaced once.
-    pub async fn send(&self, http: &dyn Http, request: Request) -> Result<Response, Silence> {
+    /// Sends one request; a refused token is replaced once.
+    pub async fn send(&self, http: &dyn Http, request: Request) -> Result<Response, NoResponse> {
         let mut response = None;
         for _ in 0..2 {
             let token = match self.token(http, request.urgency).await {
@@ -66,14 +66,14 @@ impl Session {
                 Err(Fault::Denied { .. }) => {
                     return Ok(Response { status: 401, headers: Vec::new(), body: Vec::new() });
                 }
-                Err(fault) => return Err(Silence::NotSent(fault.to_string())),
+                Err(fault) => return Err(NoResponse::NotSent(fault.to_string())),
             };
             let signed = request.clone().header("authorization", format!("Bearer {}", token.reveal()));
             let answer = http.send(signed).await?;
             if answer.status != 401 {
                 return Ok(answer);
             }
-            // Another may have replaced it meanwhile.
+            // Another caller may have replaced it meanwhile.
             self.token.lock().await.take_if(|(held, _)| *held == token);
             response = Some(answer);
         }

@@ -1,4 +1,4 @@
-//! A school's settings for its Telphin account.
+//! A school's settings for its Telphin account. Enter at [`Settings`].
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ pub struct Settings {
     /// Short number of an extension → its numeric id in the account, which does not change.
     #[serde(default)]
     pub extensions: BTreeMap<String, u64>,
-    /// Seconds to wait for further legs after the first hang-up of a talk, or after the last hang-up: there is
-    /// no final record.
+    /// Seconds to wait for further legs after the first hang-up of a talk, or after the last hang-up: there
+    /// is no final record.
     #[serde(default = "final_wait_s")]
     pub final_wait_s: u32,
     /// Seconds after which a call whose end was never reported counts as ended.
     #[serde(default = "usual::stuck_s")]
     pub stuck_s: u32,
-    /// The application's id and secret (type «trusted»). Without them calls are only observed: none is started,
-    /// and no events are subscribed to.
+    /// The application's id and secret (type «trusted»). Without them calls are only observed: none is
+    /// started, and no events are subscribed to.
     #[serde(default)]
     pub client_id: Option<String>,
     #[serde(default)]
@@ -71,24 +71,16 @@ pub const SECTIONS: &[Section] = &[Section {
         key(
             "extensions",
             "extension = id",
-            "Short number → numeric id of the extension: its events are subscribed to, its calls can be started.",
+            "Short number → numeric id of the extension, for subscriptions and call starts.",
         ),
-        key(
-            "final_wait_s",
-            "seconds",
-            "After a call's hang-up in which further legs may come: there is no final record.",
-        ),
+        key("final_wait_s", "seconds", "To wait for further legs after a hang-up: there is no final record."),
         STUCK,
-        key("client_id", "text", "The application's id. Absent: calls are seen, none is started."),
+        key("client_id", "text", "The application's id. Absent: calls are observed, none is started."),
         key("client_secret", "secret", "The application's secret, together with `client_id`."),
-        key("url", "https address", "Of the API; installations differ."),
+        key("url", "https address", "Address of the API; installations differ."),
         key("requests_per_second", "number", "Budget; Telphin publishes no limit."),
-        key(
-            "look_back_min",
-            "minutes",
-            "Between two looks at the history of calls. 0: off; so without `client_id`.",
-        ),
+        key("look_back_min", "minutes", "Between two reads of the call history. 0 or no `client_id`: off."),
         key("company", "text", "In the addresses of the history; `@me` is the application's own company."),
-        key("timeout_s", "seconds", "That one request may take in all."),
+        key("timeout_s", "seconds", "Timeout of one request."),
     ],
 }];

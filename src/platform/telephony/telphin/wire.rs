@@ -1,5 +1,5 @@
-//! Telphin's words as it writes them: events, flows, statuses, microseconds (sheet, 3).
-//! Never merges legs. Enter at [`Said::read`].
+//! Telphin's format of an event: kind, flow, statuses, microseconds (sheet, 3).
+//! Enter at [`WireEvent::read`].
 
 use chrono::DateTime;
 
@@ -8,29 +8,29 @@ use crate::platform::telephony::{Fields, line};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 
-/// Smaller numbers of a moment are seconds: some installations write them so.
+/// A time below this is in seconds, as some installations write it.
 const MICROSECONDS_MIN: i64 = 100_000_000_000_000;
 
-/// Which event it is.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     Dial,
     Answer,
     Hangup,
 }
 
-/// One event's fields, the sides already told apart.
+/// The fields of one event, with the direction of the leg.
 #[derive(Debug)]
-pub struct Said {
+pub struct WireEvent {
     fields: Fields,
-    /// As the extension sees it: of a call-back's first leg it is inbound.
+    /// Seen from the extension: the first leg of a call-back is inbound.
     pub flow: Direction,
-    /// Short number of the extension that this leg belongs to.
+    /// Short number of the leg's extension.
     pub extension: Option<String>,
 }
 
-impl Said {
-    /// `None`: an internal call.
+impl WireEvent {
+    /// `None` for an internal call.
     pub fn read(fields: Fields, settings: &Settings) -> Option<Self> {
         let flow = flow(&fields);
         let (own, other) = match flow {
@@ -39,38 +39,38 @@ impl Said {
         };
         let short = |side: &str| short(&fields, side, settings);
         let extension = short(own);
-        let said = Self { extension, flow, fields: fields.clone() };
-        let is_internal = short(other).is_some() && said.client().is_none();
-        (!is_internal).then_some(said)
+        let event = Self { extension, flow, fields: fields.clone() };
+        let is_internal = short(other).is_some() && event.client().is_none();
+        (!is_internal).then_some(event)
     }
 
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<EventKind> {
         Some(match self.fields.text("eventtype")? {
-            "dial-in" | "dial-out" => Kind::Dial,
-            "answer" => Kind::Answer,
-            "hangup" => Kind::Hangup,
+            "dial-in" | "dial-out" => EventKind::Dial,
+            "answer" => EventKind::Answer,
+            "hangup" => EventKind::Hangup,
             _ => return None,
         })
     }
 
-    /// One conversation, over all its forwards.
+    /// The id of the conversation, including all forwards.
     pub fn call(&self) -> Option<&str> {
         self.fields.text("callid")
     }
 
-    /// One extension's leg. Both legs of a call-back may stand under one id, told apart by flow.
+    /// The id of one extension's leg. Both legs of a call-back may have the same id, so the flow is added.
     pub fn leg(&self) -> Option<String> {
         let id = self.fields.text("subcallid").or_else(|| self.call())?;
         let flow = if self.flow == Direction::Inbound { "in" } else { "out" };
         Some(format!("{}/{flow}", id.to_lowercase()))
     }
 
-    /// The id by which calls can be controlled; of a call start of ours it is the answer's.
+    /// The id for controlling the call; for our own call starts it equals the id in the answer.
     pub fn api_call(&self) -> Option<&str> {
         self.fields.text("callapiid")
     }
 
-    /// Set on calls made by the call-back resource: its inbound leg is the manager's own.
+    /// Set for calls made by the call-back resource; their inbound leg is the manager's.
     pub fn is_callback(&self) -> bool {
         self.fields.text("callbackid").is_some()
     }
@@ -90,20 +90,20 @@ impl Said {
     }
 
     pub fn at(&self) -> Option<At> {
-        let said = self.fields.int("eventtime").filter(|moment| *moment > 0)?;
-        match said {
-            MICROSECONDS_MIN.. => DateTime::from_timestamp_micros(said),
-            _ => DateTime::from_timestamp(said, 0),
+        let time = self.fields.int("eventtime").filter(|moment| *moment > 0)?;
+        match time {
+            MICROSECONDS_MIN.. => DateTime::from_timestamp_micros(time),
+            _ => DateTime::from_timestamp(time, 0),
         }
     }
 
-    /// Seconds of talk, rounded: the bridged time where it is told.
+    /// Seconds of talk, rounded: the bridged time, if reported.
     pub fn talk_seconds(&self) -> Option<u32> {
         let micros = self.fields.int("bridgedduration").or_else(|| self.fields.int("duration"))?;
         u32::try_from(micros.max(0).saturating_add(500_000) / 1_000_000).ok()
     }
 
-    /// What the hang-up says of the client's side (3.2).
+    /// The outcome for the client's side (3.2).
     pub fn outcome(&self) -> Outcome {
         match (self.fields.text("callstatus").unwrap_or_default(), self.flow) {
             ("ANSWER", _) => Outcome::Answered,
@@ -128,13 +128,13 @@ fn flow(fields: &Fields) -> Direction {
         (Some("out"), _) => Direction::Outbound,
         (_, Some("dial-in")) => Direction::Inbound,
         (_, Some("dial-out")) => Direction::Outbound,
-        // Neither is said: the side with an extension is ours.
+        // Neither is stated: the side with an extension is ours.
         _ if fields.text("calledextension").is_some() => Direction::Inbound,
         _ => Direction::Outbound,
     }
 }
 
-/// The side's extension; the id, which outlives renaming, counts first.
+/// The extension on this side; found by its id first, because an id does not change.
 fn short(fields: &Fields, side: &str, settings: &Settings) -> Option<String> {
     let id = fields.int(&format!("{side}extensionid")).and_then(|id| u64::try_from(id).ok());
     if let Some(known) = id.and_then(|id| settings.extension(id)) {

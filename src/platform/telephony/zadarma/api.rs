@@ -1,5 +1,5 @@
-//! Zadarma's API: signed questions, and the one that starts a call (sheet, 4 and 4.1).
-//! Never sends a parameter outside the signature. Enter at [`Api::request`].
+//! Zadarma's API: signed requests, and the start of a call (sheet, 4 and 4.1). All parameters are signed.
+//! Enter at [`Api::request`].
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ fn sign(path: &str, query: &str, secret: &Secret) -> String {
 
 #[async_trait]
 impl Starter for Api {
-    /// The answer names no call: it is recognised by who calls whom. Which line the client sees is a setting of
-    /// the extension, shared by all its calls.
+    /// The answer contains no call id: the call is recognised by its two numbers. The caller ID is a setting
+    /// of the extension, for all its calls.
     async fn start(&self, start: &Start<'_>, _: At) -> Result<Vec<String>, Fault> {
         let pairs = [
             ("format", "json"),
@@ -49,7 +49,7 @@ impl Starter for Api {
             ("to", start.client_digits()),
         ];
         let request = self.request("/v1/request/callback/", &pairs).urgency(start.urgency);
-        judge(&self.http.send(request).await.map_err(start::silent)?)
+        judge(&self.http.send(request).await.map_err(start::no_response)?)
     }
 }
 

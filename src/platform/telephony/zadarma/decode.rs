@@ -1,69 +1,74 @@
-//! An event of Zadarma → its signals (sheet, 3).
-//! Never decides what a whole call was: `intake::calls` does, from all its events.
-//! Enter at [`signals`].
+//! Decodes an event of Zadarma into signals (sheet, 3). The result of a whole call is merged from all its
+//! events in `intake::calls`. Enter at [`signals`].
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::call_key;
-use super::wire::{Kind, Said};
+use super::wire::{EventKind, WireEvent};
 use crate::platform::Undecodable;
 use crate::platform::telephony::Fields;
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{CallEvent, CallWhat, FinalRecord, Leg, LegState, Signal};
 
-/// An end that comes later than so long after the call was late: it does not say when it ended.
+/// An end event that arrives later than this after the call is late; its arrival is not the end of the call.
 const LATE_MIN: i64 = 3;
-/// A beginning that lies further away is no beginning: another zone, another clock.
+/// A start time further away than this is ignored: the zone or the clock is wrong.
 const AWAY_H: i64 = 26;
 
 /// The signals of one event. `zone` is the account's, `at` is when the event was accepted.
 pub fn signals(fields: Fields, zone: Tz, at: At) -> Result<Vec<Signal>, Undecodable> {
-    let said = Said::read(fields);
-    let Some(kind) = said.kind() else {
+    let wire_event = WireEvent::read(fields);
+    let Some(kind) = wire_event.kind() else {
         return Ok(vec![nothing("an event that says nothing of a result")]);
     };
-    let call = said.call().map(call_key).ok_or_else(|| Undecodable("no pbx_call_id".to_owned()))?;
+    let call = wire_event.call().map(call_key).ok_or_else(|| Undecodable("no pbx_call_id".to_owned()))?;
     let event = |at, what| Signal::CallSeen(Box::new(CallEvent { call: call.clone(), at, what }));
-    if kind == Kind::Record {
-        let recording = said.recording().map(str::to_owned);
+    if kind == EventKind::Record {
+        let recording = wire_event.recording().map(str::to_owned);
         let recording = recording.ok_or_else(|| Undecodable("no call_id_with_rec".to_owned()))?;
         return Ok(vec![event(at, CallWhat::Recording { recording })]);
     }
-    if said.is_internal() {
+    if wire_event.is_internal() {
         return Ok(vec![nothing("an internal call, or the manager's side of a call-back")]);
     }
     Ok(match kind {
-        Kind::Ringing => vec![event(at, CallWhat::Leg(leg(&said, "call".to_owned(), LegState::Ringing)))],
-        Kind::Answer => {
-            let name = format!("answered-by-{}", said.extension().unwrap_or("somebody"));
-            vec![event(at, CallWhat::Leg(leg(&said, name, LegState::Talking)))]
+        EventKind::Ringing => {
+            vec![event(at, CallWhat::Leg(leg(&wire_event, "call".to_owned(), LegState::Ringing)))]
         }
-        Kind::End | Kind::Record => {
-            let record = ended(&said, zone, at);
+        EventKind::Answer => {
+            let name = format!("answered-by-{}", wire_event.extension().unwrap_or("somebody"));
+            vec![event(at, CallWhat::Leg(leg(&wire_event, name, LegState::Talking)))]
+        }
+        EventKind::End | EventKind::Record => {
+            let record = ended(&wire_event, zone, at);
             let ended_at = record.ended_at;
             let talk = (record.outcome == Outcome::Answered).then(|| {
                 let state = LegState::Ended(Outcome::Answered);
                 let counted = Some(record.talk_seconds);
-                CallWhat::Leg(Leg { seq: 2, talk_seconds: counted, ..leg(&said, "call".to_owned(), state) })
+                CallWhat::Leg(Leg {
+                    seq: 2,
+                    talk_seconds: counted,
+                    ..leg(&wire_event, "call".to_owned(), state)
+                })
             });
             talk.into_iter().chain([CallWhat::Final(record)]).map(|what| event(ended_at, what)).collect()
         }
     })
 }
 
-/// Of phones that ring for a client who calls only the one who answers takes part.
-fn leg(said: &Said, leg: String, state: LegState) -> Leg {
-    let takes_part = said.direction == Direction::Outbound || state != LegState::Ringing;
+/// On an incoming call several phones may ring; only the one that answers takes part.
+fn leg(wire_event: &WireEvent, leg: String, state: LegState) -> Leg {
+    let takes_part = wire_event.direction == Direction::Outbound || state != LegState::Ringing;
     Leg {
         leg,
         seq: 1,
         state,
-        direction: Some(said.direction),
-        client_number: said.client(),
-        extension: said.extension().filter(|_| takes_part).map(str::to_owned),
-        line: said.line(),
+        direction: Some(wire_event.direction),
+        client_number: wire_event.client(),
+        extension: wire_event.extension().filter(|_| takes_part).map(str::to_owned),
+        line: wire_event.line(),
         taken_from: None,
         command: None,
         manager_leg: false,
@@ -71,32 +76,33 @@ fn leg(said: &Said, leg: String, state: LegState) -> Leg {
     }
 }
 
-/// The end: its length is signed by nobody, so that statistics may correct it. A menu that answers is nobody.
-fn ended(said: &Said, zone: Tz, at: At) -> FinalRecord {
-    let extension = said.extension().map(str::to_owned);
-    let seconds = said.seconds();
-    let by_nobody = said.direction == Direction::Inbound && extension.is_none();
-    let outcome = match said.outcome() {
+/// The end of a call. The signature does not cover its length, so statistics may correct it. A call that only
+/// a menu answered counts as not answered.
+fn ended(wire_event: &WireEvent, zone: Tz, at: At) -> FinalRecord {
+    let extension = wire_event.extension().map(str::to_owned);
+    let seconds = wire_event.seconds();
+    let by_nobody = wire_event.direction == Direction::Inbound && extension.is_none();
+    let outcome = match wire_event.outcome() {
         Outcome::Answered if seconds == 0 || by_nobody => Outcome::NoAnswer,
         outcome => outcome,
     };
     let length = TimeDelta::seconds(seconds.into());
     let near = |started_at: &At| (at - *started_at).num_hours().abs() < AWAY_H;
-    let started_at = said.started_at(zone).filter(near);
+    let started_at = wire_event.started_at(zone).filter(near);
     let told = started_at.map(|started_at| started_at + length);
     let late = told.filter(|told| (at - *told).num_minutes() >= LATE_MIN || *told > at);
     let ended_at = late.unwrap_or(at);
     FinalRecord {
-        direction: Some(said.direction),
+        direction: Some(wire_event.direction),
         outcome,
         talk_seconds: if outcome == Outcome::Answered { seconds } else { 0 },
         started_at: started_at.unwrap_or(ended_at - length),
         ended_at,
-        client_number: said.client(),
+        client_number: wire_event.client(),
         extension,
-        line: said.line(),
+        line: wire_event.line(),
         command: None,
-        recording: said.recording().filter(|_| outcome == Outcome::Answered).map(str::to_owned),
+        recording: wire_event.recording().filter(|_| outcome == Outcome::Answered).map(str::to_owned),
         rough: true,
     }
 }
@@ -109,7 +115,7 @@ fn nothing(what: &str) -> Signal {
 mod tests {
     use super::*;
 
-    /// The record of an outgoing call of 60 s that began at 11:00 in Moscow, told at `at`.
+    /// The record of an outgoing call of 60 s that began at 11:00 in Moscow and was reported at `at`.
     fn told(at: &str) -> FinalRecord {
         let query = "event=NOTIFY_OUT_END&pbx_call_id=out_1&call_start=2026-01-01+11:00:00&internal=101\
             &destination=79005550101&duration=60&disposition=answered";
@@ -120,10 +126,14 @@ mod tests {
             headers: Vec::new(),
             body: Vec::new(),
         };
-        ended(&Said::read(Fields::read(&request)), chrono_tz::Europe::Moscow, at.parse().expect("a time"))
+        ended(
+            &WireEvent::read(Fields::read(&request)),
+            chrono_tz::Europe::Moscow,
+            at.parse().expect("a time"),
+        )
     }
 
-    /// When a call ended is not told: the event's own arrival says it, unless it was late.
+    /// The event contains no end time: its arrival is the end, unless the event was late.
     #[test]
     fn an_end_that_comes_late_does_not_say_when_the_call_ended() {
         for (at, began, ended) in [

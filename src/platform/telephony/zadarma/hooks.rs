@@ -1,5 +1,5 @@
-//! Zadarma's way in: events as a form, signed in a header over two or three of their fields (sheet, 1 to 3).
-//! Never answers an event with a body: one could redirect or end the call. Enter at [`Account`].
+//! Zadarma's webhooks: events as a form, with a signature over two or three fields in a header (sheet, 1 to
+//! 3). Never answers an event with a body, which could redirect or end the call. Enter at [`Account`].
 
 use chrono_tz::Tz;
 
@@ -8,15 +8,15 @@ use super::settings::Form;
 use super::signature::{Signature, message};
 use crate::platform::telephony::Fields;
 use crate::platform::telephony::form_hooks::FormEvents;
-use crate::platform::{Answer, RawRequest, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, RawRequest, Refused, Undecodable, Verified};
 use crate::process::At;
 use crate::secret::Secret;
 use crate::signal::Signal;
 
-/// Longest value that is sent back.
+/// Longest value that is echoed.
 const ECHO_MAX: usize = 128;
 
-/// What the events of one account are checked and read with.
+/// The settings for checking and decoding one account's events.
 #[derive(Debug)]
 pub struct Account {
     pub secret: Secret,
@@ -36,12 +36,12 @@ impl FormEvents for Account {
         if fits { Ok(()) } else { Err(Refused("wrong signature")) }
     }
 
-    /// The cabinet's check of the address wants its value back, and nothing else.
-    fn answer(&self, request: &Verified) -> Answer {
+    /// The cabinet's check of the address expects its value as the whole answer.
+    fn answer(&self, request: &Verified) -> HookAnswer {
         let request = request.request();
         let echo = form_urlencoded::parse(request.query.as_bytes()).find(|(name, _)| name == "zd_echo");
         let body = echo.map(|(_, value)| value.into_owned()).filter(|value| is_echo(value));
-        Answer { body: body.unwrap_or_default().into_bytes(), ..Answer::empty(200) }
+        HookAnswer { body: body.unwrap_or_default().into_bytes(), ..HookAnswer::empty(200) }
     }
 
     fn signals(&self, fields: Fields, at: At) -> Result<Vec<Signal>, Undecodable> {
@@ -49,7 +49,7 @@ impl FormEvents for Account {
     }
 }
 
-/// Only what can be no content of a page.
+/// Only characters that cannot form markup.
 fn is_echo(value: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=ECHO_MAX).contains(&value.len()) && value.bytes().all(fits)
@@ -113,6 +113,6 @@ mod tests {
             assert!(answer.content_type.starts_with("text/plain"), "{query}");
         }
         let event = Verified::check(&hooks(), request("", Some(SIGNED), END)).unwrap().0;
-        assert_eq!(hooks().answer(&event), Answer::empty(200));
+        assert_eq!(hooks().answer(&event), HookAnswer::empty(200));
     }
 }

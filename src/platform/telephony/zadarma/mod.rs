@@ -1,5 +1,5 @@
-//! Zadarma: calls, their results, and their starts. Never takes the length of a call from an event as final: no
-//! signature covers it, so the statistics may correct it. Enter at [`PLATFORM`].
+//! Zadarma: calls, their results, and their starts. Never takes the length of a call from an event as final:
+//! no signature covers it, so the statistics may correct it. Enter at [`PLATFORM`].
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::settings::{LineFacts, check_extensions};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Kind, Platform, heading};
+use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
 
 mod api;
 mod decode;
@@ -31,7 +31,7 @@ const STATISTICS_RATE: f64 = 3.0 / 60.0;
 
 pub static PLATFORM: Platform = Platform {
     name: "zadarma",
-    kind: Kind::Line {
+    kind: PlatformKind::Line {
         title: "Zadarma",
         caller_id: CallerId::Fixed("that of the extension's own setting in the cabinet"),
     },

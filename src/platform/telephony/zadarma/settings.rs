@@ -1,4 +1,4 @@
-//! A school's settings for its Zadarma account.
+//! A school's settings for its Zadarma account. Enter at [`Settings`].
 
 use serde::Deserialize;
 
@@ -71,18 +71,18 @@ pub const SECTIONS: &[Section] = &[Section {
     about: "The Zadarma account. Its events are signed, but for the length and the result of a call: statistics correct them.",
     keys: &[
         key("secret", "secret, required", "Signs events and requests."),
-        key("key", "secret", "The account's key. Absent: calls are seen, none is started."),
-        key("signature", "any | hex | raw", "Form of the signature of events that is accepted."),
-        key("zone", "IANA zone", "Of the account: events and statistics write their times in it."),
-        key("final_wait_s", "seconds", "After a call's end in which further events of it should come."),
+        key("key", "secret", "The account's key. Absent: calls are observed, none is started."),
+        key("signature", "any | hex | raw", "Accepted form of the events' signature."),
+        key("zone", "IANA zone", "Zone of the account, used in events and statistics."),
+        key("final_wait_s", "seconds", "To wait for further events after a call's end."),
         STUCK,
-        key("url", "https address", "Of the API."),
+        key("url", "https address", "Address of the API."),
         key("requests_per_second", "number", "Budget; Zadarma allows 100 requests a minute."),
         key(
             "look_back_min",
             "minutes",
-            "Between two looks at the statistics of calls, which Zadarma forbids to ask for each minute. 0: off; so without `key`.",
+            "Between two reads of the call statistics, which Zadarma forbids to read every minute. 0 or no `key`: off.",
         ),
-        key("timeout_s", "seconds", "That one request may take in all."),
+        key("timeout_s", "seconds", "Timeout of one request."),
     ],
 }];

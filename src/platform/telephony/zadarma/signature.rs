@@ -1,5 +1,5 @@
-//! Zadarma's signatures: of its events, and of requests to it (sheet, 2 and 4).
-//! Never normalises what is signed: values count as they were decoded. Enter at [`message`] and [`Signature`].
+//! Zadarma's signatures of events and of requests (sheet, 2 and 4). Signed values are used as decoded,
+//! without normalisation. Enter at [`message`] and [`Signature`].
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,12 +15,12 @@ pub struct Signature(Vec<u8>);
 
 impl Signature {
     pub fn of(message: &str, secret: &Secret) -> Self {
-        // Keys of any length are taken.
+        // HMAC accepts keys of any length.
         let mac = Hmac::<Sha1>::new_from_slice(secret.reveal().as_bytes());
         Self(mac.map(|mac| mac.chain_update(message).finalize().into_bytes().to_vec()).unwrap_or_default())
     }
 
-    /// Base64 of the digest in hex digits: so requests are signed, and events by most accounts.
+    /// Base64 of the digest in hex digits: used for requests, and by most accounts for events.
     pub fn hex(&self) -> String {
         STANDARD.encode(hex::encode(&self.0))
     }
@@ -30,7 +30,7 @@ impl Signature {
         STANDARD.encode(&self.0)
     }
 
-    /// Whether `given` is this signature in a form that is accepted.
+    /// Whether `given` is this signature in an accepted form.
     pub fn is(&self, given: &str, form: Form) -> bool {
         let same = |wanted: String| -> bool { wanted.as_bytes().ct_eq(given.as_bytes()).into() };
         match form {
@@ -41,7 +41,7 @@ impl Signature {
     }
 }
 
-/// What is signed of an event; `None` for one of which that is not known. A missing field is empty.
+/// The signed text of an event; `None` if it is not known for this kind. A missing field is empty.
 pub fn message(body: &[u8]) -> Option<String> {
     let value = |wanted: &str| {
         let found = form_urlencoded::parse(body).find(|(name, _)| name == wanted);

@@ -1,6 +1,6 @@
-//! Zadarma's statistics of the PBX: rows of legs in the account's time (sheet, 4.3).
-//! Never believes times that contradict the calls' own ids, nor counts a manager's own side of a call-back.
-//! Enter at [`ZadarmaStatistics`].
+//! Zadarma's PBX statistics: one row per leg, in the account's time zone (sheet, 4.3). Times that contradict
+//! the calls' own ids are rejected; the manager's leg of a call-back is not counted. Enter at
+//! [`ZadarmaStatistics`].
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,16 +12,16 @@ use super::call_key;
 use super::wire::{is_extension, moment, outcome};
 use crate::platform::Fault;
 use crate::platform::http::Response;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch, Times};
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange, Times};
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
 use crate::process::{At, Urgency};
 use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
-/// Rows of one answer at most.
+/// Most rows of one answer.
 const PAGE: usize = 1000;
 
-/// One account, read for what its events never said.
+/// The call statistics of one account.
 pub struct ZadarmaStatistics {
     pub api: Api,
     pub zone: Tz,
@@ -29,21 +29,21 @@ pub struct ZadarmaStatistics {
 
 #[async_trait]
 impl Statistics for ZadarmaStatistics {
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        let skip = stretch.place.as_u64().and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
+        let skip = range.place.as_u64().and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
         let local = |at: At| at.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string();
-        let (start, end, skipped) = (local(stretch.from), local(stretch.until), skip.to_string());
+        let (start, end, skipped) = (local(range.from), local(range.until), skip.to_string());
         let mut pairs = vec![("end", end.as_str()), ("format", "json")];
         if skip > 0 {
             pairs.push(("skip", &skipped));
         }
         pairs.extend([("start", start.as_str()), ("version", "2")]);
         let request = self.api.request("/v1/statistics/pbx/", &pairs).urgency(Urgency::Backfill);
-        let answer = self.api.http.send(request).await.map_err(statistics::silent)?;
+        let answer = self.api.http.send(request).await.map_err(statistics::no_response)?;
         let rows = rows(&answer)?;
         let mut reading = read(&rows, self.zone)?;
         if rows.len() >= PAGE {
-            reading.rest = Rest::Place { place: (skip + rows.len()).into(), again_at: now };
+            reading.rest = Remaining::Place { place: (skip + rows.len()).into(), again_at: now };
         }
         Ok(reading)
     }
@@ -73,10 +73,10 @@ fn read(rows: &[Value], zone: Tz) -> Result<Reading, Fault> {
         calls.push(CallEvent { call, at, what: CallWhat::Final(record) });
     }
     times.agree("zadarma.zone", zone)?;
-    Ok(Reading { calls, rest: Rest::after(unread) })
+    Ok(Reading { calls, rest: Remaining::after(unread) })
 }
 
-/// One leg's row; `None` where it cannot be read.
+/// The row of one leg; `None` if it cannot be read.
 fn record(row: &Value, zone: Tz) -> Option<FinalRecord> {
     let direction = direction(row);
     let (caller, called) =
@@ -113,7 +113,7 @@ fn direction(row: &Value) -> Direction {
     if calls_out { Direction::Outbound } else { Direction::Inbound }
 }
 
-/// The other side is an extension: a colleague, or the manager himself whom a call-back rings first.
+/// The other side is an extension: a colleague, or the manager's own leg of a call-back.
 fn is_internal(row: &Value) -> bool {
     let other = if direction(row) == Direction::Outbound { "destination" } else { "clid" };
     text(row, other).is_some_and(|said| is_extension(&said))
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// An outgoing talk of a minute, changed.
+    /// An outgoing talk of one minute, with changes.
     fn row(change: Value) -> Value {
         let mut row = json!({
             "call_id": "1767254400.1234567", "sip": "101", "callstart": "2026-01-01 11:00:00", "clid": "74955550000",
@@ -188,13 +188,16 @@ mod tests {
     #[test]
     fn a_managers_own_side_is_no_call_and_a_torn_row_is_said() {
         let internal = moscow(&[row(json!({ "destination": "101" })), row(json!({}))]);
-        assert_eq!((internal.calls.len(), internal.rest), (1, Rest::Nothing));
+        assert_eq!((internal.calls.len(), internal.rest), (1, Remaining::Nothing));
         for broken in
             [json!({ "pbx_call_id": "" }), json!({ "callstart": "soon" }), json!({ "seconds": null })]
         {
             let reading = moscow(&[row(broken.clone()), row(json!({}))]);
             assert_eq!(reading.calls.len(), 1, "{broken}");
-            assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")), "{broken}");
+            assert!(
+                matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")),
+                "{broken}"
+            );
         }
     }
 

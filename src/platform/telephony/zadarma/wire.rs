@@ -1,5 +1,5 @@
-//! Zadarma's words as it writes them: events, sides of a call, results, causes (sheet, 3).
-//! Never merges events. Enter at [`Said::read`].
+//! Zadarma's format of an event: kind, sides of the call, results, causes (sheet, 3).
+//! Enter at [`WireEvent::read`].
 
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
@@ -8,37 +8,37 @@ use crate::platform::telephony::{Fields, line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 
-/// Numbers of so many digits at most are extensions.
+/// Numbers with at most this many digits are extensions.
 const EXTENSION_DIGITS: usize = 5;
 
-/// Which event it is.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EventKind {
     Ringing,
     Answer,
     End,
     Record,
 }
 
-/// One event's fields, the sides already told apart.
+/// The fields of one event, with the direction of the call.
 #[derive(Debug)]
-pub struct Said {
+pub struct WireEvent {
     fields: Fields,
     pub direction: Direction,
 }
 
-impl Said {
+impl WireEvent {
     pub fn read(fields: Fields) -> Self {
         let direction = direction(&fields);
         Self { fields, direction }
     }
 
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<EventKind> {
         Some(match self.fields.text("event")? {
-            "NOTIFY_START" | "NOTIFY_INTERNAL" | "NOTIFY_OUT_START" => Kind::Ringing,
-            "NOTIFY_ANSWER" => Kind::Answer,
-            "NOTIFY_END" | "NOTIFY_OUT_END" => Kind::End,
-            "NOTIFY_RECORD" => Kind::Record,
+            "NOTIFY_START" | "NOTIFY_INTERNAL" | "NOTIFY_OUT_START" => EventKind::Ringing,
+            "NOTIFY_ANSWER" => EventKind::Answer,
+            "NOTIFY_END" | "NOTIFY_OUT_END" => EventKind::End,
+            "NOTIFY_RECORD" => EventKind::Record,
             _ => return None,
         })
     }
@@ -48,8 +48,8 @@ impl Said {
         self.fields.text("pbx_call_id")
     }
 
-    /// The manager's own side of a call-back, or a colleague: the other side is an extension. The mark of a
-    /// call-back's first leg is not documented.
+    /// The other side is an extension: the manager's leg of a call-back, or a colleague. `callback_leg1` is
+    /// not documented.
     pub fn is_internal(&self) -> bool {
         let other = match self.direction {
             Direction::Inbound => self.fields.text("caller_id"),
@@ -70,22 +70,22 @@ impl Said {
         self.fields.text("destination").or_else(|| self.fields.text("called_did"))
     }
 
-    /// Our number that was called, or that the client sees.
+    /// Our number that was called or shown to the client.
     pub fn line(&self) -> Option<String> {
-        let said = match self.direction {
+        let number = match self.direction {
             Direction::Inbound => self.fields.text("called_did"),
             Direction::Outbound => self.fields.text("caller_id"),
         };
-        said.filter(|said| !is_extension(said)).map(line)
+        number.filter(|number| !is_extension(number)).map(line)
     }
 
-    /// The manager's extension; of several the one who talked last.
+    /// The manager's extension; with several, the one who talked last.
     pub fn extension(&self) -> Option<&str> {
-        let answered = || self.fields.text("destination").filter(|said| is_extension(said));
+        let answered = || self.fields.text("destination").filter(|number| is_extension(number));
         match self.direction {
             Direction::Outbound => self.fields.text("internal").or_else(|| {
-                // Told the incoming way, an outgoing call comes from the extension.
-                self.fields.text("caller_id").filter(|said| is_extension(said))
+                // An outgoing call in the form of an incoming one: the caller is the extension.
+                self.fields.text("caller_id").filter(|number| is_extension(number))
             }),
             Direction::Inbound => {
                 self.fields.text("last_internal").or_else(|| self.fields.text("internal")).or_else(answered)
@@ -93,7 +93,7 @@ impl Said {
         }
     }
 
-    /// When the call began, by the account's own clock.
+    /// When the call began, in the account's time zone.
     pub fn started_at(&self, zone: Tz) -> Option<At> {
         moment(self.fields.text("call_start")?, zone)
     }
@@ -107,19 +107,19 @@ impl Said {
         outcome(self.fields.text("disposition").unwrap_or_default(), cause, self.direction)
     }
 
-    /// The key of the recording, where there is one.
+    /// The key of the recording, if there is one.
     pub fn recording(&self) -> Option<&str> {
         self.fields.text("call_id_with_rec").filter(|_| self.fields.text("is_recorded") != Some("0"))
     }
 }
 
-/// The id's beginning is sure, `internal` is not (3.2). Who calls from an extension calls out.
+/// The prefix of the id is reliable, `internal` is not (3.2). A call from an extension is outgoing.
 fn direction(fields: &Fields) -> Direction {
     let is_leg_to_client = fields.text("calltype") == Some("callback_leg2");
     let has_short_caller = fields.text("caller_id").is_some_and(is_extension);
-    let said = fields.text("pbx_call_id").unwrap_or_default();
+    let call = fields.text("pbx_call_id").unwrap_or_default();
     match fields.text("event").unwrap_or_default() {
-        _ if is_leg_to_client || said.starts_with("out_") => Direction::Outbound,
+        _ if is_leg_to_client || call.starts_with("out_") => Direction::Outbound,
         "NOTIFY_OUT_START" | "NOTIFY_OUT_END" => Direction::Outbound,
         "NOTIFY_END" if has_short_caller => Direction::Outbound,
         _ => Direction::Inbound,
@@ -127,17 +127,17 @@ fn direction(fields: &Fields) -> Direction {
 }
 
 /// `101`, not `0`, which is a hidden caller.
-pub fn is_extension(said: &str) -> bool {
-    (2..=EXTENSION_DIGITS).contains(&said.len()) && said.bytes().all(|byte| byte.is_ascii_digit())
+pub fn is_extension(number: &str) -> bool {
+    (2..=EXTENSION_DIGITS).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `2026-01-01 11:00:00` in the account's zone.
-pub fn moment(said: &str, zone: Tz) -> Option<At> {
-    let local = NaiveDateTime::parse_from_str(said, "%Y-%m-%d %H:%M:%S").ok()?;
+pub fn moment(local_time: &str, zone: Tz) -> Option<At> {
+    let local = NaiveDateTime::parse_from_str(local_time, "%Y-%m-%d %H:%M:%S").ok()?;
     Some(zone.from_local_datetime(&local).earliest()?.to_utc())
 }
 
-/// What a result means of the client's side (3.1); `cause` is Q.931's.
+/// The outcome for the client's side (3.1); `cause` is from Q.931.
 pub fn outcome(disposition: &str, cause: Option<i64>, direction: Direction) -> Outcome {
     let outcome = match disposition.trim().to_lowercase().as_str() {
         "answered" => return Outcome::Answered,
@@ -157,7 +157,7 @@ pub fn outcome(disposition: &str, cause: Option<i64>, direction: Direction) -> O
             _ => Outcome::Failed,
         },
     };
-    // Whatever the reason, a client who called was missed.
+    // An unanswered incoming call is a missed client, whatever the reason.
     if direction == Direction::Inbound { Outcome::NoAnswer } else { outcome }
 }
 

@@ -1,5 +1,5 @@
-//! The text library of one school: shipped texts, overridden by the school's own files. Never renders a text with
-//! an unknown variable: that is an error when the library is built. Enter at [`Library::render`].
+//! The text library of one school: shipped texts, overridden by the school's own files. Never renders a text
+//! with an unknown variable: that is an error when the library is built. Enter at [`Library::render`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -56,8 +56,8 @@ impl Library {
         MADE.get_or_init(|| Self::build(&[]).0).clone()
     }
 
-    /// The shipped texts, overridden by a school's own files; each is rendered once with all variables and once
-    /// with the fewest (M2).
+    /// The shipped texts, overridden by a school's own files; each is rendered once with all variables and
+    /// once with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
         let (library, mut problems) = Self::build(files);
         problems.extend(library.check());
@@ -81,8 +81,8 @@ impl Library {
         (Self { env: Arc::new(env), texts: Arc::new(texts) }, problems)
     }
 
-    /// Renders a text. If that fails, the body is the text's name: a step is total, and `check` has rendered every
-    /// text before.
+    /// Renders a text. If that fails, the body is the text's name: a step is total, and `check` has rendered
+    /// every text before.
     pub fn render(&self, text: &TextId, vars: &Vars) -> Rendered {
         let (text, context) = (text.name(), context(vars));
         let body = self.env.get_template(text).and_then(|template| template.render(context.clone()));

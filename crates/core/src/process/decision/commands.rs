@@ -70,8 +70,8 @@ impl Decision<'_> {
         }
     }
 
-    /// Moves the sales lead forward only, and past stages that the school does not map (K2). A payment wins even a
-    /// lost lead (L4).
+    /// Moves the sales lead forward only, and past stages that the school does not map (K2). A payment wins
+    /// even a lost lead (L4).
     pub fn stage(&mut self, stage: Stage, reason: Option<RefusalReason>) {
         let Some(now) = self.case.order.leads.get(&LeadRole::Sales).copied() else { return };
         let forward =

@@ -1,7 +1,6 @@
-//! One decision in progress: the case, the commands so far, and the definition of a section of the process. The
-//! verbs that sections use are the files of this folder. Never decides anything itself, reads no clock and names
-//! no section. Enter at [`Decision`] and
-//! [`Section`].
+//! One decision in progress: the case, the commands so far, and the definition of a section of the process.
+//! The verbs that sections use are the files of this folder. Never decides anything itself, reads no clock
+//! and names no section. Enter at [`Decision`] and [`Section`].
 
 mod commands;
 mod hours;

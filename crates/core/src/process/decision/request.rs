@@ -1,9 +1,9 @@
-//! Requests between sections. The section that handles a request declares it; the table finds that section. Never
-//! executes a decision. Enter at [`Request`].
+//! Requests between sections. The section that handles a request declares it; the table finds that section.
+//! Never executes a decision. Enter at [`Request`].
 
 use crate::message::text::TextId;
 use crate::process::event::{AnswerKind, CallResult, Outcome};
-use crate::process::money::{Before, Standing};
+use crate::process::money::{Before, PaymentState};
 use crate::process::value::*;
 
 /// A request of one section to another, through the table.
@@ -14,7 +14,7 @@ pub enum Request {
     /// The first facts of an order (L1).
     Arrive {
         manager: Option<ManagerId>,
-        standing: Standing,
+        payment_state: PaymentState,
     },
     /// An unknown person calls in (L8).
     ArriveByCall {
@@ -32,7 +32,7 @@ pub enum Request {
     Resume,
     /// The sums are confirmed (L4, L5).
     Settle {
-        standing: Standing,
+        payment_state: PaymentState,
         before: Before,
     },
     /// GetCourse shows an end without a payment (L6). Refused if it does not.

@@ -1,5 +1,6 @@
-//! Verbs of a decision: changes of state, and the timers. There is one function for a change of state; it stops and
-//! closes what belongs to the old state, by the table of sections. Never names those timers and tasks. Enter at [`Decision::go`].
+//! Verbs of a decision: changes of state, and the timers. There is one function for a change of state; it
+//! stops and closes what belongs to the old state, by the table of sections. Never names those timers and
+//! tasks. Enter at [`Decision::go`].
 
 use super::{Decision, Tasks, Whose};
 use crate::mutant::cut;

@@ -1,5 +1,5 @@
-//! Verbs of a decision: creates, moves and closes tasks of managers. Never watches their deadlines: the section
-//! `task` does. Enter at [`Decision::task`].
+//! Verbs of a decision: creates, moves and closes tasks of managers. Never watches their deadlines: the
+//! section `task` does. Enter at [`Decision::task`].
 
 use super::{Decision, NewTask};
 use crate::message::text::TextId;

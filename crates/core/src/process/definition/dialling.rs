@@ -1,5 +1,5 @@
-//! Figures of dialling: ladder, windows, when it is given up, who starts the calls.
-//! Never says when the next attempt is: that is `ladder`. Enter at [`Dialling`].
+//! Figures of dialling: ladder, windows, limits of a round, starting of calls. The time of the next attempt
+//! is computed in `ladder`. Enter at [`Dialling`].
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ pub struct Dialling {
     pub ladder: Vec<Vec<LadderStep>>,
     /// Named windows in the client's time (D2).
     pub windows: BTreeMap<String, Window>,
-    /// The second shipped profile: an attempt every so many minutes instead of the ladder; 0 is off.
+    /// Minutes between attempts at a fixed interval instead of the ladder; 0: off.
     pub every_minutes: u32,
-    /// Least time between two attempts (D2), minutes.
+    /// Minimum minutes between two attempts (D2).
     pub gap_minutes: u32,
-    /// Days on which calling was permitted before giving up (D3).
+    /// Days with permitted calls before giving up (D3).
     pub days: u32,
     /// Attempts without a talk before giving up (D3).
     pub attempts_min: u32,
@@ -31,23 +31,23 @@ pub struct Dialling {
     pub reminder_minutes: u32,
     /// Confirm a promised time to the client (D5).
     pub confirm_call_back: bool,
-    /// A missed incoming call is called back within so many minutes (D11).
+    /// Minutes within which a missed incoming call is called back (D11).
     pub missed_minutes: u32,
-    /// A manager's word counts where telephony saw no call (D10).
+    /// A manager's report counts if telephony reported no call (D10).
     pub trust_task_result: bool,
-    /// Least seconds of a talk (D12).
+    /// Minimum seconds of a talk (D12).
     pub talk_seconds: u32,
     /// Minutes until a call that failed on our side is tried again (D12).
     pub failed_retry_minutes: u32,
-    /// A call task must be done within so many minutes.
+    /// Minutes for doing a call task.
     pub task_minutes: u32,
-    /// The bridge starts the call itself at its task's time (D9).
+    /// The bridge starts the call when its task is due (D9).
     pub start_calls: bool,
-    /// Seconds in which a started call must show itself; then the manager did not pick up (D9).
+    /// Seconds within which a started call must be reported; after them the manager did not pick up (D9).
     pub start_wait_s: u32,
 }
 
-/// A rung of the ladder: at once, so long after the last attempt, or the next window of a name.
+/// A step of the ladder: at once, a delay after the last attempt, or the next window of a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum LadderStep {

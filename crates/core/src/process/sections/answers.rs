@@ -1,5 +1,5 @@
-//! What becomes of a manager's answer to «Что дальше?» (L13, D10).
-//! Never reads a field or a task's result: intake makes answers of them. Enter at [`on_answer`].
+//! Acts on a manager's answer to «Что дальше?» (L13, D10).
+//! Never parses a field or a task's result: intake turns them into answers. Enter at [`on_answer`].
 
 use chrono::TimeDelta;
 
@@ -25,7 +25,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A manager said what is next (L13). The first answer wins for a minute; its field is cleared.
+/// A manager answered what is next (L13). For one minute the first answer wins; its field is cleared.
 fn on_answer(d: &mut Decision, answer: &Answer) {
     d.clear_field(answer.field);
     if let Some(manager) = answer.by.as_ref().filter(|manager| d.process.manager(manager).is_some()) {
@@ -46,7 +46,7 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
     }
 }
 
-/// Each answer has its own next step; one that lacks what it needs is asked about, not taken.
+/// Each kind of answer has its own next step. If an answer is incomplete, the manager is asked again.
 fn accepted(d: &mut Decision, answer: &Answer) -> bool {
     let why = answer.why.as_deref().map(str::trim).filter(|why| !why.is_empty()).map(str::to_owned);
     match answer.kind {
@@ -95,17 +95,17 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
     true
 }
 
-/// The answer is taken, and the order waits for a date of its own.
+/// Accepts the answer; the order waits until a date (state `FollowUp`).
 fn date(d: &mut Decision, what: FollowUpKind, why: Option<String>, text: &str) {
     d.answered(Wait::FollowUp(FollowUp { what, why }), text);
 }
 
-/// The client is touched again: in the hours in which he may be called.
+/// When the client is contacted again, within the hours in which he may be called.
 fn touch(d: &mut Decision, at: At) {
     d.set(Timer::FollowUp, d.calls().next(at.max(d.now)));
 }
 
-/// A task for the manager with its deadline; then he is asked again.
+/// A task for the manager with its deadline; afterwards the question is asked again.
 fn work(d: &mut Decision, text: TextId, at: Option<At>, why: Option<String>) {
     let days = d.figures().talk.follow_up_days.clamp(1, 3);
     let due = at.filter(|at| *at > d.now).unwrap_or_else(|| d.work_days(days));
@@ -114,7 +114,7 @@ fn work(d: &mut Decision, text: TextId, at: Option<At>, why: Option<String>) {
     touch(d, due);
 }
 
-/// L13: special terms are the head's to grant, within a day.
+/// L13: the head decides about special terms, within a day.
 fn special_terms(d: &mut Decision, why: Option<String>) {
     date(d, FollowUpKind::Special, why.clone(), "Особые условия: решает руководитель, срок сутки.");
     let due = d.team().next(d.now + TimeDelta::hours(i64::from(d.figures().talk.special_hours)));
@@ -123,7 +123,7 @@ fn special_terms(d: &mut Decision, why: Option<String>) {
     touch(d, due);
 }
 
-/// L6: not an order at all.
+/// L6: the order was a mistake.
 fn mistake(d: &mut Decision) {
     d.end(End::False { at: d.now }, "Заказ ошибочный");
     d.stage(Stage::Lost, None);

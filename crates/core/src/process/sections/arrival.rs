@@ -1,5 +1,5 @@
-//! How an order comes in: lead and contact, confirmation, the pause, whose it is (L1–L3, L8, G1–G7, G9).
-//! Never calls anybody: dialling begins when the pause ends. Enter at [`arrive`].
+//! A new order: lead and contact, confirmation, pause before dialling, responsible (L1–L3, L8, G1–G7, G9).
+//! Never starts dialling before the pause ends. Enter at [`arrive`].
 
 use chrono::TimeDelta;
 
@@ -10,7 +10,7 @@ use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
 use crate::process::definition::Route;
 use crate::process::event::Author;
 use crate::process::moment::Moment;
-use crate::process::money::Standing;
+use crate::process::money::PaymentState;
 use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -27,7 +27,7 @@ pub const SECTION: Section = Section {
     }],
     enters: |d, request| {
         match request {
-            Request::Arrive { manager, standing } => arrive(d, manager.as_ref(), *standing),
+            Request::Arrive { manager, payment_state } => arrive(d, manager.as_ref(), *payment_state),
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
             Request::Confirm => confirm(d),
             _ => return Heard::Passed,
@@ -37,10 +37,10 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// The first sight of an order (L1).
-fn arrive(d: &mut Decision, manager: Option<&ManagerId>, standing: Standing) {
+/// An order that is seen for the first time (L1).
+fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentState) {
     d.case.order.gc_manager = manager.cloned();
-    if ended_before(d, standing) {
+    if ended_before(d, payment_state) {
         return;
     }
     d.urgent(Urgency::Hot, |d| {
@@ -50,19 +50,19 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, standing: Standing) {
             return;
         }
         leads::make(d);
-        match standing {
-            Standing::Unpaid => first_state(d),
-            Standing::Unconfirmed => {
+        match payment_state {
+            PaymentState::Unpaid => first_state(d),
+            PaymentState::Unconfirmed => {
                 d.go(Wait::Pause, "");
                 first_state(d);
             }
-            // Money decides in a moment; until then nothing is started.
+            // The payment is being checked; nothing is started until the result.
             _ => d.go(Wait::Pause, ""),
         }
     });
 }
 
-/// An unknown person calls in (L8): a lead by the route of the line.
+/// An unknown person calls (L8): a lead by the route of the line.
 fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
@@ -78,14 +78,14 @@ fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     });
 }
 
-/// Ended before it came to us: nothing to work on, and nothing to write anywhere (L6).
-fn ended_before(d: &mut Decision, standing: Standing) -> bool {
+/// The order had ended before we saw it: there is nothing to do and nothing to write (L6).
+fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
     let end = match d.case.order.status {
         Some(Status::Cancelled) => End::Cancelled { at: d.now },
         Some(Status::False) => End::False { at: d.now },
         _ => return false,
     };
-    if standing != Standing::Void || cut("L6.already_closed") {
+    if payment_state != PaymentState::Void || cut("L6.already_closed") {
         return false;
     }
     d.say("L6", "Заказ пришёл уже закрытым: вести нечего.");
@@ -93,7 +93,7 @@ fn ended_before(d: &mut Decision, standing: Standing) -> bool {
     true
 }
 
-/// G1, G4: the route and the responsible.
+/// G1, G4: sets the route and the responsible.
 fn place(d: &mut Decision, named: Option<&ManagerId>) {
     let route = d.process.route_for(&d.case.order.offers);
     d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
@@ -147,14 +147,14 @@ fn first_state(d: &mut Decision) {
     d.say("L2", format!("Пауза на самостоятельную оплату: {minutes} мин., никто не звонит."));
 }
 
-/// L1: the confirmation with the payment link leaves at once.
+/// L1: the confirmation with the payment link is sent at once.
 fn confirm(d: &mut Decision) {
     if d.figures().arrival.confirmation {
         d.letter("L1", TextId::ApplicationReceived);
     }
 }
 
-/// L2: counted from the order's own time where that is believable.
+/// L2: counted from the order's creation time if that is plausible.
 fn pause_end(d: &Decision) -> At {
     let figures = &d.figures().arrival;
     let credit = d.process.route(&d.case.order.route).is_some_and(|route| route.credit);
@@ -166,14 +166,14 @@ fn pause_end(d: &Decision) -> At {
     if end > d.now { end } else { d.now + pause }
 }
 
-/// L3: made by a manager: no pause; he is asked for the payment date, the link goes with it.
+/// L3: an order made by a manager has no pause; he is asked for the payment date, and the link is sent.
 fn short_path(d: &mut Decision) {
     d.go(Wait::Asking, "");
     d.turn("L3", "Заказ создан менеджером: без паузы, спрашиваем дату оплаты.");
     d.request(Request::Question { text: TextId::TaskPaymentDate, why: String::new() });
 }
 
-/// L2: the pause is over and nothing was paid.
+/// L2: the pause ended without a payment.
 fn pause_over(d: &mut Decision) {
     match d.state() {
         Wait::Pause => {

@@ -1,5 +1,5 @@
 //! The bridge starts the call of the open call task, the manager's leg first (D9).
-//! Never starts one twice for the same attempt and never decides what a call was: that is `calls`.
+//! Starts at most one call per attempt. What a call meant is decided in `calls`.
 //! Enter at [`watch`], [`due`] and [`over`].
 
 use chrono::TimeDelta;
@@ -34,11 +34,11 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A manager who is on the phone is looked at again after so long.
+/// If the manager is on the phone, the start is tried again after this.
 const AGAIN_S: i64 = 60;
 
-/// Sets the timer of the start to what the open call task wants; nothing else sets it. One start
-/// for each attempt: a task that only moves is left to its manager.
+/// Sets the timer of the start from the open call task; nothing else sets it. There is one start per
+/// attempt: if only the task's time changes, the manager makes the call himself.
 fn watch(d: &mut Decision) {
     let on = d.figures().dialling.start_calls && d.case.order.is_open();
     let wanted = d.case.order.call_task().filter(|_| on);
@@ -58,13 +58,13 @@ fn watch(d: &mut Decision) {
     }
 }
 
-/// A rung of a round's ladder, and the task that stands for it.
+/// An attempt of a round, and its task.
 fn attempt_of(d: &Decision, task: &TaskId) -> String {
     let round = &d.case.order.round;
     format!("{task} {}.{}.{}", round.number, round.day, round.step)
 }
 
-/// D9: the task's time has come: the call is started, or left to the manager with a reason.
+/// D9: the task is due: starts the call, or leaves it to the manager and says why.
 fn due(d: &mut Decision) {
     let Some((id, task)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.clone())) else {
         return;
@@ -147,7 +147,7 @@ fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
     d.say("D9", format!("Мост начинает звонок: сначала менеджер ({name}), затем клиент."));
 }
 
-/// D9: by now the call should have shown itself. Not every provider tells of a manager who did
+/// D9: the call should have been reported by now. Not every provider reports that the manager did
 /// not pick up.
 fn seen(d: &mut Decision) {
     let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.clone()) else {
@@ -162,7 +162,7 @@ fn seen(d: &mut Decision) {
     d.say("D9", "Звонок не состоялся: менеджер не взял трубку. Задача остаётся у него.");
 }
 
-/// A call has its result: the start that may have led to it is over, and its people are free.
+/// A call has its result: the start that may have led to it is finished, and the manager is free.
 fn over(d: &mut Decision, call: &CallResult) {
     d.case.desks.free(&call.call);
     let Some(under_way) = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref()) else {
@@ -175,7 +175,7 @@ fn over(d: &mut Decision, call: &CallResult) {
     }
 }
 
-/// D9: the start could not be carried out. Answers whether it was one that counts.
+/// D9: the start could not be carried out. Returns whether this was the current start of the order.
 fn failed(d: &mut Decision, command: &CommandId) -> bool {
     let start = d.case.order.start.as_ref().and_then(|start| start.under_way.as_ref());
     if start.is_none_or(|under_way| under_way.command != *command) {
@@ -187,7 +187,7 @@ fn failed(d: &mut Decision, command: &CommandId) -> bool {
     true
 }
 
-/// The attempt is the manager's from here on.
+/// From now on the manager makes this call himself.
 fn leave(d: &mut Decision) {
     d.stop(Timer::StartSeen);
     let under_way = d.case.order.start.as_mut().and_then(|start| start.under_way.take());

@@ -1,5 +1,5 @@
-//! What a call means: a talk, an attempt, a missed client, a failure of ours (D10–D12).
-//! Never plans the next attempt: that is `dialling`. Enter at [`on_call`], [`on_word`].
+//! The meaning of a call: a talk, an attempt, a missed client, a failure on our side (D10–D12).
+//! The next attempt is planned in `dialling`. Enter at [`on_call`], [`on_word`].
 
 use chrono::TimeDelta;
 
@@ -32,10 +32,10 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// Calls kept of one order; a repeat of an older one is not recognised any more.
+/// Calls kept per order. A repeated report of an older call is not recognised.
 const CALLS_MAX: usize = 20;
 
-/// A call has its result: seen by the provider, made through the bridge or outside it (D10).
+/// The provider reported the result of a call, made through the bridge or outside it (D10).
 fn on_call(d: &mut Decision, call: &CallResult) {
     let talked = is_talk(d, call);
     let known = d.case.order.calls.iter().any(|seen| seen.call == call.call);
@@ -72,7 +72,7 @@ fn on_call(d: &mut Decision, call: &CallResult) {
     }
 }
 
-/// Notes the call. A later result of a known one counts only if it makes a talk of it.
+/// Remembers the call. A later result of a known call counts only if it turns the call into a talk.
 fn keep(d: &mut Decision, call: &CallResult, talked: bool) -> bool {
     let least = d.figures().dialling.talk_seconds;
     let calls = &mut d.case.order.calls;
@@ -95,14 +95,14 @@ fn keep(d: &mut Decision, call: &CallResult, talked: bool) -> bool {
     true
 }
 
-/// D12: reached the client and lasted long enough. Voicemail is none.
+/// D12: the client was reached and the call lasted long enough. Voicemail does not count.
 fn is_talk(d: &Decision, call: &CallResult) -> bool {
     call.reached == Reached::Client
         && call.outcome == Outcome::Answered
         && call.talk_seconds >= d.figures().dialling.talk_seconds
 }
 
-/// A number that the client calls from is his (L11).
+/// A number from which the client calls is added to his numbers (L11).
 fn learn_number(d: &mut Decision, call: &CallResult) {
     if call.direction == Direction::Inbound
         && let Some(number) = &call.number
@@ -113,7 +113,7 @@ fn learn_number(d: &mut Decision, call: &CallResult) {
     }
 }
 
-/// D12: what an outbound call without a talk is.
+/// D12: the meaning of an outbound call without a talk.
 fn outbound(d: &mut Decision, call: &CallResult) {
     let request = match call.outcome {
         Outcome::InvalidNumber => Request::WrongNumber { number: call.number.clone() },
@@ -128,13 +128,13 @@ fn outbound(d: &mut Decision, call: &CallResult) {
     d.request(request);
 }
 
-/// The manager's word on this very call was counted already (D10).
+/// The manager's report of this call has already been counted (D10).
 fn same_as_word(d: &Decision, started_at: At) -> bool {
     let near = TimeDelta::minutes(i64::from(d.figures().dialling.task_minutes));
     d.case.order.round.by_word.is_some_and(|word| (word - started_at).abs() <= near)
 }
 
-/// D11: the client called and got nobody: a call-back at once, at night at the next opening.
+/// D11: the client called and nobody answered: a call-back at once, or at the next opening if it is night.
 fn missed(d: &mut Decision) {
     let due = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.missed_minutes));
     let opens = d.team().next(d.now);
@@ -147,8 +147,8 @@ fn missed(d: &mut Decision) {
     });
 }
 
-/// D10: a manager's word where telephony saw no call. If it saw one, its seconds count and the
-/// manager's content; both are kept.
+/// D10: a manager reports a call that telephony did not report. If it did, the duration comes from
+/// telephony and the content from the manager; both are kept.
 fn on_word(d: &mut Decision, kind: AnswerKind) {
     let near = TimeDelta::minutes(i64::from(d.figures().dialling.task_minutes));
     let counted = d.case.order.round.last_attempt_at.is_some_and(|last| d.now - last <= near);

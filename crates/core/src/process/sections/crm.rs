@@ -1,5 +1,5 @@
-//! What people do by hand to the lead in the CRM: take it, hand it on, close it (L9, L10, K2, R1).
-//! Never acts on an echo of our own writing. Enter at [`on_lead`].
+//! Manual changes to the lead in the CRM: it is taken, handed over or closed (L9, L10, K2, R1).
+//! Never acts on the echo of our own write. Enter at [`on_lead`].
 
 use chrono::TimeDelta;
 
@@ -24,7 +24,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A lead as the CRM shows it now.
+/// The current state of the lead in the CRM.
 fn on_lead(d: &mut Decision, change: &LeadChange) {
     if change.role != LeadRole::Sales {
         d.say("K2", "Изменение в связанной сделке: процесс заказа оно не меняет.");
@@ -42,11 +42,11 @@ fn on_lead(d: &mut Decision, change: &LeadChange) {
     }
 }
 
-/// L9, L10: somebody takes the order, or it changes hands. An echo and an older picture are not news.
+/// L9, L10: somebody takes the order, or the responsible changes. Echoes and outdated states are ignored.
 fn responsible(d: &mut Decision, manager: &ManagerId, at: At) {
     let order = &d.case.order;
     let echo = order.responsible.as_ref() == Some(manager);
-    // The CRM's times have whole seconds.
+    // The CRM's times are rounded to seconds.
     let stale = order.responsible_at.is_some_and(|set| at + TimeDelta::seconds(1) <= set)
         || d.is_unsent(AskKind::SetResponsible);
     if echo || stale || d.process.manager(manager).is_none() {
@@ -64,7 +64,7 @@ fn responsible(d: &mut Decision, manager: &ManagerId, at: At) {
     d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
 }
 
-/// L9: a free order was just taken by another one: the first taker wins.
+/// L9: another manager has just taken the free order: the first one keeps it.
 fn late_taker(d: &Decision) -> bool {
     let order = &d.case.order;
     let pool = d.process.route(&order.route).is_some_and(|route| route.responsible == Assign::FreePool);
@@ -72,7 +72,7 @@ fn late_taker(d: &Decision) -> bool {
     pool && !cut("L9.first_taker") && order.taken_at.is_some_and(|taken| d.now - taken <= window)
 }
 
-/// L9: … and the second is told.
+/// L9: … and the second one is informed.
 fn refuse_taker(d: &mut Decision, first: &ManagerId, second: &ManagerId) {
     d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: first.clone() });
     d.case.order.responsible_at = Some(d.now);
@@ -85,7 +85,7 @@ fn refuse_taker(d: &mut Decision, first: &ManagerId, second: &ManagerId) {
     d.unwatched(told, None);
 }
 
-/// K2: stages move forward only; the last two mean something.
+/// K2: stages only move forward; «won» and «lost» end the process.
 fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
     let now = d.case.order.leads.get(&LeadRole::Sales).copied();
     match to {

@@ -1,5 +1,5 @@
 //! «Дозваниваемся за 3 дня»: rounds of attempts, and what counts as one (D1–D3, D11–D13).
-//! Never says when the next attempt is: that is `ladder`. Enter at [`start`], [`attempt`],
+//! The time of the next attempt is computed in `ladder`. Enter at [`start`], [`attempt`],
 //! [`not_reached`].
 
 use chrono::TimeDelta;
@@ -27,8 +27,8 @@ pub const SECTION: Section = Section {
         lives: |order| *order.state() == Wait::Dialling,
         fires: attempt,
     }],
-    // A promised call's task is the first one of the round that begins with it, and outlives a talk
-    // before its time (D5).
+    // The task of a promised call is the first task of the round that begins with it. A talk before that
+    // time does not close it (D5).
     tasks: &[Tasks {
         whose: Whose::Kind(TaskKind::Call),
         stays: |from, to| {
@@ -51,7 +51,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A new round, from now on (D1, P2). `task` is the text of its first task; none is the usual.
+/// Starts a new round (D1, P2). `task` is the text of its first task; `None` for the usual one.
 fn start(d: &mut Decision, task: Option<TextId>, why: Option<String>) {
     d.end_calls("Новый круг звонков");
     d.request(Request::RoundBegins);
@@ -61,7 +61,7 @@ fn start(d: &mut Decision, task: Option<TextId>, why: Option<String>) {
     plan(d, rung);
 }
 
-/// The bookkeeping of a new round; the caller sets its first attempt.
+/// Resets the counters of a round; the caller sets its first attempt.
 fn new_round(d: &mut Decision, task: Option<TextId>) {
     let number = d.case.order.round.number + 1;
     d.case.order.round = Round { number, task, ..Round::default() };
@@ -79,8 +79,8 @@ fn promised_round(d: &mut Decision, call: Option<&PlannedCall>) {
     }
 }
 
-/// D11: a call-back to a client who called himself. Where he was waited for, waiting is over, and the
-/// call-back is the first attempt.
+/// D11: a call-back to a client who called. If the order was waiting, the wait ends, and the call-back is
+/// the first attempt.
 fn call_at_once(d: &mut Decision, due: At) {
     if matches!(d.state(), Wait::Pause | Wait::GivingUp { .. }) || cut("D5.missed_call") {
         new_round(d, Some(TextId::TaskMissedCall));
@@ -98,8 +98,8 @@ fn plan(d: &mut Decision, rung: Rung) {
     d.say("D2", format!("Следующая попытка: {time}."));
 }
 
-/// The time of an attempt has come (D1, D2): a call task, with the script, due now. D13: looked at
-/// again, because a wake may be late.
+/// An attempt is due (D1, D2): a call task with the script, due now. The permitted hours are checked again
+/// (D13), because a wake may be late.
 fn attempt(d: &mut Decision) {
     if *d.state() != Wait::Dialling {
         return;
@@ -127,7 +127,7 @@ fn attempt(d: &mut Decision) {
     fall_back(d, d.now);
 }
 
-/// L15: the task of the last attempt got no call; the ladder goes on with the same task.
+/// L15: no call was made for the last attempt; the ladder continues with the same task.
 fn missed_attempt(d: &mut Decision, open: &TaskId) {
     let (day, step) = (d.case.order.round.day, d.case.order.round.step);
     let gap = TimeDelta::minutes(i64::from(d.figures().dialling.gap_minutes));
@@ -137,14 +137,14 @@ fn missed_attempt(d: &mut Decision, open: &TaskId) {
         give_up(d);
         return;
     }
-    // Every attempt begins with the order's own manager.
+    // Every attempt starts with the order's own manager.
     let held_by = d.case.order.tasks.get(open).map(|task| task.responsible.clone());
     let own = d.case.order.responsible.clone().filter(|own| held_by.as_ref() != Some(own));
     d.move_task(open, Some(d.now), own);
     d.say("L15", "По прошлой задаче звонка не было: она перенесена на новую попытку.");
 }
 
-/// If nobody calls, the ladder still goes on: after the task has been escalated (L14, L15).
+/// If nobody calls, the ladder still continues after the task has been escalated (L14, L15).
 fn fall_back(d: &mut Decision, due: At) {
     if *d.state() != Wait::Dialling {
         return;
@@ -171,7 +171,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
         d.request(Request::Restore);
         return;
     }
-    // A call made by hand before its time leaves the planned attempt where it is.
+    // A manual call before the planned time does not move the planned attempt.
     let planned = d.at(Timer::Attempt).filter(|_| d.call_task().is_none() && !cut("D10.plan_stands"));
     d.close_tasks_where(|task| task.kind == TaskKind::Call, &format!("Не дозвонились: {}", outcome.label()));
     if *d.state() == Wait::Dialling {
@@ -179,7 +179,7 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     }
 }
 
-/// The next rung, or the end of the round (D3).
+/// Plans the next attempt, or ends the round (D3).
 fn next(d: &mut Decision, last: At, planned: Option<At>) {
     let calls = d.calls();
     if calls.is_open(last) {
@@ -199,8 +199,8 @@ fn next(d: &mut Decision, last: At, planned: Option<At>) {
     }
 }
 
-/// D3: enough days on which calling was permitted and enough attempts, and the next attempt would
-/// need one more day.
+/// D3: enough attempts were made on enough days with permitted hours, and the next attempt would need
+/// another day.
 fn gives_up(d: &Decision, next: At) -> bool {
     let figures = &d.figures().dialling;
     let round = &d.case.order.round;
@@ -216,7 +216,7 @@ fn give_up(d: &mut Decision) {
     d.request(Request::LastLetter);
 }
 
-/// D12: our own leg or the provider failed: no attempt; the same task, a little later.
+/// D12: the manager's leg or the provider failed. This is no attempt; the same task is due a little later.
 fn failed(d: &mut Decision) {
     d.say("D12", "Сбой на нашей стороне: это не попытка, звонок повторяется.");
     let again = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes));

@@ -1,5 +1,5 @@
-//! Doubles: the younger unpaid order of the same client and offer is folded into the older one (L7).
-//! Never folds an order that holds money. Enter at [`fold`] and [`on_news`].
+//! Duplicates: the younger unpaid order of the same client and offer is merged into the older one (L7).
+//! Never closes an order that holds money. Enter at [`fold`] and [`on_news`].
 
 use crate::message::text::TextId;
 use crate::mutant::cut;
@@ -24,8 +24,8 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// L7: the younger unpaid order of the same client and offer is «Ложный», linked to the older.
-/// Answers whether this one was the younger.
+/// L7: the younger unpaid order of the same client and offer becomes «Ложный» and is linked to the older.
+/// Returns whether this order was the younger one.
 fn fold(d: &mut Decision) -> bool {
     if !d.figures().arrival.fold_duplicates {
         return false;
@@ -49,7 +49,7 @@ fn fold(d: &mut Decision) -> bool {
     false
 }
 
-/// L7: this one ends; the client gets the older one's link.
+/// L7: this order ends; the client gets the link of the older one.
 fn end_as_double(d: &mut Decision, of: &OrderId) {
     let older = d.case.client.orders.get(of).cloned();
     let number = older.as_ref().and_then(|brief| brief.number.clone()).unwrap_or_default();
@@ -68,7 +68,7 @@ fn end_as_double(d: &mut Decision, of: &OrderId) {
     }
 }
 
-/// L7 by a manager's word: the other order is kept; without one there is nothing to fold into.
+/// L7, reported by a manager: the other order is kept. If there is no other order, nothing is merged.
 fn by_word(d: &mut Decision) -> Heard {
     let own = d.case.order.id.clone();
     let others = d.case.client.orders.iter().filter(|(id, brief)| **id != own && brief.open);
@@ -90,7 +90,7 @@ fn by_word(d: &mut Decision) -> Heard {
     Heard::Taken
 }
 
-/// What another order of the same client has to say of doubles.
+/// News of another order of the same client that concerns duplicates.
 fn on_news(d: &mut Decision, news: &News) -> Heard {
     match news {
         News::Talked { .. } => return Heard::Passed,

@@ -1,5 +1,5 @@
-//! An ended order: it hears nothing but money, and «оплачено» is still looked for (L6, L13).
-//! Never opens an order again: that is money's. Enter at `SECTION`.
+//! An ended order: it ignores everything except money; an answer «оплачено» still starts a check (L6, L13).
+//! Only `payment` opens an ended order again. Enter at `SECTION`.
 
 use crate::process::decision::{Decision, Heard, Section};
 use crate::process::event::{AnswerKind, Event};

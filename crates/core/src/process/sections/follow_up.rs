@@ -1,5 +1,5 @@
-//! A date of its own: doubt, own try, instalment, long cycle, special terms (L13).
-//! Never calls anybody before it. Enter at [`due`].
+//! Waiting for an agreed date: doubt, own try, instalment, long cycle, special terms (L13).
+//! Never creates a call task before that date. Enter at [`due`].
 
 use crate::message::text::TextId;
 use crate::mutant::cut;
@@ -19,7 +19,7 @@ pub const SECTION: Section = Section {
         lives: |order| matches!(order.state(), Wait::FollowUp(_)),
         fires: due,
     }],
-    // The work is the manager's until its date, or until he answers (`Decision::answered`).
+    // The task stays with the manager until its date, or until he answers (`Decision::answered`).
     tasks: &[Tasks { whose: Whose::Texts(WORK), stays: |_, _| true }],
     hears: |d, event| match event {
         Event::Sibling(News::Talked { .. }) => {
@@ -33,7 +33,7 @@ pub const SECTION: Section = Section {
 
 const STEP_DUE: &str = "Настал срок следующего шага";
 
-/// The date has come: a call, or the question again (L13).
+/// The date has come: a call task, or the question again (L13).
 fn due(d: &mut Decision) {
     let Wait::FollowUp(FollowUp { what, why }) = d.state().clone() else { return };
     let task = match what {
@@ -58,7 +58,7 @@ fn ask_again(d: &mut Decision, why: &str) {
     d.request(Request::AskAgain { why: why.to_owned() });
 }
 
-/// A talk with this client about another order: this ladder waits (design, «Call → order»).
+/// The client talked about another order: this order's dialling waits (design, «Call → order»).
 fn sibling_talked(d: &mut Decision) {
     const RESULT: &str = "С клиентом поговорили по другому заказу";
     if !matches!(d.state(), Wait::Dialling | Wait::Pause | Wait::GivingUp { .. }) || cut("D12.other_ladder") {

@@ -1,5 +1,5 @@
-//! A round without a talk ends: the last message with the link, then a day to answer it (D3).
-//! Never ends an order before its last message is out. Enter at [`last_letter`] and [`gave_up`].
+//! The end of a round without a talk: a last message with the link, then a day for an answer (D3).
+//! Never ends an order before its last message is sent. Enter at [`last_letter`] and [`gave_up`].
 
 use chrono::TimeDelta;
 
@@ -29,7 +29,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// D3: the last message with the link, in the hours in which letters may leave (D13).
+/// D3: sends the last message with the link, within the permitted hours (D13).
 fn last_letter(d: &mut Decision) {
     let opens = d.letters_open_at(d.now);
     if opens > d.now {
@@ -45,7 +45,7 @@ fn last_letter(d: &mut Decision) {
     d.set(Timer::GiveUp, d.now + hours);
 }
 
-/// D3: nobody answered: cancelled as «не дозвонились», or kept «Отложен» where the school wants it.
+/// D3: no answer: the order is cancelled as «не дозвонились», or kept as «Отложен» if the school says so.
 fn gave_up(d: &mut Decision) {
     match d.state() {
         Wait::GivingUp { letter: LastLetter::Waits } => {

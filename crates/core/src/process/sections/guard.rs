@@ -1,5 +1,5 @@
-//! What can never be carried out, and the last resort (L14): another next step for the order.
-//! Never gives up on an open order and never repeats without a pause. Enter at [`undeliverable`].
+//! Commands that can never be carried out, and the last resort of L14: another next step for the order. Never
+//! leaves an open order without a next step and never repeats without a pause. Enter at [`undeliverable`].
 
 use crate::message::text::TextId;
 use crate::mutant::cut;
@@ -65,13 +65,13 @@ fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
         d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
         d.note(&format!("Письмо «{title}» не доставлено. Уточните почту клиента."));
     } else {
-        // A server's trouble, or a doubt: the address is not to blame.
+        // A server failure or an unknown outcome: the address may be right.
         d.say("M1", "Письмо не ушло или могло уйти не полностью: повторять его не будем.");
         d.note(&format!("Письмо «{title}» могло не дойти. Если оно важно, отправьте его сами."));
     }
 }
 
-/// Where the CRM works, the head hears of it.
+/// The head is informed if the CRM works.
 fn tell_head(d: &mut Decision, why: &str) {
     if d.has_task(TextId::TaskUndeliverable) || !d.case.order.is_open() || !d.has_lead() {
         return;
@@ -81,7 +81,7 @@ fn tell_head(d: &mut Decision, why: &str) {
     d.task(NewTask { to, why, ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
 }
 
-/// Tried again ever more rarely, at most a working day later.
+/// The pause grows with each try, up to one working day.
 fn retry(d: &mut Decision, what: &str) {
     if !d.case.order.is_open() || cut("L14.retry") {
         d.say("L14", format!("{what}; заказ уже закрыт."));
@@ -97,7 +97,7 @@ fn retry(d: &mut Decision, what: &str) {
     d.say("L14", format!("{what}: повторим {time}."));
 }
 
-/// L14: something was left without a next step; the head is told and it is looked at again.
+/// L14: the order had no next step: the head is informed, and the order is checked again.
 fn due(d: &mut Decision) {
     if !d.has_task(TextId::TaskGuard) && d.has_lead() {
         let due = d.work_minutes(60);

@@ -1,5 +1,5 @@
-//! The responsible changes: his open tasks go to the next one, with what he has to know (L10).
-//! Never tells the platforms: the section that asks for it does. Enter at [`hand_over`].
+//! A new responsible: the open tasks move to him, with a summary of the order (L10). Does not write the
+//! responsible to the platforms: the section that makes the request does. Enter at [`hand_over`].
 
 use crate::message::text::TextId;
 use crate::process::assign;
@@ -23,7 +23,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// L10: open tasks move, the new manager gets one task with the context.
+/// L10: moves the open tasks and gives the new manager one task with the context.
 fn hand_over(d: &mut Decision, manager: &ManagerId) {
     let from = d.case.order.responsible.clone();
     assign::give(d, manager);
@@ -45,7 +45,7 @@ fn hand_over(d: &mut Decision, manager: &ManagerId) {
     d.task(NewTask { more, ..NewTask::new(TaskKind::Do, TextId::TaskHandOver, due) });
 }
 
-/// History in short, promises, next step (L10).
+/// A short history, the promises and the next step (L10).
 fn history(d: &Decision) -> String {
     let order = &d.case.order;
     let zone = d.process.zone;

@@ -1,5 +1,5 @@
-//! Commands that were carried out: a letter's delivery stands in the feed (K6, M1, M2).
-//! Never decides what comes next. Enter at [`receipt`].
+//! Receipts of commands: a delivered letter is shown in the lead's feed (K6, M1, M2).
+//! Enter at [`receipt`].
 
 use crate::mutant::cut;
 use crate::process::command::{Ask, AskKind};
@@ -20,8 +20,8 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A letter's delivery is shown (K6); a task that was revoked while it was on its way stands after all
-/// and is closed (L4).
+/// Shows the delivery of a letter (K6). A task that was revoked while its command was in flight exists in
+/// the CRM after all and is closed (L4).
 fn receipt(d: &mut Decision, command: &CommandId) {
     if let Some(task) = d.case.order.revoked.remove(command).filter(|_| !cut("L4.late_receipt")) {
         d.say("L4", "Задача успела уйти до отзыва: закрываем её.");

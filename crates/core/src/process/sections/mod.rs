@@ -1,5 +1,5 @@
-//! The sections of the process, a file each. A section never names another one: it goes to a state or
-//! asks by a request, and the table in `table.rs` finds whose that is.
+//! The sections of the process, one file each. A section never calls another one: it goes to a state or
+//! makes a request, and `table.rs` lists which section answers it.
 //! Enter at the `SECTION` of a file.
 
 pub(super) mod answers;

@@ -1,5 +1,5 @@
-//! An order as GetCourse shows it: what is new in it, in the order in which it matters.
-//! Money first, then «has it ended», then what changed; a repeat changes nothing.
+//! Changes of an order in GetCourse, in a fixed order: money first, then «has it ended», then other changes.
+//! A repeated report changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
 use crate::mutant::cut;
@@ -7,7 +7,7 @@ use crate::process::case::{Client, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{ClientFacts, Event, OrderFacts};
-use crate::process::money::{self, Before, Judged, Standing};
+use crate::process::money::{self, Before, Judged, PaymentState};
 use crate::process::value::*;
 use crate::process::{assign, leads};
 
@@ -24,20 +24,20 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// L1–L7, K6: everything that an order's facts may mean.
+/// L1–L7, K6: compares the facts with the known order and acts on each difference.
 fn on_order(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
     let person_changed = d.case.client.learn(&facts.client);
 
-    let standing = look(d, facts);
+    let payment_state = look(d, facts);
     if first {
-        d.request(Request::Arrive { manager: facts.manager.clone(), standing });
-        d.request(Request::Settle { standing, before: Before::of(&before) });
+        d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
+        d.request(Request::Settle { payment_state, before: Before::of(&before) });
         return;
     }
-    d.request(Request::Settle { standing, before: Before::of(&before) });
+    d.request(Request::Settle { payment_state, before: Before::of(&before) });
     if !d.case.order.is_open() {
         if d.case.order.end() == before.end() {
             d.say("L6", "Заказ закончен: новые данные ничего не меняют.");
@@ -60,18 +60,18 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     }
 }
 
-/// Money that is not confirmed and says more than we know stops dialling and letters at once.
-fn look(d: &mut Decision, facts: &OrderFacts) -> Standing {
+/// An unconfirmed payment that exceeds the known one stops dialling and letters at once.
+fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
     match money::judge(&mut d.case.order, facts) {
-        Judged::Confirmed(standing) | Judged::NoMore(standing) => standing,
+        Judged::Confirmed(payment_state) | Judged::NoMore(payment_state) => payment_state,
         Judged::More => {
             d.request(Request::Hold);
-            Standing::Unconfirmed
+            PaymentState::Unconfirmed
         }
     }
 }
 
-/// A person's phone, e-mail or name changed (L11, Q1): numbers are added, a number starts dialling.
+/// A person's phone, e-mail or name changed (L11, Q1): numbers are added; a first number starts dialling.
 fn on_client(d: &mut Decision, facts: &ClientFacts) {
     let known = d.case.client.clone();
     if !d.case.client.learn(facts) {
@@ -84,7 +84,7 @@ fn on_client(d: &mut Decision, facts: &ClientFacts) {
     }
 }
 
-/// Takes in everything but money, which `money` judges.
+/// Stores all facts except money, which `money` handles.
 fn learn(order: &mut Order, facts: &OrderFacts) {
     let own_id = order.id.deal().map(str::to_owned);
     order.gc_id = facts.gc_id.clone().or(order.gc_id.take()).or(own_id);
@@ -104,8 +104,8 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
         return;
     }
     order.said_status = Some(status.clone());
-    // An ended order is only reopened by money; a picture older than our own change is not taken
-    // for a change, because it repeats what was said before.
+    // Only money reopens an ended order. A state older than our own last write is not a change: it repeats
+    // what was reported before.
     if order.is_open() || money || matches!(status, Status::Cancelled | Status::False) {
         order.status = Some(status.clone());
     }
@@ -117,7 +117,7 @@ fn keep<T: Clone>(have: &mut Option<T>, said: &Option<T>) {
     }
 }
 
-/// What else is new: price (G2), manager (L10), status in the feed (K6).
+/// Other changes: price (G2), manager (L10), status in the feed (K6).
 fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     if let Some(cost) = d.case.order.cost.clone()
         && before.cost.as_ref() != Some(&cost)
@@ -138,7 +138,7 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     }
 }
 
-/// L9, L10: the manager that GetCourse shows takes the order, or it changes hands.
+/// L9, L10: the manager shown in GetCourse takes the order, or the responsible changes.
 fn shown_manager(d: &mut Decision, manager: &ManagerId, before: Option<&ManagerId>) {
     let news = before != Some(manager);
     d.case.order.gc_manager = Some(manager.clone());
@@ -153,8 +153,8 @@ fn shown_manager(d: &mut Decision, manager: &ManagerId, before: Option<&ManagerI
     }
 }
 
-/// The contact in the CRM follows (L11): numbers are added, never dropped. What it does not hold, such
-/// as a number's other spelling, is no reason to write: our own writing comes back that way.
+/// Updates the contact in the CRM (L11): numbers are added, never removed. A difference in spelling only is
+/// not written, because our own writes come back in that form.
 fn save_person(d: &mut Decision, known: &Client) {
     let client = &d.case.client;
     let same = (&client.name, &client.phones, &client.emails, &client.zone)

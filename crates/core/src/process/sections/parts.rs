@@ -1,5 +1,5 @@
-//! Partial payments: each is counted once, and the plan of the next one runs (L5).
-//! Never takes a repeat for a payment. Enter at [`part`].
+//! Partial payments: each is counted once, and the next one is waited for by a plan (L5).
+//! Never counts a repeated report as a payment. Enter at [`part`].
 
 use chrono::TimeDelta;
 
@@ -11,7 +11,7 @@ use crate::process::case::{Order, Plan, Promise};
 use crate::process::command::{TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::moment::Moment;
-use crate::process::money::{Before, Standing, minor};
+use crate::process::money::{Before, PaymentState, minor};
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -25,7 +25,7 @@ pub const SECTION: Section = Section {
         Row { timer: Timer::PartMissed, class: Class::Date, lives: has_plan, fires: missed },
     ],
     enters: |d, request| match request {
-        Request::Settle { standing: Standing::Part, before } => {
+        Request::Settle { payment_state: PaymentState::Part, before } => {
             part(d, before);
             Heard::Taken
         }
@@ -38,7 +38,7 @@ fn has_plan(order: &Order) -> bool {
     order.plan.is_some()
 }
 
-/// L5: dialling stops, the plan runs; each further part is counted, a repeat is not.
+/// L5: stops dialling and starts the plan; counts each further part, but not a repeated report.
 fn part(d: &mut Decision, before: &Before) {
     let gained = minor(&d.case.order.paid) - before.paid;
     if gained < 0 {
@@ -88,8 +88,8 @@ fn reopen(d: &mut Decision) {
     }
 }
 
-/// L5: 3 days and 1 day before the next payment the client is reminded, the day after a missed
-/// one the manager gets a task.
+/// L5: the client is reminded 3 days and 1 day before the next payment; the day after a missed payment the
+/// manager gets a task.
 fn plan(d: &mut Decision) {
     let figures = d.figures();
     let due = d.now + TimeDelta::days(i64::from(figures.payment.part_days.max(1)));
@@ -110,7 +110,7 @@ fn plan(d: &mut Decision) {
     d.set(Timer::PartMissed, d.team().next(morning(d, due + TimeDelta::days(1))));
 }
 
-/// L5: the client is reminded of the next part.
+/// L5: reminds the client of the next part.
 fn remind(d: &mut Decision) {
     let opens = d.letters_open_at(d.now);
     if opens > d.now {
@@ -125,7 +125,7 @@ fn remind(d: &mut Decision) {
     d.say("L5", "Напоминаем клиенту о следующем платеже.");
 }
 
-/// L5: the day after a missed part the manager gets a task, and again while nothing comes.
+/// L5: the day after a missed part the manager gets a task, repeated until a payment comes.
 fn missed(d: &mut Decision) {
     d.moment(Moment::PartMissed);
     d.turn("L5", "Очередной платёж не пришёл в срок.");

@@ -1,5 +1,5 @@
-//! Money that came: the win (L4), what follows at once (W1), the payment that is not confirmed yet.
-//! Never wins on money that is not confirmed. Enter at [`hold`] and [`settle`].
+//! Payments: the win (L4), what follows at once (W1), and payments that are not confirmed yet.
+//! Never wins an order on unconfirmed money. Enter at [`hold`] and [`settle`].
 
 use chrono::TimeDelta;
 
@@ -11,7 +11,7 @@ use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Se
 use crate::process::event::News;
 use crate::process::leads;
 use crate::process::moment::Moment;
-use crate::process::money::{Before, Standing};
+use crate::process::money::{Before, PaymentState};
 use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -34,25 +34,25 @@ pub const SECTION: Section = Section {
             resume(d);
             Heard::Taken
         }
-        Request::Settle { standing, before } => settle(d, *standing, before),
+        Request::Settle { payment_state, before } => settle(d, *payment_state, before),
         _ => Heard::Passed,
     },
     ..Section::QUIET
 };
 
-/// Acts on confirmed money; a part is the plan's.
-fn settle(d: &mut Decision, standing: Standing, before: &Before) -> Heard {
-    match standing {
-        Standing::Full | Standing::Free if !cut("L4.wins") => win(d, standing, before),
-        Standing::Part => return Heard::Passed,
-        Standing::Unpaid if d.case.order.is_held() && !cut("L4.resume") => resume(d),
-        Standing::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
+/// Acts on confirmed money; partial payments belong to the section `parts`.
+fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Heard {
+    match payment_state {
+        PaymentState::Full | PaymentState::Free if !cut("L4.wins") => win(d, payment_state, before),
+        PaymentState::Part => return Heard::Passed,
+        PaymentState::Unpaid if d.case.order.is_held() && !cut("L4.resume") => resume(d),
+        PaymentState::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
         _ => {}
     }
     Heard::Taken
 }
 
-/// L16: a date is set and the head has to look; whatever was under way stays as it is.
+/// L16: no money is left: the state becomes a follow-up with a date, and the head decides.
 fn money_gone(d: &mut Decision) {
     d.turn("L16", "Оплаченная сумма уменьшилась до нуля: решает руководитель.");
     if !matches!(d.state(), Wait::FollowUp(_)) {
@@ -61,7 +61,7 @@ fn money_gone(d: &mut Decision) {
     d.set(Timer::FollowUp, d.work_days(1));
 }
 
-/// An unconfirmed payment: the state stands aside, what has not left is dropped, GetCourse is asked.
+/// An unconfirmed payment: the state is suspended, unsent commands are revoked, GetCourse is asked.
 fn hold(d: &mut Decision) {
     if d.case.order.is_held() || cut("L4.hold") {
         d.say("L4", "Оплата уже проверяется.");
@@ -78,7 +78,7 @@ fn hold(d: &mut Decision) {
     d.set(Timer::ConfirmPayment, d.now + minutes(d.figures().payment.confirm_minutes));
 }
 
-/// The read-back has not come: ask again, ever more rarely; the third time the head hears of it.
+/// No answer from GetCourse yet: asks again with growing pauses; the third time the head is informed.
 fn confirm_again(d: &mut Decision) {
     let Wait::Held(held) = &mut d.case.order.wait else { return };
     held.asked += 1;
@@ -96,7 +96,7 @@ fn confirm_again(d: &mut Decision) {
     d.say("L4", "Оплата ещё не подтверждена: спрашиваем GetCourse снова.");
 }
 
-/// It was no payment: the process goes on where it was.
+/// It was no payment: the suspended state is resumed.
 fn resume(d: &mut Decision) {
     let Some(held) = d.release() else { return };
     d.say("L4", "Оплата не подтвердилась: процесс идёт дальше с того же места.");
@@ -108,18 +108,18 @@ fn resume(d: &mut Decision) {
     }
 }
 
-/// L4: in any state, even after a refusal. W1: what follows at once.
-fn win(d: &mut Decision, standing: Standing, before: &Before) {
+/// L4: wins the order in any state, even after a refusal. W1: what follows at once.
+fn win(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     let too_late = before.ended && cut("L4.wins_after_the_end");
     if !d.case.order.is_won() && !too_late {
-        d.urgent(Urgency::Money, |d| won(d, standing, before));
+        d.urgent(Urgency::Money, |d| won(d, payment_state, before));
     }
 }
 
-fn won(d: &mut Decision, standing: Standing, before: &Before) {
+fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     let (cost, paid) = (d.case.order.cost.clone(), d.case.order.paid.clone());
     let short = matches!((&cost, &paid), (Some(cost), Some(paid)) if paid.minor < cost.minor);
-    if standing == Standing::Full || cut("L4.free_counts_no_part") {
+    if payment_state == PaymentState::Full || cut("L4.free_counts_no_part") {
         d.case.order.parts_paid += 1;
     }
     d.moment(Moment::Paid { part: d.case.order.parts_paid });
@@ -129,28 +129,28 @@ fn won(d: &mut Decision, standing: Standing, before: &Before) {
     d.end(End::Won { at: d.now }, "Заказ оплачен");
     d.stage(Stage::Won, None);
     let sum = paid.or(cost).map(|money| format!(": {}", money.text())).unwrap_or_default();
-    match standing {
-        Standing::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
+    match payment_state {
+        PaymentState::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
         _ => d.turn("L4", format!("Заказ оплачен полностью{sum}.")),
     }
-    if short && standing == Standing::Full && !cut("L4.short_sum") {
+    if short && payment_state == PaymentState::Full && !cut("L4.short_sum") {
         d.turn("L4", "Внимание: заказ завершён, но оплачено меньше его суммы. Проверьте разницу.");
     }
     if before.ended {
         d.say("L4", "Оплата пришла после того, как заказ был закрыт: он выигран.");
     }
-    welcome(d, standing);
+    welcome(d, payment_state);
     for sibling in d.case.rivals() {
         let order = d.case.order.id.clone();
         d.tell(sibling, News::Paid { order });
     }
 }
 
-/// W1: the receipt and «путь первого дня» at once; a new linked lead in fulfilment where it is on.
-fn welcome(d: &mut Decision, standing: Standing) {
+/// W1: the receipt and «путь первого дня» at once; a linked lead in the fulfilment pipeline if it is enabled.
+fn welcome(d: &mut Decision, payment_state: PaymentState) {
     let figures = &d.figures().payment;
     if figures.welcome {
-        if standing != Standing::Free || cut("L4.free_gets_no_receipt") {
+        if payment_state != PaymentState::Free || cut("L4.free_gets_no_receipt") {
             d.letter("W1", TextId::PaymentReceived);
         }
         d.letter("W1", TextId::FirstDay);

@@ -1,5 +1,5 @@
-//! The phone: asked for where it is missing or wrong, dialled as soon as it comes (L11, L12, Q1).
-//! Never parses one: that is `number`. Enter at [`ask_for`], [`arrived`], [`check_again`].
+//! A missing or wrong phone number: the client is asked for it, and dialling starts when it arrives (L11,
+//! L12, Q1). Numbers are parsed in `number`. Enter at [`ask_for`], [`arrived`], [`check_again`].
 
 use chrono::TimeDelta;
 
@@ -22,7 +22,7 @@ pub const SECTION: Section = Section {
         lives: |order| matches!(order.state(), Wait::PhoneAsked { .. }),
         fires: check_again,
     }],
-    // The number is still missing after a talk without one and after a part of the money.
+    // A talk by other means or a partial payment does not bring the number.
     tasks: &[Tasks {
         whose: Whose::Texts(TASKS),
         stays: |_, to| {
@@ -41,7 +41,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// L11: «Не подтверждён», a message on every other channel, a task; a look after five days.
+/// L11: «Не подтверждён», a message on every other channel, a task; the next check is after five days.
 fn ask_for(d: &mut Decision, why: &str) {
     const RESULT: &str = "Номер не подходит";
     if d.at(Timer::PhoneCheck).is_some() {
@@ -62,7 +62,7 @@ fn ask_for(d: &mut Decision, why: &str) {
     d.set(Timer::PhoneCheck, d.team().next(look));
 }
 
-/// L11: the next look: a task to check, «Отложен», the last task, «Отменён».
+/// L11: the next check: a task to check the contacts, «Отложен», the last task, «Отменён».
 fn check_again(d: &mut Decision) {
     let Wait::PhoneAsked { step } = *d.state() else { return };
     let figures = &d.figures().phone;
@@ -91,7 +91,7 @@ fn check_again(d: &mut Decision) {
     d.turn("L11", "Телефона всё ещё нет: менеджеру задача проверить.");
 }
 
-/// L11: a number that arrives at any point starts dialling.
+/// L11: a number starts dialling whenever it arrives.
 fn arrived(d: &mut Decision) {
     let asked = matches!(d.state(), Wait::PhoneAsked { .. }) && !cut("L11.number_arrives");
     if !asked || d.case.client.phone().is_none() {
@@ -107,7 +107,7 @@ fn arrived(d: &mut Decision) {
     });
 }
 
-/// L11: the number dialled is invalid or somebody else's: the next one, else it is asked for.
+/// L11: the dialled number is invalid or belongs to somebody else: tries the next one, or asks for one.
 fn wrong_number(d: &mut Decision, number: Option<&String>) {
     let wrong = number.filter(|number| d.case.client.phones.contains(number));
     let wrong = wrong.cloned().or_else(|| d.case.client.phone().cloned());

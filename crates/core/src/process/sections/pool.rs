@@ -1,5 +1,5 @@
-//! The free pool: the first to take an order wins, the queue gives it when nobody does (L9, L8).
-//! Never moves an order that somebody has. Enter at [`take`] and [`out_of_pool`].
+//! The free pool: the first manager to take an order gets it; if nobody does, the queue assigns it (L9, L8).
+//! Never reassigns an order that has a responsible. Enter at [`take`] and [`out_of_pool`].
 
 use crate::message::text::TextId;
 use crate::process::assign;
@@ -30,7 +30,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// L9: nobody took it in time: by the queue, and the head sees it.
+/// L9: nobody took it in time: the queue assigns it, and the head is informed.
 fn pool_over(d: &mut Decision) {
     if *d.state() != Wait::FreePool || d.case.order.responsible.is_some() {
         return;
@@ -44,7 +44,7 @@ fn pool_over(d: &mut Decision) {
     leave_pool(d);
 }
 
-/// L8: a client who is there himself gets somebody at once, by the queue.
+/// L8: a client who contacts us gets a manager at once, by the queue.
 fn out_of_pool(d: &mut Decision, why: &str) {
     if d.case.order.responsible.is_none() {
         assign::give_by_queue(d, why);
@@ -52,7 +52,7 @@ fn out_of_pool(d: &mut Decision, why: &str) {
     }
 }
 
-/// Somebody has it now: the pause goes on, or dialling starts if it is over.
+/// The order has a responsible now: the pause continues, or dialling starts if it has ended.
 fn leave_pool(d: &mut Decision) {
     if *d.state() != Wait::FreePool {
         return;
@@ -63,7 +63,7 @@ fn leave_pool(d: &mut Decision) {
     }
 }
 
-/// L9: a manager takes the order: status «В работе», who and when kept; once.
+/// L9: a manager takes the order: status «В работе»; who and when is stored once.
 fn take(d: &mut Decision, manager: &ManagerId) {
     if d.case.order.responsible.is_none() {
         assign::give(d, manager);

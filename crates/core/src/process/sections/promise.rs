@@ -1,5 +1,5 @@
 //! Promised times: a call-back at a time (D5), a payment on a day (P1, P2).
-//! Never moves a promise: only the client's word through a manager, or a payment, does.
+//! Never moves a promise by itself: only a manager's answer or a payment does.
 //! Enter at [`call_back`], [`pay`].
 
 use chrono::TimeDelta;
@@ -20,7 +20,7 @@ use crate::process::value::*;
 pub const SECTION: Section = Section {
     name: "promise",
     rules: &["D5", "P1", "P2"],
-    // They live as long as the promise, whatever state the order is in meanwhile.
+    // They last as long as the promise, in any state of the order.
     timers: &[
         Row { timer: Timer::CallBack, class: Class::Promised, lives: is_call_back, fires: call_back_due },
         Row {
@@ -57,11 +57,11 @@ fn is_payment(order: &Order) -> bool {
     matches!(order.promise, Some(Promise::Pay { .. }))
 }
 
-/// A wake may come so late before the promised time counts as missed.
+/// A later wake than this counts the promised time as missed.
 const SLACK: TimeDelta = TimeDelta::minutes(5);
 
-/// D5: the schedule is rebuilt around the promised time. One outside the hard limits, or past, is
-/// refused when entered, with the nearest possible one offered.
+/// D5: plans everything around the promised time. A time in the past or outside the legal hours is refused
+/// when entered, and the nearest permitted time is offered.
 fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
     let Some(at) = at else {
         d.request(Request::AskAgain { why: "Нужно время звонка".to_owned() });
@@ -93,7 +93,7 @@ fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
     Heard::Taken
 }
 
-/// D5: five minutes before, the manager is reminded, with the client's reason.
+/// D5: reminds the manager five minutes before, with the client's reason.
 fn call_back_soon(d: &mut Decision) {
     let Some(Promise::CallBack { at, why }) = d.case.order.promise.clone() else { return };
     let why = why.unwrap_or_default();
@@ -101,27 +101,27 @@ fn call_back_soon(d: &mut Decision) {
         let new = NewTask::new(TaskKind::Do, TextId::TaskCallBackSoon, at);
         let about = d.call_task();
         let reminder = d.task(NewTask { why: &why, time: Some(at), ..new });
-        // The call task itself is watched, not its reminder.
+        // Lateness (L15) is watched for the call task, not for its reminder.
         d.unwatched(reminder, about);
         d.say("D5", "Скоро обещанный звонок: напоминаем менеджеру.");
     });
 }
 
-/// D5: the promised time: the call is the first attempt of a new round.
+/// D5: at the promised time the call becomes the first attempt of a new round.
 fn call_back_due(d: &mut Decision) {
     let Some(Promise::CallBack { at, why }) = d.case.order.promise.clone() else { return };
     d.urgent(Urgency::Promise, |d| {
         d.say("D5", "Обещанное время звонка настало.");
         d.close_question("Обещанный звонок");
-        // A wake that comes late, at night, does not send anybody to the phone; one that comes moments late
-        // does not move what was promised.
+        // A late wake at night creates no call task; a wake that is a few moments late does not move the
+        // promised time.
         let from = if d.now - at < SLACK { at } else { d.now };
         let due = d.hard_hours().next(from);
         begin(d, Some(PlannedCall { due, time: at, why }));
     });
 }
 
-/// A call shortly before or after the promised time is the promised one.
+/// A call shortly before or after the promised time counts as the promised call.
 fn call_back_begun(d: &mut Decision) {
     let lead = TimeDelta::minutes(i64::from(d.figures().dialling.reminder_minutes.max(5)));
     let near = matches!(d.case.order.promise, Some(Promise::CallBack { at, .. }) if d.now >= at - lead);
@@ -136,8 +136,8 @@ fn begin(d: &mut Decision, call: Option<PlannedCall>) {
     d.request(Request::PromisedRound { call });
 }
 
-/// P1: a promised payment: the status, the pause, the reminder and the check of the day. The day is
-/// one of the school's calendar, as the manager said it; its hours are the client's.
+/// P1: a promised payment: status, pause, reminder and the check on that day. The day is a day in the
+/// school's time zone, as the manager said it; the hours are in the client's.
 fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
     let school = d.process.zone;
     let today = d.now.with_timezone(&school).date_naive();
@@ -153,7 +153,7 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
         d.stage(Stage::Promised, None);
         d.status(Status::PaymentWaiting, None);
         if !d.case.order.letters.contains_key(&TextId::ApplicationReceived) {
-            // L3: the link goes with the answer, where it has not gone before.
+            // L3: the link is sent now if it has not been sent before.
             d.letter("L3", TextId::WhereToPay);
         }
     });
@@ -161,7 +161,7 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
     Heard::Taken
 }
 
-/// P1: what happens on the promised day, in the client's hours.
+/// P1: the events of the promised day, in the client's permitted hours.
 fn promised_day(d: &mut Decision, date: chrono::NaiveDate) {
     let figures = &d.figures().promise;
     let morning = at_local(date, u32::from(figures.reminder_at.minute), d.zone());
@@ -178,7 +178,7 @@ fn promised_day(d: &mut Decision, date: chrono::NaiveDate) {
     d.set(Timer::PromiseDue, d.spread(Timer::PromiseDue, due));
 }
 
-/// The opening of the evening window of a day; where there is none, its last two hours of calls.
+/// The start of the evening window of a day; if there is none, two hours before the permitted hours end.
 fn evening_of(d: &Decision, date: chrono::NaiveDate) -> At {
     let from = ladder::named(d, "evening").map(|window| window.from.minute);
     let calls = d.figures().contact.calls;
@@ -186,7 +186,7 @@ fn evening_of(d: &Decision, date: chrono::NaiveDate) -> At {
     at_local(date, u32::from(minute), d.zone())
 }
 
-/// D5: a call task that was used for something sooner goes back to the promised time.
+/// D5: a call task that was used for an earlier call returns to the promised time.
 fn restore(d: &mut Decision) {
     let Some(Promise::CallBack { at, .. }) = d.case.order.promise else { return };
     let task = d.case.order.call_task().filter(|(_, task)| task.due != at).map(|(id, _)| id.clone());
@@ -196,7 +196,7 @@ fn restore(d: &mut Decision) {
     }
 }
 
-/// P1: the morning of the promised day: the link once more.
+/// P1: on the morning of the promised day the link is sent once more.
 fn reminder(d: &mut Decision) {
     let Some(Promise::Pay { .. }) = d.case.order.promise else { return };
     if d.at(Timer::PromiseDue).is_some_and(|due| due <= d.now) {
@@ -210,7 +210,7 @@ fn reminder(d: &mut Decision) {
     }
     d.urgent(Urgency::Promise, |d| {
         d.turn("P1", "День обещанной оплаты: напоминание клиенту со ссылкой.");
-        // No date in it: the text says «сегодня».
+        // The text says «сегодня», so it needs no date.
         d.letter("P1", TextId::PaymentReminder);
     });
 }
@@ -221,7 +221,7 @@ fn check(d: &mut Decision) {
     d.read_order();
 }
 
-/// P2: not paid by then: a call the same day, a new round. Any number of rounds.
+/// P2: not paid by then: a call the same day starts a new round. The number of rounds is not limited.
 fn due(d: &mut Decision) {
     let Some(Promise::Pay { why, .. }) = d.case.order.promise.clone() else { return };
     d.drop_promise();

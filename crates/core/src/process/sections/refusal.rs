@@ -1,5 +1,5 @@
-//! Refusals and other ends that are no payment (R1, R2, L6).
-//! Never takes a refusal without a reason and never cancels an order that holds money.
+//! Refusals and other ends without a payment (R1, R2, L6).
+//! Never accepts a refusal without a reason and never cancels an order that holds money.
 //! Enter at [`refuse`], [`ended_outside`].
 
 use crate::message::text::TextId;
@@ -41,7 +41,7 @@ fn refuse(d: &mut Decision, reason: Option<RefusalReason>, why: Option<&str>) ->
     Heard::Taken
 }
 
-/// A lead closed as lost in the CRM: its reason is enough, there is no place for a text (R1).
+/// A lead was closed as lost in the CRM: the reason is enough, because there is no field for a text (R1).
 fn refused_in_crm(d: &mut Decision, reason: Option<RefusalReason>) {
     match reason.filter(|_| !cut("R2.lost_in_crm")) {
         Some(reason) => lose(d, reason, None),
@@ -55,14 +55,15 @@ fn ask_reason(d: &mut Decision, why: &str) {
     d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем причину");
     const RESULT: &str = "Ждём причину отказа";
     d.end_calls(RESULT);
-    // What was agreed stands until the answer.
+    // Agreements stay valid until the answer.
     if !matches!(d.state(), Wait::CallBack | Wait::Promised | Wait::FollowUp(_)) {
         d.go(Wait::Asking, RESULT);
     }
     d.request(Request::Question { text: TextId::TaskRefusalReason, why: why.to_owned() });
 }
 
-/// R2: the lead is lost with its reason, the order cancelled; revival gets a new linked lead.
+/// R2: closes the lead as lost with its reason and cancels the order; the revival pipeline gets a linked
+/// lead.
 fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
     if d.case.order.has_money() && !cut("R2.no_cancel") {
         let date = Wait::FollowUp(FollowUp::new(FollowUpKind::RefusedWithMoney));
@@ -88,7 +89,7 @@ fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
     }
 }
 
-/// L6: cancelled or made false in GetCourse: the process ends; «Ложный» leaves every count.
+/// L6: the order was set to «Отменён» or «Ложный» in GetCourse: the process ends; «Ложный» is not counted.
 fn ended_outside(d: &mut Decision) -> Heard {
     let (end, text) = match d.case.order.status {
         Some(Status::Cancelled) if !cut("L6.cancelled") => {

@@ -1,4 +1,4 @@
-//! What the CRM lost or could not make is made again: a lead deleted by hand, a task refused (L6, L14).
+//! Recreates what is missing in the CRM: a lead that a person deleted, a task that was refused (L6, L14).
 //! Never repeats without a pause. Enter at [`on_gone`] and [`due`].
 
 use crate::message::text::TextId;
@@ -25,7 +25,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A lead deleted by hand: an open order is made one anew, the second time only after a day.
+/// A person deleted the lead: an open order gets a new one; the second time only after a day.
 fn on_gone(d: &mut Decision, role: LeadRole) {
     if d.case.order.leads.remove(&role).is_none() || role != LeadRole::Sales {
         return;
@@ -40,7 +40,7 @@ fn on_gone(d: &mut Decision, role: LeadRole) {
     d.turn("L1", "Сделку удалили вручную, а заказ открыт: заводим её заново.");
 }
 
-/// The lead anew, with what was open in it.
+/// Creates the lead again, with its open tasks.
 fn remake(d: &mut Decision) {
     leads::make(d);
     match d.state() {
@@ -57,7 +57,7 @@ fn remake(d: &mut Decision) {
     }
 }
 
-/// The pause is over: what could not be made is made again.
+/// The pause is over: creates again what could not be created.
 fn due(d: &mut Decision) {
     if d.case.order.is_unseen() {
         d.request(Request::AskFacts);

@@ -1,5 +1,5 @@
-//! After a talk: «Что дальше?» is asked, and again while no answer comes (L13).
-//! Never reads an answer: that is `answers`. Enter at [`talked`] and [`ask`].
+//! After a talk the manager is asked «Что дальше?», repeatedly until he answers (L13).
+//! Answers are handled in `answers`. Enter at [`talked`] and [`ask`].
 
 use crate::message::text::TextId;
 use crate::mutant::cut;
@@ -15,7 +15,7 @@ use crate::process::value::*;
 pub const SECTION: Section = Section {
     name: "talk",
     rules: &["L13"],
-    // The question has a life of its own: it may stand beside a promise (`Decision::close_question`).
+    // The question is independent of the state: it may be open beside a promise (`Decision::close_question`).
     timers: &[Row {
         timer: Timer::AskNext,
         class: Class::Step,
@@ -27,7 +27,7 @@ pub const SECTION: Section = Section {
             Request::Talked { seconds } => talked(d, *seconds),
             Request::Question { text, why } => ask(d, text.clone(), why),
             Request::AskAgain { why } if !cut("L13.ask_again") => ask_again(d, why),
-            // Its task stays: the manager may still answer.
+            // The task stays open: the manager may still answer.
             Request::RoundBegins => d.stop(Timer::AskNext),
             _ => return Heard::Passed,
         }
@@ -36,7 +36,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// A talk took place (D12): dialling stops, the manager is asked what is next.
+/// A talk took place (D12): dialling stops, and the manager is asked what is next.
 fn talked(d: &mut Decision, seconds: u32) {
     const RESULT: &str = "Разговор состоялся";
     d.request(Request::CallBegun);
@@ -49,13 +49,13 @@ fn talked(d: &mut Decision, seconds: u32) {
     let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
     let text = format!("Разговор с клиентом{length}.");
     d.say("D12", text.clone());
-    // The lead's feed has the call itself.
+    // The call itself is shown in the lead's feed.
     d.comment(text);
     match d.state() {
         // The call of the promised time is still to come.
         Wait::CallBack if stands(d) => {}
         _ if stands(d) => d.end_calls(RESULT),
-        // The promised time is law, too (D5): its task stays until the answer.
+        // A promised day or time stays valid (D5): its task stays open until the answer.
         _ => d.go(Wait::Asking, RESULT),
     }
     d.request(Request::Restore);
@@ -81,11 +81,11 @@ fn stands(d: &Decision) -> bool {
     agreed && !d.figures().talk.ask && !cut("L13.agreed_stands")
 }
 
-/// L13: the task «Что дальше?» with its own timer; never two of them.
+/// L13: creates the task «Что дальше?» with its own timer, at most one at a time.
 fn ask(d: &mut Decision, text: TextId, why: &str) {
     let figures = &d.figures().talk;
     if !figures.ask {
-        // A state that has a date of its own keeps it.
+        // A state with a date keeps its date.
         if stands(d) || matches!(d.state(), Wait::FreePool | Wait::GivingUp { .. }) {
             d.say("L13", "Вопрос «Что дальше?» выключен: назначенное остаётся в силе.");
             return;
@@ -105,21 +105,21 @@ fn ask(d: &mut Decision, text: TextId, why: &str) {
         d.task(NewTask { why, more, ..NewTask::new(TaskKind::Ask, text, due) });
         d.say("L13", "Спрашиваем менеджера: «Что дальше?»");
     }
-    // Its reminder and its escalation are the task's own (L15); this is for the next morning.
+    // Reminder and escalation belong to the task (L15); this timer is for the next morning.
     let next = d.team().next_day(d.work_minutes(patience(d)));
     d.set(Timer::AskNext, d.spread(Timer::AskNext, next));
 }
 
-/// Counted no further.
+/// The count of questions stops here.
 const UNANSWERED_MAX: u32 = 9;
 
-/// The manager's time to answer, working minutes: the first two questions as the school sets it,
-/// each further one twice as long as the last, so that nobody is flooded by what he closes.
+/// The time for an answer, in working minutes: as configured for the first two questions, then doubled each
+/// time, so that a manager who closes the tasks is not flooded with new ones.
 fn patience(d: &Decision) -> u32 {
     d.figures().talk.answer_minutes << d.case.order.question.unanswered.saturating_sub(1).min(4)
 }
 
-/// L13: no answer, or a task closed without one: asked again, ever more patiently.
+/// L13: no answer, or the task was closed without one: asks again after a growing pause.
 fn ask_again(d: &mut Decision, why: &str) {
     const RESULT: &str = "Ждём ответа менеджера";
     d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем снова");
@@ -127,7 +127,7 @@ fn ask_again(d: &mut Decision, why: &str) {
     question.unanswered = (question.unanswered + 1).min(UNANSWERED_MAX);
     d.say("L13", format!("{why}: спрашиваем снова."));
     match d.state() {
-        // The date stands until the answer.
+        // The date stays valid until the answer.
         Wait::FollowUp(_) if !d.case.order.is_asked() => d.end_calls(RESULT),
         Wait::Dialling | Wait::Pause => d.go(Wait::Asking, RESULT),
         _ => {}

@@ -1,5 +1,5 @@
-//! Tasks of managers: what is late (L15), what was closed, moved or deleted by hand.
-//! Never lets an open task stand for a next step. Enter at [`on_task`], [`watch`], [`late`].
+//! Tasks of managers: late ones (L15), and those closed, moved or deleted by hand.
+//! An open task alone is never a next step. Enter at [`on_task`], [`watch`], [`late`].
 
 use chrono::TimeDelta;
 
@@ -18,7 +18,7 @@ use crate::process::value::*;
 pub const SECTION: Section = Section {
     name: "task",
     rules: &["L15"],
-    // They follow from the open tasks at the end of every step.
+    // Set from the open tasks at the end of every step.
     timers: &[
         Row { timer: Timer::TaskLate, class: Class::Reminder, lives: |order| order.is_open(), fires: late },
         Row {
@@ -45,11 +45,11 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// The CRM is never given a deadline nearer than five minutes from its writing, so that its own picture of
-/// a task due now is a little later than ours: nobody has moved it.
+/// Deadlines are written to the CRM at least five minutes ahead, so its deadline of a task that is due now is
+/// a little later than ours. That does not count as moved by a person.
 const CRM_AHEAD_MIN: i64 = 6;
 
-/// A task as the CRM shows it now.
+/// The current state of a task in the CRM.
 fn on_task(d: &mut Decision, change: &TaskChange) {
     let Some(task) = d.case.order.tasks.get(&change.task).cloned() else {
         d.say("L15", "Эта задача уже закрыта у нас: ничего нового.");
@@ -81,7 +81,7 @@ fn on_task(d: &mut Decision, change: &TaskChange) {
     }
 }
 
-/// L15: moved later by hand without the client's wish: put back and counted.
+/// L15: a manager postponed the task without the client's wish: the deadline is restored, and it is counted.
 fn put_back(d: &mut Decision, id: &TaskId, due: At) {
     let watched = d.case.order.tasks.get(id).map(|task| (task.reminded, task.escalated));
     d.case.order.put_back += 1;
@@ -95,7 +95,7 @@ fn put_back(d: &mut Decision, id: &TaskId, due: At) {
     d.note(text);
 }
 
-/// Closed or deleted by hand.
+/// A person closed or deleted the task.
 fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     d.case.order.tasks.remove(id);
     let about = |other: &Task| other.about.as_ref() == Some(id);
@@ -117,7 +117,7 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     }
 }
 
-/// D10, L15: no call was seen and no word given: the attempt is still to be made.
+/// D10, L15: no call was reported, neither by telephony nor by the manager: the attempt must still be made.
 fn call_task_closed(d: &mut Decision, change: &TaskChange) {
     let retry = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes.max(1)));
     let how = if change.gone { "удалена" } else { "закрыта" };
@@ -136,7 +136,7 @@ fn call_task_closed(d: &mut Decision, change: &TaskChange) {
 
 // ---- late ------------------------------------------------------------------------------------
 
-/// The deadline of a task: a call may begin for some minutes.
+/// When a task counts as late; a call may still begin some minutes after its deadline.
 fn deadline(d: &Decision, task: &Task) -> At {
     let minutes = if task.kind == TaskKind::Call { d.figures().dialling.task_minutes } else { 0 };
     task.due + TimeDelta::minutes(i64::from(minutes))
@@ -151,7 +151,7 @@ fn escalation_at(d: &Decision, task: &Task) -> At {
     d.team().add_minutes(deadline(d, task), figures.escalate_minutes.max(figures.late_minutes))
 }
 
-/// Sets the two timers to what is next late among the open tasks (L15); nothing else sets them.
+/// Sets the two timers to the next open task that becomes late (L15); nothing else sets them.
 fn watch(d: &mut Decision) {
     let tasks = &d.case.order.tasks;
     let on = d.figures().task.watch && d.case.order.is_open();
@@ -181,7 +181,7 @@ fn late(d: &mut Decision) {
         task.reminded = true;
         let task = task.clone();
         let to = Some(task.responsible.clone());
-        // The task's own first line says which one it is.
+        // The first line of the task says which one it is.
         let text = d.process.texts.render(&task.text, &d.vars(to.as_ref())).body;
         let more = text.lines().next().unwrap_or_default().to_owned();
         let time = Some(deadline(d, &task));
@@ -194,7 +194,7 @@ fn late(d: &mut Decision) {
     }
 }
 
-/// L15: 60 min late: another free manager, else the head; the ladder goes on.
+/// L15: 60 min late: the task goes to another free manager, else to the head; the ladder continues.
 fn escalate(d: &mut Decision) {
     let all = d.case.order.tasks.iter();
     let late: Vec<(TaskId, Task)> = all
@@ -205,7 +205,7 @@ fn escalate(d: &mut Decision) {
         if task.kind == TaskKind::Call {
             d.case.order.round.missed += 1;
         }
-        // A round that sellers leave lying is the head's to see.
+        // The head must know about a round that the managers neglect.
         let head = d.head().filter(|head| d.case.order.round.missed > 2 && *head != task.responsible);
         let other = head.or_else(|| assign::another(d, &task.responsible));
         if let Some(other) = &other {

@@ -1,5 +1,5 @@
-//! An order that is known by name only: GetCourse is asked what it is (L1).
-//! Never works an order without its facts. Enter at [`ask`].
+//! An order of which only the id is known: GetCourse is asked for its facts (L1).
+//! Nothing else is done before they arrive. Enter at [`ask`].
 
 use chrono::TimeDelta;
 
@@ -28,7 +28,7 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-/// Asked ever more rarely.
+/// Asks again with growing pauses.
 fn ask(d: &mut Decision) {
     let order = &mut d.case.order;
     let known = order.id.deal().map(str::to_owned);

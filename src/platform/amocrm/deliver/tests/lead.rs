@@ -1,7 +1,7 @@
 //! Leads and contacts: found, completed, created once.
 
 use super::*;
-use crate::platform::http::Silence;
+use crate::platform::http::NoResponse;
 use crate::process::command::{PersonFacts, SaveLead};
 use crate::process::{Money, Stage};
 
@@ -195,7 +195,7 @@ fn a_create_that_broke_off_is_unclear_and_then_looked_for() {
         "POST",
         "/api/v4/leads/complex",
         lead_body(new_contact()),
-        Err(Silence::BrokenOff("reset".to_owned())),
+        Err(NoResponse::BrokenOff("reset".to_owned())),
     );
     let script = vec![search(QUERY_PHONE, &[]), search(QUERY_EMAIL, &[]), search(QUERY_WHOLE, &[]), broken];
     let result = deliver(Ask::SaveLead(Box::new(save_lead())), Try::First, &[], script);

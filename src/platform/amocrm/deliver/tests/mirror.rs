@@ -3,7 +3,7 @@
 use super::lead::*;
 use super::*;
 use crate::link::MirrorState;
-use crate::platform::amocrm::mirror::Who;
+use crate::platform::amocrm::mirror::ContactMatch;
 use crate::signal::{ContactCard, ContactsRead, Signal};
 
 fn at(second: i64) -> At {
@@ -150,9 +150,9 @@ fn a_mirror_of_another_day_is_not_believed() {
     let courier = courier(vec![]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let who = runtime.block_on(courier.mirror.who(&links, &person(), at(0)));
-    assert_eq!(who, Ok(Who::Doubt));
+    assert_eq!(who, Ok(ContactMatch::Doubt));
     let mut links = FakeLinks::of(&[]);
     links.0.extend([stored(&MirrorState::Full { at: at(0) })]);
     let who = runtime.block_on(courier.mirror.who(&links, &person(), at(0)));
-    assert_eq!(who, Ok(Who::Doubt));
+    assert_eq!(who, Ok(ContactMatch::Doubt));
 }

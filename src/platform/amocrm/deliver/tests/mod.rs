@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::platform::amocrm::fake::*;
-use crate::platform::http::Silence;
+use crate::platform::http::NoResponse;
 use crate::process::Urgency;
 
 mod chore;
@@ -69,12 +69,13 @@ fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> 
     result
 }
 
-/// Since when it is not known whether a command was done is remembered until the command is out of the outbox.
+/// Since when it is not known whether a command was done is remembered until the command is out of the
+/// outbox.
 #[tokio::test]
 async fn a_doubt_ends_with_its_delivery() {
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "text": "Оплата ·gc-55.3" } }]);
-    let broken = Err(Silence::BrokenOff("reset".to_owned()));
+    let broken = Err(NoResponse::BrokenOff("reset".to_owned()));
     let courier = courier(FakeHttp::new(vec![scene("POST", "/api/v4/leads/notes", note, broken)]));
     let command = command(Ask::AddNote { role: LeadRole::Sales, text: "Оплата".to_owned() });
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");

@@ -77,7 +77,7 @@ fn what_was_changed_or_written_anew_is_refused() {
 fn the_cabinets_check_button_is_answered_and_nothing_is_kept() {
     let (verified, reception) = Verified::check(&hooks(), request("", "")).unwrap();
     assert_eq!(reception, Reception::Probe);
-    assert_eq!(hooks().answer(&verified), Answer::empty(200));
+    assert_eq!(hooks().answer(&verified), HookAnswer::empty(200));
 }
 
 #[test]

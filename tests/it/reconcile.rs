@@ -2,7 +2,7 @@
 //! arrives later. The whole bridge against the whole sandbox under paused time.
 
 use chrono::TimeDelta;
-use dozvon::platform::look_back::Looked;
+use dozvon::platform::reconcile::ReconcileState;
 use dozvon::process::{End, RefusalReason, Wait};
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::faults::{HookFault, Outage};
@@ -79,7 +79,7 @@ async fn assigned(world: &World) -> Option<String> {
 }
 
 /// The record of the last reconciliation of a platform.
-async fn looked(world: &World, platform: &str) -> Looked {
+async fn looked(world: &World, platform: &str) -> ReconcileState {
     let read = world.site.store.read(world.site.id(), &[format!("look/{platform}")]).await.expect("memory");
     let record = read.into_iter().next().flatten().expect("it has looked");
     serde_json::from_slice(&record.body).expect("our own record")

@@ -1,6 +1,6 @@
-//! Sipuni's statistics: a table of whole days in the cabinet's time (sheet, 5).
-//! Never believes times that contradict the calls' own ids, nor a table without the columns it needs;
-//! rows that cannot be read are said, and read again next time. Enter at [`SipuniStatistics`].
+//! Sipuni's call statistics: a table of whole days in the cabinet's time zone (sheet, 5). Times that
+//! contradict the calls' own ids and tables without the required columns are rejected; unreadable rows are
+//! reported and read again next time. Enter at [`SipuniStatistics`].
 
 use async_trait::async_trait;
 use chrono::{NaiveDateTime, TimeDelta, TimeZone};
@@ -9,13 +9,13 @@ use chrono_tz::Tz;
 use super::table::{Row, Table};
 use super::{Settings, SipuniClient, call_key, wire};
 use crate::platform::Fault;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch, Times};
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange, Times};
 use crate::platform::telephony::{line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
-/// One cabinet, read for what it never said.
+/// The call statistics of one cabinet.
 pub struct SipuniStatistics {
     client: SipuniClient,
     zone: Tz,
@@ -30,10 +30,10 @@ impl SipuniStatistics {
 
 #[async_trait]
 impl Statistics for SipuniStatistics {
-    async fn read(&self, stretch: &Stretch, _: At) -> Result<Reading, Fault> {
+    async fn read(&self, range: &TimeRange, _: At) -> Result<Reading, Fault> {
         let day = |at: At| at.with_timezone(&self.zone).format("%d.%m.%Y").to_string();
-        let (from, to) = (day(stretch.from), day(stretch.until));
-        // All kinds and states of calls, hidden numbers too; what is left empty takes part in the hash.
+        let (from, to) = (day(range.from), day(range.until));
+        // All kinds and states of calls, with hidden numbers; empty parameters are part of the hash.
         let pairs = [
             ("anonymous", "1"),
             ("firstTime", "0"),
@@ -54,12 +54,12 @@ impl Statistics for SipuniStatistics {
             let why = "sipuni refuses the statistics: are sipuni.user and sipuni.key right?";
             return Err(Fault::denied(why));
         }
-        read(&String::from_utf8_lossy(&answer.body), stretch, self.zone, &self.users)
+        read(&String::from_utf8_lossy(&answer.body), range, self.zone, &self.users)
     }
 }
 
-/// The calls of a table that began within the stretch.
-fn read(text: &str, stretch: &Stretch, zone: Tz, users: &[String]) -> Result<Reading, Fault> {
+/// The calls of a table that began within the range.
+fn read(text: &str, range: &TimeRange, zone: Tz, users: &[String]) -> Result<Reading, Fault> {
     let table = Table::read(text).map_err(Fault::later)?;
     let (mut calls, mut times, mut unread) = (Vec::new(), Times::default(), table.torn);
     for row in table.rows() {
@@ -68,13 +68,13 @@ fn read(text: &str, stretch: &Stretch, zone: Tz, users: &[String]) -> Result<Rea
             continue;
         };
         times.see(row.id, record.started_at);
-        if (stretch.from..=stretch.until).contains(&record.started_at) {
+        if (range.from..=range.until).contains(&record.started_at) {
             let (call, at) = (call_key(row.id), record.ended_at);
             calls.push(CallEvent { call, at, what: CallWhat::Final(record) });
         }
     }
     times.agree("sipuni.zone", zone)?;
-    Ok(Reading { calls, rest: Rest::after(unread) })
+    Ok(Reading { calls, rest: Remaining::after(unread) })
 }
 
 /// A call's final record. `None`: an internal call, or a row that cannot be read.
@@ -87,7 +87,7 @@ fn record(row: &Row, zone: Tz, users: &[String]) -> Option<FinalRecord> {
     let begun = NaiveDateTime::parse_from_str(row.begun, "%d.%m.%Y %H:%M:%S").ok()?;
     let started_at = zone.from_local_datetime(&begun).earliest()?.to_utc();
     let ended_at = started_at + TimeDelta::seconds(seconds(row.whole)?.into());
-    // Seconds without the word, or the word without seconds, are no talk.
+    // A talk needs both: the status «answered» and a duration.
     let talk_seconds = seconds(row.talk)?;
     let talk_seconds = if row.status.starts_with("Отвеч") { talk_seconds } else { 0 };
     let is_talk = talk_seconds > 0;
@@ -117,7 +117,7 @@ fn unnamed(cell: &str) -> &str {
     cell.split_once('(').map_or(cell, |(number, _)| number).trim()
 }
 
-/// `72`, `1:12` or `00:01:12`; how it is written is not documented. Nothing is 0.
+/// `72`, `1:12` or `00:01:12`: the format is not documented. An empty cell is 0.
 fn seconds(cell: &str) -> Option<u32> {
     let parts = cell.split(':').filter(|part| !part.is_empty());
     parts
@@ -139,15 +139,15 @@ mod tests {
     }
 
     fn day(text: &str, zone: Tz) -> Result<Reading, Fault> {
-        let stretch =
-            Stretch { from: at(1_767_250_000), until: at(1_767_260_000), place: serde_json::Value::Null };
-        read(text, &stretch, zone, &["012345".to_owned()])
+        let range =
+            TimeRange { from: at(1_767_250_000), until: at(1_767_260_000), place: serde_json::Value::Null };
+        read(text, &range, zone, &["012345".to_owned()])
     }
 
     /// Direction, outcome, seconds of talk, client, extension.
     type Short = (Direction, Outcome, u32, Option<String>, Option<String>);
 
-    /// What the first row came to.
+    /// The result of the first row.
     fn first(row: &str) -> Option<Short> {
         let reading = day(&format!("{HEAD}{row}\n"), chrono_tz::Europe::Moscow).expect("a table");
         let CallWhat::Final(record) = reading.calls.into_iter().next()?.what else { return None };
@@ -174,7 +174,7 @@ mod tests {
                 Some((Inbound, Outcome::Answered, 60, client(), irina())),
             ),
             (
-                // Seconds beside «not answered», and none beside «answered».
+                // A duration with «not answered», and none with «answered».
                 "Входящий;Не отвечен;01.01.2026 11:00:00;;;79005550101;74955550000;;;;30;30;;;1767254400.1;",
                 Some((Inbound, Outcome::NoAnswer, 0, client(), None)),
             ),
@@ -183,14 +183,14 @@ mod tests {
                 Some((Inbound, Outcome::NoAnswer, 0, client(), None)),
             ),
             ("Внутренний;Отвечен;01.01.2026 11:00:00;;;101;102;;;;30;20;;;1767254400.1;", None),
-            // The day's other calls are not of this stretch.
+            // The other calls of the day are outside this range.
             ("Входящий;Отвечен;01.01.2026 08:00:00;;;79005550101;1;;;;30;20;;;1767243600.1;", None),
         ] {
             assert_eq!(first(row), expected, "{row}");
         }
     }
 
-    /// What cannot be read takes nothing from what can, and is read again.
+    /// Unreadable rows do not affect the others, and are read again.
     #[test]
     fn a_torn_table_loses_no_row_and_says_so() {
         let good = "Исходящий;Отвечен;01.01.2026 11:00:00;;;101;79005550101;;;;72;60;12;;1767254400.1;";
@@ -206,9 +206,11 @@ mod tests {
             let reading = day(&format!("{HEAD}{rows}"), chrono_tz::Europe::Moscow).expect("a table");
             assert_eq!(reading.calls.len(), calls, "{rows}");
             match reading.rest {
-                Rest::Nothing => assert_eq!(unread, 0, "{rows}"),
-                Rest::Anew(why) => assert!(why.unwrap_or_default().starts_with(&format!("{unread} rows"))),
-                Rest::Place { .. } => panic!("a table is read at once"),
+                Remaining::Nothing => assert_eq!(unread, 0, "{rows}"),
+                Remaining::All(why) => {
+                    assert!(why.unwrap_or_default().starts_with(&format!("{unread} rows")))
+                }
+                Remaining::Place { .. } => panic!("a table is read at once"),
             }
         }
     }

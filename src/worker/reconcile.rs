@@ -1,7 +1,6 @@
-//! Drives the looks back (reconciliation): the cursor of each platform is a record, and what a look
-//! found enters the inbox in the commit that moves the cursor.
-//! Never holds anything up: a look that fails or panics is repeated later, and its requests wait behind
-//! all others. Enter at [`run`].
+//! Runs the reconciliation of each platform: its cursor is a stored record, and found requests enter the
+//! inbox in the commit that moves the cursor. A run that fails or panics is repeated later; its requests are
+//! the least urgent ones, so it delays no other work. Enter at [`run`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,62 +11,63 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::site::{Site, UnderWay};
+use super::site::{CountGuard, Site};
 use crate::intake::calls::CallRecord;
 use crate::intake::envelope::Envelope;
 use crate::intake::last_seen::LastSeen;
-use crate::platform::look_back::{History, Known, Looked, Sight};
-use crate::platform::{Fault, LookBack, RawRequest};
+use crate::platform::reconcile::{History, Known, ReconcileState, Reconciled};
+use crate::platform::{Fault, RawRequest, Reconciler};
 use crate::process::{At, Client, ClientId, Order, OrderId};
 use crate::signal::{KnownCall, Shown};
 use crate::store::key;
-use crate::store::{CommitError, Kept, Put, Record, Unit};
+use crate::store::{CommitError, Put, Record, StoreResult, Unit};
 
-/// After a fault, doubling to the longest.
+/// Delay after a fault: doubles up to the longest.
 const AGAIN_FIRST_MIN: i64 = 5;
 const AGAIN_LONGEST_MIN: i64 = 120;
 
-/// While the store is away.
+/// Delay while the store is unreachable.
 const NO_STORE_S: i64 = 15;
 
-/// Orders read at a time, and entries of a journal that are looked through.
+/// Orders read at a time, and journal entries searched per order.
 const ORDERS_PAGE: usize = 200;
 const JOURNAL_PAGE: usize = 60;
 
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let looks = site.outbound.looks.iter().map(|(platform, look)| keep(&site, platform, &**look));
-    try_join_all(looks).await.map(|_| ())
+    let loops =
+        site.outbound.reconcilers.iter().map(|(platform, reconciler)| keep(&site, platform, &**reconciler));
+    try_join_all(loops).await.map(|_| ())
 }
 
-/// How each platform's last look went, for a person.
+/// The state of each platform's reconciliation, for `/health`.
 pub async fn state(site: &Site) -> Value {
-    let mut state = serde_json::Map::new();
-    for platform in site.outbound.looks.keys() {
-        let Ok((_, looked)) = read(site, platform).await else { continue };
+    let mut platforms = serde_json::Map::new();
+    for platform in site.outbound.reconcilers.keys() {
+        let Ok((_, state)) = read(site, platform).await else { continue };
         let shown = json!({
-            "looked_at": looked.looked_at, "again_at": looked.again_at, "found": looked.found,
-            "trouble": looked.trouble,
+            "looked_at": state.looked_at, "again_at": state.again_at, "found": state.found,
+            "trouble": state.trouble,
         });
-        state.insert((*platform).to_owned(), shown);
+        platforms.insert((*platform).to_owned(), shown);
     }
-    Value::Object(state)
+    Value::Object(platforms)
 }
 
-async fn keep(site: &Site, platform: &str, look: &dyn LookBack) -> Result<(), CommitError> {
+async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let next = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            next = site.guard("look back", once(site, platform, look)) => next,
+            next = site.guard("look back", once(site, platform, reconciler)) => next,
         };
         let again_at = match next {
             Ok(Ok(again_at)) => again_at,
             Err(_) => site.clock.now() + TimeDelta::minutes(AGAIN_FIRST_MIN),
             Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
             Ok(Err(error)) => {
-                tracing::warn!(school = %site.id(), platform, %error, "a look back waits for the store");
+                tracing::warn!(school = %site.id(), platform, %error, "reconciliation waits for the store");
                 site.clock.now() + TimeDelta::seconds(NO_STORE_S)
             }
         };
@@ -80,25 +80,29 @@ async fn keep(site: &Site, platform: &str, look: &dyn LookBack) -> Result<(), Co
     Ok(())
 }
 
-/// One look, if it is time for one; says when to come back.
-async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, CommitError> {
-    let (version, looked) = read(site, platform).await?;
-    if looked.again_at > site.clock.now() {
-        return Ok(looked.again_at);
+/// One run, if it is due; returns the time of the next one.
+async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Result<At, CommitError> {
+    let (version, state) = read(site, platform).await?;
+    if state.again_at > site.clock.now() {
+        return Ok(state.again_at);
     }
-    let _under_way = UnderWay::new(&site.tally.looking);
-    let seen = look.look(&looked.cursor, &SiteKnows(site), site.clock.now()).await;
+    let _under_way = CountGuard::new(&site.tally.reconciling);
+    let seen = reconciler.reconcile(&state.cursor, &SiteKnows(site), site.clock.now()).await;
     let now = site.clock.now();
-    let (looked, found) = match seen {
-        Ok(sight) => settled(site, platform, looked, sight, now),
-        Err(fault) => (failed(site, platform, looked, fault, now), Vec::new()),
+    let (state, found) = match seen {
+        Ok(reconciled) => settled(site, platform, state, reconciled, now),
+        Err(fault) => (failed(site, platform, state, fault, now), Vec::new()),
     };
-    let again_at = looked.again_at;
+    let again_at = state.again_at;
     let envelope =
         |request: &RawRequest| Envelope { found: true, ..Envelope::of(platform, request, now) }.to_bytes();
     let unit = Unit {
         append: found.iter().map(envelope).collect(),
-        put: vec![Put { key: key::look(platform), expect: version, body: crate::json::bytes(&looked) }],
+        put: vec![Put {
+            key: key::reconciliation(platform),
+            expect: version,
+            body: crate::json::bytes(&state),
+        }],
         at: now,
         ..Unit::default()
     };
@@ -107,55 +111,62 @@ async fn once(site: &Site, platform: &str, look: &dyn LookBack) -> Result<At, Co
     Ok(again_at)
 }
 
-fn settled(site: &Site, platform: &str, looked: Looked, sight: Sight, now: At) -> (Looked, Vec<RawRequest>) {
-    if !sight.found.is_empty() {
-        let found = sight.found.len();
+fn settled(
+    site: &Site,
+    platform: &str,
+    state: ReconcileState,
+    reconciled: Reconciled,
+    now: At,
+) -> (ReconcileState, Vec<RawRequest>) {
+    if !reconciled.found.is_empty() {
+        let found = reconciled.found.len();
         tracing::warn!(school = %site.id(), platform, found, "found by reading: {found} that were not delivered");
     }
-    if let Some(trouble) = sight.trouble.as_ref().filter(|trouble| looked.trouble.as_ref() != Some(*trouble))
+    if let Some(trouble) =
+        reconciled.trouble.as_ref().filter(|trouble| state.trouble.as_ref() != Some(*trouble))
     {
-        tracing::warn!(school = %site.id(), platform, trouble, "a look back needs a person");
+        tracing::warn!(school = %site.id(), platform, trouble, "reconciliation needs a person");
     }
-    let looked = Looked {
-        cursor: sight.cursor,
-        again_at: sight.again_at,
+    let state = ReconcileState {
+        cursor: reconciled.cursor,
+        again_at: reconciled.again_at,
         looked_at: now,
-        found: looked.found + sight.found.len() as u64,
+        found: state.found + reconciled.found.len() as u64,
         failures: 0,
-        trouble: sight.trouble,
+        trouble: reconciled.trouble,
     };
-    (looked, sight.found)
+    (state, reconciled.found)
 }
 
-fn failed(site: &Site, platform: &str, looked: Looked, fault: Fault, now: At) -> Looked {
-    let doubled = AGAIN_FIRST_MIN << looked.failures.min(10);
+fn failed(site: &Site, platform: &str, state: ReconcileState, fault: Fault, now: At) -> ReconcileState {
+    let doubled = AGAIN_FIRST_MIN << state.failures.min(10);
     let pause = TimeDelta::minutes(doubled.min(AGAIN_LONGEST_MIN));
     let asked = match &fault {
         Fault::Later { after_ms: Some(ms), .. } => TimeDelta::milliseconds((*ms).min(86_400_000) as i64),
         _ => TimeDelta::zero(),
     };
     let trouble = fault.to_string();
-    if looked.trouble.as_ref() != Some(&trouble) {
-        tracing::warn!(school = %site.id(), platform, %fault, "a look back failed, it is repeated later");
+    if state.trouble.as_ref() != Some(&trouble) {
+        tracing::warn!(school = %site.id(), platform, %fault, "reconciliation failed, it is repeated later");
     }
-    Looked {
+    ReconcileState {
         again_at: now + pause.max(asked),
         looked_at: now,
-        failures: looked.failures + 1,
+        failures: state.failures + 1,
         trouble: Some(trouble),
-        ..looked
+        ..state
     }
 }
 
-/// The record with its version, 0 where there is none; one that cannot be read starts over.
-async fn read(site: &Site, platform: &str) -> Kept<(u64, Looked)> {
-    let record = site.store.read(site.id(), &[key::look(platform)]).await?.pop().flatten();
+/// The record with its version, 0 if there is none; an unreadable record starts over.
+async fn read(site: &Site, platform: &str) -> StoreResult<(u64, ReconcileState)> {
+    let record = site.store.read(site.id(), &[key::reconciliation(platform)]).await?.pop().flatten();
     Ok(record.map_or_else(Default::default, |record| {
         (record.version, serde_json::from_slice(&record.body).unwrap_or_default())
     }))
 }
 
-/// The store, as looks see it.
+/// The stored data that reconcilers may read.
 struct SiteKnows<'a>(&'a Site);
 
 impl SiteKnows<'_> {
@@ -185,7 +196,10 @@ impl Known for SiteKnows<'_> {
     async fn history(&self, id: &OrderId) -> Result<History, Fault> {
         let entries = self.0.store.journal(self.0.id(), id, JOURNAL_PAGE).await.map_err(away)?;
         let told = entries.iter().rev().find(|entry| entry.event["event"] == "order");
-        Ok(History { touched_at: entries.last().map(|entry| entry.at), told_at: told.map(|entry| entry.at) })
+        Ok(History {
+            touched_at: entries.last().map(|entry| entry.at),
+            reported_at: told.map(|entry| entry.at),
+        })
     }
 
     async fn links(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
@@ -193,8 +207,8 @@ impl Known for SiteKnows<'_> {
     }
 
     async fn shown(&self, entity: &str) -> Result<Shown, Fault> {
-        let shadow: Option<LastSeen> = self.record(key::shadow(entity)).await?;
-        Ok(shadow.map(|shadow| shadow.shown()).unwrap_or_default())
+        let last_seen: Option<LastSeen> = self.record(key::last_seen(entity)).await?;
+        Ok(last_seen.map(|seen| seen.shown()).unwrap_or_default())
     }
 
     async fn call(&self, call: &str) -> Result<Option<KnownCall>, Fault> {

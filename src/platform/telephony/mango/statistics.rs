@@ -1,5 +1,5 @@
-//! Mango Office's statistics: asked for first, fetched when they are ready (sheet, 7.5 and 7.6).
-//! Never asks twice in two minutes after a refusal: bad requests are punished with silence.
+//! Mango Office's call statistics: requested first, fetched when they are ready (sheet, 7.5 and 7.6). After a
+//! refusal nothing is sent for two minutes, because Mango refuses everything during that time.
 //! Enter at [`MangoStatistics`].
 
 use async_trait::async_trait;
@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 use super::{Api, decode, wire};
 use crate::platform::Fault;
 use crate::platform::http::Response;
-use crate::platform::look_back::to_value;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
+use crate::platform::reconcile::to_value;
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange};
 use crate::process::{At, Urgency};
 use crate::signal::Signal;
 
-/// Cells of a row, in this order: the answer has no header.
+/// The cells of a row, in this order; the answer has no header.
 const FIELDS: &str = "entry_id,create,start,answer,finish,from_extension,from_number,to_extension,to_number,disconnect_reason,line_number";
 
-/// A result is asked for again after so long; after so many times it is asked for anew.
+/// Interval between two polls of a result, and how often it is polled before a new request.
 const AGAIN_S: i64 = 10;
 const ASKED_MAX: u32 = 30;
-/// A wrong request, a wrong key: two minutes of refusals follow, and more of them after each.
+/// After a wrong request or key, Mango refuses everything for two minutes; further requests prolong that.
 const PUNISHED_MS: u64 = 150_000;
 
-/// One school's exchange, read for what it never said.
+/// The call statistics of one school's account.
 pub struct MangoStatistics {
     api: Api,
 }
 
-/// Statistics that are being put together.
+/// Statistics that are being prepared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Asked {
     key: String,
@@ -38,10 +38,10 @@ struct Asked {
 
 #[async_trait]
 impl Statistics for MangoStatistics {
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        match serde_json::from_value::<Asked>(stretch.place.clone()) {
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
+        match serde_json::from_value::<Asked>(range.place.clone()) {
             Ok(asked) => self.result(asked, now).await,
-            Err(_) => self.request(stretch, now).await,
+            Err(_) => self.request(range, now).await,
         }
     }
 }
@@ -51,10 +51,10 @@ impl MangoStatistics {
         Self { api }
     }
 
-    async fn request(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
+    async fn request(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
         let asked = json!({
-            "date_from": stretch.from.timestamp().to_string(),
-            "date_to": stretch.until.timestamp().to_string(),
+            "date_from": range.from.timestamp().to_string(),
+            "date_to": range.until.timestamp().to_string(),
             "fields": FIELDS,
         });
         let answer = self.ask("stats/request", &asked).await?;
@@ -72,24 +72,24 @@ impl MangoStatistics {
             }
             204 => {
                 let why = "the statistics of calls never got ready: they are asked for anew";
-                Ok(Reading::none(Rest::Anew(Some(why.to_owned()))))
+                Ok(Reading::none(Remaining::All(Some(why.to_owned()))))
             }
-            404 => Ok(Reading::none(Rest::Anew(None))),
+            404 => Ok(Reading::none(Remaining::All(None))),
             status => Err(refused(status, &answer.json().unwrap_or_default())),
         }
     }
 
     async fn ask(&self, path: &str, body: &Value) -> Result<Response, Fault> {
         let sent = self.api.send(self.api.request(path, body).urgency(Urgency::Backfill)).await;
-        sent.map_err(statistics::silent)
+        sent.map_err(statistics::no_response)
     }
 }
 
-fn later(asked: &Asked, now: At) -> Rest {
-    Rest::Place { place: to_value(asked), again_at: now + TimeDelta::seconds(AGAIN_S) }
+fn later(asked: &Asked, now: At) -> Remaining {
+    Remaining::Place { place: to_value(asked), again_at: now + TimeDelta::seconds(AGAIN_S) }
 }
 
-/// Texts of errors are not repeated; the code is enough.
+/// Contains the code only, not the text of the error.
 fn refused(status: u16, body: &Value) -> Fault {
     let code = wire::int(&body["code"]).map(|code| format!(", code {code}")).unwrap_or_default();
     let why = format!("mango answers {status}{code}");
@@ -100,8 +100,7 @@ fn refused(status: u16, body: &Value) -> Fault {
     }
 }
 
-/// The final records that the table tells: one line a row. Internal calls are none, nor are those
-/// that go on.
+/// The final records of the table, one line per row; without internal calls and calls in progress.
 fn read(table: &str, now: At) -> Reading {
     let (mut calls, mut unread) = (Vec::new(), 0);
     for line in table.lines().filter(|line| !line.trim().is_empty()) {
@@ -111,10 +110,10 @@ fn read(table: &str, now: At) -> Reading {
             None => unread += 1,
         }
     }
-    Reading { calls, rest: Rest::after(unread) }
+    Reading { calls, rest: Remaining::after(unread) }
 }
 
-/// A row as the final record would have told it: `;` between cells, nothing is escaped.
+/// Converts a row to the form of a final record's notification; cells are separated by `;`, unescaped.
 fn summary(line: &str) -> Option<Value> {
     let cells: Vec<&str> = line.split(';').map(str::trim).collect();
     let [entry, create, start, answer, finish, from_extension, from, to_extension, to, reason, line] =
@@ -175,6 +174,6 @@ mod tests {
                 ("mango:MTAx=", Some(Direction::Inbound), Outcome::NoAnswer, 0, "+79005550102"),
             ]
         );
-        assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")));
+        assert!(matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")));
     }
 }

@@ -1,6 +1,5 @@
-//! Telphin's history of calls, page by page (sheet, 5).
-//! Never counts a call-back that ended without a talk: whether its client was dialled at all is not
-//! documented. Enter at [`TelphinStatistics`].
+//! Telphin's call history, page by page (sheet, 5). A call-back without a talk is ignored, because it is not
+//! documented whether its client was dialled. Enter at [`TelphinStatistics`].
 
 use std::sync::Arc;
 
@@ -13,18 +12,18 @@ use super::wire::short_name;
 use super::{Session, Settings, call_key};
 use crate::platform::Fault;
 use crate::platform::http::{Http, Request};
-use crate::platform::look_back::to_value;
-use crate::platform::telephony::statistics::{self, Reading, Rest, Statistics, Stretch};
+use crate::platform::reconcile::to_value;
+use crate::platform::telephony::statistics::{self, Reading, Remaining, Statistics, TimeRange};
 use crate::platform::telephony::{line, phone};
 use crate::process::event::{Direction, Outcome};
 use crate::process::{At, Urgency};
 use crate::signal::{CallEvent, CallWhat, FinalRecord};
 
-/// Conversations of one page, and the pages of one stretch: more is not a school's.
+/// Conversations per page, and most pages of one range; a school has fewer.
 const PAGE: usize = 100;
 const PAGES: u64 = 500;
 
-/// One company's history, read for what its events never said.
+/// The call history of one company.
 pub struct TelphinStatistics {
     settings: Settings,
     session: Arc<Session>,
@@ -39,27 +38,28 @@ impl TelphinStatistics {
 
 #[async_trait]
 impl Statistics for TelphinStatistics {
-    /// One page; a second question while one is under way would be refused.
-    async fn read(&self, stretch: &Stretch, now: At) -> Result<Reading, Fault> {
-        let place = serde_json::from_value(stretch.place.clone()).unwrap_or(Place { page: 1, unread: 0 });
+    /// Reads one page; Telphin refuses a second request while one is in progress.
+    async fn read(&self, range: &TimeRange, now: At) -> Result<Reading, Fault> {
+        let place =
+            serde_json::from_value(range.place.clone()).unwrap_or(ReadPosition { page: 1, unread: 0 });
         let moment = |at: At| at.format("%Y-%m-%d %H:%M:%S").to_string();
         let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("start_datetime", &moment(stretch.from))
-            .append_pair("end_datetime", &moment(stretch.until))
+            .append_pair("start_datetime", &moment(range.from))
+            .append_pair("end_datetime", &moment(range.until))
             .append_pair("per_page", &PAGE.to_string())
             .append_pair("page", &place.page.to_string())
             .finish();
         let Settings { url, company, .. } = &self.settings;
         let request = Request::new("GET", format!("{url}/api/ver1.0/client/{company}/call_history/?{query}"));
         let sent = self.session.send(&*self.http, request.urgency(Urgency::Backfill)).await;
-        let answer = sent.map_err(statistics::silent)?;
+        let answer = sent.map_err(statistics::no_response)?;
         if !(200..300).contains(&answer.status) {
             return Err(statistics::refused("telphin", &answer));
         }
         let body = answer.json().unwrap_or_default();
         let listed = body["call_history"].as_array();
         let listed = listed.ok_or_else(|| Fault::later("telphin's history is no list of calls"))?;
-        // A page may be shorter than what was asked for, and be full all the same.
+        // Telphin may limit the page size, so a shorter page can still be a full one.
         let size =
             body["per_page"].as_u64().map_or(PAGE, |size| usize::try_from(size).unwrap_or(PAGE).min(PAGE));
         Ok(read(listed, &self.settings, (place, size), now))
@@ -73,17 +73,17 @@ impl Statistics for TelphinStatistics {
     }
 }
 
-/// Where the reading of a stretch stands.
+/// The position within a range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Place {
+struct ReadPosition {
     page: u64,
     /// Conversations of earlier pages that could not be read.
     unread: usize,
 }
 
-/// A page, of which a full one has `size` conversations.
-fn read(listed: &[Value], settings: &Settings, (place, size): (Place, usize), now: At) -> Reading {
-    let Place { page, mut unread } = place;
+/// Converts one page; a full page has `size` conversations.
+fn read(listed: &[Value], settings: &Settings, (place, size): (ReadPosition, usize), now: At) -> Reading {
+    let ReadPosition { page, mut unread } = place;
     let mut calls = Vec::new();
     for talk in listed.iter().filter(|talk| has_ended(talk) && !is_internal(talk)) {
         match record(talk, settings) {
@@ -96,14 +96,14 @@ fn read(listed: &[Value], settings: &Settings, (place, size): (Place, usize), no
         }
     }
     let rest = match listed.len() >= size.max(1) {
-        true if page >= PAGES => Rest::Anew(Some("the history goes on without an end".to_owned())),
-        true => Rest::Place { place: to_value(&Place { page: page + 1, unread }), again_at: now },
-        false => Rest::after(unread),
+        true if page >= PAGES => Remaining::All(Some("the history goes on without an end".to_owned())),
+        true => Remaining::Place { place: to_value(&ReadPosition { page: page + 1, unread }), again_at: now },
+        false => Remaining::after(unread),
     };
     Reading { calls, rest }
 }
 
-/// A conversation's final record; `None` where it cannot be read.
+/// The final record of a conversation; `None` if it cannot be read.
 fn record(talk: &Value, settings: &Settings) -> Option<FinalRecord> {
     text(talk, "call_uuid")?;
     let direction = match text(talk, "flow")? {
@@ -117,7 +117,7 @@ fn record(talk: &Value, settings: &Settings) -> Option<FinalRecord> {
     };
     let ended_at = moment(talk, "hangup_time_gmt")?;
     let (outcome, talk_seconds) = outcome(talk, direction);
-    // Who answered, else whose call it was.
+    // The extension that answered, else the one that the call belonged to.
     let answered = legs(talk).find(|leg| leg["result"] == "answered" && leg["extension_type"] == "phone");
     let named = |part: &Value| settings.extension(part["extension_id"].as_u64()?).map(str::to_owned);
     let extension = answered.and_then(named).or_else(|| named(talk));
@@ -140,7 +140,7 @@ fn record(talk: &Value, settings: &Settings) -> Option<FinalRecord> {
     })
 }
 
-/// What it came to, and the seconds of talk.
+/// The outcome and the seconds of talk.
 fn outcome(talk: &Value, direction: Direction) -> (Outcome, u32) {
     let seconds = talk["bridged_duration"].as_u64().and_then(|seconds| u32::try_from(seconds).ok());
     let seconds = seconds.unwrap_or(0);
@@ -164,7 +164,7 @@ fn outcome(talk: &Value, direction: Direction) -> (Outcome, u32) {
         _ => Outcome::NoAnswer,
     };
     match direction {
-        // Whatever the reason, a client who called was missed.
+        // An unanswered incoming call is a missed client, whatever the reason.
         Direction::Inbound if outcome != Outcome::Failed => (Outcome::NoAnswer, 0),
         _ => (outcome, 0),
     }
@@ -174,7 +174,7 @@ fn has_ended(talk: &Value) -> bool {
     !talk["hangup_time_gmt"].is_null()
 }
 
-/// Extensions on both sides: their names have a star between the company's number and their own.
+/// Extensions on both sides: their names contain a star after the company's number.
 fn is_internal(talk: &Value) -> bool {
     let is_own = |name| text(talk, name).is_some_and(|name| name.contains('*'));
     is_own("from_username") && is_own("to_username")
@@ -192,7 +192,7 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value[name].as_str().filter(|text| !text.is_empty())
 }
 
-/// Greenwich time, with or without parts of a second.
+/// UTC, with or without fractions of a second.
 fn moment(talk: &Value, name: &str) -> Option<At> {
     let said = NaiveDateTime::parse_from_str(text(talk, name)?, "%Y-%m-%d %H:%M:%S%.f").ok()?;
     Some(said.and_utc())
@@ -204,13 +204,13 @@ mod tests {
 
     use super::*;
 
-    const FIRST: (Place, usize) = (Place { page: 1, unread: 0 }, PAGE);
+    const FIRST: (ReadPosition, usize) = (ReadPosition { page: 1, unread: 0 }, PAGE);
 
     fn settings() -> Settings {
         toml::from_str("extensions = { 101 = 200101, 102 = 200102 }").expect("settings")
     }
 
-    /// An outgoing talk of a minute, changed.
+    /// An outgoing talk of one minute, with changes.
     fn talk(change: Value) -> Value {
         let mut talk = json!({
             "call_uuid": "C0FFEE01C0FFEE01C0FFEE01C0FFEE01", "flow": "out", "result": "bridged",
@@ -228,7 +228,7 @@ mod tests {
         talk
     }
 
-    /// Without a talk, for this reason.
+    /// A call without a talk, for this reason.
     fn no_talk(change: Value) -> Value {
         let mut talk = talk(json!({ "bridged_duration": null, "result": "not answered", "cdr": [] }));
         for (name, value) in change.as_object().expect("an object") {
@@ -292,26 +292,26 @@ mod tests {
         }
     }
 
-    /// What says nothing is passed over; what cannot be read is said, and read again.
+    /// Irrelevant rows are skipped; unreadable rows are reported and read again.
     #[test]
     fn a_page_loses_no_call() {
         let callback = json!({ "cdr": [{ "result": "not answered", "application": "callback" }] });
         let page = |count: usize| vec![talk(json!({})); count];
         for (talks, page, calls, expected) in [
-            (page(0), 1, 0, Rest::Nothing),
-            (page(99), 1, 99, Rest::Nothing),
+            (page(0), 1, 0, Remaining::Nothing),
+            (page(99), 1, 99, Remaining::Nothing),
             (
                 page(100),
                 1,
                 100,
-                Rest::Place { place: json!({ "page": 2, "unread": 0 }), again_at: At::UNIX_EPOCH },
+                Remaining::Place { place: json!({ "page": 2, "unread": 0 }), again_at: At::UNIX_EPOCH },
             ),
-            (page(100), 500, 100, Rest::Anew(Some("the history goes on without an end".to_owned()))),
-            (vec![talk(json!({ "hangup_time_gmt": null }))], 1, 0, Rest::Nothing),
-            (vec![talk(json!({ "to_username": "20000*102" }))], 1, 0, Rest::Nothing),
-            (vec![no_talk(callback)], 1, 0, Rest::Nothing),
+            (page(100), 500, 100, Remaining::All(Some("the history goes on without an end".to_owned()))),
+            (vec![talk(json!({ "hangup_time_gmt": null }))], 1, 0, Remaining::Nothing),
+            (vec![talk(json!({ "to_username": "20000*102" }))], 1, 0, Remaining::Nothing),
+            (vec![no_talk(callback)], 1, 0, Remaining::Nothing),
         ] {
-            let reading = read(&talks, &settings(), (Place { page, unread: 0 }, PAGE), At::UNIX_EPOCH);
+            let reading = read(&talks, &settings(), (ReadPosition { page, unread: 0 }, PAGE), At::UNIX_EPOCH);
             assert_eq!((reading.calls.len(), reading.rest), (calls, expected));
         }
         for broken in
@@ -319,7 +319,10 @@ mod tests {
         {
             let reading = read(&[talk(broken.clone()), talk(json!({}))], &settings(), FIRST, At::UNIX_EPOCH);
             assert_eq!(reading.calls.len(), 1, "{broken}");
-            assert!(matches!(reading.rest, Rest::Anew(Some(why)) if why.starts_with("1 rows")), "{broken}");
+            assert!(
+                matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")),
+                "{broken}"
+            );
         }
     }
 }
