@@ -1,6 +1,4 @@
-//! Calls as every exchange keeps them, whatever it tells of them.
-//! It never knows who the client is, nor why he does not answer.
-//! Enter at [`Call`].
+//! Calls as all exchanges store them; each exchange reports them in its own format. Enter at [`Call`].
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;

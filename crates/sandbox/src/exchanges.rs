@@ -1,5 +1,4 @@
-//! THE LIST of exchanges: one line a provider's stand-in.
-//! It never knows a provider's words. Enter at [`ALL`].
+//! THE LIST of exchanges: one line per stand-in of a telephony provider. Enter at [`ALL`].
 
 use super::lines::Maker;
 

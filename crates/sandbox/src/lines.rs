@@ -1,6 +1,5 @@
-//! The school's telephony as people use it: a number of exchanges, of which the setup chooses one for the
-//! people. It never knows a provider's words; each exchange's folder does. Enter at [`Exchange`],
-//! [`ExchangeSetup`] and [`Line`].
+//! The school's telephony for people: the exchanges, of which the setup chooses one. A provider's format is
+//! in its own folder. Enter at [`Exchange`], [`ExchangeSetup`] and [`Line`].
 
 use std::any::Any;
 use std::cmp::Ordering;

@@ -1,6 +1,5 @@
-//! What a sandbox is made of: accounts, dictionaries, people, faults; read from TOML.
-//! It never changes after the start: whatever changes lives in the stand-ins' own states.
-//! Enter at [`Setup::from_toml`].
+//! The setup of a sandbox: accounts, dictionaries, people, faults; read from TOML. It does not change after
+//! the start: changing data are in the states of the stand-ins. Enter at [`Setup::from_toml`].
 
 use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;

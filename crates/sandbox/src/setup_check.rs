@@ -1,5 +1,5 @@
-//! What is wrong with a setup although it can be read: names that nothing bears, times that nobody
-//! understands. It never changes a setup, nor stops at the first mistake. Enter at [`Setup::problems`].
+//! Mistakes of a setup that can be parsed: unknown names, invalid times. Reports all mistakes at once.
+//! Enter at [`Setup::problems`].
 
 use super::getcourse::model::STATUSES;
 use super::script::{AnswerScript, Deed, EventScript, OrderScript};

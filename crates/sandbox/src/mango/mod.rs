@@ -1,5 +1,5 @@
 //! The Mango stand-in: signed events of calls, the callback command, employees, statistics.
-//! It never decides how a call ends: people do, and hand it a [`Course`].
+//! How a call ends is decided by people, who pass it a [`Course`].
 //! Enter at its [`Exchange`] and [`Phones`].
 
 mod calls;

@@ -1,6 +1,6 @@
-//! The Sipuni stand-in: events of calls as a query or a form, the call-back command, statistics. It never
-//! decides how a call ends: people do, and hand it a [`Course`]; nor does it sign anything, for Sipuni does
-//! not. Enter at its [`Exchange`] and [`Phones`].
+//! The Sipuni stand-in: events of calls as a query or a form, the call-back command, statistics. How a call
+//! ends is decided by people, who pass it a [`Course`]. Like Sipuni, it signs nothing. Enter at its
+//! [`Exchange`] and [`Phones`].
 
 mod commands;
 mod events;

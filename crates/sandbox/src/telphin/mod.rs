@@ -1,6 +1,6 @@
 //! The Telphin stand-in: sign-in, subscriptions of each extension, events of its legs, the call-back
-//! resource, history. It never decides how a call ends: people do, and hand it a [`Course`]; nor does it send
-//! what nobody subscribed to. Enter at its [`Exchange`] and [`Phones`].
+//! resource, history. How a call ends is decided by people, who pass it a [`Course`]. It sends only
+//! subscribed events. Enter at its [`Exchange`] and [`Phones`].
 
 mod commands;
 mod events;

@@ -1,5 +1,5 @@
 //! The Zadarma stand-in: signed events of calls, the call-back request, statistics.
-//! It never decides how a call ends: people do, and hand it a [`Course`].
+//! How a call ends is decided by people, who pass it a [`Course`].
 //! Enter at its [`Exchange`] and [`Phones`].
 
 mod commands;
