@@ -4,11 +4,14 @@
 
 pub mod backoff;
 pub mod chores;
+#[cfg(test)]
+mod fake;
 pub mod inbox;
 pub mod landings;
 pub mod lanes;
 pub mod lease_view;
 pub mod look_back;
+pub mod marks;
 pub mod outbox;
 pub mod pacer;
 pub mod retention;

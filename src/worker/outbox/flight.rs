@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{SiteLinks, bury_unreadable};
+use super::{Known, SiteLinks, bury_unreadable, known};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::{At, Target};
@@ -83,9 +83,12 @@ fn unread(site: &Site) -> Back {
 
 /// The delivery with its body, which the store is asked for where it is not held.
 async fn start(site: &Arc<Site>, Go { lane, place, urgency, body, is_marked }: Go) -> Result<Start, Flown> {
-    let mut delivery = match body {
-        Some(body) => *body,
-        None => read(site, lane, place).await?,
+    let (mut delivery, is_marked) = match body {
+        Some(body) => (*body, is_marked),
+        None => match read(site, lane, place).await? {
+            Known::Marked(delivery) => (delivery, true),
+            Known::Stored(delivery) => (delivery, false),
+        },
     };
     delivery.command.urgency = urgency;
     if is_marked {
@@ -96,16 +99,11 @@ async fn start(site: &Arc<Site>, Go { lane, place, urgency, body, is_marked }: G
     Ok(Start { delivery, tried, past, is_marked })
 }
 
-async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, Flown> {
+async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Known, Flown> {
     let found = site.store.deliveries(site.id(), place.saturating_sub(1), 1).await;
     match found {
         Ok(page) => match page.into_iter().find(|delivery| delivery.seq == place) {
-            // An owner before this one was sending it when it ended.
-            Some(delivery) if delivery.state == DeliveryState::Sending => {
-                let state = DeliveryState::Unclear { not_before: site.clock.now() };
-                Ok(Delivery { state, ..delivery })
-            }
-            Some(delivery) => Ok(delivery),
+            Some(delivery) => Ok(known(site, delivery)),
             None => Err(Flown::gone(lane)),
         },
         Err(error) => {
@@ -155,6 +153,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
     has_left.store(true, Ordering::SeqCst);
+    site.marks().leaves(delivery.id());
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
@@ -163,7 +162,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
 
 /// Whether it may have been done before: the delivery's state says so, or this process remembers what a
 /// restarted store has forgotten, or nobody is left who could.
-fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
+pub(super) fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<Past>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
     let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })
