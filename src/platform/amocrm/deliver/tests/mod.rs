@@ -49,14 +49,14 @@ fn command(ask: Ask) -> Command {
     }
 }
 
-fn courier(http: Arc<FakeHttp>) -> AmoCourier {
+fn courier(http: Arc<Script>) -> AmoCourier {
     let client = AmoClient::new(BASE, http, Arc::new(OneToken));
     let managers = BTreeMap::from([("irina".into(), 10_412_345)]);
     AmoCourier::new(client, Arc::new(settings()), managers)
 }
 
 fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
-    let http = FakeHttp::new(script);
+    let http = Script::new(script);
     let courier = courier(http.clone());
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -75,7 +75,7 @@ async fn a_doubt_ends_with_its_delivery() {
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "text": "Оплата ·gc-55.3" } }]);
     let broken = Err(Silence::BrokenOff("reset".to_owned()));
-    let courier = courier(FakeHttp::new(vec![scene("POST", "/api/v4/leads/notes", note, broken)]));
+    let courier = courier(Script::new(vec![scene("POST", "/api/v4/leads/notes", note, broken)]));
     let command = command(Ask::AddNote { role: LeadRole::Sales, text: "Оплата".to_owned() });
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     let done = courier.deliver(&command, Try::First, &FakeLinks::of(&[LEAD]), now).await;
