@@ -85,6 +85,21 @@ async fn a_doubt_ends_with_its_delivery() {
     assert!(courier.doubts().is_empty());
 }
 
+/// Of a delivery that another instance has settled nobody hears here.
+#[test]
+fn doubts_are_bounded_and_the_oldest_end_first() {
+    let courier = courier(Script::new(Vec::new()));
+    let id = |n: usize| CommandId(format!("gc-{n}.1"));
+    let at = |n: usize| DateTime::from_timestamp(NOW + n as i64, 0).expect("a time");
+    (0..DOUBTS_MAX).for_each(|n| courier.doubt(&id(n), at(n)));
+    courier.doubt(&id(0), at(DOUBTS_MAX));
+    assert_eq!(courier.doubts().get(&id(0)), Some(&at(0)), "a doubt begins once");
+    courier.doubt(&id(DOUBTS_MAX), at(DOUBTS_MAX));
+    let doubts = courier.doubts();
+    assert_eq!((doubts.len(), doubts.get(&id(0))), (DOUBTS_MAX, None));
+    assert!(doubts.contains_key(&id(1)) && doubts.contains_key(&id(DOUBTS_MAX)));
+}
+
 const LEAD: (&str, &str) = ("lead:gc-55:sales", "41290077");
 const TASK: (&str, &str) = ("task:t2·gc-55", "7710455");
 
