@@ -15,6 +15,8 @@ pub mod answers;
 mod calendar;
 mod check;
 pub mod environment;
+#[cfg(test)]
+pub mod fake;
 mod files;
 mod instance;
 pub mod raw;

@@ -462,3 +462,6 @@ fn loss_reason(school: &School, id: u64) -> Option<RefusalReason> {
     let reasons = &school.crm()?.loss_reasons;
     reasons.iter().find(|(_, known)| **known == id).map(|(reason, _)| *reason)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub mod amocrm;
 pub mod check;
 pub mod entry;
+#[cfg(any(test, feature = "sandbox"))]
+pub mod fake;
 pub mod fault;
 pub mod getcourse;
 pub mod http;

@@ -6,6 +6,8 @@
 pub mod backend;
 mod body;
 pub mod embedded;
+#[cfg(test)]
+pub mod fake;
 pub mod key;
 pub mod redis;
 mod unit;

@@ -7,6 +7,9 @@ mod settle;
 mod signals;
 mod take;
 
+#[cfg(test)]
+pub(super) use settle::mark_first;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,14 +50,7 @@ pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let mut inbox = Inbox {
-        book: Book::new(site.store.clone(), site.id().clone(), site.record_budget.clone()),
-        site: site.clone(),
-        after: None,
-        strikes: HashMap::new(),
-        aside: HashMap::new(),
-        doubtful: HashSet::new(),
-    };
+    let mut inbox = Inbox::new(site.clone());
     // An earlier inbox may have ended at any point.
     site.tally.inbox_parked.store(false, Ordering::SeqCst);
     inbox.open_again();
@@ -178,6 +174,17 @@ impl From<StoreError> for Refused {
 }
 
 impl Inbox {
+    fn new(site: Arc<Site>) -> Self {
+        Self {
+            book: Book::new(site.store.clone(), site.id().clone(), site.record_budget.clone()),
+            site,
+            after: None,
+            strikes: HashMap::new(),
+            aside: HashMap::new(),
+            doubtful: HashSet::new(),
+        }
+    }
+
     /// One round: settlements, due wakes, then entries. Returns how many there were.
     async fn turn(&mut self) -> Result<usize, CommitError> {
         match self.round().await {
@@ -368,7 +375,7 @@ impl Inbox {
 }
 
 async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), Failure>) {
-    let done = site.guard("commit", site.commit(unit)).await;
+    let done = site.guard("commit", site.commit_marking(unit)).await;
     (cause, done.map_err(Failure::from).and_then(|done| Ok(done?)))
 }
 

@@ -4,10 +4,13 @@
 
 pub mod backoff;
 pub mod chores;
+#[cfg(test)]
+mod fake;
 pub mod inbox;
 pub mod landings;
 pub mod lanes;
 pub mod lease_view;
+pub mod marks;
 pub mod outbox;
 pub mod pacer;
 pub mod reconcile;

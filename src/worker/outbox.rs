@@ -7,6 +7,8 @@
 //! `Unclear`; after several panics it becomes a dead letter.
 
 mod flight;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,10 +24,10 @@ use super::lanes::{Go, Next};
 use super::site::Site;
 use super::spool_drain;
 use crate::intake::item::Item;
-use crate::platform::{Fault, Links};
+use crate::platform::{Fault, Links, Try};
 use crate::process::{Event, Target};
-use crate::store::{CommitError, DeadLetter, DeadOp, DeliveryOp, DeliveryState, StoreError, Unit};
-use flight::{FlightEnd, Flown, fly};
+use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
+use flight::{FlightEnd, Flown, fly, history};
 
 pub(super) use flight::marked;
 
@@ -104,11 +106,10 @@ struct Outbox<'a> {
 }
 
 impl Outbox<'_> {
-    /// Loads all deliveries. Those that were being sent when the last owner ended are unclear.
+    /// Loads all deliveries.
     async fn load_all(&mut self) -> Result<(), CommitError> {
-        let unclear = DeliveryState::Unclear { not_before: self.site.clock.now() };
         loop {
-            match self.load(0, &unclear).await {
+            match self.load(0).await {
                 Err(CommitError::Store(error)) if !self.site.stopping() => {
                     tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
                     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -118,11 +119,10 @@ impl Outbox<'_> {
         }
     }
 
-    /// A commit whose answer was not heard may have added deliveries that the lanes do not know. None of
-    /// them has been sent, even if that commit marked it.
+    /// A commit whose answer was not heard may have added deliveries that the lanes do not know.
     async fn load_unheard(&mut self) -> Result<(), CommitError> {
         let Some(after) = self.site.take_unheard() else { return Ok(()) };
-        match self.load(after, &DeliveryState::Waiting).await {
+        match self.load(after).await {
             Err(CommitError::Store(error)) => {
                 tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
                 self.site.unheard(after);
@@ -133,8 +133,8 @@ impl Outbox<'_> {
         }
     }
 
-    /// Loads the deliveries after a place; `sending` replaces the state `Sending`.
-    async fn load(&mut self, mut after: u64, sending: &DeliveryState) -> Result<(), CommitError> {
+    /// Loads the deliveries after a place.
+    async fn load(&mut self, mut after: u64) -> Result<(), CommitError> {
         loop {
             let page = match self.site.store.deliveries(self.site.id(), after, PAGE).await {
                 Ok(page) => page,
@@ -143,12 +143,15 @@ impl Outbox<'_> {
             };
             let is_full = page.len() == PAGE;
             let mut lanes = self.site.lanes();
-            for mut delivery in page {
+            for delivery in page {
                 after = after.max(delivery.seq);
-                if delivery.state == DeliveryState::Sending {
-                    delivery.state = sending.clone();
+                match known(self.site, delivery) {
+                    Known::Marked(delivery) => {
+                        lanes.push(delivery.clone());
+                        lanes.mark(delivery);
+                    }
+                    Known::Stored(delivery) => lanes.push(delivery),
                 }
-                lanes.push(delivery);
             }
             if !is_full {
                 return Ok(());
@@ -156,12 +159,12 @@ impl Outbox<'_> {
         }
     }
 
-    /// The store may have lost its last seconds: places, states or whole deliveries.
+    /// The store may have lost its last seconds: places, states or whole deliveries. No request is in flight.
     async fn start_anew(&mut self) -> Result<(), CommitError> {
         if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
         }
-        self.site.forget_memory();
+        self.site.forget_store();
         self.load_all().await
     }
 
@@ -194,6 +197,29 @@ impl Outbox<'_> {
         }
         lanes.settle(flown.lane, flown.back);
         Ok(())
+    }
+}
+
+/// A delivery read from the store, with what this owner knows about it.
+enum Known {
+    /// Marked by this owner, and its request was not sent: it may be sent as it is.
+    Marked(Delivery),
+    Stored(Delivery),
+}
+
+/// A delivery in the state `Sending` is unclear, unless this owner knows that its request was not sent: it was
+/// marked by a commit whose answer was lost, or before the store was restarted.
+fn known(site: &Site, delivery: Delivery) -> Known {
+    if !delivery.is_leaving() {
+        return Known::Stored(delivery);
+    }
+    let now = site.clock.now();
+    let attempts = delivery.attempts.saturating_sub(1);
+    let before = Delivery { state: DeliveryState::Waiting, attempts, ..delivery.clone() };
+    if site.marks().has_not_left(&delivery) && history(site, &before, now) == (Try::First, None) {
+        Known::Marked(delivery)
+    } else {
+        Known::Stored(Delivery { state: DeliveryState::Unclear { not_before: now }, ..delivery })
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use super::landings::Landings;
 use super::lanes::Lanes;
 use super::lease_view::LeaseView;
+use super::marks::Marks;
 use super::pacer::Pace;
 use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
@@ -74,6 +75,7 @@ pub struct Site {
     wheel_feed: Mutex<WheelFeed>,
     lanes: Mutex<Lanes>,
     landings: Mutex<Landings>,
+    marks: Mutex<Marks>,
     /// Deliveries added after this place may be unknown to the lanes; `u64::MAX` if all are known.
     unheard_after: AtomicU64,
     /// Rung when the inbox has something new or an earlier wake was set.
@@ -190,6 +192,7 @@ impl Site {
             wheel_feed: Mutex::new(WheelFeed::new(now_ms)),
             lanes: Mutex::new(lanes),
             landings: Mutex::default(),
+            marks: Mutex::default(),
             unheard_after: AtomicU64::new(u64::MAX),
             inbox_bell: Notify::new(),
             outbox_bell: Notify::new(),
@@ -278,6 +281,12 @@ impl Site {
     /// A new owner starts from the store: work that an earlier ownership left in memory may have been done by
     /// another instance.
     pub fn forget_memory(&self) {
+        *self.marks() = Marks::default();
+        self.forget_store();
+    }
+
+    /// Forgets the copy of the store's content; what only this owner knows stays.
+    pub fn forget_store(&self) {
         self.forget_wakes();
         *self.lanes() = new_lanes(&self.outbound);
         *self.landings() = Landings::default();
@@ -319,8 +328,20 @@ impl Site {
 
     /// The delivery has left the outbox.
     fn forget_delivery(&self, id: &CommandId) {
+        self.marks().leaves(id);
         self.delivery_panics().remove(id);
         self.outbound.couriers.values().for_each(|courier| courier.forget(id));
+    }
+
+    /// Commits a unit that may mark deliveries never tried before. They are noted first: if the answer is lost,
+    /// only this note says that they were not sent.
+    pub async fn commit_marking(&self, unit: Unit) -> Result<(), CommitError> {
+        let noted = self.marks().note(&unit.deliveries);
+        let done = self.commit(unit).await;
+        if let Err(CommitError::Conflict(_) | CommitError::Fenced) = done {
+            noted.iter().for_each(|id| self.marks().leaves(id));
+        }
+        done
     }
 
     /// Commits a unit, then updates wheel, lanes and bells.
@@ -356,12 +377,13 @@ impl Site {
                 (DeliveryOp::Add(delivery), Some(seq)) => {
                     let delivery = Delivery { seq, ..delivery };
                     lanes.push(delivery.clone());
-                    if delivery.is_leaving() {
+                    self.marks().placed(&delivery);
+                    if self.marks().has_not_left(&delivery) {
                         lanes.mark(delivery);
                     }
                     self.outbox_bell.notify_one();
                 }
-                (DeliveryOp::Update(delivery), _) if delivery.is_leaving() => {
+                (DeliveryOp::Update(delivery), _) if self.marks().has_not_left(&delivery) => {
                     lanes.mark(delivery);
                 }
                 (DeliveryOp::Remove(id) | DeliveryOp::Revoke(id), Some(place)) => {
@@ -390,6 +412,10 @@ impl Site {
     pub fn take_unheard(&self) -> Option<u64> {
         let after = self.unheard_after.swap(u64::MAX, Ordering::SeqCst);
         (after < u64::MAX).then_some(after)
+    }
+
+    pub fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn landings(&self) -> MutexGuard<'_, Landings> {

@@ -90,3 +90,6 @@ pub async fn note_epoch(site: &Site) -> Result<bool, CommitError> {
     site.commit(Unit { put: vec![put], at: site.clock.now(), ..Unit::default() }).await?;
     Ok(known.is_some())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use dozvon::platform::fake::FakeLinks;
 use dozvon::platform::getcourse::{GcCourier, GcHooks, Keys, Settings};
 use dozvon::platform::http::{Http, NoResponse, Request, Response};
-use dozvon::platform::{Courier, Fault, Hooks, Links, RawRequest, Receipt, Try, Verified};
+use dozvon::platform::{Courier, Fault, Hooks, RawRequest, Receipt, Try, Verified};
 use dozvon::process::{Ask, At, ClientId, Command, CommandId, OrderId, Status, Urgency};
 use dozvon::sandbox::faults::RequestFault;
 use dozvon::sandbox::wire::{Hook, Platform, WireRequest};
@@ -97,15 +98,6 @@ impl Http for StandIn {
     }
 }
 
-struct NoLinks;
-
-#[async_trait]
-impl Links for NoLinks {
-    async fn find(&self, _: &str) -> Result<Option<String>, Fault> {
-        Ok(None)
-    }
-}
-
 fn settings() -> Settings {
     toml::from_str("url = 'https://rost.getcourse.ru'\ncomment_author = 300200100").unwrap()
 }
@@ -144,7 +136,7 @@ impl Road {
             ask,
         };
         let now = self.school.0.lock().unwrap().1;
-        self.courier.deliver(&command, tried, &NoLinks, now).await
+        self.courier.deliver(&command, tried, &FakeLinks::default(), now).await
     }
 
     async fn read(&mut self) -> SeenOrder {

@@ -8,12 +8,12 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::panics::caught;
-use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, patch, post, scene};
+use crate::platform::amocrm::fake::{BASE, OneToken, Scene, Script, patch, post, scene};
 use crate::platform::http::{Http, NoResponse, Request, Response};
 
 /// Groups all callers of one moment into one request, as a short budget does.
 struct Crowd {
-    inner: Arc<FakeHttp>,
+    inner: Arc<Script>,
     waiting: Mutex<VecDeque<(u64, oneshot::Sender<Granted>)>>,
 }
 
@@ -44,7 +44,7 @@ fn write(kind: WriteKind, to: WriteTo, id: &str) -> Write {
 /// Sends all writes at once and compares the result of each.
 #[track_caller]
 fn check(writes: Vec<Write>, script: Vec<Scene>, expected: Vec<WriteResult>) {
-    let http = Arc::new(Crowd { inner: FakeHttp::new(script), waiting: Mutex::default() });
+    let http = Arc::new(Crowd { inner: Script::new(script), waiting: Mutex::default() });
     let batcher = WriteBatcher::new(AmoClient::new(BASE, http, Arc::new(OneToken)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let heard = runtime.block_on(join_all(writes.into_iter().map(|write| batcher.send(write))));
@@ -197,7 +197,7 @@ impl Http for Breaks {
 /// Only one delivery is at fault; after a few halved batches it is sent alone.
 #[test]
 fn a_panic_over_a_batch_is_unclear_for_the_others_and_the_next_batch_is_smaller() {
-    let crowd = Crowd { inner: FakeHttp::new(Vec::new()), waiting: Mutex::default() };
+    let crowd = Crowd { inner: Script::new(Vec::new()), waiting: Mutex::default() };
     let batcher = WriteBatcher::new(AmoClient::new(BASE, Arc::new(Breaks(crowd)), Arc::new(OneToken)));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let writes = leads(&["a", "b", "c", "d"]).into_iter().map(|write| caught(batcher.send(write)));

@@ -204,7 +204,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::platform::amocrm::fake::{BASE, FakeHttp, Scene, get};
+    use crate::platform::amocrm::fake::{BASE, Scene, Script, get};
     use crate::process::At;
 
     /// Gives the next token each time one is refused.
@@ -228,7 +228,7 @@ mod tests {
 
     #[track_caller]
     fn check(script: Vec<Scene>, expected: &[&str]) -> Result<Reply, Fault> {
-        let http = FakeHttp::new(script);
+        let http = Script::new(script);
         let client = AmoClient::new(&format!("{BASE}/"), http.clone(), Arc::new(Tokens(Mutex::new(1))));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let reply = runtime.block_on(client.send(&Call::get("/api/v4/account", &[], Urgency::Usual)));

@@ -193,7 +193,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, get};
+    use crate::platform::amocrm::fake::{BASE, OneToken, Script, get};
 
     fn found() -> Found {
         let list =
@@ -237,7 +237,7 @@ mod tests {
             ),
             get("/api/v4/contacts/custom_fields?limit=250&page=1", 204, Value::Null),
         ];
-        let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+        let client = AmoClient::new(BASE, Script::new(script), Arc::new(OneToken));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(discover(&client)).expect("all is there")
     }

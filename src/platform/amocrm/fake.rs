@@ -1,15 +1,16 @@
 //! A scripted HTTP port for unit tests: each request is compared with the next line of a script. It fails at
-//! the first unexpected request. Enter at [`FakeHttp`].
+//! the first unexpected request. Enter at [`Script`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::token::TokenSource;
+use crate::platform::Fault;
+pub use crate::platform::fake::{FakeLinks, response};
 use crate::platform::http::{Http, NoResponse, Request, Response};
-use crate::platform::{Fault, Links};
 use crate::process::At;
 use crate::secret::Secret;
 
@@ -25,19 +26,19 @@ pub struct Scene {
 pub const BASE: &str = "https://shkolarost.amocrm.ru";
 
 #[derive(Default)]
-pub struct FakeHttp {
+pub struct Script {
     script: Mutex<VecDeque<Scene>>,
     pub seen: Mutex<Vec<Request>>,
 }
 
-impl FakeHttp {
+impl Script {
     pub fn new(script: Vec<Scene>) -> Arc<Self> {
         Arc::new(Self { script: Mutex::new(script.into()), seen: Mutex::default() })
     }
 }
 
 #[async_trait]
-impl Http for FakeHttp {
+impl Http for Script {
     async fn send(&self, request: Request) -> Result<Response, NoResponse> {
         let path = request.url.strip_prefix(BASE).unwrap_or(&request.url);
         let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy().into_owned();
@@ -53,7 +54,7 @@ impl Http for FakeHttp {
     }
 }
 
-impl Drop for FakeHttp {
+impl Drop for Script {
     fn drop(&mut self) {
         let left = self.script.get_mut().unwrap();
         if !std::thread::panicking() {
@@ -79,11 +80,6 @@ pub fn scene(method: &str, path: &str, body: Value, answer: Result<Response, NoR
     Scene { asked: format!("{method} {path}"), body, answer }
 }
 
-pub fn response(status: u16, body: Value) -> Response {
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-    Response { status, headers: Vec::new(), body }
-}
-
 /// Always the same token.
 pub struct OneToken;
 
@@ -99,22 +95,5 @@ impl TokenSource for OneToken {
 
     async fn upkeep(&self) -> Result<Option<At>, Fault> {
         Ok(None)
-    }
-}
-
-/// An index in memory.
-#[derive(Default)]
-pub struct FakeLinks(pub BTreeMap<String, String>);
-
-impl FakeLinks {
-    pub fn of(entries: &[(&str, &str)]) -> Self {
-        Self(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
-    }
-}
-
-#[async_trait]
-impl Links for FakeLinks {
-    async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
-        Ok(self.0.get(key).cloned())
     }
 }

@@ -1,14 +1,13 @@
 //! Tests of tokens: one refresh, nothing lost, no useless requests.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::DateTime;
 
 use super::*;
 use crate::clock::DrivenClock;
-use crate::platform::amocrm::fake::response;
-use crate::platform::http::{NoResponse, Request, Response};
+use crate::platform::fake::{FakeHttp, response};
+use crate::platform::http::{NoResponse, Response};
 use crate::process::Urgency;
 
 const NOW: i64 = 1_773_738_000;
@@ -36,25 +35,6 @@ fn issued(name: &str) -> Result<Response, NoResponse> {
 
 fn refused(status: u16, hint: &str) -> Result<Response, NoResponse> {
     Ok(response(status, json!({ "hint": hint, "title": "Некорректный запрос", "status": status })))
-}
-
-/// Gives its answers in order and records the requests.
-#[derive(Default)]
-struct Endpoint {
-    answers: Mutex<VecDeque<Result<Response, NoResponse>>>,
-    asked: Mutex<Vec<Value>>,
-}
-
-#[async_trait]
-impl Http for Endpoint {
-    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
-        assert_eq!(request.url, format!("{URL}/oauth2/access_token"));
-        assert_eq!(request.urgency, Urgency::Money);
-        self.asked.lock().unwrap().push(serde_json::from_slice(&request.body).expect("JSON"));
-        // Lets the other tasks run while this request is in progress.
-        tokio::task::yield_now().await;
-        self.answers.lock().unwrap().pop_front().expect("nothing more was expected")
-    }
 }
 
 #[derive(Default)]
@@ -109,7 +89,7 @@ impl TokenStore for Kept {
 }
 
 struct World {
-    endpoint: Arc<Endpoint>,
+    endpoint: Arc<FakeHttp>,
     kept: Arc<Kept>,
     clock: DrivenClock,
 }
@@ -117,8 +97,11 @@ struct World {
 impl World {
     fn new(pair: Option<TokenPair>, answers: Vec<Result<Response, NoResponse>>) -> Self {
         let kept = Kept { pair: Mutex::new(pair), ..Default::default() };
-        let endpoint = Endpoint { answers: Mutex::new(answers.into()), ..Default::default() };
-        Self { endpoint: Arc::new(endpoint), kept: Arc::new(kept), clock: DrivenClock::starting_at(at(0)) }
+        Self {
+            endpoint: FakeHttp::answering(answers),
+            kept: Arc::new(kept),
+            clock: DrivenClock::starting_at(at(0)),
+        }
     }
 
     /// One instance of the bridge; several share the store.
@@ -131,11 +114,20 @@ impl World {
         OauthTokens::new(app, URL, 20, self.endpoint.clone(), self.kept.clone(), Arc::new(self.clock.clone()))
     }
 
+    /// The bodies of the requests.
+    fn bodies(&self) -> Vec<Value> {
+        let asked = self.endpoint.asked().into_iter().map(|request| {
+            assert_eq!(request.url, format!("{URL}/oauth2/access_token"));
+            assert_eq!(request.urgency, Urgency::Money);
+            serde_json::from_slice(&request.body).expect("JSON")
+        });
+        asked.collect()
+    }
+
     fn asked(&self) -> Vec<String> {
-        let asked = self.endpoint.asked.lock().unwrap();
         let token =
             |body: &Value| body["refresh_token"].as_str().or(body["code"].as_str()).map(str::to_owned);
-        asked.iter().filter_map(token).collect()
+        self.bodies().iter().filter_map(token).collect()
     }
 }
 
@@ -160,7 +152,7 @@ async fn a_token_is_refreshed_before_its_end_with_all_that_the_endpoint_compares
     let expected = json!({ "grant_type": "refresh_token", "refresh_token": "refresh-a",
         "client_id": "4c1c7f0a-9d2e-4b53-8f6e-2a7be0c4d915", "client_secret": "Zk3-demo-client-secret-91",
         "redirect_uri": "https://bridge.example.com/amo/callback" });
-    assert_eq!(*world.endpoint.asked.lock().unwrap(), [expected]);
+    assert_eq!(world.bodies(), [expected]);
     assert_eq!(tokens.upkeep().await, Ok(Some(at(86400 - 3600))));
 }
 

@@ -58,12 +58,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, get};
+    use crate::platform::amocrm::fake::{BASE, OneToken, Script, get};
 
     #[track_caller]
     fn check(status: u16, body: Value, expected: Signal) {
         let script = vec![get("/api/v4/leads/41290077?with=contacts,loss_reason", status, body)];
-        let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+        let client = AmoClient::new(BASE, Script::new(script), Arc::new(OneToken));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         assert_eq!(runtime.block_on(read_lead(&client, 41_290_077, Urgency::Usual)), Ok(expected));
     }

@@ -90,13 +90,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::platform::amocrm::fake::{BASE, FakeHttp, OneToken, Scene, get, post, response, scene};
+    use crate::platform::amocrm::fake::{BASE, OneToken, Scene, Script, get, post, response, scene};
 
     const ADDRESS: &str = "https://bridge.example.com/hooks/rost/amocrm/0123456789abcdef";
 
     #[track_caller]
     fn check(script: Vec<Scene>) {
-        let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+        let client = AmoClient::new(BASE, Script::new(script), Arc::new(OneToken));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         assert_eq!(runtime.block_on(ensure(&client, &Secret::new(ADDRESS))), Ok(()));
     }

@@ -138,6 +138,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::platform::fake::FakeLinks;
     use crate::process::{ClientId, CommandId, OrderId, Urgency};
 
     /// Keeps the letters it receives and gives the answer it was made with.
@@ -151,15 +152,6 @@ mod tests {
         async fn send(&self, letter: &Outgoing) -> Result<(), PostFault> {
             self.taken.lock().unwrap().push(letter.clone());
             self.answer.clone()
-        }
-    }
-
-    struct NoLinks;
-
-    #[async_trait]
-    impl Links for NoLinks {
-        async fn find(&self, _: &str) -> Result<Option<String>, Fault> {
-            Ok(None)
         }
     }
 
@@ -184,7 +176,8 @@ mod tests {
         let taken = Arc::new(Mutex::new(Vec::new()));
         let courier = MailCourier::new(&settings, Box::new(Mailbox { taken: taken.clone(), answer }));
         let now = "2026-07-14T15:05:33Z".parse().unwrap();
-        let result = courier.deliver(&letter("Заявка\r\nBcc: x@example.ru"), tried, &NoLinks, now).await;
+        let result =
+            courier.deliver(&letter("Заявка\r\nBcc: x@example.ru"), tried, &FakeLinks::default(), now).await;
         let taken = taken.lock().unwrap().clone();
         (result, taken)
     }

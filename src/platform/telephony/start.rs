@@ -132,6 +132,7 @@ pub(in crate::platform) mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::platform::fake::FakeLinks;
     use crate::process::{CommandId, TaskId};
 
     pub fn response(status: u16, body: &str) -> Response {
@@ -148,15 +149,6 @@ pub(in crate::platform) mod tests {
             assert_eq!((start.extension, start.client_digits()), ("101", "79005550101"));
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok(vec!["theirs".to_owned()])
-        }
-    }
-
-    struct NoLinks;
-
-    #[async_trait]
-    impl Links for NoLinks {
-        async fn find(&self, _: &str) -> Result<Option<String>, Fault> {
-            Ok(None)
         }
     }
 
@@ -200,7 +192,7 @@ pub(in crate::platform) mod tests {
         ] {
             let counting = Counting::default();
             let courier = LineCourier::new(Box::new(counting.clone()), &roster);
-            let done = courier.deliver(&command(who, not_after), tried, &NoLinks, now).await;
+            let done = courier.deliver(&command(who, not_after), tried, &FakeLinks::default(), now).await;
             assert_eq!(class(&done), expected, "{who} {tried:?}");
             assert_eq!(counting.0.load(Ordering::SeqCst), asked, "{who} {tried:?}");
             if let Ok(receipt) = done {

@@ -82,7 +82,7 @@ pub(super) fn revoked_by(unit: &Unit) -> impl Iterator<Item = &CommandId> {
 }
 
 /// Marks the commands of the unit that are sent as soon as it is committed.
-pub(super) fn mark_first(site: &Site, unit: &mut Unit, settled: Option<u64>, now: At) {
+pub(in crate::worker) fn mark_first(site: &Site, unit: &mut Unit, settled: Option<u64>, now: At) {
     let revoked: HashSet<CommandId> = revoked_by(unit).cloned().collect();
     let lanes = site.lanes();
     let mut taken = HashSet::new();
@@ -123,3 +123,6 @@ async fn is_pending(site: &Site, delivery: &Delivery) -> StoreResult<bool> {
     // A store that lost its last second may have assigned the place to another delivery.
     Ok(page.iter().any(|pending| pending.seq == delivery.seq && pending.id() == delivery.id()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,3 +241,6 @@ fn buried(letter: DeadLetter, now: At) -> Unit {
     tracing::error!(id = letter.id, why = letter.why, "a dead letter: see `dozvon dead`");
     Unit { dead: vec![DeadOp::Bury(letter)], at: now, ..Unit::default() }
 }
+
+#[cfg(test)]
+mod tests;

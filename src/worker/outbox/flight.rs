@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{SiteLinks, bury_unreadable};
+use super::{Known, SiteLinks, bury_unreadable, known};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::{At, Target};
@@ -82,9 +82,12 @@ fn unread(site: &Site) -> Back {
 
 /// The delivery with its body, read from the store if it is not in memory.
 async fn start(site: &Arc<Site>, Go { lane, place, urgency, body, is_marked }: Go) -> Result<Start, Flown> {
-    let mut delivery = match body {
-        Some(body) => *body,
-        None => read(site, lane, place).await?,
+    let (mut delivery, is_marked) = match body {
+        Some(body) => (*body, is_marked),
+        None => match read(site, lane, place).await? {
+            Known::Marked(delivery) => (delivery, true),
+            Known::Stored(delivery) => (delivery, false),
+        },
     };
     delivery.command.urgency = urgency;
     if is_marked {
@@ -95,16 +98,11 @@ async fn start(site: &Arc<Site>, Go { lane, place, urgency, body, is_marked }: G
     Ok(Start { delivery, tried, past, is_marked })
 }
 
-async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Delivery, Flown> {
+async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Known, Flown> {
     let found = site.store.deliveries(site.id(), place.saturating_sub(1), 1).await;
     match found {
         Ok(page) => match page.into_iter().find(|delivery| delivery.seq == place) {
-            // An earlier owner was sending it when it ended.
-            Some(delivery) if delivery.state == DeliveryState::Sending => {
-                let state = DeliveryState::Unclear { not_before: site.clock.now() };
-                Ok(Delivery { state, ..delivery })
-            }
-            Some(delivery) => Ok(delivery),
+            Some(delivery) => Ok(known(site, delivery)),
             None => Err(Flown::gone(lane)),
         },
         Err(error) => {
@@ -154,6 +152,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
     has_left.store(true, Ordering::SeqCst);
+    site.marks().leaves(delivery.id());
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
     let outcome = courier.deliver(&delivery.command, tried, &links, now).await;
@@ -162,7 +161,7 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
 
 /// Whether it may have been done before: by the delivery's state, by this process's memory if a restarted
 /// store has lost it, or because no memory is left.
-fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<EarlierTry>) {
+pub(super) fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option<EarlierTry>) {
     let past = site.spool.as_ref().and_then(|spool| spool.sent().recall(delivery));
     let can_look = delivery.command.ask.target().can_look_up();
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. })

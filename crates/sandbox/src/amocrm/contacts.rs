@@ -5,13 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::ContactChange;
-use super::checks::{Flaw, Reader, hal, id_of, problem, read_batch, rejected};
+use super::checks::{Flaw, Reader, hal, problem, rejected};
 use super::leads::read_tags;
 use super::model::Contact;
 use super::{Account, not_allowed, with};
 use crate::wire::{WireAnswer, WireRequest};
-
-const WRITE_MAX: usize = 250;
 
 impl Account {
     pub(super) fn contacts(
@@ -70,30 +68,18 @@ impl Account {
     }
 
     fn write_contacts(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
-        let read = read_batch(request, WRITE_MAX, |item| {
-            let id = edit.then(|| id_of(item));
-            self.read_contact_item(item, id).map(|(change, author)| (id, change, author))
-        });
-        let changes = match read {
-            Ok(changes) => changes,
-            Err(answer) => return answer,
-        };
-        let mut done = Vec::new();
-        for (request_id, (id, change, author)) in changes {
-            let mut line = json!({"request_id": request_id});
-            let id = match id {
+        self.write_batch(
+            (now, request, "contacts"),
+            edit,
+            Self::read_contact_item,
+            |account, id, (change, author)| match id {
                 Some(id) => {
-                    self.change_contact(now, id, &change, author);
-                    line["updated_at"] = json!(now.timestamp());
+                    account.change_contact(now, id, &change, author);
                     id
                 }
-                None => self.create_contact(now, &change, author),
-            };
-            line["id"] = json!(id);
-            line["_links"] = self.frame().links(&format!("/api/v4/contacts/{id}"));
-            done.push(line);
-        }
-        hal(200, &json!({"_links": self.frame().links("/api/v4/contacts"), "_embedded": {"contacts": done}}))
+                None => account.create_contact(now, &change, author),
+            },
+        )
     }
 
     fn edit_contact(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {

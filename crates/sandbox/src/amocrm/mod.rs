@@ -20,6 +20,7 @@ mod task_changes;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

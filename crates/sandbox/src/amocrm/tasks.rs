@@ -6,12 +6,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::changes::TaskChange;
-use super::checks::{Flaw, Reader, hal, id_of, problem, read_batch, rejected};
+use super::checks::{Flaw, Reader, hal, problem, rejected};
 use super::model::{Entity, Task};
 use super::{Account, not_allowed};
 use crate::wire::{Query, WireAnswer, WireRequest};
 
-const WRITE_MAX: usize = 250;
 /// The end of the year 2999, in Unix seconds: later deadlines are mistakes.
 const SECONDS_MAX: i64 = 32_503_679_999;
 
@@ -40,30 +39,18 @@ impl Account {
     }
 
     fn write_tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
-        let read = read_batch(request, WRITE_MAX, |item| {
-            let id = edit.then(|| id_of(item));
-            self.read_task_item(item, id).map(|(change, author)| (id, change, author))
-        });
-        let changes = match read {
-            Ok(changes) => changes,
-            Err(answer) => return answer,
-        };
-        let mut done = Vec::new();
-        for (request_id, (id, change, author)) in changes {
-            let mut line = json!({"request_id": request_id});
-            let id = match id {
+        self.write_batch(
+            (now, request, "tasks"),
+            edit,
+            Self::read_task_item,
+            |account, id, (change, author)| match id {
                 Some(id) => {
-                    self.change_task(now, id, &change, author);
-                    line["updated_at"] = json!(now.timestamp());
+                    account.change_task(now, id, &change, author);
                     id
                 }
-                None => self.create_task(now, &change, author),
-            };
-            line["id"] = json!(id);
-            line["_links"] = self.frame().links(&format!("/api/v4/tasks/{id}"));
-            done.push(line);
-        }
-        hal(200, &json!({"_links": self.frame().links("/api/v4/tasks"), "_embedded": {"tasks": done}}))
+                None => account.create_task(now, &change, author),
+            },
+        )
     }
 
     fn edit_task(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {

@@ -39,6 +39,10 @@ const NO_LEAD_MS: u64 = 30_000;
 /// How often the account itself is checked (token, webhook).
 const CHORE_EVERY: TimeDelta = TimeDelta::hours(24);
 
+/// So many doubts are remembered, the newest: those of deliveries that another instance has settled do not
+/// end here. Without its doubt a delivery is looked for as after a restart.
+const DOUBTS_MAX: usize = 10_000;
+
 /// The courier of one school's account.
 pub struct AmoCourier {
     client: AmoClient,
@@ -59,6 +63,15 @@ pub struct AmoCourier {
 impl AmoCourier {
     fn doubts(&self) -> MutexGuard<'_, BTreeMap<CommandId, At>> {
         self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn doubt(&self, command: &CommandId, now: At) {
+        let mut doubts = self.doubts();
+        doubts.entry(command.clone()).or_insert(now);
+        if doubts.len() > DOUBTS_MAX {
+            let oldest = doubts.iter().min_by_key(|(_, since)| **since).map(|(id, _)| id.clone());
+            oldest.iter().for_each(|id| _ = doubts.remove(id));
+        }
     }
 
     pub fn new(client: AmoClient, settings: Arc<Settings>, managers: BTreeMap<ManagerId, u64>) -> Self {
@@ -105,7 +118,7 @@ impl Courier for AmoCourier {
         let attempt = AmoAttempt { courier: self, command, tried, since, links, now };
         let outcome = attempt.run().await;
         if let Err(Fault::Unclear { .. }) = outcome {
-            self.doubts().entry(command.id.clone()).or_insert(now);
+            self.doubt(&command.id, now);
         }
         outcome
     }

@@ -1,36 +1,10 @@
 //! The courier against a scripted GetCourse: which requests it makes, and what each answer leads to.
 
-use std::sync::Mutex;
-
 use super::*;
+use crate::platform::fake::{FakeHttp, FakeLinks};
 use crate::platform::http::{NoResponse, Request, Response};
 use crate::process::{ClientId, CommandId, RefusalReason};
 use crate::secret::Secret;
-
-/// Gives its answers in order; the test fails on a request too many or an unused answer.
-struct Script {
-    answers: Mutex<Vec<Result<Response, NoResponse>>>,
-    asked: Mutex<Vec<Request>>,
-}
-
-#[async_trait]
-impl Http for Script {
-    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
-        self.asked.lock().unwrap().push(request);
-        let mut answers = self.answers.lock().unwrap();
-        assert!(!answers.is_empty(), "one request too many");
-        answers.remove(0)
-    }
-}
-
-struct KnownLinks(Vec<&'static str>);
-
-#[async_trait]
-impl Links for KnownLinks {
-    async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
-        Ok(self.0.contains(&key).then(|| "c-gc-700100200".to_owned()))
-    }
-}
 
 fn settings() -> Settings {
     toml::from_str(
@@ -82,10 +56,10 @@ async fn run_as(
     order: &str,
     ask: Ask,
     tried: Try,
-    links: KnownLinks,
+    links: FakeLinks,
     answers: Vec<Result<Response, NoResponse>>,
 ) -> Run {
-    let script = Arc::new(Script { answers: Mutex::new(answers), asked: Mutex::new(Vec::new()) });
+    let script = FakeHttp::answering(answers);
     let courier = GcCourier::new(settings(), keys, &roster(), script.clone());
     let command = Command {
         id: CommandId(format!("{order}.7")),
@@ -95,8 +69,7 @@ async fn run_as(
         ask,
     };
     let result = courier.deliver(&command, tried, &links, "2026-07-14T15:05:33Z".parse().unwrap()).await;
-    assert!(script.answers.lock().unwrap().is_empty(), "an answer was not asked for");
-    let asked = script.asked.lock().unwrap().clone();
+    let asked = script.asked();
     for request in &asked {
         assert!(!request.url.contains("sch2") && !request.url.contains("dev1"), "a key in an address");
         assert_eq!(request.urgency, Urgency::Money);
@@ -105,7 +78,15 @@ async fn run_as(
 }
 
 async fn run(ask: Ask, tried: Try, answers: Vec<Result<Response, NoResponse>>) -> Run {
-    run_as(keys(), "gc-700100200", ask, tried, KnownLinks(vec!["gc-user:400300100"]), answers).await
+    run_as(
+        keys(),
+        "gc-700100200",
+        ask,
+        tried,
+        FakeLinks::of(&[("gc-user:400300100", "c-gc-700100200")]),
+        answers,
+    )
+    .await
 }
 
 fn ok(data: Value) -> Result<Response, NoResponse> {
@@ -159,7 +140,7 @@ async fn an_order_read_back_is_confirmed_in_either_shape() {
 #[tokio::test]
 async fn an_unknown_buyer_is_read_too_but_money_does_not_wait_for_him() {
     let ask =
-        |answers| run_as(keys(), "gc-700100200", Ask::ReadOrder, Try::First, KnownLinks(vec![]), answers);
+        |answers| run_as(keys(), "gc-700100200", Ask::ReadOrder, Try::First, FakeLinks::default(), answers);
     let user = json!([{"id": 400300100, "first_name": "Мария", "phone": "8 903 555-01-27", "email": "M@Example.ru", "phone_confirmed": 1}]);
     let run = ask(vec![ok(deal("payed", 38500.0)), ok(user)]).await;
     assert_eq!(run.paths()[1], "GET v1/user/get-fields?userId=400300100");
@@ -285,11 +266,11 @@ async fn a_lost_answer_to_a_write_is_looked_up_and_a_refusal_stops_the_account()
 #[tokio::test]
 async fn without_keys_nothing_is_written_and_without_a_deal_nothing_is_asked() {
     let comment = || Ask::AddComment { text: "Звонок".to_owned() };
-    let keyless = |ask| run_as(None, "gc-700100200", ask, Try::First, KnownLinks(vec![]), vec![]);
+    let keyless = |ask| run_as(None, "gc-700100200", ask, Try::First, FakeLinks::default(), vec![]);
     assert_eq!(keyless(comment()).await.result, Ok(Receipt::default()));
     assert_eq!(keyless(Ask::ReadOrder).await.class(), "never");
     for order in ["line-pbx:E1", "lead-77", "gc-", "gc-12x"] {
-        let run = run_as(keys(), order, comment(), Try::First, KnownLinks(vec![]), vec![]).await;
+        let run = run_as(keys(), order, comment(), Try::First, FakeLinks::default(), vec![]).await;
         assert_eq!(run.result, Ok(Receipt::default()));
     }
 }

@@ -111,33 +111,16 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::platform::http::{Http, Request};
+    use crate::platform::fake::FakeHttp;
     use crate::platform::telephony::start::tests::{class, response};
     use crate::secret::Secret;
 
-    /// Answers each request with the next of these responses.
-    struct Scripted(Mutex<Vec<Response>>);
-
-    #[async_trait]
-    impl Http for Scripted {
-        async fn send(&self, request: Request) -> Result<Response, crate::platform::http::NoResponse> {
-            assert_eq!(request.url, "https://app.mango-office.ru/vpbx/commands/callback");
-            let body = String::from_utf8(request.body).expect("a form");
-            // The sheet's own example, M1.
-            assert!(
-                body.contains("sign=4c93e69d2f5d94fd45905025a1006e82a6cffb659f17796ee3e1e857ad34e5b4"),
-                "{body}"
-            );
-            Ok(self.0.lock().expect("one at a time").pop().expect("no further request"))
-        }
-    }
-
-    fn client(answers: Vec<Response>) -> MangoClient {
+    fn client(http: Arc<FakeHttp>) -> MangoClient {
         MangoClient::new(Api {
             base: "https://app.mango-office.ru".to_owned(),
             key: Secret::new("a1b2c3d4e5f60718293a4b5c6d7e8f90"),
             salt: Secret::new("0f9e8d7c6b5a49382716051423324150"),
-            http: Arc::new(Scripted(Mutex::new(answers))),
+            http,
         })
     }
 
@@ -151,11 +134,20 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_wrong_request_nothing_leaves_for_two_minutes() {
-        let client = client(vec![response(200, r#"{"result":1000}"#), response(420, r#"{"code":3104}"#)]);
+        let answers = [response(420, r#"{"code":3104}"#), response(200, r#"{"result":1000}"#)];
+        let http = FakeHttp::answering(answers.map(Ok));
+        let client = client(http.clone());
         let at = |second: i64| At::from_timestamp(1_767_254_400 + second, 0).expect("in range");
         for (second, expected) in [(0, "never"), (1, "later"), (119, "later"), (120, "done")] {
             let done = client.start(&START, at(second)).await;
             assert_eq!(class(&done), expected, "after {second} s");
+        }
+        for request in http.asked() {
+            assert_eq!(request.url, "https://app.mango-office.ru/vpbx/commands/callback");
+            let body = String::from_utf8(request.body).expect("a form");
+            // The sheet's own example, M1.
+            let sign = "sign=4c93e69d2f5d94fd45905025a1006e82a6cffb659f17796ee3e1e857ad34e5b4";
+            assert!(body.contains(sign), "{body}");
         }
     }
 

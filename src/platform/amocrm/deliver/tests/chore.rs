@@ -5,7 +5,7 @@ use super::*;
 const ADDRESS: &str = "https://bridge.example.com/hooks/rost/amocrm/0123456789abcdef/";
 
 fn chore(script: Vec<Scene>) -> Result<At, Fault> {
-    let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+    let client = AmoClient::new(BASE, Script::new(script), Arc::new(OneToken));
     let courier = AmoCourier::new(client, Arc::new(settings()), BTreeMap::new());
     let courier = courier.subscribed_to(Secret::new(ADDRESS));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -267,7 +267,7 @@ fn after_the_lead_is_made_nothing_counts_as_not_done() {
 fn a_lead_made_by_hand_is_known_by_its_orders_own_name() {
     let mut asked = command(Ask::SetPrice { role: LeadRole::Sales, price: Money::new(100, "RUB") });
     asked.order = "lead-41290500".into();
-    let http = FakeHttp::new(vec![patch("/api/v4/leads/41290500", json!({ "price": 1 }), 200, json!({}))]);
+    let http = Script::new(vec![patch("/api/v4/leads/41290500", json!({ "price": 1 }), 200, json!({}))]);
     let courier = AmoCourier::new(
         AmoClient::new(BASE, http, Arc::new(OneToken)),
         Arc::new(settings()),

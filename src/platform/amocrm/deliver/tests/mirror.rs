@@ -11,7 +11,7 @@ fn at(second: i64) -> At {
 }
 
 fn courier(script: Vec<Scene>) -> AmoCourier {
-    let client = AmoClient::new(BASE, FakeHttp::new(script), Arc::new(OneToken));
+    let client = AmoClient::new(BASE, Script::new(script), Arc::new(OneToken));
     AmoCourier::new(client, Arc::new(settings()), BTreeMap::from([("irina".into(), 10_412_345)]))
 }
 

@@ -49,14 +49,14 @@ fn command(ask: Ask) -> Command {
     }
 }
 
-fn courier(http: Arc<FakeHttp>) -> AmoCourier {
+fn courier(http: Arc<Script>) -> AmoCourier {
     let client = AmoClient::new(BASE, http, Arc::new(OneToken));
     let managers = BTreeMap::from([("irina".into(), 10_412_345)]);
     AmoCourier::new(client, Arc::new(settings()), managers)
 }
 
 fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
-    let http = FakeHttp::new(script);
+    let http = Script::new(script);
     let courier = courier(http.clone());
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -76,7 +76,7 @@ async fn a_doubt_ends_with_its_delivery() {
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
         "params": { "text": "Оплата ·gc-55.3" } }]);
     let broken = Err(NoResponse::BrokenOff("reset".to_owned()));
-    let courier = courier(FakeHttp::new(vec![scene("POST", "/api/v4/leads/notes", note, broken)]));
+    let courier = courier(Script::new(vec![scene("POST", "/api/v4/leads/notes", note, broken)]));
     let command = command(Ask::AddNote { role: LeadRole::Sales, text: "Оплата".to_owned() });
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     let done = courier.deliver(&command, Try::First, &FakeLinks::of(&[LEAD]), now).await;
@@ -84,6 +84,21 @@ async fn a_doubt_ends_with_its_delivery() {
     assert_eq!(courier.doubts().get(&command.id), Some(&now));
     courier.forget(&command.id);
     assert!(courier.doubts().is_empty());
+}
+
+/// Of a delivery that another instance has settled nobody hears here.
+#[test]
+fn doubts_are_bounded_and_the_oldest_end_first() {
+    let courier = courier(Script::new(Vec::new()));
+    let id = |n: usize| CommandId(format!("gc-{n}.1"));
+    let at = |n: usize| DateTime::from_timestamp(NOW + n as i64, 0).expect("a time");
+    (0..DOUBTS_MAX).for_each(|n| courier.doubt(&id(n), at(n)));
+    courier.doubt(&id(0), at(DOUBTS_MAX));
+    assert_eq!(courier.doubts().get(&id(0)), Some(&at(0)), "a doubt begins once");
+    courier.doubt(&id(DOUBTS_MAX), at(DOUBTS_MAX));
+    let doubts = courier.doubts();
+    assert_eq!((doubts.len(), doubts.get(&id(0))), (DOUBTS_MAX, None));
+    assert!(doubts.contains_key(&id(1)) && doubts.contains_key(&id(DOUBTS_MAX)));
 }
 
 const LEAD: (&str, &str) = ("lead:gc-55:sales", "41290077");

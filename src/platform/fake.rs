@@ -1,0 +1,76 @@
+//! The ports of the platforms for tests: HTTP that gives its answers in order, and an index in memory. Never
+//! opens a connection, and never answers twice. Enter at [`FakeHttp::answering`] and [`FakeLinks::of`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::http::{Http, NoResponse, Request, Response};
+use super::{Fault, Links};
+
+/// Gives its answers in order and keeps the requests. The test fails on a request too many, and on an answer
+/// that was not asked for.
+pub struct FakeHttp {
+    answers: Mutex<VecDeque<Result<Response, NoResponse>>>,
+    asked: Mutex<Vec<Request>>,
+}
+
+impl FakeHttp {
+    pub fn answering(answers: impl IntoIterator<Item = Result<Response, NoResponse>>) -> Arc<Self> {
+        let answers = Mutex::new(answers.into_iter().collect());
+        Arc::new(Self { answers, asked: Mutex::default() })
+    }
+
+    /// The requests so far, in order.
+    pub fn asked(&self) -> Vec<Request> {
+        lock(&self.asked).clone()
+    }
+}
+
+#[async_trait]
+impl Http for FakeHttp {
+    async fn send(&self, request: Request) -> Result<Response, NoResponse> {
+        let asked = format!("{} {}", request.method, request.url);
+        lock(&self.asked).push(request);
+        // Other tasks run while the request is on its way.
+        tokio::task::yield_now().await;
+        let answer = lock(&self.answers).pop_front();
+        answer.unwrap_or_else(|| panic!("nothing more was expected, but: {asked}"))
+    }
+}
+
+impl Drop for FakeHttp {
+    fn drop(&mut self) {
+        let left = lock(&self.answers).len();
+        assert!(left == 0 || std::thread::panicking(), "{left} answers were not asked for");
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An answer with a JSON body; `Null` is an empty one.
+pub fn response(status: u16, body: Value) -> Response {
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    Response { status, headers: Vec::new(), body }
+}
+
+/// An index in memory.
+#[derive(Default)]
+pub struct FakeLinks(pub BTreeMap<String, String>);
+
+impl FakeLinks {
+    pub fn of(entries: &[(&str, &str)]) -> Self {
+        Self(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+}
+
+#[async_trait]
+impl Links for FakeLinks {
+    async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
+        Ok(self.0.get(key).cloned())
+    }
+}

@@ -1,0 +1,236 @@
+//! A store in memory that a test takes away, restarts, or lets lose an answer. Loses nothing by itself.
+//! Enter at [`FakeStore::default`].
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::embedded::Embedded;
+use super::{
+    Accepted, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease, Offer, Places,
+    Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
+};
+use crate::process::{At, CommandId, OrderId, SchoolId};
+
+pub struct FakeStore {
+    inner: Embedded,
+    away: AtomicBool,
+    deaf: AtomicBool,
+    epoch: Mutex<Option<String>>,
+}
+
+impl Default for FakeStore {
+    fn default() -> Self {
+        let inner = Embedded::in_memory().expect("memory");
+        let (away, deaf) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner, away, deaf, epoch: Mutex::new(Some("run-1".to_owned())) }
+    }
+}
+
+impl FakeStore {
+    /// From now on it does not answer, or it answers again.
+    pub fn set_away(&self, is_away: bool) {
+        self.away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// The next commit is applied, and its answer is lost.
+    pub fn lose_next_answer(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
+    }
+
+    /// Another run of the store.
+    pub fn restart(&self, run: &str) {
+        *self.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
+    }
+
+    fn there(&self) -> StoreResult<()> {
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unreachable("it is away".to_owned())),
+            false => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for FakeStore {
+    async fn commit(&self, school: &SchoolId, fence: &Fence, unit: Unit) -> Result<Places, CommitError> {
+        self.there()?;
+        let done = self.inner.commit(school, fence, unit).await?;
+        if self.deaf.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Unreachable("the answer was lost".to_owned()).into());
+        }
+        Ok(done)
+    }
+
+    async fn offer(&self, school: &SchoolId, offer: &Offer) -> StoreResult<Accepted> {
+        self.there()?;
+        self.inner.offer(school, offer).await
+    }
+
+    async fn epoch(&self) -> StoreResult<Option<String>> {
+        self.there()?;
+        Ok(self.epoch.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    async fn append(&self, school: &SchoolId, body: &[u8], at: At) -> StoreResult<()> {
+        self.there()?;
+        self.inner.append(school, body, at).await
+    }
+
+    async fn inbox(&self, school: &SchoolId, after: Option<Seq>, max: usize) -> StoreResult<Vec<Entry>> {
+        self.there()?;
+        self.inner.inbox(school, after, max).await
+    }
+
+    async fn read(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<Record>>> {
+        self.there()?;
+        self.inner.read(school, keys).await
+    }
+
+    async fn find(&self, school: &SchoolId, keys: &[String]) -> StoreResult<Vec<Option<String>>> {
+        self.there()?;
+        self.inner.find(school, keys).await
+    }
+
+    async fn scan(
+        &self,
+        school: &SchoolId,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> StoreResult<Vec<(String, Record)>> {
+        self.there()?;
+        self.inner.scan(school, prefix, after, max).await
+    }
+
+    async fn wakes(&self, school: &SchoolId, until_ms: i64, max: usize) -> StoreResult<Vec<Wake>> {
+        self.there()?;
+        self.inner.wakes(school, until_ms, max).await
+    }
+
+    async fn wake_of(&self, school: &SchoolId, member: &str) -> StoreResult<Option<Wake>> {
+        self.there()?;
+        self.inner.wake_of(school, member).await
+    }
+
+    async fn next_wake(&self, school: &SchoolId) -> StoreResult<Option<Wake>> {
+        self.there()?;
+        self.inner.next_wake(school).await
+    }
+
+    async fn deliveries(&self, school: &SchoolId, after: u64, max: usize) -> StoreResult<Vec<Delivery>> {
+        self.there()?;
+        self.inner.deliveries(school, after, max).await
+    }
+
+    async fn unreadable(&self, school: &SchoolId) -> StoreResult<Vec<(CommandId, Vec<u8>)>> {
+        self.there()?;
+        self.inner.unreadable(school).await
+    }
+
+    async fn journal(
+        &self,
+        school: &SchoolId,
+        order: &OrderId,
+        max: usize,
+    ) -> StoreResult<Vec<JournalEntry>> {
+        self.there()?;
+        self.inner.journal(school, order, max).await
+    }
+
+    async fn raw(&self, school: &SchoolId, seq: &Seq) -> StoreResult<Option<Vec<u8>>> {
+        self.there()?;
+        self.inner.raw(school, seq).await
+    }
+
+    async fn raws(
+        &self,
+        school: &SchoolId,
+        after: Option<Seq>,
+        max: usize,
+    ) -> StoreResult<Vec<(Seq, Vec<u8>)>> {
+        self.there()?;
+        self.inner.raws(school, after, max).await
+    }
+
+    async fn dead(&self, school: &SchoolId, max: usize) -> StoreResult<Vec<DeadLetter>> {
+        self.there()?;
+        self.inner.dead(school, max).await
+    }
+
+    async fn letters(
+        &self,
+        school: &SchoolId,
+        after: u64,
+        max: usize,
+    ) -> StoreResult<Vec<(u64, DeadLetter)>> {
+        self.there()?;
+        self.inner.letters(school, after, max).await
+    }
+
+    async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>> {
+        self.there()?;
+        self.inner.letter(school, id).await
+    }
+
+    async fn counts(&self, school: &SchoolId) -> StoreResult<Counts> {
+        self.there()?;
+        self.inner.counts(school).await
+    }
+
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+        self.there()?;
+        self.inner.lease(school, fence, plan, ttl_ms).await
+    }
+
+    async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {
+        self.there()?;
+        self.inner.release(school, fence).await
+    }
+
+    async fn ring(&self, school: &SchoolId) -> StoreResult<()> {
+        self.there()?;
+        self.inner.ring(school).await
+    }
+
+    async fn listen(&self, heard: &(dyn Fn(SchoolId) + Send + Sync)) -> StoreResult<()> {
+        self.there()?;
+        self.inner.listen(heard).await
+    }
+
+    async fn budget(&self, account: &str, rate: Rate, now_ms: Option<i64>) -> StoreResult<u64> {
+        self.there()?;
+        self.inner.budget(account, rate, now_ms).await
+    }
+
+    async fn secret(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
+        self.there()?;
+        self.inner.secret(name).await
+    }
+
+    async fn swap_secret(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> StoreResult<bool> {
+        self.there()?;
+        self.inner.swap_secret(name, old, new).await
+    }
+
+    async fn lock(&self, name: &str, token: &str, ttl_ms: u64) -> StoreResult<bool> {
+        self.there()?;
+        self.inner.lock(name, token, ttl_ms).await
+    }
+
+    async fn unlock(&self, name: &str, token: &str) -> StoreResult<()> {
+        self.there()?;
+        self.inner.unlock(name, token).await
+    }
+
+    async fn forget_raw(&self, school: &SchoolId, before: At, max: usize) -> StoreResult<u64> {
+        self.there()?;
+        self.inner.forget_raw(school, before, max).await
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        self.there()?;
+        self.inner.ping().await
+    }
+}

@@ -1,0 +1,211 @@
+//! An owner of the example school for unit tests: its site over a store in memory, with couriers that record
+//! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::site::{Keep, Outbound, Parts, Rhythm, Site};
+use super::{inbox, outbox};
+use crate::clock::TokioClock;
+use crate::config::fake::{noon, school};
+use crate::intake::apply::delivery;
+use crate::intake::item::Item;
+use crate::platform::{Courier, Fault, Hooks, Links, Receipt, Room, Try};
+use crate::process::command::Letter;
+use crate::process::{Ask, At, Command, CommandId, Order, Target, Urgency};
+use crate::request::IdempotencyKey;
+use crate::spool::Spool;
+use crate::store::fake::FakeStore;
+use crate::store::{DeadLetter, Delivery, DeliveryState, Lease, Offer, Plan, Put, Store, Unit};
+
+/// Records what it is asked, and answers with the next of its answers, or «done». Where nothing can be
+/// looked up, what may have been done needs a person, as with the real couriers.
+#[derive(Default)]
+pub struct FakeCourier {
+    asked: Mutex<Vec<(String, Try)>>,
+    answers: Mutex<VecDeque<Result<Receipt, Fault>>>,
+}
+
+impl FakeCourier {
+    /// The commands that it was asked to carry out, in order.
+    pub fn asked(&self) -> Vec<(String, Try)> {
+        lock(&self.asked).clone()
+    }
+
+    pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
+        lock(&self.answers).extend(answers);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl Courier for FakeCourier {
+    fn room(&self) -> Room {
+        Room { together: 4, alone: 4, money: 1 }
+    }
+
+    async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, _: At) -> Result<Receipt, Fault> {
+        lock(&self.asked).push((command.id.to_string(), tried));
+        if tried == Try::MayBeDone && !command.ask.target().can_look_up() {
+            return Err(Fault::never("a person has to look"));
+        }
+        lock(&self.answers).pop_front().unwrap_or_else(|| Ok(Receipt::default()))
+    }
+
+    async fn chore(&self, now: At) -> Result<At, Fault> {
+        Ok(now + TimeDelta::days(1))
+    }
+}
+
+/// A letter of the order that its command names.
+pub fn letter(command: &str) -> Delivery {
+    let id = CommandId::from(command);
+    let order = id.order().expect("an order's command");
+    let ask = Ask::SendLetter(Letter {
+        text: "order_taken".into(),
+        to: "anna@example.com".to_owned(),
+        subject: "Заявка".to_owned(),
+        body: "Здравствуйте!".to_owned(),
+    });
+    asked(command, &format!("c-{order}"), ask)
+}
+
+/// Any command of a client.
+pub fn asked(command: &str, client: &str, ask: Ask) -> Delivery {
+    let id = CommandId::from(command);
+    let order = id.order().expect("an order's command");
+    delivery(Command { id, order, client: client.into(), urgency: Urgency::Usual, ask }, noon())
+}
+
+/// The delivery as the commit that lets it leave marks it.
+pub fn sending(delivery: Delivery, attempts: u32) -> Delivery {
+    Delivery { state: DeliveryState::Sending, attempts, ..delivery }
+}
+
+/// A site that owns its school.
+pub struct Bench {
+    pub site: Arc<Site>,
+    pub store: Arc<FakeStore>,
+    pub mail: Arc<FakeCourier>,
+    pub crm: Arc<FakeCourier>,
+    _stop: watch::Sender<bool>,
+    working: Vec<JoinHandle<()>>,
+}
+
+impl Bench {
+    pub async fn open() -> Self {
+        Self::over(Arc::default(), BTreeMap::new(), None).await
+    }
+
+    /// An owner over a store that may have been another owner's.
+    pub async fn over(
+        store: Arc<FakeStore>,
+        hooks: BTreeMap<&'static str, Arc<dyn Hooks>>,
+        spool: Option<Arc<Spool>>,
+    ) -> Self {
+        let (mail, crm) = (Arc::new(FakeCourier::default()), Arc::new(FakeCourier::default()));
+        let mut outbound = Outbound::default();
+        outbound.couriers.insert(Target::Mail, mail.clone());
+        outbound.couriers.insert(Target::Crm, crm.clone());
+        let (stop, stopped) = watch::channel(false);
+        let mut site = Site::new(Parts {
+            school: Arc::new(school()),
+            hooks,
+            outbound,
+            store: store.clone(),
+            clock: Arc::new(TokioClock::starting_at(noon())),
+            stop: stopped,
+            // Bells are enough.
+            rhythm: Rhythm { poll: Duration::from_secs(86_400), ..Rhythm::default() },
+            keep: Keep { raw_days: 30, ended_days: 365 },
+            record_budget: Arc::default(),
+        });
+        site.spool = spool;
+        let plan = Plan { config: "c".to_owned(), loaded: noon() };
+        let lease = site.store.lease(site.id(), &site.fence, &plan, 86_400_000).await;
+        assert_eq!(lease, Ok(Lease::Held));
+        Self { site: Arc::new(site), store, mail, crm, _stop: stop, working: Vec::new() }
+    }
+
+    /// Starts inbox and outbox; returns when both wait for something to do.
+    pub async fn work(&mut self) {
+        let (site, other) = (self.site.clone(), self.site.clone());
+        self.working.push(tokio::spawn(async move { inbox::run(site).await.expect("it is the owner") }));
+        self.working.push(tokio::spawn(async move { outbox::run(other).await.expect("it is the owner") }));
+        self.run_for(TimeDelta::milliseconds(10)).await;
+    }
+
+    /// Advances the paused time.
+    pub async fn run_for(&self, span: TimeDelta) {
+        self.site.clock.sleep_until(self.site.clock.now() + span).await;
+    }
+
+    /// Dies without landing anything; the school is free.
+    pub async fn die(self) {
+        self.working.iter().for_each(JoinHandle::abort);
+        self.site.store.release(self.site.id(), &self.site.fence).await.expect("memory");
+    }
+
+    pub async fn commit(&self, unit: Unit) {
+        let unit = Unit { at: self.site.clock.now(), ..unit };
+        self.site.commit(unit).await.expect("the owner commits");
+    }
+
+    /// An open order as a record, so that its receipts have somewhere to go.
+    pub async fn put_order(&self, id: &str) {
+        let mut order = Order::new(id.into(), format!("c-{id}").as_str().into(), noon());
+        order.issued = 100;
+        let body = serde_json::to_vec(&order).expect("an order");
+        let put = vec![Put { key: format!("order/{id}"), expect: 0, body }];
+        self.commit(Unit { put, ..Unit::default() }).await;
+    }
+
+    /// An entry of the inbox that is no request.
+    pub async fn append(&self, item: &Item) {
+        self.commit(Unit { append: vec![item.to_bytes()], ..Unit::default() }).await;
+    }
+
+    /// A verified request, as `http::hooks` keeps it.
+    pub async fn offer(&self, id: &str, raw: Vec<u8>) {
+        let at = self.site.clock.now();
+        let offer = Offer { id: id.to_owned(), key: IdempotencyKey::Always, at, raw };
+        self.store.offer(self.site.id(), &offer).await.expect("memory");
+        self.site.inbox_bell.notify_one();
+    }
+
+    pub async fn link(&self, key: String) -> Option<String> {
+        self.site.store.find(self.site.id(), &[key]).await.expect("memory").pop().flatten()
+    }
+
+    /// What waits for one of the couriers here: a step may ask other platforms for something, too.
+    pub async fn deliveries(&self) -> Vec<Delivery> {
+        let mut all = self.site.store.deliveries(self.site.id(), 0, 100).await.expect("memory");
+        all.retain(|delivery| self.site.outbound.couriers.contains_key(&delivery.command.ask.target()));
+        all
+    }
+
+    pub async fn dead(&self) -> Vec<DeadLetter> {
+        self.site.store.dead(self.site.id(), 100).await.expect("memory")
+    }
+
+    /// The requests behind the steps of an order, oldest first: what the journal names as events.
+    pub async fn events(&self, order: &str) -> Vec<String> {
+        let journal = self.site.store.journal(self.site.id(), &order.into(), 100).await.expect("memory");
+        journal.iter().map(|entry| entry.event["event"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.working.iter().for_each(JoinHandle::abort);
+    }
+}

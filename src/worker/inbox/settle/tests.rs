@@ -1,0 +1,154 @@
+//! What is over is settled once, with its order: also where the order, the book or the store is in the way.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::intake::item::Inbound;
+use crate::link;
+use crate::platform::{Fault, Receipt, Try};
+use crate::process::Ask;
+use crate::worker::fake::{Bench, asked, letter, sending};
+
+fn done() -> Ended {
+    let links = vec![(link::call("theirs-1"), "gc-1".to_owned())];
+    let signals = vec![Signal::Nothing { what: "read".to_owned() }];
+    Ended::Done(Receipt { links, signals })
+}
+
+fn read(id: &str, client: &str) -> Delivery {
+    asked(id, client, Ask::ReadLead { lead: 41, number: None })
+}
+
+/// An inbox over a store in which this delivery is on its way.
+async fn on_its_way(delivery: Delivery) -> (Bench, Inbox, Landed) {
+    let bench = Bench::open().await;
+    bench.put_order("gc-1").await;
+    let sending = sending(delivery, 1);
+    bench.commit(Unit { deliveries: vec![DeliveryOp::Add(sending)], ..Unit::default() }).await;
+    let delivery = bench.deliveries().await.remove(0);
+    let inbox = Inbox::new(bench.site.clone());
+    (bench, inbox, Landed { delivery, ended: done() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_is_one_unit_with_its_links_and_its_orders_step() {
+    let mut bench = Bench::open().await;
+    bench.put_order("gc-1").await;
+    let links = vec![(link::crm_lead(41), "gc-1:sales".to_owned())];
+    bench.crm.answers([Ok(Receipt { links, ..Receipt::default() })]);
+    bench.work().await;
+    let deliveries = vec![DeliveryOp::Add(read("gc-1.1", "c-gc-1"))];
+    bench.commit(Unit { deliveries, ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.link(link::crm_lead(41)).await.as_deref(), Some("gc-1:sales"));
+    assert_eq!(bench.events("gc-1").await, ["receipt"]);
+    assert_eq!((bench.deliveries().await, bench.dead().await), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_never_be_done_is_told_to_a_person_and_to_the_order() {
+    let mut bench = Bench::open().await;
+    bench.put_order("gc-1").await;
+    bench.mail.answers([Err(Fault::never("refused"))]);
+    bench.work().await;
+    let deliveries = vec![DeliveryOp::Add(letter("gc-1.1")), DeliveryOp::Add(letter("gc-9.1"))];
+    bench.commit(Unit { deliveries, ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    let dead = bench.dead().await;
+    let [dead] = &dead[..] else { panic!("{dead:#?}") };
+    assert_eq!((dead.id.as_str(), dead.why.as_str()), ("out-gc-1.1", "refused"));
+    let kept: Delivery = serde_json::from_slice(&dead.body).expect("it can be tried again");
+    assert_eq!(kept.command, letter("gc-1.1").command);
+    assert_eq!(bench.events("gc-1").await, ["undeliverable"]);
+    // One that was asked before there was an order leaves nothing behind.
+    assert_eq!(bench.mail.asked().len(), 2);
+    assert_eq!(bench.site.store.counts(bench.site.id()).await.expect("memory").inbox, 0);
+    assert_eq!(bench.deliveries().await, []);
+}
+
+/// The commit of a settlement was not heard: applied or not, it counts once.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_whose_answer_was_lost_counts_once() {
+    for is_applied in [true, false] {
+        let (bench, mut inbox, landed) = on_its_way(letter("gc-1.1")).await;
+        let now = bench.site.clock.now();
+        let first = inbox.settle(&landed, &HashSet::new(), now).await.expect("memory").expect("it is there");
+        if is_applied {
+            bench.commit(first).await;
+        }
+        inbox.doubtful.insert(landed.delivery.seq);
+        inbox.open_again();
+        let again = inbox.settle(&landed, &HashSet::new(), now).await.expect("memory");
+        assert_eq!(again.is_some(), !is_applied);
+        if let Some(again) = again {
+            bench.commit(again).await;
+        }
+        assert_eq!(bench.events("gc-1").await, ["receipt"], "applied at first: {is_applied}");
+        assert_eq!(bench.deliveries().await, []);
+    }
+}
+
+/// The store lost its last second and gave the place to another delivery: that one is not settled.
+#[tokio::test(start_paused = true)]
+async fn a_settlement_in_doubt_takes_no_other_delivery_away() {
+    let (bench, mut inbox, mut landed) = on_its_way(letter("gc-1.1")).await;
+    landed.delivery = Delivery { seq: landed.delivery.seq, ..letter("gc-1.2") };
+    inbox.doubtful.insert(landed.delivery.seq);
+    let now = bench.site.clock.now();
+    assert_eq!(inbox.settle(&landed, &HashSet::new(), now).await, Ok(None));
+    assert_eq!(bench.deliveries().await.len(), 1);
+}
+
+/// The order cannot be stepped, again and again: the delivery is over all the same, and what it brought waits
+/// in the inbox.
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_was_set_aside_is_not_lost() {
+    let (bench, mut inbox, landed) = on_its_way(letter("gc-1.1")).await;
+    inbox.aside.insert(Cause::Landed(landed.delivery.seq), "it panics".to_owned());
+    let now = bench.site.clock.now();
+    let unit = inbox.settle(&landed, &HashSet::new(), now).await.expect("memory").expect("it is there");
+    bench.commit(unit).await;
+    assert_eq!(bench.deliveries().await, []);
+    assert_eq!(bench.link(link::call("theirs-1")).await.as_deref(), Some("gc-1"));
+    let waiting = bench.site.store.inbox(bench.site.id(), None, 9).await.expect("memory");
+    let items: Vec<_> = waiting.iter().map(|entry| Inbound::read(&entry.body).expect("readable")).collect();
+    let receipt = Event::Receipt { command: CommandId::from("gc-1.1") };
+    let event = Item::Event { raw: None, order: "gc-1".into(), event: receipt };
+    let signal = Item::Signal { raw: None, signal: Signal::Nothing { what: "read".to_owned() } };
+    assert_eq!(items, [event, signal].map(|item| Inbound::Item(Box::new(item))));
+}
+
+/// In one lane the next leaves after the one before it, once, without a mark of its own.
+#[tokio::test(start_paused = true)]
+async fn the_next_of_a_lane_leaves_once_and_in_order() {
+    let mut bench = Bench::open().await;
+    bench.put_order("gc-1").await;
+    bench.work().await;
+    let deliveries = (1..=4).map(|n| DeliveryOp::Add(letter(&format!("gc-1.{n}")))).collect();
+    bench.commit(Unit { deliveries, ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(5)).await;
+    let expected: Vec<_> = (1..=4).map(|n| (format!("gc-1.{n}"), Try::First)).collect();
+    assert_eq!(bench.mail.asked(), expected);
+    assert_eq!(bench.events("gc-1").await, ["receipt"; 4]);
+    assert_eq!((bench.deliveries().await, bench.dead().await), (vec![], vec![]));
+}
+
+/// A command that the same unit takes back must not leave before the unit says so.
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_back_by_its_own_unit_is_not_marked() {
+    let bench = Bench::open().await;
+    let now = bench.site.clock.now();
+    let ops = vec![
+        DeliveryOp::Add(letter("gc-1.1")),
+        DeliveryOp::Add(letter("gc-2.1")),
+        DeliveryOp::Add(letter("gc-2.2")),
+        DeliveryOp::Revoke(CommandId::from("gc-1.1")),
+    ];
+    let mut unit = Unit { deliveries: ops, at: now, ..Unit::default() };
+    mark_first(&bench.site, &mut unit, None, now);
+    let leaving = unit.deliveries.iter().filter_map(|op| match op {
+        DeliveryOp::Add(delivery) if delivery.is_leaving() => Some(delivery.id().as_str()),
+        _ => None,
+    });
+    assert_eq!(leaving.collect::<Vec<_>>(), ["gc-2.1"], "the first of its lane, and nothing revoked");
+}

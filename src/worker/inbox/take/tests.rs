@@ -1,0 +1,197 @@
+//! Entries of the inbox with all that can be wrong with them: nothing is lost, nothing counts twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::config::fake::noon;
+use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
+use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
+use crate::process::{At, Phone};
+use crate::request::{IdempotencyKey, RawRequest};
+use crate::signal::{CallWhat, FinalRecord, SeenOrder};
+use crate::worker::fake::{Bench, asked, letter};
+
+const ANNA: &str = "+79035550101";
+
+/// A platform whose requests are signals as we store them.
+struct Told;
+
+impl Hooks for Told {
+    fn body_bytes_max(&self) -> usize {
+        1 << 20
+    }
+
+    fn verify(&self, _: &RawRequest) -> Result<Reception, Refused> {
+        Ok(Reception::Keep(IdempotencyKey::Always))
+    }
+
+    fn answer(&self, _: &Verified) -> HookAnswer {
+        HookAnswer::empty(200)
+    }
+
+    fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
+        self.decode_found(request.request(), at)
+    }
+
+    fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {
+        serde_json::from_slice(&request.body).map_err(|_| Undecodable("no signals".to_owned()))
+    }
+}
+
+fn request(platform: &str, body: Vec<u8>) -> Vec<u8> {
+    let (method, tail, query) = ("POST".to_owned(), String::new(), String::new());
+    let request = RawRequest { method, tail, query, headers: Vec::new(), body };
+    Envelope::of(platform, &request, noon()).to_bytes()
+}
+
+fn said(signals: &[Signal]) -> Vec<u8> {
+    request("told", json::bytes(&signals))
+}
+
+fn order(gc_id: Option<String>) -> Signal {
+    let phone = Phone { e164: Some(ANNA.to_owned()), extension: None, second: None, raw: ANNA.to_owned() };
+    let client = ClientFacts { phone: Some(phone), ..ClientFacts::default() };
+    let facts = OrderFacts { gc_id, client, ..OrderFacts::default() };
+    Signal::OrderSeen(Box::new(SeenOrder { facts, ..SeenOrder::default() }))
+}
+
+fn ended_call() -> Signal {
+    let record = FinalRecord {
+        direction: Some(Direction::Inbound),
+        outcome: Outcome::Answered,
+        talk_seconds: 90,
+        started_at: noon(),
+        ended_at: noon() + TimeDelta::seconds(100),
+        client_number: Some(ANNA.to_owned()),
+        extension: Some("102".to_owned()),
+        line: None,
+        command: None,
+        recording: None,
+        rough: false,
+    };
+    let (call, what) = ("told:1".to_owned(), CallWhat::Final(record));
+    Signal::CallSeen(Box::new(CallEvent { call, at: noon(), what }))
+}
+
+async fn bench() -> Bench {
+    let told: Arc<dyn Hooks> = Arc::new(Told);
+    let mut bench = Bench::over(Arc::default(), BTreeMap::from([("told", told)]), None).await;
+    bench.work().await;
+    bench
+}
+
+async fn orders(bench: &Bench) -> usize {
+    bench.site.store.scan(bench.site.id(), "order/", None, 100).await.expect("memory").len()
+}
+
+async fn is_worked_off(bench: &Bench) -> bool {
+    bench.run_for(TimeDelta::seconds(1)).await;
+    bench.site.store.counts(bench.site.id()).await.expect("memory").inbox == 0
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_used_is_kept_whole_for_a_person_and_stops_nothing_behind_it() {
+    let bench = bench().await;
+    let bad = [
+        request("pbxz", b"secret".to_vec()),
+        b"\x01 no item: secret".to_vec(),
+        request("told", b"secret".to_vec()),
+    ];
+    for (n, body) in bad.iter().enumerate() {
+        bench.offer(&format!("bad-{n}"), body.clone()).await;
+    }
+    bench.offer("good", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(orders(&bench).await, 1);
+    let mut dead = bench.dead().await;
+    dead.reverse();
+    assert_eq!(dead.iter().map(|letter| letter.body.clone()).collect::<Vec<_>>(), bad);
+    assert!(dead.iter().all(|letter| !letter.why.contains("secret")), "{dead:#?}");
+    assert!(dead[0].why.contains("pbxz is not set up"), "{dead:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_signals_in_one_request_each_counts_once_and_only_the_bad_one_needs_a_person() {
+    let bench = bench().await;
+    let mut signals: Vec<Signal> = (1..=40).map(|n| order(Some(n.to_string()))).collect();
+    signals.insert(3, order(None));
+    bench.offer("many", said(&signals)).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(orders(&bench).await, 40);
+    for n in [1, 4, 40] {
+        let events = bench.events(&format!("gc-{n}")).await;
+        assert_eq!(events.iter().filter(|event| *event == "order").count(), 1, "gc-{n}: {events:?}");
+    }
+    let dead = bench.dead().await;
+    assert!(matches!(&dead[..], [letter] if letter.why.contains("no id")), "{dead:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_told_twice_is_one_call_of_its_clients_order() {
+    let bench = bench().await;
+    bench.offer("order", said(&[order(Some("1".to_owned()))])).await;
+    assert!(is_worked_off(&bench).await);
+    for id in ["call", "call again"] {
+        bench.offer(id, said(&[ended_call()])).await;
+        assert!(is_worked_off(&bench).await);
+    }
+    let events = bench.events("gc-1").await;
+    assert_eq!(events.iter().filter(|event| *event == "call").count(), 1, "{events:?}");
+    assert_eq!(bench.link(link::call("told:1")).await.as_deref(), Some("gc-1"));
+    assert_eq!(bench.dead().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_with_a_stranger_makes_no_order() {
+    let bench = bench().await;
+    bench.offer("call", said(&[ended_call()])).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!((orders(&bench).await, bench.dead().await.len()), (0, 0));
+}
+
+/// A person asked for it: a letter leaves again, because the person has looked; the CRM is looked at first.
+#[tokio::test(start_paused = true)]
+async fn a_dead_delivery_that_is_tried_again_goes_once_and_is_dead_no_longer() {
+    let bench = bench().await;
+    let read = asked("gc-2.1", "c-2", crate::process::Ask::ReadLead { lead: 41, number: None });
+    let bury = [letter("gc-1.1"), read].map(|delivery| {
+        let (id, body) = (format!("out-{}", delivery.id()), json::bytes(&delivery));
+        DeadOp::Bury(DeadLetter { id, at: noon(), why: "no answer".to_owned(), order: None, body })
+    });
+    bench.commit(Unit { dead: bury.to_vec(), ..Unit::default() }).await;
+    for id in ["out-gc-1.1", "out-gc-2.1", "out-gc-2.1", "out-gc-9.1"] {
+        bench.append(&Item::Retry { letter: id.to_owned() }).await;
+    }
+    assert!(is_worked_off(&bench).await);
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked(), [("gc-1.1".to_owned(), Try::First)]);
+    assert_eq!(bench.crm.asked(), [("gc-2.1".to_owned(), Try::MayBeDone)]);
+    assert_eq!((bench.dead().await, bench.deliveries().await), (vec![], vec![]));
+}
+
+/// The mend of the configuration came meanwhile, or it did not: then it is dead again, once.
+#[tokio::test(start_paused = true)]
+async fn a_dead_entry_that_is_tried_again_is_worked_or_dead_again() {
+    let bench = bench().await;
+    let bury = [("in-801", said(&[order(Some("8".to_owned()))])), ("in-802", request("pbxz", b"x".to_vec()))];
+    let bury = bury.map(|(id, body)| {
+        DeadOp::Bury(DeadLetter {
+            id: id.to_owned(),
+            at: noon(),
+            why: "not set up".to_owned(),
+            order: None,
+            body,
+        })
+    });
+    bench.commit(Unit { dead: bury.to_vec(), ..Unit::default() }).await;
+    for id in ["in-801", "in-802"] {
+        bench.append(&Item::Retry { letter: id.to_owned() }).await;
+    }
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(orders(&bench).await, 1);
+    let dead = bench.dead().await;
+    assert!(matches!(&dead[..], [letter] if letter.body == request("pbxz", b"x".to_vec())), "{dead:#?}");
+}

@@ -1,0 +1,199 @@
+//! What leaves, how often, and what becomes of it: over the store in memory, with couriers that record what
+//! they are asked.
+
+use super::*;
+use crate::process::Ask;
+use crate::worker::fake::{Bench, asked, letter, sending};
+use crate::worker::inbox::mark_first;
+
+/// A unit as the inbox makes it: what it adds is marked where it can leave at once.
+fn marking(site: &Site, deliveries: Vec<DeliveryOp>) -> Unit {
+    let now = site.clock.now();
+    let mut unit = Unit { deliveries, at: now, ..Unit::default() };
+    mark_first(site, &mut unit, None, now);
+    unit
+}
+
+fn first(id: &str) -> (String, Try) {
+    (id.to_owned(), Try::First)
+}
+
+async fn assert_all_done(bench: &Bench) {
+    assert_eq!(bench.deliveries().await, []);
+    assert_eq!(bench.dead().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_had_not_left_when_the_store_restarted_goes_out_once() {
+    let mut bench = Bench::open().await;
+    bench.work().await;
+    let unit = marking(&bench.site, vec![DeliveryOp::Add(letter("gc-1.1"))]);
+    assert!(matches!(&unit.deliveries[..], [DeliveryOp::Add(one)] if one.is_leaving()));
+    bench.site.commit_marking(unit).await.expect("the owner commits");
+    // Nothing else has run since the commit.
+    bench.site.restart_from_store();
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+    assert_all_done(&bench).await;
+}
+
+/// The store applied the commit, its answer was lost with the connection, and then the store was another.
+#[tokio::test(start_paused = true)]
+async fn a_letter_marked_by_a_commit_that_was_not_heard_goes_out_once() {
+    for restarts in [false, true] {
+        let mut bench = Bench::open().await;
+        bench.work().await;
+        let unit = marking(&bench.site, vec![DeliveryOp::Add(letter("gc-1.1"))]);
+        bench.store.lose_next_answer();
+        assert!(bench.site.commit_marking(unit).await.is_err(), "as far as the owner knows");
+        if restarts {
+            bench.store.restart("run-2");
+            bench.site.restart_from_store();
+        }
+        bench.run_for(TimeDelta::minutes(1)).await;
+        assert_eq!(bench.mail.asked(), [first("gc-1.1")], "restarts: {restarts}");
+        assert_all_done(&bench).await;
+    }
+}
+
+/// The store lost its last second: the place is another letter's now, which a former owner was sending.
+#[tokio::test(start_paused = true)]
+async fn a_place_given_to_another_letter_lets_nothing_leave_twice() {
+    let mut bench = Bench::open().await;
+    bench.work().await;
+    let site = bench.site.clone();
+    let lost = marking(&site, vec![DeliveryOp::Add(letter("gc-1.1"))]);
+    site.marks().note(&lost.deliveries);
+    site.marks().placed(&Delivery { seq: 1, ..letter("gc-1.1") });
+    let there = vec![DeliveryOp::Add(sending(letter("gc-2.1"), 1))];
+    site.store
+        .commit(site.id(), &site.fence, Unit { deliveries: there, ..Unit::default() })
+        .await
+        .expect("applied");
+    site.restart_from_store();
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked(), [("gc-2.1".to_owned(), Try::MayBeDone)], "a person has to look");
+    assert_eq!(bench.dead().await.len(), 1);
+    // Decided again, it leaves for the first time.
+    let again = marking(&site, vec![DeliveryOp::Add(letter("gc-1.1"))]);
+    site.commit_marking(again).await.expect("the owner commits");
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked()[1..], [first("gc-1.1")]);
+}
+
+/// The process died between the mark and the answer: the next one cannot know whether it has left.
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_owner_was_sending_is_looked_up_or_shown_to_a_person() {
+    let bench = Bench::open().await;
+    let unit = marking(&bench.site, vec![DeliveryOp::Add(letter("gc-1.1"))]);
+    bench.site.commit_marking(unit).await.expect("the owner commits");
+    let store = bench.store.clone();
+    bench.die().await;
+    let mut next = Bench::over(store, BTreeMap::new(), None).await;
+    next.work().await;
+    next.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(next.mail.asked(), [("gc-1.1".to_owned(), Try::MayBeDone)]);
+    assert_eq!(next.dead().await.len(), 1, "one letter that a person looks for");
+    assert_eq!(next.deliveries().await, []);
+}
+
+fn crm(id: &str, client: &str) -> Delivery {
+    asked(id, client, Ask::ReadLead { lead: 41, number: None })
+}
+
+async fn add(bench: &Bench, deliveries: impl IntoIterator<Item = Delivery>) {
+    let deliveries = deliveries.into_iter().map(DeliveryOp::Add).collect();
+    bench.commit(Unit { deliveries, ..Unit::default() }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_has_its_consequence_and_nothing_is_lost() {
+    let (first, again) = (Try::First, Try::MayBeDone);
+    for (fault, tries) in [
+        // Nothing was done: the same again.
+        (Fault::later("busy"), [first, first]),
+        // It may have been done: it is looked for.
+        (Fault::unclear("broken off"), [first, again]),
+    ] {
+        let mut bench = Bench::open().await;
+        bench.crm.answers([Err(fault.clone())]);
+        add(&bench, [crm("gc-1.1", "c-1")]).await;
+        bench.work().await;
+        assert_eq!(bench.crm.asked().len(), 1, "{fault}: it waits first");
+        bench.run_for(TimeDelta::minutes(10)).await;
+        assert_eq!(bench.crm.asked(), tries.map(|tried| ("gc-1.1".to_owned(), tried)), "{fault}");
+        assert_all_done(&bench).await;
+    }
+}
+
+/// Doubt outlives a look that fails, and the end of the process.
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_done_is_never_tried_as_if_it_were_new() {
+    let mut bench = Bench::open().await;
+    bench.crm.answers([Err(Fault::unclear("broken off"))]);
+    bench.crm.answers((0..20).map(|_| Err(Fault::later("busy"))));
+    add(&bench, [crm("gc-1.1", "c-1")]).await;
+    bench.work().await;
+    bench.run_for(TimeDelta::minutes(1)).await;
+    let tries = bench.crm.asked();
+    assert!(tries.len() > 2 && tries[1..].iter().all(|(_, tried)| *tried == Try::MayBeDone), "{tries:?}");
+    let store = bench.store.clone();
+    bench.die().await;
+    let mut next = Bench::over(store, BTreeMap::new(), None).await;
+    next.work().await;
+    next.run_for(TimeDelta::hours(1)).await;
+    assert_eq!(next.crm.asked(), [("gc-1.1".to_owned(), Try::MayBeDone)]);
+    assert_all_done(&next).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_account_costs_no_delivery_and_is_probed_by_one() {
+    let mut bench = Bench::open().await;
+    bench.mail.answers([Err(Fault::denied("535"))]);
+    bench.work().await;
+    add(&bench, [letter("gc-1.1")]).await;
+    bench.run_for(TimeDelta::seconds(5)).await;
+    add(&bench, [letter("gc-2.1"), crm("gc-3.1", "c-3")]).await;
+    bench.run_for(TimeDelta::seconds(50)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")], "the account is shut");
+    assert_eq!(bench.crm.asked(), [first("gc-3.1")], "another account is not");
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1"), first("gc-1.1"), first("gc-2.1")]);
+    assert_all_done(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_too_often_is_shown_to_a_person_and_its_lane_goes_on() {
+    let mut bench = Bench::open().await;
+    let tries = crate::worker::backoff::TRIES_MAX as usize;
+    bench.crm.answers((0..tries).map(|_| Err(Fault::later("busy"))));
+    add(&bench, [crm("gc-1.1", "c-1"), crm("gc-1.2", "c-1")]).await;
+    bench.work().await;
+    bench.run_for(TimeDelta::days(10)).await;
+    let asked = bench.crm.asked();
+    assert_eq!((asked.len(), asked.last()), (tries + 1, Some(&first("gc-1.2"))));
+    let dead = bench.dead().await;
+    assert!(
+        matches!(&dead[..], [letter] if letter.id == "out-gc-1.1" && !letter.body.is_empty()),
+        "{dead:#?}"
+    );
+    assert_eq!(bench.deliveries().await, []);
+}
+
+/// The store lost the settlement of a letter; this process has seen the letter off.
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_was_sent_and_forgotten_by_the_store_is_settled_without_sending_it() {
+    let folder = std::env::temp_dir().join(format!("dozvon-sent-{}", crate::secret::random_token()));
+    let spool = crate::spool::Spools::new(&folder, 1).of(&"rost".into());
+    let mut bench = Bench::over(Default::default(), BTreeMap::new(), Some(spool)).await;
+    bench.work().await;
+    add(&bench, [letter("gc-1.1")]).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+    // Decided again under the same id, because the store has lost that it was.
+    add(&bench, [letter("gc-1.1")]).await;
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked().len(), 1);
+    assert_all_done(&bench).await;
+    std::fs::remove_dir_all(&folder).expect("the test's own folder");
+}
