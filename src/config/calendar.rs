@@ -22,7 +22,7 @@ pub(super) fn build(
     for year in [Some(today.year()), next].into_iter().flatten().filter(|year| !Calendar::knows(*year)) {
         warnings.add(
             "calendar",
-            format!("the built-in calendar does not know {year}; only fixed holidays are days off"),
+            format!("the built-in calendar does not know {year}; only the holidays of the Labour Code, art. 112, are days off"),
             "list the moved days in `calendar.nonworking` and `calendar.working`, or update dozvon",
         );
     }

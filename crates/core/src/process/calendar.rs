@@ -34,16 +34,30 @@ impl Calendar {
         if !self.nonworking.is_empty() && self.nonworking.contains(&day.to_string()) {
             return false;
         }
-        let weekday = day.weekday().number_from_monday() as u8;
-        let usual = match self.weekdays.is_empty() {
-            true => weekday <= 5,
-            false => self.weekdays.get(&weekday).copied().unwrap_or(false),
-        };
         match holidays().get(&day.year()) {
             Some(year) if year.working.contains(&month_day(day)) => true,
-            Some(year) => usual && !year.nonworking.contains(&month_day(day)),
-            None => usual && !FIXED_HOLIDAYS.contains(&(day.month(), day.day())),
+            Some(year) => self.is_usual(day) && !year.nonworking.contains(&month_day(day)),
+            None => self.is_usual(day) && !is_fixed_holiday(day) && !self.is_moved_day_off(day),
         }
+    }
+
+    /// Whether the school works on this weekday.
+    fn is_usual(&self, day: NaiveDate) -> bool {
+        let weekday = day.weekday().number_from_monday() as u8;
+        match self.weekdays.is_empty() {
+            true => weekday <= 5,
+            false => self.weekdays.get(&weekday).copied().unwrap_or(false),
+        }
+    }
+
+    /// Labour Code, art. 112: a day off that coincides with a holiday moves to the next working day after the
+    /// holiday, without a decree. Those of the January holidays are moved by decree only.
+    fn is_moved_day_off(&self, day: NaiveDate) -> bool {
+        let plain = |day: &NaiveDate| self.is_usual(*day) && !is_fixed_holiday(*day);
+        let last_plain = day.iter_days().rev().skip(1).take(7).position(|day| plain(&day));
+        let between = day.iter_days().rev().skip(1).take(last_plain.unwrap_or(7));
+        plain(&day)
+            && between.into_iter().any(|day| day.month() > 1 && is_fixed_holiday(day) && !self.is_usual(day))
     }
 
     /// Whether the production calendar of this year is known. If not, the fixed holidays apply.
@@ -209,6 +223,10 @@ fn month_day(day: NaiveDate) -> String {
     format!("{:02}-{:02}", day.month(), day.day())
 }
 
+fn is_fixed_holiday(day: NaiveDate) -> bool {
+    FIXED_HOLIDAYS.contains(&(day.month(), day.day()))
+}
+
 /// Holidays by law (Labour Code, art. 112), used for a year without a decree.
 const FIXED_HOLIDAYS: [(u32, u32); 14] = [
     (1, 1),
@@ -268,6 +286,13 @@ mod tests {
             ("2027-02-22", false),
             ("2028-06-12", false), // no decree known: a fixed holiday
             ("2028-02-24", true),
+            ("2028-01-10", true),  // the January holidays move by decree only
+            ("2028-11-06", false), // Saturday 4 November moves to Monday
+            ("2028-11-07", true),
+            ("2029-11-05", false), // Sunday 4 November
+            ("2030-02-25", false), // Saturday 23 February
+            ("2033-05-03", true),
+            ("2033-05-02", false), // Sunday 1 May
         ] {
             let day: NaiveDate = day.parse().expect("a day");
             assert_eq!(calendar.is_working(day), works, "{day}");
