@@ -425,6 +425,9 @@ pub struct Pending {
     pub task: Option<TaskId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letter: Option<TextId>,
+    /// The address of the letter: a bounce is said of it, whatever has come since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The lead's role, where the command makes a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,

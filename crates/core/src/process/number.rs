@@ -56,6 +56,13 @@ impl Phone {
         }
     }
 
+    /// What was typed beside the numbers, for people: «доб. 136, после 18:00».
+    pub fn beside(&self) -> Option<String> {
+        let extension = self.extension.as_ref().map(|digits| format!("доб. {digits}"));
+        let parts: Vec<String> = extension.into_iter().chain(self.words.clone()).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     /// A number as a telephone exchange writes it: all digits with the country's code, often without a plus.
     /// `None` for extensions, addresses and hidden callers.
     pub fn of_line(said: &str) -> Option<String> {

@@ -4,6 +4,7 @@
 use super::plan;
 use super::reading::{Digits, Reading, read};
 use super::text::Typed;
+use crate::mutant::cut;
 
 /// A number and the place that it takes in the text.
 pub struct Found {
@@ -50,7 +51,7 @@ pub fn numbers(typed: &Typed) -> Vec<Found> {
             Some((from, to, e164)) => {
                 let start = if from == 0 { run.start } else { run.place(from) };
                 at = run.place(to) + 1;
-                if !plan::is_fake(e164.get(2..).unwrap_or_default()) {
+                if !plan::is_fake(e164.get(2..).unwrap_or_default()) || cut("Q3.fake") {
                     found.push(Found { e164, start, end: at });
                 }
             }

@@ -180,7 +180,7 @@ fn what_is_no_number_stays_raw() {
         "12345",
         "+7 903 555",
         "1111111",
-        "sip:79035550127@school.mangosip.ru",
+        "sip:79035550127@sip.example.ru",
         "79035550127@example.ru",
         "+7 000 555 01 27",
         "0",

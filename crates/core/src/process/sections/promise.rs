@@ -209,7 +209,8 @@ fn reminder(d: &mut Decision) {
         return;
     }
     d.urgent(Urgency::Promise, |d| {
-        d.turn("P1", "День обещанной оплаты: напоминание клиенту со ссылкой.");
+        let done = d.by_letter("напоминание клиенту со ссылкой", "напомнить письмом некуда");
+        d.turn("P1", format!("День обещанной оплаты: {done}."));
         // No date in it: the text says «сегодня».
         d.letter("P1", TextId::PaymentReminder);
     });
