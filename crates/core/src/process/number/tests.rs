@@ -272,3 +272,40 @@ fn an_exchange_writes_all_digits_without_a_plus() {
         assert_eq!(Phone::of_line(said).as_deref(), number, "{said}");
     }
 }
+
+#[test]
+fn whatever_people_put_around_two_numbers_is_theirs() {
+    let check = |raw: &str, second: Option<&str>, words: Option<&str>| {
+        let phone = Phone::parse(raw);
+        assert_eq!(phone.e164.as_deref(), Some("+79035550127"), "{raw}");
+        assert_eq!((phone.second.as_deref(), phone.words.as_deref()), (second, words), "{raw}");
+    };
+    let moscow = Some("+74955550101");
+    check("моб.8-903-555-01-27 раб.8(495)555-01-01 доб.12", moscow, Some("раб, доб.12"));
+    check("8-903-555-01-27 (WhatsApp, Viber)", None, Some("WhatsApp, Viber"));
+    check("+7 903 5550127 7 495 555 0101", moscow, None);
+    check("+7 9035550127 9035550127", None, None);
+    check("8(903)555-01-27/ 8(495)555-01-01", moscow, None);
+    check("9 0 3 5 5 5 0 1 2 7", None, None);
+    check("8 903 555 01 27 с 10 до 18", None, Some("с 10 до 18"));
+    check("8 903 555 01 27, жена 8 495 555 01 01", moscow, Some("жена"));
+    check("8 903 555 01 27 📞 звоните!", None, Some("📞 звоните!"));
+    let foreign = Phone::parse("+1 (202) 555-0143 ext. 5");
+    assert_eq!((foreign.e164.as_deref(), foreign.extension.as_deref()), (Some("+12025550143"), Some("5")));
+    let foreign = Phone::parse("+49 151 55500127 18 часов");
+    assert_eq!(
+        (foreign.e164.as_deref(), foreign.words.as_deref()),
+        (Some("+4915155500127"), Some("18 часов"))
+    );
+}
+
+/// What an earlier version stored has no words; what this one stores it reads back.
+#[test]
+fn words_outlive_the_store() {
+    let phone = Phone::parse("8 903 555 01 27 доб. 12 (после 18:00)");
+    let stored = serde_json::to_string(&phone).expect("written");
+    assert_eq!(serde_json::from_str::<Phone>(&stored).expect("read"), phone);
+    let old = r#"{"e164":"+79035550127","raw":"89035550127"}"#;
+    let old: Phone = serde_json::from_str(old).expect("read");
+    assert_eq!(old, Phone::parse("89035550127"));
+}
