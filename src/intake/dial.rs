@@ -46,12 +46,7 @@ async fn bound_order(book: &mut Book, result: &CallResult) -> StoreResult<Option
 }
 
 fn caller(result: &CallResult) -> ClientFacts {
-    let phone = result.number.as_ref().map(|number| Phone {
-        e164: Some(number.clone()),
-        extension: None,
-        second: None,
-        raw: number.clone(),
-    });
+    let phone = result.number.as_ref().map(|number| Phone::called(number, number));
     ClientFacts { phone, ..ClientFacts::default() }
 }
 

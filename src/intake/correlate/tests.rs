@@ -83,7 +83,7 @@ fn order(id: &str, client: &str, is_open: bool) -> Order {
 
 fn phone(e164: &str, second: Option<&str>) -> Option<Phone> {
     let e164 = Some(e164.to_owned()).filter(|number| !number.is_empty());
-    Some(Phone { e164, extension: None, second: second.map(str::to_owned), raw: String::new() })
+    Some(Phone { e164, extension: None, second: second.map(str::to_owned), words: None, raw: String::new() })
 }
 
 fn seen(gc_id: &str, client: ClientFacts) -> SeenOrder {

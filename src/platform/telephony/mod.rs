@@ -66,7 +66,7 @@ impl Fields {
 
 /// A client's number in E.164; `None` for addresses, extensions and hidden callers.
 pub fn phone(text: &str) -> Option<String> {
-    Phone::parse(text).e164
+    Phone::of_line(text)
 }
 
 /// Our own line as E.164 if it is a number (also an 800 number, unlike a client's), else its name: a SIP

@@ -116,16 +116,6 @@ const OTHERWISE: &[(&str, &str)] = &[
          an attempt is made while dialling only. The promised call comes at its time in both (D5).",
     ),
     (
-        "random 002 0002 promise, course 6, turn 1",
-        "Where «Что дальше?» is off, b3825df said after a talk that it would call again in some days, and let the \
-         promised day go: only the client or a payment moves it (D5, P1).",
-    ),
-    (
-        "random 002 0065 invalid, course 3, turn 1",
-        "Where «Что дальше?» is off, b3825df said after a talk that it would call again in some days, although \
-         the number is being asked for and nothing changes (L11).",
-    ),
-    (
         "random 005 0097 paid_said, course 2, turn 1",
         "After a payment that was none b3825df set an attempt in a payment plan, and its wake did nothing: \
          an attempt is made while dialling only. The plan's reminders come at their times in both (L5).",

@@ -23,6 +23,9 @@ impl Vars {
             client: ClientVars {
                 name: "Мария Кузнецова".to_owned(),
                 phone: "+79035550127".to_owned(),
+                phone_words: "доб. 136, после 18:00".to_owned(),
+                phone_typed: "1111111".to_owned(),
+                phone_bad: "+79035550128".to_owned(),
                 email: "m.kuznetsova@example.ru".to_owned(),
                 local_time: "14:05".to_owned(),
             },
@@ -30,6 +33,7 @@ impl Vars {
             time: "24 ноября, 11:00".to_owned(),
             why: "просит после работы".to_owned(),
             more: "Два звонка без ответа, одно письмо.".to_owned(),
+            letters: vec!["confirm_phone".to_owned(), "materials".to_owned()],
         }
     }
 

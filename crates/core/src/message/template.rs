@@ -116,10 +116,10 @@ fn known_variables() -> BTreeSet<String> {
 
 /// The variables for the engine. Destructured field by field, so that forgetting a new one does not compile.
 pub(super) fn context(vars: &Vars) -> Value {
-    let Vars { school, order, client, manager, time, why, more } = vars;
+    let Vars { school, order, client, manager, time, why, more, letters } = vars;
     let SchoolVars { name: school_name } = school;
     let OrderVars { number, id, positions, cost, paid, left, payment_link, source } = order;
-    let ClientVars { name, phone, email, local_time } = client;
+    let ClientVars { name, phone, phone_words, phone_typed, phone_bad, email, local_time } = client;
     let ManagerVars { name: manager_name } = manager;
     // GetCourse writes one position per line; in a sentence they are joined.
     let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
@@ -128,9 +128,9 @@ pub(super) fn context(vars: &Vars) -> Value {
     context! {
         school => context! { name => school_name },
         order => context! { number, id, positions, cost, paid, left, payment_link, source },
-        client => context! { name, phone, email, local_time },
+        client => context! { name, phone, phone_words, phone_typed, phone_bad, email, local_time },
         manager => context! { name => manager_name },
-        time, why, more,
+        time, why, more, letters,
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Vars {
     pub why: String,
     /// A further paragraph put in by the step: history in short, a script, a list.
     pub more: String,
+    /// Names of the letters that went to this client about this order; none if no address of his is good.
+    pub letters: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -44,7 +46,14 @@ pub struct OrderVars {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ClientVars {
     pub name: String,
+    /// The number that is dialled; empty if there is none.
     pub phone: String,
+    /// What was typed beside it, «доб. 136, после 18:00»; without digits also what was typed in its place.
+    pub phone_words: String,
+    /// What was typed, where no number can be read from it.
+    pub phone_typed: String,
+    /// The last number that turned out wrong, where there is no other.
+    pub phone_bad: String,
     pub email: String,
     /// «14:05», the client's local time now.
     pub local_time: String,

@@ -423,6 +423,9 @@ pub struct Pending {
     pub task: Option<TaskId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letter: Option<TextId>,
+    /// The address of the letter: a bounce applies to it, even if the client has a newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The lead's role, if the command creates a lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<LeadRole>,

@@ -23,6 +23,9 @@ pub struct Client {
     /// The number as typed (Q1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_raw: Option<String>,
+    /// What was typed beside a number: «доб. 136, после 18:00» (Q1).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub phone_words: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_confirmed: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -48,6 +51,7 @@ impl Client {
             name: None,
             phones: Vec::new(),
             phone_raw: None,
+            phone_words: BTreeMap::new(),
             phone_confirmed: None,
             emails: Vec::new(),
             bad: BTreeSet::new(),
@@ -70,6 +74,7 @@ impl Client {
             for number in phone.second.iter().chain(&phone.e164) {
                 changed |= add(&mut self.phones, number);
             }
+            changed |= self.learn_words(phone);
         }
         if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
             changed |= add(&mut self.emails, email);
@@ -80,9 +85,40 @@ impl Client {
         changed
     }
 
+    /// An echo of the bare number does not erase them.
+    fn learn_words(&mut self, phone: &Phone) -> bool {
+        let Some(words) = phone.beside() else { return false };
+        let mut changed = false;
+        for number in phone.e164.iter().chain(&phone.second) {
+            changed |= self.phone_words.insert(number.clone(), words.clone()).as_ref() != Some(&words);
+        }
+        let phones = &self.phones;
+        self.phone_words.retain(|number, _| phones.contains(number));
+        changed
+    }
+
     /// The number to dial: the latest new one that is not known to be wrong.
     pub fn phone(&self) -> Option<&String> {
         self.phones.iter().find(|number| !self.bad.contains(*number))
+    }
+
+    /// What was typed beside the number to dial, or, without digits, in its place.
+    pub fn phone_words(&self) -> Option<&str> {
+        match self.phone() {
+            Some(number) => self.phone_words.get(number).map(String::as_str),
+            None => self.phone_raw.as_deref().filter(|raw| !holds_digits(raw) && says_something(raw)),
+        }
+    }
+
+    /// What was typed where a number should be, if there is no number to dial.
+    pub fn phone_typed(&self) -> Option<&str> {
+        let raw = self.phone_raw.as_deref().filter(|raw| holds_digits(raw) && self.phone().is_none())?;
+        Phone::parse(raw).e164.is_none().then_some(raw)
+    }
+
+    /// The newest number, if it and all others turned out wrong.
+    pub fn phone_bad(&self) -> Option<&String> {
+        self.phones.first().filter(|_| self.phone().is_none())
     }
 
     /// The address to write to: the latest new one that has not bounced.
@@ -102,6 +138,20 @@ fn fill<T: Clone + PartialEq>(have: &mut Option<T>, said: Option<&T>) -> bool {
         *have = said.cloned();
     }
     new
+}
+
+/// What people type into a field that must not stay empty.
+const NOTHING: &[&str] =
+    &["нет", "нету", "не указан", "нет телефона", "без телефона", "no", "none", "null", "тест", "test"];
+
+fn says_something(raw: &str) -> bool {
+    let plain = raw.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    plain.chars().any(char::is_alphabetic) && !NOTHING.contains(&plain.as_str())
+}
+
+/// Enough of them to be meant as a number.
+fn holds_digits(raw: &str) -> bool {
+    raw.chars().filter(|c| c.is_numeric()).count() >= 5
 }
 
 /// Limit of numbers and addresses per client; the oldest is dropped.
@@ -165,5 +215,32 @@ mod tests {
 
         client.bad.insert("+79005550219".to_owned());
         assert_eq!(client.phone().map(String::as_str), Some("+79005550218"));
+    }
+
+    #[test]
+    fn what_was_typed_beside_a_number_outlives_its_echo() {
+        let mut client = Client::new(ClientId::from("c-1"));
+        let said = |phone: &str| ClientFacts { phone: Some(Phone::parse(phone)), ..ClientFacts::default() };
+        assert!(client.learn(&said("8 495 555-01-01 доб. 136 (после 18:00)")));
+        assert_eq!(client.phone_words(), Some("доб. 136, после 18:00"));
+        client.learn(&said("+74955550101"));
+        assert_eq!(client.phone_words(), Some("доб. 136, после 18:00"), "the CRM repeats the bare number");
+        client.learn(&said("8 900 555-01-02"));
+        assert_eq!(client.phone_words(), None, "another number is dialled now");
+    }
+
+    #[test]
+    fn what_is_no_number_is_shown_as_typed() {
+        let check = |phone: &str, typed: Option<&str>, words: Option<&str>| {
+            let mut client = Client::new(ClientId::from("c-1"));
+            client.learn(&ClientFacts { phone: Some(Phone::parse(phone)), ..ClientFacts::default() });
+            assert_eq!((client.phone_typed(), client.phone_words()), (typed, words), "{phone}");
+        };
+        check("1111111", Some("1111111"), None);
+        check("+7 900 000-00-00", Some("+7 900 000-00-00"), None);
+        check("пишите в телеграм @anna_2", None, Some("пишите в телеграм @anna_2"));
+        check("-", None, None);
+        check("Нет.", None, None);
+        check("", None, None);
     }
 }

@@ -115,6 +115,9 @@ pub struct Phone {
     /// A second number found in the same field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<String>,
+    /// What was typed beside the numbers: «после 18:00», «кв. 12», «ватсап».
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
     pub raw: String,
 }
 

@@ -6,7 +6,12 @@ use chrono_tz::Tz;
 use super::case::{Case, Order};
 use super::definition::Process;
 use super::value::*;
+use crate::message::text::{LETTERS, TextId};
 use crate::message::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+use crate::mutant::cut;
+
+/// More of what a client typed is not put into a text.
+const SHOWN_CHARS_MAX: usize = 120;
 
 /// The variables of one text. The caller fills `time`, `why` and `more`.
 pub(super) fn build(
@@ -35,6 +40,9 @@ pub(super) fn build(
         client: ClientVars {
             name: client.name.clone().unwrap_or_default(),
             phone: text(client.phone()),
+            phone_words: client.phone_words().map(shown).unwrap_or_default(),
+            phone_typed: client.phone_typed().map(shown).unwrap_or_default(),
+            phone_bad: text(client.phone_bad()),
             email: text(client.email()),
             local_time: now.with_timezone(&client_zone).format("%H:%M").to_string(),
         },
@@ -42,11 +50,24 @@ pub(super) fn build(
         time: String::new(),
         why: String::new(),
         more: String::new(),
+        letters: went(case),
     }
 }
 
-/// The sum left to pay as reported by GetCourse; its API does not report it, then computed from the other
-/// sums.
+/// Letters that bounced are not among an order's (L11: no text claims a letter that did not go).
+fn went(Case { order, client, .. }: &Case) -> Vec<String> {
+    let went = |text: &&TextId| order.letters.contains_key(text) && client.email().is_some();
+    let all = LETTERS.iter().filter(|text| went(text) || cut("L11.letter_is_true"));
+    all.map(|text| text.name().to_owned()).collect()
+}
+
+/// A client's words in one line between quotation marks, not too long.
+fn shown(typed: &str) -> String {
+    let line = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.replace('«', "„").replace('»', "“").chars().take(SHOWN_CHARS_MAX).collect()
+}
+
+/// What is left to pay, as GetCourse says it; its API does not, then from the two other sums.
 fn left(order: &Order) -> Option<Money> {
     order.left.clone().or_else(|| {
         let (cost, paid) = (order.cost.as_ref()?, order.paid.as_ref()?);

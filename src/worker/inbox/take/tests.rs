@@ -52,7 +52,13 @@ fn said(signals: &[Signal]) -> Vec<u8> {
 }
 
 fn order(gc_id: Option<String>) -> Signal {
-    let phone = Phone { e164: Some(ANNA.to_owned()), extension: None, second: None, raw: ANNA.to_owned() };
+    let phone = Phone {
+        e164: Some(ANNA.to_owned()),
+        extension: None,
+        second: None,
+        words: None,
+        raw: ANNA.to_owned(),
+    };
     let client = ClientFacts { phone: Some(phone), ..ClientFacts::default() };
     let facts = OrderFacts { gc_id, client, ..OrderFacts::default() };
     Signal::OrderSeen(Box::new(SeenOrder { facts, ..SeenOrder::default() }))

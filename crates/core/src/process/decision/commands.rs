@@ -27,6 +27,10 @@ impl Decision<'_> {
                 Ask::SendLetter(letter) => Some(letter.text.clone()),
                 _ => None,
             },
+            to: match &ask {
+                Ask::SendLetter(letter) => Some(letter.to.clone()),
+                _ => None,
+            },
             role: match &ask {
                 Ask::SaveLead(lead) => Some(lead.role),
                 _ => None,

@@ -37,6 +37,11 @@ impl Decision<'_> {
         self.ask(Ask::SendLetter(Letter { text, to, subject: rendered.subject, body: rendered.body }));
     }
 
+    /// One of two texts: for a client with a good address, and for one who cannot be written to.
+    pub fn by_letter<'t>(&self, written: &'t str, not: &'t str) -> &'t str {
+        if self.case.client.email().is_some() { written } else { not }
+    }
+
     /// Whether the same text was already sent today; records the text that is sent now.
     fn is_said_today(&mut self, text: &TextId, body: &str) -> bool {
         let day = self.now.with_timezone(&self.process.zone).date_naive();

@@ -55,7 +55,11 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         AnswerKind::Refusal => return d.request(Request::Refuse { reason: answer.reason, why }),
         AnswerKind::Duplicate => return d.request(Request::DoubleByWord),
         AnswerKind::Doubt => {
-            date(d, FollowUpKind::Doubt, why, "Клиент сомневается: материалы сейчас, касание позже.");
+            let text = d.by_letter(
+                "Клиент сомневается: материалы сейчас, касание позже.",
+                "Клиент сомневается: материалы отправить некуда, касание позже.",
+            );
+            date(d, FollowUpKind::Doubt, why, text);
             d.letter("L13", TextId::Materials);
             let at = answer.at.unwrap_or_else(|| d.work_days(d.figures().talk.doubt_days));
             touch(d, at);
@@ -69,7 +73,11 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             touch(d, at);
         }
         AnswerKind::Instalment => {
-            date(d, FollowUpKind::Instalment, None, "Рассрочка: клиенту условия, менеджеру задача.");
+            let text = d.by_letter(
+                "Рассрочка: клиенту условия, менеджеру задача.",
+                "Рассрочка: условия отправить некуда, менеджеру задача.",
+            );
+            date(d, FollowUpKind::Instalment, None, text);
             d.letter("L13", TextId::Instalment);
             work(d, TextId::TaskInstalment, answer.at, why);
         }

@@ -133,9 +133,7 @@ fn first_state(d: &mut Decision) {
         if pool {
             assign::give_by_queue(d, "Телефона нет, его нужно спросить");
         }
-        d.request(Request::AskPhone {
-            why: "Телефон не указан или записан с ошибкой"
-        });
+        d.request(Request::AskPhone { why: "" });
         return;
     }
     if matches!(d.state(), Wait::Unseen { .. }) {

@@ -108,7 +108,7 @@ fn learn_number(d: &mut Decision, call: &CallResult) {
         && let Some(number) = &call.number
         && d.case.client.phone().is_none()
     {
-        let phone = Phone { e164: Some(number.clone()), extension: None, second: None, raw: String::new() };
+        let phone = Phone::called(number, "");
         d.case.client.learn(&ClientFacts { phone: Some(phone), ..ClientFacts::default() });
     }
 }

@@ -38,7 +38,8 @@ fn last_letter(d: &mut Decision) {
         return;
     }
     let (days, attempts) = (d.case.order.round.days.len(), d.case.order.round.attempts);
-    d.turn("D3", format!("Не дозвонились: дней {days}, попыток {attempts}. Последнее сообщение клиенту."));
+    let last = d.by_letter("Последнее сообщение клиенту.", "Написать клиенту некуда.");
+    d.turn("D3", format!("Не дозвонились: дней {days}, попыток {attempts}. {last}"));
     d.letter("D3", TextId::NotReached);
     d.stay(Wait::GivingUp { letter: LastLetter::Sent });
     let hours = TimeDelta::hours(i64::from(d.figures().dialling.give_up_hours));

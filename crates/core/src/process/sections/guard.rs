@@ -59,8 +59,13 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
 fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
     let title = pending.letter.as_ref().map(TextId::title).unwrap_or_default();
     if why.starts_with(BOUNCED) {
-        if let Some(bad) = d.case.client.email().cloned().filter(|_| !cut("L11.bounced")) {
+        let bad = pending.to.clone().or_else(|| d.case.client.email().cloned());
+        if let Some(bad) = bad.filter(|_| !cut("L11.bounced")) {
             d.case.client.bad.insert(bad);
+        }
+        // It may go again, to another address, and no text says that it went.
+        if let Some(letter) = &pending.letter {
+            d.case.order.letters.remove(letter);
         }
         d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
         d.note(&format!("Письмо «{title}» не доставлено. Уточните почту клиента."));

@@ -122,7 +122,11 @@ fn remind(d: &mut Decision) {
     d.letter_with("L5", TextId::PartReminder, |vars| {
         vars.time = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
     });
-    d.say("L5", "Напоминаем клиенту о следующем платеже.");
+    let done = d.by_letter(
+        "Напоминаем клиенту о следующем платеже.",
+        "Пора напомнить о следующем платеже, но писать некуда.",
+    );
+    d.say("L5", done);
 }
 
 /// L5: the day after a missed part the manager gets a task, repeated until a payment comes.

@@ -1,5 +1,5 @@
 //! A missing or wrong phone number: the client is asked for it, and dialling starts when it arrives (L11,
-//! L12, Q1). Numbers are parsed in `number`. Enter at [`ask_for`], [`arrived`], [`check_again`].
+//! L12, Q1, Q3). Numbers are parsed in `number`. Enter at [`ask_for`], [`arrived`], [`check_again`].
 
 use chrono::TimeDelta;
 
@@ -15,7 +15,7 @@ const TASKS: &[TextId] = &[TextId::TaskPhone, TextId::TaskPhoneCheck, TextId::Ta
 
 pub const SECTION: Section = Section {
     name: "phone",
-    rules: &["L11", "L12", "Q1"],
+    rules: &["L11", "L12", "Q1", "Q3"],
     timers: &[Row {
         timer: Timer::PhoneCheck,
         class: Class::Date,
@@ -51,15 +51,32 @@ fn ask_for(d: &mut Decision, why: &str) {
     d.close_question(RESULT);
     d.drop_promise();
     d.go(Wait::PhoneAsked { step: PhoneStep::Asked }, RESULT);
-    d.turn("L11", format!("{why}: просим номер у клиента по почте, менеджеру задача."));
+    let by_letter = !d.case.order.is_held();
+    let said = asked(d, by_letter);
+    d.turn("L11", said);
     d.status(Status::NotConfirmed, None);
-    if !d.case.order.is_held() {
+    if by_letter {
         d.letter("L11", TextId::ConfirmPhone);
     }
     let due = d.work_minutes(60);
     d.task(NewTask { why, ..NewTask::new(TaskKind::Do, TextId::TaskPhone, due) });
     let look = d.now + TimeDelta::days(i64::from(d.figures().phone.check_days));
     d.set(Timer::PhoneCheck, d.team().next(look));
+}
+
+/// What is missing, and what is done about it: no letter is claimed that is not decided.
+fn asked(d: &Decision, by_letter: bool) -> String {
+    let client = d.vars(None).client;
+    let missing = match (client.phone_typed.as_str(), client.phone_bad.as_str()) {
+        ("", "") => "Телефона нет.".to_owned(),
+        ("", bad) => format!("По номеру {bad} связаться нельзя."),
+        (typed, _) => format!("Телефона нет (указано «{typed}»)."),
+    };
+    let done = match by_letter {
+        true => d.by_letter("Отправили клиенту письмо", "Почты у клиента тоже нет"),
+        false => "Письма клиенту пока не отправляли",
+    };
+    format!("{missing} {done}, менеджеру поставили задачу.")
 }
 
 /// L11: the next check: a task to check the contacts, «Отложен», the last task, «Отменён».

@@ -209,8 +209,9 @@ fn reminder(d: &mut Decision) {
         return;
     }
     d.urgent(Urgency::Promise, |d| {
-        d.turn("P1", "День обещанной оплаты: напоминание клиенту со ссылкой.");
-        // The text says «сегодня», so it needs no date.
+        let done = d.by_letter("напоминание клиенту со ссылкой", "напомнить письмом некуда");
+        d.turn("P1", format!("День обещанной оплаты: {done}."));
+        // No date in it: the text says «сегодня».
         d.letter("P1", TextId::PaymentReminder);
     });
 }
