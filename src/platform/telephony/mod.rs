@@ -69,6 +69,12 @@ pub fn phone(text: &str) -> Option<String> {
     Phone::parse(text).e164
 }
 
+/// A word of a provider's table without case, blanks, `_` and `-`: `No_Answer` → `noanswer`.
+pub fn folded(word: &str) -> String {
+    let kept = word.chars().filter(|letter| !letter.is_whitespace() && !matches!(letter, '_' | '-'));
+    kept.flat_map(char::to_lowercase).collect()
+}
+
 /// Our own line as E.164 if it is a number (also an 800 number, unlike a client's), else its name: a SIP
 /// trunk has one.
 pub fn line(text: &str) -> String {
