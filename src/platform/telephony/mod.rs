@@ -35,6 +35,11 @@ impl Fields {
         Self(pairs.map(|(name, value)| (name.trim().to_lowercase(), clean(&value))).collect())
     }
 
+    /// All names, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// `name` in lower case.
     pub fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(have, value)| have == name && !value.is_empty());
