@@ -248,7 +248,7 @@ pub struct Leg {
     pub command: Option<String>,
     /// The manager's leg of a call-back, which says nothing about the client.
     pub manager_leg: bool,
-    /// Seconds of talk according to the provider, at the leg's end; 0 if there was no talk.
+    /// Seconds of talk according to the provider, at the leg's end; 0 if there was no talk, `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub talk_seconds: Option<u32>,
 }
@@ -267,7 +267,9 @@ pub enum LegState {
 pub struct FinalRecord {
     pub direction: Option<Direction>,
     pub outcome: Outcome,
-    pub talk_seconds: u32,
+    /// 0 if there was no talk; `None` if it was answered and the length was not reported, or is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
     pub started_at: At,
     pub ended_at: At,
     pub client_number: Option<String>,
@@ -290,7 +292,7 @@ pub struct FinalRecord {
 pub struct KnownCall {
     /// A reliable final record of the provider has arrived.
     pub is_exact: bool,
-    /// Seconds of talk of its result; `None` if there is no result yet.
+    /// Seconds of talk of its result; `None` if there is no result yet, or its length is unknown.
     pub talk_seconds: Option<u32>,
 }
 

@@ -42,6 +42,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                 "delivered": count(&tally.delivered), "buried": count(&tally.buried),
                 "conflicts": count(&tally.conflicts), "found": count(&tally.found), "look_back": looks,
                 "watchdog_repairs": count(&tally.repairs), "unreadable": count(&tally.unreadable),
+                "nobody": count(&tally.nobody), "unread": tally.unread.show(),
                 "panics": site.panics(),
                 "wake_late_ms": tally.late_ms.load(Ordering::Relaxed),
                 "spooled": count(&tally.spooled),

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 
 use super::Front;
 use crate::intake::envelope::Envelope;
-use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Verified};
+use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Verified};
 use crate::process::SchoolId;
 use crate::secret::random_token;
 use crate::spool::{NoRoom, Saved};
@@ -22,12 +22,15 @@ use crate::worker::spool_drain::announce;
 const QUERY_BYTES_MAX: usize = 32 * 1024;
 
 /// Why a request was refused. The text is for the sender's engineer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     #[error("no such address; print the right ones with `dozvon url`")]
     Unknown,
-    #[error("wrong secret or signature")]
-    Forged,
+    #[error("wrong secret in the address")]
+    WrongSecret,
+    /// The platform's own check failed.
+    #[error(transparent)]
+    Forged(#[from] Refused),
     #[error("the request is larger than this platform's requests are")]
     TooLarge,
     #[error("the body did not arrive in time")]
@@ -41,10 +44,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub fn status(self) -> StatusCode {
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
-            Self::Forged => StatusCode::FORBIDDEN,
+            Self::WrongSecret | Self::Forged(_) => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
@@ -69,7 +72,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
     match site.guard("webhook", taking).await.unwrap_or(Err(Refusal::Defect)) {
         Ok(answer) => respond(answer),
         Err(why) => {
-            if why == Refusal::Forged {
+            if why.status() == StatusCode::FORBIDDEN {
                 count(&site.tally.refused);
             }
             tracing::warn!(school = %site.id(), platform, %why, "a request was turned away");
@@ -89,7 +92,7 @@ async fn take(
 ) -> Result<HookAnswer, Refusal> {
     let secret = request.match_info().get("secret").unwrap_or_default();
     if !is_secret(site, secret) {
-        return Err(Refusal::Forged);
+        return Err(Refusal::WrongSecret);
     }
     if request.query_string().len() > QUERY_BYTES_MAX {
         return Err(Refusal::TooLarge);
@@ -112,7 +115,7 @@ pub async fn accept(
     hooks: &dyn Hooks,
     request: RawRequest,
 ) -> Result<HookAnswer, Refusal> {
-    let (verified, reception) = Verified::check(hooks, request).map_err(|_| Refusal::Forged)?;
+    let (verified, reception) = Verified::check(hooks, request)?;
     let key = match reception {
         Reception::Probe => return Ok(hooks.answer(&verified)),
         Reception::Keep(key) => key,

@@ -58,7 +58,8 @@ pub fn routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
             .app_data(front)
             .route("/hooks/{school}/{platform}/{secret}", web::to(hooks::receive))
             .route("/hooks/{school}/{platform}/{secret}/{tail:.*}", web::to(hooks::receive))
-            .route("/health", web::get().to(health::show));
+            .route("/health", web::get().to(health::show))
+            .route("/health", web::head().to(health::show));
         if is_driven {
             config
                 .route("/driven/{token}", web::get().to(driven::show))

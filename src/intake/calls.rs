@@ -102,7 +102,8 @@ impl CallRecord {
         if !is_new {
             return Merged::Nothing;
         }
-        if self.announced.is_some() || self.last.as_ref().is_some_and(|last| !self.lacks_answer(last)) {
+        let is_whole = |last: &FinalRecord| !self.lacks_answer(last) && !self.may_ring_elsewhere(last);
+        if self.announced.is_some() || self.last.as_ref().is_some_and(is_whole) {
             return self.announce();
         }
         self.wait(now)
@@ -136,7 +137,10 @@ impl CallRecord {
     /// What reconciliation needs to know about it.
     pub fn known(&self) -> KnownCall {
         let is_exact = self.last.as_ref().is_some_and(|last| !last.rough);
-        KnownCall { is_exact, talk_seconds: self.announced.as_ref().map(|found| found.result.talk_seconds) }
+        KnownCall {
+            is_exact,
+            talk_seconds: self.announced.as_ref().and_then(|found| found.result.talk_seconds),
+        }
     }
 
     fn wait(&mut self, now: At) -> Merged {
@@ -144,7 +148,7 @@ impl CallRecord {
             // A recording alone is not a call; its call's record or reconciliation will follow.
             return Merged::Nothing;
         }
-        let quiet = self.last.is_some() || self.has_ended();
+        let quiet = self.last.as_ref().is_some_and(|last| !self.talks_after(last)) || self.has_ended();
         let seconds = if quiet { self.waits.final_wait_s } else { self.waits.stuck_s };
         let wake = now + TimeDelta::seconds(seconds.into());
         self.wake = Some(wake);
@@ -156,16 +160,29 @@ impl CallRecord {
         last.rough && last.outcome == Outcome::Answered && self.client_legs().all(|leg| leg.talk().is_none())
     }
 
+    /// A rough record that a client was missed: one phone of a group may have given up while another rings.
+    fn may_ring_elsewhere(&self, last: &FinalRecord) -> bool {
+        last.rough && last.outcome != Outcome::Answered && last.direction == Some(Direction::Inbound)
+    }
+
+    /// A talk that began after the record's end goes on: the record was about another phone.
+    fn talks_after(&self, last: &FinalRecord) -> bool {
+        self.client_legs().any(|leg| leg.ended.is_none() && leg.talking_at > Some(last.ended_at))
+    }
+
     /// All legs that matter have ended, or the talk itself has: the ends of phones that only rang may come
-    /// late or never.
+    /// late or never. A leg that began when the talk ended is a transfer.
     fn has_ended(&self) -> bool {
-        let is_answered = |leg: &LegRecord| matches!(leg.ended, Some((_, _, Outcome::Answered)));
         if self.client_legs().next().is_none() {
             return self.legs.values().all(|leg| leg.ended.is_some());
         }
-        let talking = |leg: &LegRecord| leg.talking_at.is_some() && leg.ended.is_none();
-        self.client_legs().all(|leg| leg.ended.is_some())
-            || (self.client_legs().any(is_answered) && !self.client_legs().any(talking))
+        let Some(talked_until) = self.client_legs().filter_map(LegRecord::talked_until).max() else {
+            return self.client_legs().all(|leg| leg.ended.is_some());
+        };
+        let goes_on = |leg: &LegRecord| {
+            leg.ended.is_none() && (leg.talking_at.is_some() || leg.first_at >= Some(talked_until))
+        };
+        !self.client_legs().any(goes_on)
     }
 
     fn announce(&mut self) -> Merged {
@@ -206,7 +223,7 @@ impl CallRecord {
         let direction = self.direction(callback);
         let rough = last.filter(|last| last.rough);
         let talk = Talk::of(self.client_legs(), rough.map(|last| last.ended_at));
-        let (outcome, talk_seconds) = self.outcome(direction, talk.seconds);
+        let (outcome, talk_seconds) = self.outcome(direction, &talk);
         let dialled = self.client_dialled(callback) || outcome == Outcome::Answered;
         let reached = match (outcome, direction) {
             (Outcome::Answered | Outcome::Voicemail, _) => Reached::Client,
@@ -232,7 +249,7 @@ impl CallRecord {
             .or(answered_by)
             .or_else(|| legs().find_map(|leg| value_of(&leg.extension)));
         let last_extension = talk.last.filter(|last| Some(last) != extension.as_ref());
-        let recording = last.and_then(|last| last.recording.clone()).filter(|_| talk_seconds > 0);
+        let recording = last.and_then(|last| last.recording.clone()).filter(|_| talk_seconds != Some(0));
         let result = CallResult {
             call: self.call.clone(),
             direction,
@@ -266,25 +283,31 @@ impl CallRecord {
         recorded.or_else(seen).unwrap_or(Direction::Inbound)
     }
 
-    fn outcome(&self, direction: Direction, talked_seconds: u32) -> (Outcome, u32) {
+    /// The outcome and the seconds of talk; `None` if they are unknown.
+    fn outcome(&self, direction: Direction, talk: &Talk) -> (Outcome, Option<u32>) {
         let legs = self.leg_outcome(direction);
         let last = self.last.as_ref();
-        let seconds = last.map_or(0, |last| last.talk_seconds);
+        let recorded_s = last.and_then(|last| last.talk_seconds).filter(|seconds| *seconds > 0);
+        let talked_s = talk.seconds.filter(|seconds| *seconds > 0);
         if legs == Some(Outcome::Voicemail) || last.is_some_and(|last| last.outcome == Outcome::Voicemail) {
             // An answering machine has seconds, but is not a talk.
-            return (Outcome::Voicemail, if seconds > 0 { seconds } else { talked_seconds });
+            return (Outcome::Voicemail, recorded_s.or(talked_s));
         }
         let is_answered = last.is_some_and(|last| last.outcome == Outcome::Answered);
-        let seen = talked_seconds > 0 && last.is_some_and(|last| last.rough);
-        if seconds > 0 && is_answered && !seen {
-            return (Outcome::Answered, seconds);
-        }
-        if talked_seconds > 0 {
-            return (Outcome::Answered, talked_seconds);
+        let is_rough = last.is_some_and(|last| last.rough);
+        let known_s = match recorded_s.filter(|_| is_answered) {
+            Some(seconds) if !is_rough || talked_s.is_none() => Some(seconds),
+            _ => talked_s,
+        };
+        // A talk whose length was not reported is a talk.
+        let is_unknown = (talk.seen && talk.seconds.is_none())
+            || (is_answered && last.is_some_and(|last| last.talk_seconds.is_none()));
+        if known_s.is_some() || is_unknown {
+            return (Outcome::Answered, known_s);
         }
         // Zero seconds are not a talk, whatever flag is set next to them.
         let recorded = last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Answered);
-        (self.without_talk(direction, recorded, legs), 0)
+        (self.without_talk(direction, recorded, legs), Some(0))
     }
 
     /// Why there was no talk: as the record says, or as the legs say if the record is less exact. If neither

@@ -45,6 +45,8 @@ pub struct Aims {
     pub ask: Option<Command>,
     /// Why there is nothing to do, for the log; ids only.
     pub nothing: Option<String>,
+    /// It is about a person whom no order knows.
+    pub nobody: bool,
     /// Authentic but unusable: becomes a dead letter.
     pub unusable: Option<String>,
 }
@@ -169,7 +171,7 @@ fn identity_keys(facts: &ClientFacts) -> Vec<String> {
 
 async fn client_seen(book: &mut Book, facts: ClientFacts) -> StoreResult<Aims> {
     let Some(client) = client_of(book, &facts).await? else {
-        return Ok(Aims::nothing("a person without an order"));
+        return Ok(Aims { nobody: true, ..Aims::nothing("a person without an order") });
     };
     for_all_orders(book, &client, &Event::Client(facts)).await
 }

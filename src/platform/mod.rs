@@ -2,6 +2,8 @@
 //! specific to a platform; that is in its own folder. Enter at [`Hooks`] (webhooks) and [`Courier`]
 //! (commands).
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +35,20 @@ use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
 /// A request that is not authentic: refused and counted; its body is not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not authentic: {0}")]
-pub struct Refused(pub &'static str);
+pub struct Refused(Cow<'static, str>);
+
+impl Refused {
+    /// Which check failed, in English, without secrets.
+    pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
+        Self(why.into())
+    }
+
+    pub fn why(&self) -> &str {
+        &self.0
+    }
+}
 
 /// Authentic but unusable: stored, answered as success, becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +92,11 @@ pub trait Hooks: Send + Sync {
 
     /// A stored request as signals. `at` is when it was accepted.
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable>;
+
+    /// What of a request is neither read nor known to be irrelevant: names of parameters, never values.
+    fn unread(&self, _request: &RawRequest) -> Vec<String> {
+        Vec::new()
+    }
 
     /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its
     /// content was read from the platform itself.

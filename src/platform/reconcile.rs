@@ -31,12 +31,14 @@ pub struct Reconciled {
     pub again_at: At,
     /// What a person should fix, in English, without personal data; `None` if all is well.
     pub trouble: Option<String>,
+    /// Types of events that nothing knows, see [`super::Hooks::unread`].
+    pub unread: Vec<String>,
 }
 
 impl Reconciled {
     /// Nothing found.
     pub fn nothing(cursor: &impl Serialize, again_at: At) -> Self {
-        Self { found: Vec::new(), cursor: to_value(cursor), again_at, trouble: None }
+        Self { found: Vec::new(), cursor: to_value(cursor), again_at, trouble: None, unread: Vec::new() }
     }
 }
 

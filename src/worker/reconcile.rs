@@ -127,6 +127,7 @@ fn settled(
     {
         tracing::warn!(school = %site.id(), platform, trouble, "reconciliation needs a person");
     }
+    site.tally.unread.note(site.id(), platform, &reconciled.unread);
     let state = ReconcileState {
         cursor: reconciled.cursor,
         again_at: reconciled.again_at,

@@ -13,6 +13,7 @@ use super::lanes::Lanes;
 use super::lease_view::LeaseView;
 use super::marks::Marks;
 use super::pacer::Pace;
+use super::unread::Unread;
 use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
@@ -127,6 +128,9 @@ pub struct Tally {
     pub marking: AtomicU64,
     /// Consecutive failures to continue the mirror of contacts.
     pub mirror_failures: AtomicU64,
+    /// Reports about people whom no order knows.
+    pub nobody: AtomicU64,
+    pub unread: Unread,
 }
 
 /// Adds one to a counter.

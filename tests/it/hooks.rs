@@ -35,6 +35,7 @@ async fn answers(kind: StoreKind) {
     each_platform_hears_what_it_expects(&bench, &bridge).await;
     what_is_turned_away_leaves_nothing(&bench, &bridge).await;
     what_cannot_be_read_waits_for_a_person(&bench, &bridge).await;
+    what_nothing_reads_is_shown(&bench, &bridge).await;
     a_repeat_is_one_and_a_to_b_to_a_are_three(&bench, &bridge).await;
     assert_eq!(bridge.count("watchdog_repairs").await, 0);
     assert!(!bridge.log().contains("panicked"), "{}", bridge.log());
@@ -104,6 +105,14 @@ async fn each_platform_hears_what_it_expects(bench: &TestBed, bridge: &Program) 
             ok(PLAIN, "ok"),
         ),
         ("POST", bench.hook("amocrm", ""), FORM, amo_lead("31877554", "1767254600"), ok(PLAIN, "")),
+        // An older body names the account only by its subdomain, and its id in each entity.
+        (
+            "POST",
+            bench.hook("amocrm", ""),
+            FORM,
+            "leads[status][0][id]=1&leads[status][0][account_id]=31877554&account[subdomain]=rost".to_owned(),
+            ok(PLAIN, ""),
+        ),
         ("POST", bench.hook("mango", "events/summary"), FORM, signed(&summary("one")), ok(PLAIN, "")),
         // Mango appends its path to whatever address was pasted.
         ("POST", bench.hook("mango", "/events/summary"), FORM, signed(&summary("two")), ok(PLAIN, "")),
@@ -155,6 +164,13 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
         (403, "POST", at("rost/telphin/wrong-secret-00001"), telphin_hangup("C3")),
         (403, "POST", bench.hook("amocrm", ""), amo_lead("31877555", "1767254600")),
         (403, "POST", bench.hook("amocrm", ""), "leads[add][0][id]=1".to_owned()),
+        (403, "POST", bench.hook("amocrm", ""), "leads[add][0][id]=1&account[subdomain]=rost".to_owned()),
+        (
+            403,
+            "POST",
+            bench.hook("amocrm", ""),
+            "leads[add][0][id]=1&leads[add][0][account_id]=31877556".to_owned(),
+        ),
         (404, "POST", bench.hook("telegram", ""), "a=b".to_owned()),
         (404, "POST", at("nobody/getcourse/example-url-secret-0001/order-status"), "a=b".to_owned()),
         (404, "GET", at("rost"), String::new()),
@@ -171,6 +187,16 @@ async fn what_is_turned_away_leaves_nothing(bench: &TestBed, bridge: &Program) {
         let said = heard(method, &url, FORM, body).await;
         assert_eq!(said.status, status, "{url:.90}");
         assert!(!said.body.contains("example-url-secret"), "an answer names no secret");
+    }
+    for why in [
+        "wrong secret in the address",
+        "wrong signature",
+        "it is for the amoCRM account 31877555, which is not this school's",
+        "no account named",
+        "the account is named without its id",
+        "it is for the amoCRM account 31877556, which is not this school's",
+    ] {
+        assert!(bridge.log().contains(why), "the log does not say: {why}");
     }
     half_a_request_ends_in_time(bench).await;
     assert_eq!(bridge.count("refused").await, refused + forgeries);
@@ -198,7 +224,7 @@ async fn what_cannot_be_read_waits_for_a_person(bench: &TestBed, bridge: &Progra
     let before = counts(bench).await.dead;
     let cases = [
         ("getcourse", "hook", JSON, r#"{"event_id":"#.to_owned()),
-        ("getcourse", "no-such-event", FORM, "order_id=1".to_owned()),
+        ("getcourse", "order-craeted", FORM, "order_id=1".to_owned()),
         ("mango", "events/summary", FORM, signed("{")),
         ("sipuni", "", FORM, "event=2&status=ANSWER".to_owned()),
         ("telphin", "", FORM, "EventType=hangup&CallStatus=ANSWER".to_owned()),
@@ -214,6 +240,45 @@ async fn what_cannot_be_read_waits_for_a_person(bench: &TestBed, bridge: &Progra
     for letter in letters.iter().filter(|letter| letter.id.starts_with("in-")) {
         assert!(!letter.why.is_empty() && !letter.body.is_empty(), "{letter:?}");
     }
+    let meant = "unknown address `order-craeted`: is `order-created` meant?";
+    assert!(letters.iter().any(|letter| letter.why.contains(meant)), "{letters:#?}");
+    assert_eq!(heard("GET", &bench.hook("getcourse", "order-craeted"), "", "").await.status, 200);
+    assert_eq!(counts(bench).await.dead, before + unreadable, "a visit without parameters is a probe");
+}
+
+/// Names that nothing reads stand once in the log and in `/health`, without their values; a change of a person
+/// whom no order knows is counted; a monitor may ask with HEAD.
+async fn what_nothing_reads_is_shown(bench: &TestBed, bridge: &Program) {
+    let query =
+        form(&[("order_id", "700100200"), ("status", "В работе"), ("skidka", "tajna"), ("utm_term", "a")]);
+    for _ in 0..2 {
+        let url = format!(
+            "{}?{query}&n={}",
+            bench.hook("getcourse", "order-status"),
+            bridge.count("accepted").await
+        );
+        assert_eq!(heard("GET", &url, "", "").await.status, 200);
+    }
+    let url = format!("{}?{}&mystery=tajna", bench.hook("sipuni", ""), sipuni_end("1.9"));
+    assert_eq!(heard("GET", &url, "", "").await.status, 200);
+    let nobody = bridge.count("nobody").await;
+    let user = form(&[("gc_user_id", "99077001"), ("email", "new@example.com"), ("phone", "+79035557999")]);
+    let url = format!("{}?{user}", bench.hook("getcourse", "user-updated"));
+    assert_eq!(heard("GET", &url, "", "").await.status, 200);
+    bridge.settled().await;
+    let health = format!("http://127.0.0.1:{}/health", bench.port);
+    let said = heard("GET", &health, "", "").await.body;
+    let shown: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let unread = &shown["schools"]["rost"]["unread"];
+    assert_eq!(
+        (&unread["getcourse"]["skidka"], &unread["sipuni"]["mystery"]),
+        (&2.into(), &1.into()),
+        "{unread}"
+    );
+    assert!(!said.contains("tajna") && !bridge.log().contains("tajna"), "values are never shown");
+    assert_eq!(bridge.log().matches("name=\"skidka\"").count(), 1, "named once: {}", bridge.log());
+    assert_eq!(bridge.count("nobody").await, nobody + 1);
+    assert_eq!(heard("HEAD", &health, "", "").await.status, 200);
 }
 
 async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &TestBed, bridge: &Program) {

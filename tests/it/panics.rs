@@ -200,7 +200,7 @@ fn call_that_breaks() -> [Item; 2] {
     let record = FinalRecord {
         direction: None,
         outcome: Outcome::Answered,
-        talk_seconds: 5,
+        talk_seconds: Some(5),
         started_at: at,
         ended_at: at,
         client_number: None,

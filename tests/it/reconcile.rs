@@ -185,6 +185,10 @@ events = [{ at = "+5m", do = "close_task", value = "отказ: сроки, за
 by = "sergey"
 events = [{ at = "+5m", do = "note", value = "Отказ: цена, вернёмся осенью", untold = true }]
 
+[fielded]
+by = "sergey"
+events = [{ at = "+5m", do = "field", field = "Что дальше?", value = "Обещал оплатить", to = "+1d 12:00", untold = true }]
+
 [reachable]
 phone = ""
 events = [{ at = "+5m", do = "contact_phone", value = "+79035550177", untold = true }]
@@ -210,6 +214,8 @@ async fn amocrm_is_known(world: &World) {
         let refused = matches!(order.end(), Some(End::Refused { reason: said, .. }) if *said == reason);
         assert!(refused, "{script}: {:?}", order.end());
     }
+    // The log names the field in the type of its event.
+    assert_eq!(*order(world, "fielded").await.state(), Wait::Promised);
     assert_eq!(leads_of_the_deleted(world), (2, 1), "the lead was created again, once");
     let reachable = order(world, "reachable").await;
     assert_eq!(*reachable.state(), Wait::Dialling);
@@ -225,7 +231,7 @@ fn what_amocrm_never_told_is_read_from_its_log() {
             world.run_for(TimeDelta::minutes(40)).await;
             amocrm_is_known(world).await;
             let found = looked(world, "amocrm").await.found;
-            assert!((7..=9).contains(&found), "{found} were found");
+            assert!((8..=10).contains(&found), "{found} were found");
         },
     );
 }

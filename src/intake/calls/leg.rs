@@ -1,5 +1,6 @@
 //! Everything known about one leg of a call, and the talk that the legs show together. Never uses final
-//! records. Enter at [`LegRecord::learn`] and [`Talk::of`].
+//! records, and never takes a length that was not reported for zero. Enter at [`LegRecord::learn`] and
+//! [`Talk::of`].
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -65,22 +66,39 @@ impl LegRecord {
         keep(&mut self.command, leg.seq, &leg.command);
     }
 
-    /// When its talk began: as reported, otherwise computed from the count of its seconds. A count of zero
-    /// seconds means that the answer did not come from the client.
-    pub fn talk(&self) -> Option<At> {
+    /// Its talk, if it had one. A count of zero seconds means that the answer did not come from the client.
+    pub fn talk(&self) -> Option<LegTalk> {
         let counted = self.counted_s.map(|seconds| TimeDelta::seconds(seconds.into()));
-        match (counted, self.ended) {
-            (Some(counted), _) if counted.is_zero() => None,
+        let from = match (counted, self.ended) {
+            (Some(counted), _) if counted.is_zero() => return None,
             (Some(counted), Some((_, ended_at, _))) => self.talking_at.or(Some(ended_at - counted)),
             _ => self.talking_at,
-        }
+        };
+        let is_answered = matches!(self.ended, Some((_, _, Outcome::Answered)));
+        (from.is_some() || is_answered).then_some(LegTalk { from })
     }
+
+    /// When its talk ended, if it had one and has ended.
+    pub fn talked_until(&self) -> Option<At> {
+        self.talk()?;
+        self.ended.map(|(_, at, _)| at)
+    }
+}
+
+/// The talk of one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LegTalk {
+    /// When it began: as reported, otherwise computed from the count of its seconds; `None` if neither came.
+    pub from: Option<At>,
 }
 
 /// The talk as the client's legs show it: one span over all of them.
 #[derive(Debug, Default)]
 pub struct Talk {
-    pub seconds: u32,
+    /// Whether the legs show any talk.
+    pub seen: bool,
+    /// Its length; `None` if its beginning or its end was not reported, or both contradict each other.
+    pub seconds: Option<u32>,
     pub first: Option<String>,
     pub last: Option<String>,
 }
@@ -88,14 +106,18 @@ pub struct Talk {
 impl Talk {
     /// `ended_at`: the end from a record, for legs that only show the answer.
     pub fn of<'a>(legs: impl Iterator<Item = &'a LegRecord>, ended_at: Option<At>) -> Self {
-        let mut talked: Vec<(At, &LegRecord)> = legs.filter_map(|leg| Some((leg.talk()?, leg))).collect();
-        talked.sort_by_key(|(from, leg)| (*from, leg.last_at));
-        let from = talked.first().map(|(from, _)| *from);
+        let mut talked: Vec<(LegTalk, &LegRecord)> =
+            legs.filter_map(|leg| Some((leg.talk()?, leg))).collect();
+        talked.sort_by_key(|(talk, leg)| (talk.from.or(leg.first_at), leg.last_at));
+        let from = talked.iter().filter_map(|(talk, _)| talk.from).min();
+        let has_end = ended_at.is_some() || talked.iter().any(|(_, leg)| leg.ended.is_some());
         let to = talked.iter().filter_map(|(_, leg)| leg.ended.map(|(_, at, _)| at).or(leg.last_at)).max();
-        let span = from.zip(ended_at.or(to)).map(|(from, to)| (to - from).num_milliseconds());
-        let seconds = span.map_or(0, |span_ms| u32::try_from((span_ms + 500) / 1000).unwrap_or(0));
+        let span = from.zip(ended_at.or(to)).map(|(from, to)| (to - from).num_milliseconds() + 500);
+        // An end before the answer is wrong; without an end it lasted at least until its last event.
+        let span = span.map(|span_ms| span_ms.div_euclid(1000)).filter(|span_s| *span_s > 0 || has_end);
         Self {
-            seconds,
+            seen: !talked.is_empty(),
+            seconds: span.and_then(|seconds| u32::try_from(seconds).ok()),
             first: talked.first().and_then(|(_, leg)| value_of(&leg.extension)),
             last: talked.last().and_then(|(_, leg)| value_of(&leg.extension)),
         }

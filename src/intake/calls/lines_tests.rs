@@ -84,7 +84,7 @@ fn merged(waits: Waits, ours: bool, events: &[CallEvent]) -> Option<FoundCall> {
     found
 }
 
-type Expected = (Direction, Outcome, Reached, u32, Option<&'static str>);
+type Expected = (Direction, Outcome, Reached, Option<u32>, Option<&'static str>);
 
 #[track_caller]
 fn check(name: &str, ours: bool, events: &[Vec<CallEvent>], expected: Expected) {
@@ -110,8 +110,9 @@ fn check(name: &str, ours: bool, events: &[Vec<CallEvent>], expected: Expected) 
 fn sipunis_sequences() {
     use Direction::Outbound;
     use Reached::{Client, Nobody};
-    let answered = (Outbound, Outcome::Answered, Client, 60, Some("101"));
-    let quiet = |outcome| (Outbound, outcome, Client, 0, Some("101"));
+    let answered = (Outbound, Outcome::Answered, Client, Some(60), Some("101"));
+    let of_unknown_length = (Outbound, Outcome::Answered, Client, None, Some("101"));
+    let quiet = |outcome| (Outbound, outcome, Client, Some(0), Some("101"));
     let dialled = || [sipuni(1, 0, ""), sipuni(1, 1, "")].concat();
     let answer = || sipuni(3, 12, "");
     for (name, events, expected) in [
@@ -140,17 +141,28 @@ fn sipunis_sequences() {
         (
             "the network",
             vec![dialled(), sipuni_end(6, "CONGESTION", 0)],
-            (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
+            (Outbound, Outcome::Failed, Nobody, Some(0), Some("101")),
         ),
+        ("the end never came", vec![dialled(), answer()], of_unknown_length),
         (
-            "the end never came",
-            vec![dialled(), answer()],
-            (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
-        ),
-        (
-            "answered, length unknown",
+            "the answer's time is wrong, its event was lost",
             vec![dialled(), sipuni_end(72, "ANSWER", 0)],
-            (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
+            of_unknown_length,
+        ),
+        (
+            "the answer's time is missing, its event was lost",
+            vec![dialled(), sipuni(2, 72, "&status=ANSWER")],
+            of_unknown_length,
+        ),
+        (
+            "the answer's time is behind the end",
+            vec![dialled(), sipuni_end(72, "ANSWER", 90)],
+            of_unknown_length,
+        ),
+        (
+            "the end is before the answer's event",
+            vec![answer(), sipuni_end(4, "ANSWER", 0)],
+            of_unknown_length,
         ),
     ] {
         check(name, false, &events, expected);
@@ -164,7 +176,7 @@ fn an_answer_that_comes_after_the_end_is_waited_for() {
     let end = &sipuni_end(72, "ANSWER", 0)[0];
     assert_eq!(record.merge(end, at(100)), Merged::Waiting { wake });
     let Merged::Result(found) = record.merge(&sipuni(3, 12, "")[0], at(101)) else { panic!("no result") };
-    assert_eq!((found.result.outcome, found.result.talk_seconds), (Outcome::Answered, 60));
+    assert_eq!((found.result.outcome, found.result.talk_seconds), (Outcome::Answered, Some(60)));
     assert_eq!(found.result.recording.as_deref(), Some("C"));
     assert_eq!(record.wake(), None);
 }
@@ -185,43 +197,55 @@ fn telphins_sequences() {
             "outbound",
             false,
             vec![dial(101, "out"), answer(12, 101, "out"), hangup(72, 101, "out", "ANSWER", 60)],
-            (Outbound, Outcome::Answered, Client, 60, Some("101")),
+            (Outbound, Outcome::Answered, Client, Some(60), Some("101")),
         ),
         (
             "the answer was lost",
             false,
             vec![dial(101, "out"), hangup(72, 101, "out", "ANSWER", 60)],
-            (Outbound, Outcome::Answered, Client, 60, Some("101")),
+            (Outbound, Outcome::Answered, Client, Some(60), Some("101")),
         ),
         (
             "no answer",
             false,
             vec![dial(101, "out"), hangup(40, 101, "out", "NOANSWER", 0)],
-            (Outbound, Outcome::NoAnswer, Client, 0, Some("101")),
+            (Outbound, Outcome::NoAnswer, Client, Some(0), Some("101")),
         ),
         (
             "busy",
             false,
             vec![dial(101, "out"), hangup(5, 101, "out", "BUSY", 0)],
-            (Outbound, Outcome::Busy, Client, 0, Some("101")),
+            (Outbound, Outcome::Busy, Client, Some(0), Some("101")),
         ),
         (
             "the end never came",
             false,
             vec![dial(101, "out"), answer(12, 101, "out")],
-            (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
+            (Outbound, Outcome::Answered, Client, None, Some("101")),
+        ),
+        (
+            "answered without any duration",
+            false,
+            vec![dial(101, "out"), telphin("hangup", 72, 101, "out", "&CallStatus=ANSWER")],
+            (Outbound, Outcome::Answered, Client, None, Some("101")),
+        ),
+        (
+            "answered with a wrong duration",
+            false,
+            vec![dial(101, "out"), telphin("hangup", 72, 101, "out", "&CallStatus=ANSWER&Duration=-5000000")],
+            (Outbound, Outcome::Answered, Client, None, Some("101")),
         ),
         (
             "answered for no time at all",
             false,
             vec![dial(101, "out"), answer(12, 101, "out"), hangup(12, 101, "out", "ANSWER", 0)],
-            (Outbound, Outcome::Failed, Nobody, 0, Some("101")),
+            (Outbound, Outcome::Failed, Nobody, Some(0), Some("101")),
         ),
         (
             "answered and not answered",
             false,
             vec![dial(101, "out"), answer(4, 101, "out"), hangup(40, 101, "out", "NOANSWER", 0)],
-            (Outbound, Outcome::NoAnswer, Client, 0, Some("101")),
+            (Outbound, Outcome::NoAnswer, Client, Some(0), Some("101")),
         ),
         (
             "a group of three, one answers",
@@ -233,7 +257,7 @@ fn telphins_sequences() {
                 hangup(12, 103, "in", "CANCEL", 0),
                 hangup(72, 102, "in", "ANSWER", 60),
             ],
-            (Inbound, Outcome::Answered, Client, 60, Some("102")),
+            (Inbound, Outcome::Answered, Client, Some(60), Some("102")),
         ),
         (
             "a loser's end was lost",
@@ -244,7 +268,7 @@ fn telphins_sequences() {
                 hangup(12, 101, "in", "CANCEL", 0),
                 hangup(72, 102, "in", "ANSWER", 60),
             ],
-            (Inbound, Outcome::Answered, Client, 60, Some("102")),
+            (Inbound, Outcome::Answered, Client, Some(60), Some("102")),
         ),
         (
             "no member of the group",
@@ -255,7 +279,7 @@ fn telphins_sequences() {
                 hangup(30, 102, "in", "CANCEL", 0),
                 hangup(30, 103, "in", "CHANUNAVAIL", 0),
             ],
-            (Inbound, Outcome::NoAnswer, Nobody, 0, Some("101")),
+            (Inbound, Outcome::NoAnswer, Nobody, Some(0), Some("101")),
         ),
         (
             "our call-back, both legs shown",
@@ -267,7 +291,7 @@ fn telphins_sequences() {
                 answer(17, 101, "out"),
                 hangup(77, 101, "out", "ANSWER", 60),
             ],
-            (Outbound, Outcome::Answered, Client, 60, Some("101")),
+            (Outbound, Outcome::Answered, Client, Some(60), Some("101")),
         ),
         (
             "our call-back, the manager's end shown too",
@@ -279,22 +303,49 @@ fn telphins_sequences() {
                 hangup(35, 101, "out", "BUSY", 0),
                 hangup(35, 101, "in", "ANSWER", 31),
             ],
-            (Outbound, Outcome::Busy, Client, 0, Some("101")),
+            (Outbound, Outcome::Busy, Client, Some(0), Some("101")),
         ),
         (
             "our call-back, one leg shown",
             true,
             vec![dial(101, "out"), answer(17, 101, "out"), hangup(77, 101, "out", "ANSWER", 60)],
-            (Outbound, Outcome::Answered, Client, 60, Some("101")),
+            (Outbound, Outcome::Answered, Client, Some(60), Some("101")),
         ),
         (
             "our call-back, the manager did not pick up",
             true,
             vec![dial(101, "in"), hangup(30, 101, "in", "NOANSWER", 0)],
-            (Outbound, Outcome::NoAnswer, ManagerOnly, 0, Some("101")),
+            (Outbound, Outcome::NoAnswer, ManagerOnly, Some(0), Some("101")),
         ),
     ];
     for (name, ours, events, expected) in cases {
         check(name, ours, &events, expected);
     }
+}
+
+#[test]
+fn a_group_that_still_rings_elsewhere_is_not_missed_yet() {
+    let side = |event: u8, second: i64, extension: u32, more: &str| {
+        let hooks = FormHooks(toml::from_str::<sipuni::Settings>("user = '012345'").unwrap());
+        let body = format!(
+            "event={event}&call_id=C&src_type=1&src_num=79005550101&dst_type=2&short_dst_num={extension}\
+             &timestamp={}{more}",
+            START + second
+        );
+        events(&hooks, &body)
+    };
+    let waits = Waits { final_wait_s: 30, stuck_s: 7_200 };
+    let mut record = CallRecord::new("sipuni:C", waits);
+    for event in [side(1, 0, 101, ""), side(1, 0, 102, ""), side(2, 10, 101, "&status=CANCEL")].concat() {
+        assert!(!matches!(record.merge(&event, at(10)), Merged::Result(_)), "{event:?}");
+    }
+    let talk = record.merge(&side(3, 12, 102, "")[0], at(12));
+    assert_eq!(talk, Merged::Waiting { wake: at(12 + 7_200) }, "the talk goes on");
+    let Merged::Result(found) = record.merge(&side(2, 72, 102, "&status=ANSWER")[0], at(72)) else {
+        panic!("no result")
+    };
+    assert_eq!((found.result.outcome, found.result.talk_seconds), (Outcome::Answered, Some(60)));
+    assert_eq!(found.extension.as_deref(), Some("102"));
+    let missed = merged(waits, false, &side(2, 10, 101, "&status=CANCEL")).unwrap().result;
+    assert_eq!((missed.outcome, missed.reached), (Outcome::NoAnswer, Reached::Nobody), "and told afterwards");
 }

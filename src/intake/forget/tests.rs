@@ -46,8 +46,12 @@ async fn filled(store: &Embedded, school: &SchoolId, fence: &Fence, orders: &[&s
         order.paid = Some(Money { minor: 100, currency: "RUB".to_owned() });
         order.leads.insert(LeadRole::Sales, LeadStage::Won);
         order = won(&order);
-        let call =
-            SeenCall { call: format!("pbxa:{id}"), outcome: Outcome::Answered, talk_seconds: 60, at: at(0) };
+        let call = SeenCall {
+            call: format!("pbxa:{id}"),
+            outcome: Outcome::Answered,
+            talk_seconds: Some(60),
+            at: at(0),
+        };
         order.calls.push(call);
         client.orders.insert(order.id.clone(), brief(at(0)));
         for (name, value) in [

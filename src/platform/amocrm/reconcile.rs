@@ -15,7 +15,7 @@ use super::card::{number, page, text};
 use super::client::Call;
 use super::read_entities::{self, Entity};
 use crate::link;
-use crate::platform::reconcile::{Known, Reconciled, Reconciler, to_value};
+use crate::platform::reconcile::{Known, Reconciled, Reconciler};
 use crate::platform::{Fault, RawRequest};
 use crate::process::{At, ClientId, Urgency};
 
@@ -35,6 +35,27 @@ const TYPES: [&str; 14] = [
     "task_deadline_changed",
     "task_text_changed",
     "common_note_added",
+];
+
+/// Types whose content we do not follow; any other type is reported, because nothing reads it.
+const OTHERS: [&str; 17] = [
+    "lead_added",
+    "contact_added",
+    "company_added",
+    "company_deleted",
+    "task_added",
+    "task_deleted",
+    "task_type_changed",
+    "incoming_call",
+    "outgoing_call",
+    "incoming_sms",
+    "outgoing_sms",
+    "entity_tag_added",
+    "entity_tag_deleted",
+    "entity_unlinked",
+    "sale_field_changed",
+    "incoming_chat_message",
+    "outgoing_chat_message",
 ];
 
 /// Events of one page; the platform gives no more.
@@ -90,15 +111,15 @@ impl Reconciler for AmoReconciler {
             };
             return Ok(Reconciled::nothing(&cursor, cursor.next_at));
         };
-        let mut found = Vec::new();
+        let (mut found, mut unread) = (Vec::new(), Vec::new());
         if !cursor.waiting.is_empty() {
             found = self.read_some(&mut cursor, known).await?;
         } else if cursor.read_at.is_some() || now >= cursor.next_at {
-            self.read_log(&mut cursor, known, now).await?;
+            unread = self.read_log(&mut cursor, known, now).await?;
         }
         let done = cursor.waiting.is_empty() && cursor.read_at.is_none();
         let again_at = if done { cursor.next_at } else { now };
-        Ok(Reconciled { found, again_at, trouble: None, cursor: to_value(&cursor) })
+        Ok(Reconciled { found, unread, ..Reconciled::nothing(&cursor, again_at) })
     }
 }
 
@@ -108,7 +129,9 @@ impl AmoReconciler {
         Self { client, every, managers }
     }
 
-    async fn read_log(&self, cursor: &mut Cursor, known: &dyn Known, now: At) -> Result<(), Fault> {
+    /// Returns the types of events that nothing knows.
+    async fn read_log(&self, cursor: &mut Cursor, known: &dyn Known, now: At) -> Result<Vec<String>, Fault> {
+        let mut unread = Vec::new();
         let begun = *cursor.read_at.get_or_insert(now);
         let since = cursor.since.max(now - TimeDelta::days(BACK_MAX_DAYS));
         let mut last = false;
@@ -116,6 +139,7 @@ impl AmoReconciler {
             cursor.page += 1;
             let events = self.events(since, cursor.page).await?;
             last = events.len() < PAGE;
+            unread.extend(events.iter().map(|event| text(&event["type"])).filter_map(unknown_type));
             for event in events {
                 self.note(cursor, &event, since, known).await?;
             }
@@ -131,7 +155,7 @@ impl AmoReconciler {
             let kept = cursor.seen.len().saturating_sub(KEPT_MAX);
             cursor.seen = std::mem::take(&mut cursor.seen).into_iter().skip(kept).collect();
         }
-        Ok(())
+        Ok(unread)
     }
 
     async fn events(&self, since: At, at: usize) -> Result<Vec<Value>, Fault> {
@@ -150,7 +174,7 @@ impl AmoReconciler {
         since: At,
         known: &dyn Known,
     ) -> Result<(), Fault> {
-        let (id, kind) = (text(&event["id"]), text(&event["type"]));
+        let (id, kind) = (text(&event["id"]), general(text(&event["type"])));
         let at = number(&event["created_at"]).and_then(|at| DateTime::from_timestamp(at, 0));
         let (Some(at), Some(entity)) = (at, Entity::of_event(event)) else { return Ok(()) };
         if !TYPES.contains(&kind) || at < since - TimeDelta::seconds(1) || !cursor.seen.insert(id.to_owned())
@@ -192,6 +216,19 @@ impl AmoReconciler {
     }
 }
 
+/// A changed field is asked for by the general type and answered with its id in the type:
+/// `custom_field_805501_value_changed`.
+fn general(kind: &str) -> &str {
+    let field = kind.strip_prefix("custom_field_").and_then(|rest| rest.strip_suffix("_value_changed"));
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    if field.is_some_and(is_id) { "custom_field_value_changed" } else { kind }
+}
+
+fn unknown_type(kind: &str) -> Option<String> {
+    let is_known = TYPES.contains(&general(kind)) || OTHERS.contains(&kind);
+    (!is_known).then(|| format!("event type {kind}"))
+}
+
 async fn is_ours(entity: &Entity, known: &dyn Known) -> Result<bool, Fault> {
     let key = match entity {
         Entity::Lead(id) => link::crm_lead(*id),
@@ -213,4 +250,24 @@ async fn is_change(entity: &Entity, body: Option<&Value>, known: &dyn Known) -> 
     let phone = facts.phone.and_then(|phone| phone.e164);
     Ok(phone.is_some_and(|phone| !client.phones.contains(&phone))
         || facts.email.is_some_and(|email| !client.emails.contains(&email)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fields_own_type_is_the_general_one_and_a_new_type_is_said() {
+        for (kind, expected) in [
+            ("custom_field_805501_value_changed", "custom_field_value_changed"),
+            ("custom_field_value_changed", "custom_field_value_changed"),
+            ("custom_field__value_changed", "custom_field__value_changed"),
+            ("lead_status_changed", "lead_status_changed"),
+        ] {
+            assert_eq!(general(kind), expected);
+        }
+        assert_eq!(unknown_type("custom_field_805501_value_changed"), None);
+        assert_eq!(unknown_type("task_added"), None);
+        assert_eq!(unknown_type("lead_moved").as_deref(), Some("event type lead_moved"));
+    }
 }

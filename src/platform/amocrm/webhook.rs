@@ -65,54 +65,61 @@ impl AmoHooks {
             ("" | "pipeline", "GET" | "HEAD") if request.body.is_empty() => Ok(Tail::Form),
             ("oauth", "GET") => Ok(Tail::Oauth),
             ("uninstall", "GET") => Ok(Tail::Uninstall),
-            _ => Err(Refused("no such address")),
+            _ => Err(Refused::new("no such address")),
         }
     }
 
-    /// Every `account[id]` of the body must be the school's; a body without one is not amoCRM's.
+    /// Every account that the body names must be the school's: `account[id]`, and each entity's `account_id`,
+    /// which stands alone in older bodies. A body without either is not amoCRM's.
     fn verify_form(&self, form: &Form) -> Result<(), Refused> {
         let Some(account) = &self.account else { return Ok(()) };
         let mut named = false;
-        for (_, value) in form.iter().filter(|(key, _)| key == "account[id]") {
+        for (_, value) in form.iter().filter(|(key, _)| names_account(key)) {
             named = true;
             if !account.matches(value) {
-                return Err(Refused("another account"));
+                return Err(another_account(value));
             }
         }
-        if named { Ok(()) } else { Err(Refused("no account named")) }
+        let has_subdomain = || form.iter().any(|(key, _)| key == "account[subdomain]");
+        match named {
+            true => Ok(()),
+            false if has_subdomain() => Err(Refused::new("the account is named without its id")),
+            false => Err(Refused::new("no account named")),
+        }
     }
 
     /// The state proves that our own link was opened. The host must be the school's account, because the
     /// client secret is sent there next.
     fn verify_consent(&self, query: &Query) -> Result<(), Refused> {
-        let app = self.app.as_ref().ok_or(Refused("no integration is configured"))?;
-        let state = query.get("state").ok_or(Refused("no state"))?;
+        let app = self.app.as_ref().ok_or(Refused::new("no integration is configured"))?;
+        let state = query.get("state").ok_or(Refused::new("no state"))?;
         if !Secret::new(app.state(&self.school)).matches(state) {
-            return Err(Refused("wrong state"));
+            return Err(Refused::new("wrong state"));
         }
         if query.get("error").is_some() {
             return Ok(());
         }
-        let host = query.get("referer").and_then(consent::host_of).ok_or(Refused("no account host"))?;
+        let host = query.get("referer").and_then(consent::host_of).ok_or(Refused::new("no account host"))?;
         if host != self.host {
-            return Err(Refused("another account's host"));
+            return Err(Refused::new("another account's host"));
         }
-        query.get("code").map(|_| ()).ok_or(Refused("no code"))
+        query.get("code").map(|_| ()).ok_or(Refused::new("no code"))
     }
 
     fn verify_uninstall(&self, query: &Query) -> Result<(), Refused> {
-        let app = self.app.as_ref().ok_or(Refused("no integration is configured"))?;
-        let client = query.get("client_uuid").or(query.get("client_id")).ok_or(Refused("no client id"))?;
-        let account = query.get("account_id").ok_or(Refused("no account named"))?;
-        let signature = query.get("signature").ok_or(Refused("no signature"))?;
+        let app = self.app.as_ref().ok_or(Refused::new("no integration is configured"))?;
+        let client =
+            query.get("client_uuid").or(query.get("client_id")).ok_or(Refused::new("no client id"))?;
+        let account = query.get("account_id").ok_or(Refused::new("no account named"))?;
+        let signature = query.get("signature").ok_or(Refused::new("no signature"))?;
         if client != app.client_id {
-            return Err(Refused("another integration"));
+            return Err(Refused::new("another integration"));
         }
         if self.account.as_ref().is_some_and(|ours| !ours.matches(account)) {
-            return Err(Refused("another account"));
+            return Err(another_account(account));
         }
         let expected = Secret::new(app.uninstall_signature(client, account));
-        if expected.matches(signature) { Ok(()) } else { Err(Refused("wrong signature")) }
+        if expected.matches(signature) { Ok(()) } else { Err(Refused::new("wrong signature")) }
     }
 }
 
@@ -155,7 +162,7 @@ impl Hooks for AmoHooks {
 
     fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {
         let request = request.request();
-        match Self::tail(request).map_err(|refused| Undecodable(refused.0.to_owned()))? {
+        match Self::tail(request).map_err(|refused| Undecodable(refused.why().to_owned()))? {
             Tail::Form => {
                 let body =
                     brackets::parse(&request.body).map_err(|too_much| Undecodable(too_much.to_string()))?;
@@ -171,6 +178,20 @@ impl Hooks for AmoHooks {
 
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
         Ok(vec![read_entities::signal(&request.body, self.zone_field)?])
+    }
+}
+
+/// `account[id]`, or `leads[status][0][account_id]`.
+fn names_account(key: &str) -> bool {
+    key == "account[id]" || (key.ends_with("][account_id]") && key.matches('[').count() == 3)
+}
+
+/// An account's id is no secret; anything else is not repeated.
+fn another_account(given: &str) -> Refused {
+    let is_id = (1..=12).contains(&given.len()) && given.bytes().all(|byte| byte.is_ascii_digit());
+    match is_id {
+        true => Refused::new(format!("it is for the amoCRM account {given}, which is not this school's")),
+        false => Refused::new("it is for another amoCRM account"),
     }
 }
 

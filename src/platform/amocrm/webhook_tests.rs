@@ -107,17 +107,24 @@ fn a_form_counts_only_with_the_schools_own_account() {
     check("leads[add][0][id]=1&account[id]=31877554", Ok(()));
     check("account%5Bid%5D=31877554&leads%5Badd%5D%5B0%5D%5Bid%5D=1", Ok(()));
     check("", Ok(()));
-    check("account[id]=31877555&leads[add][0][id]=1", Err(Refused("another account")));
-    check("account[id]=31877554&account[id]=1", Err(Refused("another account")));
-    check("leads[add][0][id]=1", Err(Refused("no account named")));
-    check("{\"leads\":1}", Err(Refused("no account named")));
+    let other =
+        |id: &str| Refused::new(format!("it is for the amoCRM account {id}, which is not this school's"));
+    check("account[id]=31877555&leads[add][0][id]=1", Err(other("31877555")));
+    check("account[id]=31877554&account[id]=1", Err(other("1")));
+    check("account[id]=31877554&leads[add][0][account_id]=2", Err(other("2")));
+    check("leads[status][0][account_id]=31877554&account[subdomain]=rost", Ok(()));
+    let nameless = "the account is named without its id";
+    check("leads[status][0][id]=1&account[subdomain]=rost", Err(Refused::new(nameless)));
+    check("account[id]=m@example.ru", Err(Refused::new("it is for another amoCRM account")));
+    check("leads[add][0][id]=1", Err(Refused::new("no account named")));
+    check("{\"leads\":1}", Err(Refused::new("no account named")));
 }
 
 #[test]
 fn addresses_that_do_not_exist_are_refused() {
-    assert_eq!(hooks().verify(&get("other", "")), Err(Refused("no such address")));
+    assert_eq!(hooks().verify(&get("other", "")), Err(Refused::new("no such address")));
     let put = RawRequest { method: "PUT".to_owned(), ..form("account[id]=31877554") };
-    assert_eq!(hooks().verify(&put), Err(Refused("no such address")));
+    assert_eq!(hooks().verify(&put), Err(Refused::new("no such address")));
 }
 
 #[test]
@@ -128,10 +135,11 @@ fn an_uninstall_needs_the_signature() {
     let good = format!("account_id={ACCOUNT}&client_uuid={CLIENT}&signature={SIGNATURE}");
     check(&good, Ok(()));
     check(&good.replace("client_uuid", "client_id"), Ok(()));
-    check(&good.replace("4dc5", "4dc6"), Err(Refused("wrong signature")));
-    check(&good.replace("31877554", "31877555"), Err(Refused("another account")));
-    check(&good.replace("4c1c7f0a", "00000000"), Err(Refused("another integration")));
-    check(&format!("account_id={ACCOUNT}&client_uuid={CLIENT}"), Err(Refused("no signature")));
+    check(&good.replace("4dc5", "4dc6"), Err(Refused::new("wrong signature")));
+    let other = "it is for the amoCRM account 31877555, which is not this school's";
+    check(&good.replace("31877554", "31877555"), Err(Refused::new(other)));
+    check(&good.replace("4c1c7f0a", "00000000"), Err(Refused::new("another integration")));
+    check(&format!("account_id={ACCOUNT}&client_uuid={CLIENT}"), Err(Refused::new("no signature")));
     let signals = hooks().decode(&Verified::stored(get("uninstall", &good)), At::default());
     assert_eq!(signals, Ok(vec![Signal::Uninstalled { account: ACCOUNT.to_owned() }]));
 }
@@ -145,9 +153,9 @@ fn a_consent_counts_only_from_our_link_and_our_account() {
     let good = format!("code=def50200&referer=shkolarost.amocrm.ru&platform=1&state={state}");
     check(good.clone(), Ok(()));
     check(good.replace("shkolarost.amocrm.ru", "https%3A%2F%2FShkolarost.amocrm.ru%2F"), Ok(()));
-    check(good.replace("shkolarost.amocrm.ru", "evil.example"), Err(Refused("another account's host")));
-    check(good.replace(&state, "guess"), Err(Refused("wrong state")));
-    check("code=def50200&referer=shkolarost.amocrm.ru".to_owned(), Err(Refused("no state")));
+    check(good.replace("shkolarost.amocrm.ru", "evil.example"), Err(Refused::new("another account's host")));
+    check(good.replace(&state, "guess"), Err(Refused::new("wrong state")));
+    check("code=def50200&referer=shkolarost.amocrm.ru".to_owned(), Err(Refused::new("no state")));
     check(format!("error=access_denied&state={state}"), Ok(()));
 
     let request = Verified::stored(get("oauth", &good));

@@ -28,7 +28,12 @@ pub fn tech(response: &Response, effect: Effect) -> Result<Value, Fault> {
         let Some(mut envelope) = envelope else {
             return Err(lost(effect, "an answer that is not JSON".to_owned()));
         };
-        if is_true(&envelope["status"]) {
+        // Some methods answer only `{"success": "OK"}`, without data.
+        let is_done = match &envelope["status"] {
+            Value::Null => is_true(&envelope["success"]),
+            status => is_true(status),
+        };
+        if is_done {
             return Ok(envelope["data"].take());
         }
         // Refused inside a 200: the envelope's own code decides the class.
@@ -138,7 +143,7 @@ fn is_true(value: &Value) -> bool {
     match value {
         Value::Bool(truth) => *truth,
         Value::Number(number) => number.as_i64() == Some(1),
-        Value::String(text) => matches!(text.as_str(), "true" | "1"),
+        Value::String(text) => matches!(text.trim().to_lowercase().as_str(), "true" | "1" | "ok"),
         _ => false,
     }
 }
@@ -175,6 +180,9 @@ mod tests {
             (200, refused, "denied", "denied"),
             (200, r#"{"status":false,"code":400,"errors":["x"]}"#, "never", "never"),
             (200, r#"{"status":false,"code":200}"#, "never", "never"),
+            (200, r#"{"success":"OK"}"#, "done", "done"),
+            (200, r#"{"success":false}"#, "never", "never"),
+            (200, r#"{"status":false,"success":"OK"}"#, "never", "never"),
             (200, "<html>", "later", "unclear"),
             (200, "", "later", "unclear"),
             (302, "", "denied", "denied"),

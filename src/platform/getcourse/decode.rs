@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::hooks::HookKind;
 use super::money::{self, Amount};
-use super::params::Params;
+use super::params::{Params, SOURCES};
 use super::{Settings, dates, status, text};
 use crate::email::parse_email;
 use crate::platform::Undecodable;
@@ -47,14 +47,17 @@ impl Reading<'_> {
         if matches!(stated, Some(Status::Unknown(_))) {
             unclear.push("status".to_owned());
         }
+        if self.confirmed && kind.is_payment() && sums == Sums::default() {
+            unclear.push("no sum in a payment".to_owned());
+        }
         let facts = OrderFacts {
             gc_id: Some(id),
             number: self.value("number"),
             created_at: self.time("created_at", &mut unclear),
             author: self.author(),
             status: status_by_address(kind, stated, &sums),
-            offers: self.value("offers").map(|text| offers(&text)).unwrap_or_default(),
-            positions: self.value("positions").map(|text| positions(&text)),
+            offers: self.offers(),
+            positions: self.texts("positions").find(|text| !is_number(text)).map(|text| positions(&text)),
             cost: sums.cost,
             paid: sums.paid,
             left: sums.left,
@@ -141,6 +144,14 @@ impl Reading<'_> {
         }
     }
 
+    /// The ids of the offers; a bare number under the name of what was ordered is one, too.
+    fn offers(&self) -> Vec<String> {
+        let named = self.value("offers").map(|text| offers(&text));
+        named
+            .or_else(|| self.texts("positions").find(|text| is_number(text)).map(|id| vec![id]))
+            .unwrap_or_default()
+    }
+
     fn phone(&self) -> Option<Phone> {
         let mut raws = self.params.raw("phone", &self.settings.fields);
         raws.find_map(|raw| text::clean(raw).map(|clean| Phone::parse(&restore_plus(raw, clean))))
@@ -148,7 +159,7 @@ impl Reading<'_> {
 
     /// The source's facts for the lead's note (G5).
     fn source(&self) -> BTreeMap<String, String> {
-        let mut source = self.params.starting(&["utm_", "user_utm_", "deal_utm_", "custom_utm_"]);
+        let mut source = self.params.starting(&SOURCES);
         for field in ["promocode", "page", "form", "city"] {
             if let Some(value) = self.value(field) {
                 source.insert(field.to_owned(), value);
@@ -217,6 +228,10 @@ fn restore_plus(raw: &str, clean: String) -> String {
     let digits = clean.chars().filter(char::is_ascii_digit).count();
     let starts = raw.starts_with(' ') && clean.starts_with(|c: char| c.is_ascii_digit());
     if starts && (11..=15).contains(&digits) { format!("+{clean}") } else { clean }
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Offer ids: a list in text, or JSON inside text; the separator is not documented.

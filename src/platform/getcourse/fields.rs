@@ -29,14 +29,14 @@ const fn field(
 /// Every field that a webhook may contain, in the order of the printed address.
 pub const FIELDS: [Field; 28] = [
     field("order_id", "{object.id}", "", &["deal_id"]),
-    field("number", "{object.number}", "", &["order_number", "deal_number"]),
-    field("user_id", "{object.user.id}", "{object.id}", &[]),
+    field("number", "{object.number}", "", &["order_number", "deal_number", "gc_number"]),
+    field("user_id", "{object.user.id}", "{object.id}", &["gc_user_id", "getcourse_id"]),
     field("first_name", "{object.user.first_name}", "{object.first_name}", &["user_first_name"]),
     field("last_name", "{object.user.last_name}", "{object.last_name}", &["user_last_name"]),
     field("name", "", "", &["user_name", "full_name"]),
     field("email", "{object.user.email}", "{object.email}", &["user_email"]),
     field("phone", "{object.user.phone}", "{object.phone}", &["user_phone", "phone_standart"]),
-    field("positions", "{object.positions}", "", &["deal_positions"]),
+    field("positions", "{object.positions}", "", &["deal_positions", "offer", "product_title", "title"]),
     field("offers", "{object.offers}", "", &["offer_id", "offer_ids"]),
     field(
         "cost",
@@ -48,7 +48,7 @@ pub const FIELDS: [Field; 28] = [
     field("payed", "{object.payed_money}", "", &["payed_money", "paid"]),
     field("currency", "", "", &["deal_currency"]),
     field("status", "{object.status}", "", &["deal_status"]),
-    field("payment_link", "{object.payment_link}", "", &[]),
+    field("payment_link", "{object.payment_link}", "", &["link"]),
     field("promocode", "{object.promocode}", "", &[]),
     field("manager", "{object.manager}", "", &["manager_name"]),
     field("manager_email", "{object.manager_email}", "", &[]),
@@ -63,6 +63,12 @@ pub const FIELDS: [Field; 28] = [
     field("city", "", "{object.city}", &["user_city"]),
     field("event", "", "", &["event_type"]),
 ];
+
+/// A name as it is compared: administrators write `left_cost_money`, `leftCostMoney`, `left-cost-money`.
+pub fn folded(name: &str) -> String {
+    let kept = name.trim().chars().filter(|letter| !matches!(letter, '_' | '-' | ' '));
+    kept.flat_map(char::to_lowercase).collect()
+}
 
 /// The address for one event; `base` ends with the secret. Spaces and braces stay as they are: GetCourse
 /// fills them in before it calls.
@@ -100,9 +106,10 @@ mod tests {
 
     #[test]
     fn no_name_means_two_fields() {
-        let mut names: Vec<&str> = FIELDS
+        let mut names: Vec<String> = FIELDS
             .iter()
             .flat_map(|field| std::iter::once(field.name).chain(field.synonyms.iter().copied()))
+            .map(folded)
             .collect();
         let all = names.len();
         names.sort_unstable();

@@ -16,6 +16,9 @@ use crate::signal::Signal;
 /// A school's own JSON may be long; the README of the telephony sheets gives the same limit.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
+/// Letters of an unknown address that are compared and shown.
+const TAIL_LETTERS_MAX: usize = 40;
+
 /// The event of a request, from the last word of its address or from its field `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HookKind {
@@ -53,9 +56,22 @@ impl HookKind {
         Self::ALL.into_iter().find(|kind| kind.tail() == tail)
     }
 
+    pub fn is_payment(self) -> bool {
+        matches!(self, Self::PaymentPartial | Self::PaymentFull)
+    }
+
+    /// The name that is most like this word, if any is.
+    fn nearest(word: &str) -> Option<&'static str> {
+        let word: Vec<char> = word.to_lowercase().chars().take(TAIL_LETTERS_MAX).collect();
+        let far = |tail: &'static str| (distance(&word, &tail.chars().collect::<Vec<_>>()), tail);
+        let (steps, nearest) = Self::ALL.into_iter().map(|kind| far(kind.tail())).min()?;
+        (steps <= nearest.len() / 3).then_some(nearest)
+    }
+
     /// The value of the field `event`, as administrators write it.
     fn of_word(word: &str) -> Option<Self> {
-        let word = word.trim().to_lowercase().replace(['_', ' '], "-");
+        let word = word.trim().to_lowercase().replace(['_', ' ', '.', ':', '/'], "-");
+        let word = word.strip_prefix("deal-").map_or(word.clone(), |rest| format!("order-{rest}"));
         Self::of_tail(&word).or(match word.as_str() {
             "created" | "order-new" | "new-order" => Some(Self::OrderCreated),
             "status" | "status-changed" | "order-status-changed" => Some(Self::OrderStatus),
@@ -80,7 +96,7 @@ impl GcHooks {
 
     fn kind(&self, request: &RawRequest, params: &Params) -> Result<HookKind, Undecodable> {
         if request.tail != "events" {
-            return HookKind::of_tail(&request.tail).ok_or_else(|| Undecodable("unknown address".to_owned()));
+            return HookKind::of_tail(&request.tail).ok_or_else(|| unknown_address(&request.tail));
         }
         let mut words = params.raw("event", &self.settings.fields);
         words
@@ -126,6 +142,13 @@ impl Hooks for GcHooks {
         self.signals(request.request())
     }
 
+    fn unread(&self, request: &RawRequest) -> Vec<String> {
+        if request.tail == "hook" {
+            return Vec::new();
+        }
+        Params::read(request).map(|params| params.unread(&self.settings.fields)).unwrap_or_default()
+    }
+
     /// Read from GetCourse itself, so its amounts are confirmed; with our own field names, not the school's.
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {
         let settings =
@@ -164,6 +187,29 @@ impl GcHooks {
             decode::Reading { params: &params, settings: &self.settings, confirmed: self.confirms() };
         Ok(vec![reading.signal(kind)?])
     }
+}
+
+/// Names the last word of the address, and the word that was probably meant.
+fn unknown_address(tail: &str) -> Undecodable {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter);
+    let shown: String = tail.chars().filter(|letter| is_word(*letter)).take(TAIL_LETTERS_MAX).collect();
+    let meant = HookKind::nearest(tail).map(|near| format!(": is `{near}` meant?")).unwrap_or_default();
+    Undecodable(format!("unknown address `{shown}`{meant}"))
+}
+
+/// Letters to add, drop or change, to make one word the other.
+fn distance(one: &[char], other: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, wanted) in other.iter().enumerate() {
+            let changed = corner + usize::from(letter != wanted);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 /// A body that cannot be read is kept for a person; the same body again is a repeat.
@@ -275,6 +321,69 @@ mod tests {
                 panic!("{tail}?{query} {body} was read");
             };
             assert!(!why.contains("Всё") && !why.contains("12041"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_address_is_named_with_the_one_that_was_meant() {
+        for (tail, expected) in [
+            (
+                "order-craeted",
+                "cannot be decoded: unknown address `order-craeted`: is `order-created` meant?",
+            ),
+            ("Payment_Full", "cannot be decoded: unknown address `Payment_Full`: is `payment-full` meant?"),
+            ("zvonok", "cannot be decoded: unknown address `zvonok`"),
+        ] {
+            let why = decoded(&hooks(""), tail, "order_id=7", "").unwrap_err();
+            assert_eq!(why.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn event_words_are_read_however_they_are_joined() {
+        for (word, tail) in [
+            ("order.created", "order-created"),
+            ("order.paid", "payment-full"),
+            ("Deal:Created", "order-created"),
+            ("order status changed", "order-status"),
+            ("user.updated", "user-updated"),
+        ] {
+            assert_eq!(HookKind::of_word(word).map(HookKind::tail), Some(tail), "{word}");
+        }
+    }
+
+    #[test]
+    fn names_in_any_spelling_are_read_and_the_others_are_named() {
+        let query = "orderId=9002&costMoney=26+600,00+%D1%80%D1%83%D0%B1.&payedMoney=26+600,00+%D1%80%D1%83%D0%B1.\
+            &leftCostMoney=0&gc_number=12&gc_user_id=77001&firstName=A&product_title=Kurs&paymentLink=https://a.ru\
+            &skidka=10&utm_source=vk&ts=1&cost=";
+        let hooks = hooks("");
+        let signals = decoded(&hooks, "payment-full", query, "").unwrap();
+        let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+        let facts = &seen.facts;
+        let minor = |sum: &Option<crate::process::Money>| sum.as_ref().map(|sum| sum.minor);
+        assert_eq!(
+            (minor(&facts.cost), minor(&facts.paid), minor(&facts.left)),
+            (Some(2_660_000), Some(2_660_000), Some(0))
+        );
+        assert_eq!((facts.number.as_deref(), facts.client.gc_user.as_deref()), (Some("12"), Some("77001")));
+        assert_eq!(
+            (facts.positions.as_deref(), facts.payment_link.as_deref()),
+            (Some("Kurs"), Some("https://a.ru"))
+        );
+        assert_eq!(hooks.unread(&request("payment-full", query, "")), ["skidka"]);
+    }
+
+    #[test]
+    fn a_payment_that_brings_no_sum_is_said() {
+        for (tail, query, unclear) in [
+            ("payment-full", "order_id=7&summa=100", vec!["no sum in a payment"]),
+            ("payment-full", "order_id=7&payed=100", vec![]),
+            ("order-created", "order_id=7", vec![]),
+        ] {
+            let signals = decoded(&hooks(""), tail, query, "").unwrap();
+            let Signal::OrderSeen(seen) = &signals[0] else { panic!() };
+            assert_eq!(seen.unclear, unclear, "{tail}?{query}");
         }
     }
 

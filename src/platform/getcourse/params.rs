@@ -1,17 +1,20 @@
 //! The parameters of a «Вызвать URL» request, wherever its administrator put them: query, form or JSON
 //! (sheet, 1.1 and pitfall 25). Never shows the secret that may be among them. Enter at [`Params::read`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fields::FIELDS;
+use super::fields::{FIELDS, folded};
 use super::text;
 use crate::platform::{RawRequest, Undecodable};
 
 /// Not part of a request's content: the secret, and times that differ in every repeat.
 const IGNORED: [&str; 6] = ["secret", "ts", "ts64", "time", "timestamp", "rand"];
+
+/// Beginnings of the names of an order's source (G5).
+pub const SOURCES: [&str; 4] = ["utm_", "user_utm_", "deal_utm_", "custom_utm_"];
 
 /// Names and raw values, the body's before the query's; nested JSON names are joined by `_`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,18 +40,28 @@ impl Params {
         given: &'a BTreeMap<String, String>,
     ) -> impl Iterator<Item = &'a str> + 'a {
         let names: Vec<String> = match given.get(field) {
-            // Names in a request are in lower case at this point, whatever their alphabet.
-            Some(name) => vec![name.trim().to_lowercase()],
+            Some(name) => vec![folded(name)],
             None => FIELDS
                 .iter()
                 .filter(|known| known.name == field)
                 .flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()))
-                .map(str::to_owned)
+                .map(folded)
                 .collect(),
         };
         names.into_iter().flat_map(|name| {
-            self.0.iter().filter(move |(have, _)| *have == name).map(|(_, value)| value.as_str())
+            self.0.iter().filter(move |(have, _)| folded(have) == name).map(|(_, value)| value.as_str())
         })
+    }
+
+    /// Names that nothing reads, also with the school's own names.
+    pub fn unread(&self, given: &BTreeMap<String, String>) -> Vec<String> {
+        let own = given.values().map(String::as_str);
+        let ours =
+            FIELDS.iter().flat_map(|known| std::iter::once(known.name).chain(known.synonyms.iter().copied()));
+        let read: BTreeSet<String> = ours.chain(IGNORED).chain(own).map(folded).collect();
+        let is_source = |name: &str| SOURCES.iter().any(|beginning| name.starts_with(beginning));
+        let names = self.0.iter().map(|(name, _)| name);
+        names.filter(|name| !is_source(name) && !read.contains(&folded(name))).cloned().collect()
     }
 
     /// All parameters whose name has one of these beginnings, cleaned, by name.

@@ -18,6 +18,10 @@ pub trait FormEvents: fmt::Debug + Send + Sync {
     /// Every event has one of these fields; a request without any tries the address.
     const MARKS: &'static [&'static str];
 
+    /// Every field that its documentation or a capture shows, read or not; in lower case. A name with `*` at its
+    /// end is a beginning.
+    const KNOWN: &'static [&'static str];
+
     /// Whether this event is authentic. The path's secret has already been compared.
     fn verify(&self, request: &RawRequest, fields: &Fields) -> Result<(), Refused>;
 
@@ -52,6 +56,16 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
 
     fn decode(&self, request: &Verified, at: At) -> Result<Vec<Signal>, Undecodable> {
         self.0.signals(Fields::read(request.request()), at)
+    }
+
+    fn unread(&self, request: &RawRequest) -> Vec<String> {
+        let is_known = |name: &str| {
+            E::KNOWN.iter().any(|known| match known.strip_suffix('*') {
+                Some(beginning) => name.starts_with(beginning),
+                None => *known == name,
+            })
+        };
+        Fields::read(request).names().filter(|name| !is_known(name)).map(str::to_owned).collect()
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

@@ -35,6 +35,11 @@ impl Fields {
         Self(pairs.map(|(name, value)| (name.trim().to_lowercase(), clean(&value))).collect())
     }
 
+    /// All names, in lower case.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// `name` in lower case.
     pub fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(have, value)| have == name && !value.is_empty());
@@ -67,6 +72,12 @@ impl Fields {
 /// A client's number in E.164; `None` for addresses, extensions and hidden callers.
 pub fn phone(text: &str) -> Option<String> {
     Phone::of_line(text)
+}
+
+/// A word of a provider's table without case, blanks, `_` and `-`: `No_Answer` → `noanswer`.
+pub fn folded(word: &str) -> String {
+    let kept = word.chars().filter(|letter| !letter.is_whitespace() && !matches!(letter, '_' | '-'));
+    kept.flat_map(char::to_lowercase).collect()
 }
 
 /// Our own line as E.164 if it is a number (also an 800 number, unlike a client's), else its name: a SIP

@@ -224,7 +224,7 @@ fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
     let mut telling = BTreeMap::new();
     for call in calls {
         let CallWhat::Final(record) = &call.what else { continue };
-        let rank = |record: &FinalRecord| (record.talk_seconds > 0, record.ended_at);
+        let rank = |record: &FinalRecord| (record.talk_seconds != Some(0), record.ended_at);
         let slot = telling.entry(&call.call).or_insert((call, record));
         if rank(slot.1) < rank(record) {
             *slot = (call, record);
@@ -235,8 +235,9 @@ fn most_telling(calls: &[CallEvent]) -> Vec<(&CallEvent, &FinalRecord)> {
 
 /// True for a call without a result yet, or if the talk differs from the one in the events.
 fn is_change(have: KnownCall, record: &FinalRecord) -> bool {
-    let differs = |seconds: u32| {
-        seconds.abs_diff(record.talk_seconds) > SAME_TALK_S || (seconds == 0) != (record.talk_seconds == 0)
+    let differs = |seconds: u32| match record.talk_seconds {
+        Some(listed) => seconds.abs_diff(listed) > SAME_TALK_S || (seconds == 0) != (listed == 0),
+        None => seconds == 0,
     };
     !have.is_exact && have.talk_seconds.is_none_or(differs)
 }

@@ -56,6 +56,10 @@ impl Inbox {
         if let Some(why) = aims.unusable {
             return Ok(Err(DeadReason::new(why)));
         }
+        if aims.nobody {
+            count(&self.site.tally.nobody);
+            tracing::info!(school = %self.site.id(), "a change of a person whom no order knows");
+        }
         if let Some(why) = aims.nothing {
             tracing::debug!(school = %self.site.id(), why, "nothing to do");
         }

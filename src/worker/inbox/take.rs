@@ -77,6 +77,10 @@ impl Inbox {
             true => hooks.decode_found(&envelope.request(), envelope.at),
             false => hooks.decode(&envelope.verified(), envelope.at),
         };
+        if !envelope.found {
+            let names = hooks.unread(&envelope.request());
+            self.site.tally.unread.note(self.site.id(), &envelope.platform, &names);
+        }
         decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
     }
 

@@ -257,7 +257,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
             direction,
             outcome,
             reached,
-            talk_seconds: seconds,
+            talk_seconds: Some(seconds),
             started_at: now - TimeDelta::seconds(i64::from(seconds) + 10),
             ended_at: now,
             number: Some("+79005550101".to_owned()),

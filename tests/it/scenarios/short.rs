@@ -185,6 +185,9 @@ struct ShortCall {
     id: Option<String>,
     #[serde(default)]
     seconds: u32,
+    /// The provider did not report the length.
+    #[serde(default)]
+    unknown_length: bool,
     #[serde(default)]
     direction: Option<Direction>,
     #[serde(default)]
@@ -204,7 +207,7 @@ impl ShortCall {
             direction: self.direction.unwrap_or(Direction::Outbound),
             outcome: self.outcome,
             reached: self.reached.unwrap_or(Reached::Client),
-            talk_seconds: self.seconds,
+            talk_seconds: Some(self.seconds).filter(|_| !self.unknown_length),
             started_at: now - TimeDelta::seconds(i64::from(self.seconds) + 20),
             ended_at: now,
             number: self.number,

@@ -154,6 +154,10 @@ impl Hooks for Breaking<Arc<dyn Hooks>> {
         self.0.decode(request, at)
     }
 
+    fn unread(&self, request: &RawRequest) -> Vec<String> {
+        self.0.unread(request)
+    }
+
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable> {
         self.0.decode_found(request, at)
     }

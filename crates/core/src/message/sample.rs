@@ -12,7 +12,7 @@ impl Vars {
             school: SchoolVars { name: "Школа «Рост»".to_owned() },
             order: OrderVars {
                 number: "12041".to_owned(),
-                id: "gc-700100200".to_owned(),
+                id: "Мария Кузнецова".to_owned(),
                 positions: "Дизайн интерьера: база. Пакет «Всё сразу»".to_owned(),
                 cost: "38 500 ₽".to_owned(),
                 paid: "15 000 ₽".to_owned(),
@@ -41,7 +41,7 @@ impl Vars {
     pub fn bare_example() -> Self {
         Self {
             school: SchoolVars { name: "Школа «Рост»".to_owned() },
-            order: OrderVars { id: "gc-700100200".to_owned(), ..OrderVars::default() },
+            order: OrderVars { id: "+79035550127".to_owned(), ..OrderVars::default() },
             ..Self::default()
         }
     }

@@ -30,8 +30,10 @@ pub struct SchoolVars {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct OrderVars {
-    /// The number that people see, else our id.
+    /// The number that people see, else `id`.
     pub number: String,
+    /// What an order without a number is called by: its client's name, else his phone or e-mail. Never our own
+    /// id, which means nothing to people.
     pub id: String,
     pub positions: String,
     /// «38 500 ₽»; empty when not known. Likewise the next two.

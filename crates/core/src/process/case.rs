@@ -330,7 +330,9 @@ pub struct Round {
 pub struct SeenCall {
     pub call: String,
     pub outcome: Outcome,
-    pub talk_seconds: u32,
+    /// `None` if the length is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
     pub at: At,
 }
 

@@ -338,7 +338,9 @@ pub struct CallNote {
     pub call: String,
     pub direction: Direction,
     pub outcome: Outcome,
-    pub talk_seconds: u32,
+    /// `None` if the length is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
     pub at: At,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,

@@ -180,7 +180,9 @@ pub struct CallResult {
     pub direction: Direction,
     pub outcome: Outcome,
     pub reached: Reached,
-    pub talk_seconds: u32,
+    /// 0 if there was no talk; `None` if the length is unknown, which is a talk if it was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub talk_seconds: Option<u32>,
     pub started_at: At,
     pub ended_at: At,
     /// The client's number, E.164; absent when hidden.

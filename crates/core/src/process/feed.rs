@@ -34,5 +34,6 @@ pub(super) fn corrected(d: &mut Decision, call: &CallResult) {
     }
     let recording = call.recording.as_ref().map(|link| format!(" Запись: {link}")).unwrap_or_default();
     let at = calendar::say_time(call.started_at, d.process.zone);
-    d.note(&format!("Уточнение: звонок {at} был разговором, {} с.{recording}", call.talk_seconds));
+    let length = call.talk_seconds.map(|seconds| format!(", {seconds} с")).unwrap_or_default();
+    d.note(&format!("Уточнение: звонок {at} был разговором{length}.{recording}"));
 }

@@ -12,7 +12,7 @@ use crate::mutant::cut;
 /// L1, G1–G3, G5, G7: the lead with its contact.
 pub(super) fn make(d: &mut Decision) {
     let Some(route) = d.process.route(&d.case.order.route) else {
-        let name = d.case.order.number.clone().unwrap_or_else(|| d.case.order.id.to_string());
+        let name = d.vars(None).order.number;
         return save(d, LeadRole::Sales, Stage::New, name, None);
     };
     let vars = d.vars(None);
@@ -53,7 +53,7 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     let vars = d.vars(None);
     let template = d.process.route(&d.case.order.route).map(|route| route.lead_name.clone());
     let name = template.map(|template| d.process.texts.inline(&template, &vars));
-    let name = name.unwrap_or_else(|| d.case.order.id.to_string());
+    let name = name.unwrap_or(vars.order.number);
     save(d, role, Stage::New, name, None);
     d.say(rule, "Заводим связанную сделку в следующей воронке.");
 }

@@ -42,7 +42,7 @@ pub enum Moment {
     /// The client called and nobody answered (D11).
     Missed,
     Talked {
-        seconds: u32,
+        seconds: Option<u32>,
     },
     /// The client promised a time or a day (D5, P1).
     Promised {

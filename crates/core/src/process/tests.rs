@@ -283,7 +283,7 @@ fn requests() -> Vec<Request> {
         Request::LastLetter,
         Request::CallFailed,
         Request::CallOver { call: Box::new(call) },
-        Request::Talked { seconds: 60 },
+        Request::Talked { seconds: Some(60) },
         Request::Word { kind: AnswerKind::Reached },
         Request::Question { text: TextId::TaskAsk, why: String::new() },
         Request::AskAgain { why: String::new() },

@@ -25,11 +25,13 @@ pub(super) fn build(
     let manager = manager.or(order.responsible.as_ref()).and_then(|id| process.manager(id));
     let money = |amount: &Option<Money>| amount.as_ref().map(Money::text).unwrap_or_default();
     let text = |value: Option<&String>| value.cloned().unwrap_or_default();
+    let known = [client.name.as_ref(), client.phone(), client.email(), Some(&process.name)];
+    let called = text(known.into_iter().flatten().find(|word| !word.trim().is_empty()));
     Vars {
         school: SchoolVars { name: process.name.clone() },
         order: OrderVars {
-            number: order.number.clone().unwrap_or_else(|| order.id.to_string()),
-            id: order.id.to_string(),
+            number: order.number.clone().unwrap_or_else(|| called.clone()),
+            id: called,
             positions: order.positions.clone().unwrap_or_default(),
             cost: money(&order.cost),
             paid: money(&order.paid),

@@ -134,7 +134,8 @@ impl Account {
     fn note_fields(&mut self, now: DateTime<Utc>, kind: Entity, id: i64, author: i64, fields: &FieldChanges) {
         for (field, _) in fields {
             let after = json!([{"custom_field_value": {"field_id": field}}]);
-            self.note_event(now, "custom_field_value_changed", kind, id, author, after, json!([]));
+            let event = format!("custom_field_{field}_value_changed");
+            self.note_event(now, &event, kind, id, author, after, json!([]));
         }
     }
 

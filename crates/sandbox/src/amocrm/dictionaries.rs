@@ -195,8 +195,13 @@ impl Account {
         }
         let types: Vec<&str> = types.iter().flat_map(|text| text.split(',')).collect();
         let kinds: Vec<&str> = kinds.iter().flat_map(|text| text.split(',')).collect();
+        // A changed field is filtered by the general type, and answered with its own.
+        let is_asked = |kind: &str| {
+            let is_field = kind.starts_with("custom_field_") && kind.ends_with("_value_changed");
+            types.contains(&kind) || (is_field && types.contains(&"custom_field_value_changed"))
+        };
         let found = self.log.iter().filter(|entry| {
-            (types.is_empty() || types.contains(&entry.kind.as_str()))
+            (types.is_empty() || is_asked(&entry.kind))
                 && (kinds.is_empty() || kinds.contains(&entry.entity_type))
                 && (ids.is_empty() || ids.contains(&entry.entity_id.to_string().as_str()))
                 && query.int("filter[created_at][from]").is_none_or(|from| entry.created_at >= from)

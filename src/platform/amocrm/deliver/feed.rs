@@ -130,7 +130,8 @@ impl AmoAttempt<'_> {
 fn call_params(call: &CallNote) -> Value {
     let mut params = json!({
         "uniq": call.call,
-        "duration": call.talk_seconds,
+        // The field is required; amoCRM has no word for «unknown».
+        "duration": call.talk_seconds.unwrap_or(0),
         "source": SOURCE,
         "call_result": cut(call.outcome.label(), NAME_MAX),
     });

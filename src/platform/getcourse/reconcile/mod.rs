@@ -26,7 +26,7 @@ use self::table::{Columns, Row, Table, found};
 use super::client::Client as Tech;
 use super::{GcHooks, Settings, tech};
 use crate::link;
-use crate::platform::reconcile::{History, Known, Reconciled, Reconciler, to_value};
+use crate::platform::reconcile::{History, Known, Reconciled, Reconciler};
 use crate::platform::{Fault, Hooks, RawRequest};
 use crate::process::definition::Manager;
 use crate::process::{At, ClientId, Order, OrderId, Urgency};
@@ -186,7 +186,7 @@ impl Reconciler for GcReconciler {
             cursor.handed_on.retain(|_, (_, at)| now - *at < TimeDelta::days(DIGEST_KEPT_DAYS));
             now
         };
-        Ok(Reconciled { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
+        Ok(Reconciled { found, trouble: cursor.trouble.clone(), ..Reconciled::nothing(&cursor, again_at) })
     }
 }
 

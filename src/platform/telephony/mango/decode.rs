@@ -69,6 +69,11 @@ fn state(body: &Value, sides: &Sides) -> Option<LegState> {
             LegState::Ended(match sides.direction() {
                 // The manager's leg was merged into the client's, so he did pick up.
                 _ if code::is_replaced(code) && sides.manager_leg() => Outcome::Answered,
+                // Nobody of ours hangs up a call that the campaign dialled.
+                _ if sides.campaign => match code::outcome(code, Direction::Outbound) {
+                    Outcome::Cancelled => Outcome::NoAnswer,
+                    outcome => outcome,
+                },
                 direction => code::outcome(code, direction.unwrap_or(Direction::Outbound)),
             })
         }
@@ -88,6 +93,8 @@ struct Sides {
     in_menu: bool,
     /// Set for any call-back; only its presence is reliable, not its value (3.1).
     callback: bool,
+    /// Set for a call of an outgoing campaign, whose leg looks like a call from the client.
+    campaign: bool,
 }
 
 impl Sides {
@@ -105,11 +112,18 @@ impl Sides {
             taken_from: wire::text(&from["taken_from_call_id"]),
             in_menu: location.starts_with("ivr") || location.starts_with("queue"),
             callback: wire::text(&body["callback_initiator"]).is_some(),
+            campaign: wire::text(&body["task_id"]).is_some_and(|id| id != "0"),
         }
     }
 
     fn internal(&self) -> bool {
         self.from_extension.is_some() && self.to_extension.is_some() && !self.callback
+    }
+
+    /// A side that is no employee's has a number.
+    fn has_outside(&self) -> bool {
+        (self.from_extension.is_none() && self.from_number.is_some())
+            || (self.to_extension.is_none() && self.to_number.is_some())
     }
 
     /// The first leg of a call-back, which looks like a call from the client to the manager (5.1).
@@ -122,7 +136,7 @@ impl Sides {
 
     /// Section 5.2.
     fn direction(&self) -> Option<Direction> {
-        if self.callback || (self.from_extension.is_some() && self.to_extension.is_none()) {
+        if self.callback || self.campaign || (self.from_extension.is_some() && self.to_extension.is_none()) {
             Some(Direction::Outbound)
         } else if self.to_extension.is_some() || self.to_line || self.in_menu {
             Some(Direction::Inbound)
@@ -133,7 +147,9 @@ impl Sides {
 
     /// The side without an extension (5.3).
     fn client(&self) -> Option<String> {
-        if self.manager_leg() || self.direction() == Some(Direction::Inbound) {
+        let is_shown_as_caller =
+            self.campaign && self.from_extension.is_none() && self.to_extension.is_some();
+        if self.manager_leg() || is_shown_as_caller || self.direction() == Some(Direction::Inbound) {
             return self.from_number.clone();
         }
         self.to_number.clone()
@@ -141,7 +157,10 @@ impl Sides {
 }
 
 fn summary(body: &Value) -> Result<Signal, Undecodable> {
+    let sides = Sides::read(body);
     let direction = match wire::int(&body["call_direction"]) {
+        // The number decides against the flag: an outside party makes it a call of a client.
+        Some(0) if sides.has_outside() => sides.direction(),
         Some(0) => return Ok(nothing("an internal call")),
         Some(1) => Some(Direction::Inbound),
         Some(2) => Some(Direction::Outbound),
@@ -150,12 +169,10 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
     let ended_at = moment(&body["end_time"]).ok_or_else(|| Undecodable("no end_time".to_owned()))?;
     let (from, to) = (&body["from"], &body["to"]);
     let (client, manager) = if direction == Some(Direction::Inbound) { (from, to) } else { (to, from) };
-    // `entry_result` may be 1 without a talk: only the time of the answer counts (8).
-    let talk_seconds = moment(&body["talk_time"])
-        .map_or(0, |answered| u32::try_from((ended_at - answered).num_seconds()).unwrap_or(0));
+    let talk_seconds = talk_seconds(body, ended_at);
     let reason = wire::int(&body["disconnect_reason"]).unwrap_or(1100);
     let outcome = match talk_seconds {
-        0 => code::outcome(reason, direction.unwrap_or(Direction::Outbound)),
+        Some(0) => code::outcome(reason, direction.unwrap_or(Direction::Outbound)),
         _ if code::is_voicemail(reason) => Outcome::Voicemail,
         _ => Outcome::Answered,
     };
@@ -170,13 +187,23 @@ fn summary(body: &Value) -> Result<Signal, Undecodable> {
         line: wire::line(&body["line_number"]),
         command: None,
         recording: None,
-        rough: false,
+        rough: talk_seconds.is_none(),
     };
     Ok(Signal::CallSeen(Box::new(CallEvent {
         call: call(body)?,
         at: ended_at,
         what: CallWhat::Final(record),
     })))
+}
+
+/// `entry_result` may be 1 without a talk: only the time of the answer counts (8). The length is unknown if
+/// that time is missing or behind the end.
+fn talk_seconds(body: &Value, ended_at: At) -> Option<u32> {
+    match (moment(&body["talk_time"]), wire::int(&body["talk_time"])) {
+        (Some(answered), _) => u32::try_from((ended_at - answered).num_seconds()).ok(),
+        (None, None) if wire::int(&body["entry_result"]) == Some(1) => None,
+        (None, _) => Some(0),
+    }
 }
 
 fn recording(body: &Value, at: At) -> Result<Signal, Undecodable> {

@@ -19,6 +19,33 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Repeats and late recordings come within minutes; two days also cover a replay by hand.
 const KEEP_S: u64 = 48 * 3600;
 
+/// The documented fields of `events/call` and `events/summary`, read or not.
+const KNOWN: [&str; 23] = [
+    "entry_id",
+    "call_id",
+    "timestamp",
+    "seq",
+    "call_state",
+    "location",
+    "locaton",
+    "from",
+    "to",
+    "dct",
+    "disconnect_reason",
+    "transfer",
+    "sip_call_id",
+    "command_id",
+    "task_id",
+    "callback_initiator",
+    "call_direction",
+    "line_number",
+    "create_time",
+    "forward_time",
+    "talk_time",
+    "end_time",
+    "entry_result",
+];
+
 /// The hooks of one school's Mango Office account.
 #[derive(Debug)]
 pub struct MangoHooks {
@@ -42,14 +69,14 @@ impl Hooks for MangoHooks {
             return Ok(Reception::Probe);
         }
         let form = Form::read(&request.body);
-        let key = std::str::from_utf8(&form.key).map_err(|_| Refused("another key"))?;
+        let key = std::str::from_utf8(&form.key).map_err(|_| Refused::new("another key"))?;
         if !self.key.matches(key) {
-            return Err(Refused("another key"));
+            return Err(Refused::new("another key"));
         }
         let wanted = wire::sign(&self.key, &form.json, &self.salt);
         let same: bool = wanted.as_bytes().ct_eq(&form.sign.to_ascii_lowercase()).into();
         if !same {
-            return Err(Refused("wrong signature"));
+            return Err(Refused::new("wrong signature"));
         }
         let mut hash = Sha256::new();
         hash.update(path(&request.tail));
@@ -71,6 +98,17 @@ impl Hooks for MangoHooks {
             Undecodable(format!("broken JSON at line {}, column {}", error.line(), error.column()))
         })?;
         Ok(vec![decode::signal(&path(&request.tail), &body, at)?])
+    }
+
+    /// Only of the two events that become calls.
+    fn unread(&self, request: &RawRequest) -> Vec<String> {
+        if !matches!(path(&request.tail).as_str(), "events/call" | "events/summary") {
+            return Vec::new();
+        }
+        let body: serde_json::Value =
+            serde_json::from_slice(&Form::read(&request.body).json).unwrap_or_default();
+        let names = body.as_object().into_iter().flat_map(|fields| fields.keys());
+        names.filter(|name| !KNOWN.contains(&name.as_str())).cloned().collect()
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

@@ -170,8 +170,8 @@ mod tests {
         assert_eq!(
             told.collect::<Vec<_>>(),
             [
-                ("mango:MTAw=", Some(Direction::Outbound), Outcome::Answered, 60, "+79005550101"),
-                ("mango:MTAx=", Some(Direction::Inbound), Outcome::NoAnswer, 0, "+79005550102"),
+                ("mango:MTAw=", Some(Direction::Outbound), Outcome::Answered, Some(60), "+79005550101"),
+                ("mango:MTAx=", Some(Direction::Inbound), Outcome::NoAnswer, Some(0), "+79005550102"),
             ]
         );
         assert!(matches!(reading.rest, Remaining::All(Some(why)) if why.starts_with("1 rows")));

@@ -65,8 +65,9 @@ fn ended(wire_event: &WireEvent, id: &str, at: At) -> FinalRecord {
     let answered_at = moment(wire_event, "call_answer_timestamp");
     let talked = answered_at.filter(|answered| started_at.is_some_and(|started| *answered > started));
     let talk_seconds = match outcome {
-        Outcome::Answered => talked.map_or(0, |from| u32::try_from((at - from).num_seconds()).unwrap_or(0)),
-        _ => 0,
+        // Without a usable time of the answer the length is unknown (2.3, rule 4).
+        Outcome::Answered => talked.and_then(|from| u32::try_from((at - from).num_seconds()).ok()),
+        _ => Some(0),
     };
     FinalRecord {
         direction: Some(wire_event.direction),

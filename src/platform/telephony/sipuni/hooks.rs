@@ -14,6 +14,33 @@ impl FormEvents for Settings {
     /// «Save» in the cabinet tries the address without a call (1).
     const MARKS: &'static [&'static str] = &["event", "call_id"];
 
+    const KNOWN: &'static [&'static str] = &[
+        "event",
+        "call_id",
+        "callbackid",
+        "src_num",
+        "src_type",
+        "dst_num",
+        "dst_type",
+        "short_src_num",
+        "short_dst_num",
+        "pbxdstnum",
+        "timestamp",
+        "status",
+        "call_start_timestamp",
+        "call_answer_timestamp",
+        "call_record_link",
+        "treename",
+        "treenumber",
+        "channel",
+        "user_id",
+        "user",
+        "last_called",
+        "transfer_from",
+        "is_inner_call",
+        "roistat*",
+    ];
+
     fn verify(&self, _: &RawRequest, _: &Fields) -> Result<(), Refused> {
         Ok(())
     }

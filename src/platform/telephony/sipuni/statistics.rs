@@ -87,10 +87,13 @@ fn record(row: &Row, zone: Tz, users: &[String]) -> Option<FinalRecord> {
     let begun = NaiveDateTime::parse_from_str(row.begun, "%d.%m.%Y %H:%M:%S").ok()?;
     let started_at = zone.from_local_datetime(&begun).earliest()?.to_utc();
     let ended_at = started_at + TimeDelta::seconds(seconds(row.whole)?.into());
-    // A talk needs both: the status «answered» and a duration.
-    let talk_seconds = seconds(row.talk)?;
-    let talk_seconds = if row.status.starts_with("Отвеч") { talk_seconds } else { 0 };
-    let is_talk = talk_seconds > 0;
+    // A talk needs the status «answered», and no length of zero; an empty cell is an unknown length.
+    let talk_seconds = match row.status.starts_with("Отвеч") {
+        true if row.talk.is_empty() => None,
+        true => Some(seconds(row.talk)?),
+        false => Some(0),
+    };
+    let is_talk = talk_seconds != Some(0);
     let (client, manager) = match direction {
         Direction::Outbound => (row.to, row.from),
         Direction::Inbound => (row.from, row.who),
@@ -145,7 +148,7 @@ mod tests {
     }
 
     /// Direction, outcome, seconds of talk, client, extension.
-    type Short = (Direction, Outcome, u32, Option<String>, Option<String>);
+    type Short = (Direction, Outcome, Option<u32>, Option<String>, Option<String>);
 
     /// The result of the first row.
     fn first(row: &str) -> Option<Short> {
@@ -163,24 +166,28 @@ mod tests {
         for (row, expected) in [
             (
                 r#""Исходящий";"Отвечен";"01.01.2026 11:00:00";;;"101 (Ирина; ""старшая"")";"79005550101";;;;"72";"60";"12";;"1767254400.1";"#,
-                Some((Outbound, Outcome::Answered, 60, client(), irina())),
+                Some((Outbound, Outcome::Answered, Some(60), client(), irina())),
             ),
             (
                 "Исходящий;Не отвечен;01.01.2026 11:00:00;;;012345101;+79005550101;;;;0:00:40;;;;1767254400.1;",
-                Some((Outbound, Outcome::NoAnswer, 0, client(), irina())),
+                Some((Outbound, Outcome::NoAnswer, Some(0), client(), irina())),
             ),
             (
                 "Входящий;Отвечен;01.01.2026 11:00:00;;;9005550101;74955550000_id12;;;101 (Ирина);01:12;01:00;;;1767254400.1;",
-                Some((Inbound, Outcome::Answered, 60, client(), irina())),
+                Some((Inbound, Outcome::Answered, Some(60), client(), irina())),
             ),
             (
                 // A duration with «not answered», and none with «answered».
                 "Входящий;Не отвечен;01.01.2026 11:00:00;;;79005550101;74955550000;;;;30;30;;;1767254400.1;",
-                Some((Inbound, Outcome::NoAnswer, 0, client(), None)),
+                Some((Inbound, Outcome::NoAnswer, Some(0), client(), None)),
             ),
             (
                 "Входящий;Отвечен;01.01.2026 11:00:00;;;79005550101;74955550000;;;;30;0;;;1767254400.1;",
-                Some((Inbound, Outcome::NoAnswer, 0, client(), None)),
+                Some((Inbound, Outcome::NoAnswer, Some(0), client(), None)),
+            ),
+            (
+                "Входящий;Отвечен;01.01.2026 11:00:00;;;79005550101;74955550000;;;;30;;;;1767254400.1;",
+                Some((Inbound, Outcome::Answered, None, client(), None)),
             ),
             ("Внутренний;Отвечен;01.01.2026 11:00:00;;;101;102;;;;30;20;;;1767254400.1;", None),
             // The other calls of the day are outside this range.

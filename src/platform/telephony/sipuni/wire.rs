@@ -1,7 +1,7 @@
 //! Sipuni's format of an event: kind, sides of the call, statuses (sheet, 2.1 to 2.3).
 //! Enter at [`WireEvent::read`].
 
-use crate::platform::telephony::{Fields, line, phone};
+use crate::platform::telephony::{Fields, folded, line, phone};
 use crate::process::event::{Direction, Outcome};
 
 /// The kind of an event.
@@ -12,6 +12,16 @@ pub enum EventKind {
     Answer,
     /// One of several phones hung up, or a transfer: no result of the call.
     Secondary,
+}
+
+/// Extensions are shorter than the shortest number of an outside party.
+const OUTSIDE_DIGITS_MIN: usize = 7;
+
+/// Where a side of the call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Inside,
+    Outside,
 }
 
 /// The fields of one event, with the direction of the call.
@@ -26,12 +36,20 @@ pub struct WireEvent {
 impl WireEvent {
     /// `None` for an internal call.
     pub fn read(fields: Fields, users: &[String]) -> Option<Self> {
-        let kind = |name: &str| fields.int(name);
-        let is_inner = kind("is_inner_call") == Some(1);
-        let direction = match (kind("src_type"), kind("dst_type")) {
-            _ if is_inner => return None,
-            (Some(2), Some(2)) => return None,
-            (Some(2), _) => Direction::Outbound,
+        // The flag alone is wrong at times: it counts only where no side is known to be outside.
+        let is_inner = fields.int("is_inner_call") == Some(1);
+        let by_number = |side: &str| by_number(&fields, side, users);
+        let side = |side: &str| match fields.int(&format!("{side}_type")) {
+            Some(1) => Some(Side::Outside),
+            Some(2) => Some(Side::Inside),
+            _ => by_number(side),
+        };
+        let has_short_sides = ["src", "dst"].into_iter().all(|side| by_number(side) == Some(Side::Inside));
+        let direction = match (side("src"), side("dst")) {
+            _ if is_inner && has_short_sides => return None,
+            (Some(Side::Inside), Some(Side::Inside)) => return None,
+            (None, None) if is_inner => return None,
+            (Some(Side::Inside), _) => Direction::Outbound,
             // 1/1 occurs for incoming calls that nobody answered (2.2).
             _ => Direction::Inbound,
         };
@@ -101,14 +119,15 @@ impl WireEvent {
     /// The outcome for the client's side (2.3). A refusal, and a manager who hung up, also give `NOANSWER`
     /// and cannot be distinguished.
     pub fn outcome(&self) -> Outcome {
-        match (self.fields.text("status").unwrap_or_default(), self.direction) {
-            ("ANSWER", _) => Outcome::Answered,
-            ("NOANSWER", _) => Outcome::NoAnswer,
-            ("CONGESTION", _) => Outcome::Failed,
+        let status = folded(self.fields.text("status").unwrap_or_default());
+        match (status.as_str(), self.direction) {
+            ("answer" | "answered", _) => Outcome::Answered,
+            ("noanswer", _) => Outcome::NoAnswer,
+            ("congestion", _) => Outcome::Failed,
             (_, Direction::Inbound) => Outcome::NoAnswer,
-            ("BUSY", _) => Outcome::Busy,
-            ("CANCEL", _) => Outcome::Cancelled,
-            ("CHANUNAVAIL", _) => Outcome::Unreachable,
+            ("busy", _) => Outcome::Busy,
+            ("cancel", _) => Outcome::Cancelled,
+            ("chanunavail", _) => Outcome::Unreachable,
             _ => Outcome::Failed,
         }
     }
@@ -116,6 +135,14 @@ impl WireEvent {
     fn number(&self, name: &str) -> Option<String> {
         phone(without_id(self.fields.text(name)?))
     }
+}
+
+/// Where a side is by the length of its number; `side` is `src` or `dst`.
+fn by_number(fields: &Fields, side: &str, users: &[String]) -> Option<Side> {
+    let number = fields.text(&format!("{side}_num")).or_else(|| fields.text(&format!("short_{side}_num")))?;
+    let number = without_cabinet(without_id(number), users);
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    Some(if digits < OUTSIDE_DIGITS_MIN { Side::Inside } else { Side::Outside })
 }
 
 /// `012345101` → `101`; `users` are the numbers of the school's cabinets.

@@ -68,7 +68,7 @@ fn call(name: &str, ended_min: i64, talk_seconds: u32) -> CallEvent {
     let record = FinalRecord {
         direction: Some(Direction::Outbound),
         outcome: if talk_seconds > 0 { Outcome::Answered } else { Outcome::NoAnswer },
-        talk_seconds,
+        talk_seconds: Some(talk_seconds),
         started_at: ended_at - TimeDelta::seconds(90),
         ended_at,
         client_number: Some("+79005550101".to_owned()),

@@ -13,6 +13,32 @@ impl FormEvents for Settings {
     const NAME: &'static str = "telphin";
     const MARKS: &'static [&'static str] = &["eventtype", "callid"];
 
+    const KNOWN: &'static [&'static str] = &[
+        "eventtype",
+        "callid",
+        "subcallid",
+        "calleridnum",
+        "calleridname",
+        "calleddid",
+        "callednumber",
+        "calledextension",
+        "calledextensionid",
+        "callerextension",
+        "callerextensionid",
+        "callstatus",
+        "callflow",
+        "callapiid",
+        "callbackid",
+        "eventtime",
+        "duration",
+        "bridgedduration",
+        "bridged",
+        "transfered",
+        "recid",
+        "remotenumber",
+        "tag",
+    ];
+
     fn verify(&self, _: &RawRequest, _: &Fields) -> Result<(), Refused> {
         Ok(())
     }

@@ -87,7 +87,7 @@ fn read(listed: &[Value], settings: &Settings, (place, size): (ReadPosition, usi
     let mut calls = Vec::new();
     for talk in listed.iter().filter(|talk| has_ended(talk) && !is_internal(talk)) {
         match record(talk, settings) {
-            Some(record) if record.talk_seconds == 0 && is_callback(talk) => {}
+            Some(record) if record.talk_seconds == Some(0) && is_callback(talk) => {}
             Some(record) => {
                 let call = call_key(text(talk, "call_uuid").unwrap_or_default());
                 calls.push(CallEvent { call, at: record.ended_at, what: CallWhat::Final(record) });
@@ -134,20 +134,20 @@ fn record(talk: &Value, settings: &Settings) -> Option<FinalRecord> {
         command: None,
         recording: recordings()
             .find_map(|leg| text(leg, "record_uuid"))
-            .filter(|_| talk_seconds > 0)
+            .filter(|_| talk_seconds != Some(0))
             .map(str::to_owned),
         rough: false,
     })
 }
 
-/// The outcome and the seconds of talk.
-fn outcome(talk: &Value, direction: Direction) -> (Outcome, u32) {
+/// The outcome and the seconds of talk, if known.
+fn outcome(talk: &Value, direction: Direction) -> (Outcome, Option<u32>) {
     let seconds = talk["bridged_duration"].as_u64().and_then(|seconds| u32::try_from(seconds).ok());
-    let seconds = seconds.unwrap_or(0);
+    let is_bridged = text(talk, "result") == Some("bridged");
     if legs(talk).any(|leg| leg["result"] == "voicemail") {
         return (Outcome::Voicemail, seconds);
     }
-    if seconds > 0 {
+    if seconds.is_some_and(|seconds| seconds > 0) || (is_bridged && seconds.is_none()) {
         return (Outcome::Answered, seconds);
     }
     let said = (text(talk, "result").unwrap_or_default(), text(talk, "hangup_disposition"));
@@ -165,8 +165,8 @@ fn outcome(talk: &Value, direction: Direction) -> (Outcome, u32) {
     };
     match direction {
         // An unanswered incoming call is a missed client, whatever the reason.
-        Direction::Inbound if outcome != Outcome::Failed => (Outcome::NoAnswer, 0),
-        _ => (outcome, 0),
+        Direction::Inbound if outcome != Outcome::Failed => (Outcome::NoAnswer, Some(0)),
+        _ => (outcome, Some(0)),
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_conversation_is_a_final_record() {
         let [record] = records(&[talk(json!({}))]).try_into().expect("one");
-        assert_eq!((record.outcome, record.talk_seconds), (Outcome::Answered, 60));
+        assert_eq!((record.outcome, record.talk_seconds), (Outcome::Answered, Some(60)));
         assert_eq!((record.ended_at - record.started_at).num_milliseconds(), 71_240);
         assert_eq!(record.client_number.as_deref(), Some("+79005550101"));
         assert_eq!(
@@ -282,7 +282,8 @@ mod tests {
             (json!({ "result": "failed", "hangup_cause": "UNALLOCATED_NUMBER" }), InvalidNumber),
             (json!({ "result": "failed", "hangup_cause": "SUBSCRIBER_ABSENT" }), Unreachable),
             (json!({ "result": "failed", "hangup_cause": "NETWORK" }), Failed),
-            (json!({ "result": "bridged" }), NoAnswer),
+            (json!({ "result": "bridged" }), Answered),
+            (json!({ "result": "bridged", "bridged_duration": 0 }), NoAnswer),
             (json!({ "cdr": [{ "result": "voicemail" }] }), Voicemail),
             (json!({ "flow": "in", "hangup_disposition": "caller_cancel" }), NoAnswer),
         ] {

@@ -4,7 +4,7 @@
 use chrono::DateTime;
 
 use super::Settings;
-use crate::platform::telephony::{Fields, line};
+use crate::platform::telephony::{Fields, folded, line};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 
@@ -97,22 +97,23 @@ impl WireEvent {
         }
     }
 
-    /// Seconds of talk, rounded: the bridged time, if reported.
+    /// Seconds of talk, rounded: the bridged time, if reported. `None`: neither was, or it is wrong.
     pub fn talk_seconds(&self) -> Option<u32> {
         let micros = self.fields.int("bridgedduration").or_else(|| self.fields.int("duration"))?;
-        u32::try_from(micros.max(0).saturating_add(500_000) / 1_000_000).ok()
+        u32::try_from(micros.saturating_add(500_000).div_euclid(1_000_000)).ok()
     }
 
     /// The outcome for the client's side (3.2).
     pub fn outcome(&self) -> Outcome {
-        match (self.fields.text("callstatus").unwrap_or_default(), self.flow) {
-            ("ANSWER", _) => Outcome::Answered,
-            ("NOANSWER", _) => Outcome::NoAnswer,
-            ("CONGESTION", _) => Outcome::Failed,
+        let status = folded(self.fields.text("callstatus").unwrap_or_default());
+        match (status.as_str(), self.flow) {
+            ("answer" | "answered", _) => Outcome::Answered,
+            ("noanswer", _) => Outcome::NoAnswer,
+            ("congestion", _) => Outcome::Failed,
             (_, Direction::Inbound) => Outcome::NoAnswer,
-            ("BUSY", _) => Outcome::Busy,
-            ("CANCEL", _) => Outcome::Cancelled,
-            ("CHANUNAVAIL", _) => Outcome::Unreachable,
+            ("busy", _) => Outcome::Busy,
+            ("cancel", _) => Outcome::Cancelled,
+            ("chanunavail", _) => Outcome::Unreachable,
             _ => Outcome::Failed,
         }
     }

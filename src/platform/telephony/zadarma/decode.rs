@@ -46,10 +46,9 @@ pub fn signals(fields: Fields, zone: Tz, at: At) -> Result<Vec<Signal>, Undecoda
             let ended_at = record.ended_at;
             let talk = (record.outcome == Outcome::Answered).then(|| {
                 let state = LegState::Ended(Outcome::Answered);
-                let counted = Some(record.talk_seconds);
                 CallWhat::Leg(Leg {
                     seq: 2,
-                    talk_seconds: counted,
+                    talk_seconds: record.talk_seconds,
                     ..leg(&wire_event, "call".to_owned(), state)
                 })
             });
@@ -83,19 +82,21 @@ fn ended(wire_event: &WireEvent, zone: Tz, at: At) -> FinalRecord {
     let seconds = wire_event.seconds();
     let by_nobody = wire_event.direction == Direction::Inbound && extension.is_none();
     let outcome = match wire_event.outcome() {
-        Outcome::Answered if seconds == 0 || by_nobody => Outcome::NoAnswer,
+        Outcome::Answered if seconds == Some(0) || by_nobody => Outcome::NoAnswer,
         outcome => outcome,
     };
-    let length = TimeDelta::seconds(seconds.into());
+    let length = TimeDelta::seconds(seconds.unwrap_or(0).into());
     let near = |started_at: &At| (at - *started_at).num_hours().abs() < AWAY_H;
     let started_at = wire_event.started_at(zone).filter(near);
     let told = started_at.map(|started_at| started_at + length);
+    // Without a length only the arrival shows when it ended.
+    let told = told.filter(|_| seconds.is_some());
     let late = told.filter(|told| (at - *told).num_minutes() >= LATE_MIN || *told > at);
     let ended_at = late.unwrap_or(at);
     FinalRecord {
         direction: Some(wire_event.direction),
         outcome,
-        talk_seconds: if outcome == Outcome::Answered { seconds } else { 0 },
+        talk_seconds: if outcome == Outcome::Answered { seconds } else { Some(0) },
         started_at: started_at.unwrap_or(ended_at - length),
         ended_at,
         client_number: wire_event.client(),

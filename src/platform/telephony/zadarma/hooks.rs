@@ -28,12 +28,34 @@ impl FormEvents for Account {
     const NAME: &'static str = "zadarma";
     const MARKS: &'static [&'static str] = &["event"];
 
+    const KNOWN: &'static [&'static str] = &[
+        "event",
+        "call_start",
+        "pbx_call_id",
+        "caller_id",
+        "called_did",
+        "internal",
+        "last_internal",
+        "destination",
+        "duration",
+        "disposition",
+        "status_code",
+        "is_recorded",
+        "call_id_with_rec",
+        "calltype",
+        "wait_dtmf",
+        "ivr_saydigits",
+        "ivr_saynumber",
+        "zd_echo",
+    ];
+
     fn verify(&self, request: &RawRequest, _: &Fields) -> Result<(), Refused> {
         let header = request.headers.iter().find(|(name, _)| name == "signature");
-        let (_, given) = header.ok_or(Refused("no signature"))?;
-        let message = message(&request.body).ok_or(Refused("an event of which no signature is known"))?;
+        let (_, given) = header.ok_or(Refused::new("no signature"))?;
+        let message =
+            message(&request.body).ok_or(Refused::new("an event of which no signature is known"))?;
         let fits = Signature::of(&message, &self.secret).is(given.trim(), self.form);
-        if fits { Ok(()) } else { Err(Refused("wrong signature")) }
+        if fits { Ok(()) } else { Err(Refused::new("wrong signature")) }
     }
 
     /// The cabinet's check of the address expects its value as the whole answer.

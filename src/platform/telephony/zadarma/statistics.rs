@@ -96,7 +96,7 @@ fn record(row: &Value, zone: Tz) -> Option<FinalRecord> {
     Some(FinalRecord {
         direction: Some(direction),
         outcome,
-        talk_seconds: if is_talk { seconds } else { 0 },
+        talk_seconds: Some(if is_talk { seconds } else { 0 }),
         started_at,
         ended_at: started_at + TimeDelta::seconds(seconds.into()),
         client_number: phone(client),
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_row_is_the_final_record_that_never_came() {
         let record = one(json!({}));
-        assert_eq!((record.outcome, record.talk_seconds, record.rough), (Outcome::Answered, 60, false));
+        assert_eq!((record.outcome, record.talk_seconds, record.rough), (Outcome::Answered, Some(60), false));
         assert_eq!(record.started_at.to_rfc3339(), "2026-01-01T08:00:00+00:00");
         assert_eq!(record.client_number.as_deref(), Some("+79005550101"));
         assert_eq!(
@@ -175,11 +175,15 @@ mod tests {
         });
         let record = one(inbound);
         assert_eq!((record.direction, record.extension.as_deref()), (Some(Direction::Inbound), Some("102")));
-        assert_eq!((record.client_number.as_deref(), record.talk_seconds), (Some("+79005550101"), 12));
+        assert_eq!((record.client_number.as_deref(), record.talk_seconds), (Some("+79005550101"), Some(12)));
         let menu =
             json!({ "pbx_call_id": "in_1b", "clid": "79005550101", "destination": "74955550000", "sip": "" });
         let record = one(menu);
-        assert_eq!((record.outcome, record.talk_seconds), (Outcome::NoAnswer, 0), "only a menu answered");
+        assert_eq!(
+            (record.outcome, record.talk_seconds),
+            (Outcome::NoAnswer, Some(0)),
+            "only a menu answered"
+        );
         assert_eq!(record.line.as_deref(), Some("+74955550000"));
         assert_eq!(one(json!({ "disposition": "call failed", "seconds": 0 })).outcome, Outcome::Failed);
         assert_eq!(one(json!({ "seconds": 0 })).outcome, Outcome::NoAnswer);

@@ -4,7 +4,7 @@
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
 
-use crate::platform::telephony::{Fields, line, phone};
+use crate::platform::telephony::{Fields, folded, line, phone};
 use crate::process::At;
 use crate::process::event::{Direction, Outcome};
 
@@ -98,8 +98,9 @@ impl WireEvent {
         moment(self.fields.text("call_start")?, zone)
     }
 
-    pub fn seconds(&self) -> u32 {
-        self.fields.int("duration").and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or(0)
+    /// The call's length, if reported.
+    pub fn seconds(&self) -> Option<u32> {
+        self.fields.int("duration").and_then(|seconds| u32::try_from(seconds).ok())
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -139,15 +140,15 @@ pub fn moment(local_time: &str, zone: Tz) -> Option<At> {
 
 /// The outcome for the client's side (3.1); `cause` is from Q.931.
 pub fn outcome(disposition: &str, cause: Option<i64>, direction: Direction) -> Outcome {
-    let outcome = match disposition.trim().to_lowercase().as_str() {
+    let outcome = match folded(disposition).as_str() {
         "answered" => return Outcome::Answered,
-        "no money" | "no limit" | "no day limit" | "line limit" | "no money, no limit" => {
+        "nomoney" | "nolimit" | "nodaylimit" | "linelimit" | "nomoney,nolimit" => {
             return Outcome::Failed;
         }
-        "no answer" => Outcome::NoAnswer,
+        "noanswer" => Outcome::NoAnswer,
         "busy" => Outcome::Busy,
         "cancel" => Outcome::Cancelled,
-        "unallocated number" => Outcome::InvalidNumber,
+        "unallocatednumber" => Outcome::InvalidNumber,
         _ => match cause {
             Some(1 | 28) => Outcome::InvalidNumber,
             Some(17) => Outcome::Busy,
@@ -171,6 +172,7 @@ mod tests {
         for (disposition, cause, outbound, inbound) in [
             ("answered", Some(16), Answered, Answered),
             ("no answer", Some(19), NoAnswer, NoAnswer),
+            ("No_Answer", None, NoAnswer, NoAnswer),
             ("busy", Some(17), Busy, NoAnswer),
             ("cancel", Some(16), Cancelled, NoAnswer),
             (" Call Failed ", Some(20), Unreachable, NoAnswer),

@@ -68,7 +68,7 @@ fn ended_call() -> Signal {
     let record = FinalRecord {
         direction: Some(Direction::Inbound),
         outcome: Outcome::Answered,
-        talk_seconds: 90,
+        talk_seconds: Some(90),
         started_at: noon(),
         ended_at: noon() + TimeDelta::seconds(100),
         client_number: Some(ANNA.to_owned()),

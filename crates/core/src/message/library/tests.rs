@@ -127,7 +127,7 @@ fn a_template_of_the_schools_files_gives_one_line() {
     check(
         "{{ order.positions or 'Заказ' }} · {{ order.number or order.id }}",
         &Vars::bare_example(),
-        "Заказ · gc-700100200",
+        "Заказ · +79035550127",
     );
     check("{{ order.source.utm_source }}{{ order.source.utm_term }}", &full, "vk");
     let mut two = Vars::full_example();

@@ -81,7 +81,7 @@ pub enum Request {
     },
     /// A talk took place (L13).
     Talked {
-        seconds: u32,
+        seconds: Option<u32>,
     },
     /// A manager's word about a call (D10).
     Word {

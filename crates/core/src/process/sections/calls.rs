@@ -75,10 +75,13 @@ fn on_call(d: &mut Decision, call: &CallResult) {
 /// Remembers the call. A later result of a known call counts only if it turns the call into a talk.
 fn keep(d: &mut Decision, call: &CallResult, talked: bool) -> bool {
     let least = d.figures().dialling.talk_seconds;
+    let is_talk = |seen: &SeenCall| {
+        seen.outcome == Outcome::Answered && seen.talk_seconds.is_none_or(|seconds| seconds >= least)
+    };
     let calls = &mut d.case.order.calls;
     if let Some(seen) = calls.iter_mut().find(|seen| seen.call == call.call && !cut("D10.counted_once")) {
-        let news = talked && seen.talk_seconds < least;
-        if news {
+        let news = talked && !is_talk(seen);
+        if news || (talked && seen.talk_seconds.is_none()) {
             (seen.outcome, seen.talk_seconds) = (call.outcome, call.talk_seconds);
         }
         return news;
@@ -95,11 +98,12 @@ fn keep(d: &mut Decision, call: &CallResult, talked: bool) -> bool {
     true
 }
 
-/// D12: the client was reached and the call lasted long enough. Voicemail does not count.
+/// D12: the client was reached and the call lasted long enough, or for a time that nobody reported. Voicemail
+/// does not count.
 fn is_talk(d: &Decision, call: &CallResult) -> bool {
     call.reached == Reached::Client
         && call.outcome == Outcome::Answered
-        && call.talk_seconds >= d.figures().dialling.talk_seconds
+        && call.talk_seconds.is_none_or(|seconds| seconds >= d.figures().dialling.talk_seconds)
 }
 
 /// A number from which the client calls is added to his numbers (L11).
@@ -161,7 +165,7 @@ fn on_word(d: &mut Decision, kind: AnswerKind) {
         }
         AnswerKind::Reached => {
             d.turn("D10", "Менеджер говорит, что дозвонился: считаем разговором.");
-            d.request(Request::Talked { seconds: 0 });
+            d.request(Request::Talked { seconds: None });
         }
         _ if counted => d.say("D10", "Эта попытка уже учтена по данным телефонии."),
         _ => {

@@ -56,8 +56,12 @@ fn end_as_double(d: &mut Decision, of: &OrderId) {
     d.end(End::Duplicate { at: d.now, of: of.clone() }, "Дубль другого заказа");
     d.stage(Stage::Lost, None);
     d.status(Status::False, None);
-    let shown = if number.is_empty() { of.to_string() } else { number.clone() };
-    d.turn("L7", format!("Дубль заказа {shown}: этот заказ ложный."));
+    let shown = if number.is_empty() {
+        "другого заказа".to_owned()
+    } else {
+        format!("заказа {number}")
+    };
+    d.turn("L7", format!("Дубль {shown}: этот заказ ложный."));
     if let Some(older) = older.filter(|brief| brief.open && !brief.paid) {
         let own = d.case.order.number.clone().unwrap_or_default();
         d.letter_with("L7", TextId::OlderOrder, |vars| {

@@ -37,7 +37,7 @@ pub const SECTION: Section = Section {
 };
 
 /// A talk took place (D12): dialling stops, and the manager is asked what is next.
-fn talked(d: &mut Decision, seconds: u32) {
+fn talked(d: &mut Decision, seconds: Option<u32>) {
     const RESULT: &str = "Разговор состоялся";
     d.request(Request::CallBegun);
     d.request(Request::LeavePool { why: "С клиентом уже говорят" });
@@ -46,7 +46,7 @@ fn talked(d: &mut Decision, seconds: u32) {
     d.case.order.question.unanswered = 0;
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
-    let length = if seconds == 0 { String::new() } else { format!(" {seconds} с") };
+    let length = seconds.map(|seconds| format!(" {seconds} с")).unwrap_or_default();
     let text = format!("Разговор с клиентом{length}.");
     d.say("D12", text.clone());
     // The call itself is shown in the lead's feed.

@@ -38,7 +38,7 @@ fn add_call(number: Option<&str>) -> Ask {
             call: "pbx:481".to_owned(),
             direction: Direction::Outbound,
             outcome: Outcome::Answered,
-            talk_seconds: 63,
+            talk_seconds: Some(63),
             at: DateTime::from_timestamp(NOW, 0).expect("a time"),
             number: number.map(str::to_owned),
             manager: Some("irina".into()),

@@ -1,0 +1,83 @@
+//! What arrives and is read by nothing: names of parameters, words, types of events, per platform. Each is named
+//! once in the log and counted for `/health`. Never keeps a value; bounded, because a sender chooses the names.
+//! Enter at [`Unread::note`].
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::process::SchoolId;
+
+/// Most names per platform, and letters of a name.
+const NAMES_MAX: usize = 24;
+const NAME_LETTERS_MAX: usize = 48;
+/// More digits in a row may be somebody's number.
+const DIGITS_MAX: usize = 4;
+
+/// The names of one school since this process began to serve it.
+#[derive(Debug, Default)]
+pub struct Unread(Mutex<BTreeMap<String, BTreeMap<String, u64>>>);
+
+impl Unread {
+    /// Counts the names of one request, and logs those that are new.
+    pub fn note(&self, school: &SchoolId, platform: &str, names: &[String]) {
+        if names.is_empty() {
+            return;
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_platform = known.entry(platform.to_owned()).or_default();
+        for name in names.iter().filter_map(|name| shown(name)) {
+            if let Some(times) = of_platform.get_mut(&name) {
+                *times += 1;
+            } else if of_platform.len() < NAMES_MAX {
+                tracing::warn!(school = %school, platform, name, "nothing reads this: is it misspelt, or new?");
+                of_platform.insert(name, 1);
+            }
+        }
+    }
+
+    /// Platform → name → how often it came.
+    pub fn show(&self) -> Value {
+        json!(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A name as it may be shown: bounded, without what may be personal data. `None` if nothing is left.
+fn shown(name: &str) -> Option<String> {
+    if name.contains('@') {
+        return None;
+    }
+    let (mut kept, mut digits) = (String::new(), 0);
+    for letter in name.trim().chars().take(NAME_LETTERS_MAX) {
+        digits = if letter.is_ascii_digit() { digits + 1 } else { 0 };
+        match letter {
+            _ if digits > DIGITS_MAX => {}
+            _ if letter.is_alphanumeric() || "_-.:[] ".contains(letter) => kept.push(letter),
+            _ => kept.push('?'),
+        }
+    }
+    (!kept.is_empty()).then_some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_counted_bounded_and_never_personal() {
+        let unread = Unread::default();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let school = SchoolId("rost".to_owned());
+        unread.note(&school, "getcourse", &names(&["skidka", "m@example.ru", "+79035550127", "a\nb"]));
+        unread.note(&school, "getcourse", &names(&["skidka"]));
+        assert_eq!(unread.show(), json!({ "getcourse": { "skidka": 2, "?7903": 1, "a?b": 1 } }));
+        let many: Vec<String> = (0..100).map(|n| format!("n{n}{}", "x".repeat(100))).collect();
+        unread.note(&school, "sipuni", &many);
+        let shown = unread.show();
+        let of_sipuni = shown["sipuni"].as_object().map(|names| names.keys().cloned().collect::<Vec<_>>());
+        let of_sipuni = of_sipuni.unwrap_or_default();
+        assert_eq!(of_sipuni.len(), NAMES_MAX);
+        assert!(of_sipuni.iter().all(|name| name.chars().count() <= NAME_LETTERS_MAX));
+    }
+}
