@@ -133,6 +133,8 @@ pub struct Pace {
     asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
+    /// How long the present pause lasts.
+    rest_span_ms: AtomicI64,
 }
 
 /// The account and its rate.
@@ -220,6 +222,7 @@ impl Pacer {
         self.pace.refused.fetch_add(1, Ordering::SeqCst);
         let rest = (self.pace.rest_ms.load(Ordering::SeqCst) * 2).clamp(REST_FIRST_MS, REST_LONGEST_MS);
         self.pace.rest_ms.store(rest, Ordering::SeqCst);
+        self.pace.rest_span_ms.store(rest, Ordering::SeqCst);
         self.pace.rest_until_ms.store(self.clock.now().timestamp_millis() + rest, Ordering::SeqCst);
     }
 }
@@ -352,7 +355,12 @@ async fn give_turns(
 async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
     let until = pace.rest_until_ms.load(Ordering::SeqCst);
     let now = clock.now();
-    let left = until - now.timestamp_millis();
+    let (left, span) = (until - now.timestamp_millis(), pace.rest_span_ms.load(Ordering::SeqCst));
+    if left > span {
+        // The clock was set back: the pause does not become longer than it was.
+        pace.rest_until_ms.store(now.timestamp_millis() + span, Ordering::SeqCst);
+    }
+    let left = left.min(span);
     if left > 0 {
         pace.sleep_until(clock, now + TimeDelta::milliseconds(left)).await;
     }
@@ -362,7 +370,7 @@ async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
 mod tests {
     use super::*;
 
-    use crate::clock::TokioClock;
+    use crate::clock::{DrivenClock, TokioClock};
     use crate::store::embedded::Embedded;
 
     /// A paused process continues with turns granted before; its successor already does the work.
@@ -382,6 +390,43 @@ mod tests {
         assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
         let looking = Pacer::start(budget(), store, clock, None);
         assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
+    }
+
+    /// A clock that is set back by an hour in the middle of a pause does not make it longer, and forth not
+    /// either.
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_after_a_429_is_no_longer_when_the_clock_jumps() {
+        let start = At::from_timestamp(1_795_000_000, 0).expect("in range");
+        for jump in [TimeDelta::minutes(-10), TimeDelta::hours(-1), TimeDelta::hours(1)] {
+            let driven = DrivenClock::starting_at(start);
+            let clock: Arc<dyn Clock> = Arc::new(driven.clone());
+            let store = Arc::new(Embedded::in_memory().expect("memory"));
+            let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
+            let pacer = Pacer::start(budget, store, clock, None);
+            assert!(pacer.turn(BudgetRequest::alone(Urgency::Usual)).await.is_ok());
+            pacer.on_status(429);
+            driven.jump(start + jump);
+            let turn = pacer.turn(BudgetRequest::alone(Urgency::Usual));
+            let time = async {
+                for second in 1..=3 {
+                    // Everything that is due runs first: paused time moves when all wait.
+                    tokio::time::timeout(Duration::from_millis(1), std::future::pending::<()>())
+                        .await
+                        .unwrap_err();
+                    driven.advance(start + jump + TimeDelta::seconds(second));
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                given = turn => assert!(given.is_ok()),
+                () = time => {}
+                () = clock_of_patience() => panic!("no turn within three seconds after {jump}"),
+            }
+        }
+    }
+
+    async fn clock_of_patience() {
+        tokio::time::timeout(Duration::from_secs(60), std::future::pending::<()>()).await.unwrap_err();
     }
 
     /// Requests in a queue: urgency, group (0: none), item. The items that each turn then sends.

@@ -51,6 +51,8 @@ const QUIET_H: i64 = 24;
 const KEPT_MAX: usize = 2_000;
 /// Users named in one filter.
 const USERS_MAX: usize = 50;
+/// How far back orders are read after the store has lost data.
+const LOST_BACK: TimeDelta = TimeDelta::days(30);
 /// A change of an order within this time after we handed the order on counts as our own.
 const OWN_S: i64 = 120;
 /// A digest is kept for as long as a round can show the order again.
@@ -147,6 +149,16 @@ impl Cursor {
         }
     }
 
+    /// After a loss: a round begins at once, goes back by [`LOST_BACK`], and believes nothing to be known.
+    fn start_over(&mut self, now: At) {
+        self.seen_to = self.seen_to.min((now - LOST_BACK).max(self.begun_at));
+        (self.round_at, self.next_round_at, self.running) = (None, now, None);
+        self.todo.clear();
+        self.handed_on.clear();
+        self.payments.clear();
+        self.after = None;
+    }
+
     /// Ends the round early, for a reason that a person should know.
     fn give_up(&mut self, why: String, now: At) {
         self.running = None;
@@ -187,6 +199,16 @@ impl Reconciler for GcReconciler {
             now
         };
         Ok(Reconciled { found, again_at, trouble: cursor.trouble.clone(), cursor: to_value(&cursor) })
+    }
+
+    fn after_loss(&self, cursor: &Value, now: At) -> Value {
+        match serde_json::from_value::<Cursor>(cursor.clone()) {
+            Ok(mut known) => {
+                known.start_over(now);
+                to_value(&known)
+            }
+            Err(_) => cursor.clone(),
+        }
     }
 }
 
