@@ -234,6 +234,11 @@ pub struct Kinds {
 /// [`Store::commit`] changes more than one thing.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// [`Store::renew`] for a caller that needs only the lease.
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+        Ok(self.renew(school, fence, plan, ttl_ms).await?.0)
+    }
+
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
     /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
@@ -327,11 +332,6 @@ pub trait Store: Send + Sync + 'static {
         plan: &Plan,
         ttl_ms: u64,
     ) -> StoreResult<(Lease, Contents)>;
-
-    /// [`Store::renew`] for a caller that needs only the lease.
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
-        Ok(self.renew(school, fence, plan, ttl_ms).await?.0)
-    }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()>;
 

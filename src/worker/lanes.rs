@@ -91,7 +91,7 @@ pub struct Lanes {
     /// Nothing more is sent.
     held: bool,
     last_place: u64,
-    /// The time at the last look, milliseconds.
+    /// The time at the last [`Lanes::next`], milliseconds.
     looked_ms: i64,
 }
 
@@ -173,8 +173,10 @@ impl Lanes {
         }
     }
 
-    /// The most urgent delivery that may be sent at `now`; its lane is busy until [`Lanes::settle`].
+    /// The most urgent delivery that may be sent at `now`, which has just been read from the clock; its lane is
+    /// busy until [`Lanes::settle`].
     pub fn next(&mut self, now: At) -> Next {
+        self.follow_clock(now.timestamp_millis());
         if self.held {
             return Next::Nothing;
         }
@@ -317,7 +319,6 @@ impl Lanes {
 
     /// Lanes whose waiting time has come are ready.
     fn fall_due(&mut self, now: At) {
-        self.follow_clock(now.timestamp_millis());
         let targets: Vec<Target> = self.accounts.keys().copied().collect();
         for target in targets {
             while let Some(place) = self.accounts.get_mut(&target).and_then(|account| account.due(now)) {

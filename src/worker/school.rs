@@ -48,6 +48,9 @@ async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
         site.store_watch.recall(spool.noted_store().await);
     }
     let ended = site.guard("owner", work_while_held(&site)).await;
+    if let Some((spool, contents)) = site.spool.as_ref().zip(site.store_watch.known()) {
+        spool.note_store(contents).await;
+    }
     site.lease.end(Ownership::Unknown);
     let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
     if let Ok(Err(error)) = released {

@@ -136,6 +136,11 @@ impl StoreWatch {
         }
     }
 
+    /// What the last renewal said.
+    pub fn known(&self) -> Option<Contents> {
+        self.state().known.clone()
+    }
+
     /// What should be noted on the disk now, if anything.
     pub fn to_note(&self, now: At) -> Option<Contents> {
         let mut state = self.state();

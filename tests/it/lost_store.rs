@@ -41,6 +41,50 @@ async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
+/// The index of wakes is evicted: the orders are still there, and get their wakes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evicted_part_is_noticed_and_made_again() {
+    let mut bench = bench(StoreKind::Redis).await;
+    let bridge = bench.start().await;
+    for order in 0..2 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 2).await;
+    bridge.settled().await;
+    let before = bridge.count("wakes").await;
+    let mut admin = bench.redis().admin();
+    redis::cmd("DEL").arg("dz:{rost}:wake").arg("dz:{rost}:promised").exec(&mut admin).expect("it answers");
+    let lost = until("the count of what is gone", async || lost(&bridge).await).await;
+    assert_eq!((&lost["kind"], &lost["orders"]), (&"part".into(), &0.into()), "{lost}");
+    until("the same wakes", async || (bridge.count("wakes").await == before).then_some(())).await;
+    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// Nobody runs while it is emptied: the next start says what is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_emptied_while_the_bridge_was_down_is_noticed_at_the_start() {
+    let mut bench = bench(StoreKind::Redis).await;
+    let bridge = bench.start().await;
+    for order in 0..2 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 2).await;
+    bridge.settled().await;
+    assert_eq!(bridge.terminate().await, Some(0));
+    flush(&mut bench);
+    let bridge = bench.start().await;
+    let lost = until("the count of what is gone", async || lost(&bridge).await).await;
+    assert_eq!((&lost["kind"], &lost["orders"]), (&"replaced".into(), &2.into()), "{lost}");
+    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    tell(&bench, 2).await;
+    until("its lead", async || {
+        bench.world().leads().filter_map(number).any(|number| number == "12043").then_some(())
+    })
+    .await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 /// Each new order has its lead, and the lead of the paid one is won.
 async fn worked(bench: &TestBed) {
     until("leads for all orders and one that is won", async || {

@@ -470,3 +470,24 @@ async fn order_of(row: &Row<'_>, known: &dyn Known) -> Result<Option<Order>, Fau
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was handed on or checked before is believed to be gone; orders from before the bridge stay foreign.
+    #[test]
+    fn after_a_loss_a_round_begins_at_once_and_goes_back() {
+        let begun = At::UNIX_EPOCH + TimeDelta::days(20_000);
+        for (days, back_to) in [(90, begun + TimeDelta::days(60)), (10, begun)] {
+            let now = begun + TimeDelta::days(days);
+            let mut cursor = Cursor::begin(begun, TimeDelta::hours(2));
+            (cursor.seen_to, cursor.next_round_at) = (now, now + TimeDelta::hours(2));
+            cursor.handed_on.insert("7".to_owned(), ("digest".to_owned(), now));
+            cursor.payments.insert("8".to_owned());
+            cursor.start_over(now);
+            assert_eq!((cursor.seen_to, cursor.next_round_at), (back_to, now));
+            assert!(cursor.handed_on.is_empty() && cursor.payments.is_empty());
+        }
+    }
+}
