@@ -85,18 +85,35 @@ impl Clock for TokioClock {
 /// Moved from outside by a player, never by itself.
 #[derive(Debug, Clone)]
 pub struct DrivenClock {
-    moved: Arc<watch::Sender<DateTime<Utc>>>,
+    moved: Arc<watch::Sender<Driven>>,
+    /// By the time that only goes forward.
     sleepers: Arc<Mutex<BTreeMap<DateTime<Utc>, usize>>>,
+}
+
+/// What the clock shows, and how far it was set back so far: both together only go forward.
+#[derive(Debug, Clone, Copy)]
+struct Driven {
+    shown: DateTime<Utc>,
+    set_back: TimeDelta,
+}
+
+impl Driven {
+    /// The forward time of a shown one.
+    fn forward(&self, shown: DateTime<Utc>) -> DateTime<Utc> {
+        shown + self.set_back
+    }
 }
 
 impl DrivenClock {
     pub fn starting_at(epoch: At) -> Self {
-        Self { moved: Arc::new(watch::Sender::new(epoch)), sleepers: Arc::default() }
+        let driven = Driven { shown: epoch, set_back: TimeDelta::zero() };
+        Self { moved: Arc::new(watch::Sender::new(driven)), sleepers: Arc::default() }
     }
 
     /// The earliest time that any task sleeps until.
     pub fn next_due(&self) -> Option<At> {
-        self.sleepers().keys().next().copied()
+        let set_back = self.moved.borrow().set_back;
+        self.sleepers().keys().next().map(|due| *due - set_back)
     }
 
     fn sleepers(&self) -> MutexGuard<'_, BTreeMap<DateTime<Utc>, usize>> {
@@ -106,11 +123,19 @@ impl DrivenClock {
     /// Moves forward; an earlier time changes nothing.
     pub fn advance(&self, to: At) {
         self.moved.send_if_modified(|now| {
-            let later = to > *now;
+            let later = to > now.shown;
             if later {
-                *now = to;
+                now.shown = to;
             }
             later
+        });
+    }
+
+    /// Shows another time at once, as after a correction of the wall clock: sleepers sleep as long as before.
+    pub fn jump(&self, to: At) {
+        self.moved.send_modify(|now| {
+            now.set_back += now.shown - to;
+            now.shown = to;
         });
     }
 }
@@ -118,14 +143,15 @@ impl DrivenClock {
 #[async_trait]
 impl Clock for DrivenClock {
     fn now(&self) -> At {
-        *self.moved.borrow()
+        self.moved.borrow().shown
     }
 
     async fn sleep_until(&self, at: At) {
+        let at = self.moved.borrow().forward(at);
         let _asleep = Sleeper::new(self, at);
         let mut seen = self.moved.subscribe();
         // The sender lives as long as this clock does, so waiting cannot fail.
-        let _ = seen.wait_for(|now| *now >= at).await;
+        let _ = seen.wait_for(|now| now.forward(now.shown) >= at).await;
     }
 
     fn driven_ms(&self) -> Option<i64> {

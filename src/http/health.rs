@@ -13,11 +13,12 @@ use crate::link::MirrorState;
 use crate::worker::reconcile;
 use crate::worker::site::Site;
 
+/// `well` is false while the store does not answer, and after it has lost data until everything was read again.
 /// 200 while requests are accepted: the store answers, or the spool has room for them. 503 otherwise, and
 /// for some seconds after a request had to be refused because nothing could be written.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
     let mut schools = serde_json::Map::new();
-    let (mut well, mut takes) = (true, true);
+    let (mut well, mut is_whole, mut takes) = (true, true, true);
     for site in front.sites.all() {
         let id = site.id();
         let tally = &site.tally;
@@ -32,6 +33,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
             Some(spool) => spool.damaged_bytes().await,
             None => 0,
         };
+        is_whole &= site.store_watch.is_well();
         let (mirror, looks) = if well { read(&site).await } else { Default::default() };
         schools.insert(
             id.to_string(),
@@ -50,6 +52,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
                     "requests": spool.map_or(0, |spool| spool.waiting()), "bytes": spool.map_or(0, |spool| spool.bytes()),
                     "damaged_bytes": damaged_bytes,
                 },
+                "vanished": count(&tally.vanished), "lost": site.store_watch.last(),
                 "inbox": held.as_ref().map(|held| held.inbox), "outbox": held.as_ref().map(|held| held.deliveries),
                 "lanes": site.lanes().held(),
                 "wakes": held.as_ref().map(|held| held.wakes), "dead": held.as_ref().map(|held| held.dead),
@@ -58,7 +61,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         );
     }
     let refused = front.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let body = json!({ "well": well, "configuration_refused": refused, "schools": schools });
+    let body = json!({ "well": well && is_whole, "configuration_refused": refused, "schools": schools });
     if takes { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
 

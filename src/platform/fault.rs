@@ -13,6 +13,10 @@ pub enum Fault {
     /// It may have been done: look it up before sending it again.
     #[error("unclear: {why}")]
     Unclear { why: String },
+    /// Nothing was done: it needs what an earlier command of its order makes, and that is not there. If that
+    /// command is still on its way, this one goes behind it; otherwise it can never succeed.
+    #[error("missing: {why}")]
+    Missing { why: String },
     /// Credentials, ban, unpaid account: all lanes of the account stop, alarm, nothing is lost.
     #[error("denied: {why}")]
     Denied { why: String },

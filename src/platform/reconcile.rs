@@ -19,6 +19,11 @@ pub trait Reconciler: Send + Sync {
     ///
     /// After a fault the cursor is unchanged, and the run is repeated later.
     async fn reconcile(&self, cursor: &Value, known: &dyn Known, now: At) -> Result<Reconciled, Fault>;
+
+    /// The cursor from which a run finds what a store has lost. Without it the next run goes on from `cursor`.
+    fn after_loss(&self, cursor: &Value, _now: At) -> Value {
+        cursor.clone()
+    }
 }
 
 /// The result of one run. Requests and cursor are committed together.

@@ -7,6 +7,7 @@ mod log;
 mod quarantine;
 mod replay;
 mod sent;
+mod store_note;
 
 pub use sent::{EarlierTry, SendOutcome, Sent};
 
@@ -23,9 +24,10 @@ use tokio::time::Instant;
 use self::log::Log;
 use self::quarantine::Quarantine;
 use self::replay::ReplayBuffer;
+use self::store_note::StoreNote;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
-use crate::store::{Accepted, Offer, Store, StoreError, StoreResult};
+use crate::store::{Accepted, Contents, Offer, Store, StoreError, StoreResult};
 
 /// How long a refusal counts as recent.
 const REFUSING: Duration = Duration::from_secs(10);
@@ -88,6 +90,7 @@ pub struct Spool {
     log: Mutex<Option<Log<File>>>,
     /// Unreadable bytes, kept for a person.
     quarantine: Quarantine,
+    store_note: StoreNote,
     /// The file could be opened.
     is_open: bool,
     /// Requests and bytes in the file; readable without the lock, which is held while the disk syncs.
@@ -125,6 +128,7 @@ impl Spool {
             is_open: log.is_some(),
             log: Mutex::new(log),
             quarantine,
+            store_note: StoreNote::beside(folder, school),
             waiting: AtomicU64::new(waiting),
             bytes: AtomicU64::new(bytes),
             quota,
@@ -161,6 +165,17 @@ impl Spool {
     /// Unreadable bytes that wait for a person; 0 once their file has been removed.
     pub async fn damaged_bytes(self: &Arc<Self>) -> u64 {
         self.on_disk(|spool| spool.quarantine.bytes()).await
+    }
+
+    /// What this instance last knew about the store.
+    pub async fn noted_store(self: &Arc<Self>) -> Option<Contents> {
+        self.on_disk(|spool| spool.store_note.read()).await
+    }
+
+    pub async fn note_store(self: &Arc<Self>, contents: Contents) {
+        if let Err(error) = self.on_disk(move |spool| spool.store_note.write(&contents)).await {
+            tracing::warn!(%error, "what the store holds cannot be noted: a loss while the bridge is down stays unnoticed");
+        }
     }
 
     /// The commands sent lately.

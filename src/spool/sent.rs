@@ -4,7 +4,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::process::CommandId;
+use crate::message::text::TextId;
+use crate::process::command::AskKind;
+use crate::process::{Ask, CommandId};
 use crate::store::Delivery;
 
 /// Far more than can leave within the seconds that a store can lose.
@@ -27,11 +29,24 @@ pub enum SendOutcome {
     Buried,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct LastTry {
+    what: What,
     /// The number of tries including this one, as the delivery counts them.
     attempts: u32,
     outcome: SendOutcome,
+}
+
+/// Which command an id stood for: an order that the store has lost is decided again from its first command
+/// on, and may then give the id to another one.
+type What = (AskKind, Option<TextId>);
+
+fn what(delivery: &Delivery) -> What {
+    let text = match &delivery.command.ask {
+        Ask::SendLetter(letter) => Some(letter.text.clone()),
+        _ => None,
+    };
+    (delivery.command.ask.kind(), text)
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +60,8 @@ impl Sent {
     /// Records that the request may leave from now on.
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
-        let last = LastTry { attempts: delivery.attempts, outcome: SendOutcome::Unclear };
+        let last =
+            LastTry { what: what(delivery), attempts: delivery.attempts, outcome: SendOutcome::Unclear };
         if self.tries.insert(id.clone(), last).is_none() {
             self.order.push_back(id);
         }
@@ -60,14 +76,14 @@ impl Sent {
     pub fn came_back(&mut self, delivery: &Delivery, outcome: SendOutcome) {
         let last = self.tries.get_mut(delivery.id());
         if let Some(last) = last.filter(|last| last.outcome != SendOutcome::Done) {
-            *last = LastTry { attempts: delivery.attempts, outcome };
+            *last = LastTry { what: what(delivery), attempts: delivery.attempts, outcome };
         }
     }
 
     /// What this process knows beyond the delivery as the store shows it before a try; `None` if the store
     /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
-        let last = self.tries.get(delivery.id())?;
+        let last = self.tries.get(delivery.id()).filter(|last| last.what == what(delivery))?;
         match last.outcome {
             SendOutcome::Done => Some(EarlierTry::Done),
             SendOutcome::Unclear if last.attempts > delivery.attempts => Some(EarlierTry::MayBeDone),
@@ -79,7 +95,7 @@ impl Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::{Ask, At, Command, Urgency};
+    use crate::process::{At, Command, Urgency};
     use crate::store::DeliveryState;
 
     fn delivery(id: &str, attempts: u32) -> Delivery {
@@ -125,6 +141,15 @@ mod tests {
         sent.came_back(&delivery, SendOutcome::Done);
         sent.came_back(&delivery, SendOutcome::Unclear);
         assert_eq!(sent.recall(&delivery), Some(EarlierTry::Done));
+    }
+
+    #[test]
+    fn an_id_that_stands_for_another_command_now_was_not_sent() {
+        let (mut sent, delivery) = (Sent::default(), delivery("gc-1.1", 1));
+        sent.leaves(&delivery);
+        sent.came_back(&delivery, SendOutcome::Done);
+        let command = Command { ask: Ask::ReadOrder, ..delivery.command.clone() };
+        assert_eq!(sent.recall(&Delivery { command, ..delivery }), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::embedded::Embedded;
 use super::{
-    Accepted, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease, Offer, Places,
-    Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Accepted, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease, Offer,
+    Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
 };
 use crate::process::{At, CommandId, OrderId, SchoolId};
 
@@ -179,9 +179,15 @@ impl Store for FakeStore {
         self.inner.counts(school).await
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+    async fn renew(
+        &self,
+        school: &SchoolId,
+        fence: &Fence,
+        plan: &Plan,
+        ttl_ms: u64,
+    ) -> StoreResult<(Lease, Contents)> {
         self.there()?;
-        self.inner.lease(school, fence, plan, ttl_ms).await
+        self.inner.renew(school, fence, plan, ttl_ms).await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {

@@ -58,8 +58,8 @@ pub const JOURNAL_MAX: usize = 2_000;
 /// silent for longer says nothing about repeats, and slots must not pile up.
 pub const LAST_KEPT_S: u64 = 30 * 24 * 3600;
 
-/// A budget used further ahead than this means that the clock was set back.
-const BUDGET_AHEAD_MS_MAX: f64 = 3_600_000.0;
+/// A budget used further ahead than this, and than two of its intervals, means that the clock was set back.
+const BUDGET_AHEAD_MS_MAX: f64 = 10_000.0;
 
 /// Why a commit was refused. Nothing of the unit was applied, except with `Unreachable`, after which the unit
 /// may have been applied or not: open the records again and check.
@@ -189,6 +189,11 @@ impl Rate {
     fn interval_ms(self) -> f64 {
         1000.0 / self.per_second.clamp(0.001, 1_000_000.0).max(0.001)
     }
+
+    /// The longest credible wait beyond the burst: few callers wait for one account at a time.
+    fn ahead_ms_max(self) -> f64 {
+        BUDGET_AHEAD_MS_MAX.max(2.0 * self.interval_ms())
+    }
 }
 
 /// The number of a school's stored objects, for tables, tests and the driven clock.
@@ -201,10 +206,39 @@ pub struct Counts {
     pub raw: u64,
 }
 
+/// Whether a store is still the same one, and how much of a school it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// A random token of the store's own, made when the school is first asked for. Another one means that the
+    /// store was emptied or replaced.
+    pub token: String,
+    /// The last place that was given; it never becomes smaller in the same store.
+    pub place: u64,
+    /// `None` if counting is not cheap; such a store confirms only what is on the disk.
+    pub kinds: Option<Kinds>,
+}
+
+/// The number of a school's stored objects by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kinds {
+    pub orders: u64,
+    pub deliveries: u64,
+    pub wakes: u64,
+    /// Records of every kind, with the orders.
+    pub records: u64,
+    /// Index entries.
+    pub links: u64,
+}
+
 /// The store. All keys of a school live together; each call for one school is atomic, and only
 /// [`Store::commit`] changes more than one thing.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    /// [`Store::renew`] for a caller that needs only the lease.
+    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+        Ok(self.renew(school, fence, plan, ttl_ms).await?.0)
+    }
+
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
     /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
@@ -289,9 +323,15 @@ pub trait Store: Send + Sync + 'static {
 
     async fn counts(&self, school: &SchoolId) -> StoreResult<Counts>;
 
-    /// Takes or renews the lease of the school for `ttl_ms`. The store's own clock counts, because owners'
-    /// clocks differ.
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease>;
+    /// Takes or renews the lease of the school for `ttl_ms`; says also whether the store is still the same
+    /// one. The store's own clock counts, because owners' clocks differ.
+    async fn renew(
+        &self,
+        school: &SchoolId,
+        fence: &Fence,
+        plan: &Plan,
+        ttl_ms: u64,
+    ) -> StoreResult<(Lease, Contents)>;
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()>;
 

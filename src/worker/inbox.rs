@@ -21,11 +21,12 @@ use futures_util::stream::FuturesOrdered;
 
 use super::landings::{Landed, Written};
 use super::site::{Site, count};
-use super::wheel_feed;
+use super::{store_watch, wheel_feed};
 use crate::intake::apply::{Source, apply};
 use crate::intake::book::Book;
 use crate::intake::correlate::Aim;
 use crate::intake::item::{Item, Member};
+use crate::link;
 use crate::panics::Panicked;
 use crate::process::{At, Event, OrderId};
 use crate::store::{CommitError, Entry, Seq, StoreError, StoreResult, Unit, Wake};
@@ -63,7 +64,11 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             restarts = site.restarts();
             inbox.open_again();
         }
-        match inbox.turn().await {
+        let turned = inbox.turn().await;
+        if turned.is_ok() && restarts == site.restarts() {
+            site.store_watch.done(store_watch::INBOX);
+        }
+        match turned {
             Ok(0) => refused_in_a_row = 0,
             Ok(_) => {
                 refused_in_a_row = 0;
@@ -362,7 +367,13 @@ impl Inbox {
 
     /// `None` if there is no such order.
     async fn wake_order(&mut self, id: OrderId, now: At) -> StoreResult<Option<Unit>> {
-        let Some(order) = self.book.order(&id).await? else { return Ok(None) };
+        let Some(order) = self.book.order(&id).await? else {
+            if self.book.link(&link::gone(&id)).await?.is_none() {
+                count(&self.site.tally.vanished);
+                tracing::error!(school = %self.site.id(), order = %id, "ALARM: an order has vanished from the store, its wake had not");
+            }
+            return Ok(None);
+        };
         let aim = Aim::new(id, order.client, Event::Wake);
         apply(&self.site.school, &mut self.book, aim, Source::default(), now).await.map(Some)
     }

@@ -18,6 +18,9 @@ use crate::store::{Delivery, DeliveryState};
 /// Most bodies in memory; others are read from the store later.
 const BODIES_MAX: usize = 1_000;
 
+/// Clocks of servers are corrected by less than this all the time.
+const SET_BACK_MS: i64 = 1_000;
+
 /// The key of a lane, with a short hash of the client: two clients with the same hash share a lane, so one
 /// waits for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +53,8 @@ struct Stub {
 impl Stub {
     fn of(delivery: &Delivery) -> Self {
         let ready = match delivery.state {
-            DeliveryState::Waiting | DeliveryState::Sending => delivery.created_at,
+            // At once, also if it was made before the clock was set back.
+            DeliveryState::Waiting | DeliveryState::Sending => At::UNIX_EPOCH,
             DeliveryState::Unclear { not_before } | DeliveryState::Later { not_before } => not_before,
         };
         Self {
@@ -87,6 +91,8 @@ pub struct Lanes {
     /// Nothing more is sent.
     held: bool,
     last_place: u64,
+    /// The time at the last [`Lanes::next`], milliseconds.
+    looked_ms: i64,
 }
 
 /// A delivery whose turn has come.
@@ -167,8 +173,10 @@ impl Lanes {
         }
     }
 
-    /// The most urgent delivery that may be sent at `now`; its lane is busy until [`Lanes::settle`].
+    /// The most urgent delivery that may be sent at `now`, which has just been read from the clock; its lane is
+    /// busy until [`Lanes::settle`].
     pub fn next(&mut self, now: At) -> Next {
+        self.follow_clock(now.timestamp_millis());
         if self.held {
             return Next::Nothing;
         }
@@ -292,6 +300,12 @@ impl Lanes {
         self.stubs.len()
     }
 
+    /// The bodies in memory of deliveries that are not in flight, in the order of their places.
+    pub fn waiting_bodies(&self) -> impl Iterator<Item = &Delivery> {
+        let is_free = |(place, stub): &(&u64, &Stub)| self.busy.get(&stub.lane) != Some(*place);
+        self.stubs.iter().filter(is_free).filter_map(|(place, _)| self.bodies.get(place))
+    }
+
     /// The last known place that the store has assigned.
     pub fn last_place(&self) -> u64 {
         self.last_place
@@ -315,6 +329,18 @@ impl Lanes {
                 }
             }
         }
+    }
+
+    /// After the clock was set back, every wait has as much left as before.
+    fn follow_clock(&mut self, now_ms: i64) {
+        let back = self.looked_ms - now_ms;
+        self.looked_ms = now_ms;
+        if back <= SET_BACK_MS {
+            return;
+        }
+        let moved = |at_ms: i64| if at_ms > now_ms { (at_ms - back).max(now_ms) } else { at_ms };
+        self.stubs.values_mut().for_each(|stub| stub.ready_ms = moved(stub.ready_ms));
+        self.accounts.values_mut().for_each(|account| account.move_waits(moved));
     }
 
     /// Changes one lane, and the lists that contain its first delivery.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::process::CommandId;
-use crate::store::{Delivery, DeliveryOp};
+use crate::store::{Delivery, DeliveryOp, DeliveryState};
 
 /// The mark as the store has it, or would have it if its commit was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,19 @@ impl Marks {
     /// From now on the request may have left; or the delivery is over.
     pub fn leaves(&mut self, id: &CommandId) {
         self.waiting.remove(id);
+    }
+
+    /// The delivery before its mark, if its request has not left.
+    pub fn unsent(&self, stored: &Delivery) -> Option<Delivery> {
+        match stored.state {
+            DeliveryState::Waiting | DeliveryState::Later { .. } => Some(stored.clone()),
+            DeliveryState::Sending if self.has_not_left(stored) => Some(Delivery {
+                state: DeliveryState::Waiting,
+                attempts: stored.attempts.saturating_sub(1),
+                ..stored.clone()
+            }),
+            DeliveryState::Sending | DeliveryState::Unclear { .. } => None,
+        }
     }
 
     /// Whether this owner marked the delivery as the store shows it, and its request has not left.

@@ -18,6 +18,7 @@ pub mod retention;
 pub mod school;
 pub mod site;
 pub mod spool_drain;
+pub mod store_watch;
 pub mod unread;
 pub mod watchdog;
 pub mod wheel;

@@ -10,7 +10,7 @@ mod flight;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +22,13 @@ use futures_util::stream::FuturesUnordered;
 
 use super::lanes::{Go, Next};
 use super::site::Site;
-use super::spool_drain;
+use super::{spool_drain, store_watch};
 use crate::intake::item::Item;
 use crate::platform::{Fault, Links, Try};
-use crate::process::{Event, Target};
+use crate::process::command::AskKind;
+use crate::process::{Event, OrderId, Target};
 use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
-use flight::{FlightEnd, Flown, fly, history};
+use flight::{FlightEnd, Flown, commit, fly, history};
 
 pub(super) use flight::marked;
 
@@ -45,6 +46,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut restarts = site.restarts();
     outbox.load_all().await?;
+    outbox.give_back().await?;
     loop {
         if site.stopping() {
             // Deliveries that a commit has marked as being sent are sent and settled.
@@ -64,6 +66,8 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
                 restarts = site.restarts();
                 outbox.start_anew().await?;
             }
+        } else {
+            site.store_watch.done(store_watch::OUTBOX);
         }
         let mut next_at = None;
         while !site.stopping() {
@@ -165,7 +169,36 @@ impl Outbox<'_> {
             return Err(CommitError::Fenced);
         }
         self.site.forget_store();
-        self.load_all().await
+        self.load_all().await?;
+        self.give_back().await
+    }
+
+    /// After a loss the store gets back what had not left and does not need the index, under the same ids:
+    /// what is already in the store again is not added twice. The rest is decided again with its orders.
+    async fn give_back(&mut self) -> Result<(), CommitError> {
+        let held = self.site.store_watch.take_held();
+        let leads: BTreeSet<OrderId> =
+            held.iter().filter(|one| is_lead(one)).map(|one| one.command.order.clone()).collect();
+        let stands = |one: &Delivery| match one.command.ask.kind() {
+            // A call that is started late disturbs people.
+            AskKind::StartCall => false,
+            AskKind::SendLetter | AskKind::ReadLead | AskKind::ReadMade => true,
+            _ => one.command.ask.target() == Target::Getcourse || leads.contains(&one.command.order),
+        };
+        let (known, back) = (held.len(), held.into_iter().filter(stands).collect::<Vec<_>>());
+        if back.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(school = %self.site.id(), known, back = back.len(), "deliveries that had not left are given to the store again");
+        let unit = Unit {
+            deliveries: back.into_iter().map(DeliveryOp::Add).collect(),
+            at: self.site.clock.now(),
+            ..Unit::default()
+        };
+        match commit(self.site, unit).await {
+            Err(CommitError::Conflict(_)) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn landed(&mut self, flown: Flown) -> Result<(), CommitError> {
@@ -198,6 +231,10 @@ impl Outbox<'_> {
         lanes.settle(flown.lane, flown.back);
         Ok(())
     }
+}
+
+fn is_lead(delivery: &Delivery) -> bool {
+    delivery.command.ask.kind() == AskKind::SaveLead
 }
 
 /// A delivery read from the store, with what this owner knows about it.

@@ -133,6 +133,8 @@ pub struct Pace {
     asleep_until_ms: AtomicI64,
     rest_until_ms: AtomicI64,
     rest_ms: AtomicI64,
+    /// How long the present pause lasts.
+    rest_span_ms: AtomicI64,
 }
 
 /// The account and its rate.
@@ -220,6 +222,7 @@ impl Pacer {
         self.pace.refused.fetch_add(1, Ordering::SeqCst);
         let rest = (self.pace.rest_ms.load(Ordering::SeqCst) * 2).clamp(REST_FIRST_MS, REST_LONGEST_MS);
         self.pace.rest_ms.store(rest, Ordering::SeqCst);
+        self.pace.rest_span_ms.store(rest, Ordering::SeqCst);
         self.pace.rest_until_ms.store(self.clock.now().timestamp_millis() + rest, Ordering::SeqCst);
     }
 }
@@ -352,124 +355,16 @@ async fn give_turns(
 async fn rest(clock: &Arc<dyn Clock>, pace: &Pace) {
     let until = pace.rest_until_ms.load(Ordering::SeqCst);
     let now = clock.now();
-    let left = until - now.timestamp_millis();
+    let (left, span) = (until - now.timestamp_millis(), pace.rest_span_ms.load(Ordering::SeqCst));
+    if left > span {
+        // The clock was set back: the pause does not become longer than it was.
+        pace.rest_until_ms.store(now.timestamp_millis() + span, Ordering::SeqCst);
+    }
+    let left = left.min(span);
     if left > 0 {
         pace.sleep_until(clock, now + TimeDelta::milliseconds(left)).await;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use crate::clock::TokioClock;
-    use crate::store::embedded::Embedded;
-
-    /// A paused process continues with turns granted before; its successor already does the work.
-    #[tokio::test(start_paused = true)]
-    async fn an_owner_with_an_expired_lease_sends_nothing() {
-        let clock =
-            Arc::new(TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range")));
-        let store = Arc::new(Embedded::in_memory().expect("memory"));
-        let budget = || Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
-        let lease = LeaseView::default();
-        let pacer = Pacer::start(budget(), store.clone(), clock.clone(), Some(lease.clone()));
-        assert_eq!(pacer.is_ours(), Err(NotOurs), "never held");
-        lease.hold(stopwatch(), 4_000);
-        assert_eq!(pacer.is_ours(), Ok(()));
-        assert!(pacer.turn(BudgetRequest::alone(Urgency::Money)).await.is_ok());
-        tokio::time::advance(Duration::from_millis(4_000)).await;
-        assert_eq!(pacer.is_ours(), Err(NotOurs), "the turn was given before the pause");
-        let looking = Pacer::start(budget(), store, clock, None);
-        assert_eq!(looking.is_ours(), Ok(()), "a command line needs no lease");
-    }
-
-    /// Requests in a queue: urgency, group (0: none), item. The items that each turn then sends.
-    #[track_caller]
-    fn check(requests: &[(Urgency, u32, u64)], turns: &[&[u64]]) {
-        let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
-        let mut waiting = Vec::new();
-        for (ticket, (urgency, name, item)) in requests.iter().enumerate() {
-            let group = (*name > 0).then_some(Group { name: *name, item: *item, most: 2 });
-            let (go, turn) = oneshot::channel();
-            let (request, count) =
-                (BudgetRequest { urgency: *urgency, deliveries: 1, group }, Counted::new(&pace, 1));
-            queue.push(ticket as u64, Waiter { request, go, count });
-            waiting.push((*item, turn));
-        }
-        for (nth, expected) in turns.iter().enumerate() {
-            queue.give();
-            let mut went = Vec::new();
-            waiting.retain_mut(|(item, turn)| match turn.try_recv() {
-                Ok(turn) => {
-                    went.push((turn != Granted::SentByPeer, *item));
-                    false
-                }
-                Err(error) => {
-                    assert_eq!(error, oneshot::error::TryRecvError::Empty, "no caller is dropped");
-                    true
-                }
-            });
-            let items: Vec<u64> = went.iter().map(|(_, item)| *item).collect();
-            assert_eq!(items, *expected, "turn {nth}");
-            assert_eq!(went.iter().filter(|(leads, _)| *leads).count(), 1, "one sends for all");
-            assert_eq!(pace.waiting.load(Ordering::SeqCst), waiting.len() as u64);
-        }
-    }
-
-    #[test]
-    fn a_turn_goes_to_the_most_urgent_and_to_its_group() {
-        use Urgency::{Hot, Money, Usual};
-        check(&[(Usual, 0, 1), (Usual, 0, 2)], &[&[1], &[2]]);
-        check(&[(Usual, 0, 1), (Money, 0, 2), (Hot, 0, 3)], &[&[2], &[3], &[1]]);
-        // Members of the group go along whatever their own urgency, but no more than fit, the most urgent
-        // first.
-        let mixed = [(Usual, 7, 1), (Hot, 8, 2), (Usual, 7, 3), (Hot, 7, 4), (Money, 7, 5)];
-        check(&mixed, &[&[4, 5], &[2], &[1, 3]]);
-    }
-
-    #[test]
-    fn a_caller_that_went_away_costs_no_turn() {
-        let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());
-        let request = BudgetRequest::alone(Urgency::Usual);
-        let (gone, _) = oneshot::channel();
-        let (go, mut turn) = oneshot::channel();
-        queue.push(1, Waiter { request, go: gone, count: Counted::new(&pace, 1) });
-        queue.push(2, Waiter { request, go, count: Counted::new(&pace, 1) });
-        queue.give();
-        assert_eq!(turn.try_recv(), Ok(Granted::Send(Vec::new())));
-        assert_eq!(pace.waiting.load(Ordering::SeqCst), 0);
-    }
-
-    /// Panics on the first reading.
-    struct Broken(TokioClock, AtomicU64);
-
-    #[async_trait]
-    impl Clock for Broken {
-        fn now(&self) -> At {
-            assert!(self.1.fetch_add(1, Ordering::SeqCst) > 0, "a defect");
-            self.0.now()
-        }
-
-        async fn sleep_until(&self, at: At) {
-            self.0.sleep_until(at).await;
-        }
-
-        fn driven_ms(&self) -> Option<i64> {
-            self.0.driven_ms()
-        }
-    }
-
-    /// Nothing was sent for them, so they can be repeated.
-    #[tokio::test(start_paused = true)]
-    async fn after_a_panic_of_the_turn_giver_callers_get_an_error_and_turns_continue() {
-        let clock = TokioClock::starting_at(At::from_timestamp(1_795_000_000, 0).expect("in range"));
-        let store = Arc::new(Embedded::in_memory().expect("memory"));
-        let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 6.0, burst: 1 } };
-        let pacer = Pacer::start(budget, store, Arc::new(Broken(clock, AtomicU64::new(0))), None);
-        assert_eq!(pacer.turn(BudgetRequest::alone(Urgency::Usual)).await, Err(NoTurn));
-        assert_eq!(pacer.turn(BudgetRequest::alone(Urgency::Usual)).await, Ok(Granted::Send(Vec::new())));
-        assert_eq!(pacer.pace.panics.load(Ordering::Relaxed), 1);
-        assert_eq!(pacer.pace.waiting.load(Ordering::SeqCst), 0, "a failed caller is not counted as waiting");
-    }
-}
+mod tests;

@@ -63,6 +63,8 @@ async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
             next = site.guard("look back", once(site, platform, reconciler)) => next,
         };
         let again_at = match next {
+            // The store has lost data meanwhile.
+            Ok(Ok(_)) if site.store_watch.is_pending(platform) => continue,
             Ok(Ok(again_at)) => again_at,
             Err(_) => site.clock.now() + TimeDelta::minutes(AGAIN_FIRST_MIN),
             Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
@@ -74,17 +76,26 @@ async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
         tokio::select! {
             biased;
             _ = stop.changed() => {}
+            () = site.store_watch.bell.notified() => {}
             () = site.clock.sleep_until(again_at) => {}
         }
     }
     Ok(())
 }
 
-/// One run, if it is due; returns the time of the next one.
+/// One run, if it is due or if the store has lost data; returns the time of the next one.
 async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Result<At, CommitError> {
-    let (version, state) = read(site, platform).await?;
-    if state.again_at > site.clock.now() {
-        return Ok(state.again_at);
+    let (version, mut state) = read(site, platform).await?;
+    let is_lost = site.store_watch.is_pending(platform);
+    if is_lost {
+        if let Some(left) = site.look_backs().get(platform).filter(|_| version == 0) {
+            state = left.clone();
+        }
+        state.cursor = reconciler.after_loss(&state.cursor, site.clock.now());
+    } else if state.again_at > site.clock.now() {
+        let again_at = state.again_at;
+        site.look_backs().insert(platform.to_owned(), state);
+        return Ok(again_at);
     }
     let _under_way = CountGuard::new(&site.tally.reconciling);
     let seen = reconciler.reconcile(&state.cursor, &SiteKnows(site), site.clock.now()).await;
@@ -107,6 +118,10 @@ async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
         ..Unit::default()
     };
     site.commit(unit).await?;
+    site.look_backs().insert(platform.to_owned(), state);
+    if is_lost {
+        site.store_watch.done(platform);
+    }
     site.tally.found.fetch_add(found.len() as u64, Ordering::Relaxed);
     Ok(again_at)
 }

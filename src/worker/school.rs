@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lease_view::Ownership;
 use super::site::Site;
-use super::{chores, inbox, outbox, reconcile, spool_drain, watchdog};
+use super::{chores, inbox, outbox, reconcile, spool_drain, store_watch, watchdog};
 use crate::clock::stopwatch;
 use crate::panics::{Panicked, Pauses};
 use crate::store::{CommitError, Lease, Plan, StoreResult};
@@ -44,7 +44,13 @@ async fn restart_on_panic<F: Future<Output = Result<(), Panicked>>>(site: &Site,
 /// Returns when the bridge stops, or after a panic that no worker caught. In both cases the lease is
 /// released: `/health` no longer says `owner`, and another instance can take the school.
 async fn own_once(site: Arc<Site>) -> Result<(), Panicked> {
+    if let Some(spool) = &site.spool {
+        site.store_watch.recall(spool.noted_store().await);
+    }
     let ended = site.guard("owner", work_while_held(&site)).await;
+    if let Some((spool, contents)) = site.spool.as_ref().zip(site.store_watch.known()) {
+        spool.note_store(contents).await;
+    }
     site.lease.end(Ownership::Unknown);
     let released = site.guard("lease", site.store.release(site.id(), &site.fence)).await;
     if let Ok(Err(error)) = released {
@@ -105,12 +111,27 @@ async fn take(site: &Site) -> bool {
 /// Updates the view of the lease with the store's answer.
 async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
-    let asked = stopwatch();
-    let lease = site.store.lease(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
+    let (asked, waiting) = (stopwatch(), site.lanes().waiting() as u64);
+    let renewed = site.store.renew(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
+    let (lease, contents) = renewed;
+    // Before the lease counts as held: nothing may be sent from memory that the store has contradicted.
+    let waiting = if site.lease.ownership() == Ownership::Owner { waiting } else { 0 };
+    let loss = site.store_watch.observe(contents, waiting, site.clock.now());
     match lease {
         Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),
         Lease::Elsewhere => site.lease.end(Ownership::Elsewhere),
         Lease::Outdated => site.lease.end(Ownership::Outdated),
+    }
+    if lease != Lease::Held {
+        site.store_watch.leave();
+    }
+    if let Some(loss) = loss {
+        store_watch::notice(site, &loss);
+    }
+    if let Some(spool) = &site.spool
+        && let Some(contents) = site.store_watch.to_note(site.clock.now())
+    {
+        spool.note_store(contents).await;
     }
     Ok(lease)
 }

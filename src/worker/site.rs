@@ -13,6 +13,7 @@ use super::lanes::Lanes;
 use super::lease_view::LeaseView;
 use super::marks::Marks;
 use super::pacer::Pace;
+use super::store_watch::StoreWatch;
 use super::unread::Unread;
 use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
@@ -20,6 +21,7 @@ use crate::config::School;
 use crate::instance::Name;
 use crate::intake::book;
 use crate::panics::{Panicked, caught};
+use crate::platform::reconcile::ReconcileState;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
@@ -88,6 +90,10 @@ pub struct Site {
     pub tally: Tally,
     /// Data kept beside the store; `None` if nothing is kept.
     pub spool: Option<Arc<Spool>>,
+    /// Whether the store is still the one that this process knows.
+    pub store_watch: StoreWatch,
+    /// The last state of each platform's reconciliation, in case the store loses it.
+    look_backs: Mutex<BTreeMap<String, ReconcileState>>,
     /// Noticed restarts of the store, after which the memory may be ahead of the store.
     restarts: AtomicU64,
     /// Until then every delivery is looked up before it is sent, milliseconds since 1970.
@@ -116,6 +122,8 @@ pub struct Tally {
     pub repairs: AtomicU64,
     /// Stored values that could not be read. Stays 0.
     pub unreadable: AtomicU64,
+    /// Wakes of orders that have no record any more. Stays 0.
+    pub vanished: AtomicU64,
     /// Panics caught in the work of this school; see [`Site::panics`].
     pub panics: AtomicU64,
     /// Lateness of the last wake that fired, milliseconds.
@@ -203,6 +211,8 @@ impl Site {
             chore_bell: Notify::new(),
             tally: Tally::default(),
             spool: None,
+            store_watch: StoreWatch::default(),
+            look_backs: Mutex::default(),
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
             delivery_panics: Mutex::default(),
@@ -285,13 +295,21 @@ impl Site {
     /// A new owner starts from the store: work that an earlier ownership left in memory may have been done by
     /// another instance.
     pub fn forget_memory(&self) {
-        *self.marks() = Marks::default();
         self.forget_store();
+        *self.marks() = Marks::default();
+    }
+
+    /// Deliveries whose requests have not left, as far as their bodies are in memory. None is in flight.
+    fn not_left(&self) -> Vec<Delivery> {
+        let lanes = self.lanes();
+        let marks = self.marks();
+        lanes.waiting_bodies().filter_map(|delivery| marks.unsent(delivery)).collect()
     }
 
     /// Forgets the copy of the store's content; what only this owner knows stays.
     pub fn forget_store(&self) {
         self.forget_wakes();
+        self.store_watch.hold(|| self.not_left());
         *self.lanes() = new_lanes(&self.outbound);
         *self.landings() = Landings::default();
         self.take_unheard();
@@ -416,6 +434,10 @@ impl Site {
     pub fn take_unheard(&self) -> Option<u64> {
         let after = self.unheard_after.swap(u64::MAX, Ordering::SeqCst);
         (after < u64::MAX).then_some(after)
+    }
+
+    pub fn look_backs(&self) -> MutexGuard<'_, BTreeMap<String, ReconcileState>> {
+        self.look_backs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     pub fn marks(&self) -> MutexGuard<'_, Marks> {

@@ -46,10 +46,12 @@ pub async fn run(site: Arc<Site>) {
 async fn look(site: &Arc<Site>) -> StoreResult<()> {
     let Some(spool) = &site.spool else { return Ok(()) };
     // If one node of a Cluster does not answer, the requests need not wait for it.
-    if let Ok(Some(epoch)) = site.store.epoch().await
-        && spool.moves_on(&*site.store, site.id(), &epoch).await?
-    {
-        site.restart_from_store();
+    if let Ok(Some(run)) = site.store.epoch().await {
+        // A store that was emptied goes on under the same name.
+        let epoch = format!("{run} {}", site.store_watch.losses());
+        if spool.moves_on(&*site.store, site.id(), &epoch).await? {
+            site.restart_from_store();
+        }
     }
     let given = spool.empty(&*site.store, site.id()).await?;
     if given > 0 {

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use super::inbox::PUT_OFF;
 use super::site::{Site, count};
+use super::store_watch;
 use super::wheel_feed;
 use crate::intake::apply::order_member;
 use crate::intake::item::{Item, Member};
@@ -25,17 +26,26 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut stop = site.stop.clone();
     let mut sweep_at = site.clock.now();
     while !site.stopping() {
+        let losses = site.store_watch.losses();
         match site.guard("watchdog", watch(&site, &mut sweep_at)).await {
             Ok(Err(CommitError::Fenced)) => return Err(CommitError::Fenced),
             Ok(Err(error)) => {
                 tracing::warn!(school = %site.id(), %error, "the watchdog could not check; it tries again later")
             }
+            Ok(Ok(())) if losses == site.store_watch.losses() => {
+                site.store_watch.done(store_watch::WATCHDOG);
+            }
             Ok(Ok(())) | Err(_) => {}
         }
         let next = site.clock.now() + TimeDelta::minutes(LOOK_MIN);
+        if losses != site.store_watch.losses() {
+            sweep_at = site.clock.now();
+            continue;
+        }
         tokio::select! {
             biased;
             _ = stop.changed() => {}
+            () = site.store_watch.bell.notified() => sweep_at = site.clock.now(),
             () = site.clock.sleep_until(next) => {}
         }
     }

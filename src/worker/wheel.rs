@@ -50,6 +50,11 @@ impl<K: Clone + Eq + Hash> Wheel<K> {
         Self { levels: (0..LEVELS).map(|_| level()).collect(), positions: HashMap::new(), now_ms }
     }
 
+    /// Everything up to and including this has been returned.
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
     pub fn len(&self) -> usize {
         self.positions.len()
     }

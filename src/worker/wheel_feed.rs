@@ -17,6 +17,9 @@ const AGAIN_MS: i64 = AHEAD_MS / 2;
 /// Entries taken from the index at a time, of the promised ones and of the others.
 const PAGE: usize = crate::store::BATCH_MAX;
 
+/// Clocks of servers are corrected by less than this all the time.
+const SET_BACK_MS: i64 = 1_000;
+
 /// Minutes between two wakes of the canary.
 const CANARY_MIN: i64 = 120;
 
@@ -51,6 +54,13 @@ impl WheelFeed {
     /// After an error, or for a new owner: everything has to be read from the index again.
     pub fn clear(&mut self, now_ms: i64) {
         *self = Self::new(now_ms);
+    }
+
+    /// A wheel cannot turn back: after the clock was set back it is filled again.
+    fn follow_clock(&mut self, now_ms: i64) {
+        if now_ms + SET_BACK_MS < self.wheel.now_ms() {
+            self.clear(now_ms);
+        }
     }
 
     /// Moves members as a commit has moved them in the index: `sleeps` before `wakes`. Wakes beyond the
@@ -113,6 +123,7 @@ impl WheelFeed {
 /// Fills the wheel from the index if it is short.
 pub async fn fill(site: &Site) -> StoreResult<()> {
     let now_ms = site.clock.now().timestamp_millis();
+    site.wheel_feed().follow_clock(now_ms);
     if !site.wheel_feed().is_short(now_ms) {
         return Ok(());
     }
@@ -166,6 +177,20 @@ mod tests {
             near.fill([wakes(promised, true), wakes(others, false)].concat(), NOW + 1_000 * asked);
             assert_eq!(near.filled_until, NOW + 1_000 * known, "{promised} promised, {others} others");
         }
+    }
+
+    #[test]
+    fn a_wheel_follows_a_clock_that_is_set_back() {
+        let hour = 3_600_000;
+        let mut near = WheelFeed::new(NOW);
+        near.fill(wakes(3, false), NOW + AHEAD_MS);
+        near.follow_clock(NOW - 500);
+        assert!(near.next_due().is_some(), "a small correction changes nothing");
+        near.follow_clock(NOW - hour);
+        assert!(near.is_short(NOW - hour), "it is filled again");
+        near.fill(Vec::new(), NOW - hour + AHEAD_MS);
+        assert!(near.arm(&[("new".to_owned(), NOW - hour + 5_000)], &[]));
+        assert_eq!(near.advance(NOW - hour + 5_000, 9).len(), 1, "in time by the clock as it is now");
     }
 
     #[test]

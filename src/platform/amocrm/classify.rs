@@ -149,6 +149,7 @@ mod tests {
             Verdict::Fault(Fault::Never { .. }) => "never",
             Verdict::Fault(Fault::Unclear { .. }) => "unclear",
             Verdict::Fault(Fault::Denied { .. }) => "denied",
+            Verdict::Fault(Fault::Missing { .. }) => "missing",
         }
     }
 

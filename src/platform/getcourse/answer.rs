@@ -168,6 +168,7 @@ mod tests {
             Err(Fault::Never { .. }) => "never",
             Err(Fault::Unclear { .. }) => "unclear",
             Err(Fault::Denied { .. }) => "denied",
+            Err(Fault::Missing { .. }) => "missing",
         }
     }
 

@@ -210,6 +210,7 @@ pub(in crate::platform) mod tests {
             Err(Fault::Never { .. }) => "never",
             Err(Fault::Unclear { .. }) => "unclear",
             Err(Fault::Denied { .. }) => "denied",
+            Err(Fault::Missing { .. }) => "missing",
         }
     }
 }

@@ -19,8 +19,8 @@ use crate::clock::{Clock, WallClock};
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::store::body::pack;
 use crate::store::{
-    Accepted, BATCH_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry, Lease, Offer,
-    Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, JournalEntry,
+    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
 };
 use group::Group;
 
@@ -231,9 +231,19 @@ impl Store for Embedded {
         self.run(move |db| read::counts(db, school.as_str())).await
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+    async fn renew(
+        &self,
+        school: &SchoolId,
+        fence: &Fence,
+        plan: &Plan,
+        ttl_ms: u64,
+    ) -> StoreResult<(Lease, Contents)> {
         let (school, fence, plan, now_ms) = (school.clone(), fence.clone(), plan.clone(), self.now_ms());
-        self.run(move |db| shared::lease(db, school.as_str(), &fence, &plan, now_ms, ttl_ms)).await
+        self.run(move |db| {
+            let lease = shared::lease(db, school.as_str(), &fence, &plan, now_ms, ttl_ms)?;
+            Ok((lease, shared::contents(db, school.as_str())?))
+        })
+        .await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {

@@ -9,6 +9,7 @@ use crate::store::{StoreError, StoreResult};
 const FORM: i64 = 1;
 
 const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS token (school TEXT PRIMARY KEY, token TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS place (school TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS inbox (
     school TEXT NOT NULL, seq INTEGER NOT NULL, at_us INTEGER NOT NULL, body BLOB,

@@ -4,7 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read::one;
-use crate::store::{BUDGET_AHEAD_MS_MAX, Fence, Lease, Plan, Rate, StoreResult};
+use crate::secret::random_token;
+use crate::store::{Contents, Fence, Lease, Plan, Rate, StoreResult};
 
 pub fn lease(
     db: &Connection,
@@ -46,6 +47,22 @@ pub fn lease(
     Ok(Lease::Held)
 }
 
+/// The store's own token, made at the first call, and the last place. Nothing is counted: rows of a table
+/// are not cheap to count.
+pub fn contents(db: &Connection, school: &str) -> StoreResult<Contents> {
+    let read = || one(db, "SELECT token FROM token WHERE school = ?1", [school]);
+    let token = match read()? {
+        Some(token) => token,
+        None => {
+            db.prepare_cached("INSERT INTO token (school, token) VALUES (?1, ?2)")?
+                .execute([school, &random_token()])?;
+            read()?.unwrap_or_default()
+        }
+    };
+    let place: Option<i64> = one(db, "SELECT last FROM place WHERE school = ?1", [school])?;
+    Ok(Contents { token, place: place.unwrap_or(0).cast_unsigned(), kinds: None })
+}
+
 pub fn release(db: &Connection, school: &str, fence: &Fence) -> StoreResult<()> {
     db.prepare_cached("DELETE FROM lease WHERE school = ?1 AND owner = ?2")?
         .execute(params![school, fence.0])?;
@@ -59,7 +76,7 @@ pub fn budget(db: &Connection, account: &str, rate: Rate, now_ms: f64) -> StoreR
     let burst = f64::from(rate.burst.max(1) - 1) * interval;
     let stored: Option<f64> = one(db, "SELECT next_ms FROM budget WHERE account = ?1", [account])?;
     // A budget used this far ahead means that the clock was set back.
-    let sane = |next: &f64| *next <= now_ms + burst + BUDGET_AHEAD_MS_MAX.max(interval);
+    let sane = |next: &f64| *next <= now_ms + burst + rate.ahead_ms_max();
     let next = stored.filter(sane).map_or(now_ms, |next| next.max(now_ms));
     db.prepare_cached(
         "INSERT INTO budget (account, next_ms) VALUES (?1, ?2)
@@ -85,13 +102,14 @@ pub fn swap_secret(db: &Connection, name: &str, old: Option<&[u8]>, new: &[u8]) 
     Ok(changed == 1)
 }
 
-/// The same token can take it again: a caller that lost the answer may repeat.
+/// The same token can take it again: a caller that lost the answer may repeat. A lock that would last longer
+/// than a new one was taken before the clock was set back.
 pub fn lock(db: &Connection, name: &str, token: &str, now_ms: i64, ttl_ms: u64) -> StoreResult<bool> {
     let taken: Option<i64> = db
         .prepare_cached(
             "INSERT INTO lock (name, token, until_ms) VALUES (?1, ?2, ?3)
              ON CONFLICT (name) DO UPDATE SET token = excluded.token, until_ms = excluded.until_ms
-                WHERE token = excluded.token OR until_ms <= ?4 RETURNING 1",
+                WHERE token = excluded.token OR until_ms <= ?4 OR until_ms > excluded.until_ms RETURNING 1",
         )?
         .query_row(params![name, token, later(now_ms, ttl_ms), now_ms], |row| row.get(0))
         .optional()?;

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `lease` | hash: `owner` (fence), with the lease's life |
 //! | `plan` | hash: `config` that the school was last worked with, `loaded` in microseconds |
+//! | `token` | the store's own random token: another one means that it was emptied or replaced |
 //! | `n` | counter of places: entries, deliveries and dead letters |
 //! | `inbox` | sorted set of unacknowledged places |
 //! | `raw` | stream of accepted requests, id `<place>-0`, `a` microseconds, `b` body |

@@ -20,9 +20,9 @@ use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
 use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
-    Accepted, BATCH_MAX, BUDGET_AHEAD_MS_MAX, CommitError, Counts, DeadLetter, Delivery, Entry, Fence,
-    INBOX_BYTES_MAX, JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate,
-    Record, Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
+    JOURNAL_MAX, JournalEntry, Kinds, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
+    Seq, Store, StoreError, StoreResult, Unit, Wake,
 };
 use keys::SchoolKeys;
 pub use link::Address;
@@ -37,6 +37,9 @@ const REACH_AGAIN: Duration = Duration::from_millis(300);
 
 /// All schools of an instance ask for the server's epoch; the answer is cached for this long.
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
+
+/// The keys that the lease's script reads, in its order.
+const LEASE_KEYS: [&str; 9] = ["lease", "plan", "token", "n", "out", "wake", "promised", "names", "links"];
 
 /// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
@@ -396,15 +399,26 @@ impl Store for RedisStore {
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+    async fn renew(
+        &self,
+        school: &SchoolId,
+        fence: &Fence,
+        plan: &Plan,
+        ttl_ms: u64,
+    ) -> StoreResult<(Lease, Contents)> {
         let mut call = self.scripts.lease.prepare_invoke();
-        call.key(&SchoolKeys::of(school).many(["lease", "plan"]));
+        call.key(&SchoolKeys::of(school).many(LEASE_KEYS));
         call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
-        Ok(match self.run::<i64>(&call).await? {
+        let (lease, token, counts): (i64, String, [u64; 6]) =
+            self.run(call.arg(crate::secret::random_token())).await?;
+        let lease = match lease {
             1 => Lease::Held,
             2 => Lease::Outdated,
             _ => Lease::Elsewhere,
-        })
+        };
+        let [place, orders, deliveries, wakes, records, links] = counts;
+        let kinds = Some(Kinds { orders, deliveries, wakes, records, links });
+        Ok((lease, Contents { token, place, kinds }))
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {
@@ -423,7 +437,7 @@ impl Store for RedisStore {
         let interval = rate.interval_ms();
         let burst = f64::from(rate.burst.max(1) - 1) * interval;
         let mut call = self.scripts.budget.key(keys::budget(account));
-        call.arg(interval).arg(burst).arg(BUDGET_AHEAD_MS_MAX.max(interval));
+        call.arg(interval).arg(burst).arg(rate.ahead_ms_max());
         self.run(call.arg(now_ms.map_or(String::new(), |now| now.to_string()))).await
     }
 

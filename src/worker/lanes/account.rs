@@ -73,6 +73,13 @@ impl Account {
         [ready, later].into_iter().flatten().min()
     }
 
+    /// Every waiting time becomes another one, in the same order.
+    pub fn move_waits(&mut self, moved: impl Fn(i64) -> i64) {
+        self.later = self.later.iter().map(|(at_ms, place)| (moved(*at_ms), *place)).collect();
+        let shut = self.shut_until.map(|until| moved(until.timestamp_millis()));
+        self.shut_until = shut.and_then(At::from_timestamp_millis).or(self.shut_until);
+    }
+
     /// Removes a lane whose time has come, and returns the place of its first delivery.
     pub fn due(&mut self, now: At) -> Option<u64> {
         let (at_ms, place) = *self.later.first()?;

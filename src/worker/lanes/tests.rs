@@ -154,3 +154,26 @@ fn a_platform_that_is_not_set_up_keeps_its_deliveries() {
     assert_eq!(lanes.next(at(1)), Next::Nothing);
     assert_eq!(lanes.waiting(), 1);
 }
+
+/// A backoff, a denied account and a new delivery, each before the clock is set back and forth again.
+#[test]
+fn no_wait_becomes_longer_when_the_clock_is_set_back() {
+    for back in [600, 3_600] {
+        let mut lanes = lanes(4);
+        let later = DeliveryState::Later { not_before: at(30) };
+        lanes.push(Delivery { state: later, ..delivery(1, "c-1", Urgency::Usual) });
+        assert_eq!(lanes.next(at(10)), Next::At(at(30)));
+        assert_eq!(lanes.next(at(10 - back)), Next::At(at(30 - back)), "20 s are left as before");
+        lanes.push(delivery(2, "c-2", Urgency::Usual));
+        assert_eq!(go(&mut lanes, at(11 - back)), Some(2), "made by the other clock");
+        assert_eq!(go(&mut lanes, at(30 - back)), Some(1));
+        lanes.settle(key_of(&delivery(1, "c-1", Urgency::Usual)), Back::Gone);
+        lanes.settle(key_of(&delivery(2, "c-2", Urgency::Usual)), Back::Gone);
+
+        lanes.push(delivery(3, "c-3", Urgency::Usual));
+        lanes.shut(Target::Getcourse, at(90));
+        assert_eq!(lanes.next(at(30)), Next::At(at(90)), "and forth again");
+        assert_eq!(lanes.next(at(40 - back)), Next::At(at(100 - back)));
+        assert_eq!(go(&mut lanes, at(100 - back)), Some(3));
+    }
+}

@@ -10,9 +10,9 @@ use chrono::TimeDelta;
 use super::{Known, SiteLinks, bury_unreadable, known};
 use crate::panics::Panicked;
 use crate::platform::{Fault, Receipt, Try};
-use crate::process::{At, Target};
+use crate::process::{AskKind, At, Order, Target};
 use crate::spool::{EarlierTry, SendOutcome, Sent};
-use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
+use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError, Unit, key};
 use crate::worker::backoff;
 use crate::worker::landings::{Ended, Landed, Written};
 use crate::worker::lanes::{Back, Go, LaneKey, key_of};
@@ -20,6 +20,9 @@ use crate::worker::site::{Site, count};
 
 /// After this many panics a delivery becomes a dead letter.
 const PANICS_MAX: u32 = 3;
+
+/// Delay before trying a delivery again whose lead is still being made.
+const MISSING_MS: i64 = 30_000;
 
 /// Delay before reading a body again after a failure.
 const UNREAD_MS: i64 = 1_000;
@@ -212,6 +215,7 @@ async fn settle(
             let why = format!("given up after {} tries: {fault}", delivery.attempts);
             return land(site, lane, delivery, Ended::Never { why }).await;
         }
+        Err(Fault::Missing { why }) => return missing(site, lane, delivery, tried, why).await,
         Err(Fault::Later { why, after_ms }) => {
             let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, after_ms);
             delivery.state = later_state(tried, now + TimeDelta::milliseconds(wait_ms as i64));
@@ -235,6 +239,39 @@ async fn settle(
         Err(CommitError::Conflict(_)) => Flown { lane, back: Back::Gone, end },
         Err(error) => Flown::lost(lane, error),
     }
+}
+
+/// It needs a lead that is not there. If the order still waits for one, the delivery goes to the end of its
+/// lane, because the command that makes the lead may be behind it; otherwise it gives way, and the order hears
+/// of it.
+async fn missing(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, tried: Try, why: String) -> Flown {
+    let now = site.clock.now();
+    let read = site.store.read(site.id(), &[key::order(&delivery.command.order)]).await;
+    let order = match read {
+        Ok(mut read) => read.pop().flatten(),
+        // It waits for the store like any other.
+        Err(error) => return Box::pin(settle(site, lane, delivery, tried, Err(away(&error)))).await,
+    };
+    let order = order.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
+    let is_coming =
+        order.is_some_and(|order| order.unsent.values().any(|pending| pending.ask == AskKind::SaveLead));
+    if !is_coming {
+        return land(site, lane, delivery, Ended::Never { why }).await;
+    }
+    remember(site, |sent| sent.came_back(&delivery, SendOutcome::NotDone));
+    tracing::info!(school = %site.id(), command = %delivery.id(), why, "the delivery goes behind the others of its lane");
+    let not_before = now + TimeDelta::milliseconds(MISSING_MS);
+    let id = delivery.id().clone();
+    let again = Delivery { state: later_state(tried, not_before), fault: Some(why), ..delivery };
+    let deliveries = vec![DeliveryOp::Remove(id), DeliveryOp::Add(again)];
+    match commit(site, Unit { deliveries, at: now, ..Unit::default() }).await {
+        Ok(()) | Err(CommitError::Conflict(_)) => Flown::gone(lane),
+        Err(error) => Flown::lost(lane, error),
+    }
+}
+
+fn away(error: &StoreError) -> Fault {
+    Fault::later(error.to_string())
 }
 
 /// Waits until the inbox has settled it with its order, in one commit.
@@ -283,7 +320,7 @@ fn update(delivery: &Delivery, now: At) -> Unit {
 }
 
 /// Writes a mark, waiting while the store is unreachable, so that nothing is sent twice.
-async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
+pub(super) async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
     loop {
         match site.commit(unit.clone()).await {
             Err(CommitError::Store(error)) if !site.stopping() => {

@@ -2,9 +2,12 @@
 //! they are asked.
 
 use super::*;
-use crate::process::Ask;
+use crate::process::case::Pending;
+use crate::process::{Ask, Order};
+use crate::store::Put;
 use crate::worker::fake::{Bench, asked, letter, sending};
 use crate::worker::inbox::mark_first;
+use crate::worker::store_watch::{Loss, LossKind};
 
 /// A unit as the inbox makes it: what it adds is marked where it can leave at once.
 fn marking(site: &Site, deliveries: Vec<DeliveryOp>) -> Unit {
@@ -196,4 +199,60 @@ async fn a_letter_that_was_sent_and_forgotten_by_the_store_is_settled_without_se
     assert_eq!(bench.mail.asked().len(), 1);
     assert_all_done(&bench).await;
     std::fs::remove_dir_all(&folder).expect("the test's own folder");
+}
+
+/// The store forgets a letter that waits for its next try; the lanes do not, and nobody sends it twice.
+#[tokio::test(start_paused = true)]
+async fn what_had_not_left_is_given_to_a_store_that_has_lost_it() {
+    let mut bench = Bench::open().await;
+    bench.work().await;
+    let site = bench.site.clone();
+    site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+    bench.mail.answers([Err(Fault::Later { why: "busy".to_owned(), after_ms: Some(60_000) })]);
+    bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    let forgets = vec![DeliveryOp::Remove("gc-1.1".into())];
+    let unit = Unit { deliveries: forgets, ..Unit::default() };
+    site.store.commit(site.id(), &site.fence, unit).await.expect("applied");
+    let loss = Loss { at: site.clock.now(), kind: LossKind::Part, gone: None };
+    store_watch::notice(&site, &loss);
+    assert!(!site.store_watch.is_well());
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.deliveries().await.len(), 1, "the store has it again");
+    bench.run_for(TimeDelta::minutes(2)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1"), first("gc-1.1")]);
+    assert_all_done(&bench).await;
+}
+
+fn note(command: &str) -> Delivery {
+    let ask = Ask::AddNote { role: crate::process::LeadRole::Sales, text: "·".to_owned() };
+    asked(command, "c-gc-1", ask)
+}
+
+/// Two notes of one order whose lead is missing: it was refused, or its command is still on its way.
+#[tokio::test(start_paused = true)]
+async fn what_needs_a_lead_that_was_refused_gives_way_and_otherwise_goes_behind_it() {
+    for is_coming in [false, true] {
+        let mut bench = Bench::open().await;
+        let mut order = Order::new("gc-1".into(), "c-gc-1".into(), bench.site.clock.now());
+        order.issued = 100;
+        if is_coming {
+            let pending = Pending { ask: AskKind::SaveLead, task: None, letter: None, to: None, role: None };
+            order.unsent.insert("gc-1.9".into(), pending);
+        }
+        let body = serde_json::to_vec(&order).expect("an order");
+        let put = vec![Put { key: "order/gc-1".to_owned(), expect: 0, body }];
+        bench.commit(Unit { put, ..Unit::default() }).await;
+        bench.crm.answers([Err(Fault::Missing { why: "its sales lead was not made".to_owned() })]);
+        let notes = vec![DeliveryOp::Add(note("gc-1.1")), DeliveryOp::Add(note("gc-1.2"))];
+        bench.commit(Unit { deliveries: notes, ..Unit::default() }).await;
+        bench.work().await;
+        bench.run_for(TimeDelta::minutes(1)).await;
+        let again = is_coming.then(|| first("gc-1.1"));
+        let expected: Vec<_> = [first("gc-1.1"), first("gc-1.2")].into_iter().chain(again).collect();
+        assert_eq!(bench.crm.asked(), expected);
+        assert_eq!(bench.deliveries().await, []);
+        let dead: Vec<String> = bench.dead().await.into_iter().map(|letter| letter.why).collect();
+        assert_eq!(dead.is_empty(), is_coming, "{dead:?}");
+    }
 }

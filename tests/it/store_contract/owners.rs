@@ -127,6 +127,17 @@ pub async fn a_budget_recovers_from_a_clock_set_back(store: &dyn Store) {
     assert_eq!(store.budget("jump", rate, Some(now + year)).await, Ok(0));
     assert_eq!(store.budget("jump", rate, Some(now)).await, Ok(0), "no wait of a year");
     assert_eq!(store.budget("jump", rate, Some(now)).await, Ok(1_000));
+    // Smaller jumps, back and forth: never longer than a few of its own intervals.
+    for (n, back_ms) in [600_000, 3_600_000, 11_000].into_iter().enumerate() {
+        let account = format!("jump-{n}");
+        assert_eq!(store.budget(&account, rate, Some(now)).await, Ok(0));
+        assert_eq!(store.budget(&account, rate, Some(now - back_ms)).await, Ok(0), "{back_ms} back");
+        assert_eq!(store.budget(&account, rate, Some(now - back_ms)).await, Ok(1_000), "and paced");
+        assert_eq!(store.budget(&account, rate, Some(now)).await, Ok(0), "forth again");
+    }
+    assert_eq!(store.budget("jump-small", rate, Some(now)).await, Ok(0));
+    let small = store.budget("jump-small", rate, Some(now - 5_000)).await.unwrap();
+    assert!(small <= 10_000, "{small}");
 }
 
 pub async fn a_secret_changes_only_from_what_it_was(store: &dyn Store) {

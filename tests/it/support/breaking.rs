@@ -17,8 +17,8 @@ use dozvon::process::{At, Command, CommandId, OrderId, SchoolId};
 use dozvon::request::RawRequest;
 use dozvon::signal::{Consent, Signal};
 use dozvon::store::{
-    Accepted, CommitError, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry, Lease,
-    Offer, Places, Plan, Rate, Record, Seq, Store, StoreResult, Unit, Wake,
+    Accepted, CommitError, Contents, Counts, DeadLetter, Delivery, DeliveryOp, Entry, Fence, JournalEntry,
+    Lease, Offer, Places, Plan, Rate, Record, Seq, Store, StoreResult, Unit, Wake,
 };
 use serde_json::Value;
 use tokio::time::Instant;
@@ -312,9 +312,15 @@ impl Store for Breaking<Arc<dyn Store>> {
         self.0.counts(school).await
     }
 
-    async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
+    async fn renew(
+        &self,
+        school: &SchoolId,
+        fence: &Fence,
+        plan: &Plan,
+        ttl_ms: u64,
+    ) -> StoreResult<(Lease, Contents)> {
         self.1.at("store lease");
-        self.0.lease(school, fence, plan, ttl_ms).await
+        self.0.renew(school, fence, plan, ttl_ms).await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {

@@ -148,6 +148,10 @@ pub struct Order {
     /// exists and has to be closed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub revoked: BTreeMap<CommandId, TaskId>,
+    /// Leads and tasks that a platform refused: a person may have them made after all, and then their receipts
+    /// count.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<CommandId, Refused>,
     /// Restored deadlines, and other counts for the head.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub put_back: u32,
@@ -207,6 +211,7 @@ impl Order {
             letters: BTreeMap::new(),
             unsent: BTreeMap::new(),
             revoked: BTreeMap::new(),
+            refused: BTreeMap::new(),
             put_back: 0,
             repairs: 0,
             failures: 0,
@@ -415,6 +420,16 @@ pub struct UnderWay {
     pub command: CommandId,
     pub manager: ManagerId,
     pub at: At,
+}
+
+/// What a refused command would have made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "made", rename_all = "snake_case")]
+pub enum Refused {
+    /// The lead, with the furthest stage that the process wanted.
+    Lead { role: LeadRole, stage: Stage },
+    /// The task, and the state of the order to which it belonged.
+    Task { id: TaskId, task: Task, state: String },
 }
 
 /// The content of an unsent command, so that a later step can revoke it.

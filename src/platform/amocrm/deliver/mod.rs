@@ -34,8 +34,6 @@ use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
 use crate::signal::Consent;
 
-/// A command that needs a lead that does not exist yet is retried after this.
-const NO_LEAD_MS: u64 = 30_000;
 /// How often the account itself is checked (token, webhook).
 const CHORE_EVERY: TimeDelta = TimeDelta::hours(24);
 
@@ -149,7 +147,7 @@ impl Courier for AmoCourier {
                     tracing::warn!("amoCRM: the webhook subscription cannot be checked: {why}");
                 }
                 Err(Fault::Later { why, after_ms }) => return Err(Fault::Later { why, after_ms }),
-                Err(Fault::Unclear { why }) => return Err(Fault::later(why)),
+                Err(Fault::Unclear { why } | Fault::Missing { why }) => return Err(Fault::later(why)),
             }
         }
         Ok(token_due.map_or(daily, |due| due.min(daily)))
@@ -241,12 +239,12 @@ impl AmoAttempt<'_> {
         Ok(linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)))
     }
 
-    /// As [`Self::known_lead`]. A lane is worked in order, so a missing lead will be created soon.
+    /// As [`Self::known_lead`]. A lane is worked in order, so a lead that is missing was refused, or is made in
+    /// another lane or by a later command.
     async fn lead_id(&self, role: LeadRole) -> Result<u64, Fault> {
-        self.known_lead(role).await?.ok_or_else(|| Fault::Later {
-            why: format!("the {} lead of this order is not made yet", role.as_str()),
-            after_ms: Some(NO_LEAD_MS),
-        })
+        self.known_lead(role)
+            .await?
+            .ok_or_else(|| Fault::Missing { why: format!("its {} lead was not made", role.as_str()) })
     }
 
     /// Changes one lead. What the account refuses and what can be dropped is dropped.

@@ -47,6 +47,7 @@ impl Run {
             Err(Fault::Never { .. }) => "never",
             Err(Fault::Unclear { .. }) => "unclear",
             Err(Fault::Denied { .. }) => "denied",
+            Err(Fault::Missing { .. }) => "missing",
         }
     }
 }

@@ -26,7 +26,7 @@ use self::table::{Columns, Row, Table, found};
 use super::client::Client as Tech;
 use super::{GcHooks, Settings, tech};
 use crate::link;
-use crate::platform::reconcile::{History, Known, Reconciled, Reconciler};
+use crate::platform::reconcile::{History, Known, Reconciled, Reconciler, to_value};
 use crate::platform::{Fault, Hooks, RawRequest};
 use crate::process::definition::Manager;
 use crate::process::{At, ClientId, Order, OrderId, Urgency};
@@ -51,6 +51,8 @@ const QUIET_H: i64 = 24;
 const KEPT_MAX: usize = 2_000;
 /// Users named in one filter.
 const USERS_MAX: usize = 50;
+/// How far back orders are read after the store has lost data.
+const LOST_BACK: TimeDelta = TimeDelta::days(30);
 /// A change of an order within this time after we handed the order on counts as our own.
 const OWN_S: i64 = 120;
 /// A digest is kept for as long as a round can show the order again.
@@ -147,6 +149,16 @@ impl Cursor {
         }
     }
 
+    /// After a loss: a round begins at once, goes back by [`LOST_BACK`], and believes nothing to be known.
+    fn start_over(&mut self, now: At) {
+        self.seen_to = self.seen_to.min((now - LOST_BACK).max(self.begun_at));
+        (self.round_at, self.next_round_at, self.running) = (None, now, None);
+        self.todo.clear();
+        self.handed_on.clear();
+        self.payments.clear();
+        self.after = None;
+    }
+
     /// Ends the round early, for a reason that a person should know.
     fn give_up(&mut self, why: String, now: At) {
         self.running = None;
@@ -187,6 +199,16 @@ impl Reconciler for GcReconciler {
             now
         };
         Ok(Reconciled { found, trouble: cursor.trouble.clone(), ..Reconciled::nothing(&cursor, again_at) })
+    }
+
+    fn after_loss(&self, cursor: &Value, now: At) -> Value {
+        match serde_json::from_value::<Cursor>(cursor.clone()) {
+            Ok(mut known) => {
+                known.start_over(now);
+                to_value(&known)
+            }
+            Err(_) => cursor.clone(),
+        }
     }
 }
 
@@ -446,5 +468,26 @@ async fn order_of(row: &Row<'_>, known: &dyn Known) -> Result<Option<Order>, Fau
     match brief {
         Some((order, _)) => known.order(order).await,
         None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was handed on or checked before is believed to be gone; orders from before the bridge stay foreign.
+    #[test]
+    fn after_a_loss_a_round_begins_at_once_and_goes_back() {
+        let begun = At::UNIX_EPOCH + TimeDelta::days(20_000);
+        for (days, back_to) in [(90, begun + TimeDelta::days(60)), (10, begun)] {
+            let now = begun + TimeDelta::days(days);
+            let mut cursor = Cursor::begin(begun, TimeDelta::hours(2));
+            (cursor.seen_to, cursor.next_round_at) = (now, now + TimeDelta::hours(2));
+            cursor.handed_on.insert("7".to_owned(), ("digest".to_owned(), now));
+            cursor.payments.insert("8".to_owned());
+            cursor.start_over(now);
+            assert_eq!((cursor.seen_to, cursor.next_round_at), (back_to, now));
+            assert!(cursor.handed_on.is_empty() && cursor.payments.is_empty());
+        }
     }
 }

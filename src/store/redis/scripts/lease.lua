@@ -1,23 +1,36 @@
 #!lua flags=allow-oom
 -- Takes or renews a school, also when memory is full: only its owner can free some.
--- Returns 1 when held, 0 when another owner is alive, 2 when the school was last worked with
--- another configuration that was loaded later.
--- KEYS: lease, plan    ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds
-local owner = redis.call('HGET', KEYS[1], 'owner')
-if owner and owner ~= ARGV[1] then
-  -- A former run of the same instance is dead: its lease is taken at once.
-  local own = string.match(ARGV[1], '^.+/')
-  if not own or string.sub(owner, 1, #own) ~= own then
-    return 0
+-- Returns {lease, token, {place, orders, deliveries, wakes, records, links}}. The lease is 1 when held, 0
+-- when another owner is alive, 2 when the school was last worked with another configuration that was loaded
+-- later. The token and the counts show whether the store is still the one of the last renewal.
+-- KEYS: lease, plan, token, counter, out, wake, promised, names, links
+-- ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds, a token for a store without one
+local function take()
+  local owner = redis.call('HGET', KEYS[1], 'owner')
+  if owner and owner ~= ARGV[1] then
+    -- A former run of the same instance is dead: its lease is taken at once.
+    local own = string.match(ARGV[1], '^.+/')
+    if not own or string.sub(owner, 1, #own) ~= own then
+      return 0
+    end
   end
+  local config, loaded = unpack(redis.call('HMGET', KEYS[2], 'config', 'loaded'))
+  if config and config ~= ARGV[2] and tonumber(loaded) >= tonumber(ARGV[4]) then
+    return 2
+  end
+  if config ~= ARGV[2] or tonumber(loaded) < tonumber(ARGV[4]) then
+    redis.call('HSET', KEYS[2], 'config', ARGV[2], 'loaded', ARGV[4])
+  end
+  redis.call('HSET', KEYS[1], 'owner', ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return 1
 end
-local config, loaded = unpack(redis.call('HMGET', KEYS[2], 'config', 'loaded'))
-if config and config ~= ARGV[2] and tonumber(loaded) >= tonumber(ARGV[4]) then
-  return 2
-end
-if config ~= ARGV[2] or tonumber(loaded) < tonumber(ARGV[4]) then
-  redis.call('HSET', KEYS[2], 'config', ARGV[2], 'loaded', ARGV[4])
-end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
+
+local lease = take()
+redis.call('SET', KEYS[3], ARGV[5], 'NX')
+local wakes = redis.call('ZCARD', KEYS[6]) + redis.call('ZCARD', KEYS[7])
+-- '0' follows '/': all names that begin with 'order/'.
+local orders = redis.call('ZLEXCOUNT', KEYS[8], '[order/', '(order0')
+return {lease, redis.call('GET', KEYS[3]), {
+  tonumber(redis.call('GET', KEYS[4]) or 0), orders, redis.call('ZCARD', KEYS[5]), wakes,
+  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9])}}

@@ -4,13 +4,16 @@
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::calendar::say_time;
-use crate::process::case::Pending;
+use crate::process::case::{Pending, Refused};
 use crate::process::command::{AskKind, BOUNCED, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Row, Section};
 use crate::process::event::Event;
 use crate::process::leads;
 use crate::process::timers::Timer;
 use crate::process::value::*;
+
+/// Limit of refused commands that an order remembers.
+const REFUSED_MAX: usize = 16;
 
 pub const SECTION: Section = Section {
     name: "guard",
@@ -36,14 +39,19 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
     match pending.ask {
         AskKind::SendLetter => letter_failed(d, &pending, why),
         AskKind::CreateTask => {
-            if let Some(task) = &pending.task {
-                d.case.order.tasks.remove(task);
+            if let Some(id) = pending.task
+                && let Some(task) = d.case.order.tasks.remove(&id)
+            {
+                let state = d.state().name().to_owned();
+                refused(d, command, Refused::Task { id, task, state });
             }
             retry(d, "Задачу не удалось поставить в CRM");
         }
         AskKind::SaveLead => {
-            if let Some(role) = pending.role {
-                d.case.order.leads.remove(&role);
+            if let Some(role) = pending.role
+                && let Some(stage) = d.case.order.leads.remove(&role)
+            {
+                refused(d, command, Refused::Lead { role, stage });
             }
             retry(d, "Сделку не удалось завести в CRM");
         }
@@ -53,6 +61,15 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             tell_head(d, why);
         }
         other => d.say("L14", format!("Команду `{}` не удалось выполнить: идём дальше.", other.name())),
+    }
+}
+
+/// Remembers what a person may still have made.
+fn refused(d: &mut Decision, command: &CommandId, what: Refused) {
+    let refused = &mut d.case.order.refused;
+    refused.insert(command.clone(), what);
+    while refused.len() > REFUSED_MAX {
+        refused.pop_first();
     }
 }
 

@@ -1,10 +1,13 @@
-//! Receipts of commands: a delivered letter is shown in the lead's feed (K6, M1, M2).
-//! Enter at [`receipt`].
+//! Receipts of commands: a delivered letter is shown in the lead's feed (K6, M1, M2), a lead or task that had
+//! been refused and was made after all is the order's own. Enter at [`receipt`].
 
 use crate::mutant::cut;
-use crate::process::command::{Ask, AskKind};
+use crate::process::case::{Refused, Task};
+use crate::process::command::{Ask, AskKind, Urgency};
 use crate::process::decision::{Decision, Heard, Section};
 use crate::process::event::Event;
+use crate::process::state::End;
+use crate::process::timers::Timer;
 use crate::process::value::*;
 
 pub const SECTION: Section = Section {
@@ -28,11 +31,57 @@ fn receipt(d: &mut Decision, command: &CommandId) {
         d.ask(Ask::CloseTask { task, result: "Больше не нужна".to_owned() });
         return;
     }
-    let Some(pending) = d.case.order.unsent.remove(command) else { return };
+    let Some(pending) = d.case.order.unsent.remove(command) else {
+        return late(d, command);
+    };
     if matches!(pending.ask, AskKind::CreateTask | AskKind::SaveLead) {
         d.case.order.failures = 0;
     }
     if let Some(letter) = &pending.letter {
         d.note(&format!("Письмо «{}» отправлено клиенту.", letter.title()));
     }
+}
+
+/// A person had a refused command carried out. What was made since then instead of it stays the order's own.
+fn late(d: &mut Decision, command: &CommandId) {
+    match d.case.order.refused.remove(command) {
+        Some(Refused::Lead { role, stage }) if !d.case.order.leads.contains_key(&role) => {
+            late_lead(d, role, stage);
+        }
+        Some(Refused::Task { id, task, state }) => late_task(d, id, task, &state),
+        Some(Refused::Lead { .. }) | None => {}
+    }
+}
+
+/// The lead begins in its first stage and is moved to where the order stands.
+fn late_lead(d: &mut Decision, role: LeadRole, stage: Stage) {
+    d.case.order.leads.insert(role, Stage::New);
+    d.case.order.failures = 0;
+    d.say("L14", "Сделка, которую CRM не принимала, теперь заведена: ведём её дальше.");
+    if role != LeadRole::Sales {
+        return;
+    }
+    match d.case.order.end().cloned() {
+        Some(End::Won { .. }) => d.urgent(Urgency::Money, |d| d.stage(Stage::Won, None)),
+        Some(End::Refused { reason, .. }) => d.stage(Stage::Lost, Some(reason)),
+        Some(End::NotReached { .. }) => d.stage(Stage::Lost, Some(RefusalReason::NotReached)),
+        Some(_) => d.stage(Stage::Lost, None),
+        None => d.stage(stage, None),
+    }
+    if d.at(Timer::Retry).is_some() {
+        d.set(Timer::Retry, d.now);
+    }
+}
+
+/// The task is kept if the order still stands where it was needed and has no other one for the same purpose.
+fn late_task(d: &mut Decision, id: TaskId, task: Task, state: &str) {
+    let order = &d.case.order;
+    if order.is_open() && d.state().name() == state && !d.has_task(task.text.clone()) {
+        d.case.order.tasks.insert(id, task);
+        d.case.order.failures = 0;
+        d.say("L14", "Задача, которую CRM не принимала, теперь стоит.");
+        return;
+    }
+    d.say("L14", "Задача, которую CRM не принимала, поставлена слишком поздно: закрываем её.");
+    d.ask(Ask::CloseTask { task: id, result: "Больше не нужна".to_owned() });
 }

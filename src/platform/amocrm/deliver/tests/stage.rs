@@ -53,9 +53,9 @@ fn r2_a_loss_carries_its_reason_and_nothing_else_does() {
 }
 
 #[test]
-fn a_lead_that_is_not_made_yet_is_waited_for_and_a_deleted_one_is_not() {
+fn a_lead_that_is_not_made_is_missing_and_a_deleted_one_is_not_there_for_good() {
     let ask = || Ask::SetStage { role: LeadRole::Sales, stage: Stage::InWork, reason: None };
-    assert!(matches!(deliver(ask(), Try::First, &[], vec![]), Err(Fault::Later { .. })));
+    assert!(matches!(deliver(ask(), Try::First, &[], vec![]), Err(Fault::Missing { .. })));
     let script = vec![read_lead(41290077, 204, Value::Null)];
     assert!(matches!(deliver(ask(), Try::First, &[LEAD], script), Err(Fault::Never { .. })));
 }

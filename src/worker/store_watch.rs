@@ -1,0 +1,278 @@
+//! Notices a store that has lost what it had confirmed: emptied, replaced by an older copy, or partly evicted.
+//! Compares what each renewal of the lease says about the store with what the renewal before said. Never reads
+//! the store itself and never changes it. Enter at [`StoreWatch::observe`]; [`notice`] acts on a loss.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::lease_view::Ownership;
+use super::site::Site;
+use crate::process::At;
+use crate::store::{Contents, Delivery, Kinds};
+
+/// After a loss everything that goes out is looked up first during this time: the orders that are told again
+/// within it are decided again.
+const DOUBT: TimeDelta = TimeDelta::hours(2);
+
+/// How often the progress of the store is noted on the disk.
+const NOTE_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// So many renewals in a row have to find fewer deliveries than the lanes know: one may fall between a commit
+/// and its answer.
+const SHORT_MAX: u32 = 2;
+
+/// How the loss was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// The store's own token is another one: it was emptied or replaced.
+    Replaced,
+    /// Its last place is before one that it had already given.
+    OlderCopy,
+    /// A part of it is gone.
+    Part,
+}
+
+/// What a store has lost, as far as this process knew it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    pub at: At,
+    pub kind: LossKind,
+    /// `None` if the store does not count.
+    #[serde(flatten)]
+    pub gone: Option<Gone>,
+}
+
+/// Differences of the counts before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Gone {
+    pub orders: u64,
+    /// Orders with a next step; at most this many, because calls have wakes, too.
+    pub open_orders: u64,
+    pub deliveries: u64,
+    pub wakes: u64,
+    pub links: u64,
+}
+
+impl Gone {
+    fn between(before: &Kinds, after: &Kinds) -> Self {
+        let orders = before.orders.saturating_sub(after.orders);
+        let wakes = before.wakes.saturating_sub(after.wakes);
+        Self {
+            orders,
+            // The canary is a wake of no order.
+            open_orders: wakes.saturating_sub(u64::from(after.wakes == 0)).min(orders),
+            deliveries: before.deliveries.saturating_sub(after.deliveries),
+            wakes,
+            links: before.links.saturating_sub(after.links),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Contents>,
+    /// What was last given out to be noted on the disk, and when.
+    noted: Option<(At, Contents)>,
+    /// Renewals in a row that found fewer deliveries than the lanes know.
+    short: u32,
+    last: Option<Loss>,
+    /// Parts of this process that have not started over from the store yet.
+    pending: BTreeSet<String>,
+    /// Deliveries that had not left, for the store.
+    held: Vec<Delivery>,
+}
+
+/// What this process knows about the store of one school.
+#[derive(Debug, Default)]
+pub struct StoreWatch {
+    state: Mutex<State>,
+    /// Noticed losses; other parts compare it like an epoch of the store.
+    losses: AtomicU64,
+    /// The next copy of the lanes that is dropped is searched for what has not left.
+    takes_back: AtomicBool,
+    /// Rung after a loss: reconciliation and the watchdog run at once.
+    pub bell: Notify,
+}
+
+impl StoreWatch {
+    /// Takes in what a renewal said. `waiting` is how many deliveries the lanes knew before it was asked.
+    pub fn observe(&self, contents: Contents, waiting: u64, now: At) -> Option<Loss> {
+        let mut state = self.state();
+        let kinds = contents.kinds;
+        let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting);
+        state.short = if is_short { state.short + 1 } else { 0 };
+        let before = state.known.replace(contents.clone())?;
+        let kind = if before.token != contents.token {
+            LossKind::Replaced
+        } else if contents.place < before.place {
+            LossKind::OlderCopy
+        } else if state.short >= SHORT_MAX || before.kinds.zip(kinds).is_some_and(has_vanished) {
+            LossKind::Part
+        } else {
+            return None;
+        };
+        state.short = 0;
+        let mut gone = before.kinds.zip(kinds).map(|(before, after)| Gone::between(&before, &after));
+        if let (Some(gone), Some(kinds)) = (&mut gone, kinds) {
+            gone.deliveries = gone.deliveries.max(waiting.saturating_sub(kinds.deliveries));
+        }
+        let loss = Loss { at: now, kind, gone };
+        state.last = Some(loss.clone());
+        self.losses.fetch_add(1, Ordering::SeqCst);
+        Some(loss)
+    }
+
+    /// What this instance knew before it was started.
+    pub fn recall(&self, noted: Option<Contents>) {
+        let mut state = self.state();
+        if state.known.is_none() {
+            state.known = noted;
+        }
+    }
+
+    /// What the last renewal said.
+    pub fn known(&self) -> Option<Contents> {
+        self.state().known.clone()
+    }
+
+    /// What should be noted on the disk now, if anything.
+    pub fn to_note(&self, now: At) -> Option<Contents> {
+        let mut state = self.state();
+        let known = state.known.clone()?;
+        let is_fresh = |(at, noted): &(At, Contents)| {
+            noted.token == known.token && (noted.place == known.place || (now - *at).abs() < NOTE_EVERY)
+        };
+        if state.noted.as_ref().is_some_and(is_fresh) {
+            return None;
+        }
+        state.noted = Some((now, known.clone()));
+        Some(known)
+    }
+
+    /// Whether this part has to start over from the store.
+    pub fn is_pending(&self, part: &str) -> bool {
+        self.state().pending.contains(part)
+    }
+
+    /// The number of noticed losses.
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Ordering::SeqCst)
+    }
+
+    pub fn last(&self) -> Option<Loss> {
+        self.state().last.clone()
+    }
+
+    /// Whether everything has started over since the last loss.
+    pub fn is_well(&self) -> bool {
+        self.state().pending.is_empty()
+    }
+
+    /// This part has started over from the store.
+    pub fn done(&self, part: &str) {
+        self.state().pending.remove(part);
+    }
+
+    fn wait_for(&self, parts: impl Iterator<Item = String>) {
+        self.state().pending.extend(parts);
+        self.takes_back.store(true, Ordering::SeqCst);
+    }
+
+    /// Another instance works for the school: this one has nothing to start over.
+    pub fn leave(&self) {
+        self.state().pending.clear();
+        self.takes_back.store(false, Ordering::SeqCst);
+    }
+
+    /// Keeps what had not left when the lanes are dropped after a loss.
+    pub fn hold(&self, not_left: impl FnOnce() -> Vec<Delivery>) {
+        if self.takes_back.swap(false, Ordering::SeqCst) {
+            self.state().held = not_left();
+        }
+    }
+
+    pub fn take_held(&self) -> Vec<Delivery> {
+        std::mem::take(&mut self.state().held)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something that never becomes empty again is empty: the watchdog's canary has a wake, and the first owner
+/// leaves a record.
+fn has_vanished((before, after): (Kinds, Kinds)) -> bool {
+    let is_gone = |count: fn(&Kinds) -> u64| count(&before) > 0 && count(&after) == 0;
+    is_gone(|kinds| kinds.wakes) || is_gone(|kinds| kinds.records) || (before.links > 1 && after.links == 0)
+}
+
+pub const INBOX: &str = "inbox";
+pub const OUTBOX: &str = "outbox";
+pub const WATCHDOG: &str = "watchdog";
+
+/// Starts everything over after a loss, and tells a person what is gone.
+pub fn notice(site: &Site, loss: &Loss) {
+    let gone = loss.gone.unwrap_or_default();
+    tracing::error!(
+        school = %site.id(), kind = ?loss.kind, counted = loss.gone.is_some(), orders = gone.orders,
+        open_orders = gone.open_orders, deliveries = gone.deliveries, wakes = gone.wakes, links = gone.links,
+        "ALARM: the store has lost data; everything is read again, and what the platforms know is read from them"
+    );
+    site.doubt_until(site.clock.now() + DOUBT);
+    if site.lease.ownership() == Ownership::Owner {
+        let platforms = site.outbound.reconcilers.keys().map(|platform| (*platform).to_owned());
+        let parts = [INBOX, OUTBOX, WATCHDOG].map(str::to_owned).into_iter();
+        site.store_watch.wait_for(parts.chain(platforms));
+    }
+    site.restart_from_store();
+    site.store_watch.bell.notify_waiters();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
+        let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders };
+        Contents { token: token.to_owned(), place, kinds: Some(kinds) }
+    }
+
+    /// What two renewals say, the deliveries that the lanes knew before each, and the loss.
+    #[track_caller]
+    fn check(first: (Contents, u64), second: (Contents, u64), expected: Option<(LossKind, [u64; 4])>) {
+        let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
+        assert_eq!(watch.observe(first.0, first.1, now), None, "the first one is only noted");
+        let loss = watch.observe(second.0, second.1, now);
+        let gone = |gone: Gone| [gone.orders, gone.open_orders, gone.deliveries, gone.wakes];
+        assert_eq!(loss.map(|loss| (loss.kind, gone(loss.gone.expect("counts")))), expected);
+    }
+
+    #[test]
+    fn a_loss_is_noticed_and_ordinary_work_is_none() {
+        let before = || (contents("a", 90, 7, 3, 6), 3);
+        check(before(), (contents("a", 90, 7, 3, 6), 3), None);
+        check(before(), (contents("a", 95, 5, 0, 1), 0), None);
+        check(before(), (contents("a", 95, 7, 2, 6), 3), None);
+        check(before(), (contents("b", 0, 0, 0, 0), 3), Some((LossKind::Replaced, [7, 5, 3, 6])));
+        check(before(), (contents("a", 80, 6, 3, 5), 3), Some((LossKind::OlderCopy, [1, 1, 0, 1])));
+        check(before(), (contents("a", 90, 7, 3, 0), 3), Some((LossKind::Part, [0, 0, 0, 6])));
+    }
+
+    #[test]
+    fn deliveries_that_the_lanes_know_and_the_store_does_not_are_a_loss_when_it_stays_so() {
+        let watch = StoreWatch::default();
+        let mut seen = Vec::new();
+        for (stored, waiting) in [(3, 3), (2, 3), (3, 3), (1, 3), (1, 3), (1, 1)] {
+            let loss = watch.observe(contents("a", 9, 1, stored, 2), waiting, At::UNIX_EPOCH);
+            seen.push(loss.and_then(|loss| loss.gone).map(|gone| gone.deliveries));
+        }
+        assert_eq!(seen, [None, None, None, None, Some(2), None]);
+    }
+}

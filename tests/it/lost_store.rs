@@ -1,0 +1,109 @@
+//! A store that loses what it had confirmed while the bridge lives: emptied, partly evicted, or replaced by an
+//! older copy. The bridge notices it, says what is gone, and works on.
+
+use std::time::Duration;
+
+use dozvon::sandbox::amocrm::model::WON;
+use serde_json::Value;
+
+use crate::process::{FIRST, ORDERS, bench, everything_stands, nothing_is_doubled, number, tell};
+use crate::support::program::{Program, StoreKind, TestBed, get, until};
+
+/// How soon a bridge works on after its store has lost data.
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
+    let mut bench = bench(StoreKind::Redis).await;
+    let bridge = bench.start().await;
+    for order in 0..2 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 2).await;
+    bridge.settled().await;
+    assert_eq!(bridge.health().await.expect("health")["lost"], Value::Null);
+
+    flush(&mut bench);
+    for order in 2..ORDERS {
+        tell(&bench, order).await;
+    }
+    let paid = bench.by_hand("POST", &format!("/sandbox/orders/{}/pay", FIRST + 2), "");
+    assert_eq!(paid["status"], "payed", "{paid}");
+    tokio::time::timeout(SOON, worked(&bench)).await.expect("orders and a payment are worked soon");
+
+    let lost = until("the count of what is gone", async || lost(&bridge).await).await;
+    assert_eq!((&lost["orders"], &lost["open_orders"]), (&2.into(), &2.into()), "{lost}");
+    let log = bridge.log();
+    assert!(log.contains("ALARM: the store has lost data"), "{log}");
+    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    bridge.settled().await;
+    nothing_is_doubled(&bench).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// The index of wakes is evicted: the orders are still there, and get their wakes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evicted_part_is_noticed_and_made_again() {
+    let mut bench = bench(StoreKind::Redis).await;
+    let bridge = bench.start().await;
+    for order in 0..2 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 2).await;
+    bridge.settled().await;
+    let before = bridge.count("wakes").await;
+    let mut admin = bench.redis().admin();
+    redis::cmd("DEL").arg("dz:{rost}:wake").arg("dz:{rost}:promised").exec(&mut admin).expect("it answers");
+    let lost = until("the count of what is gone", async || lost(&bridge).await).await;
+    assert_eq!((&lost["kind"], &lost["orders"]), (&"part".into(), &0.into()), "{lost}");
+    until("the same wakes", async || (bridge.count("wakes").await == before).then_some(())).await;
+    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// Nobody runs while it is emptied: the next start says what is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_emptied_while_the_bridge_was_down_is_noticed_at_the_start() {
+    let mut bench = bench(StoreKind::Redis).await;
+    let bridge = bench.start().await;
+    for order in 0..2 {
+        tell(&bench, order).await;
+    }
+    everything_stands(&bench, 2).await;
+    bridge.settled().await;
+    assert_eq!(bridge.terminate().await, Some(0));
+    flush(&mut bench);
+    let bridge = bench.start().await;
+    let lost = until("the count of what is gone", async || lost(&bridge).await).await;
+    assert_eq!((&lost["kind"], &lost["orders"]), (&"replaced".into(), &2.into()), "{lost}");
+    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    tell(&bench, 2).await;
+    until("its lead", async || {
+        bench.world().leads().filter_map(number).any(|number| number == "12043").then_some(())
+    })
+    .await;
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
+/// Each new order has its lead, and the lead of the paid one is won.
+async fn worked(bench: &TestBed) {
+    until("leads for all orders and one that is won", async || {
+        let world = bench.world();
+        let leads = world.leads().filter_map(number).count();
+        let won = world.leads().any(|lead| lead.status_id == WON);
+        (leads == usize::try_from(ORDERS).expect("a few") && won).then_some(())
+    })
+    .await;
+}
+
+fn flush(bench: &mut TestBed) {
+    redis::cmd("FLUSHALL").exec(&mut bench.redis().admin()).expect("it answers");
+}
+
+async fn lost(bridge: &Program) -> Option<Value> {
+    bridge.health().await.map(|said| said["lost"].clone()).filter(Value::is_object)
+}
+
+async fn is_well(bench: &TestBed) -> Option<bool> {
+    get(&format!("http://127.0.0.1:{}/health", bench.port)).await?.json()["well"].as_bool()
+}
