@@ -48,6 +48,11 @@ fn decoded(tail: &str, body: Value) -> CallEvent {
     }
 }
 
+/// A call of which nothing is known yet.
+fn unheard() -> CallRecord {
+    CallRecord::new("mango:E", Waits::new(60))
+}
+
 fn client() -> Value {
     json!({"number": CLIENT})
 }

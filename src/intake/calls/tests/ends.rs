@@ -1,11 +1,11 @@
-//! Calls of Mango whose end, or whose summary, never comes; calls of a campaign.
+//! Calls whose end, or whose summary, never comes; calls of a campaign.
 
 use super::*;
 
 /// The end of the menu's leg and the summary are lost; a phone that takes the call over keeps it open.
 #[test]
 fn a_talk_that_ended_is_told_although_a_leg_that_only_rang_never_ends() {
-    let mut record = CallRecord::new("mango:E", Waits::new(60));
+    let mut record = unheard();
     let menu = json!({"location": "ivr"});
     record.merge(&leg("I", 1, 0, "Appeared", client(), json!({"line_number": "74955550000"}), menu), at(0));
     record.merge(&leg("B", 1, 9, "Connected", client(), employee("102"), json!({})), at(9));
@@ -21,7 +21,7 @@ fn a_talk_that_ended_is_told_although_a_leg_that_only_rang_never_ends() {
 
 #[test]
 fn a_talk_whose_end_never_comes_is_a_talk_of_unknown_length() {
-    let mut record = CallRecord::new("mango:E", Waits::new(60));
+    let mut record = unheard();
     record.merge(&leg("B", 1, 9, "Connected", client(), employee("102"), json!({})), at(9));
     let found = result(record.on_wake(at(9 + 4 * 3600))).unwrap().result;
     assert_eq!(
