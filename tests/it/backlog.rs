@@ -1,6 +1,7 @@
 //! A backlog that the CRM's long outage has left: what the process holds of it, and that payments overtake
 //! it in the order of their lanes. The real program over the embedded store.
 
+use dozvon::link;
 use dozvon::process::{Ask, Command, CommandId, LeadRole, Urgency};
 use dozvon::store::embedded::Embedded;
 use dozvon::store::{Delivery, DeliveryOp, DeliveryState, Fence, Lease, Plan, Store, Unit};
@@ -71,8 +72,18 @@ async fn fill(bench: &TestBed, deliveries: u64) {
         DeliveryOp::Add(Delivery { seq: 0, command, created_at: at, state, attempts: 0, fault: None })
     };
     for from in (0..deliveries).step_by(1_000) {
-        let deliveries = (from..deliveries.min(from + 1_000)).map(note).collect();
-        store.commit(&rost(), &fence, Unit { deliveries, at, ..Unit::default() }).await.expect("it fits");
+        let page = from..deliveries.min(from + 1_000);
+        // Their leads were created before the outage.
+        let index = page.clone().step_by(OF_A_CLIENT as usize).map(|n| {
+            let order = format!("gc-{}", n / OF_A_CLIENT).as_str().into();
+            (link::lead(&order, LeadRole::Sales), Some((41_000_000 + n).to_string()))
+        });
+        let index = index.collect();
+        let deliveries = page.map(note).collect();
+        store
+            .commit(&rost(), &fence, Unit { deliveries, index, at, ..Unit::default() })
+            .await
+            .expect("it fits");
     }
     store.release(&rost(), &fence).await.expect("the store answers");
 }
