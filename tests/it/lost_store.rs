@@ -12,8 +12,8 @@ use crate::support::program::{Program, StoreKind, TestBed, get, until};
 /// How soon a bridge works on after its store has lost data.
 const SOON: Duration = Duration::from_secs(5);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
+/// A bridge over Redis that has worked on two orders and is at rest.
+async fn with_two_orders() -> (TestBed, Program) {
     let mut bench = bench(StoreKind::Redis).await;
     let bridge = bench.start().await;
     for order in 0..2 {
@@ -21,6 +21,12 @@ async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
     }
     everything_stands(&bench, 2).await;
     bridge.settled().await;
+    (bench, bridge)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
+    let (mut bench, bridge) = with_two_orders().await;
     assert_eq!(bridge.health().await.expect("health")["lost"], Value::Null);
 
     flush(&mut bench);
@@ -44,13 +50,7 @@ async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
 /// The index of wakes is evicted: the orders are still there, and get their wakes back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_evicted_part_is_noticed_and_made_again() {
-    let mut bench = bench(StoreKind::Redis).await;
-    let bridge = bench.start().await;
-    for order in 0..2 {
-        tell(&bench, order).await;
-    }
-    everything_stands(&bench, 2).await;
-    bridge.settled().await;
+    let (mut bench, bridge) = with_two_orders().await;
     let before = bridge.count("wakes").await;
     let mut admin = bench.redis().admin();
     redis::cmd("DEL").arg("dz:{rost}:wake").arg("dz:{rost}:promised").exec(&mut admin).expect("it answers");
@@ -64,13 +64,7 @@ async fn an_evicted_part_is_noticed_and_made_again() {
 /// Nobody runs while it is emptied: the next start says what is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_was_emptied_while_the_bridge_was_down_is_noticed_at_the_start() {
-    let mut bench = bench(StoreKind::Redis).await;
-    let bridge = bench.start().await;
-    for order in 0..2 {
-        tell(&bench, order).await;
-    }
-    everything_stands(&bench, 2).await;
-    bridge.settled().await;
+    let (mut bench, bridge) = with_two_orders().await;
     assert_eq!(bridge.terminate().await, Some(0));
     flush(&mut bench);
     let bridge = bench.start().await;
