@@ -208,7 +208,7 @@ fn order(template: &OrderScript, number: usize, at: TimeDelta, pays: Option<Time
         id: format!("n{number}"),
         at: Moment::After(at),
         name: format!("Клиент {number}"),
-        phone: format!("+7900{number:07}"),
+        phone: format!("+7903{:07}", 2_310_000 + number),
         email: format!("client{number}@client.example"),
         offer: 501,
         utm_source: "launch".to_owned(),

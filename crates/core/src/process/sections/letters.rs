@@ -28,8 +28,7 @@ pub const SECTION: Section = Section {
 fn receipt(d: &mut Decision, command: &CommandId) {
     if let Some(task) = d.case.order.revoked.remove(command).filter(|_| !cut("L4.late_receipt")) {
         d.say("L4", "Задача успела уйти до отзыва: закрываем её.");
-        d.ask(Ask::CloseTask { task, result: "Больше не нужна".to_owned() });
-        return;
+        return close(d, task);
     }
     let Some(pending) = d.case.order.unsent.remove(command) else {
         return late(d, command);
@@ -83,5 +82,15 @@ fn late_task(d: &mut Decision, id: TaskId, task: Task, state: &str) {
         return;
     }
     d.say("L14", "Задача, которую CRM не принимала, поставлена слишком поздно: закрываем её.");
-    d.ask(Ask::CloseTask { task: id, result: "Больше не нужна".to_owned() });
+    close(d, id);
+}
+
+/// A task that nobody needs any more. After a payment it is closed as the others were: a seller must not call.
+fn close(d: &mut Decision, task: TaskId) {
+    let close =
+        |d: &mut Decision| d.ask(Ask::CloseTask { task, result: "Больше не нужна".to_owned() });
+    match d.case.order.is_won() {
+        true => d.urgent(Urgency::Money, close),
+        false => close(d),
+    };
 }
