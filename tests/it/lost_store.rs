@@ -14,7 +14,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// A bridge over Redis that has worked on two orders and is at rest.
 async fn with_two_orders() -> (TestBed, Program) {
-    let mut bench = bench(StoreKind::Redis).await;
+    let bench = bench(StoreKind::Redis).await;
     let bridge = bench.start().await;
     for order in 0..2 {
         tell(&bench, order).await;
