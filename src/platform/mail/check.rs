@@ -1,6 +1,7 @@
 //! What is wrong with a school's `[mail]`. Never asks the server. Enter at [`check`].
 
 use super::Settings;
+use super::letter::sender;
 use super::settings::Tls;
 use crate::platform::check::{self, Beside, Findings};
 
@@ -22,8 +23,8 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     }
     for (key, address) in [("mail.from", Some(&settings.from)), ("mail.reply_to", settings.reply_to.as_ref())]
     {
-        if address.is_some_and(|address| address.parse::<lettre::message::Mailbox>().is_err()) {
-            findings.wrong.add(key, "no address of a sender", "Школа «Рост» <order@school.example>");
+        if let Some(Err(why)) = address.map(|address| sender(address)) {
+            findings.wrong.add(key, why, "Школа «Рост» <order@school.example>");
         }
     }
     check::rate(settings.letters_per_second, check::RATE_MAX, "mail.letters_per_second", findings);
