@@ -32,7 +32,19 @@ pub(super) fn environment() -> Environment<'static> {
     // Letters and tasks are plain text.
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.add_filter("plural", plural);
+    env.add_filter("inner", inner);
+    env.add_filter("quoted", quoted);
     env
+}
+
+/// A name inside «…»: «Рост» becomes „Рост“.
+fn inner(text: &str) -> String {
+    text.replace('«', "„").replace('»', "“")
+}
+
+/// A name in quotation marks inside «…»; it has none of its own then.
+fn quoted(text: &str) -> String {
+    format!("„{}“", text.replace(['«', '»', '„', '“'], ""))
 }
 
 /// «5 попыток»: the number with the one of three forms that Russian uses with it.

@@ -81,6 +81,7 @@ pub(super) fn faults(env: &Environment<'_>, source: &str, names: &Names) -> Vec<
         found.push(Flaw { line, wrong, allowed: format!("{meant}{}", all.join(", ")) });
     }
     found.sort_by(|one, other| (one.line, &one.wrong).cmp(&(other.line, &other.wrong)));
+    found.dedup();
     found
 }
 

@@ -12,8 +12,8 @@ use crate::message::phrase::{Arg, Declared, PHRASES, Phrase, Told};
 use crate::message::template::{environment, unbroken};
 use crate::problem::{Problem, nearest};
 
-/// The name of the file, without its ending.
-pub const PHRASES_FILE: &str = "phrases";
+/// The name of the file, with its ending: no text has this name.
+pub const PHRASES_FILE: &str = "phrases.toml";
 
 /// Path inside the source tree, for people.
 const SHIPPED_FILE: &str = "texts/phrases.toml";
@@ -82,7 +82,7 @@ impl Phrases {
     }
 
     fn rendered(&self, key: &str, args: BTreeMap<&str, Value>) -> Result<String, minijinja::Error> {
-        let words = self.env.get_template(key)?.render(Value::from_iter(args))?;
+        let words = self.env.get_template(key)?.render(Value::from(args))?;
         Ok(unbroken(&words))
     }
 
@@ -118,7 +118,7 @@ impl Phrases {
         let trials = [true, false].map(|full| trial(text, full));
         let failed = trials
             .into_iter()
-            .find_map(|args| self.env.render_str(&text.words, Value::from_iter(args)).err());
+            .find_map(|args| self.env.render_str(&text.words, Value::from(args)).err());
         failed.iter().map(check::not_a_template).collect()
     }
 }
