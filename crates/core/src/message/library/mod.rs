@@ -156,6 +156,11 @@ impl Library {
         self.phrases.all()
     }
 
+    /// A phrase with an example for every variable, or with empty ones.
+    pub fn phrase_example(&self, name: &str, full: bool) -> String {
+        self.phrases.sample(name, full)
+    }
+
     fn check(&self) -> Vec<Problem> {
         let mut problems = self.phrases.check();
         for text in self.texts.values() {

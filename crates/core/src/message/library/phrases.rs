@@ -86,9 +86,9 @@ impl Phrases {
         Ok(unbroken(&words))
     }
 
-    /// With an example for every variable.
-    pub fn sample(&self, key: &str) -> String {
-        let args = self.texts.get(key).map(|text| trial(text, true)).unwrap_or_default();
+    /// With an example for every variable, or with empty ones.
+    pub fn sample(&self, key: &str, full: bool) -> String {
+        let args = self.texts.get(key).map(|text| trial(text, full)).unwrap_or_default();
         self.rendered(key, args).unwrap_or_default()
     }
 
@@ -116,9 +116,8 @@ impl Phrases {
             return found;
         }
         let trials = [true, false].map(|full| trial(text, full));
-        let failed = trials
-            .into_iter()
-            .find_map(|args| self.env.render_str(&text.words, Value::from(args)).err());
+        let failed =
+            trials.into_iter().find_map(|args| self.env.render_str(&text.words, Value::from(args)).err());
         failed.iter().map(check::not_a_template).collect()
     }
 }
