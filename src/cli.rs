@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::store::{Backend, DeadLetter, Store};
 #[cfg(feature = "sandbox")]
 use crate::{bench, demo, sandbox};
-use crate::{reload, telemetry};
+use crate::{reload, telemetry, texts};
 
 /// The token that moves a driven bridge's clock; only the demo sets it.
 const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
@@ -52,6 +52,8 @@ enum Command {
     Person(Person),
     /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
     Discover(Discover),
+    /// List, show or fill in the texts that people read.
+    Texts(texts::Options),
     /// Print every key of the configuration.
     Reference,
 }
@@ -207,6 +209,7 @@ pub fn main() -> ExitCode {
             Command::Dead(args) => dead(args).await,
             Command::Person(args) => person(args).await,
             Command::Discover(args) => discover(args).await,
+            Command::Texts(options) => texts::run(&options),
             Command::Reference => {
                 print!("{}", config::reference::reference());
                 Ok(())
@@ -303,7 +306,7 @@ fn load(folder: &Folder) -> Result<Config, String> {
     Config::load(&folder.config).map_err(|problems| unusable(&problems))
 }
 
-fn unusable(problems: &[Problem]) -> String {
+pub(crate) fn unusable(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
     format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
 }

@@ -29,6 +29,7 @@ pub mod signal;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
+pub mod texts;
 pub mod tokens;
 pub mod worker;
 

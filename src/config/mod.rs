@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::message::library::Library;
 use crate::platform::amocrm;
 use crate::platform::entry::OfSchool;
 use crate::platform::telephony::waits::Waits;
@@ -109,6 +110,15 @@ impl Config {
             Some(instance) if problems.is_empty() => Ok(Self { instance, schools }),
             _ => Err(problems),
         }
+    }
+
+    /// A school's texts and its name, without the rest of its configuration: no secret has to be set.
+    pub fn texts(files: &Files, school: &str) -> Result<(Library, String), Vec<Problem>> {
+        let folder = format!("schools/{school}/");
+        let table =
+            files.get(&format!("{folder}school.toml")).and_then(|text| text.parse::<toml::Table>().ok());
+        let name = table.as_ref().and_then(|table| table.get("name")).and_then(toml::Value::as_str);
+        Ok((school::texts(files, &folder)?, name.unwrap_or(school).to_owned()))
     }
 
     pub fn school(&self, name: &str) -> Option<&School> {
