@@ -16,6 +16,8 @@ pub mod instance;
 pub mod intake;
 pub mod json;
 pub mod link;
+pub mod notify;
+pub mod out;
 pub mod outbound;
 pub mod panics;
 pub mod person;
@@ -30,6 +32,7 @@ pub mod spool;
 pub mod store;
 pub mod telemetry;
 pub mod tokens;
+pub mod trouble;
 pub mod worker;
 
 pub use dozvon_core::{message, problem, process};

@@ -28,7 +28,7 @@ pub use crate::problem::Problem;
 pub use answers::Answers;
 pub use environment::Surroundings;
 pub use files::Files;
-pub use instance::Instance;
+pub use instance::{Instance, Notify};
 pub use raw::Limits;
 
 /// The configuration of one program.

@@ -287,6 +287,11 @@ impl Lanes {
         self.accounts.get(&target)?.shut_until
     }
 
+    /// Deliveries for this account, waiting or in flight.
+    pub fn waiting_for(&self, target: Target) -> usize {
+        self.stubs.values().filter(|stub| stub.lane.target == target).count()
+    }
+
     pub fn in_flight(&self) -> usize {
         self.busy.len()
     }

@@ -288,6 +288,10 @@ impl Courier for PacedCourier {
     async fn chore(&self, now: At) -> Result<At, Fault> {
         self.inner.chore(now).await
     }
+
+    fn ends(&self) -> Option<At> {
+        self.inner.ends()
+    }
 }
 
 /// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests

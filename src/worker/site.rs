@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::denials::Denials;
 use super::landings::Landings;
 use super::lanes::Lanes;
 use super::lease_view::LeaseView;
 use super::marks::Marks;
 use super::pacer::Pace;
 use super::store_watch::StoreWatch;
+use super::troubles::Earlier;
 use super::unread::Unread;
 use super::wheel_feed::WheelFeed;
 use crate::clock::{Clock, wall_now};
@@ -31,6 +33,8 @@ use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit
 #[derive(Default)]
 pub struct Outbound {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// The platforms behind the couriers, for people.
+    pub names: BTreeMap<Target, &'static str>,
     /// Couriers that execute no commands but have chores, by platform name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
     /// The reconcilers, by platform name.
@@ -92,6 +96,10 @@ pub struct Site {
     pub spool: Option<Arc<Spool>>,
     /// Whether the store is still the one that this process knows.
     pub store_watch: StoreWatch,
+    /// Accounts that deny us.
+    pub denials: Denials,
+    /// What earlier looks for troubles have seen.
+    pub earlier: Earlier,
     /// The last state of each platform's reconciliation, in case the store loses it.
     look_backs: Mutex<BTreeMap<String, ReconcileState>>,
     /// Noticed restarts of the store, after which the memory may be ahead of the store.
@@ -212,6 +220,8 @@ impl Site {
             tally: Tally::default(),
             spool: None,
             store_watch: StoreWatch::default(),
+            denials: Denials::default(),
+            earlier: Earlier::default(),
             look_backs: Mutex::default(),
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
@@ -235,6 +245,17 @@ impl Site {
 
     pub fn id(&self) -> &SchoolId {
         &self.school.id
+    }
+
+    /// The name of an account for people: that of its platform.
+    pub fn account(&self, target: Target) -> &'static str {
+        self.outbound.names.get(&target).copied().unwrap_or(target.as_str())
+    }
+
+    /// Deliveries that wait for this account or are on their way to it.
+    pub fn waits_for(&self, account: &str) -> usize {
+        let targets = self.outbound.couriers.keys().filter(|target| self.account(**target) == account);
+        targets.map(|target| self.lanes().waiting_for(*target)).sum()
     }
 
     pub fn stopping(&self) -> bool {

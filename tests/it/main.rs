@@ -34,4 +34,5 @@ mod store_contract;
 mod support;
 mod tidy;
 mod tokens;
+mod troubles;
 mod two_way;

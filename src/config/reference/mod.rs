@@ -85,6 +85,9 @@ fn defaults() -> Defaults {
     if let Some(Value::Table(limits)) = instance.get("limits") {
         defaults.insert((File::Instance, "limits"), limits.clone());
     }
+    if let Some(Value::Table(notify)) = instance.get("notify") {
+        defaults.insert((File::Instance, "notify"), notify.clone());
+    }
     defaults.insert((File::Instance, ""), instance);
     defaults.insert((File::School, "answers"), table_of(&AnswersFile::default()));
     defaults.insert((File::School, "calendar"), table_of(&CalendarFile::default()));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
 
-use super::super::raw::{Limits, SchoolFile};
+use super::super::raw::{Limits, NotifyFile, SchoolFile};
 use super::*;
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::process::definition as process;
@@ -64,6 +64,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     let mut seen = BTreeSet::new();
     check::<InstanceFile>(File::Instance, "", &mut seen);
     check::<Limits>(File::Instance, "limits", &mut seen);
+    check::<NotifyFile>(File::Instance, "notify", &mut seen);
     // The rest of the file without the platforms' tables.
     let all: BTreeSet<&str> = told(File::School, "").into_iter().collect();
     let own: BTreeSet<&str> =

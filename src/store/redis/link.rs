@@ -16,7 +16,7 @@ use redis::{
     RedisError, RedisFuture, ScriptInvocation, ServerErrorKind, Value,
 };
 
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, Weakness};
 
 /// A server that does not answer within this counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -35,6 +35,9 @@ const QUEUES: usize = 16;
 
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
+
+/// A server that uses this share of its permitted memory is nearly full.
+const FULL_PERCENT: u64 = 90;
 
 /// Most nodes of a Cluster that one command is redirected through.
 const NODES_MAX: usize = 4;
@@ -227,16 +230,52 @@ impl Link {
                     "Redis {version} is too old, {VERSION_MIN}.0 is the least"
                 )));
             }
-            if fact("aof_enabled") == "0" {
-                tracing::warn!("Redis runs without appendonly: a restart loses what was accepted");
-            }
-            let policy = fact("maxmemory_policy");
-            if !policy.is_empty() && policy != "noeviction" {
-                tracing::warn!(policy, "Redis may evict orders when memory is short: set noeviction");
+            for weakness in weak(&node) {
+                tracing::warn!(
+                    ?weakness,
+                    "Redis can lose what was accepted: set appendonly yes and noeviction"
+                );
             }
         }
         Ok(())
     }
+
+    /// The weaknesses of all nodes, each once. A server that does not let us ask has none that we know.
+    pub async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        let nodes = match self.infos(&redis::cmd("INFO")).await {
+            Err(error) if error.is_refusal() => {
+                self.query::<String>(&redis::cmd("PING")).await?;
+                return Ok(Vec::new());
+            }
+            nodes => nodes?,
+        };
+        let mut found: Vec<Weakness> = Vec::new();
+        for weakness in nodes.iter().flat_map(|node| weak(node)) {
+            if !found.contains(&weakness) {
+                found.push(weakness);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What a node's `INFO` says against it.
+fn weak(node: &str) -> Vec<Weakness> {
+    let fact = |name: &str| fact(node, name);
+    let number = |name: &str| fact(name).parse::<u64>().unwrap_or_default();
+    let mut found = Vec::new();
+    if fact("aof_enabled") == "0" {
+        found.push(Weakness::NotDurable);
+    }
+    let policy = fact("maxmemory_policy");
+    if !policy.is_empty() && policy != "noeviction" {
+        found.push(Weakness::Evicts(policy.to_owned()));
+    }
+    let (used, most) = (number("used_memory"), number("maxmemory"));
+    if most > 0 && used.saturating_mul(100) / most >= FULL_PERCENT {
+        found.push(Weakness::Full { percent: used.saturating_mul(100) / most });
+    }
+    found
 }
 
 /// The value of a line of `INFO`; empty if there is none.

@@ -22,7 +22,7 @@ use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
     JOURNAL_MAX, JournalEntry, Kinds, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
-    Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Seq, Store, StoreError, StoreResult, Unit, Wake, Weakness,
 };
 use keys::SchoolKeys;
 pub use link::Address;
@@ -468,6 +468,10 @@ impl Store for RedisStore {
 
     async fn ping(&self) -> StoreResult<()> {
         self.link().await?.query::<String>(&cmd("PING")).await.map(|_| ())
+    }
+
+    async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        self.link().await?.weaknesses().await
     }
 }
 

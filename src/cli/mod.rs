@@ -12,6 +12,7 @@ use crate::clock::DrivenClock;
 use crate::config::{self, Config, Files, Problem, Surroundings};
 use crate::intake::forget::Mention;
 use crate::intake::item::Item;
+use crate::out::{self, Stop};
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::{Backend, DeadLetter, Store};
@@ -84,6 +85,9 @@ struct Serve {
     /// `host:port`; port 0 means any free port.
     #[arg(long)]
     listen: Option<String>,
+    /// The same for the people who run the bridge: /readyz, /metrics, /health.
+    #[arg(long)]
+    operation: Option<String>,
     /// Start of driven time (the demo's); needs its token in the environment.
     #[arg(long, hide = true)]
     driven_from: Option<At>,
@@ -191,7 +195,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("the runtime cannot be started: {error}")),
+        Err(error) => return Stop::Because(format!("the runtime cannot be started: {error}")).told(),
     };
     let ended = runtime.block_on(async {
         match cli.command {
@@ -207,24 +211,16 @@ pub fn main() -> ExitCode {
             Command::Dead(args) => dead(args).await,
             Command::Person(args) => person(args).await,
             Command::Discover(args) => discover(args).await,
-            Command::Reference => {
-                print!("{}", config::reference::reference());
-                Ok(())
-            }
+            Command::Reference => out::print(&config::reference::reference()),
         }
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => fail(&why),
+        Err(stop) => stop.told(),
     }
 }
 
-fn fail(why: &str) -> ExitCode {
-    eprintln!("{why}");
-    ExitCode::FAILURE
-}
-
-async fn serve(args: Serve) -> Result<(), String> {
+async fn serve(args: Serve) -> Result<(), Stop> {
     let files = Files::read(&args.folder.config).map_err(|problems| unusable(&problems))?;
     let mut config =
         Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
@@ -244,10 +240,18 @@ async fn serve(args: Serve) -> Result<(), String> {
     };
     let driven = matches!(time, Time::Driven { .. });
     let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
+    let operation = args.operation.unwrap_or_else(|| config.instance.operation.to_string());
     let store = place(&args.store, &config);
-    let mut bridge =
-        Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
-    println!("listening on http://{}", bridge.address);
+    let options = Options { config, listen, operation, store, time };
+    let mut bridge = Bridge::start(options).await.map_err(|error| error.to_string())?;
+    // A supervisor may have closed its output: the bridge works all the same.
+    let addresses = format!(
+        "listening on http://{}
+operation on http://{}
+",
+        bridge.address, bridge.operation
+    );
+    let _ = out::print(&addresses);
     tokio::select! {
         () = stop_signal() => {}
         () = player_gone(), if driven => {}
@@ -286,7 +290,7 @@ async fn stop_signal() {
 }
 
 #[cfg(feature = "sandbox")]
-async fn stand_in(args: SandboxArgs) -> Result<(), String> {
+async fn stand_in(args: SandboxArgs) -> Result<(), Stop> {
     let SandboxArgs { setup, bridge, port, smtp_port, seed, minutes } = args;
     let ports = sandbox::serve::Ports {
         amocrm: port,
@@ -296,7 +300,7 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
     };
     let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };
     let now = std::sync::Arc::new(crate::clock::wall_now);
-    sandbox::serve::run(options, now).await.map_err(|error| error.to_string())
+    Ok(sandbox::serve::run(options, now).await.map_err(|error| error.to_string())?)
 }
 
 fn load(folder: &Folder) -> Result<Config, String> {
@@ -317,47 +321,47 @@ fn place(args: &StoreArgs, config: &Config) -> Backend {
     }
 }
 
-fn check(folder: &Folder) -> Result<(), String> {
+fn check(folder: &Folder) -> Result<(), Stop> {
     let config = load(folder)?;
     for warning in config.warnings() {
-        println!("warning: {warning}");
+        out::line(format_args!("warning: {warning}"))?;
     }
-    println!("{} school(s), no problems", config.schools.len());
-    Ok(())
+    out::line(format_args!("{} school(s), no problems", config.schools.len()))
 }
 
-fn url(args: &Url) -> Result<(), String> {
+fn url(args: &Url) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let mut found = false;
     for school in &config.schools {
         if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
             found = true;
-            print!("{}", config::address::urls(&config, school));
+            out::print(&config::address::urls(&config, school))?;
         }
     }
-    if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }
+    if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config)).into()) }
 }
 
 fn names(config: &Config) -> String {
     config.schools.iter().map(|school| school.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-async fn discover(args: Discover) -> Result<(), String> {
+async fn discover(args: Discover) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let school = config.school(&args.school);
     let school = school.ok_or_else(|| format!("no school {}; there are: {}", args.school, names(&config)))?;
     let (found, mismatches) =
         crate::discover::discover(&config, school, &place(&args.store, &config)).await?;
-    print!("{found}");
+    out::print(&found.to_string())?;
     match mismatches.len() {
         0 => Ok(()),
         count => {
-            Err(format!("{count} to mend in schools/{}/school.toml:\n{}", school.id, mismatches.join("\n")))
+            Err(format!("{count} to mend in schools/{}/school.toml:\n{}", school.id, mismatches.join("\n"))
+                .into())
         }
     }
 }
 
-async fn dead(args: Dead) -> Result<(), String> {
+async fn dead(args: Dead) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let (DeadAction::List { school, .. }
     | DeadAction::Show { school, .. }
@@ -371,33 +375,38 @@ async fn dead(args: Dead) -> Result<(), String> {
         DeadAction::List { max, .. } => {
             let letters = store.dead(&school, (*max).into()).await.map_err(|error| error.to_string())?;
             let all = store.counts(&school).await.map_err(|error| error.to_string())?.dead;
-            letters.iter().for_each(|letter| println!("{}", line(letter)));
+            letters.iter().try_for_each(|letter| out::line(line(letter)))?;
             match all.saturating_sub(letters.len() as u64) {
-                0 => println!("{all} dead letter(s)"),
-                older => println!("{all} dead letter(s), {older} older ones not listed: see --max"),
+                0 => out::line(format_args!("{all} dead letter(s)"))?,
+                older => {
+                    out::line(format_args!(
+                        "{all} dead letter(s), {older} older ones not listed: see --max"
+                    ))?;
+                }
             }
         }
         DeadAction::Show { id, .. } => {
             let letter = find(id).await?;
-            println!("{}\n{}", line(&letter), String::from_utf8_lossy(&letter.body));
+            out::line(format_args!("{}\n{}", line(&letter), String::from_utf8_lossy(&letter.body)))?;
         }
         DeadAction::Retry { id, .. } => {
             if find(id).await?.body.is_empty() {
                 return Err(format!(
                     "{id} holds nothing to try again: limits.raw_days says how long it does"
-                ));
+                )
+                .into());
             }
             let item = Item::Retry { letter: id.clone() };
             let now = crate::clock::wall_now();
             store.append(&school, &item.to_bytes(), now).await.map_err(|error| error.to_string())?;
             store.ring(&school).await.map_err(|error| error.to_string())?;
-            println!("{id} will be tried again by the bridge that owns {school}");
+            out::line(format_args!("{id} will be tried again by the bridge that owns {school}"))?;
         }
     }
     Ok(())
 }
 
-async fn person(args: Person) -> Result<(), String> {
+async fn person(args: Person) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let (PersonAction::Export(who) | PersonAction::Erase(who)) = &args.action;
     let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
@@ -405,13 +414,13 @@ async fn person(args: Person) -> Result<(), String> {
     match &args.action {
         PersonAction::Export(_) => {
             let kept = crate::person::export(&*store, &school, mention).await;
-            println!("{:#}", kept.map_err(|error| error.to_string())?);
+            out::line(format_args!("{:#}", kept.map_err(|error| error.to_string())?))?;
         }
         PersonAction::Erase(_) => {
             crate::person::erase(&*store, &school, mention).await.map_err(|error| error.to_string())?;
-            println!(
+            out::line(format_args!(
                 "The bridge that owns {school} forgets the person now. Delete the contact, its leads and calls in amoCRM, GetCourse and the telephony too: what they hold is theirs."
-            );
+            ))?;
         }
     }
     Ok(())
