@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+pub mod away;
 #[cfg(feature = "sandbox")]
 pub mod bench;
 pub mod cli;

@@ -10,7 +10,7 @@ use super::raw::{InstanceFile, Limits, LogFormat, NotifyFile};
 use super::read::{parse, section};
 use crate::email::parse_email;
 use crate::platform::check::{Complaints, address_fault, is_loopback};
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::secret::{Secret, SecretSource};
 use crate::store::redis::Address;
 
@@ -51,6 +51,7 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         return None;
     };
     let mut file: InstanceFile = section(parse(text, &mut complaints)?, "", &mut complaints)?;
+    let before = complaints.found.len();
     if file.store.as_deref().is_some_and(|store| store.contains('@')) {
         complaints.add("store", "a password in a file", "the whole address in DOZVON_STORE");
     }
@@ -92,6 +93,8 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         complaints.add("store", "not the address of a Redis", Address::FORM);
     }
     check_limits(&file.limits, &mut complaints);
+    check_log(&file.log, &mut complaints);
+    blame_variables(&mut complaints.found[before..], around);
     Some(Instance {
         listen: listen?,
         operation: operation?,
@@ -104,6 +107,46 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         limits: file.limits,
         notify,
     })
+}
+
+/// Keys that a variable overrides.
+const OVERRIDDEN: [(&str, &str); 6] = [
+    ("listen", "DOZVON_LISTEN"),
+    ("operation", "DOZVON_OPERATION"),
+    ("url", "DOZVON_URL"),
+    ("store", "DOZVON_STORE"),
+    ("log", "DOZVON_LOG"),
+    ("log_format", "DOZVON_LOG_FORMAT"),
+];
+
+/// A value from the environment is no mistake of the file.
+fn blame_variables(problems: &mut [Problem], around: &Surroundings) {
+    for problem in problems {
+        let variable =
+            OVERRIDDEN.iter().find(|(key, name)| *key == problem.key && around.get(name).is_some());
+        if let Some((_, name)) = variable {
+            "the environment".clone_into(&mut problem.file);
+            (*name).clone_into(&mut problem.key);
+        }
+    }
+}
+
+/// A level that is misspelt would switch the log off, ALARMs too.
+fn check_log(log: &str, complaints: &mut Complaints) {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_target =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_:-".contains(c));
+    for part in log.split(',').map(str::trim) {
+        let (target, level) =
+            part.rsplit_once('=').map_or((None, part), |(target, level)| (Some(target), level));
+        let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+        if !is_level || target.is_some_and(|target| !is_target(target)) {
+            let hint =
+                nearest(level, LEVELS).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            let allowed = format!("{hint}{}, or `dozvon=debug,info`", LEVELS.join(", "));
+            complaints.add("log", format!("`{part}` is no level"), allowed);
+        }
+    }
 }
 
 fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -> Option<SocketAddr> {

@@ -49,10 +49,19 @@ pub enum Weakness {
 }
 
 impl StoreError {
+    /// Says which server it was.
+    pub fn of(self, server: &str) -> Self {
+        let named = |why: String| if why.contains(server) { why } else { format!("{why} ({server})") };
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(named(why)),
+            Self::Unreadable(why) => Self::Unreadable(why),
+        }
+    }
+
     /// The store answers and refuses: it needs a person, not time.
     pub fn is_refusal(&self) -> bool {
         let Self::Unreachable(why) = self else { return false };
-        ["NOPERM", "NOAUTH", "WRONGPASS"].iter().any(|code| why.contains(code))
+        ["NOPERM", "NOAUTH", "WRONGPASS", "can't run this command"].iter().any(|code| why.contains(code))
     }
 
     /// A record of a form that this version does not know. The error's own text may quote the record, so only

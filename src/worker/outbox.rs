@@ -116,7 +116,7 @@ impl Outbox<'_> {
         loop {
             match self.load(0).await {
                 Err(CommitError::Store(error)) if !self.site.stopping() => {
-                    tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
+                    self.site.waits_for_store("the outbox", &error);
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
                 done => return done,
@@ -129,7 +129,7 @@ impl Outbox<'_> {
         let Some(after) = self.site.take_unheard() else { return Ok(()) };
         match self.load(after).await {
             Err(CommitError::Store(error)) => {
-                tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
+                self.site.waits_for_store("the outbox", &error);
                 self.site.unheard(after);
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 Ok(())

@@ -18,6 +18,7 @@ use super::store_watch::StoreWatch;
 use super::troubles::Earlier;
 use super::unread::Unread;
 use super::wheel_feed::WheelFeed;
+use crate::away::AwayLog;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
@@ -27,7 +28,7 @@ use crate::platform::reconcile::ReconcileState;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
-use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit};
+use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, StoreError, Unit};
 
 /// A school's connections to platforms: one courier per platform, with the pace of its account.
 #[derive(Default)]
@@ -96,6 +97,8 @@ pub struct Site {
     pub spool: Option<Arc<Spool>>,
     /// Whether the store is still the one that this process knows.
     pub store_watch: StoreWatch,
+    /// Says that the store is away.
+    pub away: AwayLog,
     /// Accounts that deny us.
     pub denials: Denials,
     /// What earlier looks for troubles have seen.
@@ -220,6 +223,7 @@ impl Site {
             tally: Tally::default(),
             spool: None,
             store_watch: StoreWatch::default(),
+            away: AwayLog::default(),
             denials: Denials::default(),
             earlier: Earlier::default(),
             look_backs: Mutex::default(),
@@ -256,6 +260,11 @@ impl Site {
     pub fn waits_for(&self, account: &str) -> usize {
         let targets = self.outbound.couriers.keys().filter(|target| self.account(**target) == account);
         targets.map(|target| self.lanes().waiting_for(*target)).sum()
+    }
+
+    /// A part of the work has met a store that does not answer.
+    pub fn waits_for_store(&self, what: &str, error: &StoreError) {
+        self.away.failed(self.id().as_str(), what, error);
     }
 
     pub fn stopping(&self) -> bool {

@@ -99,7 +99,10 @@ impl RedisStore {
         if let Some(link) = self.link.get() {
             return Ok(link);
         }
-        let waited_for = || StoreError::Unreachable("Redis has not answered yet".to_owned());
+        let waited_for = || {
+            let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
+            StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
+        };
         // One task tries at a time, and the others do not wait for it.
         let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
         if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
