@@ -11,6 +11,8 @@ use std::process::ExitCode;
 pub enum Stop {
     /// Nobody reads its output any more, as with `| head`.
     Unread,
+    /// It has said itself that something is wrong.
+    Told,
     /// For a person: what is wrong and what to do.
     Because(String),
 }
@@ -39,6 +41,7 @@ impl Stop {
     pub fn told(&self) -> ExitCode {
         match self {
             Self::Unread => ExitCode::SUCCESS,
+            Self::Told => ExitCode::FAILURE,
             Self::Because(why) => {
                 complain(why);
                 ExitCode::FAILURE

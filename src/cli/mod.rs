@@ -1,6 +1,10 @@
 //! The command line: one executable, its roles as subcommands. Never changes the store directly: what a
 //! command asks for becomes an entry of the inbox. Enter at [`main`].
 
+mod check;
+mod init;
+mod person;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,8 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
-use crate::config::{self, Config, Files, Problem, Surroundings};
-use crate::intake::forget::Mention;
+use crate::config::{self, Config};
 use crate::intake::item::Item;
 use crate::out::{self, Stop};
 use crate::process::{At, SchoolId};
@@ -28,6 +31,28 @@ const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Colours of the log; auto: where a terminal shows them and NO_COLOR is not set.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    fn in_log(self) -> bool {
+        use std::io::IsTerminal;
+        let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        match self {
+            Self::Auto => is_wanted && std::io::stderr().is_terminal(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -44,17 +69,26 @@ enum Command {
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
     /// Report all mistakes of a configuration.
-    Check(Folder),
+    Check(check::Check),
     /// Print the addresses to paste into GetCourse, amoCRM and the telephony cabinet.
     Url(Url),
     /// List, show or retry dead letters.
     Dead(Dead),
     /// Export or erase the data of a person.
-    Person(Person),
+    Person(person::Person),
     /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
     Discover(Discover),
     /// Print every key of the configuration.
-    Reference,
+    Reference {
+        /// Only what stands under this heading: a file or a table, as in `limits`.
+        section: Option<String>,
+    },
+    /// Write the files of a first school, to be filled in.
+    Init(init::Init),
+    /// Print the completions for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// Write the man pages into a folder, a file for each command.
+    Man { folder: PathBuf },
 }
 
 // Common options may be given before or after the action of `dead` and `person`.
@@ -157,34 +191,6 @@ enum DeadAction {
     Retry { school: String, id: String },
 }
 
-#[derive(Args)]
-struct Person {
-    #[command(flatten)]
-    folder: Folder,
-    #[command(flatten)]
-    store: StoreArgs,
-    #[command(subcommand)]
-    action: PersonAction,
-}
-
-#[derive(Subcommand)]
-enum PersonAction {
-    /// Print everything as JSON: orders, journal, calls, requests.
-    Export(Who),
-    /// Let the owner erase it. Data in amoCRM, GetCourse and the telephony stay there.
-    Erase(Who),
-}
-
-#[derive(Args)]
-struct Who {
-    school: String,
-    /// With the country code: +7…
-    #[arg(long)]
-    phone: Option<String>,
-    #[arg(long)]
-    email: Option<String>,
-}
-
 /// The definition of the command line, for tests that compare documents with it.
 pub fn grammar() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
@@ -199,19 +205,22 @@ pub fn main() -> ExitCode {
     };
     let ended = runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => serve(args).await,
+            Command::Serve(args) => serve(args, cli.color).await,
             #[cfg(feature = "sandbox")]
             Command::Demo(options) => demo::run(options).await,
             #[cfg(feature = "sandbox")]
             Command::Bench(options) => bench::run(options).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => stand_in(args).await,
-            Command::Check(folder) => check(&folder),
+            Command::Check(args) => check::check(args).await,
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
-            Command::Person(args) => person(args).await,
+            Command::Person(args) => person::person(args).await,
             Command::Discover(args) => discover(args).await,
-            Command::Reference => out::print(&config::reference::reference()),
+            Command::Reference { section } => reference(section.as_deref()),
+            Command::Init(args) => init::init(&args),
+            Command::Completions { shell } => completions(shell),
+            Command::Man { folder } => man(&folder),
         }
     });
     match ended {
@@ -220,14 +229,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn serve(args: Serve) -> Result<(), Stop> {
-    let files = Files::read(&args.folder.config).map_err(|problems| unusable(&problems))?;
-    let mut config =
-        Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
+async fn serve(args: Serve, color: Color) -> Result<(), Stop> {
+    let (files, mut config) = check::read(&args.folder.config)?;
     if let Some(data) = &args.store.data {
         config.instance.data.clone_from(data);
     }
-    telemetry::init(&config.instance.log, config.instance.log_format);
+    telemetry::init(&config.instance.log, config.instance.log_format, color.in_log());
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");
     }
@@ -303,13 +310,37 @@ async fn stand_in(args: SandboxArgs) -> Result<(), Stop> {
     Ok(sandbox::serve::run(options, now).await.map_err(|error| error.to_string())?)
 }
 
-fn load(folder: &Folder) -> Result<Config, String> {
-    Config::load(&folder.config).map_err(|problems| unusable(&problems))
+fn load(folder: &Folder) -> Result<Config, Stop> {
+    Ok(check::read(&folder.config)?.1)
 }
 
-fn unusable(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-    format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
+fn reference(section: Option<&str>) -> Result<(), Stop> {
+    let Some(name) = section else { return out::print(&config::reference::reference()) };
+    match config::reference::of(name) {
+        Ok(text) => out::print(&text),
+        Err(known) => {
+            let near = crate::problem::nearest(name, known.iter().map(String::as_str));
+            let hint = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            Err(format!("the reference has no `{name}`; {hint}there are: {}", known.join(", ")).into())
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Stop> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut grammar(), "dozvon", &mut text);
+    out::print(&String::from_utf8_lossy(&text))
+}
+
+fn man(folder: &std::path::Path) -> Result<(), Stop> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    clap_mangen::generate_to(grammar(), folder).map_err(failed)?;
+    out::line(format_args!(
+        "Written: {}; read one with `man {}/dozvon.1`",
+        folder.display(),
+        folder.display()
+    ))
 }
 
 /// The command line takes precedence over the environment, the environment over the file.
@@ -319,14 +350,6 @@ fn place(args: &StoreArgs, config: &Config) -> Backend {
         Some(address) => Backend::Redis(address),
         None => Backend::Folder(data),
     }
-}
-
-fn check(folder: &Folder) -> Result<(), Stop> {
-    let config = load(folder)?;
-    for warning in config.warnings() {
-        out::line(format_args!("warning: {warning}"))?;
-    }
-    out::line(format_args!("{} school(s), no problems", config.schools.len()))
 }
 
 fn url(args: &Url) -> Result<(), Stop> {
@@ -406,35 +429,11 @@ async fn dead(args: Dead) -> Result<(), Stop> {
     Ok(())
 }
 
-async fn person(args: Person) -> Result<(), Stop> {
-    let config = load(&args.folder)?;
-    let (PersonAction::Export(who) | PersonAction::Erase(who)) = &args.action;
-    let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
-    let (school, store) = visit(&who.school, &args.store, &config).await?;
-    match &args.action {
-        PersonAction::Export(_) => {
-            let kept = crate::person::export(&*store, &school, mention).await;
-            out::line(format_args!("{:#}", kept.map_err(|error| error.to_string())?))?;
-        }
-        PersonAction::Erase(_) => {
-            crate::person::erase(&*store, &school, mention).await.map_err(|error| error.to_string())?;
-            out::line(format_args!(
-                "The bridge that owns {school} forgets the person now. Delete the contact, its leads and calls in amoCRM, GetCourse and the telephony too: what they hold is theirs."
-            ))?;
-        }
-    }
-    Ok(())
-}
-
 /// The store of a configured school, opened while a bridge may be working on it.
-async fn visit(
-    school: &str,
-    store: &StoreArgs,
-    config: &Config,
-) -> Result<(SchoolId, Arc<dyn Store>), String> {
+async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(SchoolId, Arc<dyn Store>), Stop> {
     let school = SchoolId(school.to_owned());
     if !config.schools.iter().any(|known| known.id == school) {
-        return Err(format!("no school {school}; there are: {}", names(config)));
+        return Err(format!("no school {school}; there are: {}", names(config)).into());
     }
     let store = place(store, config).visit().await.map_err(|error| error.to_string())?;
     Ok((school, store))

@@ -80,7 +80,7 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     }
     let listen = address(&file.listen, "listen", "127.0.0.1:8080 or [::]:8080", &mut complaints);
     let operation = address(&file.operation, "operation", "127.0.0.1:9180", &mut complaints);
-    if listen.is_some() && listen == operation && listen.is_some_and(|address| address.port() > 0) {
+    if listen.is_some() && listen == operation {
         let allowed = "another port: platforms do not see what the people who run the bridge see";
         complaints.add("operation", "the same address as `listen`", allowed);
     }
@@ -151,8 +151,12 @@ fn check_log(log: &str, complaints: &mut Complaints) {
 
 fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -> Option<SocketAddr> {
     let address = value.parse::<SocketAddr>().ok();
-    if address.is_none() {
-        complaints.add(key, format!("`{value}` is no address"), allowed);
+    match address {
+        None => complaints.add(key, format!("`{value}` is no address"), allowed),
+        Some(address) if address.port() == 0 => {
+            complaints.add(key, "port 0 is another one at each start: nobody finds it", allowed);
+        }
+        Some(_) => {}
     }
     address
 }

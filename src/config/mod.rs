@@ -19,6 +19,7 @@ pub mod environment;
 pub mod fake;
 mod files;
 mod instance;
+pub mod locate;
 pub mod raw;
 mod read;
 pub mod reference;
@@ -30,6 +31,7 @@ pub use environment::Surroundings;
 pub use files::Files;
 pub use instance::{Instance, Notify};
 pub use raw::Limits;
+pub use school::is_school_name;
 
 /// The configuration of one program.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct Config {
     pub instance: Instance,
     /// By name.
     pub schools: Vec<School>,
+    /// Of no single school.
+    warnings: Vec<Problem>,
 }
 
 /// One checked school.
@@ -103,10 +107,12 @@ impl Config {
                 allowed: "schools/<name>/school.toml".to_owned(),
             });
         }
+        let mut warnings = files.unread();
+        check::together(&schools, files, &mut problems, &mut warnings);
         problems.sort();
         problems.dedup();
         match instance {
-            Some(instance) if problems.is_empty() => Ok(Self { instance, schools }),
+            Some(instance) if problems.is_empty() => Ok(Self { instance, schools, warnings }),
             _ => Err(problems),
         }
     }
@@ -115,8 +121,8 @@ impl Config {
         self.schools.iter().find(|school| school.id.as_str() == name)
     }
 
-    /// Of all schools.
+    /// Of the instance and of all schools.
     pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
-        self.schools.iter().flat_map(|school| &school.warnings)
+        self.warnings.iter().chain(self.schools.iter().flat_map(|school| &school.warnings))
     }
 }

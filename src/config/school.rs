@@ -100,7 +100,7 @@ pub(super) fn read(
     })
 }
 
-fn is_school_name(name: &str) -> bool {
+pub fn is_school_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
@@ -218,10 +218,9 @@ fn read_texts(files: &Files, folder: &str, problems: &mut Vec<Problem>) -> Libra
             source: text.to_owned(),
         })
         .collect();
-    Library::with_overrides(&own).unwrap_or_else(|faults| {
-        problems.extend(faults);
-        Library::shipped()
-    })
+    let (library, faults) = Library::checked(&own);
+    problems.extend(faults);
+    library
 }
 
 /// The stages of each role that exist in the CRM; won and lost exist in every pipeline.

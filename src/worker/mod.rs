@@ -20,6 +20,7 @@ pub mod school;
 pub mod site;
 pub mod spool_drain;
 pub mod store_watch;
+pub mod tally;
 pub mod troubles;
 pub mod unread;
 pub mod watchdog;

@@ -217,6 +217,17 @@ fn what_is_called_required_is_and_nothing_else() {
 }
 
 #[test]
+fn one_heading_is_printed_alone() {
+    let limits = of("limits").expect("a table");
+    assert!(limits.starts_with("### [limits]\n") && limits.contains("`drain_s`"), "{limits}");
+    assert!(!limits.contains("`listen`") && !limits.contains("notify"), "{limits}");
+    let file = of("dozvon.toml").expect("a file");
+    assert!(file.contains("`listen`") && file.contains("[limits]") && !file.contains("`zone`"), "{file}");
+    let known = of("nothing").expect_err("no such heading");
+    assert!(known.contains(&"amocrm.auth".to_owned()), "{known:?}");
+}
+
+#[test]
 fn defaults_are_printed_as_they_are_written() {
     let text = reference();
     for line in [

@@ -75,6 +75,8 @@ pub struct TestBed {
     pub folder: Folder,
     pub redis: Option<RedisServer>,
     cluster: Option<RedisCluster>,
+    /// Another address of the store: another user, another way.
+    signed_in: Option<String>,
     pub port: u16,
     world: Arc<Mutex<World>>,
     shared: Arc<Shared>,
@@ -103,7 +105,17 @@ impl TestBed {
         write_school(folder.path(), &stand);
         let redis = (kind == StoreKind::Redis).then(RedisServer::start);
         let cluster = (kind == StoreKind::Cluster).then(RedisCluster::start);
-        Self { folder, redis, cluster, port, world, shared: stand.shared(), driver, _stand: stand }
+        Self {
+            folder,
+            redis,
+            cluster,
+            signed_in: None,
+            port,
+            world,
+            shared: stand.shared(),
+            driver,
+            _stand: stand,
+        }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -136,7 +148,15 @@ impl TestBed {
         self.redis.as_mut().expect("a bench on Redis")
     }
 
+    /// From now on the bridge reaches its store by this address.
+    pub fn sign_in(&mut self, url: String) {
+        self.signed_in = Some(url);
+    }
+
     fn redis_url(&self) -> Option<String> {
+        if self.signed_in.is_some() {
+            return self.signed_in.clone();
+        }
         self.redis.as_ref().map(RedisServer::url).or_else(|| self.cluster.as_ref().map(RedisCluster::url))
     }
 

@@ -1,7 +1,7 @@
 //! The text library of one school: shipped texts, overridden by the school's own files. Never renders a text
 //! with an unknown variable: that is an error when the library is built. Enter at [`Library::render`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Environment;
@@ -20,6 +20,8 @@ pub use super::vars::Vars;
 pub struct Library {
     env: Arc<Environment<'static>>,
     texts: Arc<BTreeMap<String, Text>>,
+    /// Names of texts whose file cannot be read: their mistake is reported, and what names them is none.
+    broken: Arc<BTreeSet<String>>,
 }
 
 /// A text file of a school: `texts/<name>.txt`.
@@ -59,15 +61,21 @@ impl Library {
     /// The shipped texts, overridden by a school's own files; each is rendered once with all variables and
     /// once with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
+        let (library, problems) = Self::checked(files);
+        if problems.is_empty() { Ok(library) } else { Err(problems) }
+    }
+
+    /// The same with what is readable, besides all problems: one wrong text does not hide the others.
+    pub fn checked(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let (library, mut problems) = Self::build(files);
         problems.extend(library.check());
-        if problems.is_empty() { Ok(library) } else { Err(problems) }
+        (library, problems)
     }
 
     fn build(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut env = environment();
-        let mut texts = BTreeMap::new();
+        let (mut texts, mut broken) = (BTreeMap::new(), BTreeSet::new());
         let shipped = SHIPPED.iter().map(|text| (text.name, text.file, text.source, true));
         let own = files.iter().map(|text| (&*text.name, &*text.file, &*text.source, false));
         for (name, file, source, shipped) in shipped.chain(own) {
@@ -75,10 +83,13 @@ impl Library {
                 Ok(head) => {
                     texts.insert(name.to_owned(), Text { file: file.to_owned(), head, shipped });
                 }
-                Err(faults) => problems.extend(faults.into_iter().map(|fault| fault.at(file))),
+                Err(faults) => {
+                    broken.insert(name.to_owned());
+                    problems.extend(faults.into_iter().map(|fault| fault.at(file)));
+                }
             }
         }
-        (Self { env: Arc::new(env), texts: Arc::new(texts) }, problems)
+        (Self { env: Arc::new(env), texts: Arc::new(texts), broken: Arc::new(broken) }, problems)
     }
 
     /// Renders a text. If that fails, the body is the text's name: a step is total, and `check` has rendered
@@ -112,7 +123,7 @@ impl Library {
 
     /// Whether a text of this name exists.
     pub fn has(&self, text: &str) -> bool {
-        self.texts.contains_key(text)
+        self.texts.contains_key(text) || self.broken.contains(text)
     }
 
     /// All texts by name, with owner, review month and purpose.
