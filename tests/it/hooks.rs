@@ -266,7 +266,7 @@ async fn what_nothing_reads_is_shown(bench: &TestBed, bridge: &Program) {
     let url = format!("{}?{user}", bench.hook("getcourse", "user-updated"));
     assert_eq!(heard("GET", &url, "", "").await.status, 200);
     bridge.settled().await;
-    let health = format!("http://127.0.0.1:{}/health", bench.port);
+    let health = bridge.asked("/health");
     let said = heard("GET", &health, "", "").await.body;
     let shown: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let unread = &shown["schools"]["rost"]["unread"];

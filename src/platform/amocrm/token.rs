@@ -27,6 +27,11 @@ pub trait TokenSource: Send + Sync {
 
     /// Renews ahead of time. Returns when to call again at the latest; `None` if that does not matter.
     async fn upkeep(&self) -> Result<Option<At>, Fault>;
+
+    /// When it ends, if only a person can renew it.
+    fn ends(&self) -> Option<At> {
+        None
+    }
 }
 
 /// A token made by hand in the account's integration; it lives from a day to five years and cannot be
@@ -64,6 +69,10 @@ impl TokenSource for LongLived {
             }
         }
         Ok(None)
+    }
+
+    fn ends(&self) -> Option<At> {
+        expires_at(&self.token)
     }
 }
 

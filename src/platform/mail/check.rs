@@ -23,6 +23,13 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     if settings.host.trim().is_empty() {
         findings.wrong.add("mail.host", "empty", "the name of the mail server");
     }
+    if settings.port == 0 {
+        findings.wrong.add(
+            "mail.port",
+            "0",
+            "the port of the mail server: 465 with wrapped, 587 with starttls",
+        );
+    }
     for (key, address) in [("mail.from", Some(&settings.from)), ("mail.reply_to", settings.reply_to.as_ref())]
     {
         if let Some((wrong, allowed)) = address.and_then(|address| sender(address)) {
