@@ -109,8 +109,13 @@ pub struct AmocrmSetup {
     pub redirect_uri: String,
     /// The authorisation code of the first exchange.
     pub code: String,
-    /// A token that works for the whole run; empty for none.
+    /// A token that works for the whole run, by hand; empty for none. `Account::long_lived_token` is the same
+    /// as amoCRM makes it, with an end.
     pub long_lived_token: String,
+    /// Life of the long-lived token, days: what a person chose when it was made (sheet 1.5).
+    pub long_lived_days: i64,
+    /// False: the token's user was no administrator, so users, roles and webhooks answer 403 (sheet 1.1).
+    pub token_admin: bool,
     /// A refresh token that is valid from the start; empty for none.
     pub refresh_token: String,
     /// Life of an access token, seconds (sheet 1.3: 86400).
@@ -133,6 +138,7 @@ pub struct AmocrmSetup {
     pub users: Vec<UserSetup>,
     pub pipelines: Vec<PipelineSetup>,
     pub loss_reasons: Vec<Named>,
+    pub roles: Vec<Named>,
     pub lead_fields: Vec<FieldSetup>,
     /// Fields of contacts besides PHONE and EMAIL, which are always there.
     pub contact_fields: Vec<FieldSetup>,
@@ -153,6 +159,8 @@ impl Default for AmocrmSetup {
             redirect_uri: "https://bridge.example.com/amo/callback".into(),
             code: "def502-sandbox-code".into(),
             long_lived_token: "sandbox-long-lived-token".into(),
+            long_lived_days: 365,
+            token_admin: true,
             refresh_token: String::new(),
             token_life_s: 86_400,
             per_second: 7,
@@ -165,6 +173,7 @@ impl Default for AmocrmSetup {
             users: Vec::new(),
             pipelines: vec![PipelineSetup::example()],
             loss_reasons: vec![Named { id: 14_820_233, name: "Цена".into() }],
+            roles: vec![Named { id: 56_101, name: "Менеджер".into() }],
             lead_fields: vec![FieldSetup::text(901_337, "Номер заказа", "GC_ORDER_ID")],
             contact_fields: Vec::new(),
             order_field: "GC_ORDER_ID".into(),
