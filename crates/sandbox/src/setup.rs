@@ -5,6 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::World;
 use super::faults::Faults;
 use super::lines::{Line, Lines};
 use super::script::{ManagerScript, OrderScript, PeopleScript};
@@ -55,6 +56,11 @@ impl Setup {
     /// The sandbox of `deploy/example`: what `dozvon sandbox` runs by itself.
     pub fn shipped(bridge: &str) -> Setup {
         Setup::from_toml_for(include_str!("../../../deploy/sandbox.toml"), bridge).unwrap_or_default()
+    }
+
+    /// The account's long-lived token as amoCRM makes it; by hand, the shorter one of the setup works as well.
+    pub fn amocrm_token(&self) -> String {
+        World::new(self.clone(), 0).amocrm().auth.long_lived_token().to_owned()
     }
 
     /// Reads a setup; the error says line and key. What it cannot see is told by [`Setup::problems`].
@@ -109,7 +115,7 @@ pub struct AmocrmSetup {
     pub redirect_uri: String,
     /// The authorisation code of the first exchange.
     pub code: String,
-    /// A token that works for the whole run, by hand; empty for none. `Account::long_lived_token` is the same
+    /// A token that works for the whole run, by hand; empty for none. [`Setup::amocrm_token`] is the same
     /// as amoCRM makes it, with an end.
     pub long_lived_token: String,
     /// Life of the long-lived token, days: what a person chose when it was made (sheet 1.5).
@@ -294,6 +300,9 @@ pub struct GetcourseSetup {
     pub money_suffix: String,
     pub offers: Vec<OfferSetup>,
     pub cancel_reasons: Vec<Named>,
+    /// Groups that exist from the start.
+    pub groups: Vec<Named>,
+    pub trainings: Vec<TrainingSetup>,
     /// The operations «Вызвать URL» of the school's processes.
     pub processes: Vec<ProcessSetup>,
     /// Tech API subscriptions that exist from the start.
@@ -316,6 +325,8 @@ impl Default for GetcourseSetup {
             money_suffix: " руб.".into(),
             offers: Vec::new(),
             cancel_reasons: Vec::new(),
+            groups: Vec::new(),
+            trainings: Vec::new(),
             processes: Vec::new(),
             subscriptions: Vec::new(),
         }
@@ -331,6 +342,19 @@ pub struct OfferSetup {
     /// Roubles.
     #[serde(default)]
     pub price: f64,
+    /// Its short name, by which an import may call it.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// A training, and the offers that open it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSetup {
+    pub id: i64,
+    pub title: String,
+    #[serde(default)]
+    pub offers: Vec<i64>,
 }
 
 /// One operation «Вызвать URL» as an administrator typed it (sheet 1.1–1.5).

@@ -15,7 +15,12 @@ const SETUP: &str = r#"
 start = "2026-07-14T18:05:33+03:00"
 
 [getcourse]
-offers = [{ id = 5512874, title = "Дизайн интерьера: база. Пакет «Всё сразу»", price = 38500 }]
+offers = [
+  { id = 5512874, title = "Дизайн интерьера: база. Пакет «Всё сразу»", price = 38500 },
+  { id = 5512875, title = "Разбор", price = 1000, code = "review" },
+]
+groups = [{ id = 2300101, name = "Вебинар" }]
+trainings = [{ id = 91, title = "Дизайн интерьера", offers = [5512874] }, { id = 92, title = "Цвет" }]
 cancel_reasons = [{ id = 7, name = "Дорого" }]
 
 [[getcourse.processes]]
@@ -256,6 +261,164 @@ fn tech_api() {
     );
 }
 
+/// Sends requests of the Tech API in their order; each answer has a value at a place.
+fn check(client: &mut Client, cases: &[(&str, &str, Value, &str, Value)]) {
+    for (method, path, body, pointer, wanted) in cases {
+        let answer = client.tech(method, path, body);
+        assert_eq!(answer.value().pointer(pointer), Some(wanted), "{method} {path}: {}", answer.text());
+    }
+}
+
+#[test]
+fn positions_change_the_cost() {
+    let mut client = Client::new();
+    client.until(TimeDelta::zero());
+    let order = json!({"dealId": 700_100_200});
+    let with = |key: &str, value: Value| {
+        let mut body = order.clone();
+        body[key] = value;
+        body
+    };
+    let read = "deal/get-fields?dealId=700100200";
+    let two = json!([{"offerId": 5_512_875, "quantity": 2, "price": 900}]);
+    check(
+        &mut client,
+        &[
+            ("GET", read, Value::Null, "/data/0/positions/0/id", json!(701_100_200)),
+            ("POST", "deal/add-positions", with("positions", two), "/data", json!([])),
+            ("GET", read, Value::Null, "/data/0/cost", json!(40_300)),
+            (
+                "GET",
+                read,
+                Value::Null,
+                "/data/0/title",
+                json!("Дизайн интерьера: база. Пакет «Всё сразу»\nРазбор x 2"),
+            ),
+            ("POST", "deal/add-positions", with("positions", json!([{"offerId": 1}])), "/code", json!(400)),
+            ("POST", "deal/remove-positions", with("positionIds", json!([701_100_200])), "/data", json!([])),
+            ("GET", read, Value::Null, "/data/0/cost", json!(1_800)),
+            (
+                "POST",
+                "deal/remove-positions",
+                with("positionIds", json!([1_700_000_001])),
+                "/code",
+                json!(400),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn groups_trainings_and_purchases_of_a_user() {
+    let mut client = Client::new();
+    client.until(TimeDelta::zero());
+    let groups = |ids: Value| json!({"userId": 400_300_100, "groups": ids});
+    let (mine, none) = ("user/get-groups?userId=400300100", Value::Null);
+    let chat = json!({"userId": 400_300_100, "customFields": {"telegram_chat_id": "77"}});
+    check(
+        &mut client,
+        &[
+            ("GET", "common/get-groups", none.clone(), "/data/0/name", json!("Вебинар")),
+            ("GET", "common/get-trainings", none.clone(), "/data/1/id", json!(92)),
+            ("POST", "user/add-groups", groups(json!([2_300_101])), "/data/0/id", json!(2_300_101)),
+            ("POST", "user/add-groups", groups(json!([5])), "/code", json!(400)),
+            ("GET", mine, none.clone(), "/data/0/name", json!("Вебинар")),
+            ("POST", "user/remove-groups", groups(json!([2_300_101])), "/data", json!([])),
+            ("GET", mine, none.clone(), "/data", json!([])),
+            ("POST", "user/set-groups", groups(json!([2_300_101])), "/data/0/id", json!(2_300_101)),
+            ("GET", "user/get-trainings?userId=400300100", none.clone(), "/data", json!([])),
+            ("POST", "user/update-custom-fields", chat, "/data", json!([])),
+            (
+                "GET",
+                "user/get-user-by-telegram-chat-id?chatId=77",
+                none.clone(),
+                "/data/0/id",
+                json!(400_300_100),
+            ),
+            ("GET", "user/get-user-by-telegram-chat-id?chatId=78", none.clone(), "/data", json!([])),
+            (
+                "POST",
+                "user/add-comment",
+                json!({"userId": 400_300_100, "authorId": 300_200_100, "text": "x"}),
+                "/data/result",
+                json!(true),
+            ),
+        ],
+    );
+    client.until(TimeDelta::hours(2));
+    check(
+        &mut client,
+        &[
+            (
+                "GET",
+                "user/get-trainings?userId=400300100",
+                none.clone(),
+                "/data/0/title",
+                json!("Дизайн интерьера"),
+            ),
+            (
+                "GET",
+                "user/get-purchases?email=m.kuznetsova@example.ru",
+                none,
+                "/data/0/money_sum",
+                json!(38_500),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn import_takes_a_code_with_a_cost_and_replaces_groups() {
+    let mut client = Client::new();
+    client.until(TimeDelta::zero());
+    let user = json!({"email": "new@example.ru"});
+    for (deal, wanted) in [
+        (json!({"offer_code": "review"}), false),
+        (json!({"offer_code": "review", "deal_cost": "900"}), true),
+        (json!({"offer_code": "unknown-code", "deal_cost": "900"}), true),
+        (json!({"product_title": "Курс", "deal_cost": "0"}), false),
+    ] {
+        let made = client.import("deals", &json!({"user": user, "deal": deal}));
+        assert_eq!(made["result"]["success"], wanted, "{deal}");
+    }
+    let titles: Vec<&str> = client.world.orders().skip(1).map(|order| order.title.as_str()).collect();
+    assert_eq!(titles, ["Разбор", "unknown-code"]);
+    let update = |client: &mut Client, user: Value| {
+        let params = STANDARD.encode(json!({"user": user}).to_string());
+        let body = format!("action=update&key=sandbox-school-key&params={}", form_text(&params));
+        client.send("POST", "/pl/api/users", &[], body.as_bytes()).value()
+    };
+    let groups = json!({"id": 400_300_100, "group_name": ["А", ["Б", "2026-07-01"]]});
+    let done = update(&mut client, groups);
+    assert_eq!((&done["action"], &done["result"]["user_status"]), (&json!("update"), &json!("updated")));
+    update(&mut client, json!({"id": 400_300_100, "group_name": [["Б", "2026-07-01"]]}));
+    assert_eq!(
+        update(&mut client, json!({"email": "new@example.ru"}))["result"]["error"],
+        true,
+        "an id is needed"
+    );
+    let list = client.export("groups?key=sandbox-school-key");
+    let group =
+        list["info"].as_array().and_then(|groups| groups.iter().find(|group| group["name"] == "Б")).cloned();
+    let group = group.unwrap_or_default();
+    assert_eq!(group["last_added_at"], "2026-07-01 00:00:00");
+    let path = format!("groups/{}/users?key=sandbox-school-key&added_at[from]=", group["id"]);
+    for (day, found) in [("2026-07-01", 1), ("2026-07-02", 0)] {
+        let id = client.export(&format!("{path}{day}"))["info"]["export_id"].as_i64().unwrap_or(0);
+        client.now += TimeDelta::seconds(30);
+        let table = client.export(&format!("exports/{id}?key=sandbox-school-key"));
+        assert_eq!(table["info"]["items"].as_array().map(Vec::len), Some(found), "{day}");
+    }
+    let user = json!({"user": {"email": "new@example.ru", "addfields": {"Город мечты": "Сочи"}}, "system": {"refresh_if_exists": 1}});
+    client.import("users", &user);
+    let body = b"key=sandbox-school-key&action=get";
+    let fields = client.send("POST", "/pl/api/account/fields", &[], body).value();
+    assert_eq!(
+        (&fields["info"][1]["title"], &fields["info"][1]["context_type"]),
+        (&json!("Город мечты"), &json!("user"))
+    );
+}
+
 #[test]
 fn import_has_two_levels_of_success() {
     let mut client = Client::new();
@@ -294,7 +457,7 @@ fn the_import_of_the_sheet_adds_a_group() {
     let body = b"action=add&key=sandbox-school-key&params=eyJ1c2VyIjp7ImVtYWlsIjoibS5rdXpuZXRzb3ZhQGV4YW1wbGUucnUiLCJncm91cF9uYW1lIjpbItCf0L7Qt9Cy0L7QvdC40YLRjCJdfSwic3lzdGVtIjp7InJlZnJlc2hfaWZfZXhpc3RzIjoxfX0%3D";
     assert_eq!(client.send("POST", "/pl/api/users", &[], body).value()["result"]["success"], true);
     assert_eq!(
-        client.world.users().next().map(|user| user.groups.clone()),
+        client.world.users().next().map(|user| user.groups.keys().cloned().collect::<Vec<_>>()),
         Some(vec!["Позвонить".to_owned()])
     );
 }
