@@ -339,7 +339,7 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
         return Err(ServeError::Problems(problems.join("\n")));
     }
     setup.start = now().fixed_offset();
-    let amocrm = setup.amocrm.clone();
+    let tokens = [setup.amocrm.long_lived_token.clone(), setup.amocrm_token()];
     let keys = format!("{}_{}", setup.getcourse.developer_key, setup.getcourse.school_key);
     let (chosen, lines) = (setup.line, setup.lines.clone());
     let world = Arc::new(Mutex::new(World::new(setup, options.seed)));
@@ -351,7 +351,20 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
     let exchange = stand.lines.iter().find(|(line, _)| *line == chosen);
     let exchange = exchange.map_or_else(String::new, |(_, address)| format!("http://{address}"));
     let getcourse = format!("http://{}", stand.getcourse);
-    said.push_str(&format!("amocrm token {}\ngetcourse token {keys}\n", amocrm.long_lived_token));
+    said.push_str(&format!(
+        "amocrm token {}
+",
+        tokens[0]
+    ));
+    said.push_str(&format!(
+        "amocrm token as amoCRM makes it, with an end: {}
+",
+        tokens[1]
+    ));
+    said.push_str(&format!(
+        "getcourse token {keys}
+"
+    ));
     for (line, setup) in lines.iter() {
         for (variable, secret) in setup.secrets() {
             said.push_str(&format!("{} {variable} {secret}\n", line.name()));

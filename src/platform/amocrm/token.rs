@@ -45,6 +45,12 @@ impl LongLived {
     pub fn new(token: Secret, clock: Arc<dyn Clock>) -> Self {
         Self { token, clock }
     }
+
+    /// The days that are left, if a person should make a new one by now.
+    fn ends_in_days(&self) -> Option<i64> {
+        let left = expires_at(&self.token)? - self.clock.now();
+        (left < TimeDelta::days(WARN_DAYS)).then(|| left.num_days().max(0))
+    }
 }
 
 #[async_trait]
@@ -61,12 +67,8 @@ impl TokenSource for LongLived {
     }
 
     async fn upkeep(&self) -> Result<Option<At>, Fault> {
-        if let Some(expires_at) = expires_at(&self.token) {
-            let left = expires_at - self.clock.now();
-            if left < TimeDelta::days(WARN_DAYS) {
-                let days = left.num_days().max(0);
-                tracing::warn!(days, "amoCRM: the long-lived token ends in {days} days, make a new one");
-            }
+        if let Some(days) = self.ends_in_days() {
+            tracing::warn!(days, "amoCRM: the long-lived token ends in {days} days, make a new one");
         }
         Ok(None)
     }
@@ -90,7 +92,10 @@ pub fn expires_at(token: &Secret) -> Option<At> {
 
 #[cfg(test)]
 mod tests {
+    use dozvon_sandbox::Setup;
+
     use super::*;
+    use crate::clock::DrivenClock;
 
     #[test]
     fn a_tokens_end_is_read_from_its_claims() {
@@ -98,5 +103,17 @@ mod tests {
         let token = Secret::new(format!("head.{claims}.sign"));
         assert_eq!(expires_at(&token), DateTime::from_timestamp(1_773_739_800, 0));
         assert_eq!(expires_at(&Secret::new("not a token")), None);
+    }
+
+    #[test]
+    fn the_platforms_own_token_is_warned_of_a_month_before_its_end() {
+        let mut setup = Setup::default();
+        setup.amocrm.long_lived_days = 40;
+        let token = Secret::new(setup.amocrm_token());
+        for (passed, left) in [(0, None), (9, None), (11, Some(29)), (40, Some(0)), (50, Some(0))] {
+            let now = setup.start.to_utc() + TimeDelta::days(passed);
+            let source = LongLived::new(token.clone(), Arc::new(DrivenClock::starting_at(now)));
+            assert_eq!(source.ends_in_days(), left, "after {passed} days");
+        }
     }
 }
