@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
-use crate::http::{Front, Sites, operation_routes, routes};
+use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
 use crate::notify;
 use crate::outbound::Wiring;
@@ -117,13 +117,7 @@ impl Bridge {
             Front { sites: schools.sites.clone(), refused: refused.clone(), board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
-        let server = HttpServer::new(move || App::new().configure(routes(hooks.clone())))
-            .client_request_timeout(body_wait)
-            .shutdown_timeout(5)
-            .disable_signals()
-            .listen(listener)
-            .map_err(StartError::Server)?
-            .run();
+        let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;
         let operation_server = HttpServer::new(move || App::new().configure(operation_routes(asked.clone())))
             .workers(1)
             .client_request_timeout(body_wait)

@@ -2,11 +2,13 @@
 //! the bridge ask the other. Never processes what it accepts; the answer is sent as soon as the request is
 //! durable. Enter at [`routes`], then [`hooks`]; and at [`operation_routes`], then [`operation`].
 
+mod ascii_targets;
 pub mod driven;
 pub mod health;
 pub mod hooks;
 mod metrics;
 pub mod operation;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
