@@ -14,7 +14,9 @@ fn allow(bench: &mut TestBed, change: (&str, &str)) {
     let mut admin = bench.redis().admin();
     let mut words = rule.split_whitespace();
     let mut command = redis::cmd(words.next().expect("ACL"));
-    words.for_each(|word| drop(command.arg(word)));
+    for word in words {
+        command.arg(word);
+    }
     command.exec(&mut admin).expect("a rule that Redis knows");
 }
 
