@@ -51,7 +51,7 @@ pub fn read(folder: &Path) -> Result<(Files, Config), Stop> {
 }
 
 /// The report that ends a command.
-fn unusable(files: Option<&Files>, problems: &[Problem]) -> Stop {
+pub fn unusable(files: Option<&Files>, problems: &[Problem]) -> Stop {
     let mut text = format!("The configuration cannot be used, {} to mend:", problems.len());
     for problem in problems {
         text.push('\n');

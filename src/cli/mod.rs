@@ -4,6 +4,7 @@
 mod check;
 mod init;
 mod person;
+mod texts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,6 +79,8 @@ enum Command {
     Person(person::Person),
     /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
     Discover(Discover),
+    /// List, show or fill in the texts that people read.
+    Texts(texts::Options),
     /// Print every key of the configuration.
     Reference {
         /// Only what stands under this heading: a file or a table, as in `limits`.
@@ -217,6 +220,7 @@ pub fn main() -> ExitCode {
             Command::Dead(args) => dead(args).await,
             Command::Person(args) => person::person(args).await,
             Command::Discover(args) => discover(args).await,
+            Command::Texts(options) => texts::run(&options),
             Command::Reference { section } => reference(section.as_deref()),
             Command::Init(args) => init::init(&args),
             Command::Completions { shell } => completions(shell),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::locate::{self, Place};
+use crate::message::library::PHRASES_FILE;
 use crate::problem::Problem;
 
 /// Relative path with `/` → content.
@@ -52,7 +53,7 @@ impl Files {
     }
 
     /// Names of the folders in `schools/`.
-    pub(super) fn schools(&self) -> Vec<String> {
+    pub fn schools(&self) -> Vec<String> {
         let names =
             self.texts.keys().filter_map(|path| Some(path.strip_prefix("schools/")?.split_once('/')?.0));
         let mut names: Vec<String> = names.map(str::to_owned).collect();
@@ -97,7 +98,9 @@ impl Files {
             file: self.shown(path),
             key: String::new(),
             wrong: "nothing reads this file".to_owned(),
-            allowed: "texts/<name>.txt and process/<name>.toml; keep other files elsewhere".to_owned(),
+            allowed:
+                "texts/<name>.txt, texts/phrases.toml and process/<name>.toml; keep other files elsewhere"
+                    .to_owned(),
         };
         self.unread.iter().map(warning).collect()
     }
@@ -109,7 +112,7 @@ impl Files {
             ["dozvon.toml" | "sandbox.toml"] => true,
             ["schools", _, "school.toml"] => true,
             ["schools", _, "process", name] => name.ends_with(".toml"),
-            ["schools", _, "texts", name] => name.ends_with(".txt"),
+            ["schools", _, "texts", name] => name.ends_with(".txt") || name == PHRASES_FILE,
             _ => false,
         };
         let stray = self.texts.keys().filter(|path| !known(path));
@@ -118,7 +121,8 @@ impl Files {
                 file: self.shown(path),
                 key: String::new(),
                 wrong: "nothing reads this file".to_owned(),
-                allowed: "dozvon.toml, schools/<school>/school.toml, process/*.toml, texts/*.txt".to_owned(),
+                allowed: "dozvon.toml, schools/<school>/school.toml, process/*.toml, texts/*.txt, texts/phrases.toml"
+                    .to_owned(),
             })
             .collect()
     }

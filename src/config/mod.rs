@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::message::library::Library;
 use crate::platform::amocrm;
 use crate::platform::entry::OfSchool;
 use crate::platform::telephony::waits::Waits;
@@ -114,6 +115,18 @@ impl Config {
         match instance {
             Some(instance) if problems.is_empty() => Ok(Self { instance, schools, warnings }),
             _ => Err(problems),
+        }
+    }
+
+    /// A school's texts and its name, without the rest of its configuration: no secret has to be set.
+    pub fn texts(files: &Files, school: &str) -> Result<(Library, String), Vec<Problem>> {
+        let folder = format!("schools/{school}/");
+        let table =
+            files.get(&format!("{folder}school.toml")).and_then(|text| text.parse::<toml::Table>().ok());
+        let name = table.as_ref().and_then(|table| table.get("name")).and_then(toml::Value::as_str);
+        match school::texts(files, &folder) {
+            (library, problems) if problems.is_empty() => Ok((library, name.unwrap_or(school).to_owned())),
+            (_, problems) => Err(problems),
         }
     }
 

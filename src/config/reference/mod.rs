@@ -2,7 +2,7 @@
 //! from the structs. Never repeats a default by hand; a test compares the texts with the structs. Enter at
 //! [`reference`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
 use crate::json;
 use crate::message::library::Library;
+use crate::message::phrase::PHRASES;
 use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 use crate::platforms::ALL;
 use crate::process::SECTIONS;
@@ -170,6 +171,10 @@ fn print_texts(text: &mut String) {
         let names: Vec<&str> = names.iter().map(TextId::name).collect();
         let _ = writeln!(text, "- {title}: {}", names.join(", "));
     }
+    let tables: BTreeSet<&str> =
+        PHRASES.iter().filter_map(|phrase| Some(phrase.key.split_once('.')?.0)).collect();
+    let tables: Vec<&str> = tables.into_iter().collect();
+    let _ = writeln!(text, "- Phrases, tables of texts/phrases.toml: {}", tables.join(", "));
     let _ = writeln!(
         text,
         "- Variables: {}; `order.source.` goes on with a label, utm_source",

@@ -16,6 +16,7 @@ use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError,
 use crate::worker::backoff;
 use crate::worker::landings::{Ended, Landed, Written};
 use crate::worker::lanes::{Back, Go, LaneKey, key_of};
+use crate::worker::pacer::in_lane;
 use crate::worker::site::{Site, count};
 
 /// After this many panics a delivery becomes a dead letter.
@@ -61,8 +62,16 @@ struct Start {
     is_marked: bool,
 }
 
-/// One try of one delivery. Always returns, so that its lane is freed.
+/// One try of one delivery, as urgent as its lane. Always returns, so that its lane is freed.
 pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
+    let urgency = site.lanes().urgency(go.lane);
+    match urgency {
+        Some(urgency) => in_lane(urgency, attempt(site, go)).await,
+        None => attempt(site, go).await,
+    }
+}
+
+async fn attempt(site: &Arc<Site>, go: Go) -> Flown {
     let lane = go.lane;
     let start = match site.guard("delivery", start(site, go)).await {
         Ok(Ok(start)) => start,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::value::*;
+use crate::message::phrase::{Phrase, word};
 
 /// One thing that happened to one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,18 +140,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Text for the lead's feed.
-    pub fn label(self) -> &'static str {
+    /// For people, inside a sentence.
+    pub(crate) fn said(self) -> Phrase {
         match self {
-            Self::Answered => "разговор",
-            Self::NoAnswer => "нет ответа",
-            Self::Busy => "занято",
-            Self::Rejected => "сбросил",
-            Self::Unreachable => "недоступен",
-            Self::InvalidNumber => "неверный номер",
-            Self::Failed => "сбой связи",
-            Self::Cancelled => "менеджер отменил вызов",
-            Self::Voicemail => "автоответчик",
+            Self::Answered => word::answered(),
+            Self::NoAnswer => word::no_answer(),
+            Self::Busy => word::busy(),
+            Self::Rejected => word::rejected(),
+            Self::Unreachable => word::unreachable(),
+            Self::InvalidNumber => word::invalid_number(),
+            Self::Failed => word::failed(),
+            Self::Cancelled => word::cancelled(),
+            Self::Voicemail => word::voicemail(),
         }
     }
 }
@@ -238,9 +239,12 @@ pub struct TaskChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub kind: AnswerKind,
-    /// The promised time or date, as an instant.
+    /// The promised time or date, as an instant: of a day without a time, its beginning in the school's zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
+    /// What of it was said.
+    #[serde(default, skip_serializing_if = "Extent::is_moment")]
+    pub extent: Extent,
     /// Why: free text of the manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -251,6 +255,25 @@ pub struct Answer {
     /// The lead's field that contained the answer; it is cleared after use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<u64>,
+}
+
+/// How much of a moment a person named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// A day and a time.
+    #[default]
+    Moment,
+    /// A day without a time.
+    Day,
+    /// A time without a day: the moment is its next occurrence.
+    TimeOfDay,
+}
+
+impl Extent {
+    fn is_moment(&self) -> bool {
+        *self == Self::Moment
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 
 use super::Decision;
 use crate::message::library::Vars;
+use crate::message::phrase::letters;
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::calendar::fnv;
@@ -14,32 +15,33 @@ use crate::process::vars;
 
 impl Decision<'_> {
     /// Sends a text of the library to the client; notes it in the journal if there is no usable address.
-    pub fn letter(&mut self, rule: &str, text: TextId) {
-        self.letter_with(rule, text, |_| {});
+    /// Returns whether a letter leaves: no text may promise one that does not.
+    pub fn letter(&mut self, rule: &str, text: TextId) -> bool {
+        self.letter_with(rule, text, |_| {})
     }
 
     /// The same, with variables that the case does not contain.
-    pub fn letter_with(&mut self, rule: &str, text: TextId, fill: impl FnOnce(&mut Vars)) {
+    pub fn letter_with(&mut self, rule: &str, text: TextId, fill: impl FnOnce(&mut Vars)) -> bool {
         let text = if cut("M1.by_name") { TextId::FirstDay } else { text };
         let Some(to) = self.case.client.email().cloned() else {
-            self.say(rule, format!("Письмо «{}» не ушло: нет действующего адреса.", text.title()));
-            return;
+            self.say(rule, letters::no_address(self.title(&text)));
+            return false;
         };
         let mut vars = self.vars(None);
         fill(&mut vars);
         let rendered = self.process.texts.render(&text, &vars);
         if self.is_said_today(&text, &rendered.body) {
-            let title = text.title();
-            self.say(rule, format!("Письмо «{title}» сегодня уже ушло: второй раз не отправляем."));
-            return;
+            self.say(rule, letters::sent_today(self.title(&text)));
+            return false;
         }
         self.moment(Moment::Letter { text: text.clone() });
         self.ask(Ask::SendLetter(Letter { text, to, subject: rendered.subject, body: rendered.body }));
+        true
     }
 
-    /// One of two texts: for a client with a good address, and for one who cannot be written to.
-    pub fn by_letter<'t>(&self, written: &'t str, not: &'t str) -> &'t str {
-        if self.case.client.email().is_some() { written } else { not }
+    /// What a letter is called for people.
+    pub fn title<'t>(&'t self, text: &'t TextId) -> &'t str {
+        self.process.texts.title(text)
     }
 
     /// Whether the same text was already sent today; records the text that is sent now.
