@@ -26,7 +26,7 @@ async fn a_user_without_the_rights_is_refused_with_words_that_help() {
     bench.mute();
     let port = bench.redis().url().rsplit(':').next().expect("a port").to_owned();
     let url = format!("redis://dozvon:{PASSWORD}@127.0.0.1:{port}");
-    for change in [("~dz:*", "~dozvon*"), ("+@scripting", ""), ("&dz:bell", "")] {
+    for change in [("~dz:*", "~dozvon*"), ("+@scripting", ""), ("&dz:bell", ""), ("+time", "")] {
         allow(&mut bench, change);
         let mut command = bench.command(&["serve", "--listen", "127.0.0.1:0", "--operation", "127.0.0.1:0"]);
         let ended = command.env("DOZVON_STORE", &url).output().await.expect("it ends");

@@ -12,16 +12,16 @@ use crate::store::{StoreError, StoreResult};
 
 /// The parsed address of the store; nothing is connected yet.
 pub struct Address {
-    pub kind: Kind,
+    pub kind: AddressForm,
     /// TLS with certificates of its own; `None` without TLS, or with those of the system.
     pub certificates: Option<Certificates>,
     pub is_tls: bool,
 }
 
-pub enum Kind {
+pub enum AddressForm {
     Single(Box<ConnectionInfo>),
     Cluster(Vec<ConnectionInfo>),
-    Sentinel(Service),
+    Sentinel(Box<Service>),
 }
 
 /// A service that Sentinels watch.
@@ -97,20 +97,21 @@ impl Address {
         };
         let kind = match form {
             "" if !hosts.contains(',') => {
-                Kind::Single(Box::new(server(&format!("{base}://{login}{hosts}/{path}"))?))
+                AddressForm::Single(Box::new(server(&format!("{base}://{login}{hosts}/{path}"))?))
             }
-            "cluster" if path.is_empty() => Kind::Cluster(all(&login)?),
+            "cluster" if path.is_empty() => AddressForm::Cluster(all(&login)?),
             "sentinel" => {
                 let (name, db) = path.split_once('/').unwrap_or((path, "0"));
                 let host = hosts.split(',').next()?;
                 let node = server(&format!("{base}://{login}{host}/{db}"))?;
                 let sentinels = all(&options.login())?;
-                (!name.is_empty())
-                    .then(|| Kind::Sentinel(Service { name: name.to_owned(), sentinels, node }))?
+                (!name.is_empty()).then(|| {
+                    AddressForm::Sentinel(Box::new(Service { name: name.to_owned(), sentinels, node }))
+                })?
             }
             _ => return None,
         };
-        if !matches!(kind, Kind::Sentinel(_)) && !options.login().is_empty() {
+        if !matches!(kind, AddressForm::Sentinel(_)) && !options.login().is_empty() {
             return None;
         }
         Some(Self { kind, certificates, is_tls })
@@ -119,13 +120,13 @@ impl Address {
     /// The servers without user and password, for messages.
     pub fn name(&self) -> String {
         let nodes: &[ConnectionInfo] = match &self.kind {
-            Kind::Single(server) => std::slice::from_ref(&**server),
-            Kind::Cluster(nodes) => nodes,
-            Kind::Sentinel(service) => &service.sentinels,
+            AddressForm::Single(server) => std::slice::from_ref(&**server),
+            AddressForm::Cluster(nodes) => nodes,
+            AddressForm::Sentinel(service) => &service.sentinels,
         };
         let names: Vec<String> = nodes.iter().map(|node| node.addr().to_string()).collect();
         match &self.kind {
-            Kind::Sentinel(service) => {
+            AddressForm::Sentinel(service) => {
                 format!("Redis {} of the Sentinels {}", service.name, names.join(", "))
             }
             _ => format!("Redis {}", names.join(", ")),

@@ -16,7 +16,7 @@ use redis::{
     ScriptInvocation, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
 
-use super::address::{Address, Certificates, Kind, Service, tcp};
+use super::address::{Address, AddressForm, Certificates, Service, tcp};
 use super::keys;
 use crate::store::{StoreError, StoreResult, Weakness};
 
@@ -106,10 +106,10 @@ impl Link {
         }
         let certificates = address.certificates.as_ref().map(Certificates::read).transpose()?;
         let mut link = match address.kind {
-            Kind::Single(server) => Self::single(client(*server, certificates)?).await?,
-            Kind::Cluster(nodes) => Self::cluster(nodes, certificates).await?,
-            Kind::Sentinel(service) => {
-                let master = master(service, address.is_tls, certificates).await?;
+            AddressForm::Single(server) => Self::single(client(*server, certificates)?).await?,
+            AddressForm::Cluster(nodes) => Self::cluster(nodes, certificates).await?,
+            AddressForm::Sentinel(service) => {
+                let master = master(*service, address.is_tls, certificates).await?;
                 Self { is_moving: true, ..Self::single(master).await? }
             }
         };
@@ -123,7 +123,7 @@ impl Link {
     async fn probe(&self) -> StoreResult<()> {
         let set = redis::cmd("SET").arg(keys::PROBE).arg(1).arg("PX").arg(1_000).clone();
         let ring = redis::cmd("PUBLISH").arg(keys::BELL).arg("").clone();
-        let script = redis::Script::new("return redis.call('DEL', KEYS[1])");
+        let script = redis::Script::new("redis.call('TIME') return redis.call('DEL', KEYS[1])");
         let script = script.key(keys::PROBE);
         for done in [
             self.query::<redis::Value>(&set).await,
@@ -475,6 +475,8 @@ fn fault(error: &RedisError) -> StoreError {
         || matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Parse);
     let mut text = match error.kind() {
         ErrorKind::AuthenticationFailed => "WRONGPASS user or password is refused".to_owned(),
+        // What the connection says, such as a refused certificate; nothing of ours is in it.
+        _ if error.is_io_error() => error.to_string(),
         _ => error.category().to_owned(),
     };
     if error.is_timeout() {
