@@ -50,6 +50,12 @@ impl Stop {
     }
 }
 
+/// Whether this file can be written, before the long work whose result it gets. Its content stays.
+pub fn writable(file: &std::path::Path) -> Result<(), Stop> {
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened.map(|_| ()).map_err(|error| Stop::Because(format!("{}: {error}", file.display())))
+}
+
 /// Prints a text as it is.
 pub fn print(text: &str) -> Result<(), Stop> {
     write(&mut io::stdout().lock(), text)

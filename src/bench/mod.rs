@@ -11,6 +11,7 @@ pub use row::{Goal, Row, table};
 use std::path::PathBuf;
 
 use crate::out::{self, Stop};
+use crate::progress;
 
 /// `dozvon bench`.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,10 +41,14 @@ impl Family {
 /// Measures, prints and writes the figures. The error is for a person: what could not be measured, or which
 /// goal was missed.
 pub async fn run(options: Options) -> Result<(), Stop> {
+    options.json.iter().try_for_each(|file| out::writable(file))?;
     let mut rows = Vec::new();
     for family in Family::ALL.into_iter().filter(|family| options.only.is_none_or(|only| only == *family)) {
         rows.extend(match family {
-            Family::Launch => launch(Size::of(options.orders)).await?.rows(),
+            Family::Launch => {
+                let _shown = progress::spinner("launch");
+                launch(Size::of(options.orders)).await?.rows()
+            }
         });
     }
     out::line(table(&rows))?;

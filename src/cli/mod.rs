@@ -264,7 +264,7 @@ operation on http://{}
     );
     let _ = out::print(&addresses);
     tokio::select! {
-        () = stop_signal() => {}
+        () = crate::interrupt::told() => {}
         () = player_gone(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
@@ -282,22 +282,6 @@ async fn player_gone() {
         let _ = tell.send(());
     });
     let _ = gone.await;
-}
-
-/// Waits for Ctrl-C or a supervisor's signal.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
 }
 
 #[cfg(feature = "sandbox")]

@@ -12,6 +12,7 @@ use crate::clock::stopwatch;
 use crate::intake::forget::Mention;
 use crate::out::{self, Stop};
 use crate::process::SchoolId;
+use crate::progress;
 use crate::store::Store;
 
 /// Between two looks whether it is done.
@@ -98,6 +99,7 @@ async fn forget(
     }
     crate::person::erase(store, school, mention.clone()).await.map_err(|error| error.to_string())?;
     let began = stopwatch();
+    let _shown = progress::spinner("the bridge erases");
     loop {
         let left = export(store, school, mention).await?;
         let known =

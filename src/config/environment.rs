@@ -36,7 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "DOZVON_STORE",
         default: "`store`",
-        about: "Redis, `redis://[user:password@]host:port/db`, or a cluster, `redis+cluster://[user:password@]host:port,host:port`; not set: the embedded store.",
+        about: "Redis, `redis://[user:password@]host:port/db`; a Cluster, `redis+cluster://…@host:port,host:port`; Sentinels, `redis+sentinel://…@host:port,host:port/service/db`; `rediss` for TLS, with `?ca=/path` for an authority of your own; not set: the embedded store.",
     },
     Variable {
         name: "DOZVON_DATA",

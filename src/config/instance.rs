@@ -10,7 +10,7 @@ use super::raw::{InstanceFile, Limits, LogFormat, NotifyFile};
 use super::read::{parse, section};
 use crate::email::parse_email;
 use crate::platform::check::{Complaints, address_fault, is_loopback};
-use crate::problem::{Problem, nearest};
+use crate::problem::Problem;
 use crate::secret::{Secret, SecretSource};
 use crate::store::redis::Address;
 
@@ -141,10 +141,8 @@ fn check_log(log: &str, complaints: &mut Complaints) {
             part.rsplit_once('=').map_or((None, part), |(target, level)| (Some(target), level));
         let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
         if !is_level || target.is_some_and(|target| !is_target(target)) {
-            let hint =
-                nearest(level, LEVELS).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-            let allowed = format!("{hint}{}, or `dozvon=debug,info`", LEVELS.join(", "));
-            complaints.add("log", format!("`{part}` is no level"), allowed);
+            let allowed = format!("{}, or `dozvon=debug,info`", LEVELS.join(", "));
+            complaints.add("log", format!("unknown level `{level}`"), allowed);
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod scripts;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ use self::redis::Redis;
 use self::school::{Addresses, RunIdentity};
 use self::scripts::Material;
 use crate::clock::stopwatch;
+use crate::interrupt;
 use crate::out::{self, Stop};
 use crate::process::SchoolId;
 use crate::sandbox::World;
@@ -81,24 +83,39 @@ pub struct Options {
 
 /// Plays the whole run. The error is for a person: why it could not be played, or which expectation failed.
 pub async fn run(mut options: Options) -> Result<(), Stop> {
+    // A result that cannot be written is no reason to play first.
+    options.json.iter().chain(&options.outcome).try_for_each(|file| out::writable(file))?;
     let identity = RunIdentity::fresh()?;
     let redis = own_redis(&mut options, &identity).await?;
-    let done = run_on(&identity, &options, redis.clone()).await;
+    let stays = AtomicBool::new(false);
+    let done = tokio::select! {
+        biased;
+        // The bridge ends with the run that holds it.
+        () = interrupt::told() => Err(Stop::Told),
+        done = run_on(&identity, &options, redis.clone(), &stays) => done,
+    };
     // However the run ended, its Redis ends first, before the folder may be removed.
     if let Some(redis) = redis {
         redis.lock().await.kill().await;
     }
-    if matches!(done, Ok(()) | Err(Stop::Unread)) {
+    let is_interrupted = done == Err(Stop::Told);
+    if is_interrupted || matches!(done, Ok(()) | Err(Stop::Unread)) {
         // The files of a successful run are not needed.
         let _ = std::fs::remove_dir_all(&identity.folder);
     }
-    done
+    match is_interrupted {
+        // That is how a run that stays is meant to end.
+        true if stays.into_inner() => Ok(()),
+        true => Err("Прервано, папка прогона удалена.".into()),
+        false => done,
+    }
 }
 
 async fn run_on(
     identity: &RunIdentity,
     options: &Options,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
+    stays: &AtomicBool,
 ) -> Result<(), Stop> {
     let material = Material::load(&|platform| identity.hooks(platform)).map_err(|slip| slip.to_string())?;
     let start = material.setup.start.with_timezone(&Utc);
@@ -149,6 +166,7 @@ async fn run_on(
     let seconds = began.elapsed().as_secs_f64();
     out::line(format_args!("Время прогона: {seconds:.1} с, шагов времени: {}.", player.moves))?;
     if options.stay {
+        stays.store(true, Ordering::SeqCst);
         stay(&plan, &mut player, &stand).await?;
     }
     stand.stop().await;
@@ -251,16 +269,21 @@ async fn tell(
 /// Starts the bridge again, in real time from where the run ended, until it is interrupted.
 async fn stay(plan: &Plan, player: &mut Player<KillableCarrier<Sender>>, stand: &Stand) -> Result<(), Stop> {
     let child = Child::start(plan, player.now.get()).await?;
-    out::line("\nВсё работает дальше, Ctrl-C останавливает:")?;
+    out::line("\nВсё работает дальше в настоящем времени, Ctrl-C останавливает:")?;
     out::line(format_args!("  мост {}, состояние {}/health", child.address, child.operation))?;
     for (name, address) in stand.addresses() {
         out::line(format_args!("  {name} {address}"))?;
     }
-    let stuck = tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => None,
-        stuck = player.follow(&child) => Some(stuck),
-    };
+    out::line("Попробуйте в другом окне: заявка, звонок без ответа (одинаково дважды), оплата:")?;
+    let exchange = stand.lines.first().map_or_else(String::new, |(_, address)| format!("http://{address}"));
+    let getcourse = format!("http://{}", stand.getcourse);
+    for line in stand.shared().with(|world, _| world.hints(&getcourse, &exchange)) {
+        out::line(format_args!("  {line}"))?;
+    }
+    out::line(
+        "Письма и карточки показывает GET /sandbox любого адреса; dead в /health — действия, которые по сценарию этих дней выполнить нельзя.",
+    )?;
+    let stuck = player.follow(&child).await;
     child.stop().await?;
-    stuck.map_or(Ok(()), |stuck| Err(stuck.to_string().into()))
+    Err(stuck.to_string().into())
 }

@@ -265,6 +265,12 @@ pub trait Store: Send + Sync + 'static {
         Ok(self.renew(school, fence, plan, ttl_ms).await?.0)
     }
 
+    /// Settings and states of the store in which it can lose what it has confirmed. An error if it does not
+    /// answer.
+    async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        self.ping().await.map(|()| Vec::new())
+    }
+
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a
     /// repeat. Durable when it returns. The inbox gives it back as it is; it stays readable by
     /// [`Store::raw`] after the entry is acknowledged. Once for each id: offered again, it is a repeat
@@ -390,10 +396,4 @@ pub trait Store: Send + Sync + 'static {
 
     /// Checks that the store answers.
     async fn ping(&self) -> StoreResult<()>;
-
-    /// Settings and states of the store in which it can lose what it has confirmed. An error if it does not
-    /// answer.
-    async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
-        self.ping().await.map(|()| Vec::new())
-    }
 }

@@ -33,6 +33,7 @@ mod scenarios;
 mod smoke;
 mod spool;
 mod store_contract;
+mod store_ways;
 mod support;
 mod tidy;
 mod tokens;

@@ -3,19 +3,20 @@
 //! [`Link::connect`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline,
-    RedisError, RedisFuture, ScriptInvocation, ServerErrorKind, Value,
+    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
+    ScriptInvocation, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
 
+use super::address::{Address, AddressForm, Certificates, Service, tcp};
 use super::keys;
 use crate::store::{StoreError, StoreResult, Weakness};
 
@@ -26,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// A peer that vanished silently is noticed after this.
-const PEER_GONE: Duration = Duration::from_secs(5);
+pub const PEER_GONE: Duration = Duration::from_secs(5);
 
 /// Connections to a single server: one per worker, up to this.
 const CONNECTIONS_MAX: usize = 8;
@@ -55,6 +56,10 @@ pub struct Link {
     subscribers: Vec<Client>,
     /// Its servers, for messages.
     name: String,
+    /// Sentinels may name another master: after a failure they are asked again.
+    is_moving: bool,
+    /// It has failed since; see [`Link::is_stale`].
+    has_failed: AtomicBool,
 }
 
 enum Connections {
@@ -96,9 +101,17 @@ impl Link {
     }
 
     async fn reach(address: Address, name: &str) -> Result<Self, ConnectError> {
-        let mut link = match address {
-            Address::Single(server) => Self::single(*server).await?,
-            Address::Cluster(nodes) => Self::cluster(nodes).await?,
+        if address.is_tls {
+            crate::tls::install_provider();
+        }
+        let certificates = address.certificates.as_ref().map(Certificates::read).transpose()?;
+        let mut link = match address.kind {
+            AddressForm::Single(server) => Self::single(client(*server, certificates)?).await?,
+            AddressForm::Cluster(nodes) => Self::cluster(nodes, certificates).await?,
+            AddressForm::Sentinel(service) => {
+                let master = master(*service, address.is_tls, certificates).await?;
+                Self { is_moving: true, ..Self::single(master).await? }
+            }
         };
         link.look().await?;
         link.probe().await?;
@@ -110,7 +123,7 @@ impl Link {
     async fn probe(&self) -> StoreResult<()> {
         let set = redis::cmd("SET").arg(keys::PROBE).arg(1).arg("PX").arg(1_000).clone();
         let ring = redis::cmd("PUBLISH").arg(keys::BELL).arg("").clone();
-        let script = redis::Script::new("return redis.call('DEL', KEYS[1])");
+        let script = redis::Script::new("redis.call('TIME') return redis.call('DEL', KEYS[1])");
         let script = script.key(keys::PROBE);
         for done in [
             self.query::<redis::Value>(&set).await,
@@ -170,7 +183,16 @@ impl Link {
         command.query_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
     }
 
+    /// Whether the master has to be asked for again.
+    pub fn is_stale(&self) -> bool {
+        self.is_moving && self.has_failed.load(Ordering::Relaxed)
+    }
+
     fn fault(&self, error: &RedisError) -> StoreError {
+        let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || is_replica {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
         fault(error).of(&self.name)
     }
 
@@ -221,11 +243,12 @@ impl Link {
             queues: Default::default(),
             subscribers,
             name: String::new(),
+            is_moving: false,
+            has_failed: AtomicBool::new(false),
         }
     }
 
-    async fn single(server: ConnectionInfo) -> Result<Self, ConnectError> {
-        let client = Client::open(server).map_err(|error| fault(&error))?;
+    async fn single(client: Client) -> Result<Self, ConnectError> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
             .set_connection_timeout(Some(CONNECT))
@@ -241,10 +264,18 @@ impl Link {
         Ok(Self::on(Connections::Single(connections), vec![client]))
     }
 
-    async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, ConnectError> {
-        let subscribers = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
-        let subscribers = subscribers.map_err(|error| fault(&error))?;
-        let client = ClusterClient::builder(nodes)
+    async fn cluster(
+        nodes: Vec<ConnectionInfo>,
+        certificates: Option<TlsCertificates>,
+    ) -> Result<Self, ConnectError> {
+        let subscribers = nodes.iter().cloned().map(|node| client(node, certificates.clone()));
+        let subscribers = subscribers.collect::<StoreResult<_>>()?;
+        let builder = ClusterClient::builder(nodes);
+        let builder = match certificates {
+            Some(certificates) => builder.certs(certificates),
+            None => builder,
+        };
+        let client = builder
             .connection_timeout(CONNECT)
             .response_timeout(ANSWER)
             .tcp_settings(tcp())
@@ -326,6 +357,57 @@ fn weak(node: &str) -> Vec<Weakness> {
     found
 }
 
+fn client(server: ConnectionInfo, certificates: Option<TlsCertificates>) -> StoreResult<Client> {
+    let client = match certificates {
+        Some(certificates) => Client::build_with_tls(server, certificates),
+        None => Client::open(server),
+    };
+    client.map_err(|error| fault(&error))
+}
+
+/// Asks the Sentinels for the master of the service.
+async fn master(
+    service: Service,
+    is_tls: bool,
+    certificates: Option<TlsCertificates>,
+) -> Result<Client, ConnectError> {
+    let Service { name, sentinels, node } = service;
+    let (own, login) = (node.redis_settings(), sentinels.first().map(ConnectionInfo::redis_settings));
+    let addresses: Vec<_> = sentinels.iter().map(|sentinel| sentinel.addr().clone()).collect();
+    let builder = SentinelClientBuilder::new(addresses, &name, SentinelServerType::Master);
+    let mut builder = builder.map_err(|error| fault(&error))?;
+    builder = builder.set_client_to_redis_db(own.db()).set_client_to_redis_tcp_settings(tcp());
+    builder = builder.set_client_to_sentinel_tcp_settings(tcp());
+    if let Some(user) = own.username() {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = own.password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if let Some(user) = login.and_then(|login| login.username()) {
+        builder = builder.set_client_to_sentinel_username(user);
+    }
+    if let Some(password) = login.and_then(|login| login.password()) {
+        builder = builder.set_client_to_sentinel_password(password);
+    }
+    if is_tls {
+        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder.set_client_to_redis_certificates(certificates.clone());
+        builder = builder.set_client_to_sentinel_certificates(certificates);
+    }
+    let mut client = builder.build().map_err(|error| fault(&error))?;
+    let unknown = || StoreError::Unreachable("the Sentinels do not answer in time".to_owned());
+    let asked = tokio::time::timeout(ANSWER, client.async_get_client()).await;
+    match asked {
+        Err(_) => Err(ConnectError::Away(unknown())),
+        // They have not agreed yet, or do not know the service: both may change.
+        Ok(Err(error)) => Err(ConnectError::Away(fault(&error))),
+        Ok(Ok(client)) => Ok(client),
+    }
+}
+
 /// The value of a line of `INFO`; empty if there is none.
 fn fact<'a>(node: &'a str, name: &str) -> &'a str {
     node.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim()
@@ -381,59 +463,6 @@ impl ConnectionLike for CallConnection {
     }
 }
 
-/// The parsed address of the store; nothing is connected yet.
-pub enum Address {
-    Single(Box<ConnectionInfo>),
-    Cluster(Vec<ConnectionInfo>),
-}
-
-impl Address {
-    /// The accepted forms of an address.
-    pub const FORM: &str = "redis://host:6379/0 or redis+cluster://host:6379,host:6379";
-
-    /// The servers without user and password, for messages.
-    pub fn name(&self) -> String {
-        let nodes = match self {
-            Self::Single(server) => std::slice::from_ref(&**server),
-            Self::Cluster(nodes) => nodes.as_slice(),
-        };
-        let names: Vec<String> = nodes.iter().map(|node| node.addr().to_string()).collect();
-        format!("Redis {}", names.join(", "))
-    }
-
-    pub fn read(url: &str) -> StoreResult<Self> {
-        let Some(nodes) = url.strip_prefix("redis+cluster://") else {
-            return Ok(Self::Single(Box::new(server(url)?)));
-        };
-        // The part before the last `@` is one user and password for all nodes.
-        let (login, hosts) = match nodes.rsplit_once('@') {
-            Some((login, hosts)) => (format!("{login}@"), hosts),
-            None => (String::new(), nodes),
-        };
-        let hosts = hosts.trim_end_matches('/').split(',');
-        Ok(Self::Cluster(
-            hosts.map(|host| server(&format!("redis://{login}{host}"))).collect::<StoreResult<_>>()?,
-        ))
-    }
-}
-
-fn server(url: &str) -> StoreResult<ConnectionInfo> {
-    // The client's own error text may repeat a password.
-    let info = url.into_connection_info().ok();
-    let plain =
-        |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !host.contains(','));
-    let wrong = || StoreError::Unreachable(format!("the address is not {}", Address::FORM));
-    Ok(info.filter(plain).ok_or_else(wrong)?.set_tcp_settings(tcp()))
-}
-
-fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new().with_time(PEER_GONE).with_interval(PEER_GONE / 5);
-    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(PEER_GONE);
-    settings
-}
-
 /// The node did not carry it out and named another.
 fn was_sent_on(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask))
@@ -446,6 +475,8 @@ fn fault(error: &RedisError) -> StoreError {
         || matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Parse);
     let mut text = match error.kind() {
         ErrorKind::AuthenticationFailed => "WRONGPASS user or password is refused".to_owned(),
+        // What the connection says, such as a refused certificate; nothing of ours is in it.
+        _ if error.is_io_error() => error.to_string(),
         _ => error.category().to_owned(),
     };
     if error.is_timeout() {
