@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::World;
+use super::amocrm::auth::long_lived;
 use super::faults::Faults;
 use super::lines::{Line, Lines};
 use super::script::{ManagerScript, OrderScript, PeopleScript};
@@ -60,7 +60,11 @@ impl Setup {
 
     /// The account's long-lived token as amoCRM makes it; by hand, the shorter one of the setup works as well.
     pub fn amocrm_token(&self) -> String {
-        World::new(self.clone(), 0).amocrm().auth.long_lived_token().to_owned()
+        let mut amocrm = self.amocrm.clone();
+        if amocrm.token_user == 0 {
+            amocrm.token_user = self.managers.first().map_or(0, |manager| manager.amocrm_user);
+        }
+        long_lived(&amocrm, self.start.to_utc())
     }
 
     /// Reads a setup; the error says line and key. What it cannot see is told by [`Setup::problems`].

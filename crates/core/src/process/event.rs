@@ -214,6 +214,9 @@ pub struct LeadChange {
     /// The reason given for a lost lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RefusalReason>,
+    /// The manager whom the CRM names as the author. Only a hint: our own changes may have him too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ManagerId>,
     /// The time of the change, according to the CRM.
     pub at: At,
 }

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::rng::Rng;
 use crate::setup::AmocrmSetup;
@@ -24,9 +25,8 @@ pub struct Auth {
     refresh: BTreeMap<String, DateTime<Utc>>,
     used: BTreeSet<String>,
     code: Option<String>,
-    /// As it is typed by hand, and as amoCRM makes it, with its end.
+    /// As it is typed by hand; it also signs the token that amoCRM makes.
     long_lived: String,
-    long_lived_jwt: (String, DateTime<Utc>),
     /// Number of token pairs issued.
     pub issued: u32,
 }
@@ -37,16 +37,12 @@ impl Auth {
         if !setup.refresh_token.is_empty() {
             refresh.insert(setup.refresh_token.clone(), start + TimeDelta::days(REFRESH_LIFE_DAYS));
         }
-        let end = start + TimeDelta::days(setup.long_lived_days);
-        // Its signature is of no use to anybody: a long-lived token is only compared.
-        let jwt = jwt(setup, (start, end), "0".repeat(32), "a".repeat(64), "api-a.amocrm.ru");
         Auth {
             access: BTreeMap::new(),
             refresh,
             used: BTreeSet::new(),
             code: Some(setup.code.clone()).filter(|code| !code.is_empty()),
             long_lived: setup.long_lived_token.clone(),
-            long_lived_jwt: (jwt, end),
             issued: 0,
         }
     }
@@ -115,7 +111,7 @@ impl Auth {
     ) -> WireAnswer {
         self.issued += 1;
         let end = now + TimeDelta::seconds(setup.token_life_s);
-        let access = jwt(setup, (now, end), rng.hex(32), rng.hex(64), api_domain);
+        let access = format!("{}.{}", jwt(setup, (now, end), rng.hex(32), api_domain), rng.hex(64));
         let refresh = format!("def502{}", rng.hex(90));
         self.access.insert(access.clone(), end);
         self.refresh.insert(refresh.clone(), now + TimeDelta::days(REFRESH_LIFE_DAYS));
@@ -130,17 +126,21 @@ impl Auth {
     pub fn check(&self, now: DateTime<Utc>, request: &WireRequest) -> Result<(), WireAnswer> {
         let token = request.bearer().unwrap_or("");
         let by_hand = !self.long_lived.is_empty() && token == self.long_lived;
-        let (jwt, end) = &self.long_lived_jwt;
-        let long_lived = !self.long_lived.is_empty() && token == jwt && now < *end;
-        if by_hand || long_lived || self.access.get(token).is_some_and(|end| *end > now) {
+        if by_hand || self.is_long_lived(now, token) || self.access.get(token).is_some_and(|end| *end > now) {
             return Ok(());
         }
         Err(super::checks::problem(401, "Unauthorized", "Неверный логин или пароль"))
     }
 
-    /// The long-lived token as amoCRM makes it.
-    pub fn long_lived_token(&self) -> &str {
-        &self.long_lived_jwt.0
+    /// Whether it is the long-lived token as amoCRM makes it, and has not ended.
+    fn is_long_lived(&self, now: DateTime<Utc>, token: &str) -> bool {
+        let Some((claims, sign)) = token.rsplit_once('.') else { return false };
+        let read = || -> Option<i64> {
+            let claims = URL_SAFE_NO_PAD.decode(claims.split_once('.')?.1).ok()?;
+            serde_json::from_slice::<Value>(&claims).ok()?["exp"].as_i64()
+        };
+        let signed = !self.long_lived.is_empty() && sign == signature(&self.long_lived, claims);
+        signed && read().is_some_and(|end| now.timestamp() < end)
     }
 
     /// Whether this refresh token is valid; asking does not use it up (sheet 1.4).
@@ -157,12 +157,18 @@ impl Auth {
     }
 }
 
-/// A token whose claims anybody can read (sheet 1.3). `id` is its own, `sign` stands for the signature.
+/// The long-lived token as amoCRM makes it, with an end (sheet 1.5).
+pub(crate) fn long_lived(setup: &AmocrmSetup, start: DateTime<Utc>) -> String {
+    let end = start + TimeDelta::days(setup.long_lived_days);
+    let claims = jwt(setup, (start, end), "0".repeat(32), "api-a.amocrm.ru");
+    format!("{claims}.{}", signature(&setup.long_lived_token, &claims))
+}
+
+/// Head and claims of a token, which anybody can read (sheet 1.3). `id` is its own.
 fn jwt(
     setup: &AmocrmSetup,
     (from, end): (DateTime<Utc>, DateTime<Utc>),
     id: String,
-    sign: String,
     api_domain: &str,
 ) -> String {
     let claims = json!({
@@ -172,7 +178,12 @@ fn jwt(
         "api_domain": api_domain,
     });
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    format!("{}.{}.{sign}", part(r#"{"typ":"JWT","alg":"RS256"}"#), part(&claims.to_string()))
+    format!("{}.{}", part(r#"{"typ":"JWT","alg":"RS256"}"#), part(&claims.to_string()))
+}
+
+/// The real one is of another kind, and nobody but amoCRM can check it.
+fn signature(key: &str, claims: &str) -> String {
+    hex::encode(Sha256::digest(format!("{key}.{claims}")))
 }
 
 fn refused(status: u16, hint: Option<&str>) -> WireAnswer {

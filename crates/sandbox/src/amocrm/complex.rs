@@ -26,7 +26,7 @@ pub(super) struct Bundle {
 
 enum Card {
     Known(i64),
-    New(ContactChange, i64),
+    New(Box<ContactChange>, i64),
 }
 
 /// The ids that a bundle got.
@@ -119,7 +119,7 @@ impl Account {
         }
         let within = |flaw: Flaw| Flaw { path: format!("{path}.0.{}", flaw.path), ..flaw };
         match self.read_card_item(kind, card, None) {
-            Ok((change, author)) => Ok(Some(Card::New(change, author))),
+            Ok((change, author)) => Ok(Some(Card::New(Box::new(change), author))),
             Err(flaws) => Err(flaws.into_iter().map(within).collect()),
         }
     }
@@ -130,7 +130,7 @@ impl Account {
         let mut card = |kind: Entity, card: Card, company: Option<i64>| match card {
             Card::Known(id) => id,
             Card::New(change, author) => {
-                self.create_card(now, kind, &ContactChange { company, hidden, ..change }, author)
+                self.create_card(now, kind, &ContactChange { company, hidden, ..*change }, author)
             }
         };
         let company = company.map(|company| card(Entity::Companies, company, None));

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::batch_writes::{Write, WriteBatcher, WriteKind, WriteTo};
 use super::classify::Reply;
@@ -57,6 +58,8 @@ pub struct AmoCourier {
     oauth: Option<OauthTokens>,
     /// Commands with an unclear outcome, since when, as far as this process has seen it.
     doubts: Mutex<BTreeMap<CommandId, At>>,
+    /// The user whom the token stands for: the responsible of all that names none.
+    token_user: OnceCell<Option<u64>>,
 }
 
 impl AmoCourier {
@@ -85,6 +88,7 @@ impl AmoCourier {
             webhook: None,
             oauth: None,
             doubts: Mutex::default(),
+            token_user: OnceCell::new(),
         }
     }
 

@@ -109,11 +109,17 @@ fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
         _ => {
             d.case.order.leads.insert(LeadRole::Sales, to);
             d.say("K2", crm::moved());
+            // L9: in the pool whoever moves the lead takes it; the CRM may name him as responsible already.
+            let manager = d.case.order.responsible.clone().or_else(|| known_author(d, change));
             if to >= Stage::InWork
-                && let Some(manager) = d.case.order.responsible.clone()
+                && let Some(manager) = manager
             {
                 d.request(Request::Take { manager });
             }
         }
     }
+}
+
+fn known_author(d: &Decision, change: &LeadChange) -> Option<ManagerId> {
+    change.by.clone().filter(|manager| d.process.manager(manager).is_some())
 }

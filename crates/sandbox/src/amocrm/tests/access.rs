@@ -181,8 +181,9 @@ fn refresh_tokens_work_once() {
 fn the_long_lived_token_is_a_jwt_with_an_end_and_works_by_hand_as_well() {
     let mut setup = setup();
     setup.amocrm.long_lived_days = 40;
+    setup.amocrm.token_user = 10_412_345;
+    let token = setup.amocrm_token();
     let mut world = World::new(setup, 1);
-    let token = world.amocrm().auth.long_lived_token().to_owned();
     let claims =
         token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
     let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
@@ -194,6 +195,8 @@ fn the_long_lived_token_is_a_jwt_with_an_end_and_works_by_hand_as_well() {
     let start = world.start();
     assert_eq!((ask(&mut world, &token, start), ask(&mut world, TOKEN, start)), (200, 200));
     assert_eq!(ask(&mut world, &token, start + TimeDelta::days(40)), 401, "it has ended");
+    let forged = token.replacen('.', ".e", 1);
+    assert_eq!(ask(&mut world, &forged, start), 401, "nobody else can make one");
 }
 
 #[test]
