@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
-use crate::config::{self, Config, Files, Problem, Surroundings};
+use crate::config::{self, Config, Files, Surroundings, unusable};
 use crate::intake::forget::Mention;
 use crate::intake::item::Item;
 use crate::process::{At, SchoolId};
@@ -304,11 +304,6 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
 
 fn load(folder: &Folder) -> Result<Config, String> {
     Config::load(&folder.config).map_err(|problems| unusable(&problems))
-}
-
-pub(crate) fn unusable(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-    format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
 }
 
 /// The command line takes precedence over the environment, the environment over the file.

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::unusable;
-use crate::config::{Config, Files};
+use crate::config::{Config, Files, unusable};
 use crate::message::library::{Library, PhraseText, Text, Vars};
 use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 use crate::problem::nearest;

@@ -130,3 +130,9 @@ impl Config {
         self.schools.iter().flat_map(|school| &school.warnings)
     }
 }
+
+/// All problems, for the person who has to mend them.
+pub fn unusable(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+    format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
+}
