@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+pub mod away;
 #[cfg(feature = "sandbox")]
 pub mod bench;
 pub mod cli;
@@ -16,6 +17,8 @@ pub mod instance;
 pub mod intake;
 pub mod json;
 pub mod link;
+pub mod notify;
+pub mod out;
 pub mod outbound;
 pub mod panics;
 pub mod person;
@@ -29,8 +32,8 @@ pub mod signal;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
-pub mod texts;
 pub mod tokens;
+pub mod trouble;
 pub mod worker;
 
 pub use dozvon_core::{message, problem, process};

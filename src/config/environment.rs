@@ -24,6 +24,11 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable { name: "DOZVON_LISTEN", default: "`listen`", about: "Address and port to listen on." },
     Variable {
+        name: "DOZVON_OPERATION",
+        default: "`operation`",
+        about: "Address and port for the people who run the bridge.",
+    },
+    Variable {
         name: "DOZVON_URL",
         default: "`url`",
         about: "Address under which the platforms reach the bridge, https.",

@@ -100,7 +100,7 @@ pub(super) fn read(
     })
 }
 
-fn is_school_name(name: &str) -> bool {
+pub fn is_school_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
@@ -209,14 +209,13 @@ fn read_figures(
 }
 
 fn read_texts(files: &Files, folder: &str, problems: &mut Vec<Problem>) -> Library {
-    texts(files, folder).unwrap_or_else(|faults| {
-        problems.extend(faults);
-        Library::shipped()
-    })
+    let (library, faults) = texts(files, folder);
+    problems.extend(faults);
+    library
 }
 
 /// The texts and phrases of the school in this folder.
-pub(super) fn texts(files: &Files, folder: &str) -> Result<Library, Vec<Problem>> {
+pub(super) fn texts(files: &Files, folder: &str) -> (Library, Vec<Problem>) {
     let folder = format!("{folder}texts/");
     let phrases = format!("{folder}{PHRASES_FILE}");
     let phrases = files.get(&phrases).map(|text| (PHRASES_FILE, phrases.as_str(), text));
@@ -229,7 +228,7 @@ pub(super) fn texts(files: &Files, folder: &str) -> Result<Library, Vec<Problem>
             source: text.to_owned(),
         })
         .collect();
-    Library::with_overrides(&own)
+    Library::checked(&own)
 }
 
 /// The stages of each role that exist in the CRM; won and lost exist in every pipeline.

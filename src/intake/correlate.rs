@@ -237,11 +237,11 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     }
     let by = seen.responsible.and_then(|user| amocrm_user(school, user));
     let fields = seen.fields.as_deref().unwrap_or_default();
-    let answer =
-        school.answers.from_field(fields, school.process.zone).map(|answer| signed(answer, by.as_ref()));
+    let dates = school.process.dates(seen.updated_at.unwrap_or(now));
+    let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
     let entity = format!("lead/{}", seen.lead);
     let mut last_seen = book.last_seen(&entity).await?;
-    let news = last_seen.lead(seen, answer);
+    let news = last_seen.lead(seen, answer, school.answers.typed(fields));
     let change = LeadChange {
         role,
         stage: news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status)),
@@ -375,7 +375,7 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         let by = seen.responsible.and_then(|user| amocrm_user(school, user));
         let result = seen.result.as_deref().filter(|_| news.done);
         // The answer comes first, because it closes the task.
-        let answer = result.and_then(|text| school.answers.from_result(text, now, school.process.zone));
+        let answer = result.and_then(|text| school.answers.from_result(text, &school.process.dates(now)));
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {
             task,

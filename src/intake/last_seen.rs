@@ -22,6 +22,9 @@ pub struct LastSeen {
     responsible: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<Answer>,
+    /// The fields of the answer as they were typed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    typed: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     due: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,8 +66,9 @@ impl TaskNews {
 
 impl LastSeen {
     /// `answer` is the content of the lead's fields, already in our words; `None` also if the body contains
-    /// no fields.
-    pub fn lead(&mut self, seen: &SeenLead, answer: Option<Answer>) -> LeadNews {
+    /// no fields. `typed` is what stands in them: the same words are the same answer, although «завтра» means
+    /// another day now.
+    pub fn lead(&mut self, seen: &SeenLead, answer: Option<Answer>, typed: Vec<String>) -> LeadNews {
         if self.is_older(seen.updated_at) {
             return LeadNews::default();
         }
@@ -79,10 +83,11 @@ impl LastSeen {
             news.responsible = differs(&mut self.responsible, responsible);
         }
         if seen.fields.is_some() {
-            if answer.is_some() && self.answer != answer {
+            let is_known = self.answer == answer || (!self.typed.is_empty() && self.typed == typed);
+            if answer.is_some() && !is_known {
                 news.answer.clone_from(&answer);
             }
-            self.answer = answer;
+            (self.answer, self.typed) = (answer, typed);
         }
         news
     }
@@ -162,6 +167,7 @@ fn differs<T: PartialEq + Copy>(known: &mut Option<T>, seen: T) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::event::{AnswerKind, Extent};
 
     fn at(second: i64) -> Option<At> {
         At::from_timestamp(1_795_000_000 + second, 0)
@@ -180,11 +186,34 @@ mod tests {
     #[test]
     fn a_stage_change_is_reported_once_and_a_late_hook_changes_nothing() {
         let mut last_seen = LastSeen::default();
-        assert_eq!(last_seen.lead(&lead(1, 10), None).stage, Some((1, 10)));
-        assert_eq!(last_seen.lead(&lead(1, 10), None), LeadNews::default(), "a repeat");
-        assert_eq!(last_seen.lead(&lead(5, 20), None).stage, Some((1, 20)));
-        assert_eq!(last_seen.lead(&lead(3, 10), None), LeadNews::default(), "older than the last state");
-        assert_eq!(last_seen.lead(&lead(9, 10), None).stage, Some((1, 10)), "really moved back");
+        assert_eq!(last_seen.lead(&lead(1, 10), None, Vec::new()).stage, Some((1, 10)));
+        assert_eq!(last_seen.lead(&lead(1, 10), None, Vec::new()), LeadNews::default(), "a repeat");
+        assert_eq!(last_seen.lead(&lead(5, 20), None, Vec::new()).stage, Some((1, 20)));
+        assert_eq!(
+            last_seen.lead(&lead(3, 10), None, Vec::new()),
+            LeadNews::default(),
+            "older than the last state"
+        );
+        assert_eq!(last_seen.lead(&lead(9, 10), None, Vec::new()).stage, Some((1, 10)), "really moved back");
+    }
+
+    /// The manager's words stay in the field while the lead changes: tomorrow they name another day.
+    #[test]
+    fn words_that_stay_in_a_field_are_no_new_answer() {
+        let typed = |words: &str| vec![words.to_owned()];
+        let answer = |at| {
+            let (kind, extent) = (AnswerKind::CallBack, Extent::Moment);
+            Some(Answer { kind, at, extent, why: None, reason: None, by: None, field: Some(7) })
+        };
+        let lead = |second| SeenLead { fields: Some(Vec::new()), ..lead(second, 10) };
+        let mut last_seen = LastSeen::default();
+        let mut news = |second, day: i64, words: &str| {
+            last_seen.lead(&lead(second), answer(at(day * 86_400)), typed(words)).answer
+        };
+        assert!(news(1, 1, "завтра в 11").is_some());
+        assert_eq!(news(2, 2, "завтра в 11"), None);
+        assert!(news(3, 2, "завтра, в 11").is_none(), "the same moment in other words");
+        assert!(news(4, 3, "послезавтра в 11").is_some());
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) async fn note_seen(
     let mut lead = book.last_seen(&on_lead).await?;
     lead.has_note(seen.note);
     let said_at = seen.created_at.unwrap_or(now);
-    let answer = school.answers.from_result(&seen.text, said_at, school.process.zone).filter(is_whole);
+    let answer = school.answers.from_note(&seen.text, &school.process.dates(said_at)).filter(is_whole);
     let aims = answer.map(|answer| {
         let event = Event::Answer(signed(answer, Some(&author)));
         Aim::new(order.clone(), record.client.clone(), event)

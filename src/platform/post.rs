@@ -42,18 +42,23 @@ pub enum SmtpStage {
     Content,
 }
 
-/// A server's reply, codes only: its text may contain an address.
+/// A server's reply without its text, which may contain an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SmtpReply {
     pub code: u16,
     /// RFC 3463, `5.1.1`.
     pub enhanced: Option<(u16, u16, u16)>,
+    /// The text says that the server does not relay for us or wants a sign-in.
+    pub is_about_us: bool,
 }
 
 impl PostFault {
     /// A refusal as the server wrote it: `text` begins with the enhanced code, if there is one.
     pub fn refused(stage: SmtpStage, code: u16, text: &str) -> Self {
-        Self::Refused { stage, reply: SmtpReply { code, enhanced: enhanced(text) } }
+        let words = text.to_ascii_lowercase();
+        let is_about_us =
+            ["relay", "authentication", "must issue a starttls"].iter().any(|word| words.contains(word));
+        Self::Refused { stage, reply: SmtpReply { code, enhanced: enhanced(text), is_about_us } }
     }
 }
 

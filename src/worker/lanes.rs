@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use account::{Account, Way};
+use tokio::sync::watch;
 
 use crate::platform::Room;
 use crate::process::{At, ClientId, Target, Urgency};
@@ -75,14 +76,21 @@ struct First {
     ready_ms: i64,
 }
 
+/// The delivery of a lane that is being sent. Its urgency rises with that of the lane while it waits for its
+/// turn: what is behind it waits for it.
+#[derive(Debug)]
+struct InFlight {
+    place: u64,
+    urgency: watch::Sender<Urgency>,
+}
+
 /// All lanes of one school.
 #[derive(Debug, Default)]
 pub struct Lanes {
     /// By place, which is the order of a lane.
     stubs: BTreeMap<u64, Stub>,
     lanes: BTreeSet<(LaneKey, u64)>,
-    /// Deliveries in flight.
-    busy: BTreeMap<LaneKey, u64>,
+    busy: BTreeMap<LaneKey, InFlight>,
     bodies: HashMap<u64, Delivery>,
     /// Marked as being sent by the commit that added them or that settled the delivery before them.
     marked: BTreeSet<u64>,
@@ -145,6 +153,13 @@ impl Lanes {
             lanes.stubs.insert(place, stub);
             lanes.lanes.insert((stub.lane, place));
         });
+        if let Some(flight) = self.busy.get(&stub.lane) {
+            flight.urgency.send_if_modified(|urgency| {
+                let rises = stub.urgency < *urgency;
+                *urgency = stub.urgency.min(*urgency);
+                rises
+            });
+        }
         self.hold_body(delivery);
     }
 
@@ -158,7 +173,7 @@ impl Lanes {
     /// flight.
     pub fn mark(&mut self, delivery: Delivery) {
         let place = delivery.seq;
-        let is_waiting = self.stubs.get(&place).is_some_and(|stub| self.busy.get(&stub.lane) != Some(&place));
+        let is_waiting = self.stubs.get(&place).is_some_and(|stub| self.flying(stub.lane) != Some(place));
         if is_waiting {
             self.marked.insert(place);
             self.bodies.insert(place, delivery);
@@ -168,7 +183,7 @@ impl Lanes {
     /// It is no longer in the store. A delivery in flight is settled when it returns.
     pub fn forget(&mut self, place: u64) {
         let Some(lane) = self.stubs.get(&place).map(|stub| stub.lane) else { return };
-        if self.busy.get(&lane) != Some(&place) {
+        if self.flying(lane) != Some(place) {
             self.change(lane, |lanes| lanes.remove(lane, place));
         }
     }
@@ -192,7 +207,7 @@ impl Lanes {
     fn go(&mut self, urgency: Urgency, place: u64) -> Option<Go> {
         let Stub { lane, way, .. } = *self.stubs.get(&place)?;
         self.unlist(lane);
-        self.busy.insert(lane, place);
+        self.busy.insert(lane, InFlight { place, urgency: watch::Sender::new(urgency) });
         if let Some(account) = self.accounts.get_mut(&lane.target) {
             account.leaves(way);
         }
@@ -211,7 +226,7 @@ impl Lanes {
 
     /// A try has ended.
     pub fn settle(&mut self, lane: LaneKey, back: Back) {
-        let Some(place) = self.busy.remove(&lane) else { return };
+        let Some(InFlight { place, .. }) = self.busy.remove(&lane) else { return };
         if let (Some(account), Some(stub)) = (self.accounts.get_mut(&lane.target), self.stubs.get(&place)) {
             account.lands(stub.way);
         }
@@ -232,7 +247,7 @@ impl Lanes {
     /// The delivery that would follow at `now` in this lane once its delivery in flight is settled, unless
     /// another lane comes first: the same commit may mark it.
     pub fn following(&mut self, lane: LaneKey, now: At) -> Option<Delivery> {
-        let flying = *self.busy.get(&lane)?;
+        let flying = self.flying(lane)?;
         self.fall_due(now);
         let first = self.first_of(lane, Some(flying))?;
         let is_next =
@@ -251,7 +266,7 @@ impl Lanes {
     /// same commit.
     pub fn takes_at_once(&self, delivery: &Delivery, settled: Option<u64>) -> bool {
         let lane = key_of(delivery);
-        let flying = self.busy.get(&lane).copied();
+        let flying = self.flying(lane);
         let freed = flying
             .filter(|_| flying == settled)
             .and_then(|place| self.stubs.get(&place))
@@ -287,6 +302,20 @@ impl Lanes {
         self.accounts.get(&target)?.shut_until
     }
 
+    /// The urgency of a lane, as long as its delivery is in flight.
+    pub fn urgency(&self, lane: LaneKey) -> Option<watch::Receiver<Urgency>> {
+        self.busy.get(&lane).map(|flight| flight.urgency.subscribe())
+    }
+
+    fn flying(&self, lane: LaneKey) -> Option<u64> {
+        self.busy.get(&lane).map(|flight| flight.place)
+    }
+
+    /// Deliveries for this account, waiting or in flight.
+    pub fn waiting_for(&self, target: Target) -> usize {
+        self.stubs.values().filter(|stub| stub.lane.target == target).count()
+    }
+
     pub fn in_flight(&self) -> usize {
         self.busy.len()
     }
@@ -302,7 +331,7 @@ impl Lanes {
 
     /// The bodies in memory of deliveries that are not in flight, in the order of their places.
     pub fn waiting_bodies(&self) -> impl Iterator<Item = &Delivery> {
-        let is_free = |(place, stub): &(&u64, &Stub)| self.busy.get(&stub.lane) != Some(*place);
+        let is_free = |(place, stub): &(&u64, &Stub)| self.flying(stub.lane) != Some(**place);
         self.stubs.iter().filter(is_free).filter_map(|(place, _)| self.bodies.get(place))
     }
 

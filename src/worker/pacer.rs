@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::lease_view::LeaseView;
+use crate::away::AwayLog;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, NoResponse, Request, Response};
@@ -22,6 +23,33 @@ use crate::store::{Rate, Store};
 /// After a 429 the whole account pauses for this long, doubling up to the longest.
 const REST_FIRST_MS: i64 = 1_000;
 const REST_LONGEST_MS: i64 = 60_000;
+
+tokio::task_local! {
+    static LANE_URGENCY: watch::Receiver<Urgency>;
+}
+
+/// Runs a delivery so that its requests are as urgent as its lane, also when the lane becomes more urgent while
+/// they wait for a turn.
+pub async fn in_lane<F: Future>(urgency: watch::Receiver<Urgency>, delivery: F) -> F::Output {
+    LANE_URGENCY.scope(urgency, delivery).await
+}
+
+/// Returns when the lane of this delivery is more urgent than this; never without a lane.
+async fn more_urgent(lane: &mut Option<watch::Receiver<Urgency>>, than: Urgency) -> Urgency {
+    if let Some(urgency) = lane
+        && let Ok(now) = urgency.wait_for(|now| *now < than).await
+    {
+        return *now;
+    }
+    std::future::pending().await
+}
+
+/// What callers tell the turn-giver.
+enum QueueChange {
+    Join(u64, Waiter),
+    /// A waiting request has become more urgent.
+    Raise(QueueKey, Urgency),
+}
 
 /// A waiting caller, and the channel on which it gets its turn.
 struct Waiter {
@@ -65,6 +93,18 @@ struct Queue {
 }
 
 impl Queue {
+    fn apply(&mut self, change: QueueChange) {
+        match change {
+            QueueChange::Join(ticket, waiter) => self.push(ticket, waiter),
+            QueueChange::Raise(key, urgency) => {
+                if let Some(mut waiter) = self.remove(key) {
+                    waiter.request.urgency = urgency;
+                    self.push(key.1, waiter);
+                }
+            }
+        }
+    }
+
     fn push(&mut self, ticket: u64, waiter: Waiter) {
         let key = (waiter.request.urgency, ticket);
         if let Some(group) = waiter.request.group {
@@ -135,6 +175,8 @@ pub struct Pace {
     rest_ms: AtomicI64,
     /// How long the present pause lasts.
     rest_span_ms: AtomicI64,
+    /// Says that the store, which keeps the budget, is away.
+    away: AwayLog,
 }
 
 /// The account and its rate.
@@ -169,7 +211,7 @@ impl Pace {
 pub struct Pacer {
     /// `None` for a command line that reads while a bridge owns the school.
     lease: Option<LeaseView>,
-    queue: mpsc::UnboundedSender<(u64, Waiter)>,
+    queue: mpsc::UnboundedSender<QueueChange>,
     tickets: AtomicU64,
     pace: Arc<Pace>,
     clock: Arc<dyn Clock>,
@@ -183,9 +225,9 @@ impl Pacer {
         clock: Arc<dyn Clock>,
         lease: Option<LeaseView>,
     ) -> Self {
-        let (queue, waiters) = mpsc::unbounded_channel();
+        let (queue, changes) = mpsc::unbounded_channel();
         let pace = Arc::new(Pace::default());
-        tokio::spawn(serve_turns(waiters, budget, store, clock.clone(), pace.clone()));
+        tokio::spawn(serve_turns(changes, budget, store, clock.clone(), pace.clone()));
         Self { lease, queue, tickets: AtomicU64::new(0), pace, clock }
     }
 
@@ -196,11 +238,23 @@ impl Pacer {
     /// Returns when the turn is granted.
     pub async fn turn(&self, request: BudgetRequest) -> Result<Granted, NoTurn> {
         let ticket = self.tickets.fetch_add(1, Ordering::SeqCst);
-        let (go, turn) = oneshot::channel();
+        let mut lane = LANE_URGENCY.try_with(Clone::clone).ok();
+        let mut urgency = lane.as_ref().map_or(request.urgency, |lane| request.urgency.min(*lane.borrow()));
+        let request = BudgetRequest { urgency, ..request };
+        let (go, mut turn) = oneshot::channel();
         let count = Counted::new(&self.pace, request.deliveries);
         // If the queue is closed, it drops the waiter, and `turn` returns an error.
-        let _ = self.queue.send((ticket, Waiter { request, go, count }));
-        turn.await.map_err(|_| NoTurn)
+        let _ = self.queue.send(QueueChange::Join(ticket, Waiter { request, go, count }));
+        loop {
+            tokio::select! {
+                biased;
+                given = &mut turn => return given.map_err(|_| NoTurn),
+                more = more_urgent(&mut lane, urgency) => {
+                    let _ = self.queue.send(QueueChange::Raise((urgency, ticket), more));
+                    urgency = more;
+                }
+            }
+        }
     }
 
     /// The last check before a request leaves: a turn may have been granted before a pause of the process.
@@ -288,12 +342,16 @@ impl Courier for PacedCourier {
     async fn chore(&self, now: At) -> Result<At, Fault> {
         self.inner.chore(now).await
     }
+
+    fn ends(&self) -> Option<At> {
+        self.inner.ends()
+    }
 }
 
 /// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests
 /// in it fail with [`NoTurn`]; requests that arrive during the pause wait for the next queue.
 async fn serve_turns(
-    mut waiters: mpsc::UnboundedReceiver<(u64, Waiter)>,
+    mut changes: mpsc::UnboundedReceiver<QueueChange>,
     budget: Budget,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -302,7 +360,7 @@ async fn serve_turns(
     let mut pauses = Pauses::default();
     loop {
         let begun = stopwatch();
-        let giving = give_turns(&mut waiters, &budget, &*store, &clock, &pace);
+        let giving = give_turns(&mut changes, &budget, &*store, &clock, &pace);
         let Err(Panicked { place }) = caught(giving).await else { return };
         pace.panics.fetch_add(1, Ordering::Relaxed);
         let account = &budget.account;
@@ -318,7 +376,7 @@ async fn serve_turns(
 /// Takes one slot of the budget at a time, and gives it to the caller that is most urgent when the slot
 /// comes.
 async fn give_turns(
-    waiters: &mut mpsc::UnboundedReceiver<(u64, Waiter)>,
+    changes: &mut mpsc::UnboundedReceiver<QueueChange>,
     budget: &Budget,
     store: &dyn Store,
     clock: &Arc<dyn Clock>,
@@ -326,27 +384,28 @@ async fn give_turns(
 ) {
     let mut queue = Queue::default();
     loop {
-        if queue.waiters.is_empty() {
-            match waiters.recv().await {
-                Some((ticket, waiter)) => queue.push(ticket, waiter),
+        while queue.waiters.is_empty() {
+            match changes.recv().await {
+                Some(change) => queue.apply(change),
                 None => return,
             }
         }
         rest(clock, pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
-            Ok(0) => {}
+            Ok(0) => pace.away.answers(&budget.account),
             Ok(wait_ms) => {
+                pace.away.answers(&budget.account);
                 pace.sleep_until(clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
             }
             Err(error) => {
-                tracing::warn!(account = budget.account, %error, "the store does not answer, so there is no budget: waiting");
+                pace.away.failed(&budget.account, "a budget", &error);
                 // Real time: an outage of the store has nothing to do with driven time.
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
         }
-        while let Ok((ticket, waiter)) = waiters.try_recv() {
-            queue.push(ticket, waiter);
+        while let Ok(change) = changes.try_recv() {
+            queue.apply(change);
         }
         queue.give();
     }

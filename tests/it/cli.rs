@@ -260,6 +260,13 @@ async fn a_dead_delivery_is_tried_again_on_redis() {
     retried(StoreKind::Redis).await;
 }
 
+/// F49: what died is in the log, once, with its cause.
+fn logged_once(log: &str) {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("a command is given up")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("comment") && lines[0].contains("why="), "{lines:?}");
+}
+
 async fn retried(kind: StoreKind) {
     let bench = TestBed::new(kind).await;
     bench.edit("schools/rost/school.toml", "comment_author = 400300901", "# comment_author = 400300901");
@@ -275,6 +282,7 @@ async fn retried(kind: StoreKind) {
         (bridge.health().await?["dead"].as_u64()? > 0).then_some(())
     })
     .await;
+    logged_once(&bridge.log());
     bridge.settled().await;
     assert_eq!(bridge.terminate().await, Some(0));
 

@@ -250,6 +250,20 @@ fn json_is_written_in_one_place() {
     none(&sources, "json.rs writes JSON", |line| line.contains("serde_json::to_"));
 }
 
+/// A reader that has gone or a full disk is no panic: one file prints.
+#[test]
+fn output_is_written_in_one_place() {
+    let mut sources: Vec<Source> =
+        ["src", "crates"].into_iter().flat_map(|folder| files(folder, ".rs")).collect();
+    sources.retain(|source| !source.is_test());
+    let words: Vec<String> = ["print", "eprint"]
+        .into_iter()
+        .flat_map(|word| [format!("{word}!("), format!("{word}ln!(")])
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    none(&sources, "out.rs prints", |line| holds_any(line, &words));
+}
+
 /// A task of its own ends unseen when it panics, unless something begins it again or waits for its result.
 #[test]
 fn every_task_is_watched() {

@@ -1,5 +1,5 @@
 //! One thing that is wrong with a configuration, said so that a person can mend it.
-//! Enter at [`Problem`] and [`nearest`].
+//! Enter at [`Problem`]; [`nearest`] finds the name that was meant.
 
 use std::fmt;
 
@@ -22,9 +22,32 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The name that is probably meant by a mistyped one: at most a third of its letters differ.
-pub fn nearest<'n>(typed: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let far = |name: &'n str| (strsim::damerau_levenshtein(&typed.to_lowercase(), name), name);
-    let (steps, name) = names.into_iter().map(far).min()?;
-    (steps <= name.chars().count() / 3).then_some(name)
+/// The known name that a misspelt one resembles most, if any does.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let scored =
+        known.into_iter().map(|known| (strsim::damerau_levenshtein(&name, &known.to_lowercase()), known));
+    // One slip in three letters, and no name for a wholly different word.
+    let near = scored.filter(|(slips, known)| *slips <= (known.chars().count().max(3) / 3));
+    near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found_and_none_is_invented() {
+        let known = ["head", "active", "amocrm", "getcourse", "extension"];
+        for (name, near) in [
+            ("haed", Some("head")),
+            ("actve", Some("active")),
+            ("AmoCRM", Some("amocrm")),
+            ("extention", Some("extension")),
+            ("phone", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, known), near, "{name}");
+        }
+    }
 }

@@ -1,15 +1,14 @@
 //! Recognises a manager's answer to «Что дальше?» (L13) by a lead's fields, by a stage, or by the first words
-//! of a task's result. Never decides what follows from the answer, and never guesses a date from free text.
+//! of a task's result. Never decides what follows from the answer; dates are read by [`crate::process::dates`].
 //! Enter at [`Answers::from_field`], [`Answers::from_stage`], [`Answers::from_result`].
 
 use std::collections::BTreeMap;
 
-use chrono_tz::Tz;
-
-use self::dates::{field_time, written_time};
+use self::dates::{field_moment, moment};
 use super::raw::AnswersFile;
-use crate::process::event::{Answer, AnswerKind};
-use crate::process::{At, RefusalReason};
+use crate::process::RefusalReason;
+use crate::process::dates::{Found, Reader};
+use crate::process::event::{Answer, AnswerKind, Extent};
 use crate::signal::FieldValue;
 
 mod dates;
@@ -111,12 +110,16 @@ impl Answers {
         [self.field, self.date_field, self.why_field, self.reason_field].into_iter().flatten().collect()
     }
 
+    /// What stands in these fields, for comparing: «завтра» means another day each day.
+    pub fn typed(&self, fields: &[(u64, Vec<FieldValue>)]) -> Vec<String> {
+        let texts = self.fields().into_iter().map(|field| text_of(fields, Some(field)).unwrap_or_default());
+        texts.map(str::to_owned).collect()
+    }
+
     /// The answer in a lead's fields; `None` while the list field is empty or its choice has no meaning here.
-    pub fn from_field(&self, fields: &[(u64, Vec<FieldValue>)], zone: Tz) -> Option<Answer> {
-        let text = |field: Option<u64>| {
-            let values = &fields.iter().find(|(id, _)| Some(*id) == field)?.1;
-            values.iter().map(|value| value.value.trim()).find(|value| !value.is_empty())
-        };
+    /// The date is that of its field, else the one that is named in the reason.
+    pub fn from_field(&self, fields: &[(u64, Vec<FieldValue>)], dates: &Reader) -> Option<Answer> {
+        let text = |field: Option<u64>| text_of(fields, field);
         let field = self.field?;
         let (kind, rest) = self.kind_of(text(Some(field))?)?;
         let why = text(self.why_field);
@@ -125,13 +128,18 @@ impl Answers {
             .flatten()
             .filter(|_| kind == AnswerKind::Refusal)
             .find_map(|words| self.reason_in(words));
+        let moment = match text(self.date_field) {
+            Some(date) => field_moment(date, dates),
+            None => why.and_then(|why| moment(dates.meant(why)?.named, dates)),
+        };
+        let (at, extent) = moment.unzip();
         Some(Answer {
-            kind,
-            at: text(self.date_field).and_then(|value| field_time(value, zone)),
+            at,
+            extent: extent.unwrap_or_default(),
             why: why.map(str::to_owned),
             reason,
-            by: None,
             field: Some(field),
+            ..bare(kind)
         })
     }
 
@@ -140,19 +148,48 @@ impl Answers {
         self.stages.get(&status).map(|kind| bare(*kind))
     }
 
-    /// The answer in a task's result: `перезвонить 24.11 11:00, просит после работы`,
-    /// `отказ: цена, ждёт премию`. A date is read only if it is written as a date right after
-    /// the first words; a day that has just passed is left out, so that the manager is asked for it.
-    pub fn from_result(&self, text: &str, now: At, zone: Tz) -> Option<Answer> {
+    /// The answer in a task's result: `перезвонить завтра в 11, просит после работы`,
+    /// `отказ: цена, ждёт премию`. A date that is past or can mean two things is left out, so that the manager is
+    /// asked for it.
+    pub fn from_result(&self, text: &str, dates: &Reader) -> Option<Answer> {
         let (kind, rest) = self.kind_of(text)?;
-        let (at, rest) = written_time(rest, now.with_timezone(&zone));
+        self.with_date(kind, rest, dates.meant(rest), dates)
+    }
+
+    /// The answer in a note, where a date further on may be anything: it has to follow the first words.
+    pub fn from_note(&self, text: &str, dates: &Reader) -> Option<Answer> {
+        let (kind, rest) = self.kind_of(text)?;
+        let first = dates.meant(rest).filter(|found| trim_marks(&rest[..found.range.start]).is_empty());
+        self.with_date(kind, rest, first, dates)
+    }
+
+    /// The date is removed from the reason where the reason stays whole without it.
+    fn with_date(
+        &self,
+        kind: AnswerKind,
+        rest: &str,
+        found: Option<Found>,
+        dates: &Reader,
+    ) -> Option<Answer> {
+        let (mut rest, mut at, mut extent) = (rest, None, Extent::default());
+        if let Some((found, (time, said))) =
+            found.and_then(|found| Some((found.clone(), moment(found.named, dates)?)))
+        {
+            (at, extent) = (Some(time), said);
+            let (before, after) = (&rest[..found.range.start], &rest[found.range.end..]);
+            match (trim_marks(before).is_empty(), trim_marks(after).is_empty()) {
+                (true, _) => rest = after,
+                (false, true) => rest = before,
+                (false, false) => {}
+            }
+        }
         let (reason, rest) = match kind {
             AnswerKind::Refusal => self.leading_reason(rest),
             _ => (None, rest),
         };
         let why = trim_marks(rest);
         let why = (!why.is_empty()).then(|| why.to_owned());
-        Some(Answer { at, why, reason, ..bare(kind) })
+        Some(Answer { at, extent, why, reason, ..bare(kind) })
     }
 
     fn kind_of<'a>(&self, text: &'a str) -> Option<(AnswerKind, &'a str)> {
@@ -184,7 +221,13 @@ impl Answers {
 }
 
 fn bare(kind: AnswerKind) -> Answer {
-    Answer { kind, at: None, why: None, reason: None, by: None, field: None }
+    Answer { kind, at: None, extent: Extent::Moment, why: None, reason: None, by: None, field: None }
+}
+
+/// The value of a field that is not empty.
+fn text_of(fields: &[(u64, Vec<FieldValue>)], field: Option<u64>) -> Option<&str> {
+    let values = &fields.iter().find(|(id, _)| Some(*id) == field)?.1;
+    values.iter().map(|value| value.value.trim()).find(|value| !value.is_empty())
 }
 
 /// Own phrases before shipped ones, longest first, each once.

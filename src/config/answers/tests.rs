@@ -1,21 +1,35 @@
 //! Answers as managers write them, and how they are recognised.
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
+use chrono_tz::Tz;
 
 use super::*;
+use crate::process::At;
+use crate::process::calendar::Calendar;
+use crate::process::hours::TimeOfDay;
 
 const MOSCOW: Tz = chrono_tz::Europe::Moscow;
 
-fn at(text: &str) -> At {
-    DateTime::parse_from_rfc3339(text).expect("an instant").with_timezone(&Utc)
+/// Sunday noon in Moscow.
+fn sunday_noon(calendar: &Calendar) -> Reader<'_> {
+    let now = DateTime::parse_from_rfc3339("2026-11-22T12:00:00+03:00").expect("an instant");
+    let clock = |hour: u16| TimeOfDay { minute: hour * 60 };
+    Reader { now: now.with_timezone(&MOSCOW), calendar, morning: clock(10), evening: clock(18) }
 }
 
-/// Kind, local time in Moscow, reason, why.
+/// Kind, local time in Moscow (`~` if only the time was said), reason, why.
 type Told<'a> = (AnswerKind, Option<&'a str>, Option<RefusalReason>, Option<&'a str>);
 
 fn check(answer: Option<Answer>, expected: Option<Told>, said: &str) {
-    let local = |at: At| at.with_timezone(&MOSCOW).format("%Y-%m-%d %H:%M").to_string();
-    let told = answer.map(|answer| (answer.kind, answer.at.map(local), answer.reason, answer.why));
+    let told = answer.map(|answer| {
+        let (local, format) = match answer.extent {
+            Extent::Moment => ("", "%Y-%m-%d %H:%M"),
+            Extent::Day => ("", "%Y-%m-%d"),
+            Extent::TimeOfDay => ("~", "%Y-%m-%d %H:%M"),
+        };
+        let at = answer.at.map(|at: At| format!("{local}{}", at.with_timezone(&MOSCOW).format(format)));
+        (answer.kind, at, answer.reason, answer.why)
+    });
     let expected =
         expected.map(|(kind, at, reason, why)| (kind, at.map(str::to_owned), reason, why.map(str::to_owned)));
     assert_eq!(told, expected, "{said}");
@@ -25,10 +39,10 @@ fn check(answer: Option<Answer>, expected: Option<Told>, said: &str) {
 fn a_tasks_result_is_read_by_its_first_words() {
     use AnswerKind::*;
     use RefusalReason::{Competitor, NotNow, Price};
-    // Sunday noon in Moscow.
-    let now = at("2026-11-22T12:00:00+03:00");
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
     let check = |said: &str, kind, at, reason, why| {
-        check(Answers::default().from_result(said, now, MOSCOW), Some((kind, at, reason, why)), said);
+        check(Answers::default().from_result(said, &dates), Some((kind, at, reason, why)), said);
     };
     check(
         "перезвонить 24.11 11:00, просит после работы",
@@ -38,25 +52,39 @@ fn a_tasks_result_is_read_by_its_first_words() {
         Some("просит после работы"),
     );
     check("Перезвонить 24.11.2026 в 9:30", CallBack, Some("2026-11-24 09:30"), None, None);
-    check("ПЕРЕЗВОНИТЬ: 15:00", CallBack, Some("2026-11-22 15:00"), None, None);
-    check("перезвонить в 11:00", CallBack, Some("2026-11-23 11:00"), None, None);
+    check("ПЕРЕЗВОНИТЬ: 15:00", CallBack, Some("~2026-11-22 15:00"), None, None);
+    check("перезвонить в 11:00", CallBack, Some("~2026-11-23 11:00"), None, None);
+    check("перезвонить 30.11", CallBack, Some("2026-11-30"), None, None);
+    check(
+        "перезвонить завтра в 11, после работы",
+        CallBack,
+        Some("2026-11-23 11:00"),
+        None,
+        Some("после работы"),
+    );
+    check("перезвонить, занят, завтра в 11", CallBack, Some("2026-11-23 11:00"), None, Some("занят"));
+    check("оплатит в пятницу", Promise, Some("2026-11-27"), None, None);
+    check("перезвонить через 2 дня", CallBack, Some("2026-11-24"), None, None);
+    check("обещал оплатить 30 ноября", Promise, Some("2026-11-30"), None, None);
+    check(
+        "отказ: не сейчас, вернуться 20 января",
+        Refusal,
+        Some("2027-01-20"),
+        Some(NotNow),
+        Some("вернуться"),
+    );
     check("перезвонить 10.01 10:00", CallBack, Some("2027-01-10 10:00"), None, None);
     check("перезвонить 24.11.26 11:00.", CallBack, Some("2026-11-24 11:00"), None, None);
-    check("перезвонить завтра в 11", CallBack, None, None, Some("завтра в 11"));
+    check("перезвонить завтра в 11", CallBack, Some("2026-11-23 11:00"), None, None);
+    check("перезвонить завтра в 8", CallBack, None, None, Some("завтра в 8"));
     check("перезвонить 20.11 11:00", CallBack, None, None, Some("20.11 11:00"));
     check("перезвонить 31.02 11:00", CallBack, None, None, Some("31.02 11:00"));
     check("перезвонить 2.5 тысячи", CallBack, None, None, Some("2.5 тысячи"));
-    check("обещал 25.11", Promise, Some("2026-11-25 00:00"), None, None);
-    check("обещала оплатить 25.11", Promise, Some("2026-11-25 00:00"), None, None);
-    check(
-        "Обещала до 25.11, после зарплаты",
-        Promise,
-        Some("2026-11-25 00:00"),
-        None,
-        Some("после зарплаты"),
-    );
-    check("оплатит сам 26.11", OwnTry, Some("2026-11-26 00:00"), None, None);
-    check("сам 26.11, другой картой", OwnTry, Some("2026-11-26 00:00"), None, Some("другой картой"));
+    check("обещал 25.11", Promise, Some("2026-11-25"), None, None);
+    check("обещала оплатить 25.11", Promise, Some("2026-11-25"), None, None);
+    check("Обещала до 25.11, после зарплаты", Promise, Some("2026-11-25"), None, Some("после зарплаты"));
+    check("оплатит сам 26.11", OwnTry, Some("2026-11-26"), None, None);
+    check("сам 26.11, другой картой", OwnTry, Some("2026-11-26"), None, Some("другой картой"));
     check("рассрочка", Instalment, None, None, None);
     check("думает — смотрит программу", Doubt, None, None, Some("смотрит программу"));
     check("особые условия: скидка 10 %", SpecialTerms, None, None, Some("скидка 10 %"));
@@ -77,10 +105,11 @@ fn a_tasks_result_is_read_by_its_first_words() {
 
 #[test]
 fn other_words_are_no_answer() {
-    let now = at("2026-11-22T12:00:00+03:00");
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
     for said in ["", "  ", "самое важное сделано", "ок", "нетто 5 000", "сделано", "—"]
     {
-        check(Answers::default().from_result(said, now, MOSCOW), None, said);
+        check(Answers::default().from_result(said, &dates), None, said);
     }
 }
 
@@ -95,12 +124,13 @@ fn a_schools_own_words_win() {
         ..AnswersFile::default()
     };
     let answers = Answers::new(&file);
-    let now = at("2026-11-22T12:00:00+03:00");
-    let kind = |said: &str| answers.from_result(said, now, MOSCOW).map(|answer| answer.kind);
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
+    let kind = |said: &str| answers.from_result(said, &dates).map(|answer| answer.kind);
     assert_eq!(kind("дожать 24.11 11:00"), Some(AnswerKind::CallBack));
     assert_eq!(kind("Думает"), Some(AnswerKind::LongCycle));
     assert_eq!(kind("обещал 25.11"), Some(AnswerKind::Promise));
-    let refusal = answers.from_result("отказ: муж против", now, MOSCOW).expect("an answer");
+    let refusal = answers.from_result("отказ: муж против", &dates).expect("an answer");
     assert_eq!((refusal.reason, refusal.why), (Some(RefusalReason::Thinking), None));
 }
 
@@ -115,21 +145,32 @@ fn a_leads_fields_give_answer_date_reason_and_why() {
         ..AnswersFile::default()
     };
     let answers = Answers::new(&file);
+    let calendar = Calendar::default();
+    let dates = sunday_noon(&calendar);
     let check = |fields: &[(u64, &str)], expected: Option<Told>| {
         let value = |text: &str| FieldValue { value: text.to_owned(), choice: None };
         let fields: Vec<_> = fields.iter().map(|(id, text)| (*id, vec![value(text)])).collect();
-        let answer = answers.from_field(&fields, MOSCOW);
+        let answer = answers.from_field(&fields, &dates);
         assert!(answer.iter().all(|answer| answer.field == Some(501)), "the field is cleared after use");
         super::tests::check(answer, expected, &format!("{fields:?}"));
     };
-    // 1795593600 is 2026-11-25 08:00 UTC.
+    // 1795593600 is 2026-11-25 08:00 UTC, 1795554000 is midnight of that day in Moscow.
+    check(&[(501, "Обещал оплатить"), (502, "1795554000")], Some((Promise, Some("2026-11-25"), None, None)));
     check(
         &[(501, "Перезвонить"), (502, "1795593600")],
         Some((CallBack, Some("2026-11-25 11:00"), None, None)),
     );
     check(
         &[(501, "Обещал оплатить"), (502, "25.11.2026"), (503, "после зарплаты")],
-        Some((Promise, Some("2026-11-25 00:00"), None, Some("после зарплаты"))),
+        Some((Promise, Some("2026-11-25"), None, Some("после зарплаты"))),
+    );
+    check(
+        &[(501, "Перезвонить"), (502, "завтра в 11")],
+        Some((CallBack, Some("2026-11-23 11:00"), None, None)),
+    );
+    check(
+        &[(501, "Перезвонить"), (503, "в понедельник в 11, просил")],
+        Some((CallBack, Some("2026-11-23 11:00"), None, Some("в понедельник в 11, просил"))),
     );
     check(&[(501, "Сам попробует оплатить")], Some((OwnTry, None, None, None)));
     check(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Draft, Findings};
+use crate::email::parse_email;
 use crate::platform::check::repeated;
 use crate::process::definition::{Assign, Route};
 use crate::process::{LeadRole, ManagerId, Stage};
@@ -36,6 +37,13 @@ pub(super) fn roster(draft: &Draft, findings: &mut Findings) {
     }
     if all_read && !draft.roster.iter().any(|manager| manager.active) {
         wrong.add("managers", "nobody is active", "`active = true` for at least one of them");
+    }
+    for manager in draft.roster {
+        // The address is personal data and is not repeated.
+        if manager.email.as_deref().is_some_and(|email| parse_email(email).is_none()) {
+            let key = format!("managers.{}.email", manager.id);
+            findings.wrong.add(key, "no e-mail address", "the address in GetCourse, name@school.example");
+        }
     }
     doubles(draft, findings);
 }

@@ -46,6 +46,34 @@ pub fn reference() -> String {
     text
 }
 
+/// The part of the reference under one heading; the error names all headings.
+pub fn of(name: &str) -> Result<String, Vec<String>> {
+    let name = name.trim_matches(['[', ']']).to_lowercase();
+    let whole = reference();
+    let (mut text, mut level, mut known) = (String::new(), None, Vec::new());
+    for line in whole.lines() {
+        let depth = line.chars().take_while(|c| *c == '#').count();
+        if depth > 0 {
+            let heading = line.trim_start_matches('#').trim().trim_matches(['[', ']']).to_lowercase();
+            let is_meant = heading == name || heading.rsplit('/').next() == Some(&*name);
+            if level.is_some_and(|level| depth <= level) {
+                level = None;
+            }
+            if is_meant && level.is_none() {
+                level = Some(depth);
+            }
+            if depth > 1 {
+                known.push(heading);
+            }
+        }
+        if level.is_some() {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    if text.is_empty() { Err(known) } else { Ok(text) }
+}
+
 fn print_section(text: &mut String, section: &Section, defaults: &Defaults) {
     if section.path.is_empty() {
         let _ = write!(text, "\n{}\n\n", section.about);
@@ -85,6 +113,9 @@ fn defaults() -> Defaults {
     let instance = table_of(&InstanceFile::default());
     if let Some(Value::Table(limits)) = instance.get("limits") {
         defaults.insert((File::Instance, "limits"), limits.clone());
+    }
+    if let Some(Value::Table(notify)) = instance.get("notify") {
+        defaults.insert((File::Instance, "notify"), notify.clone());
     }
     defaults.insert((File::Instance, ""), instance);
     defaults.insert((File::School, "answers"), table_of(&AnswersFile::default()));

@@ -1,9 +1,10 @@
 //! What is wrong with a school's `[mail]`. Never asks the server. Enter at [`check`].
 
-use super::Settings;
-use super::settings::Tls;
 use lettre::message::Mailbox;
 
+use super::Settings;
+use super::letter;
+use super::settings::Tls;
 use crate::platform::check::{self, Beside, Findings};
 
 pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
@@ -22,6 +23,13 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     if settings.host.trim().is_empty() {
         findings.wrong.add("mail.host", "empty", "the name of the mail server");
     }
+    if settings.port == 0 {
+        findings.wrong.add(
+            "mail.port",
+            "0",
+            "the port of the mail server: 465 with wrapped, 587 with starttls",
+        );
+    }
     for (key, address) in [("mail.from", Some(&settings.from)), ("mail.reply_to", settings.reply_to.as_ref())]
     {
         if let Some((wrong, allowed)) = address.and_then(|address| sender(address)) {
@@ -37,9 +45,7 @@ const NEED_QUOTES: &str = ",;:()[]\\";
 
 /// What is wrong with the address of a sender, and the right form.
 fn sender(address: &str) -> Option<(String, String)> {
-    if address.parse::<Mailbox>().is_ok() {
-        return None;
-    }
+    let why = letter::sender(address).err()?;
     let (name, rest) = address.rsplit_once('<').unwrap_or(("", address));
     let sign = name.chars().find(|sign| NEED_QUOTES.contains(*sign));
     let quoted = format!("\"{}\" <{rest}", name.trim().replace(['"', '\\'], ""));
@@ -47,7 +53,7 @@ fn sender(address: &str) -> Option<(String, String)> {
         Some(sign) if !name.contains(['<', '@']) && quoted.parse::<Mailbox>().is_ok() => {
             Some((format!("a name with `{sign}` needs quotes"), format!("'{quoted}'")))
         }
-        _ => Some(("no address of a sender".to_owned(), "Школа «Рост» <order@school.example>".to_owned())),
+        _ => Some((why.to_owned(), "Школа «Рост» <order@school.example>".to_owned())),
     }
 }
 
@@ -72,5 +78,8 @@ mod tests {
         let none = ("no address of a sender", "Школа «Рост» <order@school.example>");
         check("Школа <a@school.example>, Курсы <b@school.example>", Some(none));
         check("школа, рост", Some(none));
+        check("Школа <order@школа.рф>", None);
+        let why = "the part before @ has other letters than Latin ones, which most servers refuse";
+        check("заказ@школа.рф", Some((why, "Школа «Рост» <order@school.example>")));
     }
 }

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
+use super::bare::BareRefusals;
+use super::letter::sender;
 use crate::platform::post::{Outgoing, Post, PostFault, SmtpReply, SmtpStage};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
 use crate::process::command::Letter;
@@ -27,17 +29,14 @@ pub struct MailCourier {
     /// Host part of Message-IDs.
     domain: String,
     post: Box<dyn Post>,
+    bare_refusals: BareRefusals,
 }
 
 impl MailCourier {
     pub fn new(settings: &Settings, post: Box<dyn Post>) -> Self {
-        let domain = settings.from.rsplit('@').next().unwrap_or_default().trim_end_matches('>').trim();
-        Self {
-            from: settings.from.clone(),
-            reply_to: settings.reply_to.clone(),
-            domain: domain.to_owned(),
-            post,
-        }
+        let domain = sender(&settings.from).map(|from| from.email.domain().to_owned()).unwrap_or_default();
+        let (from, reply_to) = (settings.from.clone(), settings.reply_to.clone());
+        Self { from, reply_to, domain, post, bare_refusals: BareRefusals::default() }
     }
 
     fn outgoing(&self, command: &Command, letter: &Letter, at: At) -> Outgoing {
@@ -73,8 +72,19 @@ impl Courier for MailCourier {
         if tried == Try::MayBeDone {
             return Err(Fault::never(IN_DOUBT));
         }
-        let sent = self.post.send(&self.outgoing(command, letter, now)).await;
-        sent.map(|()| Receipt::default()).map_err(fault)
+        match self.post.send(&self.outgoing(command, letter, now)).await {
+            Ok(()) => {
+                self.bare_refusals.accepted();
+                Ok(Receipt::default())
+            }
+            Err(PostFault::Refused { stage: SmtpStage::Recipient, reply })
+                if is_bare(reply) && !self.bare_refusals.is_the_address(&letter.to) =>
+            {
+                let why = format!("recipient {reply}, without a reason");
+                Err(Fault::Later { why, after_ms: Some(GREYLIST_MS) })
+            }
+            Err(refusal) => Err(fault(refusal)),
+        }
     }
 
     async fn chore(&self, now: At) -> Result<At, Fault> {
@@ -107,6 +117,8 @@ pub fn fault(fault: PostFault) -> Fault {
 fn refused(stage: SmtpStage, reply: SmtpReply) -> Fault {
     let why = format!("{stage:?} {reply}").to_lowercase();
     match (reply.code, reply.enhanced) {
+        // The server does not know us: no address is at fault, whichever it was.
+        _ if reply.is_about_us => Fault::denied(why),
         // A full mailbox may be emptied again.
         (_, Some((4 | 5, 2, 2))) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
         (400..=499, _) => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
@@ -121,6 +133,11 @@ fn refused(stage: SmtpStage, reply: SmtpReply) -> Fault {
             },
         },
     }
+}
+
+/// A final refusal of a recipient that does not say whether the address is at fault.
+fn is_bare(reply: SmtpReply) -> bool {
+    reply.enhanced.is_none() && !reply.is_about_us && is_bad_recipient(reply)
 }
 
 /// Policy, spam and size (5.3, 5.7) are not the recipient's fault and do not mark the address.
@@ -190,6 +207,30 @@ mod tests {
         assert_eq!(taken[0].subject, "Заявка Bcc: x@example.ru");
     }
 
+    /// Replies of Debian's servers to a sender for whom they do not relay.
+    #[test]
+    fn a_server_that_does_not_relay_marks_no_address() {
+        for (stage, code, text) in [
+            (SmtpStage::Recipient, 550, "relay not permitted"),
+            (SmtpStage::Recipient, 454, "4.7.1 <m@example.ru>: Relay access denied"),
+            (SmtpStage::Recipient, 554, "5.7.1 <m@example.ru>: Relay access denied"),
+            (SmtpStage::Recipient, 550, "5.7.1 Relaying denied"),
+            (SmtpStage::Recipient, 550, "Authentication is required for relay"),
+            (SmtpStage::Sender, 530, "5.7.0 Must issue a STARTTLS command first"),
+        ] {
+            let fault = fault(PostFault::refused(stage, code, text));
+            assert!(fault.to_string().starts_with("denied"), "{code} {text}: {fault}");
+            assert!(!fault.to_string().contains('@'), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_without_a_reason_is_not_believed_at_once() {
+        let refusal = PostFault::refused(SmtpStage::Recipient, 550, "Invalid recipient");
+        let (result, _) = deliver(Try::First, Err(refusal)).await;
+        assert!(matches!(result, Err(Fault::Later { .. })), "{result:?}");
+    }
+
     #[tokio::test]
     async fn a_letter_that_may_have_left_is_never_sent_again() {
         let (result, taken) = deliver(Try::MayBeDone, Ok(())).await;
@@ -218,7 +259,8 @@ mod tests {
             (Content, 552, Some((5, 3, 4)), "never: content"),
             (Recipient, 599, None, "never: recipient"),
         ] {
-            let fault = fault(PostFault::Refused { stage, reply: SmtpReply { code, enhanced } });
+            let reply = SmtpReply { code, enhanced, is_about_us: false };
+            let fault = fault(PostFault::Refused { stage, reply });
             assert!(fault.to_string().starts_with(class), "{stage:?} {code} {enhanced:?}: {fault}");
         }
         assert!(matches!(fault(PostFault::NotSent(String::new())), Fault::Later { .. }));

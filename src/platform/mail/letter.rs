@@ -19,8 +19,8 @@ pub struct Written {
 
 impl Outgoing {
     pub fn written(&self) -> Result<Written, PostFault> {
-        let from: Mailbox = self.from.parse().map_err(|_| PostFault::BadAddress("sender's"))?;
-        let to = recipient(&self.to).ok_or(PostFault::BadAddress("recipient's"))?;
+        let from = sender(&self.from).map_err(|_| PostFault::BadAddress("sender's"))?;
+        let to = ascii(&self.to).ok_or(PostFault::BadAddress("recipient's"))?;
         let auto = HeaderName::new_from_ascii_str("Auto-Submitted");
         let mut builder = Message::builder()
             .from(from.clone())
@@ -31,7 +31,7 @@ impl Outgoing {
             .header(ContentType::TEXT_PLAIN)
             // Keeps out-of-office notes from answering (RFC 3834).
             .raw_header(HeaderValue::new(auto, "auto-generated".to_owned()));
-        if let Some(reply_to) = self.reply_to.as_ref().and_then(|address| address.parse().ok()) {
+        if let Some(reply_to) = self.reply_to.as_ref().and_then(|address| sender(address).ok()) {
             builder = builder.reply_to(reply_to);
         }
         let message = builder.body(self.body.clone()).map_err(|_| PostFault::BadAddress("recipient's"))?;
@@ -39,8 +39,17 @@ impl Outgoing {
     }
 }
 
+/// A sender's name and address, with its host in ASCII; the error says what to write instead.
+pub fn sender(text: &str) -> Result<Mailbox, &'static str> {
+    let Mailbox { name, email } = text.parse().map_err(|_| "no address of a sender")?;
+    match ascii(email.as_ref()) {
+        Some(email) => Ok(Mailbox { name, email }),
+        None => Err("the part before @ has other letters than Latin ones, which most servers refuse"),
+    }
+}
+
 /// An address with its host in ASCII, so that a Cyrillic host needs no SMTPUTF8.
-fn recipient(address: &str) -> Option<Address> {
+fn ascii(address: &str) -> Option<Address> {
     let (name, host) = address.trim().rsplit_once('@')?;
     let host = url::Host::parse(host).ok()?.to_string();
     Address::new(name, host).ok().filter(|address| address.user().is_ascii())

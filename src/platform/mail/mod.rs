@@ -1,6 +1,7 @@
 //! E-mail over SMTP: the school's own letters. Never reads mail: a later bounce is not noticed. Enter at
 //! [`PLATFORM`]: [`MailCourier`] with [`SmtpPost`] behind it.
 
+mod bare;
 mod check;
 pub mod courier;
 mod entry;

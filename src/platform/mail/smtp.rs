@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::Address;
-use lettre::message::Mailbox;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 
-use super::letter::Written;
+use super::letter::{Written, sender};
 use super::settings::{Settings, Tls};
 use crate::platform::post::{Outgoing, Post, PostFault, SmtpStage};
 
@@ -34,10 +33,9 @@ impl SmtpPost {
     /// Reads the password and checks what can be checked without a connection; the error says which key is
     /// wrong.
     pub fn open(settings: &Settings) -> Result<Self, String> {
-        let from: Mailbox =
-            settings.from.parse().map_err(|_| "mail.from: not `Name <box@host>`".to_owned())?;
+        let from = sender(&settings.from).map_err(|why| format!("mail.from: {why}"))?;
         if let Some(reply_to) = &settings.reply_to {
-            reply_to.parse::<Mailbox>().map_err(|_| "mail.reply_to: not an address".to_owned())?;
+            sender(reply_to).map_err(|why| format!("mail.reply_to: {why}"))?;
         }
         if settings.tls == Tls::None && !is_loopback(&settings.host) {
             return Err("mail.tls: `none` is accepted for loopback only".to_owned());
@@ -262,10 +260,35 @@ mod tests {
         assert!(heard.is_ascii());
     }
 
+    /// Postfix, Exim and OpenSMTPD refuse a host in Cyrillic at EHLO or MAIL (F92).
+    #[tokio::test]
+    async fn a_school_with_a_cyrillic_host_sends_ascii_only() {
+        let (mut settings, heard) = server(GOOD).await;
+        settings.from = "Школа «Рост» <order@школа.рф>".to_owned();
+        let post = SmtpPost::open(&settings).unwrap();
+        let letter = Outgoing {
+            from: settings.from.clone(),
+            reply_to: Some("Ирина <irina@школа.рф>".to_owned()),
+            ..letter("m@example.ru")
+        };
+        assert_eq!(post.send(&letter).await, Ok(()));
+        let heard = heard.await.unwrap();
+        for part in [
+            "EHLO xn--80atdl2c.xn--p1ai",
+            "MAIL FROM:<order@xn--80atdl2c.xn--p1ai>",
+            "<irina@xn--80atdl2c.xn--p1ai>",
+        ] {
+            assert!(heard.contains(part), "{part} is not in\n{heard}");
+        }
+        assert!(heard.is_ascii());
+    }
+
     #[tokio::test]
     async fn where_it_broke_decides_whether_it_may_have_left() {
-        let refused =
-            |stage, code, enhanced| PostFault::Refused { stage, reply: SmtpReply { code, enhanced } };
+        let refused = |stage, code, enhanced| PostFault::Refused {
+            stage,
+            reply: SmtpReply { code, enhanced, is_about_us: false },
+        };
         let lost = |at: &str| PostFault::NotSent(at.to_owned());
         for (script, expected) in [
             (Script { greeting: "554 no", ..GOOD }, refused(SmtpStage::SignIn, 554, None)),
@@ -312,6 +335,7 @@ mod tests {
         for (key, change) in [
             ("mail.tls", "host = 'mx.example'\ntls = 'none'\nfrom = 'a@b.example'"),
             ("mail.from", "host = 'localhost'\ntls = 'none'\nfrom = 'school'"),
+            ("mail.from", "host = 'localhost'\ntls = 'none'\nfrom = 'заказ@школа.рф'"),
             ("mail.user", "host = 'localhost'\ntls = 'none'\nfrom = 'a@b.example'\nuser = 'a'"),
             ("mail.reply_to", "host = 'localhost'\ntls = 'none'\nfrom = 'a@b.example'\nreply_to = '-'"),
         ] {

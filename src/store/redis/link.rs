@@ -16,7 +16,8 @@ use redis::{
     RedisError, RedisFuture, ScriptInvocation, ServerErrorKind, Value,
 };
 
-use crate::store::{StoreError, StoreResult};
+use super::keys;
+use crate::store::{StoreError, StoreResult, Weakness};
 
 /// A server that does not answer within this counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -36,6 +37,9 @@ const QUEUES: usize = 16;
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
 
+/// A server that uses this share of its permitted memory is nearly full.
+const FULL_PERCENT: u64 = 90;
+
 /// Most nodes of a Cluster that one command is redirected through.
 const NODES_MAX: usize = 4;
 
@@ -49,6 +53,8 @@ pub struct Link {
     queues: [tokio::sync::Mutex<()>; QUEUES],
     /// Clients that can subscribe: each of them receives all messages.
     subscribers: Vec<Client>,
+    /// Its servers, for messages.
+    name: String,
 }
 
 enum Connections {
@@ -81,12 +87,45 @@ impl From<ConnectError> for StoreError {
 impl Link {
     /// Connects, and checks that the server is fit to store a school.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let link = match Address::read(url)? {
+        let address = Address::read(url)?;
+        let name = address.name();
+        Self::reach(address, &name).await.map_err(|missed| match missed {
+            ConnectError::Away(error) => ConnectError::Away(error.of(&name)),
+            ConnectError::Unfit(error) => ConnectError::Unfit(error.of(&name)),
+        })
+    }
+
+    async fn reach(address: Address, name: &str) -> Result<Self, ConnectError> {
+        let mut link = match address {
             Address::Single(server) => Self::single(*server).await?,
             Address::Cluster(nodes) => Self::cluster(nodes).await?,
         };
         link.look().await?;
+        link.probe().await?;
+        name.clone_into(&mut link.name);
         Ok(link)
+    }
+
+    /// Whether the user may do what the bridge needs, on the keys and the channel that it uses.
+    async fn probe(&self) -> StoreResult<()> {
+        let set = redis::cmd("SET").arg(keys::PROBE).arg(1).arg("PX").arg(1_000).clone();
+        let ring = redis::cmd("PUBLISH").arg(keys::BELL).arg("").clone();
+        let script = redis::Script::new("return redis.call('DEL', KEYS[1])");
+        let script = script.key(keys::PROBE);
+        for done in [
+            self.query::<redis::Value>(&set).await,
+            self.query::<redis::Value>(&ring).await,
+            self.invoke::<redis::Value>(&script).await,
+        ] {
+            match done {
+                // A full or a read-only server is no matter of rights.
+                Err(error) if error.is_refusal() => {
+                    return Err(StoreError::Unreachable(format!("{error}; {}", keys::RIGHTS)));
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// The run ids of all masters: a change means that one was restarted or replaced.
@@ -103,7 +142,7 @@ impl Link {
 
     /// Runs a script, and loads it first if the server does not know it.
     pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> StoreResult<T> {
-        call.invoke_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
+        call.invoke_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
     }
 
     /// The same, after the calls that were sent before under this name: all of them use one connection. The
@@ -119,14 +158,20 @@ impl Link {
             Connections::Single(_) => None,
             Connections::Cluster(_) => {
                 let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
-                Some(turn.map_err(|_| StoreError::Unreachable("no answer to an earlier call".to_owned()))?)
+                Some(turn.map_err(|_| {
+                    StoreError::Unreachable("no answer to an earlier call".to_owned()).of(&self.name)
+                })?)
             }
         };
-        call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
+        call.invoke_async(&mut self.nth(place)).await.map_err(|error| self.fault(&error))
     }
 
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
-        command.query_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
+        command.query_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
+    }
+
+    fn fault(&self, error: &RedisError) -> StoreError {
+        fault(error).of(&self.name)
     }
 
     /// Receives the messages of a channel until the connection breaks.
@@ -137,12 +182,12 @@ impl Link {
             let mut messages = match connecting {
                 Ok(Ok(messages)) => messages,
                 Ok(Err(error)) => {
-                    missed = fault(&error);
+                    missed = self.fault(&error);
                     continue;
                 }
                 Err(_) => continue,
             };
-            messages.subscribe(channel).await.map_err(|error| fault(&error))?;
+            messages.subscribe(channel).await.map_err(|error| self.fault(&error))?;
             let mut messages = messages.into_on_message();
             while let Some(message) = messages.next().await {
                 if let Ok(text) = message.get_payload() {
@@ -170,7 +215,13 @@ impl Link {
     }
 
     fn on(connections: Connections, subscribers: Vec<Client>) -> Self {
-        Self { connections, turn: AtomicUsize::new(0), queues: Default::default(), subscribers }
+        Self {
+            connections,
+            turn: AtomicUsize::new(0),
+            queues: Default::default(),
+            subscribers,
+            name: String::new(),
+        }
     }
 
     async fn single(server: ConnectionInfo) -> Result<Self, ConnectError> {
@@ -227,16 +278,52 @@ impl Link {
                     "Redis {version} is too old, {VERSION_MIN}.0 is the least"
                 )));
             }
-            if fact("aof_enabled") == "0" {
-                tracing::warn!("Redis runs without appendonly: a restart loses what was accepted");
-            }
-            let policy = fact("maxmemory_policy");
-            if !policy.is_empty() && policy != "noeviction" {
-                tracing::warn!(policy, "Redis may evict orders when memory is short: set noeviction");
+            for weakness in weak(&node) {
+                tracing::warn!(
+                    ?weakness,
+                    "Redis can lose what was accepted: set appendonly yes and noeviction"
+                );
             }
         }
         Ok(())
     }
+
+    /// The weaknesses of all nodes, each once. A server that does not let us ask has none that we know.
+    pub async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        let nodes = match self.infos(&redis::cmd("INFO")).await {
+            Err(error) if error.is_refusal() => {
+                self.query::<String>(&redis::cmd("PING")).await?;
+                return Ok(Vec::new());
+            }
+            nodes => nodes?,
+        };
+        let mut found: Vec<Weakness> = Vec::new();
+        for weakness in nodes.iter().flat_map(|node| weak(node)) {
+            if !found.contains(&weakness) {
+                found.push(weakness);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What a node's `INFO` says against it.
+fn weak(node: &str) -> Vec<Weakness> {
+    let fact = |name: &str| fact(node, name);
+    let number = |name: &str| fact(name).parse::<u64>().unwrap_or_default();
+    let mut found = Vec::new();
+    if fact("aof_enabled") == "0" {
+        found.push(Weakness::NotDurable);
+    }
+    let policy = fact("maxmemory_policy");
+    if !policy.is_empty() && policy != "noeviction" {
+        found.push(Weakness::Evicts(policy.to_owned()));
+    }
+    let (used, most) = (number("used_memory"), number("maxmemory"));
+    if most > 0 && used.saturating_mul(100) / most >= FULL_PERCENT {
+        found.push(Weakness::Full { percent: used.saturating_mul(100) / most });
+    }
+    found
 }
 
 /// The value of a line of `INFO`; empty if there is none.
@@ -304,6 +391,16 @@ impl Address {
     /// The accepted forms of an address.
     pub const FORM: &str = "redis://host:6379/0 or redis+cluster://host:6379,host:6379";
 
+    /// The servers without user and password, for messages.
+    pub fn name(&self) -> String {
+        let nodes = match self {
+            Self::Single(server) => std::slice::from_ref(&**server),
+            Self::Cluster(nodes) => nodes.as_slice(),
+        };
+        let names: Vec<String> = nodes.iter().map(|node| node.addr().to_string()).collect();
+        format!("Redis {}", names.join(", "))
+    }
+
     pub fn read(url: &str) -> StoreResult<Self> {
         let Some(nodes) = url.strip_prefix("redis+cluster://") else {
             return Ok(Self::Single(Box::new(server(url)?)));
@@ -347,7 +444,10 @@ fn fault(error: &RedisError) -> StoreError {
     let code = error.code().unwrap_or_default();
     let unreadable = matches!(code, "WRONGTYPE" | "UNREADABLE")
         || matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Parse);
-    let mut text = error.category().to_owned();
+    let mut text = match error.kind() {
+        ErrorKind::AuthenticationFailed => "WRONGPASS user or password is refused".to_owned(),
+        _ => error.category().to_owned(),
+    };
     if error.is_timeout() {
         text = "no answer in time".to_owned();
     } else if let ErrorKind::Server(_) | ErrorKind::Extension = error.kind() {

@@ -22,7 +22,7 @@ use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
     JOURNAL_MAX, JournalEntry, Kinds, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
-    Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Seq, Store, StoreError, StoreResult, Unit, Wake, Weakness,
 };
 use keys::SchoolKeys;
 pub use link::Address;
@@ -99,7 +99,10 @@ impl RedisStore {
         if let Some(link) = self.link.get() {
             return Ok(link);
         }
-        let waited_for = || StoreError::Unreachable("Redis has not answered yet".to_owned());
+        let waited_for = || {
+            let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
+            StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
+        };
         // One task tries at a time, and the others do not wait for it.
         let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
         if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
@@ -468,6 +471,10 @@ impl Store for RedisStore {
 
     async fn ping(&self) -> StoreResult<()> {
         self.link().await?.query::<String>(&cmd("PING")).await.map(|_| ())
+    }
+
+    async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        self.link().await?.weaknesses().await
     }
 }
 

@@ -43,6 +43,11 @@ fn one_client_goes_in_order_one_at_a_time_and_an_urgent_command_lifts_its_lane()
     assert_eq!(go(&mut lanes, at(1)), Some(1), "the payment behind it lifts the first of its lane");
     assert_eq!(go(&mut lanes, at(1)), Some(2));
     assert_eq!(go(&mut lanes, at(1)), None, "the lane of c-1 is busy");
+    let busy = lanes.urgency(key_of(&delivery(2, "c-2", Urgency::Hot))).expect("it is in flight");
+    assert_eq!(*busy.borrow(), Urgency::Hot);
+    lanes.push(delivery(4, "c-2", Urgency::Money));
+    lanes.push(delivery(5, "c-2", Urgency::Usual));
+    assert_eq!(*busy.borrow(), Urgency::Money, "what is in flight is lifted, too");
     lanes.settle(key_of(&delivery(1, "c-1", Urgency::Usual)), Back::Gone);
     assert_eq!(go(&mut lanes, at(1)), Some(3));
 }

@@ -16,6 +16,7 @@ use crate::store::{CommitError, Delivery, DeliveryOp, DeliveryState, StoreError,
 use crate::worker::backoff;
 use crate::worker::landings::{Ended, Landed, Written};
 use crate::worker::lanes::{Back, Go, LaneKey, key_of};
+use crate::worker::pacer::in_lane;
 use crate::worker::site::{Site, count};
 
 /// After this many panics a delivery becomes a dead letter.
@@ -61,8 +62,16 @@ struct Start {
     is_marked: bool,
 }
 
-/// One try of one delivery. Always returns, so that its lane is freed.
+/// One try of one delivery, as urgent as its lane. Always returns, so that its lane is freed.
 pub async fn fly(site: &Arc<Site>, go: Go) -> Flown {
+    let urgency = site.lanes().urgency(go.lane);
+    match urgency {
+        Some(urgency) => in_lane(urgency, attempt(site, go)).await,
+        None => attempt(site, go).await,
+    }
+}
+
+async fn attempt(site: &Arc<Site>, go: Go) -> Flown {
     let lane = go.lane;
     let start = match site.guard("delivery", start(site, go)).await {
         Ok(Ok(start)) => start,
@@ -109,7 +118,7 @@ async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Known, Flow
             None => Err(Flown::gone(lane)),
         },
         Err(error) => {
-            tracing::warn!(school = %site.id(), %error, "a delivery waits for the store");
+            site.waits_for_store("a delivery", &error);
             if matches!(error, StoreError::Unreadable(_))
                 && let Err(error) = bury_unreadable(site).await
             {
@@ -281,6 +290,9 @@ async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended)
         Ended::Never { .. } => (SendOutcome::Buried, FlightEnd::Other, &site.tally.buried),
     };
     remember(site, |sent| sent.came_back(&delivery, outcome));
+    if let Ended::Never { why } = &ended {
+        say_dead(site, &delivery, why);
+    }
     let written = site.landings().push(Landed { delivery, ended });
     site.inbox_bell.notify_one();
     match written.await {
@@ -292,6 +304,16 @@ async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended)
         // Another owner takes over; in the store it is still marked.
         Err(_) => Flown::lost(lane, StoreError::Unreachable("the owner has ended".to_owned()).into()),
     }
+}
+
+/// One line for each command that is given up.
+fn say_dead(site: &Site, delivery: &Delivery, why: &str) {
+    let Delivery { command, attempts, .. } = delivery;
+    let target = site.account(command.ask.target());
+    tracing::error!(
+        school = %site.id(), order = %command.order, command = %command.id, ask = command.ask.name(), target,
+        attempts, why, "a command is given up and becomes a dead letter: see `dozvon dead list {}`", site.id()
+    );
 }
 
 /// When a delivery that may have been done is looked up.
@@ -324,7 +346,7 @@ pub(super) async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
     loop {
         match site.commit(unit.clone()).await {
             Err(CommitError::Store(error)) if !site.stopping() => {
-                tracing::warn!(school = %site.id(), %error, "a delivery waits for the store");
+                site.waits_for_store("a delivery", &error);
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
             other => return other,

@@ -104,6 +104,30 @@ fn a_turn_goes_to_the_most_urgent_and_to_its_group() {
     check(&mixed, &[&[4, 5], &[2], &[1, 3]]);
 }
 
+/// The payment of a client waits behind his note, and the note behind everybody's calls: it must not wait for
+/// these.
+#[tokio::test(start_paused = true)]
+async fn a_waiting_request_becomes_as_urgent_as_its_lane() {
+    let start = At::from_timestamp(1_795_000_000, 0).expect("in range");
+    let clock = Arc::new(TokioClock::starting_at(start));
+    let store = Arc::new(Embedded::in_memory().expect("memory"));
+    let budget = Budget { account: "crm:a".to_owned(), rate: Rate { per_second: 1.0, burst: 1 } };
+    let pacer = Pacer::start(budget, store, clock, None);
+    let lane = watch::Sender::new(Urgency::Usual);
+    let given = std::sync::Mutex::new(Vec::new());
+    let take = async |name: u32, urgency| {
+        pacer.turn(BudgetRequest::alone(urgency)).await.expect("a turn");
+        let mut given = given.lock().expect("no panic");
+        given.push(name);
+        // Between the first turn and the second the client pays.
+        lane.send_if_modified(|urgency| std::mem::replace(urgency, Urgency::Money) != Urgency::Money);
+    };
+    let calls = futures_util::future::join_all((1..=5).map(|name| take(name, Urgency::Hot)));
+    let note = in_lane(lane.subscribe(), take(100, Urgency::Usual));
+    tokio::join!(calls, note);
+    assert_eq!(*given.lock().expect("no panic"), [1, 100, 2, 3, 4, 5]);
+}
+
 #[test]
 fn a_caller_that_went_away_costs_no_turn() {
     let (pace, mut queue) = (Arc::new(Pace::default()), Queue::default());

@@ -43,5 +43,5 @@ fn a_slip_in_the_instance_is_told() {
     instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
-    instance("listen =", "= listen =", "", "line 5");
+    instance("listen =", "= listen =", "", "line 6");
 }

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use dozvon::process::case::{Case, Client, Desks};
 use dozvon::process::definition::{Assign, Figures};
 use dozvon::process::event::{
-    Answer, AnswerKind, Author, CallResult, ClientFacts, Direction, LeadChange, OrderFacts, Outcome, Reached,
-    TaskChange,
+    Answer, AnswerKind, Author, CallResult, ClientFacts, Direction, Extent, LeadChange, OrderFacts, Outcome,
+    Reached, TaskChange,
 };
 use dozvon::process::{
     Ask, At, ClientId, Event, LeadRole, ManagerId, Money, News, OrderId, Phone, RefusalReason, Stage, Status,
@@ -289,6 +289,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
         Happening::Answer { kind, hours, reason, why } => Event::Answer(Answer {
             kind,
             at: hours.map(|hours| now + TimeDelta::hours(hours)),
+            extent: Extent::default(),
             why: why.map(str::to_owned),
             reason,
             by: Some(ManagerId::from("irina")),

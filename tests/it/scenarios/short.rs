@@ -226,6 +226,8 @@ struct ShortAnswer {
     #[serde(default)]
     at: Option<String>,
     #[serde(default)]
+    extent: Option<String>,
+    #[serde(default)]
     why: Option<String>,
     #[serde(default)]
     reason: Option<String>,
@@ -240,6 +242,7 @@ impl ShortAnswer {
         Ok(Answer {
             kind: word(&self.kind)?,
             at: self.at.as_deref().map(time).transpose()?,
+            extent: self.extent.map(|extent| word(&extent)).transpose()?.unwrap_or_default(),
             why: self.why,
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
             by: self.by.map(ManagerId),

@@ -22,6 +22,9 @@ pub struct Calendar {
     pub weekdays: BTreeMap<u8, bool>,
 }
 
+/// Days off in a row that people call «праздники».
+const HOLIDAYS_MIN: u32 = 3;
+
 /// How far ahead an opening is searched: a school without any working day still gets an answer.
 const DAYS_AHEAD_MAX: u64 = 400;
 
@@ -63,6 +66,25 @@ impl Calendar {
     /// Whether the production calendar of this year is known. If not, the fixed holidays apply.
     pub fn knows(year: i32) -> bool {
         holidays().contains_key(&year)
+    }
+
+    /// The first working day after the next run of holidays (P5): at least three days off, one of them a public
+    /// holiday; in this month, if one is given. Today's run counts.
+    pub fn after_holidays(&self, today: NaiveDate, month: Option<u32>) -> Option<NaiveDate> {
+        let (mut days_off, mut is_meant) = (0, false);
+        let before =
+            today.iter_days().rev().skip(1).take_while(|day| !self.is_working(*day)).take(14).count();
+        for day in (today - Days::new(before as u64)).iter_days().take(DAYS_AHEAD_MAX as usize) {
+            if !self.is_working(day) {
+                days_off += 1;
+                is_meant |= is_fixed_holiday(day) && month.is_none_or(|month| day.month() == month);
+            } else if days_off >= HOLIDAYS_MIN && is_meant {
+                return Some(day);
+            } else {
+                (days_off, is_meant) = (0, false);
+            }
+        }
+        None
     }
 
     /// The same time of day, the given number of working days later (school's zone).

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use self::dialling::{Dialling, LadderStep};
 use super::calendar::Calendar;
 use super::case::Order;
+use super::dates;
 pub use super::hours::{Hours, TimeOfDay, Window};
 use super::value::*;
 use crate::message::library::Library;
@@ -36,6 +37,20 @@ pub struct Process {
 }
 
 impl Process {
+    /// Reads the dates that a person of the school writes at `now` (L17).
+    pub fn dates(&self, now: At) -> dates::Reader<'_> {
+        let start = |window: &str, hour: u16| {
+            let window = self.figures.dialling.windows.get(window);
+            window.map_or(TimeOfDay { minute: hour * 60 }, |window| window.from)
+        };
+        dates::Reader {
+            now: now.with_timezone(&self.zone),
+            calendar: &self.calendar,
+            morning: start("morning", 10),
+            evening: start("evening", 18),
+        }
+    }
+
     pub fn manager(&self, id: &ManagerId) -> Option<&Manager> {
         self.roster.iter().find(|manager| &manager.id == id)
     }

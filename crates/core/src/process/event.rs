@@ -239,9 +239,12 @@ pub struct TaskChange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub kind: AnswerKind,
-    /// The promised time or date, as an instant.
+    /// The promised time or date, as an instant: of a day without a time, its beginning in the school's zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<At>,
+    /// What of it was said.
+    #[serde(default, skip_serializing_if = "Extent::is_moment")]
+    pub extent: Extent,
     /// Why: free text of the manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -252,6 +255,25 @@ pub struct Answer {
     /// The lead's field that contained the answer; it is cleared after use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<u64>,
+}
+
+/// How much of a moment a person named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extent {
+    /// A day and a time.
+    #[default]
+    Moment,
+    /// A day without a time.
+    Day,
+    /// A time without a day: the moment is its next occurrence.
+    TimeOfDay,
+}
+
+impl Extent {
+    fn is_moment(&self) -> bool {
+        *self == Self::Moment
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ pub mod timers;
 
 pub mod calendar;
 pub mod command;
+pub mod dates;
 pub mod event;
 
 pub mod client;

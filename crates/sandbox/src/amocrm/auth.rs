@@ -24,7 +24,9 @@ pub struct Auth {
     refresh: BTreeMap<String, DateTime<Utc>>,
     used: BTreeSet<String>,
     code: Option<String>,
+    /// As it is typed by hand, and as amoCRM makes it, with its end.
     long_lived: String,
+    long_lived_jwt: (String, DateTime<Utc>),
     /// Number of token pairs issued.
     pub issued: u32,
 }
@@ -35,12 +37,16 @@ impl Auth {
         if !setup.refresh_token.is_empty() {
             refresh.insert(setup.refresh_token.clone(), start + TimeDelta::days(REFRESH_LIFE_DAYS));
         }
+        let end = start + TimeDelta::days(setup.long_lived_days);
+        // Its signature is of no use to anybody: a long-lived token is only compared.
+        let jwt = jwt(setup, (start, end), "0".repeat(32), "a".repeat(64), "api-a.amocrm.ru");
         Auth {
             access: BTreeMap::new(),
             refresh,
             used: BTreeSet::new(),
             code: Some(setup.code.clone()).filter(|code| !code.is_empty()),
             long_lived: setup.long_lived_token.clone(),
+            long_lived_jwt: (jwt, end),
             issued: 0,
         }
     }
@@ -52,6 +58,7 @@ impl Auth {
         request: &WireRequest,
         setup: &AmocrmSetup,
         rng: &mut Rng,
+        api_domain: &str,
     ) -> WireAnswer {
         let Some(body) = request.json() else {
             return refused(400, None);
@@ -71,7 +78,7 @@ impl Auth {
         if let Err(hint) = hint {
             return refused(401, Some(hint));
         }
-        self.issue(now, setup, rng)
+        self.issue(now, setup, rng, api_domain)
     }
 
     fn spend_code(&mut self, code: &str) -> Result<(), &'static str> {
@@ -99,19 +106,18 @@ impl Auth {
         }
     }
 
-    fn issue(&mut self, now: DateTime<Utc>, setup: &AmocrmSetup, rng: &mut Rng) -> WireAnswer {
+    fn issue(
+        &mut self,
+        now: DateTime<Utc>,
+        setup: &AmocrmSetup,
+        rng: &mut Rng,
+        api_domain: &str,
+    ) -> WireAnswer {
         self.issued += 1;
-        let claims = json!({
-            "aud": setup.client_id, "jti": rng.hex(32), "iat": now.timestamp(), "nbf": now.timestamp(),
-            "exp": now.timestamp() + setup.token_life_s, "sub": setup.token_user.to_string(), "grant_type": "",
-            "account_id": setup.account_id, "base_domain": "amocrm.ru", "version": 2, "scopes": ["crm"],
-            "api_domain": "api-a.amocrm.ru",
-        });
-        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let head = r#"{"typ":"JWT","alg":"RS256"}"#;
-        let access = format!("{}.{}.{}", part(head), part(&claims.to_string()), rng.hex(64));
+        let end = now + TimeDelta::seconds(setup.token_life_s);
+        let access = jwt(setup, (now, end), rng.hex(32), rng.hex(64), api_domain);
         let refresh = format!("def502{}", rng.hex(90));
-        self.access.insert(access.clone(), now + TimeDelta::seconds(setup.token_life_s));
+        self.access.insert(access.clone(), end);
         self.refresh.insert(refresh.clone(), now + TimeDelta::days(REFRESH_LIFE_DAYS));
         WireAnswer::json(
             200,
@@ -123,11 +129,23 @@ impl Auth {
     /// Whether the request has a valid token.
     pub fn check(&self, now: DateTime<Utc>, request: &WireRequest) -> Result<(), WireAnswer> {
         let token = request.bearer().unwrap_or("");
-        let long_lived = !self.long_lived.is_empty() && token == self.long_lived;
-        if long_lived || self.access.get(token).is_some_and(|end| *end > now) {
+        let by_hand = !self.long_lived.is_empty() && token == self.long_lived;
+        let (jwt, end) = &self.long_lived_jwt;
+        let long_lived = !self.long_lived.is_empty() && token == jwt && now < *end;
+        if by_hand || long_lived || self.access.get(token).is_some_and(|end| *end > now) {
             return Ok(());
         }
         Err(super::checks::problem(401, "Unauthorized", "Неверный логин или пароль"))
+    }
+
+    /// The long-lived token as amoCRM makes it.
+    pub fn long_lived_token(&self) -> &str {
+        &self.long_lived_jwt.0
+    }
+
+    /// Whether this refresh token is valid; asking does not use it up (sheet 1.4).
+    pub fn knows_refresh(&self, now: DateTime<Utc>, token: &str) -> bool {
+        self.refresh.get(token).is_some_and(|end| *end > now)
     }
 
     /// Switches the integration off: every token becomes invalid.
@@ -137,6 +155,24 @@ impl Auth {
         self.long_lived.clear();
         self.code = None;
     }
+}
+
+/// A token whose claims anybody can read (sheet 1.3). `id` is its own, `sign` stands for the signature.
+fn jwt(
+    setup: &AmocrmSetup,
+    (from, end): (DateTime<Utc>, DateTime<Utc>),
+    id: String,
+    sign: String,
+    api_domain: &str,
+) -> String {
+    let claims = json!({
+        "aud": setup.client_id, "jti": id, "iat": from.timestamp(), "nbf": from.timestamp(),
+        "exp": end.timestamp(), "sub": setup.token_user.to_string(), "grant_type": "",
+        "account_id": setup.account_id, "base_domain": "amocrm.ru", "version": 2, "scopes": ["crm"],
+        "api_domain": api_domain,
+    });
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.{sign}", part(r#"{"typ":"JWT","alg":"RS256"}"#), part(&claims.to_string()))
 }
 
 fn refused(status: u16, hint: Option<&str>) -> WireAnswer {

@@ -4,7 +4,7 @@
 
 mod phrases;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Environment;
@@ -28,6 +28,8 @@ pub struct Library {
     env: Arc<Environment<'static>>,
     texts: Arc<BTreeMap<String, Text>>,
     phrases: Arc<Phrases>,
+    /// Names of texts whose file cannot be read: their mistake is reported, and what names them is none.
+    broken: Arc<BTreeSet<String>>,
 }
 
 /// A text file of a school: `texts/<name>.txt`, or `texts/phrases.toml`.
@@ -70,15 +72,21 @@ impl Library {
     /// The shipped texts, overridden by a school's own files; each is rendered once with all variables and
     /// once with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
+        let (library, problems) = Self::checked(files);
+        if problems.is_empty() { Ok(library) } else { Err(problems) }
+    }
+
+    /// The same with what is readable, besides all problems: one wrong text does not hide the others.
+    pub fn checked(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let (library, mut problems) = Self::build(files);
         problems.extend(library.check());
-        if problems.is_empty() { Ok(library) } else { Err(problems) }
+        (library, problems)
     }
 
     fn build(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut env = environment();
-        let mut texts = BTreeMap::new();
+        let (mut texts, mut broken) = (BTreeMap::new(), BTreeSet::new());
         let (own_phrases, own): (Vec<&TextFile>, Vec<&TextFile>) =
             files.iter().partition(|file| file.name == PHRASES_FILE);
         let shipped = SHIPPED.iter().map(|text| (text.name, text.file, text.source, true));
@@ -87,6 +95,7 @@ impl Library {
             let read = match read_text(name, source) {
                 Ok(read) => read,
                 Err(faults) => {
+                    broken.insert(name.to_owned());
                     problems.extend(faults.into_iter().map(|fault| fault.at(file)));
                     continue;
                 }
@@ -98,7 +107,8 @@ impl Library {
             texts.insert(name.to_owned(), Text { file, head, shipped, source, body, first_line });
         }
         let phrases = Phrases::build(own_phrases.first().copied(), &mut problems);
-        (Self { env: Arc::new(env), texts: Arc::new(texts), phrases: Arc::new(phrases) }, problems)
+        let (texts, phrases) = (Arc::new(texts), Arc::new(phrases));
+        (Self { env: Arc::new(env), texts, phrases, broken: Arc::new(broken) }, problems)
     }
 
     /// Renders a text. If that fails, the body is the text's name: a step is total, and `check` has rendered
@@ -143,7 +153,7 @@ impl Library {
 
     /// Whether a text of this name exists.
     pub fn has(&self, text: &str) -> bool {
-        self.texts.contains_key(text)
+        self.texts.contains_key(text) || self.broken.contains(text)
     }
 
     /// All texts by name, with owner, review month and purpose.

@@ -2,14 +2,15 @@
 //! shipped texts need no configuration. Enter at [`run`].
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{Config, Files, unusable};
+use super::check::unusable;
+use crate::config::{Config, Files};
 use crate::message::library::{Library, PhraseText, Text, Vars};
 use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
+use crate::out::{self, Stop};
 use crate::problem::nearest;
 
 #[derive(Args)]
@@ -39,7 +40,7 @@ enum Action {
     },
 }
 
-pub fn run(options: &Options) -> Result<(), String> {
+pub fn run(options: &Options) -> Result<(), Stop> {
     let (library, school) = match &options.school {
         None => (Library::shipped(), None),
         Some(school) => of_school(options, school)?,
@@ -55,16 +56,17 @@ pub fn run(options: &Options) -> Result<(), String> {
             Found::Phrase(_) => format!("{}\n", library.phrase_example(name, !bare)),
         },
     };
-    put(&text)
+    out::print(&text)
 }
 
-fn of_school(options: &Options, school: &str) -> Result<(Library, Option<String>), String> {
-    let files = Files::read(&options.config).map_err(|problems| unusable(&problems))?;
+fn of_school(options: &Options, school: &str) -> Result<(Library, Option<String>), Stop> {
+    let files = Files::read(&options.config).map_err(|problems| unusable(None, &problems))?;
     let schools = files.schools();
     if !schools.iter().any(|known| known == school) {
-        return Err(format!("no school {school}; there are: {}", schools.join(", ")));
+        return Err(format!("no school {school}; there are: {}", schools.join(", ")).into());
     }
-    let (library, name) = Config::texts(&files, school).map_err(|problems| unusable(&problems))?;
+    let (library, name) =
+        Config::texts(&files, school).map_err(|problems| unusable(Some(&files), &problems))?;
     Ok((library, Some(name)))
 }
 
@@ -73,13 +75,13 @@ enum Found<'l> {
     Phrase(&'l PhraseText),
 }
 
-fn find<'l>(library: &'l Library, name: &str) -> Result<Found<'l>, String> {
+fn find<'l>(library: &'l Library, name: &str) -> Result<Found<'l>, Stop> {
     let text = library.texts().find(|(known, _)| *known == name).map(|(_, text)| Found::Text(text));
     let phrase = library.phrases().find(|(known, _)| *known == name).map(|(_, text)| Found::Phrase(text));
     text.or(phrase).ok_or_else(|| {
         let all = library.texts().map(|(name, _)| name).chain(library.phrases().map(|(name, _)| name));
         let meant = nearest(name, all).map(|near| format!("is `{near}` meant? ")).unwrap_or_default();
-        format!("no text is named {name}; {meant}`dozvon texts list` names all")
+        format!("no text is named {name}; {meant}`dozvon texts list` names all").into()
     })
 }
 
@@ -140,13 +142,4 @@ fn rendered(library: &Library, name: &str, bare: bool, school: Option<String>) -
     let text = library.render(&TextId::from(name), &vars);
     let subject = if text.subject.is_empty() { String::new() } else { format!("{}\n\n", text.subject) };
     format!("{subject}{}\n", text.body)
-}
-
-/// A reader that has seen enough (`| head`) is no error.
-fn put(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.to_string()),
-        _ => Ok(()),
-    }
 }

@@ -1,0 +1,127 @@
+//! The parts of one date, put together. Never reads a text. Enter at [`Phrase::named`].
+
+use chrono::{Days, NaiveDate, TimeDelta, Timelike, Weekday};
+
+use super::words::Part;
+use super::{Named, Reader};
+use crate::process::hours::TimeOfDay;
+
+/// What was read of one date.
+#[derive(Debug, Default)]
+pub(super) struct Phrase {
+    day: Option<NaiveDate>,
+    weekday: Option<(Weekday, bool)>,
+    /// The first day of a longer time: «после праздников».
+    pub not_before: Option<NaiveDate>,
+    pub clock: Option<Clock>,
+    pub part: Option<Part>,
+    pub span: Option<TimeDelta>,
+    pub is_past: bool,
+    pub unclear: bool,
+}
+
+/// A time as it was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    pub hour: u32,
+    pub minute: u32,
+    /// It cannot mean the other half of the day: `08:30`.
+    pub is_exact: bool,
+}
+
+impl Clock {
+    pub fn exact(time: TimeOfDay) -> Self {
+        let minute = u32::from(time.minute);
+        Self { hour: minute / 60, minute: minute % 60, is_exact: true }
+    }
+
+    /// «В 3» is in the afternoon, «в 8» can be both.
+    fn time(self, part: Option<Part>) -> Option<TimeOfDay> {
+        let hour = match (part, self.hour) {
+            (None, 0..=23) if self.is_exact => self.hour,
+            (None, 1..=7) => self.hour + 12,
+            (None, 0 | 9..=23) => self.hour,
+            (Some(Part::Morning), 4..=11) => self.hour,
+            (Some(Part::Day), 1..=6) => self.hour + 12,
+            (Some(Part::Day), 10..=18) => self.hour,
+            (Some(Part::Evening), 4..=11) => self.hour + 12,
+            (Some(Part::Evening), 16..=23) => self.hour,
+            (Some(Part::Night), 12) => 0,
+            (Some(Part::Night), 0..=4 | 22 | 23) => self.hour,
+            _ => return None,
+        };
+        (self.minute < 60).then_some(TimeOfDay { minute: (hour * 60 + self.minute) as u16 })
+    }
+}
+
+impl Phrase {
+    pub fn has_day(&self) -> bool {
+        self.day.is_some() || self.weekday.is_some() || self.is_past
+    }
+
+    pub fn take_day(&mut self, day: NaiveDate) {
+        self.unclear |= self.day.is_some_and(|known| known != day);
+        self.day = Some(day);
+    }
+
+    pub fn take_weekday(&mut self, weekday: Weekday, is_next: bool) {
+        self.unclear |= self.weekday.is_some_and(|(known, _)| known != weekday);
+        self.weekday = Some((weekday, is_next));
+    }
+
+    /// What it means; `None` if it is past.
+    pub fn named(&self, reader: &Reader) -> Option<Named> {
+        if self.is_past {
+            return None;
+        }
+        let Some(time) = self.time(reader).filter(|_| !self.unclear) else { return Some(Named::Unclear) };
+        if let Some(span) = self.span {
+            let is_alone = !self.has_day() && time.is_none();
+            let now = reader.now.with_second(0).unwrap_or(reader.now).to_utc();
+            return Some(if is_alone { Named::Time(now + span) } else { Named::Unclear });
+        }
+        let Some(day) = self.date(reader) else { return Some(Named::Unclear) };
+        let today = reader.today();
+        match (day, time) {
+            (Some(day), Some(time)) => {
+                let at = reader.instant(day, time);
+                (at > reader.now).then_some(Named::Time(at))
+            }
+            (Some(day), None) => (day >= today).then_some(Named::Day(day)),
+            (None, Some(time)) => {
+                let days = [today, today + Days::new(1)];
+                let mut times = days.into_iter().map(|day| reader.instant(day, time));
+                times.find(|at| *at > reader.now).map(Named::Clock)
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// The time of day, if one was named; `None` if it can mean two.
+    fn time(&self, reader: &Reader) -> Option<Option<TimeOfDay>> {
+        match (self.clock, self.part) {
+            (Some(clock), part) => clock.time(part).map(Some),
+            (None, Some(Part::Morning)) => Some(Some(reader.morning)),
+            (None, Some(Part::Day)) => Some(Some(TimeOfDay { minute: 14 * 60 })),
+            (None, Some(Part::Evening)) => Some(Some(reader.evening)),
+            (None, Some(Part::Night)) => None,
+            (None, None) => Some(None),
+        }
+    }
+
+    /// The day, if one was named; `None` if two were.
+    fn date(&self, reader: &Reader) -> Option<Option<NaiveDate>> {
+        use chrono::Datelike;
+        let clock = self.clock.and_then(|clock| clock.time(self.part));
+        let day = match (self.day, self.weekday) {
+            (Some(day), Some((weekday, _))) if day.weekday() != weekday => return None,
+            (Some(day), _) => Some(day),
+            (None, Some((weekday, is_next))) => Some(reader.next_weekday(weekday, is_next, clock)),
+            (None, None) => None,
+        };
+        match (day, self.not_before) {
+            (Some(day), Some(first)) if day < first => None,
+            (day, first) => Some(day.or(first)),
+        }
+    }
+}

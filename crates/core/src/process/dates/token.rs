@@ -1,0 +1,150 @@
+//! A text as words and figures, with the marks between them. Never decides what a date is. Enter at
+//! [`Tokens::of`].
+
+use std::ops::Range;
+
+use super::words;
+
+/// The words and figures of a text. Places beyond the end are empty.
+pub(super) struct Tokens<'a> {
+    text: &'a str,
+    tokens: Vec<Token>,
+}
+
+struct Token {
+    /// In lower case, with `е` for `ё`.
+    word: String,
+    range: Range<usize>,
+}
+
+impl<'a> Tokens<'a> {
+    /// Letters and digits are never in one token: «30го» is two.
+    pub fn of(text: &'a str, most: usize) -> Self {
+        let mut tokens: Vec<Token> = Vec::new();
+        let kind = |c: char| match c {
+            _ if c.is_ascii_digit() => 1,
+            _ if c.is_alphabetic() => 2,
+            _ => 0,
+        };
+        let mut last = 0;
+        for (start, c) in text.char_indices() {
+            let end = start + c.len_utf8();
+            match (kind(c), last) {
+                (0, _) => {}
+                (kind, last) if kind == last => {
+                    if let Some(token) = tokens.last_mut() {
+                        token.range.end = end;
+                    }
+                }
+                _ if tokens.len() == most => break,
+                _ => tokens.push(Token { word: String::new(), range: start..end }),
+            }
+            last = kind(c);
+        }
+        for token in &mut tokens {
+            token.word = text[token.range.clone()].to_lowercase().replace('ё', "е");
+        }
+        Self { text, tokens }
+    }
+
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub fn get(&self, place: usize) -> Option<&str> {
+        self.tokens.get(place).map(|token| token.word.as_str())
+    }
+
+    pub fn word(&self, place: usize) -> &str {
+        self.get(place).unwrap_or_default()
+    }
+
+    /// The text from one token to the one before another.
+    pub fn range(&self, from: usize, to: usize) -> Range<usize> {
+        let edge = |place: usize| self.tokens.get(place).map(|token| token.range.clone());
+        let start = edge(from).map_or(self.text.len(), |range| range.start);
+        let end = to.checked_sub(1).and_then(edge).map_or(start, |range| range.end);
+        start..end
+    }
+
+    /// The marks after a token; several blanks count as one.
+    pub fn gap(&self, place: usize) -> &str {
+        let Some(token) = self.tokens.get(place) else { return "" };
+        let end = self.tokens.get(place + 1).map_or(self.text.len(), |next| next.range.start);
+        match &self.text[token.range.end..end] {
+            gap if !gap.is_empty() && gap.chars().all(char::is_whitespace) => " ",
+            gap => gap,
+        }
+    }
+
+    /// Whether a phrase may go on after this token: no sentence ends here.
+    pub fn joins_next(&self, place: usize) -> bool {
+        place + 1 < self.len()
+            && self.gap(place).chars().all(|c| (c.is_whitespace() && c != '\n') || ",-–—()".contains(c))
+    }
+
+    /// The number of a token of figures with one of these lengths.
+    pub fn figure(&self, place: usize, lengths: &[usize]) -> Option<u32> {
+        let word = self.get(place).filter(|word| lengths.contains(&word.len()))?;
+        word.parse().ok()
+    }
+
+    /// These figures are the rest of a longer number: `8-903-555`, `12.24.11`.
+    pub fn continues_figures(&self, place: usize) -> bool {
+        let Some(before) = place.checked_sub(1) else { return self.text.starts_with('+') };
+        let is_figure = self.word(before).starts_with(|c: char| c.is_ascii_digit());
+        let gap = self.gap(before);
+        gap.ends_with(['+', '№', '#']) || (is_figure && matches!(gap, "." | "," | "-" | "/" | ":"))
+    }
+
+    /// Something is counted by this number: «10.12 рублей», «5 %».
+    pub fn is_quantity(&self, place: usize) -> bool {
+        self.gap(place).trim_start().starts_with(['₽', '%', '$', '€'])
+            || (self.gap(place) == " " && self.get(place + 1).is_some_and(words::is_counted))
+    }
+
+    /// A number in figures or words, and the token after it.
+    pub fn count(&self, place: usize) -> (Option<u32>, usize) {
+        let count = self.figure(place, &[1, 2, 3]).or_else(|| self.get(place).and_then(words::count));
+        match count {
+            Some(count) => (Some(count), place + 1),
+            None => (None, place),
+        }
+    }
+
+    /// The number of a day, the token after it, and whether it was said as one: «30», «30-го», «тридцать первого».
+    pub fn day_number(&self, place: usize) -> Option<(u32, usize, bool)> {
+        if let Some(day) = self.figure(place, &[1, 2]).filter(|day| (1..=31).contains(day)) {
+            if self.continues_figures(place) {
+                return None;
+            }
+            let has_ending = matches!(self.gap(place), "-" | "") && self.get(place + 1) == Some("го");
+            return Some((day, place + 1 + usize::from(has_ending), has_ending));
+        }
+        let word = self.get(place)?;
+        let (day, next) = match words::tens(word) {
+            Some(tens) => (tens + words::ordinal(self.get(place + 1)?).filter(|day| *day < 10)?, place + 2),
+            None => (words::ordinal(word)?, place + 1),
+        };
+        let is_named = self.get(next).is_some_and(|word| word == "числа" || words::month(word).is_some());
+        (day <= 31 && is_named).then_some((day, next, true))
+    }
+
+    /// A day begins here: «30 ноября», «30-го».
+    pub fn names_day(&self, place: usize) -> bool {
+        self.day_number(place).is_some_and(|(_, next, is_ordinal)| {
+            is_ordinal || self.get(next).is_some_and(|word| words::month(word).is_some())
+        })
+    }
+
+    /// «Не завтра», «кроме пятницы».
+    pub fn is_negated(&self, place: usize) -> bool {
+        let before = place.checked_sub(1).filter(|before| self.joins_next(*before));
+        before.is_some_and(|before| matches!(self.word(before), "не" | "кроме" | "ни"))
+    }
+
+    /// A word of return stands shortly before.
+    pub fn follows_return(&self, place: usize) -> bool {
+        (place.saturating_sub(4)..place).any(|place| words::is_return(self.word(place)))
+    }
+}

@@ -1,0 +1,184 @@
+//! The words of dates and times, in lower case, with `е` for `ё`. Never decides what a phrase means. Enter at
+//! the functions, each of which reads one word.
+
+use chrono::Weekday;
+
+/// A part of the day that a person names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Morning,
+    Day,
+    Evening,
+    Night,
+}
+
+/// «ноября», «ноябрь», «нояб», «11» is no word.
+pub(super) fn month(word: &str) -> Option<u32> {
+    const MONTHS: [&[&str]; 12] = [
+        &["января", "январь", "январе", "янв"],
+        &["февраля", "февраль", "феврале", "фев", "февр"],
+        &["марта", "март", "марте", "мар"],
+        &["апреля", "апрель", "апреле", "апр"],
+        &["мая", "май", "мае"],
+        &["июня", "июнь", "июне", "июн"],
+        &["июля", "июль", "июле", "июл"],
+        &["августа", "август", "августе", "авг"],
+        &["сентября", "сентябрь", "сентябре", "сен", "сент"],
+        &["октября", "октябрь", "октябре", "окт"],
+        &["ноября", "ноябрь", "ноябре", "ноя", "нояб"],
+        &["декабря", "декабрь", "декабре", "дек"],
+    ];
+    position(&MONTHS, word).map(|place| place as u32 + 1)
+}
+
+/// In any case, and «пн».
+pub(super) fn weekday(word: &str) -> Option<Weekday> {
+    const DAYS: [&[&str]; 7] = [
+        &["понедельник", "понедельника", "понедельнику", "понедельником", "пн", "пон"],
+        &["вторник", "вторника", "вторнику", "вторником", "вт"],
+        &["среда", "среду", "среды", "среде", "средой", "ср"],
+        &["четверг", "четверга", "четвергу", "четвергом", "чт"],
+        &["пятница", "пятницу", "пятницы", "пятнице", "пятницей", "пт"],
+        &["суббота", "субботу", "субботы", "субботе", "субботой", "сб"],
+        &["воскресенье", "воскресенья", "воскресенью", "воскресение", "вс"],
+    ];
+    position(&DAYS, word).and_then(|place| Weekday::try_from(place as u8).ok())
+}
+
+/// «сегодня» 0, «завтра» 1.
+pub(super) fn near_day(word: &str) -> Option<u64> {
+    position(&[&["сегодня"], &["завтра"], &["послезавтра"]], word).map(|place| place as u64)
+}
+
+/// «первого» … «тридцать» is only the beginning of «тридцать первого».
+pub(super) fn ordinal(word: &str) -> Option<u32> {
+    const ORDINALS: [&[&str]; 20] = [
+        &["первого", "первое"],
+        &["второго", "второе"],
+        &["третьего", "третье"],
+        &["четвертого", "четвертое"],
+        &["пятого", "пятое"],
+        &["шестого", "шестое"],
+        &["седьмого", "седьмое"],
+        &["восьмого", "восьмое"],
+        &["девятого", "девятое"],
+        &["десятого", "десятое"],
+        &["одиннадцатого", "одиннадцатое"],
+        &["двенадцатого", "двенадцатое"],
+        &["тринадцатого", "тринадцатое"],
+        &["четырнадцатого", "четырнадцатое"],
+        &["пятнадцатого", "пятнадцатое"],
+        &["шестнадцатого", "шестнадцатое"],
+        &["семнадцатого", "семнадцатое"],
+        &["восемнадцатого", "восемнадцатое"],
+        &["девятнадцатого", "девятнадцатое"],
+        &["двадцатого", "двадцатое"],
+    ];
+    match word {
+        "тридцатого" | "тридцатое" => Some(30),
+        _ => position(&ORDINALS, word).map(|place| place as u32 + 1),
+    }
+}
+
+/// «двадцать» and «тридцать» before an ordinal below ten.
+pub(super) fn tens(word: &str) -> Option<u32> {
+    match word {
+        "двадцать" => Some(20),
+        "тридцать" => Some(30),
+        _ => None,
+    }
+}
+
+/// «два», «двух», «двум» and so on, up to twelve: as in «через два дня», «к двум».
+pub(super) fn count(word: &str) -> Option<u32> {
+    const COUNTS: [&[&str]; 12] = [
+        &["один", "одну", "одного"],
+        &["два", "две", "двух", "двум", "пару"],
+        &["три", "трех", "трем"],
+        &["четыре", "четырех", "четырем"],
+        &["пять", "пяти"],
+        &["шесть", "шести"],
+        &["семь", "семи"],
+        &["восемь", "восьми"],
+        &["девять", "девяти"],
+        &["десять", "десяти"],
+        &["одиннадцать", "одиннадцати"],
+        &["двенадцать", "двенадцати"],
+    ];
+    position(&COUNTS, word).map(|place| place as u32 + 1)
+}
+
+/// A part of the day: beside a time («7 вечера») or instead of one («вечером»).
+pub(super) fn part(word: &str) -> Option<Part> {
+    match word {
+        "утром" | "утра" | "утречком" => Some(Part::Morning),
+        "днем" | "дня" => Some(Part::Day),
+        "вечером" | "вечера" | "вечерком" => Some(Part::Evening),
+        "ночью" | "ночи" => Some(Part::Night),
+        _ => None,
+    }
+}
+
+/// Whether it names a part of the day without a number before it: «дня» and «утра» alone do not.
+pub(super) fn stands_alone(word: &str) -> bool {
+    matches!(word, "утром" | "утречком" | "днем" | "вечером" | "вечерком" | "ночью")
+}
+
+pub(super) fn is_hour(word: &str) -> bool {
+    matches!(word, "час" | "часа" | "часов" | "часу" | "часам" | "ч")
+}
+
+pub(super) fn is_minute(word: &str) -> bool {
+    matches!(word, "минута" | "минуту" | "минуты" | "минут" | "мин" | "м")
+}
+
+/// Words between the parts of a phrase: «завтра, примерно в 11».
+pub(super) fn is_joint(word: &str) -> bool {
+    is_time_word(word) || matches!(word, "до" | "после" | "примерно" | "где" | "то" | "ровно" | "же")
+}
+
+/// Words before a time.
+pub(super) fn is_time_word(word: &str) -> bool {
+    matches!(word, "в" | "во" | "на" | "к" | "ко" | "с" | "со" | "около" | "часиков" | "часов")
+}
+
+/// A number before one of these is a quantity or a sum, not a time or a day.
+pub(super) fn is_counted(word: &str) -> bool {
+    const STEMS: [&str; 22] = [
+        "руб",
+        "тыс",
+        "проц",
+        "раз",
+        "чел",
+        "этап",
+        "плат",
+        "част",
+        "взнос",
+        "лет",
+        "год",
+        "курс",
+        "класс",
+        "групп",
+        "семест",
+        "модул",
+        "урок",
+        "мест",
+        "заняти",
+        "недел",
+        "месяц",
+        "дет",
+    ];
+    matches!(word, "р" | "к" | "т" | "млн" | "дней" | "пакет" | "пакета")
+        || STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+/// The speaker says when to return to the client or when money comes.
+pub(super) fn is_return(word: &str) -> bool {
+    const STEMS: [&str; 9] =
+        ["перезвон", "позвон", "созвон", "верну", "вернит", "набрать", "набер", "оплат", "обеща"];
+    STEMS.iter().any(|stem| word.starts_with(stem))
+}
+
+fn position(table: &[&[&str]], word: &str) -> Option<usize> {
+    table.iter().position(|forms| forms.contains(&word))
+}
