@@ -137,8 +137,15 @@ fn only_what_the_store_held_counts_as_verified_without_a_check() {
 /// configuration.
 #[test]
 fn the_process_says_nothing_in_its_own_words() {
-    const VOCABULARY: [&str; 6] =
-        ["calendar.rs", "client.rs", "definition.rs", "number/text.rs", "number/words.rs", "value.rs"];
+    const VOCABULARY: [&str; 7] = [
+        "calendar.rs",
+        "client.rs",
+        "definition.rs",
+        "number.rs",
+        "number/text.rs",
+        "number/words.rs",
+        "value.rs",
+    ];
     let russian = |line: &str| {
         let code = line.split(" // ").next().unwrap_or_default();
         code.chars().any(|letter| ('\u{400}'..='\u{4ff}').contains(&letter))

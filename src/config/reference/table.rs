@@ -290,6 +290,7 @@ const TEXT: &[Section] = &[Section {
     path: "",
     about: "A text of the library, or a school's replacement (M1, M2): a head of `key: value` lines, an empty line, the text with `{{ variables }}`.",
     keys: &[
+        key("title", "text", "What people call it. Absent: the shipped text's title, or the name."),
         key("subject", "template", "For letters only, and required there."),
         key("owner", "text, required", "Who is responsible for the text."),
         key("review", "YYYY-MM, required", "The month of the next review."),

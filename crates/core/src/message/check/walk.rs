@@ -146,6 +146,13 @@ impl<'w> Walk<'w> {
                 self.test(expr, of, left);
                 Kind::Flag
             }
+            other => self.inside(other),
+        }
+    }
+
+    /// The same for what holds other expressions and gives no kind of its own.
+    fn inside(&mut self, expr: &Expr<'_>) -> Kind {
+        match expr {
             Expr::GetAttr(of) => {
                 self.of(&of.expr);
                 Kind::Other
@@ -170,7 +177,7 @@ impl<'w> Walk<'w> {
                 self.items(&of.keys);
                 self.items(&of.values)
             }
-            Expr::Var(_) => Kind::Other,
+            _ => Kind::Other,
         }
     }
 

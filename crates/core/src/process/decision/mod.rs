@@ -21,6 +21,7 @@ use super::value::*;
 use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
 
+pub(super) use self::letters::Draft;
 pub(super) use self::request::{PlannedCall, Request};
 
 /// The description of one section of the process. `step`, the wake, L14, the reference, the scenario

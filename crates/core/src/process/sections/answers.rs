@@ -57,9 +57,10 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         AnswerKind::Refusal => return d.request(Request::Refuse { reason: answer.reason, why }),
         AnswerKind::Duplicate => return d.request(Request::DoubleByWord),
         AnswerKind::Doubt => {
-            let letter = d.letter("L13", TextId::Materials);
+            let letter = d.draft(TextId::Materials, |_| {});
             let at = answer.at.unwrap_or_else(|| d.work_days(d.figures().talk.doubt_days));
-            date(d, FollowUpKind::Doubt, why, answers::doubt(letter, touch_at(d, at)));
+            date(d, FollowUpKind::Doubt, why, answers::doubt(letter.leaves(), touch_at(d, at)));
+            d.post("L13", letter);
             touch(d, at);
         }
         AnswerKind::OwnTry => {
@@ -71,8 +72,9 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             touch(d, at);
         }
         AnswerKind::Instalment => {
-            let letter = d.letter("L13", TextId::Instalment);
-            date(d, FollowUpKind::Instalment, None, answers::instalment(letter));
+            let letter = d.draft(TextId::Instalment, |_| {});
+            date(d, FollowUpKind::Instalment, None, answers::instalment(letter.leaves()));
+            d.post("L13", letter);
             work(d, TextId::TaskInstalment, answer.at, why);
         }
         AnswerKind::LongCycle => {

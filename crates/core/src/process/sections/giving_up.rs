@@ -39,8 +39,9 @@ fn last_letter(d: &mut Decision) {
         return;
     }
     let (days, attempts) = (d.case.order.round.days.len(), d.case.order.round.attempts);
-    let letter = d.letter("D3", TextId::NotReached);
-    d.turn("D3", giving_up::last_letter(attempts, days, letter));
+    let letter = d.draft(TextId::NotReached, |_| {});
+    d.turn("D3", giving_up::last_letter(attempts, days, letter.leaves()));
+    d.post("D3", letter);
     d.stay(Wait::GivingUp { letter: LastLetter::Sent });
     let hours = TimeDelta::hours(i64::from(d.figures().dialling.give_up_hours));
     d.set(Timer::GiveUp, d.now + hours);

@@ -124,11 +124,13 @@ fn remind(d: &mut Decision) {
     }
     let due = d.case.order.plan.map(|plan| plan.due);
     let zone = d.zone();
-    let letter = d.letter_with("L5", TextId::PartReminder, |vars| {
+    let letter = d.draft(TextId::PartReminder, |vars| {
         vars.day = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
         vars.time.clone_from(&vars.day);
     });
-    d.say("L5", parts::reminded(letter));
+    let said = parts::reminded(letter.leaves());
+    d.post("L5", letter);
+    d.say("L5", said);
 }
 
 /// L5: the day after a missed part the manager gets a task, repeated until a payment comes.

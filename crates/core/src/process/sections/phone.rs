@@ -7,7 +7,7 @@ use crate::message::phrase::{Phrase, phone, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::{TaskKind, Urgency};
-use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section, Tasks, Whose};
+use crate::process::decision::{Class, Decision, Draft, Heard, NewTask, Request, Row, Section, Tasks, Whose};
 use crate::process::state::{End, PhoneStep, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -54,10 +54,14 @@ fn ask_for(d: &mut Decision, why: Phrase) {
     d.go(Wait::PhoneAsked { step: PhoneStep::Asked }, result);
     let held = d.case.order.is_held();
     let client = d.vars(None).client;
-    d.status(Status::NotConfirmed, None);
-    let letter = !held && d.letter("L11", TextId::ConfirmPhone);
+    let letter = (!held).then(|| d.draft(TextId::ConfirmPhone, |_| {}));
+    let leaves = letter.as_ref().is_some_and(Draft::leaves);
     let (typed, bad, email) = (client.phone_typed.as_str(), client.phone_bad, !client.email.is_empty());
-    d.turn("L11", phone::asked(typed, bad, letter, held, email));
+    d.turn("L11", phone::asked(typed, bad, leaves, held, email));
+    d.status(Status::NotConfirmed, None);
+    if let Some(letter) = letter {
+        d.post("L11", letter);
+    }
     let (due, why) = (d.work_minutes(60), d.words(&why));
     d.task(NewTask { why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskPhone, due) });
     let look = d.now + TimeDelta::days(i64::from(d.figures().phone.check_days));

@@ -208,8 +208,9 @@ fn reminder(d: &mut Decision) {
     }
     d.urgent(Urgency::Promise, |d| {
         let zone = d.process.zone;
-        let letter = d.letter_with("P1", TextId::PaymentReminder, |vars| vars.day = say_day(day, zone));
-        d.turn("P1", promise::reminded(letter));
+        let letter = d.draft(TextId::PaymentReminder, |vars| vars.day = say_day(day, zone));
+        d.turn("P1", promise::reminded(letter.leaves()));
+        d.post("P1", letter);
     });
 }
 
