@@ -226,10 +226,10 @@ mod tests {
         let user = |responsible| SeenLead { responsible: Some(responsible), ..lead(1, 10) };
         let mut last_seen = LastSeen::default();
         last_seen.made(&user(5));
-        assert_eq!(last_seen.lead(&user(5), None).responsible, None);
-        assert_eq!(last_seen.lead(&user(6), None).responsible, Some(6));
+        assert_eq!(last_seen.lead(&user(5), None, Vec::new()).responsible, None);
+        assert_eq!(last_seen.lead(&user(6), None, Vec::new()).responsible, Some(6));
         last_seen.made(&user(5));
-        assert_eq!(last_seen.lead(&user(6), None).responsible, None, "what was seen counts more");
+        assert_eq!(last_seen.lead(&user(6), None, Vec::new()).responsible, None, "what was seen counts more");
     }
 
     #[test]
