@@ -47,15 +47,19 @@ pub fn meant(problem: &Problem) -> Option<String> {
     let quoted = problem.wrong.split('`').nth(1);
     let name = match problem.wrong.as_str() {
         "unknown key" => problem.key.rsplit('.').next(),
-        wrong if ["unknown", "no text", "no window"].iter().any(|word| wrong.starts_with(word)) => quoted,
+        wrong if ["unknown", "no "].iter().any(|word| wrong.starts_with(word)) => quoted,
         _ => None,
     }?;
     let allowed = problem.allowed.rsplit_once(": ").map_or(&*problem.allowed, |(_, list)| list);
     let known = allowed.split([',', '|']).map(|name| {
         let name = name.trim().trim_start_matches("one of ").trim_start_matches("or ");
-        name.trim_matches(['`', ' '])
+        let name = name.trim_matches(['`', ' ']);
+        // An item of an account: its id with its name behind it, or a choice.
+        let id = name.split_once(" «").map(|(id, _)| id);
+        id.or_else(|| name.strip_prefix('«')?.strip_suffix('»')).unwrap_or(name)
     });
-    nearest(name, known.filter(|known| !known.contains(' ') && *known != name)).map(str::to_owned)
+    let known = known.filter(|known| !known.contains(' ') || name.contains(' '));
+    nearest(name, known.filter(|known| *known != name)).map(str::to_owned)
 }
 
 fn shown(line: &str) -> String {
@@ -185,6 +189,8 @@ mod tests {
             ("a", "unknown manager `irnia`", "one of: boris, irina", Some("irina")),
             ("a", "no window is named `evning`", "now, +20m, or a window: evening, noon", Some("evening")),
             ("a.b", "missing", "this key is required", None),
+            ("a", "no field `901399`", "901337 «Номер, дата», 901391 «Источник»", Some("901391")),
+            ("a", "no choice `ВКонтатке` in «Источник»", "«Яндекс», «ВКонтакте»", Some("ВКонтакте")),
         ] {
             assert_eq!(meant(&problem("a.toml", key, wrong, allowed)).as_deref(), expected, "{key} {wrong}");
         }

@@ -9,6 +9,7 @@ mod card;
 pub mod check;
 pub mod classify;
 pub mod client;
+pub mod compare;
 pub mod consent;
 mod decode;
 pub mod deliver;
