@@ -5,6 +5,7 @@ mod check;
 mod discover;
 mod init;
 mod person;
+mod school_file;
 mod texts;
 
 use std::path::PathBuf;
@@ -214,7 +215,7 @@ pub fn main() -> ExitCode {
             Command::Discover(args) => discover::discover(args).await,
             Command::Texts(options) => texts::run(&options),
             Command::Reference { section } => reference(section.as_deref()),
-            Command::Init(args) => init::init(&args),
+            Command::Init(args) => init::init(&args).await,
             Command::Completions { shell } => completions(shell),
             Command::Man { folder } => man(&folder),
         }

@@ -19,6 +19,7 @@ use crate::secret::Vault;
 use crate::store::embedded::Embedded;
 use crate::store::{Backend, Store};
 
+pub mod file;
 pub mod shown;
 
 /// What the accounts of one school answered.
@@ -105,6 +106,19 @@ impl From<Fault> for Unasked {
     }
 }
 
+/// The settings of an account by its address and a variable with a token.
+pub fn settings(url: &str, variable: &str) -> Result<Settings, String> {
+    if let Some((wrong, allowed)) = crate::platform::check::address_fault(url) {
+        return Err(format!("{wrong}; {allowed}"));
+    }
+    let variable = file::quoted(variable);
+    let table = format!(
+        "url = {}\nauth = {{ by = 'long_lived', token = {{ env = {variable} }} }}\npipelines = {{}}",
+        file::quoted(url.trim_end_matches('/'))
+    );
+    toml::from_str(&table).map_err(|error| error.to_string())
+}
+
 /// An account that no configuration describes yet.
 pub async fn account(settings: &Settings) -> Result<Found, String> {
     let wiring = Wiring {
@@ -115,8 +129,24 @@ pub async fn account(settings: &Settings) -> Result<Found, String> {
         url: String::new(),
     };
     let asking = Asking { wiring, no_store: None };
-    let found = asking.crm(settings, &SchoolId::from("new")).await;
-    found.map_err(|unasked| format!("amocrm.{}: {}; {}", unasked.key, unasked.why, unasked.todo))
+    Ok(asking.crm(settings, &SchoolId::from("new")).await?)
+}
+
+/// The account of a school.
+pub async fn account_of(
+    config: &Config,
+    school: &School,
+    settings: &Settings,
+    backend: &Backend,
+) -> Result<Found, String> {
+    Ok(Asking::of(config, backend).await?.crm(settings, &school.id).await?)
+}
+
+impl From<Unasked> for String {
+    fn from(Unasked { key, why, todo }: Unasked) -> Self {
+        let key = format!("amocrm.{key}");
+        format!("{}: {why}; {todo}", key.trim_end_matches('.'))
+    }
 }
 
 /// Compares everything that a school's files name with all of its accounts that can be asked.
@@ -162,8 +192,7 @@ fn crm(found: &Found, settings: &Settings, school: &School, findings: &mut Findi
     };
     let stages = school.answers.stages();
     let (answer, reason) = (&answer, &reason);
-    let answers =
-        WantedAnswers { field, date_field, why_field, reason_field, stages, answer, reason };
+    let answers = WantedAnswers { field, date_field, why_field, reason_field, stages, answer, reason };
     let (roster, routes) = (&school.process.roster, &school.process.routes);
     found.against(&Wanted { settings, roster, routes, answers }, findings);
 }

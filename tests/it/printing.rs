@@ -134,7 +134,7 @@ async fn check_online_asks_the_account() {
     let wrong = command.env("DEMO_AMOCRM_TOKEN", "a-revoked-token").output().await.expect("it ends");
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert_eq!(wrong.status.code(), Some(1), "{said}");
-    assert!(said.contains("rost: ") && said.contains("401"), "{said}");
+    assert!(said.contains("school.toml:") && said.contains("amocrm.auth") && said.contains("401"), "{said}");
 }
 
 /// F48: a first school from nothing: `check` names what is to be filled in, and is content when it is.

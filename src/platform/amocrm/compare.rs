@@ -38,7 +38,10 @@ pub struct WantedAnswers<'a> {
 pub enum Meaning {
     Known,
     /// What a line for it would say, if it resembles a known word; else all that it may mean.
-    Unknown { nearest: Option<String>, all: String },
+    Unknown {
+        nearest: Option<String>,
+        all: String,
+    },
 }
 
 /// What kind of field a key needs.
@@ -50,8 +53,7 @@ struct Need {
 const LIST: Need = Need { kinds: &["select", "radiobutton"], said: "a list field (select)" };
 const DATE: Need = Need { kinds: &["date_time", "date"], said: "a field of date and time (date_time)" };
 const TEXT: Need = Need { kinds: &["text", "textarea"], said: "a text field" };
-const NUMBER: Need =
-    Need { kinds: &["text", "textarea", "numeric", "tracking_data"], said: "a text field" };
+const NUMBER: Need = Need { kinds: &["text", "textarea", "numeric", "tracking_data"], said: "a text field" };
 const ZONE: Need = Need { kinds: &["text", "textarea", "select", "radiobutton"], said: "a text field" };
 /// What a text can be written into (sheet, 3.0).
 const WRITABLE: Need = Need {
@@ -151,11 +153,8 @@ impl Found {
                 }
                 let elsewhere = self.live_pipelines().find(|one| has(&one.statuses, *status));
                 let elsewhere = elsewhere.map(|one| format!(", it stands in «{}»", one.name));
-                let wrong = format!(
-                    "no status `{status}` in «{}»{}",
-                    pipeline.name,
-                    elsewhere.unwrap_or_default()
-                );
+                let wrong =
+                    format!("no status `{status}` in «{}»{}", pipeline.name, elsewhere.unwrap_or_default());
                 let key = format!("{key}.stages.{}", json::name(stage));
                 findings.wrong.add(key, wrong, listed(&pipeline.statuses, *status));
             }
@@ -278,7 +277,8 @@ impl Found {
                 }
             }
             "select" | "multiselect" | "radiobutton" => {
-                let wrong = format!("«{}» takes only its choices, and the template may say others", field.name);
+                let wrong =
+                    format!("«{}» takes only its choices, and the template may say others", field.name);
                 findings.warn.add(key, wrong, format!("only: {choices}"));
             }
             "numeric" | "price" | "monetary" if is_fixed && template.trim().parse::<f64>().is_err() => {

@@ -26,8 +26,7 @@ fn account() -> Scene {
 }
 
 fn users() -> Scene {
-    let user =
-        |id: u64, name: &str, active: bool| json!({ "id": id, "name": name, "rights": { "is_active": active } });
+    let user = |id: u64, name: &str, active: bool| json!({ "id": id, "name": name, "rights": { "is_active": active } });
     let all = json!([user(10_412_345, "Марина", true), user(10_412_350, "Олег", false)]);
     get("/api/v4/users?limit=250&page=1", 200, list("users", all))
 }
@@ -179,9 +178,7 @@ fn a_list_that_is_refused_is_said_and_hides_nothing_else() {
 #[test]
 fn an_address_without_an_account_makes_no_findings() {
     for (status, body) in [(404, Value::Null), (204, Value::Null), (200, json!({}))] {
-        let script = vec![
-            get("/api/v4/account?with=task_types,datetime_settings", status, body),
-        ];
+        let script = vec![get("/api/v4/account?with=task_types,datetime_settings", status, body)];
         let client = AmoClient::new(BASE, Script::new(script), Arc::new(OneToken));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let found = runtime.block_on(discover(&client));

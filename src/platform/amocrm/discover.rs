@@ -79,7 +79,8 @@ pub async fn discover(client: &AmoClient) -> Result<Found, Fault> {
     let asked = [("with", "task_types,datetime_settings")];
     let account = read(client, "/api/v4/account", &asked).await?;
     // Nothing is compared with a page that is none of an account.
-    let account_id = number(&account["id"]).ok_or_else(|| Fault::never("there is no account at this address"))?;
+    let account_id =
+        number(&account["id"]).ok_or_else(|| Fault::never("there is no account at this address"))?;
     let pipelines = read(client, "/api/v4/leads/pipelines", &[]).await?;
     let mut found = Found {
         account_id,

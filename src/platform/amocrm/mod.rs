@@ -28,6 +28,7 @@ pub mod settings;
 mod shared_reads;
 pub mod subscription;
 pub mod token;
+mod unread;
 pub mod webhook;
 mod wire;
 mod words;

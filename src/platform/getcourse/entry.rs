@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use toml::Value;
 
-use super::survey::GcSurvey;
 use super::reconcile::{Exports, SPACING_S};
+use super::survey::GcSurvey;
 use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, check, settings, words};
 use crate::platform::check::{Beside, Findings};
 use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};

@@ -29,8 +29,7 @@ impl Extensions for TelphinExtensions {
         for (extension, id) in self.extensions.iter().take(ASKED_MAX) {
             let url = format!("{}/api/ver1.0/extension/{id}/event/", self.url);
             let request = Request::new("GET", url).urgency(Urgency::Backfill);
-            let response =
-                self.session.send(&*self.http, request).await.map_err(extensions::no_response)?;
+            let response = self.session.send(&*self.http, request).await.map_err(extensions::no_response)?;
             match response.status {
                 200..=299 => drop(known.insert(extension.clone())),
                 404 => {}
