@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Plays faults on real processes: the bridge, stand-ins of the platforms, a Redis of its own. Orders and payments
+# come before, during and after each fault; then the stand-ins are asked what is lost and what is doubled.
+#
+#   deploy/faults.sh [--program PATH] [--short] [--keep] [--list] [name…]
+#
+# One line a fault; the last line counts. The exit code is 0 only if nothing was lost, doubled or failed.
+# --short plays the faults that matter most, in less than 90 s. --keep leaves the folders with the logs.
+# A full disk is a small tmpfs, which needs root. Debian's redis-server, faketime, jq, curl, python3 and gcc are
+# installed if they are missing.
+set -euo pipefail
+root="$(cd "$(dirname "$0")/.." && pwd)"
+here="$root/deploy/faults"
+program="" short="" keep="" list="" wanted=()
+as_root=""
+[ "$(id -u)" = 0 ] || as_root=sudo
+
+# shellcheck source-path=SCRIPTDIR
+. "$here/bed.sh"
+all=() quick=()
+# `plays NAME [short]`: registers the function fault_NAME.
+plays() { all+=("$1"); if [ "${2:-}" = short ]; then quick+=("$1"); fi; }
+for part in lost refuses killed links clock disk dead days; do
+  # shellcheck disable=SC1090
+  . "$here/$part.sh"
+done
+
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --program) program="$(realpath "${2:?--program needs a path}")"; shift ;;
+    --short) short=yes ;;
+    --keep) keep=yes ;;
+    --list) list=yes ;;
+    -h | --help) usage; exit 0 ;;
+    -*) echo "unknown option $1" >&2; usage >&2; exit 2 ;;
+    *) wanted+=("$1") ;;
+  esac
+  shift
+done
+if [ -n "$list" ]; then printf '%s\n' "${all[@]}"; exit 0; fi
+if [ ${#wanted[@]} = 0 ]; then
+  if [ -n "$short" ]; then wanted=("${quick[@]}"); else wanted=("${all[@]}"); fi
+fi
+for name in "${wanted[@]}"; do
+  declare -F "fault_$name" >/dev/null || { echo "there is no fault «$name»; --list prints all" >&2; exit 2; }
+done
+
+faketime_so="$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)"
+missing=()
+for pair in redis-server:redis-server curl:curl jq:jq python3:python3 cc:gcc; do
+  command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+done
+[ -f "$faketime_so" ] || missing+=(faketime)
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing ${missing[*]}"
+  $as_root apt-get update -qq
+  # A policy of 101 keeps a package from starting a service.
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee /usr/sbin/policy-rc.d >/dev/null
+  $as_root chmod +x /usr/sbin/policy-rc.d
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq "${missing[@]}"
+  $as_root rm -f /usr/sbin/policy-rc.d
+  faketime_so="$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)"
+fi
+if [ -z "$program" ]; then
+  (cd "$root" && cargo build --release --locked)
+  program="${CARGO_TARGET_DIR:-$root/target}/release/dozvon"
+fi
+[ -x "$program" ] || { echo "$program cannot be executed; --program names another" >&2; exit 2; }
+
+work="$(mktemp -d "${TMPDIR:-/tmp}/dozvon-faults.XXXXXX")"
+bed="$work/none"
+clean() {
+  strike_bed
+  if [ -n "$keep" ]; then echo "kept: $work" >&2; else rm -rf "$work"; fi
+}
+trap clean EXIT
+trap 'exit 130' INT TERM
+slow_so="$work/slow.so"
+cc -shared -fPIC -O1 -o "$slow_so" "$here/slow.c" -ldl
+
+# Prints the line of a fault that has been played, and adds to the counts.
+tell() {
+  local lost=0 doubled=0 person=0 line
+  if [ -f "$bed/outcome" ]; then
+    read -r lost doubled person < <(jq -r '"\(.lost | length) \(.doubled | length) \(.person)"' "$bed/outcome")
+  else
+    failed "the stand-ins could not be asked"
+  fi
+  line="$(cat "$bed/what" 2>/dev/null || echo "$1"): noticed $(cat "$bed/noticed" 2>/dev/null || echo –) s,"
+  line+=" work on after $(cat "$bed/went_on" 2>/dev/null || echo –) s, lost $lost, doubled $doubled"
+  [ "$person" = 0 ] || line+=", left to a person $person"
+  played=$((played + 1)) lost_all=$((lost_all + lost)) doubled_all=$((doubled_all + doubled))
+  if [ -s "$bed/failed" ] || [ "$lost" != 0 ] || [ "$doubled" != 0 ]; then
+    [ ! -s "$bed/failed" ] || failed_all=$((failed_all + 1))
+    printf 'BAD  %s: %s\n' "$1" "$line"
+    sed 's/^/       /' "$bed/failed" 2>/dev/null || true
+    jq -r '(.lost[0:5] | map("       lost: " + .)) + (.doubled[0:5] | map("       doubled: " + .)) | .[]' \
+      "$bed/outcome" 2>/dev/null || true
+  else
+    printf 'ok   %s: %s\n' "$1" "$line"
+    # A good one leaves nothing to look at.
+    [ -n "$keep" ] || rm -rf "$bed"
+  fi
+}
+
+played=0 lost_all=0 doubled_all=0 failed_all=0
+for name in "${wanted[@]}"; do
+  bed="$work/$name"
+  mkdir "$bed"
+  touch "$bed/orders" "$bed/paid" "$bed/bridge.log" "$bed/health"
+  set +e
+  (
+    set -e
+    "fault_$name"
+    # Late doubles, and the last word about everything.
+    sleep 1
+    look outcome "$bed" || true
+    panics="$(curl -s -m 5 "http://127.0.0.1:$bridge_port/health" | jq '[.schools[]?.panics] | add // 0')"
+    [ "${panics:-0}" = 0 ] || failed "$panics panics"
+  ) 2>"$bed/errors"
+  code=$?
+  set -e
+  [ "$code" = 0 ] || failed "the play broke off with $code: $(tail -n 1 "$bed/errors")"
+  strike_bed
+  tell "$name"
+done
+echo "$played faults played, $lost_all lost, $doubled_all doubled, $failed_all failed"
+[ "$((lost_all + doubled_all + failed_all))" = 0 ]

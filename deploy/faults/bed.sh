@@ -1,0 +1,210 @@
+# The processes of one played fault, and what is asked of them: sourced by ../faults.sh. Everything lives in the
+# folder $bed and on free ports of its own; `strike_bed` stops it. Never touches another process.
+
+# Starts stand-ins, store and bridge. $1: redis or embedded. Options before it, as variables:
+#   redis_args   more arguments for redis-server       config_edit  a function that edits the configuration
+#   preload      libraries for the bridge's processes   redis_preload  and for Redis
+bed_up() {
+  store="$1"
+  # Only a driven bridge reads it.
+  [ -e "$bed/stdin" ] || ln -s /dev/null "$bed/stdin"
+  local first
+  first="$(python3 "$here/look.py" ports 15)"
+  bridge_port=$first amocrm_port=$((first + 1)) getcourse_port=$((first + 2)) mango_port=$((first + 3))
+  smtp_port=$((first + 7)) redis_port=$((first + 8))
+  store_port=$redis_port
+  printf '%s\n' "bridge=$bridge_port" "getcourse=$getcourse_port" "long=${long:-no}" \
+    "start=$(date +%s)" "token=token-of-this-bed" >"$bed/bed"
+  cp -r "$root/deploy/example" "$bed/config"
+  # The stand-ins without the orders that come by themselves.
+  awk '/^\[\[orders\]\]/ { exit } { print }' "$root/deploy/sandbox.toml" >"$bed/sandbox.toml"
+  if [ -n "${silence:-}" ]; then echo "$silence" >>"$bed/sandbox.toml"; fi
+  local to_amocrm=$amocrm_port to_getcourse=$getcourse_port to_mango=$mango_port to_smtp=$smtp_port
+  if [ -n "${proxied:-}" ]; then
+    to_amocrm=$((first + 9)) to_getcourse=$((first + 10)) to_mango=$((first + 11)) to_smtp=$((first + 12))
+    store_port=$((first + 13))
+    python3 "$here/proxy.py" "$bed/proxy" "amocrm:$to_amocrm:$amocrm_port" "getcourse:$to_getcourse:$getcourse_port" \
+      "mango:$to_mango:$mango_port" "mail:$to_smtp:$smtp_port" "redis:$store_port:$redis_port" 2>"$bed/proxy.log" &
+    remember $!
+  fi
+  sed -i "s/18081/$to_amocrm/; s/18082/$to_getcourse/; s/18083/$to_mango/; s/18025/$to_smtp/" \
+    "$bed/config/schools/rost/school.toml"
+  if [ -n "${config_edit:-}" ]; then "$config_edit"; fi
+  # shellcheck disable=SC2016
+  printf '%s\n' '#!/usr/bin/env bash' "$(declare -p program bed)" "$(declare -f bridge_env)" \
+    "bridge_port=$bridge_port store=$store store_port=$store_port data=${data:-$bed/data} root=$root" \
+    'bridge_env; exec "$program" dead --config "$bed/config" "$@"' >"$bed/dead"
+  sandbox_start
+  if [ "$store" = redis ]; then redis_start; fi
+  bridge_start
+  python3 "$here/look.py" health "$bed" 2>"$bed/look.log" &
+  remember $!
+}
+
+# A process of ours, to be stopped at the end.
+remember() { echo "$1" >>"$bed/pids"; disown "$1" 2>/dev/null || true; }
+
+# Stops everything of this bed.
+strike_bed() {
+  local pid
+  if [ -f "$bed/pids" ]; then
+    while read -r pid; do kill -9 "$pid" 2>/dev/null || true; done <"$bed/pids"
+  fi
+  if [ -f "$bed/mounts" ]; then
+    while read -r pid; do for _ in 1 2 3 4 5; do $as_root umount "$pid" 2>/dev/null && break; sleep 0.2; done; done <"$bed/mounts"
+  fi
+  true
+}
+
+now() { echo "$EPOCHREALTIME"; }
+since() { awk -v a="$1" -v b="${2:-$EPOCHREALTIME}" 'BEGIN { printf "%.1f", b - a }'; }
+
+# Waits until a command succeeds: `until_true SECONDS command …`.
+until_true() {
+  local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  shift
+  until "$@"; do
+    if [ "${EPOCHREALTIME/./}" -gt "$end" ]; then return 1; fi
+    sleep 0.03
+  done
+}
+
+failed() { echo "$*" >>"$bed/failed"; }
+
+# --- The stand-ins --------------------------------------------------------------------------------
+
+sandbox_start() {
+  env LD_PRELOAD="${sandbox_preload:-}" ${sandbox_clock:+$(clock_env sandbox)} \
+    "$program" sandbox --setup "$bed/sandbox.toml" --bridge "http://127.0.0.1:$bridge_port" \
+    --port "$amocrm_port" --smtp-port "$smtp_port" >"$bed/sandbox.log" 2>&1 &
+  sandbox=$!
+  remember "$sandbox"
+  until_true 15 answers "http://127.0.0.1:$getcourse_port/sandbox/orders" || { failed "the stand-ins did not start"; exit 1; }
+}
+
+answers() { curl -sf -m 2 -o "$bed/answer" "$1" 2>/dev/null; }
+
+# `orders N`: clients order; their numbers are kept.
+orders() {
+  local i
+  for ((i = 0; i < $1; i++)); do
+    curl -s -m 10 -X POST "http://127.0.0.1:$getcourse_port/sandbox/orders" | jq -r .id >>"$bed/orders"
+  done
+}
+
+# `pay N [first|last]`: the N oldest (or newest) orders without a payment are paid.
+pay() {
+  local order pick=head
+  if [ "${2:-first}" = last ]; then pick=tail; fi
+  touch "$bed/paid"
+  for order in $(grep -vxFf "$bed/paid" "$bed/orders" | $pick -n "$1"); do
+    echo "$order" >>"$bed/paid"
+    curl -s -m 10 -o "$bed/answer" -X POST "http://127.0.0.1:$getcourse_port/sandbox/orders/$order/pay"
+  done
+}
+
+proxy() { echo "$1 $2 $EPOCHREALTIME" >>"$bed/proxy.next"; tac "$bed/proxy.next" | sort -su -k1,1 >"$bed/proxy.new"; mv "$bed/proxy.new" "$bed/proxy"; sleep 0.1; }
+
+# --- Redis ----------------------------------------------------------------------------------------
+
+redis_start() {
+  mkdir -p "${redis_dir:=$bed/redis}"
+  # shellcheck disable=SC2086
+  env LD_PRELOAD="${redis_preload:-}" ${redis_clock:+$(clock_env redis)} DOZVON_SLOW="$bed/slow.redis" \
+    redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$redis_dir" --save "" \
+    ${redis_args:---appendonly yes --appendfsync always} >>"$bed/redis.log" 2>&1 &
+  redis=$!
+  remember "$redis"
+  if [ "${1:-}" != unready ]; then
+    until_true 20 redis_answers || { failed "Redis did not start"; exit 1; }
+  fi
+}
+redis_answers() { [ "$(rd PING 2>/dev/null)" = PONG ]; }
+redis_kill() { kill -9 "$redis" && wait_gone "$redis"; }
+rd() { redis-cli -p "$redis_port" "$@"; }
+wait_gone() { until_true 20 gone "$1" || true; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# --- The bridge -----------------------------------------------------------------------------------
+
+bridge_env() {
+  set -a
+  # shellcheck disable=SC1091
+  . "$root/.env.example"
+  DOZVON_CONFIG="$bed/config" DOZVON_URL="http://127.0.0.1:$bridge_port" DOZVON_LISTEN="127.0.0.1:$bridge_port"
+  DOZVON_DATA="${data:-$bed/data}" DOZVON_DRIVEN_TOKEN=token-of-this-bed
+  if [ "$store" = redis ]; then DOZVON_STORE="redis://${redis_user:-}127.0.0.1:$store_port/0"; fi
+  set +a
+}
+
+bridge_start() {
+  (
+    bridge_env
+    # shellcheck disable=SC2086
+    exec env LD_PRELOAD="${preload:-}" ${bridge_clock:+$(clock_env bridge)} DOZVON_SLOW="$bed/slow.bridge" \
+      "$program" serve ${serve_args:-} <"$bed/stdin" >>"$bed/bridge.out" 2>>"$bed/bridge.log"
+  ) &
+  bridge=$!
+  remember "$bridge"
+  if [ "${1:-}" != unready ]; then
+    until_true 20 is_up || { failed "the bridge did not start: $(tail -n 1 "$bed/bridge.log" "$bed/bridge.out" | tail -n 1)"; exit 1; }
+  fi
+}
+is_up() { curl -s -m 2 "http://127.0.0.1:$bridge_port/health" 2>/dev/null | grep -q '"here":"owner"'; }
+bridge_kill() { kill -9 "$bridge" && wait_gone "$bridge"; }
+dead() { bash "$bed/dead" "$@"; }
+look() { python3 "$here/look.py" "$@"; }
+retell() { look retell "$bed"; }
+
+# --- The course of a fault ------------------------------------------------------------------------
+
+# Everything ordered so far is done, before the fault.
+at_rest() { look wait "$bed" "${1:-20}" || failed "it was not at rest before the fault: $(jq -c .lost "$bed/outcome")"; sleep 0.5; }
+
+# The fault happens now.
+strike() { struck="$(now)" went_from="$struck"; log_from=$(($(stat -c %s "$bed/bridge.log") + 1)); echo "$struck" >"$bed/struck"; }
+
+# Its cause is gone: from here on it is counted how long until work goes on.
+mended() { went_from="$(now)"; }
+
+said() { tail -c "+$log_from" "$bed/bridge.log" | grep -q -- "$1"; }
+
+# The log says it soon, as an ALARM: `noticed PATTERN [SECONDS]`.
+noticed() {
+  local pattern="${1:-ALARM: the store has lost data}" limit="${2:-5}"
+  if until_true "$limit" said "$pattern"; then saw "$(since "$struck")"; else failed "no «$pattern» in the log within $limit s"; fi
+}
+
+# The first notice counts.
+saw() { [ -f "$bed/noticed" ] || echo "$1" >"$bed/noticed"; }
+
+# Health says that it is not well, within so many seconds of the fault.
+ill() {
+  if until_true "${1:-5}" was_ill; then
+    saw "$(awk -v t="$struck" '$1 >= t && $3 == "ill" { printf "%.1f", $1 - t; exit }' "$bed/health")"
+  else
+    failed "health said «well» for ${1:-5} s"
+  fi
+}
+was_ill() { awk -v t="$struck" '$1 >= t && $3 == "ill" { found = 1 } END { exit !found }' "$bed/health"; }
+well() { until_true "${1:-10}" is_well || failed "health does not say «well» again within ${1:-10} s"; }
+is_well() { [ "$(tail -n 1 "$bed/health" | cut -d ' ' -f 3)" = well ]; }
+
+# All that was ordered is done within so many seconds; then nothing may be doubled either.
+goes_on() {
+  local limit="${1:-20}"
+  if look wait "$bed" "$limit"; then since "$went_from" >"$bed/went_on"; else failed "work did not go on within $limit s"; fi
+}
+
+# The clock of a process: `clock bridge +3600`. It follows a file, so that it can jump while the process lives.
+clock_env() { echo "FAKETIME_TIMESTAMP_FILE=$bed/clock.$1 FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1"; }
+clock() { echo "$2" >"$bed/clock.new"; mv "$bed/clock.new" "$bed/clock.$1"; }
+
+# A small disk: `disk NAME SIZE`, mounted at $bed/NAME.
+disk() {
+  mkdir -p "$bed/$1"
+  $as_root mount -t tmpfs -o "size=$2,mode=0777" tmpfs "$bed/$1" || { failed "a small disk cannot be mounted: run it as root"; exit 1; }
+  echo "$bed/$1" >>"$bed/mounts"
+}
+fill_disk() { dd if=/dev/zero of="$bed/$1/filler" bs=4k 2>/dev/null || true; }
+free_disk() { rm -f "$bed/$1/filler"; }

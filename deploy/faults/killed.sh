@@ -1,0 +1,160 @@
+# Processes are killed with -9: the bridge in the middle of its work, Redis with its files. A webhook that was not
+# answered is told again, as a person can in GetCourse; nothing that was answered may need that.
+
+plays killed short
+fault_killed() {
+  local i
+  what "kill -9 of the bridge, five times in the middle of work"
+  bed_up redis
+  before_loss
+  strike
+  for i in 1 2 3 4 5; do
+    orders 3
+    pay 1
+    sleep "0.$((i * 2 - 1))"
+    bridge_kill
+    bridge_start
+  done
+  mended
+  retell
+  goes_on 60
+  well
+}
+
+plays killed_embedded
+fault_killed_embedded() {
+  local i
+  what "kill -9 of the bridge over the embedded store, five times"
+  bed_up embedded
+  before_loss
+  strike
+  for i in 1 2 3 4 5; do
+    orders 3
+    pay 1
+    sleep "0.$((i * 2 - 1))"
+    bridge_kill
+    bridge_start
+  done
+  mended
+  retell
+  goes_on 60
+  well
+}
+
+# All webhooks were answered before the kill: they need no second telling.
+plays killed_answered
+fault_killed_answered() {
+  what "kill -9 as soon as ten orders are answered; nobody tells them again"
+  bed_up redis
+  before_loss
+  orders 10
+  until_true 10 took_all || failed "the bridge did not answer all webhooks"
+  strike
+  bridge_kill
+  bridge_start
+  goes_on 40
+  well
+}
+# Sent and answered: the stand-in counts both.
+took_all() {
+  local accepted
+  accepted="$(curl -s -m 2 "http://127.0.0.1:$bridge_port/health" | jq '.schools.rost.accepted // 0')"
+  [ "$accepted" -ge $(($(wc -l <"$bed/orders") + 10)) ]
+}
+
+plays redis_killed short
+fault_redis_killed() {
+  what "Redis (appendfsync always) killed and started 3 s later"
+  bed_up redis
+  before_loss
+  strike
+  orders 2
+  redis_kill
+  orders 3
+  pay 1 first
+  ill
+  sleep 2
+  redis_start
+  mended
+  orders 1
+  pay 1 last
+  goes_on
+  well
+}
+
+plays redis_killed_everysec
+fault_redis_killed_everysec() {
+  what "Redis (appendfsync everysec) killed three times in the middle of work"
+  redis_args="--appendonly yes --appendfsync everysec"
+  bed_up redis
+  before_loss
+  strike
+  for _ in 1 2 3; do
+    orders 3
+    redis_kill
+    orders 1
+    redis_start
+    sleep 0.5
+  done
+  mended
+  pay 2
+  goes_on 30
+  well
+}
+
+plays redis_hangs
+fault_redis_hangs() {
+  what "Redis stops answering for 8 s (SIGSTOP)"
+  bed_up redis
+  before_loss
+  strike
+  kill -STOP "$redis"
+  orders 3
+  pay 1 first
+  ill
+  sleep 6
+  kill -CONT "$redis"
+  mended
+  orders 1
+  pay 1 last
+  goes_on
+  well
+}
+
+plays bridge_hangs
+fault_bridge_hangs() {
+  what "the bridge stands still for 10 s (SIGSTOP) with deliveries in flight"
+  bed_up redis
+  before_loss
+  orders 5
+  strike
+  kill -STOP "$bridge"
+  sleep 10
+  kill -CONT "$bridge"
+  mended
+  orders 1
+  pay 2
+  retell
+  goes_on 30
+  well
+}
+
+plays started_without_redis
+fault_started_without_redis() {
+  what "the bridge is killed while Redis is away, and started without it"
+  bed_up redis
+  before_loss
+  strike
+  redis_kill
+  orders 2
+  bridge_kill
+  bridge_start unready
+  until_true 10 takes || failed "it takes no requests without Redis"
+  orders 2
+  pay 1
+  redis_start
+  mended
+  goes_on 30
+  well
+}
+takes() { curl -s -m 2 -o "$bed/answer" "http://127.0.0.1:$bridge_port/health"; }
