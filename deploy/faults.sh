@@ -6,8 +6,8 @@
 #
 # One line a fault; the last line counts. The exit code is 0 only if nothing was lost, doubled or failed.
 # --short plays the faults that matter most, in less than 90 s. --keep leaves the folders with the logs.
-# A full disk is a small tmpfs, which needs root. Debian's redis-server, faketime, jq, curl, python3 and gcc are
-# installed if they are missing.
+# A full disk is a small tmpfs, which needs root. Debian's redis-server, jq, curl, python3 and gcc are installed
+# if they are missing.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 here="$root/deploy/faults"
@@ -46,12 +46,10 @@ for name in "${wanted[@]}"; do
   declare -F "fault_$name" >/dev/null || { echo "there is no fault «$name»; --list prints all" >&2; exit 2; }
 done
 
-faketime_so="$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)"
 missing=()
 for pair in redis-server:redis-server curl:curl jq:jq python3:python3 cc:gcc; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
-[ -f "$faketime_so" ] || missing+=(faketime)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
   $as_root apt-get update -qq
@@ -60,7 +58,6 @@ if [ ${#missing[@]} -gt 0 ]; then
   $as_root chmod +x /usr/sbin/policy-rc.d
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq "${missing[@]}"
   $as_root rm -f /usr/sbin/policy-rc.d
-  faketime_so="$(echo /usr/lib/*/faketime/libfaketimeMT.so.1)"
 fi
 if [ -z "$program" ]; then
   (cd "$root" && cargo build --release --locked)
@@ -76,8 +73,8 @@ clean() {
 }
 trap clean EXIT
 trap 'exit 130' INT TERM
-slow_so="$work/slow.so"
-cc -shared -fPIC -O1 -o "$slow_so" "$here/slow.c" -ldl
+preload_so="$work/preload.so"
+cc -shared -fPIC -O1 -o "$preload_so" "$here/preload.c"
 
 # Prints the line of a fault that has been played, and adds to the counts.
 tell() {

@@ -1,9 +1,12 @@
 # The processes of one played fault, and what is asked of them: sourced by ../faults.sh. Everything lives in the
 # folder $bed and on free ports of its own; `strike_bed` stops it. Never touches another process.
 
+store_host=127.0.0.1
+
 # Starts stand-ins, store and bridge. $1: redis or embedded. Options before it, as variables:
 #   redis_args   more arguments for redis-server       config_edit  a function that edits the configuration
-#   preload      libraries for the bridge's processes   redis_preload  and for Redis
+#   preload      preload.so for the bridge              redis_preload, sandbox_preload  and for the others
+#   data, redis_dir  other folders                      proxied     everything goes through proxy.py
 bed_up() {
   store="$1"
   # Only a driven bridge reads it.
@@ -32,7 +35,7 @@ bed_up() {
   if [ -n "${config_edit:-}" ]; then "$config_edit"; fi
   # shellcheck disable=SC2016
   printf '%s\n' '#!/usr/bin/env bash' "$(declare -p program bed)" "$(declare -f bridge_env)" \
-    "bridge_port=$bridge_port store=$store store_port=$store_port data=${data:-$bed/data} root=$root" \
+    "bridge_port=$bridge_port store=$store store_port=$store_port store_host=$store_host data=${data:-$bed/data} root=$root" \
     'bridge_env; exec "$program" dead --config "$bed/config" "$@"' >"$bed/dead"
   sandbox_start
   if [ "$store" = redis ]; then redis_start; fi
@@ -53,7 +56,7 @@ strike_bed() {
   if [ -f "$bed/mounts" ]; then
     while read -r pid; do for _ in 1 2 3 4 5; do $as_root umount "$pid" 2>/dev/null && break; sleep 0.2; done; done <"$bed/mounts"
   fi
-  true
+  if [ -f "$bed/net" ]; then $as_root ip netns del "$(cat "$bed/net")"; fi
 }
 
 now() { echo "$EPOCHREALTIME"; }
@@ -74,7 +77,7 @@ failed() { echo "$*" >>"$bed/failed"; }
 # --- The stand-ins --------------------------------------------------------------------------------
 
 sandbox_start() {
-  env LD_PRELOAD="${sandbox_preload:-}" ${sandbox_clock:+$(clock_env sandbox)} \
+  env LD_PRELOAD="${sandbox_preload:-}" DOZVON_CLOCK="$bed/clock.sandbox" \
     "$program" sandbox --setup "$bed/sandbox.toml" --bridge "http://127.0.0.1:$bridge_port" \
     --port "$amocrm_port" --smtp-port "$smtp_port" >"$bed/sandbox.log" 2>&1 &
   sandbox=$!
@@ -105,13 +108,23 @@ pay() {
 
 proxy() { echo "$1 $2 $EPOCHREALTIME" >>"$bed/proxy.next"; tac "$bed/proxy.next" | sort -su -k1,1 >"$bed/proxy.new"; mv "$bed/proxy.new" "$bed/proxy"; sleep 0.1; }
 
+# A network of its own for Redis, which can be unplugged: a namespace behind a pair of virtual cables.
+own_net() {
+  net="dozvon-faults-$$" store_host=10.213.77.2
+  $as_root ip netns add "$net" && echo "$net" >"$bed/net" &&
+    $as_root ip link add dzf0 type veth peer name dzf1 netns "$net" &&
+    $as_root ip addr add 10.213.77.1/30 dev dzf0 && $as_root ip link set dzf0 up &&
+    $as_root ip -n "$net" addr add 10.213.77.2/30 dev dzf1 && $as_root ip -n "$net" link set dzf1 up ||
+    { failed "no network of its own can be made: run it as root"; exit 1; }
+}
+
 # --- Redis ----------------------------------------------------------------------------------------
 
 redis_start() {
   mkdir -p "${redis_dir:=$bed/redis}"
   # shellcheck disable=SC2086
-  env LD_PRELOAD="${redis_preload:-}" ${redis_clock:+$(clock_env redis)} DOZVON_SLOW="$bed/slow.redis" \
-    redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$redis_dir" --save "" \
+  env LD_PRELOAD="${redis_preload:-}" DOZVON_CLOCK="$bed/clock.redis" DOZVON_SLOW="$bed/slow.redis" \
+    ${net:+$as_root ip netns exec "$net"} redis-server --port "$redis_port" --bind "$store_host" --protected-mode no --dir "$redis_dir" --save "" \
     ${redis_args:---appendonly yes --appendfsync always} >>"$bed/redis.log" 2>&1 &
   redis=$!
   remember "$redis"
@@ -121,7 +134,7 @@ redis_start() {
 }
 redis_answers() { [ "$(rd PING 2>/dev/null)" = PONG ]; }
 redis_kill() { kill -9 "$redis" && wait_gone "$redis"; }
-rd() { redis-cli -p "$redis_port" "$@"; }
+rd() { redis-cli -h "$store_host" -p "$redis_port" "$@"; }
 wait_gone() { until_true 20 gone "$1" || true; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
@@ -133,7 +146,7 @@ bridge_env() {
   . "$root/.env.example"
   DOZVON_CONFIG="$bed/config" DOZVON_URL="http://127.0.0.1:$bridge_port" DOZVON_LISTEN="127.0.0.1:$bridge_port"
   DOZVON_DATA="${data:-$bed/data}" DOZVON_DRIVEN_TOKEN=token-of-this-bed
-  if [ "$store" = redis ]; then DOZVON_STORE="redis://${redis_user:-}127.0.0.1:$store_port/0"; fi
+  if [ "$store" = redis ]; then DOZVON_STORE="redis://${redis_user:-}$store_host:$store_port/0"; fi
   set +a
 }
 
@@ -141,7 +154,7 @@ bridge_start() {
   (
     bridge_env
     # shellcheck disable=SC2086
-    exec env LD_PRELOAD="${preload:-}" ${bridge_clock:+$(clock_env bridge)} DOZVON_SLOW="$bed/slow.bridge" \
+    exec env LD_PRELOAD="${preload:-}" DOZVON_CLOCK="$bed/clock.bridge" DOZVON_SLOW="$bed/slow.bridge" \
       "$program" serve ${serve_args:-} <"$bed/stdin" >>"$bed/bridge.out" 2>>"$bed/bridge.log"
   ) &
   bridge=$!
@@ -154,12 +167,25 @@ is_up() { curl -s -m 2 "http://127.0.0.1:$bridge_port/health" 2>/dev/null | grep
 bridge_kill() { kill -9 "$bridge" && wait_gone "$bridge"; }
 dead() { bash "$bed/dead" "$@"; }
 look() { python3 "$here/look.py" "$@"; }
+# Whether there are dead letters; they stand in $bed/letters.
+dead_letters() { dead list rost --max 1000 2>"$bed/dead.err" | grep '^out-\|^in-\|^[a-z]*-' >"$bed/letters"; [ -s "$bed/letters" ]; }
 retell() { look retell "$bed"; }
 
 # --- The course of a fault ------------------------------------------------------------------------
 
+# What is played, in a few words.
+what() { echo "$*" >"$bed/what"; }
+
 # Everything ordered so far is done, before the fault.
 at_rest() { look wait "$bed" "${1:-20}" || failed "it was not at rest before the fault: $(jq -c .lost "$bed/outcome")"; sleep 0.5; }
+
+# Orders and a payment, all done before the fault.
+work_before() {
+  orders 3
+  at_rest
+  pay 1
+  at_rest
+}
 
 # The fault happens now.
 strike() { struck="$(now)" went_from="$struck"; log_from=$(($(stat -c %s "$bed/bridge.log") + 1)); echo "$struck" >"$bed/struck"; }
@@ -197,7 +223,6 @@ goes_on() {
 }
 
 # The clock of a process: `clock bridge +3600`. It follows a file, so that it can jump while the process lives.
-clock_env() { echo "FAKETIME_TIMESTAMP_FILE=$bed/clock.$1 FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1"; }
 clock() { echo "$2" >"$bed/clock.new"; mv "$bed/clock.new" "$bed/clock.$1"; }
 
 # A small disk: `disk NAME SIZE`, mounted at $bed/NAME.

@@ -3,13 +3,12 @@
 
 # `jumps STORE SIDE SECONDS`: orders before, in the wrong time and after the return.
 jumps() {
-  what "the clock of ${2/bridge/the bridge} over ${1/redis/Redis} jumps by $3 s and back"
-  bridge_clock=yes redis_clock=yes
-  preload="$faketime_so" redis_preload="$faketime_so"
+  what "the clock of $2 (store: $1) jumps by $3 s and back"
+  preload="$preload_so" redis_preload="$preload_so"
   clock bridge +0
   clock redis +0
   bed_up "$1"
-  before_loss
+  work_before
   # Some of it is on its way.
   orders 2
   strike

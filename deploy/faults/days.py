@@ -14,7 +14,7 @@ import urllib.request
 
 import look
 
-STEP = 1800
+STEP, AWAY = 1800, 600
 # The longest that the work may take after the return, hours of driven time, and all of it, real seconds.
 HOURS_AFTER, REAL_MAX = 12, 400
 
@@ -48,8 +48,9 @@ class Play:
         to = datetime.datetime.fromtimestamp(self.now(), datetime.timezone.utc).isoformat()
         self.post(self.door, json.dumps({"to": to}).encode(), "application/json")
 
-    def turn(self, limit):
-        """A little real time; a jump towards `limit` (seconds since the start) if nothing happens."""
+    def turn(self, limit, step=0):
+        """A little real time; a jump towards `limit` (seconds since the start) if nothing happens: to what is due
+        next, or `step` seconds where attempts in vain would be due every few seconds."""
         self.move()
         time.sleep(0.03)
         said = json.loads(look.get(self.door, 20)[1])
@@ -57,14 +58,14 @@ class Play:
         self.turns = said["turns"]
         if is_still:
             due = datetime.datetime.fromisoformat(said["next_due"]).timestamp() if said["next_due"] else 9e12
-            jump = min(due - self.now(), STEP, self.start + limit - self.now())
+            jump = min(step or due - self.now(), STEP, self.start + limit - self.now())
             self.offset += max(int(jump) + 1, 0) if jump > 0 else 0
         if time.time() - self.began > REAL_MAX:
             raise SystemExit(f"the days take longer than {REAL_MAX} s; driven time {self.passed() / 3600:.1f} h; {said}")
 
-    def until(self, seconds):
+    def until(self, seconds, step=0):
         while self.passed() < seconds:
-            self.turn(seconds + 1)
+            self.turn(seconds + 1, step)
 
     def order(self):
         order = json.loads(self.post(f"{self.sandbox}/orders"))["id"]
@@ -102,13 +103,13 @@ def main(folder, platform, days):
     play.start_of_outage = play.passed()
     for day in range(days):
         for hour in (1, 9):
-            play.until(play.start_of_outage + day * 86400 + hour * 3600)
+            play.until(play.start_of_outage + day * 86400 + hour * 3600, AWAY)
             waiting.append(play.order())
         if platform == "mango" and day == 0:
             play.call(waiting[2])
-        play.until(play.start_of_outage + day * 86400 + 12 * 3600)
+        play.until(play.start_of_outage + day * 86400 + 12 * 3600, AWAY)
         play.pay(waiting.pop(0))
-    play.until(play.start_of_outage + days * 86400 + 60)
+    play.until(play.start_of_outage + days * 86400 + 60, AWAY)
     play.proxy("on")
     back, end = play.passed(), play.passed() + HOURS_AFTER * 3600
     while True:
@@ -119,7 +120,7 @@ def main(folder, platform, days):
             raise SystemExit(f"{HOURS_AFTER} h after the return something is missing: {outcome['lost'][:4]}")
         for _ in range(8):
             play.turn(end + 1)
-    (play.folder / "went_on").write_text(f"{(play.passed() - back) / 60:.0f} driven min =")
+    (play.folder / "went_on").write_text(f"{play.passed() - back:.0f} driven")
     # A day more, for what would come twice.
     play.until(play.passed() + 3600)
     sys.exit(0)

@@ -5,8 +5,8 @@
 away() {
   local until
   what "three days without $1, over $2"
-  long=yes proxied=yes sandbox_clock=yes
-  sandbox_preload="$faketime_so"
+  long=yes proxied=yes
+  sandbox_preload="$preload_so"
   serve_args="--driven-from $(date -u +%FT%TZ)"
   until="$(date -u -d '+3 days 5 minutes' +%FT%TZ)"
   mkfifo "$bed/stdin"

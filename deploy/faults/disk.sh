@@ -4,9 +4,9 @@
 plays slow_redis_disk
 fault_slow_redis_disk() {
   what "each sync of Redis (appendfsync always) takes 400 ms longer"
-  redis_preload="$slow_so"
+  redis_preload="$preload_so"
   bed_up redis
-  before_loss
+  work_before
   strike
   echo 400 >"$bed/slow.redis"
   orders 4
@@ -22,9 +22,9 @@ fault_slow_redis_disk() {
 plays slow_embedded_disk
 fault_slow_embedded_disk() {
   what "each sync of the embedded store takes 400 ms longer"
-  preload="$slow_so"
+  preload="$preload_so"
   bed_up embedded
-  before_loss
+  work_before
   strike
   echo 400 >"$bed/slow.bridge"
   orders 4
@@ -40,9 +40,9 @@ fault_slow_embedded_disk() {
 plays slow_spool_disk
 fault_slow_spool_disk() {
   what "Redis is away, and each sync of the spool takes 400 ms longer"
-  preload="$slow_so"
+  preload="$preload_so"
   bed_up redis
-  before_loss
+  work_before
   strike
   echo 400 >"$bed/slow.bridge"
   redis_kill
@@ -63,7 +63,7 @@ fault_full_spool_disk() {
   disk data 4m
   data="$bed/data"
   bed_up redis
-  before_loss
+  work_before
   strike
   fill_disk data
   redis_kill
@@ -90,7 +90,7 @@ fault_full_redis_disk() {
   redis_dir="$bed/redis-disk"
   redis_args="--appendonly yes --appendfsync everysec"
   bed_up redis
-  before_loss
+  work_before
   strike
   fill_disk redis-disk
   orders 3
@@ -111,7 +111,7 @@ fault_full_redis_disk_always() {
   disk redis-disk 8m
   redis_dir="$bed/redis-disk"
   bed_up redis
-  before_loss
+  work_before
   strike
   fill_disk redis-disk
   orders 3
@@ -132,7 +132,7 @@ fault_full_embedded_disk() {
   disk data 24m
   data="$bed/data"
   bed_up embedded
-  before_loss
+  work_before
   strike
   fill_disk data
   orders 3

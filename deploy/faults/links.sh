@@ -2,10 +2,10 @@
 
 plays half_open_redis short
 fault_half_open_redis() {
-  what "all connections to Redis half-open; new ones work"
+  what "all connections to Redis fall silent for good, new ones work (a proxy between lost its memory)"
   proxied=yes
   bed_up redis
-  before_loss
+  work_before
   strike
   proxy redis deaf
   mended
@@ -16,12 +16,35 @@ fault_half_open_redis() {
   well
 }
 
+# The cable is pulled, Redis starts anew behind it, the cable is back: the old connections are half-open.
+plays vanished_redis
+fault_vanished_redis() {
+  what "the host of Redis vanishes from the network for 8 s and comes back restarted"
+  own_net
+  bed_up redis
+  work_before
+  strike
+  $as_root ip -n "$net" link set dzf1 down
+  orders 3
+  pay 1 first
+  ill
+  redis_kill
+  sleep 6
+  redis_start unready
+  $as_root ip -n "$net" link set dzf1 up
+  mended
+  orders 1
+  pay 1 last
+  goes_on 20
+  well
+}
+
 plays silent_redis
 fault_silent_redis() {
   what "connections to Redis are accepted and silent for 8 s"
   proxied=yes
   bed_up redis
-  before_loss
+  work_before
   strike
   proxy redis silent
   orders 3
@@ -40,7 +63,7 @@ fault_half_open_platforms() {
   what "connections to amoCRM, GetCourse and mail half-open in the middle of work"
   proxied=yes
   bed_up redis
-  before_loss
+  work_before
   orders 4
   sleep 0.4
   strike
@@ -59,7 +82,7 @@ fault_silent_amocrm() {
   what "amoCRM accepts connections and is silent for 20 s; a payment goes on"
   proxied=yes
   bed_up redis
-  before_loss
+  work_before
   strike
   proxy amocrm silent
   orders 3
@@ -76,7 +99,7 @@ plays silent_callers
 fault_silent_callers() {
   what "300 connections to the bridge that say half a request and nothing more"
   bed_up redis
-  before_loss
+  work_before
   strike
   python3 - "$bridge_port" <<'PY' &
 import socket, sys, time

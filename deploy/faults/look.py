@@ -122,12 +122,13 @@ class Bed:
                     lost.append(f"{order} has {'a letter' if order in paid else 'its letter'} missing")
         if not is_long:
             doubled.update(("letter", f"{to}: {subject}") for (to, subject), many in letters.items() if many > 1)
-        # The sandbox's own finding of the same; its letters are those of one day and text.
-        own = ("lead", "comment", "note") if is_long else ("lead", "comment", "note", "letter")
+        # The sandbox's own finding: the same mark of the bridge twice, letters of one day and text.
+        own = ("lead",) if is_long else ("lead", "comment", "note", "letter")
         for twin in world["duplicates"]:
             if twin["kind"] not in own:
                 doubled.add((twin["kind"], twin["key"][:80].replace("\n", " ")))
-        doubled.update(self.twins(world))
+        if not is_long:
+            doubled.update(self.twins(world))
         return {"lost": lost, "doubled": sorted(" ".join(pair) for pair in doubled), "person": person}
 
     @staticmethod

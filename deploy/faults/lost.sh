@@ -1,16 +1,6 @@
 # The store loses what it had confirmed while the bridge lives (F70, F75): emptied, evicted, an older copy, a part.
 # Each time the bridge notices it within 5 s with an ALARM, is not well until everything was read again, and works on.
 
-what() { echo "$*" >"$bed/what"; }
-
-# Orders and a payment before the loss.
-before_loss() {
-  orders 3
-  at_rest
-  pay 1
-  at_rest
-}
-
 # Old and new clients after it, and what the bridge has to say.
 after_loss() {
   orders 3
@@ -33,7 +23,7 @@ plays emptied short
 fault_emptied() {
   what "Redis emptied (FLUSHALL) while the bridge is at rest"
   bed_up redis
-  before_loss
+  work_before
   strike
   rd FLUSHALL >"$bed/said"
   after_loss
@@ -45,7 +35,7 @@ plays emptied_quiet
 fault_emptied_quiet() {
   what "Redis emptied after 6 s of quiet, nobody orders for 6 s more"
   bed_up redis
-  before_loss
+  work_before
   sleep 6
   strike
   rd FLUSHALL >"$bed/said"
@@ -63,7 +53,7 @@ plays emptied_at_work
 fault_emptied_at_work() {
   what "Redis emptied in the middle of 15 orders"
   bed_up redis
-  before_loss
+  work_before
   orders 10
   strike
   rd FLUSHALL >"$bed/said"
@@ -77,7 +67,7 @@ plays emptied_twice
 fault_emptied_twice() {
   what "Redis emptied three times within 3 s"
   bed_up redis
-  before_loss
+  work_before
   strike
   for _ in 1 2 3; do
     rd FLUSHALL >"$bed/said"
@@ -95,7 +85,7 @@ fault_older_copy() {
   what "Redis replaced by an older copy of itself"
   redis_args="--appendonly no"
   bed_up redis
-  before_loss
+  work_before
   rd SAVE >"$bed/said"
   cp "$redis_dir/dump.rdb" "$bed/copy.rdb"
   orders 3
@@ -113,7 +103,7 @@ fault_no_persistence() {
   what "Redis without persistence killed and started"
   redis_args="--appendonly no"
   bed_up redis
-  before_loss
+  work_before
   strike
   redis_kill
   redis_start
@@ -125,7 +115,7 @@ fault_both_down() {
   what "Redis without persistence and the bridge killed, both started"
   redis_args="--appendonly no"
   bed_up redis
-  before_loss
+  work_before
   strike
   bridge_kill
   redis_kill
@@ -144,7 +134,7 @@ keys_vanish() {
   local pattern key count=0
   what "keys gone: $*"
   bed_up redis
-  before_loss
+  work_before
   strike
   for pattern in "$@"; do
     while read -r key; do
@@ -182,7 +172,7 @@ fault_gone_half() {
   local key
   what "every second key gone"
   bed_up redis
-  before_loss
+  work_before
   strike
   while read -r key; do rd UNLINK "$key" >"$bed/said"; done < <(rd --scan --pattern 'dz:*' | sort | awk 'NR % 2')
   after_loss
@@ -195,7 +185,7 @@ fault_gone_deliveries() {
   what "deliveries that wait are gone"
   proxied=yes
   bed_up redis
-  before_loss
+  work_before
   proxy amocrm off
   orders 3
   sleep 2
@@ -218,7 +208,7 @@ evicts() {
   what "Redis evicts under maxmemory-policy $1"
   bed_up redis
   rd CONFIG SET maxmemory-samples 10 >"$bed/said"
-  before_loss
+  work_before
   rd CONFIG SET maxmemory-policy "$1" >"$bed/said"
   used="$(rd INFO memory | awk -F: '/^used_memory:/ { print int($2) }')"
   strike

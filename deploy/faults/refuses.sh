@@ -19,7 +19,7 @@ plays oom short
 fault_oom() {
   what "Redis is full: maxmemory with noeviction (OOM)"
   bed_up redis
-  before_loss
+  work_before
   strike
   rd CONFIG SET maxmemory 1mb >"$bed/said"
   mend_oom() { rd CONFIG SET maxmemory 0 >"$bed/said"; }
@@ -30,7 +30,7 @@ plays readonly short
 fault_readonly() {
   what "Redis becomes a replica (READONLY) and the master again"
   bed_up redis
-  before_loss
+  work_before
   strike
   rd REPLICAOF 127.0.0.1 1 >"$bed/said"
   mend_readonly() { rd REPLICAOF NO ONE >"$bed/said"; }
@@ -42,7 +42,7 @@ fault_loading() {
   what "Redis starts and loads for seconds (LOADING)"
   redis_args="--appendonly yes --appendfsync always --aof-use-rdb-preamble no --key-load-delay 300 --loading-process-events-interval-bytes 1024"
   bed_up redis
-  before_loss
+  work_before
   rd --pipe >"$bed/said" < <(for i in $(seq 1 12000); do echo "SET junk:$i $i"; done)
   strike
   redis_kill
@@ -63,7 +63,7 @@ fault_noperm() {
   redis_ready
   redis_args="--appendonly yes --appendfsync always --aclfile $bed/users.acl"
   bed_up redis
-  before_loss
+  work_before
   strike
   rd ACL SETUSER dozvon -eval -evalsha -script >"$bed/said"
   mend_noperm() { rd ACL SETUSER dozvon +@all -@admin >"$bed/said"; }
