@@ -2,16 +2,17 @@
 # Plays faults on real processes: the bridge, stand-ins of the platforms, a Redis of its own. Orders and payments
 # come before, during and after each fault; then the stand-ins are asked what is lost and what is doubled.
 #
-#   deploy/faults.sh [--program PATH] [--short] [--keep] [--list] [name…]
+#   deploy/faults.sh [--program PATH] [--short] [--jobs N] [--keep] [--list] [name…]
 #
 # One line a fault; the last line counts. The exit code is 0 only if nothing was lost, doubled or failed.
-# --short plays the faults that matter most, in less than 90 s. --keep leaves the folders with the logs.
+# --short plays the faults that matter most, in less than 90 s. --jobs: so many at a time (1; with --short 4).
+# --keep leaves the folders with the logs.
 # A full disk is a small tmpfs, which needs root. Debian's redis-server, jq, curl, python3 and gcc are installed
 # if they are missing.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 here="$root/deploy/faults"
-program="" short="" keep="" list="" wanted=()
+program="" short="" keep="" list="" jobs="" wanted=()
 as_root=""
 [ "$(id -u)" = 0 ] || as_root=sudo
 
@@ -25,11 +26,12 @@ for part in lost refuses killed links clock disk dead days; do
   . "$here/$part.sh"
 done
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
   case "$1" in
     --program) program="$(realpath "${2:?--program needs a path}")"; shift ;;
     --short) short=yes ;;
+    --jobs) jobs="${2:?--jobs needs a number}"; shift ;;
     --keep) keep=yes ;;
     --list) list=yes ;;
     -h | --help) usage; exit 0 ;;
@@ -66,9 +68,8 @@ fi
 [ -x "$program" ] || { echo "$program cannot be executed; --program names another" >&2; exit 2; }
 
 work="$(mktemp -d "${TMPDIR:-/tmp}/dozvon-faults.XXXXXX")"
-bed="$work/none"
 clean() {
-  strike_bed
+  for bed in "$work"/*/; do strike_bed; done
   if [ -n "$keep" ]; then echo "kept: $work" >&2; else rm -rf "$work"; fi
 }
 trap clean EXIT
@@ -76,9 +77,9 @@ trap 'exit 130' INT TERM
 preload_so="$work/preload.so"
 cc -shared -fPIC -O1 -o "$preload_so" "$here/preload.c"
 
-# Prints the line of a fault that has been played, and adds to the counts.
+# Prints the lines of a fault that has been played, and keeps its counts: lost, doubled, failed.
 tell() {
-  local lost=0 doubled=0 person=0 line
+  local lost=0 doubled=0 person=0 is_bad=0 line
   if [ -f "$bed/outcome" ]; then
     read -r lost doubled person < <(jq -r '"\(.lost | length) \(.doubled | length) \(.person)"' "$bed/outcome")
   else
@@ -87,29 +88,32 @@ tell() {
   line="$(cat "$bed/what" 2>/dev/null || echo "$1"): noticed $(cat "$bed/noticed" 2>/dev/null || echo –) s,"
   line+=" work on after $(cat "$bed/went_on" 2>/dev/null || echo –) s, lost $lost, doubled $doubled"
   [ "$person" = 0 ] || line+=", left to a person $person"
-  played=$((played + 1)) lost_all=$((lost_all + lost)) doubled_all=$((doubled_all + doubled))
-  if [ -s "$bed/failed" ] || [ "$lost" != 0 ] || [ "$doubled" != 0 ]; then
-    [ ! -s "$bed/failed" ] || failed_all=$((failed_all + 1))
-    printf 'BAD  %s: %s\n' "$1" "$line"
-    sed 's/^/       /' "$bed/failed" 2>/dev/null || true
-    jq -r '(.lost[0:5] | map("       lost: " + .)) + (.doubled[0:5] | map("       doubled: " + .)) | .[]' \
-      "$bed/outcome" 2>/dev/null || true
-  else
+  [ ! -s "$bed/failed" ] || is_bad=1
+  echo "$lost $doubled $is_bad" >"$work/$1.counts"
+  if [ "$lost $doubled $is_bad" = "0 0 0" ]; then
     printf 'ok   %s: %s\n' "$1" "$line"
     # A good one leaves nothing to look at.
     [ -n "$keep" ] || rm -rf "$bed"
+  else
+    {
+      printf 'BAD  %s: %s\n' "$1" "$line"
+      sed 's/^/       /' "$bed/failed" 2>/dev/null || true
+      jq -r '(.lost[0:5] | map("       lost: " + .)) + (.doubled[0:5] | map("       doubled: " + .)) | .[]' \
+        "$bed/outcome" 2>/dev/null || true
+    } >"$bed/said"
+    cat "$bed/said"
   fi
 }
 
-played=0 lost_all=0 doubled_all=0 failed_all=0
-for name in "${wanted[@]}"; do
-  bed="$work/$name"
+# Plays one fault in a bed of its own.
+play() {
+  local code panics
+  bed="$work/$1"
   mkdir "$bed"
   touch "$bed/orders" "$bed/paid" "$bed/bridge.log" "$bed/health"
-  set +e
   (
     set -e
-    "fault_$name"
+    "fault_$1"
     # Late doubles, and the last word about everything.
     sleep 1
     look outcome "$bed" || true
@@ -117,10 +121,19 @@ for name in "${wanted[@]}"; do
     [ "${panics:-0}" = 0 ] || failed "$panics panics"
   ) 2>"$bed/errors"
   code=$?
-  set -e
   [ "$code" = 0 ] || failed "the play broke off with $code: $(tail -n 1 "$bed/errors")"
   strike_bed
-  tell "$name"
+  tell "$1"
+}
+
+if [ -z "$jobs" ]; then jobs=1; [ -z "$short" ] || jobs=4; fi
+# A fault that fails must not end the others.
+set +e
+for name in "${wanted[@]}"; do
+  while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n; done
+  play "$name" &
 done
-echo "$played faults played, $lost_all lost, $doubled_all doubled, $failed_all failed"
-[ "$((lost_all + doubled_all + failed_all))" = 0 ]
+wait
+cat "$work"/*.counts | awk '{ lost += $1; doubled += $2; bad += $3 } END {
+  printf "%d faults played, %d lost, %d doubled, %d failed\n", NR, lost, doubled, bad
+  exit lost + doubled + bad > 0 || NR != '"${#wanted[@]}"' }'

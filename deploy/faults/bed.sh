@@ -6,6 +6,7 @@ store_host=127.0.0.1
 # Starts stand-ins, store and bridge. $1: redis or embedded. Options before it, as variables:
 #   redis_args   more arguments for redis-server       config_edit  a function that edits the configuration
 #   preload      preload.so for the bridge              redis_preload, sandbox_preload  and for the others
+#   long=yes     days pass: what is due again is not doubled          slow_mail=yes  two letters a second
 #   data, redis_dir  other folders                      proxied     everything goes through proxy.py
 bed_up() {
   store="$1"
@@ -29,9 +30,12 @@ bed_up() {
     python3 "$here/proxy.py" "$bed/proxy" "amocrm:$to_amocrm:$amocrm_port" "getcourse:$to_getcourse:$getcourse_port" \
       "mango:$to_mango:$mango_port" "mail:$to_smtp:$smtp_port" "redis:$store_port:$redis_port" 2>"$bed/proxy.log" &
     remember $!
+    until_true 10 listens "$store_port" || { failed "the proxy did not start"; exit 1; }
   fi
   sed -i "s/18081/$to_amocrm/; s/18082/$to_getcourse/; s/18083/$to_mango/; s/18025/$to_smtp/" \
     "$bed/config/schools/rost/school.toml"
+  # So that a play does not wait for a rate; `slow_mail` leaves the usual one.
+  [ -n "${slow_mail:-}" ] || sed -i 's/letters_per_second = 2.0/letters_per_second = 20.0/' "$bed/config/schools/rost/school.toml"
   if [ -n "${config_edit:-}" ]; then "$config_edit"; fi
   # shellcheck disable=SC2016
   printf '%s\n' '#!/usr/bin/env bash' "$(declare -p program bed)" "$(declare -f bridge_env)" \
@@ -85,6 +89,7 @@ sandbox_start() {
   until_true 15 answers "http://127.0.0.1:$getcourse_port/sandbox/orders" || { failed "the stand-ins did not start"; exit 1; }
 }
 
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 answers() { curl -sf -m 2 -o "$bed/answer" "$1" 2>/dev/null; }
 
 # `orders N`: clients order; their numbers are kept.

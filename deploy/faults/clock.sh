@@ -25,7 +25,7 @@ jumps() {
   well
 }
 
-plays clock_back_hour short
+plays clock_back_hour
 fault_clock_back_hour() { jumps redis bridge -3600; }
 plays clock_on_hour
 fault_clock_on_hour() { jumps redis bridge +3600; }

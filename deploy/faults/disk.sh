@@ -83,7 +83,7 @@ fault_full_spool_disk() {
   well
 }
 
-plays full_redis_disk short
+plays full_redis_disk
 fault_full_redis_disk() {
   what "the disk of Redis is full (MISCONF)"
   disk redis-disk 8m

@@ -9,10 +9,11 @@ letters_in_flight() {
   [ "$left" -le "$1" ] || failed "$left letters are left to a person after $1 kills: they only waited for their turn"
 }
 
-plays killed short
+plays killed
 fault_killed() {
   local i
   what "kill -9 of the bridge, five times in the middle of work"
+  slow_mail=yes
   bed_up redis
   work_before
   strike
@@ -34,6 +35,7 @@ plays killed_embedded
 fault_killed_embedded() {
   local i
   what "kill -9 of the bridge over the embedded store, five times"
+  slow_mail=yes
   bed_up embedded
   work_before
   strike
@@ -52,9 +54,10 @@ fault_killed_embedded() {
 }
 
 # All webhooks were answered before the kill: they need no second telling.
-plays killed_answered
+plays killed_answered short
 fault_killed_answered() {
   what "kill -9 as soon as ten orders are answered; nobody tells them again"
+  slow_mail=yes
   bed_up redis
   work_before
   orders 10

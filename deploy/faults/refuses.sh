@@ -53,7 +53,7 @@ fault_loading() {
 }
 is_loading() { rd PING 2>&1 | grep -q LOADING; }
 
-plays noperm short
+plays noperm
 fault_noperm() {
   what "rights are taken from the bridge's user in Redis (NOPERM)"
   redis_user="dozvon:secret-of-the-bed@"
