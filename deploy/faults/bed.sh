@@ -8,32 +8,40 @@ store_host=127.0.0.1
 #   preload      preload.so for the bridge              redis_preload, sandbox_preload  and for the others
 #   long=yes     days pass: what is due again is not doubled          slow_mail=yes  two letters a second
 #   data, redis_dir  other folders                      proxied     everything goes through proxy.py
+#   line         the exchange over which people call
 bed_up() {
   store="$1"
   # Only a driven bridge reads it.
   [ -e "$bed/stdin" ] || ln -s /dev/null "$bed/stdin"
-  local first
-  first="$(python3 "$here/look.py" ports 15)"
-  bridge_port=$first amocrm_port=$((first + 1)) getcourse_port=$((first + 2)) mango_port=$((first + 3))
-  smtp_port=$((first + 7)) redis_port=$((first + 8))
-  store_port=$redis_port
+  local first name port=1 edit="" gates=()
+  first="$(ports)"
+  bridge_port=$first redis_port=$((first + 8)) smtp_port=$((first + 7)) store_port=$redis_port
+  amocrm_port=$((first + 1)) getcourse_port=$((first + 2))
   printf '%s\n' "bridge=$bridge_port" "getcourse=$getcourse_port" "long=${long:-no}" \
     "start=$(date +%s)" "token=token-of-this-bed" >"$bed/bed"
   cp -r "$root/deploy/example" "$bed/config"
   # The stand-ins without the orders that come by themselves.
-  awk '/^\[\[orders\]\]/ { exit } { print }' "$root/deploy/sandbox.toml" >"$bed/sandbox.toml"
+  echo "line = \"${line:-mango}\"" >"$bed/sandbox.toml"
+  awk '/^\[\[orders\]\]/ { exit } { print }' "$root/deploy/sandbox.toml" >>"$bed/sandbox.toml"
   if [ -n "${silence:-}" ]; then echo "$silence" >>"$bed/sandbox.toml"; fi
-  local to_amocrm=$amocrm_port to_getcourse=$getcourse_port to_mango=$mango_port to_smtp=$smtp_port
+  # The stand-ins in the order of their ports; the example names them as 18081, 18082 … and 18025 for mail.
+  for name in amocrm getcourse mango sipuni telphin zadarma mail; do
+    local in_file=$((18080 + port)) to=$((first + port))
+    if [ "$name" = mail ]; then in_file=18025; fi
+    if [ -n "${proxied:-}" ]; then
+      to=$((to + 9))
+      gates+=("$name:$to:$((first + port))")
+    fi
+    edit+="s/\\b$in_file\\b/$to/; "
+    port=$((port + 1))
+  done
+  sed -i "$edit" "$bed/config/schools/rost/school.toml"
   if [ -n "${proxied:-}" ]; then
-    to_amocrm=$((first + 9)) to_getcourse=$((first + 10)) to_mango=$((first + 11)) to_smtp=$((first + 12))
-    store_port=$((first + 13))
-    python3 "$here/proxy.py" "$bed/proxy" "amocrm:$to_amocrm:$amocrm_port" "getcourse:$to_getcourse:$getcourse_port" \
-      "mango:$to_mango:$mango_port" "mail:$to_smtp:$smtp_port" "redis:$store_port:$redis_port" 2>"$bed/proxy.log" &
+    store_port=$((first + 9))
+    python3 "$here/proxy.py" "$bed/proxy" "${gates[@]}" "redis:$store_port:$redis_port" 2>"$bed/proxy.log" &
     remember $!
     until_true 10 listens "$store_port" || { failed "the proxy did not start"; exit 1; }
   fi
-  sed -i "s/18081/$to_amocrm/; s/18082/$to_getcourse/; s/18083/$to_mango/; s/18025/$to_smtp/" \
-    "$bed/config/schools/rost/school.toml"
   # So that a play does not wait for a rate; `slow_mail` leaves the usual one.
   [ -n "${slow_mail:-}" ] || sed -i 's/letters_per_second = 2.0/letters_per_second = 20.0/' "$bed/config/schools/rost/school.toml"
   if [ -n "${config_edit:-}" ]; then "$config_edit"; fi
@@ -48,20 +56,34 @@ bed_up() {
   remember $!
 }
 
+# The first of the bed's ports, which no other bed of this run has.
+ports() {
+  local first
+  while first="$(python3 "$here/look.py" ports 20)"; do
+    if mkdir "$work/ports.$first" 2>/dev/null; then echo "$first"; return; fi
+  done
+}
+
 # A process of ours, to be stopped at the end.
 remember() { echo "$1" >>"$bed/pids"; disown "$1" 2>/dev/null || true; }
 
-# Stops everything of this bed.
+# Stops everything of this bed, once.
 strike_bed() {
-  local pid
+  local one
   if [ -f "$bed/pids" ]; then
-    while read -r pid; do kill -9 "$pid" 2>/dev/null || true; done <"$bed/pids"
+    while read -r one; do kill -9 "$one" 2>/dev/null || true; done <"$bed/pids"
+    rm "$bed/pids"
   fi
   if [ -f "$bed/mounts" ]; then
-    while read -r pid; do for _ in 1 2 3 4 5; do $as_root umount "$pid" 2>/dev/null && break; sleep 0.2; done; done <"$bed/mounts"
+    while read -r one; do until_true 5 unmounted "$one" || echo "$one stays mounted" >&2; done <"$bed/mounts"
+    rm "$bed/mounts"
   fi
-  if [ -f "$bed/net" ]; then $as_root ip netns del "$(cat "$bed/net")"; fi
+  if [ -f "$bed/net" ]; then
+    $as_root ip netns del "$(cat "$bed/net")"
+    rm "$bed/net"
+  fi
 }
+unmounted() { $as_root umount "$1" 2>/dev/null; }
 
 now() { echo "$EPOCHREALTIME"; }
 since() { awk -v a="$1" -v b="${2:-$EPOCHREALTIME}" 'BEGIN { printf "%.1f", b - a }'; }

@@ -14,6 +14,7 @@ import urllib.request
 
 import look
 
+LINES = ("mango", "sipuni", "telphin", "zadarma")
 STEP, AWAY = 1800, 600
 # The longest that the work may take after the return, hours of driven time, and all of it, real seconds.
 HOURS_AFTER, REAL_MAX = 12, 400
@@ -98,14 +99,18 @@ class Play:
 def main(folder, platform, days):
     play, days = Play(folder, platform), int(days)
     waiting = [play.order() for _ in range(3)]
-    play.until(300)
+    play.until(3600)
+    if platform in LINES:
+        # One that is told, and one in the outage that only the statistics know.
+        play.call(waiting[1])
+    play.until(7200)
     play.proxy("off")
     play.start_of_outage = play.passed()
     for day in range(days):
         for hour in (1, 9):
             play.until(play.start_of_outage + day * 86400 + hour * 3600, AWAY)
             waiting.append(play.order())
-        if platform == "mango" and day == 0:
+        if platform in LINES and day == 0:
             play.call(waiting[2])
         play.until(play.start_of_outage + day * 86400 + 12 * 3600, AWAY)
         play.pay(waiting.pop(0))

@@ -28,9 +28,9 @@ def get(url, timeout=5.0):
 
 
 def ports(count):
-    """The first of so many free ports in a row, below those that the kernel gives out."""
+    """The first of so many free ports in a row, a multiple of them, below those that the kernel gives out."""
     while True:
-        first, held = random.randrange(20000, 32000 - count), []
+        first, held = random.randrange(20000, 32000 - count, count), []
         try:
             for port in range(first, first + count):
                 one = socket.socket()

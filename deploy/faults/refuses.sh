@@ -82,7 +82,7 @@ fault_noperm_start() {
   eval "$bridge_start_kept"
   strike
   bridge_start unready
-  until_true 5 names_rights || failed "neither output nor log names the keys dz: that the user may not touch: $(tail -n 1 "$bed/bridge.log")"
+  until_true 5 names_rights || failed "neither output nor log names the keys dz: that the user may not touch: $(tail -n 1 "$bed/bridge.log" | sed 's/\x1b\[[0-9;]*m//g' | cut -c 1-220)"
   ! is_up || failed "it says «owner» without rights"
   rd ACL SETUSER dozvon resetkeys '~dz:*' >"$bed/said"
   mended
