@@ -69,6 +69,9 @@ fi
 
 work="$(mktemp -d "${TMPDIR:-/tmp}/dozvon-faults.XXXXXX")"
 clean() {
+  local pid
+  # Each play is a process group of its own.
+  for pid in $(jobs -pr); do kill -9 -- "-$pid" 2>/dev/null; done
   for bed in "$work"/*/; do strike_bed; done
   if [ -n "$keep" ]; then echo "kept: $work" >&2; else rm -rf "$work"; fi
 }
@@ -117,6 +120,7 @@ play() {
     # Late doubles, and the last word about everything.
     sleep 1
     look outcome "$bed" || true
+    # shellcheck disable=SC2154
     panics="$(curl -s -m 5 "http://127.0.0.1:$bridge_port/health" | jq '[.schools[]?.panics] | add // 0')"
     [ "${panics:-0}" = 0 ] || failed "$panics panics"
   ) 2>"$bed/errors"
@@ -127,8 +131,8 @@ play() {
 }
 
 if [ -z "$jobs" ]; then jobs=1; [ -z "$short" ] || jobs=4; fi
-# A fault that fails must not end the others.
-set +e
+# A fault that fails must not end the others; each is a process group, so that it can be ended as a whole.
+set +e -m
 for name in "${wanted[@]}"; do
   while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n; done
   play "$name" &

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # The processes of one played fault, and what is asked of them: sourced by ../faults.sh. Everything lives in the
 # folder $bed and on free ports of its own; `strike_bed` stops it. Never touches another process.
 
@@ -65,6 +66,7 @@ ports() {
 }
 
 # A process of ours, to be stopped at the end.
+forget() { sed -i "/^$1\$/d" "$bed/pids"; }
 remember() { echo "$1" >>"$bed/pids"; disown "$1" 2>/dev/null || true; }
 
 # Stops everything of this bed, once.
@@ -124,8 +126,8 @@ orders() {
 
 # `pay N [first|last]`: the N oldest (or newest) orders without a payment are paid.
 pay() {
-  local order pick=head
-  if [ "${2:-first}" = last ]; then pick=tail; fi
+  local order pick="head"
+  if [ "${2:-first}" = last ]; then pick="tail"; fi
   touch "$bed/paid"
   for order in $(grep -vxFf "$bed/paid" "$bed/orders" | $pick -n "$1"); do
     echo "$order" >>"$bed/paid"
@@ -160,7 +162,7 @@ redis_start() {
   fi
 }
 redis_answers() { [ "$(rd PING 2>/dev/null)" = PONG ]; }
-redis_kill() { kill -9 "$redis" && wait_gone "$redis"; }
+redis_kill() { kill -9 "$redis" && wait_gone "$redis"; forget "$redis"; }
 rd() { redis-cli -h "$store_host" -p "$redis_port" "$@"; }
 wait_gone() { until_true 20 gone "$1" || true; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
@@ -191,7 +193,7 @@ bridge_start() {
   fi
 }
 is_up() { curl -s -m 2 "http://127.0.0.1:$bridge_port/health" 2>/dev/null | grep -q '"here":"owner"'; }
-bridge_kill() { kill -9 "$bridge" && wait_gone "$bridge"; }
+bridge_kill() { kill -9 "$bridge" && wait_gone "$bridge"; forget "$bridge"; }
 dead() { bash "$bed/dead" "$@"; }
 look() { python3 "$here/look.py" "$@"; }
 # Whether there are dead letters; they stand in $bed/letters.

@@ -1,27 +1,53 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Clocks that jump and come back, on the bridge's side and on Redis's (F73). Waits are monotonic, so work goes on at
 # once; what stays after the jump back must go on, too.
 
-# `jumps STORE SIDE SECONDS`: orders before, in the wrong time and after the return.
-jumps() {
-  what "the clock of $2 (store: $1) jumps by $3 s and back"
+clocks_up() {
   preload="$preload_so" redis_preload="$preload_so"
   clock bridge +0
   clock redis +0
   bed_up "$1"
   work_before
-  # Some of it is on its way.
+}
+
+# `jumps STORE SIDE SECONDS`: orders before, in the wrong time and after the return.
+jumps() {
+  what "the clock of $2 (store: $1) jumps by $3 s and back"
+  proxied=yes
+  clocks_up "$1"
+  # Deliveries that have been tried wait for their next attempt.
+  proxy amocrm off
   orders 2
+  sleep 2
   strike
   clock "$2" "$3"
+  proxy amocrm on
   orders 2
   pay 1
-  goes_on 15
+  goes_on 20
   sleep 5
   clock "$2" +0
   mended
   orders 2
   pay 1 last
   goes_on 15
+  well
+}
+
+# What is due in the moment of the jump: five orders, and the clock goes back by a minute after each.
+plays clock_back_due
+fault_clock_back_due() {
+  local i
+  what "the clock goes back by a minute as soon as an order has come, five times"
+  clocks_up redis
+  strike
+  for i in 1 2 3 4 5; do
+    orders 1
+    clock bridge "-$((i * 60))"
+    sleep 0.7
+  done
+  mended
+  goes_on 20
   well
 }
 

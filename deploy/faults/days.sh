@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Three days without a platform, on the driven clock: connections are refused, the platform tells nothing. Clients order
 # and pay each day. What waited is done after the return, and what was never told is found by reading.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # A command that amoCRM refuses for good blocks nobody, and what `dead retry` makes is the order's own (F71, F72).
 
 # A stage that the account does not have: a create is answered 400.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Slow and full disks, of the bridge's folder and of Redis. A full disk refuses with 503, so that the platform (here a
 # person in GetCourse) tells again; what was answered is kept.
 

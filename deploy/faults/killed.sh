@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Processes are killed with -9: the bridge in the middle of its work, Redis with its files. A webhook that was not
 # answered is told again, as a person can in GetCourse; nothing that was answered may need that.
 

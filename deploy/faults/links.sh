@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Half-open connections: they stand, and nothing comes any more. To Redis, to the platforms, and from outside.
 
 plays half_open_redis short

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # The store loses what it had confirmed while the bridge lives (F70, F75): emptied, evicted, an older copy, a part.
 # Each time the bridge notices it within 5 s with an ALARM, is not well until everything was read again, and works on.
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # Redis answers and refuses: OOM, READONLY, LOADING, NOPERM, MISCONF. What is accepted meanwhile lies in the spool; health
 # says that it is not well; when the cause is gone, work goes on by itself.
 
