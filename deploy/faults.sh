@@ -92,7 +92,7 @@ tell() {
   line+=" work on after $(cat "$bed/went_on" 2>/dev/null || echo –) s, lost $lost, doubled $doubled"
   [ "$person" = 0 ] || line+=", left to a person $person"
   [ ! -s "$bed/failed" ] || is_bad=1
-  echo "$lost $doubled $is_bad" >"$work/$1.counts"
+  echo "$lost $doubled $is_bad" >"$bed.counts"
   if [ "$lost $doubled $is_bad" = "0 0 0" ]; then
     printf 'ok   %s: %s\n' "$1" "$line"
     # A good one leaves nothing to look at.
@@ -108,10 +108,10 @@ tell() {
   fi
 }
 
-# Plays one fault in a bed of its own.
+# `play NAME NUMBER`: plays one fault in a bed of its own.
 play() {
   local code panics
-  bed="$work/$1"
+  bed="$work/$2.$1"
   mkdir "$bed"
   touch "$bed/orders" "$bed/paid" "$bed/bridge.log" "$bed/health"
   (
@@ -133,9 +133,11 @@ play() {
 if [ -z "$jobs" ]; then jobs=1; [ -z "$short" ] || jobs=4; fi
 # A fault that fails must not end the others; each is a process group, so that it can be ended as a whole.
 set +e -m
+number=0
 for name in "${wanted[@]}"; do
+  number=$((number + 1))
   while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n; done
-  play "$name" &
+  play "$name" "$number" &
 done
 wait
 cat "$work"/*.counts | awk '{ lost += $1; doubled += $2; bad += $3 } END {
