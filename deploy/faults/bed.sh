@@ -224,10 +224,15 @@ mended() { went_from="$(now)"; }
 
 said() { tail -c "+$log_from" "$bed/bridge.log" | grep -q -- "$1"; }
 
-# The log says it soon, as an ALARM: `noticed PATTERN [SECONDS]`.
+# The log says it, within so many seconds of the fault or of its end: `noticed PATTERN [SECONDS]`.
 noticed() {
-  local pattern="${1:-ALARM: the store has lost data}" limit="${2:-5}"
-  if until_true "$limit" said "$pattern"; then saw "$(since "$struck")"; else failed "no «$pattern» in the log within $limit s"; fi
+  local pattern="${1:-ALARM: the store has lost data}" limit="${2:-5}" at late
+  if ! until_true "$limit" said "$pattern"; then failed "no «$pattern» in the log within $limit s"; return; fi
+  at="$(tail -c "+$log_from" "$bed/bridge.log" | grep -m 1 -- "$pattern" | sed 's/\x1b\[[0-9;]*m//g' | cut -d ' ' -f 1)"
+  at="$(date -d "$at" +%s.%N)"
+  late="$(since "$went_from" "$at")"
+  saw "$(since "$struck" "$at")"
+  awk -v late="$late" -v limit="$limit" 'BEGIN { exit late > limit }' || failed "noticed only after $late s"
 }
 
 # The first notice counts.

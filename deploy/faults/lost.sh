@@ -123,6 +123,7 @@ fault_both_down() {
   bridge_kill
   redis_kill
   redis_start
+  mended
   bridge_start
   orders 3
   pay 1 first
