@@ -13,6 +13,8 @@ set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 here="$root/deploy/faults"
 program="" short="" keep="" list="" jobs="" wanted=()
+# days.py imports look.py, and leaves nothing beside it.
+export PYTHONDONTWRITEBYTECODE=1
 as_root=""
 [ "$(id -u)" = 0 ] || as_root=sudo
 

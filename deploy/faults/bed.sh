@@ -197,7 +197,7 @@ bridge_kill() { kill -9 "$bridge" && wait_gone "$bridge"; forget "$bridge"; }
 dead() { bash "$bed/dead" "$@"; }
 look() { python3 "$here/look.py" "$@"; }
 # Whether there are dead letters; they stand in $bed/letters.
-dead_letters() { dead list rost --max 1000 2>"$bed/dead.err" | grep '^out-\|^in-\|^[a-z]*-' >"$bed/letters"; [ -s "$bed/letters" ]; }
+dead_letters() { dead list rost --max 1000 2>"$bed/dead.err" | grep -E '^(out|in)-' >"$bed/letters"; [ -s "$bed/letters" ]; }
 retell() { look retell "$bed"; }
 
 # --- The course of a fault ------------------------------------------------------------------------
