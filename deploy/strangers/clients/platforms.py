@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import stand
 
 folder, program, command = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
-PORTS = {"rost.amocrm.ru": 18081, "rost.getcourse.ru": 18082, "app.mango-office.ru": 18083}
+PORTS = {"rost.amocrm.ru": 18081, "rost.getcourse.ru": 18082, "app.mango-office.ru": 18083, "sipuni.com": 18084}
 
 
 def pump(source, target):
@@ -61,9 +61,9 @@ context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
 context.sni_callback = remember
 threading.Thread(target=serve, args=(context,), daemon=True).start()
 
-# A code that can be exchanged once, for clients that only sign in so.
+# A code that can be exchanged once, for clients that only sign in so; and the paid filters.
 CODE = 'client_id = "strangers"\nclient_secret = "stranger-secret"\nredirect_uri = "https://rost.example/amo"\n' \
-    'code = "stranger-code"\n'
+    'code = "stranger-code"\nis_api_filter_enabled = true\n'
 stand.start(program, folder / "run", bridge=False, amocrm=CODE)
 lines = (folder / "run/sandbox.log").read_text().splitlines()
 tokens = [line.split()[-1] for line in lines if line.startswith("amocrm token")]

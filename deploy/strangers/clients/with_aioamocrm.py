@@ -12,7 +12,7 @@ SALES, NEW, IN_WORK = 8123410, 66104106, 66104107
 
 async def main():
     token = os.environ["AMO_TOKEN"]
-    async with AmoCRMClient(subdomain="rost", auth=LongLivedToken(token)) as amo:
+    async with AmoCRMClient(subdomain="rost", auth=LongLivedToken(token), rate_limit=5) as amo:
         await steps(amo)
 
 

@@ -1,4 +1,6 @@
+# shellcheck shell=bash
 # Debian's Exim; sourced by inside.sh within the unpacked system. Texts of its refusals as in Debian's own file.
+: "${port:?}"
 
 users() {
   useradd -r -d /var/spool/exim4 -s /usr/sbin/nologin Debian-exim

@@ -1,5 +1,7 @@
+# shellcheck shell=bash
 # Debian's OpenSMTPD; sourced by inside.sh within the unpacked system. It says «550 Invalid recipient» both to
 # a recipient that does not exist and to one for whom it does not relay.
+: "${port:?}"
 
 users() {
   useradd -r -d /var/lib/opensmtpd/empty -s /usr/sbin/nologin -U opensmtpd

@@ -1,4 +1,6 @@
+# shellcheck shell=bash
 # Debian's Postfix; sourced by inside.sh within the unpacked system. Relaying is refused as Debian sets it: 454.
+: "${port:?}" "${box_uid:?}"
 
 users() {
   groupadd -r postdrop
