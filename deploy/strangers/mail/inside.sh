@@ -38,5 +38,4 @@ mount --bind /dev root/dev
 mount -t proc proc root/proc
 mkdir -p "root$here"
 mount --bind "$here" "root$here"
-if [ -n "${SHELL_IN:-}" ]; then exec bash -c "$SHELL_IN"; fi
 python3 "$here/mail.py" "$server" "$folder" "$program" -- chroot root bash "$here/inside.sh" in-copy "$server"
