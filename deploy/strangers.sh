@@ -12,8 +12,8 @@
 # installed in a temporary folder and runs in namespaces of its own, with a private loopback only: whatever port it
 # takes is free, nothing leaves the machine, and all of it ends and is removed with this script.
 #
-# The last lines are a table: result, who, version, what was tried, why not. `failed` counts; `theirs` is a known
-# defect of the published program and does not.
+# The last lines are a table: result, who, version, what was tried, why not. `failed` counts; `theirs` is known
+# and the published program's own, and does not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,6 +55,6 @@ echo
 awk -F '\t' '
   { counts[$4]++; printf "%-9s %-24s %-22s %-62s %s\n", $4, $1, $2, $3, $5 }
   END {
-    printf "\n%d answered, %d failed, %d known defects of theirs\n", counts["answered"], counts["failed"], counts["theirs"]
+    printf "\n%d answered, %d failed, %d known as theirs\n", counts["answered"], counts["failed"], counts["theirs"]
     exit counts["failed"] > 0 || counts["answered"] == 0
   }' "$work/results"

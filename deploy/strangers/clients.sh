@@ -37,6 +37,7 @@ from_pypi with_aioamocrm.py aioamocrm 0.1.1
 from_pypi with_amocrm_api.py amocrm-api 2.6.1
 from_pypi with_amochka.py amochka 0.7.0
 from_npm with_amocrm_js.js amocrm-js 3.6.0
+from_npm with_amo.js @shevernitskiy/amo 0.1.12
 from_npm with_n8n_getcourse.js n8n-nodes-getcourse 0.2.2 n8n-workflow@2.41.0
 from_pypi with_mango.py Python-Mango-Office-API 3.7.4
 from_pypi with_sipuni.py sipuni-api 0.0.1.1

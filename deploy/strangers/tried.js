@@ -8,10 +8,10 @@ const tell = (what, result, reason = '') => {
 exports.tried = async (what, call, theirs) => {
   try {
     const seen = await call();
-    tell(what, 'answered', theirs ? 'its known defect is gone: mend the expectation' : '');
+    tell(what, 'answered', theirs ? 'what was known is gone: mend the expectation' : '');
     return seen;
   } catch (error) {
-    const reason = `${error.name}: ${error.message} ${error.description ?? JSON.stringify(error.data ?? '')}`;
+    const reason = `${error.name}: ${error.message} ${error.description ?? JSON.stringify(error.data ?? error.response ?? "")}`;
     if (process.env.VERBOSE) console.error(error);
     tell(what, theirs?.test(reason) ? 'theirs' : 'failed', reason);
   }

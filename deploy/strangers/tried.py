@@ -1,6 +1,6 @@
 """What was tried and what came of it, one line each: who, version, what, result, reason, with tabs between.
 
-A result is `answered`, `failed` (counts) or `theirs` (a known defect of the published program, does not count).
+A result is `answered`, `failed` (counts) or `theirs` (known, and the published program's own: does not count).
 """
 
 import os
@@ -27,7 +27,7 @@ def tried(what, call, theirs=None):
             traceback.print_exc()
         tell(what, "theirs" if is_theirs else "failed", reason)
         return None
-    tell(what, "answered", "" if theirs is None else "its known defect is gone: mend the expectation")
+    tell(what, "answered", "" if theirs is None else "what was known is gone: mend the expectation")
     return seen
 
 
