@@ -60,8 +60,13 @@ def act(what):
 
 
 def letters(address):
-    files = sorted((boxes / address).glob("new/*"))
-    return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+    """Of one mailbox, each with its bytes as they lie there."""
+    found = []
+    for file in sorted((boxes / address).glob("new/*")):
+        letter = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        letter.raw = file.read_bytes()
+        found.append(letter)
+    return found
 
 
 def body(letter):
@@ -82,8 +87,8 @@ def is_whole(letter, text):
     if seen != text:
         at = next((i for i, (a, b) in enumerate(zip(seen, text)) if a != b), min(len(seen), len(text)))
         raise AssertionError(f"differs at {at}: {seen[at - 20:at + 20]!r} for {text[at - 20:at + 20]!r}")
-    raw = letter.as_bytes()
-    expect(max(map(len, raw.split(b"\n"))) <= 998, "a line is longer than 998 bytes on its way")
+    expect(letter.raw.isascii(), "not ASCII on its way")
+    expect(max(map(len, letter.raw.split(b"\n"))) <= 998, "a line is longer than 998 bytes on its way")
 
 
 def order(address):
