@@ -6,14 +6,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
-use crate::http::{Front, Sites, routes};
+use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
+use crate::notify;
 use crate::outbound::Wiring;
 use crate::panics::{Panicked, caught};
 use crate::process::SchoolId;
@@ -21,6 +23,7 @@ use crate::schools::{Rebuild, SchoolError, Schools};
 use crate::secret::{Secret, Vault};
 use crate::spool::Spools;
 use crate::store::{self, Store};
+use crate::trouble::Board;
 use crate::worker::site::Keep;
 
 /// Pause between two attempts to subscribe to the other instances.
@@ -31,6 +34,8 @@ pub struct Options {
     pub config: Config,
     /// `host:port`; port 0 means any free port.
     pub listen: String,
+    /// The same for the people who run the bridge.
+    pub operation: String,
     /// Address of a Redis, or the folder of the embedded store.
     pub store: store::Backend,
     pub time: Time,
@@ -51,6 +56,8 @@ pub enum Time {
 pub enum StartError {
     #[error("cannot listen on {0}: {1}; choose another address with --listen or DOZVON_LISTEN")]
     Listen(String, std::io::Error),
+    #[error("cannot listen on {0}: {1}; choose another address with --operation or DOZVON_OPERATION")]
+    Operation(String, std::io::Error),
     #[error("the store cannot be used: {0}")]
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
@@ -62,11 +69,16 @@ pub enum StartError {
 /// A running bridge.
 pub struct Bridge {
     pub address: SocketAddr,
+    /// Where the people who run it ask.
+    pub operation: SocketAddr,
     schools: Schools,
     refused: Arc<Mutex<Option<String>>>,
-    server: actix_web::dev::ServerHandle,
-    serving: JoinHandle<std::io::Result<()>>,
+    /// For platforms, and for the people who run it.
+    servers: [ServerHandle; 2],
+    serving: [JoinHandle<std::io::Result<()>>; 2],
     listening: JoinHandle<()>,
+    /// Looks for troubles; not under driven time, whose clock stands still.
+    noticing: Option<JoinHandle<()>>,
     /// How long requests and deliveries in flight may take to finish when the bridge stops.
     drain: Duration,
 }
@@ -78,10 +90,10 @@ impl Bridge {
             Time::Wall => (Arc::new(WallClock), None),
             Time::Driven { clock, token } => (Arc::new(clock.clone()), Some((clock, token))),
         };
-        let listener = TcpListener::bind(&options.listen)
-            .map_err(|error| StartError::Listen(options.listen.clone(), error))?;
-        let address =
-            listener.local_addr().map_err(|error| StartError::Listen(options.listen.clone(), error))?;
+        let (listener, address) =
+            bind(&options.listen).map_err(|error| StartError::Listen(options.listen.clone(), error))?;
+        let (operation_listener, operation) = bind(&options.operation)
+            .map_err(|error| StartError::Operation(options.operation.clone(), error))?;
         let instance = options.config.instance;
         let store = options.store.open().await?;
         let wiring = Wiring {
@@ -89,7 +101,7 @@ impl Bridge {
             clock,
             vault: instance.vault_key.as_ref().map(Vault::new),
             data: instance.data,
-            url: instance.url,
+            url: instance.url.clone(),
         };
         let Limits { raw_days, ended_days, .. } = instance.limits;
         let keep = Keep { raw_days, ended_days };
@@ -100,19 +112,25 @@ impl Bridge {
         let listening = tokio::spawn(listen(store, schools.sites.clone()));
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
         let refused = Arc::<Mutex<Option<String>>>::default();
-        let front = Front { sites: schools.sites.clone(), refused: refused.clone(), body_wait, driven };
+        let (board, is_driven) = (Board::default(), driven.is_some());
+        let front =
+            Front { sites: schools.sites.clone(), refused: refused.clone(), board, body_wait, driven };
         let front = web::Data::new(front);
-        let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
+        let (hooks, asked) = (front.clone(), front.clone());
+        let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;
+        let operation_server = HttpServer::new(move || App::new().configure(operation_routes(asked.clone())))
+            .workers(1)
             .client_request_timeout(body_wait)
-            .shutdown_timeout(5)
+            .shutdown_timeout(1)
             .disable_signals()
-            .listen(listener)
+            .listen(operation_listener)
             .map_err(StartError::Server)?
             .run();
-        let handle = server.handle();
+        let servers = [server.handle(), operation_server.handle()];
         let drain = Duration::from_secs(instance.limits.drain_s.into());
-        let serving = tokio::spawn(server);
-        Ok(Self { address, schools, refused, server: handle, serving, listening, drain })
+        let serving = [tokio::spawn(server), tokio::spawn(operation_server)];
+        let noticing = (!is_driven).then(|| tokio::spawn(notify::run(front, instance.notify, instance.url)));
+        Ok(Self { address, operation, schools, refused, servers, serving, listening, noticing, drain })
     }
 
     /// Switches to these schools; if one of them is unfit, nothing changes.
@@ -129,13 +147,26 @@ impl Bridge {
 
     /// Accepts no more requests, waits for those in flight, and releases the schools.
     pub async fn stop(self) {
-        self.server.stop(true).await;
+        let [hooks, operation] = self.servers;
+        hooks.stop(true).await;
+        if let Some(noticing) = self.noticing {
+            noticing.abort();
+        }
         self.schools.stop(self.drain).await;
         self.listening.abort();
-        if let Ok(Err(error)) = self.serving.await {
-            tracing::warn!(%error, "the server ended badly");
+        operation.stop(true).await;
+        for serving in self.serving {
+            if let Ok(Err(error)) = serving.await {
+                tracing::warn!(%error, "a server ended badly");
+            }
         }
     }
+}
+
+fn bind(address: &str) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// Passes on the bells of other instances, which have accepted a request for a school that is owned here.

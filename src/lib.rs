@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md has the map; the road begins in `http` and the decisions are in `process`.
 
 pub mod app;
+pub mod away;
 #[cfg(feature = "sandbox")]
 pub mod bench;
 pub mod cli;
@@ -14,13 +15,17 @@ pub mod email;
 pub mod http;
 pub mod instance;
 pub mod intake;
+pub mod interrupt;
 pub mod json;
 pub mod link;
+pub mod notify;
+pub mod out;
 pub mod outbound;
 pub mod panics;
 pub mod person;
 pub mod platform;
 pub mod platforms;
+pub mod progress;
 pub mod reload;
 pub mod request;
 pub mod schools;
@@ -29,7 +34,9 @@ pub mod signal;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;
+pub mod trouble;
 pub mod worker;
 
 pub use dozvon_core::{message, problem, process};

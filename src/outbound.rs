@@ -71,6 +71,7 @@ pub fn build(school: &School, network: &dyn Network, wiring: &Wiring) -> Result<
     for (platform, settings) in school.platforms.iter() {
         let connected = settings.connect(&seen, &mut builder)?;
         let outbound = &mut builder.outbound;
+        outbound.names.extend(connected.courier.as_ref().map(|(target, _)| (*target, platform.name)));
         outbound.couriers.extend(connected.courier);
         outbound.idle.extend(connected.idle.map(|courier| (platform.name, courier)));
         outbound.reconcilers.extend(connected.reconciler.map(|reconciler| (platform.name, reconciler)));

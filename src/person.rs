@@ -53,6 +53,12 @@ pub async fn export(store: &dyn Store, school: &SchoolId, mut mention: Mention) 
     }))
 }
 
+/// Whether the index or the mirror of contacts still leads to the person.
+pub async fn is_known(store: &dyn Store, school: &SchoolId, mention: &Mention) -> StoreResult<bool> {
+    let keys: Vec<String> = mention.keys().into_iter().chain(mention.mirror_keys()).collect();
+    Ok(store.find(school, &keys).await?.iter().any(Option::is_some))
+}
+
 /// Asks the school's owner to erase the person.
 pub async fn erase(store: &dyn Store, school: &SchoolId, mention: Mention) -> StoreResult<()> {
     store.append(school, &Item::Erase { mention }.to_bytes(), wall_now()).await?;

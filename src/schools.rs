@@ -128,6 +128,9 @@ impl Schools {
             record_budget: self.record_budget.clone(),
         });
         let site = site.named(self.name.as_deref()).spooling(self.spools.of(&id));
+        if let Some(before) = self.sites.get(&id) {
+            site.denials.inherit(&before.denials);
+        }
         Ok((Arc::new(site), stop))
     }
 }

@@ -130,6 +130,9 @@ pub struct SeenLead {
     /// True for a read: absent data do not exist.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read: bool,
+    /// True for the lead as we created it: its responsible is the platform's default, whom nobody chose.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
 }
 
 /// A lead that a person created, read with its main contact.

@@ -9,10 +9,10 @@ use tracing_subscriber::prelude::*;
 use crate::config::raw::LogFormat;
 
 /// Starts logging to standard error. A filter that cannot be read counts as `info`.
-pub fn init(filter: &str, format: LogFormat) {
+pub fn init(filter: &str, format: LogFormat, colour: bool) {
     crate::panics::log_panics();
     let filter: Targets = filter.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
     // A second start in one process (tests) keeps the first one's settings.
     let _ = match format {
         LogFormat::Text => tracing_subscriber::registry().with(logs.with_filter(filter)).try_init(),

@@ -10,6 +10,9 @@ pub use row::{Goal, Row, table};
 
 use std::path::PathBuf;
 
+use crate::out::{self, Stop};
+use crate::progress;
+
 /// `dozvon bench`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -37,19 +40,23 @@ impl Family {
 
 /// Measures, prints and writes the figures. The error is for a person: what could not be measured, or which
 /// goal was missed.
-pub async fn run(options: Options) -> Result<(), String> {
+pub async fn run(options: Options) -> Result<(), Stop> {
+    options.json.iter().try_for_each(|file| out::writable(file))?;
     let mut rows = Vec::new();
     for family in Family::ALL.into_iter().filter(|family| options.only.is_none_or(|only| only == *family)) {
         rows.extend(match family {
-            Family::Launch => launch(Size::of(options.orders)).await?.rows(),
+            Family::Launch => {
+                let _shown = progress::spinner("launch");
+                launch(Size::of(options.orders)).await?.rows()
+            }
         });
     }
-    println!("{}", table(&rows));
+    out::line(table(&rows))?;
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&serde_json::json!({ "rows": rows }));
         let text = text.map_err(|error| error.to_string())?;
         std::fs::write(file, text + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
     }
     let missed: Vec<&str> = rows.iter().filter(|row| row.met() == Some(false)).map(|row| row.name).collect();
-    if missed.is_empty() { Ok(()) } else { Err(format!("goals missed: {}", missed.join(", "))) }
+    if missed.is_empty() { Ok(()) } else { Err(format!("goals missed: {}", missed.join(", ")).into()) }
 }

@@ -24,6 +24,11 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable { name: "DOZVON_LISTEN", default: "`listen`", about: "Address and port to listen on." },
     Variable {
+        name: "DOZVON_OPERATION",
+        default: "`operation`",
+        about: "Address and port for the people who run the bridge.",
+    },
+    Variable {
         name: "DOZVON_URL",
         default: "`url`",
         about: "Address under which the platforms reach the bridge, https.",
@@ -31,7 +36,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "DOZVON_STORE",
         default: "`store`",
-        about: "Redis, `redis://[user:password@]host:port/db`, or a cluster, `redis+cluster://[user:password@]host:port,host:port`; not set: the embedded store.",
+        about: "Redis, `redis://[user:password@]host:port/db`; a Cluster, `redis+cluster://…@host:port,host:port`; Sentinels, `redis+sentinel://…@host:port,host:port/service/db`; `rediss` for TLS, with `?ca=/path` for an authority of your own; not set: the embedded store.",
     },
     Variable {
         name: "DOZVON_DATA",

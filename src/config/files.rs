@@ -1,11 +1,13 @@
 //! The files of a configuration in memory: read once, so that the check sees a change either completely or
 //! not at all. Never interprets them. Enter at [`Files::read`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::locate::{self, Place};
+use crate::message::library::PHRASES_FILE;
 use crate::problem::Problem;
 
 /// Relative path with `/` → content.
@@ -13,6 +15,8 @@ use crate::problem::Problem;
 pub struct Files {
     folder: PathBuf,
     texts: BTreeMap<String, String>,
+    /// Files that are not read although they lie where others are.
+    unread: BTreeSet<String>,
 }
 
 /// Largest allowed configuration file, in bytes.
@@ -31,7 +35,7 @@ impl Files {
     }
 
     pub fn new(folder: &Path, texts: BTreeMap<String, String>) -> Self {
-        Self { folder: folder.to_owned(), texts }
+        Self { folder: folder.to_owned(), texts, unread: BTreeSet::new() }
     }
 
     /// All files, for tests and tools to read or change.
@@ -49,7 +53,7 @@ impl Files {
     }
 
     /// Names of the folders in `schools/`.
-    pub(super) fn schools(&self) -> Vec<String> {
+    pub fn schools(&self) -> Vec<String> {
         let names =
             self.texts.keys().filter_map(|path| Some(path.strip_prefix("schools/")?.split_once('/')?.0));
         let mut names: Vec<String> = names.map(str::to_owned).collect();
@@ -82,6 +86,25 @@ impl Files {
         hex::encode(hash.finalize())
     }
 
+    /// The place of a problem in its file.
+    pub fn place(&self, problem: &Problem) -> Option<Place> {
+        let (_, text) = self.texts.iter().find(|(path, _)| self.shown(path) == problem.file)?;
+        locate::place(text, problem)
+    }
+
+    /// Files with another ending in the folder of texts or processes: somebody expects them to be read.
+    pub(super) fn unread(&self) -> Vec<Problem> {
+        let warning = |path: &String| Problem {
+            file: self.shown(path),
+            key: String::new(),
+            wrong: "nothing reads this file".to_owned(),
+            allowed:
+                "texts/<name>.txt, texts/phrases.toml and process/<name>.toml; keep other files elsewhere"
+                    .to_owned(),
+        };
+        self.unread.iter().map(warning).collect()
+    }
+
     /// Files that nothing reads: a typing mistake, or a wrong folder.
     pub(super) fn stray(&self) -> Vec<Problem> {
         let known = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
@@ -89,7 +112,7 @@ impl Files {
             ["dozvon.toml" | "sandbox.toml"] => true,
             ["schools", _, "school.toml"] => true,
             ["schools", _, "process", name] => name.ends_with(".toml"),
-            ["schools", _, "texts", name] => name.ends_with(".txt"),
+            ["schools", _, "texts", name] => name.ends_with(".txt") || name == PHRASES_FILE,
             _ => false,
         };
         let stray = self.texts.keys().filter(|path| !known(path));
@@ -98,7 +121,8 @@ impl Files {
                 file: self.shown(path),
                 key: String::new(),
                 wrong: "nothing reads this file".to_owned(),
-                allowed: "dozvon.toml, schools/<school>/school.toml, process/*.toml, texts/*.txt".to_owned(),
+                allowed: "dozvon.toml, schools/<school>/school.toml, process/*.toml, texts/*.txt, texts/phrases.toml"
+                    .to_owned(),
             })
             .collect()
     }
@@ -125,17 +149,73 @@ impl Files {
                     Ok(text) => {
                         self.texts.insert(inside, text);
                     }
-                    Err(what) => problems.push(unreadable(&path, what)),
+                    Err(Unread { wrong, allowed: None }) => problems.push(unreadable(&path, wrong)),
+                    Err(Unread { wrong, allowed: Some(allowed) }) => {
+                        let problem = unreadable(&path, wrong);
+                        problems.push(Problem { allowed: allowed.to_owned(), ..problem });
+                    }
                 }
+            } else if path.is_file() && !name.starts_with('.') && is_read_in(prefix) {
+                self.unread.insert(inside);
             }
         }
     }
 }
 
-fn read_small(path: &Path) -> Result<String, String> {
+/// Whether each file of this folder is meant to be read.
+fn is_read_in(prefix: &str) -> bool {
+    matches!(
+        prefix.trim_end_matches('/').split('/').collect::<Vec<_>>()[..],
+        ["schools", _, "texts" | "process"]
+    )
+}
+
+/// Why a file gives no text.
+struct Unread {
+    wrong: String,
+    allowed: Option<&'static str>,
+}
+
+fn read_small(path: &Path) -> Result<String, Unread> {
     let bytes = std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default();
     if bytes > FILE_BYTES_MAX {
-        return Err(format!("{bytes} bytes are too many; a file has at most {FILE_BYTES_MAX}"));
+        let wrong = format!("{bytes} bytes are too many");
+        return Err(Unread { wrong, allowed: Some("a file of at most a mebibyte") });
     }
-    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+    let bytes = std::fs::read(path)
+        .map_err(|error| Unread { wrong: format!("cannot be read: {error}"), allowed: None })?;
+    decoded(bytes)
+}
+
+/// Editors of Windows save other encodings without saying so.
+fn decoded(bytes: Vec<u8>) -> Result<String, Unread> {
+    let not = |what: &str| Unread {
+        wrong: format!("the text is {what}"),
+        allowed: Some("UTF-8: save the file again with the encoding UTF-8"),
+    };
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(not("in UTF-16"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| not("not in UTF-8, perhaps in Windows-1251"))?;
+    // The mark that some editors put before UTF-8.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_encodings_are_named_and_a_mark_is_taken_off() {
+        for (bytes, expected) in [
+            (b"\xff\xfea\0".to_vec(), Err("the text is in UTF-16")),
+            (b"\xfe\xff\0a".to_vec(), Err("the text is in UTF-16")),
+            (b"\xd8\xea\xee\xeb\xe0".to_vec(), Err("the text is not in UTF-8, perhaps in Windows-1251")),
+            (b"\xef\xbb\xbfname".to_vec(), Ok("name")),
+            ("Школа".as_bytes().to_vec(), Ok("Школа")),
+        ] {
+            let read = decoded(bytes).map_err(|unread| unread.wrong);
+            assert_eq!(read.as_deref().map_err(String::as_str), expected);
+        }
+    }
 }

@@ -6,17 +6,20 @@ use std::path::PathBuf;
 
 use super::environment::Surroundings;
 use super::files::Files;
-use super::raw::{InstanceFile, Limits, LogFormat};
+use super::raw::{InstanceFile, Limits, LogFormat, NotifyFile};
 use super::read::{parse, section};
-use crate::platform::check::{Complaints, address_fault};
+use crate::email::parse_email;
+use crate::platform::check::{Complaints, address_fault, is_loopback};
 use crate::problem::Problem;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretSource};
 use crate::store::redis::Address;
 
 /// The settings of the program; [`InstanceFile`] names the variable of each field.
 #[derive(Debug, Clone)]
 pub struct Instance {
     pub listen: SocketAddr,
+    /// Where the people who run the bridge ask.
+    pub operation: SocketAddr,
     /// Public address of the bridge, without a trailing slash.
     pub url: String,
     /// Redis address, which may contain a password; `None` means the embedded store.
@@ -29,6 +32,15 @@ pub struct Instance {
     pub log: String,
     pub log_format: LogFormat,
     pub limits: Limits,
+    pub notify: Notify,
+}
+
+/// Who is told of a trouble and of its end.
+#[derive(Debug, Clone, Default)]
+pub struct Notify {
+    /// Address and signing key of a webhook.
+    pub webhook: Option<(Secret, Secret)>,
+    pub emails: Vec<String>,
 }
 
 pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Problem>) -> Option<Instance> {
@@ -39,12 +51,16 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         return None;
     };
     let mut file: InstanceFile = section(parse(text, &mut complaints)?, "", &mut complaints)?;
+    let before = complaints.found.len();
     if file.store.as_deref().is_some_and(|store| store.contains('@')) {
         complaints.add("store", "a password in a file", "the whole address in DOZVON_STORE");
     }
-    for (place, name) in
-        [(&mut file.listen, "DOZVON_LISTEN"), (&mut file.url, "DOZVON_URL"), (&mut file.log, "DOZVON_LOG")]
-    {
+    for (place, name) in [
+        (&mut file.listen, "DOZVON_LISTEN"),
+        (&mut file.operation, "DOZVON_OPERATION"),
+        (&mut file.url, "DOZVON_URL"),
+        (&mut file.log, "DOZVON_LOG"),
+    ] {
         if let Some(value) = around.get(name) {
             value.trim().clone_into(place);
         }
@@ -62,10 +78,13 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
     if log_format.is_none() {
         complaints.add("log_format", "DOZVON_LOG_FORMAT is neither", "text or json");
     }
-    let listen = file.listen.parse::<SocketAddr>().ok();
-    if listen.is_none() {
-        complaints.add("listen", format!("`{}` is no address", file.listen), "127.0.0.1:8080 or [::]:8080");
+    let listen = address(&file.listen, "listen", "127.0.0.1:8080 or [::]:8080", &mut complaints);
+    let operation = address(&file.operation, "operation", "127.0.0.1:9180", &mut complaints);
+    if listen.is_some() && listen == operation {
+        let allowed = "another port: platforms do not see what the people who run the bridge see";
+        complaints.add("operation", "the same address as `listen`", allowed);
     }
+    let notify = read_notify(&file.notify, around, &mut complaints);
     if let Some((wrong, allowed)) = address_fault(&file.url) {
         complaints.add("url", wrong, allowed);
     }
@@ -74,8 +93,11 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         complaints.add("store", "not the address of a Redis", Address::FORM);
     }
     check_limits(&file.limits, &mut complaints);
+    check_log(&file.log, &mut complaints);
+    blame_variables(&mut complaints.found[before..], around);
     Some(Instance {
         listen: listen?,
+        operation: operation?,
         url: file.url.trim_end_matches('/').to_owned(),
         store: store.map(Secret::new),
         data: file.data,
@@ -83,7 +105,88 @@ pub(super) fn read(files: &Files, around: &Surroundings, problems: &mut Vec<Prob
         log: file.log,
         log_format: log_format?,
         limits: file.limits,
+        notify,
     })
+}
+
+/// Keys that a variable overrides.
+const OVERRIDDEN: [(&str, &str); 6] = [
+    ("listen", "DOZVON_LISTEN"),
+    ("operation", "DOZVON_OPERATION"),
+    ("url", "DOZVON_URL"),
+    ("store", "DOZVON_STORE"),
+    ("log", "DOZVON_LOG"),
+    ("log_format", "DOZVON_LOG_FORMAT"),
+];
+
+/// A value from the environment is no mistake of the file.
+fn blame_variables(problems: &mut [Problem], around: &Surroundings) {
+    for problem in problems {
+        let variable =
+            OVERRIDDEN.iter().find(|(key, name)| *key == problem.key && around.get(name).is_some());
+        if let Some((_, name)) = variable {
+            "the environment".clone_into(&mut problem.file);
+            (*name).clone_into(&mut problem.key);
+        }
+    }
+}
+
+/// A level that is misspelt would switch the log off, ALARMs too.
+fn check_log(log: &str, complaints: &mut Complaints) {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_target =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_:-".contains(c));
+    for part in log.split(',').map(str::trim) {
+        let (target, level) =
+            part.rsplit_once('=').map_or((None, part), |(target, level)| (Some(target), level));
+        let is_level = LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+        if !is_level || target.is_some_and(|target| !is_target(target)) {
+            let allowed = format!("{}, or `dozvon=debug,info`", LEVELS.join(", "));
+            complaints.add("log", format!("unknown level `{level}`"), allowed);
+        }
+    }
+}
+
+fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -> Option<SocketAddr> {
+    let address = value.parse::<SocketAddr>().ok();
+    match address {
+        None => complaints.add(key, format!("`{value}` is no address"), allowed),
+        Some(address) if address.port() == 0 => {
+            complaints.add(key, "port 0 is another one at each start: nobody finds it", allowed);
+        }
+        Some(_) => {}
+    }
+    address
+}
+
+fn read_notify(file: &NotifyFile, around: &Surroundings, complaints: &mut Complaints) -> Notify {
+    let mut secret = |source: &Option<SecretSource>, key: &str| {
+        let read = source.as_ref()?.read_with(|name| around.get(name).map(str::to_owned));
+        read.map_err(|fault| complaints.add(key, fault, "set it, see `.env.example`")).ok()
+    };
+    let (webhook, key) = (secret(&file.webhook, "notify.webhook"), secret(&file.key, "notify.key"));
+    if file.webhook.is_some() != file.key.is_some() {
+        complaints.add("notify.key", "webhook and key belong together", "both or neither");
+    }
+    let is_safe = |address: &Secret| {
+        let url = url::Url::parse(address.reveal());
+        url.is_ok_and(|url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.as_str())))
+    };
+    if webhook.as_ref().is_some_and(|address| !is_safe(address)) {
+        // The value may contain a key and is not repeated.
+        complaints.add("notify.webhook", "not an https address", "https://…; http only for loopback");
+    }
+    for (index, email) in file.emails.iter().enumerate() {
+        if parse_email(email).is_none() {
+            // The address is personal data and is not repeated.
+            complaints.add(
+                format!("notify.emails.{}", index + 1),
+                "no e-mail address",
+                "name@school.example",
+            );
+        }
+    }
+    Notify { webhook: webhook.zip(key), emails: file.emails.clone() }
 }
 
 fn check_limits(limits: &Limits, complaints: &mut Complaints) {

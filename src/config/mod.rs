@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::message::library::Library;
 use crate::platform::amocrm;
 use crate::platform::entry::OfSchool;
 use crate::platform::telephony::waits::Waits;
@@ -19,6 +20,7 @@ pub mod environment;
 pub mod fake;
 mod files;
 mod instance;
+pub mod locate;
 pub mod raw;
 mod read;
 pub mod reference;
@@ -28,8 +30,9 @@ pub use crate::problem::Problem;
 pub use answers::Answers;
 pub use environment::Surroundings;
 pub use files::Files;
-pub use instance::Instance;
+pub use instance::{Instance, Notify};
 pub use raw::Limits;
+pub use school::is_school_name;
 
 /// The configuration of one program.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Config {
     pub instance: Instance,
     /// By name.
     pub schools: Vec<School>,
+    /// Of no single school.
+    warnings: Vec<Problem>,
 }
 
 /// One checked school.
@@ -103,11 +108,25 @@ impl Config {
                 allowed: "schools/<name>/school.toml".to_owned(),
             });
         }
+        let mut warnings = files.unread();
+        check::together(&schools, files, &mut problems, &mut warnings);
         problems.sort();
         problems.dedup();
         match instance {
-            Some(instance) if problems.is_empty() => Ok(Self { instance, schools }),
+            Some(instance) if problems.is_empty() => Ok(Self { instance, schools, warnings }),
             _ => Err(problems),
+        }
+    }
+
+    /// A school's texts and its name, without the rest of its configuration: no secret has to be set.
+    pub fn texts(files: &Files, school: &str) -> Result<(Library, String), Vec<Problem>> {
+        let folder = format!("schools/{school}/");
+        let table =
+            files.get(&format!("{folder}school.toml")).and_then(|text| text.parse::<toml::Table>().ok());
+        let name = table.as_ref().and_then(|table| table.get("name")).and_then(toml::Value::as_str);
+        match school::texts(files, &folder) {
+            (library, problems) if problems.is_empty() => Ok((library, name.unwrap_or(school).to_owned())),
+            (_, problems) => Err(problems),
         }
     }
 
@@ -115,8 +134,8 @@ impl Config {
         self.schools.iter().find(|school| school.id.as_str() == name)
     }
 
-    /// Of all schools.
+    /// Of the instance and of all schools.
     pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
-        self.schools.iter().flat_map(|school| &school.warnings)
+        self.warnings.iter().chain(self.schools.iter().flat_map(|school| &school.warnings))
     }
 }

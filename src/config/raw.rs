@@ -18,6 +18,9 @@ use crate::secret::SecretSource;
 pub struct InstanceFile {
     /// Address and port to listen on; `DOZVON_LISTEN`. Default `127.0.0.1:8080`.
     pub listen: String,
+    /// Address and port for the people who run the bridge: `/readyz`, `/metrics`, `/health`;
+    /// `DOZVON_OPERATION`. Default `127.0.0.1:9180`.
+    pub operation: String,
     /// Address under which the platforms reach the bridge; `DOZVON_URL`. Default
     /// `http://127.0.0.1:8080`.
     pub url: String,
@@ -30,6 +33,21 @@ pub struct InstanceFile {
     /// How it is logged; `DOZVON_LOG_FORMAT`. Default `text`.
     pub log_format: LogFormat,
     pub limits: Limits,
+    pub notify: NotifyFile,
+}
+
+/// `[notify]` of `dozvon.toml`: who is told of a trouble and of its end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyFile {
+    /// Address that gets each notice as JSON; it may contain a key.
+    #[serde(skip_serializing)]
+    pub webhook: Option<SecretSource>,
+    /// Key of its signature.
+    #[serde(skip_serializing)]
+    pub key: Option<SecretSource>,
+    /// E-mail addresses.
+    pub emails: Vec<String>,
 }
 
 /// `log_format`.
@@ -60,12 +78,14 @@ impl Default for InstanceFile {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
+            operation: "127.0.0.1:9180".to_owned(),
             url: "http://127.0.0.1:8080".to_owned(),
             store: None,
             data: PathBuf::from("data"),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: Limits::default(),
+            notify: NotifyFile::default(),
         }
     }
 }

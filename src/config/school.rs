@@ -11,7 +11,7 @@ use super::raw::SchoolFile;
 use super::read::{parse, section, section_with};
 use super::reference::table::school_keys;
 use super::{School, calendar};
-use crate::message::library::{Library, TextFile};
+use crate::message::library::{Library, PHRASES_FILE, TextFile};
 use crate::platform::amocrm;
 use crate::platform::check::Complaints;
 use crate::platforms::{ALL, Platforms};
@@ -100,7 +100,7 @@ pub(super) fn read(
     })
 }
 
-fn is_school_name(name: &str) -> bool {
+pub fn is_school_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
@@ -209,19 +209,26 @@ fn read_figures(
 }
 
 fn read_texts(files: &Files, folder: &str, problems: &mut Vec<Problem>) -> Library {
+    let (library, faults) = texts(files, folder);
+    problems.extend(faults);
+    library
+}
+
+/// The texts and phrases of the school in this folder.
+pub(super) fn texts(files: &Files, folder: &str) -> (Library, Vec<Problem>) {
     let folder = format!("{folder}texts/");
+    let phrases = format!("{folder}{PHRASES_FILE}");
+    let phrases = files.get(&phrases).map(|text| (PHRASES_FILE, phrases.as_str(), text));
     let own: Vec<TextFile> = files
         .within(&folder, ".txt")
+        .chain(phrases)
         .map(|(name, path, text)| TextFile {
             name: name.to_owned(),
             file: files.shown(path),
             source: text.to_owned(),
         })
         .collect();
-    Library::with_overrides(&own).unwrap_or_else(|faults| {
-        problems.extend(faults);
-        Library::shipped()
-    })
+    Library::checked(&own)
 }
 
 /// The stages of each role that exist in the CRM; won and lost exist in every pipeline.

@@ -47,6 +47,8 @@ pub struct Child {
     _said: Lines<BufReader<ChildStdout>>,
     /// `http://127.0.0.1:port`.
     pub address: String,
+    /// Where the people who run it ask.
+    pub operation: String,
 }
 
 impl Child {
@@ -56,7 +58,7 @@ impl Child {
         let log = log.map_err(|error| format!("{}: {error}", plan.log.display()))?;
         let mut command = Command::new(&plan.program);
         command.arg("serve").arg("--config").arg(&plan.config);
-        command.args(["--listen", &format!("127.0.0.1:{}", plan.port)]);
+        command.args(["--listen", &format!("127.0.0.1:{}", plan.port), "--operation", "127.0.0.1:0"]);
         match &plan.store {
             Some(url) => command.args(["--store", url]),
             None => &mut command,
@@ -77,6 +79,11 @@ impl Child {
         };
         let address =
             line.strip_prefix("listening on ").ok_or_else(|| format!("the bridge printed «{line}»"))?;
+        let second_line = tokio::time::timeout(START_MAX, lines.next_line()).await;
+        let operation = match second_line {
+            Ok(Ok(Some(line))) => line.strip_prefix("operation on ").unwrap_or_default().to_owned(),
+            _ => return Err(format!("the bridge did not start; its log is {}", plan.log.display())),
+        };
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self {
@@ -85,6 +92,7 @@ impl Child {
             door: format!("{address}/driven/{}", plan.token),
             _said: lines,
             address: address.to_owned(),
+            operation,
         })
     }
 

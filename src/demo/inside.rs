@@ -279,7 +279,7 @@ pub fn school_files(
     let own = |name: &'static str, value: &str| (name, value.to_owned());
     let mut secrets = vec![
         own("DEMO_HOOK_SECRET", secret),
-        own("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+        own("DEMO_AMOCRM_TOKEN", &setup.amocrm_token()),
         own("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
         own("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
     ];

@@ -109,11 +109,11 @@ impl Teller {
             let by_bridge = order.history.iter().skip(seen.max(1)).filter(|turn| turn.by_api);
             news.extend(by_bridge.filter_map(|turn| {
                 Some(match turn.status.as_str() {
-                    "false" => News::end(script, "мост пометил заказ ложным"),
+                    "false" => News::end(script, "заказ отмечен ложным"),
                     "not_confirmed" => {
                         News::new(script, "телефона нет: клиент спрошен письмом, менеджеру задача")
                     }
-                    "pending" => News::new(script, "телефона всё нет: заказ отложен"),
+                    "pending" => News::new(script, "телефон так и не прислали, заказ отложен"),
                     "payment_waiting" => News::new(script, "обещана оплата, заказ ждёт её"),
                     _ => return None,
                 })

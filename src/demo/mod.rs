@@ -21,6 +21,7 @@ pub mod scripts;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ use self::redis::Redis;
 use self::school::{Addresses, RunIdentity};
 use self::scripts::Material;
 use crate::clock::stopwatch;
+use crate::interrupt;
+use crate::out::{self, Stop};
 use crate::process::SchoolId;
 use crate::sandbox::World;
 use crate::sandbox::serve::{Ports, Sender, Stand, stand};
@@ -79,26 +82,41 @@ pub struct Options {
 }
 
 /// Plays the whole run. The error is for a person: why it could not be played, or which expectation failed.
-pub async fn run(mut options: Options) -> Result<(), String> {
+pub async fn run(mut options: Options) -> Result<(), Stop> {
+    // A result that cannot be written is no reason to play first.
+    options.json.iter().chain(&options.outcome).try_for_each(|file| out::writable(file))?;
     let identity = RunIdentity::fresh()?;
     let redis = own_redis(&mut options, &identity).await?;
-    let done = run_on(&identity, &options, redis.clone()).await;
+    let stays = AtomicBool::new(false);
+    let done = tokio::select! {
+        biased;
+        // The bridge ends with the run that holds it.
+        () = interrupt::told() => Err(Stop::Told),
+        done = run_on(&identity, &options, redis.clone(), &stays) => done,
+    };
     // However the run ended, its Redis ends first, before the folder may be removed.
     if let Some(redis) = redis {
         redis.lock().await.kill().await;
     }
-    if done.is_ok() {
+    let is_interrupted = done == Err(Stop::Told);
+    if is_interrupted || matches!(done, Ok(()) | Err(Stop::Unread)) {
         // The files of a successful run are not needed.
         let _ = std::fs::remove_dir_all(&identity.folder);
     }
-    done
+    match is_interrupted {
+        // That is how a run that stays is meant to end.
+        true if stays.into_inner() => Ok(()),
+        true => Err("Прервано, папка прогона удалена.".into()),
+        false => done,
+    }
 }
 
 async fn run_on(
     identity: &RunIdentity,
     options: &Options,
     redis: Option<Arc<tokio::sync::Mutex<Redis>>>,
-) -> Result<(), String> {
+    stays: &AtomicBool,
+) -> Result<(), Stop> {
     let material = Material::load(&|platform| identity.hooks(platform)).map_err(|slip| slip.to_string())?;
     let start = material.setup.start.with_timezone(&Utc);
     let end = start + TimeDelta::days(options.days.unwrap_or(DAYS));
@@ -109,12 +127,16 @@ async fn run_on(
     let stand = stand.await.map_err(|error| error.to_string())?;
     identity.write(&addresses(&stand))?;
     let plan = plan(identity, &material, options)?;
-    println!("Мост: http://127.0.0.1:{}, папка: {}", identity.port, identity.folder.display());
-    println!(
+    out::line(format_args!(
+        "Мост: http://127.0.0.1:{}, папка: {}",
+        identity.port,
+        identity.folder.display()
+    ))?;
+    out::line(format_args!(
         "Заказов: {}. Время ведёт проигрыватель, {}.\n",
         material.scripts.len(),
         span(start, end, &material)
-    );
+    ))?;
 
     let began = stopwatch();
     let sender = Sender::new(HOOK_WAIT).map_err(|error| error.to_string())?;
@@ -128,26 +150,31 @@ async fn run_on(
     let mut player = Player::new(stand.shared(), now.clone(), road);
     let mut teller = Teller::new(Names::of(&material.setup), &material.scripts);
     let handle = Handle(mortal.clone());
+    let mut printed = Ok(());
     let played = player.play(&handle, end, |world, now| {
         for line in teller.look(world, now) {
-            println!("{line}");
+            printed = printed.clone().and_then(|()| out::line(line));
         }
     });
     let played = played.await;
     let stopped = mortal.stop().await;
+    printed?;
     played.map_err(|stuck| format!("{stuck}; the bridge's log: {}", plan.log.display()))?;
     stopped?;
     let deeds = Wanted { fates, deeds: mortal.deeds() };
     let well = tell(options, identity, &material, &world, (&player, deeds), end).await?;
-    println!("Время прогона: {:.1} с, шагов времени: {}.", began.elapsed().as_secs_f64(), player.moves);
+    let seconds = began.elapsed().as_secs_f64();
+    out::line(format_args!("Время прогона: {seconds:.1} с, шагов времени: {}.", player.moves))?;
     if options.stay {
+        stays.store(true, Ordering::SeqCst);
         stay(&plan, &mut player, &stand).await?;
     }
     stand.stop().await;
     match well {
         true => Ok(()),
         false => {
-            Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", identity.folder.display()))
+            Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", identity.folder.display())
+                .into())
         }
     }
 }
@@ -207,7 +234,7 @@ async fn tell(
     world: &Mutex<World>,
     (player, deeds): (&Player<KillableCarrier<Sender>>, Wanted),
     end: DateTime<Utc>,
-) -> Result<bool, String> {
+) -> Result<bool, Stop> {
     let store = backend(options, identity).open().await.map_err(|error| error.to_string())?;
     let world = world.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let run = facts::Run {
@@ -221,7 +248,7 @@ async fn tell(
         end,
     };
     let (facts, rows) = facts::count(&run).await.map_err(|error| error.to_string())?;
-    println!("\n{}\n{}", report::table(&rows), report::summary(&facts));
+    out::line(format_args!("\n{}\n{}", report::table(&rows), report::summary(&facts)))?;
     if !facts.well() {
         // To find the cause, a person needs the content of the stand-ins.
         let view = identity.folder.join("sandbox.json");
@@ -240,22 +267,23 @@ async fn tell(
 }
 
 /// Starts the bridge again, in real time from where the run ended, until it is interrupted.
-async fn stay(
-    plan: &Plan,
-    player: &mut Player<KillableCarrier<Sender>>,
-    stand: &Stand,
-) -> Result<(), String> {
+async fn stay(plan: &Plan, player: &mut Player<KillableCarrier<Sender>>, stand: &Stand) -> Result<(), Stop> {
     let child = Child::start(plan, player.now.get()).await?;
-    println!("\nВсё работает дальше, Ctrl-C останавливает:");
-    println!("  мост {}/health", child.address);
+    out::line("\nВсё работает дальше в настоящем времени, Ctrl-C останавливает:")?;
+    out::line(format_args!("  мост {}, состояние {}/health", child.address, child.operation))?;
     for (name, address) in stand.addresses() {
-        println!("  {name} {address}");
+        out::line(format_args!("  {name} {address}"))?;
     }
-    let stuck = tokio::select! {
-        biased;
-        _ = tokio::signal::ctrl_c() => None,
-        stuck = player.follow(&child) => Some(stuck),
-    };
+    out::line("Попробуйте в другом окне: заявка, звонок без ответа (одинаково дважды), оплата:")?;
+    let exchange = stand.lines.first().map_or_else(String::new, |(_, address)| format!("http://{address}"));
+    let getcourse = format!("http://{}", stand.getcourse);
+    for line in stand.shared().with(|world, _| world.hints(&getcourse, &exchange)) {
+        out::line(format_args!("  {line}"))?;
+    }
+    out::line(
+        "Письма и карточки показывает GET /sandbox любого адреса; dead в /health — действия, которые по сценарию этих дней выполнить нельзя.",
+    )?;
+    let stuck = player.follow(&child).await;
     child.stop().await?;
-    stuck.map_or(Ok(()), |stuck| Err(stuck.to_string()))
+    Err(stuck.to_string().into())
 }

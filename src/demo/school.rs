@@ -86,7 +86,7 @@ impl RunIdentity {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let mut pairs = vec![
             pair("DEMO_HOOK_SECRET", &self.secret),
-            pair("DEMO_AMOCRM_TOKEN", &setup.amocrm.long_lived_token),
+            pair("DEMO_AMOCRM_TOKEN", &setup.amocrm_token()),
             pair("DEMO_GETCOURSE_SCHOOL_KEY", &setup.getcourse.school_key),
             pair("DEMO_GETCOURSE_DEVELOPER_KEY", &setup.getcourse.developer_key),
         ];

@@ -1,9 +1,14 @@
-//! The HTTP server: every address of the bridge, in one table. Never processes what it accepts; the answer is
-//! sent as soon as the request is durable. Enter at [`routes`]; then [`hooks`].
+//! The HTTP servers: every address of the bridge, in two tables. Platforms call the one, the people who run
+//! the bridge ask the other. Never processes what it accepts; the answer is sent as soon as the request is
+//! durable. Enter at [`routes`], then [`hooks`]; and at [`operation_routes`], then [`operation`].
 
+mod ascii_targets;
 pub mod driven;
 pub mod health;
 pub mod hooks;
+mod metrics;
+pub mod operation;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -14,6 +19,7 @@ use actix_web::web;
 use crate::clock::DrivenClock;
 use crate::process::SchoolId;
 use crate::secret::Secret;
+use crate::trouble::Board;
 use crate::worker::site::Site;
 
 /// The schools that are served now; a reload replaces them.
@@ -44,13 +50,28 @@ pub struct Front {
     pub sites: Sites,
     /// Why the present configuration files are not in use; `None` while they are.
     pub refused: Arc<Mutex<Option<String>>>,
+    /// What is wrong now.
+    pub board: Board,
     /// The body of a request has to arrive within this time.
     pub body_wait: Duration,
     /// Only in a driven bridge (the demo): its clock and the token that moves it.
     pub driven: Option<(DrivenClock, Secret)>,
 }
 
-/// The table of addresses.
+/// The addresses for the people who run the bridge: names of schools, volumes, troubles.
+pub fn operation_routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config
+            .app_data(front)
+            .route("/livez", web::get().to(operation::live))
+            .route("/readyz", web::get().to(operation::ready))
+            .route("/metrics", web::get().to(operation::metrics))
+            .route("/health", web::get().to(health::show))
+            .route("/health", web::head().to(health::show));
+    }
+}
+
+/// The addresses for platforms, which are public: they say nothing about schools.
 pub fn routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         let is_driven = front.driven.is_some();
@@ -58,8 +79,8 @@ pub fn routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
             .app_data(front)
             .route("/hooks/{school}/{platform}/{secret}", web::to(hooks::receive))
             .route("/hooks/{school}/{platform}/{secret}/{tail:.*}", web::to(hooks::receive))
-            .route("/health", web::get().to(health::show))
-            .route("/health", web::head().to(health::show));
+            .route("/livez", web::get().to(operation::live))
+            .route("/livez", web::head().to(operation::live));
         if is_driven {
             config
                 .route("/driven/{token}", web::get().to(driven::show))

@@ -232,6 +232,13 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     if is_replaced(book, &order, role, seen.lead).await? {
         return Ok(Aims::nothing(format!("lead {} was an older one of its order", seen.lead)));
     }
+    let entity = format!("lead/{}", seen.lead);
+    let mut last_seen = book.last_seen(&entity).await?;
+    if seen.made {
+        last_seen.made(seen);
+        let puts = book.put_last_seen(&entity, last_seen).into_iter().collect();
+        return Ok(Aims { puts, ..Aims::default() });
+    }
     if says_too_little(seen, &record, role) {
         return Ok(Aims { ask: Some(read_lead(&order, &record.client, seen)), ..Aims::default() });
     }
@@ -239,14 +246,13 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let fields = seen.fields.as_deref().unwrap_or_default();
     let dates = school.process.dates(seen.updated_at.unwrap_or(now));
     let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
-    let entity = format!("lead/{}", seen.lead);
-    let mut last_seen = book.last_seen(&entity).await?;
     let news = last_seen.lead(seen, answer, school.answers.typed(fields));
     let change = LeadChange {
         role,
         stage: news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status)),
         responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
         reason: seen.loss_reason.and_then(|id| loss_reason(school, id)),
+        by: seen.changed_by.and_then(|user| amocrm_user(school, user)),
         at: seen.updated_at.unwrap_or(now),
     };
     let mut events = Vec::new();

@@ -92,6 +92,11 @@ impl LastSeen {
         news
     }
 
+    /// The responsible that a new lead of ours got without anybody's choice: seeing him is no news (L9).
+    pub fn made(&mut self, seen: &SeenLead) {
+        self.responsible = self.responsible.or(seen.responsible);
+    }
+
     pub fn task(&mut self, seen: &SeenTask) -> TaskNews {
         if self.is_older(seen.updated_at) {
             return TaskNews::default();
@@ -214,6 +219,17 @@ mod tests {
         assert_eq!(news(2, 2, "завтра в 11"), None);
         assert!(news(3, 2, "завтра, в 11").is_none(), "the same moment in other words");
         assert!(news(4, 3, "послезавтра в 11").is_some());
+    }
+
+    #[test]
+    fn the_default_responsible_of_our_own_lead_is_no_news_and_another_one_is() {
+        let user = |responsible| SeenLead { responsible: Some(responsible), ..lead(1, 10) };
+        let mut last_seen = LastSeen::default();
+        last_seen.made(&user(5));
+        assert_eq!(last_seen.lead(&user(5), None, Vec::new()).responsible, None);
+        assert_eq!(last_seen.lead(&user(6), None, Vec::new()).responsible, Some(6));
+        last_seen.made(&user(5));
+        assert_eq!(last_seen.lead(&user(6), None, Vec::new()).responsible, None, "what was seen counts more");
     }
 
     #[test]

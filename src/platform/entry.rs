@@ -75,6 +75,11 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// What tells its account from others of the same platform, if the file says it.
+    fn account(&self) -> Option<&str> {
+        None
+    }
+
     /// Reports all mistakes at once.
     fn check(&self, beside: &Beside, findings: &mut Findings);
 

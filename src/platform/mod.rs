@@ -186,6 +186,11 @@ pub trait Courier: Send + Sync {
     /// Recurring maintenance: token refresh, subscription check. Returns when it is due next.
     async fn chore(&self, now: At) -> Result<At, Fault>;
 
+    /// When the account's credential ends, if only a person can renew it.
+    fn ends(&self) -> Option<At> {
+        None
+    }
+
     /// Continues the mirror of the platform's contacts, one page at a time; `None` if there is no mirror.
     async fn mirror(&self, _links: &dyn Links, _now: At) -> Result<Option<Mirroring>, Fault> {
         Ok(None)

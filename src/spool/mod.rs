@@ -25,9 +25,10 @@ use self::log::Log;
 use self::quarantine::Quarantine;
 use self::replay::ReplayBuffer;
 use self::store_note::StoreNote;
+use crate::away::AwayLog;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
-use crate::store::{Accepted, Contents, Offer, Store, StoreError, StoreResult};
+use crate::store::{Accepted, Contents, Offer, Store, StoreResult};
 
 /// How long a refusal counts as recent.
 const REFUSING: Duration = Duration::from_secs(10);
@@ -103,6 +104,7 @@ pub struct Spool {
     epoch: Mutex<Option<String>>,
     /// One task at a time takes requests out.
     emptying: tokio::sync::Mutex<()>,
+    away: AwayLog,
     /// When a request was last refused.
     refused: Mutex<Option<Instant>>,
 }
@@ -136,6 +138,7 @@ impl Spool {
             sent: Mutex::default(),
             epoch: Mutex::default(),
             emptying: tokio::sync::Mutex::default(),
+            away: AwayLog::default(),
             refused: Mutex::default(),
         }
     }
@@ -194,12 +197,11 @@ impl Spool {
         if self.waiting() == 0 {
             match store.offer(school, &offer).await {
                 Ok(accepted) => {
+                    self.away.answers(school.as_str());
                     self.remember(offer);
                     return Ok(Saved::Stored(accepted));
                 }
-                Err(StoreError::Unreachable(why) | StoreError::Unreadable(why)) => {
-                    tracing::warn!(%school, why, "the store is away: requests go to the spool");
-                }
+                Err(error) => self.away.failed(school.as_str(), "a request goes to the spool and", &error),
             }
         }
         match self.on_disk(move |spool| spool.put(&offer)).await {

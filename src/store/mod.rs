@@ -37,7 +37,33 @@ pub enum StoreError {
     Unreadable(String),
 }
 
+/// How a store can lose or refuse data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Weakness {
+    /// A restart loses what was confirmed.
+    NotDurable,
+    /// Keys are removed when memory is short, by this policy.
+    Evicts(String),
+    /// So much of the permitted memory is used.
+    Full { percent: u64 },
+}
+
 impl StoreError {
+    /// Says which server it was.
+    pub fn of(self, server: &str) -> Self {
+        let named = |why: String| if why.contains(server) { why } else { format!("{why} ({server})") };
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(named(why)),
+            Self::Unreadable(why) => Self::Unreadable(why),
+        }
+    }
+
+    /// The store answers and refuses: it needs a person, not time.
+    pub fn is_refusal(&self) -> bool {
+        let Self::Unreachable(why) = self else { return false };
+        ["NOPERM", "NOAUTH", "WRONGPASS", "can't run this command"].iter().any(|code| why.contains(code))
+    }
+
     /// A record of a form that this version does not know. The error's own text may quote the record, so only
     /// the position is reported.
     pub fn not_understood(key: &str, error: &serde_json::Error) -> Self {
@@ -237,6 +263,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`Store::renew`] for a caller that needs only the lease.
     async fn lease(&self, school: &SchoolId, fence: &Fence, plan: &Plan, ttl_ms: u64) -> StoreResult<Lease> {
         Ok(self.renew(school, fence, plan, ttl_ms).await?.0)
+    }
+
+    /// Settings and states of the store in which it can lose what it has confirmed. An error if it does not
+    /// answer.
+    async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        self.ping().await.map(|()| Vec::new())
     }
 
     /// Appends a verified request to the inbox and keeps its raw form, unless its key says that it is a

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 
+use super::denials::Work;
 use super::outbox::SiteLinks;
 use super::retention::retain;
 use super::site::{Site, count};
@@ -24,7 +25,7 @@ const CONSENT_AGAIN_MIN: i64 = 1;
 
 /// Runs until the bridge stops.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
-    let couriers = site.outbound.couriers.iter().map(|(target, courier)| (target.as_str(), courier));
+    let couriers = site.outbound.couriers.iter().map(|(target, courier)| (site.account(*target), courier));
     let idle = site.outbound.idle.iter().map(|(name, courier)| (*name, courier));
     let chores = couriers.chain(idle).map(|(name, courier)| keep(&site, name, &**courier));
     let mirrors = site.outbound.couriers.values().map(|courier| mirror(&site, &**courier));
@@ -37,7 +38,11 @@ async fn keep(site: &Site, name: &str, courier: &dyn Courier) {
     let mut stop = site.stop.clone();
     while !site.stopping() {
         let now = site.clock.now();
-        let next = match site.guard(name, courier.chore(now)).await {
+        let done = site.guard(name, courier.chore(now)).await;
+        if let Ok(done) = &done {
+            site.denials.heard(name, Work::Chore, done, now);
+        }
+        let next = match done {
             Ok(Ok(next)) => next.max(now + TimeDelta::minutes(1)),
             Err(_) => now + TimeDelta::minutes(AGAIN_MIN),
             Ok(Err(fault)) => {

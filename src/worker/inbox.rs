@@ -84,7 +84,7 @@ pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
             }
             Err(CommitError::Store(error)) if site.stopping() => return Err(error.into()),
             Err(CommitError::Store(error)) => {
-                tracing::warn!(school = %site.id(), %error, "the inbox waits for the store");
+                site.waits_for_store("the inbox", &error);
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 continue;
             }

@@ -311,6 +311,11 @@ impl Lanes {
         self.busy.get(&lane).map(|flight| flight.place)
     }
 
+    /// Deliveries for this account, waiting or in flight.
+    pub fn waiting_for(&self, target: Target) -> usize {
+        self.stubs.values().filter(|stub| stub.lane.target == target).count()
+    }
+
     pub fn in_flight(&self) -> usize {
         self.busy.len()
     }

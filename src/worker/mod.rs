@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod chores;
+pub mod denials;
 #[cfg(test)]
 mod fake;
 pub mod inbox;
@@ -19,6 +20,8 @@ pub mod school;
 pub mod site;
 pub mod spool_drain;
 pub mod store_watch;
+pub mod tally;
+pub mod troubles;
 pub mod unread;
 pub mod watchdog;
 pub mod wheel;

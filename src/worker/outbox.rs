@@ -20,6 +20,7 @@ use chrono::TimeDelta;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::denials::Work;
 use super::lanes::{Go, Next};
 use super::site::Site;
 use super::{spool_drain, store_watch};
@@ -115,7 +116,7 @@ impl Outbox<'_> {
         loop {
             match self.load(0).await {
                 Err(CommitError::Store(error)) if !self.site.stopping() => {
-                    tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
+                    self.site.waits_for_store("the outbox", &error);
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
                 done => return done,
@@ -128,7 +129,7 @@ impl Outbox<'_> {
         let Some(after) = self.site.take_unheard() else { return Ok(()) };
         match self.load(after).await {
             Err(CommitError::Store(error)) => {
-                tracing::warn!(school = %self.site.id(), %error, "the outbox waits for the store");
+                self.site.waits_for_store("the outbox", &error);
                 self.site.unheard(after);
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 Ok(())
@@ -207,6 +208,7 @@ impl Outbox<'_> {
         match flown.end {
             FlightEnd::Done => {
                 self.denials.remove(&target);
+                self.site.denials.end(self.site.account(target), Work::Deliveries);
                 if lanes.shut_until(target).is_some() {
                     tracing::info!(school = %self.site.id(), target = target.as_str(), "the account works again");
                     lanes.reopen(target);
@@ -216,6 +218,8 @@ impl Outbox<'_> {
             FlightEnd::Denied(_)
                 if lanes.shut_until(target).is_some_and(|until| until > self.site.clock.now()) => {}
             FlightEnd::Denied(why) => {
+                let now = self.site.clock.now();
+                self.site.denials.note(self.site.account(target), Work::Deliveries, &why, now);
                 let times = self.denials.entry(target).or_default();
                 let seconds = (SHUT_FIRST_S << (*times).min(6)).min(SHUT_LONGEST_S);
                 *times += 1;

@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::lease_view::LeaseView;
+use crate::away::AwayLog;
 use crate::clock::{Clock, stopwatch};
 use crate::panics::{Panicked, Pauses, caught};
 use crate::platform::http::{BudgetRequest, BudgetUse, Granted, Group, Http, NoResponse, Request, Response};
@@ -174,6 +175,8 @@ pub struct Pace {
     rest_ms: AtomicI64,
     /// How long the present pause lasts.
     rest_span_ms: AtomicI64,
+    /// Says that the store, which keeps the budget, is away.
+    away: AwayLog,
 }
 
 /// The account and its rate.
@@ -339,6 +342,10 @@ impl Courier for PacedCourier {
     async fn chore(&self, now: At) -> Result<At, Fault> {
         self.inner.chore(now).await
     }
+
+    fn ends(&self) -> Option<At> {
+        self.inner.ends()
+    }
 }
 
 /// Gives turns as long as the pacer lives, and restarts after a panic. A panic drops the queue: the requests
@@ -385,12 +392,13 @@ async fn give_turns(
         }
         rest(clock, pace).await;
         match store.budget(&budget.account, budget.rate, clock.driven_ms()).await {
-            Ok(0) => {}
+            Ok(0) => pace.away.answers(&budget.account),
             Ok(wait_ms) => {
+                pace.away.answers(&budget.account);
                 pace.sleep_until(clock, clock.now() + TimeDelta::milliseconds(wait_ms as i64)).await;
             }
             Err(error) => {
-                tracing::warn!(account = budget.account, %error, "the store does not answer, so there is no budget: waiting");
+                pace.away.failed(&budget.account, "a budget", &error);
                 // Real time: an outage of the store has nothing to do with driven time.
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;

@@ -11,6 +11,7 @@ use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::denials::Work;
 use super::site::{CountGuard, Site};
 use crate::intake::calls::CallRecord;
 use crate::intake::envelope::Envelope;
@@ -100,6 +101,7 @@ async fn once(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
     let _under_way = CountGuard::new(&site.tally.reconciling);
     let seen = reconciler.reconcile(&state.cursor, &SiteKnows(site), site.clock.now()).await;
     let now = site.clock.now();
+    site.denials.heard(platform, Work::Reconciliation, &seen, now);
     let (state, found) = match seen {
         Ok(reconciled) => settled(site, platform, state, reconciled, now),
         Err(fault) => (failed(site, platform, state, fault, now), Vec::new()),
@@ -142,7 +144,7 @@ fn settled(
     {
         tracing::warn!(school = %site.id(), platform, trouble, "reconciliation needs a person");
     }
-    site.tally.unread.note(site.id(), platform, &reconciled.unread);
+    site.tally.unread.note_events(site.id(), platform, &reconciled.unread);
     let state = ReconcileState {
         cursor: reconciled.cursor,
         again_at: reconciled.again_at,

@@ -97,7 +97,7 @@ async fn take(site: &Site) -> bool {
                 );
                 said = Some(Lease::Outdated);
             }
-            Err(error) => tracing::warn!(school = %site.id(), %error, "no lease without the store"),
+            Err(error) => site.waits_for_store("the lease", &error),
         }
         tokio::select! {
             biased;
@@ -114,6 +114,7 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     let (asked, waiting) = (stopwatch(), site.lanes().waiting() as u64);
     let renewed = site.store.renew(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
     let (lease, contents) = renewed;
+    site.away.answers(site.id().as_str());
     // Before the lease counts as held: nothing may be sent from memory that the store has contradicted.
     let waiting = if site.lease.ownership() == Ownership::Owner { waiting } else { 0 };
     let loss = site.store_watch.observe(contents, waiting, site.clock.now());

@@ -2,20 +2,23 @@
 //! owns it. Never decides anything. Enter at [`Site`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+use super::denials::Denials;
 use super::landings::Landings;
 use super::lanes::Lanes;
 use super::lease_view::LeaseView;
 use super::marks::Marks;
 use super::pacer::Pace;
 use super::store_watch::StoreWatch;
-use super::unread::Unread;
+pub use super::tally::{CountGuard, Tally, count};
+use super::troubles::Earlier;
 use super::wheel_feed::WheelFeed;
+use crate::away::AwayLog;
 use crate::clock::{Clock, wall_now};
 use crate::config::School;
 use crate::instance::Name;
@@ -25,12 +28,14 @@ use crate::platform::reconcile::ReconcileState;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{At, CommandId, SchoolId, Target};
 use crate::spool::Spool;
-use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, Unit};
+use crate::store::{CommitError, Delivery, DeliveryOp, Fence, Places, Store, StoreError, Unit};
 
 /// A school's connections to platforms: one courier per platform, with the pace of its account.
 #[derive(Default)]
 pub struct Outbound {
     pub couriers: BTreeMap<Target, Arc<dyn Courier>>,
+    /// The platforms behind the couriers, for people.
+    pub names: BTreeMap<Target, &'static str>,
     /// Couriers that execute no commands but have chores, by platform name.
     pub idle: BTreeMap<&'static str, Arc<dyn Courier>>,
     /// The reconcilers, by platform name.
@@ -92,6 +97,12 @@ pub struct Site {
     pub spool: Option<Arc<Spool>>,
     /// Whether the store is still the one that this process knows.
     pub store_watch: StoreWatch,
+    /// Says that the store is away.
+    pub away: AwayLog,
+    /// Accounts that deny us.
+    pub denials: Denials,
+    /// What earlier looks for troubles have seen.
+    pub earlier: Earlier,
     /// The last state of each platform's reconciliation, in case the store loses it.
     look_backs: Mutex<BTreeMap<String, ReconcileState>>,
     /// Noticed restarts of the store, after which the memory may be ahead of the store.
@@ -100,66 +111,6 @@ pub struct Site {
     doubt_until_ms: AtomicI64,
     /// Panics per pending delivery.
     delivery_panics: Mutex<HashMap<CommandId, u32>>,
-}
-
-/// Counters and marks for health, tests and the driven clock. Counters only grow.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub accepted: AtomicU64,
-    pub repeated: AtomicU64,
-    /// Accepted while the store was away.
-    pub spooled: AtomicU64,
-    pub refused: AtomicU64,
-    pub stepped: AtomicU64,
-    pub conflicts: AtomicU64,
-    pub delivered: AtomicU64,
-    pub buried: AtomicU64,
-    /// Requests found by reconciliation.
-    pub found: AtomicU64,
-    /// Runs of reconciliation in progress, also those that wait for a turn.
-    pub reconciling: AtomicU64,
-    /// Orders without a next step or a wake that the watchdog repaired. Stays 0.
-    pub repairs: AtomicU64,
-    /// Stored values that could not be read. Stays 0.
-    pub unreadable: AtomicU64,
-    /// Wakes of orders that have no record any more. Stays 0.
-    pub vanished: AtomicU64,
-    /// Panics caught in the work of this school; see [`Site::panics`].
-    pub panics: AtomicU64,
-    /// Lateness of the last wake that fired, milliseconds.
-    pub late_ms: AtomicI64,
-    /// Requests being received.
-    pub receiving: AtomicU64,
-    /// The inbox worker waits and has nothing to do.
-    pub inbox_parked: AtomicBool,
-    /// Commits in progress that mark the deliveries they add as being sent.
-    pub marking: AtomicU64,
-    /// Consecutive failures to continue the mirror of contacts.
-    pub mirror_failures: AtomicU64,
-    /// Reports about people whom no order knows.
-    pub nobody: AtomicU64,
-    pub unread: Unread,
-}
-
-/// Adds one to a counter.
-pub fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counts a piece of work while it is in progress, also if it is cancelled or panics.
-pub struct CountGuard<'a>(&'a AtomicU64);
-
-impl<'a> CountGuard<'a> {
-    pub fn new(counter: &'a AtomicU64) -> Self {
-        counter.fetch_add(1, Ordering::SeqCst);
-        Self(counter)
-    }
-}
-
-impl Drop for CountGuard<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 /// The parts from which a site is built.
@@ -212,6 +163,9 @@ impl Site {
             tally: Tally::default(),
             spool: None,
             store_watch: StoreWatch::default(),
+            away: AwayLog::default(),
+            denials: Denials::default(),
+            earlier: Earlier::default(),
             look_backs: Mutex::default(),
             restarts: AtomicU64::new(0),
             doubt_until_ms: AtomicI64::new(0),
@@ -235,6 +189,22 @@ impl Site {
 
     pub fn id(&self) -> &SchoolId {
         &self.school.id
+    }
+
+    /// The name of an account for people: that of its platform.
+    pub fn account(&self, target: Target) -> &'static str {
+        self.outbound.names.get(&target).copied().unwrap_or(target.as_str())
+    }
+
+    /// Deliveries that wait for this account or are on their way to it.
+    pub fn waits_for(&self, account: &str) -> usize {
+        let targets = self.outbound.couriers.keys().filter(|target| self.account(**target) == account);
+        targets.map(|target| self.lanes().waiting_for(*target)).sum()
+    }
+
+    /// A part of the work has met a store that does not answer.
+    pub fn waits_for_store(&self, what: &str, error: &StoreError) {
+        self.away.failed(self.id().as_str(), what, error);
     }
 
     pub fn stopping(&self) -> bool {

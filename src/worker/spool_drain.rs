@@ -13,8 +13,6 @@ use crate::store::{CommitError, Put, StoreResult, Unit};
 
 /// Interval between two checks of the store, real time.
 const LOOK: Duration = Duration::from_millis(300);
-/// Log one failed attempt in thirty.
-const SAY_EVERY: u64 = 30;
 /// After a restart of the store that this process has not witnessed, everything that goes out is looked for
 /// first during this time: what the store lost is decided again within it.
 const DOUBT: TimeDelta = TimeDelta::minutes(10);
@@ -23,16 +21,10 @@ const DOUBT: TimeDelta = TimeDelta::minutes(10);
 pub async fn run(site: Arc<Site>) {
     let Some(spool) = site.spool.clone() else { return };
     let mut stop = site.stop.clone();
-    let mut failed = 0_u64;
     while !site.stopping() {
         match look(&site).await {
-            Ok(()) => failed = 0,
-            Err(error) => {
-                if spool.waiting() > 0 && failed.is_multiple_of(SAY_EVERY) {
-                    tracing::warn!(school = %site.id(), %error, waiting = spool.waiting(), "requests wait for the store");
-                }
-                failed += 1;
-            }
+            Err(error) if spool.waiting() > 0 => site.waits_for_store("the spool", &error),
+            Ok(()) | Err(_) => {}
         }
         tokio::select! {
             biased;

@@ -3,7 +3,7 @@
 //! Enter at [`Unread::note`].
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -17,29 +17,69 @@ const DIGITS_MAX: usize = 4;
 
 /// The names of one school since this process began to serve it.
 #[derive(Debug, Default)]
-pub struct Unread(Mutex<BTreeMap<String, BTreeMap<String, u64>>>);
+pub struct Unread {
+    names: Mutex<Names>,
+    events: Mutex<Names>,
+}
+
+/// Platform → name → how often it came.
+type Names = BTreeMap<String, BTreeMap<String, u64>>;
 
 impl Unread {
     /// Counts the names of one request, and logs those that are new.
     pub fn note(&self, school: &SchoolId, platform: &str, names: &[String]) {
-        if names.is_empty() {
-            return;
-        }
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_platform = known.entry(platform.to_owned()).or_default();
-        for name in names.iter().filter_map(|name| shown(name)) {
-            if let Some(times) = of_platform.get_mut(&name) {
-                *times += 1;
-            } else if of_platform.len() < NAMES_MAX {
-                tracing::warn!(school = %school, platform, name, "nothing reads this: is it misspelt, or new?");
-                of_platform.insert(name, 1);
-            }
-        }
+        note(&self.names, school, platform, names);
+    }
+
+    /// The same for types of events that reconciliation has read.
+    pub fn note_events(&self, school: &SchoolId, platform: &str, events: &[String]) {
+        note(&self.events, school, platform, events);
+    }
+
+    /// Platform → names of parameters.
+    pub fn names(&self) -> BTreeMap<String, Vec<String>> {
+        listed(&self.names)
+    }
+
+    /// Platform → types of events.
+    pub fn events(&self) -> BTreeMap<String, Vec<String>> {
+        listed(&self.events)
     }
 
     /// Platform → name → how often it came.
     pub fn show(&self) -> Value {
-        json!(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut all = locked(&self.names).clone();
+        for (platform, events) in &*locked(&self.events) {
+            all.entry(platform.clone()).or_default().extend(events.clone());
+        }
+        json!(all)
+    }
+}
+
+fn locked(names: &Mutex<Names>) -> MutexGuard<'_, Names> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn listed(names: &Mutex<Names>) -> BTreeMap<String, Vec<String>> {
+    let of = |(platform, names): (&String, &BTreeMap<String, u64>)| {
+        (platform.clone(), names.keys().cloned().collect())
+    };
+    locked(names).iter().map(of).collect()
+}
+
+fn note(into: &Mutex<Names>, school: &SchoolId, platform: &str, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let mut known = locked(into);
+    let of_platform = known.entry(platform.to_owned()).or_default();
+    for name in names.iter().filter_map(|name| shown(name)) {
+        if let Some(times) = of_platform.get_mut(&name) {
+            *times += 1;
+        } else if of_platform.len() < NAMES_MAX {
+            tracing::warn!(school = %school, platform, name, "nothing reads this: is it misspelt, or new?");
+            of_platform.insert(name, 1);
+        }
     }
 }
 

@@ -118,6 +118,82 @@ async fn url_prints_addresses_that_the_bridge_takes() {
     .await;
 }
 
+/// Shipped texts need no configuration, a school's own need no secrets.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_are_listed_shown_and_filled_in() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let check = async |args: &[&str], parts: &[&str]| {
+        let ended = bench.run(&[&["texts"], args].concat()).await;
+        assert_eq!(ended.code(), Some(0), "{args:?}: {}", ended.err());
+        for part in parts {
+            assert!(ended.out().contains(part), "{args:?} lacks {part}: {}", ended.out());
+        }
+        ended.out()
+    };
+    let nowhere = ["--config", "/nonexistent"];
+    let list = check(
+        &[&["list"], &nowhere[..]].concat(),
+        &["texts/letters/invoice.txt", "Счёт и реквизиты", "2027-06", "payment.won", "Заказ оплачен"],
+    )
+    .await;
+    assert!(!list.contains(" own "), "{list}");
+    let source = check(&["show", "invoice"], &["purpose: transactional", "{% if more %}"]).await;
+    check(&["show", "payment.won"], &["# variables: sum", "[payment]\nwon = \""]).await;
+    check(&["render", "task_call"], &["Мария Кузнецова", "24.11 11:00"]).await;
+    check(&["render", "not_reached", "--bare"], &["Не смогли до вас дозвониться", "закроем заказ"]).await;
+    check(&["render", "payment.won"], &["Заказ оплачен полностью: 15\u{a0}000\u{a0}₽."]).await;
+
+    let texts = bench.config().join("schools/rost/texts");
+    std::fs::write(texts.join("invoice.txt"), source.replace("Счёт и реквизиты", "Ваш счёт"))
+        .expect("written");
+    std::fs::write(texts.join("phrases.toml"), "[payment]\nfree = 'Выдан бесплатно.'\n").expect("written");
+    let own = check(&["list", "--school", "rost"], &["Ольга Лебедева", "Выдан бесплатно."]).await;
+    assert_eq!(own.matches(" own ").count(), 3, "{own}");
+    check(&["render", "invoice", "--school", "rost"], &["Ваш счёт", "Школа «Рост»"]).await;
+    assert_eq!(bench.run(&["check"]).await.err(), "");
+
+    std::fs::write(texts.join("phrases.toml"), "[payment]\nfreee = 'Выдан.'\n").expect("written");
+    for (args, words) in [
+        (&["show", "invoise"][..], "is `invoice` meant?"),
+        (&["list", "--school", "nobody"], "there are: rost"),
+        (&["list", "--school", "rost"], "is `payment.free` meant?"),
+    ] {
+        let ended = bench.run(&[&["texts"], args].concat()).await;
+        assert_eq!(ended.code(), Some(1));
+        assert!(ended.err().contains(words), "{args:?}: {}", ended.err());
+    }
+    let wrong = bench.run(&["check"]).await;
+    assert!(wrong.err().contains("phrases.toml, payment.freee: unknown phrase"), "{}", wrong.err());
+}
+
+/// A text that compares a text with a number, and a sender whose name needs quotes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_names_the_line_and_what_is_right() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let own = "owner: Ольга\nreview: 2027-06\n\nПозвонить\n{% if order.left > 0 %}\nЕсть долг\n{% endif %}\n\
+               {{ client.name.split(' ')[0] }}\n";
+    std::fs::write(bench.config().join("schools/rost/texts/task_call.txt"), own).expect("written");
+    let ended = bench.run(&["check"]).await;
+    assert_eq!(ended.code(), Some(1));
+    for part in [
+        "task_call.txt, line 5: `order.left` is a text and is compared with a number; `order.left_sum`",
+        "task_call.txt, line 8: `.split(…)` is a method",
+    ] {
+        assert!(ended.err().contains(part), "{part} is not printed: {}", ended.err());
+    }
+}
+
+/// A reader that has seen enough ends the command quietly.
+#[test]
+fn texts_end_quietly_when_nobody_reads_on() {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_dozvon"));
+    program.args(["texts", "list"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = program.spawn().expect("it starts");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("it ends");
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_reference_is_printed_whole() {
     let bench = TestBed::new(StoreKind::Embedded).await;
@@ -184,6 +260,13 @@ async fn a_dead_delivery_is_tried_again_on_redis() {
     retried(StoreKind::Redis).await;
 }
 
+/// F49: what died is in the log, once, with its cause.
+fn logged_once(log: &str) {
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("a command is given up")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("comment") && lines[0].contains("why="), "{lines:?}");
+}
+
 async fn retried(kind: StoreKind) {
     let bench = TestBed::new(kind).await;
     bench.edit("schools/rost/school.toml", "comment_author = 400300901", "# comment_author = 400300901");
@@ -199,6 +282,7 @@ async fn retried(kind: StoreKind) {
         (bridge.health().await?["dead"].as_u64()? > 0).then_some(())
     })
     .await;
+    logged_once(&bridge.log());
     bridge.settled().await;
     assert_eq!(bridge.terminate().await, Some(0));
 

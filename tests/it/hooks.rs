@@ -36,6 +36,7 @@ async fn answers(kind: StoreKind) {
     what_is_turned_away_leaves_nothing(&bench, &bridge).await;
     what_cannot_be_read_waits_for_a_person(&bench, &bridge).await;
     what_nothing_reads_is_shown(&bench, &bridge).await;
+    letters_that_are_not_encoded_are_read(&bench, &bridge).await;
     a_repeat_is_one_and_a_to_b_to_a_are_three(&bench, &bridge).await;
     assert_eq!(bridge.count("watchdog_repairs").await, 0);
     assert!(!bridge.log().contains("panicked"), "{}", bridge.log());
@@ -266,7 +267,7 @@ async fn what_nothing_reads_is_shown(bench: &TestBed, bridge: &Program) {
     let url = format!("{}?{user}", bench.hook("getcourse", "user-updated"));
     assert_eq!(heard("GET", &url, "", "").await.status, 200);
     bridge.settled().await;
-    let health = format!("http://127.0.0.1:{}/health", bench.port);
+    let health = bridge.asked("/health");
     let said = heard("GET", &health, "", "").await.body;
     let shown: serde_json::Value = serde_json::from_str(&said).expect("JSON");
     let unread = &shown["schools"]["rost"]["unread"];
@@ -279,6 +280,29 @@ async fn what_nothing_reads_is_shown(bench: &TestBed, bridge: &Program) {
     assert_eq!(bridge.log().matches("\"skidka\"").count(), 1, "named once: {}", bridge.log());
     assert_eq!(bridge.count("nobody").await, nobody + 1);
     assert_eq!(heard("HEAD", &health, "", "").await.status, 200);
+}
+
+/// GetCourse inserts values into its addresses as they are (F11): the same request is the same event, however its
+/// letters are written, also as the second one of a connection.
+async fn letters_that_are_not_encoded_are_read(bench: &TestBed, bridge: &Program) {
+    let encoded = format!("{}&n=f11", status_url(bench, "Ожидаем оплаты"));
+    assert_eq!(heard("GET", &encoded, "", "").await.status, 200);
+    let (accepted, repeated) = (bridge.count("accepted").await, bridge.count("repeated").await);
+    let path = format!("/hooks/rost/getcourse/{}/order-status", crate::support::program::SECRET);
+    let raw = format!(
+        "GET {path}?order_id=700100200&number=12041&status=Ожидаем+оплаты&n=f11 HTTP/1.1\r\nHost: bridge\r\n\r\n"
+    );
+    let mut socket = TcpStream::connect(("127.0.0.1", bench.port)).await.expect("it listens");
+    for _ in 0..2 {
+        socket.write_all(raw.as_bytes()).await.expect("it reads");
+        let mut said = [0; 12];
+        socket.read_exact(&mut said).await.expect("an answer");
+        assert_eq!(String::from_utf8_lossy(&said), "HTTP/1.1 200");
+        let mut rest = [0; 1024];
+        let _ = socket.read(&mut rest).await.expect("the rest of the answer");
+    }
+    assert_eq!(bridge.count("accepted").await, accepted, "nothing new");
+    assert_eq!(bridge.count("repeated").await, repeated + 2, "the same event");
 }
 
 async fn a_repeat_is_one_and_a_to_b_to_a_are_three(bench: &TestBed, bridge: &Program) {

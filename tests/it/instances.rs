@@ -121,7 +121,7 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
     let cut = whole.find("env = \"DEMO_URL").expect("the example has it");
     let torn = &whole[..cut];
     std::fs::write(bench.config().join(SCHOOL), torn).expect("writable");
-    until("a refusal", async || refused(&bench).await).await;
+    until("a refusal", async || refused(&bridge).await).await;
     tell(&bench, 1).await;
 
     // The old secret stays valid while the addresses are being changed.
@@ -137,7 +137,7 @@ async fn a_changed_configuration_is_followed_and_a_torn_one_refused() {
         (status == 200).then_some(())
     })
     .await;
-    assert_eq!(refused(&bench).await, None);
+    assert_eq!(refused(&bridge).await, None);
     for order in 2..ORDERS {
         tell(&bench, order).await;
     }
@@ -182,8 +182,8 @@ pub async fn owner(instances: &[Program]) -> usize {
 }
 
 /// Why the present configuration files are not in use.
-async fn refused(bench: &TestBed) -> Option<String> {
-    let said = get(&format!("http://127.0.0.1:{}/health", bench.port)).await?.json();
+async fn refused(bridge: &Program) -> Option<String> {
+    let said = get(&bridge.asked("/health")).await?.json();
     said["configuration_refused"].as_str().map(str::to_owned)
 }
 

@@ -41,7 +41,7 @@ async fn an_emptied_redis_is_noticed_told_with_counts_and_worked_on() {
     assert_eq!((&lost["orders"], &lost["open_orders"]), (&2.into(), &2.into()), "{lost}");
     let log = bridge.log();
     assert!(log.contains("ALARM: the store has lost data"), "{log}");
-    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
     bridge.settled().await;
     nothing_is_doubled(&bench).await;
     assert_eq!(bridge.terminate().await, Some(0));
@@ -57,7 +57,7 @@ async fn an_evicted_part_is_noticed_and_made_again() {
     let lost = until("the count of what is gone", async || lost(&bridge).await).await;
     assert_eq!((&lost["kind"], &lost["orders"]), (&"part".into(), &0.into()), "{lost}");
     until("the same wakes", async || (bridge.count("wakes").await == before).then_some(())).await;
-    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
     assert_eq!(bridge.terminate().await, Some(0));
 }
 
@@ -70,7 +70,7 @@ async fn a_store_that_was_emptied_while_the_bridge_was_down_is_noticed_at_the_st
     let bridge = bench.start().await;
     let lost = until("the count of what is gone", async || lost(&bridge).await).await;
     assert_eq!((&lost["kind"], &lost["orders"]), (&"replaced".into(), &2.into()), "{lost}");
-    until("a bridge that is well again", async || is_well(&bench).await.filter(|well| *well)).await;
+    until("a bridge that is well again", async || is_well(&bridge).await.filter(|well| *well)).await;
     tell(&bench, 2).await;
     until("its lead", async || {
         bench.world().leads().filter_map(number).any(|number| number == "12043").then_some(())
@@ -98,6 +98,6 @@ async fn lost(bridge: &Program) -> Option<Value> {
     bridge.health().await.map(|said| said["lost"].clone()).filter(Value::is_object)
 }
 
-async fn is_well(bench: &TestBed) -> Option<bool> {
-    get(&format!("http://127.0.0.1:{}/health", bench.port)).await?.json()["well"].as_bool()
+async fn is_well(bridge: &Program) -> Option<bool> {
+    get(&bridge.asked("/health")).await?.json()["well"].as_bool()
 }

@@ -44,8 +44,7 @@ async fn exported_and_erased(kind: StoreKind) {
     let other = (phone(1), email(1));
     assert!(!kept.to_string().contains(&other.0[2..]), "another person's number");
 
-    let erased = bench.run(&["person", "erase", "rost", "--phone", &phone(0)]).await;
-    assert_eq!(erased.code(), Some(0), "{}", erased.err());
+    told_before_and_after(&bench).await;
     until("an empty export", async || {
         let kept = export(&bench, 0).await;
         let is_empty = |part: &str| kept[part].as_array().is_some_and(Vec::is_empty);
@@ -79,9 +78,44 @@ async fn exported_and_erased(kind: StoreKind) {
     assert_eq!(bench.world().leads().count(), leads);
     assert_eq!(bridge.terminate().await, Some(0));
 
+    waits_for_an_owner(&bench).await;
     let nobody = bench.run(&["person", "erase", "rost"]).await;
     assert_eq!(nobody.code(), Some(1));
     assert!(nobody.err().contains("--phone or --email"), "{}", nobody.err());
+}
+
+fn told(part: &str, said: &str) {
+    assert!(said.contains(part), "{part}: {said}");
+}
+
+/// Counted first, erased only when asked for, said afterwards.
+async fn told_before_and_after(bench: &TestBed) {
+    let looked = bench.run(&["person", "erase", "rost", "--phone", &phone(0), "--dry-run"]).await;
+    assert_eq!(looked.code(), Some(0), "{}", looked.err());
+    told("Would be erased in rost: 1 client record(s), 1 order(s)", &looked.out());
+    let unasked = bench.run(&["person", "erase", "rost", "--phone", &phone(0)]).await;
+    assert_eq!(unasked.code(), Some(1), "{}", unasked.out());
+    told("--yes", &unasked.err());
+    assert_eq!(export(bench, 0).await["clients"].as_array().map(Vec::len), Some(1), "nothing is erased");
+    let erased = bench.run(&["person", "erase", "rost", "--phone", &phone(0), "--yes"]).await;
+    assert_eq!(erased.code(), Some(0), "{}", erased.err());
+    told("Erased in rost: 1 client record(s), 1 order(s)", &erased.out());
+    let again = bench.run(&["person", "erase", "rost", "--phone", &phone(0), "--yes"]).await;
+    told("Nothing is stored", &again.out());
+}
+
+/// Nobody serves the school: it is said, and done later.
+async fn waits_for_an_owner(bench: &TestBed) {
+    let email = email(1);
+    let waits = bench.run(&["person", "erase", "rost", "--email", &email, "--yes", "--wait", "0"]).await;
+    assert_eq!(waits.code(), Some(0), "{}", waits.err());
+    told("Not erased yet", &waits.out());
+    let bridge = bench.start().await;
+    until("the erasure that waited", async || {
+        export(bench, 1).await["clients"].as_array().is_some_and(Vec::is_empty).then_some(())
+    })
+    .await;
+    assert_eq!(bridge.terminate().await, Some(0));
 }
 
 async fn export(bench: &TestBed, order: i64) -> serde_json::Value {

@@ -39,8 +39,7 @@ async fn while_redis_is_away_requests_wait_on_the_disk_and_come_through_in_order
     for status in ["В работе", "Новый", "Новый", "Отложен"] {
         assert_eq!(say(&bench, status).await, 200);
     }
-    let url = format!("http://127.0.0.1:{}/health", bench.port);
-    let health = get(&url).await.expect("an answer");
+    let health = get(&bridge.asked("/health")).await.expect("an answer");
     assert_eq!((health.status, &health.json()["well"]), (200, &false.into()), "it takes requests");
     assert_eq!(health.json()["schools"]["rost"]["spool"]["requests"], 4);
     bridge.kill().await;
@@ -69,7 +68,7 @@ async fn without_store_and_spool_nothing_is_answered_as_kept() {
     bridge.settled().await;
     bench.redis().kill();
     assert_eq!(say(&bench, "В работе").await, 503);
-    let health = get(&format!("http://127.0.0.1:{}/health", bench.port)).await.expect("an answer");
+    let health = get(&bridge.asked("/health")).await.expect("an answer");
     assert_eq!(health.status, 503);
     bench.redis().start_again();
     // The platform sends it again; the bridge accepts it without manual work.

@@ -132,6 +132,38 @@ fn only_what_the_store_held_counts_as_verified_without_a_check() {
     none(&sources, "only stored requests count as verified", |line| line.contains("Verified::stored("));
 }
 
+/// What people read stands in the library of texts, where a school may change it. Russian words stay only where
+/// they are typed by people or given by a platform, where dates are written, and in a default of the
+/// configuration.
+#[test]
+fn the_process_says_nothing_in_its_own_words() {
+    const VOCABULARY: [&str; 7] = [
+        "calendar.rs",
+        "client.rs",
+        "definition.rs",
+        "number.rs",
+        "number/text.rs",
+        "number/words.rs",
+        "value.rs",
+    ];
+    let russian = |line: &str| {
+        let code = line.split(" // ").next().unwrap_or_default();
+        code.chars().any(|letter| ('\u{400}'..='\u{4ff}').contains(&letter))
+    };
+    let mut sources = files("crates/core/src/process", ".rs");
+    sources.retain(|source| !source.is_test() && !source.path.ends_with("number/properties.rs"));
+    let (vocabulary, others): (Vec<Source>, Vec<Source>) = sources
+        .into_iter()
+        .partition(|source| VOCABULARY.iter().any(|name| source.path.ends_with(&format!("process/{name}"))));
+    none(&others, "people read this: put it into message/texts", russian);
+    let used = |source: &&Source| source.code().any(|(_, line)| russian(line));
+    assert_eq!(
+        vocabulary.iter().filter(used).count(),
+        VOCABULARY.len(),
+        "a file needs no exception any more"
+    );
+}
+
 /// The demo measures real durations for people; decisions in it use the driven clock.
 #[test]
 fn the_demo_reads_only_how_long_things_take() {
@@ -216,6 +248,20 @@ fn json_is_written_in_one_place() {
     let sources: Vec<Source> = files("src", ".rs").into_iter().filter(of_bridge).collect();
     let sources: Vec<Source> = sources.into_iter().filter(|source| !source.is_test()).collect();
     none(&sources, "json.rs writes JSON", |line| line.contains("serde_json::to_"));
+}
+
+/// A reader that has gone or a full disk is no panic: one file prints.
+#[test]
+fn output_is_written_in_one_place() {
+    let mut sources: Vec<Source> =
+        ["src", "crates"].into_iter().flat_map(|folder| files(folder, ".rs")).collect();
+    sources.retain(|source| !source.is_test());
+    let words: Vec<String> = ["print", "eprint"]
+        .into_iter()
+        .flat_map(|word| [format!("{word}!("), format!("{word}ln!(")])
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    none(&sources, "out.rs prints", |line| holds_any(line, &words));
 }
 
 /// A task of its own ends unseen when it panics, unless something begins it again or waits for its result.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use dozvon::process::{End, OrderId};
+use dozvon::process::{End, ManagerId, OrderId};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::wire::Platform;
@@ -215,4 +215,42 @@ async fn commands(world: &World) -> BTreeMap<String, u32> {
         }
     }
     counts
+}
+
+/// L9: amoCRM makes the token's user responsible of a lead that names nobody; here he is a manager, as where a
+/// manager has made the token.
+#[test]
+fn a_free_order_is_taken_by_a_person_and_not_by_our_own_lead() {
+    let people = r#"
+[nobody]
+offer = 504
+
+[taken]
+offer = 504
+events = [{ at = "+5m", do = "take", manager = "pavel" }]
+
+[moved]
+offer = 504
+events = [{ at = "+5m", do = "stage", value = "Взята в работу", manager = "irina" }]
+"#;
+    play(
+        &school(),
+        people,
+        |setup| setup.amocrm.token_user = 10_412_302,
+        async |world| {
+            world.run_for(TimeDelta::minutes(4)).await;
+            for script in ["nobody", "taken", "moved"] {
+                let free = order(world, script).await;
+                assert_eq!((free.responsible, free.taken_at), (None, None), "{script}");
+                let user = world.sandbox().leads_of(script)[0].responsible_user_id;
+                assert_eq!(user, 10_412_302, "what amoCRM itself puts");
+            }
+            world.run_for(TimeDelta::minutes(4)).await;
+            for (script, taker) in [("nobody", None), ("taken", Some("pavel")), ("moved", Some("irina"))] {
+                let taken = order(world, script).await;
+                assert_eq!(taken.responsible, taken.taken_at.and(taker).map(ManagerId::from), "{script}");
+                assert_eq!(taken.taken_at.is_some(), taker.is_some(), "{script}");
+            }
+        },
+    );
 }

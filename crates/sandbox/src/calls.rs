@@ -3,6 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+/// What a record of a talk begins with: an empty ID3 tag.
+pub const SILENCE: &[u8] = b"ID3\x04\x00\x00\x00\x00\x00\x00";
+
 /// How a call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Course {
@@ -71,12 +74,14 @@ impl Call {
 }
 
 /// A call start that the bridge asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Command {
     pub command_id: String,
     pub extension: String,
     pub to_number: String,
     pub line_number: Option<String>,
+    /// The manager is rung on an outside number, not on his extension.
+    pub from_outside: bool,
 }
 
 /// Somebody with an extension.

@@ -180,7 +180,7 @@ impl World {
             Some((Entity::Contacts, id)) => {
                 leads.iter().any(|lead| lead.contacts.iter().any(|(contact, _)| *contact == id))
             }
-            None => false,
+            Some((Entity::Companies, _)) | None => false,
         };
         self.amocrm.tasks.values().filter(belongs).collect()
     }

@@ -343,6 +343,12 @@ pub enum Deed {
     Win,
     /// The lead is deleted.
     DeleteLead,
+    /// The deleted lead is taken out of the bin.
+    RestoreLead,
+    /// The lead's contact is deleted.
+    DeleteContact,
+    /// The lead's oldest open task is deleted.
+    DeleteTask,
     /// A manager has created a second lead for the same order and merges ours into it.
     MergeLead,
     /// A manager has created a second contact of the same person and merges ours into it.

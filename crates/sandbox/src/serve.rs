@@ -339,28 +339,45 @@ pub async fn run(options: Options, now: Now) -> Result<(), ServeError> {
         return Err(ServeError::Problems(problems.join("\n")));
     }
     setup.start = now().fixed_offset();
-    let amocrm = setup.amocrm.clone();
+    let tokens = [setup.amocrm.long_lived_token.clone(), setup.amocrm_token()];
     let keys = format!("{}_{}", setup.getcourse.developer_key, setup.getcourse.school_key);
     let (chosen, lines) = (setup.line, setup.lines.clone());
     let world = Arc::new(Mutex::new(World::new(setup, options.seed)));
     let stand = stand(world, now, options.ports).await?;
+    let mut said = String::new();
     for (name, address) in stand.addresses() {
-        println!("{name} {address}");
+        said.push_str(&format!("{name} {address}\n"));
     }
     let exchange = stand.lines.iter().find(|(line, _)| *line == chosen);
     let exchange = exchange.map_or_else(String::new, |(_, address)| format!("http://{address}"));
     let getcourse = format!("http://{}", stand.getcourse);
-    println!("amocrm token {}", amocrm.long_lived_token);
-    println!("getcourse token {keys}");
+    said.push_str(&format!(
+        "amocrm token {}
+",
+        tokens[0]
+    ));
+    said.push_str(&format!(
+        "amocrm token as amoCRM makes it, with an end: {}
+",
+        tokens[1]
+    ));
+    said.push_str(&format!(
+        "getcourse token {keys}
+"
+    ));
     for (line, setup) in lines.iter() {
         for (variable, secret) in setup.secrets() {
-            println!("{} {variable} {secret}", line.name());
+            said.push_str(&format!("{} {variable} {secret}\n", line.name()));
         }
     }
-    println!("by hand, in another terminal: an order, a call without an answer (twice the same), a payment:");
+    said.push_str(
+        "by hand, in another terminal: an order, a call without an answer (twice the same), a payment:\n",
+    );
     for line in stand.shared().with(|world, _| world.hints(&getcourse, &exchange)) {
-        println!("  {line}");
+        said.push_str(&format!("  {line}\n"));
     }
+    // Whoever reads it or not: the stand-ins answer.
+    let _ = std::io::Write::write_all(&mut std::io::stdout().lock(), said.as_bytes());
     let driver = tokio::spawn(drive(stand.shared(), Sender::new(Duration::from_secs(2))?));
     let end = async {
         match options.minutes {

@@ -5,6 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::amocrm::auth::long_lived;
 use super::faults::Faults;
 use super::lines::{Line, Lines};
 use super::script::{ManagerScript, OrderScript, PeopleScript};
@@ -55,6 +56,15 @@ impl Setup {
     /// The sandbox of `deploy/example`: what `dozvon sandbox` runs by itself.
     pub fn shipped(bridge: &str) -> Setup {
         Setup::from_toml_for(include_str!("../../../deploy/sandbox.toml"), bridge).unwrap_or_default()
+    }
+
+    /// The account's long-lived token as amoCRM makes it; by hand, the shorter one of the setup works as well.
+    pub fn amocrm_token(&self) -> String {
+        let mut amocrm = self.amocrm.clone();
+        if amocrm.token_user == 0 {
+            amocrm.token_user = self.managers.first().map_or(0, |manager| manager.amocrm_user);
+        }
+        long_lived(&amocrm, self.start.to_utc())
     }
 
     /// Reads a setup; the error says line and key. What it cannot see is told by [`Setup::problems`].
@@ -109,8 +119,13 @@ pub struct AmocrmSetup {
     pub redirect_uri: String,
     /// The authorisation code of the first exchange.
     pub code: String,
-    /// A token that works for the whole run; empty for none.
+    /// A token that works for the whole run, by hand; empty for none. [`Setup::amocrm_token`] is the same
+    /// as amoCRM makes it, with an end.
     pub long_lived_token: String,
+    /// Life of the long-lived token, days: what a person chose when it was made (sheet 1.5).
+    pub long_lived_days: i64,
+    /// False: the token's user was no administrator, so users, roles and webhooks answer 403 (sheet 1.1).
+    pub token_admin: bool,
     /// A refresh token that is valid from the start; empty for none.
     pub refresh_token: String,
     /// Life of an access token, seconds (sheet 1.3: 86400).
@@ -133,6 +148,7 @@ pub struct AmocrmSetup {
     pub users: Vec<UserSetup>,
     pub pipelines: Vec<PipelineSetup>,
     pub loss_reasons: Vec<Named>,
+    pub roles: Vec<Named>,
     pub lead_fields: Vec<FieldSetup>,
     /// Fields of contacts besides PHONE and EMAIL, which are always there.
     pub contact_fields: Vec<FieldSetup>,
@@ -153,6 +169,8 @@ impl Default for AmocrmSetup {
             redirect_uri: "https://bridge.example.com/amo/callback".into(),
             code: "def502-sandbox-code".into(),
             long_lived_token: "sandbox-long-lived-token".into(),
+            long_lived_days: 365,
+            token_admin: true,
             refresh_token: String::new(),
             token_life_s: 86_400,
             per_second: 7,
@@ -165,6 +183,7 @@ impl Default for AmocrmSetup {
             users: Vec::new(),
             pipelines: vec![PipelineSetup::example()],
             loss_reasons: vec![Named { id: 14_820_233, name: "Цена".into() }],
+            roles: vec![Named { id: 56_101, name: "Менеджер".into() }],
             lead_fields: vec![FieldSetup::text(901_337, "Номер заказа", "GC_ORDER_ID")],
             contact_fields: Vec::new(),
             order_field: "GC_ORDER_ID".into(),
@@ -285,6 +304,9 @@ pub struct GetcourseSetup {
     pub money_suffix: String,
     pub offers: Vec<OfferSetup>,
     pub cancel_reasons: Vec<Named>,
+    /// Groups that exist from the start.
+    pub groups: Vec<Named>,
+    pub trainings: Vec<TrainingSetup>,
     /// The operations «Вызвать URL» of the school's processes.
     pub processes: Vec<ProcessSetup>,
     /// Tech API subscriptions that exist from the start.
@@ -307,6 +329,8 @@ impl Default for GetcourseSetup {
             money_suffix: " руб.".into(),
             offers: Vec::new(),
             cancel_reasons: Vec::new(),
+            groups: Vec::new(),
+            trainings: Vec::new(),
             processes: Vec::new(),
             subscriptions: Vec::new(),
         }
@@ -322,6 +346,19 @@ pub struct OfferSetup {
     /// Roubles.
     #[serde(default)]
     pub price: f64,
+    /// Its short name, by which an import may call it.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// A training, and the offers that open it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSetup {
+    pub id: i64,
+    pub title: String,
+    #[serde(default)]
+    pub offers: Vec<i64>,
 }
 
 /// One operation «Вызвать URL» as an administrator typed it (sheet 1.1–1.5).

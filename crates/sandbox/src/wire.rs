@@ -104,9 +104,9 @@ impl Query {
         Query(pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
     }
 
-    /// The first value of a name.
+    /// The value of a name; the last one where a name is repeated, as PHP reads it.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A number by its name.
@@ -114,22 +114,54 @@ impl Query {
         self.get(name)?.trim().parse().ok()
     }
 
-    /// All values of `name`, `name[]` and `name[0]`, `name[1]` …, as PHP reads them.
+    /// What PHP makes of `name`, `name[]`, `name[0]` and `name[word]`: brackets make a list, in which `[]` is a
+    /// new item and a repeated index replaces the earlier one; a plain value replaces all before it.
     pub fn list(&self, name: &str) -> Vec<&str> {
-        let matches = |key: &str| {
-            key == name
-                || key
-                    .strip_prefix(name)
-                    .and_then(|rest| rest.strip_prefix('['))
-                    .and_then(|rest| rest.strip_suffix(']'))
-                    .is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        self.0.iter().filter(|(key, _)| matches(key)).map(|(_, value)| value.as_str()).collect()
+        let (mut found, mut next, mut plain) = (Vec::<(String, &str)>::new(), 0, false);
+        for (key, value) in self.0.iter().map(|(key, value)| (key, value.as_str())) {
+            let Some(rest) = key.strip_prefix(name) else { continue };
+            let index = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let index = match index {
+                None if rest.is_empty() => {
+                    (found, plain) = (vec![(String::new(), value)], true);
+                    continue;
+                }
+                Some(index) if !index.contains(['[', ']']) => index,
+                _ => continue,
+            };
+            if std::mem::take(&mut plain) {
+                (found, next) = (Vec::new(), 0);
+            }
+            let index = if index.is_empty() { next.to_string() } else { index.to_owned() };
+            next = index.parse::<u64>().map_or(next, |index| next.max(index.saturating_add(1)));
+            found.retain(|(known, _)| *known != index);
+            found.push((index, value));
+        }
+        found.into_iter().map(|(_, value)| value).collect()
     }
 
-    /// Whether some name begins with `prefix`.
-    pub fn has_prefix(&self, prefix: &str) -> bool {
-        self.0.iter().any(|(key, _)| key.starts_with(prefix))
+    /// A list whose items may also stand in one value with commas between them.
+    pub fn words(&self, name: &str) -> Vec<&str> {
+        let items = self.list(name).into_iter().flat_map(|text| text.split(','));
+        items.map(str::trim).filter(|word| !word.is_empty()).collect()
+    }
+
+    /// Least and most of `name[from]` and `name[to]`; a plain value is the least.
+    pub fn range(&self, name: &str) -> (Option<i64>, Option<i64>) {
+        let edge = |word: &str| self.int(&format!("{name}[{word}]"));
+        (edge("from").or_else(|| self.int(name)), edge("to"))
+    }
+
+    /// The pairs of `name[0][a]`, `name[0][b]`, `name[1][a]` … for the keys `a` and `b`.
+    pub fn pairs(&self, name: &str, (first, second): (&str, &str)) -> Vec<(Option<&str>, Option<&str>)> {
+        let indexes: std::collections::BTreeSet<&str> = self
+            .0
+            .iter()
+            .filter_map(|(key, _)| key.strip_prefix(name)?.strip_prefix('[')?.split_once("]["))
+            .map(|(index, _)| index)
+            .collect();
+        let of = |index: &str, key: &str| self.get(&format!("{name}[{index}][{key}]"));
+        indexes.into_iter().map(|index| (of(index, first), of(index, second))).collect()
     }
 }
 
@@ -229,5 +261,29 @@ pub fn phone_dialled(text: &str) -> String {
         11 if digits.starts_with('8') => format!("7{}", &digits[1..]),
         10 => format!("7{digits}"),
         _ => digits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_names_are_read_as_php_reads_them() {
+        for (query, wanted) in [
+            ("id=1&id=2", vec!["2"]),
+            ("id[]=1&id[]=2", vec!["1", "2"]),
+            ("id[0]=1&id[0]=2", vec!["2"]),
+            ("id[1]=1&id[]=2&id[0]=3", vec!["1", "2", "3"]),
+            ("id[]=1&id=2", vec!["2"]),
+            ("id=1&id[]=2", vec!["2"]),
+            ("id[a]=1&ids[]=2&id[x][y]=3", vec!["1"]),
+        ] {
+            assert_eq!(Query::parse(query.as_bytes()).list("id"), wanted, "{query}");
+        }
+        let query = Query::parse(b"at=5&till[from]=1&till[to]=2&a=1&a=2&w=x,y&s[0][p]=1&s[0][q]=2&s[1][p]=3");
+        assert_eq!((query.range("at"), query.range("till")), ((Some(5), None), (Some(1), Some(2))));
+        assert_eq!((query.get("a"), query.words("w")), (Some("2"), vec!["x", "y"]));
+        assert_eq!(query.pairs("s", ("p", "q")), [(Some("1"), Some("2")), (Some("3"), None)]);
     }
 }

@@ -13,9 +13,24 @@ pub(super) fn answers(draft: &Draft, findings: &mut Findings) {
             Ok(id) if CLOSED.iter().any(|(_, number)| *number == id) => {
                 findings.wrong.add(key, "a closed lead is no answer", "any status but 142 and 143");
             }
+            Ok(id) if !is_known(draft, id) => {
+                let why = "no pipeline of [amocrm.pipelines] has this status";
+                findings.warn.add(key, why, "a status of one of them; `dozvon discover` shows all");
+            }
             Ok(_) => {}
         }
     }
+    words_and_fields(draft, findings);
+}
+
+/// Without a CRM nothing is known of its pipelines.
+fn is_known(draft: &Draft, status: u64) -> bool {
+    let Some(crm) = draft.crm() else { return true };
+    crm.pipelines.values().any(|pipeline| pipeline.stages.values().any(|known| *known == status))
+}
+
+fn words_and_fields(draft: &Draft, findings: &mut Findings) {
+    let answers = &draft.file.answers;
     for (table, words) in [
         ("words", answers.words.keys().collect::<Vec<_>>()),
         ("reasons", answers.reasons.keys().collect::<Vec<_>>()),

@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 
+use super::School;
 use super::environment::Surroundings;
+use super::files::Files;
 use super::raw::SchoolFile;
 use crate::message::library::Library;
 use crate::platform::amocrm;
 use crate::platform::check::{Complaints, Findings};
+use crate::platform::entry::{Platform, Settings};
 use crate::platforms::Platforms;
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
@@ -65,6 +68,37 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
     process::figures(draft, &mut findings);
     process::pipelines(draft, &mut findings);
     texts(draft, problems, warnings);
+}
+
+/// What only shows when all schools are seen together.
+pub(super) fn together(
+    schools: &[School],
+    files: &Files,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) {
+    let file = |school: &School| files.shown(&format!("schools/{}/school.toml", school.id));
+    for (index, school) in schools.iter().enumerate() {
+        for other in &schools[..index] {
+            let shown = file(school);
+            let mut wrong = Complaints { file: &shown, found: problems };
+            if school.secrets.iter().any(|secret| other.secrets.contains(secret)) {
+                let why = format!("the school {} has the same secret", other.id);
+                wrong.add("secrets", why, "a secret of its own for each school");
+            }
+            let mut warn = Complaints { file: &shown, found: warnings };
+            for (platform, settings) in school.platforms.iter() {
+                let same = |(of, others): &(&Platform, &dyn Settings)| {
+                    of.name == platform.name
+                        && others.account().is_some_and(|one| Some(one) == settings.account())
+                };
+                if other.platforms.iter().any(|one| same(&one)) {
+                    let why = format!("the school {} works in the same account", other.id);
+                    warn.add(format!("{}.url", platform.name), why, "an account of its own for each school");
+                }
+            }
+        }
+    }
 }
 
 /// A school's own texts: whether they are used, and whether their review month has come (M2).

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Draft, Findings};
+use crate::email::parse_email;
 use crate::platform::check::repeated;
+use crate::problem::Problem;
 use crate::process::definition::{Assign, Route};
 use crate::process::{LeadRole, ManagerId, Stage};
 
@@ -19,8 +21,11 @@ pub(super) fn roster(draft: &Draft, findings: &mut Findings) {
             wrong.add(format!("managers.{id}"), "no short name", "a-z, 0-9, - and _");
         }
     }
-    // A head whose table is unreadable has been reported already.
-    let all_read = draft.roster.len() == draft.named.len();
+    // A head whose table is unreadable, or whose `head` is misspelt, has been reported already.
+    let is_misspelt = |problem: &Problem| {
+        problem.file == wrong.file && problem.key.starts_with("managers.") && problem.wrong == "unknown key"
+    };
+    let all_read = draft.roster.len() == draft.named.len() && !wrong.found.iter().any(is_misspelt);
     let heads: Vec<&str> = draft.roster.iter().filter(|m| m.head).map(|m| m.id.as_str()).collect();
     match heads[..] {
         [_] => {}
@@ -36,6 +41,13 @@ pub(super) fn roster(draft: &Draft, findings: &mut Findings) {
     }
     if all_read && !draft.roster.iter().any(|manager| manager.active) {
         wrong.add("managers", "nobody is active", "`active = true` for at least one of them");
+    }
+    for manager in draft.roster {
+        // The address is personal data and is not repeated.
+        if manager.email.as_deref().is_some_and(|email| parse_email(email).is_none()) {
+            let key = format!("managers.{}.email", manager.id);
+            findings.wrong.add(key, "no e-mail address", "the address in GetCourse, name@school.example");
+        }
     }
     doubles(draft, findings);
 }

@@ -35,6 +35,7 @@ pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
             findings.wrong.add(format!("dialling.windows.{name}"), why, "a window that meets contact.calls");
         }
     }
+    overlaps(draft, findings);
     // Only the sandbox's people may be called at any hour.
     let real = draft.crm().is_some_and(|amocrm| !is_loopback(&amocrm.url));
     if real && (hard.from < OUTERMOST.from || hard.to > OUTERMOST.to) {
@@ -48,6 +49,20 @@ pub(super) fn figures(draft: &Draft, findings: &mut Findings) {
     }
     ladder(draft, findings);
     never_zero(draft, findings);
+}
+
+/// An attempt of one window could fall into the other one, too.
+fn overlaps(draft: &Draft, findings: &mut Findings) {
+    let windows: Vec<_> = draft.figures.dialling.windows.iter().collect();
+    for (index, (name, window)) in windows.iter().enumerate() {
+        for (other, before) in &windows[..index] {
+            if window.meet(**before).is_some() {
+                let why =
+                    format!("{} overlaps `{other}`, {}", String::from(**window), String::from(**before));
+                findings.warn.add(format!("dialling.windows.{name}"), why, "windows that do not overlap");
+            }
+        }
+    }
 }
 
 fn ladder(draft: &Draft, findings: &mut Findings) {

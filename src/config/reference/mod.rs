@@ -2,7 +2,7 @@
 //! from the structs. Never repeats a default by hand; a test compares the texts with the structs. Enter at
 //! [`reference`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::environment::VARIABLES;
 use super::raw::{AnswersFile, CalendarFile, InstanceFile};
 use crate::json;
 use crate::message::library::Library;
+use crate::message::phrase::PHRASES;
 use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 use crate::platforms::ALL;
 use crate::process::SECTIONS;
@@ -43,6 +44,34 @@ pub fn reference() -> String {
         let _ = writeln!(text, "- `{}` (default {}): {}", variable.name, variable.default, variable.about);
     }
     text
+}
+
+/// The part of the reference under one heading; the error names all headings.
+pub fn of(name: &str) -> Result<String, Vec<String>> {
+    let name = name.trim_matches(['[', ']']).to_lowercase();
+    let whole = reference();
+    let (mut text, mut level, mut known) = (String::new(), None, Vec::new());
+    for line in whole.lines() {
+        let depth = line.chars().take_while(|c| *c == '#').count();
+        if depth > 0 {
+            let heading = line.trim_start_matches('#').trim().trim_matches(['[', ']']).to_lowercase();
+            let is_meant = heading == name || heading.rsplit('/').next() == Some(&*name);
+            if level.is_some_and(|level| depth <= level) {
+                level = None;
+            }
+            if is_meant && level.is_none() {
+                level = Some(depth);
+            }
+            if depth > 1 {
+                known.push(heading);
+            }
+        }
+        if level.is_some() {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    if text.is_empty() { Err(known) } else { Ok(text) }
 }
 
 fn print_section(text: &mut String, section: &Section, defaults: &Defaults) {
@@ -84,6 +113,9 @@ fn defaults() -> Defaults {
     let instance = table_of(&InstanceFile::default());
     if let Some(Value::Table(limits)) = instance.get("limits") {
         defaults.insert((File::Instance, "limits"), limits.clone());
+    }
+    if let Some(Value::Table(notify)) = instance.get("notify") {
+        defaults.insert((File::Instance, "notify"), notify.clone());
     }
     defaults.insert((File::Instance, ""), instance);
     defaults.insert((File::School, "answers"), table_of(&AnswersFile::default()));
@@ -139,6 +171,10 @@ fn print_texts(text: &mut String) {
         let names: Vec<&str> = names.iter().map(TextId::name).collect();
         let _ = writeln!(text, "- {title}: {}", names.join(", "));
     }
+    let tables: BTreeSet<&str> =
+        PHRASES.iter().filter_map(|phrase| Some(phrase.key.split_once('.')?.0)).collect();
+    let tables: Vec<&str> = tables.into_iter().collect();
+    let _ = writeln!(text, "- Phrases, tables of texts/phrases.toml: {}", tables.join(", "));
     let _ = writeln!(
         text,
         "- Variables: {}; `order.source.` goes on with a label, utm_source",

@@ -115,6 +115,11 @@ const INSTANCE: &[Section] = &[
         about: "The instance. An environment variable overrides its key.",
         keys: &[
             key("listen", "address and port", "Where the program listens."),
+            key(
+                "operation",
+                "address and port",
+                "Where the people who run the bridge ask: /livez, /readyz, /metrics, /health. Not for the public.",
+            ),
             key("url", "https address", "At which the platforms reach the bridge; http only for loopback."),
             key(
                 "store",
@@ -129,6 +134,7 @@ const INSTANCE: &[Section] = &[
             key("log", "text", "What is logged: a level, or `dozvon=debug,info`."),
             key("log_format", "text | json", "How it is logged."),
             key("limits", "table", "See [limits]."),
+            key("notify", "table", "See [notify]."),
         ],
     },
     Section {
@@ -145,6 +151,24 @@ const INSTANCE: &[Section] = &[
                 "For which ended orders, calls, and id and reason of dead letters are kept.",
             ),
             key("spool_mb", "mebibytes", "Disk space for requests that wait for the store; 0: refuse them."),
+        ],
+    },
+    Section {
+        file: File::Instance,
+        path: "notify",
+        about: "Who is told of a trouble and of its end; one notice of a kind per hour.",
+        keys: &[
+            key(
+                "webhook",
+                "secret",
+                "An https address, which may contain a key: gets each notice as JSON, signed. Together with `key`.",
+            ),
+            key(
+                "key",
+                "secret",
+                "Key of the signature: HMAC-SHA256 of `dozvon-timestamp`, a point, the body.",
+            ),
+            key("emails", "list of addresses", "They get a letter through the school's [mail]."),
         ],
     },
 ];
@@ -266,6 +290,7 @@ const TEXT: &[Section] = &[Section {
     path: "",
     about: "A text of the library, or a school's replacement (M1, M2): a head of `key: value` lines, an empty line, the text with `{{ variables }}`.",
     keys: &[
+        key("title", "text", "What people call it. Absent: the shipped text's title, or the name."),
         key("subject", "template", "For letters only, and required there."),
         key("owner", "text, required", "Who is responsible for the text."),
         key("review", "YYYY-MM, required", "The month of the next review."),

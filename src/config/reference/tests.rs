@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value};
 
-use super::super::raw::{Limits, SchoolFile};
+use super::super::raw::{Limits, NotifyFile, SchoolFile};
 use super::*;
 use crate::platform::amocrm::settings::{Auth, Pipeline};
 use crate::process::definition as process;
@@ -64,6 +64,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     let mut seen = BTreeSet::new();
     check::<InstanceFile>(File::Instance, "", &mut seen);
     check::<Limits>(File::Instance, "limits", &mut seen);
+    check::<NotifyFile>(File::Instance, "notify", &mut seen);
     // The rest of the file without the platforms' tables.
     let all: BTreeSet<&str> = told(File::School, "").into_iter().collect();
     let own: BTreeSet<&str> =
@@ -213,6 +214,17 @@ fn what_is_called_required_is_and_nothing_else() {
     for platform in ALL {
         check_with(platform.name, platform.least, |table| (platform.read)(Value::Table(table)).is_ok());
     }
+}
+
+#[test]
+fn one_heading_is_printed_alone() {
+    let limits = of("limits").expect("a table");
+    assert!(limits.starts_with("### [limits]\n") && limits.contains("`drain_s`"), "{limits}");
+    assert!(!limits.contains("`listen`") && !limits.contains("notify"), "{limits}");
+    let file = of("dozvon.toml").expect("a file");
+    assert!(file.contains("`listen`") && file.contains("[limits]") && !file.contains("`zone`"), "{file}");
+    let known = of("nothing").expect_err("no such heading");
+    assert!(known.contains(&"amocrm.auth".to_owned()), "{known:?}");
 }
 
 #[test]

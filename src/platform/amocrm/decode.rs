@@ -73,6 +73,7 @@ fn lead(item: &FormEntity<'_>) -> Option<SeenLead> {
         // A digital-pipeline call names neither a time nor a person (sheet, 4.6).
         partial: updated_at.is_none(),
         read: false,
+        made: false,
     })
 }
 

@@ -140,6 +140,11 @@ impl Found {
     }
 }
 
+/// Whether the account lets us in at all, whatever the user may do in it.
+pub async fn is_open(client: &AmoClient) -> Result<(), Fault> {
+    read(client, "/api/v4/account", &[]).await.map(|_| ())
+}
+
 async fn read(client: &AmoClient, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {
     let found = client.read(&Call::get(path, query, Urgency::Backfill)).await?;
     Ok(found.unwrap_or(Value::Null))

@@ -33,6 +33,7 @@ pub(super) fn seen(lead: u64, body: &Value) -> SeenLead {
         changed_by: number(&body["updated_by"]),
         partial: false,
         read: true,
+        made: false,
     }
 }
 
@@ -93,6 +94,7 @@ mod tests {
             changed_by: Some(10_412_345),
             partial: false,
             read: true,
+            made: false,
         };
         check(200, body, Signal::LeadSeen(Box::new(expected)));
         check(204, Value::Null, Signal::LeadGone { lead: 41_290_077, looked: true });

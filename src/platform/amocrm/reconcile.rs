@@ -270,4 +270,13 @@ mod tests {
         assert_eq!(unknown_type("task_added"), None);
         assert_eq!(unknown_type("lead_moved").as_deref(), Some("event type lead_moved"));
     }
+
+    /// A type that the stand-in never writes would be followed by no test.
+    #[test]
+    fn the_stand_in_writes_every_type_that_is_asked_for() {
+        let written = dozvon_sandbox::amocrm::log::TYPES.map(|(kind, ..)| kind);
+        for kind in TYPES {
+            assert!(written.contains(&kind), "{kind}");
+        }
+    }
 }

@@ -27,6 +27,11 @@ pub trait TokenSource: Send + Sync {
 
     /// Renews ahead of time. Returns when to call again at the latest; `None` if that does not matter.
     async fn upkeep(&self) -> Result<Option<At>, Fault>;
+
+    /// When it ends, if only a person can renew it.
+    fn ends(&self) -> Option<At> {
+        None
+    }
 }
 
 /// A token made by hand in the account's integration; it lives from a day to five years and cannot be
@@ -39,6 +44,12 @@ pub struct LongLived {
 impl LongLived {
     pub fn new(token: Secret, clock: Arc<dyn Clock>) -> Self {
         Self { token, clock }
+    }
+
+    /// The days that are left, if a person should make a new one by now.
+    fn ends_in_days(&self) -> Option<i64> {
+        let left = expires_at(&self.token)? - self.clock.now();
+        (left < TimeDelta::days(WARN_DAYS)).then(|| left.num_days().max(0))
     }
 }
 
@@ -56,14 +67,14 @@ impl TokenSource for LongLived {
     }
 
     async fn upkeep(&self) -> Result<Option<At>, Fault> {
-        if let Some(expires_at) = expires_at(&self.token) {
-            let left = expires_at - self.clock.now();
-            if left < TimeDelta::days(WARN_DAYS) {
-                let days = left.num_days().max(0);
-                tracing::warn!(days, "amoCRM: the long-lived token ends in {days} days, make a new one");
-            }
+        if let Some(days) = self.ends_in_days() {
+            tracing::warn!(days, "amoCRM: the long-lived token ends in {days} days, make a new one");
         }
         Ok(None)
+    }
+
+    fn ends(&self) -> Option<At> {
+        expires_at(&self.token)
     }
 }
 
@@ -81,7 +92,10 @@ pub fn expires_at(token: &Secret) -> Option<At> {
 
 #[cfg(test)]
 mod tests {
+    use dozvon_sandbox::Setup;
+
     use super::*;
+    use crate::clock::DrivenClock;
 
     #[test]
     fn a_tokens_end_is_read_from_its_claims() {
@@ -89,5 +103,17 @@ mod tests {
         let token = Secret::new(format!("head.{claims}.sign"));
         assert_eq!(expires_at(&token), DateTime::from_timestamp(1_773_739_800, 0));
         assert_eq!(expires_at(&Secret::new("not a token")), None);
+    }
+
+    #[test]
+    fn the_platforms_own_token_is_warned_of_a_month_before_its_end() {
+        let mut setup = Setup::default();
+        setup.amocrm.long_lived_days = 40;
+        let token = Secret::new(setup.amocrm_token());
+        for (passed, left) in [(0, None), (9, None), (11, Some(29)), (40, Some(0)), (50, Some(0))] {
+            let now = setup.start.to_utc() + TimeDelta::days(passed);
+            let source = LongLived::new(token.clone(), Arc::new(DrivenClock::starting_at(now)));
+            assert_eq!(source.ends_in_days(), left, "after {passed} days");
+        }
     }
 }

@@ -19,7 +19,7 @@ pub fn setup(text: &mut String, base: &str, school: &SchoolId, settings: &Settin
     for event in subscription::EVENTS {
         let _ = writeln!(text, "- {} ({event})", event_title(event));
     }
-    let _ = write!(text, "\nДля блока «отправить webhook» в цифровой воронке:\n{base}/pipeline\n");
+    let _ = write!(text, "\nДля блока «отправить вебхук» в цифровой воронке:\n{base}/pipeline\n");
     let Auth::Oauth { redirect_uri, .. } = &settings.auth else { return };
     heading(text, "amoCRM: интеграция (OAuth)");
     let expected = format!("{base}/oauth");
@@ -31,7 +31,7 @@ pub fn setup(text: &mut String, base: &str, school: &SchoolId, settings: &Settin
              Адреса в интеграции и в настройках должны совпадать буква в букву.",
         );
     }
-    let _ = write!(text, "\nХук об отключении интеграции:\n{base}/uninstall\n");
+    let _ = write!(text, "\nВебхук об отключении интеграции:\n{base}/uninstall\n");
     if let Ok(Some(app)) = App::of(settings) {
         let link = app.consent_link(school, &settings.url);
         let _ =

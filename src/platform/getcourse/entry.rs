@@ -40,6 +40,10 @@ impl entry::Settings for Settings {
         Some(&mut self.url)
     }
 
+    fn account(&self) -> Option<&str> {
+        Some(&self.url)
+    }
+
     fn check(&self, beside: &Beside, findings: &mut Findings) {
         check::check(self, beside, findings);
     }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::problem::nearest;
 use crate::process::At;
 use crate::request::IdempotencyKey;
 use crate::signal::Signal;
@@ -62,10 +63,8 @@ impl HookKind {
 
     /// The name that is most like this word, if any is.
     fn nearest(word: &str) -> Option<&'static str> {
-        let word: Vec<char> = word.to_lowercase().chars().take(TAIL_LETTERS_MAX).collect();
-        let far = |tail: &'static str| (distance(&word, &tail.chars().collect::<Vec<_>>()), tail);
-        let (steps, nearest) = Self::ALL.into_iter().map(|kind| far(kind.tail())).min()?;
-        (steps <= nearest.len() / 3).then_some(nearest)
+        let word: String = word.chars().take(TAIL_LETTERS_MAX).collect();
+        nearest(&word, Self::ALL.into_iter().map(Self::tail))
     }
 
     /// The value of the field `event`, as administrators write it.
@@ -195,21 +194,6 @@ fn unknown_address(tail: &str) -> Undecodable {
     let shown: String = tail.chars().filter(|letter| is_word(*letter)).take(TAIL_LETTERS_MAX).collect();
     let meant = HookKind::nearest(tail).map(|near| format!(": is `{near}` meant?")).unwrap_or_default();
     Undecodable(format!("unknown address `{shown}`{meant}"))
-}
-
-/// Letters to add, drop or change, to make one word the other.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, wanted) in other.iter().enumerate() {
-            let changed = corner + usize::from(letter != wanted);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// A body that cannot be read is kept for a person; the same body again is a repeat.

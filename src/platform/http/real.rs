@@ -3,13 +3,13 @@
 //! environment, never keeps an answer that is too long. Enter at [`RealHttp::new`].
 
 use std::net::IpAddr;
-use std::sync::Once;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use url::{Host, Url};
 
 use super::{Http, NoResponse, Request, Response};
+use crate::tls::install_provider;
 
 /// A host that does not even accept the connection is given up sooner than a slow one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,15 +62,6 @@ impl Http for RealHttp {
         }
         Ok(Response { status, headers, body })
     }
-}
-
-/// Every TLS client of the program uses the process's provider; a second call changes nothing.
-fn install_provider() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // An error only means that another thread installed it first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
 }
 
 fn built(client: &reqwest::Client, request: Request) -> Result<reqwest::Request, NoResponse> {

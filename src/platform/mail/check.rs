@@ -1,7 +1,9 @@
 //! What is wrong with a school's `[mail]`. Never asks the server. Enter at [`check`].
 
+use lettre::message::Mailbox;
+
 use super::Settings;
-use super::letter::sender;
+use super::letter;
 use super::settings::Tls;
 use crate::platform::check::{self, Beside, Findings};
 
@@ -21,12 +23,63 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
     if settings.host.trim().is_empty() {
         findings.wrong.add("mail.host", "empty", "the name of the mail server");
     }
+    if settings.port == 0 {
+        findings.wrong.add(
+            "mail.port",
+            "0",
+            "the port of the mail server: 465 with wrapped, 587 with starttls",
+        );
+    }
     for (key, address) in [("mail.from", Some(&settings.from)), ("mail.reply_to", settings.reply_to.as_ref())]
     {
-        if let Some(Err(why)) = address.map(|address| sender(address)) {
-            findings.wrong.add(key, why, "Школа «Рост» <order@school.example>");
+        if let Some((wrong, allowed)) = address.and_then(|address| sender(address)) {
+            findings.wrong.add(key, wrong, allowed);
         }
     }
     check::rate(settings.letters_per_second, check::RATE_MAX, "mail.letters_per_second", findings);
     check::timeout(settings.timeout_s, "mail.timeout_s", findings);
+}
+
+/// Signs that a sender's name may only have in quotes.
+const NEED_QUOTES: &str = ",;:()[]\\";
+
+/// What is wrong with the address of a sender, and the right form.
+fn sender(address: &str) -> Option<(String, String)> {
+    let why = letter::sender(address).err()?;
+    let (name, rest) = address.rsplit_once('<').unwrap_or(("", address));
+    let sign = name.chars().find(|sign| NEED_QUOTES.contains(*sign));
+    let quoted = format!("\"{}\" <{rest}", name.trim().replace(['"', '\\'], ""));
+    match sign {
+        Some(sign) if !name.contains(['<', '@']) && quoted.parse::<Mailbox>().is_ok() => {
+            Some((format!("a name with `{sign}` needs quotes"), format!("'{quoted}'")))
+        }
+        _ => Some((why.to_owned(), "Школа «Рост» <order@school.example>".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_needs_quotes_is_shown_with_them() {
+        let check = |address: &str, wrong: Option<(&str, &str)>| {
+            let found = sender(address);
+            let found = found.as_ref().map(|(wrong, allowed)| (wrong.as_str(), allowed.as_str()));
+            assert_eq!(found, wrong, "{address}");
+        };
+        check("order@school.example", None);
+        check("Школа «Рост» <order@school.example>", None);
+        check("\"Рост, школа\" <order@school.example>", None);
+        let comma = ("a name with `,` needs quotes", "'\"Рост, школа\" <order@school.example>'");
+        check("Рост, школа <order@school.example>", Some(comma));
+        let colon = ("a name with `:` needs quotes", "'\"Курсы: Рост\" <order@school.example>'");
+        check("Курсы: Рост <order@school.example>", Some(colon));
+        let none = ("no address of a sender", "Школа «Рост» <order@school.example>");
+        check("Школа <a@school.example>, Курсы <b@school.example>", Some(none));
+        check("школа, рост", Some(none));
+        check("Школа <order@школа.рф>", None);
+        let why = "the part before @ has other letters than Latin ones, which most servers refuse";
+        check("заказ@школа.рф", Some((why, "Школа «Рост» <order@school.example>")));
+    }
 }

@@ -20,7 +20,7 @@
 //! | `j:<order>` | list: the order's journal |
 //! | `dead`, `x:<id>` | sorted set of dead letters by place, and one of them |
 //!
-//! Outside of schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, and the channel
+//! Outside of schools: `dz:budget:<account>`, `dz:secret:<name>`, `dz:lock:<name>`, `dz:probe`, and the channel
 //! `dz:bell`, whose messages are names of schools.
 
 use base64::Engine;
@@ -34,6 +34,12 @@ const HEAD: &str = "dz";
 
 /// The channel on which instances announce new entries.
 pub const BELL: &str = "dz:bell";
+
+/// A key that is written and removed at the start, to see whether the user may.
+pub const PROBE: &str = "dz:probe";
+
+/// What to do if the user may not; the README has the whole rule.
+pub const RIGHTS: &str = "the Redis user needs the keys `~dz:*`, the channel `&dz:bell` and the commands listed in the README, «Stores»";
 
 /// The keys of one school.
 pub struct SchoolKeys(String);

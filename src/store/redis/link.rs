@@ -3,20 +3,22 @@
 //! [`Link::connect`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline,
-    RedisError, RedisFuture, ScriptInvocation, ServerErrorKind, Value,
+    Client, Cmd, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisFuture,
+    ScriptInvocation, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
 
-use crate::store::{StoreError, StoreResult};
+use super::address::{Address, AddressForm, Certificates, Service, tcp};
+use super::keys;
+use crate::store::{StoreError, StoreResult, Weakness};
 
 /// A server that does not answer within this counts as unreachable.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -25,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// A peer that vanished silently is noticed after this.
-const PEER_GONE: Duration = Duration::from_secs(5);
+pub const PEER_GONE: Duration = Duration::from_secs(5);
 
 /// Connections to a single server: one per worker, up to this.
 const CONNECTIONS_MAX: usize = 8;
@@ -35,6 +37,9 @@ const QUEUES: usize = 16;
 
 /// Commands that wait for one connection's writer.
 const QUEUE: usize = 1024;
+
+/// A server that uses this share of its permitted memory is nearly full.
+const FULL_PERCENT: u64 = 90;
 
 /// Most nodes of a Cluster that one command is redirected through.
 const NODES_MAX: usize = 4;
@@ -49,6 +54,12 @@ pub struct Link {
     queues: [tokio::sync::Mutex<()>; QUEUES],
     /// Clients that can subscribe: each of them receives all messages.
     subscribers: Vec<Client>,
+    /// Its servers, for messages.
+    name: String,
+    /// Sentinels may name another master: after a failure they are asked again.
+    is_moving: bool,
+    /// It has failed since; see [`Link::is_stale`].
+    has_failed: AtomicBool,
 }
 
 enum Connections {
@@ -81,12 +92,53 @@ impl From<ConnectError> for StoreError {
 impl Link {
     /// Connects, and checks that the server is fit to store a school.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
-        let link = match Address::read(url)? {
-            Address::Single(server) => Self::single(*server).await?,
-            Address::Cluster(nodes) => Self::cluster(nodes).await?,
+        let address = Address::read(url)?;
+        let name = address.name();
+        Self::reach(address, &name).await.map_err(|missed| match missed {
+            ConnectError::Away(error) => ConnectError::Away(error.of(&name)),
+            ConnectError::Unfit(error) => ConnectError::Unfit(error.of(&name)),
+        })
+    }
+
+    async fn reach(address: Address, name: &str) -> Result<Self, ConnectError> {
+        if address.is_tls {
+            crate::tls::install_provider();
+        }
+        let certificates = address.certificates.as_ref().map(Certificates::read).transpose()?;
+        let mut link = match address.kind {
+            AddressForm::Single(server) => Self::single(client(*server, certificates)?).await?,
+            AddressForm::Cluster(nodes) => Self::cluster(nodes, certificates).await?,
+            AddressForm::Sentinel(service) => {
+                let master = master(*service, address.is_tls, certificates).await?;
+                Self { is_moving: true, ..Self::single(master).await? }
+            }
         };
         link.look().await?;
+        link.probe().await?;
+        name.clone_into(&mut link.name);
         Ok(link)
+    }
+
+    /// Whether the user may do what the bridge needs, on the keys and the channel that it uses.
+    async fn probe(&self) -> StoreResult<()> {
+        let set = redis::cmd("SET").arg(keys::PROBE).arg(1).arg("PX").arg(1_000).clone();
+        let ring = redis::cmd("PUBLISH").arg(keys::BELL).arg("").clone();
+        let script = redis::Script::new("redis.call('TIME') return redis.call('DEL', KEYS[1])");
+        let script = script.key(keys::PROBE);
+        for done in [
+            self.query::<redis::Value>(&set).await,
+            self.query::<redis::Value>(&ring).await,
+            self.invoke::<redis::Value>(&script).await,
+        ] {
+            match done {
+                // A full or a read-only server is no matter of rights.
+                Err(error) if error.is_refusal() => {
+                    return Err(StoreError::Unreachable(format!("{error}; {}", keys::RIGHTS)));
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// The run ids of all masters: a change means that one was restarted or replaced.
@@ -103,7 +155,7 @@ impl Link {
 
     /// Runs a script, and loads it first if the server does not know it.
     pub async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> StoreResult<T> {
-        call.invoke_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
+        call.invoke_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
     }
 
     /// The same, after the calls that were sent before under this name: all of them use one connection. The
@@ -119,14 +171,29 @@ impl Link {
             Connections::Single(_) => None,
             Connections::Cluster(_) => {
                 let turn = tokio::time::timeout(ANSWER, self.queues[place % QUEUES].lock()).await;
-                Some(turn.map_err(|_| StoreError::Unreachable("no answer to an earlier call".to_owned()))?)
+                Some(turn.map_err(|_| {
+                    StoreError::Unreachable("no answer to an earlier call".to_owned()).of(&self.name)
+                })?)
             }
         };
-        call.invoke_async(&mut self.nth(place)).await.map_err(|error| fault(&error))
+        call.invoke_async(&mut self.nth(place)).await.map_err(|error| self.fault(&error))
     }
 
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> StoreResult<T> {
-        command.query_async(&mut self.next_connection()).await.map_err(|error| fault(&error))
+        command.query_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
+    }
+
+    /// Whether the master has to be asked for again.
+    pub fn is_stale(&self) -> bool {
+        self.is_moving && self.has_failed.load(Ordering::Relaxed)
+    }
+
+    fn fault(&self, error: &RedisError) -> StoreError {
+        let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || is_replica {
+            self.has_failed.store(true, Ordering::Relaxed);
+        }
+        fault(error).of(&self.name)
     }
 
     /// Receives the messages of a channel until the connection breaks.
@@ -137,12 +204,12 @@ impl Link {
             let mut messages = match connecting {
                 Ok(Ok(messages)) => messages,
                 Ok(Err(error)) => {
-                    missed = fault(&error);
+                    missed = self.fault(&error);
                     continue;
                 }
                 Err(_) => continue,
             };
-            messages.subscribe(channel).await.map_err(|error| fault(&error))?;
+            messages.subscribe(channel).await.map_err(|error| self.fault(&error))?;
             let mut messages = messages.into_on_message();
             while let Some(message) = messages.next().await {
                 if let Ok(text) = message.get_payload() {
@@ -170,11 +237,18 @@ impl Link {
     }
 
     fn on(connections: Connections, subscribers: Vec<Client>) -> Self {
-        Self { connections, turn: AtomicUsize::new(0), queues: Default::default(), subscribers }
+        Self {
+            connections,
+            turn: AtomicUsize::new(0),
+            queues: Default::default(),
+            subscribers,
+            name: String::new(),
+            is_moving: false,
+            has_failed: AtomicBool::new(false),
+        }
     }
 
-    async fn single(server: ConnectionInfo) -> Result<Self, ConnectError> {
-        let client = Client::open(server).map_err(|error| fault(&error))?;
+    async fn single(client: Client) -> Result<Self, ConnectError> {
         let config = ConnectionManagerConfig::new()
             .set_response_timeout(Some(ANSWER))
             .set_connection_timeout(Some(CONNECT))
@@ -190,10 +264,18 @@ impl Link {
         Ok(Self::on(Connections::Single(connections), vec![client]))
     }
 
-    async fn cluster(nodes: Vec<ConnectionInfo>) -> Result<Self, ConnectError> {
-        let subscribers = nodes.iter().cloned().map(Client::open).collect::<Result<_, _>>();
-        let subscribers = subscribers.map_err(|error| fault(&error))?;
-        let client = ClusterClient::builder(nodes)
+    async fn cluster(
+        nodes: Vec<ConnectionInfo>,
+        certificates: Option<TlsCertificates>,
+    ) -> Result<Self, ConnectError> {
+        let subscribers = nodes.iter().cloned().map(|node| client(node, certificates.clone()));
+        let subscribers = subscribers.collect::<StoreResult<_>>()?;
+        let builder = ClusterClient::builder(nodes);
+        let builder = match certificates {
+            Some(certificates) => builder.certs(certificates),
+            None => builder,
+        };
+        let client = builder
             .connection_timeout(CONNECT)
             .response_timeout(ANSWER)
             .tcp_settings(tcp())
@@ -227,15 +309,102 @@ impl Link {
                     "Redis {version} is too old, {VERSION_MIN}.0 is the least"
                 )));
             }
-            if fact("aof_enabled") == "0" {
-                tracing::warn!("Redis runs without appendonly: a restart loses what was accepted");
-            }
-            let policy = fact("maxmemory_policy");
-            if !policy.is_empty() && policy != "noeviction" {
-                tracing::warn!(policy, "Redis may evict orders when memory is short: set noeviction");
+            for weakness in weak(&node) {
+                tracing::warn!(
+                    ?weakness,
+                    "Redis can lose what was accepted: set appendonly yes and noeviction"
+                );
             }
         }
         Ok(())
+    }
+
+    /// The weaknesses of all nodes, each once. A server that does not let us ask has none that we know.
+    pub async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        let nodes = match self.infos(&redis::cmd("INFO")).await {
+            Err(error) if error.is_refusal() => {
+                self.query::<String>(&redis::cmd("PING")).await?;
+                return Ok(Vec::new());
+            }
+            nodes => nodes?,
+        };
+        let mut found: Vec<Weakness> = Vec::new();
+        for weakness in nodes.iter().flat_map(|node| weak(node)) {
+            if !found.contains(&weakness) {
+                found.push(weakness);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What a node's `INFO` says against it.
+fn weak(node: &str) -> Vec<Weakness> {
+    let fact = |name: &str| fact(node, name);
+    let number = |name: &str| fact(name).parse::<u64>().unwrap_or_default();
+    let mut found = Vec::new();
+    if fact("aof_enabled") == "0" {
+        found.push(Weakness::NotDurable);
+    }
+    let policy = fact("maxmemory_policy");
+    if !policy.is_empty() && policy != "noeviction" {
+        found.push(Weakness::Evicts(policy.to_owned()));
+    }
+    let (used, most) = (number("used_memory"), number("maxmemory"));
+    if most > 0 && used.saturating_mul(100) / most >= FULL_PERCENT {
+        found.push(Weakness::Full { percent: used.saturating_mul(100) / most });
+    }
+    found
+}
+
+fn client(server: ConnectionInfo, certificates: Option<TlsCertificates>) -> StoreResult<Client> {
+    let client = match certificates {
+        Some(certificates) => Client::build_with_tls(server, certificates),
+        None => Client::open(server),
+    };
+    client.map_err(|error| fault(&error))
+}
+
+/// Asks the Sentinels for the master of the service.
+async fn master(
+    service: Service,
+    is_tls: bool,
+    certificates: Option<TlsCertificates>,
+) -> Result<Client, ConnectError> {
+    let Service { name, sentinels, node } = service;
+    let (own, login) = (node.redis_settings(), sentinels.first().map(ConnectionInfo::redis_settings));
+    let addresses: Vec<_> = sentinels.iter().map(|sentinel| sentinel.addr().clone()).collect();
+    let builder = SentinelClientBuilder::new(addresses, &name, SentinelServerType::Master);
+    let mut builder = builder.map_err(|error| fault(&error))?;
+    builder = builder.set_client_to_redis_db(own.db()).set_client_to_redis_tcp_settings(tcp());
+    builder = builder.set_client_to_sentinel_tcp_settings(tcp());
+    if let Some(user) = own.username() {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = own.password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if let Some(user) = login.and_then(|login| login.username()) {
+        builder = builder.set_client_to_sentinel_username(user);
+    }
+    if let Some(password) = login.and_then(|login| login.password()) {
+        builder = builder.set_client_to_sentinel_password(password);
+    }
+    if is_tls {
+        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder.set_client_to_redis_certificates(certificates.clone());
+        builder = builder.set_client_to_sentinel_certificates(certificates);
+    }
+    let mut client = builder.build().map_err(|error| fault(&error))?;
+    let unknown = || StoreError::Unreachable("the Sentinels do not answer in time".to_owned());
+    let asked = tokio::time::timeout(ANSWER, client.async_get_client()).await;
+    match asked {
+        Err(_) => Err(ConnectError::Away(unknown())),
+        // They have not agreed yet, or do not know the service: both may change.
+        Ok(Err(error)) => Err(ConnectError::Away(fault(&error))),
+        Ok(Ok(client)) => Ok(client),
     }
 }
 
@@ -294,49 +463,6 @@ impl ConnectionLike for CallConnection {
     }
 }
 
-/// The parsed address of the store; nothing is connected yet.
-pub enum Address {
-    Single(Box<ConnectionInfo>),
-    Cluster(Vec<ConnectionInfo>),
-}
-
-impl Address {
-    /// The accepted forms of an address.
-    pub const FORM: &str = "redis://host:6379/0 or redis+cluster://host:6379,host:6379";
-
-    pub fn read(url: &str) -> StoreResult<Self> {
-        let Some(nodes) = url.strip_prefix("redis+cluster://") else {
-            return Ok(Self::Single(Box::new(server(url)?)));
-        };
-        // The part before the last `@` is one user and password for all nodes.
-        let (login, hosts) = match nodes.rsplit_once('@') {
-            Some((login, hosts)) => (format!("{login}@"), hosts),
-            None => (String::new(), nodes),
-        };
-        let hosts = hosts.trim_end_matches('/').split(',');
-        Ok(Self::Cluster(
-            hosts.map(|host| server(&format!("redis://{login}{host}"))).collect::<StoreResult<_>>()?,
-        ))
-    }
-}
-
-fn server(url: &str) -> StoreResult<ConnectionInfo> {
-    // The client's own error text may repeat a password.
-    let info = url.into_connection_info().ok();
-    let plain =
-        |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::Tcp(host, _) if !host.contains(','));
-    let wrong = || StoreError::Unreachable(format!("the address is not {}", Address::FORM));
-    Ok(info.filter(plain).ok_or_else(wrong)?.set_tcp_settings(tcp()))
-}
-
-fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new().with_time(PEER_GONE).with_interval(PEER_GONE / 5);
-    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(PEER_GONE);
-    settings
-}
-
 /// The node did not carry it out and named another.
 fn was_sent_on(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask))
@@ -347,7 +473,12 @@ fn fault(error: &RedisError) -> StoreError {
     let code = error.code().unwrap_or_default();
     let unreadable = matches!(code, "WRONGTYPE" | "UNREADABLE")
         || matches!(error.kind(), ErrorKind::UnexpectedReturnType | ErrorKind::Parse);
-    let mut text = error.category().to_owned();
+    let mut text = match error.kind() {
+        ErrorKind::AuthenticationFailed => "WRONGPASS user or password is refused".to_owned(),
+        // What the connection says, such as a refused certificate; nothing of ours is in it.
+        _ if error.is_io_error() => error.to_string(),
+        _ => error.category().to_owned(),
+    };
     if error.is_timeout() {
         text = "no answer in time".to_owned();
     } else if let ErrorKind::Server(_) | ErrorKind::Extension = error.kind() {

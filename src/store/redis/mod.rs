@@ -2,12 +2,13 @@
 //! outside of a script, and never leaves a key of a school without its hash tag. Enter at
 //! [`RedisStore::connect`]; `keys` names the keys, `link` holds the connections, `unit` is the commit.
 
+mod address;
 mod keys;
 mod link;
 mod scripts;
 mod unit;
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,10 +23,10 @@ use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
     JOURNAL_MAX, JournalEntry, Kinds, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
-    Seq, Store, StoreError, StoreResult, Unit, Wake,
+    Seq, Store, StoreError, StoreResult, Unit, Wake, Weakness,
 };
+pub use address::Address;
 use keys::SchoolKeys;
-pub use link::Address;
 use link::{ConnectError, Link};
 use scripts::Scripts;
 
@@ -48,7 +49,7 @@ type Scored = Vec<(String, u64)>;
 pub struct RedisStore {
     url: String,
     /// Empty until a server has answered for the first time.
-    link: OnceLock<Link>,
+    link: Mutex<Option<Arc<Link>>>,
     /// Held by the task that tries to reach it; when the last try failed.
     reaching: tokio::sync::Mutex<Option<Instant>>,
     /// The epoch of the server, and when it was last asked for.
@@ -57,15 +58,16 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to `redis://[user:password@]host:port[/db]`, or to a Cluster by some of its nodes:
-    /// `redis+cluster://[user:password@]host:port,host:port`. Refuses servers before 7.0.
+    /// Connects to `redis://[user:password@]host:port[/db]`, to a Cluster by some of its nodes,
+    /// `redis+cluster://[user:password@]host:port,host:port`, or to the master of a service that Sentinels watch,
+    /// `redis+sentinel://[user:password@]host:port,host:port/service[/db]`; `rediss…` is TLS. Refuses servers before
+    /// 7.0.
     ///
     /// If the server goes away later, calls return `Unreachable` within about two seconds, and succeed again
     /// when it is back.
     pub async fn connect(url: &str) -> StoreResult<Self> {
         let store = Self::new(url);
-        let link = Link::connect(url).await?;
-        let _ = store.link.set(link);
+        store.hold(Link::connect(url).await?);
         Ok(store)
     }
 
@@ -74,9 +76,7 @@ impl RedisStore {
     pub async fn open(url: &str) -> StoreResult<Self> {
         let store = Self::new(url);
         match Link::connect(url).await {
-            Ok(link) => {
-                let _ = store.link.set(link);
-            }
+            Ok(link) => drop(store.hold(link)),
             Err(ConnectError::Away(error)) => {
                 tracing::warn!(%error, "Redis is away: the bridge waits for it, requests go to the spool meanwhile");
             }
@@ -88,18 +88,29 @@ impl RedisStore {
     fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
-            link: OnceLock::new(),
+            link: Mutex::default(),
             reaching: tokio::sync::Mutex::default(),
             epoch: Mutex::default(),
             scripts: Scripts::new(),
         }
     }
 
-    async fn link(&self) -> StoreResult<&Link> {
-        if let Some(link) = self.link.get() {
+    fn hold(&self, link: Link) -> Arc<Link> {
+        let link = Arc::new(link);
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link.clone());
+        link
+    }
+
+    /// The connections; asks for the master again after a failure if Sentinels may name another one.
+    async fn link(&self) -> StoreResult<Arc<Link>> {
+        let held = self.link.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(link) = held.filter(|link| !link.is_stale()) {
             return Ok(link);
         }
-        let waited_for = || StoreError::Unreachable("Redis has not answered yet".to_owned());
+        let waited_for = || {
+            let name = Address::read(&self.url).map(|address| address.name()).unwrap_or_default();
+            StoreError::Unreachable("Redis has not answered yet".to_owned()).of(&name)
+        };
         // One task tries at a time, and the others do not wait for it.
         let mut failed = self.reaching.try_lock().map_err(|_| waited_for())?;
         if failed.is_some_and(|failed| failed.elapsed() < REACH_AGAIN) {
@@ -108,7 +119,7 @@ impl RedisStore {
         match Link::connect(&self.url).await {
             Ok(link) => {
                 tracing::info!("Redis answers");
-                Ok(self.link.get_or_init(|| link))
+                Ok(self.hold(link))
             }
             Err(missed) => {
                 *failed = Some(stopwatch());
@@ -468,6 +479,10 @@ impl Store for RedisStore {
 
     async fn ping(&self) -> StoreResult<()> {
         self.link().await?.query::<String>(&cmd("PING")).await.map(|_| ())
+    }
+
+    async fn weaknesses(&self) -> StoreResult<Vec<Weakness>> {
+        self.link().await?.weaknesses().await
     }
 }
 

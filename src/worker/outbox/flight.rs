@@ -118,7 +118,7 @@ async fn read(site: &Arc<Site>, lane: LaneKey, place: u64) -> Result<Known, Flow
             None => Err(Flown::gone(lane)),
         },
         Err(error) => {
-            tracing::warn!(school = %site.id(), %error, "a delivery waits for the store");
+            site.waits_for_store("a delivery", &error);
             if matches!(error, StoreError::Unreadable(_))
                 && let Err(error) = bury_unreadable(site).await
             {
@@ -290,6 +290,9 @@ async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended)
         Ended::Never { .. } => (SendOutcome::Buried, FlightEnd::Other, &site.tally.buried),
     };
     remember(site, |sent| sent.came_back(&delivery, outcome));
+    if let Ended::Never { why } = &ended {
+        say_dead(site, &delivery, why);
+    }
     let written = site.landings().push(Landed { delivery, ended });
     site.inbox_bell.notify_one();
     match written.await {
@@ -301,6 +304,16 @@ async fn land(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, ended: Ended)
         // Another owner takes over; in the store it is still marked.
         Err(_) => Flown::lost(lane, StoreError::Unreachable("the owner has ended".to_owned()).into()),
     }
+}
+
+/// One line for each command that is given up.
+fn say_dead(site: &Site, delivery: &Delivery, why: &str) {
+    let Delivery { command, attempts, .. } = delivery;
+    let target = site.account(command.ask.target());
+    tracing::error!(
+        school = %site.id(), order = %command.order, command = %command.id, ask = command.ask.name(), target,
+        attempts, why, "a command is given up and becomes a dead letter: see `dozvon dead list {}`", site.id()
+    );
 }
 
 /// When a delivery that may have been done is looked up.
@@ -333,7 +346,7 @@ pub(super) async fn commit(site: &Site, unit: Unit) -> Result<(), CommitError> {
     loop {
         match site.commit(unit.clone()).await {
             Err(CommitError::Store(error)) if !site.stopping() => {
-                tracing::warn!(school = %site.id(), %error, "a delivery waits for the store");
+                site.waits_for_store("a delivery", &error);
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
             other => return other,

@@ -39,9 +39,13 @@ fn a_slip_in_the_instance_is_told() {
     instance("http://127.0.0.1:8080", "http://me:parole@127.0.0.1:8080", "url", "name or password");
     instance("\ndata", "\nstore = \"redis://:parole@10.0.0.1\"\ndata", "store", "DOZVON_STORE");
     instance("\ndata", "\nstore = \"postgres://10.0.0.1\"\ndata", "store", "redis://");
-    instance("\ndata", "\nstore = \"rediss://10.0.0.1\"\ndata", "store", "redis+cluster://");
+    instance("\ndata", "\nstore = \"rediss://10.0.0.1#insecure\"\ndata", "store", "rediss");
     instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
+    instance("log = \"info\"", "log = \"inof\"", "log", "unknown level `inof`");
+    instance("operation = \"127.0.0.1:9180\"", "operation = \"127.0.0.1:8080\"", "operation", "another port");
+    instance("listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:0\"", "listen", "127.0.0.1:8080");
+    instance("\n[limits]", "\n[notify]\nemails = [\"duty\"]\n[limits]", "notify.emails.1", "name@");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
-    instance("listen =", "= listen =", "", "line 5");
+    instance("listen =", "= listen =", "", "line 6");
 }

@@ -271,6 +271,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
             stage,
             responsible: responsible.map(ManagerId::from),
             reason,
+            by: None,
             at: now,
         }),
         Happening::LeadGone => Event::LeadGone { role: LeadRole::Sales },

@@ -260,6 +260,8 @@ struct ShortLead {
     responsible: Option<String>,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    by: Option<String>,
     /// The time of the change in the CRM; by default now.
     #[serde(default)]
     at: Option<String>,
@@ -272,6 +274,7 @@ impl ShortLead {
             stage: self.stage.map(|stage| word(&stage)).transpose()?,
             responsible: self.responsible.map(ManagerId),
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
+            by: self.by.map(ManagerId),
             at: self.at.as_deref().map(time).transpose()?.unwrap_or(now),
         })
     }

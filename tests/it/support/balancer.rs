@@ -1,5 +1,5 @@
 //! One address in front of several bridges, like a school's proxy: connections go to the next bridge whose
-//! `/health` answers in time. Never reads the data that it forwards. Enter at [`Balancer::start`].
+//! `/livez` answers in time. Never reads the data that it forwards. Enter at [`Balancer::start`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -63,7 +63,7 @@ async fn look(behind: Vec<u16>, well: Arc<Mutex<Vec<u16>>>) {
     loop {
         pause.tick().await;
         let asked = behind.iter().map(|port| async move {
-            let url = format!("http://127.0.0.1:{port}/health");
+            let url = format!("http://127.0.0.1:{port}/livez");
             let said = tokio::time::timeout(PATIENCE, get(&url)).await;
             said.ok().flatten().filter(|said| said.status == 200).map(|_| *port)
         });

@@ -75,6 +75,8 @@ pub struct TestBed {
     pub folder: Folder,
     pub redis: Option<RedisServer>,
     cluster: Option<RedisCluster>,
+    /// Another address of the store: another user, another way.
+    signed_in: Option<String>,
     pub port: u16,
     world: Arc<Mutex<World>>,
     shared: Arc<Shared>,
@@ -103,7 +105,17 @@ impl TestBed {
         write_school(folder.path(), &stand);
         let redis = (kind == StoreKind::Redis).then(RedisServer::start);
         let cluster = (kind == StoreKind::Cluster).then(RedisCluster::start);
-        Self { folder, redis, cluster, port, world, shared: stand.shared(), driver, _stand: stand }
+        Self {
+            folder,
+            redis,
+            cluster,
+            signed_in: None,
+            port,
+            world,
+            shared: stand.shared(),
+            driver,
+            _stand: stand,
+        }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -136,7 +148,15 @@ impl TestBed {
         self.redis.as_mut().expect("a bench on Redis")
     }
 
+    /// From now on the bridge reaches its store by this address.
+    pub fn sign_in(&mut self, url: String) {
+        self.signed_in = Some(url);
+    }
+
     fn redis_url(&self) -> Option<String> {
+        if self.signed_in.is_some() {
+            return self.signed_in.clone();
+        }
         self.redis.as_ref().map(RedisServer::url).or_else(|| self.cluster.as_ref().map(RedisCluster::url))
     }
 
@@ -185,14 +205,16 @@ impl TestBed {
 
     /// The same on another port or with another configuration: one of several instances.
     pub async fn start_at(&self, port: u16, config: &Path) -> Program {
-        let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{port}")]);
+        let listen = format!("127.0.0.1:{port}");
+        let mut command = self.command(&["serve", "--listen", &listen, "--operation", "127.0.0.1:0"]);
         command.env("DOZVON_CONFIG", config);
         self.started(command, port).await
     }
 
     /// The system gives it one core.
     pub async fn start_on_one_core(&self) -> Program {
-        let plain = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
+        let listen = format!("127.0.0.1:{}", self.port);
+        let plain = self.command(&["serve", "--listen", &listen, "--operation", "127.0.0.1:0"]);
         let plain = plain.as_std();
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", "0"]).arg(plain.get_program()).args(plain.get_args()).env_clear();
@@ -211,7 +233,10 @@ impl TestBed {
         let said = said.expect("it starts in time").expect("a line");
         let wanted = format!("listening on http://127.0.0.1:{port}");
         assert_eq!(said.as_deref(), Some(&*wanted), "{}", std::fs::read_to_string(&log).unwrap_or_default());
-        Program { process, port, log }
+        let said = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it starts in time");
+        let said = said.expect("a line").expect("a second line");
+        let operation = said.strip_prefix("operation on ").expect("its other address").to_owned();
+        Program { process, port, operation, log }
     }
 
     /// The backend of the bridge's store.
@@ -261,6 +286,7 @@ fn write_school(folder: &Path, stand: &Stand) {
 pub struct Program {
     process: Child,
     port: u16,
+    operation: String,
     log: PathBuf,
 }
 
@@ -279,6 +305,11 @@ impl Program {
         self.signal("-CONT").await;
     }
 
+    /// Reads everything again, with secrets in files.
+    pub async fn reload(&self) {
+        self.signal("-HUP").await;
+    }
+
     async fn signal(&self, signal: &str) {
         let id = self.process.id().expect("it runs").to_string();
         let told = Command::new("kill").args([signal, &id]).status().await;
@@ -287,6 +318,11 @@ impl Program {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// An address for the people who run it.
+    pub fn asked(&self, path: &str) -> String {
+        format!("{}{path}", self.operation)
     }
 
     /// What it holds of the machine's memory, bytes.
@@ -320,7 +356,7 @@ impl Program {
 
     /// The school in `/health`; `None` while it does not answer 200.
     pub async fn health(&self) -> Option<Value> {
-        let said = get(&format!("http://127.0.0.1:{}/health", self.port)).await?;
+        let said = get(&self.asked("/health")).await?;
         (said.status == 200).then(|| said.json()["schools"]["rost"].clone())
     }
 

@@ -27,6 +27,27 @@ impl RedisServer {
         Self::with(["--appendfsync", "everysec"].map(str::to_owned).to_vec())
     }
 
+    /// Only over TLS.
+    pub fn start_tls(cert: &str, key: &str, ca: &str) -> Self {
+        let port = free_port().to_string();
+        let files = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca];
+        let args = ["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"];
+        let extra = args.into_iter().chain(files).map(str::to_owned).collect();
+        let mut server = Self::with(extra);
+        server.port = port.parse().expect("a port");
+        server
+    }
+
+    pub fn start_replica_of(master: &Self) -> Self {
+        let port = master.port.to_string();
+        Self::with(["--replicaof", "127.0.0.1", &port].map(str::to_owned).to_vec())
+    }
+
+    /// A part of what it says about itself.
+    pub fn info(&self, part: &str) -> String {
+        redis::cmd("INFO").arg(part).query(&mut self.admin()).expect("it answers")
+    }
+
     pub fn url(&self) -> String {
         format!("redis://{}", self.address())
     }
@@ -116,6 +137,59 @@ impl Drop for RedisServer {
             let _ = process.kill();
             let _ = process.wait();
         }
+    }
+}
+
+/// One Sentinel, which alone decides about its master.
+pub struct Sentinel {
+    port: u16,
+    process: Child,
+    _folder: Folder,
+}
+
+impl Sentinel {
+    pub fn watch(master: &RedisServer) -> Self {
+        let (port, folder) = (free_port(), Folder::new());
+        let file = folder.path().join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n",
+            folder.path().display(),
+            master.port
+        );
+        std::fs::write(&file, text).expect("writable");
+        let mut process = Command::new("redis-server")
+            .arg(&file)
+            .arg("--sentinel")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is on the path");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let watches =
+            |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.contains("+monitor"));
+        assert!(lines.by_ref().any(|line| watches(&line)), "the Sentinel did not start");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { port, process, _folder: folder }
+    }
+
+    pub fn knows_a_replica(&self) -> bool {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("well-formed");
+        let mut admin = client.get_connection().expect("it answers");
+        let known: redis::Value =
+            redis::cmd("SENTINEL").arg("replicas").arg("main").query(&mut admin).expect("it answers");
+        matches!(known, redis::Value::Array(replicas) if !replicas.is_empty())
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:{}/main", self.port)
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

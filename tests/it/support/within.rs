@@ -10,12 +10,13 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 use dozvon::clock::{WallClock, wall_now};
 use dozvon::config::{Config, Files, Surroundings};
-use dozvon::http::{Front, Sites, routes};
+use dozvon::http::{Front, Sites, operation_routes, routes};
 use dozvon::intake::book::RecordBudget;
 use dozvon::outbound::{self, RealNetwork, Wiring};
 use dozvon::platform::{Hooks, Reconciler};
 use dozvon::spool::Spools;
 use dozvon::store::Store;
+use dozvon::trouble::Board;
 use dozvon::worker::school;
 use dozvon::worker::site::{Keep, Parts, Rhythm, Site};
 use serde_json::Value;
@@ -111,8 +112,16 @@ fn serve(site: Arc<Site>, port: u16) -> ServerHandle {
     let sites = Sites::default();
     sites.put(site);
     let body_wait = Duration::from_secs(5);
-    let front = web::Data::new(Front { sites, refused: Arc::default(), body_wait, driven: None });
-    let server = HttpServer::new(move || App::new().configure(routes(front.clone())))
+    let front = web::Data::new(Front {
+        sites,
+        refused: Arc::default(),
+        board: Board::default(),
+        body_wait,
+        driven: None,
+    });
+    // One address for both tables.
+    let both = move || App::new().configure(routes(front.clone())).configure(operation_routes(front.clone()));
+    let server = HttpServer::new(both)
         .workers(1)
         .disable_signals()
         .bind(("127.0.0.1", port))

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use crate::problem::Problem;
 
 /// Keys in the head of a letter.
-pub const LETTER_KEYS: [&str; 4] = ["subject", "owner", "review", "purpose"];
+pub const LETTER_KEYS: [&str; 5] = ["title", "subject", "owner", "review", "purpose"];
 
 /// Keys in the head of any other text.
-pub const OTHER_KEYS: [&str; 2] = ["owner", "review"];
+pub const OTHER_KEYS: [&str; 3] = ["title", "owner", "review"];
 
 /// The part above the blank line of a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
+    /// What people call the text, «Не дозвонились»; without it the title of the shipped text, or the name.
+    pub title: Option<String>,
     /// Letters only; a template.
     pub subject: Option<String>,
     /// The person responsible for the text.
@@ -100,7 +102,9 @@ impl Head {
         }
         match review {
             Some(review) if faults.is_empty() => {
-                Ok((Self { subject, owner: owner.to_owned(), review, purpose }, body))
+                let title = keys.get("title").filter(|title| !title.is_empty());
+                let title = title.map(|title| (*title).to_owned());
+                Ok((Self { title, subject, owner: owner.to_owned(), review, purpose }, body))
             }
             _ => Err(faults),
         }

@@ -1,8 +1,10 @@
-//! Texts that people read: letters, tasks, scripts (M1, M2).
+//! Texts that people read: letters, tasks, scripts, and short phrases (M1, M2).
 //! Never sends anything. Enter at [`library`].
 
+mod check;
 pub mod head;
 pub mod library;
+pub mod phrase;
 mod sample;
 mod template;
 pub mod text;

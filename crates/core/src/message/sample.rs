@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::vars::{ClientVars, ManagerVars, OrderVars, SchoolVars, Vars};
+use super::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, Vars};
 
 impl Vars {
     /// Every variable is filled in.
@@ -14,9 +14,12 @@ impl Vars {
                 number: "12041".to_owned(),
                 id: "Мария Кузнецова".to_owned(),
                 positions: "Дизайн интерьера: база. Пакет «Всё сразу»".to_owned(),
-                cost: "38 500 ₽".to_owned(),
-                paid: "15 000 ₽".to_owned(),
-                left: "23 500 ₽".to_owned(),
+                cost: "38\u{a0}500\u{a0}₽".to_owned(),
+                paid: "15\u{a0}000\u{a0}₽".to_owned(),
+                left: "23\u{a0}500\u{a0}₽".to_owned(),
+                cost_sum: 38_500.0,
+                paid_sum: 15_000.0,
+                left_sum: 23_500.0,
                 payment_link: "https://school.example/pay/700100200".to_owned(),
                 source: BTreeMap::from([("utm_source".to_owned(), "vk".to_owned())]),
             },
@@ -30,7 +33,10 @@ impl Vars {
                 local_time: "14:05".to_owned(),
             },
             manager: ManagerVars { name: "Ирина Соколова".to_owned() },
-            time: "24 ноября, 11:00".to_owned(),
+            time: "24\u{a0}ноября в\u{a0}11:00".to_owned(),
+            day: "24\u{a0}ноября".to_owned(),
+            example: ExampleVars::sample(),
+            attempt: 2,
             why: "просит после работы".to_owned(),
             more: "Два звонка без ответа, одно письмо.".to_owned(),
             letters: vec!["confirm_phone".to_owned(), "materials".to_owned()],
@@ -42,7 +48,15 @@ impl Vars {
         Self {
             school: SchoolVars { name: "Школа «Рост»".to_owned() },
             order: OrderVars { id: "+79035550127".to_owned(), ..OrderVars::default() },
+            example: ExampleVars::sample(),
+            attempt: 1,
             ..Self::default()
         }
+    }
+}
+
+impl ExampleVars {
+    fn sample() -> Self {
+        Self { day: "25.11".to_owned(), time: "24.11 11:00".to_owned() }
     }
 }

@@ -13,8 +13,14 @@ pub struct Vars {
     pub client: ClientVars,
     pub manager: ManagerVars,
     /// The moment that the text is about (a promised time, a deadline), in the reader's zone:
-    /// «24 ноября, 11:00».
+    /// «24 ноября в 11:00».
     pub time: String,
+    /// Its day, «24 ноября».
+    pub day: String,
+    /// What a manager might type as an answer today.
+    pub example: ExampleVars,
+    /// The number of the call in its round, 1 for the first; also where a text is not about a call.
+    pub attempt: u32,
     /// The reason in a manager's or client's words; may be empty.
     pub why: String,
     /// A further paragraph put in by the step: history in short, a script, a list.
@@ -40,6 +46,10 @@ pub struct OrderVars {
     pub cost: String,
     pub paid: String,
     pub left: String,
+    /// The same in roubles, as numbers for comparisons; 0 when not known.
+    pub cost_sum: f64,
+    pub paid_sum: f64,
+    pub left_sum: f64,
     pub payment_link: String,
     /// utm and the like, for names and fields of a lead.
     pub source: BTreeMap<String, String>,
@@ -64,4 +74,13 @@ pub struct ClientVars {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ManagerVars {
     pub name: String,
+}
+
+/// Dates of the next days, as managers type them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ExampleVars {
+    /// «29.11».
+    pub day: String,
+    /// «28.11 11:00».
+    pub time: String,
 }

@@ -6,6 +6,7 @@ use super::decision::Decision;
 use super::definition::{Assign, Manager, Route};
 use super::event::Author;
 use super::value::*;
+use crate::message::phrase::{Phrase, arrival};
 
 /// The responsible for this order; `None` leaves it in the free pool (L9).
 /// L8: a client with an active order stays with its manager; other clients get a manager at once, by the
@@ -89,11 +90,10 @@ pub(super) fn tell_crm(d: &mut Decision, manager: &ManagerId) {
     }
 }
 
-/// L9: nobody took the order, so the queue assigns it.
-pub(super) fn give_by_queue(d: &mut Decision, why: &str) {
+/// L9: nobody took the order, so the queue assigns it; `why` is a whole sentence.
+pub(super) fn give_by_queue(d: &mut Decision, why: Phrase) {
     let Some(manager) = queue(d) else { return };
     give(d, &manager);
     announce(d, &manager);
-    let name = d.name_of(&manager);
-    d.turn("L9", format!("{why}: заказ назначен по очереди, {name}."));
+    d.turn("L9", arrival::by_queue(why, &manager));
 }

@@ -203,10 +203,10 @@ pub(super) fn fnv(text: &str) -> u64 {
     })
 }
 
-/// «24 ноября, 11:00» in the reader's zone.
+/// «24 ноября в 11:00» in the reader's zone, with no-break spaces inside the date and before the hour.
 pub fn say_time(at: At, zone: Tz) -> String {
     let local = at.with_timezone(&zone);
-    format!("{}, {:02}:{:02}", say_day(at, zone), local.hour(), local.minute())
+    format!("{} в\u{a0}{:02}:{:02}", say_day(at, zone), local.hour(), local.minute())
 }
 
 /// «24 ноября».
@@ -230,7 +230,12 @@ pub fn say_date(date: NaiveDate) -> String {
         "ноября",
         "декабря",
     ];
-    format!("{} {}", date.day(), MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
+    format!("{}\u{a0}{}", date.day(), MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
+}
+
+/// «28.11»: a date as managers type it.
+pub fn typed_day(date: NaiveDate) -> String {
+    format!("{:02}.{:02}", date.day(), date.month())
 }
 
 fn minute_of(local: &DateTime<Tz>) -> TimeOfDay {

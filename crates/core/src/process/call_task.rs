@@ -5,6 +5,7 @@ use super::assign;
 use super::command::{TaskKind, Urgency};
 use super::decision::{Decision, NewTask};
 use super::value::*;
+use crate::message::phrase::{dialling, word};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 
@@ -37,7 +38,8 @@ pub(super) fn make(d: &mut Decision, call: Call<'_>) {
     let mut more = String::new();
     if d.case.client.email_is_bad() {
         more = d.process.texts.render(&call.script, &d.vars(None)).body;
-        more.push_str("\n\nПочта клиента не принимает письма: уточните адрес.");
+        more.push_str("\n\n");
+        more.push_str(&d.words(&word::mail_is_bad()));
     }
     d.task(NewTask {
         minutes: d.figures().dialling.task_minutes,
@@ -59,14 +61,14 @@ pub(super) fn of_attempt(d: &mut Decision) {
     let first = d.case.order.attempts == 0 && d.case.order.talks == 0;
     let (text, script) = words(d, first);
     let checks = text == TextId::TaskCheckContacts;
-    let last = d.case.order.round.last_outcome.map(|outcome| outcome.label().to_owned());
+    let last = d.case.order.round.last_outcome.map(|outcome| d.words(&outcome.said()));
     let why = d.case.order.round.why.take().or(last);
     let call = Call { text, script, due: d.now, time: d.now, why: why.as_deref() };
     d.urgent(if first && !cut("D1.hot") { Urgency::Hot } else { Urgency::Usual }, |d| make(d, call));
     let number = d.case.order.round.attempts + 1;
-    d.say(if first { "D1" } else { "D2" }, format!("Задача «Позвонить», попытка {number}."));
+    d.say(if first { "D1" } else { "D2" }, dialling::task(number));
     if checks {
-        d.say("L12", "Телефон не подтверждён: в приоритете, со скриптом проверки контактов.");
+        d.say("L12", dialling::check_contacts());
     }
 }
 

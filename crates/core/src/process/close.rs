@@ -7,6 +7,7 @@ use super::moment::Moment;
 use super::table::has_next_step;
 use super::timers::Timer;
 use super::value::*;
+use crate::message::phrase::guard;
 
 /// Limit of order summaries per client.
 const BRIEFS_MAX: usize = 20;
@@ -19,7 +20,7 @@ pub(super) fn close(d: &mut Decision) {
         d.case.order.repairs += 1;
         d.case.order.timers.set(Timer::Guard, at);
         d.moment(Moment::Repaired);
-        d.say("L14", "Заказ остался без следующего шага: поставлен сторожевой срок.");
+        d.say("L14", guard::set(at));
     }
     brief(d);
 }

@@ -338,6 +338,9 @@ pub struct CallNote {
     pub call: String,
     pub direction: Direction,
     pub outcome: Outcome,
+    /// The outcome in the school's words; empty in commands of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub result: String,
     /// `None` if the length is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub talk_seconds: Option<u32>,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::value::*;
+use crate::message::phrase::{Phrase, word};
 
 /// One thing that happened to one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -139,18 +140,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Text for the lead's feed.
-    pub fn label(self) -> &'static str {
+    /// For people, inside a sentence.
+    pub(crate) fn said(self) -> Phrase {
         match self {
-            Self::Answered => "разговор",
-            Self::NoAnswer => "нет ответа",
-            Self::Busy => "занято",
-            Self::Rejected => "сбросил",
-            Self::Unreachable => "недоступен",
-            Self::InvalidNumber => "неверный номер",
-            Self::Failed => "сбой связи",
-            Self::Cancelled => "менеджер отменил вызов",
-            Self::Voicemail => "автоответчик",
+            Self::Answered => word::answered(),
+            Self::NoAnswer => word::no_answer(),
+            Self::Busy => word::busy(),
+            Self::Rejected => word::rejected(),
+            Self::Unreachable => word::unreachable(),
+            Self::InvalidNumber => word::invalid_number(),
+            Self::Failed => word::failed(),
+            Self::Cancelled => word::cancelled(),
+            Self::Voicemail => word::voicemail(),
         }
     }
 }
@@ -213,6 +214,9 @@ pub struct LeadChange {
     /// The reason given for a lost lead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<RefusalReason>,
+    /// The manager whom the CRM names as the author. Only a hint: our own changes may have him too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<ManagerId>,
     /// The time of the change, according to the CRM.
     pub at: At,
 }

@@ -1,11 +1,11 @@
 //! Calls in the lead's feed (K6), each once, in order.
 //! Never decides; changes of the process are written by `Decision::turn`. Enter at [`call`], [`corrected`].
 
-use super::calendar;
 use super::command::{Ask, CallNote};
 use super::decision::Decision;
 use super::event::CallResult;
 use super::value::*;
+use crate::message::phrase::{Phrase, calls, word};
 
 /// A call in the feed (K6): direction, seconds, recording, who.
 pub(super) fn call(d: &mut Decision, call: &CallResult) {
@@ -18,6 +18,7 @@ pub(super) fn call(d: &mut Decision, call: &CallResult) {
             call: call.call.clone(),
             direction: call.direction,
             outcome: call.outcome,
+            result: d.words(&call.outcome.said()),
             talk_seconds: call.talk_seconds,
             at: call.started_at,
             number: call.number.clone(),
@@ -32,8 +33,10 @@ pub(super) fn corrected(d: &mut Decision, call: &CallResult) {
     if !d.figures().feed.calls {
         return;
     }
-    let recording = call.recording.as_ref().map(|link| format!(" Запись: {link}")).unwrap_or_default();
-    let at = calendar::say_time(call.started_at, d.process.zone);
-    let length = call.talk_seconds.map(|seconds| format!(", {seconds} с")).unwrap_or_default();
-    d.note(&format!("Уточнение: звонок {at} был разговором{length}.{recording}"));
+    d.note(calls::corrected(call.started_at, call.talk_seconds.map(length), call.recording.clone()));
+}
+
+/// «1 мин 35 с».
+pub(super) fn length(seconds: u32) -> Phrase {
+    word::minutes(seconds / 60, seconds % 60)
 }

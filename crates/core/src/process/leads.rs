@@ -7,6 +7,7 @@ use super::command::{Ask, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::value::*;
 use crate::message::library::Vars;
+use crate::message::phrase::crm;
 use crate::mutant::cut;
 
 /// L1, G1–G3, G5, G7: the lead with its contact.
@@ -41,7 +42,7 @@ fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Opti
     };
     let furthest = d.case.order.leads.get(&role).copied().unwrap_or(stage).max(stage);
     d.case.order.leads.insert(role, furthest);
-    d.say("L1", format!("Сделка и контакт в CRM: «{}».", lead.name));
+    d.say("L1", crm::saved(lead.name.as_str()));
     d.ask(Ask::SaveLead(Box::new(lead)));
 }
 
@@ -55,13 +56,13 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     let name = template.map(|template| d.process.texts.inline(&template, &vars));
     let name = name.unwrap_or(vars.order.number);
     save(d, role, Stage::New, name, None);
-    d.say(rule, "Заводим связанную сделку в следующей воронке.");
+    d.say(rule, crm::linked());
 }
 
 /// G5: form, utm and page, as named by the source.
 fn source_note(d: &Decision) -> String {
     let lines = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
-    std::iter::once("Источник заказа".to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
+    std::iter::once(d.words(&crm::source())).chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 /// The contact as it should be in the CRM (G7).

@@ -15,6 +15,7 @@ use super::money::{Before, PaymentState};
 use super::state::{FollowUp, FollowUpKind, Held, LastLetter, PhoneStep};
 use super::*;
 use crate::message::library::Library;
+use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
 
 fn now() -> At {
@@ -272,7 +273,7 @@ fn requests() -> Vec<Request> {
         Request::Resume,
         Request::EndOutside,
         Request::Take { manager: manager.clone() },
-        Request::LeavePool { why: "" },
+        Request::LeavePool { why: Phrase::NONE },
         Request::HandOver { manager },
         Request::Round { task: None, why: None },
         Request::RoundBegins,
@@ -283,11 +284,11 @@ fn requests() -> Vec<Request> {
         Request::LastLetter,
         Request::CallFailed,
         Request::CallOver { call: Box::new(call) },
-        Request::Talked { seconds: Some(60) },
+        Request::Talked { seconds: Some(60), manager: None },
         Request::Word { kind: AnswerKind::Reached },
         Request::Question { text: TextId::TaskAsk, why: String::new() },
         Request::AskAgain { why: String::new() },
-        Request::AskPhone { why: "" },
+        Request::AskPhone { why: Phrase::NONE },
         Request::NumberArrived,
         Request::WrongNumber { number: None },
         Request::CallBegun,

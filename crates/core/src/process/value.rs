@@ -86,6 +86,11 @@ impl Money {
         Self { minor, currency: currency.to_owned() }
     }
 
+    /// In roubles, for comparisons: 38500.4.
+    pub fn major(&self) -> f64 {
+        self.minor as f64 / 100.0
+    }
+
     /// For people: `38 500 ₽`, `15 000,40 ₽`; other currencies by code.
     pub fn text(&self) -> String {
         let sign = if self.minor < 0 { "-" } else { "" };

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::rng::Rng;
 use crate::setup::AmocrmSetup;
@@ -24,6 +25,7 @@ pub struct Auth {
     refresh: BTreeMap<String, DateTime<Utc>>,
     used: BTreeSet<String>,
     code: Option<String>,
+    /// As it is typed by hand; it also signs the token that amoCRM makes.
     long_lived: String,
     /// Number of token pairs issued.
     pub issued: u32,
@@ -52,6 +54,7 @@ impl Auth {
         request: &WireRequest,
         setup: &AmocrmSetup,
         rng: &mut Rng,
+        api_domain: &str,
     ) -> WireAnswer {
         let Some(body) = request.json() else {
             return refused(400, None);
@@ -71,7 +74,7 @@ impl Auth {
         if let Err(hint) = hint {
             return refused(401, Some(hint));
         }
-        self.issue(now, setup, rng)
+        self.issue(now, setup, rng, api_domain)
     }
 
     fn spend_code(&mut self, code: &str) -> Result<(), &'static str> {
@@ -99,19 +102,18 @@ impl Auth {
         }
     }
 
-    fn issue(&mut self, now: DateTime<Utc>, setup: &AmocrmSetup, rng: &mut Rng) -> WireAnswer {
+    fn issue(
+        &mut self,
+        now: DateTime<Utc>,
+        setup: &AmocrmSetup,
+        rng: &mut Rng,
+        api_domain: &str,
+    ) -> WireAnswer {
         self.issued += 1;
-        let claims = json!({
-            "aud": setup.client_id, "jti": rng.hex(32), "iat": now.timestamp(), "nbf": now.timestamp(),
-            "exp": now.timestamp() + setup.token_life_s, "sub": setup.token_user.to_string(), "grant_type": "",
-            "account_id": setup.account_id, "base_domain": "amocrm.ru", "version": 2, "scopes": ["crm"],
-            "api_domain": "api-a.amocrm.ru",
-        });
-        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let head = r#"{"typ":"JWT","alg":"RS256"}"#;
-        let access = format!("{}.{}.{}", part(head), part(&claims.to_string()), rng.hex(64));
+        let end = now + TimeDelta::seconds(setup.token_life_s);
+        let access = format!("{}.{}", jwt(setup, (now, end), rng.hex(32), api_domain), rng.hex(64));
         let refresh = format!("def502{}", rng.hex(90));
-        self.access.insert(access.clone(), now + TimeDelta::seconds(setup.token_life_s));
+        self.access.insert(access.clone(), end);
         self.refresh.insert(refresh.clone(), now + TimeDelta::days(REFRESH_LIFE_DAYS));
         WireAnswer::json(
             200,
@@ -123,11 +125,27 @@ impl Auth {
     /// Whether the request has a valid token.
     pub fn check(&self, now: DateTime<Utc>, request: &WireRequest) -> Result<(), WireAnswer> {
         let token = request.bearer().unwrap_or("");
-        let long_lived = !self.long_lived.is_empty() && token == self.long_lived;
-        if long_lived || self.access.get(token).is_some_and(|end| *end > now) {
+        let by_hand = !self.long_lived.is_empty() && token == self.long_lived;
+        if by_hand || self.is_long_lived(now, token) || self.access.get(token).is_some_and(|end| *end > now) {
             return Ok(());
         }
         Err(super::checks::problem(401, "Unauthorized", "Неверный логин или пароль"))
+    }
+
+    /// Whether it is the long-lived token as amoCRM makes it, and has not ended.
+    fn is_long_lived(&self, now: DateTime<Utc>, token: &str) -> bool {
+        let Some((claims, sign)) = token.rsplit_once('.') else { return false };
+        let read = || -> Option<i64> {
+            let claims = URL_SAFE_NO_PAD.decode(claims.split_once('.')?.1).ok()?;
+            serde_json::from_slice::<Value>(&claims).ok()?["exp"].as_i64()
+        };
+        let signed = !self.long_lived.is_empty() && sign == signature(&self.long_lived, claims);
+        signed && read().is_some_and(|end| now.timestamp() < end)
+    }
+
+    /// Whether this refresh token is valid; asking does not use it up (sheet 1.4).
+    pub fn knows_refresh(&self, now: DateTime<Utc>, token: &str) -> bool {
+        self.refresh.get(token).is_some_and(|end| *end > now)
     }
 
     /// Switches the integration off: every token becomes invalid.
@@ -137,6 +155,35 @@ impl Auth {
         self.long_lived.clear();
         self.code = None;
     }
+}
+
+/// The long-lived token as amoCRM makes it, with an end (sheet 1.5).
+pub(crate) fn long_lived(setup: &AmocrmSetup, start: DateTime<Utc>) -> String {
+    let end = start + TimeDelta::days(setup.long_lived_days);
+    let claims = jwt(setup, (start, end), "0".repeat(32), "api-a.amocrm.ru");
+    format!("{claims}.{}", signature(&setup.long_lived_token, &claims))
+}
+
+/// Head and claims of a token, which anybody can read (sheet 1.3). `id` is its own.
+fn jwt(
+    setup: &AmocrmSetup,
+    (from, end): (DateTime<Utc>, DateTime<Utc>),
+    id: String,
+    api_domain: &str,
+) -> String {
+    let claims = json!({
+        "aud": setup.client_id, "jti": id, "iat": from.timestamp(), "nbf": from.timestamp(),
+        "exp": end.timestamp(), "sub": setup.token_user.to_string(), "grant_type": "",
+        "account_id": setup.account_id, "base_domain": "amocrm.ru", "version": 2, "scopes": ["crm"],
+        "api_domain": api_domain,
+    });
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}", part(r#"{"typ":"JWT","alg":"RS256"}"#), part(&claims.to_string()))
+}
+
+/// The real one is of another kind, and nobody but amoCRM can check it.
+fn signature(key: &str, claims: &str) -> String {
+    hex::encode(Sha256::digest(format!("{key}.{claims}")))
 }
 
 fn refused(status: u16, hint: Option<&str>) -> WireAnswer {

@@ -188,9 +188,9 @@ pub fn page(
     name: &str,
     items: Vec<Value>,
     limits: (usize, usize),
-    host: &str,
+    base: &str,
 ) -> WireAnswer {
-    page_of(request, name, items, limits, host, |shown| shown)
+    page_of(request, name, items, limits, base, |shown| shown)
 }
 
 /// The same for entities; only those of the page are read.
@@ -199,7 +199,7 @@ pub fn page_of<T>(
     name: &str,
     items: Vec<T>,
     limits: (usize, usize),
-    host: &str,
+    base: &str,
     show: impl FnMut(T) -> Value,
 ) -> WireAnswer {
     let query = request.query();
@@ -218,7 +218,7 @@ pub fn page_of<T>(
         let mut pairs: Vec<(String, String)> =
             query.0.iter().filter(|(key, _)| key != "page").cloned().collect();
         pairs.push(("page".into(), page.to_string()));
-        json!({"href": format!("https://{host}{}?{}", request.path_only(), crate::wire::form_body(&pairs))})
+        json!({"href": format!("{base}{}?{}", request.path_only(), crate::wire::form_body(&pairs))})
     };
     let mut links = json!({"self": href(number)});
     if more {

@@ -1,11 +1,11 @@
-//! Account, users, pipelines, loss reasons, field definitions, tags and the event log (sheet 3.1, 3.2,
-//! 3.13–3.16, 3.21). It never changes anything but the dictionary of tags. Enter at the methods that
+//! Account, users, roles, pipelines, loss reasons, field definitions and tags (sheet 3.1, 3.2, 3.13–3.16). It never changes anything but the dictionary of tags. Enter at the methods that
 //! `Account::route` names.
 
 use serde_json::{Value, json};
 
 use super::checks::{hal, page, problem};
 use super::model::Entity;
+use super::unsorted::unsorted_status;
 use super::{Account, with};
 use crate::setup::{FieldSetup, PipelineSetup, UserSetup};
 use crate::wire::{WireAnswer, WireRequest};
@@ -51,7 +51,7 @@ impl Account {
         match rest {
             [] => {
                 let shown: Vec<Value> = self.setup.users.iter().map(|user| self.read_user(user)).collect();
-                page(request, "users", shown, (50, 250), &self.host)
+                page(request, "users", shown, (50, 250), &self.base)
             }
             [id] => match self.setup.users.iter().find(|user| user.id.to_string() == *id) {
                 Some(user) => hal(200, &self.read_user(user)),
@@ -61,13 +61,31 @@ impl Account {
         }
     }
 
+    pub(super) fn roles(&self, request: &WireRequest, rest: &[&str]) -> WireAnswer {
+        let shown = self.setup.roles.iter().map(|role| {
+            json!({"id": role.id, "name": role.name, "rights": rights(), "_links": self.frame().links(&format!("/api/v4/roles/{}", role.id)),
+                   "_embedded": {"users": []}})
+        });
+        let mut shown: Vec<Value> = shown.collect();
+        match rest {
+            [] => page(request, "roles", shown, (50, 250), &self.base),
+            [id, ..] => {
+                shown.retain(|role| is_number(&role["id"], id));
+                shown.pop().map_or_else(|| problem(404, "Not Found", "No such role"), |role| hal(200, &role))
+            }
+        }
+    }
+
     fn read_user(&self, user: &UserSetup) -> Value {
+        let mut own = rights();
+        own["is_admin"] = json!(user.admin);
+        own["is_free"] = json!(false);
+        own["is_active"] = json!(user.active);
+        own["group_id"] = json!(0);
+        own["role_id"] = Value::Null;
         json!({
             "id": user.id, "name": user.name, "email": user.email, "lang": "ru",
-            "rights": {"leads": {"view": "A", "edit": "A", "add": "A", "delete": "D", "export": "D"},
-                       "tasks": {"edit": "A", "delete": "A"}, "mail_access": false, "catalog_access": false,
-                       "is_admin": user.admin, "is_free": false, "is_active": user.active, "group_id": 0,
-                       "role_id": null, "status_rights": null},
+            "rights": own,
             "phone_number": user.phone, "_links": self.frame().links(&format!("/api/v4/users/{}", user.id)),
             "_embedded": {"roles": [], "groups": [{"id": 0, "name": "Отдел продаж"}]},
         })
@@ -79,7 +97,7 @@ impl Account {
             [] => {
                 let shown: Vec<Value> =
                     (0..self.setup.pipelines.len()).map(|index| self.read_pipeline(index)).collect();
-                page(request, "pipelines", shown, (250, 250), &self.host)
+                page(request, "pipelines", shown, (250, 250), &self.base)
             }
             [id] => find(id).map_or_else(
                 || problem(404, "Not Found", "No such pipeline"),
@@ -91,7 +109,7 @@ impl Account {
                     "statuses",
                     self.statuses(&self.setup.pipelines[index]),
                     (250, 250),
-                    &self.host,
+                    &self.base,
                 ),
                 None => problem(404, "Not Found", "No such pipeline"),
             },
@@ -120,8 +138,7 @@ impl Account {
             json!({"id": id, "name": name, "sort": sort, "is_editable": editable, "pipeline_id": pipeline.id,
                    "color": "#99ccff", "type": kind, "account_id": self.setup.account_id})
         };
-        // The unsorted status of a pipeline: an id of its own that no script uses.
-        let mut lines = vec![line(pipeline.id * 10 + 1, "Неразобранное", 10, 1, false)];
+        let mut lines = vec![line(unsorted_status(pipeline.id), "Неразобранное", 10, 1, false)];
         let ordinary = pipeline.statuses.iter().enumerate();
         lines.extend(ordinary.map(|(index, status)| line(status.id, &status.name, 20 + 10 * index, 0, true)));
         lines.push(line(super::model::WON, "Успешно реализовано", 10_000, 0, false));
@@ -135,7 +152,7 @@ impl Account {
             .map(|(index, reason)| json!({"id": reason.id, "name": reason.name, "sort": (index + 1) * 100, "created_at": 1_700_000_000, "updated_at": 1_700_000_000}))
             .collect();
         match rest {
-            [] => page(request, "loss_reasons", shown, (50, 250), &self.host),
+            [] => page(request, "loss_reasons", shown, (50, 250), &self.base),
             [id, ..] => {
                 shown.retain(|reason| is_number(&reason["id"], id));
                 shown
@@ -145,16 +162,16 @@ impl Account {
         }
     }
 
-    pub(super) fn custom_fields(&self, request: &WireRequest, kind: &str, rest: &[&str]) -> WireAnswer {
-        let book = if kind == "leads" { &self.lead_book } else { &self.contact_book };
-        let mut shown: Vec<Value> = book
+    pub(super) fn custom_fields(&self, request: &WireRequest, kind: Entity, rest: &[&str]) -> WireAnswer {
+        let mut shown: Vec<Value> = self
+            .book(kind)
             .0
             .iter()
             .enumerate()
-            .map(|(index, field)| read_field(field, index, kind, self.setup.account_id))
+            .map(|(index, field)| read_field(field, index, kind.plural(), self.setup.account_id))
             .collect();
         match rest {
-            [] => page(request, "custom_fields", shown, (50, 250), &self.host),
+            [] => page(request, "custom_fields", shown, (50, 250), &self.base),
             [id, ..] => {
                 shown.retain(|field| is_number(&field["id"], id));
                 shown
@@ -164,14 +181,20 @@ impl Account {
         }
     }
 
-    pub(super) fn tags_of(&mut self, request: &WireRequest, kind: &str) -> WireAnswer {
-        let entity = if kind == "leads" { Entity::Leads } else { Entity::Contacts };
+    pub(super) fn tags_of(&mut self, request: &WireRequest, kind: Entity) -> WireAnswer {
         if request.method == "GET" {
-            let wanted = request.query().get("query").unwrap_or("").to_owned();
-            let known = self.tags.iter().filter(|((of, name), _)| *of == entity && name.contains(&wanted));
+            let query = request.query();
+            let wanted = query.get("query").unwrap_or("");
+            let (names, ids) = (query.list("filter[name]"), query.list("filter[id]"));
+            let known = self.tags.iter().filter(|((of, name), id)| {
+                *of == kind
+                    && name.contains(wanted)
+                    && (names.is_empty() || names.contains(&name.as_str()))
+                    && (ids.is_empty() || ids.contains(&id.to_string().as_str()))
+            });
             let shown: Vec<Value> =
                 known.map(|((_, name), id)| json!({"id": id, "name": name, "color": null})).collect();
-            return page(request, "tags", shown, (50, 250), &self.host);
+            return page(request, "tags", shown, (50, 250), &self.base);
         }
         let Some(Value::Array(items)) = request.json() else {
             return problem(400, "Bad Request", "An array is needed");
@@ -180,43 +203,18 @@ impl Account {
             items.iter().filter_map(|item| Some(item.get("name")?.as_str()?.to_owned())).collect();
         let made: Vec<Value> = names
             .iter()
-            .map(|name| self.tag(entity, name))
+            .map(|name| self.tag(kind, name))
             .map(|tag| json!({"id": tag.id, "name": tag.name, "color": null}))
             .collect();
         hal(200, &json!({"_total_items": made.len(), "_embedded": {"tags": made}}))
     }
+}
 
-    pub(super) fn events(&self, request: &WireRequest) -> WireAnswer {
-        let query = request.query();
-        let (types, kinds, ids) =
-            (query.list("filter[type]"), query.list("filter[entity]"), query.list("filter[entity_id]"));
-        if ids.len() > 10 || (!ids.is_empty() && kinds.len() != 1) {
-            return problem(400, "Bad Request", "filter[entity_id] takes up to 10 ids of exactly one entity");
-        }
-        let types: Vec<&str> = types.iter().flat_map(|text| text.split(',')).collect();
-        let kinds: Vec<&str> = kinds.iter().flat_map(|text| text.split(',')).collect();
-        // A changed field is filtered by the general type, and answered with its own.
-        let is_asked = |kind: &str| {
-            let is_field = kind.starts_with("custom_field_") && kind.ends_with("_value_changed");
-            types.contains(&kind) || (is_field && types.contains(&"custom_field_value_changed"))
-        };
-        let found = self.log.iter().filter(|entry| {
-            (types.is_empty() || is_asked(&entry.kind))
-                && (kinds.is_empty() || kinds.contains(&entry.entity_type))
-                && (ids.is_empty() || ids.contains(&entry.entity_id.to_string().as_str()))
-                && query.int("filter[created_at][from]").is_none_or(|from| entry.created_at >= from)
-                && query.int("filter[created_at][to]").is_none_or(|to| entry.created_at <= to)
-        });
-        let shown: Vec<Value> = found
-            .rev()
-            .filter_map(|entry| {
-                let mut shown = serde_json::to_value(entry).ok()?;
-                shown["account_id"] = json!(self.setup.account_id);
-                Some(shown)
-            })
-            .collect();
-        page(request, "events", shown, (100, 100), &self.host)
-    }
+/// What a user or a role may do; every one of them the same.
+fn rights() -> Value {
+    let all = json!({"view": "A", "edit": "A", "add": "A", "delete": "D", "export": "D"});
+    json!({"leads": all, "contacts": all, "companies": all, "tasks": {"edit": "A", "delete": "A"},
+           "mail_access": false, "catalog_access": false, "status_rights": null})
 }
 
 fn read_field(field: &FieldSetup, index: usize, kind: &str, account: i64) -> Value {

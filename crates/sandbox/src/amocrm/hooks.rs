@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::Account;
 use super::model::{Contact, Entity, Lead, Task};
+use super::task_changes::result_id;
 use crate::wire::form_body;
 
 /// More bad answers than this within two hours switch a subscription off.
@@ -70,6 +71,8 @@ pub struct TaskBefore {
     pub responsible_user_id: i64,
     pub is_completed: bool,
     pub result: Option<String>,
+    pub complete_till: DateTime<Utc>,
+    pub task_type_id: i64,
 }
 
 type Pairs = Vec<(String, String)>;
@@ -107,7 +110,7 @@ impl Account {
         let mut pairs = vec![
             ("account[subdomain]".to_owned(), self.setup.subdomain.clone()),
             ("account[id]".to_owned(), self.setup.account_id.to_string()),
-            ("account[_links][self]".to_owned(), format!("https://{}", self.host)),
+            ("account[_links][self]".to_owned(), self.base.clone()),
         ];
         for (index, echo) in items.iter().enumerate() {
             pairs.extend(
@@ -137,6 +140,7 @@ impl Account {
             "add" => ("add_lead", "leads[add]"),
             "status" => ("status_lead", "leads[status]"),
             "responsible" => ("responsible_lead", "leads[responsible]"),
+            "restore" => ("restore_lead", "leads[restore]"),
             _ => ("update_lead", "leads[update]"),
         };
         self.echo(now, setting, group, item);
@@ -186,29 +190,37 @@ impl Account {
         self.echo(now, "delete_contact", "contacts[delete]", item);
     }
 
-    pub(super) fn echo_contact(
+    pub(super) fn echo_card(
         &mut self,
         now: DateTime<Utc>,
-        id: i64,
+        (kind, id): (Entity, i64),
         action: &str,
         old_responsible: Option<i64>,
     ) {
-        let Some(contact) = self.contacts.get(&id) else {
+        let Some(card) = self.cards(kind).get(&id) else {
             return;
         };
-        let item = self.contact_item(contact, old_responsible);
-        if action == "add" {
-            self.echo(now, "add_contact", "contacts[add]", item);
-            return;
+        let item = self.card_item(kind, card, old_responsible);
+        // Companies come under the same key, told apart by their type (sheet 4.2).
+        let company = kind == Entity::Companies;
+        let setting = |contact, own| if company { own } else { contact };
+        match action {
+            "add" => self.echo(now, setting("add_contact", "add_company"), "contacts[add]", item),
+            "restore" => {
+                self.echo(now, setting("restore_contact", "restore_company"), "contacts[restore]", item)
+            }
+            _ => {
+                if old_responsible.is_some() {
+                    // Sheet 4.2: a new responsible comes as contacts[update], not under its own key.
+                    let own = setting("responsible_contact", "responsible_company");
+                    self.echo(now, own, "contacts[update]", item.clone());
+                }
+                self.echo(now, setting("update_contact", "update_company"), "contacts[update]", item);
+            }
         }
-        if old_responsible.is_some() {
-            // Sheet 4.2: a new responsible comes as contacts[update], not under its own key.
-            self.echo(now, "responsible_contact", "contacts[update]", item.clone());
-        }
-        self.echo(now, "update_contact", "contacts[update]", item);
     }
 
-    fn contact_item(&self, contact: &Contact, old_responsible: Option<i64>) -> Pairs {
+    fn card_item(&self, kind: Entity, contact: &Contact, old_responsible: Option<i64>) -> Pairs {
         let mut item = Pairs::new();
         put(&mut item, "id", contact.id);
         put(&mut item, "name", &contact.name);
@@ -218,9 +230,13 @@ impl Account {
         put(&mut item, "created_user_id", contact.created_by);
         put(&mut item, "modified_user_id", contact.updated_by);
         put(&mut item, "account_id", self.setup.account_id);
+        if let Some(company) = contact.company.and_then(|id| self.companies.get(&id)) {
+            put(&mut item, "company_name", &company.name);
+            put(&mut item, "linked_company_id", company.id);
+        }
         push_tags(&mut item, &contact.tags);
         item.extend(self.contact_book.show_in_hook(&contact.fields));
-        for lead in self.leads_of(contact.id) {
+        for lead in self.leads_of_card(kind, contact.id) {
             item.push((format!("[linked_leads_id][{}][ID]", lead.id), lead.id.to_string()));
         }
         if let Some(old) = old_responsible {
@@ -228,8 +244,12 @@ impl Account {
         }
         put(&mut item, "created_at", contact.created_at.timestamp());
         put(&mut item, "updated_at", contact.updated_at.timestamp());
-        put(&mut item, "type", "contact");
+        put(&mut item, "type", kind.singular());
         item
+    }
+
+    pub(super) fn echo_task_deleted(&mut self, now: DateTime<Utc>, id: i64) {
+        self.echo(now, "delete_task", "task[delete]", vec![("[id]".into(), id.to_string())]);
     }
 
     pub(super) fn echo_task(&mut self, now: DateTime<Utc>, id: i64, before: Option<&TaskBefore>) {
@@ -267,7 +287,7 @@ impl Account {
         if let Some(before) = before {
             put(&mut item, "action_close", i64::from(task.is_completed && !before.is_completed));
             if let Some(result) = &task.result {
-                item.push(("[result][id]".into(), (80_000_000 + task.id).to_string()));
+                item.push(("[result][id]".into(), result_id(task.id).to_string()));
                 item.push(("[result][text]".into(), result.clone()));
             }
             put(&mut item, "old_text", &before.text);
@@ -315,12 +335,13 @@ impl Account {
         put("created_at", note.created_at.timestamp().to_string());
         put("updated_at", note.updated_at.timestamp().to_string());
         let kind = note.entity.0;
-        if kind == Entity::Contacts {
-            item.push(("[type]".into(), "contact".into()));
+        if kind != Entity::Leads {
+            item.push(("[type]".into(), kind.singular().into()));
         }
         match kind {
             Entity::Leads => self.echo(now, "note_lead", "leads[note]", item),
             Entity::Contacts => self.echo(now, "note_contact", "contacts[note]", item),
+            Entity::Companies => self.echo(now, "note_company", "contacts[note]", item),
         }
     }
 }

@@ -1,28 +1,31 @@
-//! Links between leads and contacts (sheet 3.7); other links are not supported. Enter at [`Account::links`].
+//! Links between leads, contacts and companies (sheet 3.7); other links are not supported. A lead or contact has
+//! one company at most. Enter at [`Account::links`].
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::checks::{BatchItem, Flaw, batch, hal, problem, rejected};
+use super::checks::{Flaw, Reader, hal, problem, read_batch};
 use super::model::{Entity, Lead};
 use super::{Account, not_allowed};
 use crate::wire::{WireAnswer, WireRequest};
 
-/// Lead, contact, and whether it is the main one.
-type Pair = (i64, i64, bool);
-/// Items that name entities that do not exist.
-type Flawed = Vec<(String, Vec<Flaw>)>;
+const WRITE_MAX: usize = 250;
+
+/// One end of a link.
+type End = (Entity, i64);
+
+/// Two ends, and whether the contact is the lead's main one.
+type Pair = (End, End, bool);
 
 impl Account {
     pub(super) fn links(
         &mut self,
         now: DateTime<Utc>,
         request: &WireRequest,
-        kind: &str,
+        kind: Entity,
         id: Option<i64>,
         word: &str,
     ) -> WireAnswer {
-        let kind = if kind == "leads" { Entity::Leads } else { Entity::Contacts };
         match (request.method.as_str(), word) {
             ("GET", "links") => self.list_links(request, kind, id),
             ("POST", "link") => self.link(now, request, kind, id, true),
@@ -41,22 +44,43 @@ impl Account {
         }
         let to = query.get("filter[to_entity_type]");
         let to_id = query.int("filter[to_entity_id]");
-        let pairs = self
-            .leads
-            .values()
-            .filter(|lead| !lead.is_deleted)
-            .flat_map(|lead| lead.contacts.iter().map(move |(contact, main)| (lead, *contact, *main)));
-        let shown: Vec<Value> = pairs
-            .filter_map(|(lead, contact, main)| {
-                let (from, target, target_kind) = if kind == Entity::Leads { (lead.id, contact, Entity::Contacts) } else { (contact, lead.id, Entity::Leads) };
-                let asked = ids.contains(&from) && to.is_none_or(|to| to == target_kind.plural()) && to_id.is_none_or(|id| id == target);
-                asked.then(|| json!({"entity_id": from, "entity_type": kind.plural(), "to_entity_id": target, "to_entity_type": target_kind.plural(), "metadata": {"main_contact": main}}))
-            })
-            .collect();
-        hal(
-            200,
-            &json!({"_total_items": shown.len(), "_links": self.frame().links(request.path_only()), "_embedded": {"links": shown}}),
-        )
+        let asked = |(_, end, _): &Pair| {
+            to.is_none_or(|to| to == end.0.plural()) && to_id.is_none_or(|id| id == end.1)
+        };
+        let pairs = ids.iter().flat_map(|id| self.pairs_of((kind, *id)));
+        let shown: Vec<Value> = pairs.filter(asked).map(|pair| show(&pair)).collect();
+        self.shown_links(request, &shown)
+    }
+
+    fn shown_links(&self, request: &WireRequest, shown: &[Value]) -> WireAnswer {
+        let links = self.frame().links(request.path_only());
+        hal(200, &json!({"_total_items": shown.len(), "_links": links, "_embedded": {"links": shown}}))
+    }
+
+    /// What an entity is joined with.
+    fn pairs_of(&self, from: End) -> Vec<Pair> {
+        let company = |id: &i64| (from, (Entity::Companies, *id), false);
+        let main = |lead: &Lead, contact: i64| lead.contacts.iter().any(|(id, main)| *id == contact && *main);
+        match from.0 {
+            Entity::Leads => {
+                let Some(lead) = self.leads.get(&from.1).filter(|lead| !lead.is_deleted) else {
+                    return Vec::new();
+                };
+                let contacts = lead.contacts.iter().map(|(id, main)| (from, (Entity::Contacts, *id), *main));
+                contacts.chain(lead.company.iter().map(company)).collect()
+            }
+            kind => {
+                let leads = self.leads_of_card(kind, from.1);
+                let leads = leads.map(|lead| (from, (Entity::Leads, lead.id), main(lead, from.1)));
+                let of_contact = self.cards(kind).get(&from.1).and_then(|card| card.company);
+                let staff = self
+                    .contacts
+                    .values()
+                    .filter(|card| kind == Entity::Companies && card.company == Some(from.1));
+                let staff = staff.map(|card| (from, (Entity::Contacts, card.id), false));
+                leads.chain(of_contact.iter().map(company)).chain(staff).collect()
+            }
+        }
     }
 
     fn link(
@@ -67,71 +91,92 @@ impl Account {
         id: Option<i64>,
         join: bool,
     ) -> WireAnswer {
-        if kind != Entity::Leads {
-            return problem(400, "Bad Request", "To join a contact with a lead call it from the lead's side");
-        }
-        let items = match batch(request, 250) {
-            Ok(items) => items,
+        let pairs = match read_batch(request, WRITE_MAX, |item| self.read_pair(item, kind, id)) {
+            Ok(pairs) => pairs,
             Err(answer) => return answer,
         };
-        let (wanted, flawed) = self.read_pairs(&items, id);
-        if !flawed.is_empty() {
-            return rejected(&flawed);
-        }
         let mut done = Vec::new();
-        for (lead_id, contact, main) in wanted {
-            let Some(lead) = self.leads.get_mut(&lead_id) else {
-                continue;
-            };
-            let leads = self.leads_of.entry(contact).or_default();
-            if join {
-                leads.insert(lead_id);
-            } else {
-                leads.remove(&lead_id);
-            }
-            let main = set_link(lead, contact, main, join);
-            lead.updated_at = now;
-            done.push(json!({"entity_id": lead_id, "entity_type": "leads", "to_entity_id": contact, "to_entity_type": "contacts", "metadata": {"main_contact": main}}));
-            self.echo_lead(now, lead_id, "update", None, None);
+        for (_, (from, to, main)) in pairs {
+            let main = self.set_link(now, (from, to, main), join);
+            done.push(show(&(from, to, main)));
         }
         if !join {
             return WireAnswer::empty(204);
         }
-        hal(
-            200,
-            &json!({"_total_items": done.len(), "_links": self.frame().links(request.path_only()), "_embedded": {"links": done}}),
-        )
+        self.shown_links(request, &done)
     }
 
-    /// Lead, contact, and main or not, of each item; and the items that name entities that do not exist.
-    fn read_pairs(&self, items: &[BatchItem], id: Option<i64>) -> (Vec<Pair>, Flawed) {
-        let mut wanted = Vec::new();
-        let mut flawed = Vec::new();
-        for (request_id, item) in items {
-            let number = |key: &str| item.get(key).and_then(Value::as_i64);
-            let lead = id.or_else(|| number("entity_id")).filter(|id| self.has_entity(Entity::Leads, *id));
-            let contact = number("to_entity_id").filter(|id| self.contacts.contains_key(id));
-            let right = item.get("to_entity_type").and_then(Value::as_str) == Some("contacts");
-            let main = item
-                .get("metadata")
-                .and_then(|data| data.get("is_main"))
-                .and_then(Value::as_bool)
-                .unwrap_or(false);
-            match (lead, contact) {
-                (Some(lead), Some(contact)) if right => wanted.push((lead, contact, main)),
-                (None, _) => flawed.push((request_id.clone(), vec![Flaw::choice("entity_id")])),
-                _ => flawed.push((
-                    request_id.clone(),
-                    vec![Flaw::choice(if right { "to_entity_id" } else { "to_entity_type" })],
-                )),
+    fn read_pair(&self, item: &Map<String, Value>, kind: Entity, id: Option<i64>) -> Result<Pair, Vec<Flaw>> {
+        let mut reader = Reader::new(item);
+        let from = id.or_else(|| reader.int("entity_id")).filter(|id| self.has_entity(kind, *id));
+        let to_kind = reader.text("to_entity_type").and_then(|word| Entity::from_word(&word));
+        let allowed = match (kind, to_kind) {
+            // A contact joins a lead from the lead's side.
+            (Entity::Leads, Some(to)) => to != Entity::Leads,
+            (Entity::Contacts, Some(to)) => to == Entity::Companies,
+            (Entity::Companies, Some(to)) => to != Entity::Companies,
+            (_, None) => false,
+        };
+        let to_kind = to_kind.filter(|_| allowed);
+        let to =
+            reader.int("to_entity_id").filter(|id| to_kind.is_some_and(|kind| self.has_entity(kind, *id)));
+        let main = reader.raw("metadata").and_then(|data| data.get("is_main")?.as_bool()).unwrap_or(false);
+        match (from, to_kind, to) {
+            (Some(from), Some(to_kind), Some(to)) => Ok(((kind, from), (to_kind, to), main)),
+            (None, ..) => Err(vec![Flaw::choice("entity_id")]),
+            (_, None, _) => Err(vec![Flaw::choice("to_entity_type")]),
+            (_, _, None) => Err(vec![Flaw::choice("to_entity_id")]),
+        }
+    }
+
+    /// Joins or parts two entities; returns whether the contact is the lead's main one afterwards.
+    fn set_link(&mut self, now: DateTime<Utc>, (from, to, main): Pair, join: bool) -> bool {
+        let author = self.setup.token_user;
+        let ends = if from.0 == Entity::Companies { (to, from) } else { (from, to) };
+        let mut is_main = false;
+        match ends {
+            ((Entity::Leads, lead), (Entity::Contacts, contact)) => {
+                let leads = self.leads_of.entry(contact).or_default();
+                if join {
+                    leads.insert(lead);
+                } else {
+                    leads.remove(&lead);
+                }
+                let Some(lead) = self.leads.get_mut(&lead) else { return false };
+                is_main = join_contact(lead, contact, main, join);
+                lead.updated_at = now;
+            }
+            ((Entity::Leads, lead), (_, company)) => {
+                let Some(lead) = self.leads.get_mut(&lead) else { return false };
+                lead.company = join.then_some(company);
+                lead.updated_at = now;
+            }
+            ((_, contact), (_, company)) => {
+                let Some(card) = self.contacts.get_mut(&contact) else { return false };
+                card.company = join.then_some(company);
+                card.updated_at = now;
             }
         }
-        (wanted, flawed)
+        self.note_link(now, ends.0, ends.1, author, join);
+        match ends.0 {
+            (Entity::Leads, lead) => self.echo_lead(now, lead, "update", None, None),
+            card => self.echo_card(now, card, "update", None),
+        }
+        is_main
     }
 }
 
-/// Links or unlinks; returns whether the contact is the main one afterwards.
-fn set_link(lead: &mut Lead, contact: i64, main: bool, join: bool) -> bool {
+fn show((from, to, main): &Pair) -> Value {
+    let mut shown = json!({"entity_id": from.1, "entity_type": from.0.plural(), "to_entity_id": to.1,
+                           "to_entity_type": to.0.plural(), "metadata": null});
+    if from.0 != Entity::Companies && to.0 != Entity::Companies {
+        shown["metadata"] = json!({"main_contact": main});
+    }
+    shown
+}
+
+/// Joins or parts; returns whether the contact is the main one afterwards.
+fn join_contact(lead: &mut Lead, contact: i64, main: bool, join: bool) -> bool {
     lead.contacts.retain(|(id, _)| *id != contact);
     if !join {
         return false;

@@ -33,7 +33,7 @@ impl Account {
             lead.history.push(turn(now, author, "merged", "", &kept.to_string()));
         }
         for id in [kept, gone] {
-            self.note_event(now, "entity_merged", Entity::Leads, id, author, json!([]), json!([]));
+            self.note_event(now, "entity_merged", ("lead", id), author, (json!([]), json!([])));
         }
         self.echo_lead_deleted(now, gone);
         self.echo_lead(now, kept, "update", None, None);
@@ -60,7 +60,7 @@ impl Account {
             }
         }
         for id in [kept, gone] {
-            self.note_event(now, "entity_merged", Entity::Contacts, id, author, json!([]), json!([]));
+            self.note_event(now, "entity_merged", ("contact", id), author, (json!([]), json!([])));
         }
         self.change_contact(now, kept, &change, author);
     }

@@ -1,41 +1,48 @@
 //! The amoCRM stand-in: one account with its entities, dictionaries, tokens, subscriptions and event log. It
 //! never reads a clock and never sends anything: changes for webhooks are collected in `echoes`, which the
-//! world empties. Enter at [`Account::gate`] and [`Account::handle`]; people act through the methods of
+//! world empties. Enter at [`Account::gate`] and [`Account::handle`]
+//! (in `routes`); people act through the methods of
 //! `changes`.
 
 pub mod auth;
+mod card_changes;
+mod cards;
 pub mod changes;
 pub mod checks;
-mod contacts;
+mod complex;
 mod dictionaries;
 pub mod fields;
+mod filters;
 pub mod hooks;
 mod leads;
 mod links;
+pub mod log;
 mod merges;
 pub mod model;
 mod notes;
+mod routes;
 mod subscriptions;
 mod task_changes;
 mod tasks;
 #[cfg(test)]
 mod tests;
+pub mod unsorted;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use serde::Serialize;
 use serde_json::Value;
 
 use self::auth::Auth;
 use self::checks::{page_of, problem};
 use self::fields::FieldBook;
 use self::hooks::{Echo, Subscription};
+use self::log::LogEntry;
 use self::model::{Contact, Entity, Frame, Lead, Note, Tag, Task};
+use self::unsorted::Unsorted;
 use super::faults::Budget;
-use super::rng::Rng;
 use super::setup::{AmocrmSetup, PipelineSetup};
 use super::wire::{WireAnswer, WireRequest};
 
@@ -43,7 +50,8 @@ use super::wire::{WireAnswer, WireRequest};
 pub struct Account {
     pub setup: AmocrmSetup,
     zone: Tz,
-    host: String,
+    /// The address under which it was asked last: what links name.
+    base: String,
     pub lead_book: FieldBook,
     pub contact_book: FieldBook,
     pub auth: Auth,
@@ -51,8 +59,16 @@ pub struct Account {
     refusals: VecDeque<DateTime<Utc>>,
     /// Blocked for its request rate: 403 on everything (sheet 2.1).
     pub blocked: bool,
+    /// Its subscription is over: 402 (sheet 1.7).
+    pub unpaid: Unpaid,
+    /// Its new subdomain: requests under the old one answer 401 (sheet 1.4).
+    pub renamed: Option<String>,
     pub leads: BTreeMap<i64, Lead>,
     pub contacts: BTreeMap<i64, Contact>,
+    pub companies: BTreeMap<i64, Contact>,
+    /// Contacts that a person has deleted.
+    bin: BTreeMap<i64, Contact>,
+    pub unsorted: Vec<Unsorted>,
     pub tasks: BTreeMap<i64, Task>,
     pub notes: BTreeMap<i64, Note>,
     tags: BTreeMap<(Entity, String), i64>,
@@ -68,20 +84,20 @@ pub struct Account {
     pub touched_tasks: Vec<i64>,
     /// Pop-ups of incoming calls: phone and users.
     pub popups: Vec<Value>,
+    /// Starts of a Salesbot.
+    pub bot_runs: Vec<Value>,
     ids: Ids,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct LogEntry {
-    pub id: String,
-    #[serde(rename = "type")]
-    pub kind: String,
-    pub entity_id: i64,
-    pub entity_type: &'static str,
-    pub created_by: i64,
-    pub created_at: i64,
-    pub value_after: Value,
-    pub value_before: Value,
+/// What an account without a paid subscription refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unpaid {
+    #[default]
+    Nothing,
+    /// At once.
+    Writes,
+    /// About a month later.
+    All,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +108,7 @@ struct Ids {
     note: i64,
     tag: i64,
     subscription: i64,
+    unsorted: i64,
     event: u64,
 }
 
@@ -114,15 +131,20 @@ impl Account {
             .collect();
         Account {
             zone,
-            host: format!("{}.amocrm.ru", setup.subdomain),
+            base: format!("https://{}.amocrm.ru", setup.subdomain),
             lead_book: FieldBook(setup.lead_fields.clone()),
             contact_book: FieldBook::of_contacts(&setup.contact_fields),
             auth: Auth::new(&setup, start),
             budget: Budget::per_second(setup.per_second),
             refusals: VecDeque::new(),
             blocked: false,
+            unpaid: Unpaid::default(),
+            renamed: None,
             leads: BTreeMap::new(),
             contacts: BTreeMap::new(),
+            companies: BTreeMap::new(),
+            bin: BTreeMap::new(),
+            unsorted: Vec::new(),
             tasks: BTreeMap::new(),
             notes: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -136,6 +158,7 @@ impl Account {
                 note: 880_455_100,
                 tag: 77_119,
                 subscription: 1_190_030 + subscriptions.len() as i64,
+                unsorted: 0,
                 event: 0,
             },
             subscriptions,
@@ -143,6 +166,7 @@ impl Account {
             echoes: Vec::new(),
             touched_tasks: Vec::new(),
             popups: Vec::new(),
+            bot_runs: Vec::new(),
             setup,
         }
     }
@@ -165,73 +189,9 @@ impl Account {
         Err(WireAnswer::html(429, "Too Many Requests"))
     }
 
-    /// Answers a request that has passed the gate.
-    pub fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest, rng: &mut Rng) -> WireAnswer {
-        let path = request.path_only().to_owned();
-        if path == "/oauth2/access_token" {
-            return match request.method.as_str() {
-                "POST" => self.auth.token(now, request, &self.setup, rng),
-                _ => problem(405, "Method Not Allowed", "POST only"),
-            };
-        }
-        if let Err(answer) = self.auth.check(now, request) {
-            return answer;
-        }
-        let words: Vec<&str> = path.split('/').skip(1).collect();
-        match words.as_slice() {
-            ["api", "v4", rest @ ..] => self.route(now, request, rest),
-            ["api", "v2", "events"] if request.method == "POST" => self.pop_up(request),
-            _ => problem(404, "Not Found", "No such method"),
-        }
-    }
-
-    fn route(&mut self, now: DateTime<Utc>, request: &WireRequest, words: &[&str]) -> WireAnswer {
-        let id = |word: &str| word.parse::<i64>().ok();
-        match (request.method.as_str(), words) {
-            ("GET", ["account"]) => self.account(request),
-            ("GET", ["users", rest @ ..]) => self.users(request, rest),
-            ("GET", ["leads", "pipelines", rest @ ..]) => self.pipelines(request, rest),
-            ("GET", ["leads", "loss_reasons", rest @ ..]) => self.loss_reasons(request, rest),
-            ("GET", [kind, "custom_fields", rest @ ..]) if Entity::from_word(kind).is_some() => {
-                self.custom_fields(request, kind, rest)
-            }
-            ("GET" | "POST", [kind, "tags"]) if Entity::from_word(kind).is_some() => {
-                self.tags_of(request, kind)
-            }
-            ("GET", ["events"]) => self.events(request),
-            ("GET", ["webhooks"]) => self.list_subscriptions(request),
-            ("POST", ["webhooks"]) => self.subscribe(now, request),
-            ("DELETE", ["webhooks"]) => self.unsubscribe(request),
-            ("POST", ["leads", "complex"]) => self.complex(now, request),
-            ("POST", ["calls"]) => self.add_calls(now, request),
-            (_, [kind, "notes", rest @ ..]) if Entity::from_word(kind).is_some() => {
-                self.notes(now, request, kind, None, rest)
-            }
-            (_, [kind, entity, "notes", rest @ ..]) if Entity::from_word(kind).is_some() => {
-                self.notes(now, request, kind, id(entity), rest)
-            }
-            (_, [kind, entity, word @ ("links" | "link" | "unlink")])
-                if Entity::from_word(kind).is_some() =>
-            {
-                self.links(now, request, kind, id(entity), word)
-            }
-            (_, [kind, word @ ("links" | "link" | "unlink")]) if Entity::from_word(kind).is_some() => {
-                self.links(now, request, kind, None, word)
-            }
-            (_, ["leads"]) => self.leads(now, request, None),
-            (_, ["leads", lead]) if id(lead).is_some() => self.leads(now, request, id(lead)),
-            (_, ["contacts"]) => self.contacts(now, request, None),
-            (_, ["contacts", contact]) if id(contact).is_some() => self.contacts(now, request, id(contact)),
-            (_, ["tasks"]) => self.tasks(now, request, None),
-            (_, ["tasks", task]) if id(task).is_some() => self.tasks(now, request, id(task)),
-            (_, ["account" | "users" | "events" | "webhooks" | "calls", ..]) => not_allowed(),
-            _ => problem(404, "Not Found", "No such method"),
-        }
-    }
-
     /// What a read model needs besides the entity.
     fn frame(&self) -> Frame<'_> {
-        Frame { host: &self.host, account_id: self.setup.account_id }
+        Frame { base: &self.base, account_id: self.setup.account_id }
     }
 
     /// Whether a user may be named in a write: known and active, or 0 for the robot.
@@ -257,12 +217,6 @@ impl Account {
         let counter = &mut self.ids.tag;
         let id = *self.tags.entry((kind, name.to_owned())).or_insert_with(|| count(counter));
         Tag { id, name: name.to_owned() }
-    }
-
-    /// Contacts with a phone (last ten digits), oldest first.
-    pub fn contacts_with_phone(&self, key: &str) -> impl Iterator<Item = &Contact> {
-        let ids = self.by_phone.get(key).into_iter().flatten();
-        ids.filter_map(|id| self.contacts.get(id))
     }
 
     /// The phones of a contact, last ten digits each.
@@ -299,18 +253,16 @@ fn with(request: &WireRequest) -> Vec<String> {
     words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
-/// What the listing of entities needs: name, id, sort times.
+/// What the listing of entities needs: id, sort times.
 trait Listed {
-    const NAME: &str;
     fn id(&self) -> i64;
     /// The time for a field of `order[…]`; `None` sorts by id.
     fn time(&self, field: &str) -> Option<DateTime<Utc>>;
 }
 
 macro_rules! listed {
-    ($entity:ty, $name:literal, $($field:ident),+) => {
+    ($entity:ty, $($field:ident),+) => {
         impl Listed for $entity {
-            const NAME: &str = $name;
             fn id(&self) -> i64 {
                 self.id
             }
@@ -324,16 +276,17 @@ macro_rules! listed {
     };
 }
 
-listed!(Lead, "leads", created_at, updated_at);
-listed!(Contact, "contacts", updated_at);
-listed!(Task, "tasks", created_at, complete_till);
-listed!(Note, "notes", updated_at);
+listed!(Lead, created_at, updated_at);
+listed!(Contact, updated_at);
+listed!(Task, created_at, complete_till);
+listed!(Note, updated_at);
 
 impl Account {
     /// The requested page of a list in the requested order (`order[…]`, by default by id).
     fn listed<'a, T: Listed + 'a>(
         &self,
         request: &WireRequest,
+        name: &str,
         found: impl Iterator<Item = &'a T>,
         show: impl FnMut(&'a T) -> Value,
     ) -> WireAnswer {
@@ -350,6 +303,6 @@ impl Account {
         if way == "desc" {
             found.reverse();
         }
-        page_of(request, T::NAME, found, (50, 250), &self.host, show)
+        page_of(request, name, found, (50, 250), &self.base, show)
     }
 }

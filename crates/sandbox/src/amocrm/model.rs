@@ -67,6 +67,8 @@ pub struct Lead {
     pub tags: Vec<Tag>,
     /// Contact, and whether it is the main one.
     pub contacts: Vec<(i64, bool)>,
+    /// Its company.
+    pub company: Option<i64>,
     /// Pipeline in which it was created: natural keys count per pipeline.
     pub first_pipeline_id: i64,
     pub history: Vec<HistoryEntry>,
@@ -79,6 +81,7 @@ impl Lead {
     }
 }
 
+/// A contact, or a company: amoCRM gives both the same shape.
 #[derive(Clone, Debug, Serialize)]
 pub struct Contact {
     pub id: i64,
@@ -92,10 +95,17 @@ pub struct Contact {
     pub updated_at: DateTime<Utc>,
     pub fields: Fields,
     pub tags: Vec<Tag>,
+    /// A contact's company.
+    pub company: Option<i64>,
+    /// It came with an unsorted request that nobody has accepted yet: lists and searches do not show it.
+    pub hidden: bool,
     pub history: Vec<HistoryEntry>,
     /// All filled fields in lower case, for `query`.
     #[serde(skip)]
     pub haystack: String,
+    /// From when on searches know it.
+    #[serde(skip)]
+    pub indexed_at: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -128,6 +138,8 @@ pub struct Note {
     pub entity: (Entity, i64),
     pub note_type: String,
     pub params: Value,
+    /// It stays on top of the card's feed.
+    pub is_pinned: bool,
     pub responsible_user_id: i64,
     pub created_by: i64,
     pub updated_by: i64,
@@ -141,6 +153,7 @@ pub struct Note {
 pub enum Entity {
     Leads,
     Contacts,
+    Companies,
 }
 
 impl Entity {
@@ -149,6 +162,7 @@ impl Entity {
         match word {
             "leads" => Some(Entity::Leads),
             "contacts" => Some(Entity::Contacts),
+            "companies" => Some(Entity::Companies),
             _ => None,
         }
     }
@@ -158,6 +172,7 @@ impl Entity {
         match self {
             Entity::Leads => "leads",
             Entity::Contacts => "contacts",
+            Entity::Companies => "companies",
         }
     }
 
@@ -166,6 +181,7 @@ impl Entity {
         match self {
             Entity::Leads => "lead",
             Entity::Contacts => "contact",
+            Entity::Companies => "company",
         }
     }
 
@@ -174,20 +190,22 @@ impl Entity {
         match self {
             Entity::Contacts => 1,
             Entity::Leads => 2,
+            Entity::Companies => 3,
         }
     }
 }
 
 /// What a read model needs besides the entity.
 pub struct Frame<'a> {
-    pub host: &'a str,
+    /// The account's own address.
+    pub base: &'a str,
     pub account_id: i64,
 }
 
 impl Frame<'_> {
     /// `{"self":{"href":…}}`.
     pub fn links(&self, path: &str) -> Value {
-        json!({"self": {"href": format!("https://{}{path}", self.host)}})
+        json!({"self": {"href": format!("{}{path}", self.base)}})
     }
 }
 
@@ -208,14 +226,19 @@ impl Task {
 
 impl Note {
     pub fn read(&self, frame: &Frame) -> Value {
-        let (kind, entity_id) = self.entity;
+        let (_, entity_id) = self.entity;
         json!({
             "id": self.id, "entity_id": entity_id, "created_by": self.created_by, "updated_by": self.updated_by,
             "created_at": self.created_at.timestamp(), "updated_at": self.updated_at.timestamp(),
             "responsible_user_id": self.responsible_user_id, "group_id": 0, "note_type": self.note_type,
-            "params": self.params, "account_id": frame.account_id,
-            "_links": frame.links(&format!("/api/v4/{}/notes/{}", kind.plural(), self.id)),
+            "params": self.params, "is_pinned": self.is_pinned, "account_id": frame.account_id,
+            "_links": self.links(frame),
         })
+    }
+
+    pub fn links(&self, frame: &Frame) -> Value {
+        let (kind, entity) = self.entity;
+        frame.links(&format!("/api/v4/{}/{entity}/notes/{}", kind.plural(), self.id))
     }
 
     /// The number of its type in webhooks (sheet 4.3).

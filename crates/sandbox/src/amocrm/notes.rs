@@ -4,7 +4,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::checks::{Flaw, Reader, hal, problem, read_batch};
+use super::changes::Stamps;
+use super::checks::{Flaw, Reader, hal, id_of, problem, read_batch, rejected};
 use super::model::Entity;
 use super::{Account, not_allowed};
 use crate::wire::{WireAnswer, WireRequest, phone_key};
@@ -30,12 +31,14 @@ impl Account {
         &mut self,
         now: DateTime<Utc>,
         request: &WireRequest,
-        kind: &str,
+        kind: Entity,
         entity: Option<i64>,
         rest: &[&str],
     ) -> WireAnswer {
-        let kind = if kind == "leads" { Entity::Leads } else { Entity::Contacts };
         let note = rest.first().and_then(|word| word.parse::<i64>().ok());
+        if let ("POST", Some(id), [_, word @ ("pin" | "unpin")]) = (request.method.as_str(), note, rest) {
+            return self.pin_note(kind, id, *word == "pin");
+        }
         match (request.method.as_str(), note) {
             ("GET", None) => self.list_notes(request, kind, entity),
             ("GET", Some(id)) => match self.notes.get(&id).filter(|note| note.entity.0 == kind) {
@@ -43,7 +46,8 @@ impl Account {
                 None => WireAnswer::empty(204),
             },
             ("POST", None) => self.add_notes(now, request, kind, entity),
-            ("PATCH", Some(id)) => self.edit_note(now, request, id),
+            ("PATCH", Some(id)) => self.edit_note(now, request, kind, id),
+            ("PATCH", None) => self.edit_notes(now, request, kind),
             _ => not_allowed(),
         }
     }
@@ -55,17 +59,19 @@ impl Account {
             query.list(name).iter().filter_map(|text| text.parse().ok()).collect()
         };
         let (ids, entities) = (number("filter[id]"), number("filter[entity_id]"));
-        let from = query.int("filter[updated_at][from]").unwrap_or(i64::MIN);
-        let to = query.int("filter[updated_at][to]").unwrap_or(i64::MAX);
+        let (from, to) = query.range("filter[updated_at]");
+        let (from, to) = (from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX));
+        let pinned = query.int("filter[is_pinned]").map(|flag| flag != 0);
         let found = self.notes.values().filter(|note| {
             note.entity.0 == kind
                 && entity.is_none_or(|id| note.entity.1 == id)
                 && (types.is_empty() || types.contains(&note.note_type.as_str()))
                 && (ids.is_empty() || ids.contains(&note.id))
                 && (entities.is_empty() || entities.contains(&note.entity.1))
+                && pinned.is_none_or(|pinned| pinned == note.is_pinned)
                 && (from..=to).contains(&note.updated_at.timestamp())
         });
-        self.listed(request, found, |note| note.read(&self.frame()))
+        self.listed(request, "notes", found, |note| note.read(&self.frame()))
     }
 
     fn add_notes(
@@ -82,7 +88,7 @@ impl Account {
         let mut made = Vec::new();
         for (request_id, (entity, note_type, params, author)) in drafts {
             let id = self.create_note(now, (kind, entity), &note_type, params, author);
-            let links = self.frame().links(&format!("/api/v4/{}/notes/{id}", kind.plural()));
+            let links = self.notes.get(&id).map(|note| note.links(&self.frame()));
             made.push(json!({"id": id, "entity_id": entity, "request_id": request_id, "_links": links}));
         }
         let links = self.frame().links(&format!("/api/v4/{}/notes", kind.plural()));
@@ -120,19 +126,79 @@ impl Account {
         }
     }
 
-    fn edit_note(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {
+    fn edit_note(&mut self, now: DateTime<Utc>, request: &WireRequest, kind: Entity, id: i64) -> WireAnswer {
         let Some(Value::Object(item)) = request.json() else {
             return problem(400, "Bad Request", "An object is needed");
         };
-        let Some(note) = self.notes.get_mut(&id) else {
+        if !self.has_note(kind, id) {
+            return problem(404, "Not Found", "Note not found (225)");
+        }
+        match self.read_note_edit(&item, kind, id) {
+            Ok((id, params)) => hal(200, &self.change_note(now, id, params)),
+            Err(flaws) => rejected(&[("0".into(), flaws)]),
+        }
+    }
+
+    fn edit_notes(&mut self, now: DateTime<Utc>, request: &WireRequest, kind: Entity) -> WireAnswer {
+        let read = read_batch(request, WRITE_MAX, |item| self.read_note_edit(item, kind, id_of(item)));
+        let changes = match read {
+            Ok(changes) => changes,
+            Err(answer) => return answer,
+        };
+        let mut done = Vec::new();
+        for (request_id, (id, params)) in changes {
+            let mut line = self.change_note(now, id, params);
+            line["request_id"] = json!(request_id);
+            done.push(line);
+        }
+        let links = self.frame().links(&format!("/api/v4/{}/notes", kind.plural()));
+        hal(200, &json!({"_links": links, "_embedded": {"notes": done}}))
+    }
+
+    fn has_note(&self, kind: Entity, id: i64) -> bool {
+        self.notes.get(&id).is_some_and(|note| note.entity.0 == kind)
+    }
+
+    /// The note and its new content; its type can only be repeated.
+    fn read_note_edit(
+        &self,
+        item: &Map<String, Value>,
+        kind: Entity,
+        id: i64,
+    ) -> Result<(i64, Option<Value>), Vec<Flaw>> {
+        let mut reader = Reader::new(item);
+        let Some(note) = self.notes.get(&id).filter(|_| self.has_note(kind, id)) else {
+            return Err(vec![Flaw::choice("id")]);
+        };
+        if reader.text("note_type").is_some_and(|word| word != note.note_type) {
+            reader.not_a_choice("note_type");
+        }
+        let params = reader.raw("params").cloned();
+        if let Some(params) = &params {
+            check_params(&note.note_type, params, &mut reader);
+        }
+        if reader.flaws.is_empty() { Ok((id, params)) } else { Err(reader.flaws) }
+    }
+
+    fn change_note(&mut self, now: DateTime<Utc>, id: i64, params: Option<Value>) -> Value {
+        let Some(note) = self.notes.get_mut(&id) else { return Value::Null };
+        note.params = params.unwrap_or_else(|| note.params.take());
+        note.updated_at = now;
+        let entity = note.entity.1;
+        let links = self.notes.get(&id).map(|note| note.links(&self.frame()));
+        json!({"id": id, "entity_id": entity, "updated_at": now.timestamp(), "_links": links})
+    }
+
+    /// Only one note of a card stays on top.
+    fn pin_note(&mut self, kind: Entity, id: i64, pin: bool) -> WireAnswer {
+        let Some(entity) = self.notes.get(&id).filter(|note| note.entity.0 == kind).map(|note| note.entity)
+        else {
             return problem(404, "Not Found", "Note not found (225)");
         };
-        if let Some(params) = item.get("params") {
-            note.params = params.clone();
+        for note in self.notes.values_mut().filter(|note| note.entity == entity) {
+            note.is_pinned = if note.id == id { pin } else { note.is_pinned && !pin };
         }
-        note.updated_at = now;
-        let links = self.frame().links(&format!("/api/v4/leads/notes/{id}"));
-        hal(200, &json!({"id": id, "updated_at": now.timestamp(), "_links": links}))
+        WireAnswer::empty(204)
     }
 
     pub(super) fn add_calls(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer {
@@ -148,6 +214,10 @@ impl Account {
             };
             let note_type = if call.inbound { "call_in" } else { "call_out" };
             let id = self.create_note(now, (kind, entity), note_type, call.params, call.author);
+            if let Some(note) = self.notes.get_mut(&id) {
+                note.created_at = call.stamps.created_at.unwrap_or(note.created_at);
+                note.updated_at = call.stamps.updated_at.unwrap_or(note.updated_at);
+            }
             let links = self.frame().links(&format!("/api/v4/{}/{entity}", kind.plural()));
             made.push(json!({"id": id, "entity_id": entity, "entity_type": kind.singular(), "account_id": self.setup.account_id,
                              "request_id": request_id, "_embedded": {"entity": {"id": entity, "_links": links}}}));
@@ -192,6 +262,7 @@ impl Account {
             phone,
             params: Value::Object(params),
             author: responsible.unwrap_or(author),
+            stamps: self.read_stamps(&mut reader, None),
         };
         if reader.flaws.is_empty() { Ok(draft) } else { Err(reader.flaws) }
     }
@@ -199,12 +270,21 @@ impl Account {
     /// Where a call is put: the only active lead of the contact, otherwise the contact.
     pub(super) fn card_of(&self, phone: &str) -> Option<(Entity, i64)> {
         let key = phone_key(phone)?;
-        let contact = self.contacts_with_phone(&key).next()?.id;
-        let mut open = self.leads_of(contact).filter(|lead| lead.is_open());
+        // Contacts and companies are numbered together, so one index knows both.
+        let id = *self.by_phone.get(&key)?.iter().find(|id| self.shown(**id).is_some())?;
+        let kind = self.shown(id)?;
+        let mut open = self.leads_of_card(kind, id).filter(|lead| lead.is_open());
         match (open.next(), open.next()) {
             (Some(lead), None) => Some((Entity::Leads, lead.id)),
-            _ => Some((Entity::Contacts, contact)),
+            _ => Some((kind, id)),
         }
+    }
+
+    /// What a card that searches show is.
+    fn shown(&self, id: i64) -> Option<Entity> {
+        [Entity::Contacts, Entity::Companies]
+            .into_iter()
+            .find(|kind| self.cards(*kind).get(&id).is_some_and(|card| !card.hidden))
     }
 
     /// `POST /api/v2/events/`: the pop-up of an incoming call (sheet 3.11).
@@ -233,6 +313,7 @@ struct CallDraft {
     phone: String,
     params: Value,
     author: i64,
+    stamps: Stamps,
 }
 
 fn check_params(note_type: &str, params: &Value, reader: &mut Reader) {

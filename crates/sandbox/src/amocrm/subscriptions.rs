@@ -68,7 +68,7 @@ impl Account {
             "webhooks",
             found.map(|subscription| self.read_subscription(subscription)).collect(),
             (50, 250),
-            &self.host,
+            &self.base,
         )
     }
 

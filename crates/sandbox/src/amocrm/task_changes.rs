@@ -1,5 +1,5 @@
-//! Every change of tasks and notes, by the API or by a person, and the event log. It never checks a request:
-//! its input is valid. Enter at [`Account::create_task`], [`Account::change_task`] and
+//! Every change of tasks and notes, by the API or by a person. It never checks a request: its input is valid.
+//! Enter at [`Account::create_task`], [`Account::change_task`] and
 //! [`Account::create_note`].
 
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::changes::{TaskChange, turn};
 use super::hooks::TaskBefore;
 use super::model::{Entity, Note, Task};
-use super::{Account, LogEntry, count};
+use super::{Account, count};
 
 impl Account {
     pub fn create_task(&mut self, now: DateTime<Utc>, change: &TaskChange, author: i64) -> i64 {
@@ -27,8 +27,8 @@ impl Account {
             result: change.result.clone(),
             created_by: author,
             updated_by: author,
-            created_at: now,
-            updated_at: now,
+            created_at: change.stamps.created_at.unwrap_or(now),
+            updated_at: change.stamps.updated_at.unwrap_or(now),
             closed_at: done.then_some(now),
             closed_by: done.then_some(author),
             revision: 0,
@@ -39,9 +39,19 @@ impl Account {
         }
         self.tasks.insert(id, task);
         self.touched_tasks.push(id);
-        self.note_task_event(now, "task_added", id, author);
+        self.note_event(now, "task_added", ("task", id), author, (json!([]), json!([])));
         self.echo_task(now, id, None);
         id
+    }
+
+    /// A person deletes a task; the API cannot.
+    pub fn delete_task(&mut self, now: DateTime<Utc>, id: i64, author: i64) {
+        let Some(task) = self.tasks.remove(&id) else { return };
+        if let Some(entity) = task.entity {
+            self.tasks_of.entry(entity).or_default().remove(&id);
+        }
+        self.note_event(now, "task_deleted", ("task", id), author, (json!([]), json!([])));
+        self.echo_task_deleted(now, id);
     }
 
     pub fn change_task(&mut self, now: DateTime<Utc>, id: i64, change: &TaskChange, author: i64) {
@@ -53,10 +63,11 @@ impl Account {
             responsible_user_id: task.responsible_user_id,
             is_completed: task.is_completed,
             result: task.result.clone(),
+            complete_till: task.complete_till,
+            task_type_id: task.task_type_id,
         };
-        let till = task.complete_till;
         task.text = change.text.clone().unwrap_or_else(|| before.text.clone());
-        task.complete_till = change.complete_till.unwrap_or(till);
+        task.complete_till = change.complete_till.unwrap_or(task.complete_till);
         task.task_type_id = change.task_type_id.unwrap_or(task.task_type_id);
         if let Some(entity) = change.entity {
             if let Some(old) = task.entity {
@@ -69,11 +80,12 @@ impl Account {
         task.duration = change.duration.unwrap_or(task.duration);
         task.is_completed = change.is_completed.unwrap_or(before.is_completed);
         task.result = change.result.clone().or_else(|| task.result.clone());
-        (task.updated_at, task.updated_by) = (now, author);
-        let events = turns(task, &before, till);
+        (task.updated_at, task.updated_by) = (change.stamps.updated_at.unwrap_or(now), author);
+        task.created_at = change.stamps.created_at.unwrap_or(task.created_at);
+        let events = turns(now, task, &before);
         self.touched_tasks.push(id);
-        for event in events {
-            self.note_task_event(now, event, id, author);
+        for (event, before, after) in events {
+            self.note_event(now, event, ("task", id), author, (before, after));
         }
         self.echo_task(now, id, Some(&before));
     }
@@ -89,13 +101,14 @@ impl Account {
         let id = count(&mut self.ids.note);
         let responsible = match entity.0 {
             Entity::Leads => self.leads.get(&entity.1).map(|lead| lead.responsible_user_id),
-            Entity::Contacts => self.contacts.get(&entity.1).map(|contact| contact.responsible_user_id),
+            kind => self.cards(kind).get(&entity.1).map(|card| card.responsible_user_id),
         };
         let note = Note {
             id,
             entity,
             note_type: note_type.to_owned(),
             params,
+            is_pinned: false,
             responsible_user_id: responsible.unwrap_or(self.setup.token_user),
             created_by: author,
             updated_by: author,
@@ -108,9 +121,14 @@ impl Account {
             "call_out" => "outgoing_call",
             "sms_in" => "incoming_sms",
             "sms_out" => "outgoing_sms",
+            "service_message" | "extended_service_message" => "service_note_added",
+            "attachment" => "attachment_note_added",
+            "geolocation" => "geo_note_added",
+            "message_cashier" => "message_to_cashier_note_added",
             _ => "common_note_added",
         };
-        self.note_event(now, event, entity.0, entity.1, author, json!([{"note": {"id": id}}]), json!([]));
+        let after = json!([{"note": {"id": id}}]);
+        self.note_event(now, event, (entity.0.singular(), entity.1), author, (json!([]), after));
         self.echo_note(now, id);
         id
     }
@@ -118,91 +136,60 @@ impl Account {
     pub(super) fn note_responsible(
         &mut self,
         now: DateTime<Utc>,
-        kind: Entity,
-        id: i64,
+        of: (&'static str, i64),
         author: i64,
-        users: (i64, i64),
+        (before, after): (i64, i64),
     ) {
-        let of = |user: i64| json!([{"responsible_user": {"id": user}}]);
-        self.note_event(now, "entity_responsible_changed", kind, id, author, of(users.1), of(users.0));
-    }
-
-    fn note_task_event(&mut self, now: DateTime<Utc>, kind: &str, id: i64, author: i64) {
-        self.ids.event += 1;
-        self.log.push(LogEntry {
-            id: format!("01hv{:022}", self.ids.event),
-            kind: kind.to_owned(),
-            entity_id: id,
-            entity_type: "task",
-            created_by: author,
-            created_at: now.timestamp(),
-            value_after: json!([]),
-            value_before: json!([]),
-        });
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "an entry of the log has that many columns")]
-    pub(super) fn note_event(
-        &mut self,
-        now: DateTime<Utc>,
-        kind: &str,
-        entity: Entity,
-        id: i64,
-        author: i64,
-        after: Value,
-        before: Value,
-    ) {
-        self.ids.event += 1;
-        self.log.push(LogEntry {
-            id: format!("01hv{:022}", self.ids.event),
-            kind: kind.to_owned(),
-            entity_id: id,
-            entity_type: entity.singular(),
-            created_by: author,
-            created_at: now.timestamp(),
-            value_after: after,
-            value_before: before,
-        });
+        let users = (responsible(before), responsible(after));
+        self.note_event(now, "entity_responsible_changed", of, author, users);
     }
 }
 
-/// Writes the changes into a task's history, and returns the names of the log's events.
-fn turns(task: &mut Task, before: &TaskBefore, till: DateTime<Utc>) -> Vec<&'static str> {
-    let (now, author) = (task.updated_at, task.updated_by);
+fn responsible(user: i64) -> Value {
+    json!([{"responsible_user": {"id": user}}])
+}
+
+/// Writes the changes into a task's history, and returns the log's events with the values before and after.
+fn turns(now: DateTime<Utc>, task: &mut Task, before: &TaskBefore) -> Vec<(&'static str, Value, Value)> {
+    let author = task.updated_by;
     let mut events = Vec::new();
-    if task.complete_till != till {
+    if task.text != before.text {
+        let text = |text: &str| json!([{"task": {"text": text}}]);
+        events.push(("task_text_changed", text(&before.text), text(&task.text)));
+    }
+    if task.task_type_id != before.task_type_id {
+        let kind = |id: i64| json!([{"task_type": {"id": id}}]);
+        events.push(("task_type_changed", kind(before.task_type_id), kind(task.task_type_id)));
+    }
+    if task.complete_till != before.complete_till {
         task.revision += 1;
-        task.history.push(turn(
-            now,
-            author,
-            "deadline",
-            &till.timestamp().to_string(),
-            &task.complete_till.timestamp().to_string(),
-        ));
-        events.push("task_deadline_changed");
+        let (old, new) = (before.complete_till.timestamp(), task.complete_till.timestamp());
+        task.history.push(turn(now, author, "deadline", &old.to_string(), &new.to_string()));
+        let deadline = |at: i64| json!([{"task_deadline": {"timestamp": at}}]);
+        events.push(("task_deadline_changed", deadline(old), deadline(new)));
     }
     if task.responsible_user_id != before.responsible_user_id {
         task.revision += 1;
-        task.history.push(turn(
-            now,
-            author,
-            "responsible",
-            &before.responsible_user_id.to_string(),
-            &task.responsible_user_id.to_string(),
-        ));
-        events.push("entity_responsible_changed");
+        let (old, new) = (before.responsible_user_id, task.responsible_user_id);
+        task.history.push(turn(now, author, "responsible", &old.to_string(), &new.to_string()));
+        events.push(("entity_responsible_changed", responsible(old), responsible(new)));
     }
     if task.is_completed && !before.is_completed {
         (task.closed_at, task.closed_by) = (Some(now), Some(author));
         task.history.push(turn(now, author, "closed", "", task.result.as_deref().unwrap_or("")));
-        events.push("task_completed");
+        events.push(("task_completed", json!([]), json!([])));
     }
     if task.result.is_some() && task.result != before.result {
-        events.push("task_result_added");
+        events.push(("task_result_added", json!([]), json!([{"note": {"id": result_id(task.id)}}])));
     }
     if !task.is_completed && before.is_completed {
         (task.closed_at, task.closed_by) = (None, None);
         task.revision += 1;
     }
     events
+}
+
+/// A task's result is a note of its own.
+pub(super) fn result_id(task: i64) -> i64 {
+    80_000_000 + task
 }

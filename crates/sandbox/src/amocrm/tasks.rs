@@ -35,22 +35,19 @@ impl Account {
             return problem(400, "Bad Request", "filter[entity_id] needs filter[entity_type]");
         }
         let found = self.tasks.values().filter(|task| matches(task, &query));
-        self.listed(request, found, |task| task.read(&self.frame()))
+        self.listed(request, "tasks", found, |task| task.read(&self.frame()))
     }
 
     fn write_tasks(&mut self, now: DateTime<Utc>, request: &WireRequest, edit: bool) -> WireAnswer {
-        self.write_batch(
-            (now, request, "tasks"),
-            edit,
-            Self::read_task_item,
-            |account, id, (change, author)| match id {
+        self.write_batch((request, "tasks"), edit, Self::read_task_item, |account, id, (change, author)| {
+            match id {
                 Some(id) => {
                     account.change_task(now, id, &change, author);
-                    id
+                    (id, account.tasks.get(&id).map_or(now, |task| task.updated_at))
                 }
-                None => account.create_task(now, &change, author),
-            },
-        )
+                None => (account.create_task(now, &change, author), now),
+            }
+        })
     }
 
     fn edit_task(&mut self, now: DateTime<Utc>, request: &WireRequest, id: i64) -> WireAnswer {
@@ -64,11 +61,9 @@ impl Account {
             Err(flaws) => rejected(&[("0".into(), flaws)]),
             Ok((change, author)) => {
                 self.change_task(now, id, &change, author);
+                let updated_at = self.tasks.get(&id).map_or(now, |task| task.updated_at).timestamp();
                 let links = self.frame().links(&format!("/api/v4/tasks/{id}"));
-                hal(
-                    200,
-                    &json!({"id": id, "updated_at": now.timestamp(), "request_id": "0", "_links": links}),
-                )
+                hal(200, &json!({"id": id, "updated_at": updated_at, "request_id": "0", "_links": links}))
             }
         }
     }
@@ -100,6 +95,7 @@ impl Account {
                 .and_then(|result| result.get("text"))
                 .and_then(Value::as_str)
                 .map(str::to_owned),
+            stamps: self.read_stamps(&mut reader, existing.map(|task| task.updated_at)),
         };
         if edited.is_none() {
             if change.text.as_deref().unwrap_or("").is_empty() {
@@ -110,7 +106,6 @@ impl Account {
             }
         }
         change.entity = self.entity_of(&mut reader);
-        self.check_age(&mut reader, existing.map(|task| task.updated_at.timestamp()));
         let author = self.author_of(&mut reader, edited.is_some());
         if reader.flaws.is_empty() { Ok((change, author)) } else { Err(reader.flaws) }
     }
@@ -144,7 +139,7 @@ impl Account {
     pub(super) fn has_entity(&self, kind: Entity, id: i64) -> bool {
         match kind {
             Entity::Leads => self.leads.get(&id).is_some_and(|lead| !lead.is_deleted),
-            Entity::Contacts => self.contacts.contains_key(&id),
+            kind => self.cards(kind).contains_key(&id),
         }
     }
 }
@@ -154,18 +149,18 @@ fn matches(task: &Task, query: &Query) -> bool {
         let list = query.list(name);
         list.is_empty() || list.iter().any(|text| text.parse() == Ok(value))
     };
-    let completed = query
-        .get("filter[is_completed]")
-        .is_none_or(|text| (text == "1" || text == "true") == task.is_completed);
+    let completed = query.list("filter[is_completed]");
+    let is_done = |text: &&str| (*text == "1" || *text == "true") == task.is_completed;
     let words = query.list("filter[entity_type]");
     let of_kind = words.is_empty() || task.entity.is_some_and(|(kind, _)| words.contains(&kind.plural()));
     let updated = task.updated_at.timestamp();
+    let (from, to) = query.range("filter[updated_at]");
     among("filter[responsible_user_id]", task.responsible_user_id)
         && among("filter[id]", task.id)
         && among("filter[task_type]", task.task_type_id)
         && among("filter[entity_id]", task.entity.map_or(0, |(_, id)| id))
-        && completed
+        && (completed.is_empty() || completed.iter().any(is_done))
         && of_kind
-        && query.int("filter[updated_at][from]").is_none_or(|from| updated >= from)
-        && query.int("filter[updated_at][to]").is_none_or(|to| updated <= to)
+        && from.is_none_or(|from| updated >= from)
+        && to.is_none_or(|to| updated <= to)
 }

@@ -116,7 +116,7 @@ impl GetCourse {
             "id" => order.id.to_string(),
             "number" => order.number.clone(),
             "positions" => order.title.clone(),
-            "offers" => order.offer_id.to_string(),
+            "offers" => order.offers(),
             "cost_money" => money(order.cost),
             "cost_money_value" => roubles(order.cost).to_string(),
             "left_cost_money" => money((order.cost - order.payed).max(0)),

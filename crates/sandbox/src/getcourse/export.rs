@@ -1,7 +1,7 @@
 //! The legacy export (sheet 4): start, poll, one at a time, 100 requests in two hours. It never lists running
 //! exports: if the caller loses an id, the export is lost. Enter at [`GetCourse::export`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -27,6 +27,11 @@ impl Exports {
     }
 }
 
+/// A list that needs no export.
+fn listed(list: Value) -> WireAnswer {
+    WireAnswer::json(200, &json!({"success": true, "info": list, "error": false, "error_message": ""}))
+}
+
 fn refused(code: i64, text: &str) -> WireAnswer {
     WireAnswer::json(
         200,
@@ -36,7 +41,8 @@ fn refused(code: i64, text: &str) -> WireAnswer {
 
 impl GetCourse {
     pub(super) fn export(&mut self, now: DateTime<Utc>, request: &WireRequest, path: &str) -> WireAnswer {
-        let query = request.query();
+        let mut query = request.query();
+        query.0.extend(request.form().0);
         match query.get("key") {
             None => return refused(904, "Отсутсвует параметр key"),
             Some(key) if key != self.setup.school_key => {
@@ -49,7 +55,16 @@ impl GetCourse {
         }
         match path.split_once('/') {
             Some(("exports", id)) if id.parse::<i64>().is_ok() => self.poll(now, id.parse().unwrap_or(0)),
+            None if path == "groups" => listed(self.group_list()),
+            None if path == "fields" => listed(self.field_list()),
             None if matches!(path, "deals" | "users" | "payments") => self.start_export(now, path, &query),
+            Some(("groups", rest)) => {
+                let id = rest.strip_suffix("/users").and_then(|id| id.parse::<i64>().ok());
+                match self.groups.iter().find(|group| Some(group.id) == id).map(|group| group.name.clone()) {
+                    Some(name) => self.start_export(now, &format!("groups/{name}"), &query),
+                    None => refused(910, "Объект не найден"),
+                }
+            }
             _ => WireAnswer::html(404, "Not Found"),
         }
     }
@@ -67,6 +82,7 @@ impl GetCourse {
 
     fn start_export(&mut self, now: DateTime<Utc>, what: &str, query: &Query) -> WireAnswer {
         let known = [
+            "added_at",
             "created_at",
             "payed_at",
             "finished_at",
@@ -89,7 +105,7 @@ impl GetCourse {
         let table = match what {
             "deals" => self.deals_table(query),
             "payments" => self.payments_table(query),
-            _ => self.users_table(query),
+            _ => self.users_table(query, what.strip_prefix("groups/")),
         };
         let id = self.exports.next;
         self.exports.next += 1;
@@ -231,7 +247,27 @@ impl GetCourse {
         json!({"fields": fields, "items": items})
     }
 
-    fn users_table(&self, query: &Query) -> Value {
+    fn group_list(&self) -> Value {
+        let line = |group: &super::model::Group| json!({"id": group.id, "name": group.name, "last_added_at": group.last_added_at.map(|at| self.local(at))});
+        self.groups.iter().map(line).collect()
+    }
+
+    /// Every own field of users and orders that has a value somewhere.
+    fn field_list(&self) -> Value {
+        let titles =
+            |kind: &'static str, titles: BTreeSet<String>| titles.into_iter().map(move |title| (kind, title));
+        let users = self.users.values().flat_map(|user| user.fields.keys().cloned()).collect();
+        let deals = self.orders.values().flat_map(|order| order.fields.keys().cloned()).collect();
+        let all = titles("user", users).chain(titles("deal", deals)).enumerate();
+        all.map(|(index, (kind, title))| {
+            json!({"id": 1_234_567 + index, "type": "string", "title": title, "required": 0,
+                   "field_order_pos": index, "form_id": null, "context_type": kind})
+        })
+        .collect()
+    }
+
+    /// All users, or those of a group.
+    fn users_table(&self, query: &Query, group: Option<&str>) -> Value {
         let fields = [
             "id",
             "Email",
@@ -245,7 +281,10 @@ impl GetCourse {
         ];
         let wanted = query.get("email").map(str::to_lowercase);
         let users = self.users.values().filter(|user| {
-            self.in_range(query, "created_at", Some(user.created_at))
+            let added = group.map(|group| user.groups.get(group).copied());
+            added != Some(None)
+                && (group.is_none() || self.in_range(query, "added_at", added.flatten()))
+                && self.in_range(query, "created_at", Some(user.created_at))
                 && wanted.as_ref().is_none_or(|list| list.split(',').any(|mail| mail.trim() == user.email))
         });
         let items: Vec<Value> = users

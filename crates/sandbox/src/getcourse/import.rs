@@ -14,10 +14,10 @@ fn refused(text: &str) -> WireAnswer {
     WireAnswer::json(200, &json!({"success": false, "error": text}))
 }
 
-fn inner(text: &str) -> WireAnswer {
+fn inner(action: &str, text: &str) -> WireAnswer {
     WireAnswer::json(
         200,
-        &json!({"success": true, "action": "add", "result": {"success": false, "error": true, "error_message": text}}),
+        &json!({"success": true, "action": action, "result": {"success": false, "error": true, "error_message": text}}),
     )
 }
 
@@ -27,11 +27,11 @@ impl GetCourse {
             return WireAnswer::html(404, "Not Found");
         }
         let form = request.form();
-        match form.get("action") {
+        let action = match form.get("action") {
             None | Some("") => return refused("Пустой параметр action"),
-            Some("add" | "update") => {}
+            Some(word @ ("add" | "update")) => word,
             Some(_) => return refused("Действие запрещено"),
-        }
+        };
         if form.get("key") != Some(self.setup.school_key.as_str()) {
             return refused("Неавторизованное API-обращение");
         }
@@ -39,12 +39,15 @@ impl GetCourse {
         let Some(params) = decoded.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else {
             return refused("Не указаны параметры");
         };
+        if action == "update" && !deals {
+            return self.update_user(now, params.get("user").unwrap_or(&Value::Null));
+        }
         let text = |part: &str, key: &str| {
             params.get(part).and_then(|part| part.get(key)).map(text_of).unwrap_or_default()
         };
         let (email, phone) = (text("user", "email"), text("user", "phone"));
         if email.is_empty() && phone.is_empty() {
-            return inner("Не указан ни эл. адрес, ни телефон");
+            return inner(action, "Не указан ни эл. адрес, ни телефон");
         }
         let before = self.users.len();
         let name = format!("{} {}", text("user", "first_name"), text("user", "last_name"));
@@ -57,7 +60,7 @@ impl GetCourse {
         let mut result = json!({"success": true, "user_id": user_id, "user_status": user_status, "error_message": "", "error": false});
         if deals {
             match self.import_order(now, user_id, params.get("deal").unwrap_or(&Value::Null)) {
-                Err(error) => return inner(error),
+                Err(error) => return inner(action, error),
                 Ok(id) => {
                     let order = &self.orders[&id];
                     result["deal_id"] = json!(id);
@@ -68,7 +71,32 @@ impl GetCourse {
                 }
             }
         }
-        WireAnswer::json(200, &json!({"success": true, "action": "add", "result": result}))
+        WireAnswer::json(200, &json!({"success": true, "action": action, "result": result}))
+    }
+
+    /// `action=update` replaces all groups of a user, who is named by his id (sheet 3.2).
+    fn update_user(&mut self, now: DateTime<Utc>, given: &Value) -> WireAnswer {
+        let id = given.get("id").map(text_of).and_then(|id| id.parse::<i64>().ok());
+        let Some(user) = id.and_then(|id| self.users.get_mut(&id)) else {
+            return inner("update", "Пользователь не найден");
+        };
+        let id = user.id;
+        user.groups.clear();
+        self.join_groups(now, id, given);
+        let result = json!({"success": true, "user_id": id, "user_status": "updated", "error_message": "", "error": false});
+        WireAnswer::json(200, &json!({"success": true, "action": "update", "result": result}))
+    }
+
+    /// `group_name`: names, or a name with the day since when (sheet 3.2).
+    fn join_groups(&mut self, now: DateTime<Utc>, user: i64, given: &Value) {
+        for group in given.get("group_name").and_then(Value::as_array).into_iter().flatten() {
+            let part = |index: usize| group.get(index).and_then(Value::as_str);
+            let name = group.as_str().or(part(0)).unwrap_or("");
+            let since = part(1)
+                .map(|day| if day.len() == 10 { format!("{day} 00:00:00") } else { format!("{day}:00") });
+            let since = since.and_then(|text| self.read_local(&text)).unwrap_or(now);
+            self.add_to_group(since, user, name);
+        }
     }
 
     fn refresh_user(&mut self, now: DateTime<Utc>, id: i64, params: &Value, phone: &str) {
@@ -88,15 +116,10 @@ impl GetCourse {
                 *target = text.to_owned();
             }
         }
-        for group in given.get("group_name").and_then(Value::as_array).into_iter().flatten() {
-            let name = group.as_str().or_else(|| group.get(0)?.as_str()).unwrap_or("").to_owned();
-            if !name.is_empty() && !user.groups.contains(&name) {
-                user.groups.push(name);
-            }
-        }
         for (title, value) in given.get("addfields").and_then(Value::as_object).into_iter().flatten() {
             user.fields.insert(title.clone(), text_of(value));
         }
+        self.join_groups(now, id, given);
     }
 
     fn import_order(&mut self, now: DateTime<Utc>, user_id: i64, deal: &Value) -> Result<i64, &'static str> {
@@ -125,23 +148,13 @@ impl GetCourse {
                 id
             }
             None => {
-                let offer_id = text("offer_id").parse::<i64>().ok();
-                let offer = offer_id.and_then(|id| self.setup.offers.iter().find(|offer| offer.id == id));
-                if offer_id.is_some() && offer.is_none() {
-                    return Err("Предложение не найдено");
-                }
-                let given = text("deal_cost").replace(',', ".").parse::<f64>().ok();
-                let title = offer.map_or_else(|| text("product_title"), |offer| offer.title.clone());
-                let cost = given.or(offer.map(|offer| offer.price));
-                let (Some(cost), false) = (cost, title.is_empty()) else {
-                    return Err("Ошибка обновления заказа");
-                };
+                let (offer_id, title, cost) = self.imported_offer(deal)?;
                 let new = NewOrder {
                     number: Some(number).filter(|number| !number.is_empty()),
                     user_id,
-                    offer_id: offer_id.unwrap_or(0),
+                    offer_id,
                     title,
-                    cost: kopecks(cost),
+                    cost,
                     manager,
                     created_by: user_id,
                     ..NewOrder::default()
@@ -151,6 +164,28 @@ impl GetCourse {
         };
         self.finish_import(now, id, deal, &status);
         Ok(id)
+    }
+
+    /// Offer, title and cost of a new order: `offer_id` alone is enough; `offer_code` or `product_title` need a
+    /// cost (sheet 3.3).
+    fn imported_offer(&self, deal: &Value) -> Result<(i64, String, i64), &'static str> {
+        let text = |key: &str| deal.get(key).map(text_of).unwrap_or_default();
+        let (id, code, title) = (text("offer_id"), text("offer_code"), text("product_title"));
+        let given = text("deal_cost").replace(',', ".").parse::<f64>().ok();
+        if let Ok(id) = id.parse::<i64>() {
+            let offer = self.setup.offers.iter().find(|offer| offer.id == id);
+            let offer = offer.ok_or("Предложение не найдено")?;
+            return Ok((id, offer.title.clone(), kopecks(given.unwrap_or(offer.price))));
+        }
+        let known =
+            self.setup.offers.iter().find(|offer| !code.is_empty() && offer.code.as_ref() == Some(&code));
+        let title = known.map_or(if title.is_empty() { code } else { title }, |offer| offer.title.clone());
+        match given {
+            Some(cost) if cost > 0.0 && !title.is_empty() => {
+                Ok((known.map_or(0, |offer| offer.id), title, kopecks(cost)))
+            }
+            _ => Err("Ошибка обновления заказа"),
+        }
     }
 
     fn finish_import(&mut self, now: DateTime<Utc>, id: i64, deal: &Value, status: &str) {

@@ -8,6 +8,7 @@ mod export;
 mod import;
 pub mod model;
 mod tech;
+mod tech_user;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use self::export::Exports;
-use self::model::{Order, Payment, StatusTurn, User};
+use self::model::{Group, Order, Payment, Position, StatusTurn, User};
 use super::faults::Budget;
 use super::rng::Rng;
 use super::setup::{GetcourseSetup, TechSubscription};
@@ -32,6 +33,7 @@ pub struct GetCourse {
     pub staff: Vec<Staff>,
     budget: Budget,
     pub users: BTreeMap<i64, User>,
+    pub groups: Vec<Group>,
     pub orders: BTreeMap<i64, Order>,
     pub subscriptions: Vec<TechSubscription>,
     exports: Exports,
@@ -44,6 +46,7 @@ pub struct GetCourse {
     next_order: i64,
     next_number: i64,
     next_payment: i64,
+    next_position: i64,
     hash_seed: Rng,
 }
 
@@ -99,6 +102,11 @@ impl GetCourse {
             staff,
             budget: Budget::per_second(setup.per_second),
             users: BTreeMap::new(),
+            groups: setup
+                .groups
+                .iter()
+                .map(|group| Group { id: group.id, name: group.name.clone(), last_added_at: None })
+                .collect(),
             orders: BTreeMap::new(),
             subscriptions: setup.subscriptions.clone(),
             exports: Exports::new(setup.export_requests_max),
@@ -109,6 +117,7 @@ impl GetCourse {
             next_order: 700_100_200,
             next_number: 12_041,
             next_payment: 900_500_001,
+            next_position: 1_700_000_001,
             hash_seed: Rng::new(seed),
             setup,
         }
@@ -170,6 +179,13 @@ impl GetCourse {
         let number = new.number.unwrap_or_else(|| self.next_number.to_string());
         self.next_number += 1;
         let status = if new.cost == 0 { "payed" } else { "new" };
+        let first = Position {
+            id: id + 1_000_000,
+            offer_id: new.offer_id,
+            title: new.title.clone(),
+            quantity: 1,
+            price: new.cost,
+        };
         let order = Order {
             id,
             number,
@@ -193,6 +209,7 @@ impl GetCourse {
             status_updated_at: now,
             payed_at: None,
             payments: Vec::new(),
+            positions: vec![first],
             comments: Vec::new(),
             history: vec![StatusTurn { at: now, status: status.to_owned(), by_api: false }],
         };
@@ -290,6 +307,23 @@ impl GetCourse {
             self.by_email.insert(user.email.clone(), id);
             self.stir(What::User, id);
         }
+    }
+
+    /// Puts a user into a group, which is created if nobody was in it yet; false if he was in it before.
+    pub fn add_to_group(&mut self, at: DateTime<Utc>, user: i64, name: &str) -> bool {
+        let Some(user) = self.users.get_mut(&user) else { return false };
+        if name.is_empty() || user.groups.contains_key(name) {
+            return false;
+        }
+        user.groups.insert(name.to_owned(), at);
+        let next = self.groups.iter().map(|group| group.id).max().unwrap_or(2_300_100) + 1;
+        if !self.groups.iter().any(|group| group.name == name) {
+            self.groups.push(Group { id: next, name: name.to_owned(), last_added_at: None });
+        }
+        for group in self.groups.iter_mut().filter(|group| group.name == name) {
+            group.last_added_at = Some(at);
+        }
+        true
     }
 
     /// The user with this e-mail in lower case.

@@ -34,7 +34,10 @@ pub struct User {
     pub first_name: String,
     pub last_name: String,
     pub city: String,
-    pub groups: Vec<String>,
+    /// The groups he is in, with the time at which he was added.
+    pub groups: BTreeMap<String, DateTime<Utc>>,
+    /// Comments of staff.
+    pub comments: Vec<Comment>,
     pub personal_manager: Option<i64>,
     pub created_at: DateTime<Utc>,
     pub fields: BTreeMap<String, String>,
@@ -47,6 +50,25 @@ impl User {
     pub fn name(&self) -> String {
         format!("{} {}", self.first_name, self.last_name).trim().to_owned()
     }
+}
+
+/// A group of users.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    pub id: i64,
+    pub name: String,
+    pub last_added_at: Option<DateTime<Utc>>,
+}
+
+/// A line of an order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Position {
+    pub id: i64,
+    pub offer_id: i64,
+    pub title: String,
+    pub quantity: i64,
+    /// Kopecks, of one.
+    pub price: i64,
 }
 
 /// A payment that was received (negative if it was returned).
@@ -102,8 +124,27 @@ pub struct Order {
     pub status_updated_at: DateTime<Utc>,
     pub payed_at: Option<DateTime<Utc>>,
     pub payments: Vec<Payment>,
+    pub positions: Vec<Position>,
     pub comments: Vec<Comment>,
     pub history: Vec<StatusTurn>,
+}
+
+impl Order {
+    /// Title and cost follow the positions (sheet 2.2: a line for each, with the quantity).
+    pub fn follow_positions(&mut self) {
+        let line = |position: &Position| match position.quantity {
+            1 => position.title.clone(),
+            many => format!("{} x {many}", position.title),
+        };
+        self.title = self.positions.iter().map(line).collect::<Vec<_>>().join("\n");
+        self.cost = self.positions.iter().map(|position| position.price * position.quantity).sum();
+    }
+
+    /// The offers' ids as the callback writes them.
+    pub fn offers(&self) -> String {
+        let ids = self.positions.iter().map(|position| position.offer_id.to_string());
+        ids.collect::<Vec<_>>().join(",")
+    }
 }
 
 /// Kopecks from roubles.

@@ -1,30 +1,31 @@
-//! The Tech API v1 (sheet 3.5): reads and updates of single objects, comments, dictionaries, `set-uri`. It
-//! never creates users, orders or payments: the real API cannot either. Enter at [`GetCourse::tech`].
+//! The Tech API v1 (sheet 3.5): reads and updates of single orders, comments, dictionaries, `set-uri`; users are
+//! in `tech_user`. It never creates users, orders or payments: the real API cannot either. Enter at
+//! [`GetCourse::tech`].
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::GetCourse;
-use super::model::{Comment, Order, STATUSES, User, roubles};
+use super::model::{Comment, Order, Position, STATUSES, kopecks, roubles};
 use crate::setup::TechSubscription;
-use crate::wire::{WireAnswer, WireRequest, phone_dialled, phone_key};
+use crate::wire::{WireAnswer, WireRequest};
 
-fn done(data: Value) -> WireAnswer {
+pub(super) fn done(data: Value) -> WireAnswer {
     WireAnswer::json(200, &json!({"status": true, "message": "", "code": 200, "errors": [], "data": data}))
 }
 
-fn failed(code: u16, message: &str, errors: &[&str]) -> WireAnswer {
+pub(super) fn failed(code: u16, message: &str, errors: &[&str]) -> WireAnswer {
     WireAnswer::json(
         code,
         &json!({"status": false, "message": message, "code": code, "errors": errors, "data": []}),
     )
 }
 
-fn wrong(error: &str) -> WireAnswer {
+pub(super) fn wrong(error: &str) -> WireAnswer {
     failed(400, "Ошибка данных", &[error])
 }
 
-fn missing() -> WireAnswer {
+pub(super) fn missing() -> WireAnswer {
     failed(404, "Объект не найден", &[])
 }
 
@@ -38,6 +39,8 @@ impl GetCourse {
         match (request.method.as_str(), path) {
             ("POST", "set-uri") => self.set_uri(&body),
             ("GET", "deal/get-cancel-reasons") => done(named(&self.setup.cancel_reasons)),
+            ("GET", "common/get-groups") => done(self.groups_named(|_| true)),
+            ("GET", "common/get-trainings") => done(self.trainings(|_| true)),
             ("GET", "common/get-personal-managers") => done(self.staff_list()),
             ("GET", "offer/get-offers") => done(self.offers()),
             ("GET", "offer/get-offer-by-id") => {
@@ -82,6 +85,8 @@ impl GetCourse {
             }
             ("GET", "get-calls") => done(json!([])),
             ("POST", "update-fields") => self.update_order(now, id, body),
+            ("POST", "add-positions") => self.add_positions(now, id, body),
+            ("POST", "remove-positions") => self.remove_positions(now, id, body),
             ("POST", "update-custom-fields") => {
                 let fields = body.get("customFields").and_then(Value::as_object).cloned().unwrap_or_default();
                 if let Some(order) = self.orders.get_mut(&id) {
@@ -140,58 +145,59 @@ impl GetCourse {
         self.orders.get(&id).map_or_else(missing, |order| done(self.read_order(order)))
     }
 
-    fn user(&mut self, now: DateTime<Utc>, request: &WireRequest, method: &str, body: &Value) -> WireAnswer {
-        let wanted = |key: &str| body.get(key).map(text_of).filter(|text| !text.is_empty());
-        let (id, email, phone) = (int(body, "userId"), wanted("email"), wanted("phone"));
-        let by_phone = id.is_none() && email.is_none();
-        let key = phone.as_deref().filter(|_| by_phone).and_then(phone_key);
-        let found = self.users.values().find(|user| match (id, &email) {
-            (Some(id), _) => user.id == id,
-            (None, Some(email)) => user.email.eq_ignore_ascii_case(email.trim()),
-            (None, None) => key.is_some() && phone_key(&user.phone) == key,
-        });
-        let Some(user) = found else {
-            return if by_phone && phone.is_none() {
-                wrong("Не указан userId или email")
-            } else {
-                missing()
-            };
-        };
-        let user_id = user.id;
-        match (request.method.as_str(), method) {
-            ("GET", "get-fields") => done(self.one(read_user(user, &self.local(user.created_at)))),
-            ("GET", "get-custom-fields") => done(json!(user.fields)),
-            ("GET", "get-groups") => done(json!(user.groups)),
-            ("GET", "get-deals") => done(
-                self.orders
-                    .values()
-                    .filter(|order| order.user_id == user_id)
-                    .map(|order| self.read_order(order))
-                    .collect(),
-            ),
-            ("POST", "update-fields") => {
-                let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
-                if let Some(user) = self.users.get_mut(&user_id) {
-                    user.first_name = text("first_name").unwrap_or(user.first_name.clone());
-                    user.last_name = text("last_name").unwrap_or(user.last_name.clone());
-                    user.city = text("city").unwrap_or(user.city.clone());
-                }
-                if let Some(phone) = phone.filter(|_| !by_phone) {
-                    self.set_phone(now, user_id, &phone);
-                }
-                done(json!([]))
+    /// Adds offers to an order; its cost follows.
+    fn add_positions(&mut self, now: DateTime<Utc>, id: i64, body: &Value) -> WireAnswer {
+        let mut added = Vec::new();
+        for wanted in body.get("positions").and_then(Value::as_array).into_iter().flatten() {
+            let offer = self.setup.offers.iter().find(|offer| Some(offer.id) == int(wanted, "offerId"));
+            let Some(offer) = offer else { return wrong("Предложение не найдено") };
+            let price = wanted.get("price").and_then(Value::as_f64).unwrap_or(offer.price);
+            let quantity = int(wanted, "quantity").unwrap_or(1);
+            if price < 0.0 || quantity < 1 {
+                return wrong("Значение «positions» неверно");
             }
-            ("POST", "set-personal-manager") => {
-                if let Some(user) = self.users.get_mut(&user_id) {
-                    user.personal_manager = int(body, "managerId");
-                }
-                done(json!([]))
-            }
-            _ => failed(404, "Not Found", &[]),
+            let id = self.next_position + added.len() as i64;
+            added.push(Position {
+                id,
+                offer_id: offer.id,
+                title: offer.title.clone(),
+                quantity,
+                price: kopecks(price),
+            });
         }
+        if added.is_empty() {
+            return wrong("Не указаны positions");
+        }
+        self.next_position += added.len() as i64;
+        self.with_positions(now, id, |positions| positions.extend(added))
     }
 
-    fn one(&self, value: Value) -> Value {
+    /// Takes positions away; an order keeps one at least.
+    fn remove_positions(&mut self, now: DateTime<Utc>, id: i64, body: &Value) -> WireAnswer {
+        let gone = body.get("positionIds").and_then(Value::as_array).cloned().unwrap_or_default();
+        let gone: Vec<i64> = gone.iter().filter_map(Value::as_i64).collect();
+        let positions = self.orders.get(&id).map(|order| order.positions.as_slice()).unwrap_or_default();
+        let known = gone.iter().all(|id| positions.iter().any(|position| position.id == *id));
+        if gone.is_empty() || !known || gone.len() >= positions.len() {
+            return wrong("Значение «positionIds» неверно");
+        }
+        self.with_positions(now, id, |positions| positions.retain(|position| !gone.contains(&position.id)))
+    }
+
+    fn with_positions(
+        &mut self,
+        now: DateTime<Utc>,
+        id: i64,
+        change: impl FnOnce(&mut Vec<Position>),
+    ) -> WireAnswer {
+        let Some(order) = self.orders.get_mut(&id) else { return missing() };
+        change(&mut order.positions);
+        order.follow_positions();
+        order.updated_at = now;
+        done(json!([]))
+    }
+
+    pub(super) fn one(&self, value: Value) -> Value {
         if self.setup.get_fields_array { json!([value]) } else { value }
     }
 
@@ -209,7 +215,7 @@ impl GetCourse {
         }).collect()
     }
 
-    fn read_order(&self, order: &Order) -> Value {
+    pub(super) fn read_order(&self, order: &Order) -> Value {
         let local = |at: DateTime<Utc>| self.local(at);
         json!({
             "id": order.id, "number": order.number, "ACCOUNT_ID": self.setup.account_id, "user_id": order.user_id,
@@ -223,9 +229,11 @@ impl GetCourse {
             "foreign_code": null, "client_deal_number": null, "cancel_reason_id": order.cancel_reason_id,
             "cancel_reason_comment": order.cancel_reason_comment, "promo_code_id": null, "partner_user_id": null,
             "tags": order.tags,
-            "positions": [{"id": order.id + 1_000_000, "offer_id": order.offer_id, "title": order.title, "quantity": 1,
-                           "price": roubles(order.cost), "source_price": roubles(order.cost), "currency": "RUB", "order_pos": 1,
-                           "created_at": local(order.created_at)}],
+            "positions": order.positions.iter().enumerate().map(|(index, position)| json!({
+                "id": position.id, "offer_id": position.offer_id, "title": position.title,
+                "quantity": position.quantity, "price": roubles(position.price),
+                "source_price": roubles(position.price), "currency": "RUB", "order_pos": index + 1,
+                "created_at": local(order.created_at)})).collect::<Value>(),
         })
     }
 
@@ -267,12 +275,12 @@ fn parameters(request: &WireRequest) -> Value {
     all
 }
 
-fn int(body: &Value, key: &str) -> Option<i64> {
+pub(super) fn int(body: &Value, key: &str) -> Option<i64> {
     let value = body.get(key)?;
     value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(
         || {
             if value.is_null() { String::new() } else { value.to_string() }
@@ -283,13 +291,4 @@ fn text_of(value: &Value) -> String {
 
 fn named(list: &[crate::setup::Named]) -> Value {
     list.iter().map(|entry| json!({"id": entry.id, "name": entry.name})).collect()
-}
-
-fn read_user(user: &User, created: &str) -> Value {
-    json!({
-        "id": user.id, "deleted": 0, "type": null, "email": user.email, "first_name": user.first_name,
-        "last_name": user.last_name, "country": "Россия", "city": user.city, "phone": user.phone,
-        "phone_standart": phone_dialled(&user.phone), "phone_confirmed": 0, "created_at": created,
-        "manager_user_id": user.personal_manager, "timezone_offset": null,
-    })
 }

@@ -1,4 +1,4 @@
-//! The commands of the bridge: callback, employees, statistics, recordings (sheet 7).
+//! The commands of the bridge: callback, employees, recordings (sheet 7); statistics have a file of their own.
 //! It never forgives a bad request: two minutes of 401 follow.
 //! Enter at [`Vpbx::command`].
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::calls::sip;
 use super::events::{CommandResult, json as exact, sign};
 use super::{Post, Vpbx};
-use crate::calls::{Call, Command};
+use crate::calls::{Command, SILENCE};
 use crate::wire::{WireAnswer, WireRequest};
 
 impl Vpbx {
@@ -25,6 +25,10 @@ impl Vpbx {
             let body = json!({"name": "Service Unavailable", "message": "Rate limit exceeded.", "code": 0, "status": 429});
             return WireAnswer::json(429, &body);
         }
+        if let Some(file) = path.strip_prefix("files/").and_then(|path| path.strip_suffix(".mp3")) {
+            let known = self.files.remove(file);
+            return if known { WireAnswer::of(200, "audio/mpeg", SILENCE) } else { WireAnswer::empty(404) };
+        }
         let body = match self.read(request) {
             Ok(body) => body,
             Err(code) => return self.refuse(now, code),
@@ -33,17 +37,11 @@ impl Vpbx {
             "commands/callback" => self.take_callback(now, &body),
             "commands/call/hangup" => WireAnswer::json(200, &json!({"result": 4101})),
             "config/users/request" => self.users(&body),
-            "stats/request" => self.start_statistics(&body),
+            "stats/request" => self.start_statistics(now, &body),
             "stats/result" => self.statistics_result(&body),
-            "queries/recording/post" => {
-                let id = body.get("recording_id").and_then(Value::as_str).unwrap_or("");
-                let mut answer = WireAnswer::empty(302);
-                answer.headers.push((
-                    "Location".into(),
-                    format!("https://files.mango-office.ru/{}.mp3", hex::encode(id)),
-                ));
-                answer
-            }
+            "stats/calls/request" => self.start_calls(now, &body),
+            "stats/calls/result" => self.calls_result(&body),
+            "queries/recording/post" => self.take_recording(now, request, &body),
             _ => WireAnswer::json(404, &json!({"code": 3300})),
         }
     }
@@ -67,7 +65,7 @@ impl Vpbx {
         serde_json::from_str(text).map_err(|_| 3400)
     }
 
-    fn refuse(&mut self, now: DateTime<Utc>, code: u16) -> WireAnswer {
+    pub(super) fn refuse(&mut self, now: DateTime<Utc>, code: u16) -> WireAnswer {
         self.locked_until = Some(now + TimeDelta::minutes(2));
         WireAnswer::json(if self.setup.edition < 2026 { 420 } else { 400 }, &json!({"code": code}))
     }
@@ -91,6 +89,7 @@ impl Vpbx {
             extension,
             to_number: text("to_number"),
             line_number,
+            ..Command::default()
         });
         if self.setup.edition < 2026 {
             let result = exact(&CommandResult { command_id, result: 1000 });
@@ -116,52 +115,19 @@ impl Vpbx {
         WireAnswer::json(200, &json!({"users": users}))
     }
 
-    fn start_statistics(&mut self, body: &Value) -> WireAnswer {
-        let second = |key: &str| {
-            body.get(key).and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()))
-        };
-        let (Some(from), Some(to)) = (second("date_from"), second("date_to")) else {
-            return WireAnswer::json(400, &json!({"code": 3103}));
-        };
-        let default =
-            "records,start,finish,from_extension,from_number,to_extension,to_number,disconnect_reason";
-        let fields = body.get("fields").and_then(Value::as_str).unwrap_or(default).to_owned();
-        let calls = self.calls.iter().filter(|call| (from..=to).contains(&call.ended_at.timestamp()));
-        let lines: Vec<String> = calls.map(|call| line(call, &fields)).collect();
-        let key = format!("key{:06}", self.statistics.len() + 1);
-        self.statistics.insert(key.clone(), (0, lines.join("\n")));
-        WireAnswer::json(200, &json!({"key": key}))
-    }
-
-    /// Not ready for the first times it is asked for.
-    fn statistics_result(&mut self, body: &Value) -> WireAnswer {
-        let key = body.get("key").and_then(Value::as_str).unwrap_or("");
-        let waits = self.setup.statistics_waits;
-        let Some((asked, table)) = self.statistics.get_mut(key) else { return WireAnswer::empty(404) };
-        *asked += 1;
-        if *asked <= waits {
-            return WireAnswer::empty(204);
+    /// One file, once and for a short time; the link needs no key.
+    fn take_recording(&mut self, now: DateTime<Utc>, request: &WireRequest, body: &Value) -> WireAnswer {
+        let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or("");
+        let id = text("recording_id");
+        if id.is_empty() || !matches!(text("action"), "download" | "play") {
+            return self.refuse(now, 3100);
         }
-        WireAnswer::of(200, "text/csv", table.clone())
+        let file = hex::encode(id);
+        let host = request.header("host").map(|host| format!("http://{host}/vpbx/files"));
+        let base = host.unwrap_or_else(|| "https://files.mango-office.ru".to_owned());
+        let mut answer = WireAnswer::empty(302);
+        answer.headers.push(("Location".into(), format!("{base}/{file}.mp3")));
+        self.files.insert(file);
+        answer
     }
-}
-
-fn line(call: &Call, fields: &str) -> String {
-    let outgoing = call.direction == 2;
-    let cell = |field: &str| match field.trim() {
-        "records" => "[]".to_owned(),
-        "start" | "create" => call.created_at.timestamp().to_string(),
-        "finish" => call.ended_at.timestamp().to_string(),
-        "answer" => call.answered_at.map_or(0, |at| at.timestamp()).to_string(),
-        "from_extension" if outgoing => call.extension.clone(),
-        "to_extension" if !outgoing => call.extension.clone(),
-        "from_number" if !outgoing => call.client.clone(),
-        "to_number" if outgoing => call.client.clone(),
-        "disconnect_reason" => call.reason.to_string(),
-        "line_number" => call.line.clone(),
-        "location" => "abonent".to_owned(),
-        "entry_id" => call.entry_id.clone(),
-        _ => String::new(),
-    };
-    fields.split(',').map(cell).collect::<Vec<_>>().join(";")
 }

@@ -6,15 +6,17 @@ mod calls;
 mod commands;
 mod events;
 mod setup;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
 pub use self::events::{sign, signed_body};
 pub use self::setup::MangoSetup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use serde::Deserialize;
 
@@ -47,6 +49,10 @@ pub struct Vpbx {
     pub commands: Vec<Command>,
     /// Key → how often it was asked for, and its table.
     statistics: BTreeMap<String, (u32, String)>,
+    /// Records whose link was given out and not used yet.
+    files: BTreeSet<String>,
+    /// In which the newer statistics read and write times.
+    pub zone: Tz,
 }
 
 /// An event on its way: when, sub-path, exact JSON.
@@ -114,6 +120,8 @@ impl Vpbx {
             posts: Vec::new(),
             commands: Vec::new(),
             statistics: BTreeMap::new(),
+            files: BTreeSet::new(),
+            zone: chrono_tz::Europe::Moscow,
             setup,
         }
     }

@@ -50,8 +50,8 @@ impl Default for MangoSetup {
 }
 
 impl ExchangeSetup for MangoSetup {
-    fn open(&self, employees: Vec<Employee>, _: Tz) -> Box<dyn Exchange> {
-        Box::new(Vpbx::new(self.clone(), employees))
+    fn open(&self, employees: Vec<Employee>, zone: Tz) -> Box<dyn Exchange> {
+        Box::new(Vpbx { zone, ..Vpbx::new(self.clone(), employees) })
     }
 
     fn tell(&mut self, url: String) {

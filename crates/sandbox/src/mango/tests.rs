@@ -228,3 +228,93 @@ fn statistics_and_limits() {
     exchange.posts.clear();
     assert_eq!(exchange.calls[0].talk_seconds(), TimeDelta::seconds(30).num_seconds());
 }
+
+/// An exchange with an outgoing talk, an incoming missed call, and a call that still rings at 3000.
+fn busy() -> Vpbx {
+    let mut exchange = exchange();
+    exchange.setup.statistics_waits = 0;
+    exchange.dial(at(1000), "101", "79005550101", Course { rings_s: 10, talk_s: 30, reason: 1110 });
+    exchange.ring_in(at(1500), "101", "79005550102", Course { rings_s: 20, talk_s: 0, reason: 1110 });
+    exchange.dial(at(2990), "101", "79005550103", Course { rings_s: 60, talk_s: 0, reason: 1111 });
+    exchange
+}
+
+#[test]
+fn statistics_are_filtered_by_their_sides() {
+    for (filter, wanted) in [
+        (r#""x":1"#, "79005550101;\n;79005550102"),
+        (r#""from":{"extension":"101"}"#, "79005550101;"),
+        (r#""from":{"number":"79005550102"}"#, ";79005550102"),
+        (r#""to":{"extension":"101"}"#, ";79005550102"),
+        (r#""call_party":{"extension":"101"}"#, "79005550101;\n;79005550102"),
+        (r#""call_party":{"number":"79005550109"}"#, ""),
+    ] {
+        let mut exchange = busy();
+        let json =
+            format!(r#"{{"date_from":"0","date_to":"5000","fields":"to_number,from_number",{filter}}}"#);
+        let key = ask(&mut exchange, 3000, "stats/request", &json, SALT).value()["key"].clone();
+        let table = ask(&mut exchange, 3001, "stats/result", &json!({"key": key}).to_string(), SALT);
+        assert_eq!((table.status, table.text().into_owned()), (200, wanted.to_owned()), "{filter}");
+    }
+    let month = r#"{"date_from":"0","date_to":"2764800"}"#;
+    assert_eq!(ask(&mut busy(), 0, "stats/request", month, SALT).value()["code"], 3100, "a month at most");
+}
+
+#[test]
+fn the_newer_statistics_are_a_list() {
+    let range = r#""start_date":"01.01.1970 03:00:00","end_date":"01.01.1970 04:00:00""#;
+    let list = |exchange: &mut Vpbx, filter: &str| {
+        let json = format!("{{{range}{filter}}}");
+        let key = ask(exchange, 3000, "stats/calls/request/", &json, SALT).value()["key"].clone();
+        ask(exchange, 3001, "stats/calls/result/", &json!({"key": key}).to_string(), SALT).value()
+    };
+    for (filter, wanted) in [
+        ("", vec!["79005550101", "74955550000"]),
+        (r#","context_type":1"#, vec!["74955550000"]),
+        (r#","context_status":1"#, vec!["79005550101"]),
+        (r#","search_string":"0102""#, vec!["74955550000"]),
+        (r#","limit":1,"offset":1"#, vec!["74955550000"]),
+    ] {
+        let answer = list(&mut busy(), filter);
+        let found = answer["data"][0]["list"].as_array().cloned().unwrap_or_default();
+        let called: Vec<&str> = found.iter().filter_map(|one| one["called_number"].as_str()).collect();
+        assert_eq!((answer["status"].as_str(), called), (Some("complete"), wanted), "{filter}");
+    }
+    let mut exchange = busy();
+    exchange.setup.statistics_waits = 1;
+    assert_eq!(list(&mut exchange, "")["status"], "work");
+    assert_eq!(
+        ask(&mut exchange, 3002, "stats/calls/result/", r#"{"key":"x"}"#, SALT).value()["status"],
+        "not-found"
+    );
+    let first = list(&mut busy(), "")["data"][0]["list"][0].clone();
+    assert_eq!(
+        (&first["talk_duration"], &first["context_start_time"]),
+        (&json!(30), &json!("01.01.1970 03:16:40"))
+    );
+}
+
+#[test]
+fn a_record_comes_from_the_stand_in_itself_once() {
+    let mut exchange = exchange();
+    let json = r#"{"recording_id":"MToxMDAwMDAxOjUwMDow","action":"download"}"#;
+    let body = signed_body("a1b2c3d4e5f60718293a4b5c6d7e8f90", SALT, json).into_bytes();
+    let mut request = WireRequest {
+        platform: crate::Platform::named("mango").expect("of the list"),
+        method: "POST".into(),
+        path: "/vpbx/queries/recording/post".into(),
+        headers: vec![("Host".into(), "127.0.0.1:18083".into())],
+        body,
+    };
+    let moved = exchange.handle(at(0), &request);
+    let place = moved.headers[0].1.clone();
+    assert_eq!(
+        (moved.status, place.starts_with("http://127.0.0.1:18083/vpbx/files/")),
+        (302, true),
+        "{place}"
+    );
+    request.path = place.replace("http://127.0.0.1:18083", "");
+    request.method = "GET".into();
+    let statuses = [exchange.handle(at(1), &request).status, exchange.handle(at(2), &request).status];
+    assert_eq!(statuses, [200, 404]);
+}

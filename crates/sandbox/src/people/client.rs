@@ -125,8 +125,15 @@ impl World {
                 self.event_in_crm(now, script, &item);
             }
             Deed::MergeLead | Deed::MergeContact => self.merges(now, script, &item),
+            Deed::RestoreLead => self.restores(now, script, &item),
             Deed::MakeLead => self.makes_lead(now, script, &item),
-            Deed::Field | Deed::Note | Deed::ContactPhone | Deed::ShiftTask | Deed::CloseTask => {
+            Deed::Field
+            | Deed::Note
+            | Deed::ContactPhone
+            | Deed::DeleteContact
+            | Deed::DeleteTask
+            | Deed::ShiftTask
+            | Deed::CloseTask => {
                 self.event_in_crm(now, script, &item);
             }
             _ => match self.people.progress[script].order {
@@ -267,6 +274,11 @@ impl World {
                 change.loss_reason_id = self.reason_of(now, script, &item.value);
             }
             Deed::DeleteLead => return self.amocrm.delete_lead(now, id, author),
+            Deed::DeleteContact => {
+                let contacts = self.amocrm.leads[&id].contacts.clone();
+                contacts.iter().for_each(|(contact, _)| self.amocrm.delete_contact(now, *contact, author));
+                return;
+            }
             Deed::Note => {
                 self.amocrm.create_note(
                     now,
@@ -287,7 +299,7 @@ impl World {
                 return self.apply_answer(now, script, None, &answer);
             }
             Deed::ContactPhone => return self.write_phone(now, script, id, &item.value, author),
-            Deed::ShiftTask | Deed::CloseTask => {
+            Deed::ShiftTask | Deed::CloseTask | Deed::DeleteTask => {
                 return self.touch_task(now, script, id, item, author);
             }
             _ => return,
@@ -310,6 +322,9 @@ impl World {
         let Some(task) = self.open_task(lead) else {
             return self.trouble(now, Some(script), "a task to be touched, but the lead has none open");
         };
+        if item.act == Deed::DeleteTask {
+            return self.amocrm.delete_task(now, task, author);
+        }
         if item.act == Deed::CloseTask {
             return self.close_task(now, task, &item.value, author);
         }

@@ -35,6 +35,20 @@ impl World {
         self.amocrm.merge_contacts(now, kept, contact, author);
     }
 
+    /// Takes the script's deleted lead out of the bin.
+    pub(super) fn restores(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
+        let gone = self
+            .amocrm
+            .leads
+            .values()
+            .rfind(|lead| lead.is_deleted && self.script_of_lead(lead) == Some(script));
+        let Some((id, responsible)) = gone.map(|lead| (lead.id, lead.responsible_user_id)) else {
+            return self.trouble(now, Some(script), "a lead to be restored, but none was deleted");
+        };
+        let author = self.manager(&item.manager).map_or(responsible, |one| one.amocrm_user);
+        self.amocrm.restore_lead(now, id, author);
+    }
+
     /// Creates a lead with its contact; there is no order for it yet.
     pub(super) fn makes_lead(&mut self, now: DateTime<Utc>, script: usize, item: &EventScript) {
         let Some(manager) = self.manager(&item.manager).map(|manager| manager.amocrm_user) else {

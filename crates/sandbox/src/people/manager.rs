@@ -24,9 +24,8 @@ impl World {
         if task.is_completed {
             return;
         }
-        if task.created_at == now
-            && let Some(script) = self.script_of_task(&task)
-        {
+        let is_new = task.history.first().is_some_and(|turn| turn.at == now);
+        if is_new && let Some(script) = self.script_of_task(&task) {
             self.trigger(now, script, Trigger::Task(&task.text));
         }
         let Some(manager) = self.manager_of_user(task.responsible_user_id).cloned() else {
@@ -191,6 +190,7 @@ impl World {
                 let lead = self.amocrm.leads.get(&id)?;
                 lead.contacts.iter().find(|(_, main)| *main).or(lead.contacts.first()).map(|(id, _)| *id)
             }
+            (Entity::Companies, _) => None,
         };
         let phones = contact
             .and_then(|id| self.amocrm.contacts.get(&id))

@@ -121,6 +121,7 @@ impl World {
         match task.entity? {
             (Entity::Leads, id) => self.amocrm.leads.get(&id).and_then(|lead| self.script_of_lead(lead)),
             (Entity::Contacts, id) => self.script_of_contact(id),
+            (Entity::Companies, _) => None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The commands of the bridge: call-back, cancel, hang-up, statistics (sheet 4, 5).
+//! The commands of the bridge: call-back, cancel, hang-up, statistics, records (sheet 4, 5).
 //! It never says by its status that something is wrong: a refusal comes with 200.
 //! Enter at [`Cabinet::command`].
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Cabinet;
 use super::events::hash;
-use crate::calls::{Call, Command};
+use crate::calls::{Call, Command, SILENCE};
 use crate::wire::{Query, WireAnswer, WireRequest};
 
 /// Names that statistics need (5.1); further ones take part in the hash at their places.
@@ -19,24 +19,32 @@ impl Cabinet {
         if self.budget.take(now).is_err() {
             return WireAnswer::html(429, "Too Many Requests");
         }
-        let given = if request.method == "POST" { request.form() } else { request.query() };
+        // On a POST the query counts too.
+        let mut given = request.query();
+        if request.method == "POST" {
+            given.0.extend(request.form().0);
+        }
         let path = request.path_only().trim_start_matches("/api/").to_owned();
         let needed: &[&str] = match path.as_str() {
             "callback/call_number" => &["antiaon", "phone", "reverse", "sipnumber"],
             "callback/call_tree" => &["phone", "reverse", "sipnumber", "tree"],
+            "callback/call_external" => &["phoneFrom", "phoneTo", "sipnumber", "sipnumber2"],
             "callback/cancel" => &["callbackId"],
             "events/call/hangup" => &["callId"],
             "statistic/export" => &EXPORT,
             "statistic/operators" => &[],
+            "statistic/record" => &["id"],
             _ => return WireAnswer::html(404, "Not Found"),
         };
         if let Err(why) = self.check(&given, needed) {
             return refused(why);
         }
         match path.as_str() {
-            "callback/call_number" | "callback/call_tree" => self.take_callback(&given),
+            "callback/call_number" | "callback/call_tree" => self.take_callback(&given, "phone"),
+            "callback/call_external" => self.take_callback(&given, "phoneTo"),
             "statistic/export" => self.statistics(now, &given),
             "statistic/operators" => self.operators(),
+            "statistic/record" => self.record(now, given.get("id").unwrap_or_default()),
             _ => said(&json!({"success": true})),
         }
     }
@@ -60,13 +68,15 @@ impl Cabinet {
     }
 
     /// A phone that is off is no reason to refuse: the answer is the same, and nothing follows (2.4).
-    fn take_callback(&mut self, given: &Query) -> WireAnswer {
+    fn take_callback(&mut self, given: &Query, called: &str) -> WireAnswer {
         let text = |name: &str| given.get(name).unwrap_or_default().to_owned();
-        let (extension, phone) = (text("sipnumber"), text("phone"));
+        let (extension, phone) = (text("sipnumber"), text(called));
+        let from_outside = called == "phoneTo";
         if !self.employees.iter().any(|employee| employee.extension == extension) {
             return refused("Sip number not found".to_owned());
         }
-        if phone.len() < 10 || !phone.bytes().all(|byte| byte.is_ascii_digit()) {
+        let is_phone = |phone: &str| phone.len() >= 10 && phone.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_phone(&phone) || (from_outside && !is_phone(&text("phoneFrom"))) {
             return refused("Wrong phone".to_owned());
         }
         self.taken += 1;
@@ -75,9 +85,19 @@ impl Cabinet {
             command_id: command_id.clone(),
             extension,
             to_number: phone,
-            line_number: None,
+            from_outside,
+            ..Command::default()
         });
         said(&json!({"success": true, "id": command_id}))
+    }
+
+    /// The record of a talk; how a call without one is answered is not published.
+    fn record(&self, now: DateTime<Utc>, id: &str) -> WireAnswer {
+        let ended = |call: &&Call| call.entry_id == id && call.talk_seconds() > 0 && call.ended_at <= now;
+        match self.calls.iter().find(ended) {
+            Some(_) => WireAnswer::of(200, "audio/mpeg", SILENCE),
+            None => refused("Record not found".to_owned()),
+        }
     }
 
     fn operators(&self) -> WireAnswer {

@@ -18,11 +18,14 @@ pub struct Shape {
     extension: String,
     client: String,
     pub callback: Option<String>,
+    /// A call between two outside numbers, whose answer time is wrong (sheet 2.4).
+    pub external: bool,
 }
 
 impl Shape {
     pub fn outbound(extension: &str, client: &str) -> Shape {
-        Shape { outbound: true, extension: extension.to_owned(), client: client.to_owned(), callback: None }
+        let (extension, client) = (extension.to_owned(), client.to_owned());
+        Shape { outbound: true, extension, client, callback: None, external: false }
     }
 
     pub fn inbound(extension: &str, client: &str) -> Shape {
@@ -81,11 +84,13 @@ impl Event {
 
     /// Event 2, the final one.
     pub fn end(shape: &Shape, call: &Call, setup: &SipuniSetup) -> Event {
-        let answered = match (call.answered_at, &shape.callback) {
-            (Some(at), _) => at.timestamp(),
-            // On call-backs that nobody answered the moment of the answer is wrong (2.4).
-            (None, Some(_)) => call.created_at.timestamp(),
-            (None, None) => 0,
+        // On call-backs that nobody answered, and on all calls between outside numbers, the moment of the answer
+        // is wrong (2.4).
+        let answered = match call.answered_at {
+            Some(_) if shape.external => call.created_at.timestamp() - 1,
+            Some(at) => at.timestamp(),
+            None if shape.external || shape.callback.is_some() => call.created_at.timestamp(),
+            None => 0,
         };
         let link = format!(
             "https://sipuni.com/api/crm/record?id={id}&hash={hash}&user={user}",

@@ -137,6 +137,7 @@ impl Phones for Cabinet {
         let call = self.begin(begun, 2, extension, client, course, id.clone());
         let mut shape = Shape::outbound(extension, client);
         shape.callback = id.filter(|_| self.setup.callback_id);
+        shape.external = command.from_outside;
         self.post(begun, Event::start(&shape, &self.calls[call], &self.setup, begun));
         self.go_on(call, &shape);
         call

@@ -105,6 +105,7 @@ fn a_manager_who_does_not_pick_up_leaves_no_trace() {
         extension: "101".into(),
         to_number: "79005550101".into(),
         line_number: None,
+        ..Command::default()
     };
     let course = Course { rings_s: 45, talk_s: 0, reason: 1111 };
     cabinet.call_back(at(1_767_254_400), &command, None, course);
@@ -136,4 +137,54 @@ fn statistics_are_a_table_of_the_days_calls() {
     let line = text.lines().nth(1).unwrap_or_default();
     assert!(line.starts_with("\"Исходящий\";\"Отвечен\";\"01.01.2026 11:00:00\""), "{text}");
     assert!(line.contains("\"72\";\"60\";\"12\"") && line.contains("1767254400.12345"), "{text}");
+}
+
+#[test]
+fn a_post_reads_its_query_too() {
+    let mut cabinet = cabinet();
+    let query = "callback/call_number?antiaon=0&phone=79005550101&reverse=0";
+    let form = "sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
+    assert_eq!(ask(&mut cabinet, query, form)["success"], true);
+    assert_eq!(cabinet.commands[0].to_number, "79005550101");
+}
+
+#[test]
+fn a_call_between_outside_numbers_has_a_wrong_answer_time() {
+    let mut cabinet = cabinet();
+    let good = "phoneFrom=79005550111&phoneTo=79005550101&sipnumber=101&sipnumber2=101&user=012345\
+                &hash=58acdcfc94f88dfeb9f36a70a70e973b";
+    assert_eq!(ask(&mut cabinet, "callback/call_external", good)["success"], true);
+    let command = cabinet.commands.remove(0);
+    assert_eq!((command.to_number.as_str(), command.from_outside), ("79005550101", true));
+    for (talk_s, reason, answered) in [(7, 1120, 1_767_254_403), (0, 1111, 1_767_254_404)] {
+        cabinet.posts.clear();
+        let course = Course { rings_s: 3, talk_s, reason };
+        cabinet.call_back(at(1_767_254_400), &command, Some(4), course);
+        let end = cabinet.posts.last().map(|post| post.url.clone()).unwrap_or_default();
+        let starts = cabinet.posts.iter().filter(|post| post.url.contains("event=1&")).count();
+        assert!(end.contains(&format!("call_answer_timestamp={answered}&")), "{end}");
+        assert_eq!(starts, 1, "told once");
+    }
+}
+
+#[test]
+fn a_record_is_sound() {
+    let mut cabinet = cabinet();
+    cabinet.dial(at(1_767_254_300), "101", "79005550101", Course { rings_s: 2, talk_s: 60, reason: 1120 });
+    let record = |cabinet: &mut Cabinet, id: &str| {
+        let hash = hash(&[id], &cabinet.setup);
+        let request = WireRequest {
+            platform: Platform::named("sipuni").expect("of the list"),
+            method: "GET".into(),
+            path: format!("/api/statistic/record?id={id}&user=012345&hash={hash}"),
+            headers: vec![],
+            body: vec![],
+        };
+        cabinet.handle(at(1_767_254_400), &request)
+    };
+    let id = cabinet.calls[0].entry_id.clone();
+    let answer = record(&mut cabinet, &id);
+    assert_eq!(answer.headers[0].1, "audio/mpeg");
+    assert!(answer.body.starts_with(b"ID3"));
+    assert_eq!(record(&mut cabinet, "1.1").value()["success"], false);
 }

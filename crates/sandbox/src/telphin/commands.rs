@@ -105,6 +105,7 @@ impl Office {
             extension: extension.to_owned(),
             to_number: client,
             line_number: shown,
+            ..Command::default()
         });
         WireAnswer::json(201, &json!({"call_api_id": id, "call_id": id}))
     }

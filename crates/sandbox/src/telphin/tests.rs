@@ -110,6 +110,7 @@ fn a_call_back_shows_one_leg_or_both() {
         extension: "101".into(),
         to_number: "79005550101".into(),
         line_number: None,
+        ..Command::default()
     };
     let course = Course { rings_s: 12, talk_s: 60, reason: 1120 };
     for (manager_leg, expected) in [

@@ -66,7 +66,13 @@ impl Pbx {
         self.taken += 1;
         let command_id = format!("callback-{}", self.taken);
         let started = json!({"status": "success", "from": from, "to": to, "time": now.timestamp()});
-        self.commands.push(Command { command_id, extension: from, to_number: to, line_number: None });
+        self.commands.push(Command {
+            command_id,
+            extension: from,
+            to_number: to,
+            line_number: None,
+            ..Command::default()
+        });
         WireAnswer::json(200, &started)
     }
 

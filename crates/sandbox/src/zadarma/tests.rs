@@ -78,6 +78,7 @@ fn a_call_back_is_two_calls_and_without_the_manager_one() {
         extension: "101".into(),
         to_number: "79005550101".into(),
         line_number: None,
+        ..Command::default()
     };
     let course = Course { rings_s: 12, talk_s: 60, reason: 1110 };
     for (manager_s, expected) in [

@@ -133,8 +133,10 @@ fn call_params(call: &CallNote) -> Value {
         // The field is required; amoCRM has no word for «unknown».
         "duration": call.talk_seconds.unwrap_or(0),
         "source": SOURCE,
-        "call_result": cut(call.outcome.label(), NAME_MAX),
     });
+    if !call.result.is_empty() {
+        params["call_result"] = cut(&call.result, NAME_MAX).into();
+    }
     if let Some(status) = call_status(call.outcome) {
         params["call_status"] = status.into();
     }

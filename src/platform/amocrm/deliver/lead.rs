@@ -18,6 +18,7 @@ use crate::platform::amocrm::wire::{LOST, WON};
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::SaveLead;
 use crate::process::{LeadRole, ManagerId, Money, Stage};
+use crate::signal::{SeenLead, Signal};
 
 /// Limit of long text fields; no lower limit is documented for short ones.
 pub(super) const FIELD_MAX: usize = 20_000;
@@ -48,6 +49,11 @@ impl AmoAttempt<'_> {
             (None, Some(contact)) if !sure => self.lead_of_contact(ask, contact).await?,
             (linked, _) => linked,
         };
+        // Who created a found lead is known only after a create whose answer was lost.
+        let ours = lead.is_none() || self.tried == Try::MayBeDone;
+        // Asked before anything is written, so that a failure leaves nothing half done.
+        let unnamed = ask.responsible.as_ref().and_then(|manager| self.user(manager)).is_none();
+        let mut token_user = if ours && unnamed { self.token_user().await? } else { None };
         let (lead, contact, left_out) = match lead {
             Some(lead) => self.complete_lead(ask, &lead, contact).await?,
             None => self.make_lead(ask, contact).await?,
@@ -59,7 +65,21 @@ impl AmoAttempt<'_> {
         if is_new {
             links.extend(self.made_links(contact, &ask.person));
         }
-        Ok(Receipt { links, ..Default::default() })
+        if ours && left_out.iter().any(|one| one.field == "responsible_user_id") {
+            token_user = self.token_user().await.map_err(after_a_write)?;
+        }
+        let signals = token_user.map(|user| as_made(lead, user)).into_iter().collect();
+        Ok(Receipt { links, signals })
+    }
+
+    /// The user whom the token stands for, read once (sheet, 3.1): amoCRM makes him responsible of all that
+    /// names nobody.
+    async fn token_user(&self) -> Result<Option<u64>, Fault> {
+        let read = async || {
+            let body = self.client().read(&Call::get("/api/v4/account", &[], self.command.urgency)).await?;
+            Ok(body.and_then(|body| number(&body["current_user_id"])))
+        };
+        self.courier.token_user.get_or_try_init(read).await.copied()
     }
 
     /// The lead of this order among the contact's own. An order with a number is compared by number. Without
@@ -304,6 +324,12 @@ impl AmoAttempt<'_> {
             other => self.pipeline(role)?.stages.get(&other).copied(),
         })
     }
+}
+
+/// Whom the platform made responsible of a lead of ours, because we named nobody.
+fn as_made(lead: u64, user: u64) -> Signal {
+    let seen = SeenLead { lead, responsible: Some(user), made: true, ..SeenLead::default() };
+    Signal::LeadSeen(Box::new(seen))
 }
 
 fn tags(ask: &SaveLead) -> impl Iterator<Item = String> {

@@ -17,10 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::batch_writes::{Write, WriteBatcher, WriteKind, WriteTo};
 use super::classify::Reply;
 use super::client::AmoClient;
+use super::discover;
 use super::drop_rejected;
 use super::mirror::Mirror;
 use super::oauth::OauthTokens;
@@ -56,6 +58,8 @@ pub struct AmoCourier {
     oauth: Option<OauthTokens>,
     /// Commands with an unclear outcome, since when, as far as this process has seen it.
     doubts: Mutex<BTreeMap<CommandId, At>>,
+    /// The user whom the token stands for: the responsible of all that names none.
+    token_user: OnceCell<Option<u64>>,
 }
 
 impl AmoCourier {
@@ -84,6 +88,7 @@ impl AmoCourier {
             webhook: None,
             oauth: None,
             doubts: Mutex::default(),
+            token_user: OnceCell::new(),
         }
     }
 
@@ -136,14 +141,20 @@ impl Courier for AmoCourier {
         self.mirror.go_on(&self.client, links, now).await.map(Some)
     }
 
+    fn ends(&self) -> Option<At> {
+        self.client.tokens().ends()
+    }
+
     async fn chore(&self, now: At) -> Result<At, Fault> {
         let daily = now + CHORE_EVERY;
         let token_due = self.client.tokens().upkeep().await?;
         if let Some(webhook) = &self.webhook {
             match subscription::ensure(&self.client, webhook).await {
                 Ok(()) => {}
-                // The tariff or the user may lack this right: deliveries continue, and the log says so.
+                // The tariff or the user may lack this right: deliveries continue, and the log says so. Whether
+                // the account is alive is asked separately.
                 Err(Fault::Denied { why } | Fault::Never { why }) => {
+                    discover::is_open(&self.client).await?;
                     tracing::warn!("amoCRM: the webhook subscription cannot be checked: {why}");
                 }
                 Err(Fault::Later { why, after_ms }) => return Err(Fault::Later { why, after_ms }),

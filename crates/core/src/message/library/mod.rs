@@ -1,18 +1,25 @@
-//! The text library of one school: shipped texts, overridden by the school's own files. Never renders a text
-//! with an unknown variable: that is an error when the library is built. Enter at [`Library::render`].
+//! The text library of one school: shipped texts and phrases, overridden by the school's own files. Never
+//! renders a text with an unknown variable: that is an error when the library is built. Enter at
+//! [`Library::render`] and [`Library::phrase`].
 
-use std::collections::BTreeMap;
+mod phrases;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Environment;
 
+use self::phrases::Phrases;
+use super::check::Flaw;
 use super::head::Head;
+use super::phrase::{Phrase, Told};
 use super::template::{
-    add_text, context, environment, faults_of, not_a_template, one_line, subject_of, tidy, variables,
+    add_text, context, environment, faults_of, one_line, read_text, subject_of, tidy, variables,
 };
 use super::text::{SHIPPED, TextId};
 use crate::problem::Problem;
 
+pub use self::phrases::{PHRASES_FILE, PhraseText};
 pub use super::vars::Vars;
 
 /// Checked texts, ready to render. Cheap to clone.
@@ -20,9 +27,12 @@ pub use super::vars::Vars;
 pub struct Library {
     env: Arc<Environment<'static>>,
     texts: Arc<BTreeMap<String, Text>>,
+    phrases: Arc<Phrases>,
+    /// Names of texts whose file cannot be read: their mistake is reported, and what names them is none.
+    broken: Arc<BTreeSet<String>>,
 }
 
-/// A text file of a school: `texts/<name>.txt`.
+/// A text file of a school: `texts/<name>.txt`, or `texts/phrases.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextFile {
     pub name: String,
@@ -38,6 +48,9 @@ pub struct Text {
     pub head: Head,
     /// False if the school's own file replaces the shipped one.
     pub shipped: bool,
+    pub source: String,
+    body: String,
+    first_line: usize,
 }
 
 /// A text with all its variables filled in.
@@ -59,26 +72,43 @@ impl Library {
     /// The shipped texts, overridden by a school's own files; each is rendered once with all variables and
     /// once with the fewest (M2).
     pub fn with_overrides(files: &[TextFile]) -> Result<Self, Vec<Problem>> {
+        let (library, problems) = Self::checked(files);
+        if problems.is_empty() { Ok(library) } else { Err(problems) }
+    }
+
+    /// The same with what is readable, besides all problems: one wrong text does not hide the others.
+    pub fn checked(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let (library, mut problems) = Self::build(files);
         problems.extend(library.check());
-        if problems.is_empty() { Ok(library) } else { Err(problems) }
+        (library, problems)
     }
 
     fn build(files: &[TextFile]) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut env = environment();
-        let mut texts = BTreeMap::new();
+        let (mut texts, mut broken) = (BTreeMap::new(), BTreeSet::new());
+        let (own_phrases, own): (Vec<&TextFile>, Vec<&TextFile>) =
+            files.iter().partition(|file| file.name == PHRASES_FILE);
         let shipped = SHIPPED.iter().map(|text| (text.name, text.file, text.source, true));
-        let own = files.iter().map(|text| (&*text.name, &*text.file, &*text.source, false));
+        let own = own.into_iter().map(|text| (&*text.name, &*text.file, &*text.source, false));
         for (name, file, source, shipped) in shipped.chain(own) {
-            match add_text(&mut env, name, source) {
-                Ok(head) => {
-                    texts.insert(name.to_owned(), Text { file: file.to_owned(), head, shipped });
+            let read = match read_text(name, source) {
+                Ok(read) => read,
+                Err(faults) => {
+                    broken.insert(name.to_owned());
+                    problems.extend(faults.into_iter().map(|fault| fault.at(file)));
+                    continue;
                 }
-                Err(faults) => problems.extend(faults.into_iter().map(|fault| fault.at(file))),
-            }
+            };
+            // What is wrong with a template is found by `check`.
+            let _ = add_text(&mut env, name, &read);
+            let (file, source) = (file.to_owned(), source.to_owned());
+            let (head, body, first_line) = (read.head, read.body, read.first_line);
+            texts.insert(name.to_owned(), Text { file, head, shipped, source, body, first_line });
         }
-        (Self { env: Arc::new(env), texts: Arc::new(texts) }, problems)
+        let phrases = Phrases::build(own_phrases.first().copied(), &mut problems);
+        let (texts, phrases) = (Arc::new(texts), Arc::new(phrases));
+        (Self { env: Arc::new(env), texts, phrases, broken: Arc::new(broken) }, problems)
     }
 
     /// Renders a text. If that fails, the body is the text's name: a step is total, and `check` has rendered
@@ -93,6 +123,17 @@ impl Library {
         }
     }
 
+    /// A phrase in words; `told` says what depends on the school: times in its zone, names of managers.
+    pub fn phrase(&self, phrase: &Phrase, told: &dyn Fn(&Told) -> String) -> String {
+        self.phrases.render(phrase, told)
+    }
+
+    /// What a text is called for people: its own title, else the one that the shipped text of this name has.
+    pub fn title<'t>(&'t self, text: &'t TextId) -> &'t str {
+        let own = self.texts.get(text.name()).and_then(|text| text.head.title.as_deref());
+        own.unwrap_or_else(|| text.title())
+    }
+
     /// Renders a template of the school's files (a lead's name, a field's value) into one line;
     /// a failure, which `check` has ruled out, gives an empty line.
     pub fn inline(&self, template: &str, vars: &Vars) -> String {
@@ -101,8 +142,8 @@ impl Library {
 
     /// The mistake in a template of the school's files: what is wrong, and what is allowed.
     pub fn check_inline(&self, template: &str) -> Result<(), (String, String)> {
-        let parsed = self.env.template_from_str(template).map_err(|error| not_a_template(&error))?;
-        faults_of(&parsed).into_iter().next().map_or(Ok(()), Err)
+        let flaw = faults_of(&self.env, template).into_iter().next();
+        flaw.map_or(Ok(()), |flaw| Err((flaw.wrong, flaw.allowed)))
     }
 
     /// Every variable that a text may name, `order.cost`; `order.source.` is followed by any label.
@@ -112,7 +153,7 @@ impl Library {
 
     /// Whether a text of this name exists.
     pub fn has(&self, text: &str) -> bool {
-        self.texts.contains_key(text)
+        self.texts.contains_key(text) || self.broken.contains(text)
     }
 
     /// All texts by name, with owner, review month and purpose.
@@ -120,21 +161,32 @@ impl Library {
         self.texts.iter().map(|(name, text)| (name.as_str(), text))
     }
 
+    /// All phrases by name.
+    pub fn phrases(&self) -> impl Iterator<Item = (&str, &PhraseText)> {
+        self.phrases.all()
+    }
+
+    /// A phrase with an example for every variable, or with empty ones.
+    pub fn phrase_example(&self, name: &str, full: bool) -> String {
+        self.phrases.sample(name, full)
+    }
+
     fn check(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for (name, text) in self.texts.iter() {
-            for (part, key) in [(name.clone(), ""), (subject_of(name), "subject")] {
-                let Ok(template) = self.env.get_template(&part) else { continue };
-                problems.extend(faults_of(&template).into_iter().map(|(wrong, allowed)| Problem {
-                    file: text.file.clone(),
-                    key: key.to_owned(),
-                    wrong,
-                    allowed,
-                }));
-            }
+        let mut problems = self.phrases.check();
+        for text in self.texts.values() {
+            let at = |line: usize| format!("line {}", text.first_line + line - 1);
+            let subject = text.head.subject.iter().flat_map(|subject| faults_of(&self.env, subject));
+            let body = faults_of(&self.env, &text.body).into_iter();
+            let found = subject.map(|flaw| ("subject".to_owned(), flaw));
+            let found = found.chain(body.map(|flaw| (at(flaw.line), flaw)));
+            problems.extend(found.map(|(key, flaw)| problem(&text.file, key, flaw)));
         }
         problems
     }
+}
+
+fn problem(file: &str, key: String, Flaw { wrong, allowed, .. }: Flaw) -> Problem {
+    Problem { file: file.to_owned(), key, wrong, allowed }
 }
 
 impl Default for Library {

@@ -1,6 +1,7 @@
 //! The shipped texts read well with and without every variable.
 
 use super::*;
+use crate::message::phrase::{self, PHRASES, Phrase, Told};
 use crate::message::text::{LETTERS, PARTS, SCRIPTS, TASKS, TextId};
 
 /// Marks of a sentence whose variable was empty, and of a template that was not rendered.
@@ -13,7 +14,9 @@ const SCARS: &[&str] = &[
     " :",
     "()",
     "«»",
-    "№ \n",
+    "№\u{a0}\n",
+    "№\u{a0},",
+    "Вы\u{a0}",
     ": .",
     ":.",
     ", .",
@@ -73,7 +76,8 @@ fn call_tasks_carry_the_link_the_local_time_and_what_is_asked() {
     let library = Library::shipped();
     for name in ["task_first_call", "task_call", "task_check_contacts", "task_call_back"] {
         let body = library.render(&name.into(), &Vars::full_example()).body;
-        for fact in ["https://school.example/pay/700100200", "14:05", "38 500 ₽", "Что дальше?"] {
+        for fact in ["https://school.example/pay/700100200", "14:05", "38\u{a0}500\u{a0}₽", "Ответ напишите"]
+        {
             assert!(body.contains(fact), "{name} lacks {fact}:\n{body}");
         }
         let bare = library.render(&name.into(), &Vars::bare_example()).body;
@@ -92,10 +96,10 @@ fn a_broken_text_is_told_with_what_is_allowed() {
         assert!(found.allowed.contains(allowed), "{}", found.allowed);
     };
     let with = |body: &str| format!("{head}{body}");
-    check("invoice.txt", &with("К оплате {{ order.cots }}"), "", "`order.cots`", "order.cost");
-    check("invoice.txt", &with("{% if not time %}{{ tme }}{% endif %} а"), "", "`tme`", "time");
-    check("invoice.txt", &with("{% if time %} без конца"), "", "not a template", "endif");
-    check("invoice.txt", &with("{{ order.cost | roubles }}"), "", "roubles", "order.number");
+    check("invoice.txt", &with("К оплате {{ order.cots }}"), "line 6", "`order.cots`", "order.cost");
+    check("invoice.txt", &with("{% if not time %}{{ tme }}{% endif %} а"), "line 6", "`tme`", "time");
+    check("invoice.txt", &with("{% if time %} без конца"), "line 6", "not a template", "endif");
+    check("invoice.txt", &with("{{ order.cost | roubles }}"), "line 6", "roubles", "upper");
     check("invoice.txt", "subject: Счёт\n\nТекст", "owner", "nobody owns", "owner");
     check("invoice.txt", "subject: Счёт\n\nТекст", "review", "no month", "2027-06");
     check("invoice.txt", "owner: Ольга\nreview: 2027-06\n\nТекст", "subject", "without a subject", "subject");
@@ -111,7 +115,7 @@ fn a_schools_own_text_stands_in_place_of_the_shipped_one() {
     let source = "subject: Счёт {{ order.number }}\nowner: Ольга\nreview: 2027-06\npurpose: service\n\nНа {{ order.cost }}";
     let library = Library::with_overrides(&[named("invoice.txt", source)]).expect("it is right");
     let text = library.render(&TextId::Invoice, &Vars::full_example());
-    assert_eq!((text.subject.as_str(), text.body.as_str()), ("Счёт 12041", "На 38 500 ₽"));
+    assert_eq!((text.subject.as_str(), text.body.as_str()), ("Счёт 12041", "На 38\u{a0}500\u{a0}₽"));
     let own: Vec<&str> = library.texts().filter(|(_, text)| !text.shipped).map(|(name, _)| name).collect();
     assert_eq!(own, ["invoice"]);
 }
@@ -135,4 +139,144 @@ fn a_template_of_the_schools_files_gives_one_line() {
     check("{{ order.positions }}", &two, "Курс А x 2, Курс Б");
     assert!(library.check_inline("{{ order.nmber }}").is_err());
     assert!(library.check_inline("{{ order.number").is_err());
+}
+
+#[test]
+fn every_phrase_has_words_and_reads_well() {
+    let library = Library::with_overrides(&[]).expect("shipped phrases are right");
+    let mut without: Vec<&str> = PHRASES.iter().map(|phrase| phrase.key).collect();
+    without.retain(|key| !library.phrases().any(|(has, _)| has == *key));
+    assert!(without.is_empty(), "no words in phrases.toml: {without:?}");
+    for (key, phrase) in library.phrases() {
+        let full = library.phrase_example(key, true);
+        let shown = phrase.variables.iter().filter(|name| phrase.words.contains(*name)).count();
+        assert_eq!(shown, phrase.variables.len(), "{key} does not use all of {:?}", phrase.variables);
+        for scar in SCARS.iter().chain(&["Вы ", "Вас ", "Вам ", "Мост", " мост ", "_"]) {
+            assert!(!full.contains(scar) || full.contains("https"), "{key} shows `{scar}`: {full}");
+        }
+    }
+}
+
+#[test]
+fn a_phrase_says_what_it_is_given() {
+    let library = Library::shipped();
+    let told = |told: &Told| match told {
+        Told::Manager(key) => format!("<{key}>"),
+        Told::Time(_) | Told::Day(_) => "24\u{a0}ноября".to_owned(),
+    };
+    let check = |phrase: Phrase, words: &str| assert_eq!(library.phrase(&phrase, &told), words);
+    let at = chrono::DateTime::UNIX_EPOCH;
+    check(phrase::payment::won(Some("38 500 ₽".to_owned())), "Заказ оплачен полностью: 38 500 ₽.");
+    check(phrase::payment::won(None::<String>), "Заказ оплачен полностью.");
+    check(phrase::doubles::double("12041"), "Это дубль заказа №\u{a0}12041, отмечен ложным.");
+    check(phrase::pool::taken(&"irina"), "Заказ в работе: <irina>.");
+    check(phrase::answers::own_try(at), "Оплатит сам, проверим 24\u{a0}ноября.");
+    let said = phrase::refusal::refused("цена", Some("дорого\nдля «нас»"));
+    check(said, "Отказ. Причина: цена. «дорого для „нас“». Сделка закрыта, заказ отменён.");
+    let last = "Не дозвонились: 5\u{a0}попыток за 3\u{a0}дня. Отправляем последнее письмо.";
+    check(phrase::giving_up::last_letter(5_u32, 3_u32, true), last);
+    let failed = phrase::guard::retry(phrase::command::create_task(), at);
+    check(failed, "Не удалось поставить задачу в CRM, повторим 24\u{a0}ноября.");
+    check(Phrase::NONE, "");
+}
+
+#[test]
+fn a_school_replaces_single_phrases() {
+    let own = "[payment]\nwon = \"Деньги пришли{% if sum %}: {{ sum }}{% endif %}\"\n";
+    let library = Library::with_overrides(&[named("phrases.toml", own)]).expect("it is right");
+    let said = library.phrase(&phrase::payment::won("5 ₽"), &|_| String::new());
+    assert_eq!(said, "Деньги пришли: 5 ₽");
+    let changed: Vec<&str> =
+        library.phrases().filter(|(_, text)| !text.shipped).map(|(key, _)| key).collect();
+    assert_eq!(changed, ["payment.won"]);
+}
+
+#[test]
+fn a_broken_phrase_is_told_with_what_is_allowed() {
+    let check = |source: &str, key: &str, wrong: &str, allowed: &str| {
+        let problems = Library::with_overrides(&[named("phrases.toml", source)]).expect_err("it is broken");
+        let found = problems.iter().find(|problem| problem.wrong.contains(wrong));
+        let found = found.unwrap_or_else(|| panic!("no `{wrong}` in {problems:?}"));
+        assert_eq!((found.file.as_str(), found.key.as_str()), ("phrases.toml", key));
+        assert!(found.allowed.contains(allowed), "{}", found.allowed);
+    };
+    check("[payment]\nwonn = 'а'", "payment.wonn", "unknown phrase", "`payment.won`");
+    check("[payment]\nwon = '{{ summ }}'", "payment.won", "unknown variable `summ`", "is `sum` meant?");
+    check("[payment]\nwon = '{{ order.cost }}'", "payment.won", "`order.cost`", "sum");
+    check("[payment]\nfree = '{{ sum }}'", "payment.free", "`sum`", "no variables");
+    check(
+        "[payment]\nwon = '{% if sum > 5 %}а{% endif %}'",
+        "payment.won",
+        "`sum` is a text",
+        "true if it is",
+    );
+    check("[payment]\nwon = 5", "payment.won", "no words", "key = ");
+    check("won = 'а'", "won", "outside of a table", "[table]");
+    check("[payment", "", "not TOML", "[table]");
+}
+
+#[test]
+fn what_the_engine_would_misunderstand_is_an_error() {
+    let head = "owner: Ольга\nreview: 2027-06\n\n";
+    let check = |body: &str, line: usize, wrong: &str, allowed: &str| {
+        let source = format!("{head}Текст\n{body}");
+        let problems = Library::with_overrides(&[named("task_call.txt", &source)]).expect_err("it is broken");
+        let [found] = &problems[..] else { panic!("{problems:?}") };
+        assert_eq!(found.key, format!("line {line}"));
+        assert!(found.wrong.contains(wrong), "{}", found.wrong);
+        assert!(found.allowed.contains(allowed), "{}", found.allowed);
+    };
+    // A text is greater than every number.
+    check("{% if order.left > 0 %}а{% endif %}", 5, "`order.left` is a text", "`order.left_sum`");
+    check(
+        "{% if time %}\nа\n{% endif %}\n{{ 'а' if 5 <= order.cost }}",
+        8,
+        "`order.cost`",
+        "`order.cost_sum`",
+    );
+    check("{% if order.paid is gt(0) %}а{% endif %}", 5, "`order.paid`", "`order.paid_sum`");
+    check("{% if order.paid == 0 %}а{% endif %}", 5, "`order.paid`", "`order.paid_sum`");
+    check(
+        "{% set left = order.left %}{% if left > 0 %}а{% endif %}",
+        5,
+        "`left` is a text",
+        "order.left_sum",
+    );
+    check("{% if order.left_sum > '0' %}а{% endif %}", 5, "a text is compared", "order.left_sum");
+    check("{% if client.name | lower > 5 %}а{% endif %}", 5, "a text is compared", "attempt");
+    check("{% if 1 < order.left < 9 %}а{% endif %}", 5, "`order.left`", "order.left_sum");
+    // Methods, filters, tests and functions.
+    check("{{ client.name.split(' ')[0] }}", 5, "`.split(…)` is a method", "| split(' ') | first");
+    check("{{ client.name.upper() }}", 5, "`.upper(…)` is a method", "`client.name | upper`");
+    check("{{ (client.name | trim).strip() }}", 5, "`.strip(…)` is a method", "filters: default");
+    check("{{ order.cost | roubles }}", 5, "unknown filter `roubles`", "plural");
+    check("{% if time is today %}а{% endif %}", 5, "unknown test `is today`", "`==`");
+    check("{{ now() }}", 5, "unknown function `now(…)`", "range");
+    check("{{ ordr.cost }}", 5, "unknown variable `ordr.cost`", "is `order.cost` meant?");
+    check("а\nб\n{{ order.cost }", 7, "not a template", "endif");
+}
+
+#[test]
+fn numbers_beside_texts_compare_and_read_as_numbers() {
+    let library = Library::shipped();
+    let check = |template: &str, vars: &Vars, line: &str| {
+        assert_eq!(library.check_inline(template), Ok(()));
+        assert_eq!(library.inline(template, vars), line);
+    };
+    let (full, bare) = (Vars::full_example(), Vars::bare_example());
+    let template = "{% if order.left_sum > 20000 %}{{ order.left_sum }}{% else %}мало{% endif %}";
+    check(template, &full, "23500");
+    check(template, &bare, "мало");
+    check("{{ attempt | plural('раз', 'раза', 'раз') }}", &full, "2\u{a0}раза");
+    check("{{ (client.name or 'клиент') | split(' ') | first }}", &full, "Мария");
+    check("{{ order.positions | quoted }}", &full, "„Дизайн интерьера: база. Пакет Всё сразу“");
+    check("{{ school.name | inner }}", &bare, "Школа „Рост“");
+}
+
+#[test]
+fn a_text_has_its_own_title_or_the_shipped_one() {
+    let source = "title: Счёт для бухгалтерии\nsubject: Счёт\nowner: Ольга\nreview: 2027-06\npurpose: service\n\nТекст";
+    let library = Library::with_overrides(&[named("invoice.txt", source)]).expect("it is right");
+    assert_eq!(library.title(&TextId::Invoice), "Счёт для бухгалтерии");
+    assert_eq!(library.title(&TextId::Materials), "Материалы");
 }

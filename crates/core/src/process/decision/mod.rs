@@ -18,8 +18,10 @@ use super::moment::{Line, Moment};
 use super::state::Wait;
 use super::timers::Timer;
 use super::value::*;
+use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
 
+pub(super) use self::letters::Draft;
 pub(super) use self::request::{PlannedCall, Request};
 
 /// The description of one section of the process. `step`, the wake, L14, the reference, the scenario
@@ -182,6 +184,11 @@ impl<'a> Decision<'a> {
             }
         }
         false
+    }
+
+    /// Asks the manager once more what is next; `why` is a whole sentence (L13).
+    pub fn ask_again(&mut self, why: &Phrase) {
+        self.request(Request::AskAgain { why: self.words(why) });
     }
 
     /// Asks all sections.

@@ -1,6 +1,7 @@
 //! Requests between sections. The section that handles a request declares it; the table finds that section.
 //! Never executes a decision. Enter at [`Request`].
 
+use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
 use crate::process::event::{AnswerKind, CallResult, Outcome};
 use crate::process::money::{Before, PaymentState};
@@ -43,7 +44,7 @@ pub enum Request {
     },
     /// A client who is present gets a manager at once (L8).
     LeavePool {
-        why: &'static str,
+        why: Phrase,
     },
     /// The responsible changes (L10).
     HandOver {
@@ -82,6 +83,7 @@ pub enum Request {
     /// A talk took place (L13).
     Talked {
         seconds: Option<u32>,
+        manager: Option<ManagerId>,
     },
     /// A manager's word about a call (D10).
     Word {
@@ -98,7 +100,7 @@ pub enum Request {
     },
     /// Ask for the phone (L11).
     AskPhone {
-        why: &'static str,
+        why: Phrase,
     },
     /// A number may have come (L11).
     NumberArrived,

@@ -3,6 +3,7 @@
 //! tasks. Enter at [`Decision::go`].
 
 use super::{Decision, Tasks, Whose};
+use crate::message::phrase::{Phrase, result};
 use crate::mutant::cut;
 use crate::process::case::Promise;
 use crate::process::command::{AskKind, TaskKind};
@@ -17,7 +18,7 @@ impl Decision<'_> {
     }
 
     /// Changes the state; nothing else does. `result` is written into the tasks that close.
-    pub fn go(&mut self, to: Wait, result: &str) {
+    pub fn go(&mut self, to: Wait, result: &Phrase) {
         let from = self.state().clone();
         self.close_bound(|tasks| !(tasks.stays)(&from, &to), result);
         self.stay(to.clone());
@@ -34,7 +35,7 @@ impl Decision<'_> {
     }
 
     /// Closes tasks that belong to states, section by section.
-    fn close_bound(&mut self, closes: impl Fn(&Tasks) -> bool, result: &str) {
+    fn close_bound(&mut self, closes: impl Fn(&Tasks) -> bool, result: &Phrase) {
         for tasks in self.sections.iter().flat_map(|section| section.tasks).filter(|tasks| closes(tasks)) {
             match &tasks.whose {
                 Whose::Kind(TaskKind::Call) => self.end_calls(result),
@@ -56,7 +57,7 @@ impl Decision<'_> {
     }
 
     /// No call is wanted now: the call task closes, and none comes back after a hold (L4, L11, L13).
-    pub fn end_calls(&mut self, result: &str) {
+    pub fn end_calls(&mut self, result: &Phrase) {
         if let Wait::Held(held) = &mut self.case.order.wait {
             held.call_was_revoked = false;
         }
@@ -64,7 +65,7 @@ impl Decision<'_> {
     }
 
     /// The question is answered, or no longer asked (L13).
-    pub fn close_question(&mut self, result: &str) {
+    pub fn close_question(&mut self, result: &Phrase) {
         self.case.order.question.open = false;
         self.close_tasks_where(|task| task.kind == TaskKind::Ask, result);
         self.stop_strays();
@@ -88,13 +89,13 @@ impl Decision<'_> {
     }
 
     /// The manager's answer is accepted (L13): everything open until now is closed.
-    pub fn answered(&mut self, to: Wait, text: &str) {
-        const RESULT: &str = "Ответ получен";
-        self.close_question(RESULT);
+    pub fn answered(&mut self, to: Wait, said: Phrase) {
+        let result = &result::answer_came();
+        self.close_question(result);
         self.drop_promise();
-        self.close_bound(|_| true, RESULT);
-        self.go(to, RESULT);
-        self.turn("L13", text);
+        self.close_bound(|_| true, result);
+        self.go(to, result);
+        self.turn("L13", said);
     }
 
     /// A payment is reported: the state and its timers are held until it is confirmed (L4).
@@ -126,7 +127,7 @@ impl Decision<'_> {
 
     /// The order has ended: nothing is pending any more (L4, L6). What closes the lead and the
     /// order outside is asked for by the section, after this.
-    pub fn end(&mut self, end: End, result: &str) {
+    pub fn end(&mut self, end: End, result: &Phrase) {
         let order = &mut self.case.order;
         if let (true, Some(manager)) = (order.is_open(), &order.responsible) {
             self.case.desks.release(manager);

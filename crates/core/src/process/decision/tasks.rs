@@ -2,22 +2,25 @@
 //! section `task` does. Enter at [`Decision::task`].
 
 use super::{Decision, NewTask};
+use crate::message::phrase::{Phrase, task};
 use crate::message::text::TextId;
-use crate::process::calendar::say_time;
 use crate::process::case::Task;
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::value::*;
+use crate::process::vars;
 
 impl Decision<'_> {
     /// Creates a task (L13, D1, …). `None` if the school has no manager at all.
     pub fn task(&mut self, new: NewTask<'_>) -> Option<TaskId> {
         let Some(to) = new.to.clone().or_else(|| self.someone()) else {
-            self.say("G4", "Задачу поставить некому: в списке менеджеров никого нет.");
+            self.say("G4", task::nobody());
             return None;
         };
         let mut vars = self.vars(Some(&to));
         vars.why = new.why.to_owned();
-        vars.time = new.time.map(|at| say_time(at, self.process.zone)).unwrap_or_default();
+        if let Some(at) = new.time {
+            vars::about(&mut vars, at, self.process.zone);
+        }
         vars.more = new.more;
         let text = self.process.texts.render(&new.text, &vars).body;
         let order = &mut self.case.order;
@@ -74,7 +77,7 @@ impl Decision<'_> {
     }
 
     /// Closes a task and its reminders. A task whose command is still pending is revoked instead.
-    pub fn close_task(&mut self, id: &TaskId, result: &str) {
+    pub fn close_task(&mut self, id: &TaskId, result: &Phrase) {
         if self.case.order.tasks.remove(id).is_none() {
             return;
         }
@@ -84,12 +87,13 @@ impl Decision<'_> {
                 && matches!(pending.ask, AskKind::CreateTask | AskKind::MoveTask | AskKind::StartCall)
         });
         if !unsent {
-            self.ask(Ask::CloseTask { task: id.clone(), result: result.to_owned() });
+            let result = self.words(result);
+            self.ask(Ask::CloseTask { task: id.clone(), result });
         }
         self.close_tasks_where(|task| task.about.as_ref() == Some(id), result);
     }
 
-    pub fn close_tasks_where(&mut self, holds: impl Fn(&Task) -> bool, result: &str) {
+    pub fn close_tasks_where(&mut self, holds: impl Fn(&Task) -> bool, result: &Phrase) {
         let ids: Vec<TaskId> =
             self.case.order.tasks.iter().filter(|(_, task)| holds(task)).map(|(id, _)| id.clone()).collect();
         for id in ids {

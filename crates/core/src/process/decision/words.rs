@@ -2,35 +2,48 @@
 //! Never decides. Enter at [`Decision::say`] and [`Decision::turn`].
 
 use super::Decision;
+use crate::message::phrase::{Phrase, Told};
+use crate::process::calendar::{say_day, say_time};
 use crate::process::command::Ask;
 use crate::process::moment::Line;
 use crate::process::value::*;
 
 impl Decision<'_> {
+    /// A phrase of the library in the words of this school.
+    pub fn words(&self, phrase: &Phrase) -> String {
+        self.process.texts.phrase(phrase, &|told| match told {
+            Told::Time(at) => say_time(*at, self.process.zone),
+            Told::Day(at) => say_day(*at, self.process.zone),
+            Told::Manager(manager) => self.name_of(&ManagerId(manager.clone())),
+        })
+    }
+
     /// A line of the journal: the reason.
-    pub fn say(&mut self, rule: &str, text: impl Into<String>) {
-        self.journal.push(Line { rule: rule.to_owned(), text: text.into() });
+    pub fn say(&mut self, rule: &str, phrase: Phrase) {
+        let text = self.words(&phrase);
+        self.journal.push(Line { rule: rule.to_owned(), text });
     }
 
     /// A change of the process: journal, lead's feed and GetCourse comment (K6).
-    pub fn turn(&mut self, rule: &str, text: impl Into<String>) {
-        let text = text.into();
-        self.say(rule, text.clone());
-        self.note(&text);
-        self.comment(text);
+    pub fn turn(&mut self, rule: &str, phrase: Phrase) {
+        self.say(rule, phrase.clone());
+        self.note(phrase.clone());
+        self.comment(phrase);
     }
 
     /// A comment in GetCourse's order (K6).
-    pub fn comment(&mut self, text: String) {
+    pub fn comment(&mut self, phrase: Phrase) {
         if self.figures().feed.comments {
+            let text = self.words(&phrase);
             self.getcourse(Ask::AddComment { text });
         }
     }
 
     /// A line in the lead's feed (K6).
-    pub fn note(&mut self, text: &str) {
+    pub fn note(&mut self, phrase: Phrase) {
         if self.figures().feed.notes && self.has_lead() {
-            self.ask(Ask::AddNote { role: LeadRole::Sales, text: text.to_owned() });
+            let text = self.words(&phrase);
+            self.ask(Ask::AddNote { role: LeadRole::Sales, text });
         }
     }
 

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{Phrase, answers, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::TaskKind;
@@ -11,6 +12,7 @@ use crate::process::event::{Answer, AnswerKind, Event};
 use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
+use crate::process::vars;
 
 pub const SECTION: Section = Section {
     name: "answers",
@@ -37,7 +39,7 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
     }
     let window = TimeDelta::seconds(i64::from(d.figures().talk.first_answer_seconds));
     if d.case.order.answered_at.is_some_and(|last| d.now - last < window) {
-        d.say("L13", "Второй ответ подряд не принят: действует первый.");
+        d.say("L13", answers::second());
         return;
     }
     if accepted(d, answer) {
@@ -55,46 +57,39 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         AnswerKind::Refusal => return d.request(Request::Refuse { reason: answer.reason, why }),
         AnswerKind::Duplicate => return d.request(Request::DoubleByWord),
         AnswerKind::Doubt => {
-            let text = d.by_letter(
-                "Клиент сомневается: материалы сейчас, касание позже.",
-                "Клиент сомневается: материалы отправить некуда, касание позже.",
-            );
-            date(d, FollowUpKind::Doubt, why, text);
-            d.letter("L13", TextId::Materials);
+            let letter = d.draft(TextId::Materials, |_| {});
             let at = answer.at.unwrap_or_else(|| d.work_days(d.figures().talk.doubt_days));
+            date(d, FollowUpKind::Doubt, why, answers::doubt(letter.leaves(), touch_at(d, at)));
+            d.post("L13", letter);
             touch(d, at);
         }
         AnswerKind::OwnTry => {
             let Some(at) = answer.at.filter(|at| *at > d.now).or(cut("L13.own_date").then_some(d.now)) else {
-                d.request(Request::AskAgain { why: "Нужна дата".to_owned() });
+                d.ask_again(&why::day_needed(vars::examples(d.now, d.process.zone).day));
                 return false;
             };
-            date(d, FollowUpKind::OwnTry, why, "Своя попытка: вернёмся в названный день.");
+            date(d, FollowUpKind::OwnTry, why, answers::own_try(touch_at(d, at)));
             touch(d, at);
         }
         AnswerKind::Instalment => {
-            let text = d.by_letter(
-                "Рассрочка: клиенту условия, менеджеру задача.",
-                "Рассрочка: условия отправить некуда, менеджеру задача.",
-            );
-            date(d, FollowUpKind::Instalment, None, text);
-            d.letter("L13", TextId::Instalment);
+            let letter = d.draft(TextId::Instalment, |_| {});
+            date(d, FollowUpKind::Instalment, None, answers::instalment(letter.leaves()));
+            d.post("L13", letter);
             work(d, TextId::TaskInstalment, answer.at, why);
         }
         AnswerKind::LongCycle => {
-            date(d, FollowUpKind::LongCycle, None, "Длинный цикл: менеджеру задача на следующий шаг.");
+            date(d, FollowUpKind::LongCycle, None, answers::long_cycle());
             work(d, TextId::TaskLongCycle, answer.at, why);
         }
         AnswerKind::SpecialTerms => special_terms(d, why),
         AnswerKind::Mistake if cut("L6.mistake") => return d.request(Request::Refuse { reason: None, why }),
         AnswerKind::Mistake => mistake(d),
         AnswerKind::WrongNumber => {
-            d.answered(Wait::Asking, "Менеджер: номер неверный.");
+            d.answered(Wait::Asking, answers::wrong_number());
             d.request(Request::WrongNumber { number: None });
         }
         AnswerKind::Paid => {
-            let text = "Менеджер: оплачено. Проверяем оплату в GetCourse.";
-            date(d, FollowUpKind::CheckPayment, None, text);
+            date(d, FollowUpKind::CheckPayment, None, answers::paid());
             d.read_order();
             d.set(Timer::FollowUp, d.work_minutes(d.figures().payment.confirm_minutes));
         }
@@ -104,13 +99,17 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
 }
 
 /// Accepts the answer; the order waits until a date (state `FollowUp`).
-fn date(d: &mut Decision, what: FollowUpKind, why: Option<String>, text: &str) {
-    d.answered(Wait::FollowUp(FollowUp { what, why }), text);
+fn date(d: &mut Decision, what: FollowUpKind, why: Option<String>, said: Phrase) {
+    d.answered(Wait::FollowUp(FollowUp { what, why }), said);
 }
 
 /// When the client is contacted again, within the hours in which he may be called.
 fn touch(d: &mut Decision, at: At) {
-    d.set(Timer::FollowUp, d.calls().next(at.max(d.now)));
+    d.set(Timer::FollowUp, touch_at(d, at));
+}
+
+fn touch_at(d: &Decision, at: At) -> At {
+    d.calls().next(at.max(d.now))
 }
 
 /// A task for the manager with its deadline; afterwards the question is asked again.
@@ -124,8 +123,8 @@ fn work(d: &mut Decision, text: TextId, at: Option<At>, why: Option<String>) {
 
 /// L13: the head decides about special terms, within a day.
 fn special_terms(d: &mut Decision, why: Option<String>) {
-    date(d, FollowUpKind::Special, why.clone(), "Особые условия: решает руководитель, срок сутки.");
     let due = d.team().next(d.now + TimeDelta::hours(i64::from(d.figures().talk.special_hours)));
+    date(d, FollowUpKind::Special, why.clone(), answers::special(due));
     let (to, time, why) = (d.head(), Some(due), why.unwrap_or_default());
     d.task(NewTask { to, time, why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskSpecial, due) });
     touch(d, due);
@@ -133,8 +132,8 @@ fn special_terms(d: &mut Decision, why: Option<String>) {
 
 /// L6: the order was a mistake.
 fn mistake(d: &mut Decision) {
-    d.end(End::False { at: d.now }, "Заказ ошибочный");
+    d.end(End::False { at: d.now }, &result::mistake());
     d.stage(Stage::Lost, None);
     d.status(Status::False, None);
-    d.turn("L6", "Менеджер: заказ ошибочный. Он ложный и не входит в отчёты.");
+    d.turn("L6", answers::mistake());
 }

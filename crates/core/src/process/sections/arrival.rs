@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{Phrase, arrival, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::Urgency;
@@ -53,11 +54,11 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
         match payment_state {
             PaymentState::Unpaid => first_state(d),
             PaymentState::Unconfirmed => {
-                d.go(Wait::Pause, "");
+                d.go(Wait::Pause, &Phrase::NONE);
                 first_state(d);
             }
             // The payment is being checked; nothing is started until the result.
-            _ => d.go(Wait::Pause, ""),
+            _ => d.go(Wait::Pause, &Phrase::NONE),
         }
     });
 }
@@ -71,9 +72,9 @@ fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
         let route = d.process.routes.iter().find(by_line).or_else(|| d.process.route_for(&[]));
         d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
         assign(d, None);
-        d.say("L8", "Входящий звонок неизвестного клиента: заводим сделку по правилу линии.");
+        d.say("L8", arrival::by_call());
         leads::make(d);
-        d.go(Wait::Pause, "");
+        d.go(Wait::Pause, &Phrase::NONE);
         d.set(Timer::SelfPay, pause_end(d));
     });
 }
@@ -88,8 +89,8 @@ fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
     if payment_state != PaymentState::Void || cut("L6.already_closed") {
         return false;
     }
-    d.say("L6", "Заказ пришёл уже закрытым: вести нечего.");
-    d.end(end, "");
+    d.say("L6", arrival::ended_before());
+    d.end(end, &Phrase::NONE);
     true
 }
 
@@ -102,15 +103,14 @@ fn place(d: &mut Decision, named: Option<&ManagerId>) {
 
 fn assign(d: &mut Decision, named: Option<&ManagerId>) {
     let Some(manager) = assign::choose(d, named) else {
-        d.say("L9", "Заказ в свободной очереди: ждём, кто возьмёт.");
+        d.say("L9", arrival::pool_waits());
         return;
     };
     let own = d.case.client.manager.as_ref() == Some(&manager);
     assign::give(d, &manager);
-    let name = d.name_of(&manager);
     match own {
-        true => d.say("L8", format!("Клиент остаётся у своего менеджера: {name}.")),
-        false => d.say("G4", format!("Ответственный по правилу маршрута: {name}.")),
+        true => d.say("L8", arrival::own_manager(&manager)),
+        false => d.say("G4", arrival::by_route(&manager)),
     }
 }
 
@@ -119,7 +119,7 @@ fn first_state(d: &mut Decision) {
     let figures = &d.figures().arrival;
     let pool = d.case.order.responsible.is_none();
     if pool {
-        d.go(Wait::FreePool, "");
+        d.go(Wait::FreePool, &Phrase::NONE);
         d.set(Timer::FreePool, d.now + TimeDelta::minutes(i64::from(figures.free_pool_minutes)));
     }
     if d.case.order.author == Some(Author::Manager) && figures.short_path && !pool {
@@ -131,18 +131,17 @@ fn first_state(d: &mut Decision) {
     }
     if d.case.client.phone().is_none() && figures.ask_phone {
         if pool {
-            assign::give_by_queue(d, "Телефона нет, его нужно спросить");
+            assign::give_by_queue(d, why::phone_needed());
         }
-        d.request(Request::AskPhone { why: "" });
+        d.request(Request::AskPhone { why: Phrase::NONE });
         return;
     }
     if matches!(d.state(), Wait::Unseen { .. }) {
-        d.go(Wait::Pause, "");
+        d.go(Wait::Pause, &Phrase::NONE);
     }
     let end = pause_end(d);
     d.set(Timer::SelfPay, end);
-    let minutes = (end - d.now).num_minutes();
-    d.say("L2", format!("Пауза на самостоятельную оплату: {minutes} мин., никто не звонит."));
+    d.say("L2", arrival::pause(end));
 }
 
 /// L1: the confirmation with the payment link is sent at once.
@@ -166,8 +165,8 @@ fn pause_end(d: &Decision) -> At {
 
 /// L3: an order made by a manager has no pause; he is asked for the payment date, and the link is sent.
 fn short_path(d: &mut Decision) {
-    d.go(Wait::Asking, "");
-    d.turn("L3", "Заказ создан менеджером: без паузы, спрашиваем дату оплаты.");
+    d.go(Wait::Asking, &Phrase::NONE);
+    d.turn("L3", arrival::by_manager());
     d.request(Request::Question { text: TextId::TaskPaymentDate, why: String::new() });
 }
 
@@ -175,10 +174,10 @@ fn short_path(d: &mut Decision) {
 fn pause_over(d: &mut Decision) {
     match d.state() {
         Wait::Pause => {
-            d.say("L2", "Пауза закончилась, оплаты нет.");
+            d.say("L2", arrival::pause_over());
             d.request(Request::Round { task: None, why: None });
         }
-        Wait::FreePool => d.say("L2", "Пауза закончилась, но заказ ещё никто не взял."),
+        Wait::FreePool => d.say("L2", arrival::pause_over_in_pool()),
         _ => {}
     }
 }

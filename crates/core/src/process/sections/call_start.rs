@@ -4,6 +4,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{Phrase, call_start};
 use crate::process::case::{CallStart, Task, UnderWay};
 use crate::process::command::{Ask, StartCall, Urgency};
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
@@ -78,12 +79,12 @@ fn due(d: &mut Decision) {
         None => begin(d, &id, &task, attempt),
         Some(Obstacle::Busy) if again <= last => {
             if !waited {
-                d.say("D9", "Менеджер сейчас говорит: звонок начнётся, когда он освободится.");
+                d.say("D9", call_start::manager_talks());
             }
             d.case.order.start = Some(CallStart { attempt, again_at: Some(again), under_way: None });
         }
         Some(obstacle) => {
-            d.say("D9", format!("Мост не начинает звонок: {}. Задача у менеджера.", obstacle.why()));
+            d.say("D9", call_start::not_started(obstacle.said()));
             d.case.order.start = Some(CallStart { attempt, again_at: None, under_way: None });
         }
     }
@@ -101,14 +102,14 @@ enum Obstacle {
 }
 
 impl Obstacle {
-    fn why(self) -> &'static str {
+    fn said(self) -> Phrase {
         match self {
-            Self::TooLate => "время задачи прошло",
-            Self::ClientHours => "клиенту сейчас звонить нельзя",
-            Self::ManagerHours => "менеджер сейчас не работает",
-            Self::NoPhone => "у клиента нет телефона",
-            Self::NoExtension => "у менеджера нет внутреннего номера",
-            Self::Busy => "менеджер всё это время говорил",
+            Self::TooLate => call_start::too_late(),
+            Self::ClientHours => call_start::client_hours(),
+            Self::ManagerHours => call_start::manager_hours(),
+            Self::NoPhone => call_start::no_phone(),
+            Self::NoExtension => call_start::no_extension(),
+            Self::Busy => call_start::still_busy(),
         }
     }
 }
@@ -140,11 +141,11 @@ fn begin(d: &mut Decision, id: &TaskId, task: &Task, attempt: String) {
     let start = StartCall { manager: manager.clone(), number, caller_id, task: id.clone(), not_after };
     let command = d.urgent(Urgency::Hot, |d| d.ask(Ask::StartCall(start)));
     d.case.desks.occupy(&manager, command.as_str(), d.now, not_after);
-    let name = d.name_of(&manager);
+    let begun = call_start::begun(&manager);
     let under_way = Some(UnderWay { command, manager, at: d.now });
     d.case.order.start = Some(CallStart { attempt, again_at: None, under_way });
     d.set(Timer::StartSeen, not_after);
-    d.say("D9", format!("Мост начинает звонок: сначала менеджер ({name}), затем клиент."));
+    d.say("D9", begun);
 }
 
 /// D9: the call should have been reported by now. Not every provider reports that the manager did
@@ -155,11 +156,11 @@ fn seen(d: &mut Decision) {
     };
     d.case.desks.free(under_way.command.as_str());
     if d.case.desks.is_busy(&under_way.manager, d.now) {
-        d.say("D9", "Звонок идёт.");
+        d.say("D9", call_start::under_way());
         return;
     }
     leave(d);
-    d.say("D9", "Звонок не состоялся: менеджер не взял трубку. Задача остаётся у него.");
+    d.say("D9", call_start::not_picked_up());
 }
 
 /// A call has its result: the start that may have led to it is finished, and the manager is free.
@@ -183,7 +184,7 @@ fn failed(d: &mut Decision, command: &CommandId) -> bool {
     }
     leave(d);
     d.case.order.unsent.remove(command);
-    d.say("D9", "Мост не смог начать звонок и не повторяет его. Задача остаётся у менеджера.");
+    d.say("D9", call_start::failed());
     true
 }
 

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{calls, why};
 use crate::mutant::cut;
 use crate::process::case::SeenCall;
 use crate::process::command::Urgency;
@@ -40,7 +41,7 @@ fn on_call(d: &mut Decision, call: &CallResult) {
     let talked = is_talk(d, call);
     let known = d.case.order.calls.iter().any(|seen| seen.call == call.call);
     if !keep(d, call, talked) {
-        d.say("D10", "Этот звонок уже учтён.");
+        d.say("D10", calls::known());
         return;
     }
     d.request(Request::CallOver { call: Box::new(call.clone()) });
@@ -53,7 +54,7 @@ fn on_call(d: &mut Decision, call: &CallResult) {
         false => feed::call(d, call),
     }
     if !d.case.order.is_open() || d.case.order.is_unseen() {
-        d.say("D10", "Звонок по заказу, который сейчас никто не ведёт: только в ленту.");
+        d.say("D10", calls::only_recorded(!d.case.order.is_open()));
         return;
     }
     d.request(Request::NumberArrived);
@@ -65,7 +66,7 @@ fn on_call(d: &mut Decision, call: &CallResult) {
     }
     match call.direction {
         _ if talked => {
-            d.request(Request::Talked { seconds: call.talk_seconds });
+            d.request(Request::Talked { seconds: call.talk_seconds, manager: call.manager.clone() });
         }
         Direction::Inbound => missed(d),
         Direction::Outbound => outbound(d, call),
@@ -124,7 +125,7 @@ fn outbound(d: &mut Decision, call: &CallResult) {
         Outcome::Failed | Outcome::Cancelled => Request::CallFailed,
         _ if call.reached != Reached::Client => Request::CallFailed,
         _ if same_as_word(d, call.started_at) => {
-            d.say("D10", "Этот звонок уже учтён по слову менеджера: счёт не меняется.");
+            d.say("D10", calls::counted_by_word());
             return;
         }
         _ => Request::NotReached { outcome: call.outcome, at: call.ended_at.min(d.now) },
@@ -145,8 +146,8 @@ fn missed(d: &mut Decision) {
     let due = if opens > d.now { opens } else { due };
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Missed);
-        d.turn("D11", "Пропущенный звонок клиента: перезвонить сразу.");
-        d.request(Request::LeavePool { why: "Клиент звонит сам" });
+        d.turn("D11", calls::missed(due));
+        d.request(Request::LeavePool { why: why::client_calls() });
         d.request(Request::CallAtOnce { due });
     });
 }
@@ -158,18 +159,18 @@ fn on_word(d: &mut Decision, kind: AnswerKind) {
     let counted = d.case.order.round.last_attempt_at.is_some_and(|last| d.now - last <= near);
     match kind {
         _ if !d.figures().dialling.trust_task_result => {
-            d.say("D10", "Слово менеджера о звонке не учитывается: так настроено.");
+            d.say("D10", calls::word_ignored());
         }
         AnswerKind::Reached if d.case.order.is_asked() => {
-            d.say("D10", "Разговор уже учтён по данным телефонии.");
+            d.say("D10", calls::talk_known());
         }
         AnswerKind::Reached => {
-            d.turn("D10", "Менеджер говорит, что дозвонился: считаем разговором.");
-            d.request(Request::Talked { seconds: None });
+            d.turn("D10", calls::said_reached());
+            d.request(Request::Talked { seconds: None, manager: None });
         }
-        _ if counted => d.say("D10", "Эта попытка уже учтена по данным телефонии."),
+        _ if counted => d.say("D10", calls::attempt_known()),
         _ => {
-            d.turn("D10", "Менеджер говорит, что не дозвонился: считаем попыткой.");
+            d.turn("D10", calls::said_not_reached());
             d.case.order.round.by_word = Some(d.now);
             d.request(Request::NotReached { outcome: Outcome::NoAnswer, at: d.now });
         }

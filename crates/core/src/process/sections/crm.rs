@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{crm, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::{Ask, AskKind, TaskKind};
@@ -27,7 +28,7 @@ pub const SECTION: Section = Section {
 /// The current state of the lead in the CRM.
 fn on_lead(d: &mut Decision, change: &LeadChange) {
     if change.role != LeadRole::Sales {
-        d.say("K2", "Изменение в связанной сделке: процесс заказа оно не меняет.");
+        d.say("K2", crm::other_lead());
         return;
     }
     let before = d.case.order.clone();
@@ -38,7 +39,7 @@ fn on_lead(d: &mut Decision, change: &LeadChange) {
         stage(d, to, change);
     }
     if d.case.order == before {
-        d.say("K2", "В сделке ничего нового.");
+        d.say("K2", crm::nothing_new());
     }
 }
 
@@ -76,11 +77,10 @@ fn late_taker(d: &Decision) -> bool {
 fn refuse_taker(d: &mut Decision, first: &ManagerId, second: &ManagerId) {
     d.ask(Ask::SetResponsible { role: LeadRole::Sales, manager: first.clone() });
     d.case.order.responsible_at = Some(d.now);
-    let name = d.name_of(first);
-    d.turn("L9", format!("Заказ уже взят раньше: остаётся {name}."));
+    d.turn("L9", crm::taken_before(first));
     let due = d.work_minutes(60);
     let to = Some(second.clone());
-    let why = format!("Заказ уже в работе: {name}.");
+    let why = d.words(&why::taken_before(first));
     let told = d.task(NewTask { to, why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskAlreadyTaken, due) });
     d.unwatched(told, None);
 }
@@ -98,22 +98,28 @@ fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
             if std::mem::replace(&mut d.case.order.won_by_hand, true) {
                 return;
             }
-            d.turn("L13", "Сделку закрыли как успешную вручную: проверяем оплату в GetCourse.");
+            d.turn("L13", crm::won_by_hand());
             d.read_order();
         }
         _ if now.is_some_and(|now| to <= now) => {
             if now != Some(to) && d.figures().feed.forward_only {
-                d.say("K2", "Сделку вернули на прежний этап: процесс назад не идёт.");
+                d.say("K2", crm::moved_back());
             }
         }
         _ => {
             d.case.order.leads.insert(LeadRole::Sales, to);
-            d.say("K2", "Менеджер передвинул сделку вперёд.");
+            d.say("K2", crm::moved());
+            // L9: in the pool whoever moves the lead takes it; the CRM may name him as responsible already.
+            let manager = d.case.order.responsible.clone().or_else(|| known_author(d, change));
             if to >= Stage::InWork
-                && let Some(manager) = d.case.order.responsible.clone()
+                && let Some(manager) = manager
             {
                 d.request(Request::Take { manager });
             }
         }
     }
+}
+
+fn known_author(d: &Decision, change: &LeadChange) -> Option<ManagerId> {
+    change.by.clone().filter(|manager| d.process.manager(manager).is_some())
 }

@@ -4,9 +4,9 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{dialling, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
-use crate::process::calendar::say_time;
 use crate::process::call_task::{self, Call};
 use crate::process::case::Round;
 use crate::process::command::TaskKind;
@@ -53,7 +53,7 @@ pub const SECTION: Section = Section {
 
 /// Starts a new round (D1, P2). `task` is the text of its first task; `None` for the usual one.
 fn start(d: &mut Decision, task: Option<TextId>, why: Option<String>) {
-    d.end_calls("Новый круг звонков");
+    d.end_calls(&result::new_round());
     d.request(Request::RoundBegins);
     new_round(d, task);
     d.case.order.round.why = why.filter(|why| !why.is_empty());
@@ -65,7 +65,7 @@ fn start(d: &mut Decision, task: Option<TextId>, why: Option<String>) {
 fn new_round(d: &mut Decision, task: Option<TextId>) {
     let number = d.case.order.round.number + 1;
     d.case.order.round = Round { number, task, ..Round::default() };
-    d.go(Wait::Dialling, "Новый круг звонков");
+    d.go(Wait::Dialling, &result::new_round());
 }
 
 /// D5: a round whose first attempt is the promised call.
@@ -94,8 +94,7 @@ fn plan(d: &mut Decision, rung: Rung) {
     let round = &mut d.case.order.round;
     (round.day, round.step) = (rung.day, rung.step);
     d.set(Timer::Attempt, rung.at);
-    let time = say_time(rung.at, d.process.zone);
-    d.say("D2", format!("Следующая попытка: {time}."));
+    d.say("D2", dialling::planned(rung.at));
 }
 
 /// An attempt is due (D1, D2): a call task with the script, due now. The permitted hours are checked again
@@ -109,11 +108,11 @@ fn attempt(d: &mut Decision) {
     if opens > d.now {
         let at = d.spread(Timer::Attempt, opens);
         d.set(Timer::Attempt, at);
-        d.say("D13", "Сейчас клиенту звонить нельзя: попытка переносится на ближайшее открытие.");
+        d.say("D13", dialling::closed_hours());
         return;
     }
     if d.case.client.phone().is_none() && d.figures().arrival.ask_phone {
-        d.request(Request::AskPhone { why: "Звонить некуда" });
+        d.request(Request::AskPhone { why: why::nowhere_to_call() });
         return;
     }
     let today = d.now.with_timezone(&calls.zone).date_naive().to_string();
@@ -141,7 +140,7 @@ fn missed_attempt(d: &mut Decision, open: &TaskId) {
     let held_by = d.case.order.tasks.get(open).map(|task| task.responsible.clone());
     let own = d.case.order.responsible.clone().filter(|own| held_by.as_ref() != Some(own));
     d.move_task(open, Some(d.now), own);
-    d.say("L15", "По прошлой задаче звонка не было: она перенесена на новую попытку.");
+    d.say("L15", dialling::no_call());
 }
 
 /// If nobody calls, the ladder still continues after the task has been escalated (L14, L15).
@@ -166,14 +165,14 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     order.round.last_outcome = Some(outcome);
     let number = order.round.attempts;
     d.moment(Moment::NotReached { outcome, attempt: number });
-    d.say("D2", format!("Попытка {number}: {}.", outcome.label()));
+    d.say("D2", dialling::attempt(number, outcome.said()));
     if *d.state() == Wait::CallBack {
         d.request(Request::Restore);
         return;
     }
     // A manual call before the planned time does not move the planned attempt.
     let planned = d.at(Timer::Attempt).filter(|_| d.call_task().is_none() && !cut("D10.plan_stands"));
-    d.close_tasks_where(|task| task.kind == TaskKind::Call, &format!("Не дозвонились: {}", outcome.label()));
+    d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached(outcome.said()));
     if *d.state() == Wait::Dialling {
         next(d, at, planned);
     }
@@ -188,8 +187,7 @@ fn next(d: &mut Decision, last: At, planned: Option<At>) {
     }
     let gap = TimeDelta::minutes(i64::from(d.figures().dialling.gap_minutes));
     if let Some(planned) = planned.filter(|at| *at >= last + gap) {
-        let time = say_time(planned, d.process.zone);
-        d.say("D2", format!("Звонок вне плана; следующая попытка по плану: {time}."));
+        d.say("D2", dialling::off_plan(planned));
         return;
     }
     let rung = ladder::after(d, d.case.order.round.day, d.case.order.round.step, last);
@@ -210,15 +208,15 @@ fn gives_up(d: &Decision, next: At) -> bool {
 }
 
 fn give_up(d: &mut Decision) {
-    const RESULT: &str = "Дозвон закончен";
-    d.end_calls(RESULT);
-    d.go(Wait::GivingUp { letter: LastLetter::Waits }, RESULT);
+    let result = &result::dialling_over();
+    d.end_calls(result);
+    d.go(Wait::GivingUp { letter: LastLetter::Waits }, result);
     d.request(Request::LastLetter);
 }
 
 /// D12: the manager's leg or the provider failed. This is no attempt; the same task is due a little later.
 fn failed(d: &mut Decision) {
-    d.say("D12", "Сбой на нашей стороне: это не попытка, звонок повторяется.");
+    d.say("D12", dialling::our_failure());
     let again = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes));
     if let Some(open) = d.call_task() {
         d.move_task(&open, Some(again), None);

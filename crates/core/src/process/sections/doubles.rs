@@ -1,6 +1,7 @@
 //! Duplicates: the younger unpaid order of the same client and offer is merged into the older one (L7).
 //! Never closes an order that holds money. Enter at [`fold`] and [`on_news`].
 
+use crate::message::phrase::{doubles, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::decision::{Decision, Heard, Request, Section};
@@ -41,7 +42,7 @@ fn fold(d: &mut Decision) -> bool {
             return true;
         }
         if !brief.paid {
-            d.say("L7", "Более новый неоплаченный заказ на то же предложение складывается в этот.");
+            d.say("L7", doubles::folding());
             let order = d.case.order.id.clone();
             d.tell(other, News::DuplicateOf { order });
         }
@@ -53,15 +54,10 @@ fn fold(d: &mut Decision) -> bool {
 fn end_as_double(d: &mut Decision, of: &OrderId) {
     let older = d.case.client.orders.get(of).cloned();
     let number = older.as_ref().and_then(|brief| brief.number.clone()).unwrap_or_default();
-    d.end(End::Duplicate { at: d.now, of: of.clone() }, "Дубль другого заказа");
+    d.end(End::Duplicate { at: d.now, of: of.clone() }, &result::double());
     d.stage(Stage::Lost, None);
     d.status(Status::False, None);
-    let shown = if number.is_empty() {
-        "другого заказа".to_owned()
-    } else {
-        format!("заказа {number}")
-    };
-    d.turn("L7", format!("Дубль {shown}: этот заказ ложный."));
+    d.turn("L7", doubles::double(number.as_str()));
     if let Some(older) = older.filter(|brief| brief.open && !brief.paid) {
         let own = d.case.order.number.clone().unwrap_or_default();
         d.letter_with("L7", TextId::OlderOrder, |vars| {
@@ -78,15 +74,11 @@ fn by_word(d: &mut Decision) -> Heard {
     let others = d.case.client.orders.iter().filter(|(id, brief)| **id != own && brief.open);
     let other = d.case.rivals().first().cloned().or_else(|| others.map(|(id, _)| id.clone()).next());
     let Some(other) = other.filter(|_| !cut("L7.by_word")) else {
-        d.request(Request::AskAgain {
-            why: "Другого открытого заказа у клиента нет".to_owned()
-        });
+        d.ask_again(&why::no_other_order());
         return Heard::Refused;
     };
     if d.case.order.has_money() {
-        d.request(Request::AskAgain {
-            why: "По этому заказу есть деньги, его нельзя сложить".to_owned()
-        });
+        d.ask_again(&why::paid_double());
         return Heard::Refused;
     }
     d.tell(other.clone(), News::DuplicateFound { order: own });
@@ -99,11 +91,11 @@ fn on_news(d: &mut Decision, news: &News) -> Heard {
     match news {
         News::Talked { .. } => return Heard::Passed,
         News::DuplicateFound { .. } => {
-            d.turn("L7", "Клиент оформил тот же заказ ещё раз: новый заказ сложен в этот.");
+            d.turn("L7", doubles::twice());
         }
         News::DuplicateOf { order } | News::Paid { order } => {
             if d.case.order.has_money() || d.case.order.is_held() || cut("L7.other_is_paid") {
-                d.turn("L7", "Есть другой заказ на то же предложение, но по этому есть деньги: он остаётся.");
+                d.turn("L7", doubles::both_paid());
             } else {
                 end_as_double(d, order);
             }

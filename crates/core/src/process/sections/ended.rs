@@ -1,6 +1,7 @@
 //! An ended order: it ignores everything except money; an answer «оплачено» still starts a check (L6, L13).
 //! Only `payment` opens an ended order again. Enter at `SECTION`.
 
+use crate::message::phrase::ended;
 use crate::process::decision::{Decision, Heard, Section};
 use crate::process::event::{AnswerKind, Event};
 
@@ -13,7 +14,7 @@ pub const SECTION: Section = Section {
             d.clear_field(answer.field);
             match answer.kind {
                 AnswerKind::Paid => {
-                    d.say("L13", "Менеджер: оплачено. Проверяем оплату закрытого заказа.");
+                    d.say("L13", ended::paid());
                     d.read_order();
                 }
                 _ => nothing_left(d),
@@ -29,5 +30,5 @@ pub const SECTION: Section = Section {
 };
 
 fn nothing_left(d: &mut Decision) {
-    d.say("L6", "Заказ закончен: событие ничего не меняет.");
+    d.say("L6", ended::nothing_changes());
 }

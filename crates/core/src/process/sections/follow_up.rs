@@ -1,6 +1,7 @@
 //! Waiting for an agreed date: doubt, own try, instalment, long cycle, special terms (L13).
 //! Never creates a call task before that date. Enter at [`due`].
 
+use crate::message::phrase::{Phrase, follow_up, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section, Tasks, Whose};
@@ -31,8 +32,6 @@ pub const SECTION: Section = Section {
     ..Section::QUIET
 };
 
-const STEP_DUE: &str = "Настал срок следующего шага";
-
 /// The date has come: a call task, or the question again (L13).
 fn due(d: &mut Decision) {
     let Wait::FollowUp(FollowUp { what, why }) = d.state().clone() else { return };
@@ -41,32 +40,32 @@ fn due(d: &mut Decision) {
         FollowUpKind::OwnTry => Some(TextId::TaskOwnTry),
         FollowUpKind::CallLater | FollowUpKind::NotAsked => None,
         FollowUpKind::CheckPayment if cut("L13.paid_is_checked") => None,
-        FollowUpKind::CheckPayment => return ask_again(d, "Оплата в GetCourse не найдена"),
+        FollowUpKind::CheckPayment => return ask_again(d, &why::payment_not_found()),
         FollowUpKind::Instalment | FollowUpKind::LongCycle | FollowUpKind::Special => {
-            d.close_tasks_where(|task| WORK.contains(&task.text) && !task.kept, "Срок наступил");
-            return ask_again(d, why.as_deref().unwrap_or(STEP_DUE));
+            d.close_tasks_where(|task| WORK.contains(&task.text) && !task.kept, &result::date_came());
+            return ask_again(d, &why::step_due(why));
         }
-        FollowUpKind::RefusedWithMoney | FollowUpKind::MoneyGone => return ask_again(d, STEP_DUE),
+        FollowUpKind::RefusedWithMoney | FollowUpKind::MoneyGone => return ask_again(d, &why::step_due("")),
     };
-    d.say("L13", "Настал названный день: новый круг звонков.");
+    d.say("L13", follow_up::due());
     d.request(Request::Round { task, why });
 }
 
 /// The date is over before the question is asked: what is asked about is not what stands.
-fn ask_again(d: &mut Decision, why: &str) {
-    d.go(Wait::Asking, "Ждём ответа менеджера");
-    d.request(Request::AskAgain { why: why.to_owned() });
+fn ask_again(d: &mut Decision, why: &Phrase) {
+    d.go(Wait::Asking, &result::waiting());
+    d.ask_again(why);
 }
 
 /// The client talked about another order: this order's dialling waits (design, «Call → order»).
 fn sibling_talked(d: &mut Decision) {
-    const RESULT: &str = "С клиентом поговорили по другому заказу";
     if !matches!(d.state(), Wait::Dialling | Wait::Pause | Wait::GivingUp { .. }) || cut("D12.other_ladder") {
         return;
     }
-    d.end_calls(RESULT);
-    d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::CallLater)), RESULT);
+    let result = &result::other_order();
+    d.end_calls(result);
+    d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::CallLater)), result);
     let at = d.work_days(d.figures().talk.follow_up_days.clamp(1, 3));
     d.set(Timer::FollowUp, at);
-    d.turn("D12", "С клиентом поговорили по другому заказу: звонки по этому остановлены.");
+    d.turn("D12", follow_up::other_order());
 }

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{giving_up, result};
 use crate::message::text::TextId;
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
 use crate::process::leads;
@@ -34,13 +35,13 @@ fn last_letter(d: &mut Decision) {
     let opens = d.letters_open_at(d.now);
     if opens > d.now {
         d.set(Timer::GiveUp, opens);
-        d.say("D13", "Последнее сообщение уйдёт в разрешённые часы.");
+        d.say("D13", giving_up::letter_waits());
         return;
     }
     let (days, attempts) = (d.case.order.round.days.len(), d.case.order.round.attempts);
-    let last = d.by_letter("Последнее сообщение клиенту.", "Написать клиенту некуда.");
-    d.turn("D3", format!("Не дозвонились: дней {days}, попыток {attempts}. {last}"));
-    d.letter("D3", TextId::NotReached);
+    let letter = d.draft(TextId::NotReached, |_| {});
+    d.turn("D3", giving_up::last_letter(attempts, days, letter.leaves()));
+    d.post("D3", letter);
     d.stay(Wait::GivingUp { letter: LastLetter::Sent });
     let hours = TimeDelta::hours(i64::from(d.figures().dialling.give_up_hours));
     d.set(Timer::GiveUp, d.now + hours);
@@ -50,7 +51,7 @@ fn last_letter(d: &mut Decision) {
 fn gave_up(d: &mut Decision) {
     match d.state() {
         Wait::GivingUp { letter: LastLetter::Waits } => {
-            d.end_calls("Дозвон закончен");
+            d.end_calls(&result::dialling_over());
             last_letter(d);
         }
         Wait::GivingUp { letter: LastLetter::Sent } => end(d),
@@ -61,18 +62,13 @@ fn gave_up(d: &mut Decision) {
 fn end(d: &mut Decision) {
     let postpones = d.figures().dialling.give_up_postpones;
     let reason = RefusalReason::NotReached;
-    d.end(End::NotReached { at: d.now }, "Не дозвонились");
+    d.end(End::NotReached { at: d.now }, &result::not_reached(""));
     d.stage(Stage::Lost, Some(reason));
     match postpones {
         true => d.status(Status::Postponed, None),
         false => d.status(Status::Cancelled, Some(reason.label().to_owned())),
     }
-    let kept = if postpones {
-        "оставлен отложенным, его ещё можно оплатить"
-    } else {
-        "отменён"
-    };
-    d.turn("D3", format!("Не дозвонились: заказ {kept}."));
+    d.turn("D3", giving_up::ended(postpones));
     if d.figures().refusal.revival {
         leads::linked(d, LeadRole::Revival, "D3");
     }

@@ -1,9 +1,9 @@
 //! Commands that can never be carried out, and the last resort of L14: another next step for the order. Never
 //! leaves an open order without a next step and never repeats without a pause. Enter at [`undeliverable`].
 
+use crate::message::phrase::{Phrase, command, guard, letters};
 use crate::message::text::TextId;
 use crate::mutant::cut;
-use crate::process::calendar::say_time;
 use crate::process::case::{Pending, Refused};
 use crate::process::command::{AskKind, BOUNCED, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Row, Section};
@@ -33,9 +33,10 @@ pub const SECTION: Section = Section {
 fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
     d.case.order.revoked.remove(command);
     let Some(pending) = d.case.order.unsent.remove(command) else {
-        d.say("L14", "Команда уже не нужна: её неудача ничего не меняет.");
+        d.say("L14", guard::not_needed());
         return;
     };
+    let what = said(d, pending.ask);
     match pending.ask {
         AskKind::SendLetter => letter_failed(d, &pending, why),
         AskKind::CreateTask => {
@@ -45,7 +46,7 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
                 let state = d.state().name().to_owned();
                 refused(d, command, Refused::Task { id, task, state });
             }
-            retry(d, "Задачу не удалось поставить в CRM");
+            retry(d, what);
         }
         AskKind::SaveLead => {
             if let Some(role) = pending.role
@@ -53,14 +54,38 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             {
                 refused(d, command, Refused::Lead { role, stage });
             }
-            retry(d, "Сделку не удалось завести в CRM");
+            retry(d, what);
         }
-        AskKind::ReadOrder => d.say("L4", "Заказ не удалось прочитать в GetCourse: спросим позже."),
+        AskKind::ReadOrder => d.say("L4", guard::read_later()),
         AskKind::SetStatus => {
-            d.turn("L14", "Статус в GetCourse не удалось сменить: проверьте его вручную.");
-            tell_head(d, why);
+            d.turn("L14", guard::status_failed(what.clone()));
+            tell_head(d, &what);
         }
-        other => d.say("L14", format!("Команду `{}` не удалось выполнить: идём дальше.", other.name())),
+        _ => d.say("L14", guard::goes_on(what)),
+    }
+}
+
+/// What a command does, for people: the platform's own words are for the log and the dead letter.
+fn said(d: &Decision, ask: AskKind) -> Phrase {
+    match ask {
+        AskKind::SaveLead => command::save_lead(),
+        AskKind::SaveContact => command::save_contact(),
+        AskKind::SetStage => command::set_stage(),
+        AskKind::SetResponsible => command::set_responsible(),
+        AskKind::SetPrice => command::set_price(),
+        AskKind::ClearField => command::clear_field(),
+        AskKind::CreateTask => command::create_task(),
+        AskKind::MoveTask => command::move_task(),
+        AskKind::CloseTask => command::close_task(),
+        AskKind::AddNote => command::add_note(),
+        AskKind::AddCall => command::add_call(),
+        AskKind::ReadLead | AskKind::ReadMade => command::read_lead(),
+        AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),
+        AskKind::AddComment => command::add_comment(),
+        AskKind::SetOrderManager => command::set_order_manager(),
+        AskKind::ReadOrder => command::read_order(),
+        AskKind::SendLetter => command::send_letter(),
+        AskKind::StartCall => command::start_call(),
     }
 }
 
@@ -74,7 +99,7 @@ fn refused(d: &mut Decision, command: &CommandId, what: Refused) {
 }
 
 fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
-    let title = pending.letter.as_ref().map(TextId::title).unwrap_or_default();
+    let title = pending.letter.as_ref().map(|letter| d.title(letter).to_owned()).unwrap_or_default();
     if why.starts_with(BOUNCED) {
         let bad = pending.to.clone().or_else(|| d.case.client.email().cloned());
         if let Some(bad) = bad.filter(|_| !cut("L11.bounced")) {
@@ -84,29 +109,29 @@ fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
         if let Some(letter) = &pending.letter {
             d.case.order.letters.remove(letter);
         }
-        d.say("L11", "Письмо не доставлено: адрес больше не используем, спросим новый в разговоре.");
-        d.note(&format!("Письмо «{title}» не доставлено. Уточните почту клиента."));
+        d.say("L11", letters::bad_address());
+        d.note(letters::not_delivered(&*title));
     } else {
         // A server failure or an unknown outcome: the address may be right.
-        d.say("M1", "Письмо не ушло или могло уйти не полностью: повторять его не будем.");
-        d.note(&format!("Письмо «{title}» могло не дойти. Если оно важно, отправьте его сами."));
+        d.say("M1", letters::in_doubt());
+        d.note(letters::maybe_lost(&*title));
     }
 }
 
 /// The head is informed if the CRM works.
-fn tell_head(d: &mut Decision, why: &str) {
+fn tell_head(d: &mut Decision, what: &Phrase) {
     if d.has_task(TextId::TaskUndeliverable) || !d.case.order.is_open() || !d.has_lead() {
         return;
     }
     let due = d.work_minutes(60);
-    let to = d.head();
-    d.task(NewTask { to, why, ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
+    let (to, why) = (d.head(), d.words(what));
+    d.task(NewTask { to, why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
 }
 
 /// The pause grows with each try, up to one working day.
-fn retry(d: &mut Decision, what: &str) {
+fn retry(d: &mut Decision, what: Phrase) {
     if !d.case.order.is_open() || cut("L14.retry") {
-        d.say("L14", format!("{what}; заказ уже закрыт."));
+        d.say("L14", guard::order_closed(what));
         return;
     }
     d.case.order.failures += 1;
@@ -115,8 +140,7 @@ fn retry(d: &mut Decision, what: &str) {
         _ => d.work_days(1),
     };
     d.set(Timer::Retry, at);
-    let time = say_time(at, d.process.zone);
-    d.say("L14", format!("{what}: повторим {time}."));
+    d.say("L14", guard::retry(what, at));
 }
 
 /// L14: the order had no next step: the head is informed, and the order is checked again.
@@ -130,5 +154,5 @@ fn due(d: &mut Decision) {
         leads::make(d);
     }
     d.set(Timer::Guard, d.work_days(1));
-    d.say("L14", "Сторож: заказ остался без следующего шага, руководителю задача.");
+    d.say("L14", guard::due());
 }

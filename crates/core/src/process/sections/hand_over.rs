@@ -1,9 +1,9 @@
 //! A new responsible: the open tasks move to him, with a summary of the order (L10). Does not write the
 //! responsible to the platforms: the section that makes the request does. Enter at [`hand_over`].
 
+use crate::message::phrase::{hand_over, result};
 use crate::message::text::TextId;
 use crate::process::assign;
-use crate::process::calendar;
 use crate::process::case::{Promise, Task};
 use crate::process::command::TaskKind;
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
@@ -28,8 +28,7 @@ fn hand_over(d: &mut Decision, manager: &ManagerId) {
     let from = d.case.order.responsible.clone();
     assign::give(d, manager);
     d.moment(Moment::HandedOver { manager: manager.clone() });
-    let name = d.name_of(manager);
-    d.turn("L10", format!("Новый ответственный: {name}."));
+    d.turn("L10", hand_over::responsible(manager));
     if !d.figures().arrival.hand_over || !d.case.order.is_open() {
         return;
     }
@@ -39,7 +38,7 @@ fn hand_over(d: &mut Decision, manager: &ManagerId) {
     for id in open {
         d.move_task(&id, None, Some(manager.clone()));
     }
-    d.close_tasks_where(|task| task.text == TextId::TaskHandOver, "Заказ передан дальше");
+    d.close_tasks_where(|task| task.text == TextId::TaskHandOver, &result::handed_over());
     let due = d.work_minutes(60);
     let more = history(d);
     d.task(NewTask { more, ..NewTask::new(TaskKind::Do, TextId::TaskHandOver, due) });
@@ -48,27 +47,21 @@ fn hand_over(d: &mut Decision, manager: &ManagerId) {
 /// A short history, the promises and the next step (L10).
 fn history(d: &Decision) -> String {
     let order = &d.case.order;
-    let zone = d.process.zone;
-    let mut lines = vec![format!("Попыток: {}, разговоров: {}.", order.attempts, order.talks)];
+    let mut lines = vec![hand_over::counts(order.attempts, order.talks)];
     if let Some(last) = order.calls.last() {
-        lines.push(format!(
-            "Последний звонок: {}, {}.",
-            calendar::say_time(last.at, zone),
-            last.outcome.label()
-        ));
+        lines.push(hand_over::last_call(last.at, last.outcome.said()));
     }
     match &order.promise {
         Some(Promise::CallBack { at, why }) => {
-            let why = why.as_deref().unwrap_or("без пояснения");
-            lines.push(format!("Обещан звонок: {} ({why}).", calendar::say_time(*at, zone)));
+            lines.push(hand_over::promised_call(*at, why.as_deref()));
         }
         Some(Promise::Pay { day, .. }) => {
-            lines.push(format!("Обещана оплата: {}.", calendar::say_day(*day, zone)));
+            lines.push(hand_over::promised_payment(*day));
         }
         None => {}
     }
     if let Some(at) = order.timers.earliest() {
-        lines.push(format!("Следующий шаг: {}.", calendar::say_time(at, zone)));
+        lines.push(hand_over::next_step(at));
     }
-    lines.join("\n")
+    lines.iter().map(|line| d.words(line)).collect::<Vec<_>>().join("\n")
 }

@@ -1,6 +1,7 @@
 //! Receipts of commands: a delivered letter is shown in the lead's feed (K6, M1, M2), a lead or task that had
 //! been refused and was made after all is the order's own. Enter at [`receipt`].
 
+use crate::message::phrase::{late, letters, result};
 use crate::mutant::cut;
 use crate::process::case::{Refused, Task};
 use crate::process::command::{Ask, AskKind, Urgency};
@@ -27,7 +28,7 @@ pub const SECTION: Section = Section {
 /// the CRM after all and is closed (L4).
 fn receipt(d: &mut Decision, command: &CommandId) {
     if let Some(task) = d.case.order.revoked.remove(command).filter(|_| !cut("L4.late_receipt")) {
-        d.say("L4", "Задача успела уйти до отзыва: закрываем её.");
+        d.say("L4", late::task_left());
         return close(d, task);
     }
     let Some(pending) = d.case.order.unsent.remove(command) else {
@@ -37,7 +38,7 @@ fn receipt(d: &mut Decision, command: &CommandId) {
         d.case.order.failures = 0;
     }
     if let Some(letter) = &pending.letter {
-        d.note(&format!("Письмо «{}» отправлено клиенту.", letter.title()));
+        d.note(letters::sent(d.title(letter)));
     }
 }
 
@@ -56,7 +57,7 @@ fn late(d: &mut Decision, command: &CommandId) {
 fn late_lead(d: &mut Decision, role: LeadRole, stage: Stage) {
     d.case.order.leads.insert(role, Stage::New);
     d.case.order.failures = 0;
-    d.say("L14", "Сделка, которую CRM не принимала, теперь заведена: ведём её дальше.");
+    d.say("L14", late::lead());
     if role != LeadRole::Sales {
         return;
     }
@@ -78,17 +79,17 @@ fn late_task(d: &mut Decision, id: TaskId, task: Task, state: &str) {
     if order.is_open() && d.state().name() == state && !d.has_task(task.text.clone()) {
         d.case.order.tasks.insert(id, task);
         d.case.order.failures = 0;
-        d.say("L14", "Задача, которую CRM не принимала, теперь стоит.");
+        d.say("L14", late::task());
         return;
     }
-    d.say("L14", "Задача, которую CRM не принимала, поставлена слишком поздно: закрываем её.");
+    d.say("L14", late::task_too_late());
     close(d, id);
 }
 
 /// A task that nobody needs any more. After a payment it is closed as the others were: a seller must not call.
 fn close(d: &mut Decision, task: TaskId) {
-    let close =
-        |d: &mut Decision| d.ask(Ask::CloseTask { task, result: "Больше не нужна".to_owned() });
+    let result = d.words(&result::not_needed());
+    let close = |d: &mut Decision| d.ask(Ask::CloseTask { task, result });
     match d.case.order.is_won() {
         true => d.urgent(Urgency::Money, close),
         false => close(d),

@@ -2,6 +2,7 @@
 //! A repeated report changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
+use crate::message::phrase::orders;
 use crate::mutant::cut;
 use crate::process::case::{Client, Order};
 use crate::process::command::Ask;
@@ -40,7 +41,7 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     d.request(Request::Settle { payment_state, before: Before::of(&before) });
     if !d.case.order.is_open() {
         if d.case.order.end() == before.end() {
-            d.say("L6", "Заказ закончен: новые данные ничего не меняют.");
+            d.say("L6", orders::closed());
         }
         return;
     }
@@ -56,7 +57,7 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     }
     changes(d, facts, &before);
     if d.case.order == before && !person_changed {
-        d.say("L1", "В данных заказа ничего нового.");
+        d.say("L1", orders::nothing_new());
     }
 }
 
@@ -75,7 +76,7 @@ fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
 fn on_client(d: &mut Decision, facts: &ClientFacts) {
     let known = d.case.client.clone();
     if !d.case.client.learn(facts) {
-        d.say("L11", "В данных клиента ничего нового.");
+        d.say("L11", orders::client_nothing_new());
         return;
     }
     save_person(d, &known);
@@ -124,7 +125,7 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
         && d.has_lead()
         && !cut("G2.new_price")
     {
-        d.note(&format!("Новая сумма заказа: {}.", cost.text()));
+        d.note(orders::new_sum(cost.text()));
         d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });
     }
     if let Some(manager) = &facts.manager {
@@ -133,8 +134,8 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     if let Some(status) = d.case.order.status.clone()
         && before.status.as_ref() != Some(&status)
     {
-        d.say("K6", format!("Статус в GetCourse: «{}».", status.label()));
-        d.note(&format!("Статус в GetCourse: «{}».", status.label()));
+        d.say("K6", orders::status(status.label()));
+        d.note(orders::status(status.label()));
     }
 }
 

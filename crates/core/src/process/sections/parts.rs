@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{parts, result};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::assign;
@@ -42,7 +43,7 @@ fn has_plan(order: &Order) -> bool {
 fn part(d: &mut Decision, before: &Before) {
     let gained = minor(&d.case.order.paid) - before.paid;
     if gained < 0 {
-        d.turn("L16", "Оплаченная сумма уменьшилась: проверьте возврат.");
+        d.turn("L16", parts::paid_less());
     }
     if d.case.order.is_won() {
         return;
@@ -59,27 +60,27 @@ fn part(d: &mut Decision, before: &Before) {
 }
 
 fn count(d: &mut Decision) {
-    const RESULT: &str = "Пришла часть оплаты";
+    let result = &result::part_came();
     if !d.case.order.is_open() {
         reopen(d);
     }
     d.case.order.parts_paid += u32::from(!cut("L5.counted"));
     let part = d.case.order.parts_paid;
     d.moment(Moment::Paid { part });
-    d.end_calls(RESULT);
-    d.close_question(RESULT);
+    d.end_calls(result);
+    d.close_question(result);
     if matches!(d.case.order.promise, Some(Promise::Pay { .. })) {
         d.moment(Moment::PromiseKept);
     }
     d.drop_promise();
-    d.go(Wait::PartPaid, RESULT);
+    d.go(Wait::PartPaid, result);
     d.stage(Stage::PartPaid, None);
-    let paid = d.case.order.paid.as_ref().map(|paid| format!(", всего {}", paid.text())).unwrap_or_default();
-    d.turn("L5", format!("Получена часть оплаты № {part}{paid}. Звонки остановлены, идёт план платежей."));
+    let (paid, cost) = (d.case.order.paid.as_ref(), d.case.order.cost.as_ref());
+    d.turn("L5", parts::part(part, paid.map(Money::text), cost.map(Money::text), next_part(d)));
 }
 
 fn reopen(d: &mut Decision) {
-    d.say("L5", "По закрытому заказу пришла часть оплаты: он снова в работе.");
+    d.say("L5", parts::reopened());
     if matches!(d.case.order.status, Some(Status::Cancelled | Status::False)) {
         d.case.order.status = Some(Status::PartPaid);
     }
@@ -88,11 +89,15 @@ fn reopen(d: &mut Decision) {
     }
 }
 
+fn next_part(d: &Decision) -> At {
+    d.now + TimeDelta::days(i64::from(d.figures().payment.part_days.max(1)))
+}
+
 /// L5: the client is reminded 3 days and 1 day before the next payment; the day after a missed payment the
 /// manager gets a task.
 fn plan(d: &mut Decision) {
     let figures = d.figures();
-    let due = d.now + TimeDelta::days(i64::from(figures.payment.part_days.max(1)));
+    let due = next_part(d);
     let morning = |d: &Decision, at: At| {
         let day = at.with_timezone(&d.zone()).date_naive();
         let minute = u32::from(figures.promise.reminder_at.minute);
@@ -119,20 +124,19 @@ fn remind(d: &mut Decision) {
     }
     let due = d.case.order.plan.map(|plan| plan.due);
     let zone = d.zone();
-    d.letter_with("L5", TextId::PartReminder, |vars| {
-        vars.time = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
+    let letter = d.draft(TextId::PartReminder, |vars| {
+        vars.day = due.map(|due| calendar::say_day(due, zone)).unwrap_or_default();
+        vars.time.clone_from(&vars.day);
     });
-    let done = d.by_letter(
-        "Напоминаем клиенту о следующем платеже.",
-        "Пора напомнить о следующем платеже, но писать некуда.",
-    );
-    d.say("L5", done);
+    let said = parts::reminded(letter.leaves());
+    d.post("L5", letter);
+    d.say("L5", said);
 }
 
 /// L5: the day after a missed part the manager gets a task, repeated until a payment comes.
 fn missed(d: &mut Decision) {
     d.moment(Moment::PartMissed);
-    d.turn("L5", "Очередной платёж не пришёл в срок.");
+    d.turn("L5", parts::missed());
     if !d.has_task(TextId::TaskPartMissed) {
         let due = d.work_minutes(60);
         d.task(NewTask::new(TaskKind::Do, TextId::TaskPartMissed, due));

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{Phrase, command, payment, result};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::case::Promise;
@@ -54,9 +55,9 @@ fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Hea
 
 /// L16: no money is left: the state becomes a follow-up with a date, and the head decides.
 fn money_gone(d: &mut Decision) {
-    d.turn("L16", "Оплаченная сумма уменьшилась до нуля: решает руководитель.");
+    d.turn("L16", payment::gone());
     if !matches!(d.state(), Wait::FollowUp(_)) {
-        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::MoneyGone)), "");
+        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::MoneyGone)), &Phrase::NONE);
     }
     d.set(Timer::FollowUp, d.work_days(1));
 }
@@ -64,16 +65,16 @@ fn money_gone(d: &mut Decision) {
 /// An unconfirmed payment: the state is suspended, unsent commands are revoked, GetCourse is asked.
 fn hold(d: &mut Decision) {
     if d.case.order.is_held() || cut("L4.hold") {
-        d.say("L4", "Оплата уже проверяется.");
+        d.say("L4", payment::being_checked());
         return;
     }
     let call = d.call_task().filter(|id| d.is_uncreated(id));
     d.hold(call.is_some());
     if let Some(call) = &call {
-        d.close_task(call, "");
+        d.close_task(call, &Phrase::NONE);
     }
     d.revoke_where(|pending| pending.ask == AskKind::SendLetter);
-    d.say("L4", "Сообщают об оплате: звонки и письма остановлены, оплата проверяется в GetCourse.");
+    d.say("L4", payment::reported());
     d.read_order();
     d.set(Timer::ConfirmPayment, d.now + minutes(d.figures().payment.confirm_minutes));
 }
@@ -88,18 +89,22 @@ fn confirm_again(d: &mut Decision) {
         && let Some(head) = d.head()
     {
         let due = d.work_minutes(60);
-        let why = "GetCourse не подтверждает оплату: проверьте её в кабинете.";
-        d.task(NewTask { to: Some(head), why, ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due) });
+        let why = d.words(&command::confirm_payment());
+        d.task(NewTask {
+            to: Some(head),
+            why: &why,
+            ..NewTask::new(TaskKind::Do, TextId::TaskUndeliverable, due)
+        });
     }
     let pause = d.figures().payment.confirm_minutes.max(1).saturating_mul(1 << asked.min(7));
     d.set(Timer::ConfirmPayment, d.now + minutes(pause.min(24 * 60)));
-    d.say("L4", "Оплата ещё не подтверждена: спрашиваем GetCourse снова.");
+    d.say("L4", payment::asked_again());
 }
 
 /// It was no payment: the suspended state is resumed.
 fn resume(d: &mut Decision) {
     let Some(held) = d.release() else { return };
-    d.say("L4", "Оплата не подтвердилась: процесс идёт дальше с того же места.");
+    d.say("L4", payment::not_confirmed());
     if held.call_was_revoked && *d.state() == Wait::Dialling {
         d.set(Timer::Attempt, d.now);
     }
@@ -126,18 +131,18 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     if matches!(d.case.order.promise, Some(Promise::Pay { .. })) {
         d.moment(Moment::PromiseKept);
     }
-    d.end(End::Won { at: d.now }, "Заказ оплачен");
+    d.end(End::Won { at: d.now }, &result::paid());
     d.stage(Stage::Won, None);
-    let sum = paid.or(cost).map(|money| format!(": {}", money.text())).unwrap_or_default();
+    let sum = paid.or(cost).map(|money| money.text());
     match payment_state {
-        PaymentState::Free => d.turn("L4", "Бесплатный заказ выдан: успешно реализовано без оплаты."),
-        _ => d.turn("L4", format!("Заказ оплачен полностью{sum}.")),
+        PaymentState::Free => d.turn("L4", payment::free()),
+        _ => d.turn("L4", payment::won(sum)),
     }
     if short && payment_state == PaymentState::Full && !cut("L4.short_sum") {
-        d.turn("L4", "Внимание: заказ завершён, но оплачено меньше его суммы. Проверьте разницу.");
+        d.turn("L4", payment::short());
     }
     if before.ended {
-        d.say("L4", "Оплата пришла после того, как заказ был закрыт: он выигран.");
+        d.say("L4", payment::after_the_end());
     }
     welcome(d, payment_state);
     for sibling in d.case.rivals() {

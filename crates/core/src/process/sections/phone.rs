@@ -3,10 +3,11 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{Phrase, phone, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::{TaskKind, Urgency};
-use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section, Tasks, Whose};
+use crate::process::decision::{Class, Decision, Draft, Heard, NewTask, Request, Row, Section, Tasks, Whose};
 use crate::process::state::{End, PhoneStep, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -31,7 +32,7 @@ pub const SECTION: Section = Section {
     }],
     enters: |d, request| {
         match request {
-            Request::AskPhone { why } => ask_for(d, why),
+            Request::AskPhone { why } => ask_for(d, why.clone()),
             Request::NumberArrived => arrived(d),
             Request::WrongNumber { number } => wrong_number(d, number.as_ref()),
             _ => return Heard::Passed,
@@ -42,41 +43,29 @@ pub const SECTION: Section = Section {
 };
 
 /// L11: «Не подтверждён», a message on every other channel, a task; the next check is after five days.
-fn ask_for(d: &mut Decision, why: &str) {
-    const RESULT: &str = "Номер не подходит";
+fn ask_for(d: &mut Decision, why: Phrase) {
+    let result = &result::number_unfit();
     if d.at(Timer::PhoneCheck).is_some() {
         return;
     }
-    d.end_calls(RESULT);
-    d.close_question(RESULT);
+    d.end_calls(result);
+    d.close_question(result);
     d.drop_promise();
-    d.go(Wait::PhoneAsked { step: PhoneStep::Asked }, RESULT);
-    let by_letter = !d.case.order.is_held();
-    let said = asked(d, by_letter);
-    d.turn("L11", said);
+    d.go(Wait::PhoneAsked { step: PhoneStep::Asked }, result);
+    let held = d.case.order.is_held();
+    let client = d.vars(None).client;
+    let letter = (!held).then(|| d.draft(TextId::ConfirmPhone, |_| {}));
+    let leaves = letter.as_ref().is_some_and(Draft::leaves);
+    let (typed, bad, email) = (client.phone_typed.as_str(), client.phone_bad, !client.email.is_empty());
+    d.turn("L11", phone::asked(typed, bad, leaves, held, email));
     d.status(Status::NotConfirmed, None);
-    if by_letter {
-        d.letter("L11", TextId::ConfirmPhone);
+    if let Some(letter) = letter {
+        d.post("L11", letter);
     }
-    let due = d.work_minutes(60);
-    d.task(NewTask { why, ..NewTask::new(TaskKind::Do, TextId::TaskPhone, due) });
+    let (due, why) = (d.work_minutes(60), d.words(&why));
+    d.task(NewTask { why: &why, ..NewTask::new(TaskKind::Do, TextId::TaskPhone, due) });
     let look = d.now + TimeDelta::days(i64::from(d.figures().phone.check_days));
     d.set(Timer::PhoneCheck, d.team().next(look));
-}
-
-/// What is missing, and what is done about it: no letter is claimed that is not decided.
-fn asked(d: &Decision, by_letter: bool) -> String {
-    let client = d.vars(None).client;
-    let missing = match (client.phone_typed.as_str(), client.phone_bad.as_str()) {
-        ("", "") => "Телефона нет.".to_owned(),
-        ("", bad) => format!("По номеру {bad} связаться нельзя."),
-        (typed, _) => format!("Телефона нет (указано «{typed}»)."),
-    };
-    let done = match by_letter {
-        true => d.by_letter("Отправили клиенту письмо", "Почты у клиента тоже нет"),
-        false => "Письма клиенту пока не отправляли",
-    };
-    format!("{missing} {done}, менеджеру поставили задачу.")
 }
 
 /// L11: the next check: a task to check the contacts, «Отложен», the last task, «Отменён».
@@ -93,19 +82,19 @@ fn check_again(d: &mut Decision) {
             (PhoneStep::Last, TextId::TaskPhoneLast, d.work_days(figures.last_days.max(1)))
         }
         PhoneStep::Last => {
-            d.end(End::NoPhone { at: d.now }, "Номер так и не получен");
+            d.end(End::NoPhone { at: d.now }, &result::number_missing());
             d.stage(Stage::Lost, None);
-            d.status(Status::Cancelled, Some("нет телефона".to_owned()));
-            d.turn("L11", "Номер так и не получен: заказ отменён.");
+            d.status(Status::Cancelled, Some(d.words(&result::no_number())));
+            d.turn("L11", phone::never_came());
             return;
         }
     };
-    d.close_tasks_where(|task| TASKS.contains(&task.text), "Номера пока нет");
+    d.close_tasks_where(|task| TASKS.contains(&task.text), &result::number_missing());
     d.stay(Wait::PhoneAsked { step });
     let due = d.work_minutes(60);
     d.task(NewTask::new(TaskKind::Do, text, due));
     d.set(Timer::PhoneCheck, at);
-    d.turn("L11", "Телефона всё ещё нет: менеджеру задача проверить.");
+    d.turn("L11", phone::still_missing());
 }
 
 /// L11: a number starts dialling whenever it arrives.
@@ -115,8 +104,8 @@ fn arrived(d: &mut Decision) {
         return;
     }
     d.urgent(Urgency::Hot, |d| {
-        d.close_tasks_where(|task| TASKS.contains(&task.text), "Номер получен");
-        d.turn("L11", "Номер получен: начинаем дозвон.");
+        d.close_tasks_where(|task| TASKS.contains(&task.text), &result::number_came());
+        d.turn("L11", phone::came());
         if matches!(d.case.order.status, Some(Status::NotConfirmed | Status::Postponed)) {
             d.status(Status::InWork, None);
         }
@@ -132,9 +121,9 @@ fn wrong_number(d: &mut Decision, number: Option<&String>) {
         d.case.client.bad.insert(wrong);
     }
     if d.case.client.phone().is_none() && d.figures().arrival.ask_phone {
-        ask_for(d, "Номер неверный");
+        ask_for(d, why::number_wrong());
         return;
     }
-    d.turn("L11", "Номер неверный: звоним по другому номеру клиента.");
+    d.turn("L11", phone::next_number());
     d.request(Request::Round { task: None, why: None });
 }

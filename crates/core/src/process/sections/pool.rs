@@ -1,6 +1,7 @@
 //! The free pool: the first manager to take an order gets it; if nobody does, the queue assigns it (L9, L8).
 //! Never reassigns an order that has a responsible. Enter at [`take`] and [`out_of_pool`].
 
+use crate::message::phrase::{Phrase, pool, why};
 use crate::message::text::TextId;
 use crate::process::assign;
 use crate::process::command::{Ask, AskKind, TaskKind};
@@ -22,7 +23,7 @@ pub const SECTION: Section = Section {
     enters: |d, request| {
         match request {
             Request::Take { manager } => take(d, manager),
-            Request::LeavePool { why } => out_of_pool(d, why),
+            Request::LeavePool { why } => out_of_pool(d, why.clone()),
             _ => return Heard::Passed,
         }
         Heard::Taken
@@ -35,17 +36,21 @@ fn pool_over(d: &mut Decision) {
     if *d.state() != Wait::FreePool || d.case.order.responsible.is_some() {
         return;
     }
-    assign::give_by_queue(d, "Никто не взял заказ вовремя");
+    assign::give_by_queue(d, why::nobody_took());
     if let Some(head) = d.head() {
         let due = d.work_minutes(d.figures().task.escalate_minutes);
-        let why = "Свободную заявку никто не взял вовремя, она назначена по очереди.";
-        d.task(NewTask { to: Some(head), why, ..NewTask::new(TaskKind::Do, TextId::TaskEscalated, due) });
+        let why = d.words(&why::nobody_took_in_time());
+        d.task(NewTask {
+            to: Some(head),
+            why: &why,
+            ..NewTask::new(TaskKind::Do, TextId::TaskEscalated, due)
+        });
     }
     leave_pool(d);
 }
 
 /// L8: a client who contacts us gets a manager at once, by the queue.
-fn out_of_pool(d: &mut Decision, why: &str) {
+fn out_of_pool(d: &mut Decision, why: Phrase) {
     if d.case.order.responsible.is_none() {
         assign::give_by_queue(d, why);
         leave_pool(d);
@@ -57,7 +62,7 @@ fn leave_pool(d: &mut Decision) {
     if *d.state() != Wait::FreePool {
         return;
     }
-    d.go(Wait::Pause, "");
+    d.go(Wait::Pause, &Phrase::NONE);
     if d.at(Timer::SelfPay).is_none() {
         d.request(Request::Round { task: None, why: None });
     }
@@ -78,8 +83,7 @@ fn take(d: &mut Decision, manager: &ManagerId) {
     if let Some(manager) = ours.filter(|_| !d.is_unsent(AskKind::SetOrderManager)) {
         d.getcourse(Ask::SetOrderManager { manager });
     }
-    let name = d.name_of(manager);
-    d.turn("L9", format!("Заказ в работе: {name}."));
+    d.turn("L9", pool::taken(manager));
     if matches!(d.case.order.status, None | Some(Status::New)) {
         d.status(Status::InWork, None);
     }

@@ -4,9 +4,10 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{Phrase, promise, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
-use crate::process::calendar::{self, at_local};
+use crate::process::calendar::{at_local, say_day};
 use crate::process::call_task::{self, Call};
 use crate::process::case::{Order, Promise};
 use crate::process::command::{TaskKind, Urgency};
@@ -16,6 +17,7 @@ use crate::process::moment::Moment;
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
 use crate::process::value::*;
+use crate::process::vars;
 
 pub const SECTION: Section = Section {
     name: "promise",
@@ -64,18 +66,16 @@ const SLACK: TimeDelta = TimeDelta::minutes(5);
 /// when entered, and the nearest permitted time is offered.
 fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
     let Some(at) = at else {
-        d.request(Request::AskAgain { why: "Нужно время звонка".to_owned() });
+        d.ask_again(&why::time_needed(vars::examples(d.now, d.process.zone).time));
         return Heard::Refused;
     };
     let nearest = d.hard_hours().next(at.max(d.now));
     if nearest != at {
-        let offered = calendar::say_time(nearest, d.process.zone);
-        d.say("D5", format!("Обещанное время не подходит клиенту; ближайшее возможное: {offered}."));
-        let why = format!("Это время не подходит, ближайшее возможное: {offered}");
-        d.request(Request::AskAgain { why });
+        d.say("D5", promise::time_refused(nearest));
+        d.ask_again(&why::time_refused(nearest));
         return Heard::Refused;
     }
-    d.answered(Wait::CallBack, &format!("Перезвонить: {}.", calendar::say_time(at, d.process.zone)));
+    d.answered(Wait::CallBack, promise::call_back(at));
     d.promise(Promise::CallBack { at, why: why.map(str::to_owned) });
     d.urgent(Urgency::Promise, |d| {
         call_task::make(d, Call::back(at, at, why));
@@ -87,7 +87,7 @@ fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
         }
         if figures.confirm_call_back {
             let zone = d.zone();
-            d.letter_with("D5", TextId::TimeConfirmed, |vars| vars.time = calendar::say_time(at, zone));
+            d.letter_with("D5", TextId::TimeConfirmed, |vars| vars::about(vars, at, zone));
         }
     });
     Heard::Taken
@@ -103,7 +103,7 @@ fn call_back_soon(d: &mut Decision) {
         let reminder = d.task(NewTask { why: &why, time: Some(at), ..new });
         // Lateness (L15) is watched for the call task, not for its reminder.
         d.unwatched(reminder, about);
-        d.say("D5", "Скоро обещанный звонок: напоминаем менеджеру.");
+        d.say("D5", promise::soon());
     });
 }
 
@@ -111,8 +111,8 @@ fn call_back_soon(d: &mut Decision) {
 fn call_back_due(d: &mut Decision) {
     let Some(Promise::CallBack { at, why }) = d.case.order.promise.clone() else { return };
     d.urgent(Urgency::Promise, |d| {
-        d.say("D5", "Обещанное время звонка настало.");
-        d.close_question("Обещанный звонок");
+        d.say("D5", promise::due());
+        d.close_question(&result::promised_call());
         // A late wake at night creates no call task; a wake that is a few moments late does not move the
         // promised time.
         let from = if d.now - at < SLACK { at } else { d.now };
@@ -142,19 +142,17 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
     let school = d.process.zone;
     let today = d.now.with_timezone(&school).date_naive();
     let Some(day) = day.filter(|day| day.with_timezone(&school).date_naive() >= today) else {
-        d.request(Request::AskAgain {
-            why: "Нужна дата оплаты, сегодня или позже".to_owned()
-        });
+        d.ask_again(&why::pay_day_needed(vars::examples(d.now, school).day));
         return Heard::Refused;
     };
-    d.answered(Wait::Promised, &format!("Обещал оплатить: {}.", calendar::say_day(day, school)));
+    d.answered(Wait::Promised, promise::pay(day));
     d.promise(Promise::Pay { day, why: why.map(str::to_owned) });
     d.urgent(Urgency::Promise, |d| {
         d.stage(Stage::Promised, None);
         d.status(Status::PaymentWaiting, None);
         if !d.case.order.letters.contains_key(&TextId::ApplicationReceived) {
             // L3: the link is sent now if it has not been sent before.
-            d.letter("L3", TextId::WhereToPay);
+            d.letter_with("L3", TextId::WhereToPay, |vars| vars.day = say_day(day, school));
         }
     });
     promised_day(d, day.with_timezone(&school).date_naive());
@@ -192,15 +190,15 @@ fn restore(d: &mut Decision) {
     let task = d.case.order.call_task().filter(|(_, task)| task.due != at).map(|(id, _)| id.clone());
     if let Some(task) = task.filter(|_| !cut("D11.restore")) {
         d.move_task(&task, Some(at), None);
-        d.say("D5", "Задача звонка возвращена на обещанное время.");
+        d.say("D5", promise::restored());
     }
 }
 
 /// P1: on the morning of the promised day the link is sent once more.
 fn reminder(d: &mut Decision) {
-    let Some(Promise::Pay { .. }) = d.case.order.promise else { return };
+    let Some(Promise::Pay { day, .. }) = d.case.order.promise else { return };
     if d.at(Timer::PromiseDue).is_some_and(|due| due <= d.now) {
-        d.say("P1", "Напоминание опоздало: обещанный день уже прошёл.");
+        d.say("P1", promise::too_late_to_remind());
         return;
     }
     let opens = d.letters_open_at(d.now);
@@ -209,16 +207,16 @@ fn reminder(d: &mut Decision) {
         return;
     }
     d.urgent(Urgency::Promise, |d| {
-        let done = d.by_letter("напоминание клиенту со ссылкой", "напомнить письмом некуда");
-        d.turn("P1", format!("День обещанной оплаты: {done}."));
-        // No date in it: the text says «сегодня».
-        d.letter("P1", TextId::PaymentReminder);
+        let zone = d.process.zone;
+        let letter = d.draft(TextId::PaymentReminder, |vars| vars.day = say_day(day, zone));
+        d.turn("P1", promise::reminded(letter.leaves()));
+        d.post("P1", letter);
     });
 }
 
 /// P1: two hours before the evening window the payment is looked up.
 fn check(d: &mut Decision) {
-    d.say("P1", "Проверяем обещанную оплату в GetCourse.");
+    d.say("P1", promise::checked());
     d.read_order();
 }
 
@@ -229,12 +227,12 @@ fn due(d: &mut Decision) {
     d.moment(Moment::PromiseBroken);
     if !d.figures().promise.redial {
         if *d.state() == Wait::Promised {
-            d.go(Wait::Asking, "");
+            d.go(Wait::Asking, &Phrase::NONE);
         }
-        d.request(Request::AskAgain { why: "Обещанной оплаты нет".to_owned() });
+        d.ask_again(&why::not_paid());
         return;
     }
-    d.turn("P2", "Обещанной оплаты нет: новый круг звонков.");
-    d.close_question("Новый круг звонков");
+    d.turn("P2", promise::not_paid());
+    d.close_question(&result::new_round());
     d.request(Request::Round { task: Some(TextId::TaskUnpaidPromise), why });
 }

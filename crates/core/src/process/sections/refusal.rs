@@ -2,6 +2,7 @@
 //! Never accepts a refusal without a reason and never cancels an order that holds money.
 //! Enter at [`refuse`], [`ended_outside`].
 
+use crate::message::phrase::{Phrase, refusal, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::TaskKind;
@@ -30,11 +31,11 @@ pub const SECTION: Section = Section {
 fn refuse(d: &mut Decision, reason: Option<RefusalReason>, why: Option<&str>) -> Heard {
     let needs = d.figures().refusal.needs_reason;
     let Some(reason) = reason.or((!needs).then_some(RefusalReason::NotNow)) else {
-        ask_reason(d, "Нужна причина отказа");
+        ask_reason(d, &why::reason_needed());
         return Heard::Refused;
     };
     if needs && why.is_none() {
-        ask_reason(d, "Нужно пояснение к отказу");
+        ask_reason(d, &why::words_needed());
         return Heard::Refused;
     }
     lose(d, reason, why);
@@ -45,21 +46,21 @@ fn refuse(d: &mut Decision, reason: Option<RefusalReason>, why: Option<&str>) ->
 fn refused_in_crm(d: &mut Decision, reason: Option<RefusalReason>) {
     match reason.filter(|_| !cut("R2.lost_in_crm")) {
         Some(reason) => lose(d, reason, None),
-        None if d.figures().refusal.needs_reason => ask_reason(d, "Сделка закрыта без причины отказа"),
+        None if d.figures().refusal.needs_reason => ask_reason(d, &why::closed_without_reason()),
         None => lose(d, RefusalReason::NotNow, None),
     }
 }
 
-fn ask_reason(d: &mut Decision, why: &str) {
-    d.turn("R1", format!("{why}: спрашиваем менеджера."));
-    d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем причину");
-    const RESULT: &str = "Ждём причину отказа";
-    d.end_calls(RESULT);
+fn ask_reason(d: &mut Decision, why: &Phrase) {
+    d.turn("R1", refusal::asked(why.clone()));
+    d.close_tasks_where(|task| task.kind == TaskKind::Ask, &result::asking_reason());
+    let result = &result::waiting_for_reason();
+    d.end_calls(result);
     // Agreements stay valid until the answer.
     if !matches!(d.state(), Wait::CallBack | Wait::Promised | Wait::FollowUp(_)) {
-        d.go(Wait::Asking, RESULT);
+        d.go(Wait::Asking, result);
     }
-    d.request(Request::Question { text: TextId::TaskRefusalReason, why: why.to_owned() });
+    d.request(Request::Question { text: TextId::TaskRefusalReason, why: d.words(why) });
 }
 
 /// R2: closes the lead as lost with its reason and cancels the order; the revival pipeline gets a linked
@@ -67,7 +68,7 @@ fn ask_reason(d: &mut Decision, why: &str) {
 fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
     if d.case.order.has_money() && !cut("R2.no_cancel") {
         let date = Wait::FollowUp(FollowUp::new(FollowUpKind::RefusedWithMoney));
-        d.answered(date, "Отказ по заказу, за который есть деньги: решает руководитель.");
+        d.answered(date, refusal::with_money());
         let due = d.work_minutes(60);
         let to = d.head();
         let why = why.unwrap_or(reason.label());
@@ -76,14 +77,11 @@ fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
         d.set(Timer::FollowUp, d.work_days(1));
         return;
     }
-    let text = match why {
-        Some(why) => format!("{}: {why}", reason.label()),
-        None => reason.label().to_owned(),
-    };
-    d.end(End::Refused { at: d.now, reason }, "Отказ");
+    let text = d.words(&refusal::reason(reason.label(), why));
+    d.end(End::Refused { at: d.now, reason }, &result::refusal());
     d.stage(Stage::Lost, Some(reason));
-    d.status(Status::Cancelled, Some(text.clone()));
-    d.turn("R2", format!("Отказ, {text}. Сделка закрыта, заказ отменён."));
+    d.status(Status::Cancelled, Some(text));
+    d.turn("R2", refusal::refused(reason.label(), why));
     if d.figures().refusal.revival {
         leads::linked(d, LeadRole::Revival, "R2");
     }
@@ -91,15 +89,15 @@ fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
 
 /// L6: the order was set to «Отменён» or «Ложный» in GetCourse: the process ends; «Ложный» is not counted.
 fn ended_outside(d: &mut Decision) -> Heard {
-    let (end, text) = match d.case.order.status {
+    let (end, what) = match d.case.order.status {
         Some(Status::Cancelled) if !cut("L6.cancelled") => {
-            (End::Cancelled { at: d.now }, "Заказ отменён в GetCourse")
+            (End::Cancelled { at: d.now }, refusal::cancelled_outside())
         }
-        Some(Status::False) => (End::False { at: d.now }, "Заказ отмечен ложным в GetCourse"),
+        Some(Status::False) => (End::False { at: d.now }, refusal::false_outside()),
         _ => return Heard::Refused,
     };
-    d.end(end, text);
+    d.end(end, &what);
     d.stage(Stage::Lost, None);
-    d.turn("L6", format!("{text}: процесс закончен."));
+    d.turn("L6", refusal::ended_outside(what));
     Heard::Taken
 }

@@ -1,6 +1,7 @@
 //! Recreates what is missing in the CRM: a lead that a person deleted, a task that was refused (L6, L14).
 //! Never repeats without a pause. Enter at [`on_gone`] and [`due`].
 
+use crate::message::phrase::{Phrase, crm, guard, why};
 use crate::message::text::TextId;
 use crate::process::call_task::{self, Call};
 use crate::process::command::TaskKind;
@@ -32,12 +33,13 @@ fn on_gone(d: &mut Decision, role: LeadRole) {
     }
     d.case.order.tasks.clear();
     if std::mem::replace(&mut d.case.order.lead_deleted, true) {
-        d.set(Timer::Retry, d.work_days(1));
-        d.say("L1", "Сделку снова удалили вручную: заведём её завтра.");
+        let again = d.work_days(1);
+        d.set(Timer::Retry, again);
+        d.say("L1", crm::deleted_again(again));
         return;
     }
     remake(d);
-    d.turn("L1", "Сделку удалили вручную, а заказ открыт: заводим её заново.");
+    d.turn("L1", crm::deleted());
 }
 
 /// Creates the lead again, with its open tasks.
@@ -52,7 +54,7 @@ fn remake(d: &mut Decision) {
             let due = d.work_minutes(60);
             d.task(NewTask::new(TaskKind::Do, TextId::TaskPhone, due));
         }
-        _ if d.case.order.is_asked() => question(d, "Сделку удалили вручную"),
+        _ if d.case.order.is_asked() => question(d, &why::lead_deleted()),
         _ => {}
     }
 }
@@ -63,7 +65,7 @@ fn due(d: &mut Decision) {
         d.request(Request::AskFacts);
         return;
     }
-    d.say("L14", "Повторяем то, что не удалось.");
+    d.say("L14", guard::repeated());
     if !d.has_lead() {
         remake(d);
         return;
@@ -73,13 +75,13 @@ fn due(d: &mut Decision) {
             d.request(Request::Attempt);
         }
         Wait::CallBack if d.call_task().is_none() => call_back(d),
-        _ if d.case.order.is_asked() && !d.has_question_task() => question(d, "Задачу не удалось поставить"),
+        _ if d.case.order.is_asked() && !d.has_question_task() => question(d, &why::task_failed()),
         _ => {}
     }
 }
 
-fn question(d: &mut Decision, why: &str) {
-    d.request(Request::Question { text: TextId::TaskAskAgain, why: why.to_owned() });
+fn question(d: &mut Decision, why: &Phrase) {
+    d.request(Request::Question { text: TextId::TaskAskAgain, why: d.words(why) });
 }
 
 fn call_back(d: &mut Decision) {

@@ -1,12 +1,14 @@
 //! After a talk the manager is asked «Что дальше?», repeatedly until he answers (L13).
 //! Answers are handled in `answers`. Enter at [`talked`] and [`ask`].
 
+use crate::message::phrase::{Phrase, result, talk, why, word};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::case::Round;
 use crate::process::command::TaskKind;
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::event::News;
+use crate::process::feed;
 use crate::process::moment::Moment;
 use crate::process::state::{FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
@@ -20,11 +22,11 @@ pub const SECTION: Section = Section {
         timer: Timer::AskNext,
         class: Class::Step,
         lives: |order| order.question.open,
-        fires: |d| ask_again(d, "Ответа нет"),
+        fires: |d| d.ask_again(&why::no_answer()),
     }],
     enters: |d, request| {
         match request {
-            Request::Talked { seconds } => talked(d, *seconds),
+            Request::Talked { seconds, manager } => talked(d, *seconds, manager.as_ref()),
             Request::Question { text, why } => ask(d, text.clone(), why),
             Request::AskAgain { why } if !cut("L13.ask_again") => ask_again(d, why),
             // The task stays open: the manager may still answer.
@@ -37,26 +39,25 @@ pub const SECTION: Section = Section {
 };
 
 /// A talk took place (D12): dialling stops, and the manager is asked what is next.
-fn talked(d: &mut Decision, seconds: Option<u32>) {
-    const RESULT: &str = "Разговор состоялся";
+fn talked(d: &mut Decision, seconds: Option<u32>, manager: Option<&ManagerId>) {
+    let result = &result::talked();
     d.request(Request::CallBegun);
-    d.request(Request::LeavePool { why: "С клиентом уже говорят" });
+    d.request(Request::LeavePool { why: why::being_talked_to() });
     d.moment(Moment::Talked { seconds });
     d.case.order.talks += 1;
     d.case.order.question.unanswered = 0;
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
-    let length = seconds.map(|seconds| format!(" {seconds} с")).unwrap_or_default();
-    let text = format!("Разговор с клиентом{length}.");
-    d.say("D12", text.clone());
+    let said = talk::talked(seconds.map(feed::length), manager);
+    d.say("D12", said.clone());
     // The call itself is shown in the lead's feed.
-    d.comment(text);
+    d.comment(said);
     match d.state() {
         // The call of the promised time is still to come.
         Wait::CallBack if stands(d) => {}
-        _ if stands(d) => d.end_calls(RESULT),
+        _ if stands(d) => d.end_calls(result),
         // A promised day or time stays valid (D5): its task stays open until the answer.
-        _ => d.go(Wait::Asking, RESULT),
+        _ => d.go(Wait::Asking, result),
     }
     d.request(Request::Restore);
     d.stage(Stage::Talked, None);
@@ -87,23 +88,24 @@ fn ask(d: &mut Decision, text: TextId, why: &str) {
     if !figures.ask {
         // A state with a date keeps its date.
         if stands(d) || matches!(d.state(), Wait::FreePool | Wait::GivingUp { .. }) {
-            d.say("L13", "Вопрос «Что дальше?» выключен: назначенное остаётся в силе.");
+            d.say("L13", talk::not_asked());
             return;
         }
-        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), "");
-        d.set(Timer::FollowUp, d.work_days(figures.follow_up_days.clamp(1, 3)));
-        d.say("L13", "Вопрос «Что дальше?» выключен: позвоним снова через несколько дней.");
+        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::NotAsked)), &Phrase::NONE);
+        let next = d.work_days(figures.follow_up_days.clamp(1, 3));
+        d.set(Timer::FollowUp, next);
+        d.say("L13", talk::not_asked_until(next));
         return;
     }
     d.open_question();
     if !d.has_question_task() {
         let due = d.work_minutes(patience(d));
         let more = match d.case.client.email_is_bad() {
-            true => "Почта клиента не принимает письма: уточните адрес.".to_owned(),
+            true => d.words(&word::mail_is_bad()),
             false => String::new(),
         };
         d.task(NewTask { why, more, ..NewTask::new(TaskKind::Ask, text, due) });
-        d.say("L13", "Спрашиваем менеджера: «Что дальше?»");
+        d.say("L13", talk::asked());
     }
     // Reminder and escalation belong to the task (L15); this timer is for the next morning.
     let next = d.team().next_day(d.work_minutes(patience(d)));
@@ -121,15 +123,15 @@ fn patience(d: &Decision) -> u32 {
 
 /// L13: no answer, or the task was closed without one: asks again after a growing pause.
 fn ask_again(d: &mut Decision, why: &str) {
-    const RESULT: &str = "Ждём ответа менеджера";
-    d.close_tasks_where(|task| task.kind == TaskKind::Ask, "Спрашиваем снова");
+    let result = &result::waiting();
+    d.close_tasks_where(|task| task.kind == TaskKind::Ask, &result::asked_again());
     let question = &mut d.case.order.question;
     question.unanswered = (question.unanswered + 1).min(UNANSWERED_MAX);
-    d.say("L13", format!("{why}: спрашиваем снова."));
+    d.say("L13", talk::asked_again(why));
     match d.state() {
         // The date stays valid until the answer.
-        Wait::FollowUp(_) if !d.case.order.is_asked() => d.end_calls(RESULT),
-        Wait::Dialling | Wait::Pause => d.go(Wait::Asking, RESULT),
+        Wait::FollowUp(_) if !d.case.order.is_asked() => d.end_calls(result),
+        Wait::Dialling | Wait::Pause => d.go(Wait::Asking, result),
         _ => {}
     }
     ask(d, TextId::TaskAskAgain, why);

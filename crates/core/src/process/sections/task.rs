@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::{result, task as phrase, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::assign;
@@ -52,7 +53,7 @@ const CRM_AHEAD_MIN: i64 = 6;
 /// The current state of a task in the CRM.
 fn on_task(d: &mut Decision, change: &TaskChange) {
     let Some(task) = d.case.order.tasks.get(&change.task).cloned() else {
-        d.say("L15", "Эта задача уже закрыта у нас: ничего нового.");
+        d.say("L15", phrase::known());
         return;
     };
     if change.done || change.gone {
@@ -63,15 +64,14 @@ fn on_task(d: &mut Decision, change: &TaskChange) {
     let moved_by_us =
         unsent.any(|pending| pending.ask == AskKind::MoveTask && pending.task.as_ref() == Some(&change.task));
     if moved_by_us {
-        d.say("L15", "Наша правка задачи ещё в пути: это прежний вид.");
+        d.say("L15", phrase::in_flight());
         return;
     }
     if let Some(manager) = change.responsible.as_ref().filter(|manager| **manager != task.responsible) {
-        let name = d.name_of(manager);
         if let Some(task) = d.case.order.tasks.get_mut(&change.task) {
             task.responsible = manager.clone();
         }
-        d.say("L10", format!("Задачу ведёт теперь {name}."));
+        d.say("L10", phrase::manager(manager));
     }
     if let Some(due) = change.due
         && due > (task.due + TimeDelta::minutes(1)).max(d.now + TimeDelta::minutes(CRM_AHEAD_MIN))
@@ -90,29 +90,23 @@ fn put_back(d: &mut Decision, id: &TaskId, due: At) {
     if let (Some(task), Some(watched)) = (d.case.order.tasks.get_mut(id), watched) {
         (task.reminded, task.escalated) = watched;
     }
-    let text = "Срок задачи сдвинут вручную без просьбы клиента: возвращён и посчитан.";
-    d.say("L15", text);
-    d.note(text);
+    d.say("L15", phrase::put_back());
+    d.note(phrase::put_back());
 }
 
 /// A person closed or deleted the task.
 fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     d.case.order.tasks.remove(id);
     let about = |other: &Task| other.about.as_ref() == Some(id);
-    d.close_tasks_where(about, "Задача закрыта");
+    d.close_tasks_where(about, &result::task_closed());
     match task.kind {
         TaskKind::Ask => {
-            d.request(Request::AskAgain {
-                why: "Задача закрыта без ответа".to_owned()
-            });
+            d.ask_again(&why::closed_without_answer());
         }
         TaskKind::Call => call_task_closed(d, change),
         TaskKind::Do => {
             let result = change.result.as_deref().map(str::trim).filter(|result| !result.is_empty());
-            let text = result.map_or("Задача выполнена.".to_owned(), |result| {
-                format!("Задача выполнена: {result}.")
-            });
-            d.say("L15", text);
+            d.say("L15", phrase::done(result));
         }
     }
 }
@@ -120,17 +114,16 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
 /// D10, L15: no call was reported, neither by telephony nor by the manager: the attempt must still be made.
 fn call_task_closed(d: &mut Decision, change: &TaskChange) {
     let retry = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes.max(1)));
-    let how = if change.gone { "удалена" } else { "закрыта" };
     match d.state() {
         Wait::Dialling => {
             d.set(Timer::Attempt, retry);
-            d.say("L15", format!("Задача «Позвонить» {how}, звонка не видно: ждём звонок или слово менеджера, иначе задача вернётся."));
+            d.say("L15", phrase::call_closed_early(change.gone));
         }
         Wait::CallBack if cut("D5.closed_task") => d.drop_promise(),
         Wait::CallBack => {
-            d.say("D5", format!("Задача обещанного звонка {how}: в обещанное время она вернётся."));
+            d.say("D5", phrase::promised_closed(change.gone));
         }
-        _ => d.say("L15", format!("Задача «Позвонить» {how}.")),
+        _ => d.say("L15", phrase::call_closed(change.gone)),
     }
 }
 
@@ -185,7 +178,7 @@ fn late(d: &mut Decision) {
         let text = d.process.texts.render(&task.text, &d.vars(to.as_ref())).body;
         let more = text.lines().next().unwrap_or_default().to_owned();
         let time = Some(deadline(d, &task));
-        d.say("L15", "Задача не выполнена в срок: напоминаем.");
+        d.say("L15", phrase::late());
         let due = d.work_minutes(d.figures().task.late_minutes);
         let reminder =
             d.task(NewTask { to, time, more, ..NewTask::new(TaskKind::Do, TextId::TaskLate, due) });
@@ -215,12 +208,12 @@ fn escalate(d: &mut Decision) {
             task.escalated = true;
         }
         d.moment(Moment::TaskEscalated { task: id.clone() });
-        d.close_tasks_where(|task| task.about.as_ref() == Some(&id), "Задача передана");
+        d.close_tasks_where(|task| task.about.as_ref() == Some(&id), &result::passed_on());
         let text = match &other {
-            Some(other) => format!("Задача просрочена на час: передана, {}.", d.name_of(other)),
-            None => "Задача просрочена на час, передать её некому.".to_owned(),
+            Some(other) => phrase::passed_on(other),
+            None => phrase::nobody_free(),
         };
         d.say("L15", text.clone());
-        d.note(&text);
+        d.note(text);
     }
 }

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 
+use crate::message::phrase::arrival;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
@@ -14,7 +15,7 @@ pub const SECTION: Section = Section {
         if !d.case.order.is_unseen() {
             return Heard::Passed;
         }
-        d.say("L1", "Данных заказа ещё нет: событие только записано.");
+        d.say("L1", arrival::only_recorded());
         Heard::Taken
     },
     enters: |d, request| {
@@ -39,5 +40,5 @@ fn ask(d: &mut Decision) {
     d.read_order();
     let minutes = 10_u32.saturating_mul(1 << asked.min(7));
     d.set(Timer::Retry, d.now + TimeDelta::minutes(i64::from(minutes)));
-    d.say("L1", "О заказе известно только имя: спрашиваем GetCourse.");
+    d.say("L1", arrival::unseen());
 }

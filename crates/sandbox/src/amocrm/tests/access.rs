@@ -1,10 +1,13 @@
 //! Tokens, budget, block, and the documented validation errors. No test sleeps: time is a parameter. Start at
 //! any test: they only share the account.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Crm, TOKEN, at, lead, request, setup};
+use super::{Crm, TOKEN, at, check, lead, request, setup};
+use crate::amocrm::Unpaid;
 use crate::setup::AmocrmSetup;
 use crate::{Platform, World};
 
@@ -172,4 +175,108 @@ fn refresh_tokens_work_once() {
     assert_eq!(seen(&mut crm, 100).status, 200);
     let late = seen(&mut crm, 86_500);
     assert_eq!((late.status, late.value()["title"].clone()), (401, json!("Unauthorized")));
+}
+
+#[test]
+fn the_long_lived_token_is_a_jwt_with_an_end_and_works_by_hand_as_well() {
+    let mut setup = setup();
+    setup.amocrm.long_lived_days = 40;
+    setup.amocrm.token_user = 10_412_345;
+    let token = setup.amocrm_token();
+    let mut world = World::new(setup, 1);
+    let claims =
+        token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
+    let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
+    let end = (world.start() + TimeDelta::days(40)).timestamp();
+    assert_eq!((&claims["exp"], &claims["sub"]), (&json!(end), &json!("10412345")));
+    let ask = |world: &mut World, token: &str, at| {
+        world.handle(at, &request("GET", "/api/v4/account", token, &Value::Null)).status
+    };
+    let start = world.start();
+    assert_eq!((ask(&mut world, &token, start), ask(&mut world, TOKEN, start)), (200, 200));
+    assert_eq!(ask(&mut world, &token, start + TimeDelta::days(40)), 401, "it has ended");
+    let forged = token.replacen('.', ".e", 1);
+    assert_eq!(ask(&mut world, &forged, start), 401, "nobody else can make one");
+}
+
+#[test]
+fn an_unpaid_account_refuses_writes_first() {
+    let mut crm = Crm::new();
+    for (unpaid, read, write) in
+        [(Unpaid::Nothing, 200, 200), (Unpaid::Writes, 200, 402), (Unpaid::All, 402, 402)]
+    {
+        crm.world.amocrm_mut().unpaid = unpaid;
+        assert_eq!(crm.ask("GET", "/api/v4/account", &Value::Null).status, read);
+        let refused = crm.ask("POST", "/api/v4/leads", &json!([lead()]));
+        assert_eq!((refused.status, refused.value()["status"] == 402), (write, write == 402));
+    }
+}
+
+#[test]
+fn a_token_of_no_administrator_is_refused_in_json() {
+    let mut crm = Crm::new();
+    check(
+        &mut crm,
+        &[("GET", "/api/v4/roles", Value::Null, 200, &[("/_embedded/roles/0/name", json!("Менеджер"))])],
+    );
+    crm.world.amocrm_mut().setup.token_admin = false;
+    for path in ["users", "roles", "webhooks"] {
+        let refused = crm.ask("GET", &format!("/api/v4/{path}"), &Value::Null);
+        assert_eq!((refused.status, refused.value()["title"].clone()), (403, json!("Forbidden")), "{path}");
+    }
+    assert_eq!(crm.ask("GET", "/api/v4/leads", &Value::Null).status, 204);
+}
+
+#[test]
+fn a_renamed_account_tells_its_name_to_a_refresh_token() {
+    let mut setup = setup();
+    setup.amocrm.refresh_token = "def502-first".into();
+    let mut world = World::new(setup, 1);
+    world.amocrm_mut().renamed = Some("novoeimya".into());
+    let ask = |world: &mut World, path: &str, header: (&str, &str)| {
+        let mut asked = request("GET", path, TOKEN, &Value::Null);
+        asked
+            .headers
+            .extend([(header.0.to_owned(), header.1.to_owned()), ("Host".into(), "127.0.0.1:18081".into())]);
+        world.handle(at(0), &asked)
+    };
+    let path = "/oauth2/account/current/subdomain";
+    assert_eq!(ask(&mut world, "/api/v4/account", ("x", "y")).status, 401, "the old name");
+    assert_eq!(ask(&mut world, path, ("X-Refresh-Token", "nonsense")).status, 401);
+    for (path, header) in
+        [(path, ("X-Refresh-Token", "def502-first")), ("/oauth2/account/subdomain", ("x", "y"))]
+    {
+        let told = ask(&mut world, path, header).value();
+        assert_eq!(
+            (&told["subdomain"], &told["domain"]),
+            (&json!("novoeimya"), &json!("127.0.0.1:18081")),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn links_and_claims_name_the_stand_in_itself() {
+    let mut world = World::new(setup(), 1);
+    let mut asked = request("GET", "/api/v4/users?limit=1", TOKEN, &Value::Null);
+    asked.headers.push(("Host".into(), "127.0.0.1:18081".into()));
+    let answer = world.handle(at(0), &asked).text().into_owned();
+    assert!(answer.contains("http://127.0.0.1:18081/api/v4/users?limit=1&page=2"), "{answer}");
+    assert!(!answer.contains("amocrm.ru"), "{answer}");
+}
+
+#[test]
+fn a_salesbot_is_started() {
+    let mut crm = Crm::new();
+    let run = json!([{"bot_id": 5120, "entity_id": 41_290_077, "entity_type": 2}]);
+    check(
+        &mut crm,
+        &[
+            ("POST", "/api/v2/salesbot/run", run.clone(), 400, &[]),
+            ("POST", "/api/v4/leads", json!([lead()]), 200, &[]),
+            ("POST", "/api/v2/salesbot/run", run, 200, &[("/success", json!(true))]),
+            ("POST", "/api/v4/bots/5120/run", json!({}), 404, &[]),
+        ],
+    );
+    assert_eq!(crm.world.amocrm().bot_runs[0]["bot_id"], 5120);
 }

@@ -3,8 +3,12 @@
 //! Enter at [`check`].
 
 mod access;
+mod cards;
 mod entities;
+mod filters;
 mod hooks;
+mod log;
+mod unsorted;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

@@ -16,10 +16,13 @@ fn chore(script: Vec<Scene>) -> Result<At, Fault> {
 fn an_account_without_the_right_to_webhooks_is_worked_all_the_same() {
     let path = format!("/api/v4/webhooks?filter[destination]={ADDRESS}");
     let tomorrow = DateTime::from_timestamp(NOW + 86_400, 0).expect("a time");
-    for status in [402, 403] {
-        assert_eq!(chore(vec![get(&path, status, json!({ "status": status }))]), Ok(tomorrow));
+    let refused = |status: u16| get(&path, status, json!({ "title": "Bad Request", "status": status }));
+    let account = |status: u16| get("/api/v4/account", status, json!({ "status": status }));
+    for status in [400, 402, 403] {
+        assert_eq!(chore(vec![refused(status), account(200)]), Ok(tomorrow));
     }
-    let refused = json!({ "title": "Bad Request", "status": 400 });
-    assert_eq!(chore(vec![get(&path, 400, refused)]), Ok(tomorrow));
+    // An account that is closed altogether is another matter.
+    let closed = chore(vec![refused(402), account(402)]);
+    assert!(matches!(closed, Err(Fault::Denied { .. })), "{closed:?}");
     assert!(matches!(chore(vec![get(&path, 502, Value::Null)]), Err(Fault::Later { .. })));
 }

@@ -38,6 +38,7 @@ fn add_call(number: Option<&str>) -> Ask {
             call: "pbx:481".to_owned(),
             direction: Direction::Outbound,
             outcome: Outcome::Answered,
+            result: "разговор".to_owned(),
             talk_seconds: Some(63),
             at: DateTime::from_timestamp(NOW, 0).expect("a time"),
             number: number.map(str::to_owned),

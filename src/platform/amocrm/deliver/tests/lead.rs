@@ -4,6 +4,7 @@ use super::*;
 use crate::platform::http::NoResponse;
 use crate::process::command::{PersonFacts, SaveLead};
 use crate::process::{Money, Stage};
+use crate::signal::Signal;
 
 pub(super) const QUERY_PHONE: &str =
     "GET /api/v4/contacts?query=9165550137&with=leads&limit=50&order[id]=asc";
@@ -327,12 +328,16 @@ fn w1_a_lead_that_continues_another_takes_its_contact_and_names_it() {
         "params": { "text": "Оплачен\nПродолжает сделку № 41290077 ·gc-55.3" } }]);
     let script = vec![
         get("/api/v4/contacts/52311847?with=leads", 200, contact(52311847, "+79165550137", &[41290077])),
+        get("/api/v4/account", 200, json!({ "id": 31877554, "current_user_id": 10412345 })),
         post("/api/v4/leads", body, 200, made("leads", 41290090)),
         post("/api/v4/leads/notes", note, 200, made("notes", 1)),
     ];
     let links = [LEAD, ("contact:c-gc-55", "52311847")];
     let receipt = deliver(Ask::SaveLead(Box::new(ask)), Try::First, &links, script).expect("made");
     assert!(receipt.links.contains(&("lead:gc-55:fulfilment".to_owned(), "41290090".to_owned())));
+    // L9: whom amoCRM puts where nobody was named has not taken the lead.
+    let [Signal::LeadSeen(seen)] = &receipt.signals[..] else { panic!("{:?}", receipt.signals) };
+    assert_eq!((seen.lead, seen.responsible, seen.made), (41290090, Some(10_412_345), true));
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! The command line: one executable, its roles as subcommands. Never changes the store directly: what a
 //! command asks for becomes an entry of the inbox. Enter at [`main`].
 
+mod check;
+mod init;
+mod person;
+mod texts;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,9 +14,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::{Bridge, Options, Time};
 use crate::clock::DrivenClock;
-use crate::config::{self, Config, Files, Problem, Surroundings};
-use crate::intake::forget::Mention;
+use crate::config::{self, Config};
 use crate::intake::item::Item;
+use crate::out::{self, Stop};
 use crate::process::{At, SchoolId};
 use crate::secret::Secret;
 use crate::store::{Backend, DeadLetter, Store};
@@ -27,6 +32,28 @@ const DRIVEN_TOKEN: &str = "DOZVON_DRIVEN_TOKEN";
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Colours of the log; auto: where a terminal shows them and NO_COLOR is not set.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    fn in_log(self) -> bool {
+        use std::io::IsTerminal;
+        let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        match self {
+            Self::Auto => is_wanted && std::io::stderr().is_terminal(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -43,17 +70,28 @@ enum Command {
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxArgs),
     /// Report all mistakes of a configuration.
-    Check(Folder),
+    Check(check::Check),
     /// Print the addresses to paste into GetCourse, amoCRM and the telephony cabinet.
     Url(Url),
     /// List, show or retry dead letters.
     Dead(Dead),
     /// Export or erase the data of a person.
-    Person(Person),
+    Person(person::Person),
     /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
     Discover(Discover),
+    /// List, show or fill in the texts that people read.
+    Texts(texts::Options),
     /// Print every key of the configuration.
-    Reference,
+    Reference {
+        /// Only what stands under this heading: a file or a table, as in `limits`.
+        section: Option<String>,
+    },
+    /// Write the files of a first school, to be filled in.
+    Init(init::Init),
+    /// Print the completions for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// Write the man pages into a folder, a file for each command.
+    Man { folder: PathBuf },
 }
 
 // Common options may be given before or after the action of `dead` and `person`.
@@ -84,6 +122,9 @@ struct Serve {
     /// `host:port`; port 0 means any free port.
     #[arg(long)]
     listen: Option<String>,
+    /// The same for the people who run the bridge: /readyz, /metrics, /health.
+    #[arg(long)]
+    operation: Option<String>,
     /// Start of driven time (the demo's); needs its token in the environment.
     #[arg(long, hide = true)]
     driven_from: Option<At>,
@@ -153,34 +194,6 @@ enum DeadAction {
     Retry { school: String, id: String },
 }
 
-#[derive(Args)]
-struct Person {
-    #[command(flatten)]
-    folder: Folder,
-    #[command(flatten)]
-    store: StoreArgs,
-    #[command(subcommand)]
-    action: PersonAction,
-}
-
-#[derive(Subcommand)]
-enum PersonAction {
-    /// Print everything as JSON: orders, journal, calls, requests.
-    Export(Who),
-    /// Let the owner erase it. Data in amoCRM, GetCourse and the telephony stay there.
-    Erase(Who),
-}
-
-#[derive(Args)]
-struct Who {
-    school: String,
-    /// With the country code: +7…
-    #[arg(long)]
-    phone: Option<String>,
-    #[arg(long)]
-    email: Option<String>,
-}
-
 /// The definition of the command line, for tests that compare documents with it.
 pub fn grammar() -> clap::Command {
     <Cli as clap::CommandFactory>::command()
@@ -191,47 +204,41 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("the runtime cannot be started: {error}")),
+        Err(error) => return Stop::Because(format!("the runtime cannot be started: {error}")).told(),
     };
     let ended = runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => serve(args).await,
+            Command::Serve(args) => serve(args, cli.color).await,
             #[cfg(feature = "sandbox")]
             Command::Demo(options) => demo::run(options).await,
             #[cfg(feature = "sandbox")]
             Command::Bench(options) => bench::run(options).await,
             #[cfg(feature = "sandbox")]
             Command::Sandbox(args) => stand_in(args).await,
-            Command::Check(folder) => check(&folder),
+            Command::Check(args) => check::check(args).await,
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
-            Command::Person(args) => person(args).await,
+            Command::Person(args) => person::person(args).await,
             Command::Discover(args) => discover(args).await,
-            Command::Reference => {
-                print!("{}", config::reference::reference());
-                Ok(())
-            }
+            Command::Texts(options) => texts::run(&options),
+            Command::Reference { section } => reference(section.as_deref()),
+            Command::Init(args) => init::init(&args),
+            Command::Completions { shell } => completions(shell),
+            Command::Man { folder } => man(&folder),
         }
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => fail(&why),
+        Err(stop) => stop.told(),
     }
 }
 
-fn fail(why: &str) -> ExitCode {
-    eprintln!("{why}");
-    ExitCode::FAILURE
-}
-
-async fn serve(args: Serve) -> Result<(), String> {
-    let files = Files::read(&args.folder.config).map_err(|problems| unusable(&problems))?;
-    let mut config =
-        Config::from_files(&files, &Surroundings::real()).map_err(|problems| unusable(&problems))?;
+async fn serve(args: Serve, color: Color) -> Result<(), Stop> {
+    let (files, mut config) = check::read(&args.folder.config)?;
     if let Some(data) = &args.store.data {
         config.instance.data.clone_from(data);
     }
-    telemetry::init(&config.instance.log, config.instance.log_format);
+    telemetry::init(&config.instance.log, config.instance.log_format, color.in_log());
     for warning in config.warnings() {
         tracing::warn!(%warning, "the configuration");
     }
@@ -244,12 +251,20 @@ async fn serve(args: Serve) -> Result<(), String> {
     };
     let driven = matches!(time, Time::Driven { .. });
     let listen = args.listen.unwrap_or_else(|| config.instance.listen.to_string());
+    let operation = args.operation.unwrap_or_else(|| config.instance.operation.to_string());
     let store = place(&args.store, &config);
-    let mut bridge =
-        Bridge::start(Options { config, listen, store, time }).await.map_err(|error| error.to_string())?;
-    println!("listening on http://{}", bridge.address);
+    let options = Options { config, listen, operation, store, time };
+    let mut bridge = Bridge::start(options).await.map_err(|error| error.to_string())?;
+    // A supervisor may have closed its output: the bridge works all the same.
+    let addresses = format!(
+        "listening on http://{}
+operation on http://{}
+",
+        bridge.address, bridge.operation
+    );
+    let _ = out::print(&addresses);
     tokio::select! {
-        () = stop_signal() => {}
+        () = crate::interrupt::told() => {}
         () = player_gone(), if driven => {}
         () = reload::watch(&mut bridge, args.folder.config, files), if !driven => {}
     }
@@ -269,24 +284,8 @@ async fn player_gone() {
     let _ = gone.await;
 }
 
-/// Waits for Ctrl-C or a supervisor's signal.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
-}
-
 #[cfg(feature = "sandbox")]
-async fn stand_in(args: SandboxArgs) -> Result<(), String> {
+async fn stand_in(args: SandboxArgs) -> Result<(), Stop> {
     let SandboxArgs { setup, bridge, port, smtp_port, seed, minutes } = args;
     let ports = sandbox::serve::Ports {
         amocrm: port,
@@ -296,16 +295,40 @@ async fn stand_in(args: SandboxArgs) -> Result<(), String> {
     };
     let options = sandbox::serve::Options { file: setup, bridge, ports, seed, minutes };
     let now = std::sync::Arc::new(crate::clock::wall_now);
-    sandbox::serve::run(options, now).await.map_err(|error| error.to_string())
+    Ok(sandbox::serve::run(options, now).await.map_err(|error| error.to_string())?)
 }
 
-fn load(folder: &Folder) -> Result<Config, String> {
-    Config::load(&folder.config).map_err(|problems| unusable(&problems))
+fn load(folder: &Folder) -> Result<Config, Stop> {
+    Ok(check::read(&folder.config)?.1)
 }
 
-fn unusable(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-    format!("The configuration cannot be used, {} to mend:\n{}", lines.len(), lines.join("\n"))
+fn reference(section: Option<&str>) -> Result<(), Stop> {
+    let Some(name) = section else { return out::print(&config::reference::reference()) };
+    match config::reference::of(name) {
+        Ok(text) => out::print(&text),
+        Err(known) => {
+            let near = crate::problem::nearest(name, known.iter().map(String::as_str));
+            let hint = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            Err(format!("the reference has no `{name}`; {hint}there are: {}", known.join(", ")).into())
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Stop> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut grammar(), "dozvon", &mut text);
+    out::print(&String::from_utf8_lossy(&text))
+}
+
+fn man(folder: &std::path::Path) -> Result<(), Stop> {
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    clap_mangen::generate_to(grammar(), folder).map_err(failed)?;
+    out::line(format_args!(
+        "Written: {}; read one with `man {}/dozvon.1`",
+        folder.display(),
+        folder.display()
+    ))
 }
 
 /// The command line takes precedence over the environment, the environment over the file.
@@ -317,47 +340,39 @@ fn place(args: &StoreArgs, config: &Config) -> Backend {
     }
 }
 
-fn check(folder: &Folder) -> Result<(), String> {
-    let config = load(folder)?;
-    for warning in config.warnings() {
-        println!("warning: {warning}");
-    }
-    println!("{} school(s), no problems", config.schools.len());
-    Ok(())
-}
-
-fn url(args: &Url) -> Result<(), String> {
+fn url(args: &Url) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let mut found = false;
     for school in &config.schools {
         if args.school.as_deref().is_none_or(|name| name == school.id.as_str()) {
             found = true;
-            print!("{}", config::address::urls(&config, school));
+            out::print(&config::address::urls(&config, school))?;
         }
     }
-    if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config))) }
+    if found { Ok(()) } else { Err(format!("no such school; there are: {}", names(&config)).into()) }
 }
 
 fn names(config: &Config) -> String {
     config.schools.iter().map(|school| school.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-async fn discover(args: Discover) -> Result<(), String> {
+async fn discover(args: Discover) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let school = config.school(&args.school);
     let school = school.ok_or_else(|| format!("no school {}; there are: {}", args.school, names(&config)))?;
     let (found, mismatches) =
         crate::discover::discover(&config, school, &place(&args.store, &config)).await?;
-    print!("{found}");
+    out::print(&found.to_string())?;
     match mismatches.len() {
         0 => Ok(()),
         count => {
-            Err(format!("{count} to mend in schools/{}/school.toml:\n{}", school.id, mismatches.join("\n")))
+            Err(format!("{count} to mend in schools/{}/school.toml:\n{}", school.id, mismatches.join("\n"))
+                .into())
         }
     }
 }
 
-async fn dead(args: Dead) -> Result<(), String> {
+async fn dead(args: Dead) -> Result<(), Stop> {
     let config = load(&args.folder)?;
     let (DeadAction::List { school, .. }
     | DeadAction::Show { school, .. }
@@ -371,61 +386,42 @@ async fn dead(args: Dead) -> Result<(), String> {
         DeadAction::List { max, .. } => {
             let letters = store.dead(&school, (*max).into()).await.map_err(|error| error.to_string())?;
             let all = store.counts(&school).await.map_err(|error| error.to_string())?.dead;
-            letters.iter().for_each(|letter| println!("{}", line(letter)));
+            letters.iter().try_for_each(|letter| out::line(line(letter)))?;
             match all.saturating_sub(letters.len() as u64) {
-                0 => println!("{all} dead letter(s)"),
-                older => println!("{all} dead letter(s), {older} older ones not listed: see --max"),
+                0 => out::line(format_args!("{all} dead letter(s)"))?,
+                older => {
+                    out::line(format_args!(
+                        "{all} dead letter(s), {older} older ones not listed: see --max"
+                    ))?;
+                }
             }
         }
         DeadAction::Show { id, .. } => {
             let letter = find(id).await?;
-            println!("{}\n{}", line(&letter), String::from_utf8_lossy(&letter.body));
+            out::line(format_args!("{}\n{}", line(&letter), String::from_utf8_lossy(&letter.body)))?;
         }
         DeadAction::Retry { id, .. } => {
             if find(id).await?.body.is_empty() {
                 return Err(format!(
                     "{id} holds nothing to try again: limits.raw_days says how long it does"
-                ));
+                )
+                .into());
             }
             let item = Item::Retry { letter: id.clone() };
             let now = crate::clock::wall_now();
             store.append(&school, &item.to_bytes(), now).await.map_err(|error| error.to_string())?;
             store.ring(&school).await.map_err(|error| error.to_string())?;
-            println!("{id} will be tried again by the bridge that owns {school}");
-        }
-    }
-    Ok(())
-}
-
-async fn person(args: Person) -> Result<(), String> {
-    let config = load(&args.folder)?;
-    let (PersonAction::Export(who) | PersonAction::Erase(who)) = &args.action;
-    let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
-    let (school, store) = visit(&who.school, &args.store, &config).await?;
-    match &args.action {
-        PersonAction::Export(_) => {
-            let kept = crate::person::export(&*store, &school, mention).await;
-            println!("{:#}", kept.map_err(|error| error.to_string())?);
-        }
-        PersonAction::Erase(_) => {
-            crate::person::erase(&*store, &school, mention).await.map_err(|error| error.to_string())?;
-            println!(
-                "The bridge that owns {school} forgets the person now. Delete the contact, its leads and calls in amoCRM, GetCourse and the telephony too: what they hold is theirs."
-            );
+            out::line(format_args!("{id} will be tried again by the bridge that owns {school}"))?;
         }
     }
     Ok(())
 }
 
 /// The store of a configured school, opened while a bridge may be working on it.
-async fn visit(
-    school: &str,
-    store: &StoreArgs,
-    config: &Config,
-) -> Result<(SchoolId, Arc<dyn Store>), String> {
+async fn visit(school: &str, store: &StoreArgs, config: &Config) -> Result<(SchoolId, Arc<dyn Store>), Stop> {
     let school = SchoolId(school.to_owned());
     if !config.schools.iter().any(|known| known.id == school) {
-        return Err(format!("no school {school}; there are: {}", names(config)));
+        return Err(format!("no school {school}; there are: {}", names(config)).into());
     }
     let store = place(store, config).visit().await.map_err(|error| error.to_string())?;
     Ok((school, store))

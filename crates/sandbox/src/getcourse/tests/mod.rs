@@ -2,6 +2,9 @@
 //! No test sleeps: time is a parameter.
 //! Enter at [`Client`].
 
+mod groups;
+mod users;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,7 +18,12 @@ const SETUP: &str = r#"
 start = "2026-07-14T18:05:33+03:00"
 
 [getcourse]
-offers = [{ id = 5512874, title = "Дизайн интерьера: база. Пакет «Всё сразу»", price = 38500 }]
+offers = [
+  { id = 5512874, title = "Дизайн интерьера: база. Пакет «Всё сразу»", price = 38500 },
+  { id = 5512875, title = "Разбор", price = 1000, code = "review" },
+]
+groups = [{ id = 2300101, name = "Вебинар" }]
+trainings = [{ id = 91, title = "Дизайн интерьера", offers = [5512874] }, { id = 92, title = "Цвет" }]
 cancel_reasons = [{ id = 7, name = "Дорого" }]
 
 [[getcourse.processes]]
@@ -294,7 +302,7 @@ fn the_import_of_the_sheet_adds_a_group() {
     let body = b"action=add&key=sandbox-school-key&params=eyJ1c2VyIjp7ImVtYWlsIjoibS5rdXpuZXRzb3ZhQGV4YW1wbGUucnUiLCJncm91cF9uYW1lIjpbItCf0L7Qt9Cy0L7QvdC40YLRjCJdfSwic3lzdGVtIjp7InJlZnJlc2hfaWZfZXhpc3RzIjoxfX0%3D";
     assert_eq!(client.send("POST", "/pl/api/users", &[], body).value()["result"]["success"], true);
     assert_eq!(
-        client.world.users().next().map(|user| user.groups.clone()),
+        client.world.users().next().map(|user| user.groups.keys().cloned().collect::<Vec<_>>()),
         Some(vec!["Позвонить".to_owned()])
     );
 }

@@ -1,0 +1,320 @@
+//! Walks through a parsed template and notes what the engine would refuse, or misunderstand, only when it is
+//! rendered. Never evaluates anything. Enter at [`Walk::statement`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, Spanned, Stmt, UnaryOpKind};
+use minijinja::value::ValueKind;
+use minijinja::{Environment, machinery::ast};
+
+use super::{FILTERS, Flaw, Kind, Names};
+
+pub(super) struct Walk<'w> {
+    env: &'w Environment<'w>,
+    names: &'w Names,
+    /// Kinds of what the template sets itself.
+    own: BTreeMap<String, Kind>,
+    pub found: Vec<Flaw>,
+    /// Names of functions and methods: they are no variables.
+    pub called: BTreeSet<String>,
+    /// The first line of each name.
+    pub lines: BTreeMap<String, usize>,
+}
+
+impl<'w> Walk<'w> {
+    pub fn new(env: &'w Environment<'w>, names: &'w Names) -> Self {
+        let (own, found, called, lines) = Default::default();
+        Self { env, names, own, found, called, lines }
+    }
+
+    pub fn statement(&mut self, statement: &Stmt<'_>) {
+        match statement {
+            Stmt::Template(of) => self.all(&of.children),
+            Stmt::EmitExpr(of) => self.of(&of.expr),
+            Stmt::ForLoop(of) => {
+                self.of(&of.iter);
+                self.assign(&of.target, Kind::Other);
+                of.filter_expr.iter().for_each(|only| self.of(only));
+                self.all(&of.body);
+                self.all(&of.else_body);
+            }
+            Stmt::IfCond(of) => {
+                self.of(&of.expr);
+                self.all(&of.true_body);
+                self.all(&of.false_body);
+            }
+            Stmt::WithBlock(of) => {
+                for (target, value) in &of.assignments {
+                    self.set(target, value);
+                }
+                self.all(&of.body);
+            }
+            Stmt::Set(of) => self.set(&of.target, &of.expr),
+            Stmt::SetBlock(of) => {
+                of.filter.iter().for_each(|filter| self.of(filter));
+                self.all(&of.body);
+                self.assign(&of.target, Kind::Text);
+            }
+            Stmt::AutoEscape(of) => self.all(&of.body),
+            Stmt::FilterBlock(of) => {
+                self.of(&of.filter);
+                self.all(&of.body);
+            }
+            Stmt::Block(of) => self.all(&of.body),
+            Stmt::Do(of) => self.call(&of.call),
+            Stmt::EmitRaw(_)
+            | Stmt::Import(_)
+            | Stmt::FromImport(_)
+            | Stmt::Extends(_)
+            | Stmt::Include(_) => {}
+        }
+    }
+
+    fn all(&mut self, body: &[Stmt<'_>]) {
+        body.iter().for_each(|one| self.statement(one));
+    }
+
+    fn set(&mut self, target: &Expr<'_>, value: &Expr<'_>) {
+        let kind = self.kind(value);
+        self.assign(target, kind);
+    }
+
+    fn assign(&mut self, target: &Expr<'_>, kind: Kind) {
+        if let Expr::Var(var) = target {
+            self.own.insert(var.id.to_owned(), kind);
+        }
+    }
+
+    fn of(&mut self, expr: &Expr<'_>) {
+        self.kind(expr);
+    }
+
+    fn flaw(&mut self, at: &Expr<'_>, wrong: String, allowed: String) {
+        self.found.push(Flaw { line: at.span().start_line.into(), wrong, allowed });
+    }
+
+    /// What an expression gives, after its parts have been looked at.
+    fn kind(&mut self, expr: &Expr<'_>) -> Kind {
+        if let Some(name) = path(expr) {
+            self.lines.entry(name.clone()).or_insert(expr.span().start_line.into());
+            return self.own.get(&name).or(self.names.known.get(&name)).copied().unwrap_or(
+                match self.names.open {
+                    Some(open) if name.starts_with(open) => Kind::Text,
+                    _ => Kind::Other,
+                },
+            );
+        }
+        match expr {
+            Expr::Const(of) => match of.value.kind() {
+                ValueKind::Number => Kind::Number,
+                ValueKind::String => Kind::Text,
+                ValueKind::Bool => Kind::Flag,
+                _ => Kind::Other,
+            },
+            Expr::UnaryOp(of) => {
+                self.of(&of.expr);
+                match of.op {
+                    UnaryOpKind::Neg => Kind::Number,
+                    UnaryOpKind::Not => Kind::Flag,
+                }
+            }
+            Expr::BinOp(of) => self.binary(expr, of),
+            Expr::Compare(of) => {
+                let mut left = (&of.expr, self.kind(&of.expr));
+                for op in &of.ops {
+                    let right = (&op.expr, self.kind(&op.expr));
+                    if !matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn) {
+                        self.compare(expr, left, right);
+                    }
+                    left = right;
+                }
+                Kind::Flag
+            }
+            Expr::IfExpr(of) => {
+                self.of(&of.test_expr);
+                let one = self.kind(&of.true_expr);
+                let other = of.false_expr.as_ref().map(|other| self.kind(other));
+                if other.is_none_or(|other| other == one) { one } else { Kind::Other }
+            }
+            Expr::Filter(of) => {
+                let inner = of.expr.as_ref().map(|inner| self.kind(inner));
+                self.args(&of.args);
+                self.filter(expr, of.name, inner.unwrap_or(Kind::Text))
+            }
+            Expr::Test(of) => {
+                let left = (&of.expr, self.kind(&of.expr));
+                self.test(expr, of, left);
+                Kind::Flag
+            }
+            other => self.inside(other),
+        }
+    }
+
+    /// The same for what holds other expressions and gives no kind of its own.
+    fn inside(&mut self, expr: &Expr<'_>) -> Kind {
+        match expr {
+            Expr::GetAttr(of) => {
+                self.of(&of.expr);
+                Kind::Other
+            }
+            Expr::GetItem(of) => {
+                self.of(&of.expr);
+                self.of(&of.subscript_expr);
+                Kind::Other
+            }
+            Expr::Slice(of) => {
+                let parts = [&of.start, &of.stop, &of.step];
+                parts.into_iter().flatten().for_each(|part| self.of(part));
+                self.kind(&of.expr)
+            }
+            Expr::Call(of) => {
+                self.call(of);
+                Kind::Other
+            }
+            Expr::List(of) => self.items(&of.items),
+            Expr::Tuple(of) => self.items(&of.items),
+            Expr::Map(of) => {
+                self.items(&of.keys);
+                self.items(&of.values)
+            }
+            _ => Kind::Other,
+        }
+    }
+
+    fn items(&mut self, items: &[Expr<'_>]) -> Kind {
+        items.iter().for_each(|item| self.of(item));
+        Kind::Other
+    }
+
+    fn args(&mut self, args: &[CallArg<'_>]) {
+        for arg in args {
+            match arg {
+                CallArg::Pos(arg)
+                | CallArg::Kwarg(_, arg)
+                | CallArg::PosSplat(arg)
+                | CallArg::KwargSplat(arg) => {
+                    self.of(arg);
+                }
+            }
+        }
+    }
+
+    fn binary(&mut self, whole: &Expr<'_>, of: &ast::BinOp<'_>) -> Kind {
+        let (left, right) = (self.kind(&of.left), self.kind(&of.right));
+        match of.op {
+            BinOpKind::Eq
+            | BinOpKind::Ne
+            | BinOpKind::Lt
+            | BinOpKind::Lte
+            | BinOpKind::Gt
+            | BinOpKind::Gte => {
+                self.compare(whole, (&of.left, left), (&of.right, right));
+                Kind::Flag
+            }
+            BinOpKind::In => Kind::Flag,
+            BinOpKind::Concat => Kind::Text,
+            _ if left == right => left,
+            _ => Kind::Other,
+        }
+    }
+
+    /// The engine compares kinds without an error: every text is greater than every number.
+    fn compare(&mut self, whole: &Expr<'_>, one: (&Expr<'_>, Kind), other: (&Expr<'_>, Kind)) {
+        let text = match (one.1, other.1) {
+            (Kind::Text, Kind::Number) => one.0,
+            (Kind::Number, Kind::Text) => other.0,
+            _ => return,
+        };
+        let name = path(text);
+        let wrong = match &name {
+            Some(name) => format!("`{name}` is a text and is compared with a number"),
+            None => "a text is compared with a number".to_owned(),
+        };
+        let sum = name.map(|name| format!("{name}_sum")).filter(|sum| self.names.known.contains_key(sum));
+        let allowed = match (sum, self.names.numbers()) {
+            (Some(sum), _) => format!("`{sum}`, which is a number"),
+            (None, none) if none.is_empty() => {
+                "`{% if … %}` alone: a text is true if it is not empty".to_owned()
+            }
+            (None, numbers) => format!("one of the numbers: {numbers}"),
+        };
+        self.flaw(whole, wrong, allowed);
+    }
+
+    fn filter(&mut self, whole: &Expr<'_>, name: &str, inner: Kind) -> Kind {
+        if !self.exists(name, "filter") {
+            let wrong = format!("unknown filter `{name}`");
+            self.flaw(whole, wrong, format!("a filter: {}", FILTERS.join(", ")));
+        }
+        match name {
+            "length" | "count" | "int" | "float" | "abs" | "sum" => Kind::Number,
+            "round" | "default" | "d" => inner,
+            "lower" | "upper" | "title" | "capitalize" | "trim" | "replace" | "join" | "string"
+            | "plural" | "indent" | "format" => Kind::Text,
+            _ => Kind::Other,
+        }
+    }
+
+    fn test(&mut self, whole: &Expr<'_>, of: &Spanned<ast::Test<'_>>, left: (&Expr<'_>, Kind)) {
+        if !self.exists(of.name, "test") {
+            let wrong = format!("unknown test `is {}`", of.name);
+            self.flaw(whole, wrong, "a comparison: `==`, `!=`, `>`, `<`, `in`".to_owned());
+        }
+        self.args(&of.args);
+        const COMPARE: [&str; 12] =
+            ["eq", "equalto", "ne", "lt", "lessthan", "le", "gt", "greaterthan", "ge", "==", "!=", "<"];
+        if let ([CallArg::Pos(arg)], true) = (&of.args[..], COMPARE.contains(&of.name)) {
+            let right = (arg, self.kind(arg));
+            self.compare(whole, left, right);
+        }
+    }
+
+    fn call(&mut self, of: &Spanned<ast::Call<'_>>) {
+        self.args(&of.args);
+        let Some(name) = path(&of.expr) else {
+            // A method of what a filter or another call gives.
+            if let Expr::GetAttr(method) = &of.expr {
+                self.of(&method.expr);
+                self.method(&of.expr, method.name, "…");
+            }
+            return;
+        };
+        self.called.insert(name.clone());
+        match name.rsplit_once('.') {
+            Some(("loop", _)) => {}
+            Some((on, method)) => self.method(&of.expr, method, on),
+            None if self.env.globals().any(|(known, _)| known == name) => {}
+            None => {
+                let all: Vec<&str> = self.env.globals().map(|(known, _)| known).collect();
+                let allowed = format!("a filter ({}) or a function ({})", FILTERS.join(", "), all.join(", "));
+                self.flaw(&of.expr, format!("unknown function `{name}(…)`"), allowed);
+            }
+        }
+    }
+
+    fn method(&mut self, at: &Expr<'_>, method: &str, on: &str) {
+        let wrong = format!("`.{method}(…)` is a method, and texts have none");
+        let use_it = match self.exists(method, "filter") {
+            true => format!("the filter `{on} | {method}`"),
+            false => format!("a filter, `{on} | trim`"),
+        };
+        let first = if method == "split" { ", `{{ client.name | split(' ') | first }}`" } else { "" };
+        self.flaw(at, wrong, format!("{use_it}{first}; filters: {}", FILTERS.join(", ")));
+    }
+
+    /// Asks the engine itself whether it has this filter or test.
+    fn exists(&self, name: &str, what: &str) -> bool {
+        let asked = self.env.compile_expression_owned(format!("name is {what}"));
+        let context = minijinja::context! { name };
+        asked.and_then(|asked| asked.eval(context)).is_ok_and(|answer| answer.is_true())
+    }
+}
+
+/// `order.left` of a plain name, whose parts are joined with dots.
+fn path(expr: &Expr<'_>) -> Option<String> {
+    match expr {
+        Expr::Var(var) => Some(var.id.to_owned()),
+        Expr::GetAttr(of) => Some(format!("{}.{}", path(&of.expr)?, of.name)),
+        _ => None,
+    }
+}

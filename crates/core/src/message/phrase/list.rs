@@ -1,0 +1,303 @@
+//! The list of phrases: what may be said, and of what. Never contains words, which are in
+//! `texts/phrases.toml`. Enter at the table of a section.
+
+use super::*;
+
+phrases! {
+    /// Words for what is said inside other phrases and texts.
+    word {
+        minutes(minutes: Number, seconds: Number);
+        mail_is_bad;
+        answered;
+        no_answer;
+        busy;
+        rejected;
+        unreachable;
+        invalid_number;
+        failed;
+        cancelled;
+        voicemail;
+    }
+    /// What a command does, after «не удалось».
+    command {
+        save_lead;
+        save_contact;
+        set_stage;
+        set_responsible;
+        set_price;
+        clear_field;
+        create_task;
+        move_task;
+        close_task;
+        add_note;
+        add_call;
+        read_lead;
+        set_status(status: Words);
+        add_comment;
+        set_order_manager;
+        read_order;
+        send_letter;
+        start_call;
+        confirm_payment;
+    }
+    /// Why a task closed: its result in the CRM.
+    result {
+        answer_came;
+        new_round;
+        dialling_over;
+        not_reached(outcome: Words);
+        double;
+        mistake;
+        date_came;
+        waiting;
+        asked_again;
+        other_order;
+        handed_over;
+        not_needed;
+        part_came;
+        paid;
+        number_unfit;
+        number_missing;
+        number_came;
+        promised_call;
+        asking_reason;
+        waiting_for_reason;
+        refusal;
+        talked;
+        task_closed;
+        passed_on;
+        no_number;
+    }
+    /// Why the manager is asked again, or a person is given the order: a whole sentence.
+    why {
+        no_answer;
+        day_needed(example: Words);
+        time_needed(example: Words);
+        time_refused(offered: Time);
+        pay_day_needed(example: Words);
+        not_paid;
+        no_other_order;
+        paid_double;
+        closed_without_answer;
+        payment_not_found;
+        step_due(about: Words);
+        lead_deleted;
+        task_failed;
+        reason_needed;
+        words_needed;
+        closed_without_reason;
+        phone_needed;
+        nowhere_to_call;
+        number_wrong;
+        nobody_took;
+        nobody_took_in_time;
+        client_calls;
+        being_talked_to;
+        taken_before(manager: Manager);
+    }
+    answers {
+        second;
+        doubt(letter: Flag, day: Day);
+        own_try(day: Day);
+        instalment(letter: Flag);
+        long_cycle;
+        special(until: Time);
+        mistake;
+        wrong_number;
+        paid;
+    }
+    arrival {
+        by_call;
+        ended_before;
+        pool_waits;
+        own_manager(manager: Manager);
+        by_route(manager: Manager);
+        by_queue(why: Words, manager: Manager);
+        pause(until: Time);
+        by_manager;
+        pause_over;
+        pause_over_in_pool;
+        unseen;
+        only_recorded;
+    }
+    calls {
+        known;
+        only_recorded(closed: Flag);
+        counted_by_word;
+        missed(due: Time);
+        word_ignored;
+        talk_known;
+        said_reached;
+        attempt_known;
+        said_not_reached;
+        corrected(at: Time, length: Words, recording: Words);
+    }
+    call_start {
+        manager_talks;
+        not_started(why: Words);
+        too_late;
+        client_hours;
+        manager_hours;
+        no_phone;
+        no_extension;
+        still_busy;
+        begun(manager: Manager);
+        under_way;
+        not_picked_up;
+        failed;
+    }
+    crm {
+        other_lead;
+        nothing_new;
+        taken_before(manager: Manager);
+        won_by_hand;
+        moved_back;
+        moved;
+        deleted;
+        deleted_again(day: Day);
+        saved(lead: Quote);
+        linked;
+        source;
+    }
+    dialling {
+        task(number: Number);
+        check_contacts;
+        planned(at: Time);
+        off_plan(at: Time);
+        closed_hours;
+        no_call;
+        attempt(number: Number, outcome: Words);
+        our_failure;
+    }
+    doubles {
+        folding;
+        double(number: Words);
+        twice;
+        both_paid;
+    }
+    ended {
+        paid;
+        nothing_changes;
+    }
+    follow_up {
+        due;
+        other_order;
+    }
+    giving_up {
+        letter_waits;
+        last_letter(attempts: Number, days: Number, letter: Flag);
+        ended(postponed: Flag);
+    }
+    guard {
+        set(at: Time);
+        not_needed;
+        read_later;
+        status_failed(what: Words);
+        goes_on(what: Words);
+        order_closed(what: Words);
+        retry(what: Words, at: Time);
+        due;
+        repeated;
+    }
+    hand_over {
+        responsible(manager: Manager);
+        counts(attempts: Number, talks: Number);
+        last_call(at: Time, outcome: Words);
+        promised_call(at: Time, why: Words);
+        promised_payment(day: Day);
+        next_step(at: Time);
+    }
+    letters {
+        no_address(letter: Quote);
+        sent_today(letter: Quote);
+        sent(letter: Quote);
+        bad_address;
+        not_delivered(letter: Quote);
+        in_doubt;
+        maybe_lost(letter: Quote);
+    }
+    late {
+        task_left;
+        lead;
+        task;
+        task_too_late;
+    }
+    orders {
+        closed;
+        nothing_new;
+        client_nothing_new;
+        new_sum(sum: Words);
+        status(status: Words);
+    }
+    parts {
+        paid_less;
+        part(number: Number, paid: Words, cost: Words, due: Day);
+        reopened;
+        reminded(letter: Flag);
+        missed;
+    }
+    payment {
+        gone;
+        being_checked;
+        reported;
+        asked_again;
+        not_confirmed;
+        free;
+        won(sum: Words);
+        short;
+        after_the_end;
+    }
+    phone {
+        asked(typed: Quote, bad: Words, letter: Flag, held: Flag, email: Flag);
+        never_came;
+        still_missing;
+        came;
+        next_number;
+    }
+    pool {
+        taken(manager: Manager);
+    }
+    promise {
+        time_refused(offered: Time);
+        call_back(at: Time);
+        soon;
+        due;
+        pay(day: Day);
+        restored;
+        too_late_to_remind;
+        reminded(letter: Flag);
+        checked;
+        not_paid;
+    }
+    refusal {
+        asked(why: Words);
+        with_money;
+        refused(reason: Words, why: Quote);
+        /// The reason in GetCourse.
+        reason(reason: Words, why: Words);
+        cancelled_outside;
+        false_outside;
+        ended_outside(what: Words);
+    }
+    talk {
+        talked(length: Words, manager: Manager);
+        not_asked;
+        not_asked_until(day: Day);
+        asked;
+        asked_again(why: Words);
+    }
+    task {
+        nobody;
+        known;
+        in_flight;
+        manager(manager: Manager);
+        put_back;
+        done(result: Quote);
+        call_closed(gone: Flag);
+        call_closed_early(gone: Flag);
+        promised_closed(gone: Flag);
+        late;
+        passed_on(manager: Manager);
+        nobody_free;
+    }
+}

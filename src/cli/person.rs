@@ -1,0 +1,158 @@
+//! `dozvon person`: the data of one person, exported or erased. Never erases itself: the school's owner does,
+//! and this waits for it. Enter at [`person`].
+
+use std::io::{BufRead, IsTerminal};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::{Folder, StoreArgs, load, visit};
+use crate::clock::stopwatch;
+use crate::intake::forget::Mention;
+use crate::out::{self, Stop};
+use crate::process::SchoolId;
+use crate::progress;
+use crate::store::Store;
+
+/// Between two looks whether it is done.
+const LOOK: Duration = Duration::from_millis(200);
+
+#[derive(Args)]
+pub struct Person {
+    #[command(flatten)]
+    folder: Folder,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(subcommand)]
+    action: PersonAction,
+}
+
+#[derive(Subcommand)]
+enum PersonAction {
+    /// Print everything as JSON: orders, journal, calls, requests.
+    Export(Who),
+    /// Erase it here. Data in amoCRM, GetCourse and the telephony stay there.
+    Erase(Erase),
+}
+
+#[derive(Args)]
+struct Who {
+    school: String,
+    /// With the country code: +7…
+    #[arg(long)]
+    phone: Option<String>,
+    #[arg(long)]
+    email: Option<String>,
+}
+
+#[derive(Args)]
+struct Erase {
+    #[command(flatten)]
+    who: Who,
+    /// Only count what would be erased.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Wait so many seconds for the bridge that owns the school.
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    wait: u64,
+}
+
+pub async fn person(args: Person) -> Result<(), Stop> {
+    let config = load(&args.folder)?;
+    let (PersonAction::Export(who) | PersonAction::Erase(Erase { who, .. })) = &args.action;
+    let mention = Mention::typed(who.phone.as_deref(), who.email.as_deref())?;
+    let (school, store) = visit(&who.school, &args.store, &config).await?;
+    let kept = export(&*store, &school, &mention).await?;
+    match &args.action {
+        PersonAction::Export(_) => out::line(format_args!("{kept:#}")),
+        PersonAction::Erase(erase) => forget(erase, &*store, &school, &mention, &kept).await,
+    }
+}
+
+async fn export(store: &dyn Store, school: &SchoolId, mention: &Mention) -> Result<Value, Stop> {
+    let kept = crate::person::export(store, school, mention.clone()).await;
+    kept.map_err(|error| error.to_string().into())
+}
+
+async fn forget(
+    args: &Erase,
+    store: &dyn Store,
+    school: &SchoolId,
+    mention: &Mention,
+    kept: &Value,
+) -> Result<(), Stop> {
+    let known = crate::person::is_known(store, school, mention).await.map_err(|error| error.to_string())?;
+    if all(kept) == 0 && !known {
+        return out::line(format_args!(
+            "Nothing is stored in {school} about this person: check the number with its country code, or try the other of --phone and --email."
+        ));
+    }
+    if args.dry_run {
+        return out::line(format_args!("Would be erased in {school}: {}.", counts(kept)));
+    }
+    if !args.yes && !agreed(school, kept)? {
+        return Err("Nothing was erased.".into());
+    }
+    crate::person::erase(store, school, mention.clone()).await.map_err(|error| error.to_string())?;
+    let began = stopwatch();
+    let _shown = progress::spinner("the bridge erases");
+    loop {
+        let left = export(store, school, mention).await?;
+        let known =
+            crate::person::is_known(store, school, mention).await.map_err(|error| error.to_string())?;
+        if all(&left) == 0 && !known {
+            return out::line(format_args!(
+                "Erased in {school}: {}.\nDelete the contact, its leads and calls in amoCRM, GetCourse and the telephony too: what they hold is theirs.",
+                counts(kept)
+            ));
+        }
+        if began.elapsed() >= Duration::from_secs(args.wait) {
+            return out::line(format_args!(
+                "Not erased yet: it waits in the inbox of {school} for the bridge that owns the school. Is one running? Still stored: {}.",
+                counts(&left)
+            ));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+const PARTS: [(&str, &str); 6] = [
+    ("clients", "client record(s)"),
+    ("orders", "order(s)"),
+    ("calls", "call(s)"),
+    ("deliveries", "unsent command(s)"),
+    ("dead_letters", "dead letter(s)"),
+    ("requests", "stored request(s)"),
+];
+
+fn count(kept: &Value, part: &str) -> usize {
+    kept[part].as_array().map_or(0, Vec::len)
+}
+
+fn all(kept: &Value) -> usize {
+    PARTS.iter().map(|(part, _)| count(kept, part)).sum()
+}
+
+fn counts(kept: &Value) -> String {
+    let shown = PARTS.iter().map(|(part, words)| format!("{} {words}", count(kept, part)));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// Asks at the terminal; without one the answer has to be given beforehand.
+fn agreed(school: &SchoolId, kept: &Value) -> Result<bool, Stop> {
+    if !std::io::stdin().is_terminal() {
+        return Err(format!(
+            "To be erased in {school}: {}. It cannot be undone: repeat with --yes, or with --dry-run to look.",
+            counts(kept)
+        )
+        .into());
+    }
+    out::print(&format!("Erase in {school}: {}? It cannot be undone. Type yes: ", counts(kept)))?;
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    Ok(read.is_ok() && answer.trim() == "yes")
+}

@@ -1,0 +1,198 @@
+//! What is wrong with one running school, as entries of the one list of troubles. Never repairs anything and
+//! never tells anybody. Enter at [`of`]; [`store`] looks at the store that all schools share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::TimeDelta;
+
+use super::lease_view::Ownership;
+use super::site::Site;
+use super::wheel_feed;
+use crate::intake::item::Member;
+use crate::process::At;
+use crate::store::{Counts, Seq, Store, StoreError, StoreResult, Weakness};
+use crate::trouble::{Trouble, TroubleKind};
+
+/// The first entry of an inbox that moves does not stay the first one for so long.
+const INBOX_STANDS: TimeDelta = TimeDelta::seconds(90);
+
+/// A caught panic is shown for so long after the last one.
+const PANIC_SHOWN: TimeDelta = TimeDelta::hours(1);
+
+/// A credential that only a person can renew is shown this long before its end.
+const TOKEN_AHEAD: TimeDelta = TimeDelta::days(30);
+
+/// What earlier looks have seen; a look compares with it.
+#[derive(Debug, Default)]
+pub struct Earlier(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The first entry of the inbox, and since when it is the first.
+    first: Option<(Seq, At)>,
+    /// Panics, and when their number last grew.
+    panics: (u64, At),
+}
+
+impl Earlier {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The store of the instance: whether it answers, whether it can lose or refuse data.
+pub async fn store(store: &dyn Store, now: At) -> Vec<Trouble> {
+    let weak = match store.weaknesses().await {
+        Ok(weak) => weak,
+        Err(error) => return vec![unanswered(&error, now)],
+    };
+    let trouble = |weakness| match weakness {
+        Weakness::NotDurable => Trouble::new(TroubleKind::StoreNotDurable, 1, "appendonly is off", now),
+        Weakness::Evicts(policy) => {
+            Trouble::new(TroubleKind::StoreEvicts, 1, format!("maxmemory-policy is {policy}"), now)
+        }
+        Weakness::Full { percent } => {
+            Trouble::new(TroubleKind::StoreFull, percent, format!("{percent} % of maxmemory are used"), now)
+        }
+    };
+    weak.into_iter().map(trouble).collect()
+}
+
+fn unanswered(error: &StoreError, now: At) -> Trouble {
+    let kind = if error.is_refusal() { TroubleKind::StoreRefuses } else { TroubleKind::StoreUnreachable };
+    Trouble::new(kind, 1, error.to_string(), now)
+}
+
+/// Everything that is wrong with the school; `answers` is false while the store is known to be away.
+pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
+    let now = site.clock.now();
+    let mut found = Vec::new();
+    let held = match answers {
+        true => site.store.counts(site.id()).await.map(Some),
+        false => Ok(None),
+    };
+    match held {
+        Ok(Some(held)) => {
+            denied(site, &held, now, &mut found);
+            if held.dead > 0 {
+                found.push(Trouble::new(TroubleKind::DeadLetters, held.dead, "see `dozvon dead list`", now));
+            }
+            found.extend(inbox(site, &held, now).await.unwrap_or_default());
+            found.extend(canary(site, now).await.unwrap_or_default());
+        }
+        Ok(None) => {}
+        // Not of one school: the same for all.
+        Err(error) => return vec![unanswered(&error, now)],
+    }
+    if !site.store_watch.is_well() {
+        let lost = site.store_watch.last().and_then(|loss| loss.gone).map_or(0, |gone| gone.orders);
+        found.push(Trouble::new(TroubleKind::StoreLost, lost, "everything is read again", now));
+    }
+    spool(site, now, &mut found).await;
+    if site.lease.ownership() == Ownership::Outdated {
+        let why = "another instance loaded another configuration later";
+        found.push(Trouble::new(TroubleKind::ConfigurationOutdated, 1, why, now));
+    }
+    tokens(site, now, &mut found);
+    defects(site, now, &mut found);
+    unread(site, now, &mut found);
+    found.into_iter().map(|trouble| trouble.of(site.id())).collect()
+}
+
+/// Only an owner is denied.
+fn denied(site: &Site, held: &Counts, now: At, found: &mut Vec<Trouble>) {
+    if site.lease.ownership() != Ownership::Owner {
+        return;
+    }
+    // Lanes that are empty beside a full outbox have not been loaded yet.
+    let waits =
+        |account: &str| held.deliveries > 0 && (site.lanes().held() == 0 || site.waits_for(account) > 0);
+    for (account, denial) in site.denials.all(waits) {
+        let waiting = site.waits_for(&account) as u64;
+        let trouble = Trouble::new(TroubleKind::AccountDenied, waiting, denial.why, now).at(&account);
+        found.push(Trouble { since: denial.since, ..trouble });
+    }
+}
+
+/// The first entry has been the first one for too long.
+async fn inbox(site: &Site, held: &Counts, now: At) -> StoreResult<Option<Trouble>> {
+    let first = match held.inbox {
+        0 => None,
+        _ => site.store.inbox(site.id(), None, 1).await?.into_iter().next().map(|entry| entry.seq),
+    };
+    let mut seen = site.earlier.seen();
+    let before = seen.first.take();
+    let since = before.filter(|(seq, _)| Some(seq) == first.as_ref()).map_or(now, |(_, since)| since);
+    seen.first = first.map(|first| (first, since));
+    if seen.first.is_none() || now - since < INBOX_STANDS {
+        return Ok(None);
+    }
+    let trouble = Trouble::new(TroubleKind::InboxStands, held.inbox, "its first entry stays", now);
+    Ok(Some(Trouble { since, ..trouble }))
+}
+
+/// The index has a canary that was not fired: the wheel stands.
+async fn canary(site: &Site, now: At) -> StoreResult<Option<Trouble>> {
+    let canary = site.store.wake_of(site.id(), &Member::Canary.to_string()).await?;
+    let is_late = canary.is_some() && wheel_feed::is_dead(canary.as_ref(), now);
+    Ok(is_late.then(|| Trouble::new(TroubleKind::CanaryLate, 1, "the wheel does not fire", now)))
+}
+
+async fn spool(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    let Some(spool) = &site.spool else { return };
+    let waiting = spool.waiting();
+    if waiting > 0 {
+        found.push(Trouble::new(TroubleKind::SpoolWaits, waiting, format!("{} bytes", spool.bytes()), now));
+    }
+    if spool.refuses() || !spool.has_room() {
+        let why = "limits.spool_mb is reached, or the disk cannot be written";
+        found.push(Trouble::new(TroubleKind::SpoolFull, waiting, why, now));
+    }
+    let damaged = spool.damaged_bytes().await;
+    if damaged > 0 {
+        found.push(Trouble::new(TroubleKind::SpoolDamaged, damaged, "bytes in quarantine", now));
+    }
+}
+
+/// Credentials that end soon and that only a person can renew.
+fn tokens(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    for (target, courier) in &site.outbound.couriers {
+        let Some(ends) = courier.ends().filter(|ends| *ends - now < TOKEN_AHEAD) else { continue };
+        let days = u64::try_from((ends - now).num_days()).unwrap_or_default();
+        let detail = format!("it ends on {}", ends.format("%Y-%m-%d"));
+        found.push(Trouble::new(TroubleKind::TokenEnds, days, detail, now).at(site.account(*target)));
+    }
+}
+
+fn defects(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    let panics = site.panics();
+    {
+        let mut seen = site.earlier.seen();
+        if panics > seen.panics.0 {
+            seen.panics = (panics, now);
+        }
+        if panics > 0 && now - seen.panics.1 < PANIC_SHOWN {
+            found.push(Trouble::new(TroubleKind::PanicsCaught, panics, "their places are in the log", now));
+        }
+    }
+    let unreadable = site.tally.unreadable.load(std::sync::atomic::Ordering::Relaxed);
+    if unreadable > 0 {
+        found.push(Trouble::new(
+            TroubleKind::RecordsUnreadable,
+            unreadable,
+            "their names are in the log",
+            now,
+        ));
+    }
+}
+
+fn unread(site: &Site, now: At, found: &mut Vec<Trouble>) {
+    for (kind, names) in [
+        (TroubleKind::NamesUnread, site.tally.unread.names()),
+        (TroubleKind::EventsUnknown, site.tally.unread.events()),
+    ] {
+        found.extend(names.into_iter().map(|(platform, names)| {
+            Trouble::new(kind, names.len() as u64, names.join(", "), now).at(&platform)
+        }));
+    }
+}
