@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-GETCOURSE, BRIDGE, AMOCRM = "http://127.0.0.1:18082", "http://127.0.0.1:8080", "http://127.0.0.1:18081"
+GETCOURSE, OPERATION = "http://127.0.0.1:18082", "http://127.0.0.1:9180"
 
 
 def variables(folder):
@@ -22,7 +22,8 @@ def variables(folder):
 
 
 def start(program, folder, bridge=True, change=None, amocrm=""):
-    """`change` edits the copied school, `amocrm` adds to the stand-in's. No order comes by itself; returns the processes."""
+    """`change` edits the copied school, `amocrm` adds to the stand-in's. No order comes by itself. Returns the
+    processes."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ROOT / "deploy/example", folder / "school")
     if change:
@@ -37,7 +38,7 @@ def start(program, folder, bridge=True, change=None, amocrm=""):
     wait(lambda: get(f"{GETCOURSE}/sandbox"), "the stand-ins start", 30)
     if bridge:
         started.append(run([program, "serve"], env, folder / "bridge.log"))
-        wait(lambda: json.loads(get(f"{BRIDGE}/health"))["well"], "the bridge starts", 30)
+        wait(lambda: json.loads(get(f"{OPERATION}/health"))["well"], "the bridge starts", 30)
     return started
 
 
