@@ -3,7 +3,7 @@
 # strangers.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=common.sh
+# shellcheck source-path=SCRIPTDIR source=common.sh
 . "$here/common.sh"
 : "${work:?}" "${program:?}"
 
