@@ -44,7 +44,8 @@ fi
 
 export work program tests PYTHONDONTWRITEBYTECODE=1
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$work"' EXIT
+# A second time for what was still being written while everything ended.
+trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$work" 2> /dev/null || { sleep 2; rm -rf "$work"; }' EXIT
 for part in "${parts[@]}"; do
   bash "deploy/strangers/$part.sh" | tee -a "$work/results" || {
     printf '%s\t-\tthe part itself\tfailed\tended early, see above\n' "$part" >> "$work/results"
