@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Folder, StoreArgs, names, place};
-use crate::config::locate::meant;
+use crate::config::locate::{line_of, meant};
 use crate::config::{Config, Files, Problem, Surroundings};
 use crate::out::{self, Stop};
 use crate::platform::http::{Http, RealHttp, Request};
@@ -136,7 +136,8 @@ fn shown(files: Option<&Files>, problem: &Problem) -> String {
     if let Some(place) = &place {
         let _ = write!(text, ":{}:{}", place.line, place.column);
     }
-    if !problem.key.is_empty() {
+    // A line that stands there already is not said again.
+    if !problem.key.is_empty() && (place.is_none() || line_of(problem).is_none()) {
         let _ = write!(text, ", {}", problem.key);
     }
     let _ = write!(text, ": {}; {}", problem.wrong, problem.allowed);

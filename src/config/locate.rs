@@ -116,8 +116,21 @@ fn rest<'a>(key: &'a str, name: &str) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
 }
 
-/// A line of the head, or the first mention of the name that is wrong.
+/// The line of a text that a problem's key names, `line 6`.
+pub fn line_of(problem: &Problem) -> Option<usize> {
+    problem.key.strip_prefix("line ")?.parse().ok().filter(|_| !problem.file.ends_with(".toml"))
+}
+
+/// A line of the head, or the first mention of the name that is wrong, in a line or anywhere.
 fn in_text(text: &str, problem: &Problem) -> Option<(usize, usize)> {
+    if let Some(number) = line_of(problem) {
+        let start = text.split_inclusive('\n').take(number.checked_sub(1)?).map(str::len).sum();
+        let line = text.get(start..)?.lines().next()?;
+        let name = problem.wrong.split('`').nth(1).filter(|name| !name.is_empty());
+        let found = name.and_then(|name| Some((line.find(name)?, name.len())));
+        let (at, width) = found.unwrap_or((0, line.len()));
+        return Some((start + at, start + at + width));
+    }
     if !problem.key.is_empty() {
         let mut start = 0;
         for line in text.split_inclusive('\n') {
@@ -177,6 +190,12 @@ mod tests {
         let name =
             place(text, &problem("a.txt", "", "unknown variable `order.nubmer`", "")).expect("a place");
         assert_eq!((name.line, name.column, name.width), (4, 10, 12));
+        let again = format!("{text}\n{{{{ order.nubmer }}}}");
+        let name = place(&again, &problem("a.txt", "line 5", "unknown variable `order.nubmer`", ""));
+        assert_eq!(name.map(|at| (at.line, at.column, at.width)), Some((5, 4, 12)));
+        let whole = place(&again, &problem("a.txt", "line 4", "not a template", ""));
+        assert_eq!(whole.map(|at| (at.line, at.column)), Some((4, 1)));
+        assert_eq!(place(&again, &problem("a.txt", "line 9", "not a template", "")), None);
     }
 
     #[test]

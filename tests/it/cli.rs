@@ -176,8 +176,8 @@ async fn check_names_the_line_and_what_is_right() {
     let ended = bench.run(&["check"]).await;
     assert_eq!(ended.code(), Some(1));
     for part in [
-        "task_call.txt, line 5: `order.left` is a text and is compared with a number; `order.left_sum`",
-        "task_call.txt, line 8: `.split(…)` is a method",
+        "task_call.txt:5:7: `order.left` is a text and is compared with a number; `order.left_sum`",
+        "task_call.txt:8:1: `.split(…)` is a method",
     ] {
         assert!(ended.err().contains(part), "{part} is not printed: {}", ended.err());
     }
