@@ -112,7 +112,8 @@ fn shown(files: Option<&Files>, problem: &Problem) -> String {
     if let Some(place) = &place {
         let _ = write!(text, ":{}:{}", place.line, place.column);
     }
-    if !problem.key.is_empty() {
+    let is_said = place.is_some() && problem.key.starts_with("line ");
+    if !problem.key.is_empty() && !is_said {
         let _ = write!(text, ", {}", problem.key);
     }
     let _ = write!(text, ": {}; {}", problem.wrong, problem.allowed);

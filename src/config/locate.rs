@@ -44,6 +44,9 @@ pub fn place(text: &str, problem: &Problem) -> Option<Place> {
 
 /// The name that was probably meant, among those that the problem allows.
 pub fn meant(problem: &Problem) -> Option<String> {
+    if problem.allowed.contains(" meant? ") {
+        return None;
+    }
     let quoted = problem.wrong.split('`').nth(1);
     let name = match problem.wrong.as_str() {
         "unknown key" => problem.key.rsplit('.').next(),
@@ -114,6 +117,13 @@ fn rest<'a>(key: &'a str, name: &str) -> Option<&'a str> {
 
 /// A line of the head, or the first mention of the name that is wrong.
 fn in_text(text: &str, problem: &Problem) -> Option<(usize, usize)> {
+    if let Some(line) = problem.key.strip_prefix("line ").and_then(|line| line.parse::<usize>().ok()) {
+        let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+        let line = text[start..].lines().next()?;
+        let named = problem.wrong.split('`').nth(1).and_then(|name| Some((line.find(name)?, name.len())));
+        let (at, width) = named.unwrap_or((line.len() - line.trim_start().len(), line.trim().len()));
+        return Some((start + at, start + at + width));
+    }
     if !problem.key.is_empty() {
         let mut start = 0;
         for line in text.split_inclusive('\n') {

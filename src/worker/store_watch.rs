@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::lease_view::Ownership;
 use super::site::Site;
 use crate::process::At;
-use crate::store::{Contents, Delivery, Kinds};
+use crate::store::{Contents, Delivery, Kinds, key};
 
 /// After a loss everything that goes out is looked up first during this time: the orders that are told again
 /// within it are decided again.
@@ -25,6 +25,10 @@ const NOTE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// So many renewals in a row have to find fewer deliveries than the lanes know: one may fall between a commit
 /// and its answer.
 const SHORT_MAX: u32 = 2;
+
+/// A loss is noticed within this time; and most deliveries that are kept for it.
+const MISSED_KEPT: TimeDelta = TimeDelta::seconds(15);
+const MISSED_MAX: usize = 1_000;
 
 /// How the loss was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -86,6 +90,9 @@ struct State {
     pending: BTreeSet<String>,
     /// Deliveries that had not left, for the store.
     held: Vec<Delivery>,
+    /// Deliveries that came back and are not in the store.
+    missed: Vec<(At, Delivery)>,
+    looked_after: Option<String>,
 }
 
 /// What this process knows about the store of one school.
@@ -126,6 +133,37 @@ impl StoreWatch {
         state.last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
         Some(loss)
+    }
+
+    /// Records whose names were listed are gone. They are no longer listed, so they are told once.
+    pub fn records_gone(&self, names: &[String], now: At) -> Option<Loss> {
+        if names.is_empty() {
+            return None;
+        }
+        let orders = names.iter().filter(|name| name.starts_with(key::ORDERS)).count() as u64;
+        let loss = Loss { at: now, kind: LossKind::Part, gone: Some(Gone { orders, ..Gone::default() }) };
+        self.state().last = Some(loss.clone());
+        self.losses.fetch_add(1, Ordering::SeqCst);
+        Some(loss)
+    }
+
+    /// Where the search for records that are gone goes on.
+    pub fn looked_after(&self) -> Option<String> {
+        self.state().looked_after.clone()
+    }
+
+    pub fn looked(&self, next: Option<String>) {
+        self.state().looked_after = next;
+    }
+
+    /// A delivery whose try could not be written because the store does not have it: if a loss is noticed soon, it
+    /// is given back.
+    pub fn missed(&self, delivery: Delivery, now: At) {
+        let mut state = self.state();
+        state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
+        if state.missed.len() < MISSED_MAX {
+            state.missed.push((now, delivery));
+        }
     }
 
     /// What this instance knew before it was started.
@@ -193,7 +231,10 @@ impl StoreWatch {
     /// Keeps what had not left when the lanes are dropped after a loss.
     pub fn hold(&self, not_left: impl FnOnce() -> Vec<Delivery>) {
         if self.takes_back.swap(false, Ordering::SeqCst) {
-            self.state().held = not_left();
+            let held = not_left();
+            let mut state = self.state();
+            let missed = std::mem::take(&mut state.missed);
+            state.held = held.into_iter().chain(missed.into_iter().map(|(_, delivery)| delivery)).collect();
         }
     }
 
@@ -206,11 +247,17 @@ impl StoreWatch {
     }
 }
 
-/// Something that never becomes empty again is empty: the watchdog's canary has a wake, and the first owner
-/// leaves a record.
+/// Something that never becomes empty again is empty, or has lost what an owner leaves for good: whatever was
+/// written since does not hide it.
 fn has_vanished((before, after): (Kinds, Kinds)) -> bool {
     let is_gone = |count: fn(&Kinds) -> u64| count(&before) > 0 && count(&after) == 0;
-    is_gone(|kinds| kinds.wakes) || is_gone(|kinds| kinds.records) || (before.links > 1 && after.links == 0)
+    let (stood, stand) = (before.signs.unwrap_or_default(), after.signs.unwrap_or_default());
+    let has_no_sign = after.signs.is_some()
+        && ((stood.wakes && !stand.wakes)
+            || (stood.records && !stand.records)
+            || (stood.links && !stand.links));
+    let is_empty = is_gone(|kinds| kinds.wakes) || is_gone(|kinds| kinds.records);
+    has_no_sign || is_empty || (before.links > 1 && after.links == 0)
 }
 
 pub const INBOX: &str = "inbox";
@@ -240,7 +287,7 @@ mod tests {
     use super::*;
 
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
-        let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders };
+        let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders, signs: None };
         Contents { token: token.to_owned(), place, kinds: Some(kinds) }
     }
 
