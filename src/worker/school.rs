@@ -144,7 +144,7 @@ async fn look_for_gone(site: &Site) -> StoreResult<()> {
     let after = site.store_watch.looked_after();
     let (gone, next) = site.store.unlist_gone(site.id(), after.as_deref()).await?;
     site.store_watch.looked(next);
-    if let Some(loss) = site.store_watch.records_gone(&gone, site.clock.now()) {
+    if let Some(loss) = site.store_watch.single_ones_gone(&gone, site.clock.now()) {
         store_watch::notice(site, &loss);
     }
     Ok(())

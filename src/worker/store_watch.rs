@@ -61,6 +61,8 @@ pub struct Gone {
     pub deliveries: u64,
     pub wakes: u64,
     pub links: u64,
+    /// Requests that were accepted and not yet worked.
+    pub requests: u64,
 }
 
 impl Gone {
@@ -74,6 +76,7 @@ impl Gone {
             deliveries: before.deliveries.saturating_sub(after.deliveries),
             wakes,
             links: before.links.saturating_sub(after.links),
+            requests: 0,
         }
     }
 }
@@ -99,6 +102,7 @@ struct State {
 #[derive(Debug, Default)]
 pub struct StoreWatch {
     state: Mutex<State>,
+    entries_gone: AtomicU64,
     /// Noticed losses; other parts compare it like an epoch of the store.
     losses: AtomicU64,
     /// The next copy of the lanes that is dropped is searched for what has not left.
@@ -135,13 +139,21 @@ impl StoreWatch {
         Some(loss)
     }
 
-    /// Records whose names were listed are gone. They are no longer listed, so they are told once.
-    pub fn records_gone(&self, names: &[String], now: At) -> Option<Loss> {
-        if names.is_empty() {
+    /// The body of an accepted request is gone.
+    pub fn entry_gone(&self) {
+        self.entries_gone.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Records whose names were listed are gone, or requests since the last call. The names are no longer listed,
+    /// so they are told once.
+    pub fn single_ones_gone(&self, names: &[String], now: At) -> Option<Loss> {
+        let requests = self.entries_gone.swap(0, Ordering::SeqCst);
+        if names.is_empty() && requests == 0 {
             return None;
         }
         let orders = names.iter().filter(|name| name.starts_with(key::ORDERS)).count() as u64;
-        let loss = Loss { at: now, kind: LossKind::Part, gone: Some(Gone { orders, ..Gone::default() }) };
+        let gone = Some(Gone { orders, requests, ..Gone::default() });
+        let loss = Loss { at: now, kind: LossKind::Part, gone };
         self.state().last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
         Some(loss)
@@ -270,6 +282,7 @@ pub fn notice(site: &Site, loss: &Loss) {
     tracing::error!(
         school = %site.id(), kind = ?loss.kind, counted = loss.gone.is_some(), orders = gone.orders,
         open_orders = gone.open_orders, deliveries = gone.deliveries, wakes = gone.wakes, links = gone.links,
+        requests = gone.requests,
         "ALARM: the store has lost data; everything is read again, and what the platforms know is read from them"
     );
     site.doubt_until(site.clock.now() + DOUBT);
@@ -285,6 +298,39 @@ pub fn notice(site: &Site, loss: &Loss) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Signs;
+
+    /// The index was evicted, and a new order has written to it since: the counts say nothing.
+    #[test]
+    fn a_missing_sign_is_a_loss_whatever_was_written_since() {
+        let watch = StoreWatch::default();
+        let all = Signs { wakes: true, records: true, links: true };
+        let mut seen = Vec::new();
+        for (links, signs) in
+            [(3, None), (3, Some(all)), (5, Some(all)), (2, Some(Signs { links: false, ..all }))]
+        {
+            let mut now = contents("a", 9, 1, 0, 2);
+            now.kinds = now.kinds.map(|kinds| Kinds { links, signs, ..kinds });
+            seen.push(watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind));
+        }
+        assert_eq!(seen, [None, None, None, Some(LossKind::Part)]);
+    }
+
+    #[test]
+    fn single_records_and_requests_that_are_gone_are_told_once() {
+        let watch = StoreWatch::default();
+        let told = |watch: &StoreWatch, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let loss = watch.single_ones_gone(&names, At::UNIX_EPOCH);
+            loss.and_then(|loss| loss.gone).map(|gone| (gone.orders, gone.requests))
+        };
+        assert_eq!(told(&watch, &[]), None);
+        assert_eq!(told(&watch, &["client/c-1", "order/gc-1"]), Some((1, 0)));
+        watch.entry_gone();
+        watch.entry_gone();
+        assert_eq!(told(&watch, &[]), Some((0, 2)));
+        assert_eq!(told(&watch, &[]), None);
+    }
 
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
         let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders, signs: None };

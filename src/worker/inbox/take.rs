@@ -26,6 +26,11 @@ impl Inbox {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
+        if entry.body.is_empty() {
+            // The store has lost it and kept its place: there is nothing to show a person.
+            self.site.store_watch.entry_gone();
+            return Ok(Unit { at: now, ..Unit::default() });
+        }
         let inbound = match Inbound::read(&entry.body) {
             Ok(inbound) => inbound,
             Err(error) => {
