@@ -20,6 +20,7 @@ pub mod marker;
 pub mod post;
 pub mod reconcile;
 pub mod reference;
+pub mod survey;
 pub mod telephony;
 pub mod tokens;
 mod verified;

@@ -151,7 +151,15 @@ mod tests {
             ask: Ask::AddComment { text: "·".to_owned() },
         };
         let created_at = At::from_timestamp(1_795_000_000, 0).expect("in range");
-        Delivery { seq: 1, command, created_at, state: DeliveryState::Waiting, attempts, fault: None }
+        Delivery {
+            seq: 1,
+            command,
+            created_at,
+            state: DeliveryState::Waiting,
+            attempts,
+            fault: None,
+            raw: None,
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::site::{Keep, Outbound, Parts, Rhythm, Site};
 use super::{inbox, outbox};
 use crate::clock::TokioClock;
 use crate::config::fake::{noon, school};
-use crate::intake::apply::delivery;
+use crate::intake::apply::{Source, delivery};
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Hooks, Links, Receipt, Room, Try};
 use crate::process::command::Letter;
@@ -101,7 +101,11 @@ pub fn letter(command: &str) -> Delivery {
 pub fn asked(command: &str, client: &str, ask: Ask) -> Delivery {
     let id = CommandId::from(command);
     let order = id.order().expect("an order's command");
-    delivery(Command { id, order, client: client.into(), urgency: Urgency::Usual, ask }, noon())
+    delivery(
+        Command { id, order, client: client.into(), urgency: Urgency::Usual, ask },
+        Source::default(),
+        noon(),
+    )
 }
 
 /// The delivery as the commit that lets it leave marks it.
@@ -213,6 +217,13 @@ impl Bench {
 
     pub async fn dead(&self) -> Vec<DeadLetter> {
         self.site.store.dead(self.site.id(), 100).await.expect("memory")
+    }
+
+    /// The events of an order with the places of the requests that they name, oldest first.
+    pub async fn origins(&self, order: &str) -> Vec<(String, String)> {
+        let journal = self.site.store.journal(self.site.id(), &order.into(), 100).await.expect("memory");
+        let event = |event: &serde_json::Value| event["event"].as_str().unwrap_or_default().to_owned();
+        journal.iter().map(|entry| (event(&entry.event), entry.raw.clone())).collect()
     }
 
     /// The requests behind the steps of an order, oldest first: what the journal names as events.
