@@ -84,6 +84,9 @@ fn the_reference_names_the_keys_that_the_structs_take() {
         seen.insert((File::School, platform.name.to_owned()));
     }
     check::<Pipeline>(File::School, "amocrm.pipelines.<role>", &mut seen);
+    check::<Pipeline>(File::School, "amocrm.sales_pipelines.<name>", &mut seen);
+    check::<process::Dictionary>(File::School, "dictionaries.<name>", &mut seen);
+    check::<process::FirstTask>(File::School, "routes.task", &mut seen);
     check::<process::Arrival>(File::Process, "arrival", &mut seen);
     check::<process::PhoneAsk>(File::Process, "phone", &mut seen);
     check::<process::ContactHours>(File::Process, "contact", &mut seen);
@@ -211,6 +214,7 @@ fn what_is_called_required_is_and_nothing_else() {
     check::<AnswersFile>("answers", "");
     check::<CalendarFile>("calendar", "");
     check::<Pipeline>("amocrm.pipelines.<role>", "id = 1\nstages = {}");
+    check::<process::Dictionary>("dictionaries.<name>", "values = []");
     for platform in ALL {
         check_with(platform.name, platform.least, |table| (platform.read)(Value::Table(table)).is_ok());
     }

@@ -63,6 +63,7 @@ impl Reading<'_> {
             left: sums.left,
             payment_link: self.value("payment_link").filter(|link| link.starts_with("http")),
             manager: None,
+            pipeline: None,
             source: self.source(),
             confirmed: self.confirmed,
             client: self.client(&mut unclear),

@@ -27,6 +27,7 @@ pub(super) fn person() -> PersonFacts {
 
 pub(super) fn save_lead() -> SaveLead {
     SaveLead {
+        pipeline: None,
         role: LeadRole::Sales,
         route: "default".to_owned(),
         name: "Заказ GC-100482".to_owned(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::process::{RefusalReason, Stage};
 
 fn set_stage(stage: Stage, reason: Option<RefusalReason>, script: Vec<Scene>) -> Result<Receipt, Fault> {
-    deliver(Ask::SetStage { role: LeadRole::Sales, stage, reason }, Try::First, &[LEAD], script)
+    deliver(Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason }, Try::First, &[LEAD], script)
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn r2_a_loss_carries_its_reason_and_nothing_else_does() {
 
 #[test]
 fn a_lead_that_is_not_made_is_missing_and_a_deleted_one_is_not_there_for_good() {
-    let ask = || Ask::SetStage { role: LeadRole::Sales, stage: Stage::InWork, reason: None };
+    let ask = || Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage: Stage::InWork, reason: None };
     assert!(matches!(deliver(ask(), Try::First, &[], vec![]), Err(Fault::Missing { .. })));
     let script = vec![read_lead(41290077, 204, Value::Null)];
     assert!(matches!(deliver(ask(), Try::First, &[LEAD], script), Err(Fault::Never { .. })));
