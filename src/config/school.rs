@@ -18,7 +18,7 @@ use crate::platform::check::Complaints;
 use crate::platforms::{ALL, Platforms};
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
-use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage};
+use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage, routing};
 use crate::secret::Secret;
 
 /// The process that every route of a school uses; other files are not used until a route can name them.
@@ -78,6 +78,7 @@ pub(super) fn read(
     name_pipelines(&mut routes, platforms.get());
     let config_hash = files.hash(&folder);
     let calls_by = check::starter(file.calls_by.as_deref(), &platforms);
+    let needed = routing::needed(&routes, &figures, &texts).into_keys().collect();
     let process = Process {
         school: SchoolId::from(name),
         name: file.name,
@@ -99,6 +100,7 @@ pub(super) fn read(
         secrets,
         platforms,
         calls_by: calls_by.map(|platform| platform.name),
+        needed,
         config_hash,
         warnings,
     })

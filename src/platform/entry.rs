@@ -3,6 +3,7 @@
 //! [`Platform`] (what it is) and [`Settings`] (its table in one school's file).
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -90,6 +91,11 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
 
     /// The courier, and the reconciliation.
     fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String>;
+
+    /// Names of the facts that a new order brings by the printed addresses; `None` if it is no source of orders.
+    fn brings(&self) -> Option<BTreeSet<String>> {
+        None
+    }
 
     /// The instructions of `dozvon url` for an administrator, in Russian; empty if there is nothing to paste.
     fn url_words(&self, _text: &mut String, _school: &OfSchool) {}

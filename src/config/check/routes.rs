@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Draft, Findings};
 use crate::message::condition;
 use crate::platform::check::repeated;
+use crate::problem::nearest;
 use crate::process::definition::{Assign, Route};
-use crate::process::{LeadRole, ManagerId, Stage};
+use crate::process::{LeadRole, ManagerId, Stage, routing};
 
 pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
     for name in repeated(draft.routes.iter().map(|route| route.name.clone())) {
@@ -19,30 +20,57 @@ pub(super) fn routes(draft: &Draft, findings: &mut Findings) {
     for route in draft.routes {
         let key = |field: &str| format!("routes.{}.{field}", route.name);
         for offer in &route.offers {
-            if let Some(other) = offers.insert(offer, &route.name) {
+            if let Some(other) = offers.get(&**offer) {
                 let why = format!("offer {offer} is taken by the route «{other}» already");
-                findings.wrong.add(key("offers"), why, "one route for an offer");
+                findings.wrong.add(key("offers"), why, "one route for an offer, the last of those with it");
+            } else if route.when.is_none() {
+                offers.insert(offer, &route.name);
             }
         }
-        if let Some(line) = &route.line
-            && let Some(other) = lines.insert(line, &route.name)
-        {
-            let why = format!("the line is taken by the route «{other}» already");
-            findings.wrong.add(key("line"), why, "one route for a line");
+        if let Some(line) = &route.line {
+            if let Some(other) = lines.get(&**line) {
+                let why = format!("the line is taken by the route «{other}» already");
+                findings.wrong.add(key("line"), why, "one route for a line, the last of those with it");
+            } else if route.when.is_none() {
+                lines.insert(line, &route.name);
+            }
         }
         if route.is_rest() {
             if let Some(other) = rest {
                 let why = format!("nothing can reach it: «{other}» takes what is left over");
-                findings.wrong.add(key("offers"), why, "`when`, offers or a line; only one route takes the rest");
+                findings.wrong.add(
+                    key("offers"),
+                    why,
+                    "`when`, offers or a line; only one route takes the rest",
+                );
             }
             rest = rest.or(Some(&route.name));
         }
         one_route(draft, route, findings);
     }
     unmapped_stages(draft, findings);
+    unbrought(draft, findings);
     if rest.is_none() {
         let why = "no route takes an order whose offer is not named";
         findings.warn.add("routes", why, "a last route without `when`, `offers` and `line`");
+    }
+}
+
+/// G10: what a route needs and no printed address brings stays unknown.
+fn unbrought(draft: &Draft, findings: &mut Findings) {
+    for (platform, brought) in
+        draft.platforms.iter().filter_map(|(platform, settings)| Some((platform.name, settings.brings()?)))
+    {
+        let needed = routing::needed(draft.routes, draft.figures, draft.texts);
+        for (name, key) in
+            needed.iter().filter(|(name, key)| key.starts_with("routes.") && !brought.contains(*name))
+        {
+            let meant = nearest(name, brought.iter().map(String::as_str));
+            let meant = meant.map(|near| format!("is `{near}` meant? Otherwise ")).unwrap_or_default();
+            let why = format!("no address that `dozvon url` prints brings `{name}`");
+            let allowed = format!("{meant}a variable for it in [{platform}.variables]");
+            findings.warn.add(key.clone(), why, allowed);
+        }
     }
 }
 
@@ -96,7 +124,11 @@ fn one_route(draft: &Draft, route: &Route, findings: &mut Findings) {
     }
     if route.task.minutes > TASK_MINUTES_MAX {
         let why = format!("{} minutes", route.task.minutes);
-        findings.wrong.add(key("task.minutes"), why, format!("at most {TASK_MINUTES_MAX}, a day of the team"));
+        findings.wrong.add(
+            key("task.minutes"),
+            why,
+            format!("at most {TASK_MINUTES_MAX}, a day of the team"),
+        );
     }
     if route.stage >= Stage::Won {
         findings.wrong.add(key("stage"), "a new lead cannot be closed", "a stage before won and lost");
@@ -176,7 +208,8 @@ fn pipeline(draft: &Draft, route: &Route, findings: &mut Findings) {
     }
     let known: Vec<String> = crm.sales().map(|pipeline| pipeline.id.to_string()).collect();
     let why = format!("no sales pipeline of [amocrm] has the id {id}");
-    let allowed = format!("a table [amocrm.sales_pipelines.<name>] with its id and stages, or {}", known.join(", "));
+    let allowed =
+        format!("a table [amocrm.sales_pipelines.<name>] with its id and stages, or {}", known.join(", "));
     findings.wrong.add(format!("routes.{}.pipeline", route.name), why, allowed);
 }
 
@@ -184,7 +217,9 @@ fn managers_of(route: &Route) -> BTreeSet<(&'static str, ManagerId)> {
     let mut all: BTreeSet<(&'static str, ManagerId)> = match &route.responsible {
         Assign::Load | Assign::FreePool => BTreeSet::new(),
         Assign::Fixed { manager } => BTreeSet::from([("responsible.manager", manager.clone())]),
-        Assign::Queue { managers } => managers.iter().map(|id| ("responsible.managers", id.clone())).collect(),
+        Assign::Queue { managers } => {
+            managers.iter().map(|id| ("responsible.managers", id.clone())).collect()
+        }
         Assign::Product { offers } => offers.values().map(|id| ("responsible.offers", id.clone())).collect(),
     };
     all.extend(route.contact_responsible.iter().map(|id| ("contact_responsible", id.clone())));

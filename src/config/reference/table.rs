@@ -201,7 +201,11 @@ const ROUTE: &[Key] = &[
         "expression",
         "A condition in the language of templates (G10), \"offer in ['551'] and source.utm_medium == 'cpc' and cost_sum >= 30000\". Texts: offer (each of the order's in turn), positions, author (client, manager), line, source.utm_source, source.form, source.page, source.promocode, source.city and any other label. Number: cost_sum. Lists: offers, tags, groups; 'x' in groups. What nobody has told makes it false, and the journal says so.",
     ),
-    key("offers", "list of text", "Short for `when`: one of these offers. Each in one route without `when` only."),
+    key(
+        "offers",
+        "list of text",
+        "Short for `when`: one of these offers. Each in one route without `when` only.",
+    ),
     key("line", "text", "Short for `when`: our line, +7…, whose unknown callers get this route (L8)."),
     key("credit", "true | false", "Bought on credit: the long self-payment pause (L2)."),
     key("lead_name", "template", "Lead's name (G2)."),

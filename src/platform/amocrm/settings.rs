@@ -68,7 +68,8 @@ impl Settings {
 
     /// All pipelines with their keys in the file.
     pub fn all_pipelines(&self) -> impl Iterator<Item = (String, &Pipeline)> {
-        let by_role = self.pipelines.iter().map(|(role, one)| (format!("amocrm.pipelines.{}", role.as_str()), one));
+        let by_role =
+            self.pipelines.iter().map(|(role, one)| (format!("amocrm.pipelines.{}", role.as_str()), one));
         let further = self.sales_pipelines.iter();
         by_role.chain(further.map(|(name, one)| (format!("amocrm.sales_pipelines.{name}"), one)))
     }

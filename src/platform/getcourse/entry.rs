@@ -1,11 +1,12 @@
 //! GetCourse as a platform of the bridge: its value, which connects its parts. Enter at [`PLATFORM`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use toml::Value;
 
 use super::reconcile::{Exports, SPACING_S};
-use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, check, settings, words};
+use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, addresses, check, settings, words};
 use crate::platform::check::{Beside, Findings};
 use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::platform::http::Http;
@@ -59,6 +60,10 @@ impl entry::Settings for Settings {
         let courier = GcCourier::open(self.clone(), &school.process.roster, http)?;
         let courier = Some((Target::Getcourse, Arc::new(courier) as _));
         Ok(Connected { courier, reconciler, ..Connected::default() })
+    }
+
+    fn brings(&self) -> Option<BTreeSet<String>> {
+        Some(addresses::brought(self))
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {

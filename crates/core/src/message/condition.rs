@@ -86,9 +86,7 @@ pub fn faults(when: &str) -> Vec<(String, String)> {
 /// The same of an expression that gives the price of a lead.
 pub fn price_faults(price: &str) -> Vec<(String, String)> {
     let names = Names { known: BTreeMap::from([("cost_sum".to_owned(), Kind::Number)]), open: None };
-    let found = faults_of(price, &names, &|expression| {
-        expression.eval(variables(&example(), "")).map(drop)
-    });
+    let found = faults_of(price, &names, &|expression| expression.eval(variables(&example(), "")).map(drop));
     match found.is_empty() && number(price, example().cost_sum).is_none() {
         true => vec![("not a number".to_owned(), "`cost_sum * 0.9`, or a number in quotes".to_owned())],
         false => found,
@@ -115,7 +113,8 @@ fn asked(expression: &Expression<'_, '_>, facts: &Facts, offer: &str) -> Result<
 /// What nobody has said stays undefined, so that asking for it is an error.
 fn variables(facts: &Facts, offer: &str) -> Value {
     let Facts { offers, positions, cost_sum, author, line, source, tags, groups } = facts;
-    let list = |list: &Option<Vec<String>>| list.as_ref().map_or(Value::UNDEFINED, |list| Value::from(list.clone()));
+    let list =
+        |list: &Option<Vec<String>>| list.as_ref().map_or(Value::UNDEFINED, |list| Value::from(list.clone()));
     context! {
         offer, offers, positions, author, line,
         cost_sum => cost_sum.map_or(Value::UNDEFINED, Value::from),

@@ -78,7 +78,9 @@ pub(super) fn of_attempt(d: &mut Decision) {
 
 /// G6: for whom and until when the route wants the first task.
 fn first_task(d: &Decision) -> (Option<ManagerId>, At) {
-    let Some(task) = d.process.route(&d.case.order.route).map(|route| &route.task) else { return (None, d.now) };
+    let Some(task) = d.process.route(&d.case.order.route).map(|route| &route.task) else {
+        return (None, d.now);
+    };
     let present = |id: &&ManagerId| d.process.manager(id).is_some_and(|manager| manager.active);
     let to = task.to.as_ref().filter(present).filter(|_| !cut("G6.to"));
     let due = match task.minutes {

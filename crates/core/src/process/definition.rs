@@ -8,10 +8,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use self::dialling::{Dialling, LadderStep};
+pub use self::route::{Assign, Dictionary, FirstTask, Route};
 use super::calendar::Calendar;
 use super::case::Order;
 use super::dates;
-pub use self::route::{Assign, Dictionary, FirstTask, Route};
 pub use super::hours::{Hours, TimeOfDay, Window};
 use super::value::*;
 use crate::message::library::Library;

@@ -123,9 +123,8 @@ pub(super) fn dictionary_values(d: &Decision, route: &Route) -> BTreeMap<String,
 /// G2, G10: the route's own fields, then those of the dictionaries.
 fn lead_fields(d: &Decision, route: Option<&Route>, vars: &Vars) -> Vec<(u64, String)> {
     let mut fields = route.map(|route| rendered(d, &route.fields, vars)).unwrap_or_default();
-    let of_dictionary = |(name, value): (&String, &String)| {
-        Some((d.process.dictionaries.get(name)?.field?, value.clone()))
-    };
+    let of_dictionary =
+        |(name, value): (&String, &String)| Some((d.process.dictionaries.get(name)?.field?, value.clone()));
     fields.extend(d.case.order.set.iter().filter_map(of_dictionary));
     fields
 }

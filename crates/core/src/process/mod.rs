@@ -37,7 +37,7 @@ mod call_task;
 mod feed;
 mod ladder;
 mod leads;
-mod routing;
+pub mod routing;
 
 mod sections;
 

@@ -1,11 +1,14 @@
 //! The choice of an order's route, and why it was this one (G10). Never chooses a responsible and makes no lead.
-//! Enter at [`choose`].
+//! Enter at [`choose`]; [`needed`] says what the rules ask for.
+
+use std::collections::BTreeMap;
 
 use super::case::Order;
-use super::definition::{Process, Route};
+use super::definition::{Figures, Process, Route};
 use super::event::Author;
 use super::value::*;
 use crate::message::condition::{self, Facts};
+use crate::message::library::Library;
 use crate::message::phrase::{Phrase, routes};
 use crate::mutant::cut;
 
@@ -67,6 +70,48 @@ impl Process {
         let mut routes = self.routes.iter().filter(|route| asks_for_line(route));
         routes.any(|route| matches!(fits(route, &facts), Ok(Some(_))))
     }
+}
+
+/// The facts of a new order that the school's rules ask for, as sources name them, each with the key of the
+/// file that asks first.
+pub fn needed(routes: &[Route], figures: &Figures, texts: &Library) -> BTreeMap<String, String> {
+    let mut needed = BTreeMap::new();
+    let mut add = |name: &str, key: &str| {
+        let name = match name {
+            "offer" => Some("offers"),
+            "cost_sum" => Some("cost"),
+            "offers" | "positions" | "author" | "tags" | "groups" => Some(name),
+            _ => name.strip_prefix("source."),
+        };
+        if let Some(name) = name {
+            needed.entry(name.to_owned()).or_insert_with(|| key.to_owned());
+        }
+    };
+    if figures.arrival.short_path {
+        add("author", "arrival.short_path");
+    }
+    for route in routes {
+        let key = |field: &str| format!("routes.{}.{field}", route.name);
+        if !route.offers.is_empty() {
+            add("offers", &key("offers"));
+        }
+        for expression in route.when.iter().chain(&route.price) {
+            condition::needed(expression).iter().for_each(|name| add(name, &key("when")));
+        }
+        let templates =
+            [("fields", &route.fields), ("contact_fields", &route.contact_fields), ("set", &route.set)];
+        let templates = templates.into_iter().flat_map(|(table, all)| {
+            all.iter().map(move |(name, template)| (format!("{table}.{name}"), template))
+        });
+        let names = std::iter::once(("lead_name".to_owned(), &route.lead_name));
+        let names = names.chain(route.contact_name.iter().map(|name| ("contact_name".to_owned(), name)));
+        for (field, template) in templates.chain(names) {
+            let named = texts.variables_of(template);
+            let sources = named.iter().filter_map(|name| name.strip_prefix("order."));
+            sources.filter(|name| name.starts_with("source.")).for_each(|name| add(name, &key(&field)));
+        }
+    }
+    needed
 }
 
 /// What is known of an order when its route is chosen; `line` is the one that an unknown person called.

@@ -4,7 +4,12 @@ use super::*;
 use crate::process::{RefusalReason, Stage};
 
 fn set_stage(stage: Stage, reason: Option<RefusalReason>, script: Vec<Scene>) -> Result<Receipt, Fault> {
-    deliver(Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason }, Try::First, &[LEAD], script)
+    deliver(
+        Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason },
+        Try::First,
+        &[LEAD],
+        script,
+    )
 }
 
 #[test]
