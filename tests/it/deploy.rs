@@ -321,7 +321,7 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
 #[test]
 fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for path in ["deploy/test.sh", ".ci/run"] {
+    for path in ["deploy/test.sh", "deploy/faults.sh", ".ci/run"] {
         let mode = std::fs::metadata(root().join(path)).expect("it is there").permissions().mode();
         assert!(mode & 0o111 != 0, "{path} cannot be executed");
         let read = std::process::Command::new("bash").arg("-n").arg(root().join(path)).status();
