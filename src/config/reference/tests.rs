@@ -86,7 +86,11 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     check::<Pipeline>(File::School, "amocrm.pipelines.<role>", &mut seen);
     check::<Pipeline>(File::School, "amocrm.sales_pipelines.<name>", &mut seen);
     check::<process::Dictionary>(File::School, "dictionaries.<name>", &mut seen);
-    check::<process::FirstTask>(File::School, "routes.task", &mut seen);
+    let nonsense: Table = "nonsense = 1".parse().expect("a table");
+    let error = Value::Table(nonsense).try_into::<process::FirstTask>().expect_err("no such key");
+    let keys: BTreeSet<String> = told(File::School, "routes.task").into_iter().map(str::to_owned).collect();
+    assert_eq!(keys, expected_in(&error), "[routes.task]");
+    seen.insert((File::School, "routes.task".to_owned()));
     check::<process::Arrival>(File::Process, "arrival", &mut seen);
     check::<process::PhoneAsk>(File::Process, "phone", &mut seen);
     check::<process::ContactHours>(File::Process, "contact", &mut seen);

@@ -106,6 +106,26 @@ pub(super) fn search(path: &str, found: &[Value]) -> Scene {
 }
 
 #[test]
+fn g1_a_lead_is_made_in_the_pipeline_of_its_route() {
+    let mut body = lead_body(new_contact());
+    (body[0]["pipeline_id"], body[0]["status_id"]) = (json!(8123420), json!(66105110));
+    let script = vec![
+        search(QUERY_PHONE, &[]),
+        search(QUERY_EMAIL, &[]),
+        search(QUERY_WHOLE, &[]),
+        post(
+            "/api/v4/leads/complex",
+            body,
+            200,
+            json!([{ "id": 41290077, "contact_id": 36870041, "company_id": null, "request_id": ["gc-55.3"], "merged": false }]),
+        ),
+    ];
+    let ask = SaveLead { pipeline: Some(8_123_420), stage: Stage::InWork, ..save_lead() };
+    let made = deliver(Ask::SaveLead(Box::new(ask)), Try::First, &[], script);
+    assert_eq!(made, Ok(new_links("41290077", "36870041")));
+}
+
+#[test]
 fn l1_a_new_client_becomes_a_contact_and_a_lead_in_one_request() {
     // The search finds the digits in any field: not every hit is the person.
     let mut stranger = contact(52319999, "+79265550137", &[]);
