@@ -3,6 +3,7 @@
 //! (commands).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -99,9 +100,24 @@ pub trait Hooks: Send + Sync {
         Vec::new()
     }
 
+    /// What of the facts that the school's rules need (names of parameters) the address of a new order brings
+    /// and lacks; `None` for any other request.
+    fn lacks(&self, _request: &RawRequest, _needed: &BTreeSet<String>) -> Option<Lacks> {
+        None
+    }
+
     /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its
     /// content was read from the platform itself.
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+}
+
+/// An address of a new order, compared with what the school's rules need: names, never values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacks {
+    /// Its last word.
+    pub address: String,
+    pub brought: Vec<String>,
+    pub lacking: Vec<String>,
 }
 
 /// Whether a delivery is tried for the first time or may have been done already.

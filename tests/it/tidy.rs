@@ -143,7 +143,7 @@ fn the_process_says_nothing_in_its_own_words() {
         "dates.rs",
         "dates/token.rs",
         "dates/words.rs",
-        "definition.rs",
+        "definition/route.rs",
         "number.rs",
         "number/text.rs",
         "number/words.rs",

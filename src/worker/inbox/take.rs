@@ -85,6 +85,10 @@ impl Inbox {
         if !envelope.found {
             let names = hooks.unread(&envelope.request());
             self.site.tally.unread.note(self.site.id(), &envelope.platform, &names);
+            let needed = &self.site.school.needed;
+            if let Some(lacks) = hooks.lacks(&envelope.request(), needed) {
+                self.site.tally.unread.note_lacks(self.site.id(), &envelope.platform, &lacks);
+            }
         }
         decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
     }

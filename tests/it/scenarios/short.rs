@@ -131,6 +131,7 @@ impl ShortOrder {
             left: money(self.left),
             payment_link: self.link,
             manager: self.manager.map(ManagerId),
+            pipeline: None,
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
             client: person.facts(),
@@ -258,6 +259,9 @@ struct ShortLead {
     stage: Option<String>,
     #[serde(default)]
     responsible: Option<String>,
+    /// A sales pipeline other than the usual one.
+    #[serde(default)]
+    pipeline: Option<u64>,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
@@ -272,6 +276,7 @@ impl ShortLead {
         Ok(LeadChange {
             role: LeadRole::Sales,
             stage: self.stage.map(|stage| word(&stage)).transpose()?,
+            pipeline: self.pipeline,
             responsible: self.responsible.map(ManagerId),
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
             by: self.by.map(ManagerId),
