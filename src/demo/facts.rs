@@ -255,7 +255,8 @@ fn ending(end: Option<&End>) -> Ending {
         Some(End::Refused { .. }) => Ending::Refused,
         Some(End::NotReached { .. }) => Ending::NotReached,
         Some(End::NoPhone { .. }) => Ending::NoPhone,
-        Some(End::Cancelled { .. }) => Ending::Cancelled,
+        // No script of the demo asks for its money back.
+        Some(End::Cancelled { .. } | End::Refunded { .. }) => Ending::Cancelled,
         Some(End::False { .. }) => Ending::False,
         Some(End::Duplicate { .. }) => Ending::Duplicate,
     }

@@ -65,6 +65,7 @@ impl Reading<'_> {
             manager: None,
             source: self.source(),
             confirmed: self.confirmed,
+            trusted: false,
             client: self.client(&mut unclear),
         };
         let manager_email = self.value("manager_email").and_then(|email| parse_email(&email));

@@ -141,6 +141,8 @@ fn answer() -> impl Strategy<Value = Happening> {
         AnswerKind::Mistake,
         AnswerKind::WrongNumber,
         AnswerKind::Paid,
+        AnswerKind::Returned,
+        AnswerKind::Stays,
         AnswerKind::Reached,
         AnswerKind::NotReached,
     ]);

@@ -75,6 +75,8 @@ struct ShortOrder {
     manager: Option<String>,
     source: BTreeMap<String, String>,
     confirmed: toml::Value,
+    /// Confirmed by the school's setting alone.
+    trusted: toml::Value,
     name: Option<String>,
     phone: Option<String>,
     email: Option<String>,
@@ -98,6 +100,7 @@ impl Default for ShortOrder {
             manager: None,
             source: BTreeMap::new(),
             confirmed: toml::Value::Boolean(true),
+            trusted: toml::Value::Boolean(false),
             name: Some("Мария".to_owned()),
             phone: Some("8 900 555-01-01".to_owned()),
             email: Some("maria@client.example".to_owned()),
@@ -133,6 +136,7 @@ impl ShortOrder {
             manager: self.manager.map(ManagerId),
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
+            trusted: self.trusted.as_bool().unwrap_or(false),
             client: person.facts(),
         })
     }

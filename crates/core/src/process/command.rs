@@ -91,6 +91,14 @@ pub enum Ask {
         role: LeadRole,
         price: Money,
     },
+    /// Tags of a lead that come and go with a state (L16).
+    SetTags {
+        role: LeadRole,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        add: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove: Vec<String>,
+    },
     /// Clear a field after its answer has been used.
     ClearField {
         role: LeadRole,
@@ -161,6 +169,7 @@ pub enum AskKind {
     SetStage,
     SetResponsible,
     SetPrice,
+    SetTags,
     ClearField,
     CreateTask,
     MoveTask,
@@ -186,6 +195,7 @@ impl AskKind {
             Self::SetStage => "set_stage",
             Self::SetResponsible => "set_responsible",
             Self::SetPrice => "set_price",
+            Self::SetTags => "set_tags",
             Self::ClearField => "clear_field",
             Self::CreateTask => "create_task",
             Self::MoveTask => "move_task",
@@ -217,6 +227,7 @@ impl Ask {
             Self::SetStage { .. } => AskKind::SetStage,
             Self::SetResponsible { .. } => AskKind::SetResponsible,
             Self::SetPrice { .. } => AskKind::SetPrice,
+            Self::SetTags { .. } => AskKind::SetTags,
             Self::ClearField { .. } => AskKind::ClearField,
             Self::CreateTask(_) => AskKind::CreateTask,
             Self::MoveTask { .. } => AskKind::MoveTask,

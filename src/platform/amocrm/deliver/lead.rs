@@ -300,6 +300,24 @@ impl AmoAttempt<'_> {
         self.patch_lead_strictly(lead, json!({ "price": whole_units(price) })).await
     }
 
+    /// Tags that come and go; the lead's other tags stay.
+    pub(super) async fn set_tags(
+        &self,
+        role: LeadRole,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Receipt, Fault> {
+        let lead = self.lead_id(role).await?;
+        let mut body = json!({});
+        for (key, names) in [("tags_to_add", add), ("tags_to_delete", remove)] {
+            let names: Vec<Value> = names.iter().map(|name| tag_body(cut(name, NAME_MAX))).collect();
+            if !names.is_empty() {
+                body[key] = names.into();
+            }
+        }
+        self.patch_lead_strictly(lead, body).await
+    }
+
     /// Empties a field after its answer was taken (L13).
     pub(super) async fn clear_field(&self, role: LeadRole, field: u64) -> Result<Receipt, Fault> {
         let lead = self.lead_id(role).await?;

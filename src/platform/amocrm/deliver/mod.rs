@@ -186,6 +186,7 @@ impl AmoAttempt<'_> {
             Ask::SetStage { role, stage, reason } => self.set_stage(*role, *stage, *reason).await,
             Ask::SetResponsible { role, manager } => self.set_responsible(*role, manager).await,
             Ask::SetPrice { role, price } => self.set_price(*role, price).await,
+            Ask::SetTags { role, add, remove } => self.set_tags(*role, add, remove).await,
             Ask::ClearField { role, field } => self.clear_field(*role, *field).await,
             Ask::CreateTask(ask) => self.create_task(ask).await,
             Ask::MoveTask { task, due, responsible } => {

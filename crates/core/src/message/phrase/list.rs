@@ -25,6 +25,7 @@ phrases! {
         set_stage;
         set_responsible;
         set_price;
+        set_tags;
         clear_field;
         create_task;
         move_task;
@@ -55,6 +56,8 @@ phrases! {
         handed_over;
         not_needed;
         part_came;
+        refund;
+        refund_over;
         paid;
         number_unfit;
         number_missing;
@@ -78,6 +81,7 @@ phrases! {
         not_paid;
         no_other_order;
         paid_double;
+        no_refund;
         closed_without_answer;
         payment_not_found;
         step_due(about: Words);
@@ -230,14 +234,12 @@ phrases! {
         status(status: Words);
     }
     parts {
-        paid_less;
         part(number: Number, paid: Words, cost: Words, due: Day);
         reopened;
         reminded(letter: Flag);
         missed;
     }
     payment {
-        gone;
         being_checked;
         reported;
         asked_again;
@@ -268,6 +270,25 @@ phrases! {
         reminded(letter: Flag);
         checked;
         not_paid;
+    }
+    refund {
+        sums(before: Words, now: Words);
+        status(paid: Words, status: Words);
+        less(less: Words, head: Manager);
+        /// Only a status tells of it.
+        said(status: Words, head: Manager);
+        /// Nobody is asked.
+        noted(less: Words);
+        being_read;
+        maybe;
+        asked_again;
+        back;
+        returned(left: Words);
+        stays;
+        mistake;
+        /// Another event while the head decides.
+        waits;
+        tag;
     }
     refusal {
         asked(why: Words);

@@ -93,6 +93,12 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             d.read_order();
             d.set(Timer::FollowUp, d.work_minutes(d.figures().payment.confirm_minutes));
         }
+        // Decided in `refund`; here there is none.
+        AnswerKind::Returned | AnswerKind::Stays => {
+            d.read_order();
+            d.ask_again(&why::no_refund());
+            return false;
+        }
         AnswerKind::Reached | AnswerKind::NotReached => {}
     }
     true

@@ -53,8 +53,9 @@ fn on_call(d: &mut Decision, call: &CallResult) {
         true => feed::corrected(d, call),
         false => feed::call(d, call),
     }
-    if !d.case.order.is_open() || d.case.order.is_unseen() {
-        d.say("D10", calls::only_recorded(!d.case.order.is_open()));
+    let closed = !d.case.order.is_open() || d.case.order.refund().is_some();
+    if closed || d.case.order.is_unseen() {
+        d.say("D10", calls::only_recorded(closed));
         return;
     }
     d.request(Request::NumberArrived);
