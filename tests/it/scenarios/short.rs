@@ -172,6 +172,8 @@ impl ShortClient {
         ClientFacts {
             gc_user: None,
             name: self.name.filter(|name| !name.is_empty()),
+            first_name: None,
+            last_name: None,
             phone: self.phone.filter(|phone| !phone.is_empty()).map(|phone| Phone::parse(&phone)),
             email: self.email.filter(|email| !email.is_empty()),
             zone: self.zone,

@@ -119,6 +119,11 @@ pub struct ClientFacts {
     pub gc_user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The parts of the name, where the platform has them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
     /// Lower-cased.

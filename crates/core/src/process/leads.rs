@@ -74,6 +74,8 @@ pub(super) fn person(d: &Decision) -> PersonFacts {
     let usable = |all: &[String]| all.iter().filter(|one| !client.bad.contains(*one)).cloned().collect();
     PersonFacts {
         name: client.name.clone(),
+        first_name: client.first_name.clone(),
+        last_name: client.last_name.clone(),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
         responsible: d.case.order.responsible.clone().filter(|_| !cut("G7.responsible")),

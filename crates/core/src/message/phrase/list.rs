@@ -128,7 +128,7 @@ phrases! {
         known;
         only_recorded(closed: Flag);
         counted_by_word;
-        missed(due: Time);
+        missed(due: Time, later: Flag);
         word_ignored;
         talk_known;
         said_reached;

@@ -147,7 +147,7 @@ fn missed(d: &mut Decision) {
     let due = if opens > d.now { opens } else { due };
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Missed);
-        d.turn("D11", calls::missed(due));
+        d.turn("D11", calls::missed(due, opens > d.now));
         d.request(Request::LeavePool { why: why::client_calls() });
         d.request(Request::CallAtOnce { due });
     });
