@@ -80,6 +80,8 @@ fn a_tasks_result_is_read_by_its_first_words() {
     check("перезвонить 20.11 11:00", CallBack, None, None, Some("20.11 11:00"));
     check("перезвонить 31.02 11:00", CallBack, None, None, Some("31.02 11:00"));
     check("перезвонить 2.5 тысячи", CallBack, None, None, Some("2.5 тысячи"));
+    check("в 11", CallBack, Some("~2026-11-23 11:00"), None, None);
+    check("завтра в 11.", CallBack, Some("2026-11-23 11:00"), None, None);
     check("обещал 25.11", Promise, Some("2026-11-25"), None, None);
     check("обещала оплатить 25.11", Promise, Some("2026-11-25"), None, None);
     check("Обещала до 25.11, после зарплаты", Promise, Some("2026-11-25"), None, Some("после зарплаты"));
@@ -109,7 +111,7 @@ fn a_tasks_result_is_read_by_its_first_words() {
 fn other_words_are_no_answer() {
     let calendar = Calendar::default();
     let dates = sunday_noon(&calendar);
-    for said in ["", "  ", "самое важное сделано", "ок", "нетто 5 000", "сделано", "—"]
+    for said in ["завтра в 8", "25.11", "сделано в 11", "", "  ", "самое важное сделано", "ок", "нетто 5 000", "сделано", "—"]
     {
         check(Answers::default().from_result(said, &dates), None, said);
     }
@@ -186,7 +188,11 @@ fn a_leads_fields_give_answer_date_reason_and_why() {
     );
     check(&[(501, "Отказ")], Some((Refusal, None, None, None)));
     check(&[(501, "")], None);
-    check(&[(501, "Прочее")], None);
+    super::tests::check(
+        answers.from_field(&[(501, vec![FieldValue { value: "Прочее".to_owned(), choice: None }])], &dates),
+        Some((Unclear, None, None, Some("Прочее"))),
+        "a choice without a meaning",
+    );
     check(&[(502, "1795593600")], None);
     check(&[], None);
 }

@@ -37,6 +37,9 @@ pub struct Settings {
     /// Stages in which a lead created by a seller enters the process (G9). Empty: none.
     #[serde(default)]
     pub by_hand: Vec<Stage>,
+    /// ISO code of the currency in which the account keeps its leads. A sum in another one is a note.
+    #[serde(default = "currency")]
+    pub currency: String,
     /// Minutes between two reads of the account's event log; 0 switches it off.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
@@ -46,6 +49,10 @@ pub struct Settings {
     /// Timeout of one request, in seconds.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
+}
+
+fn currency() -> String {
+    "RUB".to_owned()
 }
 
 fn look_back_min() -> u32 {
@@ -111,6 +118,11 @@ pub const SECTIONS: &[Section] = &[
                 "by_hand",
                 "list of stages",
                 "A lead that a manager creates in one of these enters the process (G9). Empty: none.",
+            ),
+            key(
+                "currency",
+                "ISO code",
+                "Currency of the leads; a sum in another one is a note, not a price.",
             ),
             key("look_back_min", "minutes", "Between two reads of the account's event log. 0: off."),
             key(

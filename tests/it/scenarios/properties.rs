@@ -143,6 +143,7 @@ fn answer() -> impl Strategy<Value = Happening> {
         AnswerKind::Paid,
         AnswerKind::Returned,
         AnswerKind::Stays,
+        AnswerKind::Unclear,
         AnswerKind::Reached,
         AnswerKind::NotReached,
     ]);

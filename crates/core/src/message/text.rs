@@ -113,6 +113,7 @@ texts! {
         TaskOwnTry "task_own_try",
         TaskInstalment "task_instalment",
         TaskLongCycle "task_long_cycle",
+        TaskFarDate "task_far_date",
         TaskRefund "task_refund",
         TaskRefundCheck "task_refund_check",
         TaskUndeliverable "task_undeliverable",

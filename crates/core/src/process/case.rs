@@ -382,6 +382,9 @@ pub struct Question {
     pub open: bool,
     /// How often it was asked without an answer since the last talk or answer.
     pub unanswered: u32,
+    /// The day that was named for a call-back without a time: the time is asked for (D5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<At>,
 }
 
 impl Question {

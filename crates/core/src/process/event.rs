@@ -319,6 +319,8 @@ pub enum AnswerKind {
     Returned,
     /// «Остаётся»: the client stays, nothing more is given back (L16).
     Stays,
+    /// A choice of the answer's field that the school's file does not know; `why` contains it.
+    Unclear,
     /// A task's result «дозвонился» for a call that telephony did not report (D10).
     Reached,
     /// A task's result «нет» for a call that telephony did not report (D10).

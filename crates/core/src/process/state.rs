@@ -100,11 +100,14 @@ pub struct FollowUp {
     pub what: FollowUpKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The named day, if it is farther than the timer reaches (L14).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<At>,
 }
 
 impl FollowUp {
     pub fn new(what: FollowUpKind) -> Self {
-        Self { what, why: None }
+        Self { what, why: None, until: None }
     }
 }
 

@@ -81,7 +81,7 @@ fn states() -> Vec<Wait> {
         Wait::Ended(End::Refused { at, reason: RefusalReason::Price }),
         Wait::Ended(End::Duplicate { at, of: "gc-2".into() }),
     ];
-    states.extend(kinds.map(|what| Wait::FollowUp(FollowUp { what, why: Some("так".to_owned()) })));
+    states.extend(kinds.map(|what| Wait::FollowUp(FollowUp { why: Some("так".to_owned()), ..FollowUp::new(what) })));
     states
 }
 
@@ -180,6 +180,7 @@ fn events() -> Vec<Event> {
         "paid",
         "returned",
         "stays",
+        "unclear",
         "reached",
         "not_reached",
     ] {
@@ -309,6 +310,7 @@ fn requests() -> Vec<Request> {
         Request::CallBegun,
         Request::Restore,
         Request::CallBackAt { at: Some(day), why: None },
+        Request::WaitUntil { at: day },
         Request::PayOn { day: Some(day), why: None },
         Request::Refuse { reason: Some(reason), why: Some("так".to_owned()) },
         Request::LostInCrm { reason: Some(reason) },

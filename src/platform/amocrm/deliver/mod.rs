@@ -5,6 +5,7 @@ mod feed;
 mod lead;
 mod merged;
 mod person;
+mod price;
 mod stage;
 mod task;
 

@@ -74,10 +74,12 @@ phrases! {
     /// Why the manager is asked again, or a person is given the order: a whole sentence.
     why {
         no_answer;
-        day_needed(example: Words);
-        time_needed(example: Words);
+        day_needed(said: Quote, example: Words);
+        time_needed(said: Quote, example: Words);
+        time_of_day_needed(day: Day, from: Time, example: Words);
+        not_understood(said: Quote, example: Words);
         time_refused(offered: Time);
-        pay_day_needed(example: Words);
+        pay_day_needed(said: Quote, example: Words);
         not_paid;
         no_other_order;
         paid_double;
@@ -101,6 +103,10 @@ phrases! {
     }
     answers {
         second;
+        time_asked(day: Day);
+        unclear(said: Quote);
+        far(day: Day);
+        still_far(day: Day);
         doubt(letter: Flag, day: Day);
         own_try(day: Day);
         instalment(letter: Flag);

@@ -122,6 +122,10 @@ pub enum Request {
         at: Option<At>,
         why: Option<String>,
     },
+    /// A follow-up on a named date, however far it is (L13, L14).
+    WaitUntil {
+        at: At,
+    },
     PayOn {
         day: Option<At>,
         why: Option<String>,
