@@ -78,8 +78,7 @@ fn unmarked(text: &str) -> String {
 
 /// Lines of tasks that tell the moment of the task, of what led to it, or what is counted from it: of
 /// these the minute is left out. Any other time was promised or planned, and stays.
-const OF_THE_MOMENT: [&str; 5] =
-    ["Сейчас у клиента:", "Последний звонок:", "Следующий шаг:", "Срок был:", "Ответ нужен до:"];
+const OF_THE_MOMENT: [&str; 4] = ["Последний звонок:", "Следующий шаг:", "Срок был:", "Ответ нужен до:"];
 
 /// The beginning of a text, and the digest of all of it.
 fn short(text: &str) -> String {
@@ -113,7 +112,7 @@ mod tests {
             timeless("Последний звонок: 19 марта, 10:10, нет ответа."),
             "Последний звонок: 19 марта, ··:··, нет ответа."
         );
-        assert_eq!(timeless("Сейчас у клиента: 10:30"), "Сейчас у клиента: ··:··");
+        assert_eq!(timeless("Срок был: 10:30"), "Срок был: ··:··");
         assert_eq!(timeless("Перезвонить: 17 марта, 11:00"), "Перезвонить: 17 марта, 11:00");
         assert_eq!(unmarked("Что дальше?\n\n[t4·gc-1]"), "Что дальше?\n\n");
         assert_ne!(short(&"а".repeat(200)), short(&"а".repeat(201)), "the end counts, too");

@@ -111,8 +111,18 @@ fn a_tasks_result_is_read_by_its_first_words() {
 fn other_words_are_no_answer() {
     let calendar = Calendar::default();
     let dates = sunday_noon(&calendar);
-    for said in ["завтра в 8", "25.11", "сделано в 11", "", "  ", "самое важное сделано", "ок", "нетто 5 000", "сделано", "—"]
-    {
+    for said in [
+        "завтра в 8",
+        "25.11",
+        "сделано в 11",
+        "",
+        "  ",
+        "самое важное сделано",
+        "ок",
+        "нетто 5 000",
+        "сделано",
+        "—",
+    ] {
         check(Answers::default().from_result(said, &dates), None, said);
     }
 }

@@ -7,18 +7,18 @@ use super::command::{Ask, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::value::*;
 use crate::message::library::Vars;
-use crate::message::phrase::crm;
+use crate::message::phrase::{Phrase, crm};
 use crate::mutant::cut;
 
-/// L1, G1–G3, G5, G7: the lead with its contact.
-pub(super) fn make(d: &mut Decision) {
+/// L1, G1–G3, G5, G7: the lead with its contact; its first note says what is next.
+pub(super) fn make(d: &mut Decision, next: &Phrase) {
     let Some(route) = d.process.route(&d.case.order.route) else {
         let name = d.vars(None).order.number;
         return save(d, LeadRole::Sales, Stage::New, name, None);
     };
     let vars = d.vars(None);
     let name = d.process.texts.inline(&route.lead_name, &vars);
-    let note = (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d));
+    let note = (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d, next));
     let stage = if cut("G1.stage") { Stage::New } else { route.stage };
     save(d, LeadRole::Sales, stage, name, note);
 }
@@ -59,10 +59,12 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     d.say(rule, crm::linked());
 }
 
-/// G5: form, utm and page, as named by the source.
-fn source_note(d: &Decision) -> String {
+/// G5: form, utm and page, as named by the source, and what the order waits for: one note for both, because a
+/// note of its own would be one more request for each order.
+fn source_note(d: &Decision, next: &Phrase) -> String {
     let lines = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
-    std::iter::once(d.words(&crm::source())).chain(lines).collect::<Vec<_>>().join("\n")
+    let next = Some(d.words(next)).filter(|next| !next.is_empty());
+    std::iter::once(d.words(&crm::source())).chain(lines).chain(next).collect::<Vec<_>>().join("\n")
 }
 
 /// The contact as it should be in the CRM (G7).

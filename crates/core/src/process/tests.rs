@@ -81,7 +81,9 @@ fn states() -> Vec<Wait> {
         Wait::Ended(End::Refused { at, reason: RefusalReason::Price }),
         Wait::Ended(End::Duplicate { at, of: "gc-2".into() }),
     ];
-    states.extend(kinds.map(|what| Wait::FollowUp(FollowUp { why: Some("так".to_owned()), ..FollowUp::new(what) })));
+    states.extend(
+        kinds.map(|what| Wait::FollowUp(FollowUp { why: Some("так".to_owned()), ..FollowUp::new(what) })),
+    );
     states
 }
 

@@ -124,6 +124,8 @@ phrases! {
         by_route(manager: Manager);
         by_queue(why: Words, manager: Manager);
         pause(until: Time);
+        next_call(at: Time);
+        next_taker;
         by_manager;
         pause_over;
         pause_over_in_pool;

@@ -155,7 +155,7 @@ fn due(d: &mut Decision) {
         d.task(NewTask { to, ..NewTask::new(TaskKind::Do, TextId::TaskGuard, due) });
     }
     if !d.has_lead() {
-        leads::make(d);
+        leads::make(d, &Phrase::NONE);
     }
     d.set(Timer::Guard, d.work_days(1));
     d.say("L14", guard::due());
