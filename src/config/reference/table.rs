@@ -300,7 +300,7 @@ const FIXED: &[Section] = &[
     Section {
         file: File::School,
         path: "answers",
-        about: "How a manager answers «Что дальше?» (L13). Answers: call_back, promise, instalment, long_cycle, doubt, special_terms, own_try, refusal, duplicate, mistake, wrong_number, paid, reached, not_reached.",
+        about: "How a manager answers «Что дальше?» (L13). Answers: call_back, promise, instalment, long_cycle, doubt, special_terms, own_try, refusal, duplicate, mistake, wrong_number, paid, returned, stays, reached, not_reached.",
         keys: &[
             key(
                 "field",

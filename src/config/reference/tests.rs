@@ -100,6 +100,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     check::<process::TaskRules>(File::Process, "task", &mut seen);
     check::<process::Refusal>(File::Process, "refusal", &mut seen);
     check::<process::Payment>(File::Process, "payment", &mut seen);
+    check::<process::Refund>(File::Process, "refund", &mut seen);
     check::<process::Feed>(File::Process, "feed", &mut seen);
     assert_eq!(told(File::Text, ""), crate::message::head::LETTER_KEYS);
     // Enums are checked below.

@@ -39,6 +39,9 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
         let why = "missing: a lead cannot be found again by its order";
         findings.warn.add("amocrm.order_number_field", why, "id of a text field of leads");
     }
+    if settings.currency.len() != 3 || !settings.currency.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        findings.wrong.add("amocrm.currency", "no ISO code", "three capital letters, as RUB or KZT");
+    }
     if settings.by_hand.iter().any(|stage| matches!(stage, Stage::Won | Stage::Lost)) {
         let allowed = "new, in_work, dialling, talked, promised, part_paid";
         findings.wrong.add("amocrm.by_hand", "a closed lead enters no process", allowed);

@@ -40,6 +40,9 @@ pub struct Settings {
     /// Stages in which a lead created by a seller enters the process (G9). Empty: none.
     #[serde(default)]
     pub by_hand: Vec<Stage>,
+    /// ISO code of the currency in which the account keeps its leads. A sum in another one is a note.
+    #[serde(default = "currency")]
+    pub currency: String,
     /// Minutes between two reads of the account's event log; 0 switches it off.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
@@ -79,6 +82,10 @@ impl Settings {
         let usual = self.pipelines.get(&LeadRole::Sales).is_some_and(|usual| usual.id == pipeline);
         (!usual).then_some(pipeline)
     }
+}
+
+fn currency() -> String {
+    "RUB".to_owned()
 }
 
 fn look_back_min() -> u32 {
@@ -145,6 +152,11 @@ pub const SECTIONS: &[Section] = &[
                 "by_hand",
                 "list of stages",
                 "A lead that a manager creates in one of these enters the process (G9). Empty: none.",
+            ),
+            key(
+                "currency",
+                "ISO code",
+                "Currency of the leads; a sum in another one is a note, not a price.",
             ),
             key("look_back_min", "minutes", "Between two reads of the account's event log. 0: off."),
             key(

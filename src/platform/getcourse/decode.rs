@@ -66,6 +66,7 @@ impl Reading<'_> {
             pipeline: None,
             source: self.source(),
             confirmed: self.confirmed,
+            trusted: false,
             client: self.client(&mut unclear),
         };
         let manager_email = self.value("manager_email").and_then(|email| parse_email(&email));
@@ -137,6 +138,8 @@ impl Reading<'_> {
         ClientFacts {
             gc_user: self.value("user_id"),
             name: name(self.value("name"), self.value("first_name"), self.value("last_name")),
+            first_name: self.value("first_name"),
+            last_name: self.value("last_name"),
             phone: self.phone(),
             email: good,
             zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),

@@ -138,7 +138,13 @@ impl Hooks for GcHooks {
     }
 
     fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {
-        self.signals(request.request())
+        let mut signals = self.signals(request.request())?;
+        for signal in &mut signals {
+            if let Signal::OrderSeen(seen) = signal {
+                seen.facts.trusted = seen.facts.confirmed;
+            }
+        }
+        Ok(signals)
     }
 
     fn unread(&self, request: &RawRequest) -> Vec<String> {

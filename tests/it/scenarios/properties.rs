@@ -141,6 +141,9 @@ fn answer() -> impl Strategy<Value = Happening> {
         AnswerKind::Mistake,
         AnswerKind::WrongNumber,
         AnswerKind::Paid,
+        AnswerKind::Returned,
+        AnswerKind::Stays,
+        AnswerKind::Unclear,
         AnswerKind::Reached,
         AnswerKind::NotReached,
     ]);

@@ -13,7 +13,7 @@ use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief};
 pub use super::desks::{Desk, Desks};
-pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Wait};
+pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -92,6 +92,12 @@ pub struct Order {
     pub left: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_link: Option<String>,
+    /// An unconfirmed report of a smaller sum, which is being read back (L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted: Option<Doubted>,
+    /// Money was given back: the lead's price is what is paid (L16).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_refunded: bool,
     /// Payments counted so far (L5).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_paid: u32,
@@ -199,6 +205,8 @@ impl Order {
             paid: None,
             left: None,
             payment_link: None,
+            doubted: None,
+            was_refunded: false,
             parts_paid: 0,
             responsible: None,
             responsible_at: None,
@@ -286,6 +294,14 @@ impl Order {
         self.timers.at(timer).or_else(|| self.held().and_then(|held| held.timers.at(timer)))
     }
 
+    /// The head decides about a refund (L16).
+    pub fn refund(&self) -> Option<&Refund> {
+        match self.state() {
+            Wait::Refund(refund) => Some(refund),
+            _ => None,
+        }
+    }
+
     /// Paid in part or in full.
     pub fn has_money(&self) -> bool {
         self.parts_paid > 0 || self.paid.as_ref().is_some_and(|paid| paid.minor > 0)
@@ -300,6 +316,15 @@ impl Order {
     pub fn call_task(&self) -> Option<(&TaskId, &Task)> {
         self.tasks.iter().find(|(_, task)| task.kind == TaskKind::Call)
     }
+}
+
+/// An unconfirmed report of a refund: the same one is read back once (L16).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubted {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -365,6 +390,9 @@ pub struct Question {
     pub open: bool,
     /// How often it was asked without an answer since the last talk or answer.
     pub unanswered: u32,
+    /// The day that was named for a call-back without a time: the time is asked for (D5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<At>,
 }
 
 impl Question {

@@ -136,6 +136,7 @@ pub struct Figures {
     pub task: TaskRules,
     pub refusal: Refusal,
     pub payment: Payment,
+    pub refund: Refund,
     pub feed: Feed,
 }
 
@@ -342,6 +343,26 @@ pub struct Payment {
 impl Default for Payment {
     fn default() -> Self {
         Self { confirm_minutes: 10, part_days: 30, part_reminders: true, welcome: true, fulfilment: false }
+    }
+}
+
+/// L16.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Refund {
+    /// The head decides about a refund; off: only a line in the lead's feed.
+    pub on: bool,
+    /// Working hours for the head's decision.
+    pub answer_work_hours: u32,
+    /// Stop reminders and unsent letters meanwhile.
+    pub stop_after_payment: bool,
+    /// Tell the client that the request for a refund was received.
+    pub letter: bool,
+}
+
+impl Default for Refund {
+    fn default() -> Self {
+        Self { on: true, answer_work_hours: 9, stop_after_payment: true, letter: false }
     }
 }
 

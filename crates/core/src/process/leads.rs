@@ -9,18 +9,19 @@ use super::definition::Route;
 use super::value::*;
 use crate::message::condition;
 use crate::message::library::Vars;
-use crate::message::phrase::crm;
+use crate::message::phrase::{Phrase, crm};
 use crate::mutant::cut;
 
-/// L1, G1–G3, G5, G7: the lead with its contact.
-pub(super) fn make(d: &mut Decision) {
+/// L1, G1–G3, G5, G7: the lead with its contact; its first note says what is next.
+pub(super) fn make(d: &mut Decision, next: &Phrase) {
     let Some(route) = d.process.route(&d.case.order.route) else {
         let name = d.vars(None).order.number;
         return save(d, LeadRole::Sales, Stage::New, name, None);
     };
     let vars = d.vars(None);
     let name = d.process.texts.inline(&route.lead_name, &vars);
-    let note = (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d));
+    let note =
+        (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d, next));
     let stage = if cut("G1.stage") { Stage::New } else { route.stage };
     save(d, LeadRole::Sales, stage, name, note);
 }
@@ -63,10 +64,12 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     d.say(rule, crm::linked());
 }
 
-/// G5: form, utm and page, as named by the source.
-fn source_note(d: &Decision) -> String {
+/// G5: form, utm and page, as named by the source, and what the order waits for: one note for both, because a
+/// note of its own would be one more request for each order.
+fn source_note(d: &Decision, next: &Phrase) -> String {
     let lines = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
-    std::iter::once(d.words(&crm::source())).chain(lines).collect::<Vec<_>>().join("\n")
+    let next = Some(d.words(next)).filter(|next| !next.is_empty());
+    std::iter::once(d.words(&crm::source())).chain(lines).chain(next).collect::<Vec<_>>().join("\n")
 }
 
 /// The contact as it should be in the CRM (G7).
@@ -88,9 +91,12 @@ fn person_of(d: &Decision) -> PersonFacts {
     let usable = |all: &[String]| all.iter().filter(|one| !client.bad.contains(*one)).cloned().collect();
     let own = route.and_then(|route| route.contact_name.as_ref()).filter(|_| !cut("G7.name"));
     let own = own.map(|template| d.process.texts.inline(template, &vars));
+    let own = own.filter(|name| !name.trim().is_empty());
     let named = route.and_then(|route| route.contact_responsible.clone()).filter(|_| !cut("G7.own"));
     PersonFacts {
-        name: own.filter(|name| !name.trim().is_empty()).or_else(|| client.name.clone()),
+        name: own.clone().or_else(|| client.name.clone()),
+        first_name: client.first_name.clone().filter(|_| own.is_none()),
+        last_name: client.last_name.clone().filter(|_| own.is_none()),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
         responsible: named.or_else(|| d.case.order.responsible.clone().filter(|_| !cut("G7.responsible"))),

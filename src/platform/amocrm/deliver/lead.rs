@@ -13,11 +13,11 @@ use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
-use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
+use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::wire::{LOST, WON};
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::SaveLead;
-use crate::process::{LeadRole, ManagerId, Money, Stage};
+use crate::process::{LeadRole, ManagerId, Stage};
 use crate::signal::{SeenLead, Signal};
 
 /// Limit of long text fields; no lower limit is documented for short ones.
@@ -168,8 +168,9 @@ impl AmoAttempt<'_> {
             None => self.make_contact(&ask.person).await?,
         };
         let mut body = json!({});
-        if let Some(price) = ask.price.as_ref().filter(|_| lead.price == 0 && !lead.is_closed()) {
-            body["price"] = whole_units(price).into();
+        let price = ask.price.as_ref().filter(|_| lead.price == 0 && !lead.is_closed());
+        if let Some(Ok(price)) = price.map(|price| self.price(price)) {
+            body["price"] = price.into();
         }
         let fields = self.lead_fields(ask).into_iter().filter(|(id, _)| !lead.has_field(*id));
         let fields: Vec<Value> = fields.map(|(id, value)| field(id, value)).collect();
@@ -234,8 +235,8 @@ impl AmoAttempt<'_> {
         if let Some(status) = status.or(before) {
             body["status_id"] = status.into();
         }
-        if let Some(price) = &ask.price {
-            body["price"] = whole_units(price).into();
+        if let Some(Ok(price)) = ask.price.as_ref().map(|price| self.price(price)) {
+            body["price"] = price.into();
         }
         if let Some(user) = ask.responsible.as_ref().and_then(|manager| self.user(manager)) {
             body["responsible_user_id"] = user.into();
@@ -271,6 +272,7 @@ impl AmoAttempt<'_> {
         {
             parts.push(format!("Продолжает сделку № {id}"));
         }
+        parts.extend(ask.price.as_ref().and_then(|price| self.price(price).err()));
         parts.extend(drop_rejected::line(left_out));
         if parts.is_empty() {
             return Ok(());
@@ -297,9 +299,22 @@ impl AmoAttempt<'_> {
         self.patch_lead_strictly(lead, json!({ "responsible_user_id": user })).await
     }
 
-    pub(super) async fn set_price(&self, role: LeadRole, price: &Money) -> Result<Receipt, Fault> {
+    /// Tags that come and go; the lead's other tags stay.
+    pub(super) async fn set_tags(
+        &self,
+        role: LeadRole,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Receipt, Fault> {
         let lead = self.lead_id(role).await?;
-        self.patch_lead_strictly(lead, json!({ "price": whole_units(price) })).await
+        let mut body = json!({});
+        for (key, names) in [("tags_to_add", add), ("tags_to_delete", remove)] {
+            let names: Vec<Value> = names.iter().map(|name| tag_body(cut(name, NAME_MAX))).collect();
+            if !names.is_empty() {
+                body[key] = names.into();
+            }
+        }
+        self.patch_lead_strictly(lead, body).await
     }
 
     /// Empties a field after its answer was taken (L13).
@@ -310,7 +325,7 @@ impl AmoAttempt<'_> {
     }
 
     /// For commands that write one thing only: nothing is dropped.
-    async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
+    pub(super) async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
         match self.batcher().send(self.write(WriteKind::Lead, WriteTo::Known(id), body)).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => Err(lead_is_gone()),
             Reply::Rejected(rejection) => Err(rejection.fault()),

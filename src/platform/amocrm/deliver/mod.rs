@@ -5,6 +5,7 @@ mod feed;
 mod lead;
 mod merged;
 mod person;
+mod price;
 mod stage;
 mod strays;
 mod task;
@@ -189,6 +190,7 @@ impl AmoAttempt<'_> {
             }
             Ask::SetResponsible { role, manager } => self.set_responsible(*role, manager).await,
             Ask::SetPrice { role, price } => self.set_price(*role, price).await,
+            Ask::SetTags { role, add, remove } => self.set_tags(*role, add, remove).await,
             Ask::ClearField { role, field } => self.clear_field(*role, *field).await,
             Ask::CreateTask(ask) => self.create_task(ask).await,
             Ask::MoveTask { task, due, responsible } => {

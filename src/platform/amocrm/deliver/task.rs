@@ -32,9 +32,9 @@ impl AmoAttempt<'_> {
         if let Some(id) = marked(&there, &marker) {
             return Ok(self.task_receipt(&ask.task, id));
         }
-        let room = NOTE_MAX - marker.chars().count() - 1;
+        let room = NOTE_MAX - marker.chars().count() - 2;
         let mut task = json!({
-            "text": format!("{} {marker}", cut(&ask.text, room)),
+            "text": format!("{}\n\n{marker}", cut(&ask.text, room)),
             "complete_till": self.deadline(ask.due),
             "duration": u64::from(ask.minutes) * 60,
             "entity_id": lead,

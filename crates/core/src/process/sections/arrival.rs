@@ -52,7 +52,8 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
         if !d.request(Request::Fold) {
             return;
         }
-        leads::make(d);
+        let next = next_step(d, payment_state);
+        leads::make(d, &next);
         match payment_state {
             PaymentState::Unpaid => first_state(d),
             PaymentState::Unconfirmed => {
@@ -72,7 +73,7 @@ fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
         d.say("L8", arrival::by_call());
         route(d, line.map(String::as_str));
         assign(d, None);
-        leads::make(d);
+        leads::make(d, &Phrase::NONE);
         d.go(Wait::Pause, &Phrase::NONE);
         d.set(Timer::SelfPay, pause_end(d));
     });
@@ -180,6 +181,20 @@ fn first_state(d: &mut Decision) {
     let end = pause_end(d);
     d.set(Timer::SelfPay, end);
     d.say("L2", arrival::pause(end));
+}
+
+/// L2: what an order waits for that nobody works on yet.
+fn next_step(d: &Decision, payment_state: PaymentState) -> Phrase {
+    let figures = &d.figures().arrival;
+    let by_manager = d.case.order.author == Some(Author::Manager) && figures.short_path;
+    let is_asked = d.case.client.phone().is_none() && figures.ask_phone;
+    if payment_state != PaymentState::Unpaid || by_manager || is_asked || cut("L2.next_step") {
+        return Phrase::NONE;
+    }
+    match d.case.order.responsible {
+        Some(_) => arrival::next_call(d.calls().next(pause_end(d))),
+        None => arrival::next_taker(),
+    }
 }
 
 /// L1: the confirmation with the payment link is sent at once.

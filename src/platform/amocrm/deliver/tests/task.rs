@@ -16,7 +16,7 @@ fn create_task() -> Ask {
 }
 
 fn task_body() -> Value {
-    json!([{ "text": "Что дальше? [t2·gc-55]", "complete_till": NOW + 300, "duration": 600, "entity_id": 41290077,
+    json!([{ "text": "Что дальше?\n\n[t2·gc-55]", "complete_till": NOW + 300, "duration": 600, "entity_id": 41290077,
         "entity_type": "leads", "task_type_id": 2731190, "responsible_user_id": 10412345, "request_id": "gc-55.3" }])
 }
 
