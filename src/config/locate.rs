@@ -44,6 +44,9 @@ pub fn place(text: &str, problem: &Problem) -> Option<Place> {
 
 /// The name that was probably meant, among those that the problem allows.
 pub fn meant(problem: &Problem) -> Option<String> {
+    if problem.allowed.contains(" meant? ") {
+        return None;
+    }
     let quoted = problem.wrong.split('`').nth(1);
     let name = match problem.wrong.as_str() {
         "unknown key" => problem.key.rsplit('.').next(),

@@ -1,6 +1,7 @@
 //! Turns files into a checked configuration, and reports all problems at once. Never stops at the first
 //! mistake, and never takes a secret from a file. Enter at [`Config::load`].
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -58,6 +59,8 @@ pub struct School {
     pub platforms: Platforms,
     /// The provider that starts calls; `None` if none is able to.
     pub calls_by: Option<&'static str>,
+    /// Facts of a new order that the rules need, as sources name them.
+    pub needed: BTreeSet<String>,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,
     /// Valid settings that are probably mistakes; `check` prints them.

@@ -2,12 +2,12 @@
 //! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::site::{Keep, Outbound, Parts, Rhythm, Site};
@@ -30,12 +30,19 @@ use crate::store::{DeadLetter, Delivery, DeliveryState, Lease, Offer, Plan, Put,
 pub struct FakeCourier {
     asked: Mutex<Vec<(String, Try)>>,
     answers: Mutex<VecDeque<Result<Receipt, Fault>>>,
+    /// If set, each delivery waits here for its turn.
+    turns: OnceLock<Semaphore>,
 }
 
 impl FakeCourier {
     /// The commands that it was asked to carry out, in order.
     pub fn asked(&self) -> Vec<(String, Try)> {
         lock(&self.asked).clone()
+    }
+
+    /// From now on a turn is needed for each delivery.
+    pub fn gives_turns(&self, turns: usize) {
+        self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
     }
 
     pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
@@ -51,6 +58,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Courier for FakeCourier {
     fn room(&self) -> Room {
         Room { together: 4, alone: 4, money: 1 }
+    }
+
+    fn has_turns(&self) -> bool {
+        self.turns.get().is_some()
+    }
+
+    async fn turn(&self, _: Urgency) -> Result<(), Fault> {
+        if let Some(turns) = self.turns.get() {
+            turns.acquire().await.map_err(|closed| Fault::later(closed.to_string()))?.forget();
+        }
+        Ok(())
     }
 
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, _: At) -> Result<Receipt, Fault> {

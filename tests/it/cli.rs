@@ -163,7 +163,7 @@ async fn texts_are_listed_shown_and_filled_in() {
         assert!(ended.err().contains(words), "{args:?}: {}", ended.err());
     }
     let wrong = bench.run(&["check"]).await;
-    assert!(wrong.err().contains("phrases.toml, payment.freee: unknown phrase"), "{}", wrong.err());
+    assert!(wrong.err().contains("phrases.toml:2:1, payment.freee: unknown phrase"), "{}", wrong.err());
 }
 
 /// A text that compares a text with a number, and a sender whose name needs quotes.

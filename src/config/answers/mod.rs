@@ -47,6 +47,8 @@ pub const WORDS: &[(AnswerKind, &[&str])] = &[
     (AnswerKind::Mistake, &["ошибка", "ошибочно", "по ошибке"]),
     (AnswerKind::WrongNumber, &["неверный номер", "не тот номер", "чужой номер", "номер неверный"]),
     (AnswerKind::Paid, &["оплачено", "оплачен", "оплатил", "оплатила", "оплатили"]),
+    (AnswerKind::Returned, &["вернули", "вернули деньги", "деньги вернули", "возврат"]),
+    (AnswerKind::Stays, &["остается", "клиент остается", "остались", "остался", "осталась"]),
     (AnswerKind::Reached, &["дозвонился", "дозвонилась", "поговорили"]),
     (
         AnswerKind::NotReached,
@@ -145,12 +147,17 @@ impl Answers {
         texts.map(str::to_owned).collect()
     }
 
-    /// The answer in a lead's fields; `None` while the list field is empty or its choice has no meaning here.
+    /// The answer in a lead's fields; `None` while the list field is empty. A choice without a meaning here is
+    /// [`AnswerKind::Unclear`].
     /// The date is that of its field, else the one that is named in the reason.
     pub fn from_field(&self, fields: &[(u64, Vec<FieldValue>)], dates: &Reader) -> Option<Answer> {
         let text = |field: Option<u64>| text_of(fields, field);
         let field = self.field?;
-        let (kind, rest) = self.kind_of(text(Some(field))?)?;
+        let chosen = text(Some(field))?;
+        let Some((kind, rest)) = self.kind_of(chosen) else {
+            // Not cleared after use: the choice may have a meaning of the school's own.
+            return Some(Answer { why: Some(chosen.to_owned()), ..bare(AnswerKind::Unclear) });
+        };
         let why = text(self.why_field);
         let reason = [text(self.reason_field), Some(rest), why]
             .into_iter()
@@ -181,8 +188,10 @@ impl Answers {
     /// `отказ: цена, ждёт премию`. A date that is past or can mean two things is left out, so that the manager is
     /// asked for it.
     pub fn from_result(&self, text: &str, dates: &Reader) -> Option<Answer> {
-        let (kind, rest) = self.kind_of(text)?;
-        self.with_date(kind, rest, dates.meant(rest), dates)
+        match self.kind_of(text) {
+            Some((kind, rest)) => self.with_date(kind, rest, dates.meant(rest), dates),
+            None => time_alone(text, dates),
+        }
     }
 
     /// The answer in a note, where a date further on may be anything: it has to follow the first words.
@@ -247,6 +256,15 @@ impl Answers {
             rest = tail;
         }
     }
+}
+
+/// «В 11», «завтра в 11» and nothing else: the answer to «во сколько перезвонить?» (D5).
+fn time_alone(text: &str, dates: &Reader) -> Option<Answer> {
+    let found = dates.meant(text)?;
+    let beside = [&text[..found.range.start], &text[found.range.end..]];
+    let (at, extent) = moment(found.named, dates)?;
+    let whole = extent != Extent::Day && beside.iter().all(|part| trim_marks(part).is_empty());
+    whole.then(|| Answer { at: Some(at), extent, ..bare(AnswerKind::CallBack) })
 }
 
 fn bare(kind: AnswerKind) -> Answer {

@@ -80,6 +80,8 @@ fn a_tasks_result_is_read_by_its_first_words() {
     check("перезвонить 20.11 11:00", CallBack, None, None, Some("20.11 11:00"));
     check("перезвонить 31.02 11:00", CallBack, None, None, Some("31.02 11:00"));
     check("перезвонить 2.5 тысячи", CallBack, None, None, Some("2.5 тысячи"));
+    check("в 11", CallBack, Some("~2026-11-23 11:00"), None, None);
+    check("завтра в 11.", CallBack, Some("2026-11-23 11:00"), None, None);
     check("обещал 25.11", Promise, Some("2026-11-25"), None, None);
     check("обещала оплатить 25.11", Promise, Some("2026-11-25"), None, None);
     check("Обещала до 25.11, после зарплаты", Promise, Some("2026-11-25"), None, Some("после зарплаты"));
@@ -97,6 +99,8 @@ fn a_tasks_result_is_read_by_its_first_words() {
     check("ошибка", Mistake, None, None, None);
     check("неверный номер", WrongNumber, None, None, None);
     check("оплачено", Paid, None, None, None);
+    check("вернули", Returned, None, None, None);
+    check("Остаётся, возьмёт другой поток", Stays, None, None, Some("возьмёт другой поток"));
     check("Дозвонился, ждёт счёт", Reached, None, None, Some("ждёт счёт"));
     check("не берёт трубку", NotReached, None, None, Some("трубку"));
     check("нет", NotReached, None, None, None);
@@ -107,8 +111,18 @@ fn a_tasks_result_is_read_by_its_first_words() {
 fn other_words_are_no_answer() {
     let calendar = Calendar::default();
     let dates = sunday_noon(&calendar);
-    for said in ["", "  ", "самое важное сделано", "ок", "нетто 5 000", "сделано", "—"]
-    {
+    for said in [
+        "завтра в 8",
+        "25.11",
+        "сделано в 11",
+        "",
+        "  ",
+        "самое важное сделано",
+        "ок",
+        "нетто 5 000",
+        "сделано",
+        "—",
+    ] {
         check(Answers::default().from_result(said, &dates), None, said);
     }
 }
@@ -184,7 +198,11 @@ fn a_leads_fields_give_answer_date_reason_and_why() {
     );
     check(&[(501, "Отказ")], Some((Refusal, None, None, None)));
     check(&[(501, "")], None);
-    check(&[(501, "Прочее")], None);
+    super::tests::check(
+        answers.from_field(&[(501, vec![FieldValue { value: "Прочее".to_owned(), choice: None }])], &dates),
+        Some((Unclear, None, None, Some("Прочее"))),
+        "a choice without a meaning",
+    );
     check(&[(502, "1795593600")], None);
     check(&[], None);
 }
@@ -204,5 +222,5 @@ fn a_stage_is_an_answer_only_where_it_is_mapped() {
 fn every_answer_has_shipped_words() {
     let said: Vec<AnswerKind> = WORDS.iter().map(|(kind, _)| *kind).collect();
     // One per variant of the enum; a new one without words fails here when it is added to the list.
-    assert_eq!(said.len(), 14);
+    assert_eq!(said.len(), 16);
 }

@@ -117,6 +117,7 @@ fn never_zero(draft: &Draft, findings: &mut Findings) {
         ("task.escalate_minutes", figures.task.escalate_minutes),
         ("payment.confirm_minutes", figures.payment.confirm_minutes),
         ("payment.part_days", figures.payment.part_days),
+        ("refund.answer_work_hours", figures.refund.answer_work_hours),
     ] {
         if value == 0 {
             findings.wrong.add(key, "0", "1 or more");

@@ -189,6 +189,21 @@ pub const PROCESS: &[Section] = &[
     },
     Section {
         file: File::Process,
+        path: "refund",
+        about: "Refunds and cancellations of paid orders (L16).",
+        keys: &[
+            key(
+                "on",
+                "true | false",
+                "The head decides about a refund; off: only a line in the lead's feed.",
+            ),
+            key("answer_work_hours", "working hours", "For the head's decision."),
+            key("stop_after_payment", "true | false", "Stop reminders and unsent letters meanwhile."),
+            key("letter", "true | false", "Tell the client that the request for a refund was received."),
+        ],
+    },
+    Section {
+        file: File::Process,
         path: "feed",
         about: "What is written into the lead's feed and into GetCourse (K2, K6).",
         keys: &[

@@ -34,10 +34,10 @@ pub fn same_phone(one: &str, other: &str) -> bool {
     one == other && one.len() >= 7 || short.len() >= 9 && short.len() < 11 && long.ends_with(short.as_str())
 }
 
-/// Whole major units, half up; amoCRM accepts neither decimals nor negative amounts.
-pub fn whole_units(money: &Money) -> i64 {
+/// Whole major units, half up; amoCRM accepts neither decimals nor negative amounts. `None`: too large.
+pub fn whole_units(money: &Money) -> Option<i64> {
     let minor = money.minor.max(0);
-    (minor / 100 + i64::from(minor % 100 >= 50)).min(PRICE_MAX)
+    Some(minor / 100 + i64::from(minor % 100 >= 50)).filter(|units| *units <= PRICE_MAX)
 }
 
 /// At most `max` characters, with an ellipsis if something was cut; control characters other than line feeds
@@ -87,11 +87,12 @@ mod tests {
     #[test]
     fn a_price_is_whole_and_rounds_half_up() {
         let check = |minor, expected| assert_eq!(whole_units(&Money::new(minor, "RUB")), expected);
-        check(2_490_000, 24_900);
-        check(2_490_049, 24_900);
-        check(2_490_050, 24_901);
-        check(-500, 0);
-        check(i64::MAX, 2_147_483_647);
+        check(2_490_000, Some(24_900));
+        check(2_490_049, Some(24_900));
+        check(2_490_050, Some(24_901));
+        check(-500, Some(0));
+        check(214_748_364_700, Some(2_147_483_647));
+        check(i64::MAX, None);
     }
 
     #[test]

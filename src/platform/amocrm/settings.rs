@@ -22,6 +22,9 @@ pub struct Settings {
     pub auth: Auth,
     /// Pipelines by role: `sales` is required, `fulfilment` and `revival` are optional.
     pub pipelines: BTreeMap<LeadRole, Pipeline>,
+    /// Further pipelines for first sales, by a name of the school's own: routes choose them by their id (G1).
+    #[serde(default)]
+    pub sales_pipelines: BTreeMap<String, Pipeline>,
     /// Lead's text field for the GetCourse order number: the natural key of a lead.
     #[serde(default)]
     pub order_number_field: Option<u64>,
@@ -37,6 +40,9 @@ pub struct Settings {
     /// Stages in which a lead created by a seller enters the process (G9). Empty: none.
     #[serde(default)]
     pub by_hand: Vec<Stage>,
+    /// ISO code of the currency in which the account keeps its leads. A sum in another one is a note.
+    #[serde(default = "currency")]
+    pub currency: String,
     /// Minutes between two reads of the account's event log; 0 switches it off.
     #[serde(default = "look_back_min")]
     pub look_back_min: u32,
@@ -46,6 +52,40 @@ pub struct Settings {
     /// Timeout of one request, in seconds.
     #[serde(default = "timeout_s")]
     pub timeout_s: u64,
+}
+
+impl Settings {
+    /// The pipeline of a role; `further` is the id of a sales pipeline that is not the usual one.
+    pub fn pipeline(&self, role: LeadRole, further: Option<u64>) -> Option<&Pipeline> {
+        let usual = self.pipelines.get(&role);
+        match further.filter(|_| role == LeadRole::Sales) {
+            None => usual,
+            Some(id) => self.sales().find(|pipeline| pipeline.id == id),
+        }
+    }
+
+    /// The pipelines for first sales, the usual one first.
+    pub fn sales(&self) -> impl Iterator<Item = &Pipeline> {
+        self.pipelines.get(&LeadRole::Sales).into_iter().chain(self.sales_pipelines.values())
+    }
+
+    /// All pipelines with their keys in the file.
+    pub fn all_pipelines(&self) -> impl Iterator<Item = (String, &Pipeline)> {
+        let by_role =
+            self.pipelines.iter().map(|(role, one)| (format!("amocrm.pipelines.{}", role.as_str()), one));
+        let further = self.sales_pipelines.iter();
+        by_role.chain(further.map(|(name, one)| (format!("amocrm.sales_pipelines.{name}"), one)))
+    }
+
+    /// A sales pipeline as commands and events name it: nothing for the usual one.
+    pub fn further(&self, pipeline: u64) -> Option<u64> {
+        let usual = self.pipelines.get(&LeadRole::Sales).is_some_and(|usual| usual.id == pipeline);
+        (!usual).then_some(pipeline)
+    }
+}
+
+fn currency() -> String {
+    "RUB".to_owned()
 }
 
 fn look_back_min() -> u32 {
@@ -99,6 +139,7 @@ pub const SECTIONS: &[Section] = &[
             ),
             key("auth", "table, required", "See [amocrm.auth]."),
             key("pipelines", "tables, required", "See [amocrm.pipelines.<role>]; `sales` is required."),
+            key("sales_pipelines", "tables", "See [amocrm.sales_pipelines.<name>]."),
             key(
                 "order_number_field",
                 "field id",
@@ -111,6 +152,11 @@ pub const SECTIONS: &[Section] = &[
                 "by_hand",
                 "list of stages",
                 "A lead that a manager creates in one of these enters the process (G9). Empty: none.",
+            ),
+            key(
+                "currency",
+                "ISO code",
+                "Currency of the leads; a sum in another one is a note, not a price.",
             ),
             key("look_back_min", "minutes", "Between two reads of the account's event log. 0: off."),
             key(
@@ -146,6 +192,14 @@ pub const SECTIONS: &[Section] = &[
                 "stage = status id, required",
                 "new, in_work, dialling, talked, promised, part_paid; a missing one is skipped. Won and lost are always 142 and 143.",
             ),
+        ],
+    },
+    Section {
+        path: "amocrm.sales_pipelines.<name>",
+        about: "A further pipeline for first sales, which a route names by its id (G1); the name is yours.",
+        keys: &[
+            key("id", "number, required", "The pipeline."),
+            key("stages", "stage = status id, required", "As in [amocrm.pipelines.<role>]."),
         ],
     },
 ];

@@ -63,8 +63,10 @@ impl Reading<'_> {
             left: sums.left,
             payment_link: self.value("payment_link").filter(|link| link.starts_with("http")),
             manager: None,
+            pipeline: None,
             source: self.source(),
             confirmed: self.confirmed,
+            trusted: false,
             client: self.client(&mut unclear),
         };
         let manager_email = self.value("manager_email").and_then(|email| parse_email(&email));
@@ -136,6 +138,8 @@ impl Reading<'_> {
         ClientFacts {
             gc_user: self.value("user_id"),
             name: name(self.value("name"), self.value("first_name"), self.value("last_name")),
+            first_name: self.value("first_name"),
+            last_name: self.value("last_name"),
             phone: self.phone(),
             email: good,
             zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
@@ -160,7 +164,7 @@ impl Reading<'_> {
     /// The source's facts for the lead's note (G5).
     fn source(&self) -> BTreeMap<String, String> {
         let mut source = self.params.starting(&SOURCES);
-        for field in ["promocode", "page", "form", "city"] {
+        for field in FACTS {
             if let Some(value) = self.value(field) {
                 source.insert(field.to_owned(), value);
             }
@@ -168,6 +172,9 @@ impl Reading<'_> {
         source
     }
 }
+
+/// Fields that are facts of an order's source under their own names.
+pub const FACTS: [&str; 6] = ["promocode", "page", "form", "city", "groups", "tags"];
 
 /// An order's cost, and how much of it is paid and left.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,6 +1,7 @@
 //! GetCourse: orders, payments and the people who made them. Never creates an order and never marks one as
 //! paid. Enter at [`PLATFORM`], [`GcHooks`] (webhooks) and [`GcCourier`] (commands).
 
+pub mod addresses;
 pub mod answer;
 mod check;
 pub mod client;

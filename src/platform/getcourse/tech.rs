@@ -116,6 +116,8 @@ pub fn client(user: &Value) -> ClientFacts {
     ClientFacts {
         gc_user: id(field(user, "id")),
         name: decode::name(text("name"), text("first_name"), text("last_name")),
+        first_name: text("first_name"),
+        last_name: text("last_name"),
         phone,
         email: text("email").and_then(|email| parse_email(&email)),
         zone: None,

@@ -26,6 +26,11 @@ impl Inbox {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
+        if entry.body.is_empty() {
+            // The store has lost it and kept its place: there is nothing to show a person.
+            self.site.store_watch.entry_gone();
+            return Ok(Unit { at: now, ..Unit::default() });
+        }
         let inbound = match Inbound::read(&entry.body) {
             Ok(inbound) => inbound,
             Err(error) => {
@@ -80,6 +85,10 @@ impl Inbox {
         if !envelope.found {
             let names = hooks.unread(&envelope.request());
             self.site.tally.unread.note(self.site.id(), &envelope.platform, &names);
+            let needed = &self.site.school.needed;
+            if let Some(lacks) = hooks.lacks(&envelope.request(), needed) {
+                self.site.tally.unread.note_lacks(self.site.id(), &envelope.platform, &lacks);
+            }
         }
         decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
     }

@@ -20,7 +20,9 @@ impl Way {
             Ask::SaveLead(_) | Ask::CreateTask(_) | Ask::MoveTask { .. } | Ask::AddNote { .. } => {
                 Self::Together
             }
-            Ask::AddCall { .. } | Ask::SetPrice { .. } | Ask::SetResponsible { .. } => Self::Together,
+            Ask::AddCall { .. } | Ask::SetPrice { .. } | Ask::SetTags { .. } | Ask::SetResponsible { .. } => {
+                Self::Together
+            }
             _ => Self::Alone,
         }
     }

@@ -141,6 +141,9 @@ fn answer() -> impl Strategy<Value = Happening> {
         AnswerKind::Mistake,
         AnswerKind::WrongNumber,
         AnswerKind::Paid,
+        AnswerKind::Returned,
+        AnswerKind::Stays,
+        AnswerKind::Unclear,
         AnswerKind::Reached,
         AnswerKind::NotReached,
     ]);
@@ -269,6 +272,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
         Happening::Lead { stage, responsible, reason } => Event::Lead(LeadChange {
             role: LeadRole::Sales,
             stage,
+            pipeline: None,
             responsible: responsible.map(ManagerId::from),
             reason,
             by: None,

@@ -75,6 +75,8 @@ struct ShortOrder {
     manager: Option<String>,
     source: BTreeMap<String, String>,
     confirmed: toml::Value,
+    /// Confirmed by the school's setting alone.
+    trusted: toml::Value,
     name: Option<String>,
     phone: Option<String>,
     email: Option<String>,
@@ -98,6 +100,7 @@ impl Default for ShortOrder {
             manager: None,
             source: BTreeMap::new(),
             confirmed: toml::Value::Boolean(true),
+            trusted: toml::Value::Boolean(false),
             name: Some("Мария".to_owned()),
             phone: Some("8 900 555-01-01".to_owned()),
             email: Some("maria@client.example".to_owned()),
@@ -131,8 +134,10 @@ impl ShortOrder {
             left: money(self.left),
             payment_link: self.link,
             manager: self.manager.map(ManagerId),
+            pipeline: None,
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
+            trusted: self.trusted.as_bool().unwrap_or(false),
             client: person.facts(),
         })
     }
@@ -168,6 +173,8 @@ impl ShortClient {
         ClientFacts {
             gc_user: None,
             name: self.name.filter(|name| !name.is_empty()),
+            first_name: None,
+            last_name: None,
             phone: self.phone.filter(|phone| !phone.is_empty()).map(|phone| Phone::parse(&phone)),
             email: self.email.filter(|email| !email.is_empty()),
             zone: self.zone,
@@ -258,6 +265,9 @@ struct ShortLead {
     stage: Option<String>,
     #[serde(default)]
     responsible: Option<String>,
+    /// A sales pipeline other than the usual one.
+    #[serde(default)]
+    pipeline: Option<u64>,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
@@ -272,6 +282,7 @@ impl ShortLead {
         Ok(LeadChange {
             role: LeadRole::Sales,
             stage: self.stage.map(|stage| word(&stage)).transpose()?,
+            pipeline: self.pipeline,
             responsible: self.responsible.map(ManagerId),
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
             by: self.by.map(ManagerId),

@@ -9,7 +9,9 @@ impl Vars {
     /// Every variable is filled in.
     pub fn full_example() -> Self {
         Self {
-            school: SchoolVars { name: "Школа «Рост»".to_owned() },
+            school: SchoolVars {
+                name: "Школа «Рост»".to_owned(), zone: "Europe/Moscow".to_owned()
+            },
             order: OrderVars {
                 number: "12041".to_owned(),
                 id: "Мария Кузнецова".to_owned(),
@@ -31,12 +33,18 @@ impl Vars {
                 phone_bad: "+79035550128".to_owned(),
                 email: "m.kuznetsova@example.ru".to_owned(),
                 local_time: "14:05".to_owned(),
+                ahead: "+2\u{a0}ч".to_owned(),
+                zone_known: true,
+                first_name: "Мария".to_owned(),
             },
             manager: ManagerVars { name: "Ирина Соколова".to_owned() },
             time: "24\u{a0}ноября в\u{a0}11:00".to_owned(),
             day: "24\u{a0}ноября".to_owned(),
             example: ExampleVars::sample(),
+            who: "Мария Кузнецова, „Дизайн интерьера: база. Пакет Всё сразу“, 38\u{a0}500\u{a0}₽".to_owned(),
+            later: true,
             attempt: 2,
+            attempts: 5,
             why: "просит после работы".to_owned(),
             more: "Два звонка без ответа, одно письмо.".to_owned(),
             letters: vec!["confirm_phone".to_owned(), "materials".to_owned()],
@@ -46,10 +54,14 @@ impl Vars {
     /// Only what every order has: a school and an id.
     pub fn bare_example() -> Self {
         Self {
-            school: SchoolVars { name: "Школа «Рост»".to_owned() },
+            school: SchoolVars {
+                name: "Школа «Рост»".to_owned(), zone: "Europe/Moscow".to_owned()
+            },
             order: OrderVars { id: "+79035550127".to_owned(), ..OrderVars::default() },
             example: ExampleVars::sample(),
+            who: "+79035550127".to_owned(),
             attempt: 1,
+            attempts: 5,
             ..Self::default()
         }
     }

@@ -13,7 +13,7 @@ use super::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, V
 
 /// Missing keys of `order.source` are empty: each school decides which labels its pages pass on.
 #[derive(Debug)]
-struct Source(BTreeMap<String, String>);
+pub(super) struct Source(pub BTreeMap<String, String>);
 
 impl Object for Source {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -152,8 +152,9 @@ fn names() -> Names {
 
 /// The variables for the engine. Destructured field by field, so that forgetting a new one does not compile.
 pub(super) fn context(vars: &Vars) -> Value {
-    let Vars { school, order, client, manager, time, day, example, attempt, why, more, letters } = vars;
-    let SchoolVars { name: school_name } = school;
+    let Vars { school, order, client, manager, time, day, example, .. } = vars;
+    let Vars { who, later, attempt, attempts, why, more, letters, .. } = vars;
+    let SchoolVars { name: school_name, zone: school_zone } = school;
     let OrderVars {
         number,
         id,
@@ -167,7 +168,18 @@ pub(super) fn context(vars: &Vars) -> Value {
         payment_link,
         source,
     } = order;
-    let ClientVars { name, phone, phone_words, phone_typed, phone_bad, email, local_time } = client;
+    let ClientVars {
+        name,
+        phone,
+        phone_words,
+        phone_typed,
+        phone_bad,
+        email,
+        local_time,
+        ahead,
+        zone_known,
+        first_name,
+    } = client;
     let ManagerVars { name: manager_name } = manager;
     let ExampleVars { day: example_day, time: example_time } = example;
     let (cost_sum, paid_sum, left_sum) = (number_of(*cost_sum), number_of(*paid_sum), number_of(*left_sum));
@@ -176,12 +188,12 @@ pub(super) fn context(vars: &Vars) -> Value {
     let number = if number.is_empty() { id } else { number };
     let source = Value::from_object(Source(source.clone()));
     context! {
-        school => context! { name => school_name },
+        school => context! { name => school_name, zone => school_zone },
         order => context! { number, id, positions, cost, paid, left, cost_sum, paid_sum, left_sum, payment_link, source },
-        client => context! { name, phone, phone_words, phone_typed, phone_bad, email, local_time },
+        client => context! { name, phone, phone_words, phone_typed, phone_bad, email, local_time, ahead, zone_known, first_name },
         manager => context! { name => manager_name },
         example => context! { day => example_day, time => example_time },
-        time, day, attempt, why, more, letters,
+        time, day, who, later, attempt, attempts, why, more, letters,
     }
 }
 

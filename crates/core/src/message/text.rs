@@ -83,6 +83,7 @@ texts! {
         PartReminder "part_reminder" "Напоминание о следующем платеже",
         PaymentReceived "payment_received" "Оплата получена",
         FirstDay "first_day" "Первый день",
+        RefundSeen "refund_seen" "Просьба о возврате",
         OlderOrder "older_order" "Ваш прежний заказ",
     ;
     /// Shipped texts of tasks, which a manager reads in the CRM.
@@ -112,6 +113,9 @@ texts! {
         TaskOwnTry "task_own_try",
         TaskInstalment "task_instalment",
         TaskLongCycle "task_long_cycle",
+        TaskFarDate "task_far_date",
+        TaskRefund "task_refund",
+        TaskRefundCheck "task_refund_check",
         TaskUndeliverable "task_undeliverable",
         TaskGuard "task_guard",
     ;

@@ -19,6 +19,12 @@ pub struct Vars {
     pub day: String,
     /// What a manager might type as an answer today.
     pub example: ExampleVars,
+    /// Who and what, for a first line: «Мария, „Дизайн интерьера“, 38 500 ₽».
+    pub who: String,
+    /// The task is not due now but when the team works again.
+    pub later: bool,
+    /// The number of calls that a round has at least.
+    pub attempts: u32,
     /// The number of the call in its round, 1 for the first; also where a text is not about a call.
     pub attempt: u32,
     /// The reason in a manager's or client's words; may be empty.
@@ -32,6 +38,8 @@ pub struct Vars {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SchoolVars {
     pub name: String,
+    /// IANA name of its time zone.
+    pub zone: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -67,8 +75,14 @@ pub struct ClientVars {
     /// The last number that turned out wrong, where there is no other.
     pub phone_bad: String,
     pub email: String,
-    /// «14:05», the client's local time now.
+    /// «14:05», the client's local time now; of a task's text it is soon untrue.
     pub local_time: String,
+    /// How far his clock is ahead of the school's: «+2 ч», «−1 ч»; empty if it is not, or not known.
+    pub ahead: String,
+    /// The client's time zone is known; else the school's is taken for it.
+    pub zone_known: bool,
+    /// «Мария»: the first name alone where it is known, else the whole name.
+    pub first_name: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

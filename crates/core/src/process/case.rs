@@ -13,7 +13,7 @@ use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief};
 pub use super::desks::{Desk, Desks};
-pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Wait};
+pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -51,6 +51,12 @@ pub struct Order {
     /// Route in the school's file; empty until the first facts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub route: String,
+    /// The sales pipeline in which its lead is made; `None` is the usual one. A later route does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
+    /// Values of the school's dictionaries that its first route set (G10).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
     /// Read by [`Order::state`], changed by `Decision::go`.
     pub(super) wait: Wait,
     #[serde(default)]
@@ -86,6 +92,12 @@ pub struct Order {
     pub left: Option<Money>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_link: Option<String>,
+    /// An unconfirmed report of a smaller sum, which is being read back (L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted: Option<Doubted>,
+    /// Money was given back: the lead's price is what is paid (L16).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_refunded: bool,
     /// Payments counted so far (L5).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_paid: u32,
@@ -176,6 +188,8 @@ impl Order {
             client,
             seen_at: now,
             route: String::new(),
+            pipeline: None,
+            set: BTreeMap::new(),
             wait: Wait::Unseen { asked: 0 },
             timers: Timers::default(),
             issued: 0,
@@ -191,6 +205,8 @@ impl Order {
             paid: None,
             left: None,
             payment_link: None,
+            doubted: None,
+            was_refunded: false,
             parts_paid: 0,
             responsible: None,
             responsible_at: None,
@@ -278,6 +294,14 @@ impl Order {
         self.timers.at(timer).or_else(|| self.held().and_then(|held| held.timers.at(timer)))
     }
 
+    /// The head decides about a refund (L16).
+    pub fn refund(&self) -> Option<&Refund> {
+        match self.state() {
+            Wait::Refund(refund) => Some(refund),
+            _ => None,
+        }
+    }
+
     /// Paid in part or in full.
     pub fn has_money(&self) -> bool {
         self.parts_paid > 0 || self.paid.as_ref().is_some_and(|paid| paid.minor > 0)
@@ -292,6 +316,15 @@ impl Order {
     pub fn call_task(&self) -> Option<(&TaskId, &Task)> {
         self.tasks.iter().find(|(_, task)| task.kind == TaskKind::Call)
     }
+}
+
+/// An unconfirmed report of a refund: the same one is read back once (L16).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubted {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -357,6 +390,9 @@ pub struct Question {
     pub open: bool,
     /// How often it was asked without an answer since the last talk or answer.
     pub unanswered: u32,
+    /// The day that was named for a call-back without a time: the time is asked for (D5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<At>,
 }
 
 impl Question {

@@ -17,6 +17,14 @@ pub struct Client {
     pub gc_user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_name: Option<String>,
+    /// First and last name, where they were given apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
     /// All numbers ever given, newest first; wrong ones are in `bad`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,
@@ -49,6 +57,9 @@ impl Client {
             id,
             gc_user: None,
             name: None,
+            crm_name: None,
+            first_name: None,
+            last_name: None,
             phones: Vec::new(),
             phone_raw: None,
             phone_words: BTreeMap::new(),
@@ -65,7 +76,10 @@ impl Client {
     /// addresses of the form `<digits>@…` are ignored. Returns whether anything is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
         let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
-        changed |= fill(&mut self.name, facts.name.as_ref().filter(|name| !name.trim().is_empty()));
+        let is_echo = |name: &String| self.crm_name.as_ref() == Some(name) && !cut("G7.echo");
+        let said = facts.name.as_ref().filter(|name| !name.trim().is_empty() && !is_echo(name));
+        changed |= fill(&mut self.name, said);
+        changed |= self.learn_parts(facts);
         changed |=
             fill(&mut self.zone, facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()));
         changed |= fill(&mut self.phone_confirmed, facts.phone_confirmed.as_ref());
@@ -83,6 +97,27 @@ impl Client {
             }
         }
         changed
+    }
+
+    /// The parts belong to the name as it is now: a new name without parts has none.
+    fn learn_parts(&mut self, facts: &ClientFacts) -> bool {
+        let (first, last) = (facts.first_name.as_ref(), facts.last_name.as_ref());
+        if first.is_some() || last.is_some() {
+            return fill(&mut self.first_name, first) | fill(&mut self.last_name, last);
+        }
+        let name = self.name.as_deref().unwrap_or_default();
+        let parts = [&self.first_name, &self.last_name];
+        let still = parts.into_iter().flatten().all(|part| name.contains(part.as_str()));
+        if !still {
+            (self.first_name, self.last_name) = (None, None);
+        }
+        !still
+    }
+
+    /// The name in a greeting.
+    pub fn greeted(&self) -> Option<&str> {
+        let first = self.first_name.as_deref().filter(|name| !name.trim().is_empty());
+        first.or(self.name.as_deref())
     }
 
     /// An echo of the bare number does not erase them.
@@ -215,6 +250,23 @@ mod tests {
 
         client.bad.insert("+79005550219".to_owned());
         assert_eq!(client.phone().map(String::as_str), Some("+79005550218"));
+    }
+
+    #[test]
+    fn first_and_last_name_belong_to_the_name_that_stands() {
+        let mut client = Client::new(ClientId::from("c-1"));
+        let named = |name: &str, parts: Option<(&str, &str)>| ClientFacts {
+            name: Some(name.to_owned()),
+            first_name: parts.map(|(first, _)| first.to_owned()),
+            last_name: parts.map(|(_, last)| last.to_owned()),
+            ..ClientFacts::default()
+        };
+        assert!(client.learn(&named("Мария Кузнецова", Some(("Мария", "Кузнецова")))));
+        assert_eq!(client.greeted(), Some("Мария"));
+        assert!(!client.learn(&named("Кузнецова Мария", None)) || client.greeted() == Some("Мария"));
+        assert!(client.learn(&named("Анна Белова", None)), "another person's name in the CRM");
+        assert_eq!(client.greeted(), Some("Анна Белова"));
+        assert_eq!(client.last_name, None);
     }
 
     #[test]

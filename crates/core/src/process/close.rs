@@ -34,7 +34,7 @@ fn brief(d: &mut Decision) {
     let brief = OrderBrief {
         offers: order.offers.clone(),
         seen_at: order.made_at(),
-        open: order.is_open(),
+        open: order.is_open() && order.refund().is_none(),
         paid: order.has_money() || order.is_won(),
         payment_link: order.payment_link.clone(),
         number: order.number.clone(),

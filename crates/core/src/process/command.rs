@@ -78,6 +78,9 @@ pub enum Ask {
     /// Move a lead forward (K2); `Won` and `Lost` close it.
     SetStage {
         role: LeadRole,
+        /// The sales pipeline of the lead, if it is not the usual one (G1).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pipeline: Option<u64>,
         stage: Stage,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<RefusalReason>,
@@ -90,6 +93,14 @@ pub enum Ask {
     SetPrice {
         role: LeadRole,
         price: Money,
+    },
+    /// Tags of a lead that come and go with a state (L16).
+    SetTags {
+        role: LeadRole,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        add: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove: Vec<String>,
     },
     /// Clear a field after its answer has been used.
     ClearField {
@@ -161,6 +172,7 @@ pub enum AskKind {
     SetStage,
     SetResponsible,
     SetPrice,
+    SetTags,
     ClearField,
     CreateTask,
     MoveTask,
@@ -186,6 +198,7 @@ impl AskKind {
             Self::SetStage => "set_stage",
             Self::SetResponsible => "set_responsible",
             Self::SetPrice => "set_price",
+            Self::SetTags => "set_tags",
             Self::ClearField => "clear_field",
             Self::CreateTask => "create_task",
             Self::MoveTask => "move_task",
@@ -217,6 +230,7 @@ impl Ask {
             Self::SetStage { .. } => AskKind::SetStage,
             Self::SetResponsible { .. } => AskKind::SetResponsible,
             Self::SetPrice { .. } => AskKind::SetPrice,
+            Self::SetTags { .. } => AskKind::SetTags,
             Self::ClearField { .. } => AskKind::ClearField,
             Self::CreateTask(_) => AskKind::CreateTask,
             Self::MoveTask { .. } => AskKind::MoveTask,
@@ -256,6 +270,9 @@ pub struct SaveLead {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
+    /// A sales pipeline other than the usual one (G1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
     pub stage: Stage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,
@@ -280,6 +297,11 @@ pub struct SaveLead {
 pub struct PersonFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The parts of the name, where they are known apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
     /// E.164, the main one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,

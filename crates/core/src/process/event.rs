@@ -91,13 +91,26 @@ pub struct OrderFacts {
     /// The order's manager in the school's roster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<ManagerId>,
+    /// The sales pipeline of a lead that a person made, if it is not the usual one (G9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
     /// The facts of the source for the note (G5): utm, page, form, promocode.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub source: BTreeMap<String, String>,
     /// True if read back from GetCourse, or trusted by the school's setting. Unconfirmed money stops dialling
     /// and letters but does not win the order (design, «Money without a signature»).
     pub confirmed: bool,
+    /// Confirmed by the school's setting alone: a smaller sum or a refund is then only a hint (L16).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trusted: bool,
     pub client: ClientFacts,
+}
+
+impl OrderFacts {
+    /// Read back, so that even less money than before counts (L16).
+    pub fn is_read_back(&self) -> bool {
+        self.confirmed && !self.trusted
+    }
 }
 
 /// Facts of a person; absent means «not reported».
@@ -109,6 +122,11 @@ pub struct ClientFacts {
     pub gc_user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The parts of the name, where the platform has them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
     /// Lower-cased.
@@ -209,6 +227,9 @@ pub struct LeadChange {
     pub role: LeadRole,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The sales pipeline of that stage, if it is not the usual one (G1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,
     /// The reason given for a lost lead.
@@ -300,6 +321,12 @@ pub enum AnswerKind {
     WrongNumber,
     /// «Оплачено»: only causes a check of the payment.
     Paid,
+    /// «Вернули»: the head's decision about a refund (L16).
+    Returned,
+    /// «Остаётся»: the client stays, nothing more is given back (L16).
+    Stays,
+    /// A choice of the answer's field that the school's file does not know; `why` contains it.
+    Unclear,
     /// A task's result «дозвонился» for a call that telephony did not report (D10).
     Reached,
     /// A task's result «нет» for a call that telephony did not report (D10).

@@ -26,12 +26,18 @@ pub enum PaymentState {
 pub struct Before {
     pub paid: i64,
     pub parts_paid: u32,
+    pub status: Option<Status>,
     pub ended: bool,
 }
 
 impl Before {
     pub fn of(order: &Order) -> Self {
-        Self { paid: minor(&order.paid), parts_paid: order.parts_paid, ended: !order.is_open() }
+        Self {
+            paid: minor(&order.paid),
+            parts_paid: order.parts_paid,
+            status: order.status.clone(),
+            ended: !order.is_open(),
+        }
     }
 }
 
@@ -64,6 +70,26 @@ fn sums(
     }
 }
 
+/// A status that takes a payment back (L16).
+pub fn is_return(status: Option<&Status>) -> bool {
+    matches!(status, Some(Status::WaitingForReturn | Status::Cancelled | Status::False))
+}
+
+/// Facts that take known money back and were not read back (L16): they change nothing by themselves. The end of
+/// an order may be trusted by the school's setting, a smaller sum may not.
+pub fn is_doubtful(order: &Order, facts: &OrderFacts) -> bool {
+    if !order.has_money() || facts.is_read_back() || cut("L16.read_back") {
+        return false;
+    }
+    let less = facts.paid.as_ref().is_some_and(|paid| paid.minor < minor(&order.paid));
+    let status = facts.status.as_ref().filter(|status| order.status.as_ref() != Some(status));
+    let returns = match status {
+        Some(Status::WaitingForReturn) => true,
+        status => is_return(status) && !facts.confirmed,
+    };
+    less || returns
+}
+
 pub fn minor(money: &Option<Money>) -> i64 {
     money.as_ref().map_or(0, |money| money.minor)
 }
@@ -74,6 +100,8 @@ pub enum Judged {
     Confirmed(PaymentState),
     /// More than known, but not confirmed: it has to be read back.
     More,
+    /// Less than known, or a refund, but not confirmed (L16).
+    Less(PaymentState),
     /// Not more than known.
     NoMore(PaymentState),
 }
@@ -84,12 +112,19 @@ pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
     let paid = facts.paid.clone().or(order.paid.clone());
     let left = facts.left.clone().or(order.left.clone());
     let says = sums(status, &order.cost, &paid, &left);
-    if facts.confirmed || cut("L4.confirmed_only") {
+    let doubtful = is_doubtful(order, facts);
+    if facts.confirmed && !doubtful || cut("L4.confirmed_only") {
         (order.paid, order.left) = (paid, left);
+        order.doubted = None;
         return Judged::Confirmed(says);
+    }
+    if doubtful {
+        let known = if order.is_held() { PaymentState::Unconfirmed } else { payment_state(order) };
+        return Judged::Less(known);
     }
     let more = match says {
         _ if order.is_won() => false,
+        _ if order.refund().is_some() => minor(&paid) > minor(&order.paid),
         PaymentState::Full | PaymentState::Free => true,
         PaymentState::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
         _ => false,

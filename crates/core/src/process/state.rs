@@ -38,6 +38,8 @@ pub enum Wait {
     GivingUp {
         letter: LastLetter,
     },
+    /// The head decides about a refund (L16).
+    Refund(Box<Refund>),
     Ended(End),
     /// A payment was reported but not read back yet: the state and its timers are held (L4).
     Held(Box<Held>),
@@ -64,6 +66,7 @@ impl Wait {
             Self::PartPaid => "part_paid",
             Self::FollowUp(_) => "follow_up",
             Self::GivingUp { .. } => "giving_up",
+            Self::Refund(_) => "refund",
             Self::Ended(_) => "ended",
             Self::Held(_) => "held",
         }
@@ -97,11 +100,14 @@ pub struct FollowUp {
     pub what: FollowUpKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The named day, if it is farther than the timer reaches (L14).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<At>,
 }
 
 impl FollowUp {
     pub fn new(what: FollowUpKind) -> Self {
-        Self { what, why: None }
+        Self { what, why: None, until: None }
     }
 }
 
@@ -124,7 +130,7 @@ pub enum FollowUpKind {
     Special,
     /// A refusal after a payment: the head decides (R2).
     RefusedWithMoney,
-    /// The paid sum fell to nothing (L16).
+    /// The paid sum fell to nothing; only in records of older versions, now [`Wait::Refund`].
     MoneyGone,
 }
 
@@ -138,6 +144,21 @@ pub struct Held {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub call_was_revoked: bool,
     /// How often the order was read again.
+    #[serde(default)]
+    pub asked: u32,
+}
+
+/// A refund that is not decided yet, and the state to which the order returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    pub from: Wait,
+    /// The timers of that state, held meanwhile.
+    #[serde(default, skip_serializing_if = "Timers::is_empty")]
+    pub timers: Timers,
+    /// The last sum that was confirmed before it fell.
+    pub before: Money,
+    pub now: Money,
+    /// How often the head was asked.
     #[serde(default)]
     pub asked: u32,
 }
@@ -163,6 +184,10 @@ pub enum End {
     Cancelled {
         at: At,
     },
+    /// Paid, and the money was given back (L16).
+    Refunded {
+        at: At,
+    },
     /// «Ложный»: excluded from all reports.
     False {
         at: At,
@@ -181,6 +206,7 @@ impl End {
             | Self::NotReached { at }
             | Self::NoPhone { at }
             | Self::Cancelled { at }
+            | Self::Refunded { at }
             | Self::False { at }
             | Self::Duplicate { at, .. } => *at,
         }

@@ -94,7 +94,10 @@ impl OrderV1 {
         put("won_by_hand", self.notes.contains_key("won_by_hand").into());
         put("lead_deleted", self.notes.contains_key("lead_gone").into());
         let open = self.at(Timer::AskNext).is_some();
-        put("question", serde_json::to_value(Question { open, unanswered: self.number("unanswered") })?);
+        put(
+            "question",
+            serde_json::to_value(Question { open, unanswered: self.number("unanswered"), day: None })?,
+        );
         if let Some(due) = self.note("part_due").and_then(|due| due.parse::<At>().ok()) {
             put("plan", serde_json::to_value(Plan { due })?);
         }
@@ -174,7 +177,7 @@ impl OrderV1 {
             Some("task_special") => FollowUpKind::Special,
             _ => FollowUpKind::MoneyGone,
         };
-        FollowUp { what, why: self.note("follow_up_why").map(str::to_owned) }
+        FollowUp { why: self.note("follow_up_why").map(str::to_owned), ..FollowUp::new(what) }
     }
 
     fn sent(&self) -> BTreeMap<TextId, Sent> {

@@ -13,6 +13,7 @@ use super::value::*;
 /// Money first, then «has it ended», then whether there is anything to work on.
 pub const SECTIONS: &[Section] = &[
     orders::SECTION,
+    refund::SECTION,
     payment::SECTION,
     parts::SECTION,
     letters::SECTION,

@@ -46,6 +46,8 @@ pub enum Timer {
     PartReminder3,
     PartReminder1,
     PartMissed,
+    /// The head has not decided about a refund: ask again (L16).
+    RefundDue,
     /// A follow-up without a section of its own: doubt, own try, instalment, long cycle (L13).
     FollowUp,
     /// A command that failed, or facts that never came: try again.

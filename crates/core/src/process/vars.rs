@@ -1,7 +1,7 @@
 //! The variables of the library's texts, filled from one case; rendering is in `message`.
 //! Enter at [`build`].
 
-use chrono::TimeDelta;
+use chrono::{Offset, TimeDelta};
 use chrono_tz::Tz;
 
 use super::calendar::{say_day, say_time, typed_day};
@@ -30,7 +30,7 @@ pub(super) fn build(
     let known = [client.name.as_ref(), client.phone(), client.email(), Some(&process.name)];
     let called = text(known.into_iter().flatten().find(|word| !word.trim().is_empty()));
     Vars {
-        school: SchoolVars { name: process.name.clone() },
+        school: SchoolVars { name: process.name.clone(), zone: process.zone.name().to_owned() },
         order: OrderVars {
             number: order.number.clone().unwrap_or_else(|| called.clone()),
             id: called,
@@ -52,15 +52,52 @@ pub(super) fn build(
             phone_bad: text(client.phone_bad()),
             email: text(client.email()),
             local_time: now.with_timezone(&client_zone).format("%H:%M").to_string(),
+            ahead: ahead(client_zone, process.zone, now),
+            zone_known: client.zone.is_some(),
+            first_name: client.greeted().unwrap_or_default().to_owned(),
         },
         manager: ManagerVars { name: manager.map(|manager| manager.name.clone()).unwrap_or_default() },
         time: String::new(),
         day: String::new(),
         example: examples(now, process.zone),
+        who: who(case),
+        later: false,
         attempt: order.round.attempts + 1,
+        attempts: process.figures_of(order).dialling.attempts_min,
         why: String::new(),
         more: String::new(),
         letters: went(case),
+    }
+}
+
+/// More of what was ordered does not fit into a first line.
+const ORDERED_CHARS_MAX: usize = 60;
+
+/// Who and what, as a list of tasks shows it: client, order, sum.
+fn who(Case { order, client, .. }: &Case) -> String {
+    let name = client.name.as_deref().filter(|name| !name.trim().is_empty());
+    let called = name.or(client.phone().map(String::as_str)).or(client.email().map(String::as_str));
+    let ordered = order.positions.as_deref().map(|positions| {
+        let all = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
+        let plain = all.replace(['«', '»', '„', '“'], "");
+        let cut: String = plain.chars().take(ORDERED_CHARS_MAX).collect();
+        let end = if cut.len() < plain.len() { "…" } else { "" };
+        format!("„{}{end}“", cut.trim_end())
+    });
+    let number = || order.number.as_ref().map(|number| format!("№\u{a0}{number}"));
+    let parts = [called.map(quotable), ordered.or_else(number), order.cost.as_ref().map(Money::text)];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// How far a client's clock is ahead of the school's now.
+fn ahead(client: Tz, school: Tz, now: At) -> String {
+    let offset = |zone: Tz| now.with_timezone(&zone).offset().fix().local_minus_utc() / 60;
+    let minutes = offset(client) - offset(school);
+    let sign = if minutes < 0 { '−' } else { '+' };
+    match (minutes.abs() / 60, minutes.abs() % 60) {
+        (0, 0) => String::new(),
+        (hours, 0) => format!("{sign}{hours}\u{a0}ч"),
+        (hours, minutes) => format!("{sign}{hours}\u{a0}ч {minutes}\u{a0}мин"),
     }
 }
 
@@ -89,4 +126,39 @@ fn left(order: &Order) -> Option<Money> {
         let same = cost.currency == paid.currency;
         same.then(|| Money::new((cost.minor - paid.minor).max(0), &cost.currency))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::case::{Client, Desks};
+
+    #[test]
+    fn a_first_line_has_what_is_known() {
+        let check =
+            |name: Option<&str>, phone: &str, ordered: Option<&str>, cost: Option<i64>, want: &str| {
+                let mut client = Client::new("c-1".into());
+                client.name = name.map(str::to_owned);
+                client.phones.push(phone.to_owned());
+                let mut case = Case::new("gc-1".into(), client, Desks::default(), At::UNIX_EPOCH);
+                case.order.number = Some("1001".to_owned());
+                case.order.positions = ordered.map(str::to_owned);
+                case.order.cost = cost.map(|minor| Money::new(minor, "RUB"));
+                assert_eq!(who(&case), want);
+            };
+        let phone = "+79035550127";
+        check(Some("Мария"), phone, Some("Курс «Дизайн»\nЧат"), None, "Мария, „Курс Дизайн, Чат“");
+        check(None, phone, None, Some(3_850_000), "+79035550127, №\u{a0}1001, 38\u{a0}500\u{a0}₽");
+        let long = "а".repeat(80);
+        check(Some(" "), phone, Some(&long), None, &format!("{phone}, „{}…“", "а".repeat(60)));
+    }
+
+    #[test]
+    fn a_clock_is_ahead_or_behind() {
+        let (moscow, now) = (chrono_tz::Europe::Moscow, At::UNIX_EPOCH + TimeDelta::days(20_000));
+        assert_eq!(ahead(chrono_tz::Asia::Yekaterinburg, moscow, now), "+2\u{a0}ч");
+        assert_eq!(ahead(chrono_tz::Europe::Kaliningrad, moscow, now), "−1\u{a0}ч");
+        assert_eq!(ahead(chrono_tz::Asia::Kolkata, moscow, now), "+2\u{a0}ч 30\u{a0}мин");
+        assert_eq!(ahead(moscow, moscow, now), "");
+    }
 }

@@ -13,11 +13,11 @@ use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::drop_rejected::{self, LeftOut};
-use crate::platform::amocrm::numbers::{NAME_MAX, cut, whole_units};
+use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::wire::{LOST, WON};
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::SaveLead;
-use crate::process::{LeadRole, ManagerId, Money, Stage};
+use crate::process::{LeadRole, ManagerId, Stage};
 use crate::signal::{SeenLead, Signal};
 
 /// Limit of long text fields; no lower limit is documented for short ones.
@@ -33,7 +33,7 @@ impl AmoAttempt<'_> {
     /// Finds or creates the contact and the lead, linked (L1, G1–G3, G7), and writes the facts of the source
     /// into the feed (G5).
     pub(super) async fn save_lead(&self, ask: &SaveLead) -> Result<Receipt, Fault> {
-        self.pipeline(ask.role)?;
+        self.pipeline(ask.role, ask.pipeline)?;
         let linked = match self.known_lead(ask.role).await? {
             Some(id) => self.search().lead(id).await?,
             None => None,
@@ -127,7 +127,7 @@ impl AmoAttempt<'_> {
 
     fn may_be_ours(&self, ask: &SaveLead, lead: &Lead) -> bool {
         let since = (self.now - TimeDelta::days(1)).timestamp();
-        let pipeline = self.settings().pipelines.get(&ask.role).map(|pipeline| pipeline.id);
+        let pipeline = self.settings().pipeline(ask.role, ask.pipeline).map(|pipeline| pipeline.id);
         lead.name == cut(&ask.name, NAME_MAX) && Some(lead.pipeline) == pipeline && lead.created_at >= since
     }
 
@@ -138,8 +138,10 @@ impl AmoAttempt<'_> {
     /// Compares the number's field; if there is none, the number as a word of the name. A lead in the
     /// pipeline of another role continues the same order but is not this one.
     pub(super) fn is_of_order(&self, lead: &Lead, role: LeadRole, number: &str) -> bool {
-        let mut others = self.settings().pipelines.iter().filter(|(other, _)| **other != role);
-        if others.any(|(_, pipeline)| pipeline.id == lead.pipeline) {
+        let settings = self.settings();
+        let others = settings.pipelines.iter().filter(|(other, _)| **other != role).map(|(_, other)| other);
+        let sales = settings.sales_pipelines.values().filter(|_| role != LeadRole::Sales);
+        if others.chain(sales).any(|pipeline| pipeline.id == lead.pipeline) {
             return false;
         }
         match self.settings().order_number_field {
@@ -166,8 +168,9 @@ impl AmoAttempt<'_> {
             None => self.make_contact(&ask.person).await?,
         };
         let mut body = json!({});
-        if let Some(price) = ask.price.as_ref().filter(|_| lead.price == 0 && !lead.is_closed()) {
-            body["price"] = whole_units(price).into();
+        let price = ask.price.as_ref().filter(|_| lead.price == 0 && !lead.is_closed());
+        if let Some(Ok(price)) = price.map(|price| self.price(price)) {
+            body["price"] = price.into();
         }
         let fields = self.lead_fields(ask).into_iter().filter(|(id, _)| !lead.has_field(*id));
         let fields: Vec<Value> = fields.map(|(id, value)| field(id, value)).collect();
@@ -221,19 +224,19 @@ impl AmoAttempt<'_> {
     }
 
     fn lead_body(&self, ask: &SaveLead) -> Result<Value, Fault> {
-        let pipeline = self.pipeline(ask.role)?;
+        let pipeline = self.pipeline(ask.role, ask.pipeline)?;
         let mut body = json!({
             "name": cut(&ask.name, NAME_MAX),
             "pipeline_id": pipeline.id,
         });
         // A stage without an entry is skipped: the lead starts at the nearest stage before it.
-        let status = self.status(ask.role, ask.stage)?;
+        let status = self.status(ask.role, ask.pipeline, ask.stage)?;
         let before = pipeline.stages.range(..ask.stage).next_back().map(|(_, status)| *status);
         if let Some(status) = status.or(before) {
             body["status_id"] = status.into();
         }
-        if let Some(price) = &ask.price {
-            body["price"] = whole_units(price).into();
+        if let Some(Ok(price)) = ask.price.as_ref().map(|price| self.price(price)) {
+            body["price"] = price.into();
         }
         if let Some(user) = ask.responsible.as_ref().and_then(|manager| self.user(manager)) {
             body["responsible_user_id"] = user.into();
@@ -269,6 +272,7 @@ impl AmoAttempt<'_> {
         {
             parts.push(format!("Продолжает сделку № {id}"));
         }
+        parts.extend(ask.price.as_ref().and_then(|price| self.price(price).err()));
         parts.extend(drop_rejected::line(left_out));
         if parts.is_empty() {
             return Ok(());
@@ -295,9 +299,22 @@ impl AmoAttempt<'_> {
         self.patch_lead_strictly(lead, json!({ "responsible_user_id": user })).await
     }
 
-    pub(super) async fn set_price(&self, role: LeadRole, price: &Money) -> Result<Receipt, Fault> {
+    /// Tags that come and go; the lead's other tags stay.
+    pub(super) async fn set_tags(
+        &self,
+        role: LeadRole,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Receipt, Fault> {
         let lead = self.lead_id(role).await?;
-        self.patch_lead_strictly(lead, json!({ "price": whole_units(price) })).await
+        let mut body = json!({});
+        for (key, names) in [("tags_to_add", add), ("tags_to_delete", remove)] {
+            let names: Vec<Value> = names.iter().map(|name| tag_body(cut(name, NAME_MAX))).collect();
+            if !names.is_empty() {
+                body[key] = names.into();
+            }
+        }
+        self.patch_lead_strictly(lead, body).await
     }
 
     /// Empties a field after its answer was taken (L13).
@@ -308,7 +325,7 @@ impl AmoAttempt<'_> {
     }
 
     /// For commands that write one thing only: nothing is dropped.
-    async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
+    pub(super) async fn patch_lead_strictly(&self, id: u64, body: Value) -> Result<Receipt, Fault> {
         match self.batcher().send(self.write(WriteKind::Lead, WriteTo::Known(id), body)).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => Err(lead_is_gone()),
             Reply::Rejected(rejection) => Err(rejection.fault()),
@@ -317,11 +334,16 @@ impl AmoAttempt<'_> {
     }
 
     /// The status of a stage; won and lost are the same in every pipeline.
-    pub(super) fn status(&self, role: LeadRole, stage: Stage) -> Result<Option<u64>, Fault> {
+    pub(super) fn status(
+        &self,
+        role: LeadRole,
+        further: Option<u64>,
+        stage: Stage,
+    ) -> Result<Option<u64>, Fault> {
         Ok(match stage {
             Stage::Won => Some(WON),
             Stage::Lost => Some(LOST),
-            other => self.pipeline(role)?.stages.get(&other).copied(),
+            other => self.pipeline(role, further)?.stages.get(&other).copied(),
         })
     }
 }

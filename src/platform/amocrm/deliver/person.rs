@@ -108,8 +108,8 @@ impl AmoAttempt<'_> {
         if !fields.is_empty() {
             body["custom_fields_values"] = fields.into();
         }
-        if let Some(name) = person.name.as_deref().filter(|_| contact.name.trim().is_empty()) {
-            body["name"] = cut(name, NAME_MAX).into();
+        if contact.name.trim().is_empty() {
+            put_name(&mut body, person);
         }
         if body.as_object().is_some_and(|body| body.is_empty()) {
             return Ok(Vec::new());
@@ -136,8 +136,10 @@ impl AmoAttempt<'_> {
             }
         }
         fields.extend(person.fields.iter().map(|(id, value)| field(*id, value)));
-        let name = person.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(NO_NAME);
-        let mut body = json!({ "name": cut(name, NAME_MAX) });
+        let mut body = json!({});
+        if !put_name(&mut body, person) {
+            body["name"] = NO_NAME.into();
+        }
         if !fields.is_empty() {
             body["custom_fields_values"] = fields.into();
         }
@@ -156,6 +158,22 @@ impl AmoAttempt<'_> {
         let client = &self.command.client;
         vec![(link::contact(client), id.to_string()), (link::crm_contact(id), client.to_string())]
     }
+}
+
+/// First and last name where they are known apart (sheet, 3.5), else the whole name. Whether there is any.
+fn put_name(body: &mut Value, person: &PersonFacts) -> bool {
+    let given = |name: &Option<String>| {
+        name.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(|name| cut(name, NAME_MAX))
+    };
+    let parts = [("first_name", given(&person.first_name)), ("last_name", given(&person.last_name))];
+    let whole = [("name", given(&person.name))];
+    let names = if parts[0].1.is_some() { &parts[..] } else { &whole[..] };
+    for (key, name) in names {
+        if let Some(name) = name {
+            body[*key] = name.as_str().into();
+        }
+    }
+    names.iter().any(|(_, name)| name.is_some())
 }
 
 /// A multitext field is replaced as a whole, so the old values are sent again.

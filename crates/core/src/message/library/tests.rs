@@ -76,13 +76,49 @@ fn call_tasks_carry_the_link_the_local_time_and_what_is_asked() {
     let library = Library::shipped();
     for name in ["task_first_call", "task_call", "task_check_contacts", "task_call_back"] {
         let body = library.render(&name.into(), &Vars::full_example()).body;
-        for fact in ["https://school.example/pay/700100200", "14:05", "38\u{a0}500\u{a0}₽", "Ответ напишите"]
-        {
+        for fact in [
+            "https://school.example/pay/700100200",
+            "+2\u{a0}ч к Москве",
+            "38\u{a0}500\u{a0}₽",
+            "Ответ напишите",
+        ] {
             assert!(body.contains(fact), "{name} lacks {fact}:\n{body}");
         }
         let bare = library.render(&name.into(), &Vars::bare_example()).body;
         assert!(bare.contains("Что сказать клиенту"), "{name} lacks its script:\n{bare}");
     }
+}
+
+#[test]
+fn a_call_task_begins_with_who_and_what_and_has_its_script_once_a_round() {
+    let library = Library::shipped();
+    let vars = |attempt| Vars { attempt, more: String::new(), ..Vars::full_example() };
+    let first = |name: &str, attempt| {
+        let body = library.render(&name.into(), &vars(attempt)).body;
+        (body.lines().next().unwrap_or_default().to_owned(), body.contains("Что сказать клиенту"))
+    };
+    let who = "Мария Кузнецова, „Дизайн интерьера: база. Пакет Всё сразу“, 38\u{a0}500\u{a0}₽";
+    assert_eq!(first("task_first_call", 1), (format!("Горячий · Позвонить: {who} · первый звонок"), true));
+    assert_eq!(first("task_call", 1), (format!("Позвонить: {who} · попытка 1 из 5"), true));
+    assert_eq!(first("task_call", 2), (format!("Позвонить: {who} · попытка 2 из 5"), false));
+    assert_eq!(first("task_call", 6).0, format!("Позвонить: {who} · попытка 6"));
+    let missed = "Пропущенный звонок · Перезвонить утром: ";
+    assert_eq!(first("task_missed_call", 1).0, format!("{missed}{who}"));
+}
+
+#[test]
+fn a_clients_clock_is_told_as_a_difference_or_as_not_known() {
+    let library = Library::shipped();
+    let said = |ahead: &str, zone_known| {
+        let mut vars = Vars::full_example();
+        (vars.client.ahead, vars.client.zone_known) = (ahead.to_owned(), zone_known);
+        let body = library.render(&"task_call".into(), &vars).body;
+        body.lines().find(|line| line.starts_with("Время: ")).map(str::to_owned)
+    };
+    assert_eq!(said("+2\u{a0}ч", true).as_deref(), Some("Время: у клиента +2\u{a0}ч к Москве"));
+    assert_eq!(said("", true), None);
+    let guess = "Время: часовой пояс клиента не указан, считаем его таким же, как у школы";
+    assert_eq!(said("", false).as_deref(), Some(guess));
 }
 
 #[test]

@@ -25,6 +25,7 @@ phrases! {
         set_stage;
         set_responsible;
         set_price;
+        set_tags;
         clear_field;
         create_task;
         move_task;
@@ -55,6 +56,8 @@ phrases! {
         handed_over;
         not_needed;
         part_came;
+        refund;
+        refund_over;
         paid;
         number_unfit;
         number_missing;
@@ -71,13 +74,16 @@ phrases! {
     /// Why the manager is asked again, or a person is given the order: a whole sentence.
     why {
         no_answer;
-        day_needed(example: Words);
-        time_needed(example: Words);
+        day_needed(said: Quote, example: Words);
+        time_needed(said: Quote, example: Words);
+        time_of_day_needed(day: Day, from: Time, example: Words);
+        not_understood(said: Quote, example: Words);
         time_refused(offered: Time);
-        pay_day_needed(example: Words);
+        pay_day_needed(said: Quote, example: Words);
         not_paid;
         no_other_order;
         paid_double;
+        no_refund;
         closed_without_answer;
         payment_not_found;
         step_due(about: Words);
@@ -97,6 +103,10 @@ phrases! {
     }
     answers {
         second;
+        time_asked(day: Day);
+        unclear(said: Quote);
+        far(day: Day);
+        still_far(day: Day);
         doubt(letter: Flag, day: Day);
         own_try(day: Day);
         instalment(letter: Flag);
@@ -106,6 +116,16 @@ phrases! {
         wrong_number;
         paid;
     }
+    /// Why an order has its route.
+    routes {
+        by_offer(route: Quote, offer: Quote);
+        by_line(route: Quote, line: Quote);
+        by_condition(route: Quote, when: Quote);
+        rest(route: Quote);
+        none;
+        unsure(route: Quote, unknown: Quote);
+        again(route: Quote);
+    }
     arrival {
         by_call;
         ended_before;
@@ -114,6 +134,8 @@ phrases! {
         by_route(manager: Manager);
         by_queue(why: Words, manager: Manager);
         pause(until: Time);
+        next_call(at: Time);
+        next_taker;
         by_manager;
         pause_over;
         pause_over_in_pool;
@@ -124,7 +146,7 @@ phrases! {
         known;
         only_recorded(closed: Flag);
         counted_by_word;
-        missed(due: Time);
+        missed(due: Time, later: Flag);
         word_ignored;
         talk_known;
         said_reached;
@@ -148,6 +170,7 @@ phrases! {
     }
     crm {
         other_lead;
+        other_pipeline;
         nothing_new;
         taken_before(manager: Manager);
         won_by_hand;
@@ -230,14 +253,12 @@ phrases! {
         status(status: Words);
     }
     parts {
-        paid_less;
         part(number: Number, paid: Words, cost: Words, due: Day);
         reopened;
         reminded(letter: Flag);
         missed;
     }
     payment {
-        gone;
         being_checked;
         reported;
         asked_again;
@@ -268,6 +289,25 @@ phrases! {
         reminded(letter: Flag);
         checked;
         not_paid;
+    }
+    refund {
+        sums(before: Words, now: Words);
+        status(paid: Words, status: Words);
+        less(less: Words, head: Manager);
+        /// Only a status tells of it.
+        said(status: Words, head: Manager);
+        /// Nobody is asked.
+        noted(less: Words);
+        being_read;
+        maybe;
+        asked_again;
+        back;
+        returned(left: Words);
+        stays;
+        mistake;
+        /// Another event while the head decides.
+        waits;
+        tag;
     }
     refusal {
         asked(why: Words);

@@ -3,6 +3,7 @@
 
 use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
+use crate::process::case::Doubted;
 use crate::process::event::{AnswerKind, CallResult, Outcome};
 use crate::process::money::{Before, PaymentState};
 use crate::process::value::*;
@@ -21,6 +22,8 @@ pub enum Request {
     ArriveByCall {
         line: Option<String>,
     },
+    /// The order has other offers now (G10).
+    Reroute,
     /// The confirmation with the payment link (L1).
     Confirm,
     /// Check whether it is a double (L7). Refused if it is and has therefore ended.
@@ -31,6 +34,11 @@ pub enum Request {
     Hold,
     /// It was not a payment: the held state continues (L4).
     Resume,
+    /// Less money was reported, unconfirmed (L16).
+    Doubt {
+        said: Doubted,
+        trusted: bool,
+    },
     /// The sums are confirmed (L4, L5).
     Settle {
         payment_state: PaymentState,
@@ -115,6 +123,10 @@ pub enum Request {
     CallBackAt {
         at: Option<At>,
         why: Option<String>,
+    },
+    /// A follow-up on a named date, however far it is (L13, L14).
+    WaitUntil {
+        at: At,
     },
     PayOn {
         day: Option<At>,

@@ -9,7 +9,7 @@ use crate::process::case::Promise;
 use crate::process::command::{AskKind, TaskKind};
 use crate::process::moment::Moment;
 use crate::process::state::{End, Held, Wait};
-use crate::process::timers::Timer;
+use crate::process::timers::{Timer, Timers};
 use crate::process::value::*;
 
 impl Decision<'_> {
@@ -32,6 +32,15 @@ impl Decision<'_> {
             Wait::Held(held) => held.state = with,
             wait => *wait = with,
         }
+    }
+
+    /// Returns to a state that was held, with its timers.
+    pub fn go_back(&mut self, to: Wait, timers: &Timers, result: &Phrase) {
+        self.go(to, result);
+        for (timer, at) in timers.iter() {
+            self.set(timer, at);
+        }
+        self.stop_strays();
     }
 
     /// Closes tasks that belong to states, section by section.

@@ -1,6 +1,8 @@
 //! Verbs of a decision: creates, moves and closes tasks of managers. Never watches their deadlines: the
 //! section `task` does. Enter at [`Decision::task`].
 
+use chrono::TimeDelta;
+
 use super::{Decision, NewTask};
 use crate::message::phrase::{Phrase, task};
 use crate::message::text::TextId;
@@ -8,6 +10,9 @@ use crate::process::case::Task;
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::value::*;
 use crate::process::vars;
+
+/// A task that is due later than this is not for now.
+const LATER: TimeDelta = TimeDelta::hours(1);
 
 impl Decision<'_> {
     /// Creates a task (L13, D1, …). `None` if the school has no manager at all.
@@ -22,6 +27,7 @@ impl Decision<'_> {
             vars::about(&mut vars, at, self.process.zone);
         }
         vars.more = new.more;
+        vars.later = new.due > self.now + LATER;
         let text = self.process.texts.render(&new.text, &vars).body;
         let order = &mut self.case.order;
         let id = TaskId(format!("t{}·{}", order.issued + 1, order.id));

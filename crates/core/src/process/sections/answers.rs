@@ -1,14 +1,15 @@
 //! Acts on a manager's answer to «Что дальше?» (L13, D10).
 //! Never parses a field or a task's result: intake turns them into answers. Enter at [`on_answer`].
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Timelike};
 
 use crate::message::phrase::{Phrase, answers, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
+use crate::process::calendar;
 use crate::process::command::TaskKind;
 use crate::process::decision::{Decision, Heard, NewTask, Request, Section};
-use crate::process::event::{Answer, AnswerKind, Event};
+use crate::process::event::{Answer, AnswerKind, Event, Extent};
 use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -42,9 +43,14 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
         d.say("L13", answers::second());
         return;
     }
+    // Whatever was answered is an answer: the next question is not later for it.
+    if !cut("L13.patience") {
+        d.case.order.question.unanswered = 0;
+    }
     if accepted(d, answer) {
         d.case.order.answered_at = Some(d.now);
         d.case.order.question.unanswered = 0;
+        d.case.order.question.day = None;
     }
 }
 
@@ -52,7 +58,11 @@ fn on_answer(d: &mut Decision, answer: &Answer) {
 fn accepted(d: &mut Decision, answer: &Answer) -> bool {
     let why = answer.why.as_deref().map(str::trim).filter(|why| !why.is_empty()).map(str::to_owned);
     match answer.kind {
-        AnswerKind::CallBack => return d.request(Request::CallBackAt { at: answer.at, why }),
+        AnswerKind::CallBack => return call_back(d, answer, why),
+        AnswerKind::Unclear => {
+            unclear(d, why.as_deref().unwrap_or_default());
+            return false;
+        }
         AnswerKind::Promise => return d.request(Request::PayOn { day: answer.at, why }),
         AnswerKind::Refusal => return d.request(Request::Refuse { reason: answer.reason, why }),
         AnswerKind::Duplicate => return d.request(Request::DoubleByWord),
@@ -65,7 +75,7 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         }
         AnswerKind::OwnTry => {
             let Some(at) = answer.at.filter(|at| *at > d.now).or(cut("L13.own_date").then_some(d.now)) else {
-                d.ask_again(&why::day_needed(vars::examples(d.now, d.process.zone).day));
+                d.ask_again(&why::day_needed(why.as_deref(), vars::examples(d.now, d.process.zone).day));
                 return false;
             };
             date(d, FollowUpKind::OwnTry, why, answers::own_try(touch_at(d, at)));
@@ -93,19 +103,63 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
             d.read_order();
             d.set(Timer::FollowUp, d.work_minutes(d.figures().payment.confirm_minutes));
         }
+        // Decided in `refund`; here there is none.
+        AnswerKind::Returned | AnswerKind::Stays => {
+            d.read_order();
+            d.ask_again(&why::no_refund());
+            return false;
+        }
         AnswerKind::Reached | AnswerKind::NotReached => {}
     }
     true
 }
 
+/// D5: a day needs a time, which is asked for with the day's hours; a time alone belongs to the day that was named.
+fn call_back(d: &mut Decision, answer: &Answer, why: Option<String>) -> bool {
+    let school = d.process.zone;
+    let at = match (answer.extent, answer.at) {
+        (Extent::Day, Some(day)) if !cut("D5.day") => {
+            let from = d.calls().next(day.max(d.now));
+            let example = calendar::typed_day(from.with_timezone(&school).date_naive());
+            d.case.order.question.day = Some(day);
+            d.say("D5", answers::time_asked(day));
+            d.ask_again(&why::time_of_day_needed(day, from, format!("{example} 11:00")));
+            return false;
+        }
+        (Extent::TimeOfDay, Some(at)) => match d.case.order.question.day.filter(|_| !cut("D5.that_day")) {
+            Some(day) => {
+                let date = day.with_timezone(&school).date_naive();
+                let clock = at.with_timezone(&school).time();
+                Some(calendar::at_local(date, clock.hour() * 60 + clock.minute(), school))
+            }
+            None => Some(at),
+        },
+        (_, at) => at,
+    };
+    d.request(Request::CallBackAt { at, why })
+}
+
+/// A choice that nobody explained: named to the manager. What stands beside the question goes on.
+fn unclear(d: &mut Decision, said: &str) {
+    let why = why::not_understood(said, vars::examples(d.now, d.process.zone).time);
+    d.say("L13", answers::unclear(said));
+    if d.case.order.is_asked() {
+        d.ask_again(&why);
+    } else {
+        let why = d.words(&why);
+        d.request(Request::Question { text: TextId::TaskAskAgain, why });
+    }
+}
+
 /// Accepts the answer; the order waits until a date (state `FollowUp`).
 fn date(d: &mut Decision, what: FollowUpKind, why: Option<String>, said: Phrase) {
-    d.answered(Wait::FollowUp(FollowUp { what, why }), said);
+    d.answered(Wait::FollowUp(FollowUp { why, ..FollowUp::new(what) }), said);
 }
 
 /// When the client is contacted again, within the hours in which he may be called.
 fn touch(d: &mut Decision, at: At) {
-    d.set(Timer::FollowUp, touch_at(d, at));
+    let at = touch_at(d, at);
+    d.request(Request::WaitUntil { at });
 }
 
 fn touch_at(d: &Decision, at: At) -> At {

@@ -53,8 +53,9 @@ fn on_call(d: &mut Decision, call: &CallResult) {
         true => feed::corrected(d, call),
         false => feed::call(d, call),
     }
-    if !d.case.order.is_open() || d.case.order.is_unseen() {
-        d.say("D10", calls::only_recorded(!d.case.order.is_open()));
+    let closed = !d.case.order.is_open() || d.case.order.refund().is_some();
+    if closed || d.case.order.is_unseen() {
+        d.say("D10", calls::only_recorded(closed));
         return;
     }
     d.request(Request::NumberArrived);
@@ -146,7 +147,7 @@ fn missed(d: &mut Decision) {
     let due = if opens > d.now { opens } else { due };
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Missed);
-        d.turn("D11", calls::missed(due));
+        d.turn("D11", calls::missed(due, opens > d.now));
         d.request(Request::LeavePool { why: why::client_calls() });
         d.request(Request::CallAtOnce { due });
     });

@@ -13,7 +13,7 @@ pub const SECTION: Section = Section {
         Event::Answer(answer) => {
             d.clear_field(answer.field);
             match answer.kind {
-                AnswerKind::Paid => {
+                AnswerKind::Paid | AnswerKind::Returned => {
                     d.say("L13", ended::paid());
                     d.read_order();
                 }
@@ -21,7 +21,12 @@ pub const SECTION: Section = Section {
             }
             Heard::Taken
         }
-        _ => {
+        event => {
+            if let Event::Task(change) = event
+                && (change.done || change.gone)
+            {
+                d.case.order.tasks.remove(&change.task);
+            }
             nothing_left(d);
             Heard::Taken
         }

@@ -1,19 +1,23 @@
 //! Waiting for an agreed date: doubt, own try, instalment, long cycle, special terms (L13).
 //! Never creates a call task before that date. Enter at [`due`].
 
-use crate::message::phrase::{Phrase, follow_up, result, why};
+use chrono::TimeDelta;
+
+use crate::message::phrase::{Phrase, answers, follow_up, result, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
-use crate::process::decision::{Class, Decision, Heard, Request, Row, Section, Tasks, Whose};
+use crate::process::command::TaskKind;
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section, Tasks, Whose};
 use crate::process::event::{Event, News};
 use crate::process::state::{FollowUp, FollowUpKind, Wait};
 use crate::process::timers::Timer;
+use crate::process::value::At;
 
 const WORK: &[TextId] = &[TextId::TaskInstalment, TextId::TaskLongCycle, TextId::TaskSpecial];
 
 pub const SECTION: Section = Section {
     name: "follow_up",
-    rules: &["L13", "D12"],
+    rules: &["L13", "L14", "D12"],
     timers: &[Row {
         timer: Timer::FollowUp,
         class: Class::Date,
@@ -21,7 +25,10 @@ pub const SECTION: Section = Section {
         fires: due,
     }],
     // The task stays with the manager until its date, or until he answers (`Decision::answered`).
-    tasks: &[Tasks { whose: Whose::Texts(WORK), stays: |_, _| true }],
+    tasks: &[
+        Tasks { whose: Whose::Texts(WORK), stays: |_, _| true },
+        Tasks { whose: Whose::Texts(&[TextId::TaskFarDate]), stays: |_, to| matches!(to, Wait::FollowUp(_)) },
+    ],
     hears: |d, event| match event {
         Event::Sibling(News::Talked { .. }) => {
             sibling_talked(d);
@@ -29,12 +36,45 @@ pub const SECTION: Section = Section {
         }
         _ => Heard::Passed,
     },
+    enters: |d, request| match request {
+        Request::WaitUntil { at } => {
+            wait_until(d, *at);
+            Heard::Taken
+        }
+        _ => Heard::Passed,
+    },
     ..Section::QUIET
 };
 
+/// A day farther ahead is the head's matter, and the order is looked at meanwhile (L14).
+const FAR: TimeDelta = TimeDelta::days(30);
+
+fn wait_until(d: &mut Decision, at: At) {
+    let Wait::FollowUp(date) = d.state().clone() else { return };
+    if at <= d.now + FAR || cut("L14.far") {
+        d.stay(Wait::FollowUp(FollowUp { until: None, ..date }));
+        d.set(Timer::FollowUp, at);
+        return;
+    }
+    match date.until {
+        None => d.turn("L14", answers::far(at)),
+        Some(_) => d.say("L14", answers::still_far(at)),
+    }
+    d.stay(Wait::FollowUp(FollowUp { until: Some(at), ..date }));
+    d.set(Timer::FollowUp, d.team().next(d.now + FAR));
+    d.close_tasks_where(|task| task.text == TextId::TaskFarDate, &result::asked_again());
+    let (to, due) = (d.head(), d.work_days(1));
+    let new = NewTask::new(TaskKind::Do, TextId::TaskFarDate, due);
+    let made = d.task(NewTask { to, time: Some(at), ..new });
+    d.unwatched(made, None);
+}
+
 /// The date has come: a call task, or the question again (L13).
 fn due(d: &mut Decision) {
-    let Wait::FollowUp(FollowUp { what, why }) = d.state().clone() else { return };
+    let Wait::FollowUp(FollowUp { what, why, until }) = d.state().clone() else { return };
+    if let Some(until) = until.filter(|until| *until > d.now) {
+        return wait_until(d, until);
+    }
     let task = match what {
         FollowUpKind::Doubt => Some(TextId::TaskDoubt),
         FollowUpKind::OwnTry => Some(TextId::TaskOwnTry),

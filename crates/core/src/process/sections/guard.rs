@@ -56,7 +56,10 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             }
             retry(d, what);
         }
-        AskKind::ReadOrder => d.say("L4", guard::read_later()),
+        AskKind::ReadOrder => {
+            d.case.order.doubted = None;
+            d.say("L4", guard::read_later());
+        }
         AskKind::SetStatus => {
             d.turn("L14", guard::status_failed(what.clone()));
             tell_head(d, &what);
@@ -73,6 +76,7 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::SetStage => command::set_stage(),
         AskKind::SetResponsible => command::set_responsible(),
         AskKind::SetPrice => command::set_price(),
+        AskKind::SetTags => command::set_tags(),
         AskKind::ClearField => command::clear_field(),
         AskKind::CreateTask => command::create_task(),
         AskKind::MoveTask => command::move_task(),
@@ -151,7 +155,7 @@ fn due(d: &mut Decision) {
         d.task(NewTask { to, ..NewTask::new(TaskKind::Do, TextId::TaskGuard, due) });
     }
     if !d.has_lead() {
-        leads::make(d);
+        leads::make(d, &Phrase::NONE);
     }
     d.set(Timer::Guard, d.work_days(1));
     d.say("L14", guard::due());

@@ -62,7 +62,9 @@ fn late_lead(d: &mut Decision, role: LeadRole, stage: Stage) {
         return;
     }
     match d.case.order.end().cloned() {
-        Some(End::Won { .. }) => d.urgent(Urgency::Money, |d| d.stage(Stage::Won, None)),
+        Some(End::Won { .. } | End::Refunded { .. }) => {
+            d.urgent(Urgency::Money, |d| d.stage(Stage::Won, None))
+        }
         Some(End::Refused { reason, .. }) => d.stage(Stage::Lost, Some(reason)),
         Some(End::NotReached { .. }) => d.stage(Stage::Lost, Some(RefusalReason::NotReached)),
         Some(_) => d.stage(Stage::Lost, None),

@@ -21,6 +21,7 @@ pub(super) mod payment;
 pub(super) mod phone;
 pub(super) mod pool;
 pub(super) mod promise;
+pub(super) mod refund;
 pub(super) mod refusal;
 pub(super) mod remake;
 pub(super) mod talk;

@@ -4,7 +4,7 @@
 
 use crate::message::phrase::orders;
 use crate::mutant::cut;
-use crate::process::case::{Client, Order};
+use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{ClientFacts, Event, OrderFacts};
@@ -55,6 +55,9 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     if before.offers.is_empty() && !d.case.order.offers.is_empty() {
         d.request(Request::Fold);
     }
+    if before.offers != d.case.order.offers {
+        d.request(Request::Reroute);
+    }
     changes(d, facts, &before);
     if d.case.order == before && !person_changed {
         d.say("L1", orders::nothing_new());
@@ -68,6 +71,11 @@ fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
         Judged::More => {
             d.request(Request::Hold);
             PaymentState::Unconfirmed
+        }
+        Judged::Less(payment_state) => {
+            let said = Doubted { paid: facts.paid.clone(), status: facts.status.clone() };
+            d.request(Request::Doubt { said, trusted: facts.trusted });
+            payment_state
         }
     }
 }
@@ -98,16 +106,20 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     if !facts.offers.is_empty() {
         order.offers.clone_from(&facts.offers);
     }
+    if order.id.lead().is_some() {
+        keep(&mut order.pipeline, &facts.pipeline);
+    }
     order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid);
-    if (money && !facts.confirmed) || order.said_status.as_ref() == Some(status) {
+    let doubtful = money::is_doubtful(order, facts) || (order.refund().is_some() && !facts.confirmed);
+    if (money && !facts.confirmed) || doubtful || order.said_status.as_ref() == Some(status) {
         return;
     }
     order.said_status = Some(status.clone());
     // Only money reopens an ended order. A state older than our own last write is not a change: it repeats
     // what was reported before.
-    if order.is_open() || money || matches!(status, Status::Cancelled | Status::False) {
+    if order.is_open() || money || money::is_return(Some(status)) {
         order.status = Some(status.clone());
     }
 }
@@ -122,11 +134,17 @@ fn keep<T: Clone>(have: &mut Option<T>, said: &Option<T>) {
 fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
     if let Some(cost) = d.case.order.cost.clone()
         && before.cost.as_ref() != Some(&cost)
+        && !d.case.order.was_refunded
         && d.has_lead()
         && !cut("G2.new_price")
     {
         d.note(orders::new_sum(cost.text()));
-        d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });
+        // A route's own price may not depend on the sum.
+        if let Some(price) = leads::price(d, Some(&cost))
+            && leads::price(d, before.cost.as_ref()).as_ref() != Some(&price)
+        {
+            d.ask(Ask::SetPrice { role: LeadRole::Sales, price });
+        }
     }
     if let Some(manager) = &facts.manager {
         shown_manager(d, manager, before.gc_manager.as_ref());

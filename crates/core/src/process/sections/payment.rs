@@ -13,7 +13,7 @@ use crate::process::event::News;
 use crate::process::leads;
 use crate::process::moment::Moment;
 use crate::process::money::{Before, PaymentState};
-use crate::process::state::{End, FollowUp, FollowUpKind, Wait};
+use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
 
@@ -47,19 +47,9 @@ fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Hea
         PaymentState::Full | PaymentState::Free if !cut("L4.wins") => win(d, payment_state, before),
         PaymentState::Part => return Heard::Passed,
         PaymentState::Unpaid if d.case.order.is_held() && !cut("L4.resume") => resume(d),
-        PaymentState::Unpaid if before.paid > 0 && d.case.order.is_open() => money_gone(d),
         _ => {}
     }
     Heard::Taken
-}
-
-/// L16: no money is left: the state becomes a follow-up with a date, and the head decides.
-fn money_gone(d: &mut Decision) {
-    d.turn("L16", payment::gone());
-    if !matches!(d.state(), Wait::FollowUp(_)) {
-        d.go(Wait::FollowUp(FollowUp::new(FollowUpKind::MoneyGone)), &Phrase::NONE);
-    }
-    d.set(Timer::FollowUp, d.work_days(1));
 }
 
 /// An unconfirmed payment: the state is suspended, unsent commands are revoked, GetCourse is asked.

@@ -66,7 +66,7 @@ const SLACK: TimeDelta = TimeDelta::minutes(5);
 /// when entered, and the nearest permitted time is offered.
 fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
     let Some(at) = at else {
-        d.ask_again(&why::time_needed(vars::examples(d.now, d.process.zone).time));
+        d.ask_again(&why::time_needed(why, vars::examples(d.now, d.process.zone).time));
         return Heard::Refused;
     };
     let nearest = d.hard_hours().next(at.max(d.now));
@@ -142,7 +142,7 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
     let school = d.process.zone;
     let today = d.now.with_timezone(&school).date_naive();
     let Some(day) = day.filter(|day| day.with_timezone(&school).date_naive() >= today) else {
-        d.ask_again(&why::pay_day_needed(vars::examples(d.now, school).day));
+        d.ask_again(&why::pay_day_needed(why, vars::examples(d.now, school).day));
         return Heard::Refused;
     };
     d.answered(Wait::Promised, promise::pay(day));

@@ -89,6 +89,10 @@ fn lose(d: &mut Decision, reason: RefusalReason, why: Option<&str>) {
 
 /// L6: the order was set to «Отменён» or «Ложный» in GetCourse: the process ends; «Ложный» is not counted.
 fn ended_outside(d: &mut Decision) -> Heard {
+    // Money in a cancelled order is for the head to decide (L16).
+    if d.case.order.has_money() && d.figures().refund.on {
+        return Heard::Refused;
+    }
     let (end, what) = match d.case.order.status {
         Some(Status::Cancelled) if !cut("L6.cancelled") => {
             (End::Cancelled { at: d.now }, refusal::cancelled_outside())

@@ -44,7 +44,7 @@ fn on_gone(d: &mut Decision, role: LeadRole) {
 
 /// Creates the lead again, with its open tasks.
 fn remake(d: &mut Decision) {
-    leads::make(d);
+    leads::make(d, &Phrase::NONE);
     match d.state() {
         Wait::Dialling => {
             d.request(Request::Attempt);

@@ -46,6 +46,7 @@ fn talked(d: &mut Decision, seconds: Option<u32>, manager: Option<&ManagerId>) {
     d.moment(Moment::Talked { seconds });
     d.case.order.talks += 1;
     d.case.order.question.unanswered = 0;
+    d.case.order.question.day = None;
     let number = d.case.order.round.number;
     d.case.order.round = Round { number, ..Round::default() };
     let said = talk::talked(seconds.map(feed::length), manager);

@@ -15,6 +15,7 @@ use crate::process::moment::Moment;
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
 use crate::process::value::*;
+use crate::process::vars;
 
 pub const SECTION: Section = Section {
     name: "task",
@@ -99,15 +100,18 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     d.case.order.tasks.remove(id);
     let about = |other: &Task| other.about.as_ref() == Some(id);
     d.close_tasks_where(about, &result::task_closed());
+    let result = change.result.as_deref().map(str::trim).filter(|result| !result.is_empty());
     match task.kind {
-        TaskKind::Ask => {
-            d.ask_again(&why::closed_without_answer());
-        }
+        TaskKind::Ask => match result.filter(|_| !cut("L13.quoted")) {
+            Some(said) => {
+                // Something was answered: the next deadline is not later for it.
+                d.case.order.question.unanswered = 0;
+                d.ask_again(&why::not_understood(said, vars::examples(d.now, d.process.zone).time));
+            }
+            None => d.ask_again(&why::closed_without_answer()),
+        },
         TaskKind::Call => call_task_closed(d, change),
-        TaskKind::Do => {
-            let result = change.result.as_deref().map(str::trim).filter(|result| !result.is_empty());
-            d.say("L15", phrase::done(result));
-        }
+        TaskKind::Do => d.say("L15", phrase::done(result)),
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) const NEWEST_LEADS: &str = "/api/v4/leads?with=contacts&limit=250&ord
 pub(super) fn person() -> PersonFacts {
     PersonFacts {
         name: Some("Анна Белова".to_owned()),
+        first_name: None,
+        last_name: None,
         phones: vec!["+79165550137".to_owned()],
         emails: vec!["anna.belova@example.com".to_owned()],
         responsible: None,
@@ -27,6 +29,7 @@ pub(super) fn person() -> PersonFacts {
 
 pub(super) fn save_lead() -> SaveLead {
     SaveLead {
+        pipeline: None,
         role: LeadRole::Sales,
         route: "default".to_owned(),
         name: "Заказ GC-100482".to_owned(),
@@ -102,6 +105,26 @@ pub(super) fn new_links(lead: &str, contact: &str) -> Receipt {
 pub(super) fn search(path: &str, found: &[Value]) -> Scene {
     let path = path.strip_prefix("GET ").unwrap_or(path);
     if found.is_empty() { get(path, 204, Value::Null) } else { get(path, 200, contacts(found)) }
+}
+
+#[test]
+fn g1_a_lead_is_made_in_the_pipeline_of_its_route() {
+    let mut body = lead_body(new_contact());
+    (body[0]["pipeline_id"], body[0]["status_id"]) = (json!(8123420), json!(66105110));
+    let script = vec![
+        search(QUERY_PHONE, &[]),
+        search(QUERY_EMAIL, &[]),
+        search(QUERY_WHOLE, &[]),
+        post(
+            "/api/v4/leads/complex",
+            body,
+            200,
+            json!([{ "id": 41290077, "contact_id": 36870041, "company_id": null, "request_id": ["gc-55.3"], "merged": false }]),
+        ),
+    ];
+    let ask = SaveLead { pipeline: Some(8_123_420), stage: Stage::InWork, ..save_lead() };
+    let made = deliver(Ask::SaveLead(Box::new(ask)), Try::First, &[], script);
+    assert_eq!(made, Ok(new_links("41290077", "36870041")));
 }
 
 #[test]
@@ -188,6 +211,36 @@ fn a_merged_contact_is_searched_again_and_its_link_set_anew() {
     let result = deliver(Ask::SaveContact(person()), Try::First, &[("contact:c-gc-55", "52311000")], script);
     let receipt = result.expect("found again");
     assert_eq!(receipt.links[0], ("contact:c-gc-55".to_owned(), "52311847".to_owned()));
+}
+
+#[test]
+fn g7_first_and_last_name_stand_apart_and_another_currency_is_a_note() {
+    let mut contact = new_contact();
+    contact.as_object_mut().expect("a contact").remove("name");
+    (contact["first_name"], contact["last_name"]) = ("Анна".into(), "Белова".into());
+    let mut lead = lead_body(contact);
+    lead[0].as_object_mut().expect("a lead").remove("price");
+    let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
+        "params": { "text": "Сумма заказа: 49,90\u{a0}USD. В цену сделки не записана: сделки ведутся в RUB. ·gc-55.3" } }]);
+    let script = vec![
+        search(QUERY_PHONE, &[]),
+        search(QUERY_EMAIL, &[]),
+        search(QUERY_WHOLE, &[]),
+        post(
+            "/api/v4/leads/complex",
+            lead,
+            200,
+            json!([{ "id": 41290077, "contact_id": 52311847, "request_id": ["gc-55.3"], "merged": false }]),
+        ),
+        post("/api/v4/leads/notes", note, 200, made("notes", 1)),
+    ];
+    let person =
+        PersonFacts {
+            first_name: Some("Анна".to_owned()), last_name: Some("Белова".to_owned()), ..person()
+        };
+    let ask = SaveLead { price: Some(Money::new(4_990, "USD")), person, ..save_lead() };
+    let result = deliver(Ask::SaveLead(Box::new(ask)), Try::First, &[], script);
+    assert_eq!(result, Ok(new_links("41290077", "52311847")));
 }
 
 #[test]
