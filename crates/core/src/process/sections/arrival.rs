@@ -69,9 +69,9 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
 fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
-        d.say("L8", arrival::by_call());
         route(d, line.map(String::as_str));
         assign(d, None);
+        d.say("L8", arrival::by_call());
         leads::make(d);
         d.go(Wait::Pause, &Phrase::NONE);
         d.set(Timer::SelfPay, pause_end(d));
@@ -114,7 +114,11 @@ fn route(d: &mut Decision, line: Option<&str>) {
 
 /// The route that fits now, said with its reason.
 fn chosen<'p>(d: &mut Decision<'p>, line: Option<&str>) -> Option<&'p Route> {
-    let Chosen { route, why, unsure } = routing::choose(d.process, &routing::facts(&d.case.order, line));
+    let chosen = routing::choose(d.process, &routing::facts(&d.case.order, line));
+    said(d, chosen)
+}
+
+fn said<'p>(d: &mut Decision, Chosen { route, why, unsure }: Chosen<'p>) -> Option<&'p Route> {
     for unsure in unsure {
         d.say("G10", unsure);
     }
@@ -125,7 +129,11 @@ fn chosen<'p>(d: &mut Decision<'p>, line: Option<&str>) -> Option<&'p Route> {
 /// G10: other offers take another route for figures and texts; pipeline and responsible stay.
 fn reroute(d: &mut Decision) {
     let before = d.process.route(&d.case.order.route);
-    let Some(route) = chosen(d, None).filter(|route| route.name != d.case.order.route) else { return };
+    let chosen = routing::choose(d.process, &routing::facts(&d.case.order, None));
+    if chosen.route.is_none_or(|route| route.name == d.case.order.route) {
+        return;
+    }
+    let Some(route) = said(d, chosen) else { return };
     if cut("G10.reroute") {
         return;
     }
