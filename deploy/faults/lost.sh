@@ -161,13 +161,13 @@ plays gone_clients
 fault_gone_clients() { keys_vanish 'r:client/*' 'r:desk/*' 'r:shadow/*'; after_loss; }
 plays gone_records
 fault_gone_records() { keys_vanish 'r:*' names; after_loss; }
-plays gone_counter
-fault_gone_counter() { keys_vanish n; after_loss; }
 plays gone_token
 fault_gone_token() { keys_vanish token; after_loss; }
 # What is gone here is made anew at once or only prevents repeats: work has to go on, there is nothing to count.
 plays gone_lease
 fault_gone_lease() { keys_vanish lease plan; orders 3; pay 2; goes_on; well; }
+plays gone_counter
+fault_gone_counter() { keys_vanish n; orders 3; pay 2; goes_on; well; }
 plays gone_seen
 fault_gone_seen() { keys_vanish 'seen:*' raw items inbox; orders 3; pay 2; retell; goes_on; well; }
 

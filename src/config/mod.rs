@@ -4,8 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use crate::message::library::Library;
 use crate::platform::amocrm;
+use crate::platform::check::Complaints;
 use crate::platform::entry::OfSchool;
 use crate::platform::telephony::waits::Waits;
 use crate::platforms::Platforms;
@@ -131,6 +134,20 @@ impl Config {
             (library, problems) if problems.is_empty() => Ok((library, name.unwrap_or(school).to_owned())),
             (_, problems) => Err(problems),
         }
+    }
+
+    /// A school's CRM alone, while the rest of its files cannot be used yet. `None` if there is none.
+    pub fn crm_alone(files: &Files, school: &str) -> Option<amocrm::Settings> {
+        let text = files.get(&format!("schools/{school}/school.toml"))?;
+        let mut table = text.parse::<toml::Table>().ok()?;
+        let mut unsaid = Vec::new();
+        let mut wrong = Complaints { file: "", found: &mut unsaid };
+        read::section_with(
+            table.remove(amocrm::PLATFORM.name)?,
+            "",
+            &mut wrong,
+            amocrm::Settings::deserialize,
+        )
     }
 
     pub fn school(&self, name: &str) -> Option<&School> {

@@ -21,6 +21,7 @@ pub mod marker;
 pub mod post;
 pub mod reconcile;
 pub mod reference;
+pub mod survey;
 pub mod telephony;
 pub mod tokens;
 mod verified;
@@ -31,7 +32,7 @@ pub use verified::Verified;
 
 pub use crate::request::RawRequest;
 
-use crate::process::{At, Command, CommandId};
+use crate::process::{At, Command, CommandId, Urgency};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
@@ -186,6 +187,17 @@ pub trait Courier: Send + Sync {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault>;
+
+    /// Whether a delivery is marked as being sent only when its turn has come; see [`Courier::turn`].
+    fn has_turns(&self) -> bool {
+        false
+    }
+
+    /// Waits for the turn of one delivery. What cannot be looked up must not be marked while it waits: after a
+    /// kill nobody could tell whether it had left.
+    async fn turn(&self, _urgency: Urgency) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// The command has left the outbox: settled, given up or revoked. Drops what is remembered about it.
     fn forget(&self, _command: &CommandId) {}

@@ -307,7 +307,7 @@ fn a_slip_in_the_process_is_told() {
 #[test]
 fn a_slip_in_a_text_or_a_files_name_is_told() {
     let text = "schools/rost/texts/first_day.txt";
-    check(slip(text, "{{ school.name }}", "{{ shcool.name }}"), text, "", "school.name");
+    check(slip(text, "{{ school.name }}", "{{ shcool.name }}"), text, "line 22", "school.name");
     check(slip(text, "purpose: service\n", ""), text, "purpose", "transactional");
     let stray = "schools/rost/texts/frist_day.txt";
     check(
@@ -354,7 +354,7 @@ fn all_slips_are_told_at_once() {
         (SCHOOL, "routes.rest.note"),
         (PROCESS, "dialling.days"),
         (PROCESS, "tlak"),
-        ("schools/rost/texts/first_day.txt", ""),
+        ("schools/rost/texts/first_day.txt", "line 15"),
     ] {
         told(&problems, file, key, "");
     }

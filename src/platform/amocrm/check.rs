@@ -44,6 +44,13 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
         findings.wrong.add("amocrm.by_hand", "a closed lead enters no process", allowed);
     }
     pipelines(settings, findings);
+    let sales = settings.pipelines.get(&LeadRole::Sales);
+    for stage in settings.by_hand.iter().filter(|stage| **stage < Stage::Won) {
+        if sales.is_some_and(|sales| !sales.stages.contains_key(stage)) {
+            let why = format!("no status stands for `{}`", json::name(stage));
+            findings.warn.add("amocrm.by_hand", why, "a stage of [amocrm.pipelines.sales]");
+        }
+    }
     let missing = RefusalReason::ALL.iter().filter(|reason| !settings.loss_reasons.contains_key(reason));
     let missing: Vec<String> = missing.map(json::name).collect();
     if !missing.is_empty() {

@@ -16,6 +16,7 @@ pub mod params;
 pub mod reconcile;
 pub mod settings;
 pub mod status;
+mod survey;
 pub mod tech;
 pub mod text;
 mod words;

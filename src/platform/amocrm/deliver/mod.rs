@@ -6,6 +6,7 @@ mod lead;
 mod merged;
 mod person;
 mod stage;
+mod strays;
 mod task;
 
 #[cfg(test)]
