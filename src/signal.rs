@@ -144,6 +144,8 @@ pub struct MadeLead {
     /// Major units.
     pub price: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub responsible: Option<u64>,
     /// The content of the field for the order's number.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,6 +40,7 @@ pub enum TroubleKind {
     DeadLetters,
     NamesUnread,
     EventsUnknown,
+    FactsMissing,
 }
 
 /// What a trouble means for the bridge.
@@ -55,7 +56,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -76,6 +77,7 @@ impl TroubleKind {
         Self::DeadLetters,
         Self::NamesUnread,
         Self::EventsUnknown,
+        Self::FactsMissing,
     ];
 
     /// The id, as in JSON, metrics and notices.
@@ -101,7 +103,11 @@ impl TroubleKind {
             | Self::RecordsUnreadable
             | Self::ConfigurationRefused
             | Self::ConfigurationOutdated => Weight::Warning,
-            Self::SpoolWaits | Self::DeadLetters | Self::NamesUnread | Self::EventsUnknown => Weight::Note,
+            Self::SpoolWaits
+            | Self::DeadLetters
+            | Self::NamesUnread
+            | Self::EventsUnknown
+            | Self::FactsMissing => Weight::Note,
         }
     }
 
@@ -128,6 +134,7 @@ impl TroubleKind {
             Self::DeadLetters => "Есть действия, которые мост не смог выполнить",
             Self::NamesUnread => "Приходят параметры, которые никто не читает",
             Self::EventsUnknown => "Приходят события, которых мост не знает",
+            Self::FactsMissing => "Адреса в кабинете не передают того, что нужно правилам школы",
         }
     }
 
@@ -160,6 +167,9 @@ impl TroubleKind {
             Self::DeadLetters => "Посмотрите список: dozvon dead list <школа>",
             Self::NamesUnread => "Проверьте имена в кабинете платформы, впишите свои в getcourse.fields",
             Self::EventsUnknown => "Сообщите разработчикам: платформа добавила новые события",
+            Self::FactsMissing => {
+                "Замените адреса теми, что печатает dozvon url, или добавьте в свои эти параметры"
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Folder, StoreArgs, names, place};
-use crate::config::locate::meant;
+use crate::config::locate::{line_of, meant};
 use crate::config::{Config, Files, Problem, Surroundings};
 use crate::out::{self, Stop};
 use crate::platform::http::{Http, RealHttp, Request};
@@ -36,10 +36,27 @@ pub struct Check {
     online: bool,
 }
 
-/// A finding with its severity.
-struct Finding<'a> {
-    severity: &'static str,
-    problem: &'a Problem,
+/// Mistakes and warnings, of files or of accounts.
+#[derive(Default)]
+pub struct Found {
+    pub wrong: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+}
+
+impl Found {
+    /// All of them as JSON, the mistakes first.
+    pub fn as_json(&self, files: Option<&Files>) -> Vec<Value> {
+        let wrong = self.wrong.iter().map(|problem| ("error", problem));
+        let warned = self.warnings.iter().map(|problem| ("warning", problem));
+        wrong.chain(warned).map(|(severity, problem)| as_json(files, severity, problem)).collect()
+    }
+
+    /// Prints the warnings; a mistake is for the end.
+    pub fn print_warnings(&self, files: Option<&Files>) -> Result<(), Stop> {
+        self.warnings.iter().try_for_each(|warning| {
+            out::line(format_args!("warning: {}", shown(files, warning).trim_start()))
+        })
+    }
 }
 
 /// Reads a folder; the error is the whole report for a person.
@@ -61,48 +78,55 @@ pub fn unusable(files: Option<&Files>, problems: &[Problem]) -> Stop {
 }
 
 pub async fn check(args: Check) -> Result<(), Stop> {
-    let (mut schools, mut warnings, mut config) = (0, Vec::new(), None);
+    let (mut found, mut config) = (Found::default(), None);
     let files = Files::read(&args.folder.config);
-    let problems = match &files {
-        Err(problems) => problems.clone(),
+    match &files {
+        Err(problems) => found.wrong.clone_from(problems),
         Ok(files) => match Config::from_files(files, &Surroundings::real()) {
-            Err(problems) => problems,
+            Err(problems) => found.wrong = problems,
             Ok(read) => {
-                schools = read.schools.len();
-                warnings = read.warnings().cloned().collect();
+                found.warnings = read.warnings().cloned().collect();
                 config = Some(read);
-                Vec::new()
             }
         },
-    };
+    }
     let files = files.as_ref().ok();
-    let asked = match &config {
-        Some(config) if args.online => online(&args, config).await,
+    let schools = config.as_ref().map_or(0, |config| config.schools.len());
+    let is_usable = config.is_some();
+    let asked = match (&config, files) {
+        (Some(config), Some(files)) if args.online => online(&args, config, files, &mut found).await,
         _ => Vec::new(),
     };
-    let wrong = problems.iter().map(|problem| Finding { severity: "error", problem });
-    let warned = warnings.iter().map(|problem| Finding { severity: "warning", problem });
-    let findings: Vec<Finding> = wrong.chain(warned).collect();
-    let refused = !problems.is_empty() || !asked.is_empty() || (args.strict && !warnings.is_empty());
+    let Found { wrong, warnings } = &found;
+    let refused = !wrong.is_empty() || !asked.is_empty() || (args.strict && !warnings.is_empty());
     if args.json {
-        let list: Vec<Value> = findings.iter().map(|finding| as_json(files, finding)).collect();
+        let list = found.as_json(files);
         let report = json!({ "ok": !refused, "schools": schools, "findings": list, "online": asked });
         out::line(format_args!("{report:#}"))?;
         return if refused { Err(Stop::Told) } else { Ok(()) };
     }
-    for warning in &warnings {
-        out::line(format_args!("warning: {}", shown(files, warning).trim_start()))?;
+    found.print_warnings(files)?;
+    if !is_usable {
+        return Err(unusable(files, wrong));
     }
-    if !problems.is_empty() {
-        return Err(unusable(files, &problems));
-    }
-    if !asked.is_empty() {
-        return Err(format!("Asked online, {} to mend:\n  {}", asked.len(), asked.join("\n  ")).into());
+    if !wrong.is_empty() || !asked.is_empty() {
+        let lines = asked.iter().map(|line| format!("\n  {line}")).collect::<String>();
+        return Err(Stop::Because(format!("{}{lines}", mismatches(files, wrong, asked.len()))));
     }
     if refused {
         return Err(format!("{} warning(s), and --strict permits none", warnings.len()).into());
     }
     out::line(format_args!("{schools} school(s), no problems"))
+}
+
+/// What the accounts lack; `more` findings follow.
+pub fn mismatches(files: Option<&Files>, wrong: &[Problem], more: usize) -> String {
+    let mut text = format!("Asked online, {} to mend:", wrong.len() + more);
+    for problem in wrong {
+        text.push('\n');
+        text.push_str(&shown(files, problem));
+    }
+    text
 }
 
 /// `file:line:column`, key, what is wrong, what is allowed; the line with a mark below; the name that was meant.
@@ -112,7 +136,8 @@ fn shown(files: Option<&Files>, problem: &Problem) -> String {
     if let Some(place) = &place {
         let _ = write!(text, ":{}:{}", place.line, place.column);
     }
-    if !problem.key.is_empty() {
+    // A line that stands there already is not said again.
+    if !problem.key.is_empty() && (place.is_none() || line_of(problem).is_none()) {
         let _ = write!(text, ", {}", problem.key);
     }
     let _ = write!(text, ": {}; {}", problem.wrong, problem.allowed);
@@ -128,7 +153,7 @@ fn shown(files: Option<&Files>, problem: &Problem) -> String {
     text
 }
 
-fn as_json(files: Option<&Files>, Finding { severity, problem }: &Finding) -> Value {
+fn as_json(files: Option<&Files>, severity: &str, problem: &Problem) -> Value {
     let place = files.and_then(|files| files.place(problem));
     json!({
         "severity": severity, "file": problem.file, "key": problem.key,
@@ -137,8 +162,8 @@ fn as_json(files: Option<&Files>, Finding { severity, problem }: &Finding) -> Va
     })
 }
 
-/// What is wrong outside of the files, a line each.
-async fn online(args: &Check, config: &Config) -> Vec<String> {
+/// What is wrong outside of the files: with a place in `findings`, the rest a line each.
+async fn online(args: &Check, config: &Config, files: &Files, findings: &mut Found) -> Vec<String> {
     let mut found = Vec::new();
     let backend = place(&args.store, config);
     let is_new = matches!(&backend, crate::store::Backend::Folder(folder) if !folder.exists());
@@ -153,14 +178,10 @@ async fn online(args: &Check, config: &Config) -> Vec<String> {
             Err(error) => found.push(error.to_string()),
         }
     }
-    for school in config.schools.iter().filter(|school| school.crm().is_some()) {
-        match crate::discover::discover(config, school, &backend).await {
-            Ok((_, mismatches)) => {
-                let file = |line: &String| format!("{}: {}", school.id, line.trim());
-                found.extend(mismatches.iter().map(file));
-            }
-            Err(why) => found.push(format!("{}: {why}", school.id)),
-        }
+    for school in &config.schools {
+        let report = crate::discover::compare(config, school, files, &backend).await;
+        findings.wrong.extend(report.wrong);
+        findings.warnings.extend(report.warnings);
     }
     found.extend(running(config).await);
     let mut seen = BTreeSet::new();

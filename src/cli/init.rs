@@ -1,20 +1,17 @@
-//! `dozvon init`: writes the files of a first school, from the example that the tests check, with what the flags
-//! say and marks where a person has to go on. Asks nothing and never overwrites. Enter at [`init`].
+//! `dozvon init`: writes the files of a first school, with what the flags say, what the CRM's account has where a
+//! token is given, and marks where a person has to go on. Asks no person and never overwrites. Enter at [`init`].
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::school_file::SchoolFile;
+use crate::discover::account;
+use crate::discover::file::{Access, MARK};
 use crate::out::{self, Stop};
-use crate::platform::entry::PlatformKind;
-use crate::platforms::ALL;
 use crate::secret::random_token;
 
 const INSTANCE: &str = include_str!("../../deploy/example/dozvon.toml");
-const SCHOOL: &str = include_str!("../../deploy/example/schools/rost/school.toml");
-
-/// Stands where a person has to write something.
-const MARK: &str = "ЗАПОЛНИТЕ";
 
 const PROCESS: &str = "# The figures of the process. Every one has a default that works: write only what differs.\n\
                        # `dozvon reference dialling` prints the keys of [dialling] with their defaults.\n";
@@ -29,15 +26,18 @@ pub struct Init {
     /// The school's name for clients.
     #[arg(long)]
     name: Option<String>,
-    /// IANA zone.
-    #[arg(long, default_value = "Europe/Moscow")]
-    zone: chrono_tz::Tz,
+    /// IANA zone. Without it: that of the account, or Europe/Moscow.
+    #[arg(long)]
+    zone: Option<chrono_tz::Tz>,
     /// The https address at which platforms reach the bridge.
     #[arg(long)]
     url: Option<String>,
     /// The account's address, https://….amocrm.ru.
     #[arg(long)]
     amocrm: Option<String>,
+    /// Variable with a long-lived token of that account: managers, pipelines and fields are read from there.
+    #[arg(long, requires = "amocrm")]
+    token_env: Option<String>,
     /// The school's address in GetCourse.
     #[arg(long)]
     getcourse: Option<String>,
@@ -50,13 +50,14 @@ fn short_name(text: &str) -> Result<String, String> {
     }
 }
 
-pub fn init(args: &Init) -> Result<(), Stop> {
+pub async fn init(args: &Init) -> Result<(), Stop> {
     let school = format!("schools/{}", args.school);
+    let of_school = of_school(args).await?;
     let files = [
         ("dozvon.toml".to_owned(), instance(args)),
-        (format!("{school}/school.toml"), of_school(args)),
+        (format!("{school}/school.toml"), of_school.clone()),
         (format!("{school}/process/default.toml"), PROCESS.to_owned()),
-        ("env".to_owned(), variables(args)),
+        ("env".to_owned(), variables(&of_school)),
     ];
     // All or nothing: what is there belongs to somebody.
     if let Some((file, _)) = files.iter().find(|(file, _)| args.folder.join(file).exists()) {
@@ -93,15 +94,9 @@ fn instance(args: &Init) -> String {
     INSTANCE.replace("url = \"http://127.0.0.1:8080\"", &format!("url = \"{url}\""))
 }
 
-/// `MY_SCHOOL_` for the school `my-school`.
-fn prefix(args: &Init) -> String {
-    format!("{}_", args.school.to_uppercase().replace('-', "_"))
-}
-
 /// The lines of the variables that the school's file names.
-fn variables(args: &Init) -> String {
+fn variables(of_school: &str) -> String {
     let mut text = "# Keys of the school: fill in each line, and never publish this file.\n".to_owned();
-    let of_school = of_school(args);
     let lines = of_school.lines().filter(|line| !line.starts_with('#'));
     for name in
         lines.flat_map(|line| line.split("env = \"").skip(1)).filter_map(|rest| rest.split('"').next())
@@ -112,53 +107,30 @@ fn variables(args: &Init) -> String {
     text
 }
 
-fn of_school(args: &Init) -> String {
-    // The example's own head speaks of invented ids.
-    let (_, body) = SCHOOL.split_once("\n\n").unwrap_or(("", SCHOOL));
-    let mut text = format!(
-        "# {}: written by `dozvon init`. Go to each «{MARK}», then run `dozvon check`.\n",
-        args.school
-    );
-    let mut is_off = false;
-    let mut table = "";
-    for line in body.lines() {
-        if line.starts_with('[') {
-            table = line.trim_matches(['[', ']']).split('.').next().unwrap_or_default();
-            let kind = ALL.iter().find(|platform| platform.name == table).map(|platform| platform.kind);
-            // To be switched on when the account is there.
-            is_off = matches!(kind, Some(PlatformKind::Line { .. } | PlatformKind::Channel));
-        }
-        let line = filled(args, table, line);
-        let comment = if is_off && !line.is_empty() && !line.starts_with('#') { "#" } else { "" };
-        text.push_str(&format!("\n{comment}{line}"));
+/// The school's file; the account is asked before anything is written.
+async fn of_school(args: &Init) -> Result<String, Stop> {
+    let settings = match (&args.amocrm, &args.token_env) {
+        (Some(url), Some(variable)) => Some(crate::discover::settings(url, variable)?),
+        _ => None,
+    };
+    let found = match &settings {
+        Some(settings) => Some(account(settings).await?),
+        None => None,
+    };
+    let account = found.as_ref().zip(settings.as_ref());
+    let account =
+        account.map(|(found, settings)| (found, Access { url: &settings.url, auth: &settings.auth }));
+    let zone = found.as_ref().and_then(|found| found.zone.parse().ok());
+    Ok(SchoolFile {
+        school: &args.school,
+        name: args.name.as_deref().unwrap_or(&args.school),
+        zone: args.zone.or(zone).unwrap_or(chrono_tz::Europe::Moscow),
+        crm: args.amocrm.as_deref(),
+        orders: args.getcourse.as_deref(),
+        account,
+        by: "dozvon init",
     }
-    text.push('\n');
-    text
-}
-
-/// One line, with what the flags say, or with a mark.
-fn filled(args: &Init, table: &str, line: &str) -> String {
-    let line = line.replace("DEMO_", &prefix(args));
-    let given = |value: &Option<String>| value.clone().unwrap_or_else(|| MARK.to_owned());
-    let key = line.split(" = ").next().unwrap_or_default();
-    match (table, key) {
-        ("", "name") => format!("name = {:?}", args.name.clone().unwrap_or_else(|| args.school.clone())),
-        ("" | "getcourse", "zone") => format!("zone = \"{}\"", args.zone),
-        ("amocrm", "url") => format!("url = {:?}", given(&args.amocrm)),
-        ("getcourse", "url") => format!("url = {:?}", given(&args.getcourse)),
-        _ if !line.starts_with('#') && is_invented(&line) => format!("{line} # {MARK}"),
-        _ => line,
-    }
-}
-
-/// Ids, numbers and addresses of the example.
-fn is_invented(line: &str) -> bool {
-    let mut digits = 0;
-    let has_id = line.chars().any(|c| {
-        digits = if c.is_ascii_digit() { digits + 1 } else { 0 };
-        digits >= 6
-    });
-    has_id || line.contains("@rost.example") || line.starts_with("extension")
+    .text())
 }
 
 #[cfg(test)]
@@ -171,12 +143,14 @@ mod tests {
             folder: PathBuf::new(),
             school: "my-school".to_owned(),
             name: Some("Школа «Моя»".to_owned()),
-            zone: chrono_tz::Asia::Omsk,
+            zone: Some(chrono_tz::Asia::Omsk),
             url: None,
             amocrm: Some("https://moja.amocrm.ru".to_owned()),
+            token_env: None,
             getcourse: None,
         };
-        let text = of_school(&args);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let text = runtime.block_on(of_school(&args)).expect("nobody is asked");
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         for part in ["DEMO_", "127.0.0.1", "«Рост»"] {
             assert!(lines.iter().all(|line| !line.contains(part)), "{part}: {text}");
@@ -186,7 +160,7 @@ mod tests {
             assert!(lines.contains(&line), "{line}: {text}");
         }
         assert!(lines.contains(&"account_id = 31877554 # ЗАПОЛНИТЕ"), "{text}");
-        let variables = variables(&args);
+        let variables = variables(&text);
         assert!(variables.contains("\nMY_SCHOOL_AMOCRM_TOKEN=\n"), "{variables}");
         assert!(text.parse::<toml::Table>().is_ok(), "{text}");
     }

@@ -2,8 +2,10 @@
 //! command asks for becomes an entry of the inbox. Enter at [`main`].
 
 mod check;
+mod discover;
 mod init;
 mod person;
+mod school_file;
 mod texts;
 
 use std::path::PathBuf;
@@ -78,7 +80,7 @@ enum Command {
     /// Export or erase the data of a person.
     Person(person::Person),
     /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
-    Discover(Discover),
+    Discover(discover::Discover),
     /// List, show or fill in the texts that people read.
     Texts(texts::Options),
     /// Print every key of the configuration.
@@ -161,15 +163,6 @@ struct Url {
 }
 
 #[derive(Args)]
-struct Discover {
-    #[command(flatten)]
-    folder: Folder,
-    #[command(flatten)]
-    store: StoreArgs,
-    school: String,
-}
-
-#[derive(Args)]
 struct Dead {
     #[command(flatten)]
     folder: Folder,
@@ -219,10 +212,10 @@ pub fn main() -> ExitCode {
             Command::Url(args) => url(&args),
             Command::Dead(args) => dead(args).await,
             Command::Person(args) => person::person(args).await,
-            Command::Discover(args) => discover(args).await,
+            Command::Discover(args) => discover::discover(args).await,
             Command::Texts(options) => texts::run(&options),
             Command::Reference { section } => reference(section.as_deref()),
-            Command::Init(args) => init::init(&args),
+            Command::Init(args) => init::init(&args).await,
             Command::Completions { shell } => completions(shell),
             Command::Man { folder } => man(&folder),
         }
@@ -354,22 +347,6 @@ fn url(args: &Url) -> Result<(), Stop> {
 
 fn names(config: &Config) -> String {
     config.schools.iter().map(|school| school.id.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-async fn discover(args: Discover) -> Result<(), Stop> {
-    let config = load(&args.folder)?;
-    let school = config.school(&args.school);
-    let school = school.ok_or_else(|| format!("no school {}; there are: {}", args.school, names(&config)))?;
-    let (found, mismatches) =
-        crate::discover::discover(&config, school, &place(&args.store, &config)).await?;
-    out::print(&found.to_string())?;
-    match mismatches.len() {
-        0 => Ok(()),
-        count => {
-            Err(format!("{count} to mend in schools/{}/school.toml:\n{}", school.id, mismatches.join("\n"))
-                .into())
-        }
-    }
 }
 
 async fn dead(args: Dead) -> Result<(), Stop> {

@@ -48,6 +48,11 @@ impl Files {
         self.folder.join(path).display().to_string()
     }
 
+    /// The path of a school's file, as the person gave it.
+    pub fn school_file(&self, school: &str) -> String {
+        self.shown(&format!("schools/{school}/school.toml"))
+    }
+
     pub(super) fn get(&self, path: &str) -> Option<&str> {
         self.texts.get(path).map(String::as_str)
     }

@@ -44,18 +44,25 @@ pub fn place(text: &str, problem: &Problem) -> Option<Place> {
 
 /// The name that was probably meant, among those that the problem allows.
 pub fn meant(problem: &Problem) -> Option<String> {
+    if problem.allowed.contains(" meant? ") {
+        return None;
+    }
     let quoted = problem.wrong.split('`').nth(1);
     let name = match problem.wrong.as_str() {
         "unknown key" => problem.key.rsplit('.').next(),
-        wrong if ["unknown", "no text", "no window"].iter().any(|word| wrong.starts_with(word)) => quoted,
+        wrong if ["unknown", "no "].iter().any(|word| wrong.starts_with(word)) => quoted,
         _ => None,
     }?;
     let allowed = problem.allowed.rsplit_once(": ").map_or(&*problem.allowed, |(_, list)| list);
     let known = allowed.split([',', '|']).map(|name| {
         let name = name.trim().trim_start_matches("one of ").trim_start_matches("or ");
-        name.trim_matches(['`', ' '])
+        let name = name.trim_matches(['`', ' ']);
+        // An item of an account: its id with its name behind it, or a choice.
+        let id = name.split_once(" «").map(|(id, _)| id);
+        id.or_else(|| name.strip_prefix('«')?.strip_suffix('»')).unwrap_or(name)
     });
-    nearest(name, known.filter(|known| !known.contains(' ') && *known != name)).map(str::to_owned)
+    let known = known.filter(|known| !known.contains(' ') || name.contains(' '));
+    nearest(name, known.filter(|known| *known != name)).map(str::to_owned)
 }
 
 fn shown(line: &str) -> String {
@@ -112,8 +119,21 @@ fn rest<'a>(key: &'a str, name: &str) -> Option<&'a str> {
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
 }
 
-/// A line of the head, or the first mention of the name that is wrong.
+/// The line of a text that a problem's key names, `line 6`.
+pub fn line_of(problem: &Problem) -> Option<usize> {
+    problem.key.strip_prefix("line ")?.parse().ok().filter(|_| !problem.file.ends_with(".toml"))
+}
+
+/// A line of the head, or the first mention of the name that is wrong, in a line or anywhere.
 fn in_text(text: &str, problem: &Problem) -> Option<(usize, usize)> {
+    if let Some(number) = line_of(problem) {
+        let start = text.split_inclusive('\n').take(number.checked_sub(1)?).map(str::len).sum();
+        let line = text.get(start..)?.lines().next()?;
+        let name = problem.wrong.split('`').nth(1).filter(|name| !name.is_empty());
+        let found = name.and_then(|name| Some((line.find(name)?, name.len())));
+        let (at, width) = found.unwrap_or((0, line.len()));
+        return Some((start + at, start + at + width));
+    }
     if !problem.key.is_empty() {
         let mut start = 0;
         for line in text.split_inclusive('\n') {
@@ -173,6 +193,12 @@ mod tests {
         let name =
             place(text, &problem("a.txt", "", "unknown variable `order.nubmer`", "")).expect("a place");
         assert_eq!((name.line, name.column, name.width), (4, 10, 12));
+        let again = format!("{text}\n{{{{ order.nubmer }}}}");
+        let name = place(&again, &problem("a.txt", "line 5", "unknown variable `order.nubmer`", ""));
+        assert_eq!(name.map(|at| (at.line, at.column, at.width)), Some((5, 4, 12)));
+        let whole = place(&again, &problem("a.txt", "line 4", "not a template", ""));
+        assert_eq!(whole.map(|at| (at.line, at.column)), Some((4, 1)));
+        assert_eq!(place(&again, &problem("a.txt", "line 9", "not a template", "")), None);
     }
 
     #[test]
@@ -185,6 +211,8 @@ mod tests {
             ("a", "unknown manager `irnia`", "one of: boris, irina", Some("irina")),
             ("a", "no window is named `evning`", "now, +20m, or a window: evening, noon", Some("evening")),
             ("a.b", "missing", "this key is required", None),
+            ("a", "no field `901399`", "901337 «Номер, дата», 901391 «Источник»", Some("901391")),
+            ("a", "no choice `ВКонтатке` in «Источник»", "«Яндекс», «ВКонтакте»", Some("ВКонтакте")),
         ] {
             assert_eq!(meant(&problem("a.toml", key, wrong, allowed)).as_deref(), expected, "{key} {wrong}");
         }

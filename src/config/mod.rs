@@ -1,10 +1,14 @@
 //! Turns files into a checked configuration, and reports all problems at once. Never stops at the first
 //! mistake, and never takes a secret from a file. Enter at [`Config::load`].
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use serde::Deserialize;
 
 use crate::message::library::Library;
 use crate::platform::amocrm;
+use crate::platform::check::Complaints;
 use crate::platform::entry::OfSchool;
 use crate::platform::telephony::waits::Waits;
 use crate::platforms::Platforms;
@@ -55,6 +59,8 @@ pub struct School {
     pub platforms: Platforms,
     /// The provider that starts calls; `None` if none is able to.
     pub calls_by: Option<&'static str>,
+    /// Facts of a new order that the rules need, as sources name them.
+    pub needed: BTreeSet<String>,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,
     /// Valid settings that are probably mistakes; `check` prints them.
@@ -128,6 +134,20 @@ impl Config {
             (library, problems) if problems.is_empty() => Ok((library, name.unwrap_or(school).to_owned())),
             (_, problems) => Err(problems),
         }
+    }
+
+    /// A school's CRM alone, while the rest of its files cannot be used yet. `None` if there is none.
+    pub fn crm_alone(files: &Files, school: &str) -> Option<amocrm::Settings> {
+        let text = files.get(&format!("schools/{school}/school.toml"))?;
+        let mut table = text.parse::<toml::Table>().ok()?;
+        let mut unsaid = Vec::new();
+        let mut wrong = Complaints { file: "", found: &mut unsaid };
+        read::section_with(
+            table.remove(amocrm::PLATFORM.name)?,
+            "",
+            &mut wrong,
+            amocrm::Settings::deserialize,
+        )
     }
 
     pub fn school(&self, name: &str) -> Option<&School> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::process::RefusalReason;
-use crate::process::definition::Manager;
+use crate::process::definition::{Dictionary, Manager};
 use crate::process::event::AnswerKind;
 use crate::secret::SecretSource;
 
@@ -114,6 +114,9 @@ pub struct SchoolFile {
     /// [`crate::process::definition::Route`], read one by one so that all mistakes are found.
     #[serde(default)]
     pub routes: Vec<toml::Table>,
+    /// What routes may set, by a name of your own (G10).
+    #[serde(default)]
+    pub dictionaries: BTreeMap<String, Dictionary>,
     #[serde(default)]
     pub answers: AnswersFile,
     #[serde(default)]

@@ -13,11 +13,12 @@ use super::reference::table::school_keys;
 use super::{School, calendar};
 use crate::message::library::{Library, PHRASES_FILE, TextFile};
 use crate::platform::amocrm;
+use crate::platform::amocrm::settings::Pipeline;
 use crate::platform::check::Complaints;
 use crate::platforms::{ALL, Platforms};
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
-use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage};
+use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage, routing};
 use crate::secret::Secret;
 
 /// The process that every route of a school uses; other files are not used until a route can name them.
@@ -45,7 +46,7 @@ pub(super) fn read(
     let named: BTreeSet<String> = names_in(&table);
     let platforms = read_platforms(&mut table, &mut wrong);
     let mut file: SchoolFile = section(table, "", &mut wrong)?;
-    let routes = read_routes(std::mem::take(&mut file.routes), &mut wrong);
+    let mut routes = read_routes(std::mem::take(&mut file.routes), &mut wrong);
     let roster = roster(std::mem::take(&mut file.managers));
     let secrets = read_secrets(&file, around, &mut wrong);
     let mut warn = Complaints { file: &shown, found: &mut warnings };
@@ -74,8 +75,10 @@ pub(super) fn read(
     if problems.len() > before {
         return None;
     }
+    name_pipelines(&mut routes, platforms.get());
     let config_hash = files.hash(&folder);
     let calls_by = check::starter(file.calls_by.as_deref(), &platforms);
+    let needed = routing::needed(&routes, &figures, &texts).into_keys().collect();
     let process = Process {
         school: SchoolId::from(name),
         name: file.name,
@@ -86,6 +89,8 @@ pub(super) fn read(
         zone: file.zone,
         calendar,
         pipelines: pipelines(platforms.get()),
+        sales_pipelines: sales_pipelines(platforms.get()),
+        dictionaries: file.dictionaries,
         texts,
     };
     Some(School {
@@ -95,6 +100,7 @@ pub(super) fn read(
         secrets,
         platforms,
         calls_by: calls_by.map(|platform| platform.name),
+        needed,
         config_hash,
         warnings,
     })
@@ -233,11 +239,25 @@ pub(super) fn texts(files: &Files, folder: &str) -> (Library, Vec<Problem>) {
 
 /// The stages of each role that exist in the CRM; won and lost exist in every pipeline.
 fn pipelines(amocrm: Option<&amocrm::settings::Settings>) -> BTreeMap<LeadRole, Vec<Stage>> {
-    let mut pipelines = BTreeMap::new();
-    for (role, pipeline) in amocrm.iter().flat_map(|settings| &settings.pipelines) {
-        let mapped: BTreeSet<Stage> =
-            pipeline.stages.keys().copied().chain([Stage::Won, Stage::Lost]).collect();
-        pipelines.insert(*role, mapped.into_iter().collect());
+    let all = amocrm.iter().flat_map(|settings| &settings.pipelines);
+    all.map(|(role, pipeline)| (*role, stages(pipeline))).collect()
+}
+
+/// The same of the further sales pipelines, by their ids.
+fn sales_pipelines(amocrm: Option<&amocrm::settings::Settings>) -> BTreeMap<u64, Vec<Stage>> {
+    let all = amocrm.iter().flat_map(|settings| settings.sales_pipelines.values());
+    all.map(|pipeline| (pipeline.id, stages(pipeline))).collect()
+}
+
+fn stages(pipeline: &Pipeline) -> Vec<Stage> {
+    let mapped: BTreeSet<Stage> = pipeline.stages.keys().copied().chain([Stage::Won, Stage::Lost]).collect();
+    mapped.into_iter().collect()
+}
+
+/// The usual pipeline has no id in the process, however a route writes it.
+fn name_pipelines(routes: &mut [Route], amocrm: Option<&amocrm::settings::Settings>) {
+    let Some(amocrm) = amocrm else { return };
+    for route in routes {
+        route.pipeline = route.pipeline.and_then(|id| amocrm.further(id));
     }
-    pipelines
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sandbox::setup::{ProcessSetup, TechSubscription};
+use crate::sandbox::setup::TechSubscription;
 
 /// One request of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,22 +46,6 @@ impl Form {
         self.head.get(name).map(String::as_str).ok_or_else(|| format!("no line «# {name}: …»"))
     }
 
-    /// An operation «Вызвать URL».
-    pub fn process(&self) -> Result<ProcessSetup, String> {
-        let content_type = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-        Ok(ProcessSetup {
-            event: self.head_value("event")?.to_owned(),
-            url: self.url.clone(),
-            method: self.method.clone(),
-            body: Some(self.body.clone()).filter(|body| !body.is_empty()),
-            content_type: content_type.map(|(_, value)| value.clone()).unwrap_or_default(),
-            headers: Vec::new(),
-            plus: self.head.get("spaces").is_some_and(|spaces| spaces == "+"),
-            delay_s: delay(self.head_value("delay")?)?,
-            once: false,
-        })
-    }
-
     /// A webhook of the Tech API.
     pub fn subscription(&self) -> Result<TechSubscription, String> {
         let event = self.head_value("event_id")?;
@@ -77,11 +61,4 @@ impl Form {
     pub fn event(&self) -> Result<(String, String), String> {
         Ok((self.head_value("event")?.to_owned(), self.body.clone()))
     }
-}
-
-/// `2-20 s`.
-fn delay(text: &str) -> Result<(u32, u32), String> {
-    let wrong = || format!("«{text}» is not a delay: write 2-20 s");
-    let (least, most) = text.strip_suffix(" s").and_then(|text| text.split_once('-')).ok_or_else(wrong)?;
-    Ok((least.parse().map_err(|_| wrong())?, most.parse().map_err(|_| wrong())?))
 }

@@ -78,7 +78,8 @@ fn unmarked(text: &str) -> String {
 
 /// Lines of tasks that tell the moment of the task, of what led to it, or what is counted from it: of
 /// these the minute is left out. Any other time was promised or planned, and stays.
-const OF_THE_MOMENT: [&str; 4] = ["Последний звонок:", "Следующий шаг:", "Срок был:", "Ответ нужен до:"];
+const OF_THE_MOMENT: [&str; 5] =
+    ["Последний звонок:", "Клиент звонил", "Следующий шаг:", "Срок был:", "Ответ нужен до:"];
 
 /// The beginning of a text, and the digest of all of it.
 fn short(text: &str) -> String {
@@ -99,7 +100,8 @@ fn timeless(line: &str) -> String {
         }
         _ => word.to_owned(),
     };
-    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    // Also no-break spaces stand between words.
+    line.split_inclusive(char::is_whitespace).map(word).collect()
 }
 
 #[cfg(test)]
@@ -112,7 +114,14 @@ mod tests {
             timeless("Последний звонок: 19 марта, 10:10, нет ответа."),
             "Последний звонок: 19 марта, ··:··, нет ответа."
         );
-        assert_eq!(timeless("Срок был: 10:30"), "Срок был: ··:··");
+        assert_eq!(
+            timeless("Срок был: 18\u{a0}марта в\u{a0}17:26."),
+            "Срок был: 18\u{a0}марта в\u{a0}··:··."
+        );
+        assert_eq!(
+            timeless("Клиент звонил 18\u{a0}марта в\u{a0}10:35 и не дозвонился."),
+            "Клиент звонил 18\u{a0}марта в\u{a0}··:·· и не дозвонился."
+        );
         assert_eq!(timeless("Перезвонить: 17 марта, 11:00"), "Перезвонить: 17 марта, 11:00");
         assert_eq!(unmarked("Что дальше?\n\n[t4·gc-1]"), "Что дальше?\n\n");
         assert_ne!(short(&"а".repeat(200)), short(&"а".repeat(201)), "the end counts, too");

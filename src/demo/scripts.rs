@@ -6,9 +6,12 @@ use serde::Deserialize;
 
 use super::expect::Expect;
 use super::forms::Form;
+use crate::platform::getcourse::addresses::{self, Address};
+use crate::platform::getcourse::{HookKind, Settings};
+use crate::process::event::Author;
 use crate::sandbox::Setup;
 use crate::sandbox::script::OrderScript;
-use crate::sandbox::setup::SubscriptionSetup;
+use crate::sandbox::setup::{ProcessSetup, SubscriptionSetup};
 
 macro_rules! fixture {
     ($path:literal) => {
@@ -17,6 +20,7 @@ macro_rules! fixture {
 }
 
 const WORLD: &str = fixture!("world.toml");
+const SCHOOL: &str = fixture!("school/school.toml");
 
 const ORDERS: [(&str, &str); 8] = [
     ("arrival.toml", fixture!("orders/arrival.toml")),
@@ -27,16 +31,6 @@ const ORDERS: [(&str, &str); 8] = [
     ("payment.toml", fixture!("orders/payment.toml")),
     ("refusal.toml", fixture!("orders/refusal.toml")),
     ("desk.toml", fixture!("orders/desk.toml")),
-];
-
-const PROCESSES: [(&str, &str); 7] = [
-    ("order-created.http", fixture!("getcourse/order-created.http")),
-    ("order-created-by-manager.http", fixture!("getcourse/order-created-by-manager.http")),
-    ("order-status.http", fixture!("getcourse/order-status.http")),
-    ("payment-partial.http", fixture!("getcourse/payment-partial.http")),
-    ("payment-full.http", fixture!("getcourse/payment-full.http")),
-    ("manager-assigned.http", fixture!("getcourse/manager-assigned.http")),
-    ("user-updated.http", fixture!("getcourse/user-updated.http")),
 ];
 
 const SUBSCRIPTIONS: [(&str, &str); 2] = [
@@ -54,7 +48,7 @@ const CALLS: [(&str, &str); 4] = [
 /// Files of the school's configuration: path in its folder, text with `@name@` placeholders.
 pub const FILES: [(&str, &str); 3] = [
     ("dozvon.toml", fixture!("school/dozvon.toml")),
-    ("schools/@school@/school.toml", fixture!("school/school.toml")),
+    ("schools/@school@/school.toml", SCHOOL),
     ("schools/@school@/process/default.toml", fixture!("school/process.toml")),
 ];
 
@@ -136,10 +130,8 @@ impl Material {
         let slip = |file: &str, wrong: String| FixtureError { file: file.to_owned(), wrong };
         let mut setup = Setup::from_toml(WORLD).map_err(|error| slip("world.toml", error.to_string()))?;
         let getcourse = hooks("getcourse");
-        for (file, text) in PROCESSES {
-            let form = Form::parse(text, &getcourse).and_then(|form| form.process());
-            setup.getcourse.processes.push(form.map_err(|wrong| slip(file, wrong))?);
-        }
+        let settings = getcourse_settings().map_err(|wrong| slip("school/school.toml", wrong))?;
+        setup.getcourse.processes = addresses::all(&getcourse, &settings).iter().map(process).collect();
         for (file, text) in SUBSCRIPTIONS {
             let form = Form::parse(text, &getcourse).and_then(|form| form.subscription());
             setup.getcourse.subscriptions.push(form.map_err(|wrong| slip(file, wrong))?);
@@ -163,6 +155,38 @@ impl Material {
         }
         setup.orders = scripts.iter().map(|script| script.order.clone()).collect();
         Ok(Self { setup, scripts })
+    }
+}
+
+/// The school's own table, as the bridge reads it.
+fn getcourse_settings() -> Result<Settings, String> {
+    let school: toml::Table = SCHOOL.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let table = school.get("getcourse").cloned().ok_or("no [getcourse]")?;
+    table.try_into().map_err(|error: toml::de::Error| error.to_string())
+}
+
+/// A printed address as the school's administrator sets it up: a GET, some time after its event.
+fn process(address: &Address) -> ProcessSetup {
+    let (event, delay_s) = match (address.kind, address.author) {
+        (HookKind::OrderCreated, Some(Author::Manager)) => ("order_created:manager", (1, 2)),
+        (HookKind::OrderCreated, Some(Author::Client)) => ("order_created:client", (1, 2)),
+        (HookKind::OrderCreated, None) => ("order_created", (1, 2)),
+        (HookKind::OrderStatus, _) => ("status", (300, 900)),
+        (HookKind::PaymentPartial, _) => ("payment_partial", (30, 120)),
+        (HookKind::PaymentFull, _) => ("payment_full", (30, 120)),
+        (HookKind::ManagerAssigned, _) => ("manager_assigned", (10, 40)),
+        (HookKind::UserUpdated, _) => ("user_updated", (10, 40)),
+    };
+    ProcessSetup {
+        event: event.to_owned(),
+        url: address.url.clone(),
+        method: "GET".to_owned(),
+        body: None,
+        content_type: String::new(),
+        headers: Vec::new(),
+        plus: false,
+        delay_s,
+        once: false,
     }
 }
 

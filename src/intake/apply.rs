@@ -9,10 +9,11 @@ use crate::process::{At, Case, Client, Command, Event, Order, Step, step, wake};
 use crate::store::{Delivery, DeliveryOp, DeliveryState, JournalEntry, StoreResult, Unit, Wake};
 use crate::{json, link};
 
-/// The origin of an event, for the journal.
+/// The origin of an event, for the journal: also of what is only known later, as the answer to a command or the end
+/// of a call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Source {
-    /// Place of the stored request.
+    /// Place of the stored request; none for a timer and for what reconciliation found.
     pub raw: Option<u64>,
 }
 
@@ -97,7 +98,8 @@ fn unit_of(
     }
     set_wake(&mut unit, &before.order, &case.order, matches!(event, Event::Wake));
     unit.deliveries.extend(revoke.into_iter().map(DeliveryOp::Revoke));
-    unit.deliveries.extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, now))));
+    unit.deliveries
+        .extend(commands.into_iter().map(|command| DeliveryOp::Add(delivery(command, source, now))));
     unit.append.extend(
         tell.into_iter().map(|(order, news)| {
             Item::Event { raw: source.raw, order, event: Event::Sibling(news) }.to_bytes()
@@ -126,9 +128,10 @@ pub fn order_member(order: &Order) -> String {
     Member::Order(order.id.clone()).to_string()
 }
 
-/// A command as a delivery.
-pub fn delivery(command: Command, now: At) -> Delivery {
-    Delivery { seq: 0, command, created_at: now, state: DeliveryState::Waiting, attempts: 0, fault: None }
+/// A command as a delivery, with the origin of the event that asked for it.
+pub fn delivery(command: Command, source: Source, now: At) -> Delivery {
+    let (state, raw) = (DeliveryState::Waiting, source.raw);
+    Delivery { seq: 0, command, created_at: now, state, attempts: 0, fault: None, raw }
 }
 
 /// A command in the journal: `gc-1.4 create_task`.

@@ -41,6 +41,9 @@ pub struct CallRecord {
     announced: Option<FoundCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wake: Option<At>,
+    /// Place of the stored request that told of it last: a result by a wake is journalled with it (F35).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<u64>,
 }
 
 /// A call's result with the extensions that took part; intake finds the manager by them.
@@ -78,6 +81,7 @@ impl CallRecord {
             recordings: BTreeSet::new(),
             announced: None,
             wake: None,
+            raw: None,
         }
     }
 

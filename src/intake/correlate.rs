@@ -247,9 +247,12 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let dates = school.process.dates(seen.updated_at.unwrap_or(now));
     let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
     let news = last_seen.lead(seen, answer, school.answers.typed(fields));
+    let stage = news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status));
+    let (stage, pipeline) = stage.map_or((None, None), |(stage, pipeline)| (Some(stage), pipeline));
     let change = LeadChange {
         role,
-        stage: news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status)),
+        stage,
+        pipeline,
         responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
         reason: seen.loss_reason.and_then(|id| loss_reason(school, id)),
         by: seen.changed_by.and_then(|user| amocrm_user(school, user)),
@@ -456,14 +459,23 @@ pub fn extension(school: &School, extension: &str) -> Option<ManagerId> {
 const WON: u64 = 142;
 const LOST: u64 = 143;
 
-pub(super) fn stage(school: &School, role: LeadRole, pipeline: u64, status: u64) -> Option<Stage> {
-    let mapped = school.crm()?.pipelines.get(&role)?;
-    match status {
-        _ if mapped.id != pipeline => None,
+/// The stage that a status of this pipeline means, and the pipeline as events name it: nothing for the usual
+/// one of the role.
+pub(super) fn stage(
+    school: &School,
+    role: LeadRole,
+    pipeline: u64,
+    status: u64,
+) -> Option<(Stage, Option<u64>)> {
+    let crm = school.crm()?;
+    let further = crm.further(pipeline).filter(|_| role == LeadRole::Sales);
+    let mapped = crm.pipeline(role, further).filter(|mapped| mapped.id == pipeline)?;
+    let stage = match status {
         WON => Some(Stage::Won),
         LOST => Some(Stage::Lost),
         _ => mapped.stages.iter().find(|(_, id)| **id == status).map(|(stage, _)| *stage),
-    }
+    };
+    Some((stage?, further))
 }
 
 fn loss_reason(school: &School, id: u64) -> Option<RefusalReason> {

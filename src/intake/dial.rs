@@ -96,7 +96,9 @@ fn stranger(school: &School, facts: ClientFacts, result: CallResult) -> Option<A
         return None;
     }
     let line = result.line.as_deref()?;
-    school.process.routes.iter().find(|route| route.line.as_deref() == Some(line))?;
+    if !school.process.takes_callers_of(line) {
+        return None;
+    }
     let digest = hex::encode(Sha256::digest(result.call.as_bytes()));
     let order = OrderId::Line(digest[..12].to_owned());
     let client = new_client(&order);

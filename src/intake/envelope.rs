@@ -32,6 +32,9 @@ pub struct Envelope {
     /// Found by reconciliation, not delivered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub found: bool,
+    /// Place of the stored request, where it is not the entry's own: a dead letter that is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<u64>,
     #[serde(skip)]
     pub body: Vec<u8>,
 }
@@ -56,6 +59,7 @@ impl Envelope {
             query: request.query.clone(),
             content_type: request.header("content-type").unwrap_or_default().to_owned(),
             found: false,
+            raw: None,
             body: request.body.clone(),
         }
     }

@@ -10,6 +10,7 @@ use crate::intake::forget::{Mention, Scrub};
 use crate::json;
 use crate::process::{At, Event, OrderId};
 use crate::signal::Signal;
+use crate::store::key;
 
 /// A parsed entry of the inbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,9 +95,9 @@ impl Member {
     /// Parses the form in the index; `None` for kinds that this version does not know.
     pub fn read(text: &str) -> Option<Self> {
         match text.split_once(':')? {
+            _ if text == key::CANARY => Some(Self::Canary),
             ("order", id) => Some(Self::Order(id.into())),
             ("call", call) => Some(Self::Call(call.to_owned())),
-            ("chore", "canary") => Some(Self::Canary),
             _ => None,
         }
     }
@@ -108,7 +109,7 @@ impl fmt::Display for Member {
         match self {
             Self::Order(id) => write!(f, "order:{id}"),
             Self::Call(call) => write!(f, "call:{call}"),
-            Self::Canary => f.write_str("chore:canary"),
+            Self::Canary => f.write_str(key::CANARY),
         }
     }
 }

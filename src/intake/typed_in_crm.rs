@@ -98,7 +98,7 @@ fn is_watched(school: &School, seen: &SeenLead) -> bool {
     let by_seller = seen.changed_by.is_some_and(|user| amocrm_user(school, user).is_some());
     let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) else { return false };
     let stage = stage(school, LeadRole::Sales, pipeline, status);
-    by_seller && stage.is_some_and(|stage| amocrm.by_hand.contains(&stage))
+    by_seller && stage.is_some_and(|(stage, _)| amocrm.by_hand.contains(&stage))
 }
 
 /// G9: with an order number it becomes that order's lead, if that order has none; without one it becomes an
@@ -133,6 +133,7 @@ pub(super) async fn lead_made(school: &School, book: &mut Book, made: MadeLead) 
     }
     let facts = OrderFacts {
         author: Some(Author::Manager),
+        pipeline: made.pipeline.and_then(|pipeline| further(school, pipeline)),
         positions: Some(made.name),
         cost: (made.price > 0).then(|| Money::new(made.price.saturating_mul(100), "RUB")),
         manager: made.responsible.and_then(|user| amocrm_user(school, user)),
@@ -154,6 +155,13 @@ async fn by_number(book: &Book, lead: u64, number: &str, client: Option<Client>)
         return Ok(Aims::nothing(format!("lead {lead} is a second one of {order}")));
     }
     Ok(Aims { index: links(&order, lead), ..Aims::default() })
+}
+
+/// A sales pipeline of the school that is not the usual one.
+fn further(school: &School, pipeline: u64) -> Option<u64> {
+    let crm = school.crm()?;
+    let further = crm.further(pipeline)?;
+    crm.pipeline(LeadRole::Sales, Some(further)).map(|pipeline| pipeline.id)
 }
 
 fn links(order: &OrderId, lead: u64) -> Vec<(String, Option<String>)> {

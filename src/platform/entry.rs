@@ -3,6 +3,7 @@
 //! [`Platform`] (what it is) and [`Settings`] (its table in one school's file).
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::check::{Beside, Findings};
 use super::http::Http;
 use super::post::Post;
 use super::reference::Section;
+use super::survey::Survey;
 use super::telephony::provider::LineSettings;
 use super::tokens::TokenStore;
 use super::{Courier, Hooks, Reconciler};
@@ -90,6 +92,16 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
 
     /// The courier, and the reconciliation.
     fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String>;
+
+    /// Its account, to be asked what it lacks; `None` if it cannot be asked, or not with the keys that are there.
+    fn survey(&self, _school: &OfSchool, _wires: &mut dyn Wires) -> Result<Option<Box<dyn Survey>>, String> {
+        Ok(None)
+    }
+
+    /// Names of the facts that a new order brings by the printed addresses; `None` if it is no source of orders.
+    fn brings(&self) -> Option<BTreeSet<String>> {
+        None
+    }
 
     /// The instructions of `dozvon url` for an administrator, in Russian; empty if there is nothing to paste.
     fn url_words(&self, _text: &mut String, _school: &OfSchool) {}

@@ -3,6 +3,7 @@
 //! (commands).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub mod marker;
 pub mod post;
 pub mod reconcile;
 pub mod reference;
+pub mod survey;
 pub mod telephony;
 pub mod tokens;
 mod verified;
@@ -30,7 +32,7 @@ pub use verified::Verified;
 
 pub use crate::request::RawRequest;
 
-use crate::process::{At, Command, CommandId};
+use crate::process::{At, Command, CommandId, Urgency};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
@@ -98,9 +100,24 @@ pub trait Hooks: Send + Sync {
         Vec::new()
     }
 
+    /// What of the facts that the school's rules need (names of parameters) the address of a new order brings
+    /// and lacks; `None` for any other request.
+    fn lacks(&self, _request: &RawRequest, _needed: &BTreeSet<String>) -> Option<Lacks> {
+        None
+    }
+
     /// A request that reconciliation found ([`Reconciler`]). No request from outside gets here, so its
     /// content was read from the platform itself.
     fn decode_found(&self, request: &RawRequest, at: At) -> Result<Vec<Signal>, Undecodable>;
+}
+
+/// An address of a new order, compared with what the school's rules need: names, never values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacks {
+    /// Its last word.
+    pub address: String,
+    pub brought: Vec<String>,
+    pub lacking: Vec<String>,
 }
 
 /// Whether a delivery is tried for the first time or may have been done already.
@@ -170,6 +187,17 @@ pub trait Courier: Send + Sync {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault>;
+
+    /// Whether a delivery is marked as being sent only when its turn has come; see [`Courier::turn`].
+    fn has_turns(&self) -> bool {
+        false
+    }
+
+    /// Waits for the turn of one delivery. What cannot be looked up must not be marked while it waits: after a
+    /// kill nobody could tell whether it had left.
+    async fn turn(&self, _urgency: Urgency) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// The command has left the outbox: settled, given up or revoked. Drops what is remembered about it.
     fn forget(&self, _command: &CommandId) {}

@@ -2,8 +2,10 @@
 //! result, or the whole command, which is then decided again under the same id. Never more than a bounded
 //! number of commands. Enter at [`Sent::leaves`], [`Sent::came_back`] and [`Sent::recall`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::json;
 use crate::message::text::TextId;
 use crate::process::command::AskKind;
 use crate::process::{Ask, CommandId};
@@ -54,6 +56,22 @@ pub struct Sent {
     tries: HashMap<CommandId, LastTry>,
     /// The oldest first; each id occurs once.
     order: VecDeque<CommandId>,
+    /// What was done, by its content, the oldest first.
+    done: HashSet<u64>,
+    done_order: VecDeque<u64>,
+}
+
+/// What a delivery does for its order, whatever its id is: an order that is decided again after a loss gives other
+/// ids. A letter is known by its text, because dates in it may differ.
+fn content(delivery: &Delivery) -> u64 {
+    let mut hash = DefaultHasher::new();
+    delivery.command.order.hash(&mut hash);
+    what(delivery).hash(&mut hash);
+    match &delivery.command.ask {
+        Ask::SendLetter(letter) => letter.to.hash(&mut hash),
+        ask => json::bytes(ask).hash(&mut hash),
+    }
+    hash.finish()
 }
 
 impl Sent {
@@ -74,6 +92,17 @@ impl Sent {
 
     /// A try that was done stays done, even if its settlement then failed.
     pub fn came_back(&mut self, delivery: &Delivery, outcome: SendOutcome) {
+        if outcome == SendOutcome::Done && is_said_once(delivery) {
+            let content = content(delivery);
+            if self.done.insert(content) {
+                self.done_order.push_back(content);
+            }
+            if self.done_order.len() > COMMANDS_MAX
+                && let Some(oldest) = self.done_order.pop_front()
+            {
+                self.done.remove(&oldest);
+            }
+        }
         let last = self.tries.get_mut(delivery.id());
         if let Some(last) = last.filter(|last| last.outcome != SendOutcome::Done) {
             *last = LastTry { what: what(delivery), attempts: delivery.attempts, outcome };
@@ -92,6 +121,21 @@ impl Sent {
     }
 }
 
+impl Sent {
+    /// Whether the same was said for the same order under whatever id: asked after a loss, when orders are decided
+    /// again.
+    pub fn was_said(&self, delivery: &Delivery) -> bool {
+        is_said_once(delivery) && self.done.contains(&content(delivery))
+    }
+}
+
+/// Letters, notes, comments and calls in the feed: a second one disturbs people, and none of them can be found
+/// under another id.
+fn is_said_once(delivery: &Delivery) -> bool {
+    let kind = delivery.command.ask.kind();
+    matches!(kind, AskKind::SendLetter | AskKind::AddNote | AskKind::AddComment | AskKind::AddCall)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,7 +151,15 @@ mod tests {
             ask: Ask::AddComment { text: "·".to_owned() },
         };
         let created_at = At::from_timestamp(1_795_000_000, 0).expect("in range");
-        Delivery { seq: 1, command, created_at, state: DeliveryState::Waiting, attempts, fault: None }
+        Delivery {
+            seq: 1,
+            command,
+            created_at,
+            state: DeliveryState::Waiting,
+            attempts,
+            fault: None,
+            raw: None,
+        }
     }
 
     #[test]
@@ -150,6 +202,21 @@ mod tests {
         sent.came_back(&delivery, SendOutcome::Done);
         let command = Command { ask: Ask::ReadOrder, ..delivery.command.clone() };
         assert_eq!(sent.recall(&Delivery { command, ..delivery }), None);
+    }
+
+    #[test]
+    fn what_was_said_is_known_under_another_id_and_only_for_its_order() {
+        let mut sent = Sent::default();
+        sent.leaves(&delivery("gc-1.1", 1));
+        assert!(!sent.was_said(&delivery("gc-1.7", 1)), "it may still fail");
+        sent.came_back(&delivery("gc-1.1", 1), SendOutcome::Done);
+        assert!(sent.was_said(&delivery("gc-1.7", 1)));
+        let mut other = delivery("gc-2.7", 1);
+        other.command.order = "gc-2".into();
+        assert!(!sent.was_said(&other));
+        other.command.order = "gc-1".into();
+        other.command.ask = Ask::AddComment { text: "другое".to_owned() };
+        assert!(!sent.was_said(&other));
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use crate::process::{ClientId, ManagerId, OrderId};
 
+/// How the key of every order begins.
+pub const ORDERS: &str = "order/";
+
 pub fn order(id: &OrderId) -> String {
-    format!("order/{id}")
+    format!("{ORDERS}{id}")
 }
 
 pub fn client(id: &ClientId) -> String {
@@ -25,6 +28,9 @@ pub const CONSENT: &str = "consent";
 
 /// The store's epoch that the last owner worked with.
 pub const EPOCH: &str = "epoch";
+
+/// The member of the wakes that always stands there.
+pub const CANARY: &str = "chore:canary";
 
 /// A call while its events come in.
 pub fn call(call: &str) -> String {

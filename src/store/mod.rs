@@ -254,6 +254,18 @@ pub struct Kinds {
     pub records: u64,
     /// Index entries.
     pub links: u64,
+    /// What an owner leaves for good; `None` in a note of an older version.
+    #[serde(default)]
+    pub signs: Option<Signs>,
+}
+
+/// Whether what always stands somewhere stands there: the canary among the wakes, the run of the store among
+/// the records and in the index. If one vanishes, everything around it has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signs {
+    pub wakes: bool,
+    pub records: bool,
+    pub links: bool,
 }
 
 /// The store. All keys of a school live together; each call for one school is atomic, and only
@@ -349,6 +361,16 @@ pub trait Store: Send + Sync + 'static {
     /// last one.
     async fn letters(&self, school: &SchoolId, after: u64, max: usize)
     -> StoreResult<Vec<(u64, DeadLetter)>>;
+
+    /// Looks at the next names of records after this one, forgets those whose record is gone, and returns them with
+    /// the name to go on after (`None` at the end). A store that loses no single records finds none.
+    async fn unlist_gone(
+        &self,
+        _school: &SchoolId,
+        _after: Option<&str>,
+    ) -> StoreResult<(Vec<String>, Option<String>)> {
+        Ok((Vec::new(), None))
+    }
 
     /// A dead letter by its id.
     async fn letter(&self, school: &SchoolId, id: &str) -> StoreResult<Option<DeadLetter>>;

@@ -46,6 +46,9 @@ pub struct Delivery {
     /// The last fault, in English for engineers; never personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// Place of the stored request that caused it: its answer is journalled with it (F35).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<u64>,
 }
 
 impl Delivery {

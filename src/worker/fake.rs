@@ -2,19 +2,19 @@
 //! what they are asked. Never reaches a platform. Enter at [`Bench::open`].
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::site::{Keep, Outbound, Parts, Rhythm, Site};
 use super::{inbox, outbox};
 use crate::clock::TokioClock;
 use crate::config::fake::{noon, school};
-use crate::intake::apply::delivery;
+use crate::intake::apply::{Source, delivery};
 use crate::intake::item::Item;
 use crate::platform::{Courier, Fault, Hooks, Links, Receipt, Room, Try};
 use crate::process::command::Letter;
@@ -30,12 +30,19 @@ use crate::store::{DeadLetter, Delivery, DeliveryState, Lease, Offer, Plan, Put,
 pub struct FakeCourier {
     asked: Mutex<Vec<(String, Try)>>,
     answers: Mutex<VecDeque<Result<Receipt, Fault>>>,
+    /// If set, each delivery waits here for its turn.
+    turns: OnceLock<Semaphore>,
 }
 
 impl FakeCourier {
     /// The commands that it was asked to carry out, in order.
     pub fn asked(&self) -> Vec<(String, Try)> {
         lock(&self.asked).clone()
+    }
+
+    /// From now on a turn is needed for each delivery.
+    pub fn gives_turns(&self, turns: usize) {
+        self.turns.get_or_init(|| Semaphore::new(0)).add_permits(turns);
     }
 
     pub fn answers(&self, answers: impl IntoIterator<Item = Result<Receipt, Fault>>) {
@@ -51,6 +58,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Courier for FakeCourier {
     fn room(&self) -> Room {
         Room { together: 4, alone: 4, money: 1 }
+    }
+
+    fn has_turns(&self) -> bool {
+        self.turns.get().is_some()
+    }
+
+    async fn turn(&self, _: Urgency) -> Result<(), Fault> {
+        if let Some(turns) = self.turns.get() {
+            turns.acquire().await.map_err(|closed| Fault::later(closed.to_string()))?.forget();
+        }
+        Ok(())
     }
 
     async fn deliver(&self, command: &Command, tried: Try, _: &dyn Links, _: At) -> Result<Receipt, Fault> {
@@ -83,7 +101,11 @@ pub fn letter(command: &str) -> Delivery {
 pub fn asked(command: &str, client: &str, ask: Ask) -> Delivery {
     let id = CommandId::from(command);
     let order = id.order().expect("an order's command");
-    delivery(Command { id, order, client: client.into(), urgency: Urgency::Usual, ask }, noon())
+    delivery(
+        Command { id, order, client: client.into(), urgency: Urgency::Usual, ask },
+        Source::default(),
+        noon(),
+    )
 }
 
 /// The delivery as the commit that lets it leave marks it.
@@ -195,6 +217,13 @@ impl Bench {
 
     pub async fn dead(&self) -> Vec<DeadLetter> {
         self.site.store.dead(self.site.id(), 100).await.expect("memory")
+    }
+
+    /// The events of an order with the places of the requests that they name, oldest first.
+    pub async fn origins(&self, order: &str) -> Vec<(String, String)> {
+        let journal = self.site.store.journal(self.site.id(), &order.into(), 100).await.expect("memory");
+        let event = |event: &serde_json::Value| event["event"].as_str().unwrap_or_default().to_owned();
+        journal.iter().map(|entry| (event(&entry.event), entry.raw.clone())).collect()
     }
 
     /// The requests behind the steps of an order, oldest first: what the journal names as events.

@@ -381,7 +381,8 @@ impl Inbox {
     async fn wake_call(&mut self, call: &str, now: At) -> StoreResult<Option<Unit>> {
         let Some(mut record) = self.book.call(call).await? else { return Ok(None) };
         let merged = record.on_wake(now);
-        self.merged(call, record, merged, Source::default(), now).await.map(Some)
+        let source = Source { raw: record.raw };
+        self.merged(call, record, merged, source, now).await.map(Some)
     }
 }
 

@@ -314,7 +314,7 @@ impl Http for PacedHttp {
     }
 }
 
-/// A courier without HTTP (mail), paced by its account's budget: one turn per delivery.
+/// A courier without HTTP (mail), paced by its account's budget: one turn per delivery, before it is marked.
 pub struct PacedCourier {
     pub inner: Box<dyn Courier>,
     pub pacer: Pacer,
@@ -326,6 +326,15 @@ impl Courier for PacedCourier {
         self.inner.room()
     }
 
+    fn has_turns(&self) -> bool {
+        true
+    }
+
+    async fn turn(&self, urgency: Urgency) -> Result<(), Fault> {
+        let turn = self.pacer.turn(BudgetRequest::alone(urgency)).await;
+        turn.map(|_| ()).map_err(|none| Fault::later(none.to_string()))
+    }
+
     async fn deliver(
         &self,
         command: &Command,
@@ -333,8 +342,6 @@ impl Courier for PacedCourier {
         links: &dyn Links,
         now: At,
     ) -> Result<Receipt, Fault> {
-        let turn = self.pacer.turn(BudgetRequest::alone(command.urgency)).await;
-        turn.map_err(|none| Fault::later(none.to_string()))?;
         self.pacer.is_ours().map_err(|not| Fault::later(not.to_string()))?;
         self.inner.deliver(command, tried, links, now).await
     }

@@ -128,6 +128,8 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     }
     if let Some(loss) = loss {
         store_watch::notice(site, &loss);
+    } else if lease == Lease::Held {
+        look_for_gone(site).await?;
     }
     if let Some(spool) = &site.spool
         && let Some(contents) = site.store_watch.to_note(site.clock.now())
@@ -135,6 +137,17 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
         spool.note_store(contents).await;
     }
     Ok(lease)
+}
+
+/// Single records can vanish, too (eviction): all are looked at in turn.
+async fn look_for_gone(site: &Site) -> StoreResult<()> {
+    let after = site.store_watch.looked_after();
+    let (gone, next) = site.store.unlist_gone(site.id(), after.as_deref()).await?;
+    site.store_watch.looked(next);
+    if let Some(loss) = site.store_watch.single_ones_gone(&gone, site.clock.now()) {
+        store_watch::notice(site, &loss);
+    }
+    Ok(())
 }
 
 /// Returns when another instance owns the school. An unreachable store does not end the ownership: every

@@ -75,14 +75,19 @@ pub async fn begin(site: &Site) -> Result<(), CommitError> {
 /// Stores the store's epoch; returns true if it differs from the one that the last owner stored.
 pub async fn note_epoch(site: &Site) -> Result<bool, CommitError> {
     let Some(epoch) = site.store.epoch().await? else { return Ok(false) };
-    let known = site.store.read(site.id(), &[key::EPOCH.to_owned()]).await?.pop().flatten();
-    if known.as_ref().is_some_and(|known| known.body == epoch.as_bytes()) {
+    let name = key::EPOCH.to_owned();
+    let known = site.store.read(site.id(), std::slice::from_ref(&name)).await?.pop().flatten();
+    let link = site.store.find(site.id(), std::slice::from_ref(&name)).await?.pop().flatten();
+    // Its entry in the index is a sign for the watch of the store.
+    if link.is_some() && known.as_ref().is_some_and(|known| known.body == epoch.as_bytes()) {
         return Ok(false);
     }
+    let is_new = known.as_ref().is_some_and(|known| known.body != epoch.as_bytes());
+    let index = vec![(name, Some("1".to_owned()))];
     let expect = known.as_ref().map_or(0, |known| known.version);
     let put = Put { key: key::EPOCH.to_owned(), expect, body: epoch.into_bytes() };
-    site.commit(Unit { put: vec![put], at: site.clock.now(), ..Unit::default() }).await?;
-    Ok(known.is_some())
+    site.commit(Unit { put: vec![put], index, at: site.clock.now(), ..Unit::default() }).await?;
+    Ok(is_new)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::lease_view::Ownership;
 use super::site::Site;
 use crate::process::At;
-use crate::store::{Contents, Delivery, Kinds};
+use crate::store::{Contents, Delivery, Kinds, key};
 
 /// After a loss everything that goes out is looked up first during this time: the orders that are told again
 /// within it are decided again.
@@ -25,6 +25,10 @@ const NOTE_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// So many renewals in a row have to find fewer deliveries than the lanes know: one may fall between a commit
 /// and its answer.
 const SHORT_MAX: u32 = 2;
+
+/// A loss is noticed within this time; and most deliveries that are kept for it.
+const MISSED_KEPT: TimeDelta = TimeDelta::seconds(15);
+const MISSED_MAX: usize = 1_000;
 
 /// How the loss was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -57,6 +61,8 @@ pub struct Gone {
     pub deliveries: u64,
     pub wakes: u64,
     pub links: u64,
+    /// Requests that were accepted and not yet worked.
+    pub requests: u64,
 }
 
 impl Gone {
@@ -70,6 +76,7 @@ impl Gone {
             deliveries: before.deliveries.saturating_sub(after.deliveries),
             wakes,
             links: before.links.saturating_sub(after.links),
+            requests: 0,
         }
     }
 }
@@ -86,12 +93,16 @@ struct State {
     pending: BTreeSet<String>,
     /// Deliveries that had not left, for the store.
     held: Vec<Delivery>,
+    /// Deliveries that came back and are not in the store.
+    missed: Vec<(At, Delivery)>,
+    looked_after: Option<String>,
 }
 
 /// What this process knows about the store of one school.
 #[derive(Debug, Default)]
 pub struct StoreWatch {
     state: Mutex<State>,
+    entries_gone: AtomicU64,
     /// Noticed losses; other parts compare it like an epoch of the store.
     losses: AtomicU64,
     /// The next copy of the lanes that is dropped is searched for what has not left.
@@ -126,6 +137,45 @@ impl StoreWatch {
         state.last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
         Some(loss)
+    }
+
+    /// The body of an accepted request is gone.
+    pub fn entry_gone(&self) {
+        self.entries_gone.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Records whose names were listed are gone, or requests since the last call. The names are no longer listed,
+    /// so they are told once.
+    pub fn single_ones_gone(&self, names: &[String], now: At) -> Option<Loss> {
+        let requests = self.entries_gone.swap(0, Ordering::SeqCst);
+        if names.is_empty() && requests == 0 {
+            return None;
+        }
+        let orders = names.iter().filter(|name| name.starts_with(key::ORDERS)).count() as u64;
+        let gone = Some(Gone { orders, requests, ..Gone::default() });
+        let loss = Loss { at: now, kind: LossKind::Part, gone };
+        self.state().last = Some(loss.clone());
+        self.losses.fetch_add(1, Ordering::SeqCst);
+        Some(loss)
+    }
+
+    /// Where the search for records that are gone goes on.
+    pub fn looked_after(&self) -> Option<String> {
+        self.state().looked_after.clone()
+    }
+
+    pub fn looked(&self, next: Option<String>) {
+        self.state().looked_after = next;
+    }
+
+    /// A delivery whose try could not be written because the store does not have it: if a loss is noticed soon, it
+    /// is given back.
+    pub fn missed(&self, delivery: Delivery, now: At) {
+        let mut state = self.state();
+        state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
+        if state.missed.len() < MISSED_MAX {
+            state.missed.push((now, delivery));
+        }
     }
 
     /// What this instance knew before it was started.
@@ -193,7 +243,10 @@ impl StoreWatch {
     /// Keeps what had not left when the lanes are dropped after a loss.
     pub fn hold(&self, not_left: impl FnOnce() -> Vec<Delivery>) {
         if self.takes_back.swap(false, Ordering::SeqCst) {
-            self.state().held = not_left();
+            let held = not_left();
+            let mut state = self.state();
+            let missed = std::mem::take(&mut state.missed);
+            state.held = held.into_iter().chain(missed.into_iter().map(|(_, delivery)| delivery)).collect();
         }
     }
 
@@ -206,11 +259,17 @@ impl StoreWatch {
     }
 }
 
-/// Something that never becomes empty again is empty: the watchdog's canary has a wake, and the first owner
-/// leaves a record.
+/// Something that never becomes empty again is empty, or has lost what an owner leaves for good: whatever was
+/// written since does not hide it.
 fn has_vanished((before, after): (Kinds, Kinds)) -> bool {
     let is_gone = |count: fn(&Kinds) -> u64| count(&before) > 0 && count(&after) == 0;
-    is_gone(|kinds| kinds.wakes) || is_gone(|kinds| kinds.records) || (before.links > 1 && after.links == 0)
+    let (stood, stand) = (before.signs.unwrap_or_default(), after.signs.unwrap_or_default());
+    let has_no_sign = after.signs.is_some()
+        && ((stood.wakes && !stand.wakes)
+            || (stood.records && !stand.records)
+            || (stood.links && !stand.links));
+    let is_empty = is_gone(|kinds| kinds.wakes) || is_gone(|kinds| kinds.records);
+    has_no_sign || is_empty || (before.links > 1 && after.links == 0)
 }
 
 pub const INBOX: &str = "inbox";
@@ -223,6 +282,7 @@ pub fn notice(site: &Site, loss: &Loss) {
     tracing::error!(
         school = %site.id(), kind = ?loss.kind, counted = loss.gone.is_some(), orders = gone.orders,
         open_orders = gone.open_orders, deliveries = gone.deliveries, wakes = gone.wakes, links = gone.links,
+        requests = gone.requests,
         "ALARM: the store has lost data; everything is read again, and what the platforms know is read from them"
     );
     site.doubt_until(site.clock.now() + DOUBT);
@@ -238,9 +298,42 @@ pub fn notice(site: &Site, loss: &Loss) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Signs;
+
+    /// The index was evicted, and a new order has written to it since: the counts say nothing.
+    #[test]
+    fn a_missing_sign_is_a_loss_whatever_was_written_since() {
+        let watch = StoreWatch::default();
+        let all = Signs { wakes: true, records: true, links: true };
+        let mut seen = Vec::new();
+        for (links, signs) in
+            [(3, None), (3, Some(all)), (5, Some(all)), (2, Some(Signs { links: false, ..all }))]
+        {
+            let mut now = contents("a", 9, 1, 0, 2);
+            now.kinds = now.kinds.map(|kinds| Kinds { links, signs, ..kinds });
+            seen.push(watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind));
+        }
+        assert_eq!(seen, [None, None, None, Some(LossKind::Part)]);
+    }
+
+    #[test]
+    fn single_records_and_requests_that_are_gone_are_told_once() {
+        let watch = StoreWatch::default();
+        let told = |watch: &StoreWatch, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let loss = watch.single_ones_gone(&names, At::UNIX_EPOCH);
+            loss.and_then(|loss| loss.gone).map(|gone| (gone.orders, gone.requests))
+        };
+        assert_eq!(told(&watch, &[]), None);
+        assert_eq!(told(&watch, &["client/c-1", "order/gc-1"]), Some((1, 0)));
+        watch.entry_gone();
+        watch.entry_gone();
+        assert_eq!(told(&watch, &[]), Some((0, 2)));
+        assert_eq!(told(&watch, &[]), None);
+    }
 
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
-        let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders };
+        let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders, signs: None };
         Contents { token: token.to_owned(), place, kinds: Some(kinds) }
     }
 

@@ -190,6 +190,7 @@ fn unread(site: &Site, now: At, found: &mut Vec<Trouble>) {
     for (kind, names) in [
         (TroubleKind::NamesUnread, site.tally.unread.names()),
         (TroubleKind::EventsUnknown, site.tally.unread.events()),
+        (TroubleKind::FactsMissing, site.tally.unread.lacking()),
     ] {
         found.extend(names.into_iter().map(|(platform, names)| {
             Trouble::new(kind, names.len() as u64, names.join(", "), now).at(&platform)

@@ -2,11 +2,12 @@
 //! once in the log and counted for `/health`. Never keeps a value; bounded, because a sender chooses the names.
 //! Enter at [`Unread::note`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
+use crate::platform::Lacks;
 use crate::process::SchoolId;
 
 /// Most names per platform, and letters of a name.
@@ -20,6 +21,15 @@ const DIGITS_MAX: usize = 4;
 pub struct Unread {
     names: Mutex<Names>,
     events: Mutex<Names>,
+    facts: Mutex<Facts>,
+}
+
+/// Facts that rules need: those that some address brings, and the addresses that lack the others.
+#[derive(Debug, Default)]
+struct Facts {
+    brought: BTreeSet<(String, String)>,
+    /// Platform → `address: name`.
+    lacking: BTreeMap<(String, String), String>,
 }
 
 /// Platform → name → how often it came.
@@ -34,6 +44,34 @@ impl Unread {
     /// The same for types of events that reconciliation has read.
     pub fn note_events(&self, school: &SchoolId, platform: &str, events: &[String]) {
         note(&self.events, school, platform, events);
+    }
+
+    /// Compares an address with what the rules need; what no address has brought yet is logged once.
+    pub fn note_lacks(&self, school: &SchoolId, platform: &str, lacks: &Lacks) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = |name: &String| (platform.to_owned(), name.clone());
+        for name in &lacks.brought {
+            facts.lacking.remove(&key(name));
+            facts.brought.insert(key(name));
+        }
+        for name in &lacks.lacking {
+            if facts.brought.contains(&key(name)) || facts.lacking.contains_key(&key(name)) {
+                continue;
+            }
+            let address = &lacks.address;
+            tracing::warn!(school = %school, platform, address, name, "the rules need this, and the address does not bring it");
+            facts.lacking.insert(key(name), address.clone());
+        }
+    }
+
+    /// Platform → `address: name` of what the rules need and no address has brought.
+    pub fn lacking(&self) -> BTreeMap<String, Vec<String>> {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for ((platform, name), address) in &facts.lacking {
+            listed.entry(platform.clone()).or_default().push(format!("{address}: {name}"));
+        }
+        listed
     }
 
     /// Platform → names of parameters.
@@ -112,6 +150,17 @@ mod tests {
         unread.note(&school, "getcourse", &names(&["skidka", "m@example.ru", "+79035550127", "a\nb"]));
         unread.note(&school, "getcourse", &names(&["skidka"]));
         assert_eq!(unread.show(), json!({ "getcourse": { "skidka": 2, "?7903": 1, "a?b": 1 } }));
+        let lacks = |brought: &[&str], lacking: &[&str]| Lacks {
+            address: "order-created".to_owned(),
+            brought: names(brought),
+            lacking: names(lacking),
+        };
+        unread.note_lacks(&school, "getcourse", &lacks(&[], &["author", "form"]));
+        assert_eq!(unread.lacking()["getcourse"], ["order-created: author", "order-created: form"]);
+        // Another address brings the one of them.
+        unread.note_lacks(&school, "getcourse", &lacks(&["author"], &["form"]));
+        unread.note_lacks(&school, "getcourse", &lacks(&[], &["author", "form"]));
+        assert_eq!(unread.lacking()["getcourse"], ["order-created: form"]);
         let many: Vec<String> = (0..100).map(|n| format!("n{n}{}", "x".repeat(100))).collect();
         unread.note(&school, "pbxa", &many);
         let shown = unread.show();

@@ -69,7 +69,15 @@ async fn fill(bench: &TestBed, deliveries: u64) {
             },
         };
         let state = DeliveryState::Waiting;
-        DeliveryOp::Add(Delivery { seq: 0, command, created_at: at, state, attempts: 0, fault: None })
+        DeliveryOp::Add(Delivery {
+            seq: 0,
+            command,
+            created_at: at,
+            state,
+            attempts: 0,
+            fault: None,
+            raw: None,
+        })
     };
     for from in (0..deliveries).step_by(1_000) {
         let page = from..deliveries.min(from + 1_000);

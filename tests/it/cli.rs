@@ -163,7 +163,7 @@ async fn texts_are_listed_shown_and_filled_in() {
         assert!(ended.err().contains(words), "{args:?}: {}", ended.err());
     }
     let wrong = bench.run(&["check"]).await;
-    assert!(wrong.err().contains("phrases.toml, payment.freee: unknown phrase"), "{}", wrong.err());
+    assert!(wrong.err().contains("phrases.toml:2:1, payment.freee: unknown phrase"), "{}", wrong.err());
 }
 
 /// A text that compares a text with a number, and a sender whose name needs quotes.
@@ -176,8 +176,8 @@ async fn check_names_the_line_and_what_is_right() {
     let ended = bench.run(&["check"]).await;
     assert_eq!(ended.code(), Some(1));
     for part in [
-        "task_call.txt, line 5: `order.left` is a text and is compared with a number; `order.left_sum`",
-        "task_call.txt, line 8: `.split(…)` is a method",
+        "task_call.txt:5:7: `order.left` is a text and is compared with a number; `order.left_sum`",
+        "task_call.txt:8:1: `.split(…)` is a method",
     ] {
         assert!(ended.err().contains(part), "{part} is not printed: {}", ended.err());
     }

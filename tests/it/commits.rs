@@ -131,12 +131,12 @@ fn shown(lines: &[String]) -> String {
     lines.collect()
 }
 
-/// A command costs two commits at most: the mark, or the settlement of the one before it that marks it, and
+/// A command costs two commits at most: the mark (of its own for a letter, which waits for its turn first), or the settlement of the one before it that marks it, and
 /// its own settlement. The rest is the request, its step, and the steps of what it asks for.
 async fn counted(store: Arc<dyn Store>) {
     let mut road = Road::over(store).await;
     let most = [
-        ("a payment", road.between(59, 64).await, 12),
+        ("a payment", road.between(59, 64).await, 14),
         ("a timer", road.between(130, 138).await, 3),
         ("a closed task", road.between(179, 184).await, 12),
         ("a call with its six events", road.between(299, 305).await, 24),

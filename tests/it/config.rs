@@ -63,7 +63,7 @@ fn the_example_school_has_no_problem_and_no_warning() {
     assert_eq!(school.process.head().map(|head| head.id.as_str()), Some("olga"));
     assert_eq!(
         school.process.routes.iter().map(|route| &*route.name).collect::<Vec<_>>(),
-        ["design", "credit", "line", "rest"]
+        ["ads", "design", "credit", "line", "rest"]
     );
     assert!(school.process.figures.refusal.revival);
     let sales = &school.process.pipelines[&LeadRole::Sales];
@@ -149,6 +149,36 @@ fn check_in(right: Files, slip: Slip, file: &str, key: &str, words: &str) {
 }
 
 #[test]
+fn a_slip_in_what_a_route_is_for_is_told() {
+    let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
+    school("source == 'direct'", "source == 5", "routes.ads.when", "`source.utm_source` is a text");
+    school("cost_sum >= 50000", "cost_sum >= '50000'", "routes.ads.when", "compared with a number");
+    school("cost_sum >= 50000", "cost_sun >= 50000", "routes.ads.when", "is `cost_sum` meant?");
+    school("and cost_sum >= 50000", "and", "routes.ads.when", "not an expression");
+    school("pipeline = 8123413", "pipeline = 8123499", "routes.ads.pipeline", "amocrm.sales_pipelines");
+    school("source_kind = \"реклама\"", "source_kind = \"рклама\"", "routes.ads.set.source_kind", "реклама");
+    school("{ source_kind = \"реклама\"", "{ kind = \"реклама\"", "routes.ads.set.kind", "source_kind");
+    school("to = \"olga\"", "to = \"oleg\"", "routes.ads.task.to", "olga, pavel");
+    school("minutes = 15", "minutes = 5000", "routes.ads.task.minutes", "at most 720");
+    school("minutes = 15", "minute = 15", "routes.ads.task.minute", "`minutes`");
+    school("tags = [\"звонок\"]", "price = \"cost_sum + 'a'\"", "routes.line.price", "not a number");
+    school("{object.deal_utm_source}", "a&b", "getcourse.variables.utm_source", "a fixed text");
+    school("{ utm_source = \"{o", "{ utmsource = \"{o", "getcourse.variables.utmsource", "unknown field");
+}
+
+#[test]
+fn what_a_route_needs_and_no_address_brings_is_a_warning() {
+    let config =
+        load(&with(&[slip(SCHOOL, "source.utm_source == 'direct'", "source.utm_sourse == 'direct'")]));
+    let config = config.expect("it can be meant");
+    let warnings: Vec<&Problem> = config.warnings().collect();
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    let told = warnings[0].to_string();
+    assert_eq!(warnings[0].key, "routes.ads.when");
+    assert!(told.contains("is `utm_source` meant?") && told.contains("[getcourse.variables]"), "{told}");
+}
+
+#[test]
 fn a_slip_among_people_and_routes_is_told() {
     let school = |from, to, key, words| check(slip(SCHOOL, from, to), SCHOOL, key, words);
     school("name = \"Школа «Рост»\"\n", "", "name", "missing");
@@ -195,7 +225,7 @@ fn a_slip_among_people_and_routes_is_told() {
         "nothing can reach",
     );
     school("credit = true", "credits = true", "routes.credit.credits", "`credit`");
-    school("name = \"credit\"\n", "", "routes.2.name", "missing");
+    school("name = \"credit\"\n", "", "routes.3.name", "missing");
     school("credit = true", "stage = \"won\"", "routes.credit.stage", "closed");
     school("credit = true", "task = \"task_frist_call\"", "routes.credit.task", "task_frist_call");
     school("{{ order.positions or", "{{ order.positons or", "routes.design.lead_name", "order.positions");
@@ -277,7 +307,7 @@ fn a_slip_in_the_process_is_told() {
 #[test]
 fn a_slip_in_a_text_or_a_files_name_is_told() {
     let text = "schools/rost/texts/first_day.txt";
-    check(slip(text, "{{ school.name }}", "{{ shcool.name }}"), text, "", "school.name");
+    check(slip(text, "{{ school.name }}", "{{ shcool.name }}"), text, "line 22", "school.name");
     check(slip(text, "purpose: service\n", ""), text, "purpose", "transactional");
     let stray = "schools/rost/texts/frist_day.txt";
     check(
@@ -324,7 +354,7 @@ fn all_slips_are_told_at_once() {
         (SCHOOL, "routes.rest.note"),
         (PROCESS, "dialling.days"),
         (PROCESS, "tlak"),
-        ("schools/rost/texts/first_day.txt", ""),
+        ("schools/rost/texts/first_day.txt", "line 15"),
     ] {
         told(&problems, file, key, "");
     }

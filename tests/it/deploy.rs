@@ -8,7 +8,7 @@ use dozvon::cli::grammar;
 use dozvon::config::environment::VARIABLES;
 use dozvon::config::{Config, Files, Surroundings};
 use dozvon::platform::amocrm::subscription;
-use dozvon::platform::getcourse::{HookKind, fields};
+use dozvon::platform::getcourse::{Settings, addresses};
 use dozvon::process::LeadRole;
 use dozvon::sandbox::Setup;
 
@@ -61,9 +61,9 @@ fn the_sandbox_fits_the_example_school() {
             (pipeline.id as u64, pipeline.statuses.iter().map(|status| status.id as u64).collect())
         })
         .collect();
-    for (role, pipeline) in &amocrm.pipelines {
+    for (table, pipeline) in amocrm.all_pipelines() {
         for id in pipeline.stages.values() {
-            assert!(statuses[&pipeline.id].contains(id), "{role:?}: the sandbox has no status {id}");
+            assert!(statuses[&pipeline.id].contains(id), "{table}: the sandbox has no status {id}");
         }
     }
     assert!(amocrm.pipelines.contains_key(&LeadRole::Sales));
@@ -102,8 +102,10 @@ fn the_sandbox_fits_the_example_school() {
 /// The sandbox calls the addresses that `dozvon url` prints.
 fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
     let base = |platform: &str| format!("{}/hooks/rost/{platform}/{SECRET}", config.instance.url);
+    let school = config.school("rost").expect("the school");
+    let settings: &Settings = school.platforms.get().expect("GetCourse");
     let printed: BTreeSet<String> =
-        HookKind::ALL.into_iter().map(|kind| fields::address(&base("getcourse"), kind)).collect();
+        addresses::all(&base("getcourse"), settings).into_iter().map(|address| address.url).collect();
     let typed: BTreeSet<String> =
         setup.getcourse.processes.iter().map(|process| process.url.clone()).collect();
     assert_eq!(typed, printed);
@@ -319,7 +321,7 @@ fn the_unit_starts_the_program_and_lets_it_drain() {
 #[test]
 fn scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for path in ["deploy/test.sh", ".ci/run"] {
+    for path in ["deploy/test.sh", "deploy/faults.sh", ".ci/run"] {
         let mode = std::fs::metadata(root().join(path)).expect("it is there").permissions().mode();
         assert!(mode & 0o111 != 0, "{path} cannot be executed");
         let read = std::process::Command::new("bash").arg("-n").arg(root().join(path)).status();

@@ -55,7 +55,8 @@ struct StandIn(Arc<Mutex<(World, At)>>);
 
 impl StandIn {
     fn open() -> Self {
-        let address = |kind| dozvon::platform::getcourse::fields::address("http://127.0.0.1:1/h", kind);
+        let all = dozvon::platform::getcourse::addresses::all("http://127.0.0.1:1/h", &settings());
+        let address = |kind| all.iter().find(|one| one.kind == kind).expect("an address").url.clone();
         use dozvon::platform::getcourse::HookKind::{OrderCreated, PaymentPartial};
         let setup =
             SETUP.replace("CREATED", &address(OrderCreated)).replace("PARTIAL", &address(PaymentPartial));

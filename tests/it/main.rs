@@ -5,6 +5,7 @@ mod cli;
 mod commits;
 mod config;
 mod deploy;
+mod discover;
 mod floors;
 mod getcourse_road;
 mod hooks;

@@ -40,7 +40,10 @@ const BY_NAME: &[(&str, &str)] = &[
     ("amocrm", "src/config/check/mod.rs"),
     ("amocrm", "src/config/mod.rs"),
     ("amocrm", "src/config/school.rs"),
-    ("amocrm", "src/discover.rs"),
+    ("amocrm", "src/cli/school_file.rs"),
+    ("amocrm", "src/discover/file.rs"),
+    ("amocrm", "src/discover/mod.rs"),
+    ("amocrm", "src/discover/shown.rs"),
 ];
 
 fn sources() -> Vec<Source> {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use self::dates::{field_moment, moment};
 use super::raw::AnswersFile;
+use crate::problem::nearest;
 use crate::process::RefusalReason;
 use crate::process::dates::{Found, Reader};
 use crate::process::event::{Answer, AnswerKind, Extent};
@@ -110,6 +111,34 @@ impl Answers {
     /// Fields of a lead that may contain an answer: they are read, and cleared after use.
     pub fn fields(&self) -> Vec<u64> {
         [self.field, self.date_field, self.why_field, self.reason_field].into_iter().flatten().collect()
+    }
+
+    /// Status ids that mean an answer.
+    pub fn stages(&self) -> Vec<u64> {
+        self.stages.keys().copied().collect()
+    }
+
+    /// The fields by their keys in the school's file.
+    pub fn named_fields(&self) -> [(&'static str, Option<u64>); 4] {
+        [
+            ("field", self.field),
+            ("date_field", self.date_field),
+            ("why_field", self.why_field),
+            ("reason_field", self.reason_field),
+        ]
+    }
+
+    /// What a choice of the answer field means; if nothing, the answer whose words it resembles.
+    pub fn of_choice(&self, choice: &str) -> Result<AnswerKind, Option<AnswerKind>> {
+        match self.kind_of(choice) {
+            Some((kind, _)) => Ok(kind),
+            None => Err(resembled(choice, &self.words)),
+        }
+    }
+
+    /// The same for the field with the reason of a refusal.
+    pub fn of_reason(&self, choice: &str) -> Result<RefusalReason, Option<RefusalReason>> {
+        self.reason_in(choice).ok_or_else(|| resembled(choice, &self.reasons))
     }
 
     /// What stands in these fields, for comparing: «завтра» means another day each day.
@@ -282,6 +311,19 @@ fn next_word(text: &str) -> Option<(String, &str)> {
     let tail = &text[start..];
     let end = tail.find(|c: char| !c.is_alphanumeric()).unwrap_or(tail.len());
     Some((tail[..end].to_lowercase().replace('ё', "е"), &tail[end..]))
+}
+
+/// What the known words mean that the text resembles most, as a whole or in its beginning.
+fn resembled<T: Copy>(text: &str, phrases: &[(Vec<String>, T)]) -> Option<T> {
+    let said = words_of(text);
+    let alike = |words: &[String]| {
+        let known = words.join(" ");
+        let beginning = said.iter().take(words.len()).cloned().collect::<Vec<_>>().join(" ");
+        let near = nearest(&beginning, [known.as_str()])?;
+        Some(strsim::damerau_levenshtein(&beginning, near))
+    };
+    let near = phrases.iter().filter_map(|(words, meaning)| Some((alike(words)?, *meaning)));
+    near.min_by_key(|(slips, _)| *slips).map(|(_, meaning)| meaning)
 }
 
 /// What follows these words, if the text begins with them.

@@ -14,7 +14,7 @@ pub(super) fn answers(draft: &Draft, findings: &mut Findings) {
                 findings.wrong.add(key, "a closed lead is no answer", "any status but 142 and 143");
             }
             Ok(id) if !is_known(draft, id) => {
-                let why = "no pipeline of [amocrm.pipelines] has this status";
+                let why = "no pipeline of [amocrm] has this status";
                 findings.warn.add(key, why, "a status of one of them; `dozvon discover` shows all");
             }
             Ok(_) => {}
@@ -26,7 +26,7 @@ pub(super) fn answers(draft: &Draft, findings: &mut Findings) {
 /// Without a CRM nothing is known of its pipelines.
 fn is_known(draft: &Draft, status: u64) -> bool {
     let Some(crm) = draft.crm() else { return true };
-    crm.pipelines.values().any(|pipeline| pipeline.stages.values().any(|known| *known == status))
+    crm.all_pipelines().any(|(_, pipeline)| pipeline.stages.values().any(|known| *known == status))
 }
 
 fn words_and_fields(draft: &Draft, findings: &mut Findings) {

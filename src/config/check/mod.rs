@@ -1,5 +1,5 @@
 //! Checks that the parts of a school's files fit each other. Never changes them. Enter at [`run`];
-//! [`people`], [`process`], [`answers`], [`lines`] and the folders of the platforms contain the single
+//! [`people`], [`routes`], [`process`], [`answers`], [`lines`] and the folders of the platforms contain the single
 //! checks.
 
 use std::collections::BTreeSet;
@@ -23,6 +23,7 @@ mod lines;
 mod people;
 mod platforms;
 mod process;
+mod routes;
 
 pub(super) use lines::starter;
 
@@ -57,7 +58,7 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
         findings.wrong.add("name", "empty", "the school's name as clients know it");
     }
     people::roster(draft, &mut findings);
-    people::routes(draft, &mut findings);
+    routes::routes(draft, &mut findings);
     platforms::platforms(draft, &mut findings);
     answers::answers(draft, &mut findings);
     lines::lines(draft, &mut findings);
@@ -107,7 +108,7 @@ fn texts(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec<Problem>
     let today = draft.around.now.with_timezone(&draft.file.zone);
     for (name, text) in draft.texts.texts().filter(|(_, text)| !text.shipped) {
         let shipped = !matches!(TextId::from(name), TextId::Own(_));
-        let asked_for = draft.routes.iter().any(|route| route.task.as_deref() == Some(name));
+        let asked_for = draft.routes.iter().any(|route| route.task.text.as_deref() == Some(name));
         if !shipped && !asked_for {
             let mut wrong = Complaints { file: &text.file, found: problems };
             wrong.add("", "nothing uses a text of this name", "a shipped name, or a `task` of a route");

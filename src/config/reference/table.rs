@@ -58,7 +58,7 @@ static SCHOOL: LazyLock<Vec<Section>> = LazyLock::new(|| {
     let routes = Section {
         file: File::School,
         path: "[routes]",
-        about: "The settings for an offer or a line (G1–G7). The first route with one of the order's offers applies; one route without `offers` and `line` is for all other orders.",
+        about: "The settings for some of the orders (G1–G7, G10). The first route from the top whose conditions hold applies; one without `when`, `offers` and `line` is for all other orders.",
         keys: route_keys().leak(),
     };
     let (before, behind) = FIXED.split_at(1);
@@ -104,7 +104,7 @@ fn route_keys() -> Vec<Key> {
         titles.join(" and ")
     );
     let caller_id = key("caller_id", "text", about.leak());
-    let (before, behind) = ROUTE.split_at(3);
+    let (before, behind) = ROUTE.split_at(4);
     before.iter().copied().chain([caller_id]).chain(behind.iter().copied()).collect()
 }
 
@@ -188,6 +188,7 @@ const TOP: &[Key] = &[
     ),
     key("managers", "tables", "See [managers.<name>]."),
     key("routes", "list of tables", "See [[routes]]."),
+    key("dictionaries", "tables", "See [dictionaries.<name>]."),
     key("answers", "table", "See [answers]."),
     key("calendar", "table", "See [calendar]."),
 ];
@@ -195,13 +196,39 @@ const TOP: &[Key] = &[
 /// A route, without `caller_id`.
 const ROUTE: &[Key] = &[
     key("name", "text, required", "Name of the route, shown in the journal."),
-    key("offers", "list of text", "Offer ids of GetCourse for this route; each in one route only."),
-    key("line", "text", "Our line, +7…, whose unknown callers get this route (L8)."),
+    key(
+        "when",
+        "expression",
+        "A condition in the language of templates (G10), \"offer in ['551'] and source.utm_medium == 'cpc' and cost_sum >= 30000\". Texts: offer (each of the order's in turn), positions, author (client, manager), line, source.utm_source, source.form, source.page, source.promocode, source.city and any other label. Number: cost_sum. Lists: offers, tags, groups; 'x' in groups. What nobody has told makes it false, and the journal says so.",
+    ),
+    key(
+        "offers",
+        "list of text",
+        "Short for `when`: one of these offers. Each in one route without `when` only.",
+    ),
+    key("line", "text", "Short for `when`: our line, +7…, whose unknown callers get this route (L8)."),
     key("credit", "true | false", "Bought on credit: the long self-payment pause (L2)."),
     key("lead_name", "template", "Lead's name (G2)."),
+    key(
+        "price",
+        "expression",
+        "Lead's price (G2), \"cost_sum * 0.9\" or a number in quotes. Absent: the order's sum.",
+    ),
     key("tags", "list of text", "Tags of the lead (G3)."),
     key("fields", "field id = template", "Fields of the lead (G2)."),
+    key("set", "dictionary = template", "Values of [dictionaries.<name>] for the order and its lead (G10)."),
+    key(
+        "contact_name",
+        "template",
+        "Name of a new contact (G7). Absent, or empty for this client: the client's own name.",
+    ),
+    key("contact_responsible", "manager", "Of a new contact (G7). Absent: the lead's responsible."),
     key("contact_fields", "field id = template", "Fields of the contact (G7)."),
+    key(
+        "pipeline",
+        "number",
+        "Pipeline of a new lead (G1): one of [amocrm.sales_pipelines.<name>]. Absent: that of [amocrm.pipelines.sales]. A lead stays where it was made.",
+    ),
     key("stage", "stage", "Of a new lead (G1): new, in_work, dialling, talked, promised, part_paid."),
     key(
         "responsible",
@@ -209,7 +236,11 @@ const ROUTE: &[Key] = &[
         "Who is responsible (G4), see below; the client's present manager comes first (L8).",
     ),
     key("note", "true | false", "Write the note with the source's facts (G5)."),
-    key("task", "name of a text", "Text of the first task (G6). Absent: task_first_call."),
+    key(
+        "task",
+        "name of a text | table",
+        "The first task (G6): the name of its text, or see [routes.task]. Absent: task_first_call.",
+    ),
 ];
 
 /// Sections of the school's file; routes follow the first.
@@ -245,6 +276,25 @@ const FIXED: &[Section] = &[
             key("manager", "manager", "With fixed."),
             key("managers", "list of managers", "With queue."),
             key("offers", "offer id = manager", "With product; other offers go to the least loaded."),
+        ],
+    },
+    Section {
+        file: File::School,
+        path: "routes.task",
+        about: "The first task of an order, after the pause (G6).",
+        keys: &[
+            key("text", "name of a text", "A shipped task_… or one of texts/. Absent: task_first_call."),
+            key("to", "manager", "Whose it is. Absent, or away: the order's responsible."),
+            key("minutes", "working minutes", "Until its deadline."),
+        ],
+    },
+    Section {
+        file: File::School,
+        path: "dictionaries.<name>",
+        about: "What a route may set on its orders (G10): source_kind, client_kind; the name is yours.",
+        keys: &[
+            key("field", "field id", "Lead's field that shows the value."),
+            key("values", "list of text, required", "All values that there are."),
         ],
     },
     Section {

@@ -84,6 +84,13 @@ fn the_reference_names_the_keys_that_the_structs_take() {
         seen.insert((File::School, platform.name.to_owned()));
     }
     check::<Pipeline>(File::School, "amocrm.pipelines.<role>", &mut seen);
+    check::<Pipeline>(File::School, "amocrm.sales_pipelines.<name>", &mut seen);
+    check::<process::Dictionary>(File::School, "dictionaries.<name>", &mut seen);
+    let nonsense: Table = "nonsense = 1".parse().expect("a table");
+    let error = Value::Table(nonsense).try_into::<process::FirstTask>().expect_err("no such key");
+    let keys: BTreeSet<String> = told(File::School, "routes.task").into_iter().map(str::to_owned).collect();
+    assert_eq!(keys, expected_in(&error), "[routes.task]");
+    seen.insert((File::School, "routes.task".to_owned()));
     check::<process::Arrival>(File::Process, "arrival", &mut seen);
     check::<process::PhoneAsk>(File::Process, "phone", &mut seen);
     check::<process::ContactHours>(File::Process, "contact", &mut seen);
@@ -212,6 +219,7 @@ fn what_is_called_required_is_and_nothing_else() {
     check::<AnswersFile>("answers", "");
     check::<CalendarFile>("calendar", "");
     check::<Pipeline>("amocrm.pipelines.<role>", "id = 1\nstages = {}");
+    check::<process::Dictionary>("dictionaries.<name>", "values = []");
     for platform in ALL {
         check_with(platform.name, platform.least, |table| (platform.read)(Value::Table(table)).is_ok());
     }

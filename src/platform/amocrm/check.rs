@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Settings;
-use super::settings::{Auth, Pipeline};
+use super::settings::Auth;
 use crate::json;
 use crate::platform::check::{self, Beside, Findings};
 use crate::process::{LeadRole, RefusalReason, Stage};
@@ -46,7 +46,14 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
         let allowed = "new, in_work, dialling, talked, promised, part_paid";
         findings.wrong.add("amocrm.by_hand", "a closed lead enters no process", allowed);
     }
-    pipelines(&settings.pipelines, findings);
+    pipelines(settings, findings);
+    let sales = settings.pipelines.get(&LeadRole::Sales);
+    for stage in settings.by_hand.iter().filter(|stage| **stage < Stage::Won) {
+        if sales.is_some_and(|sales| !sales.stages.contains_key(stage)) {
+            let why = format!("no status stands for `{}`", json::name(stage));
+            findings.warn.add("amocrm.by_hand", why, "a stage of [amocrm.pipelines.sales]");
+        }
+    }
     let missing = RefusalReason::ALL.iter().filter(|reason| !settings.loss_reasons.contains_key(reason));
     let missing: Vec<String> = missing.map(json::name).collect();
     if !missing.is_empty() {
@@ -63,17 +70,17 @@ fn managers(beside: &Beside, findings: &mut Findings) {
     }
 }
 
-fn pipelines(pipelines: &BTreeMap<LeadRole, Pipeline>, findings: &mut Findings) {
-    if !pipelines.contains_key(&LeadRole::Sales) {
+fn pipelines(settings: &Settings, findings: &mut Findings) {
+    if !settings.pipelines.contains_key(&LeadRole::Sales) {
         findings.wrong.add("amocrm.pipelines.sales", "missing", "the pipeline of first sales");
     }
-    for id in check::repeated(pipelines.values().map(|pipeline| pipeline.id)) {
+    for id in check::repeated(settings.all_pipelines().map(|(_, pipeline)| pipeline.id)) {
         findings.wrong.add("amocrm.pipelines", format!("pipeline {id} stands twice"), "one for each role");
     }
     let mut seen: BTreeMap<u64, String> = BTreeMap::new();
-    for (role, pipeline) in pipelines {
+    for (table, pipeline) in settings.all_pipelines() {
         for (stage, id) in &pipeline.stages {
-            let key = format!("amocrm.pipelines.{}.stages.{}", role.as_str(), json::name(stage));
+            let key = format!("{table}.stages.{}", json::name(stage));
             let closed = CLOSED.iter().find(|(closed, number)| closed == stage || number == id);
             if let Some((closed, number)) = closed {
                 if (closed, number) != (stage, id) {

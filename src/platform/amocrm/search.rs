@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::card::{Contact, Lead, number, page, text};
+use super::card::{Contact, Lead, page};
 use super::client::{AmoClient, Call};
 use super::numbers::phone_query;
 use super::shared_reads::{Listing, ListingRead, ReadRequest, SharedReads};
@@ -101,15 +101,13 @@ impl Search<'_> {
         Ok(body.iter().flat_map(|body| page(body, "leads")).filter_map(Lead::read).collect())
     }
 
-    /// A task of these leads, open or done, whose text ends with the marker.
-    pub async fn task(&self, leads: &[u64], marker: &str) -> Result<Option<u64>, Fault> {
+    /// The tasks of these leads, open and done, the newest.
+    pub async fn tasks(&self, leads: &[u64]) -> Result<Vec<Value>, Fault> {
         if leads.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let request = ReadRequest { listing: Listing::Tasks, leads, since: 0, urgency: self.urgency };
-        let seen = self.shared_reads.read_shared(request).await?;
-        let marked = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
-        Ok(seen.items.iter().find(marked).and_then(|task| number(&task["id"])))
+        Ok(self.shared_reads.read_shared(request).await?.items.clone())
     }
 
     /// A plain note of a lead for which `is_it` holds.

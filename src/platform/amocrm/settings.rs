@@ -22,6 +22,9 @@ pub struct Settings {
     pub auth: Auth,
     /// Pipelines by role: `sales` is required, `fulfilment` and `revival` are optional.
     pub pipelines: BTreeMap<LeadRole, Pipeline>,
+    /// Further pipelines for first sales, by a name of the school's own: routes choose them by their id (G1).
+    #[serde(default)]
+    pub sales_pipelines: BTreeMap<String, Pipeline>,
     /// Lead's text field for the GetCourse order number: the natural key of a lead.
     #[serde(default)]
     pub order_number_field: Option<u64>,
@@ -53,6 +56,36 @@ pub struct Settings {
 
 fn currency() -> String {
     "RUB".to_owned()
+}
+
+impl Settings {
+    /// The pipeline of a role; `further` is the id of a sales pipeline that is not the usual one.
+    pub fn pipeline(&self, role: LeadRole, further: Option<u64>) -> Option<&Pipeline> {
+        let usual = self.pipelines.get(&role);
+        match further.filter(|_| role == LeadRole::Sales) {
+            None => usual,
+            Some(id) => self.sales().find(|pipeline| pipeline.id == id),
+        }
+    }
+
+    /// The pipelines for first sales, the usual one first.
+    pub fn sales(&self) -> impl Iterator<Item = &Pipeline> {
+        self.pipelines.get(&LeadRole::Sales).into_iter().chain(self.sales_pipelines.values())
+    }
+
+    /// All pipelines with their keys in the file.
+    pub fn all_pipelines(&self) -> impl Iterator<Item = (String, &Pipeline)> {
+        let by_role =
+            self.pipelines.iter().map(|(role, one)| (format!("amocrm.pipelines.{}", role.as_str()), one));
+        let further = self.sales_pipelines.iter();
+        by_role.chain(further.map(|(name, one)| (format!("amocrm.sales_pipelines.{name}"), one)))
+    }
+
+    /// A sales pipeline as commands and events name it: nothing for the usual one.
+    pub fn further(&self, pipeline: u64) -> Option<u64> {
+        let usual = self.pipelines.get(&LeadRole::Sales).is_some_and(|usual| usual.id == pipeline);
+        (!usual).then_some(pipeline)
+    }
 }
 
 fn look_back_min() -> u32 {
@@ -106,6 +139,7 @@ pub const SECTIONS: &[Section] = &[
             ),
             key("auth", "table, required", "See [amocrm.auth]."),
             key("pipelines", "tables, required", "See [amocrm.pipelines.<role>]; `sales` is required."),
+            key("sales_pipelines", "tables", "See [amocrm.sales_pipelines.<name>]."),
             key(
                 "order_number_field",
                 "field id",
@@ -158,6 +192,14 @@ pub const SECTIONS: &[Section] = &[
                 "stage = status id, required",
                 "new, in_work, dialling, talked, promised, part_paid; a missing one is skipped. Won and lost are always 142 and 143.",
             ),
+        ],
+    },
+    Section {
+        path: "amocrm.sales_pipelines.<name>",
+        about: "A further pipeline for first sales, which a route names by its id (G1); the name is yours.",
+        keys: &[
+            key("id", "number, required", "The pipeline."),
+            key("stages", "stage = status id, required", "As in [amocrm.pipelines.<role>]."),
         ],
     },
 ];

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
-use super::{brackets, decode, read_entities};
+use super::{brackets, decode, read_entities, unread};
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
 use crate::request::IdempotencyKey;
@@ -174,6 +174,12 @@ impl Hooks for AmoHooks {
                 Ok(vec![Signal::Uninstalled { account }])
             }
         }
+    }
+
+    fn unread(&self, request: &RawRequest) -> Vec<String> {
+        let is_form = Self::tail(request) == Ok(Tail::Form);
+        let body = is_form.then(|| brackets::parse(&request.body).ok()).flatten();
+        body.map(|body| unread::names(&body)).unwrap_or_default()
     }
 
     fn decode_found(&self, request: &RawRequest, _at: At) -> Result<Vec<Signal>, Undecodable> {

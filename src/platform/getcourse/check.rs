@@ -1,6 +1,7 @@
 //! What is wrong with a school's `[getcourse]`. Never asks GetCourse. Enter at [`check`].
 
 use super::Settings;
+use super::addresses::is_parameter;
 use super::fields::FIELDS;
 use super::reconcile::COLUMNS;
 use super::settings::Payments;
@@ -35,9 +36,26 @@ pub fn check(settings: &Settings, beside: &Beside, findings: &mut Findings) {
         let why = "missing: GetCourse takes no comment without its author, each becomes a dead letter";
         findings.warn.add("getcourse.comment_author", why, "a user's id, or feed.comments = false");
     }
+    variables(settings, findings);
     let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
     for field in settings.fields.keys().filter(|field| !known.contains(&field.as_str())) {
         let key = format!("getcourse.fields.{field}");
         findings.wrong.add(key, "unknown field", format!("one of: {}", known.join(", ")));
+    }
+}
+
+/// What would break a printed address, or be read by nothing.
+fn variables(settings: &Settings, findings: &mut Findings) {
+    for (name, value) in &settings.variables {
+        let key = format!("getcourse.variables.{name}");
+        if !is_parameter(name) {
+            let known: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+            let allowed = format!("utm_…, custom_utm_…, or one of: {}", known.join(", "));
+            findings.wrong.add(key.clone(), "unknown field", allowed);
+        }
+        let breaks = |letter: char| letter.is_control() || letter == '&' || letter == '#';
+        if value.trim().is_empty() || value.contains(breaks) || value.contains('{') != value.contains('}') {
+            findings.wrong.add(key, "no variable", "\"{object.deal_utm_source}\", or a fixed text");
+        }
     }
 }

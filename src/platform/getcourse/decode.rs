@@ -63,6 +63,7 @@ impl Reading<'_> {
             left: sums.left,
             payment_link: self.value("payment_link").filter(|link| link.starts_with("http")),
             manager: None,
+            pipeline: None,
             source: self.source(),
             confirmed: self.confirmed,
             trusted: false,
@@ -163,7 +164,7 @@ impl Reading<'_> {
     /// The source's facts for the lead's note (G5).
     fn source(&self) -> BTreeMap<String, String> {
         let mut source = self.params.starting(&SOURCES);
-        for field in ["promocode", "page", "form", "city"] {
+        for field in FACTS {
             if let Some(value) = self.value(field) {
                 source.insert(field.to_owned(), value);
             }
@@ -171,6 +172,9 @@ impl Reading<'_> {
         source
     }
 }
+
+/// Fields that are facts of an order's source under their own names.
+pub const FACTS: [&str; 6] = ["promocode", "page", "form", "city", "groups", "tags"];
 
 /// An order's cost, and how much of it is paid and left.
 #[derive(Debug, Clone, Default, PartialEq)]

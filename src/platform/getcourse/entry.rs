@@ -1,14 +1,17 @@
 //! GetCourse as a platform of the bridge: its value, which connects its parts. Enter at [`PLATFORM`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use toml::Value;
 
 use super::reconcile::{Exports, SPACING_S};
-use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, check, settings, words};
+use super::survey::GcSurvey;
+use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, addresses, check, settings, words};
 use crate::platform::check::{Beside, Findings};
 use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
 use crate::platform::http::Http;
+use crate::platform::survey::Survey;
 use crate::platform::{Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 
@@ -59,6 +62,18 @@ impl entry::Settings for Settings {
         let courier = GcCourier::open(self.clone(), &school.process.roster, http)?;
         let courier = Some((Target::Getcourse, Arc::new(courier) as _));
         Ok(Connected { courier, reconciler, ..Connected::default() })
+    }
+
+    /// Only the Tech API lists them, with both keys.
+    fn survey(&self, _: &OfSchool, wires: &mut dyn Wires) -> Result<Option<Box<dyn Survey>>, String> {
+        let Some(keys) = Keys::read(self)? else { return Ok(None) };
+        let account = Account { platform: NAME, of: &self.url, per_second: self.requests_per_second };
+        let http = wires.http(NAME, self.timeout_s, account)?;
+        Ok(Some(Box::new(GcSurvey(Client::new(self, keys, http)))))
+    }
+
+    fn brings(&self) -> Option<BTreeSet<String>> {
+        Some(addresses::brought(self))
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {

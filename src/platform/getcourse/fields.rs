@@ -1,8 +1,5 @@
-//! The names of GetCourse's parameters: which of them fills which of our fields, and the address that a
-//! school's administrator pastes into «Вызвать URL» (sheet, end of 1.5). Never reads a value; the decoder
-//! does. Enter at [`FIELDS`] and [`address`].
-
-use super::hooks::HookKind;
+//! The names of GetCourse's parameters: which of them fills which of our fields. Never reads a value; the decoder
+//! does. Enter at [`FIELDS`].
 
 /// One field of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +24,7 @@ const fn field(
 }
 
 /// Every field that a webhook may contain, in the order of the printed address.
-pub const FIELDS: [Field; 28] = [
+pub const FIELDS: [Field; 30] = [
     field("order_id", "{object.id}", "", &["deal_id"]),
     field("number", "{object.number}", "", &["order_number", "deal_number", "gc_number"]),
     field("user_id", "{object.user.id}", "{object.id}", &["gc_user_id", "getcourse_id"]),
@@ -60,7 +57,10 @@ pub const FIELDS: [Field; 28] = [
     field("form", "", "", &["form_name"]),
     // A school's own field: only GetCourse's API contains it.
     field("phone_confirmed", "", "", &["phone_checked"]),
-    field("city", "", "{object.city}", &["user_city"]),
+    field("city", "{object.user.city}", "{object.city}", &["user_city"]),
+    // The sheet knows no variable for either: a school's process may add them as a fixed text.
+    field("groups", "", "", &["user_groups"]),
+    field("tags", "", "", &["deal_tags"]),
     field("event", "", "", &["event_type"]),
 ];
 
@@ -70,39 +70,9 @@ pub fn folded(name: &str) -> String {
     kept.flat_map(char::to_lowercase).collect()
 }
 
-/// The address for one event; `base` ends with the secret. Spaces and braces stay as they are: GetCourse
-/// fills them in before it calls.
-pub fn address(base: &str, kind: HookKind) -> String {
-    let of_user = kind == HookKind::UserUpdated;
-    let pairs: Vec<String> = FIELDS
-        .iter()
-        .map(|field| (field.name, if of_user { field.user_variable } else { field.variable }))
-        .filter(|(_, variable)| !variable.is_empty())
-        .map(|(name, variable)| format!("{name}={variable}"))
-        .collect();
-    format!("{}/{}?{}", base.trim_end_matches('/'), kind.tail(), pairs.join("&"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_printed_address_asks_for_all_that_the_decoder_reads() {
-        let url = address("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/", HookKind::PaymentFull);
-        assert!(
-            url.starts_with("https://bridge.example.org/hooks/rost/getcourse/k7Q2m/payment-full?order_id=")
-        );
-        for part in [
-            "phone={object.user.phone}",
-            "payed={object.payed_money}",
-            "created_at={object.created_at format='Y-m-d H:i:s'}",
-        ] {
-            assert!(url.contains(part), "{part}");
-        }
-        let url = address("https://b.example", HookKind::UserUpdated);
-        assert!(url.contains("user_id={object.id}") && !url.contains("object.user."), "{url}");
-    }
 
     #[test]
     fn no_name_means_two_fields() {

@@ -2,13 +2,13 @@
 //! signed, so nothing can be verified here: the check is the secret in the path. Enter at [`GcHooks`];
 //! `decode` and `tech` read the two forms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use super::params::Params;
 use super::{Payments, Settings, decode, payments, tech};
-use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
+use crate::platform::{HookAnswer, Hooks, Lacks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::problem::nearest;
 use crate::process::At;
 use crate::request::IdempotencyKey;
@@ -152,6 +152,21 @@ impl Hooks for GcHooks {
             return Vec::new();
         }
         Params::read(request).map(|params| params.unread(&self.settings.fields)).unwrap_or_default()
+    }
+
+    fn lacks(&self, request: &RawRequest, needed: &BTreeSet<String>) -> Option<Lacks> {
+        let params =
+            Params::read(request).ok().filter(|params| request.tail != "hook" && !params.is_empty())?;
+        self.kind(request, &params).ok().filter(|kind| *kind == HookKind::OrderCreated)?;
+        let has = |name: &str| params.has(name, &self.settings.fields);
+        let is_brought = |name: &&String| match name.as_str() {
+            "author" => has("author") || has("created_user_id"),
+            "offers" => has("offers") || has("positions"),
+            name => has(name),
+        };
+        let (brought, lacking) = needed.iter().partition::<Vec<_>, _>(is_brought);
+        let list = |names: Vec<&String>| names.into_iter().cloned().collect();
+        Some(Lacks { address: request.tail.clone(), brought: list(brought), lacking: list(lacking) })
     }
 
     /// Read from GetCourse itself, so its amounts are confirmed; with our own field names, not the school's.
@@ -362,6 +377,26 @@ mod tests {
             (Some("Kurs"), Some("https://a.ru"))
         );
         assert_eq!(hooks.unread(&request("payment-full", query, "")), ["skidka"]);
+    }
+
+    #[test]
+    fn what_the_address_of_a_new_order_cannot_bring_is_named() {
+        let needed = ["author", "groups", "offers", "utm_medium"].map(str::to_owned).into();
+        let lacks = |tail: &str, query: &str| hooks("").lacks(&request(tail, query, ""), &needed);
+        // An empty parameter is there: this order has no such fact.
+        let found = lacks("order-created", "order_id=7&positions=A&utm_medium=&created_user_id=5")
+            .expect("a new order");
+        assert_eq!((found.lacking, found.address.as_str()), (vec!["groups".to_owned()], "order-created"));
+        assert_eq!(found.brought, ["author", "offers", "utm_medium"]);
+        assert_eq!(lacks("order-status", "order_id=7"), None);
+        assert_eq!(lacks("hook", ""), None);
+        let all = super::super::addresses::all("https://b.example", &hooks("").settings);
+        let query = all[0].url.split_once('?').expect("a query").1;
+        assert_eq!(
+            lacks("order-created", query).expect("a new order").lacking,
+            ["groups"],
+            "nobody knows its variable"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! GetCourse: orders, payments and the people who made them. Never creates an order and never marks one as
 //! paid. Enter at [`PLATFORM`], [`GcHooks`] (webhooks) and [`GcCourier`] (commands).
 
+pub mod addresses;
 pub mod answer;
 mod check;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod params;
 pub mod reconcile;
 pub mod settings;
 pub mod status;
+mod survey;
 pub mod tech;
 pub mod text;
 mod words;

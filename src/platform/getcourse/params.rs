@@ -64,6 +64,13 @@ impl Params {
         names.filter(|name| !is_source(name) && !read.contains(&folded(name))).cloned().collect()
     }
 
+    /// Whether a request of this address can bring this fact: the parameter is there, empty or not.
+    pub fn has(&self, name: &str, given: &BTreeMap<String, String>) -> bool {
+        let is_source = SOURCES.iter().any(|beginning| name.starts_with(beginning));
+        self.raw(name, given).next().is_some()
+            || (is_source && self.0.iter().any(|(have, _)| folded(have) == folded(name)))
+    }
+
     /// All parameters whose name has one of these beginnings, cleaned, by name.
     pub fn starting(&self, beginnings: &[&str]) -> BTreeMap<String, String> {
         self.0

@@ -30,6 +30,10 @@ pub struct Settings {
     /// Names printed by `dozvon url` need no entry.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
+    /// Our field, or a label of an order's source → the variable or fixed text in the addresses that
+    /// `dozvon url` prints: GetCourse documents no variable for some of them.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
     /// Id of the user who writes the comments.
     #[serde(default)]
     pub comment_author: Option<u64>,
@@ -99,6 +103,11 @@ pub const SECTIONS: &[Section] = &[Section {
             "fields",
             "our field = parameter",
             "Names in the school's own addresses, if they differ from those that `dozvon url` prints.",
+        ),
+        key(
+            "variables",
+            "our field = variable",
+            "In the addresses that `dozvon url` prints: a variable, \"{object.deal_utm_source}\", or a fixed text. For utm_… and for page, form, city, zone, groups, tags, phone_confirmed, author.",
         ),
         key("comment_author", "user id", "The author of comments."),
         key("cancel_reasons", "our word = reason id", "Reasons of cancellation in the account's dictionary."),

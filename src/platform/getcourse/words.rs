@@ -3,9 +3,11 @@
 
 use std::fmt::Write;
 
-use super::{HookKind, Settings, fields};
+use super::addresses::{self, Address};
+use super::{HookKind, Settings};
 use crate::platform::entry::heading;
 use crate::process::Process;
+use crate::process::event::Author;
 use crate::secret::SecretSource;
 
 /// The addresses of processes and subscriptions.
@@ -15,9 +17,18 @@ pub fn setup(text: &mut String, base: &str, settings: &Settings) {
         "\nДля каждого события создайте процесс с одним блоком: операция «Вызвать URL», метод GET.\n\
          Проверка по условию идёт раз в 5–15 минут, и каждый заказ попадает в такой процесс один раз.\n",
     );
-    for kind in HookKind::ALL {
-        let (title, setup) = process_setup(kind);
-        let _ = write!(text, "\n{title}\n{setup}\n{}\n", fields::address(base, kind));
+    for Address { kind, author, url } in addresses::all(base, settings) {
+        let (title, setup) = process_setup(kind, author);
+        let _ = write!(text, "\n{title}\n{setup}\n{url}\n");
+    }
+    let absent = addresses::absent(settings);
+    if !absent.is_empty() {
+        let _ = write!(
+            text,
+            "\nЭтого в адресах нет: {}. Переменных для этого GetCourse не описывает. Если они известны вам или значение \
+             постоянно, впишите их в [getcourse.variables] и снова выполните dozvon url.\n",
+            absent.join(", ")
+        );
     }
     let (Some(developer), Some(school)) = (&settings.developer_key, &settings.school_key) else { return };
     heading(text, "GetCourse: подписка Tech API");
@@ -70,8 +81,18 @@ pub fn example(text: &mut String, base: &str, process: &Process) {
 }
 
 /// What the process listens to, and how it is set (sheet GetCourse, 1.3).
-fn process_setup(kind: HookKind) -> (&'static str, &'static str) {
+fn process_setup(kind: HookKind, author: Option<Author>) -> (&'static str, &'static str) {
     match kind {
+        HookKind::OrderCreated if author == Some(Author::Client) => (
+            "Заказ создан клиентом",
+            "Процесс на заказы, запуск при создании заказа, условие: заказ создал не менеджер. Без задержки перед блоком.\n\
+             Если такого условия в кабинете нет, оставьте один процесс без условия и уберите из адреса author.",
+        ),
+        HookKind::OrderCreated if author == Some(Author::Manager) => (
+            "Заказ создан менеджером",
+            "Процесс на заказы, запуск при создании заказа, условие: заказ создал менеджер. Без задержки перед блоком.\n\
+             По этому адресу мост не ждёт самостоятельной оплаты, а сразу спрашивает менеджера о дате.",
+        ),
         HookKind::OrderCreated => (
             "Заказ создан",
             "Процесс на заказы, запуск при создании заказа, без условий и без задержки перед блоком.",

@@ -1,14 +1,24 @@
-//! Refusals that name no reason («550 Invalid recipient»): the address may be wrong, or the server refuses
-//! everybody. Never forgets an address that was refused while no letter was accepted. Enter at
-//! [`BareRefusals::is_the_address`].
+//! Refusals that name no reason («550 Invalid recipient»): the address may be wrong, or the server does not relay.
+//! Never blames an address while no letter to its host was accepted. Enter at [`BareRefusals::judge`].
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// An address alone that is refused this often is wrong.
+/// After so many refusals a person has to look.
 const TRIES: u32 = 3;
 /// Most addresses that are remembered.
 const REMEMBERED: usize = 1_000;
+
+/// What a refusal without a reason means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nobody can tell yet.
+    TryAgain,
+    /// The server takes letters to this host, but not to this address.
+    WrongAddress,
+    /// It stays unknown.
+    AskPerson,
+}
 
 /// The addresses that were refused without a reason, in memory only.
 #[derive(Debug, Default)]
@@ -17,31 +27,30 @@ pub struct BareRefusals(Mutex<BTreeMap<String, Refused>>);
 #[derive(Debug, Default, Clone, Copy)]
 struct Refused {
     times: u32,
-    /// The server has accepted another letter since.
+    /// The server has accepted a letter to another address of the host since.
     others_pass: bool,
 }
 
 impl BareRefusals {
-    /// A letter was accepted: the server does not refuse everybody.
-    pub fn accepted(&self) {
-        self.lock().values_mut().for_each(|refused| refused.others_pass = true);
+    /// A letter was accepted: the server takes letters to this host. One that does not relay takes its own.
+    pub fn accepted(&self, address: &str) {
+        let mut all = self.lock();
+        let same_host = all.iter_mut().filter(|(refused, _)| host(refused) == host(address));
+        same_host.for_each(|(_, refused)| refused.others_pass = true);
     }
 
-    /// Whether this refusal is about the address: others pass, or it is the only one and was tried often. If not,
-    /// the letter is tried again later.
-    pub fn is_the_address(&self, address: &str) -> bool {
+    pub fn judge(&self, address: &str) -> Verdict {
         let mut all = self.lock();
-        let is_alone = all.keys().all(|other| other == address);
         if all.len() >= REMEMBERED && !all.contains_key(address) {
             all.pop_first();
         }
         let refused = all.entry(address.to_owned()).or_default();
         refused.times += 1;
-        let is_wrong = refused.others_pass || (is_alone && refused.times >= TRIES);
-        if is_wrong {
-            all.remove(address);
+        match *refused {
+            Refused { others_pass: true, .. } => Verdict::WrongAddress,
+            Refused { times: TRIES.., .. } => Verdict::AskPerson,
+            _ => Verdict::TryAgain,
         }
-        is_wrong
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Refused>> {
@@ -49,30 +58,31 @@ impl BareRefusals {
     }
 }
 
+fn host(address: &str) -> &str {
+    address.rsplit('@').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn one_address_is_wrong_when_others_pass_or_when_it_is_alone() {
+    fn an_address_is_wrong_only_when_others_of_its_host_pass() {
         let refusals = BareRefusals::default();
-        assert!(!refusals.is_the_address("a@example.ru"));
-        refusals.accepted();
-        assert!(refusals.is_the_address("a@example.ru"));
-        assert!(!refusals.is_the_address("b@example.ru"));
-        assert!(!refusals.is_the_address("b@example.ru"));
-        assert!(refusals.is_the_address("b@example.ru"), "nobody else is written to");
+        assert_eq!(refusals.judge("a@elsewhere.example"), Verdict::TryAgain);
+        refusals.accepted("b@own.example");
+        assert_eq!(refusals.judge("a@elsewhere.example"), Verdict::TryAgain, "it may not relay");
+        refusals.accepted("b@elsewhere.example");
+        assert_eq!(refusals.judge("a@elsewhere.example"), Verdict::WrongAddress);
     }
 
     #[test]
     fn a_server_that_refuses_everybody_makes_no_address_wrong() {
         let refusals = BareRefusals::default();
-        for _ in 0..10 {
-            assert!(!refusals.is_the_address("a@example.ru"));
-            assert!(!refusals.is_the_address("b@example.ru"));
+        for time in 1..10 {
+            let verdict = if time < TRIES { Verdict::TryAgain } else { Verdict::AskPerson };
+            assert_eq!(refusals.judge("a@example.ru"), verdict);
+            assert_eq!(refusals.judge("b@example.ru"), verdict);
         }
-        // It is mended: only the one that is refused again is wrong.
-        refusals.accepted();
-        assert!(refusals.is_the_address("a@example.ru"));
     }
 }

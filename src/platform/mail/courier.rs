@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 
 use super::Settings;
-use super::bare::BareRefusals;
+use super::bare::{BareRefusals, Verdict};
 use super::letter::sender;
 use crate::platform::post::{Outgoing, Post, PostFault, SmtpReply, SmtpStage};
 use crate::platform::{Courier, Fault, Links, Receipt, Room, Try};
@@ -74,14 +74,16 @@ impl Courier for MailCourier {
         }
         match self.post.send(&self.outgoing(command, letter, now)).await {
             Ok(()) => {
-                self.bare_refusals.accepted();
+                self.bare_refusals.accepted(&letter.to);
                 Ok(Receipt::default())
             }
-            Err(PostFault::Refused { stage: SmtpStage::Recipient, reply })
-                if is_bare(reply) && !self.bare_refusals.is_the_address(&letter.to) =>
-            {
+            Err(PostFault::Refused { stage: SmtpStage::Recipient, reply }) if is_bare(reply) => {
                 let why = format!("recipient {reply}, without a reason");
-                Err(Fault::Later { why, after_ms: Some(GREYLIST_MS) })
+                Err(match self.bare_refusals.judge(&letter.to) {
+                    Verdict::TryAgain => Fault::Later { why, after_ms: Some(GREYLIST_MS) },
+                    Verdict::WrongAddress => Fault::never(format!("{BOUNCED}: {why}")),
+                    Verdict::AskPerson => Fault::never(format!("{why}: the server may not relay")),
+                })
             }
             Err(refusal) => Err(fault(refusal)),
         }
@@ -144,7 +146,8 @@ fn is_bare(reply: SmtpReply) -> bool {
 fn is_bad_recipient(reply: SmtpReply) -> bool {
     match reply.enhanced {
         Some((_, subject, detail)) => {
-            subject == 1 || (subject, detail) == (2, 1) || (subject, detail) == (0, 0)
+            // OpenSMTPD says 5.2.4 of an address that its table of users lacks.
+            subject == 1 || matches!((subject, detail), (2, 1 | 4) | (0, 0))
         }
         None => matches!(reply.code, 501 | 550 | 551 | 553),
     }
@@ -245,6 +248,7 @@ mod tests {
             (Recipient, 550, None, "never: bounced"),
             (Recipient, 553, Some((5, 1, 3)), "never: bounced"),
             (Recipient, 550, Some((5, 2, 1)), "never: bounced"),
+            (Recipient, 524, Some((5, 2, 4)), "never: bounced"),
             (Content, 550, Some((5, 1, 1)), "never: bounced"),
             (Recipient, 550, Some((5, 7, 1)), "never: recipient"),
             (Recipient, 552, Some((5, 2, 2)), "later"),

@@ -2,6 +2,7 @@
 //! event, names of our own lines. Contains nothing specific to a provider. Enter at [`provider`] (a provider
 //! as a value), [`Fields`] (events), [`start`] (call starts) and [`statistics`] (reconciliation).
 
+pub mod extensions;
 pub mod form_hooks;
 pub mod mango;
 pub mod provider;

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::extensions::{Extensions, LineSurvey};
 use super::settings::LineFacts;
 use super::start::{LineCourier, Starter};
 use super::statistics::{LineReconciler, Statistics};
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::platform::check::{Beside, Findings};
 use crate::platform::entry::{Account, Connected, OfSchool, Settings, Wires};
 use crate::platform::http::Http;
+use crate::platform::survey::Survey;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
 use crate::secret::Secret;
@@ -32,6 +34,11 @@ pub trait LineSettings: Any + fmt::Debug + Send + Sync {
     fn way_in(&self) -> Result<Arc<dyn Hooks>, String>;
 
     fn way_out(&self, wires: &mut LineWires) -> Result<LineEnds, String>;
+
+    /// Its extensions, if its account lists them.
+    fn extensions(&self, _wires: &mut LineWires) -> Result<Option<Box<dyn Extensions>>, String> {
+        Ok(None)
+    }
 
     /// Instructions for the provider's cabinet, in Russian; `address` receives the events.
     fn words(&self, text: &mut String, address: &str);
@@ -127,6 +134,14 @@ impl<L: LineSettings> Settings for L {
             Arc::new(LineReconciler::new(statistics, facts.look_back_min))
         });
         Ok(Connected { courier, idle, reconciler })
+    }
+
+    fn survey(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Option<Box<dyn Survey>>, String> {
+        let facts = self.facts();
+        let found = self.extensions(&mut LineWires { facts, school, wires })?;
+        Ok(found.map(|extensions| -> Box<dyn Survey> {
+            Box::new(LineSurvey { provider: facts.name, extensions })
+        }))
     }
 
     fn url_words(&self, text: &mut String, school: &OfSchool) {

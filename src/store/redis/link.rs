@@ -60,6 +60,9 @@ pub struct Link {
     is_moving: bool,
     /// It has failed since; see [`Link::is_stale`].
     has_failed: AtomicBool,
+    /// A call was not answered in time. The peer may have forgotten the connection and still acknowledge it, so
+    /// it is replaced.
+    is_silent: AtomicBool,
 }
 
 enum Connections {
@@ -183,15 +186,19 @@ impl Link {
         command.query_async(&mut self.next_connection()).await.map_err(|error| self.fault(&error))
     }
 
-    /// Whether the master has to be asked for again.
+    /// Whether new connections are needed, or the master has to be asked for again.
     pub fn is_stale(&self) -> bool {
-        self.is_moving && self.has_failed.load(Ordering::Relaxed)
+        let has_moved = self.is_moving && self.has_failed.load(Ordering::Relaxed);
+        has_moved || self.is_silent.load(Ordering::Relaxed)
     }
 
     fn fault(&self, error: &RedisError) -> StoreError {
         let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() || is_replica {
             self.has_failed.store(true, Ordering::Relaxed);
+        }
+        if error.is_timeout() {
+            self.is_silent.store(true, Ordering::Relaxed);
         }
         fault(error).of(&self.name)
     }
@@ -245,6 +252,7 @@ impl Link {
             name: String::new(),
             is_moving: false,
             has_failed: AtomicBool::new(false),
+            is_silent: AtomicBool::new(false),
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`RedisStore::connect`]; `keys` names the keys, `link` holds the connections, `unit` is the commit.
 
 mod address;
+mod contents;
 mod keys;
 mod link;
 mod scripts;
@@ -22,8 +23,8 @@ use crate::request::IdempotencyKey;
 use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
-    JOURNAL_MAX, JournalEntry, Kinds, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record,
-    Seq, Store, StoreError, StoreResult, Unit, Wake, Weakness,
+    JOURNAL_MAX, JournalEntry, LAST_KEPT_S, Lease, OFFER_KEPT_S, Offer, Places, Plan, Rate, Record, Seq,
+    Store, StoreError, StoreResult, Unit, Wake, Weakness,
 };
 pub use address::Address;
 use keys::SchoolKeys;
@@ -40,8 +41,6 @@ const REACH_AGAIN: Duration = Duration::from_millis(300);
 const EPOCH_KEPT: Duration = Duration::from_millis(250);
 
 /// The keys that the lease's script reads, in its order.
-const LEASE_KEYS: [&str; 9] = ["lease", "plan", "token", "n", "out", "wake", "promised", "names", "links"];
-
 /// A list of names with their scores, from `WITHSCORES`.
 type Scored = Vec<(String, u64)>;
 
@@ -410,6 +409,14 @@ impl Store for RedisStore {
         Ok(Counts { inbox, deliveries, wakes, dead, raw })
     }
 
+    async fn unlist_gone(
+        &self,
+        school: &SchoolId,
+        after: Option<&str>,
+    ) -> StoreResult<(Vec<String>, Option<String>)> {
+        self.without_record(school, after).await
+    }
+
     async fn renew(
         &self,
         school: &SchoolId,
@@ -417,19 +424,7 @@ impl Store for RedisStore {
         plan: &Plan,
         ttl_ms: u64,
     ) -> StoreResult<(Lease, Contents)> {
-        let mut call = self.scripts.lease.prepare_invoke();
-        call.key(&SchoolKeys::of(school).many(LEASE_KEYS));
-        call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
-        let (lease, token, counts): (i64, String, [u64; 6]) =
-            self.run(call.arg(crate::secret::random_token())).await?;
-        let lease = match lease {
-            1 => Lease::Held,
-            2 => Lease::Outdated,
-            _ => Lease::Elsewhere,
-        };
-        let [place, orders, deliveries, wakes, records, links] = counts;
-        let kinds = Some(Kinds { orders, deliveries, wakes, records, links });
-        Ok((lease, Contents { token, place, kinds }))
+        self.lease_and_contents(school, fence, plan, ttl_ms).await
     }
 
     async fn release(&self, school: &SchoolId, fence: &Fence) -> StoreResult<()> {

@@ -33,24 +33,26 @@ impl Inbox {
         }
         let (unit, event, signals) = settlement(delivery, ended.clone(), now);
         let order = delivery.command.order.clone();
+        let source = Source { raw: delivery.raw };
+        let raw = source.raw;
         if self.aside.contains_key(&cause) {
-            let append = std::iter::once(Item::Event { raw: None, order, event });
-            let append = append.chain(signals.into_iter().map(|signal| Item::Signal { raw: None, signal }));
+            let append = std::iter::once(Item::Event { raw, order, event });
+            let append = append.chain(signals.into_iter().map(|signal| Item::Signal { raw, signal }));
             return Ok(Some(Unit { append: append.map(|item| item.to_bytes()).collect(), ..unit }));
         }
         for (key, value) in &unit.index {
             self.book.put_link(key.clone(), value.clone());
         }
-        let mut unit = match self.event(order.clone(), event.clone(), Source::default(), now).await? {
+        let mut unit = match self.event(order.clone(), event.clone(), source, now).await? {
             Ok(stepped) => unit.then(stepped),
             Err(_) => {
-                let append = vec![Item::Event { raw: None, order, event }.to_bytes()];
+                let append = vec![Item::Event { raw, order, event }.to_bytes()];
                 unit.then(Unit { append, at: now, ..Unit::default() })
             }
         };
-        let said = self.signals(signals.clone(), Source::default(), now).await?;
+        let said = self.signals(signals.clone(), source, now).await?;
         unit = unit.then(said.unwrap_or_else(|_| {
-            let append = signals.into_iter().map(|signal| Item::Signal { raw: None, signal }.to_bytes());
+            let append = signals.into_iter().map(|signal| Item::Signal { raw, signal }.to_bytes());
             Unit { append: append.collect(), at: now, ..Unit::default() }
         }));
         if !is_doubtful {

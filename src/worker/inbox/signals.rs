@@ -78,7 +78,7 @@ impl Inbox {
             self.book.put_link(key.clone(), value.clone());
             unit.index.push((key, value));
         }
-        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, now))));
+        unit.deliveries.extend(aims.ask.map(|command| DeliveryOp::Add(delivery(command, source, now))));
         Ok(Ok(unit))
     }
 

@@ -26,6 +26,11 @@ impl Inbox {
         if let Some(why) = self.aside.get(&Cause::Entry(entry.seq.clone())) {
             return Ok(self.apart(entry, now).unwrap_or_else(|| buried(dead(entry, why), now)));
         }
+        if entry.body.is_empty() {
+            // The store has lost it and kept its place: there is nothing to show a person.
+            self.site.store_watch.entry_gone();
+            return Ok(Unit { at: now, ..Unit::default() });
+        }
         let inbound = match Inbound::read(&entry.body) {
             Ok(inbound) => inbound,
             Err(error) => {
@@ -80,6 +85,10 @@ impl Inbox {
         if !envelope.found {
             let names = hooks.unread(&envelope.request());
             self.site.tally.unread.note(self.site.id(), &envelope.platform, &names);
+            let needed = &self.site.school.needed;
+            if let Some(lacks) = hooks.lacks(&envelope.request(), needed) {
+                self.site.tally.unread.note_lacks(self.site.id(), &envelope.platform, &lacks);
+            }
         }
         decoded.map_err(|undecodable| DeadReason::new(undecodable.to_string()))
     }
@@ -113,6 +122,7 @@ impl Inbox {
         {
             record.set_ours();
         }
+        record.raw = source.raw.or(record.raw);
         let merged = record.merge(event, now);
         Ok(Ok(self.merged(&event.call, record, merged, source, now).await?))
     }
@@ -203,7 +213,7 @@ impl Inbox {
             delivery.created_at = now;
             unit.deliveries.push(DeliveryOp::Add(delivery));
         } else {
-            unit.append.push(found.body);
+            unit.append.push(again(id, found.body));
         }
         unit.dead.push(DeadOp::Dig(id.to_owned()));
         Ok(Ok(unit))
@@ -233,7 +243,17 @@ async fn is_ours(book: &mut Book, command: &str) -> StoreResult<bool> {
 
 /// A found request is stored only with its order's event, because it can be read again.
 fn source_of(entry: &Entry, envelope: &Envelope) -> Source {
-    Source { raw: Some(entry.seq.0).filter(|_| !envelope.found) }
+    Source { raw: envelope.raw.or(Some(entry.seq.0)).filter(|_| !envelope.found) }
+}
+
+/// The entry of a dead letter, which still names the place of its stored request (F35).
+fn again(id: &str, body: Vec<u8>) -> Vec<u8> {
+    match (Inbound::read(&body), id.strip_prefix("in-").and_then(|seq| seq.parse().ok())) {
+        (Ok(Inbound::Request(envelope)), Some(seq)) => {
+            Envelope { raw: envelope.raw.or(Some(seq)), ..*envelope }.to_bytes()
+        }
+        _ => body,
+    }
 }
 
 fn dead(entry: &Entry, why: impl Into<String>) -> DeadLetter {

@@ -20,7 +20,7 @@ fn delivery(seq: u64, client: &str, urgency: Urgency) -> Delivery {
         ask: Ask::AddComment { text: "·".to_owned() },
     };
     let state = DeliveryState::Waiting;
-    Delivery { seq, command, created_at: at(0), state, attempts: 0, fault: None }
+    Delivery { seq, command, created_at: at(0), state, attempts: 0, fault: None, raw: None }
 }
 
 fn lanes(max: usize) -> Lanes {

@@ -151,6 +151,9 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     // Lanes return only deliveries with a courier; without one it stays in the store unchanged.
     let Some(courier) = site.outbound.couriers.get(&lane.target) else { return Flown::gone(lane) };
     if !is_marked {
+        if let Err(fault) = courier.turn(delivery.command.urgency).await {
+            return settle(site, lane, delivery, tried, Err(fault)).await;
+        }
         delivery.state = DeliveryState::Sending;
         match commit(site, update(&delivery, now)).await {
             Ok(()) => {}
@@ -159,7 +162,9 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
             Err(error) => return Flown::lost(lane, error),
         }
     }
-    if past == Some(EarlierTry::Done) && !lane.target.can_look_up() {
+    let was_said =
+        site.is_in_doubt(now) && site.spool.as_ref().is_some_and(|spool| spool.sent().was_said(&delivery));
+    if was_said || (past == Some(EarlierTry::Done) && !lane.target.can_look_up()) {
         // It cannot be looked up there, and need not be: this process knows that it was done.
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
@@ -185,8 +190,10 @@ pub(super) fn history(site: &Site, delivery: &Delivery, now: At) -> (Try, Option
 /// A delivery with the mark, for the commit that allows it to be sent; `None` if it is in doubt and needs a
 /// mark of its own, or if the school stops.
 pub fn marked(site: &Site, delivery: &Delivery, now: At) -> Option<Delivery> {
-    let is_new =
-        !site.stopping() && matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
+    let courier = site.outbound.couriers.get(&delivery.command.ask.target());
+    let is_new = !site.stopping()
+        && !courier.is_some_and(|courier| courier.has_turns())
+        && matches!(delivery.state, DeliveryState::Waiting | DeliveryState::Later { .. });
     (is_new && history(site, delivery, now) == (Try::First, None)).then(|| Delivery {
         state: DeliveryState::Sending,
         attempts: delivery.attempts + 1,
@@ -244,8 +251,11 @@ async fn settle(
     tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
     match commit(site, update(&delivery, now)).await {
         Ok(()) => Flown { lane, back: Back::Again(Box::new(delivery)), end },
-        // It was removed meanwhile.
-        Err(CommitError::Conflict(_)) => Flown { lane, back: Back::Gone, end },
+        // It was removed meanwhile, or the store has lost it.
+        Err(CommitError::Conflict(_)) => {
+            site.store_watch.missed(delivery, now);
+            Flown { lane, back: Back::Gone, end }
+        }
         Err(error) => Flown::lost(lane, error),
     }
 }

@@ -40,6 +40,30 @@ async fn a_letter_that_had_not_left_when_the_store_restarted_goes_out_once() {
     assert_all_done(&bench).await;
 }
 
+/// A kill while letters wait for the mail server's budget: in the store they have not left, so the next owner
+/// sends them, and no person has to look.
+#[tokio::test(start_paused = true)]
+async fn a_letter_is_marked_when_its_turn_has_come() {
+    let mut bench = Bench::open().await;
+    bench.mail.gives_turns(1);
+    bench.work().await;
+    let unit =
+        marking(&bench.site, ["gc-1.1", "gc-2.1", "gc-3.1"].map(|id| DeliveryOp::Add(letter(id))).into());
+    bench.site.commit_marking(unit).await.expect("the owner commits");
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+    let waiting = bench.deliveries().await;
+    assert_eq!(waiting.len(), 2);
+    assert!(
+        waiting.iter().all(|one| one.state == DeliveryState::Waiting && one.attempts == 0),
+        "{waiting:#?}"
+    );
+    bench.mail.gives_turns(2);
+    bench.run_for(TimeDelta::minutes(1)).await;
+    assert_eq!(bench.mail.asked(), ["gc-1.1", "gc-2.1", "gc-3.1"].map(first));
+    assert_all_done(&bench).await;
+}
+
 /// The store applied the commit, its answer was lost with the connection, and then the store was another.
 #[tokio::test(start_paused = true)]
 async fn a_letter_marked_by_a_commit_that_was_not_heard_goes_out_once() {

@@ -272,6 +272,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
         Happening::Lead { stage, responsible, reason } => Event::Lead(LeadChange {
             role: LeadRole::Sales,
             stage,
+            pipeline: None,
             responsible: responsible.map(ManagerId::from),
             reason,
             by: None,

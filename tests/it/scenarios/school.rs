@@ -1,10 +1,10 @@
-//! A school for scenarios: two sellers, a head, one route, every pipeline.
+//! A school for scenarios: two sellers, a head, one route, every pipeline and a second one for sales.
 
 use std::collections::BTreeMap;
 
 use dozvon::message::library::Library;
 use dozvon::process::calendar::Calendar;
-use dozvon::process::definition::{Assign, Figures, Manager, Process, Route};
+use dozvon::process::definition::{Dictionary, Figures, Manager, Process, Route};
 use dozvon::process::{LeadRole, ManagerId, SchoolId, Stage};
 
 pub fn process(figures: Figures) -> Process {
@@ -18,6 +18,8 @@ pub fn process(figures: Figures) -> Process {
         Stage::Won,
         Stage::Lost,
     ];
+    let values = ["реклама", "сайт"].map(str::to_owned).to_vec();
+    let source_kind = Dictionary { field: Some(301), values };
     Process {
         school: SchoolId::from("school"),
         name: "Школа".to_owned(),
@@ -36,6 +38,12 @@ pub fn process(figures: Figures) -> Process {
             (LeadRole::Fulfilment, vec![Stage::New]),
             (LeadRole::Revival, vec![Stage::New]),
         ]),
+        // A second sales pipeline, in which nobody is «promised» or paid in part.
+        sales_pipelines: BTreeMap::from([(
+            8123420,
+            vec![Stage::New, Stage::InWork, Stage::Dialling, Stage::Talked, Stage::Won, Stage::Lost],
+        )]),
+        dictionaries: BTreeMap::from([("source_kind".to_owned(), source_kind)]),
         texts: Library::default(),
     }
 }
@@ -63,17 +71,8 @@ pub fn route(name: &str, offers: &[&str]) -> Route {
     Route {
         name: name.to_owned(),
         offers: offers.iter().map(|offer| (*offer).to_owned()).collect(),
-        line: None,
-        caller_id: None,
-        credit: false,
         lead_name: "Заказ".to_owned(),
-        tags: Vec::new(),
-        fields: BTreeMap::new(),
-        contact_fields: BTreeMap::new(),
-        stage: Stage::New,
-        responsible: Assign::Load,
-        note: true,
-        task: None,
+        ..Route::default()
     }
 }
 

@@ -134,6 +134,7 @@ impl ShortOrder {
             left: money(self.left),
             payment_link: self.link,
             manager: self.manager.map(ManagerId),
+            pipeline: None,
             source: self.source,
             confirmed: self.confirmed.as_bool().unwrap_or(true),
             trusted: self.trusted.as_bool().unwrap_or(false),
@@ -264,6 +265,9 @@ struct ShortLead {
     stage: Option<String>,
     #[serde(default)]
     responsible: Option<String>,
+    /// A sales pipeline other than the usual one.
+    #[serde(default)]
+    pipeline: Option<u64>,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
@@ -278,6 +282,7 @@ impl ShortLead {
         Ok(LeadChange {
             role: LeadRole::Sales,
             stage: self.stage.map(|stage| word(&stage)).transpose()?,
+            pipeline: self.pipeline,
             responsible: self.responsible.map(ManagerId),
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
             by: self.by.map(ManagerId),

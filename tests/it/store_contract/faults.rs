@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use dozvon::clock::TokioClock;
+use dozvon::process::SchoolId;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Store, StoreError, Unit};
+use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Signs, Store, StoreError, Unit, key};
 
 use super::world::*;
 use crate::support::folder::Folder;
@@ -195,6 +196,44 @@ async fn redis_may_lose_its_scripts_and_its_counter() {
     let seqs = places(&store, &school).await;
     assert_eq!(seqs.len(), 5);
     assert!(seqs.is_sorted_by(|a, b| a < b) && seqs[2..].iter().all(|seq| Some(seq) > last.as_ref()));
+}
+
+/// Eviction takes single records, or a whole index to which something is written at once.
+#[tokio::test]
+async fn redis_says_which_records_are_gone_and_what_no_longer_stands_where_it_always_does() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let (school, owner) = (SchoolId::from("kept"), fence("owner"));
+    let unit = Unit {
+        put: vec![put(key::EPOCH, 0, "run"), put("order/2", 0, "x")],
+        index: vec![(key::EPOCH.to_owned(), Some("1".to_owned()))],
+        wake: vec![wake(key::CANARY, 9)],
+        ..Unit::default()
+    };
+    commit(&store, &school, &owner, unit).await;
+    let signs = async || {
+        let renewed = store.renew(&school, &owner, &plan("c", 0), 60_000).await.unwrap();
+        renewed.1.kinds.and_then(|kinds| kinds.signs).expect("Redis counts")
+    };
+    let all = Signs { wakes: true, records: true, links: true };
+    assert_eq!(signs().await, all);
+    assert_eq!(store.unlist_gone(&school, None).await, Ok((Vec::new(), None)));
+
+    let mut admin = server.admin();
+    redis::cmd("DEL").arg("dz:{kept}:r:order/1").arg("dz:{kept}:links").exec(&mut admin).unwrap();
+    let again = Unit { index: vec![("l0".to_owned(), Some("o0".to_owned()))], ..Unit::default() };
+    commit(&store, &school, &owner, again).await;
+    assert_eq!(signs().await, Signs { links: false, ..all });
+    assert_eq!(store.unlist_gone(&school, None).await, Ok((texts(&["order/1"]), None)));
+    assert_eq!(store.unlist_gone(&school, None).await, Ok((Vec::new(), None)), "told once");
+    let listed = store.scan(&school, "order/", None, 9).await.unwrap();
+    assert_eq!(listed.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), texts(&["order/2"]));
+
+    // A list of names that is gone comes back with what is written.
+    redis::cmd("DEL").arg("dz:{kept}:names").exec(&mut admin).unwrap();
+    commit(&store, &school, &owner, Unit { put: vec![put("order/2", 1, "y")], ..Unit::default() }).await;
+    assert_eq!(store.scan(&school, "order/", None, 9).await.unwrap().len(), 1);
 }
 
 /// Finished objects must not pile up, and no key of a school may leave its node.

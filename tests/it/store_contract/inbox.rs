@@ -99,6 +99,7 @@ pub async fn a_request_comes_back_as_it_was_and_stays_readable(store: &dyn Store
         query: String::new(),
         content_type: "application/json".to_owned(),
         found: false,
+        raw: None,
         body: b"{\n}".to_vec(),
     };
     let raw = envelope.to_bytes();

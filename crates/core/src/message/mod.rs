@@ -2,6 +2,7 @@
 //! Never sends anything. Enter at [`library`].
 
 mod check;
+pub mod condition;
 pub mod head;
 pub mod library;
 pub mod phrase;

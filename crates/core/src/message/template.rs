@@ -13,7 +13,7 @@ use super::vars::{ClientVars, ExampleVars, ManagerVars, OrderVars, SchoolVars, V
 
 /// Missing keys of `order.source` are empty: each school decides which labels its pages pass on.
 #[derive(Debug)]
-struct Source(BTreeMap<String, String>);
+pub(super) struct Source(pub BTreeMap<String, String>);
 
 impl Object for Source {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {

@@ -18,12 +18,14 @@ pub(super) struct Call<'t> {
     /// The moment that its text mentions.
     pub time: At,
     pub why: Option<&'t str>,
+    /// `None`: the order's responsible.
+    pub to: Option<ManagerId>,
 }
 
 impl<'t> Call<'t> {
     /// The call of a promised time (D5).
     pub fn back(due: At, time: At, why: Option<&'t str>) -> Self {
-        Self { text: TextId::TaskCallBack, script: TextId::ScriptCallBack, due, time, why }
+        Self { text: TextId::TaskCallBack, script: TextId::ScriptCallBack, due, time, why, to: None }
     }
 }
 
@@ -44,6 +46,7 @@ pub(super) fn make(d: &mut Decision, call: Call<'_>) {
     d.task(NewTask {
         minutes: d.figures().dialling.task_minutes,
         time: Some(call.time),
+        to: call.to,
         why: call.why.unwrap_or_default(),
         more,
         ..NewTask::new(TaskKind::Call, call.text, call.due)
@@ -63,13 +66,29 @@ pub(super) fn of_attempt(d: &mut Decision) {
     let checks = text == TextId::TaskCheckContacts;
     let last = d.case.order.round.last_outcome.map(|outcome| d.words(&outcome.said()));
     let why = d.case.order.round.why.take().or(last);
-    let call = Call { text, script, due: d.now, time: d.now, why: why.as_deref() };
+    let (to, due) = if first { first_task(d) } else { (None, d.now) };
+    let call = Call { text, script, due, time: d.now, why: why.as_deref(), to };
     d.urgent(if first && !cut("D1.hot") { Urgency::Hot } else { Urgency::Usual }, |d| make(d, call));
     let number = d.case.order.round.attempts + 1;
     d.say(if first { "D1" } else { "D2" }, dialling::task(number));
     if checks {
         d.say("L12", dialling::check_contacts());
     }
+}
+
+/// G6: for whom and until when the route wants the first task.
+fn first_task(d: &Decision) -> (Option<ManagerId>, At) {
+    let Some(task) = d.process.route(&d.case.order.route).map(|route| &route.task) else {
+        return (None, d.now);
+    };
+    let present = |id: &&ManagerId| d.process.manager(id).is_some_and(|manager| manager.active);
+    let to = task.to.as_ref().filter(present).filter(|_| !cut("G6.to"));
+    let due = match task.minutes {
+        0 => d.now,
+        _ if cut("G6.minutes") => d.now,
+        minutes => d.calls().next(d.work_minutes(minutes)),
+    };
+    (to.cloned(), due)
 }
 
 /// Text and script of the next call task.
@@ -81,7 +100,7 @@ fn words(d: &Decision, first: bool) -> (TextId, TextId) {
         Some(text) => (text, TextId::ScriptCallBack),
         None if first && unconfirmed => (TextId::TaskCheckContacts, TextId::ScriptCheckContacts),
         None if first => {
-            let own = d.process.route(&order.route).and_then(|route| route.task.as_deref());
+            let own = d.process.route(&order.route).and_then(|route| route.task.text.as_deref());
             (
                 own.filter(|_| !cut("G6.task")).map_or(TextId::TaskFirstCall, TextId::from),
                 TextId::ScriptFirstCall,

@@ -51,6 +51,12 @@ pub struct Order {
     /// Route in the school's file; empty until the first facts.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub route: String,
+    /// The sales pipeline in which its lead is made; `None` is the usual one. A later route does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
+    /// Values of the school's dictionaries that its first route set (G10).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
     /// Read by [`Order::state`], changed by `Decision::go`.
     pub(super) wait: Wait,
     #[serde(default)]
@@ -182,6 +188,8 @@ impl Order {
             client,
             seen_at: now,
             route: String::new(),
+            pipeline: None,
+            set: BTreeMap::new(),
             wait: Wait::Unseen { asked: 0 },
             timers: Timers::default(),
             issued: 0,

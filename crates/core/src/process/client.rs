@@ -22,6 +22,9 @@ pub struct Client {
     pub first_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
+    /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_name: Option<String>,
     /// All numbers ever given, newest first; wrong ones are in `bad`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,
@@ -56,6 +59,7 @@ impl Client {
             name: None,
             first_name: None,
             last_name: None,
+            crm_name: None,
             phones: Vec::new(),
             phone_raw: None,
             phone_words: BTreeMap::new(),
@@ -72,7 +76,9 @@ impl Client {
     /// addresses of the form `<digits>@…` are ignored. Returns whether anything is new.
     pub fn learn(&mut self, facts: &ClientFacts) -> bool {
         let mut changed = fill(&mut self.gc_user, facts.gc_user.as_ref());
-        changed |= fill(&mut self.name, facts.name.as_ref().filter(|name| !name.trim().is_empty()));
+        let is_echo = |name: &String| self.crm_name.as_ref() == Some(name) && !cut("G7.echo");
+        let said = facts.name.as_ref().filter(|name| !name.trim().is_empty() && !is_echo(name));
+        changed |= fill(&mut self.name, said);
         changed |= self.learn_parts(facts);
         changed |=
             fill(&mut self.zone, facts.zone.as_ref().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()));

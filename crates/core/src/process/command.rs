@@ -78,6 +78,9 @@ pub enum Ask {
     /// Move a lead forward (K2); `Won` and `Lost` close it.
     SetStage {
         role: LeadRole,
+        /// The sales pipeline of the lead, if it is not the usual one (G1).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pipeline: Option<u64>,
         stage: Stage,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<RefusalReason>,
@@ -267,6 +270,9 @@ pub struct SaveLead {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
+    /// A sales pipeline other than the usual one (G1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
     pub stage: Stage,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use self::dialling::{Dialling, LadderStep};
+pub use self::route::{Assign, Dictionary, FirstTask, Route};
 use super::calendar::Calendar;
 use super::case::Order;
 use super::dates;
@@ -16,6 +17,7 @@ use super::value::*;
 use crate::message::library::Library;
 
 mod dialling;
+mod route;
 
 /// Everything that `step` knows of a school. Built and checked by `config`.
 #[derive(Debug, Clone)]
@@ -33,6 +35,10 @@ pub struct Process {
     pub calendar: Calendar,
     /// The roles that have a pipeline, with the mapped stages.
     pub pipelines: BTreeMap<LeadRole, Vec<Stage>>,
+    /// Further sales pipelines, which a route may name, by their id in the CRM (G1).
+    pub sales_pipelines: BTreeMap<u64, Vec<Stage>>,
+    /// What a route may set, by name (G10).
+    pub dictionaries: BTreeMap<String, Dictionary>,
     pub texts: Library,
 }
 
@@ -60,16 +66,17 @@ impl Process {
         self.roster.iter().find(|manager| manager.head)
     }
 
-    /// The first route with one of these offers, else the route without conditions.
-    pub fn route_for(&self, offers: &[String]) -> Option<&Route> {
-        self.routes
-            .iter()
-            .find(|route| route.offers.iter().any(|offer| offers.contains(offer)))
-            .or_else(|| self.routes.iter().find(|route| route.offers.is_empty() && route.line.is_none()))
-    }
-
     pub fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.name == name)
+    }
+
+    /// The mapped stages of the pipeline in which a sales lead was made; `None` is the usual one.
+    pub fn sales_stages(&self, pipeline: Option<u64>) -> &[Stage] {
+        let stages = match pipeline {
+            None => self.pipelines.get(&LeadRole::Sales),
+            Some(id) => self.sales_pipelines.get(&id),
+        };
+        stages.map_or(&[], Vec::as_slice)
     }
 
     /// The figures for this order. All sections use this method, so that figures per route or per version can
@@ -114,76 +121,6 @@ fn no_manager() -> ManagerId {
 
 fn yes() -> bool {
     true
-}
-
-/// The settings for an offer or a line (G1–G7).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Name of the route; filled from the table's name.
-    #[serde(skip_deserializing, default)]
-    pub name: String,
-    /// Offer ids of this route; empty for all orders without another route.
-    #[serde(default)]
-    pub offers: Vec<String>,
-    /// Our line whose unknown callers get this route (L8).
-    #[serde(default)]
-    pub line: Option<String>,
-    /// Caller ID of calls that the bridge starts (D8).
-    #[serde(default)]
-    pub caller_id: Option<String>,
-    /// Bought on credit: the long self-payment pause (L2).
-    #[serde(default)]
-    pub credit: bool,
-    /// Lead's name, a template (G2).
-    #[serde(default = "lead_name")]
-    pub lead_name: String,
-    /// Tags of the lead (G3).
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// Lead's field id → template of its value (G2).
-    #[serde(default)]
-    pub fields: BTreeMap<String, String>,
-    /// Contact's field id → template of its value (G7).
-    #[serde(default)]
-    pub contact_fields: BTreeMap<String, String>,
-    /// Stage of a new lead (G1).
-    #[serde(default = "first_stage")]
-    pub stage: Stage,
-    /// Who is responsible (G4).
-    #[serde(default)]
-    pub responsible: Assign,
-    /// Write the note with the source's facts (G5).
-    #[serde(default = "yes")]
-    pub note: bool,
-    /// Text of the first task (G6); empty for the library's `task_first_call`.
-    #[serde(default)]
-    pub task: Option<String>,
-}
-
-fn lead_name() -> String {
-    "{{ order.positions or 'Заказ' }} · {{ order.number or order.id }}".to_owned()
-}
-
-fn first_stage() -> Stage {
-    Stage::New
-}
-
-/// How the responsible is chosen (G4). The client's present manager always comes first (L8).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Assign {
-    /// The least loaded active manager of the whole roster.
-    #[default]
-    Load,
-    /// Always this manager.
-    Fixed { manager: ManagerId },
-    /// The least loaded of these.
-    Queue { managers: Vec<ManagerId> },
-    /// By offer id, else the least loaded.
-    Product { offers: BTreeMap<String, ManagerId> },
-    /// Nobody: the first manager to take it gets it; after `free_pool_minutes` the queue assigns it (L9).
-    FreePool,
 }
 
 /// All figures that a school's process file may set.

@@ -91,6 +91,9 @@ pub struct OrderFacts {
     /// The order's manager in the school's roster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<ManagerId>,
+    /// The sales pipeline of a lead that a person made, if it is not the usual one (G9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
     /// The facts of the source for the note (G5): utm, page, form, promocode.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub source: BTreeMap<String, String>,
@@ -224,6 +227,9 @@ pub struct LeadChange {
     pub role: LeadRole,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The sales pipeline of that stage, if it is not the usual one (G1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible: Option<ManagerId>,
     /// The reason given for a lost lead.

@@ -1,11 +1,13 @@
-//! The commands of a step for leads and contacts in the CRM (L1, G1–G3, G5, G7, W1, R2). Never creates a
+//! The commands of a step for leads and contacts in the CRM (L1, G1–G3, G5, G7, G10, W1, R2). Never creates a
 //! second lead of a role; the courier finds duplicates. Enter at [`make`] and [`linked`].
 
 use std::collections::BTreeMap;
 
 use super::command::{Ask, PersonFacts, SaveLead};
 use super::decision::Decision;
+use super::definition::Route;
 use super::value::*;
+use crate::message::condition;
 use crate::message::library::Vars;
 use crate::message::phrase::{Phrase, crm};
 use crate::mutant::cut;
@@ -18,25 +20,28 @@ pub(super) fn make(d: &mut Decision, next: &Phrase) {
     };
     let vars = d.vars(None);
     let name = d.process.texts.inline(&route.lead_name, &vars);
-    let note = (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d, next));
+    let note =
+        (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d, next));
     let stage = if cut("G1.stage") { Stage::New } else { route.stage };
     save(d, LeadRole::Sales, stage, name, note);
 }
 
 fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Option<String>) {
+    let person = person(d);
     let route = d.process.route(&d.case.order.route);
     let vars = d.vars(None);
     let lead = SaveLead {
         role,
         route: d.case.order.route.clone(),
         name,
-        price: d.case.order.cost.clone(),
+        price: price(d, d.case.order.cost.as_ref()),
+        pipeline: d.case.order.pipeline.filter(|_| role == LeadRole::Sales),
         stage,
         responsible: d.case.order.responsible.clone(),
         tags: route.filter(|_| !cut("G3.tags")).map(|route| route.tags.clone()).unwrap_or_default(),
         order_number: d.case.order.number.clone(),
-        fields: route.map(|route| rendered(d, &route.fields, &vars)).unwrap_or_default(),
-        person: person(d),
+        fields: lead_fields(d, route, &vars),
+        person,
         note,
         continues: (role != LeadRole::Sales).then_some(LeadRole::Sales),
     };
@@ -68,21 +73,67 @@ fn source_note(d: &Decision, next: &Phrase) -> String {
 }
 
 /// The contact as it should be in the CRM (G7).
-pub(super) fn person(d: &Decision) -> PersonFacts {
+pub(super) fn person(d: &mut Decision) -> PersonFacts {
+    let person = person_of(d);
+    let own = person.name.clone().filter(|name| d.case.client.name.as_ref() != Some(name));
+    if let Some(name) = own {
+        // The CRM will report it as if somebody had said it.
+        d.case.client.crm_name = Some(name);
+    }
+    person
+}
+
+fn person_of(d: &Decision) -> PersonFacts {
     let vars = d.vars(None);
     let route = d.process.route(&d.case.order.route);
     let fields = route.map(|route| rendered(d, &route.contact_fields, &vars)).unwrap_or_default();
     let client = &d.case.client;
     let usable = |all: &[String]| all.iter().filter(|one| !client.bad.contains(*one)).cloned().collect();
+    let own = route.and_then(|route| route.contact_name.as_ref()).filter(|_| !cut("G7.name"));
+    let own = own.map(|template| d.process.texts.inline(template, &vars));
+    let own = own.filter(|name| !name.trim().is_empty());
+    let is_own = own.is_some();
+    let named = route.and_then(|route| route.contact_responsible.clone()).filter(|_| !cut("G7.own"));
     PersonFacts {
-        name: client.name.clone(),
-        first_name: client.first_name.clone(),
-        last_name: client.last_name.clone(),
+        first_name: client.first_name.clone().filter(|_| !is_own),
+        last_name: client.last_name.clone().filter(|_| !is_own),
+        name: own.or_else(|| client.name.clone()),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
-        responsible: d.case.order.responsible.clone().filter(|_| !cut("G7.responsible")),
+        responsible: named.or_else(|| d.case.order.responsible.clone().filter(|_| !cut("G7.responsible"))),
         fields,
     }
+}
+
+/// G2: the lead's price for this sum of the order: the route's own, else the sum.
+pub(super) fn price(d: &Decision, cost: Option<&Money>) -> Option<Money> {
+    let own = d.process.route(&d.case.order.route).and_then(|route| route.price.as_ref());
+    let own = own.filter(|_| !cut("G2.own_price")).and_then(|own| {
+        let currency = cost.map_or("RUB", |cost| &cost.currency);
+        let price = condition::number(own, cost.map(Money::major))?;
+        Some(Money::new((price * 100.0).round() as i64, currency))
+    });
+    own.or_else(|| cost.cloned())
+}
+
+/// G10: the values that a route sets; one that its dictionary does not have is left out.
+pub(super) fn dictionary_values(d: &Decision, route: &Route) -> BTreeMap<String, String> {
+    let vars = d.vars(None);
+    let values = route.set.iter().filter_map(|(name, template)| {
+        let value = d.process.texts.inline(template, &vars);
+        let known = d.process.dictionaries.get(name)?.values.contains(&value);
+        known.then(|| (name.clone(), value))
+    });
+    values.collect()
+}
+
+/// G2, G10: the route's own fields, then those of the dictionaries.
+fn lead_fields(d: &Decision, route: Option<&Route>, vars: &Vars) -> Vec<(u64, String)> {
+    let mut fields = route.map(|route| rendered(d, &route.fields, vars)).unwrap_or_default();
+    let of_dictionary =
+        |(name, value): (&String, &String)| Some((d.process.dictionaries.get(name)?.field?, value.clone()));
+    fields.extend(d.case.order.set.iter().filter_map(of_dictionary));
+    fields
 }
 
 /// Fields of a route: id → rendered template; an empty value is not written (G2, G7).

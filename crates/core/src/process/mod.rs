@@ -37,6 +37,7 @@ mod call_task;
 mod feed;
 mod ladder;
 mod leads;
+pub mod routing;
 
 mod sections;
 

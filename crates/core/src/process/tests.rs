@@ -37,6 +37,8 @@ fn process() -> Process {
         zone: chrono_tz::Europe::Moscow,
         calendar: Calendar::default(),
         pipelines: BTreeMap::from([(LeadRole::Sales, vec![Stage::New, Stage::Won, Stage::Lost])]),
+        sales_pipelines: BTreeMap::new(),
+        dictionaries: BTreeMap::new(),
         texts: Library::default(),
     }
 }
@@ -283,6 +285,7 @@ fn requests() -> Vec<Request> {
         Request::AskFacts,
         Request::Arrive { manager: None, payment_state: PaymentState::Unpaid },
         Request::ArriveByCall { line: None },
+        Request::Reroute,
         Request::Confirm,
         Request::Fold,
         Request::DoubleByWord,

@@ -33,7 +33,7 @@ impl AmoAttempt<'_> {
     /// Finds or creates the contact and the lead, linked (L1, G1–G3, G7), and writes the facts of the source
     /// into the feed (G5).
     pub(super) async fn save_lead(&self, ask: &SaveLead) -> Result<Receipt, Fault> {
-        self.pipeline(ask.role)?;
+        self.pipeline(ask.role, ask.pipeline)?;
         let linked = match self.known_lead(ask.role).await? {
             Some(id) => self.search().lead(id).await?,
             None => None,
@@ -127,7 +127,7 @@ impl AmoAttempt<'_> {
 
     fn may_be_ours(&self, ask: &SaveLead, lead: &Lead) -> bool {
         let since = (self.now - TimeDelta::days(1)).timestamp();
-        let pipeline = self.settings().pipelines.get(&ask.role).map(|pipeline| pipeline.id);
+        let pipeline = self.settings().pipeline(ask.role, ask.pipeline).map(|pipeline| pipeline.id);
         lead.name == cut(&ask.name, NAME_MAX) && Some(lead.pipeline) == pipeline && lead.created_at >= since
     }
 
@@ -138,8 +138,10 @@ impl AmoAttempt<'_> {
     /// Compares the number's field; if there is none, the number as a word of the name. A lead in the
     /// pipeline of another role continues the same order but is not this one.
     pub(super) fn is_of_order(&self, lead: &Lead, role: LeadRole, number: &str) -> bool {
-        let mut others = self.settings().pipelines.iter().filter(|(other, _)| **other != role);
-        if others.any(|(_, pipeline)| pipeline.id == lead.pipeline) {
+        let settings = self.settings();
+        let others = settings.pipelines.iter().filter(|(other, _)| **other != role).map(|(_, other)| other);
+        let sales = settings.sales_pipelines.values().filter(|_| role != LeadRole::Sales);
+        if others.chain(sales).any(|pipeline| pipeline.id == lead.pipeline) {
             return false;
         }
         match self.settings().order_number_field {
@@ -222,13 +224,13 @@ impl AmoAttempt<'_> {
     }
 
     fn lead_body(&self, ask: &SaveLead) -> Result<Value, Fault> {
-        let pipeline = self.pipeline(ask.role)?;
+        let pipeline = self.pipeline(ask.role, ask.pipeline)?;
         let mut body = json!({
             "name": cut(&ask.name, NAME_MAX),
             "pipeline_id": pipeline.id,
         });
         // A stage without an entry is skipped: the lead starts at the nearest stage before it.
-        let status = self.status(ask.role, ask.stage)?;
+        let status = self.status(ask.role, ask.pipeline, ask.stage)?;
         let before = pipeline.stages.range(..ask.stage).next_back().map(|(_, status)| *status);
         if let Some(status) = status.or(before) {
             body["status_id"] = status.into();
@@ -332,11 +334,16 @@ impl AmoAttempt<'_> {
     }
 
     /// The status of a stage; won and lost are the same in every pipeline.
-    pub(super) fn status(&self, role: LeadRole, stage: Stage) -> Result<Option<u64>, Fault> {
+    pub(super) fn status(
+        &self,
+        role: LeadRole,
+        further: Option<u64>,
+        stage: Stage,
+    ) -> Result<Option<u64>, Fault> {
         Ok(match stage {
             Stage::Won => Some(WON),
             Stage::Lost => Some(LOST),
-            other => self.pipeline(role)?.stages.get(&other).copied(),
+            other => self.pipeline(role, further)?.stages.get(&other).copied(),
         })
     }
 }

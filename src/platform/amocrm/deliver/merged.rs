@@ -52,6 +52,7 @@ impl AmoAttempt<'_> {
             lead,
             name: card.name.clone(),
             price: card.price,
+            pipeline: Some(card.pipeline),
             responsible: number_of(&body["responsible_user_id"]),
             number: number.map(str::trim).filter(|number| !number.is_empty()).map(str::to_owned),
             contact,

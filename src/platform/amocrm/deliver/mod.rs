@@ -7,6 +7,7 @@ mod merged;
 mod person;
 mod price;
 mod stage;
+mod strays;
 mod task;
 
 #[cfg(test)]
@@ -184,7 +185,9 @@ impl AmoAttempt<'_> {
         match &command.ask {
             Ask::SaveLead(ask) => self.save_lead(ask).await,
             Ask::SaveContact(person) => self.save_contact(person).await,
-            Ask::SetStage { role, stage, reason } => self.set_stage(*role, *stage, *reason).await,
+            Ask::SetStage { role, pipeline, stage, reason } => {
+                self.set_stage(*role, *pipeline, *stage, *reason).await
+            }
             Ask::SetResponsible { role, manager } => self.set_responsible(*role, manager).await,
             Ask::SetPrice { role, price } => self.set_price(*role, price).await,
             Ask::SetTags { role, add, remove } => self.set_tags(*role, add, remove).await,
@@ -234,10 +237,13 @@ impl AmoAttempt<'_> {
         self.courier.managers.get(manager).copied()
     }
 
-    fn pipeline(&self, role: LeadRole) -> Result<&Pipeline, Fault> {
-        let found = self.settings().pipelines.get(&role);
+    fn pipeline(&self, role: LeadRole, further: Option<u64>) -> Result<&Pipeline, Fault> {
+        let found = self.settings().pipeline(role, further);
         found.ok_or_else(|| {
-            Fault::never(format!("no pipeline amocrm.pipelines.{} is configured", role.as_str()))
+            Fault::never(match further {
+                Some(id) => format!("no pipeline of amocrm.sales_pipelines has the id {id}"),
+                None => format!("no pipeline amocrm.pipelines.{} is configured", role.as_str()),
+            })
         })
     }
 

@@ -8,7 +8,7 @@ use super::{AmoAttempt, lead_is_gone};
 use crate::platform::amocrm::card::{Lead, list, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::wire::LOST;
-use crate::platform::{Fault, Receipt};
+use crate::platform::{Fault, Receipt, Try};
 use crate::process::{LeadRole, RefusalReason, Stage};
 
 impl AmoAttempt<'_> {
@@ -17,15 +17,20 @@ impl AmoAttempt<'_> {
     pub(super) async fn set_stage(
         &self,
         role: LeadRole,
+        further: Option<u64>,
         stage: Stage,
         reason: Option<RefusalReason>,
     ) -> Result<Receipt, Fault> {
-        let Some(status) = self.status(role, stage)? else { return Ok(Receipt::default()) };
+        let Some(status) = self.status(role, further, stage)? else { return Ok(Receipt::default()) };
         let id = self.lead_id(role).await?;
-        let mut pipeline = self.pipeline(role)?.id;
+        // A pipeline that has left the school's file still wins and loses its leads.
+        let mut pipeline = match further {
+            Some(id) => id,
+            None => self.pipeline(role, None)?.id,
+        };
         if stage != Stage::Won {
             let lead = self.search().lead(id).await?.ok_or_else(lead_is_gone)?;
-            if !self.is_forward(&lead, role, stage, status).await? {
+            if !self.is_forward(&lead, (role, further), stage, status).await? {
                 return Ok(Receipt::default());
             }
             if stage == Stage::Lost {
@@ -39,13 +44,16 @@ impl AmoAttempt<'_> {
             body["loss_reason_id"] = (*reason).into();
         }
         self.patch_lead(id, body).await?;
+        if stage == Stage::Won && self.tried == Try::MayBeDone {
+            self.close_strays(id).await?;
+        }
         Ok(Receipt::default())
     }
 
     async fn is_forward(
         &self,
         lead: &Lead,
-        role: LeadRole,
+        (role, further): (LeadRole, Option<u64>),
         stage: Stage,
         status: u64,
     ) -> Result<bool, Fault> {
@@ -56,7 +64,7 @@ impl AmoAttempt<'_> {
         if stage == Stage::Lost {
             return Ok(true);
         }
-        let pipeline = self.pipeline(role)?;
+        let pipeline = self.pipeline(role, further)?;
         if lead.pipeline != pipeline.id || lead.status == status {
             return Ok(false);
         }

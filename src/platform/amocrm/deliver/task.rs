@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::AmoAttempt;
 use crate::link;
 use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
-use crate::platform::amocrm::card::number;
+use crate::platform::amocrm::card::{number, text};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::drop_rejected;
@@ -25,9 +25,11 @@ impl AmoAttempt<'_> {
     pub(super) async fn create_task(&self, ask: &CreateTask) -> Result<Receipt, Fault> {
         let lead = self.lead_id(ask.role).await?;
         let marker = marker::task(&ask.task);
-        if self.tried == Try::MayBeDone
-            && let Some(id) = self.search().task(&[lead], &marker).await?
-        {
+        let there = match self.tried {
+            Try::First => Vec::new(),
+            Try::MayBeDone => self.search().tasks(&[lead]).await?,
+        };
+        if let Some(id) = marked(&there, &marker) {
             return Ok(self.task_receipt(&ask.task, id));
         }
         let room = NOTE_MAX - marker.chars().count() - 2;
@@ -41,6 +43,13 @@ impl AmoAttempt<'_> {
         });
         if let Some(user) = self.user(&ask.responsible) {
             task["responsible_user_id"] = user.into();
+        }
+        let strays = self.strays(&there).await?;
+        if let Some((id, _)) = strays.into_iter().find(|(_, kind)| *kind == self.task_type(ask.kind)) {
+            return match self.patch_task(id, task).await? {
+                Reply::Rejected(rejection) => Err(rejection.fault()),
+                _ => Ok(self.task_receipt(&ask.task, id)),
+            };
         }
         let (made, _) =
             drop_rejected::write(self.batcher(), self.write(WriteKind::Task, WriteTo::New, task)).await?;
@@ -92,7 +101,7 @@ impl AmoAttempt<'_> {
         }
     }
 
-    async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
+    pub(super) async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
         Ok(drop_rejected::send(self.batcher(), self.write(WriteKind::Task, WriteTo::Known(id), body))
             .await?
             .0)
@@ -110,7 +119,7 @@ impl AmoAttempt<'_> {
             return Ok(Some(id));
         }
         let leads: Vec<u64> = order.lead().into_iter().chain(known.flatten()).collect();
-        self.search().task(&leads, &marker::task(task)).await
+        Ok(marked(&self.search().tasks(&leads).await?, &marker::task(task)))
     }
 
     fn deadline(&self, due: At) -> i64 {
@@ -125,4 +134,10 @@ impl AmoAttempt<'_> {
         let links = vec![(link::task(task), id.to_string()), (link::crm_task(id), task.to_string())];
         Receipt { links, ..Default::default() }
     }
+}
+
+/// The task whose text ends with the marker.
+fn marked(tasks: &[Value], marker: &str) -> Option<u64> {
+    let is_it = |task: &&Value| text(&task["text"]).trim_end().ends_with(marker);
+    tasks.iter().find(is_it).and_then(|task| number(&task["id"]))
 }

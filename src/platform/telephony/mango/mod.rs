@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use toml::Value;
 
+use super::extensions::Extensions;
 use super::provider::{LineEnds, LineSettings, LineWires};
 use super::settings::{LineFacts, STATISTICS_PER_SECOND, check_extensions};
 use super::waits::Waits;
@@ -15,6 +16,7 @@ pub mod api;
 pub mod client;
 pub mod code;
 pub mod decode;
+mod extensions;
 pub mod hooks;
 pub mod settings;
 pub mod statistics;
@@ -89,6 +91,11 @@ impl LineSettings for Settings {
             starter: wires.starter(|http| Ok(MangoClient::new(Api::open(self, http)?)))?,
             statistics: wires.statistics(|http| Ok(MangoStatistics::new(Api::open(self, http)?)))?,
         })
+    }
+
+    fn extensions(&self, wires: &mut LineWires) -> Result<Option<Box<dyn Extensions>>, String> {
+        let api = Api::open(self, wires.http()?)?;
+        Ok(Some(Box::new(extensions::MangoExtensions(api))))
     }
 
     fn words(&self, text: &mut String, address: &str) {

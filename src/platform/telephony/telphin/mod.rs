@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use toml::Value;
 
+use super::extensions::Extensions;
 use super::form_hooks::FormHooks;
 use super::provider::{LineEnds, LineSettings, LineWires};
 use super::settings::{LineFacts, STATISTICS_PER_SECOND};
@@ -15,6 +16,7 @@ use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
 
 pub mod client;
 pub mod decode;
+mod extensions;
 mod hooks;
 pub mod session;
 pub mod settings;
@@ -112,6 +114,13 @@ impl LineSettings for Settings {
         let client = TelphinClient::new(self, session.clone(), wires.events_address(), wires.http()?);
         let statistics = wires.statistics(|http| Ok(TelphinStatistics::new(self, session, http)))?;
         Ok(LineEnds { starter: Some(Box::new(client)), statistics })
+    }
+
+    fn extensions(&self, wires: &mut LineWires) -> Result<Option<Box<dyn Extensions>>, String> {
+        let Some(session) = Session::open(self, wires.clock())? else { return Ok(None) };
+        let (url, extensions) = (self.url.clone(), self.extensions.clone());
+        let http = wires.http()?;
+        Ok(Some(Box::new(extensions::TelphinExtensions { url, extensions, session, http })))
     }
 
     fn words(&self, text: &mut String, address: &str) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use toml::Value;
 
+use super::extensions::Extensions;
 use super::form_hooks::FormHooks;
 use super::provider::{LineEnds, LineSettings, LineWires};
 use super::settings::{LineFacts, check_extensions};
@@ -15,6 +16,7 @@ use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
 
 mod api;
 mod decode;
+mod extensions;
 mod hooks;
 mod settings;
 mod signature;
@@ -102,6 +104,14 @@ impl LineSettings for Settings {
             starter: wires.starter(|http| Ok(api(http)))?,
             statistics: wires.statistics(|http| Ok(ZadarmaStatistics { api: api(http), zone: self.zone }))?,
         })
+    }
+
+    fn extensions(&self, wires: &mut LineWires) -> Result<Option<Box<dyn Extensions>>, String> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let key = key.read().map_err(|why| format!("zadarma.key: {why}"))?;
+        let secret = self.secret.read().map_err(|why| format!("zadarma.secret: {why}"))?;
+        let api = Api { base: self.url.clone(), key, secret, http: wires.http()? };
+        Ok(Some(Box::new(extensions::ZadarmaExtensions(api))))
     }
 
     fn words(&self, text: &mut String, address: &str) {

@@ -155,9 +155,8 @@ for i = 1, appends do
 end
 for i = 0, puts - 1 do
   redis.call('SET', KEYS[put_key + i + 1], ARGV[put + i * 3 + 3])
-  if ARGV[put + i * 3 + 2] == '0' then
-    redis.call('ZADD', names, 0, ARGV[put + i * 3 + 1])
-  end
+  -- Also an older one: a list of names that was lost comes back.
+  redis.call('ZADD', names, 0, ARGV[put + i * 3 + 1])
 end
 for i = 0, link_rows - 1 do
   local name, value = ARGV[link + i * 2 + 1], ARGV[link + i * 2 + 2]

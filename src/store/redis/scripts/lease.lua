@@ -1,10 +1,12 @@
 #!lua flags=allow-oom
 -- Takes or renews a school, also when memory is full: only its owner can free some.
--- Returns {lease, token, {place, orders, deliveries, wakes, records, links}}. The lease is 1 when held, 0
+-- Returns {lease, token, {place, orders, deliveries, wakes, records, links}, {signs}}. The lease is 1 when held, 0
 -- when another owner is alive, 2 when the school was last worked with another configuration that was loaded
--- later. The token and the counts show whether the store is still the one of the last renewal.
+-- later. The token and the counts show whether the store is still the one of the last renewal; a sign is 1
+-- where what always stands in wakes, names or links stands there.
 -- KEYS: lease, plan, token, counter, out, wake, promised, names, links
--- ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds, a token for a store without one
+-- ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds, a token for a store without one,
+--   the signs: member of wake, name of a record, name of a link
 local function take()
   local owner = redis.call('HGET', KEYS[1], 'owner')
   if owner and owner ~= ARGV[1] then
@@ -33,4 +35,6 @@ local wakes = redis.call('ZCARD', KEYS[6]) + redis.call('ZCARD', KEYS[7])
 local orders = redis.call('ZLEXCOUNT', KEYS[8], '[order/', '(order0')
 return {lease, redis.call('GET', KEYS[3]), {
   tonumber(redis.call('GET', KEYS[4]) or 0), orders, redis.call('ZCARD', KEYS[5]), wakes,
-  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9])}}
+  redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9])},
+  {redis.call('ZSCORE', KEYS[6], ARGV[6]) and 1 or 0, redis.call('ZSCORE', KEYS[8], ARGV[7]) and 1 or 0,
+  redis.call('HEXISTS', KEYS[9], ARGV[8])}}

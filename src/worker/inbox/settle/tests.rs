@@ -118,6 +118,31 @@ async fn a_receipt_that_was_set_aside_is_not_lost() {
     assert_eq!(items, [event, signal].map(|item| Inbound::Item(Box::new(item))));
 }
 
+/// F35: what an answer brings is journalled, or waits, with the request that asked for it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_names_the_request_that_asked_for_it() {
+    for aside in [false, true] {
+        let (bench, mut inbox, landed) = on_its_way(Delivery { raw: Some(7), ..letter("gc-1.1") }).await;
+        if aside {
+            inbox.aside.insert(Cause::Landed(landed.delivery.seq), "it panics".to_owned());
+        }
+        let now = bench.site.clock.now();
+        let unit = inbox.settle(&landed, &HashSet::new(), now).await.expect("memory").expect("it is there");
+        bench.commit(unit).await;
+        let waiting = bench.site.store.inbox(bench.site.id(), None, 9).await.expect("memory");
+        match aside {
+            false => assert_eq!(bench.origins("gc-1").await, [("receipt".to_owned(), "raw:7".to_owned())]),
+            true => assert!(waiting.iter().all(|entry| {
+                matches!(
+                    Inbound::read(&entry.body),
+                    Ok(Inbound::Item(item))
+                        if matches!(*item, Item::Event { raw: Some(7), .. } | Item::Signal { raw: Some(7), .. })
+                )
+            })),
+        }
+    }
+}
+
 /// In one lane the next leaves after the one before it, once, without a mark of its own.
 #[tokio::test(start_paused = true)]
 async fn the_next_of_a_lane_leaves_once_and_in_order() {

@@ -11,7 +11,7 @@ use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, V
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
 use crate::process::{At, Phone};
 use crate::request::{IdempotencyKey, RawRequest};
-use crate::signal::{CallWhat, FinalRecord, SeenOrder};
+use crate::signal::{CallWhat, FinalRecord, Leg, LegState, SeenOrder};
 use crate::worker::fake::{Bench, asked, letter};
 
 const ANNA: &str = "+79035550101";
@@ -156,6 +156,47 @@ async fn a_call_with_a_stranger_makes_no_order() {
     bench.offer("call", said(&[ended_call()])).await;
     assert!(is_worked_off(&bench).await);
     assert_eq!((orders(&bench).await, bench.dead().await.len()), (0, 0));
+}
+
+/// F35: an answer to a command, a call that ends by a wake and a request that is tried again name the request that
+/// began them.
+#[tokio::test(start_paused = true)]
+async fn every_entry_of_the_journal_names_its_request() {
+    let bench = bench().await;
+    let rest = (0..3).map(|n| order(Some(format!("9{n}"))));
+    let both: Vec<Signal> = [order(Some("1".to_owned()))].into_iter().chain(rest).collect();
+    bench.offer("order", said(&both)).await;
+    assert!(is_worked_off(&bench).await);
+    let leg = Leg {
+        leg: "1".to_owned(),
+        seq: 1,
+        state: LegState::Ended(Outcome::NoAnswer),
+        direction: Some(Direction::Inbound),
+        client_number: Some(ANNA.to_owned()),
+        extension: Some("102".to_owned()),
+        line: None,
+        taken_from: None,
+        command: None,
+        manager_leg: false,
+        talk_seconds: Some(0),
+    };
+    let (call, what) = ("told:2".to_owned(), CallWhat::Leg(leg));
+    bench.offer("leg", said(&[Signal::CallSeen(Box::new(CallEvent { call, at: noon(), what }))])).await;
+    bench.run_for(TimeDelta::minutes(3)).await;
+    let origins = bench.origins("gc-1").await;
+    let of = |wanted: &str| -> Vec<&str> {
+        origins.iter().filter(|(event, _)| event == wanted).map(|(_, raw)| raw.as_str()).collect()
+    };
+    assert_eq!(of("order"), ["raw:1"], "{origins:?}");
+    assert!(of("receipt").contains(&"raw:1"), "{origins:?}");
+    assert_eq!(of("call"), ["raw:2"], "{origins:?}");
+    let body = said(&[order(Some("8".to_owned()))]);
+    let id = "in-801".to_owned();
+    let letter = DeadLetter { id: id.clone(), at: noon(), why: "not set up".to_owned(), order: None, body };
+    bench.commit(Unit { dead: vec![DeadOp::Bury(letter)], ..Unit::default() }).await;
+    bench.append(&Item::Retry { letter: id }).await;
+    assert!(is_worked_off(&bench).await);
+    assert_eq!(bench.origins("gc-8").await[0], ("order".to_owned(), "raw:801".to_owned()));
 }
 
 /// A person asked for it: a letter leaves again, because the person has looked; the CRM is looked at first.

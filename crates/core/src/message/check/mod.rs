@@ -18,7 +18,9 @@ pub enum Kind {
     Text,
     Number,
     Flag,
-    /// A list, or a table such as `order`.
+    /// A list of texts.
+    List,
+    /// Another list, or a table such as `order`.
     Other,
 }
 
@@ -75,7 +77,7 @@ pub(super) fn faults(env: &Environment<'_>, source: &str, names: &Names) -> Vec<
     for name in unknown.iter().filter(|name| !names.is_known(name) && !walk.called.contains(*name)) {
         let line = walk.lines.get(name).copied().unwrap_or(1);
         let all = names.list();
-        let meant = nearest(name, all.iter().map(String::as_str));
+        let meant = nearest(name, all.iter().map(String::as_str)).or_else(|| below(name, &all));
         let meant = meant.map(|near| format!("is `{near}` meant? There are: ")).unwrap_or_default();
         let wrong = format!("unknown variable `{name}`");
         found.push(Flaw { line, wrong, allowed: format!("{meant}{}", all.join(", ")) });
@@ -83,6 +85,13 @@ pub(super) fn faults(env: &Environment<'_>, source: &str, names: &Names) -> Vec<
     found.sort_by(|one, other| (one.line, &one.wrong).cmp(&(other.line, &other.wrong)));
     found.dedup();
     found
+}
+
+/// The only name that ends like this one: `source.form` for `form`.
+fn below<'n>(name: &str, all: &'n [String]) -> Option<&'n str> {
+    let mut ends = all.iter().filter(|known| known.rsplit_once('.').is_some_and(|(_, last)| last == name));
+    let only = ends.next()?;
+    ends.next().is_none().then_some(only)
 }
 
 /// The engine's own error, of parsing or of a trial.

@@ -123,8 +123,9 @@ impl<'w> Walk<'w> {
                 let mut left = (&of.expr, self.kind(&of.expr));
                 for op in &of.ops {
                     let right = (&op.expr, self.kind(&op.expr));
-                    if !matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn) {
-                        self.compare(expr, left, right);
+                    match op.op {
+                        CompareOpKind::In | CompareOpKind::NotIn => self.contains(expr, left, right),
+                        _ => self.compare(expr, left, right),
                     }
                     left = right;
                 }
@@ -211,7 +212,10 @@ impl<'w> Walk<'w> {
                 self.compare(whole, (&of.left, left), (&of.right, right));
                 Kind::Flag
             }
-            BinOpKind::In => Kind::Flag,
+            BinOpKind::In => {
+                self.contains(whole, (&of.left, left), (&of.right, right));
+                Kind::Flag
+            }
             BinOpKind::Concat => Kind::Text,
             _ if left == right => left,
             _ => Kind::Other,
@@ -220,6 +224,11 @@ impl<'w> Walk<'w> {
 
     /// The engine compares kinds without an error: every text is greater than every number.
     fn compare(&mut self, whole: &Expr<'_>, one: (&Expr<'_>, Kind), other: (&Expr<'_>, Kind)) {
+        for (list, with) in [(one, other.1), (other, one.1)] {
+            if list.1 == Kind::List && matches!(with, Kind::Text | Kind::Number | Kind::Flag) {
+                return self.is_a_list(whole, list.0);
+            }
+        }
         let text = match (one.1, other.1) {
             (Kind::Text, Kind::Number) => one.0,
             (Kind::Number, Kind::Text) => other.0,
@@ -239,6 +248,28 @@ impl<'w> Walk<'w> {
             (None, numbers) => format!("one of the numbers: {numbers}"),
         };
         self.flaw(whole, wrong, allowed);
+    }
+
+    /// `one in other`: what can never be among the items of a list.
+    fn contains(&mut self, whole: &Expr<'_>, one: (&Expr<'_>, Kind), other: (&Expr<'_>, Kind)) {
+        if one.1 == Kind::List {
+            return self.is_a_list(whole, one.0);
+        }
+        if (one.1, other.1) == (Kind::Number, Kind::List) {
+            let wrong = format!("{} holds texts and is asked for a number", named(other.0, "a list"));
+            return self.flaw(whole, wrong, "the same in quotes".to_owned());
+        }
+        let Expr::List(items) = other.0 else { return };
+        for item in &items.items {
+            let kind = self.kind(item);
+            self.compare(whole, one, (item, kind));
+        }
+    }
+
+    fn is_a_list(&mut self, whole: &Expr<'_>, list: &Expr<'_>) {
+        let wrong = format!("{} is a list, and no text or number is equal to it", named(list, "this"));
+        let items = path(list).unwrap_or_else(|| "…".to_owned());
+        self.flaw(whole, wrong, format!("`'one' in {items}`"));
     }
 
     fn filter(&mut self, whole: &Expr<'_>, name: &str, inner: Kind) -> Kind {
@@ -308,6 +339,11 @@ impl<'w> Walk<'w> {
         let context = minijinja::context! { name };
         asked.and_then(|asked| asked.eval(context)).is_ok_and(|answer| answer.is_true())
     }
+}
+
+/// A name for people, in quotes, else these words.
+fn named(expr: &Expr<'_>, otherwise: &str) -> String {
+    path(expr).map_or_else(|| otherwise.to_owned(), |name| format!("`{name}`"))
 }
 
 /// `order.left` of a plain name, whose parts are joined with dots.

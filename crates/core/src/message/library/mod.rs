@@ -146,6 +146,12 @@ impl Library {
         flaw.map_or(Ok(()), |flaw| Err((flaw.wrong, flaw.allowed)))
     }
 
+    /// The variables that a template of the school's files names, `order.source.form`.
+    pub fn variables_of(&self, template: &str) -> BTreeSet<String> {
+        let read = self.env.template_from_str(template).map(|template| template.undeclared_variables(true));
+        read.unwrap_or_default().into_iter().collect()
+    }
+
     /// Every variable that a text may name, `order.cost`; `order.source.` is followed by any label.
     pub fn variables() -> Vec<String> {
         variables()

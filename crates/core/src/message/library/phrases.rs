@@ -128,7 +128,7 @@ fn trial(text: &PhraseText, full: bool) -> BTreeMap<&'static str, Value> {
         let value = match kind {
             Kind::Number => Value::from(if full { 3 } else { 0 }),
             Kind::Flag => Value::from(full),
-            Kind::Text | Kind::Other => Value::from(if full { example(name) } else { "" }),
+            Kind::Text | Kind::List | Kind::Other => Value::from(if full { example(name) } else { "" }),
         };
         (*name, value)
     };

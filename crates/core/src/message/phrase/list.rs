@@ -116,6 +116,16 @@ phrases! {
         wrong_number;
         paid;
     }
+    /// Why an order has its route.
+    routes {
+        by_offer(route: Quote, offer: Quote);
+        by_line(route: Quote, line: Quote);
+        by_condition(route: Quote, when: Quote);
+        rest(route: Quote);
+        none;
+        unsure(route: Quote, unknown: Quote);
+        again(route: Quote);
+    }
     arrival {
         by_call;
         ended_before;
@@ -160,6 +170,7 @@ phrases! {
     }
     crm {
         other_lead;
+        other_pipeline;
         nothing_new;
         taken_before(manager: Manager);
         won_by_hand;

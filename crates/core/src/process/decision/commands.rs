@@ -74,7 +74,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Moves the sales lead forward only, and past stages that the school does not map (K2). A payment wins
+    /// Moves the sales lead forward only, within the pipeline where it was made, and past stages that the school does not map (K2). A payment wins
     /// even a lost lead (L4).
     pub fn stage(&mut self, stage: Stage, reason: Option<RefusalReason>) {
         let Some(now) = self.case.order.leads.get(&LeadRole::Sales).copied() else { return };
@@ -84,10 +84,11 @@ impl Decision<'_> {
             return;
         }
         let closes = matches!(stage, Stage::Won | Stage::Lost);
-        let mapped = self.process.pipelines.get(&LeadRole::Sales).is_some_and(|has| has.contains(&stage));
+        let pipeline = self.case.order.pipeline.filter(|_| !cut("K2.pipeline"));
+        let mapped = self.process.sales_stages(pipeline).contains(&stage);
         self.case.order.leads.insert(LeadRole::Sales, stage);
         if closes || mapped {
-            self.ask(Ask::SetStage { role: LeadRole::Sales, stage, reason });
+            self.ask(Ask::SetStage { role: LeadRole::Sales, pipeline, stage, reason });
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Request {
     ArriveByCall {
         line: Option<String>,
     },
+    /// The order has other offers now (G10).
+    Reroute,
     /// The confirmation with the payment link (L1).
     Confirm,
     /// Check whether it is a double (L7). Refused if it is and has therefore ended.

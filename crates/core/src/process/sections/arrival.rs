@@ -1,9 +1,9 @@
-//! A new order: lead and contact, confirmation, pause before dialling, responsible (L1–L3, L8, G1–G7, G9).
-//! Never starts dialling before the pause ends. Enter at [`arrive`].
+//! A new order: lead and contact, confirmation, pause before dialling, responsible (L1–L3, L8, G1–G7, G9,
+//! G10). Never starts dialling before the pause ends. Enter at [`arrive`].
 
 use chrono::TimeDelta;
 
-use crate::message::phrase::{Phrase, arrival, why};
+use crate::message::phrase::{Phrase, arrival, routes, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::Urgency;
@@ -12,6 +12,7 @@ use crate::process::definition::Route;
 use crate::process::event::Author;
 use crate::process::moment::Moment;
 use crate::process::money::PaymentState;
+use crate::process::routing::{self, Chosen};
 use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -19,7 +20,7 @@ use crate::process::{assign, leads};
 
 pub const SECTION: Section = Section {
     name: "arrival",
-    rules: &["L1", "L2", "L3", "L8", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9"],
+    rules: &["L1", "L2", "L3", "L8", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G9", "G10"],
     timers: &[Row {
         timer: Timer::SelfPay,
         class: Class::Step,
@@ -30,6 +31,7 @@ pub const SECTION: Section = Section {
         match request {
             Request::Arrive { manager, payment_state } => arrive(d, manager.as_ref(), *payment_state),
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
+            Request::Reroute => reroute(d),
             Request::Confirm => confirm(d),
             _ => return Heard::Passed,
         }
@@ -68,12 +70,9 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
 fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
-        let by_line =
-            |route: &&Route| route.line.is_some() && route.line.as_ref() == line && !cut("L8.by_line");
-        let route = d.process.routes.iter().find(by_line).or_else(|| d.process.route_for(&[]));
-        d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
-        assign(d, None);
         d.say("L8", arrival::by_call());
+        route(d, line.map(String::as_str));
+        assign(d, None);
         leads::make(d, &Phrase::NONE);
         d.go(Wait::Pause, &Phrase::NONE);
         d.set(Timer::SelfPay, pause_end(d));
@@ -97,9 +96,48 @@ fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
 
 /// G1, G4: sets the route and the responsible.
 fn place(d: &mut Decision, named: Option<&ManagerId>) {
-    let route = d.process.route_for(&d.case.order.offers);
-    d.case.order.route = route.map(|route| route.name.clone()).unwrap_or_default();
+    route(d, None);
     assign(d, named);
+}
+
+/// G1, G10: chooses the route, and what only the first one decides: pipeline and dictionary values.
+fn route(d: &mut Decision, line: Option<&str>) {
+    let Some(route) = chosen(d, line) else { return };
+    d.case.order.route.clone_from(&route.name);
+    // A lead that a person made stays where he made it (G9).
+    if d.case.order.id.lead().is_none() && !cut("G1.pipeline") {
+        d.case.order.pipeline = route.pipeline;
+    }
+    if !cut("G10.set") {
+        d.case.order.set = leads::dictionary_values(d, route);
+    }
+}
+
+/// The route that fits now, said with its reason.
+fn chosen<'p>(d: &mut Decision<'p>, line: Option<&str>) -> Option<&'p Route> {
+    let Chosen { route, why, unsure } = routing::choose(d.process, &routing::facts(&d.case.order, line));
+    for unsure in unsure {
+        d.say("G10", unsure);
+    }
+    d.say("G10", why);
+    route
+}
+
+/// G10: other offers take another route for figures and texts; pipeline and responsible stay.
+fn reroute(d: &mut Decision) {
+    let before = d.process.route(&d.case.order.route);
+    let Some(route) = chosen(d, None).filter(|route| route.name != d.case.order.route) else { return };
+    if cut("G10.reroute") {
+        return;
+    }
+    d.case.order.route.clone_from(&route.name);
+    let said = routes::again(&*route.name);
+    d.say("G10", said.clone());
+    d.note(said);
+    let credit = before.is_some_and(|before| before.credit);
+    if credit != route.credit && matches!(d.state(), Wait::Pause) && !d.case.order.is_held() {
+        d.set(Timer::SelfPay, pause_end(d));
+    }
 }
 
 fn assign(d: &mut Decision, named: Option<&ManagerId>) {

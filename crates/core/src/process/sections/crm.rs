@@ -101,6 +101,9 @@ fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
             d.turn("L13", crm::won_by_hand());
             d.read_order();
         }
+        _ if change.pipeline != d.case.order.pipeline && !cut("K2.other_pipeline") => {
+            d.say("K2", crm::other_pipeline());
+        }
         _ if now.is_some_and(|now| to <= now) => {
             if now != Some(to) && d.figures().feed.forward_only {
                 d.say("K2", crm::moved_back());

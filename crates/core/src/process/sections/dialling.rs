@@ -86,7 +86,7 @@ fn call_at_once(d: &mut Decision, due: At) {
         new_round(d, Some(TextId::TaskMissedCall));
     }
     let (text, script) = (TextId::TaskMissedCall, TextId::ScriptCallBack);
-    call_task::make(d, Call { text, script, due, time: d.now, why: None });
+    call_task::make(d, Call { text, script, due, time: d.now, why: None, to: None });
     fall_back(d, due);
 }
 
@@ -123,7 +123,9 @@ fn attempt(d: &mut Decision) {
         None => call_task::of_attempt(d),
     }
     d.stage(Stage::Dialling, None);
-    fall_back(d, d.now);
+    // A route may give its first task more time (G6).
+    let due = d.case.order.call_task().map_or(d.now, |(_, task)| task.due);
+    fall_back(d, due.max(d.now));
 }
 
 /// L15: no call was made for the last attempt; the ladder continues with the same task.

@@ -55,6 +55,9 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     if before.offers.is_empty() && !d.case.order.offers.is_empty() {
         d.request(Request::Fold);
     }
+    if before.offers != d.case.order.offers {
+        d.request(Request::Reroute);
+    }
     changes(d, facts, &before);
     if d.case.order == before && !person_changed {
         d.say("L1", orders::nothing_new());
@@ -103,6 +106,9 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     if !facts.offers.is_empty() {
         order.offers.clone_from(&facts.offers);
     }
+    if order.id.lead().is_some() {
+        keep(&mut order.pipeline, &facts.pipeline);
+    }
     order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
     let Some(status) = &facts.status else { return };
     let money = matches!(status, Status::Paid | Status::PartPaid);
@@ -133,7 +139,12 @@ fn changes(d: &mut Decision, facts: &OrderFacts, before: &Order) {
         && !cut("G2.new_price")
     {
         d.note(orders::new_sum(cost.text()));
-        d.ask(Ask::SetPrice { role: LeadRole::Sales, price: cost });
+        // A route's own price may not depend on the sum.
+        if let Some(price) = leads::price(d, Some(&cost))
+            && leads::price(d, before.cost.as_ref()).as_ref() != Some(&price)
+        {
+            d.ask(Ask::SetPrice { role: LeadRole::Sales, price });
+        }
     }
     if let Some(manager) = &facts.manager {
         shown_manager(d, manager, before.gc_manager.as_ref());

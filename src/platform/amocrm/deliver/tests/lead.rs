@@ -29,6 +29,7 @@ pub(super) fn person() -> PersonFacts {
 
 pub(super) fn save_lead() -> SaveLead {
     SaveLead {
+        pipeline: None,
         role: LeadRole::Sales,
         route: "default".to_owned(),
         name: "Заказ GC-100482".to_owned(),
@@ -104,6 +105,26 @@ pub(super) fn new_links(lead: &str, contact: &str) -> Receipt {
 pub(super) fn search(path: &str, found: &[Value]) -> Scene {
     let path = path.strip_prefix("GET ").unwrap_or(path);
     if found.is_empty() { get(path, 204, Value::Null) } else { get(path, 200, contacts(found)) }
+}
+
+#[test]
+fn g1_a_lead_is_made_in_the_pipeline_of_its_route() {
+    let mut body = lead_body(new_contact());
+    (body[0]["pipeline_id"], body[0]["status_id"]) = (json!(8123420), json!(66105110));
+    let script = vec![
+        search(QUERY_PHONE, &[]),
+        search(QUERY_EMAIL, &[]),
+        search(QUERY_WHOLE, &[]),
+        post(
+            "/api/v4/leads/complex",
+            body,
+            200,
+            json!([{ "id": 41290077, "contact_id": 36870041, "company_id": null, "request_id": ["gc-55.3"], "merged": false }]),
+        ),
+    ];
+    let ask = SaveLead { pipeline: Some(8_123_420), stage: Stage::InWork, ..save_lead() };
+    let made = deliver(Ask::SaveLead(Box::new(ask)), Try::First, &[], script);
+    assert_eq!(made, Ok(new_links("41290077", "36870041")));
 }
 
 #[test]

@@ -32,6 +32,9 @@ fn settings() -> Settings {
         [pipelines.sales]
         id = 8123410
         stages = { new = 66104106, in_work = 66104110, talked = 66104114 }
+        [sales_pipelines.ads]
+        id = 8123420
+        stages = { in_work = 66105110, talked = 66105114 }
         [pipelines.fulfilment]
         id = 8123499
         stages = { new = 66109901 }

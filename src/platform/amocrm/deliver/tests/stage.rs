@@ -4,7 +4,12 @@ use super::*;
 use crate::process::{RefusalReason, Stage};
 
 fn set_stage(stage: Stage, reason: Option<RefusalReason>, script: Vec<Scene>) -> Result<Receipt, Fault> {
-    deliver(Ask::SetStage { role: LeadRole::Sales, stage, reason }, Try::First, &[LEAD], script)
+    deliver(
+        Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason },
+        Try::First,
+        &[LEAD],
+        script,
+    )
 }
 
 #[test]
@@ -36,6 +41,30 @@ fn k2_a_lead_only_moves_forward() {
     check(Stage::Talked, vec![at(SALES, 66104112), order(), moved(66104114)]);
 }
 
+/// G1: the lead of a route with a pipeline of its own moves within that one.
+#[test]
+fn k2_forward_is_within_the_pipeline_where_the_lead_was_made() {
+    let set = |pipeline, stage, script| {
+        let ask = Ask::SetStage { role: LeadRole::Sales, pipeline: Some(pipeline), stage, reason: None };
+        deliver(ask, Try::First, &[LEAD], script)
+    };
+    let moved = |pipeline: u64, status: u64| {
+        let body = json!({ "pipeline_id": pipeline, "status_id": status });
+        patch("/api/v4/leads/41290077", body, 200, json!({}))
+    };
+    let at = |pipeline, status| read_lead(41290077, 200, lead(41290077, pipeline, status, "GC-100482"));
+    let done = || Ok(Receipt::default());
+    assert_eq!(set(8123420, Stage::Talked, vec![at(8123420, 66105110), moved(8123420, 66105114)]), done());
+    assert_eq!(set(8123420, Stage::InWork, vec![at(8123420, 66105114)]), done());
+    // A person moved it into the usual pipeline: it stays there.
+    assert_eq!(set(8123420, Stage::Talked, vec![at(8123410, 66104106)]), done());
+    assert_eq!(set(8123420, Stage::Won, vec![moved(8123420, 142)]), done());
+    // The pipeline has left the school's file: a payment still wins.
+    assert_eq!(set(8123421, Stage::Won, vec![moved(8123421, 142)]), done());
+    let gone = set(8123421, Stage::Talked, vec![]);
+    assert!(matches!(gone, Err(Fault::Never { why }) if why.contains("8123421")));
+}
+
 #[test]
 fn r2_a_loss_carries_its_reason_and_nothing_else_does() {
     let at = |status| read_lead(41290077, 200, lead(41290077, 8123410, status, "GC-100482"));
@@ -54,7 +83,7 @@ fn r2_a_loss_carries_its_reason_and_nothing_else_does() {
 
 #[test]
 fn a_lead_that_is_not_made_is_missing_and_a_deleted_one_is_not_there_for_good() {
-    let ask = || Ask::SetStage { role: LeadRole::Sales, stage: Stage::InWork, reason: None };
+    let ask = || Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage: Stage::InWork, reason: None };
     assert!(matches!(deliver(ask(), Try::First, &[], vec![]), Err(Fault::Missing { .. })));
     let script = vec![read_lead(41290077, 204, Value::Null)];
     assert!(matches!(deliver(ask(), Try::First, &[LEAD], script), Err(Fault::Never { .. })));

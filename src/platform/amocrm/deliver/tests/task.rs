@@ -53,6 +53,25 @@ fn a_task_that_may_be_there_is_found_by_its_marker() {
     assert_eq!(deliver(create_task(), Try::MayBeDone, &[LEAD], script), Ok(task_receipt()));
 }
 
+/// The store was emptied and the order is decided again: its old call task is used, not doubled (F70).
+#[test]
+fn an_open_task_that_the_index_lost_is_used_instead_of_a_new_one() {
+    let there = json!({ "_embedded": { "tasks": [
+        { "id": 7710400, "text": "Что дальше? [t1·gc-55]", "task_type_id": 2731190, "is_completed": true },
+        { "id": 7710401, "text": "Что дальше? [t1·gc-77]", "task_type_id": 2731190, "is_completed": false },
+        { "id": 7710402, "text": "Позвонить [t3·gc-55]", "task_type_id": 1, "is_completed": false },
+        { "id": 7710403, "text": "Спросить [t4·gc-55]", "task_type_id": 2731190, "is_completed": false },
+        { "id": 7710455, "text": "Что дальше? [t5·gc-55]", "task_type_id": 2731190, "is_completed": false }] } });
+    let mut body = task_body()[0].clone();
+    body.as_object_mut().expect("an object").remove("request_id");
+    let script = vec![
+        get(TASKS_OF_LEAD, 200, there),
+        patch("/api/v4/tasks/7710455", body, 200, json!({ "id": 7710455 })),
+    ];
+    let links = [LEAD, ("crm-task:7710403", "t4·gc-55")];
+    assert_eq!(deliver(create_task(), Try::MayBeDone, &links, script), Ok(task_receipt()));
+}
+
 #[test]
 fn a_task_is_closed_once_and_a_managers_own_result_stays() {
     let close = || Ask::CloseTask { task: "t2·gc-55".into(), result: "Оплачено".to_owned() };

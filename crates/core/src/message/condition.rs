@@ -1,0 +1,266 @@
+//! The condition of a route (G10), one expression of the template language: `offer in ['551'] and cost_sum >=
+//! 30000`. It never chooses a route. Enter at [`holds`]; [`faults`] finds what is wrong before anything is
+//! asked, [`needed`] names its variables.
+//!
+//! An order may have several offers: `offer` is each of them in turn, and one that fits is enough. A text that
+//! nobody has said is empty; a sum, tags or groups that nobody has said make the condition fail, and the
+//! journal says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::value::Value;
+use minijinja::{Environment, Expression, context};
+
+use super::check::{self, Flaw, Kind, Names};
+use super::template::{Source, environment};
+
+/// What is known of an order, or of an unknown caller, when its route is chosen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    pub offers: Vec<String>,
+    pub positions: String,
+    /// In whole units of the currency.
+    pub cost_sum: Option<f64>,
+    /// `client`, `manager`, or empty.
+    pub author: String,
+    /// Our line that was called; empty for an order.
+    pub line: String,
+    /// utm, form, page, promocode, city.
+    pub source: BTreeMap<String, String>,
+    pub tags: Option<Vec<String>>,
+    pub groups: Option<Vec<String>>,
+}
+
+/// The variables of a condition. Any label may follow `source.`; these are the usual ones.
+const VARIABLES: [(&str, Kind); 18] = [
+    ("offer", Kind::Text),
+    ("offers", Kind::List),
+    ("positions", Kind::Text),
+    ("cost_sum", Kind::Number),
+    ("author", Kind::Text),
+    ("line", Kind::Text),
+    ("tags", Kind::List),
+    ("groups", Kind::List),
+    ("source", Kind::Other),
+    ("source.utm_source", Kind::Text),
+    ("source.utm_medium", Kind::Text),
+    ("source.utm_campaign", Kind::Text),
+    ("source.utm_term", Kind::Text),
+    ("source.utm_content", Kind::Text),
+    ("source.form", Kind::Text),
+    ("source.page", Kind::Text),
+    ("source.promocode", Kind::Text),
+    ("source.city", Kind::Text),
+];
+
+/// Letters of a condition.
+const LETTERS_MAX: usize = 2000;
+
+/// Whether the condition holds; otherwise why that cannot be said.
+pub fn holds(when: &str, facts: &Facts) -> Result<bool, String> {
+    let env = environment();
+    let expression = env.compile_expression(when).map_err(|error| said(&error))?;
+    let mut failed = None;
+    for offer in each(&facts.offers) {
+        match asked(&expression, facts, offer) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(error) => failed = Some(missing(when, facts).unwrap_or_else(|| said(&error))),
+        }
+    }
+    failed.map_or(Ok(false), Err)
+}
+
+/// The value of an expression that has to be a number; `None` if it is not.
+pub fn number(expression: &str, cost_sum: Option<f64>) -> Option<f64> {
+    let facts = Facts { cost_sum, ..Facts::default() };
+    let value = environment().compile_expression(expression).ok()?.eval(variables(&facts, "")).ok()?;
+    f64::try_from(value).ok().filter(|number| number.is_finite() && *number >= 0.0)
+}
+
+/// All mistakes of a condition: what is wrong, and what is allowed.
+pub fn faults(when: &str) -> Vec<(String, String)> {
+    faults_of(when, &names(), &|expression| asked(expression, &example(), "5512874").map(drop))
+}
+
+/// The same of an expression that gives the price of a lead.
+pub fn price_faults(price: &str) -> Vec<(String, String)> {
+    let names = Names { known: BTreeMap::from([("cost_sum".to_owned(), Kind::Number)]), open: None };
+    let found = faults_of(price, &names, &|expression| expression.eval(variables(&example(), "")).map(drop));
+    match found.is_empty() && number(price, example().cost_sum).is_none() {
+        true => vec![("not a number".to_owned(), "`cost_sum * 0.9`, or a number in quotes".to_owned())],
+        false => found,
+    }
+}
+
+/// The variables that a condition names: `source.utm_medium`, `groups`. Empty if it cannot be read.
+pub fn needed(when: &str) -> BTreeSet<String> {
+    let env = environment();
+    let found = env.compile_expression(when).map(|expression| expression.undeclared_variables(true));
+    found.unwrap_or_default().into_iter().collect()
+}
+
+/// What `offer` is in turn; an order without offers is asked about once.
+fn each(offers: &[String]) -> impl Iterator<Item = &str> {
+    let none = offers.is_empty().then_some("");
+    offers.iter().map(String::as_str).chain(none)
+}
+
+fn asked(expression: &Expression<'_, '_>, facts: &Facts, offer: &str) -> Result<bool, minijinja::Error> {
+    expression.eval(variables(facts, offer)).map(|value| value.is_true())
+}
+
+/// What nobody has said stays undefined, so that asking for it is an error.
+fn variables(facts: &Facts, offer: &str) -> Value {
+    let Facts { offers, positions, cost_sum, author, line, source, tags, groups } = facts;
+    let list =
+        |list: &Option<Vec<String>>| list.as_ref().map_or(Value::UNDEFINED, |list| Value::from(list.clone()));
+    context! {
+        offer, offers, positions, author, line,
+        cost_sum => cost_sum.map_or(Value::UNDEFINED, Value::from),
+        source => Value::from_object(Source(source.clone())),
+        tags => list(tags),
+        groups => list(groups),
+    }
+}
+
+/// The variable that the condition needs and nobody has said.
+fn missing(when: &str, facts: &Facts) -> Option<String> {
+    let unknown = |name: &str| match name {
+        "cost_sum" => facts.cost_sum.is_none(),
+        "tags" => facts.tags.is_none(),
+        "groups" => facts.groups.is_none(),
+        _ => false,
+    };
+    let names: Vec<String> = needed(when).into_iter().filter(|name| unknown(name)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn faults_of(
+    source: &str,
+    names: &Names,
+    trial: &dyn Fn(&Expression<'_, '_>) -> Result<(), minijinja::Error>,
+) -> Vec<(String, String)> {
+    let allowed = "offer in ['5512874'] and source.utm_medium == 'cpc' and cost_sum >= 30000";
+    if source.chars().count() > LETTERS_MAX {
+        return vec![("too long".to_owned(), format!("at most {LETTERS_MAX} letters"))];
+    }
+    let env: Environment<'_> = environment();
+    let expression = match env.compile_expression(source) {
+        Ok(expression) => expression,
+        Err(error) => return vec![(format!("not an expression: {}", said(&error)), allowed.to_owned())],
+    };
+    // A template around it is walked like any other.
+    let found = check::faults(&env, &format!("{{{{ {source} }}}}"), names);
+    if !found.is_empty() {
+        return found.into_iter().map(|Flaw { wrong, allowed, .. }| (wrong, allowed)).collect();
+    }
+    match trial(&expression) {
+        Ok(()) => Vec::new(),
+        Err(error) => vec![(format!("cannot be evaluated: {}", said(&error)), allowed.to_owned())],
+    }
+}
+
+fn names() -> Names {
+    let known = VARIABLES.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+    Names { known, open: Some("source.") }
+}
+
+/// The engine's own words; they may repeat a part of the condition, never a value.
+fn said(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+fn example() -> Facts {
+    let text = str::to_owned;
+    Facts {
+        offers: vec![text("5512874")],
+        positions: text("Курс"),
+        cost_sum: Some(38_500.0),
+        author: text("client"),
+        line: text("+74955550100"),
+        source: BTreeMap::from([(text("utm_source"), text("vk"))]),
+        tags: Some(vec![text("вебинар")]),
+        groups: Some(vec![text("ученики")]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order() -> Facts {
+        Facts {
+            offers: vec!["5512874".to_owned(), "77".to_owned()],
+            source: BTreeMap::from([("utm_medium".to_owned(), "cpc".to_owned())]),
+            tags: None,
+            ..example()
+        }
+    }
+
+    #[test]
+    fn a_condition_is_asked_of_what_is_known() {
+        for (when, expected) in [
+            ("offer in ['5512874'] and source.utm_medium == 'cpc' and cost_sum >= 30000", Ok(true)),
+            ("offer == '77'", Ok(true)),
+            ("offer == '78'", Ok(false)),
+            ("'77' in offers and '78' not in offers", Ok(true)),
+            ("source.nobody_said == ''", Ok(true)),
+            ("'курс' in positions | lower", Ok(true)),
+            ("20000 <= cost_sum and cost_sum < 38500", Ok(false)),
+            ("'ученики' in groups", Ok(true)),
+            ("'vip' in tags", Err("tags".to_owned())),
+            ("'vip' not in tags", Err("tags".to_owned())),
+            // One offer that fits needs nothing else.
+            ("offer == '77' or 'vip' in tags", Ok(true)),
+        ] {
+            assert_eq!(holds(when, &order()), expected, "{when}");
+        }
+        let unknown = Facts { cost_sum: None, ..order() };
+        assert_eq!(holds("cost_sum >= 1", &unknown), Err("cost_sum".to_owned()));
+        assert_eq!(holds("line == '+74955550100'", &Facts::default()), Ok(false));
+    }
+
+    #[track_caller]
+    fn wrong(when: &str, expected: &str) {
+        let found = faults(when);
+        let told = found.first().map_or(String::new(), |(wrong, allowed)| format!("{wrong} | {allowed}"));
+        assert!(told.contains(expected), "{when}: {told}");
+    }
+
+    #[test]
+    fn a_wrong_condition_is_told_with_what_is_allowed() {
+        wrong("cost_sum >= '30000'", "a text is compared with a number");
+        wrong("offer == 5512874", "`offer` is a text and is compared with a number");
+        wrong("offer in [5512874]", "`offer` is a text and is compared with a number");
+        wrong("5512874 in offers", "`offers` holds texts and is asked for a number");
+        wrong("offers == '5512874'", "`offers` is a list");
+        wrong("offers in ['5512874']", "`offers` is a list");
+        wrong("ofer == '1'", "is `offer` meant?");
+        wrong("form == 'x'", "is `source.form` meant?");
+        wrong("order.offers", "unknown variable");
+        wrong("offer ==", "not an expression");
+        wrong("offer }} {{ line", "not an expression");
+        wrong("offer | nofilter", "unknown filter");
+        wrong("cost_sum in 5", "cannot be evaluated");
+        wrong(&"a".repeat(3000), "too long");
+        assert_eq!(faults("offer in ['1'] and source.any_label and cost_sum > 5 and 'a' in tags"), []);
+    }
+
+    #[test]
+    fn a_price_is_a_number() {
+        assert_eq!(price_faults("cost_sum * 0.9"), []);
+        assert_eq!(price_faults("1000"), []);
+        assert_eq!(price_faults("'много'")[0].0, "not a number");
+        assert!(price_faults("cost")[0].1.contains("cost_sum"));
+        assert_eq!(number("cost_sum * 0.5", Some(10.0)), Some(5.0));
+        assert_eq!(number("cost_sum", None), None);
+        assert_eq!(number("0 - 5", None), None);
+    }
+
+    #[test]
+    fn what_a_condition_needs_is_named() {
+        let names = needed("offer in ['1'] and source.utm_medium == 'cpc' or 'a' in groups");
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["groups", "offer", "source.utm_medium"]);
+    }
+}

@@ -1,0 +1,11 @@
+#!lua
+-- Takes out of the list the names whose record is gone, and returns their places in ARGV, from 1.
+-- KEYS: names, then a record for each argument
+-- ARGV: names
+local gone = {}
+for i = 1, #ARGV do
+  if redis.call('EXISTS', KEYS[i + 1]) == 0 and redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
+    gone[#gone + 1] = i
+  end
+end
+return gone
