@@ -78,8 +78,14 @@ fn unmarked(text: &str) -> String {
 
 /// Lines of tasks that tell the moment of the task, of what led to it, or what is counted from it: of
 /// these the minute is left out. Any other time was promised or planned, and stays.
-const OF_THE_MOMENT: [&str; 5] =
-    ["Последний звонок:", "Пропущенный звонок:", "Следующий шаг:", "Срок был:", "Ответ нужен до:"];
+const OF_THE_MOMENT: [&str; 6] = [
+    "Последний звонок:",
+    "Пропущенный звонок:",
+    "Клиент звонил",
+    "Следующий шаг:",
+    "Срок был:",
+    "Ответ нужен до:",
+];
 
 /// The beginning of a text, and the digest of all of it.
 fn short(text: &str) -> String {
@@ -119,8 +125,8 @@ mod tests {
             "Срок был: 18\u{a0}марта в\u{a0}··:··."
         );
         assert_eq!(
-            timeless("Пропущенный звонок: перезвоните (звонил 18\u{a0}марта в\u{a0}10:35)"),
-            "Пропущенный звонок: перезвоните (звонил 18\u{a0}марта в\u{a0}··:··)"
+            timeless("Клиент звонил 18\u{a0}марта в\u{a0}10:35 и не дозвонился."),
+            "Клиент звонил 18\u{a0}марта в\u{a0}··:·· и не дозвонился."
         );
         assert_eq!(timeless("Перезвонить: 17 марта, 11:00"), "Перезвонить: 17 марта, 11:00");
         assert_eq!(unmarked("Что дальше?\n\n[t4·gc-1]"), "Что дальше?\n\n");

@@ -33,7 +33,7 @@ impl Vars {
                 phone_bad: "+79035550128".to_owned(),
                 email: "m.kuznetsova@example.ru".to_owned(),
                 local_time: "14:05".to_owned(),
-                ahead: "+2\u{a0}ч".to_owned(),
+                ahead: "+2".to_owned(),
                 zone_known: true,
                 first_name: "Мария".to_owned(),
             },

@@ -77,7 +77,7 @@ pub struct ClientVars {
     pub email: String,
     /// «14:05», the client's local time now; of a task's text it is soon untrue.
     pub local_time: String,
-    /// How far his clock is ahead of the school's: «+2 ч», «−1 ч»; empty if it is not, or not known.
+    /// How far his clock is ahead of the school's: in hours: «+2», «−1», «+2:30»; empty if it is not, or not known.
     pub ahead: String,
     /// The client's time zone is known; else the school's is taken for it.
     pub zone_known: bool,
