@@ -86,7 +86,11 @@ impl SchoolFile<'_> {
             ("", _, "zone") | (_, Some(PlatformKind::Orders), "zone") => format!("zone = \"{}\"", self.zone),
             (_, Some(PlatformKind::Crm), "url") => format!("url = {}", given(self.crm)),
             (_, Some(PlatformKind::Orders), "url") => format!("url = {}", given(self.orders)),
-            ("routes", _, "fields") if blocks.is_some() => format!("# {MARK}: {line}"),
+            ("routes", _, "fields" | "pipeline" | "task") | ("dictionaries", _, "field")
+                if blocks.is_some() =>
+            {
+                format!("# {MARK}: {line}")
+            }
             ("routes", _, "responsible") if blocks.is_some() => {
                 responsible(&line, blocks.map(|blocks| &*blocks.managers).unwrap_or_default())
             }

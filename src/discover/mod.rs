@@ -194,7 +194,8 @@ fn crm(found: &Found, settings: &Settings, school: &School, findings: &mut Findi
     let (answer, reason) = (&answer, &reason);
     let answers = WantedAnswers { field, date_field, why_field, reason_field, stages, answer, reason };
     let (roster, routes) = (&school.process.roster, &school.process.routes);
-    found.against(&Wanted { settings, roster, routes, answers }, findings);
+    let dictionaries = &school.process.dictionaries;
+    found.against(&Wanted { settings, roster, routes, dictionaries, answers }, findings);
 }
 
 fn unknown(choice: &str, nearest: Option<String>, all: Vec<String>) -> Meaning {

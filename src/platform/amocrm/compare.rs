@@ -1,13 +1,15 @@
 //! What a school's files name and its amoCRM account lacks: ids, types of fields, choices of lists, users. Never
 //! asks amoCRM. Enter at [`Found::against`].
 
+use std::collections::BTreeMap;
+
 use super::discover::{Field, Found, Named, Part, Pipeline};
 use super::settings::Settings;
 use super::wire::{LOST, WON};
 use crate::json;
 use crate::platform::check::Findings;
 use crate::problem::nearest;
-use crate::process::definition::{Manager, Route};
+use crate::process::definition::{Dictionary, Manager, Route};
 
 /// Most items of the account that a finding names.
 const SHOWN_MAX: usize = 8;
@@ -17,6 +19,7 @@ pub struct Wanted<'a> {
     pub settings: &'a Settings,
     pub roster: &'a [Manager],
     pub routes: &'a [Route],
+    pub dictionaries: &'a BTreeMap<String, Dictionary>,
     pub answers: WantedAnswers<'a>,
 }
 
@@ -97,6 +100,15 @@ impl Found {
         let contacts = self.contact_fields();
         self.field(&contacts, "amocrm.zone_field", settings.zone_field, &ZONE, findings);
         self.answers(&wanted.answers, findings);
+        for (name, dictionary) in wanted.dictionaries {
+            let Some(id) = dictionary.field else { continue };
+            for value in &dictionary.values {
+                let key = format!("dictionaries.{name}.field");
+                self.written(&leads, &key, &id.to_string(), value, findings);
+            }
+            // A field that is missing is missing for each value.
+            findings.wrong.found.dedup();
+        }
         for route in wanted.routes {
             for (table, fields, written) in
                 [("fields", &leads, &route.fields), ("contact_fields", &contacts, &route.contact_fields)]
@@ -137,8 +149,7 @@ impl Found {
     }
 
     fn pipelines(&self, settings: &Settings, findings: &mut Findings) {
-        for (role, wanted) in &settings.pipelines {
-            let key = format!("amocrm.pipelines.{}", role.as_str());
+        for (key, wanted) in settings.all_pipelines() {
             let Some(pipeline) = self.live_pipelines().find(|one| one.id == wanted.id) else {
                 let have: Vec<Named> = self.live_pipelines().map(Pipeline::named).collect();
                 let archived = self.pipelines.iter().any(|one| one.id == wanted.id);

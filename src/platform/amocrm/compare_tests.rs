@@ -110,7 +110,16 @@ fn against(found: &Found, table: &str) -> (Vec<String>, Vec<String>) {
         warn: Complaints { file: "school.toml", found: &mut warned },
     };
     let routes = [route];
-    found.against(&Wanted { settings: &settings, roster: &roster, routes: &routes, answers }, &mut findings);
+    found.against(
+        &Wanted {
+            settings: &settings,
+            roster: &roster,
+            routes: &routes,
+            dictionaries: &BTreeMap::new(),
+            answers,
+        },
+        &mut findings,
+    );
     let line = |one: Problem| format!("{} | {} | {}", one.key, one.wrong, one.allowed);
     (wrong.into_iter().map(line).collect(), warned.into_iter().map(line).collect())
 }
