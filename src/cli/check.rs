@@ -31,7 +31,7 @@ pub struct Check {
     /// Print everything as JSON.
     #[arg(long)]
     json: bool,
-    /// Ask the store, the CRM and the running bridge, too.
+    /// Ask the store, the accounts of all schools and the running bridge, too.
     #[arg(long)]
     online: bool,
 }

@@ -79,7 +79,7 @@ enum Command {
     Dead(Dead),
     /// Export or erase the data of a person.
     Person(person::Person),
-    /// Read the ids of a school's amoCRM account, and report ids of the configuration that it lacks.
+    /// Print a school's amoCRM account, and report what its files name and its accounts lack.
     Discover(discover::Discover),
     /// List, show or fill in the texts that people read.
     Texts(texts::Options),

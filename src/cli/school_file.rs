@@ -35,6 +35,11 @@ impl SchoolFile<'_> {
             "# {}: written by `{}`. Go to each «{MARK}», then run `dozvon check`.\n",
             self.school, self.by
         );
+        if blocks.is_some() {
+            text.push_str(
+                "# What its account has stands here by name: look whether each name means what its key says.\n",
+            );
+        }
         let (mut table, mut is_off, mut replaced) = (String::new(), false, Vec::new());
         for paragraph in body.split("\n\n") {
             let of = paragraph.lines().find(|line| line.starts_with('[')).map(root);

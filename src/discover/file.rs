@@ -159,12 +159,12 @@ fn of_answers(found: &Found) -> String {
         text,
         "# A status that means an answer when a lead is moved to it.\n#stages = {{ 0 = \"promise\" }}"
     );
+    fields(&mut text, "leads", &found.lead_fields);
     let answer = |choice: &str| Some(known.of_choice(choice).err()?.map(|near| json::name(&near)));
     words(&mut text, "words", field, &answer, answers());
     let reason = |choice: &str| Some(known.of_reason(choice).err()?.map(|near| json::name(&near)));
     let all = RefusalReason::ALL.iter().map(json::name).collect();
     words(&mut text, "reasons", best(&is_reason, but), &reason, all);
-    fields(&mut text, "leads", &found.lead_fields);
     text.trim_end().to_owned()
 }
 

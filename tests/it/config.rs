@@ -161,7 +161,7 @@ fn a_slip_in_what_a_route_is_for_is_told() {
     school("to = \"olga\"", "to = \"oleg\"", "routes.ads.task.to", "olga, pavel");
     school("minutes = 15", "minutes = 5000", "routes.ads.task.minutes", "at most 720");
     school("minutes = 15", "minute = 15", "routes.ads.task.minute", "`minutes`");
-    school("tags = [\"звонок\"]", "price = \"cost_sum + 'a'\"", "routes.line.price", "not a number");
+    school("tags = [\"звонок\"]", "price = \"cost_sum > 5\"", "routes.line.price", "not a number");
     school("{object.deal_utm_source}", "a&b", "getcourse.variables.utm_source", "a fixed text");
     school("{ utm_source = \"{o", "{ utmsource = \"{o", "getcourse.variables.utmsource", "unknown field");
 }

@@ -89,6 +89,30 @@ async fn other_platforms_are_asked_too_and_warn() {
     assert_eq!(bench.run(&["check", "--online", "--strict"]).await.code(), Some(1));
 }
 
+/// Every provider whose account lists its extensions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn extensions_are_asked_of_each_provider() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let path = bench.config().join(FILE);
+    let text = std::fs::read_to_string(&path).expect("it is there");
+    let (head, rest) = text.split_once("# this file names one.\n#\n").expect("the other providers");
+    let (others, tail) = rest.split_once("\n\n").expect("their end");
+    let open: Vec<&str> = others.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).collect();
+    let text = format!("{head}\n{}\n\n{tail}", open.join("\n"));
+    std::fs::write(&path, text.replacen("#calls_by", "calls_by", 1)).expect("writable");
+    let right = bench.run(&["discover", "rost"]).await;
+    assert!(right.code() == Some(0) && !right.out().contains("warning"), "{}{}", right.out(), right.err());
+    bench.edit(FILE, "extension = \"103\"", "extension = \"199\"");
+    let warned = bench.run(&["discover", "rost"]).await;
+    assert_eq!(warned.code(), Some(0), "{}", warned.err());
+    assert_eq!(
+        warned.out().matches("managers.pavel.extension: no extension `199` in ").count(),
+        3,
+        "{}",
+        warned.out()
+    );
+}
+
 /// F26: a choice that nothing understands is named with the answer that it resembles.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn choices_of_lists_are_compared_with_the_words() {

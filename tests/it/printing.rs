@@ -9,13 +9,14 @@ use serde_json::Value;
 use crate::support::program::{StoreKind, TestBed, form, get};
 
 /// Every command that prints, with a store that has been used.
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &["reference"],
     &["reference", "limits"],
     &["check"],
     &["check", "--json"],
     &["url"],
     &["discover", "rost"],
+    &["discover", "--toml", "rost"],
     &["dead", "list", "rost"],
     &["person", "export", "rost", "--email", "a@b.example"],
     &["completions", "bash"],

@@ -54,10 +54,6 @@ pub struct Settings {
     pub timeout_s: u64,
 }
 
-fn currency() -> String {
-    "RUB".to_owned()
-}
-
 impl Settings {
     /// The pipeline of a role; `further` is the id of a sales pipeline that is not the usual one.
     pub fn pipeline(&self, role: LeadRole, further: Option<u64>) -> Option<&Pipeline> {
@@ -86,6 +82,10 @@ impl Settings {
         let usual = self.pipelines.get(&LeadRole::Sales).is_some_and(|usual| usual.id == pipeline);
         (!usual).then_some(pipeline)
     }
+}
+
+fn currency() -> String {
+    "RUB".to_owned()
 }
 
 fn look_back_min() -> u32 {

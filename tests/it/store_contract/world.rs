@@ -78,7 +78,7 @@ pub fn delivery(id: &str, state: DeliveryState) -> Delivery {
         urgency: Urgency::Usual,
         ask,
     };
-    Delivery { seq: 0, command, created_at: at(0), state, attempts: 0, fault: None, raw: None }
+    Delivery { seq: 0, command, created_at: at(0), state, attempts: 0, fault: None, raw: Some(3) }
 }
 
 pub fn add(id: &str) -> DeliveryOp {

@@ -17,14 +17,14 @@ pub struct Client {
     pub gc_user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_name: Option<String>,
     /// First and last name, where they were given apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
-    /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub crm_name: Option<String>,
     /// All numbers ever given, newest first; wrong ones are in `bad`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,
@@ -57,9 +57,9 @@ impl Client {
             id,
             gc_user: None,
             name: None,
+            crm_name: None,
             first_name: None,
             last_name: None,
-            crm_name: None,
             phones: Vec::new(),
             phone_raw: None,
             phone_words: BTreeMap::new(),

@@ -92,12 +92,11 @@ fn person_of(d: &Decision) -> PersonFacts {
     let own = route.and_then(|route| route.contact_name.as_ref()).filter(|_| !cut("G7.name"));
     let own = own.map(|template| d.process.texts.inline(template, &vars));
     let own = own.filter(|name| !name.trim().is_empty());
-    let is_own = own.is_some();
     let named = route.and_then(|route| route.contact_responsible.clone()).filter(|_| !cut("G7.own"));
     PersonFacts {
-        first_name: client.first_name.clone().filter(|_| !is_own),
-        last_name: client.last_name.clone().filter(|_| !is_own),
-        name: own.or_else(|| client.name.clone()),
+        name: own.clone().or_else(|| client.name.clone()),
+        first_name: client.first_name.clone().filter(|_| own.is_none()),
+        last_name: client.last_name.clone().filter(|_| own.is_none()),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
         responsible: named.or_else(|| d.case.order.responsible.clone().filter(|_| !cut("G7.responsible"))),

@@ -48,7 +48,7 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
     }
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
-        place(d, manager);
+        route(d, None, manager);
         if !d.request(Request::Fold) {
             return;
         }
@@ -70,9 +70,8 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
 fn arrive_by_call(d: &mut Decision, line: Option<&String>) {
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
+        route(d, line.map(String::as_str), None);
         d.say("L8", arrival::by_call());
-        route(d, line.map(String::as_str));
-        assign(d, None);
         leads::make(d, &Phrase::NONE);
         d.go(Wait::Pause, &Phrase::NONE);
         d.set(Timer::SelfPay, pause_end(d));
@@ -94,28 +93,25 @@ fn ended_before(d: &mut Decision, payment_state: PaymentState) -> bool {
     true
 }
 
-/// G1, G4: sets the route and the responsible.
-fn place(d: &mut Decision, named: Option<&ManagerId>) {
-    route(d, None);
+/// G1, G10: chooses the route, and with it what only the first one decides: pipeline, dictionary values and
+/// responsible.
+fn route(d: &mut Decision, line: Option<&str>, named: Option<&ManagerId>) {
+    let chosen = routing::choose(d.process, &routing::facts(&d.case.order, line));
+    if let Some(route) = chosen.route {
+        d.case.order.route.clone_from(&route.name);
+        // A lead that a person made stays where he made it (G9).
+        if d.case.order.id.lead().is_none() && !cut("G1.pipeline") {
+            d.case.order.pipeline = route.pipeline;
+        }
+        if !cut("G10.set") {
+            d.case.order.set = leads::dictionary_values(d, route);
+        }
+    }
     assign(d, named);
+    said(d, chosen);
 }
 
-/// G1, G10: chooses the route, and what only the first one decides: pipeline and dictionary values.
-fn route(d: &mut Decision, line: Option<&str>) {
-    let Some(route) = chosen(d, line) else { return };
-    d.case.order.route.clone_from(&route.name);
-    // A lead that a person made stays where he made it (G9).
-    if d.case.order.id.lead().is_none() && !cut("G1.pipeline") {
-        d.case.order.pipeline = route.pipeline;
-    }
-    if !cut("G10.set") {
-        d.case.order.set = leads::dictionary_values(d, route);
-    }
-}
-
-/// The route that fits now, said with its reason.
-fn chosen<'p>(d: &mut Decision<'p>, line: Option<&str>) -> Option<&'p Route> {
-    let Chosen { route, why, unsure } = routing::choose(d.process, &routing::facts(&d.case.order, line));
+fn said<'p>(d: &mut Decision, Chosen { route, why, unsure }: Chosen<'p>) -> Option<&'p Route> {
     for unsure in unsure {
         d.say("G10", unsure);
     }
@@ -126,7 +122,11 @@ fn chosen<'p>(d: &mut Decision<'p>, line: Option<&str>) -> Option<&'p Route> {
 /// G10: other offers take another route for figures and texts; pipeline and responsible stay.
 fn reroute(d: &mut Decision) {
     let before = d.process.route(&d.case.order.route);
-    let Some(route) = chosen(d, None).filter(|route| route.name != d.case.order.route) else { return };
+    let chosen = routing::choose(d.process, &routing::facts(&d.case.order, None));
+    if chosen.route.is_none_or(|route| route.name == d.case.order.route) {
+        return;
+    }
+    let Some(route) = said(d, chosen) else { return };
     if cut("G10.reroute") {
         return;
     }
