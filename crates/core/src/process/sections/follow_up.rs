@@ -43,7 +43,6 @@ pub const SECTION: Section = Section {
         }
         _ => Heard::Passed,
     },
-    ..Section::QUIET
 };
 
 /// A day farther ahead is the head's matter, and the order is looked at meanwhile (L14).

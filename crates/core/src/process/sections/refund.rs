@@ -48,19 +48,28 @@ pub const SECTION: Section = Section {
         }
         _ => Heard::Passed,
     },
-    ..Section::QUIET
 };
 
 /// What must not happen to an order whose refund is not decided. Talks and calls are recorded only.
 fn moves_on(request: &Request) -> bool {
     use Request::*;
-    match request {
-        Confirm | Fold | DoubleByWord | EndOutside | Round { .. } | CallAtOnce { .. } | Attempt => true,
-        NotReached { .. } | LastLetter | CallFailed | Talked { .. } | Word { .. } => true,
-        Question { .. } | AskAgain { .. } | AskPhone { .. } | NumberArrived | WrongNumber { .. } => true,
-        CallBegun | Restore | CallBackAt { .. } | PayOn { .. } | Refuse { .. } | LostInCrm { .. } => true,
-        _ => false,
-    }
+    let calls = matches!(
+        request,
+        Round { .. } | CallAtOnce { .. } | Attempt | NotReached { .. } | LastLetter | CallFailed | CallBegun
+    );
+    let words = matches!(
+        request,
+        Talked { .. }
+            | Word { .. }
+            | Question { .. }
+            | AskAgain { .. }
+            | CallBackAt { .. }
+            | PayOn { .. }
+            | Restore
+    );
+    let phone = matches!(request, AskPhone { .. } | NumberArrived | WrongNumber { .. });
+    let ends = matches!(request, Refuse { .. } | LostInCrm { .. } | EndOutside | Fold | DoubleByWord);
+    calls || words || phone || ends || matches!(request, Confirm)
 }
 
 /// A report of less money that is not confirmed: read back, once for the same report. Where the school trusts
