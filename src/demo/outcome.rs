@@ -78,14 +78,8 @@ fn unmarked(text: &str) -> String {
 
 /// Lines of tasks that tell the moment of the task, of what led to it, or what is counted from it: of
 /// these the minute is left out. Any other time was promised or planned, and stays.
-const OF_THE_MOMENT: [&str; 6] = [
-    "Последний звонок:",
-    "Пропущенный звонок:",
-    "Клиент звонил",
-    "Следующий шаг:",
-    "Срок был:",
-    "Ответ нужен до:",
-];
+const OF_THE_MOMENT: [&str; 5] =
+    ["Последний звонок:", "Клиент звонил", "Следующий шаг:", "Срок был:", "Ответ нужен до:"];
 
 /// The beginning of a text, and the digest of all of it.
 fn short(text: &str) -> String {
