@@ -393,6 +393,9 @@ pub struct Question {
     /// The day that was named for a call-back without a time: the time is asked for (D5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<At>,
+    /// A digest of the last words that were not understood: the same words again are no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_understood: Option<u64>,
 }
 
 impl Question {

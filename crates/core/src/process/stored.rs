@@ -96,7 +96,11 @@ impl OrderV1 {
         let open = self.at(Timer::AskNext).is_some();
         put(
             "question",
-            serde_json::to_value(Question { open, unanswered: self.number("unanswered"), day: None })?,
+            serde_json::to_value(Question {
+                open,
+                unanswered: self.number("unanswered"),
+                ..Question::default()
+            })?,
         );
         if let Some(due) = self.note("part_due").and_then(|due| due.parse::<At>().ok()) {
             put("plan", serde_json::to_value(Plan { due })?);

@@ -7,6 +7,7 @@ use crate::message::phrase::{result, task as phrase, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::assign;
+use crate::process::calendar;
 use crate::process::case::Task;
 use crate::process::command::{AskKind, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
@@ -104,8 +105,12 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     match task.kind {
         TaskKind::Ask => match result.filter(|_| !cut("L13.quoted")) {
             Some(said) => {
-                // Something was answered: the next deadline is not later for it.
-                d.case.order.question.unanswered = 0;
+                // Something was answered: the next deadline is not later for it, unless it is the same each time.
+                let words = Some(calendar::fnv(said));
+                let question = &mut d.case.order.question;
+                if question.not_understood != words {
+                    (question.unanswered, question.not_understood) = (0, words);
+                }
                 d.ask_again(&why::not_understood(said, vars::examples(d.now, d.process.zone).time));
             }
             None => d.ask_again(&why::closed_without_answer()),
