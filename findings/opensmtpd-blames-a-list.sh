@@ -24,20 +24,20 @@ cat > inside.sh <<'SH'
 set -euo pipefail
 ip link set lo up
 mount -t tmpfs layers layers
-mkdir layers/upper layers/work layers/root
-mount -t overlay copy -o lowerdir=/,upperdir=layers/upper,workdir=layers/work layers/root
+mkdir layers/upper layers/work layers/merged
+mount -t overlay copy -o lowerdir=/,upperdir=layers/upper,workdir=layers/work layers/merged
 for package in packages/*.deb; do
-  dpkg --fsys-tarfile "$package" | tar -x -C layers/root --keep-directory-symlink
+  dpkg --fsys-tarfile "$package" | tar -x -C layers/merged --keep-directory-symlink
 done
-mount --bind /dev layers/root/dev
-mount -t proc proc layers/root/proc
-cat > layers/root/etc/smtpd.conf <<'CF'
+mount --bind /dev layers/merged/dev
+mount -t proc proc layers/merged/proc
+cat > layers/merged/etc/smtpd.conf <<'CF'
 table boxes { "client@example.ru" = "box" }
 listen on 127.0.0.1 port 2525 hostname mx.example
 action box maildir "/boxes/%{rcpt}" virtual <boxes>
 match from any for domain "example.ru" action box
 CF
-chroot layers/root sh -c '
+chroot layers/merged sh -c '
   mkdir -p /var/lib/opensmtpd/empty
   for name in opensmtpd opensmtpq box; do useradd -r -U -d /var/lib/opensmtpd/empty -s /usr/sbin/nologin "$name"; done
   smtpd' 2> smtpd.log

@@ -10,12 +10,11 @@ letters_in_flight() {
   [ "$left" -le "$1" ] || failed "$left letters are left to a person after $1 kills: they only waited for their turn"
 }
 
-plays killed
-fault_killed() {
+# The bridge over this store is killed five times in the middle of its work.
+five_kills() {
   local i
-  what "kill -9 of the bridge, five times in the middle of work"
   slow_mail=yes
-  bed_up redis
+  bed_up "$1"
   work_before
   strike
   for i in 1 2 3 4 5; do
@@ -32,26 +31,16 @@ fault_killed() {
   letters_in_flight 5
 }
 
+plays killed
+fault_killed() {
+  what "kill -9 of the bridge, five times in the middle of work"
+  five_kills redis
+}
+
 plays killed_embedded
 fault_killed_embedded() {
-  local i
   what "kill -9 of the bridge over the embedded store, five times"
-  slow_mail=yes
-  bed_up embedded
-  work_before
-  strike
-  for i in 1 2 3 4 5; do
-    orders 3
-    pay 1
-    sleep "0.$((i * 2 - 1))"
-    bridge_kill
-    bridge_start
-  done
-  mended
-  retell
-  goes_on 30
-  well
-  letters_in_flight 5
+  five_kills embedded
 }
 
 # All webhooks were answered before the kill: they need no second telling.
