@@ -123,7 +123,7 @@ play() {
     sleep 1
     look outcome "$bed" || true
     # shellcheck disable=SC2154
-    panics="$(curl -s -m 5 "http://127.0.0.1:$bridge_port/health" | jq '[.schools[]?.panics] | add // 0')"
+    panics="$(curl -s -m 5 "http://127.0.0.1:$operation_port/health" | jq '[.schools[]?.panics] | add // 0')"
     [ "${panics:-0}" = 0 ] || failed "$panics panics"
   ) 2>"$bed/errors"
   code=$?

@@ -17,8 +17,9 @@ bed_up() {
   local first name port=1 edit="" gates=()
   first="$(ports)"
   bridge_port=$first redis_port=$((first + 8)) smtp_port=$((first + 7)) store_port=$redis_port
+  operation_port=$((first + 9))
   amocrm_port=$((first + 1)) getcourse_port=$((first + 2))
-  printf '%s\n' "bridge=$bridge_port" "getcourse=$getcourse_port" "long=${long:-no}" \
+  printf '%s\n' "bridge=$bridge_port" "operation=$operation_port" "getcourse=$getcourse_port" "long=${long:-no}" \
     "start=$(date +%s)" "token=token-of-this-bed" >"$bed/bed"
   cp -r "$root/deploy/example" "$bed/config"
   # The stand-ins without the orders that come by themselves.
@@ -174,6 +175,7 @@ bridge_env() {
   # shellcheck disable=SC1091
   . "$root/.env.example"
   DOZVON_CONFIG="$bed/config" DOZVON_URL="http://127.0.0.1:$bridge_port" DOZVON_LISTEN="127.0.0.1:$bridge_port"
+  DOZVON_OPERATION="127.0.0.1:$operation_port"
   DOZVON_DATA="${data:-$bed/data}" DOZVON_DRIVEN_TOKEN=token-of-this-bed
   if [ "$store" = redis ]; then DOZVON_STORE="redis://${redis_user:-}$store_host:$store_port/0"; fi
   set +a
@@ -192,7 +194,7 @@ bridge_start() {
     until_true 20 is_up || { failed "the bridge did not start: $(tail -n 1 "$bed/bridge.log" "$bed/bridge.out" | tail -n 1)"; exit 1; }
   fi
 }
-is_up() { curl -s -m 2 "http://127.0.0.1:$bridge_port/health" 2>/dev/null | grep -q '"here":"owner"'; }
+is_up() { curl -s -m 2 "http://127.0.0.1:$operation_port/health" 2>/dev/null | grep -q '"here":"owner"'; }
 bridge_kill() { kill -9 "$bridge" && wait_gone "$bridge"; forget "$bridge"; }
 dead() { bash "$bed/dead" "$@"; }
 look() { python3 "$here/look.py" "$@"; }

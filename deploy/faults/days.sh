@@ -24,7 +24,7 @@ silences = [{ from = \"$(date -u -d '+2 hours' +%FT%TZ)\", to = \"$until\" }]"
   python3 "$here/days.py" "$bed" "$1" 3 2>"$bed/days.err" || failed "$(tail -n 1 "$bed/days.err")"
   ! said panicked || failed "a panic in the log"
   if [ -n "${line:-}" ]; then
-    curl -s -m 5 "http://127.0.0.1:$bridge_port/health" | jq -e ".schools.rost.look_back.$line.found > 0" >"$bed/found" ||
+    curl -s -m 5 "http://127.0.0.1:$operation_port/health" | jq -e ".schools.rost.look_back.$line.found > 0" >"$bed/found" ||
       failed "the call of the first day was not found in the statistics"
   fi
   dead_letters && failed "$(wc -l <"$bed/letters") dead letters: $(head -n 1 "$bed/letters" | cut -c -150)"

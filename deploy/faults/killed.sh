@@ -62,7 +62,7 @@ fault_killed_answered() {
 # Sent and answered: the stand-in counts both.
 took_all() {
   local accepted
-  accepted="$(curl -s -m 2 "http://127.0.0.1:$bridge_port/health" | jq '.schools.rost.accepted // 0')"
+  accepted="$(curl -s -m 2 "http://127.0.0.1:$operation_port/health" | jq '.schools.rost.accepted // 0')"
   [ "$accepted" -ge $(($(wc -l <"$bed/orders") + 10)) ]
 }
 
@@ -161,4 +161,4 @@ fault_started_without_redis() {
   goes_on 30
   well
 }
-takes() { curl -s -m 2 -o "$bed/answer" "http://127.0.0.1:$bridge_port/health"; }
+takes() { curl -s -m 2 -o "$bed/answer" "http://127.0.0.1:$operation_port/health"; }

@@ -154,7 +154,7 @@ class Bed:
 
     def health(self):
         """Writes each change of what the bridge says about itself: time, status, well."""
-        bridge, before = f"http://127.0.0.1:{self.said['bridge']}", None
+        bridge, before = f"http://127.0.0.1:{self.said['operation']}", None
         path = "/readyz"
         with open(self.folder / "health", "a", encoding="utf-8") as out:
             while True:

@@ -15,7 +15,7 @@ after_loss() {
 
 # How many orders are gone, in /health as in the log.
 told_counts() {
-  curl -s -m 5 "http://127.0.0.1:$bridge_port/health" | jq -e '.schools.rost.lost | .kind and (.orders | type == "number")' \
+  curl -s -m 5 "http://127.0.0.1:$operation_port/health" | jq -e '.schools.rost.lost | .kind and (.orders | type == "number")' \
     >"$bed/counts" || failed "/health does not count what is lost"
 }
 
@@ -33,7 +33,7 @@ fault_emptied() {
   kill -CONT "$sandbox"
   mended
   after_loss
-  curl -s -m 5 "http://127.0.0.1:$bridge_port/health" | jq -e '.schools.rost.lost.orders == 3' >"$bed/counts" ||
+  curl -s -m 5 "http://127.0.0.1:$operation_port/health" | jq -e '.schools.rost.lost.orders == 3' >"$bed/counts" ||
     failed "3 orders are gone, and /health says otherwise"
 }
 
