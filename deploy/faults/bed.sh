@@ -17,7 +17,7 @@ bed_up() {
   local first name port=1 edit="" gates=()
   first="$(ports)"
   bridge_port=$first redis_port=$((first + 8)) smtp_port=$((first + 7)) store_port=$redis_port
-  operation_port=$((first + 9))
+  operation_port=$((first + 19))
   amocrm_port=$((first + 1)) getcourse_port=$((first + 2))
   printf '%s\n' "bridge=$bridge_port" "operation=$operation_port" "getcourse=$getcourse_port" "long=${long:-no}" \
     "start=$(date +%s)" "token=token-of-this-bed" >"$bed/bed"
