@@ -69,11 +69,20 @@ fn hashes_are_the_sheets() {
 }
 
 fn ask(cabinet: &mut Cabinet, path: &str, body: &str) -> serde_json::Value {
+    ask_with(cabinet, path, vec![], body)
+}
+
+fn ask_with(
+    cabinet: &mut Cabinet,
+    path: &str,
+    headers: Vec<(String, String)>,
+    body: &str,
+) -> serde_json::Value {
     let request = WireRequest {
         platform: Platform::named("sipuni").expect("of the list"),
         method: "POST".into(),
         path: format!("/api/{path}"),
-        headers: vec![],
+        headers,
         body: body.into(),
     };
     cabinet.handle(at(1_767_254_400), &request).value()
@@ -146,6 +155,15 @@ fn a_post_reads_its_query_too() {
     let form = "sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
     assert_eq!(ask(&mut cabinet, query, form)["success"], true);
     assert_eq!(cabinet.commands[0].to_number, "79005550101");
+}
+
+/// The client sipuni-api 0.0.1.1 puts everything into the query and sends `{}` as JSON.
+#[test]
+fn a_body_that_is_no_form_is_no_part_of_the_hash() {
+    let mut cabinet = cabinet();
+    let all = "antiaon=0&phone=79005550101&reverse=0&sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
+    let json = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+    assert_eq!(ask_with(&mut cabinet, &format!("callback/call_number?{all}"), json, "{}")["success"], true);
 }
 
 #[test]
