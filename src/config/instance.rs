@@ -145,6 +145,15 @@ fn check_log(log: &str, complaints: &mut Complaints) {
             complaints.add("log", format!("unknown level `{level}`"), allowed);
         }
     }
+    // Targets without a level for the rest, and none of them ours: the program would say nothing.
+    let mut targets = log.split(',').map(|part| part.trim().rsplit_once('=').map(|(target, _)| target));
+    if targets.all(|target| target.is_some_and(|target| !target.starts_with("dozvon"))) {
+        complaints.add(
+            "log",
+            format!("`{log}` leaves out the program itself, ALARMs too"),
+            "`dozvon=debug,info`",
+        );
+    }
 }
 
 fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -> Option<SocketAddr> {

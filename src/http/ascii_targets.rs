@@ -1,5 +1,6 @@
-//! Makes request lines ASCII: bytes of other letters are percent-encoded before the request is parsed, because
-//! GetCourse inserts values as they are and the parser refuses such a line. Never changes anything but request
+//! Makes request lines ASCII: bytes of other letters, quotes, angle brackets and blanks within the target are
+//! percent-encoded before the request is parsed, because GetCourse inserts values as they are and the parser refuses
+//! such a line. Never changes anything but request
 //! lines; of a message whose end it cannot tell, nothing more. Enter at [`AsciiTargets`].
 
 use std::io;
@@ -22,12 +23,23 @@ pub struct AsciiTargets<IO> {
     taken: usize,
 }
 
+/// What has been seen of a request line.
+#[derive(Debug, Default, PartialEq)]
+struct Line {
+    has_bytes: bool,
+    /// The method has ended.
+    in_target: bool,
+    /// A blank of the target and what follows it, while that may be the protocol.
+    held: Vec<u8>,
+}
+
+/// What follows the blank at the end of a target.
+const PROTOCOL: &[u8] = b" HTTP/";
+
 /// Where in the stream of requests the next byte is.
 #[derive(Debug, PartialEq)]
 enum Place {
-    RequestLine {
-        is_empty: bool,
-    },
+    RequestLine(Line),
     Head {
         line: Vec<u8>,
         body: u64,
@@ -39,7 +51,40 @@ enum Place {
 
 impl<IO> AsciiTargets<IO> {
     pub fn new(io: IO) -> Self {
-        Self { io, place: Place::RequestLine { is_empty: true }, ready: Vec::new(), taken: 0 }
+        Self { io, place: Place::RequestLine(Line::default()), ready: Vec::new(), taken: 0 }
+    }
+}
+
+impl Line {
+    /// Adds the next byte of the line to `out`, or holds it back until it is known what it belongs to.
+    fn pass(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.has_bytes |= !b"\r\n".contains(&byte);
+        if !self.in_target {
+            self.in_target = byte == b' ' && self.has_bytes;
+            return encode(byte, out);
+        }
+        self.held.push(byte);
+        if self.held == PROTOCOL {
+            // The rest of the line is as it should be, or is refused.
+            out.append(&mut self.held);
+        } else if !PROTOCOL.starts_with(&self.held) {
+            self.held.pop();
+            if !self.held.is_empty() {
+                out.extend_from_slice(b"%20");
+                out.extend_from_slice(&self.held[1..]);
+                self.held.clear();
+                return self.pass(byte, out);
+            }
+            encode(byte, out);
+        }
+    }
+}
+
+/// Bytes that no target may hold are percent-encoded.
+fn encode(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        0x80.. | b'"' | b'<' | b'>' => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+        _ => out.push(byte),
     }
 }
 
@@ -48,16 +93,11 @@ impl Place {
     fn pass(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) {
         while let Some((&byte, rest)) = bytes.split_first() {
             match self {
-                Self::RequestLine { is_empty } => {
-                    match byte {
-                        0x80.. => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
-                        _ => out.push(byte),
-                    }
-                    match byte {
-                        // Empty lines before a request are allowed.
-                        b'\n' if *is_empty => {}
-                        b'\n' => *self = Self::Head { line: Vec::new(), body: 0 },
-                        _ => *is_empty &= byte == b'\r',
+                Self::RequestLine(line) => {
+                    line.pass(byte, out);
+                    // Empty lines before a request are allowed.
+                    if byte == b'\n' && line.has_bytes {
+                        *self = Self::Head { line: Vec::new(), body: 0 };
                     }
                     bytes = rest;
                 }
@@ -73,7 +113,7 @@ impl Place {
                     let header = std::mem::take(line);
                     let header = header.trim_ascii_end();
                     *self = match (header.is_empty(), length(header)) {
-                        (true, _) if *body == 0 => Self::RequestLine { is_empty: true },
+                        (true, _) if *body == 0 => Self::RequestLine(Line::default()),
                         (true, _) => Self::Body(*body),
                         (false, None) => continue,
                         (false, Some(Some(length))) => Self::Head { line: Vec::new(), body: length },
@@ -86,7 +126,7 @@ impl Place {
                     bytes = &bytes[here..];
                     *left -= here as u64;
                     if *left == 0 {
-                        *self = Self::RequestLine { is_empty: true };
+                        *self = Self::RequestLine(Line::default());
                     }
                 }
                 Self::Unknown => {
@@ -149,7 +189,7 @@ mod tests {
 
     /// The stream in pieces of this size.
     fn passed(stream: &[u8], piece: usize) -> Vec<u8> {
-        let mut place = Place::RequestLine { is_empty: true };
+        let mut place = Place::RequestLine(Line::default());
         let mut out = Vec::new();
         stream.chunks(piece.max(1)).for_each(|piece| place.pass(piece, &mut out));
         out
@@ -188,6 +228,32 @@ mod tests {
         }
     }
 
+    /// What stands between the method and the protocol is the target, whatever it holds.
+    #[test]
+    fn quotes_brackets_and_blanks_of_a_target_are_encoded() {
+        for (raw, clean) in [
+            ("GET /a?n=Аня HTTP/1.1\r\n\r\n", "GET /a?n=%D0%90%D0%BD%D1%8F HTTP/1.1\r\n\r\n"),
+            ("GET /a?n=A B  C HTTP/1.1\r\n\r\n", "GET /a?n=A%20B%20%20C HTTP/1.1\r\n\r\n"),
+            ("GET /a?n=\"A\"<b> HTTP/1.0\n\n", "GET /a?n=%22A%22%3Cb%3E HTTP/1.0\n\n"),
+            ("GET /a?n=A HTT HTTP/1.1\r\n\r\n", "GET /a?n=A%20HTT HTTP/1.1\r\n\r\n"),
+            (
+                "\r\nGET / HTTP/1.1\r\n\r\nGET /b c HTTP/1.1\r\n",
+                "\r\nGET / HTTP/1.1\r\n\r\nGET /b%20c HTTP/1.1\r\n",
+            ),
+            // Never the end of a line: what is no request stays none.
+            ("GET /a b\r\n\r\n", "GET /a%20b\r\n\r\n"),
+            ("GET /a \r\n\r\n", "GET /a%20\r\n\r\n"),
+        ] {
+            for piece in 1..raw.len() {
+                assert_eq!(
+                    String::from_utf8(passed(raw.as_bytes(), piece)).unwrap(),
+                    clean,
+                    "pieces of {piece}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn behind_a_body_of_unknown_length_nothing_is_changed() {
         let name = "Имя";
@@ -202,7 +268,8 @@ mod tests {
         #[test]
         fn pieces_do_not_matter(stream in prop::collection::vec(any::<u8>(), 0..400), piece in 1_usize..50) {
             prop_assert_eq!(passed(&stream, piece), passed(&stream, stream.len()));
-            let ascii: Vec<u8> = stream.iter().map(|byte| byte & 0x7f).collect();
+            let refused = |byte: u8| b" \"<>".contains(&byte);
+            let ascii: Vec<u8> = stream.iter().map(|byte| byte & 0x7f).filter(|byte| !refused(*byte)).collect();
             prop_assert_eq!(passed(&ascii, piece), ascii);
         }
     }

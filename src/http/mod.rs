@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix_web::web;
+use actix_web::{Route, guard, web};
 
 use crate::clock::DrivenClock;
 use crate::process::SchoolId;
@@ -58,16 +58,20 @@ pub struct Front {
     pub driven: Option<(DrivenClock, Secret)>,
 }
 
+/// GET, and HEAD for those who only want to know whether there is an answer.
+fn look() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
 /// The addresses for the people who run the bridge: names of schools, volumes, troubles.
 pub fn operation_routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config
             .app_data(front)
-            .route("/livez", web::get().to(operation::live))
-            .route("/readyz", web::get().to(operation::ready))
-            .route("/metrics", web::get().to(operation::metrics))
-            .route("/health", web::get().to(health::show))
-            .route("/health", web::head().to(health::show));
+            .route("/livez", look().to(operation::live))
+            .route("/readyz", look().to(operation::ready))
+            .route("/metrics", look().to(operation::metrics))
+            .route("/health", look().to(health::show));
     }
 }
 
@@ -79,8 +83,7 @@ pub fn routes(front: web::Data<Front>) -> impl FnOnce(&mut web::ServiceConfig) {
             .app_data(front)
             .route("/hooks/{school}/{platform}/{secret}", web::to(hooks::receive))
             .route("/hooks/{school}/{platform}/{secret}/{tail:.*}", web::to(hooks::receive))
-            .route("/livez", web::get().to(operation::live))
-            .route("/livez", web::head().to(operation::live));
+            .route("/livez", look().to(operation::live));
         if is_driven {
             config
                 .route("/driven/{token}", web::get().to(driven::show))

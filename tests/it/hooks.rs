@@ -262,6 +262,9 @@ async fn what_nothing_reads_is_shown(bench: &TestBed, bridge: &Program) {
     }
     let url = format!("{}?{}&mystery=tajna", bench.hook("sipuni", ""), sipuni_end("1.9"));
     assert_eq!(heard("GET", &url, "", "").await.status, 200);
+    // Likewise an event that no table has.
+    let url = format!("{}?event=77&call_id=1.10", bench.hook("sipuni", ""));
+    assert_eq!(heard("GET", &url, "", "").await.status, 200);
     let nobody = bridge.count("nobody").await;
     let user = form(&[("gc_user_id", "99077001"), ("email", "new@example.com"), ("phone", "+79035557999")]);
     let url = format!("{}?{user}", bench.hook("getcourse", "user-updated"));
@@ -276,10 +279,13 @@ async fn what_nothing_reads_is_shown(bench: &TestBed, bridge: &Program) {
         (&2.into(), &1.into()),
         "{unread}"
     );
+    assert_eq!(unread["sipuni"]["event: 77"], 1, "{unread}");
     assert!(!said.contains("tajna") && !bridge.log().contains("tajna"), "values are never shown");
     assert_eq!(bridge.log().matches("\"skidka\"").count(), 1, "named once: {}", bridge.log());
     assert_eq!(bridge.count("nobody").await, nobody + 1);
-    assert_eq!(heard("HEAD", &health, "", "").await.status, 200);
+    for address in ["/health", "/readyz", "/livez", "/metrics"] {
+        assert_eq!(heard("HEAD", &bridge.asked(address), "", "").await.status, 200, "{address}");
+    }
 }
 
 /// GetCourse inserts values into its addresses as they are (F11): the same request is the same event, however its

@@ -69,13 +69,15 @@ impl HookKind {
 
     /// The value of the field `event`, as administrators write it.
     fn of_word(word: &str) -> Option<Self> {
-        let word = word.trim().to_lowercase().replace(['_', ' ', '.', ':', '/'], "-");
+        let word = spaced(word.trim()).replace(['_', ' ', '.', ':', '/'], "-");
         let word = word.strip_prefix("deal-").map_or(word.clone(), |rest| format!("order-{rest}"));
         Self::of_tail(&word).or(match word.as_str() {
             "created" | "order-new" | "new-order" => Some(Self::OrderCreated),
-            "status" | "status-changed" | "order-status-changed" => Some(Self::OrderStatus),
+            "status" | "status-changed" | "order-status-changed" | "order-cancelled" | "order-canceled" => {
+                Some(Self::OrderStatus)
+            }
             "partial" | "order-partial" | "order-part-paid" | "partial-payment" => Some(Self::PaymentPartial),
-            "paid" | "order-paid" | "order-payed" | "payment" => Some(Self::PaymentFull),
+            "paid" | "order-paid" | "order-payed" | "payment" | "payment-received" => Some(Self::PaymentFull),
             "manager" | "order-manager" => Some(Self::ManagerAssigned),
             "user" | "user-changed" => Some(Self::UserUpdated),
             _ => None,
@@ -95,12 +97,13 @@ impl GcHooks {
 
     fn kind(&self, request: &RawRequest, params: &Params) -> Result<HookKind, Undecodable> {
         if request.tail != "events" {
-            return HookKind::of_tail(&request.tail).ok_or_else(|| unknown_address(&request.tail));
+            return HookKind::of_tail(&request.tail).ok_or_else(|| unknown("address", &request.tail));
         }
-        let mut words = params.raw("event", &self.settings.fields);
-        words
-            .find_map(HookKind::of_word)
-            .ok_or_else(|| Undecodable("no known word in the field `event`".to_owned()))
+        let words = || params.raw("event", &self.settings.fields);
+        words().find_map(HookKind::of_word).ok_or_else(|| match words().next() {
+            Some(word) => unknown("event", word),
+            None => Undecodable("no field `event`".to_owned()),
+        })
     }
 
     /// One object and kind of event; `None` if the request does not contain them.
@@ -210,11 +213,27 @@ impl GcHooks {
 }
 
 /// Names the last word of the address, and the word that was probably meant.
-fn unknown_address(tail: &str) -> Undecodable {
+/// An address or a word in `event` that no table has. What the sender wrote is shown without anything personal.
+fn unknown(what: &str, word: &str) -> Undecodable {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter);
-    let shown: String = tail.chars().filter(|letter| is_word(*letter)).take(TAIL_LETTERS_MAX).collect();
-    let meant = HookKind::nearest(tail).map(|near| format!(": is `{near}` meant?")).unwrap_or_default();
-    Undecodable(format!("unknown address `{shown}`{meant}"))
+    let shown: String = word.chars().filter(|letter| is_word(*letter)).take(TAIL_LETTERS_MAX).collect();
+    let meant = match HookKind::nearest(&spaced(word)) {
+        Some(near) => format!(": is `{near}` meant?"),
+        None => format!("; there are {}", HookKind::ALL.map(HookKind::tail).join(", ")),
+    };
+    Undecodable(format!("unknown {what} `{shown}`{meant}"))
+}
+
+/// `orderCreated` as `order-created`, in lower case.
+fn spaced(word: &str) -> String {
+    let mut spaced = String::new();
+    for letter in word.chars().take(2 * TAIL_LETTERS_MAX) {
+        if letter.is_uppercase() && spaced.ends_with(char::is_lowercase) {
+            spaced.push('-');
+        }
+        spaced.extend(letter.to_lowercase());
+    }
+    spaced
 }
 
 /// A body that cannot be read is kept for a person; the same body again is a repeat.
@@ -337,11 +356,18 @@ mod tests {
                 "cannot be decoded: unknown address `order-craeted`: is `order-created` meant?",
             ),
             ("Payment_Full", "cannot be decoded: unknown address `Payment_Full`: is `payment-full` meant?"),
-            ("zvonok", "cannot be decoded: unknown address `zvonok`"),
         ] {
             let why = decoded(&hooks(""), tail, "order_id=7", "").unwrap_err();
             assert_eq!(why.to_string(), expected);
         }
+        let why = decoded(&hooks(""), "zvonok", "order_id=7", "").unwrap_err().to_string();
+        assert!(
+            why.starts_with("cannot be decoded: unknown address `zvonok`; there are order-created,"),
+            "{why}"
+        );
+        // A word in `event` likewise.
+        let why = decoded(&hooks(""), "events", "order_id=7&event=orderCreted", "").unwrap_err().to_string();
+        assert_eq!(why, "cannot be decoded: unknown event `orderCreted`: is `order-created` meant?");
     }
 
     #[test]
@@ -352,6 +378,9 @@ mod tests {
             ("Deal:Created", "order-created"),
             ("order status changed", "order-status"),
             ("user.updated", "user-updated"),
+            ("orderCreated", "order-created"),
+            ("payment.received", "payment-full"),
+            ("order_cancelled", "order-status"),
         ] {
             assert_eq!(HookKind::of_word(word).map(HookKind::tail), Some(tail), "{word}");
         }

@@ -18,6 +18,9 @@ pub trait FormEvents: fmt::Debug + Send + Sync {
     /// Every event has one of these fields; a request without any tries the address.
     const MARKS: &'static [&'static str];
 
+    /// The field that says what an event is, and every value of it that its documentation shows, read or not.
+    const EVENTS: (&'static str, &'static [&'static str]);
+
     /// Every field that its documentation or a capture shows, read or not; in lower case. A name with `*` at its
     /// end is a beginning.
     const KNOWN: &'static [&'static str];
@@ -65,7 +68,11 @@ impl<E: FormEvents> Hooks for FormHooks<E> {
                 None => *known == name,
             })
         };
-        Fields::read(request).names().filter(|name| !is_known(name)).map(str::to_owned).collect()
+        let fields = Fields::read(request);
+        let (field, events) = E::EVENTS;
+        let event = fields.text(field).filter(|event| !events.contains(event));
+        let event = event.map(|event| format!("{field}: {event}"));
+        event.into_iter().chain(fields.names().filter(|name| !is_known(name)).map(str::to_owned)).collect()
     }
 
     fn decode_found(&self, request: &RawRequest, _: At) -> Result<Vec<Signal>, Undecodable> {

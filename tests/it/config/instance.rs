@@ -42,6 +42,7 @@ fn a_slip_in_the_instance_is_told() {
     instance("\ndata", "\nstore = \"rediss://10.0.0.1#insecure\"\ndata", "store", "rediss");
     instance("\ndata", "\nstore = \"redis://10.0.0.1,10.0.0.2\"\ndata", "store", "redis+cluster://");
     instance("log = \"info\"", "log = \"inof\"", "log", "unknown level `inof`");
+    instance("log = \"info\"", "log = \"dozvn=debug\"", "log", "leaves out the program itself");
     instance("operation = \"127.0.0.1:9180\"", "operation = \"127.0.0.1:8080\"", "operation", "another port");
     instance("listen = \"127.0.0.1:8080\"", "listen = \"127.0.0.1:0\"", "listen", "127.0.0.1:8080");
     instance("\n[limits]", "\n[notify]\nemails = [\"duty\"]\n[limits]", "notify.emails.1", "name@");

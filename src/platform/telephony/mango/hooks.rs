@@ -59,6 +59,16 @@ impl MangoHooks {
     }
 }
 
+/// Events that Mango's documentation has besides the two that become calls.
+const OTHER_EVENTS: [&str; 6] = [
+    "events/dtmf",
+    "events/sms",
+    "events/recording",
+    "events/record/added",
+    "events/record/tagged",
+    "events/recognized/offline",
+];
+
 impl Hooks for MangoHooks {
     fn body_bytes_max(&self) -> usize {
         BODY_BYTES_MAX
@@ -100,10 +110,12 @@ impl Hooks for MangoHooks {
         Ok(vec![decode::signal(&path(&request.tail), &body, at)?])
     }
 
-    /// Only of the two events that become calls.
+    /// Parameters only of the two events that become calls.
     fn unread(&self, request: &RawRequest) -> Vec<String> {
-        if !matches!(path(&request.tail).as_str(), "events/call" | "events/summary") {
-            return Vec::new();
+        match path(&request.tail).as_str() {
+            "events/call" | "events/summary" => {}
+            tail if tail.starts_with("result/") || OTHER_EVENTS.contains(&tail) => return Vec::new(),
+            tail => return vec![tail.to_owned()],
         }
         let body: serde_json::Value =
             serde_json::from_slice(&Form::read(&request.body).json).unwrap_or_default();

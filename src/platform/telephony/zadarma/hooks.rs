@@ -27,6 +27,19 @@ pub struct Account {
 impl FormEvents for Account {
     const NAME: &'static str = "zadarma";
     const MARKS: &'static [&'static str] = &["event"];
+    const EVENTS: (&'static str, &'static [&'static str]) = (
+        "event",
+        &[
+            "NOTIFY_START",
+            "NOTIFY_INTERNAL",
+            "NOTIFY_ANSWER",
+            "NOTIFY_END",
+            "NOTIFY_OUT_START",
+            "NOTIFY_OUT_END",
+            "NOTIFY_RECORD",
+            "NOTIFY_IVR",
+        ],
+    );
 
     const KNOWN: &'static [&'static str] = &[
         "event",
