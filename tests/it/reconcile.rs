@@ -279,10 +279,11 @@ fn what_was_made_deleted_and_restored_without_a_word_is_read_from_the_log() {
             assert!(!mirrored(world, contact).await, "a deleted contact is in no mirror");
 
             let now = world.now();
-            let mut sandbox = world.sandbox();
-            sandbox.amocrm_mut().restore_contact(now, contact, 10_412_301);
-            sandbox.amocrm_mut().echoes.clear();
-            drop(sandbox);
+            {
+                let mut sandbox = world.sandbox();
+                sandbox.amocrm_mut().restore_contact(now, contact, 10_412_301);
+                sandbox.amocrm_mut().echoes.clear();
+            }
             world.run_for(TimeDelta::minutes(40)).await;
             assert!(mirrored(world, contact).await, "a restored one is there again");
             // Restored by hand, it is on no lead.
