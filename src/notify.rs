@@ -212,8 +212,8 @@ fn letter(pending: &Pending, to: &str, url: &str) -> Command {
 fn words(notice: &Notice, url: &str) -> (String, String) {
     let what = notice.id.what();
     let subject = match notice.change {
-        Change::Begun => format!("Мост: {}", first_lower(what)),
-        Change::Ended => format!("Мост: прошло, было: {}", first_lower(what)),
+        Change::Begun => format!("Dozvon: {}", first_lower(what)),
+        Change::Ended => format!("Dozvon: прошло, было: {}", first_lower(what)),
     };
     let mut body = match notice.change {
         Change::Begun => format!("{what}.\n{}.\n\n", notice.id.remedy()),
@@ -222,14 +222,14 @@ fn words(notice: &Notice, url: &str) -> (String, String) {
     for trouble in notice.troubles.iter().take(LISTED_MAX) {
         let place = [trouble.school.as_ref().map(|school| school.as_str()), trouble.platform.as_deref()];
         let place = place.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let place = if place.is_empty() { "весь мост" } else { &place };
+        let place = if place.is_empty() { "вся программа" } else { &place };
         let since = trouble.since.format("%Y-%m-%d %H:%M");
         body.push_str(&format!("— {place}: с {since} UTC, {}\n", trouble.detail));
     }
     if notice.troubles.len() > LISTED_MAX {
         body.push_str(&format!("и ещё {}\n", notice.troubles.len() - LISTED_MAX));
     }
-    body.push_str(&format!("\nМост: {url}\nЗнак: {}\n", notice.id.id()));
+    body.push_str(&format!("\nАдрес: {url}\nЗнак: {}\n", notice.id.id()));
     (subject, body)
 }
 
@@ -288,12 +288,12 @@ mod tests {
         let troubles = vec![trouble.of(&SchoolId::from("rost")).at("crm")];
         let notice = Notice { id: TroubleKind::AccountDenied, change: Change::Begun, at, troubles };
         let (subject, body) = words(&notice, "https://bridge.example");
-        assert_eq!(subject, "Мост: платформа не принимает наши запросы: доступ отклонён");
+        assert_eq!(subject, "Dozvon: платформа не принимает наши запросы: доступ отклонён");
         for part in ["rost, crm", "2026-11-18 11:06", "amoCRM answers 401", "SIGHUP", "account_denied"] {
             assert!(body.contains(part), "{part}: {body}");
         }
         let (subject, _) = words(&Notice { change: Change::Ended, ..notice }, "");
-        assert!(subject.starts_with("Мост: прошло"), "{subject}");
+        assert!(subject.starts_with("Dozvon: прошло"), "{subject}");
     }
 
     /// By `printf '1795000000.{}' | openssl dgst -sha256 -hmac key`.

@@ -59,7 +59,8 @@ pub struct Wiring {
 pub fn hooks(school: &School) -> Result<BTreeMap<&'static str, Arc<dyn Hooks>>, String> {
     let mut hooks = BTreeMap::new();
     for (platform, settings) in school.platforms.iter() {
-        hooks.extend(settings.hooks(&school.id)?.map(|way_in| (platform.name, way_in)));
+        hooks
+            .extend(settings.hooks(&school.id, &school.process.texts)?.map(|way_in| (platform.name, way_in)));
     }
     Ok(hooks)
 }

@@ -61,6 +61,8 @@ pub struct School {
     pub calls_by: Option<&'static str>,
     /// Facts of a new order that the rules need, as sources name them.
     pub needed: BTreeSet<String>,
+    /// Who made an order is read back if its request does not say it (L3).
+    pub reads_author: bool,
     /// SHA-256 over the school's files in a stable order, hex.
     pub config_hash: String,
     /// Valid settings that are probably mistakes; `check` prints them.
@@ -116,7 +118,7 @@ impl Config {
         }
         let mut warnings = files.unread();
         warnings.extend(files.unfilled());
-        check::together(&schools, files, &mut problems, &mut warnings);
+        check::together(&schools, files, surroundings, &mut problems, &mut warnings);
         problems.sort();
         problems.dedup();
         match instance {

@@ -78,7 +78,11 @@ pub(super) fn read(
     name_pipelines(&mut routes, platforms.get());
     let config_hash = files.hash(&folder);
     let calls_by = check::starter(file.calls_by.as_deref(), &platforms);
-    let needed = routing::needed(&routes, &figures, &texts).into_keys().collect();
+    let reads_orders = platforms.iter().any(|(_, settings)| settings.reads_orders());
+    let mut needed = routing::needed(&routes, &figures, &texts);
+    // What can be read back later is enough for the short path, not for the choice of a route.
+    needed.retain(|name, key| name != "author" || !reads_orders || key.starts_with("routes."));
+    let reads_author = reads_orders && figures.arrival.short_path;
     let process = Process {
         school: SchoolId::from(name),
         name: file.name,
@@ -100,7 +104,8 @@ pub(super) fn read(
         secrets,
         platforms,
         calls_by: calls_by.map(|platform| platform.name),
-        needed,
+        needed: needed.into_keys().collect(),
+        reads_author,
         config_hash,
         warnings,
     })

@@ -20,8 +20,8 @@ use crate::store::key;
 use crate::store::{Seq, Store, StoreResult, Wake};
 
 /// Rules that the demo's school does not need: it starts no calls itself, and nobody makes a lead by hand.
-// Q3, L16: nobody of the scripts types a fake number or wants the money back yet.
-const NOT_PLAYED: [&str; 4] = ["D9", "G9", "L16", "Q3"];
+// Q3: nobody of the scripts types a fake number yet.
+const NOT_PLAYED: [&str; 3] = ["D9", "G9", "Q3"];
 
 /// The rules that the scripts have to prove: all of the table but those.
 pub fn rules_played() -> impl Iterator<Item = &'static str> {
@@ -255,8 +255,8 @@ fn ending(end: Option<&End>) -> Ending {
         Some(End::Refused { .. }) => Ending::Refused,
         Some(End::NotReached { .. }) => Ending::NotReached,
         Some(End::NoPhone { .. }) => Ending::NoPhone,
-        // No script of the demo asks for its money back.
-        Some(End::Cancelled { .. } | End::Refunded { .. }) => Ending::Cancelled,
+        Some(End::Cancelled { .. }) => Ending::Cancelled,
+        Some(End::Refunded { .. }) => Ending::Refunded,
         Some(End::False { .. }) => Ending::False,
         Some(End::Duplicate { .. }) => Ending::Duplicate,
     }

@@ -128,7 +128,7 @@ async fn run_on(
     identity.write(&addresses(&stand))?;
     let plan = plan(identity, &material, options)?;
     out::line(format_args!(
-        "Мост: http://127.0.0.1:{}, папка: {}",
+        "Программа: http://127.0.0.1:{}, папка: {}",
         identity.port,
         identity.folder.display()
     ))?;
@@ -173,7 +173,7 @@ async fn run_on(
     match well {
         true => Ok(()),
         false => {
-            Err(format!("Не всё сошлось. Папка прогона с журналом моста: {}", identity.folder.display())
+            Err(format!("Не всё сошлось. Папка прогона с журналом программы: {}", identity.folder.display())
                 .into())
         }
     }
@@ -270,7 +270,7 @@ async fn tell(
 async fn stay(plan: &Plan, player: &mut Player<KillableCarrier<Sender>>, stand: &Stand) -> Result<(), Stop> {
     let child = Child::start(plan, player.now.get()).await?;
     out::line("\nВсё работает дальше в настоящем времени, Ctrl-C останавливает:")?;
-    out::line(format_args!("  мост {}, состояние {}/health", child.address, child.operation))?;
+    out::line(format_args!("  программа {}, состояние {}/health", child.address, child.operation))?;
     for (name, address) in stand.addresses() {
         out::line(format_args!("  {name} {address}"))?;
     }

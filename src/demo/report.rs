@@ -12,7 +12,7 @@ const COLUMNS: [(&str, usize); 8] = [
     ("разг.", 5),
     ("задач", 5),
     ("писем", 5),
-    ("последнее решение моста", 46),
+    ("последнее решение", 46),
 ];
 
 /// Every order with its end.
@@ -65,7 +65,7 @@ pub fn summary(facts: &Facts) -> String {
     let mut lines = vec![
         format!("Заказов в хранилище: {}, принятых запросов: {}.", facts.orders, facts.accepted),
         format!(
-            "Запросов моста к площадкам: {}, из них сорвано песочницей: {}.",
+            "Запросов программы к площадкам: {}, из них сорвано песочницей: {}.",
             facts.requests, facts.faults
         ),
         format!("Потеряно: {}, сделано дважды: {}.", facts.lost, facts.doubled_creates),
@@ -77,7 +77,7 @@ pub fn summary(facts: &Facts) -> String {
     ];
     if facts.kills > 0 {
         lines.push(format!(
-            "Мост убит раз: {}, из них посреди отправки: {}; работа продолжалась не позже чем через {} мс.",
+            "Программа убита раз: {}, из них посреди отправки: {}; работа продолжалась не позже чем через {} мс.",
             facts.kills, facts.kills_in_flight, facts.resumed_ms_max
         ));
         lines.push(format!(

@@ -11,7 +11,7 @@ use crate::platform::getcourse::{HookKind, Settings};
 use crate::process::event::Author;
 use crate::sandbox::Setup;
 use crate::sandbox::script::OrderScript;
-use crate::sandbox::setup::{ProcessSetup, SubscriptionSetup};
+use crate::sandbox::setup::{ProcessForm, ProcessSetup, SubscriptionSetup};
 
 macro_rules! fixture {
     ($path:literal) => {
@@ -94,6 +94,8 @@ pub enum Ending {
     NotReached,
     NoPhone,
     Cancelled,
+    /// The money was given back.
+    Refunded,
     False,
     Duplicate,
     /// Still being worked when the run ends.
@@ -109,6 +111,7 @@ impl Ending {
             Self::NotReached => "не дозвонились",
             Self::NoPhone => "нет телефона",
             Self::Cancelled => "отменён",
+            Self::Refunded => "возврат",
             Self::False => "ложный",
             Self::Duplicate => "дубль",
             Self::Open => "в работе",
@@ -165,7 +168,43 @@ fn getcourse_settings() -> Result<Settings, String> {
     table.try_into().map_err(|error: toml::de::Error| error.to_string())
 }
 
-/// A printed address as the school's administrator sets it up: a GET, some time after its event.
+/// Names that other schools write instead of ours.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("order_id", "dealId"),
+    ("number", "gc_number"),
+    ("user_id", "gc_user_id"),
+    ("cost", "costMoney"),
+    ("left", "leftCostMoney"),
+    ("payed", "payedMoney"),
+    ("positions", "product_title"),
+];
+
+/// The same address as other schools use it: a form, JSON, and JSON with names and an event word of their own.
+pub fn other_forms(address: &Address) -> Vec<ProcessForm> {
+    let Some((base, query)) = address.url.split_once('?') else { return Vec::new() };
+    let Some((prefix, tail)) = base.rsplit_once('/') else { return Vec::new() };
+    let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let quoted = |(name, value): &(&str, &str)| format!("\"{name}\":\"{value}\"");
+    let object =
+        |pairs: &[(&str, &str)]| format!("{{{}}}", pairs.iter().map(quoted).collect::<Vec<_>>().join(","));
+    let other = |name: &str| OTHER_NAMES.iter().find(|(ours, _)| *ours == name).map(|(_, other)| *other);
+    let word = tail.replace('-', ".");
+    let mut named: Vec<(&str, &str)> = vec![("event", &word)];
+    named.extend(pairs.iter().map(|(name, value)| (other(name).unwrap_or(name), *value)));
+    let form = |url: &str, content_type: &str, body: String| ProcessForm {
+        url: url.to_owned(),
+        body,
+        content_type: content_type.to_owned(),
+    };
+    vec![
+        form(base, "application/x-www-form-urlencoded", query.to_owned()),
+        form(base, "application/json", object(&pairs)),
+        form(&format!("{prefix}/events"), "application/json; charset=utf-8", object(&named)),
+    ]
+}
+
+/// A printed address as the school's administrator sets it up: a GET, or one of the other forms, some time
+/// after its event.
 fn process(address: &Address) -> ProcessSetup {
     let (event, delay_s) = match (address.kind, address.author) {
         (HookKind::OrderCreated, Some(Author::Manager)) => ("order_created:manager", (1, 2)),
@@ -183,6 +222,7 @@ fn process(address: &Address) -> ProcessSetup {
         method: "GET".to_owned(),
         body: None,
         content_type: String::new(),
+        others: other_forms(address),
         headers: Vec::new(),
         plus: false,
         delay_s,

@@ -52,6 +52,37 @@ fn the_scripts_are_many_and_name_every_rule_and_no_other() {
     assert!(bare.is_empty(), "every script says what it is about: {bare:?}");
 }
 
+/// Every reader is exercised: each form says the same, and the seeds choose all of them.
+#[test]
+fn an_address_is_called_in_every_form_and_each_says_the_same() {
+    let processes = material().setup.getcourse.processes;
+    assert!(processes.iter().all(|process| process.others.len() == 3), "query, form, JSON, JSON of others");
+    let mut kinds = BTreeSet::new();
+    for seed in 0..4 {
+        let mut world = World::new(material().setup, seed);
+        let end = world.start() + TimeDelta::days(2);
+        while let Some(next) = world.next_due().filter(|next| *next < end) {
+            for hook in world.advance(next) {
+                if hook.url.contains("/getcourse/") && !hook.url.ends_with("/hook") {
+                    let json = hook.headers.iter().any(|(_, value)| value.contains("json"));
+                    kinds.insert((hook.method.clone(), json, hook.url.ends_with("/events")));
+                    let body = String::from_utf8_lossy(&hook.body);
+                    assert!(!json || serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
+                }
+                world.hook_answered(hook.id, Some(200), next);
+            }
+        }
+    }
+    let kind = |method: &str, json, events| (method.to_owned(), json, events);
+    let all = [
+        kind("GET", false, false),
+        kind("POST", false, false),
+        kind("POST", true, false),
+        kind("POST", true, true),
+    ];
+    assert_eq!(kinds, BTreeSet::from(all));
+}
+
 #[test]
 fn nothing_holds_in_a_world_where_nothing_has_happened() {
     let material = material();

@@ -1,6 +1,7 @@
 //! Turns a signal into events of orders: finds the order, and replaces the platform's ids by ours. Reads open
 //! records and links, never writes and never decides. Enter at [`aim`].
 
+use super::author;
 use super::book::Book;
 use super::forget::Gone;
 use super::mirror;
@@ -119,6 +120,7 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     {
         return Ok(Aims::nothing(format!("order {order} was forgotten")));
     }
+    let is_new = known.is_none();
     let client = match known {
         Some(known) => known.client,
         None => client_of(book, &seen.facts.client).await?.unwrap_or_else(|| new_client(&order)),
@@ -131,7 +133,8 @@ async fn order_seen(school: &School, book: &mut Book, seen: SeenOrder) -> StoreR
     if !seen.unclear.is_empty() {
         tracing::warn!(school = %school.id, order = %order, fields = ?seen.unclear, "values that cannot be understood");
     }
-    Ok(Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))))
+    let ask = if is_new { author::read_back(school, &order, &client, &facts) } else { None };
+    Ok(Aims { ask, ..Aims::one(Aim::new(order, client, Event::Order(Box::new(facts)))) })
 }
 
 /// For a retired order only more money is a change, so that no payment is missed.

@@ -2,6 +2,7 @@
 //! commits. Enter at [`apply`]; `worker::inbox` calls it.
 
 pub mod apply;
+mod author;
 pub mod book;
 pub mod calls;
 pub mod correlate;

@@ -75,7 +75,7 @@ pub(super) async fn unowned_lead(
 ) -> StoreResult<Aims> {
     let entity = format!("lead/{}", seen.lead);
     let mut last_seen = book.last_seen(&entity).await?;
-    if seen.read || !is_watched(school, seen) || !last_seen.ask(now) {
+    if !is_watched(school, seen) || !last_seen.ask(now) {
         return Ok(Aims::nothing(format!("lead {} is none of ours", seen.lead)));
     }
     let order = OrderId::of_lead(seen.lead);

@@ -19,8 +19,9 @@ use super::telephony::provider::LineSettings;
 use super::tokens::TokenStore;
 use super::{Courier, Hooks, Reconciler};
 use crate::clock::Clock;
+use crate::message::library::Library;
 use crate::process::{Process, SchoolId, Target};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretSource};
 
 /// A platform as the rest of the program sees it.
 pub struct Platform {
@@ -70,6 +71,38 @@ impl fmt::Debug for Platform {
     }
 }
 
+/// One sign of an account. It may be a secret: it is compared and never shown.
+#[derive(Debug, Clone)]
+pub struct AccountSign {
+    /// The key that says it.
+    pub key: &'static str,
+    sign: Secret,
+}
+
+impl AccountSign {
+    pub fn new(key: &'static str, sign: impl Into<String>) -> Self {
+        Self { key, sign: Secret::new(sign) }
+    }
+
+    /// An address; its host is the account.
+    pub fn url(key: &'static str, url: &str) -> Self {
+        Self::new(key, url.to_lowercase())
+    }
+
+    /// A secret, if it is there.
+    pub fn secret(
+        key: &'static str,
+        source: &SecretSource,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Option<Self> {
+        Some(Self { key, sign: source.read_with(variable).ok()? })
+    }
+
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key && self.sign.matches(other.sign.reveal())
+    }
+}
+
 /// The parsed table of one platform in one school's file.
 pub trait Settings: Any + fmt::Debug + Send + Sync {
     /// Its address, if it has one; a trailing slash makes no difference.
@@ -77,16 +110,21 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
         None
     }
 
-    /// What tells its account from others of the same platform, if the file says it.
+    /// The account's address, if it has one of its own.
     fn account(&self) -> Option<&str> {
         None
+    }
+
+    /// What tells its account from others of the same platform; a missing secret tells nothing.
+    fn signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        Vec::new()
     }
 
     /// Reports all mistakes at once.
     fn check(&self, beside: &Beside, findings: &mut Findings);
 
-    /// The hooks; `None` if the platform sends no webhooks.
-    fn hooks(&self, _school: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
+    /// The hooks, which may speak to a person in the school's words; `None` if the platform sends no webhooks.
+    fn hooks(&self, _school: &SchoolId, _texts: &Library) -> Result<Option<Arc<dyn Hooks>>, String> {
         Ok(None)
     }
 
@@ -96,6 +134,11 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
     /// Its account, to be asked what it lacks; `None` if it cannot be asked, or not with the keys that are there.
     fn survey(&self, _school: &OfSchool, _wires: &mut dyn Wires) -> Result<Option<Box<dyn Survey>>, String> {
         Ok(None)
+    }
+
+    /// An order can be read back from it, with its author.
+    fn reads_orders(&self) -> bool {
+        false
     }
 
     /// Names of the facts that a new order brings by the printed addresses; `None` if it is no source of orders.

@@ -36,6 +36,8 @@ async fn every_id_of_the_files_is_compared_with_its_account() {
         ("\nwhy_field = 901340", "\nwhy_field = 901390", "answers.why_field"),
         ("fields = { 901342", "fields = { 901399", "routes.design.fields.901399"),
         ("{ 66104110 =", "{ 66104999 =", "answers.stages.66104999"),
+        ("\nfield = 901343", "\nfield = 901393", "dictionaries.source_kind.field"),
+        ("new = 66104406", "new = 66104499", "amocrm.sales_pipelines.ads.stages.new"),
     ];
     for (from, to, _) in slips {
         bench.edit(FILE, from, to);
@@ -75,6 +77,7 @@ async fn every_id_of_the_files_is_compared_with_its_account() {
 async fn other_platforms_are_asked_too_and_warn() {
     let bench = TestBed::new(StoreKind::Embedded).await;
     bench.edit(FILE, "getcourse = 400300902", "getcourse = 400300999");
+    bench.edit(FILE, "comment_author = 400300901", "comment_author = 400300998");
     bench.edit(FILE, "extension = \"103\"", "extension = \"199\"");
     bench.edit(FILE, "\"5512874\", \"5512875\"", "\"5512874\", \"5512876\"");
     let warned = bench.run(&["discover", "rost", "--json"]).await;
@@ -83,10 +86,42 @@ async fn other_platforms_are_asked_too_and_warn() {
     assert_eq!(report["account"]["account_id"], 31_877_554);
     let keys: Vec<&str> =
         report["findings"].as_array().expect("a list").iter().filter_map(|one| one["key"].as_str()).collect();
-    assert_eq!(keys, ["managers.irina.getcourse", "routes.design.offers", "managers.pavel.extension"]);
-    assert_eq!(report["findings"][1]["meant"], "5512874");
+    let warned = [
+        "managers.irina.getcourse",
+        "getcourse.comment_author",
+        "routes.design.offers",
+        "managers.pavel.extension",
+    ];
+    assert_eq!(keys, warned);
+    assert_eq!(report["findings"][2]["meant"], "5512874");
     assert_eq!(bench.run(&["check", "--online"]).await.code(), Some(0));
     assert_eq!(bench.run(&["check", "--online", "--strict"]).await.code(), Some(1));
+}
+
+/// What a dictionary may set has to be a choice of its field, and a status of a further pipeline is its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dictionaries_and_further_pipelines_are_compared() {
+    let choice = |id: i64, value: &str| EnumSetup { id, value: value.to_owned(), code: None };
+    let bench = TestBed::with(StoreKind::Embedded, |setup| {
+        for field in setup.amocrm.lead_fields.iter_mut().filter(|field| field.id == 901_343) {
+            field.kind = "select".to_owned();
+            field.enums =
+                vec![choice(650_401, "реклама"), choice(650_402, "сайты"), choice(650_403, "звонок")];
+        }
+    })
+    .await;
+    bench.edit(FILE, "\npipeline = 8123413", "\npipeline = 8123493");
+    bench.edit(FILE, "\nid = 8123413", "\nid = 8123493");
+    let said = bench.run(&["discover", "rost"]).await;
+    assert_eq!(said.code(), Some(1), "{}", said.out());
+    for part in [
+        "dictionaries.source_kind.field: no choice `сайт`",
+        "did you mean `сайты`?",
+        "amocrm.sales_pipelines.ads.id: no pipeline `8123493`",
+        "did you mean `8123413`?",
+    ] {
+        assert!(said.err().contains(part), "{part}: {}", said.err());
+    }
 }
 
 /// Every provider whose account lists its extensions.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dozvon::message::library::Library;
 use dozvon::platform::entry::{Platform, PlatformKind};
 use dozvon::platform::{Hooks, RawRequest, Reception, Verified};
 use dozvon::platforms::ALL;
@@ -15,7 +16,10 @@ fn hooks(platform: &Platform) -> Option<Arc<dyn Hooks>> {
     let file = fixtures(platform).join("settings.toml");
     let table = fs::read_to_string(&file).unwrap_or_else(|_| panic!("{} is missing", file.display()));
     let settings = (platform.read)(toml::Value::Table(table.parse().unwrap()));
-    settings.unwrap_or_else(|why| panic!("{}: {why}", file.display())).hooks(&"shkolarost".into()).unwrap()
+    settings
+        .unwrap_or_else(|why| panic!("{}: {why}", file.display()))
+        .hooks(&"shkolarost".into(), &Library::shipped())
+        .unwrap()
 }
 
 fn fixtures(platform: &Platform) -> PathBuf {

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 use dozvon::platform::reconcile::ReconcileState;
-use dozvon::process::{End, RefusalReason, Wait};
+use dozvon::process::{End, OrderId, RefusalReason, Wait};
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::faults::{HookFault, Outage};
 use dozvon::sandbox::lines::Line;
@@ -232,6 +232,63 @@ fn what_amocrm_never_told_is_read_from_its_log() {
             amocrm_is_known(world).await;
             let found = looked(world, "amocrm").await.found;
             assert!((8..=10).contains(&found), "{found} were found");
+        },
+    );
+}
+
+const BIN: &str = r#"
+[by_hand]
+no_order = true
+events = [{ at = "+5m", do = "make_lead", value = "Новая заявка", manager = "irina", untold = true }]
+
+[task_gone]
+by = "sergey"
+events = [{ at = "+5m", do = "delete_task", untold = true }]
+
+[contact_gone]
+events = [{ at = "+5m", do = "delete_contact", untold = true }]
+"#;
+
+/// Of a contact in the mirror.
+async fn mirrored(world: &World, contact: i64) -> bool {
+    let key = dozvon::link::mirror_contact(contact.unsigned_abs());
+    let found = world.site.store.find(world.site.id(), &[key]).await.expect("memory");
+    found[0].is_some()
+}
+
+#[test]
+fn what_was_made_deleted_and_restored_without_a_word_is_read_from_the_log() {
+    let school =
+        School::changed(|_, text| often(&text).replace("[amocrm]\n", "[amocrm]\nby_hand = [\"new\"]\n"));
+    play(
+        &school,
+        BIN,
+        |_| {},
+        async |world| {
+            world.run_for(TimeDelta::minutes(4)).await;
+            let contact = world.sandbox().leads_of("contact_gone")[0].contacts[0].0;
+            let asked = world.sandbox().tasks_of("task_gone").len();
+            assert!(mirrored(world, contact).await);
+            world.run_for(TimeDelta::minutes(40)).await;
+            let lead = world.sandbox().leads().find(|lead| lead.name == "Клиент by_hand").map(|lead| lead.id);
+            let made = OrderId::of_lead(lead.expect("it was made").unsigned_abs());
+            let orders = world.orders().await;
+            assert!(orders.iter().any(|order| order.id == made), "a lead of a manager enters the process");
+            let again = world.sandbox().tasks_of("task_gone").len();
+            assert!(again > asked, "a task that was deleted is asked again");
+            assert!(!mirrored(world, contact).await, "a deleted contact is in no mirror");
+
+            let now = world.now();
+            {
+                let mut sandbox = world.sandbox();
+                sandbox.amocrm_mut().restore_contact(now, contact, 10_412_301);
+                sandbox.amocrm_mut().echoes.clear();
+            }
+            world.run_for(TimeDelta::minutes(40)).await;
+            assert!(mirrored(world, contact).await, "a restored one is there again");
+            // Restored by hand, it is on no lead.
+            let order = order(world, "contact_gone").await;
+            world.breaks(&order.id);
         },
     );
 }

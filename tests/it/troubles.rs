@@ -196,3 +196,66 @@ async fn what_only_deserves_a_look_leaves_the_bridge_fit() {
     assert!(said["detail"].as_str().is_some_and(|names| names.contains("skidka")), "{said}");
     assert!(!said.to_string().contains("tajna"), "{said}");
 }
+
+/// Facts that the school's rules need and its addresses do not bring are listed, and stop nothing. A check that
+/// asks online leaves such notes to `/readyz`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facts_that_no_address_brings_are_shown_by_readyz() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    bench.mute();
+    let bridge = bench.start().await;
+    let created = async |number: &str, author: &str| {
+        let query = form(&[("order_id", number), ("status", "Новый"), ("phone", "+79035550127")]);
+        let url = format!("{}?{query}{author}", bench.hook("getcourse", "order-created"));
+        assert_eq!(get(&url).await.map(|said| said.status), Some(200));
+    };
+    created("700100200", "").await;
+    let said = until("the fact", async || {
+        let (status, said) = trouble(&bridge, "facts_missing").await;
+        said.filter(|said| {
+            status == 200 && said["detail"].as_str().is_some_and(|why| why.contains("utm_source"))
+        })
+    })
+    .await;
+    assert_eq!((&said["weight"], &said["platform"]), (&"note".into(), &"getcourse".into()), "{said}");
+    assert!(said["detail"].as_str().is_some_and(|why| why.contains("order-created")), "{said}");
+    let online = bench.run(&["check", "--online"]).await;
+    assert!(!online.err().contains("facts_missing"), "{}", online.err());
+}
+
+/// `check --online` reads the list of the bridge that runs on this machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_online_says_what_troubles_the_running_bridge() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let token = bench.folder.path().join("token");
+    std::fs::write(&token, "a-revoked-token").expect("writable");
+    let file = format!("{{ file = {token:?} }}");
+    bench.edit("schools/rost/school.toml", "{ env = \"DEMO_AMOCRM_TOKEN\" }", &file);
+    let bridge = bench.start().await;
+    let operation =
+        bridge.asked("/readyz").trim_start_matches("http://").trim_end_matches("/readyz").to_owned();
+    let query = form(&[("order_id", "700100200"), ("status", "Новый"), ("phone", "+79035550127")]);
+    let url = format!("{}?{query}", bench.hook("getcourse", "order-created"));
+    assert_eq!(get(&url).await.map(|said| said.status), Some(200));
+    let said = until("a denied account", async || trouble(&bridge, "account_denied").await.1).await;
+    let what = said["what"].as_str().expect("words").to_owned();
+    let check = async || {
+        let mut command = bench.command(&["check", "--online", "--json"]);
+        let ended = command.env("DOZVON_OPERATION", &operation).output().await.expect("it ends");
+        let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+        let lines = report["online"].as_array().cloned().unwrap_or_default();
+        (
+            ended.status.code(),
+            lines.iter().filter_map(|line| line.as_str().map(str::to_owned)).collect::<Vec<_>>(),
+        )
+    };
+    let (code, lines) = check().await;
+    assert_eq!(code, Some(1), "{lines:?}");
+    let is_told =
+        |line: &String| line.starts_with("rost") && line.contains("account_denied") && line.contains(&what);
+    assert!(lines.iter().any(is_told), "{lines:?}");
+    assert_eq!(bridge.terminate().await, Some(0));
+    let (code, lines) = check().await;
+    assert_eq!(code, Some(1), "the account is asked, too");
+    assert!(!lines.iter().any(is_told), "a bridge that does not run says nothing: {lines:?}");
+}

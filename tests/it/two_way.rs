@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use dozvon::process::{End, ManagerId, OrderId};
+use dozvon::process::event::Author;
+use dozvon::process::{End, ManagerId, OrderId, Wait};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::amocrm::model::{LOST, WON};
 use dozvon::sandbox::wire::Platform;
@@ -253,4 +254,27 @@ events = [{ at = "+5m", do = "stage", value = "Взята в работу", mana
             }
         },
     );
+}
+
+/// L3: the addresses of this school do not say who made an order, so it is read back from GetCourse.
+#[test]
+fn the_author_that_no_address_says_is_read_back() {
+    let people = "[made]\nby = \"sergey\"\n\n[own]\n";
+    let unsaid = |setup: &mut Setup| {
+        for process in &mut setup.getcourse.processes {
+            process.others.clear();
+            process.url = process.url.replace("&author=client", "").replace("&author=manager", "");
+        }
+    };
+    play(&school(), people, unsaid, async |world| {
+        world.run_for(TimeDelta::minutes(5)).await;
+        let made = order(world, "made").await;
+        assert_eq!((made.author, made.responsible), (Some(Author::Manager), Some(ManagerId::from("sergey"))));
+        assert_eq!(*order(world, "made").await.state(), Wait::Asking, "he is asked for the date of payment");
+        let own = order(world, "own").await;
+        assert_eq!((own.author, own.state()), (Some(Author::Client), &Wait::Pause));
+        let tasks =
+            world.sandbox().tasks_of("made").iter().map(|task| task.responsible_user_id).collect::<Vec<_>>();
+        assert_eq!(tasks, [10_412_304], "one task, his");
+    });
 }

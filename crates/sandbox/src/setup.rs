@@ -378,6 +378,9 @@ pub struct ProcessSetup {
     /// Content type of `body`.
     #[serde(default = "form_type")]
     pub content_type: String,
+    /// The same operation written in other ways; the seed chooses one of all for each object.
+    #[serde(default)]
+    pub others: Vec<ProcessForm>,
     /// Own headers, for a shared secret.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
@@ -390,6 +393,27 @@ pub struct ProcessSetup {
     /// Each object passes once for ever, and only if it still matches when checked (the real periodic mode).
     #[serde(default)]
     pub once: bool,
+}
+
+/// Another way to write an operation: a POST.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessForm {
+    pub url: String,
+    pub body: String,
+    #[serde(default = "form_type")]
+    pub content_type: String,
+}
+
+impl ProcessSetup {
+    /// The operation in its `way`: 0 as it stands, then each of the others.
+    pub fn written(mut self, way: usize) -> ProcessSetup {
+        if let Some(form) = way.checked_sub(1).and_then(|way| self.others.get(way)).cloned() {
+            self.method = "POST".into();
+            (self.url, self.body, self.content_type) = (form.url, Some(form.body), form.content_type);
+        }
+        self
+    }
 }
 
 fn get() -> String {

@@ -13,7 +13,7 @@ use super::raw::SchoolFile;
 use crate::message::library::Library;
 use crate::platform::amocrm;
 use crate::platform::check::{Complaints, Findings};
-use crate::platform::entry::{Platform, Settings};
+use crate::platform::entry::AccountSign;
 use crate::platforms::Platforms;
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
@@ -75,9 +75,11 @@ pub(super) fn run(draft: &Draft, problems: &mut Vec<Problem>, warnings: &mut Vec
 pub(super) fn together(
     schools: &[School],
     files: &Files,
+    around: &Surroundings,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) {
+    let variable = |name: &str| around.get(name).map(str::to_owned);
     let file = |school: &School| files.shown(&format!("schools/{}/school.toml", school.id));
     for (index, school) in schools.iter().enumerate() {
         for other in &schools[..index] {
@@ -88,14 +90,12 @@ pub(super) fn together(
                 wrong.add("secrets", why, "a secret of its own for each school");
             }
             let mut warn = Complaints { file: &shown, found: warnings };
-            for (platform, settings) in school.platforms.iter() {
-                let same = |(of, others): &(&Platform, &dyn Settings)| {
-                    of.name == platform.name
-                        && others.account().is_some_and(|one| Some(one) == settings.account())
-                };
-                if other.platforms.iter().any(|one| same(&one)) {
+            let theirs: Vec<AccountSign> =
+                other.platforms.iter().flat_map(|(_, settings)| settings.signs(&variable)).collect();
+            for sign in school.platforms.iter().flat_map(|(_, settings)| settings.signs(&variable)) {
+                if theirs.iter().any(|one| one.is_same(&sign)) {
                     let why = format!("the school {} works in the same account", other.id);
-                    warn.add(format!("{}.url", platform.name), why, "an account of its own for each school");
+                    warn.add(sign.key, why, "an account of its own for each school");
                 }
             }
         }

@@ -200,6 +200,11 @@ pub const PROCESS: &[Section] = &[
             key("answer_work_hours", "working hours", "For the head's decision."),
             key("stop_after_payment", "true | false", "Stop reminders and unsent letters meanwhile."),
             key("letter", "true | false", "Tell the client that the request for a refund was received."),
+            key(
+                "lead",
+                "keep | lost",
+                "The won lead after all money was given back: it stays won at the price that remains, or it is lost.",
+            ),
         ],
     },
     Section {

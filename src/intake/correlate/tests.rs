@@ -36,6 +36,7 @@ impl Known {
                 paid: false,
                 payment_link: None,
                 number: None,
+                sum_change: None,
             };
             let known = unit.put.iter_mut().find(|put| put.key == client_key);
             match known {

@@ -16,7 +16,15 @@ fn at(day: i64) -> At {
 }
 
 fn brief(seen_at: At) -> OrderBrief {
-    OrderBrief { offers: Vec::new(), seen_at, open: false, paid: true, payment_link: None, number: None }
+    OrderBrief {
+        offers: Vec::new(),
+        seen_at,
+        open: false,
+        paid: true,
+        payment_link: None,
+        number: None,
+        sum_change: None,
+    }
 }
 
 /// The order as a step would leave it.

@@ -53,6 +53,9 @@ pub struct Write {
     /// The `request_id` that identifies this item's part of the answer.
     pub id: String,
     pub item: Value,
+    /// Users to try in turn if the account refuses the responsible one: a write without any would make the
+    /// token's user responsible.
+    pub instead: Vec<u64>,
     pub urgency: Urgency,
 }
 

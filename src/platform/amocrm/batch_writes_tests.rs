@@ -38,7 +38,14 @@ impl Http for Crowd {
 }
 
 fn write(kind: WriteKind, to: WriteTo, id: &str) -> Write {
-    Write { kind, to, id: id.to_owned(), item: json!({ "name": id }), urgency: Urgency::Usual }
+    Write {
+        kind,
+        to,
+        id: id.to_owned(),
+        item: json!({ "name": id }),
+        instead: Vec::new(),
+        urgency: Urgency::Usual,
+    }
 }
 
 /// Sends all writes at once and compares the result of each.

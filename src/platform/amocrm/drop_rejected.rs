@@ -12,6 +12,8 @@ use crate::platform::Fault;
 /// A value may first need another type and then have to be dropped; more rounds do not help.
 const ROUNDS: usize = 3;
 
+const RESPONSIBLE: &str = "responsible_user_id";
+
 /// A field value that the account did not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
@@ -20,11 +22,12 @@ pub struct LeftOut {
     pub value: String,
 }
 
-/// Sends a write of one item. A 400 stores nothing, so it is safe to send again without the named part.
-/// Returns what was dropped, to be shown to a person.
+/// Sends a write of one item. A 400 stores nothing, so it is safe to send again without the named part, or with
+/// the next of `instead` as responsible. Returns what was dropped, to be shown to a person.
 pub async fn send(batcher: &WriteBatcher, mut write: Write) -> Result<(Reply, Vec<LeftOut>), Fault> {
     let mut left_out = Vec::new();
-    for _ in 1..ROUNDS {
+    let mut instead = std::mem::take(&mut write.instead).into_iter();
+    for _ in 1..ROUNDS + instead.len() {
         let reply = batcher.send(write.clone()).await?;
         let Reply::Rejected(rejection) = &reply else { return Ok((reply, left_out)) };
         let named = rejection.named();
@@ -32,6 +35,13 @@ pub async fn send(batcher: &WriteBatcher, mut write: Write) -> Result<(Reply, Ve
         let (false, Some(mut gone)) = (named.is_empty(), fixed) else { return Ok((reply, left_out)) };
         for one in &named {
             tracing::warn!(code = %one.code, path = %one.path, "amoCRM refused a part of a write: {} at {}", one.code, one.path);
+        }
+        if let Some(at) =
+            gone.iter().position(|one| one.field == RESPONSIBLE && write.item[RESPONSIBLE].is_null())
+            && let Some(user) = instead.next()
+        {
+            gone.remove(at);
+            write.item[RESPONSIBLE] = user.into();
         }
         left_out.append(&mut gone);
     }
@@ -168,8 +178,7 @@ fn segments(path: &str) -> Vec<&str> {
 }
 
 fn droppable<'a>(path: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
-    const NAMES: [&str; 5] =
-        ["responsible_user_id", "created_by", "loss_reason_id", "tags_to_add", "call_responsible"];
+    const NAMES: [&str; 5] = [RESPONSIBLE, "created_by", "loss_reason_id", "tags_to_add", "call_responsible"];
     let at = path.iter().position(|part| NAMES.contains(part))?;
     Some((path[at], &path[..at]))
 }
@@ -182,10 +191,10 @@ fn inside<'a>(item: &'a mut Value, path: &[&str]) -> Option<&'a mut Value> {
     })
 }
 
-/// A line for the feed, so that a value that a field did not accept is not lost.
+/// For the feed, so that a value that a field did not accept is not lost.
 pub fn line(left_out: &[LeftOut]) -> Option<String> {
     let listed: Vec<String> = left_out.iter().map(|one| format!("{}: {}", one.field, one.value)).collect();
-    (!listed.is_empty()).then(|| format!("Не записано в поля amoCRM: {}", listed.join("; ")))
+    (!listed.is_empty()).then(|| listed.join("; "))
 }
 
 #[cfg(test)]

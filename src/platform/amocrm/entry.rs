@@ -11,8 +11,11 @@ use super::{
     AmoClient, AmoCourier, AmoHooks, AmoReconciler, App, LongLived, OauthTokens, Settings, TokenSource,
     check, settings, words,
 };
+use crate::message::library::Library;
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
+use crate::platform::entry::{
+    self, Account, AccountSign, Connected, OfSchool, Platform, PlatformKind, Wires,
+};
 use crate::platform::http::Http;
 use crate::platform::{Courier, Hooks, Reconciler};
 use crate::process::{SchoolId, Target};
@@ -49,12 +52,17 @@ impl entry::Settings for Settings {
         Some(&self.url)
     }
 
+    fn signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        vec![AccountSign::url("amocrm.url", &self.url)]
+    }
+
     fn check(&self, beside: &Beside, findings: &mut Findings) {
         check::check(self, beside, findings);
     }
 
-    fn hooks(&self, school: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
-        Ok(Some(Arc::new(AmoHooks::new(school.clone(), self, App::of(self)?))))
+    fn hooks(&self, school: &SchoolId, texts: &Library) -> Result<Option<Arc<dyn Hooks>>, String> {
+        let hooks = AmoHooks::new(school.clone(), self, App::of(self)?);
+        Ok(Some(Arc::new(hooks.saying(texts.clone()))))
     }
 
     fn connect(&self, school: &OfSchool, wires: &mut dyn Wires) -> Result<Connected, String> {
@@ -64,10 +72,18 @@ impl entry::Settings for Settings {
         let reconciler = (self.look_back_min > 0).then(|| -> Arc<dyn Reconciler> {
             let every = TimeDelta::minutes(i64::from(self.look_back_min));
             let managers = roster.iter().filter_map(|manager| manager.amocrm).collect();
-            Arc::new(AmoReconciler::new(client.clone(), every, managers))
+            let watched = self.sales().flat_map(|pipeline| {
+                let stages = self.by_hand.iter().filter_map(|stage| pipeline.stages.get(stage));
+                stages.map(|status| (pipeline.id, *status))
+            });
+            let watched = watched.collect();
+            Arc::new(AmoReconciler::new(client.clone(), every, managers).watching(watched))
         });
         let managers = roster.iter().filter_map(|m| Some((m.id.clone(), m.amocrm?))).collect();
-        let mut courier = AmoCourier::new(client, Arc::new(self.clone()), managers);
+        let head = school.process.head().and_then(|head| head.amocrm);
+        let mut courier = AmoCourier::new(client, Arc::new(self.clone()), managers)
+            .headed_by(head)
+            .saying(school.process.texts.clone());
         if let Some(tokens) = oauth {
             courier = courier.consenting(tokens);
         }

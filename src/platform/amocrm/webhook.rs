@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::consent::{self, App};
 use super::{brackets, decode, read_entities, unread};
+use crate::message::library::Library;
+use crate::message::outside::Outside;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Undecodable, Verified};
 use crate::process::{At, SchoolId};
 use crate::request::IdempotencyKey;
@@ -33,6 +35,8 @@ pub struct AmoHooks {
     zone_field: Option<u64>,
     /// The integration, if the bridge signs in by OAuth.
     app: Option<App>,
+    /// The words of this school.
+    texts: Library,
 }
 
 /// A form's pairs, decoded once for the check and the key.
@@ -55,7 +59,12 @@ impl AmoHooks {
             host: consent::host_of(&settings.url).unwrap_or_default(),
             zone_field: settings.zone_field,
             app,
+            texts: Library::shipped(),
         }
+    }
+
+    pub fn saying(self, texts: Library) -> Self {
+        Self { texts, ..self }
     }
 
     fn tail(request: &RawRequest) -> Result<Tail, Refused> {
@@ -156,8 +165,9 @@ impl Hooks for AmoHooks {
             return HookAnswer::empty(200);
         }
         let refused = Query::of(request).get("error").is_some();
-        let text = if refused { CONSENT_REFUSED } else { CONSENT_TAKEN };
-        HookAnswer { status: 200, content_type: "text/html; charset=utf-8", body: text.as_bytes().to_vec() }
+        let words = if refused { Outside::ConsentRefused } else { Outside::ConsentGiven };
+        let body = page(&self.texts.outside(words)).into_bytes();
+        HookAnswer { status: 200, content_type: "text/html; charset=utf-8", body }
     }
 
     fn decode(&self, request: &Verified, _at: At) -> Result<Vec<Signal>, Undecodable> {
@@ -201,10 +211,11 @@ fn another_account(given: &str) -> Refused {
     }
 }
 
-const CONSENT_TAKEN: &str = "<!doctype html><meta charset=\"utf-8\"><title>dozvon</title>\
-    <p>Разрешение получено. Это окно можно закрыть.</p>";
-const CONSENT_REFUSED: &str = "<!doctype html><meta charset=\"utf-8\"><title>dozvon</title>\
-    <p>Доступ не предоставлен. Чтобы подключить amoCRM, откройте ссылку ещё раз и нажмите «Разрешить».</p>";
+/// A school's words are no markup.
+fn page(words: &str) -> String {
+    let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!("<!doctype html><meta charset=\"utf-8\"><title>dozvon</title><p>{words}</p>")
+}
 
 fn consent_signal(query: &Query) -> Signal {
     let host = query.get("referer").and_then(consent::host_of);

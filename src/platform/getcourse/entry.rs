@@ -8,8 +8,11 @@ use toml::Value;
 use super::reconcile::{Exports, SPACING_S};
 use super::survey::GcSurvey;
 use super::{Client, GcCourier, GcHooks, GcReconciler, Keys, Settings, addresses, check, settings, words};
+use crate::message::library::Library;
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{self, Account, Connected, OfSchool, Platform, PlatformKind, Wires};
+use crate::platform::entry::{
+    self, Account, AccountSign, Connected, OfSchool, Platform, PlatformKind, Wires,
+};
 use crate::platform::http::Http;
 use crate::platform::survey::Survey;
 use crate::platform::{Hooks, Reconciler};
@@ -47,11 +50,15 @@ impl entry::Settings for Settings {
         Some(&self.url)
     }
 
+    fn signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        vec![AccountSign::url("getcourse.url", &self.url)]
+    }
+
     fn check(&self, beside: &Beside, findings: &mut Findings) {
         check::check(self, beside, findings);
     }
 
-    fn hooks(&self, _: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
+    fn hooks(&self, _: &SchoolId, _: &Library) -> Result<Option<Arc<dyn Hooks>>, String> {
         Ok(Some(Arc::new(GcHooks::new(self.clone()))))
     }
 
@@ -69,7 +76,12 @@ impl entry::Settings for Settings {
         let Some(keys) = Keys::read(self)? else { return Ok(None) };
         let account = Account { platform: NAME, of: &self.url, per_second: self.requests_per_second };
         let http = wires.http(NAME, self.timeout_s, account)?;
-        Ok(Some(Box::new(GcSurvey(Client::new(self, keys, http)))))
+        let client = Client::new(self, keys, http);
+        Ok(Some(Box::new(GcSurvey { client, comment_author: self.comment_author })))
+    }
+
+    fn reads_orders(&self) -> bool {
+        self.school_key.is_some() && self.developer_key.is_some()
     }
 
     fn brings(&self) -> Option<BTreeSet<String>> {

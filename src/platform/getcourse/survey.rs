@@ -1,12 +1,12 @@
-//! Which of the managers and offers that a school's files name are in its GetCourse account (sheet, 3.5). Never
-//! reads a client or an order. Enter at [`GcSurvey`].
+//! Which of the managers and offers that a school's files name are in its GetCourse account (sheet, 3.5), and
+//! whether the author of comments is there. Never reads a client or an order. Enter at [`GcSurvey`].
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::Client;
+use super::{Client, tech};
 use crate::platform::Fault;
 use crate::platform::check::Findings;
 use crate::platform::survey::{Named, Survey};
@@ -15,7 +15,10 @@ use crate::process::Urgency;
 /// Most items of the account that a finding names.
 const SHOWN_MAX: usize = 8;
 
-pub struct GcSurvey(pub Client);
+pub struct GcSurvey {
+    pub client: Client,
+    pub comment_author: Option<u64>,
+}
 
 #[async_trait]
 impl Survey for GcSurvey {
@@ -30,6 +33,13 @@ impl Survey for GcSurvey {
                 findings.warn.add(key, format!("no manager `{id}` in GetCourse"), listed(&managers));
             }
         }
+        if let Some(author) = self.comment_author.map(|id| id.to_string())
+            && !managers.contains(&author)
+            && !self.is_user(&author).await?
+        {
+            let why = format!("no user `{author}` in GetCourse: it would refuse every comment");
+            findings.warn.add("getcourse.comment_author", why, listed(&managers));
+        }
         let offers = self.ids("offer/get-offers").await?;
         for route in named.routes {
             let is_known = |offer: &&String| offers.is_empty() || offers.contains(offer.trim());
@@ -43,8 +53,17 @@ impl Survey for GcSurvey {
 }
 
 impl GcSurvey {
+    /// The author may be a user who is no manager.
+    async fn is_user(&self, id: &str) -> Result<bool, Fault> {
+        match self.client.read("user/get-fields", &[("userId", id)], Urgency::Backfill).await {
+            Ok(data) => Ok(tech::only(&data, id).is_some()),
+            Err(Fault::Never { .. }) => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
     async fn ids(&self, method: &str) -> Result<BTreeSet<String>, Fault> {
-        let found = self.0.read(method, &[], Urgency::Backfill).await?;
+        let found = self.client.read(method, &[], Urgency::Backfill).await?;
         let items = found.as_array().map(Vec::as_slice).unwrap_or_default();
         let id = |item: &Value| match &item["id"] {
             Value::Number(id) => Some(id.to_string()),

@@ -11,8 +11,9 @@ use super::settings::LineFacts;
 use super::start::{LineCourier, Starter};
 use super::statistics::{LineReconciler, Statistics};
 use crate::clock::Clock;
+use crate::message::library::Library;
 use crate::platform::check::{Beside, Findings};
-use crate::platform::entry::{Account, Connected, OfSchool, Settings, Wires};
+use crate::platform::entry::{Account, AccountSign, Connected, OfSchool, Settings, Wires};
 use crate::platform::http::Http;
 use crate::platform::survey::Survey;
 use crate::platform::{Courier, Hooks, Reconciler};
@@ -24,6 +25,9 @@ pub trait LineSettings: Any + fmt::Debug + Send + Sync {
     fn facts(&self) -> LineFacts<'_>;
 
     fn address_mut(&mut self) -> &mut String;
+
+    /// What tells its account from others of this provider.
+    fn account_signs(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign>;
 
     /// Whether it has the settings needed to start calls.
     fn can_start(&self) -> bool;
@@ -111,12 +115,16 @@ impl<L: LineSettings> Settings for L {
         Some(self.address_mut())
     }
 
+    fn signs(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        self.account_signs(variable)
+    }
+
     fn check(&self, beside: &Beside, findings: &mut Findings) {
         self.check_own(beside, findings);
         self.facts().check(findings);
     }
 
-    fn hooks(&self, _: &SchoolId) -> Result<Option<Arc<dyn Hooks>>, String> {
+    fn hooks(&self, _: &SchoolId, _: &Library) -> Result<Option<Arc<dyn Hooks>>, String> {
         self.way_in().map(Some)
     }
 

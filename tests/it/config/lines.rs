@@ -61,3 +61,52 @@ fn what_is_wrong_with_a_provider_is_told() {
     let several = slipped(with_all_lines(), &[starting]);
     check_in(several, slip(SCHOOL, "calls_by = \"mango\"", ""), SCHOOL, "calls_by", "mango");
 }
+
+/// F44: every account that two schools share is told, at its key, and nothing of a secret is shown.
+#[test]
+fn two_schools_in_one_account_are_told() {
+    let mut files = with_all_lines();
+    let other = "schools/wave/school.toml";
+    let mut second = files.texts_mut()[SCHOOL].replace("DEMO_URL_SECRET", "OTHER_URL_SECRET");
+    let process = files.texts_mut()[PROCESS].clone();
+    files.texts_mut().insert("schools/wave/process/default.toml".to_owned(), process);
+    files.texts_mut().insert(other.to_owned(), second.clone());
+    let mut set = env_example().0;
+    set.insert("OTHER_URL_SECRET".to_owned(), "another-url-secret-0002".to_owned());
+    set.insert("OTHER_KEY".to_owned(), "another-key".to_owned());
+    let around = Surroundings::new(set, surroundings().now);
+    let shared = |files: &Files| -> Vec<(String, String)> {
+        let config = Config::from_files(files, &around).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let same = config.warnings().filter(|warning| warning.wrong.contains("the same account"));
+        same.map(|warning| (warning.file.clone(), warning.key.clone())).collect()
+    };
+    let all = [
+        "amocrm.url",
+        "getcourse.url",
+        "mango.api_key",
+        "sipuni.user",
+        "telphin.client_id",
+        "telphin.extensions",
+        "zadarma.secret",
+        "zadarma.key",
+    ];
+    let found: std::collections::BTreeSet<(String, String)> = shared(&files).into_iter().collect();
+    assert_eq!(found, all.map(|key| (other.to_owned(), key.to_owned())).into(), "each at its key");
+
+    for (from, to) in [
+        ("DEMO_MANGO_KEY", "OTHER_KEY"),
+        ("user = \"012345\"", "user = \"012399\"\nother_users = [\"012345\"]"),
+    ] {
+        second = second.replace(from, to);
+    }
+    files.texts_mut().insert(other.to_owned(), second);
+    let keys: Vec<String> = shared(&files).into_iter().map(|(_, key)| key).collect();
+    assert!(!keys.contains(&"mango.api_key".to_owned()), "{keys:?}");
+    assert!(keys.contains(&"sipuni.user".to_owned()), "a further cabinet counts: {keys:?}");
+}
+
+#[test]
+fn a_cabinet_that_stands_twice_is_told() {
+    let twice = slip(SCHOOL, "user = \"012345\"", "user = \"012345\"\nother_users = [\"012345\"]");
+    check_in(with_all_lines(), twice, SCHOOL, "sipuni.other_users", "stands twice");
+}

@@ -5,6 +5,7 @@ mod check;
 pub mod condition;
 pub mod head;
 pub mod library;
+pub mod outside;
 pub mod phrase;
 mod sample;
 mod template;

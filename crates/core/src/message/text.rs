@@ -105,7 +105,6 @@ texts! {
         TaskHandOver "task_hand_over",
         TaskLate "task_late",
         TaskEscalated "task_escalated",
-        TaskFreePool "task_free_pool",
         TaskAlreadyTaken "task_already_taken",
         TaskRefusalReason "task_refusal_reason",
         TaskSpecial "task_special",

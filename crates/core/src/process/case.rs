@@ -11,7 +11,7 @@ use super::timers::{Timer, Timers};
 use super::value::*;
 use crate::message::text::TextId;
 
-pub use super::client::{Client, OrderBrief};
+pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
@@ -98,6 +98,9 @@ pub struct Order {
     /// Money was given back: the lead's price is what is paid (L16).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_refunded: bool,
+    /// The last change of the paid sum, until it is known to be money of a sister order (L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_change: Option<SumChange>,
     /// Payments counted so far (L5).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub parts_paid: u32,
@@ -207,6 +210,7 @@ impl Order {
             payment_link: None,
             doubted: None,
             was_refunded: false,
+            sum_change: None,
             parts_paid: 0,
             responsible: None,
             responsible_at: None,

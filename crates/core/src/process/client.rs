@@ -222,6 +222,17 @@ pub struct OrderBrief {
     pub payment_link: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
+    /// The last change of the paid sum, for the client's other orders (L16).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_change: Option<SumChange>,
+}
+
+/// A confirmed change of an order's paid sum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SumChange {
+    /// What came; negative if the sum fell.
+    pub by: Money,
+    pub at: At,
 }
 
 #[cfg(test)]

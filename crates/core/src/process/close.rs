@@ -38,6 +38,7 @@ fn brief(d: &mut Decision) {
         paid: order.has_money() || order.is_won(),
         payment_link: order.payment_link.clone(),
         number: order.number.clone(),
+        sum_change: order.sum_change.clone(),
     };
     let id: OrderId = order.id.clone();
     d.case.client.orders.insert(id, brief);

@@ -84,6 +84,9 @@ pub enum Ask {
         stage: Stage,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<RefusalReason>,
+        /// `Lost` also closes the lead that we won: its money was given back (L16).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refunded: bool,
     },
     SetResponsible {
         role: LeadRole,
@@ -325,6 +328,9 @@ pub struct CreateTask {
     /// Duration of the task in the calendar, in minutes from `due`.
     pub minutes: u32,
     pub responsible: ManagerId,
+    /// The route's own person, if the CRM does not let the responsible have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<ManagerId>,
 }
 
 /// A call to be started for a call task (D9).

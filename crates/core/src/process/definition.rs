@@ -358,11 +358,26 @@ pub struct Refund {
     pub stop_after_payment: bool,
     /// Tell the client that the request for a refund was received.
     pub letter: bool,
+    /// The won lead after the money was given back: it stays won at the price that remains, or it is lost.
+    pub lead: RefundedLead,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundedLead {
+    Keep,
+    Lost,
 }
 
 impl Default for Refund {
     fn default() -> Self {
-        Self { on: true, answer_work_hours: 9, stop_after_payment: true, letter: false }
+        Self {
+            on: true,
+            answer_work_hours: 9,
+            stop_after_payment: true,
+            letter: false,
+            lead: RefundedLead::Keep,
+        }
     }
 }
 

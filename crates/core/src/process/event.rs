@@ -48,6 +48,10 @@ pub enum News {
     DuplicateOf { order: OrderId },
     /// The younger unpaid duplicate `order` has been merged into this one (L7).
     DuplicateFound { order: OrderId },
+    /// This order's money seems to have been moved to `order` (L16).
+    MoneyWent { order: OrderId, sum: Money },
+    /// Money of `order` seems to have been moved to this one (L16).
+    MoneyCame { order: OrderId, sum: Money },
 }
 
 /// Who created an order: decides between the pause (L2) and the short path (L3).

@@ -45,6 +45,11 @@ pub fn payment_state(order: &Order) -> PaymentState {
     sums(order.status.as_ref(), &order.cost, &order.paid, &order.left)
 }
 
+/// Whatever the status says: a refund is not settled yet (L16).
+pub fn by_sums(order: &Order) -> PaymentState {
+    sums(None, &order.cost, &order.paid, &order.left)
+}
+
 fn sums(
     status: Option<&Status>,
     cost: &Option<Money>,
@@ -127,6 +132,8 @@ pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
         _ if order.refund().is_some() => minor(&paid) > minor(&order.paid),
         PaymentState::Full | PaymentState::Free => true,
         PaymentState::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
+        // Nobody is called about an order that is first seen in a refund (L16).
+        _ if order.is_unseen() => facts.status == Some(Status::WaitingForReturn),
         _ => false,
     };
     let void = matches!(order.status, Some(Status::Cancelled | Status::False));

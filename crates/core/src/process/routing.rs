@@ -87,9 +87,6 @@ pub fn needed(routes: &[Route], figures: &Figures, texts: &Library) -> BTreeMap<
             needed.entry(name.to_owned()).or_insert_with(|| key.to_owned());
         }
     };
-    if figures.arrival.short_path {
-        add("author", "arrival.short_path");
-    }
     for route in routes {
         let key = |field: &str| format!("routes.{}.{field}", route.name);
         if !route.offers.is_empty() {
@@ -110,6 +107,9 @@ pub fn needed(routes: &[Route], figures: &Figures, texts: &Library) -> BTreeMap<
             let sources = named.iter().filter_map(|name| name.strip_prefix("order."));
             sources.filter(|name| name.starts_with("source.")).for_each(|name| add(name, &key(&field)));
         }
+    }
+    if figures.arrival.short_path {
+        add("author", "arrival.short_path");
     }
     needed
 }

@@ -14,6 +14,7 @@ use super::value::*;
 pub const SECTIONS: &[Section] = &[
     orders::SECTION,
     refund::SECTION,
+    moved_money::SECTION,
     payment::SECTION,
     parts::SECTION,
     letters::SECTION,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::model::{Order, label, money_text, roubles};
 use super::{GetCourse, Stir, What};
 use crate::form::fill;
+use crate::rng::Rng;
 use crate::setup::ProcessSetup;
 use crate::wire::{form_text, percent};
 
@@ -52,6 +53,9 @@ impl GetCourse {
         if process.once && (!self.still_matches(&process, object) || !self.passed.insert((index, object))) {
             return None;
         }
+        let ways = process.others.len() as u64 + 1;
+        let way = Rng::new(self.seed ^ (object as u64).wrapping_mul(31) ^ index as u64).below(ways);
+        let process = process.written(way as usize);
         let encode = |text: &str| {
             if process.plus { form_text(text) } else { percent(text) }
         };

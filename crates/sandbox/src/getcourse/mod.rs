@@ -48,6 +48,7 @@ pub struct GetCourse {
     next_payment: i64,
     next_position: i64,
     hash_seed: Rng,
+    seed: u64,
 }
 
 /// A manager in GetCourse.
@@ -119,6 +120,7 @@ impl GetCourse {
             next_payment: 900_500_001,
             next_position: 1_700_000_001,
             hash_seed: Rng::new(seed),
+            seed,
             setup,
         }
     }

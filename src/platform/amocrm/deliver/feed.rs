@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::AmoAttempt;
 use crate::link;
+use crate::message::outside::Outside;
 use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::text;
 use crate::platform::amocrm::classify::Reply;
@@ -107,7 +108,8 @@ impl AmoAttempt<'_> {
             Direction::Outbound => "call_out",
         };
         let mut params = call_params(call);
-        params["phone"] = call.number.as_deref().unwrap_or("скрыт").into();
+        let number = call.number.clone();
+        params["phone"] = number.unwrap_or_else(|| self.words(Outside::HiddenNumber)).into();
         let mut body = json!({
             "entity_id": lead,
             "note_type": note_type,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::person::field;
 use super::{AmoAttempt, after_a_write, lead_is_gone};
 use crate::link;
+use crate::message::outside::Outside;
 use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, Lead, number};
 use crate::platform::amocrm::classify::Reply;
@@ -270,10 +271,12 @@ impl AmoAttempt<'_> {
         if let (Some(_), Some(role)) = (&ask.note, ask.continues)
             && let Some(id) = self.known_lead(role).await?
         {
-            parts.push(format!("Продолжает сделку № {id}"));
+            parts.push(self.words(Outside::Continues { lead: id }));
         }
         parts.extend(ask.price.as_ref().and_then(|price| self.price(price).err()));
-        parts.extend(drop_rejected::line(left_out));
+        if let Some(fields) = drop_rejected::line(left_out) {
+            parts.push(self.words(Outside::LeftOut { fields: &fields }));
+        }
         if parts.is_empty() {
             return Ok(());
         }

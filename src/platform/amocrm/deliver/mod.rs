@@ -33,6 +33,8 @@ use super::settings::{Pipeline, Settings};
 use super::shared_reads::SharedReads;
 use super::subscription;
 use crate::link;
+use crate::message::library::Library;
+use crate::message::outside::Outside;
 use crate::platform::{Courier, Fault, Links, Mirroring, Receipt, Room, Try};
 use crate::process::{Ask, At, Command, CommandId, LeadRole, ManagerId};
 use crate::secret::Secret;
@@ -54,6 +56,10 @@ pub struct AmoCourier {
     settings: Arc<Settings>,
     /// Our managers → users of the account.
     managers: BTreeMap<ManagerId, u64>,
+    /// The words of this school.
+    texts: Library,
+    /// The head's user: gets the tasks that nobody else can have.
+    head: Option<u64>,
     /// Our own address for the account's webhooks; `None` if amoCRM cannot reach us.
     webhook: Option<Secret>,
     /// Takes a consent's code; `None` with a long-lived token.
@@ -87,11 +93,21 @@ impl AmoCourier {
             mirror: Mirror::default(),
             settings,
             managers,
+            texts: Library::shipped(),
+            head: None,
             webhook: None,
             oauth: None,
             doubts: Mutex::default(),
             token_user: OnceCell::new(),
         }
+    }
+
+    pub fn saying(self, texts: Library) -> Self {
+        Self { texts, ..self }
+    }
+
+    pub fn headed_by(self, head: Option<u64>) -> Self {
+        Self { head, ..self }
     }
 
     /// Takes consents given on the account's page.
@@ -185,8 +201,9 @@ impl AmoAttempt<'_> {
         match &command.ask {
             Ask::SaveLead(ask) => self.save_lead(ask).await,
             Ask::SaveContact(person) => self.save_contact(person).await,
-            Ask::SetStage { role, pipeline, stage, reason } => {
-                self.set_stage(*role, *pipeline, *stage, *reason).await
+            Ask::SetStage { role, pipeline, stage, reason, refunded } => {
+                let closes = if *refunded { stage::Closes::Won } else { stage::Closes::Open };
+                self.set_stage((*role, *pipeline), *stage, *reason, closes).await
             }
             Ask::SetResponsible { role, manager } => self.set_responsible(*role, manager).await,
             Ask::SetPrice { role, price } => self.set_price(*role, price).await,
@@ -230,7 +247,11 @@ impl AmoAttempt<'_> {
     /// A write of this command; its id identifies its part of the answer.
     fn write(&self, kind: WriteKind, to: WriteTo, item: Value) -> Write {
         let Command { id, urgency, .. } = self.command;
-        Write { kind, to, id: id.to_string(), item, urgency: *urgency }
+        Write { kind, to, id: id.to_string(), item, instead: Vec::new(), urgency: *urgency }
+    }
+
+    fn words(&self, what: Outside) -> String {
+        self.courier.texts.outside(what)
     }
 
     fn user(&self, manager: &ManagerId) -> Option<u64> {

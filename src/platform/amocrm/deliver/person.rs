@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::AmoAttempt;
 use crate::link;
+use crate::message::outside::Outside;
 use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
 use crate::platform::amocrm::card::{Contact, again, number};
 use crate::platform::amocrm::classify::Reply;
@@ -14,8 +15,6 @@ use crate::platform::amocrm::numbers::{NAME_MAX, cut};
 use crate::platform::amocrm::search::Newest;
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::command::PersonFacts;
-
-const NO_NAME: &str = "Без имени";
 
 impl AmoAttempt<'_> {
     /// Updates the contact; numbers are added, never removed.
@@ -138,7 +137,7 @@ impl AmoAttempt<'_> {
         fields.extend(person.fields.iter().map(|(id, value)| field(*id, value)));
         let mut body = json!({});
         if !put_name(&mut body, person) {
-            body["name"] = NO_NAME.into();
+            body["name"] = self.words(Outside::NoName).into();
         }
         if !fields.is_empty() {
             body["custom_fields_values"] = fields.into();

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::AmoAttempt;
+use crate::message::outside::Outside;
 use crate::platform::amocrm::numbers::whole_units;
 use crate::platform::{Fault, Receipt};
 use crate::process::{LeadRole, Money};
@@ -12,14 +13,17 @@ impl AmoAttempt<'_> {
     /// The sum as a price, or the note that stands in its place.
     pub(super) fn price(&self, sum: &Money) -> Result<i64, String> {
         let currency = &self.settings().currency;
+        let text = sum.text();
         let why = match whole_units(sum) {
-            _ if !sum.currency.eq_ignore_ascii_case(currency) => format!("сделки ведутся в {currency}"),
-            None => "она больше, чем принимает amoCRM".to_owned(),
+            _ if !sum.currency.eq_ignore_ascii_case(currency) => {
+                Outside::OtherCurrency { sum: &text, currency }
+            }
+            None => Outside::PriceTooLarge { sum: &text },
             Some(price) => return Ok(price),
         };
         let order = &self.command.order;
         tracing::warn!(order = %order, currency = %sum.currency, "amoCRM: a sum that cannot be a lead's price is a note");
-        Err(format!("Сумма заказа: {}. В цену сделки не записана: {why}.", sum.text()))
+        Err(self.words(why))
     }
 
     pub(super) async fn set_price(&self, role: LeadRole, sum: &Money) -> Result<Receipt, Fault> {

@@ -7,19 +7,26 @@ use serde_json::json;
 use super::{AmoAttempt, lead_is_gone};
 use crate::platform::amocrm::card::{Lead, list, number};
 use crate::platform::amocrm::client::Call;
-use crate::platform::amocrm::wire::LOST;
+use crate::platform::amocrm::wire::{LOST, WON};
 use crate::platform::{Fault, Receipt, Try};
 use crate::process::{LeadRole, RefusalReason, Stage};
+
+/// What a loss may close: a won lead only after its money was given back (L16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closes {
+    Open,
+    Won,
+}
 
 impl AmoAttempt<'_> {
     /// `Won` overrides everything, even a loss (L4), and is sent at once. Every other move reads the lead
     /// first: the webhook about a person's own move may be late or lost.
     pub(super) async fn set_stage(
         &self,
-        role: LeadRole,
-        further: Option<u64>,
+        (role, further): (LeadRole, Option<u64>),
         stage: Stage,
         reason: Option<RefusalReason>,
+        closes: Closes,
     ) -> Result<Receipt, Fault> {
         let Some(status) = self.status(role, further, stage)? else { return Ok(Receipt::default()) };
         let id = self.lead_id(role).await?;
@@ -30,7 +37,8 @@ impl AmoAttempt<'_> {
         };
         if stage != Stage::Won {
             let lead = self.search().lead(id).await?.ok_or_else(lead_is_gone)?;
-            if !self.is_forward(&lead, (role, further), stage, status).await? {
+            let refunded = closes == Closes::Won && stage == Stage::Lost && lead.status == WON;
+            if !refunded && !self.is_forward(&lead, (role, further), stage, status).await? {
                 return Ok(Receipt::default());
             }
             if stage == Stage::Lost {

@@ -6,11 +6,9 @@ use serde_json::{Value, json};
 
 use super::AmoAttempt;
 use crate::link;
+use crate::message::outside::Outside;
 use crate::platform::amocrm::card::{number, text};
 use crate::platform::{Fault, marker};
-
-/// What a task that nobody needs is closed with.
-const CLOSED_WITH: &str = "Заказ оплачен";
 
 impl AmoAttempt<'_> {
     /// The open tasks of this order among these that the index does not know.
@@ -33,8 +31,9 @@ impl AmoAttempt<'_> {
     pub(super) async fn close_strays(&self, lead: u64) -> Result<(), Fault> {
         let tasks = self.search().tasks(&[lead]).await?;
         for (id, _) in self.strays(&tasks).await? {
-            let body = json!({ "is_completed": true, "result": { "text": CLOSED_WITH } });
-            self.patch_task(id, body).await?;
+            let result = self.words(Outside::TaskOfPaid);
+            let body = json!({ "is_completed": true, "result": { "text": result } });
+            self.patch_task(id, body, Vec::new()).await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::AmoAttempt;
 use crate::link;
-use crate::platform::amocrm::batch_writes::{WriteKind, WriteTo};
+use crate::platform::amocrm::batch_writes::{Write, WriteKind, WriteTo};
 use crate::platform::amocrm::card::{number, text};
 use crate::platform::amocrm::classify::Reply;
 use crate::platform::amocrm::client::Call;
@@ -41,18 +41,23 @@ impl AmoAttempt<'_> {
             "entity_type": "leads",
             "task_type_id": self.task_type(ask.kind),
         });
-        if let Some(user) = self.user(&ask.responsible) {
+        let mut users = self.users(std::iter::once(&ask.responsible).chain(&ask.instead)).into_iter();
+        if let Some(user) = users.next() {
             task["responsible_user_id"] = user.into();
         }
+        let instead: Vec<u64> = users.collect();
         let strays = self.strays(&there).await?;
         if let Some((id, _)) = strays.into_iter().find(|(_, kind)| *kind == self.task_type(ask.kind)) {
-            return match self.patch_task(id, task).await? {
+            return match self.patch_task(id, task, instead).await? {
                 Reply::Rejected(rejection) => Err(rejection.fault()),
                 _ => Ok(self.task_receipt(&ask.task, id)),
             };
         }
-        let (made, _) =
-            drop_rejected::write(self.batcher(), self.write(WriteKind::Task, WriteTo::New, task)).await?;
+        let (made, _) = drop_rejected::write(
+            self.batcher(),
+            Write { instead, ..self.write(WriteKind::Task, WriteTo::New, task) },
+        )
+        .await?;
         let id = number(&made["id"]).ok_or_else(|| Fault::unclear("amoCRM names no id of a new task"))?;
         Ok(self.task_receipt(&ask.task, id))
     }
@@ -68,7 +73,8 @@ impl AmoAttempt<'_> {
         if let Some(due) = due {
             body["complete_till"] = self.deadline(due).into();
         }
-        if let Some(user) = responsible.and_then(|manager| self.user(manager)) {
+        let mut users = responsible.map(|manager| self.users([manager])).unwrap_or_default().into_iter();
+        if let Some(user) = users.next() {
             body["responsible_user_id"] = user.into();
         }
         if body.as_object().is_some_and(|body| body.is_empty()) {
@@ -77,7 +83,7 @@ impl AmoAttempt<'_> {
         let Some(id) = self.find_task(task).await? else {
             return Err(Fault::never("the task is not in amoCRM"));
         };
-        match self.patch_task(id, body).await? {
+        match self.patch_task(id, body, users.collect()).await? {
             Reply::Rejected(rejection) if rejection.status == 404 => {
                 Err(Fault::never("the task is no longer in amoCRM"))
             }
@@ -95,16 +101,25 @@ impl AmoAttempt<'_> {
             return Ok(Receipt::default());
         }
         let body = json!({ "is_completed": true, "result": { "text": cut(result, NOTE_MAX) } });
-        match self.patch_task(id, body).await? {
+        match self.patch_task(id, body, Vec::new()).await? {
             Reply::Rejected(rejection) if rejection.status != 404 => Err(rejection.fault()),
             _ => Ok(Receipt::default()),
         }
     }
 
-    pub(super) async fn patch_task(&self, id: u64, body: Value) -> Result<Reply, Fault> {
-        Ok(drop_rejected::send(self.batcher(), self.write(WriteKind::Task, WriteTo::Known(id), body))
-            .await?
-            .0)
+    pub(super) async fn patch_task(&self, id: u64, body: Value, instead: Vec<u64>) -> Result<Reply, Fault> {
+        let write = Write { instead, ..self.write(WriteKind::Task, WriteTo::Known(id), body) };
+        Ok(drop_rejected::send(self.batcher(), write).await?.0)
+    }
+
+    /// Who may get a task, in turn: at last the head. amoCRM gives one that names nobody to the token's user,
+    /// who may be no seller at all.
+    fn users<'m>(&self, managers: impl IntoIterator<Item = &'m ManagerId>) -> Vec<u64> {
+        let mut users: Vec<u64> = managers.into_iter().filter_map(|manager| self.user(manager)).collect();
+        users.extend(self.courier.head);
+        let mut seen = std::collections::BTreeSet::new();
+        users.retain(|user| seen.insert(*user));
+        users
     }
 
     /// From the index, otherwise by its marker among the tasks of this order's leads.

@@ -10,7 +10,7 @@ use super::settings::{LineFacts, STATISTICS_PER_SECOND, check_extensions};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
+use crate::platform::entry::{self, AccountSign, CallerId, Platform, PlatformKind, heading};
 
 pub mod api;
 pub mod client;
@@ -69,6 +69,10 @@ impl LineSettings for Settings {
 
     fn address_mut(&mut self) -> &mut String {
         &mut self.url
+    }
+
+    fn account_signs(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        AccountSign::secret("mango.api_key", &self.api_key, variable).into_iter().collect()
     }
 
     fn can_start(&self) -> bool {

@@ -11,7 +11,7 @@ use super::settings::{LineFacts, STATISTICS_PER_SECOND};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
+use crate::platform::entry::{self, AccountSign, CallerId, Platform, PlatformKind, heading};
 
 pub mod client;
 pub mod decode;
@@ -70,6 +70,10 @@ impl LineSettings for Settings {
         &mut self.url
     }
 
+    fn account_signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        self.users().into_iter().map(|user| AccountSign::new("sipuni.user", user)).collect()
+    }
+
     fn can_start(&self) -> bool {
         self.key.is_some()
     }
@@ -80,6 +84,10 @@ impl LineSettings for Settings {
             if user.is_empty() || !user.bytes().all(|byte| byte.is_ascii_digit()) {
                 findings.wrong.add(key, format!("`{user}`"), "the cabinet's number, with its leading zero");
             }
+        }
+        for user in check::repeated(self.users().into_iter()) {
+            let why = format!("cabinet {user} stands twice");
+            findings.wrong.add("sipuni.other_users", why, "each cabinet once, and not the one of `user`");
         }
         check::secret(beside, self.key.as_ref(), "sipuni.key", findings);
     }
@@ -106,7 +114,7 @@ impl LineSettings for Settings {
              и сохраните.\n\n\
              {address}/\n\n\
              События не подписаны: адрес с секретом — единственная защита, никому его не показывайте.\n\
-             Чтобы мост сам начинал звонки, возьмите там же ключ интеграции и запишите его в переменную школы (sipuni.key).\n"
+             Чтобы программа сама начинала звонки, возьмите там же ключ интеграции и запишите его в переменную школы (sipuni.key).\n"
         ));
     }
 }

@@ -12,7 +12,7 @@ use super::settings::{LineFacts, STATISTICS_PER_SECOND};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
+use crate::platform::entry::{self, AccountSign, CallerId, Platform, PlatformKind, heading};
 
 pub mod client;
 pub mod decode;
@@ -74,6 +74,12 @@ impl LineSettings for Settings {
         &mut self.url
     }
 
+    fn account_signs(&self, _variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        let client = self.client_id.iter().map(|id| AccountSign::new("telphin.client_id", id.as_str()));
+        let extension = |id: &u64| AccountSign::new("telphin.extensions", id.to_string());
+        client.chain(self.extensions.values().map(extension)).collect()
+    }
+
     fn can_start(&self) -> bool {
         self.client_id.is_some() && self.client_secret.is_some()
     }
@@ -131,10 +137,10 @@ impl LineSettings for Settings {
         );
         text.push_str(match (self.client_secret.is_some(), self.extensions.is_empty()) {
             (true, false) => {
-                "Мост сам подписывает на события каждый добавочный из telphin.extensions и раз в сутки проверяет подписки.\n"
+                "Программа сама подписывает на события каждый добавочный из telphin.extensions и раз в сутки проверяет подписки.\n"
             }
             _ => {
-                "Когда приложение и номера добавочных (telphin.extensions) записаны, мост подпишется на события сам.\n"
+                "Когда приложение и номера добавочных (telphin.extensions) записаны, программа подпишется на события сама.\n"
             }
         });
         text.push_str(&format!(

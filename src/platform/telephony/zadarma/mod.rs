@@ -12,7 +12,7 @@ use super::settings::{LineFacts, check_extensions};
 use super::waits::Waits;
 use crate::platform::Hooks;
 use crate::platform::check::{self, Beside, Findings};
-use crate::platform::entry::{self, CallerId, Platform, PlatformKind, heading};
+use crate::platform::entry::{self, AccountSign, CallerId, Platform, PlatformKind, heading};
 
 mod api;
 mod decode;
@@ -79,6 +79,11 @@ impl LineSettings for Settings {
         &mut self.url
     }
 
+    fn account_signs(&self, variable: &dyn Fn(&str) -> Option<String>) -> Vec<AccountSign> {
+        let key = self.key.as_ref().and_then(|key| AccountSign::secret("zadarma.key", key, variable));
+        AccountSign::secret("zadarma.secret", &self.secret, variable).into_iter().chain(key).collect()
+    }
+
     fn can_start(&self) -> bool {
         self.key.is_some()
     }
@@ -119,7 +124,7 @@ impl LineSettings for Settings {
         text.push_str(&format!(
             "\nЛичный кабинет Zadarma, Настройки, Интеграции и API, раздел «Уведомления о звонках»: вставьте адрес и включите \
              все уведомления о звонках.\n\
-             Секрет из раздела с ключами запишите в переменную школы (zadarma.secret). Чтобы мост сам начинал звонки и сверял \
+             Секрет из раздела с ключами запишите в переменную школы (zadarma.secret). Чтобы программа сама начинала звонки и сверяла \
              их со статистикой, запишите и ключ (zadarma.key).\n\n\
              {address}\n\n\
              На весь аккаунт действует один адрес: если там уже стоит адрес другой системы, она перестанет получать звонки.\n\

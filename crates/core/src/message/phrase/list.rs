@@ -290,6 +290,21 @@ phrases! {
         checked;
         not_paid;
     }
+    /// What stands in the CRM's cards beside the process.
+    card {
+        no_name;
+        hidden_number;
+        continues(lead: Words);
+        left_out(fields: Words);
+        price(sum: Words, why: Words);
+        other_currency(currency: Words);
+        price_too_large;
+    }
+    /// Pages that a person sees who connects an account.
+    consent {
+        given;
+        refused;
+    }
     refund {
         sums(before: Words, now: Words);
         status(paid: Words, status: Words);
@@ -308,6 +323,9 @@ phrases! {
         /// Another event while the head decides.
         waits;
         tag;
+        /// The money was moved to another order of the client, or came from one.
+        went(number: Words, sum: Words);
+        came(number: Words, sum: Words);
     }
     refusal {
         asked(why: Words);

@@ -84,11 +84,12 @@ impl Decision<'_> {
             return;
         }
         let closes = matches!(stage, Stage::Won | Stage::Lost);
+        let refunded = now == Stage::Won && stage == Stage::Lost;
         let pipeline = self.case.order.pipeline.filter(|_| !cut("K2.pipeline"));
         let mapped = self.process.sales_stages(pipeline).contains(&stage);
         self.case.order.leads.insert(LeadRole::Sales, stage);
         if closes || mapped {
-            self.ask(Ask::SetStage { role: LeadRole::Sales, pipeline, stage, reason });
+            self.ask(Ask::SetStage { role: LeadRole::Sales, pipeline, stage, reason, refunded });
         }
     }
 

@@ -22,6 +22,8 @@ pub enum Request {
     ArriveByCall {
         line: Option<String>,
     },
+    /// It is known now that a manager made the order (L3).
+    MadeByManager,
     /// The order has other offers now (G10).
     Reroute,
     /// The confirmation with the payment link (L1).
@@ -43,6 +45,10 @@ pub enum Request {
     Settle {
         payment_state: PaymentState,
         before: Before,
+    },
+    /// The confirmed paid sum has changed by so much (L16).
+    SumChanged {
+        by: i64,
     },
     /// GetCourse shows an end without a payment (L6). Refused if it does not.
     EndOutside,

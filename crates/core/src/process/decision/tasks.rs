@@ -8,6 +8,7 @@ use crate::message::phrase::{Phrase, task};
 use crate::message::text::TextId;
 use crate::process::case::Task;
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
+use crate::process::definition::Assign;
 use crate::process::value::*;
 use crate::process::vars;
 
@@ -29,6 +30,7 @@ impl Decision<'_> {
         vars.more = new.more;
         vars.later = new.due > self.now + LATER;
         let text = self.process.texts.render(&new.text, &vars).body;
+        let instead = self.routes_person().filter(|person| *person != to);
         let order = &mut self.case.order;
         let id = TaskId(format!("t{}·{}", order.issued + 1, order.id));
         order.tasks.insert(
@@ -52,6 +54,7 @@ impl Decision<'_> {
             due: new.due,
             minutes: new.minutes,
             responsible: to,
+            instead,
         }));
         Some(id)
     }
@@ -125,6 +128,16 @@ impl Decision<'_> {
     pub fn is_uncreated(&self, id: &TaskId) -> bool {
         let mut unsent = self.case.order.unsent.values();
         unsent.any(|pending| pending.ask == AskKind::CreateTask && pending.task.as_ref() == Some(id))
+    }
+
+    /// The manager whom the order's route names.
+    fn routes_person(&self) -> Option<ManagerId> {
+        let route = self.process.route(&self.case.order.route)?;
+        match (&route.responsible, &route.task.to) {
+            (_, Some(to)) => Some(to.clone()),
+            (Assign::Fixed { manager }, None) => Some(manager.clone()),
+            _ => None,
+        }
     }
 
     /// The order's responsible, else the head, else any manager.

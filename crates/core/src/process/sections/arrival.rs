@@ -31,6 +31,7 @@ pub const SECTION: Section = Section {
         match request {
             Request::Arrive { manager, payment_state } => arrive(d, manager.as_ref(), *payment_state),
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
+            Request::MadeByManager => made_by_manager(d),
             Request::Reroute => reroute(d),
             Request::Confirm => confirm(d),
             _ => return Heard::Passed,
@@ -55,6 +56,10 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
         let next = next_step(d, payment_state);
         leads::make(d, &next);
         match payment_state {
+            PaymentState::Unpaid if returns(d) => {
+                d.go(Wait::Pause, &Phrase::NONE);
+                d.set(Timer::SelfPay, pause_end(d));
+            }
             PaymentState::Unpaid => first_state(d),
             PaymentState::Unconfirmed => {
                 d.go(Wait::Pause, &Phrase::NONE);
@@ -64,6 +69,11 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
             _ => d.go(Wait::Pause, &Phrase::NONE),
         }
     });
+}
+
+/// It is first seen in a refund: the head decides, and nobody writes to the client (L16).
+fn returns(d: &Decision) -> bool {
+    d.case.order.status == Some(Status::WaitingForReturn) && d.figures().refund.on
 }
 
 /// An unknown person calls (L8): a lead by the route of the line.
@@ -221,6 +231,24 @@ fn short_path(d: &mut Decision) {
     d.go(Wait::Asking, &Phrase::NONE);
     d.turn("L3", arrival::by_manager());
     d.request(Request::Question { text: TextId::TaskPaymentDate, why: String::new() });
+}
+
+/// L3: the author was read back after the arrival; if nothing has been begun, the short path is taken now.
+fn made_by_manager(d: &mut Decision) {
+    let is_waiting = matches!(d.state(), Wait::Pause | Wait::FreePool) && !d.case.order.is_held();
+    if !is_waiting || !d.figures().arrival.short_path || cut("L3.read_back") {
+        return;
+    }
+    let named = d.case.order.gc_manager.clone().filter(|_| d.case.order.taken_at.is_none());
+    if let Some(own) = named.and_then(|named| assign::choose(d, Some(&named)))
+        && d.case.order.responsible.as_ref() != Some(&own)
+    {
+        assign::give(d, &own);
+        assign::tell_crm(d, &own);
+    }
+    if d.case.order.responsible.is_some() {
+        short_path(d);
+    }
 }
 
 /// L2: the pause ended without a payment.

@@ -6,6 +6,7 @@ use crate::mutant::cut;
 use crate::process::case::{Refused, Task};
 use crate::process::command::{Ask, AskKind, Urgency};
 use crate::process::decision::{Decision, Heard, Section};
+use crate::process::definition::RefundedLead;
 use crate::process::event::Event;
 use crate::process::state::End;
 use crate::process::timers::Timer;
@@ -62,6 +63,9 @@ fn late_lead(d: &mut Decision, role: LeadRole, stage: Stage) {
         return;
     }
     match d.case.order.end().cloned() {
+        Some(End::Refunded { .. }) if d.figures().refund.lead == RefundedLead::Lost => {
+            d.stage(Stage::Lost, None)
+        }
         Some(End::Won { .. } | End::Refunded { .. }) => {
             d.urgent(Urgency::Money, |d| d.stage(Stage::Won, None))
         }

@@ -7,7 +7,7 @@ use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
-use crate::process::event::{ClientFacts, Event, OrderFacts};
+use crate::process::event::{Author, ClientFacts, Event, OrderFacts};
 use crate::process::money::{self, Before, Judged, PaymentState};
 use crate::process::value::*;
 use crate::process::{assign, leads};
@@ -36,9 +36,11 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     if first {
         d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
         d.request(Request::Settle { payment_state, before: Before::of(&before) });
+        sum_changed(d, &before);
         return;
     }
     d.request(Request::Settle { payment_state, before: Before::of(&before) });
+    sum_changed(d, &before);
     if !d.case.order.is_open() {
         if d.case.order.end() == before.end() {
             d.say("L6", orders::closed());
@@ -59,8 +61,18 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
         d.request(Request::Reroute);
     }
     changes(d, facts, &before);
+    if before.author.is_none() && d.case.order.author == Some(Author::Manager) {
+        d.request(Request::MadeByManager);
+    }
     if d.case.order == before && !person_changed {
         d.say("L1", orders::nothing_new());
+    }
+}
+
+fn sum_changed(d: &mut Decision, before: &Order) {
+    let by = money::minor(&d.case.order.paid) - money::minor(&before.paid);
+    if by != 0 {
+        d.request(Request::SumChanged { by });
     }
 }
 
@@ -111,7 +123,7 @@ fn learn(order: &mut Order, facts: &OrderFacts) {
     }
     order.source.extend(facts.source.iter().map(|(name, value)| (name.clone(), value.clone())));
     let Some(status) = &facts.status else { return };
-    let money = matches!(status, Status::Paid | Status::PartPaid);
+    let money = matches!(status, Status::Paid | Status::PartPaid | Status::WaitingForReturn);
     let doubtful = money::is_doubtful(order, facts) || (order.refund().is_some() && !facts.confirmed);
     if (money && !facts.confirmed) || doubtful || order.said_status.as_ref() == Some(status) {
         return;

@@ -134,6 +134,10 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     if before.ended {
         d.say("L4", payment::after_the_end());
     }
+    if d.case.order.status == Some(Status::WaitingForReturn) {
+        // First seen in a refund (L16): nothing follows from this payment.
+        return;
+    }
     welcome(d, payment_state);
     for sibling in d.case.rivals() {
         let order = d.case.order.id.clone();

@@ -9,8 +9,9 @@ use crate::process::assign;
 use crate::process::case::Doubted;
 use crate::process::command::{Ask, AskKind, TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section, Tasks, Whose};
+use crate::process::definition::RefundedLead;
 use crate::process::event::{Answer, AnswerKind, Event};
-use crate::process::money::{Before, PaymentState, is_return, minor};
+use crate::process::money::{self, Before, PaymentState, is_return, minor};
 use crate::process::state::{End, Refund, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -106,6 +107,10 @@ fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Hea
         undecided(d, payment_state, &refund);
         return Heard::Taken;
     }
+    if d.figures().refund.on && is_first_seen(d, before) && !cut("L16.seen_first") {
+        seen_first(d, before);
+        return Heard::Taken;
+    }
     let paid = minor(&d.case.order.paid);
     let less = paid < before.paid && !cut("L16.less");
     let returns = is_return(d.case.order.status.as_ref()) && !is_return(before.status.as_ref());
@@ -128,6 +133,24 @@ fn settle(d: &mut Decision, payment_state: PaymentState, before: &Before) -> Hea
     }
     d.urgent(Urgency::Money, |d| start(d, before));
     Heard::Taken
+}
+
+/// The refund is the first that is heard of this order's money.
+fn is_first_seen(d: &Decision, before: &Before) -> bool {
+    let waits = |status: Option<&Status>| status == Some(&Status::WaitingForReturn);
+    let had_money = before.paid > 0 || before.parts_paid > 0;
+    waits(d.case.order.status.as_ref()) && !waits(before.status.as_ref()) && !had_money && !before.ended
+}
+
+/// The payment is counted first, so that «остаётся» leads back to it.
+fn seen_first(d: &mut Decision, before: &Before) {
+    let payment_state = money::by_sums(&d.case.order);
+    if payment_state != PaymentState::Unpaid {
+        let before = Before { status: d.case.order.status.clone(), ..before.clone() };
+        d.request(Request::Settle { payment_state, before });
+    }
+    let paid = minor(&d.case.order.paid);
+    d.urgent(Urgency::Money, |d| start(d, &Before { paid, ..before.clone() }));
 }
 
 /// The state and its timers are held, and the head is asked.
@@ -257,7 +280,7 @@ fn returned(d: &mut Decision, refund: &Refund) {
     let was_won = matches!(refund.from, Wait::Ended(End::Won { .. }));
     d.case.order.was_refunded = true;
     d.end(End::Refunded { at: d.now }, &result::refund_over());
-    if !was_won {
+    if !was_won || d.figures().refund.lead == RefundedLead::Lost {
         d.stage(Stage::Lost, None);
     }
     d.turn("L16", refund::returned(""));

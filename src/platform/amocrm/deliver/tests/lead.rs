@@ -273,7 +273,7 @@ fn a_field_that_the_account_refuses_goes_into_the_note() {
     let mut fixed = lead_body(known.clone());
     fixed[0]["custom_fields_values"].as_array_mut().expect("fields").remove(1);
     let note = json!([{ "entity_id": 41290077, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
-        "params": { "text": "Источник: вебинар\nНе записано в поля amoCRM: 901339: Стандарт ·gc-55.3" } }]);
+        "params": { "text": "Источник: вебинар\nНе записано в поля сделки: 901339: Стандарт ·gc-55.3" } }]);
     let script = vec![
         search(QUERY_PHONE, &[contact(52311847, "+79165550137", &[])]),
         post("/api/v4/leads", lead_body(known), 400, refusal),
@@ -378,7 +378,7 @@ fn w1_a_lead_that_continues_another_takes_its_contact_and_names_it() {
     let body = json!([{ "name": "Заказ GC-100482", "pipeline_id": 8123499, "status_id": 66109901,
         "request_id": "gc-55.3", "_embedded": { "contacts": [{ "id": 52311847, "is_main": true }] } }]);
     let note = json!([{ "entity_id": 41290090, "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
-        "params": { "text": "Оплачен\nПродолжает сделку № 41290077 ·gc-55.3" } }]);
+        "params": { "text": "Оплачен\nПродолжает сделку №\u{a0}41290077 ·gc-55.3" } }]);
     let script = vec![
         get("/api/v4/contacts/52311847?with=leads", 200, contact(52311847, "+79165550137", &[41290077])),
         get("/api/v4/account", 200, json!({ "id": 31877554, "current_user_id": 10412345 })),

@@ -5,7 +5,7 @@ use crate::process::{RefusalReason, Stage};
 
 fn set_stage(stage: Stage, reason: Option<RefusalReason>, script: Vec<Scene>) -> Result<Receipt, Fault> {
     deliver(
-        Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason },
+        Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason, refunded: false },
         Try::First,
         &[LEAD],
         script,
@@ -45,7 +45,13 @@ fn k2_a_lead_only_moves_forward() {
 #[test]
 fn k2_forward_is_within_the_pipeline_where_the_lead_was_made() {
     let set = |pipeline, stage, script| {
-        let ask = Ask::SetStage { role: LeadRole::Sales, pipeline: Some(pipeline), stage, reason: None };
+        let ask = Ask::SetStage {
+            role: LeadRole::Sales,
+            pipeline: Some(pipeline),
+            stage,
+            reason: None,
+            refunded: false,
+        };
         deliver(ask, Try::First, &[LEAD], script)
     };
     let moved = |pipeline: u64, status: u64| {
@@ -82,8 +88,30 @@ fn r2_a_loss_carries_its_reason_and_nothing_else_does() {
 }
 
 #[test]
+fn l16_a_refund_closes_the_won_lead_and_no_other() {
+    let lost = |status, script: Vec<Scene>| {
+        let stage = Stage::Lost;
+        let ask =
+            Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage, reason: None, refunded: true };
+        let at = read_lead(41290077, 200, lead(41290077, 8123410, status, "GC-100482"));
+        let script = std::iter::once(at).chain(script).collect();
+        assert_eq!(deliver(ask, Try::First, &[LEAD], script), Ok(Receipt::default()), "{status}");
+    };
+    let body = json!({ "pipeline_id": 8123410, "status_id": 143 });
+    lost(142, vec![patch("/api/v4/leads/41290077", body, 200, json!({}))]);
+    let reason = json!({ "pipeline_id": 8123410, "status_id": 143 });
+    lost(66104110, vec![patch("/api/v4/leads/41290077", reason, 200, json!({}))]);
+}
+
+#[test]
 fn a_lead_that_is_not_made_is_missing_and_a_deleted_one_is_not_there_for_good() {
-    let ask = || Ask::SetStage { role: LeadRole::Sales, pipeline: None, stage: Stage::InWork, reason: None };
+    let ask = || Ask::SetStage {
+        role: LeadRole::Sales,
+        pipeline: None,
+        stage: Stage::InWork,
+        reason: None,
+        refunded: false,
+    };
     assert!(matches!(deliver(ask(), Try::First, &[], vec![]), Err(Fault::Missing { .. })));
     let script = vec![read_lead(41290077, 204, Value::Null)];
     assert!(matches!(deliver(ask(), Try::First, &[LEAD], script), Err(Fault::Never { .. })));

@@ -12,6 +12,7 @@ fn create_task() -> Ask {
         due: DateTime::from_timestamp(NOW - 1, 0).expect("a time"),
         minutes: 10,
         responsible: "irina".into(),
+        instead: Some("pavel".into()),
     })
 }
 
@@ -28,6 +29,39 @@ fn task_receipt() -> Receipt {
         ],
         signals: Vec::new(),
     }
+}
+
+/// Whom the account does not let have a task is followed by the route's person, then by the head; nobody is
+/// left to the token's user while one of them can have it.
+#[test]
+fn a_task_of_a_user_who_is_gone_goes_to_the_routes_person_or_the_head() {
+    let refused = json!({ "validation-errors": [{ "request_id": "gc-55.3", "errors": [
+        { "code": "NotSupportedChoice", "path": "responsible_user_id" }] }] });
+    let of = |user: u64| {
+        let mut body = task_body();
+        body[0]["responsible_user_id"] = user.into();
+        body
+    };
+    let no = |user| post("/api/v4/tasks", of(user), 400, refused.clone());
+    let made = |user| post("/api/v4/tasks", of(user), 200, made("tasks", 7710455));
+    let check = |script| {
+        let http = Script::new(script);
+        let managers = [("irina".into(), 10_412_345), ("pavel".into(), 10_412_346)];
+        let client = AmoClient::new(BASE, http, Arc::new(OneToken));
+        let courier = AmoCourier::new(client, Arc::new(settings()), BTreeMap::from(managers));
+        let courier = courier.headed_by(Some(10_412_347));
+        let (ask, links) = (command(create_task()), FakeLinks::of(&[LEAD]));
+        let now = DateTime::from_timestamp(NOW, 0).expect("a time");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert_eq!(runtime.block_on(courier.deliver(&ask, Try::First, &links, now)), Ok(task_receipt()));
+    };
+    check(vec![made(10_412_345)]);
+    check(vec![no(10_412_345), made(10_412_346)]);
+    check(vec![no(10_412_345), no(10_412_346), made(10_412_347)]);
+    let mut nobody = task_body();
+    nobody[0].as_object_mut().expect("an object").remove("responsible_user_id");
+    let last = post("/api/v4/tasks", nobody, 200, super::made("tasks", 7710455));
+    check(vec![no(10_412_345), no(10_412_346), no(10_412_347), last]);
 }
 
 const TASKS_OF_LEAD: &str =
