@@ -153,7 +153,7 @@ class Bed:
             time.sleep(0.05)
 
     def health(self):
-        """Writes each change of what the bridge says about itself: time, status, well."""
+        """Writes each change of what the bridge says about itself: time, status, well, and its troubles."""
         bridge, before = f"http://127.0.0.1:{self.said['operation']}", None
         path = "/readyz"
         with open(self.folder / "health", "a", encoding="utf-8") as out:
@@ -170,11 +170,13 @@ class Bed:
                 try:
                     body = json.loads(body)
                     well = body.get("well", status == 200) is True and status == 200
+                    why = ",".join(f"{one['id']}({one['detail']})" for one in body.get("troubles", []))
                 except (ValueError, AttributeError):
-                    well = status == 200
-                if (status, well) != before:
-                    before = (status, well)
-                    out.write(f"{time.time():.3f} {status} {'well' if well else 'ill'}\n")
+                    well, why = status == 200, "no answer"
+                said = f"{status} {'well' if well else 'ill'} {why}".rstrip()
+                if said != before:
+                    before = said
+                    out.write(f"{time.time():.3f} {said}\n")
                     out.flush()
                 time.sleep(0.02)
 

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::lease_view::Ownership;
 use super::site::Site;
 use crate::process::At;
-use crate::store::{Contents, Delivery, Kinds, key};
+use crate::store::{Contents, Delivery, Kinds, StoreError, StoreResult, key};
 
 /// After a loss everything that goes out is looked up first during this time: the orders that are told again
 /// within it are decided again.
@@ -96,6 +96,8 @@ struct State {
     /// Deliveries that came back and are not in the store.
     missed: Vec<(At, Delivery)>,
     looked_after: Option<String>,
+    /// Why the last renewal failed.
+    unanswered: Option<StoreError>,
 }
 
 /// What this process knows about the store of one school.
@@ -176,6 +178,16 @@ impl StoreWatch {
         if state.missed.len() < MISSED_MAX {
             state.missed.push((now, delivery));
         }
+    }
+
+    /// Whether the last renewal was answered. It writes, so a store that only answers reads fails it.
+    pub fn heard<T>(&self, renewed: &StoreResult<T>) {
+        self.state().unanswered = renewed.as_ref().err().cloned();
+    }
+
+    /// Why the last renewal failed; `None` if it was answered.
+    pub fn unanswered(&self) -> Option<StoreError> {
+        self.state().unanswered.clone()
     }
 
     /// What this instance knew before it was started.

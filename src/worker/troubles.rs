@@ -58,7 +58,8 @@ pub async fn store(store: &dyn Store, now: At) -> Vec<Trouble> {
     weak.into_iter().map(trouble).collect()
 }
 
-fn unanswered(error: &StoreError, now: At) -> Trouble {
+/// The store does not do what was asked.
+pub fn unanswered(error: &StoreError, now: At) -> Trouble {
     let kind = if error.is_refusal() { TroubleKind::StoreRefuses } else { TroubleKind::StoreUnreachable };
     Trouble::new(kind, 1, error.to_string(), now)
 }
