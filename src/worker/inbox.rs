@@ -290,7 +290,10 @@ impl Inbox {
         for (member, at_ms) in &work.due {
             site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
-            let fired = site.guard("wake", self.fire(member, now)).await.map_err(Failure::from);
+            // If it was due before the clock was set back, it is fired at its own time; the index cuts it off.
+            let at = At::from_timestamp_millis(*at_ms + 1).filter(|_| *at_ms > now.timestamp_millis());
+            let at = at.unwrap_or(now);
+            let fired = site.guard("wake", self.fire(member, at)).await.map_err(Failure::from);
             let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }

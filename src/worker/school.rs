@@ -117,7 +117,12 @@ async fn renew(site: &Site) -> StoreResult<Lease> {
     let (lease, contents) = renewed?;
     site.away.answers(site.id().as_str());
     // Before the lease counts as held: nothing may be sent from memory that the store has contradicted.
-    let waiting = if site.lease.ownership() == Ownership::Owner { waiting } else { 0 };
+    let is_owner = site.lease.ownership() == Ownership::Owner;
+    if !is_owner && lease == Lease::Held && site.store_watch.is_unbroken(&contents) {
+        // The lease had ended or was evicted, perhaps with deliveries that only the lanes know.
+        site.store_watch.take_back();
+    }
+    let waiting = if is_owner { waiting } else { 0 };
     let loss = site.store_watch.observe(contents, waiting, site.clock.now());
     match lease {
         Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),

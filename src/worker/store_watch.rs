@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::lease_view::Ownership;
 use super::site::Site;
-use crate::process::At;
+use crate::process::{At, CommandId};
 use crate::store::{Contents, Delivery, Kinds, StoreError, StoreResult, key};
 
 /// After a loss everything that goes out is looked up first during this time: the orders that are told again
@@ -91,7 +91,7 @@ struct State {
     last: Option<Loss>,
     /// Parts of this process that have not started over from the store yet.
     pending: BTreeSet<String>,
-    /// Deliveries that had not left, for the store.
+    /// Deliveries that were not settled, for the store.
     held: Vec<Delivery>,
     /// Deliveries that came back and are not in the store.
     missed: Vec<(At, Delivery)>,
@@ -121,10 +121,13 @@ impl StoreWatch {
         let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting);
         state.short = if is_short { state.short + 1 } else { 0 };
         let before = state.known.replace(contents.clone())?;
+        let is_older = contents.found.as_ref().zip(before.left.as_ref());
         let kind = if before.token != contents.token {
             LossKind::Replaced
-        } else if contents.place < before.place {
+        } else if contents.place < before.place || is_older.is_some_and(|(found, left)| found.is_before(left)) {
             LossKind::OlderCopy
+        } else if before.left.is_some() && contents.found.is_none() {
+            LossKind::Part
         } else if state.short >= SHORT_MAX || before.kinds.zip(kinds).is_some_and(has_vanished) {
             LossKind::Part
         } else {
@@ -236,6 +239,11 @@ impl StoreWatch {
         self.state().pending.is_empty()
     }
 
+    /// The parts that have not.
+    pub fn pending(&self) -> Vec<String> {
+        self.state().pending.iter().cloned().collect()
+    }
+
     /// This part has started over from the store.
     pub fn done(&self, part: &str) {
         self.state().pending.remove(part);
@@ -243,7 +251,18 @@ impl StoreWatch {
 
     fn wait_for(&self, parts: impl Iterator<Item = String>) {
         self.state().pending.extend(parts);
+        self.take_back();
+    }
+
+    /// What the next copy of the lanes that is dropped has not settled is kept.
+    pub fn take_back(&self) {
         self.takes_back.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nobody has renewed the lease since the last renewal of this process: what it remembers holds.
+    pub fn is_unbroken(&self, contents: &Contents) -> bool {
+        let known = self.state().known.as_ref().and_then(|known| known.left.clone());
+        known.is_some() && known == contents.found
     }
 
     /// Another instance works for the school: this one has nothing to start over.
@@ -252,18 +271,35 @@ impl StoreWatch {
         self.takes_back.store(false, Ordering::SeqCst);
     }
 
-    /// Keeps what had not left when the lanes are dropped after a loss.
-    pub fn hold(&self, not_left: impl FnOnce() -> Vec<Delivery>) {
+    /// Keeps what was not settled when the lanes are dropped after a loss.
+    pub fn hold(&self, unsettled: impl FnOnce() -> Vec<Delivery>) {
         if self.takes_back.swap(false, Ordering::SeqCst) {
-            let held = not_left();
+            let unsettled = unsettled();
             let mut state = self.state();
             let missed = std::mem::take(&mut state.missed);
-            state.held = held.into_iter().chain(missed.into_iter().map(|(_, delivery)| delivery)).collect();
+            for delivery in unsettled.into_iter().chain(missed.into_iter().map(|(_, delivery)| delivery)) {
+                // What an owner that ended early has not given back stays.
+                state.held.retain(|one| one.id() != delivery.id());
+                state.held.push(delivery);
+            }
         }
     }
 
-    pub fn take_held(&self) -> Vec<Delivery> {
-        std::mem::take(&mut self.state().held)
+    /// What the store may not have any more.
+    pub fn held(&self) -> Vec<Delivery> {
+        self.state().held.clone()
+    }
+
+    /// These were given back.
+    pub fn gave_back(&self, given: &[Delivery]) {
+        self.state().held.retain(|one| given.iter().all(|given| given.id() != one.id()));
+    }
+
+    /// The delivery is over: it is not given back.
+    pub fn forget(&self, id: &CommandId) {
+        let mut state = self.state();
+        state.missed.retain(|(_, missed)| missed.id() != id);
+        state.held.retain(|held| held.id() != id);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -310,7 +346,7 @@ pub fn notice(site: &Site, loss: &Loss) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Signs;
+    use crate::store::{Beat, Signs};
 
     /// The index was evicted, and a new order has written to it since: the counts say nothing.
     #[test]
@@ -346,7 +382,31 @@ mod tests {
 
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
         let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders, signs: None };
-        Contents { token: token.to_owned(), place, kinds: Some(kinds) }
+        Contents { token: token.to_owned(), place, kinds: Some(kinds), found: None, left: None }
+    }
+
+    /// The copy has the same token, and so much was written to it since that its place is not behind.
+    #[test]
+    fn an_older_beat_is_a_loss_whatever_was_written_since() {
+        let watch = StoreWatch::default();
+        let beat = |by: &str, n| Some(Beat { by: by.to_owned(), n });
+        let mut seen = Vec::new();
+        for (found, left) in [
+            (None, beat("a", 1)),
+            (beat("a", 1), beat("a", 2)),
+            // The answer to the third was lost.
+            (beat("a", 3), beat("a", 4)),
+            // Another instance had the school meanwhile.
+            (beat("b", 1), beat("a", 5)),
+            (beat("a", 2), beat("a", 6)),
+            (beat("a", 6), beat("a", 7)),
+            (None, beat("a", 8)),
+        ] {
+            let now = Contents { found, left, ..contents("a", 9, 1, 0, 2) };
+            seen.push(watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind));
+        }
+        let (older, part) = (Some(LossKind::OlderCopy), Some(LossKind::Part));
+        assert_eq!(seen, [None, None, None, None, older, None, part]);
     }
 
     /// What two renewals say, the deliveries that the lanes knew before each, and the loss.

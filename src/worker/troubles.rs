@@ -87,7 +87,8 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     }
     if !site.store_watch.is_well() {
         let lost = site.store_watch.last().and_then(|loss| loss.gone).map_or(0, |gone| gone.orders);
-        found.push(Trouble::new(TroubleKind::StoreLost, lost, "everything is read again", now));
+        let why = format!("everything is read again by {}", site.store_watch.pending().join(", "));
+        found.push(Trouble::new(TroubleKind::StoreLost, lost, why, now));
     }
     spool(site, now, &mut found).await;
     if site.lease.ownership() == Ownership::Outdated {

@@ -8,7 +8,7 @@ use super::{AmoAttempt, lead_is_gone};
 use crate::platform::amocrm::card::{Lead, list, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::wire::LOST;
-use crate::platform::{Fault, Receipt, Try};
+use crate::platform::{Fault, Receipt};
 use crate::process::{LeadRole, RefusalReason, Stage};
 
 impl AmoAttempt<'_> {
@@ -44,7 +44,7 @@ impl AmoAttempt<'_> {
             body["loss_reason_id"] = (*reason).into();
         }
         self.patch_lead(id, body).await?;
-        if stage == Stage::Won && self.tried == Try::MayBeDone {
+        if stage == Stage::Won {
             self.close_strays(id).await?;
         }
         Ok(Receipt::default())
