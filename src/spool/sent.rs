@@ -126,9 +126,7 @@ impl Sent {
             SendOutcome::Unclear if last.attempts > delivery.attempts => Some(EarlierTry::MayBeDone),
             // Decided again, because the store has lost it: as doubtful as before. What a person sends again has a
             // past.
-            SendOutcome::Buried if last.doubted && delivery.fault.is_none() => {
-                Some(EarlierTry::MayBeDone)
-            }
+            SendOutcome::Buried if last.doubted && delivery.fault.is_none() => Some(EarlierTry::MayBeDone),
             SendOutcome::Unclear | SendOutcome::NotDone | SendOutcome::Buried => None,
         }
     }

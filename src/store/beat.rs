@@ -60,7 +60,13 @@ mod tests {
         let (ours, others) = (Beats::default(), Beats::default());
         let (first, second) = (ours.next(), ours.next());
         assert!(first.is_before(&second) && !second.is_before(&first) && !first.is_before(&first));
-        assert!(!first.is_before(&{ others.next(); others.next() }), "another process counts for itself");
+        assert!(
+            !first.is_before(&{
+                others.next();
+                others.next()
+            }),
+            "another process counts for itself"
+        );
         assert_eq!(Beat::read(&second.to_string()), Some(second));
         assert_eq!(Beat::read(""), None);
     }

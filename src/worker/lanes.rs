@@ -224,8 +224,7 @@ impl Lanes {
     fn go(&mut self, urgency: Urgency, place: u64) -> Option<Go> {
         let Stub { lane, way, .. } = *self.stubs.get(&place)?;
         self.unlist(lane);
-        let flight =
-            InFlight { place, urgency: watch::Sender::new(urgency), body: None, is_over: false };
+        let flight = InFlight { place, urgency: watch::Sender::new(urgency), body: None, is_over: false };
         self.busy.insert(lane, flight);
         if let Some(account) = self.accounts.get_mut(&lane.target) {
             account.leaves(way);

@@ -232,7 +232,10 @@ impl Outbox<'_> {
                 read => break read?,
             }
         };
-        let orders = read.into_iter().flatten().filter_map(|record| serde_json::from_slice::<Order>(&record.body).ok());
+        let orders = read
+            .into_iter()
+            .flatten()
+            .filter_map(|record| serde_json::from_slice::<Order>(&record.body).ok());
         Ok(orders.flat_map(|order| order.unsent.into_keys()).collect())
     }
 

@@ -124,7 +124,8 @@ impl StoreWatch {
         let is_older = contents.found.as_ref().zip(before.left.as_ref());
         let kind = if before.token != contents.token {
             LossKind::Replaced
-        } else if contents.place < before.place || is_older.is_some_and(|(found, left)| found.is_before(left)) {
+        } else if contents.place < before.place || is_older.is_some_and(|(found, left)| found.is_before(left))
+        {
             LossKind::OlderCopy
         } else if before.left.is_some() && contents.found.is_none() {
             LossKind::Part

@@ -23,7 +23,8 @@ impl AmoAttempt<'_> {
     /// The lead of an order whose record stands and whose entry in the index is gone.
     pub(super) async fn unlisted_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
         let order = self.links.order(&self.command.order).await?;
-        let Some(number) = order.filter(|order| order.leads.contains_key(&role)).and_then(|order| order.number)
+        let Some(number) =
+            order.filter(|order| order.leads.contains_key(&role)).and_then(|order| order.number)
         else {
             return Ok(None);
         };
@@ -47,7 +48,8 @@ impl AmoAttempt<'_> {
         let ours = tasks.iter().filter(is_ours);
         let ids = |task: &Value| Some((number(&task["id"])?, number(&task["task_type_id"])?));
         if let Some(order) = self.links.order(&self.command.order).await? {
-            let awaited = |id: &TaskId| order.unsent.values().any(|pending| pending.task.as_ref() == Some(id));
+            let awaited =
+                |id: &TaskId| order.unsent.values().any(|pending| pending.task.as_ref() == Some(id));
             let is_known = |task: &&Value| {
                 let id = marker::task_in(text(&task["text"]));
                 id.is_some_and(|id| order.tasks.contains_key(&id) || awaited(&id))
