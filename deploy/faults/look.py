@@ -97,8 +97,10 @@ class Bed:
             # In days a call task becomes another one.
             mine = [task for lead in sales for task in tasks[lead["id"]]] if is_long else calls
             still = [task for task in mine if not task["is_completed"]]
-            if len(calls) > 1 and not is_long:
-                doubled.add(("call task", number))
+            # A hand-over is of the same type, and asks for something else.
+            asked = collections.Counter(task["text"].split("\n")[0] for task in calls)
+            if not is_long:
+                doubled.update(("call task", f"{number}: {title}") for title, many in asked.items() if many > 1)
             if order in paid:
                 if sales[0]["status_id"] != WON:
                     lost.append(f"{order} is paid and not won")

@@ -118,6 +118,9 @@ impl StoreWatch {
     pub fn observe(&self, contents: Contents, waiting: u64, now: At) -> Option<Loss> {
         let mut state = self.state();
         let kinds = contents.kinds;
+        state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
+        // The lanes have dropped what the store did not have any more.
+        let waiting = waiting + state.missed.len() as u64;
         let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting);
         state.short = if is_short { state.short + 1 } else { 0 };
         let before = state.known.replace(contents.clone())?;
@@ -379,6 +382,22 @@ mod tests {
         watch.entry_gone();
         assert_eq!(told(&watch, &[]), Some((0, 2)));
         assert_eq!(told(&watch, &[]), None);
+    }
+
+    /// A try found that the store does not have it, so the lanes do not know it any more.
+    #[test]
+    fn a_delivery_that_could_not_be_marked_is_a_loss_when_no_commit_has_ended_it() {
+        for is_over in [false, true] {
+            let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
+            watch.observe(contents("a", 9, 1, 1, 2), 1, now);
+            watch.missed(crate::worker::fake::letter("gc-1.1"), now);
+            if is_over {
+                watch.forget(&"gc-1.1".into());
+            }
+            let seen: Vec<_> = (0..2).map(|_| watch.observe(contents("a", 9, 1, 0, 2), 0, now)).collect();
+            let kinds: Vec<_> = seen.into_iter().map(|loss| loss.map(|loss| loss.kind)).collect();
+            assert_eq!(kinds, [None, (!is_over).then_some(LossKind::Part)]);
+        }
     }
 
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
