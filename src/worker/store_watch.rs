@@ -100,6 +100,17 @@ struct State {
     unanswered: Option<StoreError>,
 }
 
+impl State {
+    fn keep(&mut self, delivery: Delivery) {
+        self.held.retain(|held| held.id() != delivery.id());
+        self.held.push(delivery);
+    }
+
+    fn keep_missed(&mut self) {
+        std::mem::take(&mut self.missed).into_iter().for_each(|(_, delivery)| self.keep(delivery));
+    }
+}
+
 /// What this process knows about the store of one school.
 #[derive(Debug, Default)]
 pub struct StoreWatch {
@@ -119,9 +130,8 @@ impl StoreWatch {
         let mut state = self.state();
         let kinds = contents.kinds;
         state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
-        // The lanes have dropped what the store did not have any more.
-        let waiting = waiting + state.missed.len() as u64;
-        let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting);
+        // A body can be gone whose place is still counted: the try has found it.
+        let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting || !state.missed.is_empty());
         state.short = if is_short { state.short + 1 } else { 0 };
         let before = state.known.replace(contents.clone())?;
         let is_older = contents.found.as_ref().zip(before.left.as_ref());
@@ -140,8 +150,10 @@ impl StoreWatch {
         state.short = 0;
         let mut gone = before.kinds.zip(kinds).map(|(before, after)| Gone::between(&before, &after));
         if let (Some(gone), Some(kinds)) = (&mut gone, kinds) {
-            gone.deliveries = gone.deliveries.max(waiting.saturating_sub(kinds.deliveries));
+            let missed = state.missed.len() as u64;
+            gone.deliveries = gone.deliveries.max(waiting.saturating_sub(kinds.deliveries)).max(missed);
         }
+        state.keep_missed();
         let loss = Loss { at: now, kind, gone };
         state.last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
@@ -271,7 +283,10 @@ impl StoreWatch {
 
     /// Another instance works for the school: this one has nothing to start over.
     pub fn leave(&self) {
-        self.state().pending.clear();
+        let mut state = self.state();
+        state.pending.clear();
+        state.missed.clear();
+        drop(state);
         self.takes_back.store(false, Ordering::SeqCst);
     }
 
@@ -280,12 +295,9 @@ impl StoreWatch {
         if self.takes_back.swap(false, Ordering::SeqCst) {
             let unsettled = unsettled();
             let mut state = self.state();
-            let missed = std::mem::take(&mut state.missed);
-            for delivery in unsettled.into_iter().chain(missed.into_iter().map(|(_, delivery)| delivery)) {
-                // What an owner that ended early has not given back stays.
-                state.held.retain(|one| one.id() != delivery.id());
-                state.held.push(delivery);
-            }
+            state.keep_missed();
+            // What an owner that ended early has not given back stays.
+            unsettled.into_iter().for_each(|delivery| state.keep(delivery));
         }
     }
 
