@@ -262,15 +262,15 @@ impl Spool {
             *self.epoch() = Some(epoch.to_owned());
             return Ok(false);
         }
-        let of_losses = |epoch: &str| epoch.rsplit_once(' ').map(|(_, losses)| losses.to_owned());
-        let has_lost = known.as_deref().and_then(of_losses) != of_losses(epoch);
+        let torn = |epoch: &str| epoch.rsplit_once(' ').map(|(_, torn)| torn.to_owned());
+        let is_torn = known.as_deref().and_then(torn) != torn(epoch);
         let (mut lost, offers) = (0, self.replay().all());
         for offer in offers {
             match store.offer(school, &offer).await? {
                 Accepted::New => lost += 1,
                 // What came of it may be gone although the store knows that it was accepted; a step recognises what
                 // it knows.
-                _ if has_lost => {
+                _ if is_torn => {
                     let id = format!("{} {epoch}", offer.id);
                     let again = Offer { id, key: IdempotencyKey::Always, ..offer };
                     store.offer(school, &again).await?;

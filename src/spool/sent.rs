@@ -120,6 +120,10 @@ impl Sent {
     /// What this process knows beyond the delivery as the store shows it before a try; `None` if the store
     /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
+        // What was read before says nothing about now.
+        if matches!(delivery.command.ask.kind(), AskKind::ReadOrder | AskKind::ReadLead | AskKind::ReadMade) {
+            return None;
+        }
         let last = self.tries.get(delivery.id()).filter(|last| last.what == what(delivery))?;
         match last.outcome {
             SendOutcome::Done => Some(EarlierTry::Done),
@@ -229,6 +233,17 @@ mod tests {
         sent.came_back(&delivery, SendOutcome::Done);
         let command = Command { ask: Ask::ReadOrder, ..delivery.command.clone() };
         assert_eq!(sent.recall(&Delivery { command, ..delivery }), None);
+    }
+
+    /// An order that is decided again reads itself back under the same id: the answer is what it waits for.
+    #[test]
+    fn what_only_reads_is_never_done_already() {
+        let mut sent = Sent::default();
+        let mut read = delivery("gc-1.1", 1);
+        read.command.ask = Ask::ReadOrder;
+        sent.leaves(&read);
+        sent.came_back(&read, SendOutcome::Done);
+        assert_eq!(sent.recall(&Delivery { attempts: 0, ..read }), None);
     }
 
     #[test]

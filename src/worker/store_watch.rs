@@ -118,6 +118,8 @@ pub struct StoreWatch {
     entries_gone: AtomicU64,
     /// Noticed losses; other parts compare it like an epoch of the store.
     losses: AtomicU64,
+    /// Those that left a store whose parts do not fit together.
+    torn: AtomicU64,
     /// The next copy of the lanes that is dropped is searched for what has not left.
     takes_back: AtomicBool,
     /// Rung after a loss: reconciliation and the watchdog run at once.
@@ -157,6 +159,7 @@ impl StoreWatch {
         let loss = Loss { at: now, kind, gone };
         state.last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
+        self.torn.fetch_add(u64::from(kind != LossKind::OlderCopy), Ordering::SeqCst);
         Some(loss)
     }
 
@@ -177,6 +180,7 @@ impl StoreWatch {
         let loss = Loss { at: now, kind: LossKind::Part, gone };
         self.state().last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
+        self.torn.fetch_add(1, Ordering::SeqCst);
         Some(loss)
     }
 
@@ -244,6 +248,12 @@ impl StoreWatch {
     /// The number of noticed losses.
     pub fn losses(&self) -> u64 {
         self.losses.load(Ordering::SeqCst)
+    }
+
+    /// The number of those after which the store may know that a request was accepted, and not what came of it. An
+    /// older copy fits together.
+    pub fn torn(&self) -> u64 {
+        self.torn.load(Ordering::SeqCst)
     }
 
     pub fn last(&self) -> Option<Loss> {

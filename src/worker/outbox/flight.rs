@@ -302,9 +302,13 @@ async fn missing(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, tried: Try
     let not_before = now + TimeDelta::milliseconds(wait_ms as i64);
     let id = delivery.id().clone();
     let again = Delivery { state: later_state(tried, not_before), fault: Some(why), ..delivery };
-    let deliveries = vec![DeliveryOp::Remove(id), DeliveryOp::Add(again)];
+    let deliveries = vec![DeliveryOp::Remove(id), DeliveryOp::Add(again.clone())];
     match commit(site, Unit { deliveries, at: now, ..Unit::default() }).await {
-        Ok(()) | Err(CommitError::Conflict(_)) => Flown::gone(lane),
+        Ok(()) => Flown::gone(lane),
+        Err(CommitError::Conflict(_)) => {
+            missed(site, lane, again);
+            Flown::gone(lane)
+        }
         Err(error) => Flown::lost(lane, error),
     }
 }
