@@ -142,9 +142,10 @@ impl StoreWatch {
         } else if contents.place < before.place || is_older.is_some_and(|(found, left)| found.is_before(left))
         {
             LossKind::OlderCopy
-        } else if before.left.is_some() && contents.found.is_none() {
-            LossKind::Part
-        } else if state.short >= SHORT_MAX || before.kinds.zip(kinds).is_some_and(has_vanished) {
+        } else if (before.left.is_some() && contents.found.is_none())
+            || state.short >= SHORT_MAX
+            || before.kinds.zip(kinds).is_some_and(has_vanished)
+        {
             LossKind::Part
         } else {
             return None;
