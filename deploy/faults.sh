@@ -7,8 +7,8 @@
 # One line a fault; the last line counts. The exit code is 0 only if nothing was lost, doubled or failed.
 # --short plays the faults that matter most, in less than 90 s. --jobs: so many at a time (1; with --short 4).
 # --keep leaves the folders with the logs.
-# A full disk is a small tmpfs, which needs root. Debian's redis-server, jq, curl, python3 and gcc are installed
-# if they are missing.
+# A full disk is a small tmpfs, and a cable that is pulled a network of its own: without root these faults are left out,
+# and a line says so. Debian's redis-server, jq, curl, python3 and gcc are installed if they are missing.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 here="$root/deploy/faults"
@@ -20,15 +20,28 @@ as_root=""
 
 # shellcheck source-path=SCRIPTDIR
 . "$here/bed.sh"
-all=() quick=()
-# `plays NAME [short]`: registers the function fault_NAME.
-plays() { all+=("$1"); if [ "${2:-}" = short ]; then quick+=("$1"); fi; }
+all=() quick=() with_root=()
+# `plays NAME [short] [root]`: registers the function fault_NAME.
+plays() {
+  all+=("$1")
+  case " $* " in *" short "*) quick+=("$1") ;; esac
+  case " $* " in *" root "*) with_root+=("$1") ;; esac
+}
 for part in lost refuses killed links clock disk dead days; do
   # shellcheck disable=SC1090
   . "$here/$part.sh"
 done
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0"; }
+# Whether small disks and networks can be made here.
+is_root() {
+  local probe made=""
+  probe="$(mktemp -d)"
+  { [ -z "$as_root" ] || sudo -n true; } && $as_root mount -t tmpfs -o size=64k tmpfs "$probe" && $as_root umount "$probe" && made=yes
+  rmdir "$probe"
+  [ -n "$made" ]
+} 2>/dev/null
+
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
   case "$1" in
     --program) program="$(realpath "${2:?--program needs a path}")"; shift ;;
@@ -45,6 +58,10 @@ done
 if [ -n "$list" ]; then printf '%s\n' "${all[@]}"; exit 0; fi
 if [ ${#wanted[@]} = 0 ]; then
   if [ -n "$short" ]; then wanted=("${quick[@]}"); else wanted=("${all[@]}"); fi
+  if ! is_root; then
+    echo "left out, because they need root: ${with_root[*]}"
+    mapfile -t wanted < <(printf '%s\n' "${wanted[@]}" | grep -vxF "$(printf '%s\n' "${with_root[@]}")")
+  fi
 fi
 for name in "${wanted[@]}"; do
   declare -F "fault_$name" >/dev/null || { echo "there is no fault «$name»; --list prints all" >&2; exit 2; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test. Needs Rust and a C compiler; brings the rest itself: Debian's redis-server is
-# installed when it is missing, and each suite starts its own servers on free loopback ports with
-# folders of their own, so that nothing on this machine is touched.
+# Runs every test, and plays the short list of faults. Needs Rust and a C compiler; brings the rest itself: Debian's
+# redis-server and what deploy/faults.sh names are installed when they are missing, and each suite starts its own
+# servers on free loopback ports with folders of their own, so that nothing on this machine is touched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,4 +17,6 @@ if ! command -v redis-server >/dev/null; then
   $as_root rm -f /usr/sbin/policy-rc.d
 fi
 
-exec cargo test --workspace --locked "$@"
+cargo test --workspace --locked "$@"
+# The faults that matter most, on the program that the tests have built. A filter means the tests alone.
+if [ $# = 0 ]; then deploy/faults.sh --short --program "${CARGO_TARGET_DIR:-target}/debug/dozvon"; fi

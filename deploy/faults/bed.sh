@@ -49,7 +49,7 @@ bed_up() {
   if [ -n "${config_edit:-}" ]; then "$config_edit"; fi
   # shellcheck disable=SC2016
   printf '%s\n' '#!/usr/bin/env bash' "$(declare -p program bed)" "$(declare -f bridge_env)" \
-    "bridge_port=$bridge_port store=$store store_port=$store_port store_host=$store_host data=${data:-$bed/data} root=$root" \
+    "bridge_port=$bridge_port operation_port=$operation_port store=$store store_port=$store_port store_host=$store_host data=${data:-$bed/data} root=$root" \
     'bridge_env; exec "$program" dead --config "$bed/config" "$@"' >"$bed/dead"
   sandbox_start
   if [ "$store" = redis ]; then redis_start; fi

@@ -57,7 +57,7 @@ fault_slow_spool_disk() {
   well
 }
 
-plays full_spool_disk short
+plays full_spool_disk short root
 fault_full_spool_disk() {
   local code
   what "Redis is away, and the bridge's disk is full"
@@ -84,7 +84,7 @@ fault_full_spool_disk() {
   well
 }
 
-plays full_redis_disk
+plays full_redis_disk root
 fault_full_redis_disk() {
   what "the disk of Redis is full (MISCONF)"
   disk redis-disk 8m
@@ -106,7 +106,7 @@ fault_full_redis_disk() {
   well
 }
 
-plays full_redis_disk_always
+plays full_redis_disk_always root
 fault_full_redis_disk_always() {
   what "the disk of Redis (appendfsync always) is full: Redis ends itself, and is started with room"
   disk redis-disk 8m
@@ -127,7 +127,7 @@ fault_full_redis_disk_always() {
   well
 }
 
-plays full_embedded_disk short
+plays full_embedded_disk short root
 fault_full_embedded_disk() {
   what "the disk of the embedded store is full"
   disk data 24m

@@ -18,7 +18,7 @@ fault_half_open_redis() {
 }
 
 # The cable is pulled, Redis starts anew behind it, the cable is back: the old connections are half-open.
-plays vanished_redis
+plays vanished_redis root
 fault_vanished_redis() {
   what "the host of Redis vanishes from the network for 8 s and comes back restarted"
   own_net

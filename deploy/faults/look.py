@@ -97,8 +97,10 @@ class Bed:
             # In days a call task becomes another one.
             mine = [task for lead in sales for task in tasks[lead["id"]]] if is_long else calls
             still = [task for task in mine if not task["is_completed"]]
-            if len(calls) > 1 and not is_long:
-                doubled.add(("call task", number))
+            # A hand-over is of the same type, and asks for something else.
+            asked = collections.Counter(task["text"].split("\n")[0] for task in calls)
+            if not is_long:
+                doubled.update(("call task", f"{number}: {title}") for title, many in asked.items() if many > 1)
             if order in paid:
                 if sales[0]["status_id"] != WON:
                     lost.append(f"{order} is paid and not won")
@@ -153,7 +155,7 @@ class Bed:
             time.sleep(0.05)
 
     def health(self):
-        """Writes each change of what the bridge says about itself: time, status, well."""
+        """Writes each change of what the bridge says about itself: time, status, well, and its troubles."""
         bridge, before = f"http://127.0.0.1:{self.said['operation']}", None
         path = "/readyz"
         with open(self.folder / "health", "a", encoding="utf-8") as out:
@@ -170,11 +172,13 @@ class Bed:
                 try:
                     body = json.loads(body)
                     well = body.get("well", status == 200) is True and status == 200
+                    why = ",".join(f"{one['id']}({one['detail']})" for one in body.get("troubles", []))
                 except (ValueError, AttributeError):
-                    well = status == 200
-                if (status, well) != before:
-                    before = (status, well)
-                    out.write(f"{time.time():.3f} {status} {'well' if well else 'ill'}\n")
+                    well, why = status == 200, "no answer"
+                said = f"{status} {'well' if well else 'ill'} {why}".rstrip()
+                if said != before:
+                    before = said
+                    out.write(f"{time.time():.3f} {said}\n")
                     out.flush()
                 time.sleep(0.02)
 

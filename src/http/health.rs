@@ -13,7 +13,7 @@ use crate::link::MirrorState;
 use crate::worker::reconcile;
 use crate::worker::site::Site;
 
-/// `well` is false while the store does not answer, and after it has lost data until everything was read again.
+/// `well` is false while the store does not answer or cannot be written, and after it has lost data until everything was read again.
 /// 200 while requests are accepted: the store answers, or the spool has room for them. 503 otherwise, and
 /// for some seconds after a request had to be refused because nothing could be written.
 pub async fn show(front: web::Data<Front>) -> HttpResponse {
@@ -26,7 +26,7 @@ pub async fn show(front: web::Data<Front>) -> HttpResponse {
         // An unreachable store is asked only once, because a health check has a short timeout.
         let held = if well { site.store.counts(id).await.ok() } else { None };
         let spool = site.spool.as_ref();
-        well &= held.is_some();
+        well &= held.is_some() && site.store_watch.unanswered().is_none();
         takes &= held.is_some() || spool.is_some_and(|spool| spool.has_room());
         takes &= !spool.is_some_and(|spool| spool.refuses());
         let damaged_bytes = match spool {

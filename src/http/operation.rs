@@ -54,6 +54,12 @@ pub async fn look(front: &Front) -> Vec<Trouble> {
         };
         answers = !found.iter().any(is_away);
     }
+    // A read-only store answers what was asked above, and no work can be stored.
+    let unwritten = sites.iter().find_map(|site| site.store_watch.unanswered());
+    if let Some(error) = unwritten.filter(|_| answers) {
+        found.push(troubles::unanswered(&error, now));
+        answers = false;
+    }
     for site in &sites {
         let of_site = troubles::of(site, answers).await;
         // The store went away meanwhile, or refuses what only schools ask: said once.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::http::{Http, NoResponse, Request, Response};
 use super::{Fault, Links};
+use crate::process::{Order, OrderId};
 
 /// Gives its answers in order and keeps the requests. The test fails on a request too many, and on an answer
 /// that was not asked for.
@@ -58,13 +59,14 @@ pub fn response(status: u16, body: Value) -> Response {
     Response { status, headers: Vec::new(), body }
 }
 
-/// An index in memory.
+/// An index in memory, and the record of the order.
 #[derive(Default)]
-pub struct FakeLinks(pub BTreeMap<String, String>);
+pub struct FakeLinks(pub BTreeMap<String, String>, pub Option<Order>);
 
 impl FakeLinks {
     pub fn of(entries: &[(&str, &str)]) -> Self {
-        Self(entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+        let entries = entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        Self(entries.collect(), None)
     }
 }
 
@@ -72,5 +74,9 @@ impl FakeLinks {
 impl Links for FakeLinks {
     async fn find(&self, key: &str) -> Result<Option<String>, Fault> {
         Ok(self.0.get(key).cloned())
+    }
+
+    async fn order(&self, _: &OrderId) -> Result<Option<Order>, Fault> {
+        Ok(self.1.clone())
     }
 }

@@ -32,7 +32,7 @@ pub use verified::Verified;
 
 pub use crate::request::RawRequest;
 
-use crate::process::{At, Command, CommandId, Urgency};
+use crate::process::{At, Command, CommandId, Order, OrderId, Urgency};
 use crate::request::IdempotencyKey;
 use crate::signal::{Consent, Signal};
 
@@ -160,6 +160,12 @@ pub trait Links: Send + Sync {
             found.push(self.find(key).await?);
         }
         Ok(found)
+    }
+
+    /// The record of an order, for a courier that has to find without the index what was made for it; `None` if
+    /// there is none.
+    async fn order(&self, _: &OrderId) -> Result<Option<Order>, Fault> {
+        Ok(None)
     }
 }
 

@@ -28,6 +28,7 @@ use self::store_note::StoreNote;
 use crate::away::AwayLog;
 use crate::clock::stopwatch;
 use crate::process::SchoolId;
+use crate::request::IdempotencyKey;
 use crate::store::{Accepted, Contents, Offer, Store, StoreResult};
 
 /// How long a refusal counts as recent.
@@ -261,9 +262,21 @@ impl Spool {
             *self.epoch() = Some(epoch.to_owned());
             return Ok(false);
         }
+        let torn = |epoch: &str| epoch.rsplit_once(' ').map(|(_, torn)| torn.to_owned());
+        let is_torn = known.as_deref().and_then(torn) != torn(epoch);
         let (mut lost, offers) = (0, self.replay().all());
         for offer in offers {
-            lost += u64::from(store.offer(school, &offer).await? == Accepted::New);
+            match store.offer(school, &offer).await? {
+                Accepted::New => lost += 1,
+                // What came of it may be gone although the store knows that it was accepted; a step recognises what
+                // it knows.
+                _ if is_torn => {
+                    let id = format!("{} {epoch}", offer.id);
+                    let again = Offer { id, key: IdempotencyKey::Always, ..offer };
+                    store.offer(school, &again).await?;
+                }
+                _ => {}
+            }
         }
         *self.epoch() = Some(epoch.to_owned());
         tracing::warn!(%school, lost, "the store was restarted; the last requests that it had lost were submitted again");

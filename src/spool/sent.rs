@@ -37,6 +37,8 @@ struct LastTry {
     /// The number of tries including this one, as the delivery counts them.
     attempts: u32,
     outcome: SendOutcome,
+    /// An earlier try may have done it.
+    doubted: bool,
 }
 
 /// Which command an id stood for: an order that the store has lost is decided again from its first command
@@ -78,8 +80,13 @@ impl Sent {
     /// Records that the request may leave from now on.
     pub fn leaves(&mut self, delivery: &Delivery) {
         let id = delivery.id().clone();
-        let last =
-            LastTry { what: what(delivery), attempts: delivery.attempts, outcome: SendOutcome::Unclear };
+        let before = self.tries.get(&id).filter(|before| before.what == what(delivery));
+        let last = LastTry {
+            what: what(delivery),
+            attempts: delivery.attempts,
+            outcome: SendOutcome::Unclear,
+            doubted: before.is_some_and(|before| before.doubted || before.outcome == SendOutcome::Unclear),
+        };
         if self.tries.insert(id.clone(), last).is_none() {
             self.order.push_back(id);
         }
@@ -105,17 +112,25 @@ impl Sent {
         }
         let last = self.tries.get_mut(delivery.id());
         if let Some(last) = last.filter(|last| last.outcome != SendOutcome::Done) {
-            *last = LastTry { what: what(delivery), attempts: delivery.attempts, outcome };
+            let doubted = last.doubted && outcome != SendOutcome::NotDone;
+            *last = LastTry { what: what(delivery), attempts: delivery.attempts, outcome, doubted };
         }
     }
 
     /// What this process knows beyond the delivery as the store shows it before a try; `None` if the store
     /// has lost nothing.
     pub fn recall(&self, delivery: &Delivery) -> Option<EarlierTry> {
+        // What was read before says nothing about now.
+        if matches!(delivery.command.ask.kind(), AskKind::ReadOrder | AskKind::ReadLead | AskKind::ReadMade) {
+            return None;
+        }
         let last = self.tries.get(delivery.id()).filter(|last| last.what == what(delivery))?;
         match last.outcome {
             SendOutcome::Done => Some(EarlierTry::Done),
             SendOutcome::Unclear if last.attempts > delivery.attempts => Some(EarlierTry::MayBeDone),
+            // Decided again, because the store has lost it: as doubtful as before. What a person sends again has a
+            // past.
+            SendOutcome::Buried if last.doubted && delivery.fault.is_none() => Some(EarlierTry::MayBeDone),
             SendOutcome::Unclear | SendOutcome::NotDone | SendOutcome::Buried => None,
         }
     }
@@ -186,6 +201,22 @@ mod tests {
         }
     }
 
+    /// Its dead letter may be lost with the store; a person who retries it sends the same delivery.
+    #[test]
+    fn a_doubtful_one_that_was_given_up_stays_doubtful_when_it_is_decided_again() {
+        let (mut sent, first) = (Sent::default(), delivery("gc-1.1", 1));
+        let again = delivery("gc-1.1", 0);
+        sent.leaves(&first);
+        sent.came_back(&first, SendOutcome::Buried);
+        assert_eq!(sent.recall(&again), None, "it was refused");
+        sent.leaves(&first);
+        sent.leaves(&Delivery { attempts: 2, ..first.clone() });
+        sent.came_back(&first, SendOutcome::Buried);
+        assert_eq!(sent.recall(&again), Some(EarlierTry::MayBeDone));
+        let fault = Some("a person tries it again".to_owned());
+        assert_eq!(sent.recall(&Delivery { fault, ..again }), None);
+    }
+
     #[test]
     fn what_was_done_and_could_not_be_settled_is_done() {
         let (mut sent, delivery) = (Sent::default(), delivery("gc-1.1", 1));
@@ -202,6 +233,17 @@ mod tests {
         sent.came_back(&delivery, SendOutcome::Done);
         let command = Command { ask: Ask::ReadOrder, ..delivery.command.clone() };
         assert_eq!(sent.recall(&Delivery { command, ..delivery }), None);
+    }
+
+    /// An order that is decided again reads itself back under the same id: the answer is what it waits for.
+    #[test]
+    fn what_only_reads_is_never_done_already() {
+        let mut sent = Sent::default();
+        let mut read = delivery("gc-1.1", 1);
+        read.command.ask = Ask::ReadOrder;
+        sent.leaves(&read);
+        sent.came_back(&read, SendOutcome::Done);
+        assert_eq!(sent.recall(&Delivery { attempts: 0, ..read }), None);
     }
 
     #[test]

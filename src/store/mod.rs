@@ -4,6 +4,7 @@
 //! bytes lie there.
 
 pub mod backend;
+mod beat;
 mod body;
 pub mod embedded;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub mod redis;
 mod unit;
 
 pub use backend::Backend;
+pub use beat::Beat;
 pub use unit::{
     DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, Forget, JournalEntry, Put, Record, Unit, Wake,
 };
@@ -242,6 +244,12 @@ pub struct Contents {
     pub place: u64,
     /// `None` if counting is not cheap; such a store confirms only what is on the disk.
     pub kinds: Option<Kinds>,
+    /// What the renewal before this one left; `None` if nothing is there, or if the store keeps none.
+    #[serde(default)]
+    pub found: Option<Beat>,
+    /// What stands there now.
+    #[serde(default)]
+    pub left: Option<Beat>,
 }
 
 /// The number of a school's stored objects by kind.

@@ -22,7 +22,7 @@ use crate::process::{Ask, At, Command, CommandId, Order, Target, Urgency};
 use crate::request::IdempotencyKey;
 use crate::spool::Spool;
 use crate::store::fake::FakeStore;
-use crate::store::{DeadLetter, Delivery, DeliveryState, Lease, Offer, Plan, Put, Store, Unit};
+use crate::store::{DeadLetter, Delivery, DeliveryOp, DeliveryState, Lease, Offer, Plan, Put, Store, Unit};
 
 /// Records what it is asked, and answers with the next of its answers, or «done». Where nothing can be
 /// looked up, what may have been done needs a person, as with the real couriers.
@@ -175,6 +175,20 @@ impl Bench {
     pub async fn die(self) {
         self.working.iter().for_each(JoinHandle::abort);
         self.site.store.release(self.site.id(), &self.site.fence).await.expect("memory");
+    }
+
+    /// The owner ends in the middle of its work and takes the school again.
+    pub async fn take_again(&mut self) {
+        self.working.drain(..).for_each(|working| working.abort());
+        self.site.forget_memory();
+        self.work().await;
+    }
+
+    /// The store has lost these deliveries.
+    pub async fn lose(&self, deliveries: &[&str]) {
+        let forgets = deliveries.iter().map(|id| DeliveryOp::Remove((*id).into())).collect();
+        let unit = Unit { deliveries: forgets, at: self.site.clock.now(), ..Unit::default() };
+        self.site.store.commit(self.site.id(), &self.site.fence, unit).await.expect("applied");
     }
 
     pub async fn commit(&self, unit: Unit) {

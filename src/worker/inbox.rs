@@ -49,6 +49,9 @@ const REFUSED_DOUBLED_MAX: u32 = 7;
 /// A wake that cannot be processed now is postponed by this.
 pub const PUT_OFF: TimeDelta = TimeDelta::hours(1);
 
+/// After a loss, a wake of an order waits this long for its client to be told again.
+const CLIENT_PAUSE: TimeDelta = TimeDelta::minutes(1);
+
 /// Runs until the school is stopped or lost.
 pub async fn run(site: Arc<Site>) -> Result<(), CommitError> {
     let mut inbox = Inbox::new(site.clone());
@@ -290,7 +293,10 @@ impl Inbox {
         for (member, at_ms) in &work.due {
             site.tally.late_ms.store(now.timestamp_millis() - at_ms, Ordering::Relaxed);
             let cause = Cause::Wake(member.clone());
-            let fired = site.guard("wake", self.fire(member, now)).await.map_err(Failure::from);
+            // If it was due before the clock was set back, it is fired at its own time; the index cuts it off.
+            let at = At::from_timestamp_millis(*at_ms + 1).filter(|_| *at_ms > now.timestamp_millis());
+            let at = at.unwrap_or(now);
+            let fired = site.guard("wake", self.fire(member, at)).await.map_err(Failure::from);
             let fired = fired.and_then(|fired| Ok(fired?));
             units.push((cause.clone(), fired.map_err(|error| Refused::by(cause, error))?));
         }
@@ -352,7 +358,7 @@ impl Inbox {
     /// A wake is due: of an order, or of a call whose final record never arrived.
     async fn fire(&mut self, member: &str, now: At) -> StoreResult<Unit> {
         if self.aside.contains_key(&Cause::Wake(member.to_owned())) {
-            return Ok(put_off(member, now));
+            return Ok(put_off(member, now + PUT_OFF, now));
         }
         let stepped = match Member::read(member) {
             Some(Member::Canary) => {
@@ -374,6 +380,11 @@ impl Inbox {
             }
             return Ok(None);
         };
+        if self.site.is_in_doubt(now) && self.book.client(&order.client).await?.is_none() {
+            // Lost, and told again soon: without him the order would ask people for what is known.
+            let member = Member::Order(id).to_string();
+            return Ok(Some(put_off(&member, now + CLIENT_PAUSE, now)));
+        }
         let aim = Aim::new(id, order.client, Event::Wake);
         apply(&self.site.school, &mut self.book, aim, Source::default(), now).await.map(Some)
     }
@@ -392,8 +403,7 @@ async fn finish(site: &Site, unit: Unit, cause: Cause) -> (Cause, Result<(), Fai
 }
 
 /// Postpones the wake.
-fn put_off(member: &str, now: At) -> Unit {
-    let at_ms = (now + PUT_OFF).timestamp_millis();
-    let wake = Wake { member: member.to_owned(), at_ms, promised: false };
+fn put_off(member: &str, to: At, now: At) -> Unit {
+    let wake = Wake { member: member.to_owned(), at_ms: to.timestamp_millis(), promised: false };
     Unit { wake: vec![wake], at: now, ..Unit::default() }
 }

@@ -82,6 +82,10 @@ struct First {
 struct InFlight {
     place: u64,
     urgency: watch::Sender<Urgency>,
+    /// As it would be given to a store that has lost it.
+    body: Option<Delivery>,
+    /// It is no longer in the store, by a commit of ours.
+    is_over: bool,
 }
 
 /// All lanes of one school.
@@ -183,9 +187,22 @@ impl Lanes {
     /// It is no longer in the store. A delivery in flight is settled when it returns.
     pub fn forget(&mut self, place: u64) {
         let Some(lane) = self.stubs.get(&place).map(|stub| stub.lane) else { return };
-        if self.flying(lane) != Some(place) {
-            self.change(lane, |lanes| lanes.remove(lane, place));
+        match self.busy.get_mut(&lane).filter(|flight| flight.place == place) {
+            Some(flight) => flight.is_over = true,
+            None => self.change(lane, |lanes| lanes.remove(lane, place)),
         }
+    }
+
+    /// The delivery in flight, as it would be given to a store that has lost it.
+    pub fn flies(&mut self, lane: LaneKey, delivery: Delivery) {
+        if let Some(flight) = self.busy.get_mut(&lane) {
+            flight.body = Some(delivery);
+        }
+    }
+
+    /// Whether a commit of ours has ended the delivery in flight: otherwise a store without it has lost it.
+    pub fn is_over(&self, lane: LaneKey) -> bool {
+        self.busy.get(&lane).is_some_and(|flight| flight.is_over)
     }
 
     /// The most urgent delivery that may be sent at `now`, which has just been read from the clock; its lane is
@@ -207,7 +224,8 @@ impl Lanes {
     fn go(&mut self, urgency: Urgency, place: u64) -> Option<Go> {
         let Stub { lane, way, .. } = *self.stubs.get(&place)?;
         self.unlist(lane);
-        self.busy.insert(lane, InFlight { place, urgency: watch::Sender::new(urgency) });
+        let flight = InFlight { place, urgency: watch::Sender::new(urgency), body: None, is_over: false };
+        self.busy.insert(lane, flight);
         if let Some(account) = self.accounts.get_mut(&lane.target) {
             account.leaves(way);
         }
@@ -333,6 +351,11 @@ impl Lanes {
     pub fn waiting_bodies(&self) -> impl Iterator<Item = &Delivery> {
         let is_free = |(place, stub): &(&u64, &Stub)| self.flying(stub.lane) != Some(**place);
         self.stubs.iter().filter(is_free).filter_map(|(place, _)| self.bodies.get(place))
+    }
+
+    /// The bodies of the deliveries in flight that are not over.
+    pub fn flying_bodies(&self) -> impl Iterator<Item = &Delivery> {
+        self.busy.values().filter(|flight| !flight.is_over).filter_map(|flight| flight.body.as_ref())
     }
 
     /// The last known place that the store has assigned.

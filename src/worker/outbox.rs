@@ -27,8 +27,10 @@ use super::{spool_drain, store_watch};
 use crate::intake::item::Item;
 use crate::platform::{Fault, Links, Try};
 use crate::process::command::AskKind;
-use crate::process::{Event, OrderId, Target};
-use crate::store::{CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit};
+use crate::process::{CommandId, Event, Order, OrderId, Target};
+use crate::store::{
+    CommitError, DeadLetter, DeadOp, Delivery, DeliveryOp, DeliveryState, StoreError, Unit, key,
+};
 use flight::{FlightEnd, Flown, commit, fly, history};
 
 pub(super) use flight::marked;
@@ -169,37 +171,72 @@ impl Outbox<'_> {
         if let Err(CommitError::Fenced) = spool_drain::note_epoch(self.site).await {
             return Err(CommitError::Fenced);
         }
+        if self.site.is_in_doubt(self.site.clock.now()) {
+            // The store may have lost more since the loss was noticed.
+            self.site.store_watch.take_back();
+        }
         self.site.forget_store();
         self.load_all().await?;
         self.give_back().await
     }
 
-    /// After a loss the store gets back what had not left and does not need the index, under the same ids:
-    /// what is already in the store again is not added twice. The rest is decided again with its orders.
+    /// After a loss the store gets back what was not settled, under the same ids: what is already in the store
+    /// again is not added twice. Where the order's record has lost it, too, only what does not need the index: the
+    /// rest is decided again with its order.
     async fn give_back(&mut self) -> Result<(), CommitError> {
-        let held = self.site.store_watch.take_held();
+        let held = self.site.store_watch.held();
+        let known = self.awaited(&held).await?;
         let leads: BTreeSet<OrderId> =
             held.iter().filter(|one| is_lead(one)).map(|one| one.command.order.clone()).collect();
         let stands = |one: &Delivery| match one.command.ask.kind() {
             // A call that is started late disturbs people.
             AskKind::StartCall => false,
+            _ if known.contains(one.id()) => true,
             AskKind::SendLetter | AskKind::ReadLead | AskKind::ReadMade => true,
             _ => one.command.ask.target() == Target::Getcourse || leads.contains(&one.command.order),
         };
-        let (known, back) = (held.len(), held.into_iter().filter(stands).collect::<Vec<_>>());
+        let back: Vec<Delivery> = held.iter().filter(|one| stands(one)).cloned().collect();
         if back.is_empty() {
+            self.site.store_watch.gave_back(&held);
             return Ok(());
         }
-        tracing::warn!(school = %self.site.id(), known, back = back.len(), "deliveries that had not left are given to the store again");
+        tracing::warn!(school = %self.site.id(), known = held.len(), back = back.len(), "deliveries that were not settled are given to the store again");
         let unit = Unit {
             deliveries: back.into_iter().map(DeliveryOp::Add).collect(),
             at: self.site.clock.now(),
             ..Unit::default()
         };
         match commit(self.site, unit).await {
-            Err(CommitError::Conflict(_)) | Ok(()) => Ok(()),
+            Err(CommitError::Conflict(_)) | Ok(()) => {
+                self.site.store_watch.gave_back(&held);
+                Ok(())
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Those for which the record of their order waits.
+    async fn awaited(&self, held: &[Delivery]) -> Result<BTreeSet<CommandId>, CommitError> {
+        let orders: BTreeSet<String> = held.iter().map(|one| key::order(&one.command.order)).collect();
+        if orders.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let keys: Vec<String> = orders.into_iter().collect();
+        let read = loop {
+            match self.site.store.read(self.site.id(), &keys).await {
+                Err(StoreError::Unreachable(_)) if !self.site.stopping() => {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                // Told where the order is worked.
+                Err(StoreError::Unreadable(_)) => return Ok(BTreeSet::new()),
+                read => break read?,
+            }
+        };
+        let orders = read
+            .into_iter()
+            .flatten()
+            .filter_map(|record| serde_json::from_slice::<Order>(&record.body).ok());
+        Ok(orders.flat_map(|order| order.unsent.into_keys()).collect())
     }
 
     fn landed(&mut self, flown: Flown) -> Result<(), CommitError> {
@@ -303,5 +340,11 @@ impl Links for SiteLinks<'_> {
 
     async fn find_all(&self, keys: &[String]) -> Result<Vec<Option<String>>, Fault> {
         self.0.store.find(self.0.id(), keys).await.map_err(|error| Fault::later(error.to_string()))
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<Order>, Fault> {
+        let read = self.0.store.read(self.0.id(), &[key::order(id)]).await;
+        let record = read.map_err(|error| Fault::later(error.to_string()))?.pop().flatten();
+        Ok(record.and_then(|record| serde_json::from_slice(&record.body).ok()))
     }
 }

@@ -61,6 +61,8 @@ async fn keep(site: &Site, platform: &str, reconciler: &dyn Reconciler) -> Resul
         let next = tokio::select! {
             biased;
             _ = stop.changed() => break,
+            // The store has lost data: a run that waits for its turn looks for less than what is gone.
+            () = site.store_watch.bell.notified() => continue,
             next = site.guard("look back", once(site, platform, reconciler)) => next,
         };
         let again_at = match next {

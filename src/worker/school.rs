@@ -112,11 +112,17 @@ async fn take(site: &Site) -> bool {
 async fn renew(site: &Site) -> StoreResult<Lease> {
     let plan = Plan { config: site.school.process.config_hash.clone(), loaded: site.loaded };
     let (asked, waiting) = (stopwatch(), site.lanes().waiting() as u64);
-    let renewed = site.store.renew(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await?;
-    let (lease, contents) = renewed;
+    let renewed = site.store.renew(site.id(), &site.fence, &plan, site.rhythm.lease_ms).await;
+    site.store_watch.heard(&renewed);
+    let (lease, contents) = renewed?;
     site.away.answers(site.id().as_str());
     // Before the lease counts as held: nothing may be sent from memory that the store has contradicted.
-    let waiting = if site.lease.ownership() == Ownership::Owner { waiting } else { 0 };
+    let is_owner = site.lease.ownership() == Ownership::Owner;
+    if !is_owner && lease == Lease::Held && site.store_watch.is_unbroken(&contents) {
+        // The lease had ended or was evicted, perhaps with deliveries that only the lanes know.
+        site.store_watch.take_back();
+    }
+    let waiting = if is_owner { waiting } else { 0 };
     let loss = site.store_watch.observe(contents, waiting, site.clock.now());
     match lease {
         Lease::Held => site.lease.hold(asked, site.rhythm.lease_ms),

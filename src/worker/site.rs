@@ -269,17 +269,19 @@ impl Site {
         *self.marks() = Marks::default();
     }
 
-    /// Deliveries whose requests have not left, as far as their bodies are in memory. None is in flight.
-    fn not_left(&self) -> Vec<Delivery> {
+    /// Deliveries that are not settled, as far as their bodies are in memory: those whose requests have not left,
+    /// and those that were in flight when their owner ended, which are looked up if they may have left.
+    fn unsettled(&self) -> Vec<Delivery> {
         let lanes = self.lanes();
         let marks = self.marks();
-        lanes.waiting_bodies().filter_map(|delivery| marks.unsent(delivery)).collect()
+        let waiting = lanes.waiting_bodies().filter_map(|delivery| marks.unsent(delivery));
+        waiting.chain(lanes.flying_bodies().cloned()).collect()
     }
 
     /// Forgets the copy of the store's content; what only this owner knows stays.
     pub fn forget_store(&self) {
         self.forget_wakes();
-        self.store_watch.hold(|| self.not_left());
+        self.store_watch.hold(|| self.unsettled());
         *self.lanes() = new_lanes(&self.outbound);
         *self.landings() = Landings::default();
         self.take_unheard();
@@ -320,6 +322,7 @@ impl Site {
 
     /// The delivery has left the outbox.
     fn forget_delivery(&self, id: &CommandId) {
+        self.store_watch.forget(id);
         self.marks().leaves(id);
         self.delivery_panics().remove(id);
         self.outbound.couriers.values().for_each(|courier| courier.forget(id));

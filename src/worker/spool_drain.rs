@@ -40,7 +40,7 @@ async fn look(site: &Arc<Site>) -> StoreResult<()> {
     // If one node of a Cluster does not answer, the requests need not wait for it.
     if let Ok(Some(run)) = site.store.epoch().await {
         // A store that was emptied goes on under the same name.
-        let epoch = format!("{run} {}", site.store_watch.losses());
+        let epoch = format!("{run} {} {}", site.store_watch.losses(), site.store_watch.torn());
         if spool.moves_on(&*site.store, site.id(), &epoch).await? {
             site.restart_from_store();
         }

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 
 use super::lease_view::Ownership;
 use super::site::Site;
-use crate::process::At;
-use crate::store::{Contents, Delivery, Kinds, key};
+use crate::process::{At, CommandId};
+use crate::store::{Contents, Delivery, Kinds, StoreError, StoreResult, key};
 
 /// After a loss everything that goes out is looked up first during this time: the orders that are told again
 /// within it are decided again.
@@ -91,11 +91,24 @@ struct State {
     last: Option<Loss>,
     /// Parts of this process that have not started over from the store yet.
     pending: BTreeSet<String>,
-    /// Deliveries that had not left, for the store.
+    /// Deliveries that were not settled, for the store.
     held: Vec<Delivery>,
     /// Deliveries that came back and are not in the store.
     missed: Vec<(At, Delivery)>,
     looked_after: Option<String>,
+    /// Why the last renewal failed.
+    unanswered: Option<StoreError>,
+}
+
+impl State {
+    fn keep(&mut self, delivery: Delivery) {
+        self.held.retain(|held| held.id() != delivery.id());
+        self.held.push(delivery);
+    }
+
+    fn keep_missed(&mut self) {
+        std::mem::take(&mut self.missed).into_iter().for_each(|(_, delivery)| self.keep(delivery));
+    }
 }
 
 /// What this process knows about the store of one school.
@@ -105,6 +118,8 @@ pub struct StoreWatch {
     entries_gone: AtomicU64,
     /// Noticed losses; other parts compare it like an epoch of the store.
     losses: AtomicU64,
+    /// Those that left a store whose parts do not fit together.
+    torn: AtomicU64,
     /// The next copy of the lanes that is dropped is searched for what has not left.
     takes_back: AtomicBool,
     /// Rung after a loss: reconciliation and the watchdog run at once.
@@ -116,14 +131,21 @@ impl StoreWatch {
     pub fn observe(&self, contents: Contents, waiting: u64, now: At) -> Option<Loss> {
         let mut state = self.state();
         let kinds = contents.kinds;
-        let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting);
+        state.missed.retain(|(at, _)| now - *at < MISSED_KEPT);
+        // A body can be gone whose place is still counted: the try has found it.
+        let is_short = kinds.is_some_and(|kinds| kinds.deliveries < waiting || !state.missed.is_empty());
         state.short = if is_short { state.short + 1 } else { 0 };
         let before = state.known.replace(contents.clone())?;
+        let is_older = contents.found.as_ref().zip(before.left.as_ref());
         let kind = if before.token != contents.token {
             LossKind::Replaced
-        } else if contents.place < before.place {
+        } else if contents.place < before.place || is_older.is_some_and(|(found, left)| found.is_before(left))
+        {
             LossKind::OlderCopy
-        } else if state.short >= SHORT_MAX || before.kinds.zip(kinds).is_some_and(has_vanished) {
+        } else if (before.left.is_some() && contents.found.is_none())
+            || state.short >= SHORT_MAX
+            || before.kinds.zip(kinds).is_some_and(has_vanished)
+        {
             LossKind::Part
         } else {
             return None;
@@ -131,11 +153,14 @@ impl StoreWatch {
         state.short = 0;
         let mut gone = before.kinds.zip(kinds).map(|(before, after)| Gone::between(&before, &after));
         if let (Some(gone), Some(kinds)) = (&mut gone, kinds) {
-            gone.deliveries = gone.deliveries.max(waiting.saturating_sub(kinds.deliveries));
+            let missed = state.missed.len() as u64;
+            gone.deliveries = gone.deliveries.max(waiting.saturating_sub(kinds.deliveries)).max(missed);
         }
+        state.keep_missed();
         let loss = Loss { at: now, kind, gone };
         state.last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
+        self.torn.fetch_add(u64::from(kind != LossKind::OlderCopy), Ordering::SeqCst);
         Some(loss)
     }
 
@@ -156,6 +181,7 @@ impl StoreWatch {
         let loss = Loss { at: now, kind: LossKind::Part, gone };
         self.state().last = Some(loss.clone());
         self.losses.fetch_add(1, Ordering::SeqCst);
+        self.torn.fetch_add(1, Ordering::SeqCst);
         Some(loss)
     }
 
@@ -176,6 +202,16 @@ impl StoreWatch {
         if state.missed.len() < MISSED_MAX {
             state.missed.push((now, delivery));
         }
+    }
+
+    /// Whether the last renewal was answered. It writes, so a store that only answers reads fails it.
+    pub fn heard<T>(&self, renewed: &StoreResult<T>) {
+        self.state().unanswered = renewed.as_ref().err().cloned();
+    }
+
+    /// Why the last renewal failed; `None` if it was answered.
+    pub fn unanswered(&self) -> Option<StoreError> {
+        self.state().unanswered.clone()
     }
 
     /// What this instance knew before it was started.
@@ -215,6 +251,12 @@ impl StoreWatch {
         self.losses.load(Ordering::SeqCst)
     }
 
+    /// The number of those after which the store may know that a request was accepted, and not what came of it. An
+    /// older copy fits together.
+    pub fn torn(&self) -> u64 {
+        self.torn.load(Ordering::SeqCst)
+    }
+
     pub fn last(&self) -> Option<Loss> {
         self.state().last.clone()
     }
@@ -224,6 +266,11 @@ impl StoreWatch {
         self.state().pending.is_empty()
     }
 
+    /// The parts that have not.
+    pub fn pending(&self) -> Vec<String> {
+        self.state().pending.iter().cloned().collect()
+    }
+
     /// This part has started over from the store.
     pub fn done(&self, part: &str) {
         self.state().pending.remove(part);
@@ -231,27 +278,55 @@ impl StoreWatch {
 
     fn wait_for(&self, parts: impl Iterator<Item = String>) {
         self.state().pending.extend(parts);
+        self.take_back();
+    }
+
+    /// What the next copy of the lanes that is dropped has not settled is kept.
+    pub fn take_back(&self) {
         self.takes_back.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nobody has renewed the lease since the last renewal of this process: what it remembers holds.
+    pub fn is_unbroken(&self, contents: &Contents) -> bool {
+        let known = self.state().known.as_ref().and_then(|known| known.left.clone());
+        known.is_some() && known == contents.found
     }
 
     /// Another instance works for the school: this one has nothing to start over.
     pub fn leave(&self) {
-        self.state().pending.clear();
+        let mut state = self.state();
+        state.pending.clear();
+        state.missed.clear();
+        drop(state);
         self.takes_back.store(false, Ordering::SeqCst);
     }
 
-    /// Keeps what had not left when the lanes are dropped after a loss.
-    pub fn hold(&self, not_left: impl FnOnce() -> Vec<Delivery>) {
+    /// Keeps what was not settled when the lanes are dropped after a loss.
+    pub fn hold(&self, unsettled: impl FnOnce() -> Vec<Delivery>) {
         if self.takes_back.swap(false, Ordering::SeqCst) {
-            let held = not_left();
+            let unsettled = unsettled();
             let mut state = self.state();
-            let missed = std::mem::take(&mut state.missed);
-            state.held = held.into_iter().chain(missed.into_iter().map(|(_, delivery)| delivery)).collect();
+            state.keep_missed();
+            // What an owner that ended early has not given back stays.
+            unsettled.into_iter().for_each(|delivery| state.keep(delivery));
         }
     }
 
-    pub fn take_held(&self) -> Vec<Delivery> {
-        std::mem::take(&mut self.state().held)
+    /// What the store may not have any more.
+    pub fn held(&self) -> Vec<Delivery> {
+        self.state().held.clone()
+    }
+
+    /// These were given back.
+    pub fn gave_back(&self, given: &[Delivery]) {
+        self.state().held.retain(|one| given.iter().all(|given| given.id() != one.id()));
+    }
+
+    /// The delivery is over: it is not given back.
+    pub fn forget(&self, id: &CommandId) {
+        let mut state = self.state();
+        state.missed.retain(|(_, missed)| missed.id() != id);
+        state.held.retain(|held| held.id() != id);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -298,7 +373,7 @@ pub fn notice(site: &Site, loss: &Loss) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Signs;
+    use crate::store::{Beat, Signs};
 
     /// The index was evicted, and a new order has written to it since: the counts say nothing.
     #[test]
@@ -332,9 +407,49 @@ mod tests {
         assert_eq!(told(&watch, &[]), None);
     }
 
+    /// A try found that the store does not have it, so the lanes do not know it any more.
+    #[test]
+    fn a_delivery_that_could_not_be_marked_is_a_loss_when_no_commit_has_ended_it() {
+        for is_over in [false, true] {
+            let (watch, now) = (StoreWatch::default(), At::UNIX_EPOCH);
+            watch.observe(contents("a", 9, 1, 1, 2), 1, now);
+            watch.missed(crate::worker::fake::letter("gc-1.1"), now);
+            if is_over {
+                watch.forget(&"gc-1.1".into());
+            }
+            let seen: Vec<_> = (0..2).map(|_| watch.observe(contents("a", 9, 1, 0, 2), 0, now)).collect();
+            let kinds: Vec<_> = seen.into_iter().map(|loss| loss.map(|loss| loss.kind)).collect();
+            assert_eq!(kinds, [None, (!is_over).then_some(LossKind::Part)]);
+        }
+    }
+
     fn contents(token: &str, place: u64, orders: u64, deliveries: u64, wakes: u64) -> Contents {
         let kinds = Kinds { orders, deliveries, wakes, records: orders + 1, links: 2 * orders, signs: None };
-        Contents { token: token.to_owned(), place, kinds: Some(kinds) }
+        Contents { token: token.to_owned(), place, kinds: Some(kinds), found: None, left: None }
+    }
+
+    /// The copy has the same token, and so much was written to it since that its place is not behind.
+    #[test]
+    fn an_older_beat_is_a_loss_whatever_was_written_since() {
+        let watch = StoreWatch::default();
+        let beat = |by: &str, n| Some(Beat { by: by.to_owned(), n });
+        let mut seen = Vec::new();
+        for (found, left) in [
+            (None, beat("a", 1)),
+            (beat("a", 1), beat("a", 2)),
+            // The answer to the third was lost.
+            (beat("a", 3), beat("a", 4)),
+            // Another instance had the school meanwhile.
+            (beat("b", 1), beat("a", 5)),
+            (beat("a", 2), beat("a", 6)),
+            (beat("a", 6), beat("a", 7)),
+            (None, beat("a", 8)),
+        ] {
+            let now = Contents { found, left, ..contents("a", 9, 1, 0, 2) };
+            seen.push(watch.observe(now, 0, At::UNIX_EPOCH).map(|loss| loss.kind));
+        }
+        let (older, part) = (Some(LossKind::OlderCopy), Some(LossKind::Part));
+        assert_eq!(seen, [None, None, None, None, older, None, part]);
     }
 
     /// What two renewals say, the deliveries that the lanes knew before each, and the loss.

@@ -58,7 +58,8 @@ pub async fn store(store: &dyn Store, now: At) -> Vec<Trouble> {
     weak.into_iter().map(trouble).collect()
 }
 
-fn unanswered(error: &StoreError, now: At) -> Trouble {
+/// The store does not do what was asked.
+pub fn unanswered(error: &StoreError, now: At) -> Trouble {
     let kind = if error.is_refusal() { TroubleKind::StoreRefuses } else { TroubleKind::StoreUnreachable };
     Trouble::new(kind, 1, error.to_string(), now)
 }
@@ -86,7 +87,8 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     }
     if !site.store_watch.is_well() {
         let lost = site.store_watch.last().and_then(|loss| loss.gone).map_or(0, |gone| gone.orders);
-        found.push(Trouble::new(TroubleKind::StoreLost, lost, "everything is read again", now));
+        let why = format!("everything is read again by {}", site.store_watch.pending().join(", "));
+        found.push(Trouble::new(TroubleKind::StoreLost, lost, why, now));
     }
     spool(site, now, &mut found).await;
     if site.lease.ownership() == Ownership::Outdated {

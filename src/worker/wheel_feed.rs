@@ -43,24 +43,40 @@ pub struct WheelFeed {
     wheel: Wheel<String>,
     /// Up to and including this time the wheel contains every wake of the index.
     filled_until: i64,
+    /// The time at the last [`fill`].
+    looked_ms: i64,
+    /// The clock was set back from this time: what was due by then is due.
+    was_ms: Option<i64>,
+    /// It, with the times at which it was due.
+    was_due: Vec<(String, i64)>,
 }
 
 impl WheelFeed {
     /// An empty wheel that has not been filled yet.
     pub fn new(now_ms: i64) -> Self {
-        Self { wheel: Wheel::new(now_ms), filled_until: i64::MIN }
+        Self {
+            wheel: Wheel::new(now_ms),
+            filled_until: i64::MIN,
+            looked_ms: now_ms,
+            was_ms: None,
+            was_due: Vec::new(),
+        }
     }
 
     /// After an error, or for a new owner: everything has to be read from the index again.
     pub fn clear(&mut self, now_ms: i64) {
-        *self = Self::new(now_ms);
+        let (looked_ms, was_ms) = (self.looked_ms, self.was_ms);
+        *self = Self { looked_ms, was_ms, ..Self::new(now_ms) };
     }
 
     /// A wheel cannot turn back: after the clock was set back it is filled again.
     fn follow_clock(&mut self, now_ms: i64) {
-        if now_ms + SET_BACK_MS < self.wheel.now_ms() {
+        let is_back = now_ms + SET_BACK_MS < self.looked_ms.max(self.wheel.now_ms());
+        if is_back {
+            self.was_ms = self.was_ms.max(Some(self.looked_ms));
             self.clear(now_ms);
         }
+        self.looked_ms = now_ms;
     }
 
     /// Moves members as a commit has moved them in the index: `sleeps` before `wakes`. Wakes beyond the
@@ -95,9 +111,18 @@ impl WheelFeed {
         }
     }
 
-    /// What is due, earliest first, at most `max`.
+    /// What is due, earliest first, about `max`; what was due before the clock was set back has a time after `now_ms`.
     pub fn advance(&mut self, now_ms: i64, max: usize) -> Vec<(String, i64)> {
-        self.wheel.advance(now_ms, max)
+        let mut due = self.wheel.advance(now_ms, max);
+        due.append(&mut self.was_due);
+        due
+    }
+
+    /// What was due when the clock was set back; what is due now, too, comes from the wheel.
+    fn fill_due(&mut self, due: Vec<Wake>, now_ms: i64) {
+        self.was_ms = None;
+        let due = due.into_iter().filter(|wake| wake.at_ms > now_ms);
+        self.was_due = due.map(|wake| (wake.member, wake.at_ms)).collect();
     }
 
     pub fn next_due(&self) -> Option<i64> {
@@ -124,6 +149,11 @@ impl WheelFeed {
 pub async fn fill(site: &Site) -> StoreResult<()> {
     let now_ms = site.clock.now().timestamp_millis();
     site.wheel_feed().follow_clock(now_ms);
+    let was_ms = site.wheel_feed().was_ms;
+    if let Some(was_ms) = was_ms {
+        let due = site.store.wakes(site.id(), was_ms, PAGE).await?;
+        site.wheel_feed().fill_due(due, now_ms);
+    }
     if !site.wheel_feed().is_short(now_ms) {
         return Ok(());
     }
@@ -191,6 +221,22 @@ mod tests {
         near.fill(Vec::new(), NOW - hour + AHEAD_MS);
         assert!(near.arm(&[("new".to_owned(), NOW - hour + 5_000)], &[]));
         assert_eq!(near.advance(NOW - hour + 5_000, 9).len(), 1, "in time by the clock as it is now");
+    }
+
+    /// An order that was taken in has its first attempt at once, also if the clock is set back in this moment.
+    #[test]
+    fn what_was_due_when_the_clock_was_set_back_is_due() {
+        let (mut near, minute) = (WheelFeed::new(NOW), 60_000);
+        near.follow_clock(NOW + 20);
+        assert_eq!(near.was_ms, None);
+        near.follow_clock(NOW - minute);
+        near.follow_clock(NOW - 2 * minute);
+        near.clear(NOW - 2 * minute);
+        assert_eq!(near.was_ms, Some(NOW + 20), "the store did not answer meanwhile");
+        let wake = |n: i64| Wake { member: n.to_string(), at_ms: NOW + n, promised: false };
+        near.fill_due(vec![wake(-3 * minute), wake(20)], NOW - 2 * minute);
+        assert_eq!(near.advance(NOW - 2 * minute, 9), [("20".to_owned(), NOW + 20)]);
+        assert_eq!((near.advance(NOW - 2 * minute, 9), near.was_ms), (Vec::new(), None));
     }
 
     #[test]

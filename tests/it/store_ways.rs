@@ -4,6 +4,10 @@ use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
+use dozvon::store::redis::RedisStore;
+use dozvon::store::{Store, StoreError};
+
+use crate::support::deaf::Deaf;
 use crate::support::program::{StoreKind, TestBed, form, get, until};
 use crate::support::redis_server::{RedisServer, Sentinel};
 
@@ -33,6 +37,25 @@ async fn order(bench: &TestBed, id: u64) {
 
 async fn leads(bench: &TestBed, count: usize) {
     until("its leads", async || (bench.world().leads().count() == count).then_some(())).await;
+}
+
+/// Half-open connections: the peer has forgotten them and says nothing. They are replaced, not waited for (F72).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_to_redis_are_replaced() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let port = url.rsplit(':').next().and_then(|rest| rest.split('/').next()?.parse().ok()).expect("a port");
+    let way = Deaf::before(port).await;
+    let store =
+        RedisStore::connect(&url.replace(&format!(":{port}"), &format!(":{}", way.port))).await.unwrap();
+    let school = "rost".into();
+    for _ in 0..2 {
+        store.counts(&school).await.expect("it answers");
+        way.falls_silent();
+        let missed = store.counts(&school).await;
+        assert!(matches!(missed, Err(StoreError::Unreachable(_))), "{missed:?}");
+        until("an answer over a new connection", async || store.counts(&school).await.ok()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

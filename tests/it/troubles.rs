@@ -157,6 +157,22 @@ async fn a_store_that_can_lose_data_or_is_away_is_shown() {
         })
         .await;
     }
+    // It still answers what is read, and takes nothing.
+    set(&mut bench, "maxmemory", "0");
+    let replica_of = |bench: &mut TestBed, of: [&str; 2]| {
+        redis::cmd("REPLICAOF").arg(&of).exec(&mut bench.redis().admin()).expect("permitted");
+    };
+    until("room", async || (trouble(&bridge, "").await.0 == 200).then_some(())).await;
+    replica_of(&mut bench, ["127.0.0.1", "1"]);
+    let said = until("a store that cannot be written", async || {
+        let (status, said) = trouble(&bridge, "store_unreachable").await;
+        said.filter(|_| status == 503)
+    })
+    .await;
+    assert!(said["detail"].as_str().is_some_and(|why| why.contains("READONLY")), "{said}");
+    assert_eq!(get(&bridge.asked("/health")).await.map(|said| said.json()["well"] == true), Some(false));
+    replica_of(&mut bench, ["NO", "ONE"]);
+    until("its end", async || (trouble(&bridge, "").await.0 == 200).then_some(())).await;
     bench.redis().kill();
     let query = form(&[("order_id", "700100200"), ("status", "Новый")]);
     let url = bench.hook("getcourse", "order-status");

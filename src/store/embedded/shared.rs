@@ -60,7 +60,8 @@ pub fn contents(db: &Connection, school: &str) -> StoreResult<Contents> {
         }
     };
     let place: Option<i64> = one(db, "SELECT last FROM place WHERE school = ?1", [school])?;
-    Ok(Contents { token, place: place.unwrap_or(0).cast_unsigned(), kinds: None })
+    let place = place.unwrap_or(0).cast_unsigned();
+    Ok(Contents { token, place, kinds: None, found: None, left: None })
 }
 
 pub fn release(db: &Connection, school: &str, fence: &Fence) -> StoreResult<()> {

@@ -7,12 +7,13 @@ use super::RedisStore;
 use super::keys::SchoolKeys;
 use super::life_ms;
 use crate::process::SchoolId;
-use crate::store::{Contents, Fence, Kinds, Lease, Plan, Signs, StoreResult, key};
+use crate::store::{Beat, Contents, Fence, Kinds, Lease, Plan, Signs, StoreResult, key};
 
 /// Names of records that one call of `Store::unlist_gone` looks at.
 const LOOKED_AT: usize = 500;
 
-const LEASE_KEYS: [&str; 9] = ["lease", "plan", "token", "n", "out", "wake", "promised", "names", "links"];
+const LEASE_KEYS: [&str; 10] =
+    ["lease", "plan", "token", "n", "out", "wake", "promised", "names", "links", "beat"];
 
 impl RedisStore {
     /// The next names whose record is gone; they are no longer listed.
@@ -48,7 +49,10 @@ impl RedisStore {
         call.key(&SchoolKeys::of(school).many(LEASE_KEYS));
         call.arg(&fence.0).arg(&plan.config).arg(life_ms(ttl_ms)).arg(plan.loaded.timestamp_micros());
         call.arg(crate::secret::random_token()).arg(key::CANARY).arg(key::EPOCH).arg(key::EPOCH);
-        let (lease, token, counts, signs): (i64, String, [u64; 6], [u8; 3]) = self.run(&call).await?;
+        let ours = self.beats.next();
+        call.arg(ours.to_string());
+        let (lease, token, counts, signs, found): (i64, String, [u64; 6], [u8; 3], String) =
+            self.run(&call).await?;
         let lease = match lease {
             1 => Lease::Held,
             2 => Lease::Outdated,
@@ -58,6 +62,8 @@ impl RedisStore {
         let [in_wakes, in_records, in_links] = signs.map(|sign| sign == 1);
         let signs = Some(Signs { wakes: in_wakes, records: in_records, links: in_links });
         let kinds = Some(Kinds { orders, deliveries, wakes, records, links, signs });
-        Ok((lease, Contents { token, place, kinds }))
+        let found = Beat::read(&found);
+        let left = if lease == Lease::Held { Some(ours) } else { found.clone() };
+        Ok((lease, Contents { token, place, kinds, found, left }))
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::clock::stopwatch;
 use crate::process::{At, CommandId, OrderId, SchoolId};
 use crate::request::IdempotencyKey;
+use crate::store::beat::Beats;
 use crate::store::body::{letter_or_damaged, pack, parse, unpack, unpack_or_as_is};
 use crate::store::{
     Accepted, BATCH_MAX, CommitError, Contents, Counts, DeadLetter, Delivery, Entry, Fence, INBOX_BYTES_MAX,
@@ -54,6 +55,7 @@ pub struct RedisStore {
     /// The epoch of the server, and when it was last asked for.
     epoch: Mutex<Option<(Instant, String)>>,
     scripts: Scripts,
+    beats: Beats,
 }
 
 impl RedisStore {
@@ -91,6 +93,7 @@ impl RedisStore {
             reaching: tokio::sync::Mutex::default(),
             epoch: Mutex::default(),
             scripts: Scripts::new(),
+            beats: Beats::default(),
         }
     }
 

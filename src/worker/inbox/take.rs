@@ -211,6 +211,8 @@ impl Inbox {
             };
             delivery.attempts = 0;
             delivery.created_at = now;
+            // Says that it was not decided just now, see `spool::sent`.
+            delivery.fault = Some("a person tries it again".to_owned());
             unit.deliveries.push(DeliveryOp::Add(delivery));
         } else {
             unit.append.push(again(id, found.body));

@@ -22,8 +22,8 @@ use crate::worker::site::{Site, count};
 /// After this many panics a delivery becomes a dead letter.
 const PANICS_MAX: u32 = 3;
 
-/// Delay before trying a delivery again whose lead is still being made.
-const MISSING_MS: i64 = 30_000;
+/// Longest delay before trying a delivery again whose lead is still being made.
+const MISSING_MS: u64 = 30_000;
 
 /// Delay before reading a body again after a failure.
 const UNREAD_MS: i64 = 1_000;
@@ -150,6 +150,12 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
     let now = site.clock.now();
     // Lanes return only deliveries with a courier; without one it stays in the store unchanged.
     let Some(courier) = site.outbound.couriers.get(&lane.target) else { return Flown::gone(lane) };
+    let unsent = match is_marked {
+        true => Delivery { state: DeliveryState::Waiting, ..delivery.clone() },
+        false => delivery.clone(),
+    };
+    let unsent = Delivery { attempts: unsent.attempts.saturating_sub(1), ..unsent };
+    site.lanes().flies(lane, unsent.clone());
     if !is_marked {
         if let Err(fault) = courier.turn(delivery.command.urgency).await {
             return settle(site, lane, delivery, tried, Err(fault)).await;
@@ -157,8 +163,11 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
         delivery.state = DeliveryState::Sending;
         match commit(site, update(&delivery, now)).await {
             Ok(()) => {}
-            // Revoked before it was sent.
-            Err(CommitError::Conflict(_)) => return Flown::gone(lane),
+            // Revoked before it was sent, or the store has lost it.
+            Err(CommitError::Conflict(_)) => {
+                missed(site, lane, unsent);
+                return Flown::gone(lane);
+            }
             Err(error) => return Flown::lost(lane, error),
         }
     }
@@ -169,6 +178,8 @@ async fn carry(site: &Arc<Site>, start: Start, has_left: &AtomicBool) -> Flown {
         return settle(site, lane, delivery, tried, Ok(Receipt::default())).await;
     }
     has_left.store(true, Ordering::SeqCst);
+    let state = DeliveryState::Unclear { not_before: now };
+    site.lanes().flies(lane, Delivery { state, ..delivery.clone() });
     site.marks().leaves(delivery.id());
     remember(site, |sent| sent.leaves(&delivery));
     let links = SiteLinks(site);
@@ -247,22 +258,30 @@ async fn settle(
     let may_be_done = matches!(delivery.state, DeliveryState::Unclear { .. });
     let outcome = if may_be_done { SendOutcome::Unclear } else { SendOutcome::NotDone };
     remember(site, |sent| sent.came_back(&delivery, outcome));
+    site.lanes().flies(lane, delivery.clone());
     let fault = delivery.fault.as_deref().unwrap_or_default();
     tracing::info!(school = %site.id(), command = %delivery.id(), fault, "the delivery waits");
     match commit(site, update(&delivery, now)).await {
         Ok(()) => Flown { lane, back: Back::Again(Box::new(delivery)), end },
         // It was removed meanwhile, or the store has lost it.
         Err(CommitError::Conflict(_)) => {
-            site.store_watch.missed(delivery, now);
+            missed(site, lane, delivery);
             Flown { lane, back: Back::Gone, end }
         }
         Err(error) => Flown::lost(lane, error),
     }
 }
 
+/// The store does not have this delivery: if no commit of ours has ended it, it is kept in case a loss is noticed.
+fn missed(site: &Site, lane: LaneKey, delivery: Delivery) {
+    if !site.lanes().is_over(lane) {
+        site.store_watch.missed(delivery, site.clock.now());
+    }
+}
+
 /// It needs a lead that is not there. If the order still waits for one, the delivery goes to the end of its
-/// lane, because the command that makes the lead may be behind it; otherwise it gives way, and the order hears
-/// of it.
+/// lane, because the command that makes the lead may be behind it. After a loss of the store the lead may be
+/// found, too. Otherwise it gives way, and the order hears of it.
 async fn missing(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, tried: Try, why: String) -> Flown {
     let now = site.clock.now();
     let read = site.store.read(site.id(), &[key::order(&delivery.command.order)]).await;
@@ -274,17 +293,22 @@ async fn missing(site: &Arc<Site>, lane: LaneKey, delivery: Delivery, tried: Try
     let order = order.and_then(|record| serde_json::from_slice::<Order>(&record.body).ok());
     let is_coming =
         order.is_some_and(|order| order.unsent.values().any(|pending| pending.ask == AskKind::SaveLead));
-    if !is_coming {
+    if !is_coming && !site.is_in_doubt(now) {
         return land(site, lane, delivery, Ended::Never { why }).await;
     }
     remember(site, |sent| sent.came_back(&delivery, SendOutcome::NotDone));
     tracing::info!(school = %site.id(), command = %delivery.id(), why, "the delivery goes behind the others of its lane");
-    let not_before = now + TimeDelta::milliseconds(MISSING_MS);
+    let wait_ms = backoff::delay_ms(delivery.id().as_str(), delivery.attempts, None).min(MISSING_MS);
+    let not_before = now + TimeDelta::milliseconds(wait_ms as i64);
     let id = delivery.id().clone();
     let again = Delivery { state: later_state(tried, not_before), fault: Some(why), ..delivery };
-    let deliveries = vec![DeliveryOp::Remove(id), DeliveryOp::Add(again)];
+    let deliveries = vec![DeliveryOp::Remove(id), DeliveryOp::Add(again.clone())];
     match commit(site, Unit { deliveries, at: now, ..Unit::default() }).await {
-        Ok(()) | Err(CommitError::Conflict(_)) => Flown::gone(lane),
+        Ok(()) => Flown::gone(lane),
+        Err(CommitError::Conflict(_)) => {
+            missed(site, lane, again);
+            Flown::gone(lane)
+        }
         Err(error) => Flown::lost(lane, error),
     }
 }

@@ -235,11 +235,8 @@ async fn what_had_not_left_is_given_to_a_store_that_has_lost_it() {
     bench.mail.answers([Err(Fault::Later { why: "busy".to_owned(), after_ms: Some(60_000) })]);
     bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
     bench.run_for(TimeDelta::seconds(1)).await;
-    let forgets = vec![DeliveryOp::Remove("gc-1.1".into())];
-    let unit = Unit { deliveries: forgets, ..Unit::default() };
-    site.store.commit(site.id(), &site.fence, unit).await.expect("applied");
-    let loss = Loss { at: site.clock.now(), kind: LossKind::Part, gone: None };
-    store_watch::notice(&site, &loss);
+    bench.lose(&["gc-1.1"]).await;
+    notice_loss(&bench);
     assert!(!site.store_watch.is_well());
     bench.run_for(TimeDelta::seconds(1)).await;
     assert_eq!(bench.deliveries().await.len(), 1, "the store has it again");
@@ -248,15 +245,91 @@ async fn what_had_not_left_is_given_to_a_store_that_has_lost_it() {
     assert_all_done(&bench).await;
 }
 
+fn notice_loss(bench: &Bench) {
+    let loss = Loss { at: bench.site.clock.now(), kind: LossKind::Part, gone: None };
+    store_watch::notice(&bench.site, &loss);
+}
+
+/// The next try comes between the loss and its notice: the mark is refused, because the delivery is gone.
+#[tokio::test(start_paused = true)]
+async fn what_was_about_to_be_marked_is_given_to_a_store_that_has_lost_it_and_what_was_revoked_is_not() {
+    let mut bench = Bench::open().await;
+    bench.work().await;
+    bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+    // Both wait for their turn, with no mark in the store.
+    bench.mail.gives_turns(0);
+    let letters = vec![DeliveryOp::Add(letter("gc-1.1")), DeliveryOp::Add(letter("gc-2.1"))];
+    bench.commit(Unit { deliveries: letters, ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    bench.lose(&["gc-1.1"]).await;
+    let revokes = vec![DeliveryOp::Revoke("gc-2.1".into())];
+    bench.commit(Unit { deliveries: revokes, ..Unit::default() }).await;
+    bench.mail.gives_turns(2);
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.mail.asked(), []);
+    bench.mail.gives_turns(1);
+    notice_loss(&bench);
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+    assert_all_done(&bench).await;
+}
+
+/// The lease was evicted together with deliveries: the owner ends with them in flight and takes the school again.
+#[tokio::test(start_paused = true)]
+async fn what_was_in_flight_when_its_owner_ended_is_given_to_a_store_that_has_lost_it() {
+    let mut bench = Bench::open().await;
+    bench.work().await;
+    bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+    bench.mail.gives_turns(0);
+    bench.commit(Unit { deliveries: vec![DeliveryOp::Add(letter("gc-1.1"))], ..Unit::default() }).await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.site.lanes().in_flight(), 1);
+    bench.lose(&["gc-1.1"]).await;
+    notice_loss(&bench);
+    bench.mail.gives_turns(1);
+    bench.take_again().await;
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.mail.asked(), [first("gc-1.1")]);
+    assert_all_done(&bench).await;
+}
+
+/// A task needs the index, and its order waits for it: nobody decides it again.
+#[tokio::test(start_paused = true)]
+async fn what_the_record_of_an_order_waits_for_is_given_back_whatever_it_needs() {
+    for is_awaited in [true, false] {
+        let mut bench = Bench::open().await;
+        let mut order = Order::new("gc-1".into(), "c-gc-1".into(), bench.site.clock.now());
+        order.issued = 100;
+        if is_awaited {
+            let pending = Pending { ask: AskKind::AddNote, task: None, letter: None, to: None, role: None };
+            order.unsent.insert("gc-1.1".into(), pending);
+        }
+        let body = serde_json::to_vec(&order).expect("an order");
+        let put = vec![Put { key: "order/gc-1".to_owned(), expect: 0, body }];
+        bench.commit(Unit { put, ..Unit::default() }).await;
+        bench.work().await;
+        bench.site.lease.hold(crate::clock::stopwatch(), 86_400_000);
+        bench.crm.answers([Err(Fault::Later { why: "busy".to_owned(), after_ms: Some(60_000) })]);
+        bench.commit(Unit { deliveries: vec![DeliveryOp::Add(note("gc-1.1"))], ..Unit::default() }).await;
+        bench.run_for(TimeDelta::seconds(1)).await;
+        bench.lose(&["gc-1.1"]).await;
+        notice_loss(&bench);
+        bench.run_for(TimeDelta::minutes(2)).await;
+        assert_eq!(bench.crm.asked().len(), if is_awaited { 2 } else { 1 });
+        assert_all_done(&bench).await;
+    }
+}
+
 fn note(command: &str) -> Delivery {
     let ask = Ask::AddNote { role: crate::process::LeadRole::Sales, text: "·".to_owned() };
     asked(command, "c-gc-1", ask)
 }
 
-/// Two notes of one order whose lead is missing: it was refused, or its command is still on its way.
+/// Two notes of one order whose lead is missing: it was refused, its command is still on its way, or the store has
+/// lost the entry of a lead that is there.
 #[tokio::test(start_paused = true)]
 async fn what_needs_a_lead_that_was_refused_gives_way_and_otherwise_goes_behind_it() {
-    for is_coming in [false, true] {
+    for (is_coming, is_lost) in [(false, false), (true, false), (false, true)] {
         let mut bench = Bench::open().await;
         let mut order = Order::new("gc-1".into(), "c-gc-1".into(), bench.site.clock.now());
         order.issued = 100;
@@ -270,13 +343,18 @@ async fn what_needs_a_lead_that_was_refused_gives_way_and_otherwise_goes_behind_
         bench.crm.answers([Err(Fault::Missing { why: "its sales lead was not made".to_owned() })]);
         let notes = vec![DeliveryOp::Add(note("gc-1.1")), DeliveryOp::Add(note("gc-1.2"))];
         bench.commit(Unit { deliveries: notes, ..Unit::default() }).await;
+        if is_lost {
+            bench.site.doubt_until(bench.site.clock.now() + TimeDelta::hours(2));
+        }
         bench.work().await;
-        bench.run_for(TimeDelta::minutes(1)).await;
-        let again = is_coming.then(|| first("gc-1.1"));
-        let expected: Vec<_> = [first("gc-1.1"), first("gc-1.2")].into_iter().chain(again).collect();
-        assert_eq!(bench.crm.asked(), expected);
+        // Soon: an entry that was lost is found again within seconds.
+        bench.run_for(TimeDelta::seconds(3)).await;
+        let waits = is_coming || is_lost;
+        let again = waits.then_some("gc-1.1");
+        let asked: Vec<String> = bench.crm.asked().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(asked, ["gc-1.1", "gc-1.2"].into_iter().chain(again).collect::<Vec<_>>());
         assert_eq!(bench.deliveries().await, []);
         let dead: Vec<String> = bench.dead().await.into_iter().map(|letter| letter.why).collect();
-        assert_eq!(dead.is_empty(), is_coming, "{dead:?}");
+        assert_eq!(dead.is_empty(), waits, "{dead:?}");
     }
 }

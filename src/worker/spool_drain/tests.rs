@@ -77,6 +77,23 @@ async fn a_restarted_store_gets_the_last_requests_again_and_is_read_anew() {
     assert_eq!(outage.bench.site.restarts(), 1, "once for a restart");
 }
 
+/// The store knows that it was accepted, and may have lost what came of it.
+#[tokio::test]
+async fn a_store_that_has_lost_data_gets_the_last_requests_again_once_for_each_loss() {
+    let outage = Outage::prepare().await;
+    let site = &outage.bench.site;
+    outage.keep("a").await;
+    outage.keep("b").await;
+    for (losses, stored) in [(0, &["a", "b"][..]), (1, &["a", "b", "a", "b"]), (1, &["a", "b", "a", "b"])] {
+        while site.store_watch.losses() < losses {
+            site.store_watch.entry_gone();
+            assert!(site.store_watch.single_ones_gone(&[], site.clock.now()).is_some());
+        }
+        look(site).await.expect("it answers");
+        assert_eq!(outage.stored().await, stored);
+    }
+}
+
 #[tokio::test]
 async fn a_new_owner_doubts_only_what_a_restart_may_have_lost() {
     let store = Arc::<crate::store::fake::FakeStore>::default();

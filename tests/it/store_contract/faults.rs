@@ -6,7 +6,7 @@ use dozvon::clock::TokioClock;
 use dozvon::process::SchoolId;
 use dozvon::store::embedded::Embedded;
 use dozvon::store::redis::RedisStore;
-use dozvon::store::{CommitError, DeadOp, DeliveryOp, Lease, Signs, Store, StoreError, Unit, key};
+use dozvon::store::{CommitError, DeadOp, Delivery, DeliveryOp, Lease, Signs, Store, StoreError, Unit, key};
 
 use super::world::*;
 use crate::support::folder::Folder;
@@ -260,12 +260,35 @@ async fn redis_keeps_nothing_of_what_is_done_with() {
     // The record that a request was accepted expires by itself.
     left.retain(|key| redis::cmd("PTTL").arg(key).query::<i64>(&mut admin).unwrap() < 0);
     left.sort();
-    let school = ["items", "j:o0", "n", "names", "plan", "r:order/1", "raw", "token"]
+    let school = ["beat", "items", "j:o0", "n", "names", "plan", "r:order/1", "raw", "token"]
         .map(|name| format!("dz:{{kept}}:{name}"));
     assert_eq!(left, [&["dz:secret:token".to_owned()], &school[..]].concat());
     for stream in ["items", "raw"] {
         let entries: u64 = redis::cmd("XLEN").arg(format!("dz:{{kept}}:{stream}")).query(&mut admin).unwrap();
         assert_eq!(entries, 0, "{stream}");
+    }
+}
+
+/// The list of deliveries was evicted, or the body of one: a delivery that nothing lists is no pending one.
+#[tokio::test]
+async fn a_delivery_of_which_a_part_was_evicted_is_added_again() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    fill(&store).await;
+    let (school, owner) = ("kept".into(), fence("owner"));
+    let before = store.deliveries(&school, 0, 9).await.unwrap();
+    assert!(!before.is_empty());
+    for gone in ["out", "d:d1"] {
+        let gone: i64 =
+            redis::cmd("DEL").arg(format!("dz:{{kept}}:{gone}")).query(&mut server.admin()).unwrap();
+        assert_eq!(gone, 1);
+        for _ in 0..2 {
+            let deliveries = before.iter().cloned().map(DeliveryOp::Add).collect();
+            commit(&store, &school, &owner, Unit { deliveries, ..Unit::default() }).await;
+            let again = store.deliveries(&school, 0, 9).await.unwrap();
+            let ids = |all: &[Delivery]| all.iter().map(|one| one.id().clone()).collect::<Vec<_>>();
+            assert_eq!(ids(&again), ids(&before));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod balancer;
 pub mod breaking;
 pub mod counting;
+pub mod deaf;
 pub mod folder;
 pub mod hold;
 pub mod inproc;

@@ -136,8 +136,12 @@ impl Courier for AmoCourier {
         now: At,
     ) -> Result<Receipt, Fault> {
         let since = self.doubts().get(&command.id).copied();
-        let attempt = AmoAttempt { courier: self, command, tried, since, links, now };
-        let outcome = attempt.run().await;
+        let again = Mutex::default();
+        let attempt = AmoAttempt { courier: self, command, tried, since, links, again: &again, now };
+        let mut outcome = attempt.run().await;
+        if let Ok(receipt) = &mut outcome {
+            receipt.links.extend(again.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
         if let Err(Fault::Unclear { .. }) = outcome {
             self.doubt(&command.id, now);
         }
@@ -192,6 +196,8 @@ struct AmoAttempt<'a> {
     /// When the outcome became unclear, if this process saw it.
     since: Option<At>,
     links: &'a dyn Links,
+    /// Entries of the index that were lost and found again.
+    again: &'a Mutex<Vec<(String, String)>>,
     now: At,
 }
 
@@ -272,11 +278,15 @@ impl AmoAttempt<'_> {
         Ok(self.links.find(key).await?.and_then(|id| id.parse().ok()))
     }
 
-    /// The known lead of this order: from the index, or because the order began as that lead.
+    /// The known lead of this order: from the index, or because the order began as that lead. If there may have
+    /// been more than the index says, also by the order's number.
     async fn known_lead(&self, role: LeadRole) -> Result<Option<u64>, Fault> {
         let order = &self.command.order;
         let linked = self.link(&link::lead(order, role)).await?;
-        Ok(linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)))
+        match linked.or_else(|| order.lead().filter(|_| role == LeadRole::Sales)) {
+            None if self.tried == Try::MayBeDone => self.unlisted_lead(role).await,
+            known => Ok(known),
+        }
     }
 
     /// As [`Self::known_lead`]. A lane is worked in order, so a lead that is missing was refused, or is made in

@@ -8,7 +8,7 @@ use super::{AmoAttempt, lead_is_gone};
 use crate::platform::amocrm::card::{Lead, list, number};
 use crate::platform::amocrm::client::Call;
 use crate::platform::amocrm::wire::{LOST, WON};
-use crate::platform::{Fault, Receipt, Try};
+use crate::platform::{Fault, Receipt};
 use crate::process::{LeadRole, RefusalReason, Stage};
 
 /// What a loss may close: a won lead only after its money was given back (L16).
@@ -52,7 +52,7 @@ impl AmoAttempt<'_> {
             body["loss_reason_id"] = (*reason).into();
         }
         self.patch_lead(id, body).await?;
-        if stage == Stage::Won && self.tried == Try::MayBeDone {
+        if stage == Stage::Won {
             self.close_strays(id).await?;
         }
         Ok(Receipt::default())

@@ -133,7 +133,13 @@ impl AmoAttempt<'_> {
         if let Some(id) = known.next().flatten() {
             return Ok(Some(id));
         }
-        let leads: Vec<u64> = order.lead().into_iter().chain(known.flatten()).collect();
+        let mut leads: Vec<u64> = order.lead().into_iter().collect();
+        for (role, listed) in roles.into_iter().zip(known) {
+            match listed {
+                None if self.tried == Try::MayBeDone => leads.extend(self.unlisted_lead(role).await?),
+                listed => leads.extend(listed),
+            }
+        }
         Ok(marked(&self.search().tasks(&leads).await?, &marker::task(task)))
     }
 

@@ -8,7 +8,7 @@ use crate::process::{Client, ManagerId, Money, Order, Status};
 use crate::signal::SeenOrder;
 
 /// Compares what events would have reported: status, money, price, manager, and the client's phone and
-/// e-mail.
+/// e-mail. A client without a record was lost with the store.
 pub fn is_change(order: &Order, client: Option<&Client>, seen: &SeenOrder, roster: &[Manager]) -> bool {
     let facts = &seen.facts;
     let status = facts.status.as_ref().filter(|status| !matches!(status, Status::Unknown(_)));
@@ -19,7 +19,7 @@ pub fn is_change(order: &Order, client: Option<&Client>, seen: &SeenOrder, roste
         || differs(&order.paid, &facts.paid)
         || differs(&order.cost, &facts.cost)
         || manager(seen, roster).is_some_and(|manager| order.gc_manager.as_ref() != Some(&manager))
-        || client.is_some_and(|client| is_reached_otherwise(client, seen))
+        || client.is_none_or(|client| is_reached_otherwise(client, seen))
 }
 
 fn is_reached_otherwise(client: &Client, seen: &SeenOrder) -> bool {
@@ -119,6 +119,7 @@ mod tests {
         check(false, "other: an unknown manager", &|seen| seen.manager_name = Some("Робот".to_owned()));
         check(true, "a phone", &|seen| seen.facts.client.phone = Some(Phone::parse("+79035550128")));
         check(false, "other: no amounts", &|seen| seen.facts.paid = None);
+        assert!(is_change(&known().0, None, &shown(|_| {}), &managers), "a client whose record was lost");
     }
 
     fn roster(id: &str) -> Manager {

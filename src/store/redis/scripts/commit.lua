@@ -80,6 +80,10 @@ for i = 0, deliveries - 1 do
   local op, state = ARGV[deliver + i * 3 + 1], seen[key]
   if not state then
     state = redis.call('GETRANGE', key, 0, 0)
+    -- One whose place was evicted is in no list any more: it is added again.
+    if op == 'add' and state ~= '' and not redis.call('ZSCORE', out, id) then
+      state = ''
+    end
   end
   doing[i] = true
   if op == 'add' then

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 -- Takes or renews a school, also when memory is full: only its owner can free some.
--- Returns {lease, token, {place, orders, deliveries, wakes, records, links}, {signs}}. The lease is 1 when held, 0
+-- Returns {lease, token, {place, orders, deliveries, wakes, records, links}, {signs}, beat}. The lease is 1 when held, 0
 -- when another owner is alive, 2 when the school was last worked with another configuration that was loaded
 -- later. The token and the counts show whether the store is still the one of the last renewal; a sign is 1
--- where what always stands in wakes, names or links stands there.
--- KEYS: lease, plan, token, counter, out, wake, promised, names, links
+-- where what always stands in wakes, names or links stands there. The beat is what the renewal before this one left.
+-- KEYS: lease, plan, token, counter, out, wake, promised, names, links, beat
 -- ARGV: fence, hash of the configuration, milliseconds, loaded in microseconds, a token for a store without one,
---   the signs: member of wake, name of a record, name of a link
+--   the signs: member of wake, name of a record, name of a link; the beat of this renewal
 local function take()
   local owner = redis.call('HGET', KEYS[1], 'owner')
   if owner and owner ~= ARGV[1] then
@@ -30,6 +30,10 @@ end
 
 local lease = take()
 redis.call('SET', KEYS[3], ARGV[5], 'NX')
+local beat = redis.call('GET', KEYS[10]) or ''
+if lease == 1 then
+  redis.call('SET', KEYS[10], ARGV[9])
+end
 local wakes = redis.call('ZCARD', KEYS[6]) + redis.call('ZCARD', KEYS[7])
 -- '0' follows '/': all names that begin with 'order/'.
 local orders = redis.call('ZLEXCOUNT', KEYS[8], '[order/', '(order0')
@@ -37,4 +41,4 @@ return {lease, redis.call('GET', KEYS[3]), {
   tonumber(redis.call('GET', KEYS[4]) or 0), orders, redis.call('ZCARD', KEYS[5]), wakes,
   redis.call('ZCARD', KEYS[8]), redis.call('HLEN', KEYS[9])},
   {redis.call('ZSCORE', KEYS[6], ARGV[6]) and 1 or 0, redis.call('ZSCORE', KEYS[8], ARGV[7]) and 1 or 0,
-  redis.call('HEXISTS', KEYS[9], ARGV[8])}}
+  redis.call('HEXISTS', KEYS[9], ARGV[8])}, beat}

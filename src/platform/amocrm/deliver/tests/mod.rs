@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::platform::amocrm::fake::*;
 use crate::platform::http::NoResponse;
-use crate::process::Urgency;
+use crate::process::{Order, Urgency};
 
 mod chore;
 mod feed;
@@ -60,11 +60,19 @@ fn courier(http: Arc<Script>) -> AmoCourier {
 }
 
 fn deliver(ask: Ask, tried: Try, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
+    deliver_with(FakeLinks::of(links), ask, tried, script)
+}
+
+/// In doubt, with the record of the order.
+fn deliver_of(order: Order, ask: Ask, links: &[(&str, &str)], script: Vec<Scene>) -> Result<Receipt, Fault> {
+    deliver_with(FakeLinks(FakeLinks::of(links).0, Some(order)), ask, Try::MayBeDone, script)
+}
+
+fn deliver_with(links: FakeLinks, ask: Ask, tried: Try, script: Vec<Scene>) -> Result<Receipt, Fault> {
     let http = Script::new(script);
     let courier = courier(http.clone());
     let now = DateTime::from_timestamp(NOW, 0).expect("a time");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let links = FakeLinks::of(links);
     let result = runtime.block_on(courier.deliver(&command(ask), tried, &links, now));
     assert!(
         http.seen.lock().unwrap().iter().all(|request| request.urgency == Urgency::Hot),

@@ -117,6 +117,32 @@ fn a_lead_that_is_not_made_is_missing_and_a_deleted_one_is_not_there_for_good() 
     assert!(matches!(deliver(ask(), Try::First, &[LEAD], script), Err(Fault::Never { .. })));
 }
 
+/// The index was lost and the record of the order was not: the lead is found by its number, and is listed again.
+#[test]
+fn a_lead_whose_entry_was_lost_is_found_by_the_number_of_its_order() {
+    let clear = || Ask::ClearField { role: LeadRole::Sales, field: 901_350 };
+    let mut order =
+        Order::new("gc-55".into(), "c-gc-55".into(), DateTime::from_timestamp(NOW, 0).expect("a time"));
+    order.number = Some("GC-100482".to_owned());
+    assert!(
+        matches!(deliver_of(order.clone(), clear(), &[], vec![]), Err(Fault::Missing { .. })),
+        "it has none"
+    );
+    order.leads.insert(LeadRole::Sales, Stage::InWork);
+    let body = json!({ "custom_fields_values": [{ "field_id": 901350, "values": null }] });
+    let hits = json!({ "_embedded": { "leads": [
+        lead(41290070, 8123410, 66104110, "GC-1004"), lead(41290077, 8123410, 66104110, "GC-100482")] } });
+    let script = vec![
+        get("/api/v4/leads?query=GC-100482&with=contacts&limit=50&order[id]=desc", 200, hits),
+        patch("/api/v4/leads/41290077", body, 200, json!({})),
+    ];
+    let links = vec![
+        ("lead:gc-55:sales".to_owned(), "41290077".to_owned()),
+        ("crm-lead:41290077".to_owned(), "gc-55:sales".to_owned()),
+    ];
+    assert_eq!(deliver_of(order, clear(), &[], script), Ok(Receipt { links, signals: Vec::new() }));
+}
+
 #[test]
 fn l13_an_answer_is_cleared_by_a_null() {
     let body = json!({ "custom_fields_values": [{ "field_id": 901350, "values": null }] });

@@ -1,6 +1,7 @@
 //! Tasks: marked, moved, closed once.
 
 use super::*;
+use crate::process::case::Pending;
 use crate::process::command::{CreateTask, TaskKind};
 
 fn create_task() -> Ask {
@@ -104,6 +105,34 @@ fn an_open_task_that_the_index_lost_is_used_instead_of_a_new_one() {
     ];
     let links = [LEAD, ("crm-task:7710403", "t4·gc-55")];
     assert_eq!(deliver(create_task(), Try::MayBeDone, &links, script), Ok(task_receipt()));
+}
+
+/// Only the record of the order was lost (F70): it knows another task now, and the index still knows the old one.
+#[test]
+fn an_open_task_that_its_order_does_not_know_is_used_and_one_that_it_knows_is_not() {
+    let there = |id: &str| {
+        json!({ "_embedded": { "tasks": [
+            { "id": 7710455, "text": format!("Что дальше? [{id}]"), "task_type_id": 2731190, "is_completed": false }] } })
+    };
+    let links = [LEAD, ("crm-task:7710455", "t9·gc-55")];
+    let mut body = task_body()[0].clone();
+    body.as_object_mut().expect("an object").remove("request_id");
+    let used = patch("/api/v4/tasks/7710455", body, 200, json!({ "id": 7710455 }));
+    let made = post("/api/v4/tasks", task_body(), 200, made("tasks", 7710455));
+    for (id, then) in [("t9·gc-55", used), ("t8·gc-55", made)] {
+        let mut order =
+            Order::new("gc-55".into(), "c-gc-55".into(), DateTime::from_timestamp(NOW, 0).expect("a time"));
+        let pending = Pending {
+            ask: crate::process::command::AskKind::CloseTask,
+            task: Some("t8·gc-55".into()),
+            letter: None,
+            to: None,
+            role: None,
+        };
+        order.unsent.insert("gc-55.2".into(), pending);
+        let script = vec![get(TASKS_OF_LEAD, 200, there(id)), then];
+        assert_eq!(deliver_of(order, create_task(), &links, script), Ok(task_receipt()), "{id}");
+    }
 }
 
 #[test]
