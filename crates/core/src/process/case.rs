@@ -316,6 +316,11 @@ impl Order {
     pub fn call_task(&self) -> Option<(&TaskId, &Task)> {
         self.tasks.iter().find(|(_, task)| task.kind == TaskKind::Call)
     }
+
+    /// The open task «Позвонить» is for a planned attempt: its time has not come (K10).
+    pub fn call_is_ahead(&self) -> bool {
+        *self.state() == Wait::Dialling && self.round.planned && self.call_task().is_some()
+    }
 }
 
 /// An unconfirmed report of a refund: the same one is read back once (L16).
@@ -362,6 +367,12 @@ pub struct Round {
     /// The reason of this round, for its next task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The attempt's timer stands at a planned time: a call task that is open is for then (K10).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub planned: bool,
+    /// How often people closed the task of the next attempt (K10).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub closed: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub const SECTIONS: &[Section] = &[
     payment::SECTION,
     parts::SECTION,
     letters::SECTION,
+    next_note::SECTION,
     call_start::SECTION,
     guard::SECTION,
     calls::SECTION,

@@ -184,6 +184,7 @@ phrases! {
     }
     dialling {
         task(number: Number);
+        task_ahead(at: Time);
         check_contacts;
         planned(at: Time);
         off_plan(at: Time);

@@ -15,6 +15,7 @@ pub(super) mod giving_up;
 pub(super) mod guard;
 pub(super) mod hand_over;
 pub(super) mod letters;
+pub(super) mod next_note;
 pub(super) mod orders;
 pub(super) mod parts;
 pub(super) mod payment;
