@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{AskKind, TaskKind};
+use super::command::TaskKind;
 use super::event::{Author, Outcome};
 use super::timers::{Timer, Timers};
 use super::value::*;
@@ -13,6 +13,7 @@ use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief};
 pub use super::desks::{Desk, Desks};
+pub use super::open::{CallStart, NextShown, Pending, Refused, Task, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -149,6 +150,9 @@ pub struct Order {
     /// The progress of starting the call of the open call task (D9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<CallStart>,
+    /// What the lead shows of its next step (K10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_shown: Option<NextShown>,
     /// Letters already sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub letters: BTreeMap<TextId, Sent>,
@@ -224,6 +228,7 @@ impl Order {
             plan: None,
             answered_at: None,
             start: None,
+            next_shown: None,
             letters: BTreeMap::new(),
             unsent: BTreeMap::new(),
             revoked: BTreeMap::new(),
@@ -429,71 +434,4 @@ pub struct Sent {
     /// The day of the last one and a hash of its text: the same text is not sent twice a day.
     #[serde(default)]
     pub last: String,
-}
-
-/// An open task of this order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    pub kind: TaskKind,
-    pub due: At,
-    pub responsible: ManagerId,
-    /// The text of the task, which identifies its purpose.
-    pub text: TextId,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub reminded: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub escalated: bool,
-    /// This task belongs to no state, unlike others with this text: it stays until done or until the order
-    /// ends.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub kept: bool,
-    /// The task of which this one reminds; both are closed together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub about: Option<TaskId>,
-}
-
-/// The start of a call for one attempt (D9): waiting for the manager, in progress, or left to the manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallStart {
-    /// Task, round and rung: there is one start for each.
-    pub attempt: String,
-    /// The manager was on the phone: when to try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again_at: Option<At>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub under_way: Option<UnderWay>,
-}
-
-/// A requested start whose call has no result yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnderWay {
-    pub command: CommandId,
-    pub manager: ManagerId,
-    pub at: At,
-}
-
-/// What a refused command would have made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "made", rename_all = "snake_case")]
-pub enum Refused {
-    /// The lead, with the furthest stage that the process wanted.
-    Lead { role: LeadRole, stage: Stage },
-    /// The task, and the state of the order to which it belonged.
-    Task { id: TaskId, task: Task, state: String },
-}
-
-/// The content of an unsent command, so that a later step can revoke it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    pub ask: AskKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub letter: Option<TextId>,
-    /// The address of the letter: a bounce applies to it, even if the client has a newer one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// The lead's role, if the command creates a lead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<LeadRole>,
 }

@@ -177,9 +177,14 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
     }
     // A manual call before the planned time does not move the planned attempt.
     let order = &d.case.order;
-    let is_planned = order.call_task().is_none() || order.call_is_ahead();
+    let revoked = order.held().is_some_and(|held| held.call_was_revoked);
+    let is_planned = (order.call_task().is_none() && !revoked) || order.call_is_ahead();
     let planned = d.at(Timer::Attempt).filter(|_| is_planned && !cut("D10.plan_stands"));
-    d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached(outcome.said()));
+    // Nor does a task that waits for the check of a payment come back: the attempt is made.
+    match cut("L4.attempt_counts") {
+        false => d.end_calls(&result::not_reached(outcome.said())),
+        true => d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached("")),
+    }
     if *d.state() == Wait::Dialling {
         next(d, at, planned);
     }

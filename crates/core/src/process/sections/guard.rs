@@ -72,6 +72,13 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             d.case.order.doubted = None;
             d.say("L4", guard::read_later());
         }
+        AskKind::ShowNext => {
+            // The CRM does not pin: a waiting task instead (K10).
+            if let Some(shown) = &mut d.case.order.next_shown {
+                (shown.refused, shown.pinned, shown.words) = (!cut("K10.refused"), false, 0);
+            }
+            d.say("K10", guard::goes_on(what));
+        }
         AskKind::SetStatus => {
             d.turn("L14", guard::status_failed(what.clone()));
             tell_head(d, &what);
@@ -99,6 +106,7 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::MoveTask => command::move_task(),
         AskKind::CloseTask => command::close_task(),
         AskKind::AddNote => command::add_note(),
+        AskKind::ShowNext => command::show_next(),
         AskKind::AddCall => command::add_call(),
         AskKind::ReadLead | AskKind::ReadMade => command::read_lead(),
         AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),
