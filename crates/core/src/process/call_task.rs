@@ -45,9 +45,12 @@ pub(super) fn make(d: &mut Decision, call: Call<'_>) {
         }
         return;
     }
-    let mut more = String::new();
+    let mut more = d.case.order.unread.take().unwrap_or_default();
     if d.case.client.email_is_bad() {
-        more = d.process.texts.render(&call.script, &d.vars(None)).body;
+        if !more.is_empty() {
+            more.push_str("\n\n");
+        }
+        more.push_str(&d.process.texts.render(&call.script, &d.vars(None)).body);
         more.push_str("\n\n");
         more.push_str(&d.words(&word::mail_is_bad()));
     }

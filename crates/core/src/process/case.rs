@@ -147,6 +147,9 @@ pub struct Order {
     /// When a manager's last answer was accepted: for one minute the first one wins (L13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<At>,
+    /// What a call task was closed with and nobody understood, in a sentence for the next one (F25).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// The progress of starting the call of the open call task (D9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<CallStart>,
@@ -227,6 +230,7 @@ impl Order {
             question: Question::default(),
             plan: None,
             answered_at: None,
+            unread: None,
             start: None,
             next_shown: None,
             letters: BTreeMap::new(),

@@ -55,8 +55,13 @@ pub(super) fn words(d: &Decision) -> Option<(Phrase, At)> {
             let at = d.at(Timer::GiveUp)?;
             (if *letter == LastLetter::Sent { next::ends(at) } else { next::last_letter(at) }, at)
         }
-        // A task asks for the answer, or holds the promised time.
-        Wait::Asking | Wait::CallBack | Wait::Refund(_) => return None,
+        // Its task was closed by hand.
+        Wait::CallBack => {
+            let at = d.at(Timer::CallBack)?;
+            (next::call_back(at), at)
+        }
+        // A task asks for the answer.
+        Wait::Asking | Wait::Refund(_) => return None,
         Wait::Unseen { .. } | Wait::Ended(_) | Wait::Held(_) => return None,
     })
 }

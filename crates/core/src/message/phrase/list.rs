@@ -133,6 +133,7 @@ phrases! {
         taker;
         payment_checked;
         attempt(at: Time, number: Number, last: Words);
+        call_back(at: Time);
         promised(day: Day);
         part(day: Day);
         follow_up(day: Day);

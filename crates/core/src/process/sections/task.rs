@@ -115,7 +115,13 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
             }
             None => d.ask_again(&why::closed_without_answer()),
         },
-        TaskKind::Call => call_task_closed(d, change),
+        TaskKind::Call => {
+            if let Some(said) = result.filter(|_| !change.read && !cut("L15.quoted")) {
+                let why = why::not_understood(said, vars::examples(d.now, d.process.zone).time);
+                d.case.order.unread = Some(d.words(&why));
+            }
+            call_task_closed(d, change);
+        }
         TaskKind::Do => d.say("L15", phrase::done(result)),
     }
 }
