@@ -57,6 +57,11 @@ pub fn crm_task(id: u64) -> String {
     format!("crm-task:{id}")
 }
 
+/// Our order → CRM's id of the pinned note about its next step.
+pub fn next_note(order: &OrderId) -> String {
+    format!("next-note:{order}")
+}
+
 /// E.164 → our client.
 pub fn phone(e164: &str) -> String {
     format!("phone:{e164}")

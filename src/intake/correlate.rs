@@ -388,11 +388,13 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
         let result = seen.result.as_deref().filter(|_| news.done);
         // The answer comes first, because it closes the task.
         let answer = result.and_then(|text| school.answers.from_result(text, &school.process.dates(now)));
+        let read = answer.is_some();
         events.extend(answer.map(|answer| Event::Answer(signed(answer, by.as_ref()))));
         events.push(Event::Task(TaskChange {
             task,
             done: news.done,
             result: seen.result.clone().filter(|_| news.done),
+            read,
             due: news.due,
             responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
             gone: false,
@@ -409,7 +411,8 @@ async fn task_gone(book: &mut Book, task: u64) -> StoreResult<Aims> {
     let Some((task, order)) = task_of(book, task, "").await? else {
         return Ok(Aims::nothing(format!("task {task} is none of ours")));
     };
-    let change = TaskChange { task, done: false, result: None, due: None, responsible: None, gone: true };
+    let change =
+        TaskChange { task, done: false, result: None, read: false, due: None, responsible: None, gone: true };
     of_known(book, order, Event::Task(change)).await
 }
 

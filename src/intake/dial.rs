@@ -7,7 +7,7 @@ use super::book::Book;
 use super::correlate::{Aim, client_of, extension, new_client, newest, open_orders, order_of};
 use crate::config::School;
 use crate::link;
-use crate::process::command::TaskKind;
+use crate::process::case::Task;
 use crate::process::event::{CallResult, ClientFacts, Direction};
 use crate::process::{ClientId, Event, Order, OrderId, Phone, Wait, wake};
 use crate::store::StoreResult;
@@ -63,9 +63,9 @@ async fn of_client(book: &mut Book, client: ClientId, result: CallResult) -> Sto
         orders.extend(book.order(&id).await?);
     }
     let has_task = |order: &&Order| {
-        order.tasks.values().any(|task| {
-            task.kind == TaskKind::Call && result.manager.as_ref().is_none_or(|by| *by == task.responsible)
-        })
+        let mine = |task: &Task| result.manager.as_ref().is_none_or(|by| *by == task.responsible);
+        // A task whose time has not come is no sign: every order that is being dialled has one (K10).
+        order.call_task().is_some_and(|(_, task)| mine(task) && !order.call_is_ahead())
     };
     let is_started = |order: &&Order| {
         let start = order.start.as_ref().and_then(|start| start.under_way.as_ref());

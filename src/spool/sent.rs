@@ -148,7 +148,10 @@ impl Sent {
 /// under another id.
 fn is_said_once(delivery: &Delivery) -> bool {
     let kind = delivery.command.ask.kind();
-    matches!(kind, AskKind::SendLetter | AskKind::AddNote | AskKind::AddComment | AskKind::AddCall)
+    matches!(
+        kind,
+        AskKind::SendLetter | AskKind::AddNote | AskKind::ShowNext | AskKind::AddComment | AskKind::AddCall
+    )
 }
 
 #[cfg(test)]

@@ -118,10 +118,15 @@ fn never_zero(draft: &Draft, findings: &mut Findings) {
         ("payment.confirm_minutes", figures.payment.confirm_minutes),
         ("payment.part_days", figures.payment.part_days),
         ("refund.answer_work_hours", figures.refund.answer_work_hours),
+        ("next_note.update_minutes", figures.next_note.update_minutes),
     ] {
         if value == 0 {
             findings.wrong.add(key, "0", "1 or more");
         }
+    }
+    let update = figures.next_note.update_minutes;
+    if update > 120 {
+        findings.wrong.add("next_note.update_minutes", update.to_string(), "120 or less");
     }
     let every = figures.dialling.every_minutes;
     if every > 0 && every < figures.dialling.gap_minutes {

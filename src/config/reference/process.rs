@@ -218,4 +218,18 @@ pub const PROCESS: &[Section] = &[
             key("forward_only", "true | false", "Stages move forward only (K2)."),
         ],
     },
+    Section {
+        file: File::Process,
+        path: "next_note",
+        about: "What a lead shows of its next step (K10).",
+        keys: &[
+            key(
+                "how",
+                "task | pin | off",
+                "task: the next call's own task stands in the CRM from when it is planned, with its date; a pause \
+                 without a call shows a pinned note «Дальше: …». pin: always the note.",
+            ),
+            key("update_minutes", "minutes", "Between two edits of the pinned note, 120 at most."),
+        ],
+    },
 ];

@@ -102,6 +102,7 @@ fn the_reference_names_the_keys_that_the_structs_take() {
     check::<process::Payment>(File::Process, "payment", &mut seen);
     check::<process::Refund>(File::Process, "refund", &mut seen);
     check::<process::Feed>(File::Process, "feed", &mut seen);
+    check::<process::NextNote>(File::Process, "next_note", &mut seen);
     assert_eq!(told(File::Text, ""), crate::message::head::LETTER_KEYS);
     // Enums are checked below.
     for path in ["routes.responsible", "amocrm.auth"] {

@@ -254,6 +254,10 @@ async fn traces(
             }
         }
     }
+    let note = [link::next_note(&order.id)];
+    if book.links_of(&note).await?.iter().any(Option::is_some) {
+        note.into_iter().for_each(|note| drop_link(book, note, unit));
+    }
     let starts: Vec<String> =
         (1..=order.issued).map(|n| link::start(&CommandId(format!("{}.{n}", order.id)))).collect();
     let named = book.links_of(&starts).await?;

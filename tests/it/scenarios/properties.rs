@@ -288,6 +288,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
                 task: task.clone(),
                 done: what == 0 || what == 1,
                 result: (what == 1).then(|| "сделал".to_owned()),
+                read: false,
                 due: (what == 2).then(|| open.due + TimeDelta::days(2)),
                 responsible: None,
                 gone: what == 3,

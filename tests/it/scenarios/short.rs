@@ -313,6 +313,7 @@ impl ShortTask {
             task,
             done: self.done.is_some(),
             result: self.done.filter(|result| !result.is_empty()),
+            read: false,
             due: self.due.as_deref().map(time).transpose()?,
             responsible: None,
             gone: self.gone.is_some(),

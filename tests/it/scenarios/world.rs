@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dozvon::message::text::{LETTERS, TASKS};
+use dozvon::message::text::{LETTERS, TASKS, TextId};
 use dozvon::process::case::{Case, Client, Desks};
 use dozvon::process::{
-    At, ClientId, Command, CommandId, Event, Line, Moment, Order, OrderId, Process, Step, has_next_step,
+    Ask, At, ClientId, Command, CommandId, Event, Line, Moment, Order, OrderId, Process, Step, has_next_step,
     may_stay, step, strays, wake,
 };
 
@@ -67,6 +67,7 @@ impl World {
                 return Err(format!("L14: no next step after {event:?}: {phase:?} {timers:?} {tasks:?}"));
             }
             self.nothing_outlives_its_state(&order, &step)?;
+            self.no_call_comes_twice(&step)?;
             if step.case.order.tasks.values().filter(|task| is_call(task)).count() > 1 {
                 return Err(format!("two open call tasks after {event:?}"));
             }
@@ -123,6 +124,22 @@ impl World {
             let open = before.tasks.keys().filter_map(|id| after.tasks.get(id));
             if let Some(task) = open.into_iter().find(|task| !may_stay(task, from, to)) {
                 return Err(format!("`{}` is open after {} → {}", task.text, from.name(), to.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// D2, K10: between an attempt and the next one of the ladder is the gap, whenever its task is made.
+    fn no_call_comes_twice(&self, step: &Step) -> Result<(), String> {
+        let order = &step.case.order;
+        let gap = chrono::TimeDelta::minutes(i64::from(self.process.figures.dialling.gap_minutes));
+        let Some(last) = order.round.last_attempt_at else { return Ok(()) };
+        let ladder = [TextId::TaskFirstCall, TextId::TaskCall, TextId::TaskCheckContacts];
+        for command in &step.commands {
+            let Ask::CreateTask(made) = &command.ask else { continue };
+            let text = order.tasks.get(&made.task).map(|task| &task.text);
+            if text.is_some_and(|text| ladder.contains(text)) && made.due < last + gap {
+                return Err(format!("a call for {} after the attempt of {last}", made.due));
             }
         }
         Ok(())

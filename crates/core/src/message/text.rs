@@ -90,6 +90,7 @@ texts! {
     TASKS "tasks":
         TaskFirstCall "task_first_call",
         TaskCall "task_call",
+        TaskNext "task_next",
         TaskCheckContacts "task_check_contacts",
         TaskCallBack "task_call_back",
         TaskCallBackSoon "task_call_back_soon",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{AskKind, TaskKind};
+use super::command::TaskKind;
 use super::event::{Author, Outcome};
 use super::timers::{Timer, Timers};
 use super::value::*;
@@ -13,6 +13,7 @@ use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
+pub use super::open::{CallStart, NextShown, Pending, Refused, Task, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -149,9 +150,15 @@ pub struct Order {
     /// When a manager's last answer was accepted: for one minute the first one wins (L13).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_at: Option<At>,
+    /// What a call task was closed with and nobody understood, in a sentence for the next one (F25).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     /// The progress of starting the call of the open call task (D9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<CallStart>,
+    /// What the lead shows of its next step (K10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_shown: Option<NextShown>,
     /// Letters already sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub letters: BTreeMap<TextId, Sent>,
@@ -227,7 +234,9 @@ impl Order {
             question: Question::default(),
             plan: None,
             answered_at: None,
+            unread: None,
             start: None,
+            next_shown: None,
             letters: BTreeMap::new(),
             unsent: BTreeMap::new(),
             revoked: BTreeMap::new(),
@@ -320,6 +329,11 @@ impl Order {
     pub fn call_task(&self) -> Option<(&TaskId, &Task)> {
         self.tasks.iter().find(|(_, task)| task.kind == TaskKind::Call)
     }
+
+    /// The open task «Позвонить» is for a planned attempt: its time has not come (K10).
+    pub fn call_is_ahead(&self) -> bool {
+        *self.state() == Wait::Dialling && self.round.planned && self.call_task().is_some()
+    }
 }
 
 /// An unconfirmed report of a refund: the same one is read back once (L16).
@@ -366,6 +380,12 @@ pub struct Round {
     /// The reason of this round, for its next task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The attempt's timer stands at a planned time: a call task that is open is for then (K10).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub planned: bool,
+    /// How often people closed the task of the next attempt (K10).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub closed: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -422,71 +442,4 @@ pub struct Sent {
     /// The day of the last one and a hash of its text: the same text is not sent twice a day.
     #[serde(default)]
     pub last: String,
-}
-
-/// An open task of this order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    pub kind: TaskKind,
-    pub due: At,
-    pub responsible: ManagerId,
-    /// The text of the task, which identifies its purpose.
-    pub text: TextId,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub reminded: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub escalated: bool,
-    /// This task belongs to no state, unlike others with this text: it stays until done or until the order
-    /// ends.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub kept: bool,
-    /// The task of which this one reminds; both are closed together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub about: Option<TaskId>,
-}
-
-/// The start of a call for one attempt (D9): waiting for the manager, in progress, or left to the manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallStart {
-    /// Task, round and rung: there is one start for each.
-    pub attempt: String,
-    /// The manager was on the phone: when to try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub again_at: Option<At>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub under_way: Option<UnderWay>,
-}
-
-/// A requested start whose call has no result yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnderWay {
-    pub command: CommandId,
-    pub manager: ManagerId,
-    pub at: At,
-}
-
-/// What a refused command would have made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "made", rename_all = "snake_case")]
-pub enum Refused {
-    /// The lead, with the furthest stage that the process wanted.
-    Lead { role: LeadRole, stage: Stage },
-    /// The task, and the state of the order to which it belonged.
-    Task { id: TaskId, task: Task, state: String },
-}
-
-/// The content of an unsent command, so that a later step can revoke it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    pub ask: AskKind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub letter: Option<TextId>,
-    /// The address of the letter: a bounce applies to it, even if the client has a newer one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// The lead's role, if the command creates a lead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<LeadRole>,
 }

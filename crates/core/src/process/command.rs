@@ -128,6 +128,13 @@ pub enum Ask {
         role: LeadRole,
         text: String,
     },
+    /// The pinned note about the next step (K10): one note per lead, written and edited; without a text it is
+    /// unpinned.
+    ShowNext {
+        role: LeadRole,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// A call in the lead's feed (K6).
     AddCall {
         role: LeadRole,
@@ -181,6 +188,7 @@ pub enum AskKind {
     MoveTask,
     CloseTask,
     AddNote,
+    ShowNext,
     AddCall,
     ReadLead,
     ReadMade,
@@ -207,6 +215,7 @@ impl AskKind {
             Self::MoveTask => "move_task",
             Self::CloseTask => "close_task",
             Self::AddNote => "add_note",
+            Self::ShowNext => "show_next",
             Self::AddCall => "add_call",
             Self::ReadLead => "read_lead",
             Self::ReadMade => "read_made",
@@ -239,6 +248,7 @@ impl Ask {
             Self::MoveTask { .. } => AskKind::MoveTask,
             Self::CloseTask { .. } => AskKind::CloseTask,
             Self::AddNote { .. } => AskKind::AddNote,
+            Self::ShowNext { .. } => AskKind::ShowNext,
             Self::AddCall { .. } => AskKind::AddCall,
             Self::ReadLead { .. } => AskKind::ReadLead,
             Self::ReadMade { .. } => AskKind::ReadMade,

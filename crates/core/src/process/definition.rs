@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 pub use self::dialling::{Dialling, LadderStep};
+pub use self::next_note::{NextNote, ShowNext};
 pub use self::route::{Assign, Dictionary, FirstTask, Route};
 use super::calendar::Calendar;
 use super::case::Order;
@@ -17,6 +18,7 @@ use super::value::*;
 use crate::message::library::Library;
 
 mod dialling;
+mod next_note;
 mod route;
 
 /// Everything that `step` knows of a school. Built and checked by `config`.
@@ -138,6 +140,7 @@ pub struct Figures {
     pub payment: Payment,
     pub refund: Refund,
     pub feed: Feed,
+    pub next_note: NextNote,
 }
 
 /// L1–L3, L7–L9.

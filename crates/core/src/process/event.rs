@@ -254,6 +254,9 @@ pub struct TaskChange {
     /// The text of the result; empty if closed without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+    /// An answer was read from the result; it came as an event of its own, before this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<At>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,8 @@ pub mod state;
 
 pub mod moment;
 
+mod open;
+
 pub mod case;
 
 pub mod definition;
@@ -37,6 +39,7 @@ mod call_task;
 mod feed;
 mod ladder;
 mod leads;
+mod next_step;
 pub mod routing;
 
 mod sections;

@@ -18,6 +18,7 @@ pub const SECTIONS: &[Section] = &[
     payment::SECTION,
     parts::SECTION,
     letters::SECTION,
+    next_note::SECTION,
     call_start::SECTION,
     guard::SECTION,
     calls::SECTION,
@@ -64,7 +65,8 @@ pub fn wake(order: &Order) -> Option<(At, bool)> {
     Some((at, promised(timer)))
 }
 
-/// L14: whether a timer will do something within three working days or at a promised date. The watchdog of
+/// L14: whether a timer will do something within three working days or at a promised date; a follow-up, within a
+/// month. The watchdog of
 /// the running system uses this too.
 pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
     let order = &case.order;
@@ -72,8 +74,11 @@ pub fn has_next_step(process: &Process, case: &Case, now: At) -> bool {
         return true;
     }
     let limit = process.calendar.add_working_days(now, 3, process.zone) + chrono::TimeDelta::days(1);
+    let month =
+        process.calendar.add_working_days(now + follow_up::FAR, 3, process.zone) + chrono::TimeDelta::days(1);
     order.timers.iter().any(|(timer, at)| match class(timer) {
         Class::Promised | Class::Date => true,
+        Class::Month => at <= month,
         Class::OfPromise | Class::Step => at <= limit,
         Class::Repeat => order.is_unseen(),
         Class::Reminder => false,

@@ -362,3 +362,20 @@ fn a_record_of_the_first_version_is_read() {
     let again = serde_json::to_value(&order).expect("a record");
     assert_eq!(serde_json::from_value::<Order>(again).expect("an order"), order);
 }
+
+/// L14: a date that an older version set far ahead is bounded by the next step, and told to the head.
+#[test]
+fn a_far_follow_up_of_an_older_version_is_bounded() {
+    let (process, now) = (process(), now());
+    let mut case = Case::new("gc-1".into(), Client::new("c-1".into()), Desks::default(), now);
+    case.order.wait = Wait::FollowUp(FollowUp::new(FollowUpKind::OwnTry));
+    let named = now + chrono::TimeDelta::days(200);
+    case.order.timers.set(Timer::FollowUp, named);
+    assert!(!has_next_step(&process, &case, now));
+    let step = step(&process, case, &Event::Wake, now);
+    let order = &step.case.order;
+    assert!(has_next_step(&process, &step.case, now) && order.repairs == 0);
+    assert!(order.at(Timer::FollowUp).is_some_and(|at| at < now + chrono::TimeDelta::days(32)));
+    assert!(matches!(order.state(), Wait::FollowUp(date) if date.until == Some(named)));
+    assert!(order.tasks.values().any(|task| task.text == TextId::TaskFarDate));
+}

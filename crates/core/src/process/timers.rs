@@ -52,6 +52,8 @@ pub enum Timer {
     FollowUp,
     /// A command that failed, or facts that never came: try again.
     Retry,
+    /// The next step has changed: the note about it is edited (K10).
+    NextNote,
     /// Last resort (L14): the order was left without a next step.
     Guard,
 }

@@ -54,7 +54,7 @@ pub(super) fn build(
             email: text(client.email()),
             local_time: now.with_timezone(&client_zone).format("%H:%M").to_string(),
             ahead: ahead(client_zone, process.zone, now),
-            zone_known: client.zone.is_some(),
+            zone_known: client.zone.as_deref().is_some_and(|zone| zone.parse::<Tz>().is_ok()),
             first_name: client.greeted().unwrap_or_default().to_owned(),
         },
         manager: ManagerVars { name: manager.map(|manager| manager.name.clone()).unwrap_or_default() },

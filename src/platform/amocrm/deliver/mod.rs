@@ -4,6 +4,7 @@
 mod feed;
 mod lead;
 mod merged;
+mod next_note;
 mod person;
 mod price;
 mod stage;
@@ -221,6 +222,7 @@ impl AmoAttempt<'_> {
             }
             Ask::CloseTask { task, result } => self.close_task(task, result).await,
             Ask::AddNote { role, text } => self.add_note(*role, text).await,
+            Ask::ShowNext { role, text } => self.show_next(*role, text.as_deref()).await,
             Ask::AddCall { role, call } => self.add_call(*role, call).await,
             Ask::ReadLead { lead, number } => self.read_lead(*lead, number.as_deref()).await,
             Ask::ReadMade { lead } => self.read_made(*lead).await,

@@ -115,7 +115,8 @@ fn a_clients_clock_is_told_as_a_difference_or_as_not_known() {
         let body = library.render(&"task_call".into(), &vars).body;
         body.lines().find(|line| line.starts_with("Время: ")).map(str::to_owned)
     };
-    assert_eq!(said("+2", true).as_deref(), Some("Время: у клиента +2\u{a0}ч к Москве"));
+    let known = "Время: у клиента +2\u{a0}ч к Москве (часовой пояс указан в его данных)";
+    assert_eq!(said("+2", true).as_deref(), Some(known));
     assert_eq!(said("", true), None);
     let guess = "Время: часовой пояс клиента не указан, считаем его таким же, как у школы";
     assert_eq!(said("", false).as_deref(), Some(guess));

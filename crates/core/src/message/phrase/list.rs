@@ -31,6 +31,7 @@ phrases! {
         move_task;
         close_task;
         add_note;
+        show_next;
         add_call;
         read_lead;
         set_status(status: Words);
@@ -126,6 +127,20 @@ phrases! {
         unsure(route: Quote, unknown: Quote);
         again(route: Quote);
     }
+    /// What comes next, on the lead's card (K10).
+    next {
+        call(at: Time);
+        taker;
+        payment_checked;
+        attempt(at: Time, number: Number, last: Words);
+        call_back(at: Time);
+        promised(day: Day);
+        part(day: Day);
+        follow_up(day: Day);
+        number(day: Day);
+        last_letter(at: Time);
+        ends(at: Time);
+    }
     arrival {
         by_call;
         ended_before;
@@ -134,8 +149,6 @@ phrases! {
         by_route(manager: Manager);
         by_queue(why: Words, manager: Manager);
         pause(until: Time);
-        next_call(at: Time);
-        next_taker;
         by_manager;
         pause_over;
         pause_over_in_pool;
@@ -184,6 +197,7 @@ phrases! {
     }
     dialling {
         task(number: Number);
+        task_ahead(at: Time);
         check_contacts;
         planned(at: Time);
         off_plan(at: Time);

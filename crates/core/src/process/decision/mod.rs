@@ -77,6 +77,8 @@ pub enum Class {
     OfPromise,
     /// A named date: a next step whatever its date.
     Date,
+    /// A named date of a follow-up: a next step within a month.
+    Month,
     /// A next step within three working days.
     Step,
     /// A repeat that may turn out to be unnecessary: a next step only while facts are awaited.

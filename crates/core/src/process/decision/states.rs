@@ -100,6 +100,7 @@ impl Decision<'_> {
     /// The manager's answer is accepted (L13): everything open until now is closed.
     pub fn answered(&mut self, to: Wait, said: Phrase) {
         let result = &result::answer_came();
+        self.case.order.unread = None;
         self.close_question(result);
         self.drop_promise();
         self.close_bound(|_| true, result);

@@ -3,12 +3,12 @@
 
 use chrono::TimeDelta;
 
-use crate::message::phrase::{Phrase, arrival, routes, why};
+use crate::message::phrase::{Phrase, arrival, next, routes, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::command::Urgency;
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
-use crate::process::definition::Route;
+use crate::process::definition::{Route, ShowNext};
 use crate::process::event::Author;
 use crate::process::moment::Moment;
 use crate::process::money::PaymentState;
@@ -16,7 +16,7 @@ use crate::process::routing::{self, Chosen};
 use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
-use crate::process::{assign, leads};
+use crate::process::{assign, leads, next_step};
 
 pub const SECTION: Section = Section {
     name: "arrival",
@@ -198,12 +198,20 @@ fn next_step(d: &Decision, payment_state: PaymentState) -> Phrase {
     let figures = &d.figures().arrival;
     let by_manager = d.case.order.author == Some(Author::Manager) && figures.short_path;
     let is_asked = d.case.client.phone().is_none() && figures.ask_phone;
-    if payment_state != PaymentState::Unpaid || by_manager || is_asked || cut("L2.next_step") {
+    if payment_state != PaymentState::Unpaid
+        || by_manager
+        || is_asked
+        || cut("L2.next_step")
+        || d.figures().next_note.how == ShowNext::Off
+    {
         return Phrase::NONE;
     }
     match d.case.order.responsible {
-        Some(_) => arrival::next_call(d.calls().next(pause_end(d))),
-        None => arrival::next_taker(),
+        Some(_) => {
+            let at = d.calls().next(pause_end(d));
+            if at > d.now + next_step::SHORT { Phrase::NONE } else { next::call(at) }
+        }
+        None => next::taker(),
     }
 }
 

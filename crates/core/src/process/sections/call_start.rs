@@ -67,6 +67,10 @@ fn attempt_of(d: &Decision, task: &TaskId) -> String {
 
 /// D9: the task is due: starts the call, or leaves it to the manager and says why.
 fn due(d: &mut Decision) {
+    // The attempt was moved: the timer follows its task.
+    if d.case.order.call_is_ahead() {
+        return;
+    }
     let Some((id, task)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.clone())) else {
         return;
     };

@@ -87,12 +87,13 @@ fn call_at_once(d: &mut Decision, due: At) {
     }
     let (text, script) = (TextId::TaskMissedCall, TextId::ScriptCallBack);
     call_task::make(d, Call { text, script, due, time: d.now, why: None, to: None });
+    d.case.order.round.planned = false;
     fall_back(d, due);
 }
 
 fn plan(d: &mut Decision, rung: Rung) {
     let round = &mut d.case.order.round;
-    (round.day, round.step) = (rung.day, rung.step);
+    (round.day, round.step, round.planned, round.closed) = (rung.day, rung.step, true, 0);
     d.set(Timer::Attempt, rung.at);
     d.say("D2", dialling::planned(rung.at));
 }
@@ -118,7 +119,9 @@ fn attempt(d: &mut Decision) {
     let today = d.now.with_timezone(&calls.zone).date_naive().to_string();
     d.case.order.round.days.insert(today);
     d.case.order.round.started_at.get_or_insert(d.now);
+    let planned = std::mem::take(&mut d.case.order.round.planned) && !cut("K10.one_task");
     match d.call_task() {
+        Some(open) if planned => call_task::is_due(d, &open),
         Some(open) => missed_attempt(d, &open),
         None => call_task::of_attempt(d),
     }
@@ -173,8 +176,15 @@ fn not_reached(d: &mut Decision, outcome: Outcome, at: At) {
         return;
     }
     // A manual call before the planned time does not move the planned attempt.
-    let planned = d.at(Timer::Attempt).filter(|_| d.call_task().is_none() && !cut("D10.plan_stands"));
-    d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached(outcome.said()));
+    let order = &d.case.order;
+    let revoked = order.held().is_some_and(|held| held.call_was_revoked);
+    let is_planned = (order.call_task().is_none() && !revoked) || order.call_is_ahead();
+    let planned = d.at(Timer::Attempt).filter(|_| is_planned && !cut("D10.plan_stands"));
+    // Nor does a task that waits for the check of a payment come back: the attempt is made.
+    match cut("L4.attempt_counts") {
+        false => d.end_calls(&result::not_reached(outcome.said())),
+        true => d.close_tasks_where(|task| task.kind == TaskKind::Call, &result::not_reached("")),
+    }
     if *d.state() == Wait::Dialling {
         next(d, at, planned);
     }
@@ -220,7 +230,7 @@ fn give_up(d: &mut Decision) {
 fn failed(d: &mut Decision) {
     d.say("D12", dialling::our_failure());
     let again = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes));
-    if let Some(open) = d.call_task() {
+    if let Some(open) = d.call_task().filter(|_| !d.case.order.call_is_ahead()) {
         d.move_task(&open, Some(again), None);
     }
 }

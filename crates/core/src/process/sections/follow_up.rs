@@ -20,7 +20,7 @@ pub const SECTION: Section = Section {
     rules: &["L13", "L14", "D12"],
     timers: &[Row {
         timer: Timer::FollowUp,
-        class: Class::Date,
+        class: Class::Month,
         lives: |order| matches!(order.state(), Wait::FollowUp(_)),
         fires: due,
     }],
@@ -37,6 +37,10 @@ pub const SECTION: Section = Section {
         _ => Heard::Passed,
     },
     enters: |d, request| match request {
+        Request::Close => {
+            bound(d);
+            Heard::Taken
+        }
         Request::WaitUntil { at } => {
             wait_until(d, *at);
             Heard::Taken
@@ -46,7 +50,15 @@ pub const SECTION: Section = Section {
 };
 
 /// A day farther ahead is the head's matter, and the order is looked at meanwhile (L14).
-const FAR: TimeDelta = TimeDelta::days(30);
+pub const FAR: TimeDelta = TimeDelta::days(30);
+
+/// A date that an older version set farther ahead.
+fn bound(d: &mut Decision) {
+    let week = TimeDelta::days(7);
+    if let Some(at) = d.at(Timer::FollowUp).filter(|at| *at > d.now + FAR + week) {
+        wait_until(d, at);
+    }
+}
 
 fn wait_until(d: &mut Decision, at: At) {
     let Wait::FollowUp(date) = d.state().clone() else { return };

@@ -4,6 +4,7 @@
 use crate::message::phrase::{Phrase, command, guard, letters};
 use crate::message::text::TextId;
 use crate::mutant::cut;
+use crate::process::call_task;
 use crate::process::case::{Pending, Refused};
 use crate::process::command::{AskKind, BOUNCED, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Row, Section};
@@ -39,6 +40,17 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
     let what = said(d, pending.ask);
     match pending.ask {
         AskKind::SendLetter => letter_failed(d, &pending, why),
+        AskKind::CreateTask if is_ahead(d, &pending) => {
+            let task = d.case.order.call_task().map(|(id, task)| (id.clone(), task.clone()));
+            if let Some((id, task)) = task {
+                d.case.order.tasks.remove(&id);
+                let state = d.state().name().to_owned();
+                refused(d, command, Refused::Task { id, task, state });
+            }
+            // The attempt itself makes the next one.
+            d.case.order.round.closed = call_task::CLOSED_MAX;
+            d.say("K10", guard::goes_on(what));
+        }
         AskKind::CreateTask => {
             if let Some(id) = pending.task
                 && let Some(task) = d.case.order.tasks.remove(&id)
@@ -60,12 +72,24 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
             d.case.order.doubted = None;
             d.say("L4", guard::read_later());
         }
+        AskKind::ShowNext => {
+            // The CRM does not pin: a waiting task instead (K10).
+            if let Some(shown) = &mut d.case.order.next_shown {
+                (shown.refused, shown.pinned, shown.words) = (!cut("K10.refused"), false, 0);
+            }
+            d.say("K10", guard::goes_on(what));
+        }
         AskKind::SetStatus => {
             d.turn("L14", guard::status_failed(what.clone()));
             tell_head(d, &what);
         }
         _ => d.say("L14", guard::goes_on(what)),
     }
+}
+
+/// The task of a planned attempt (K10).
+fn is_ahead(d: &Decision, pending: &Pending) -> bool {
+    d.case.order.call_is_ahead() && pending.task.is_some() && pending.task == d.call_task()
 }
 
 /// What a command does, for people: the platform's own words are for the log and the dead letter.
@@ -82,6 +106,7 @@ fn said(d: &Decision, ask: AskKind) -> Phrase {
         AskKind::MoveTask => command::move_task(),
         AskKind::CloseTask => command::close_task(),
         AskKind::AddNote => command::add_note(),
+        AskKind::ShowNext => command::show_next(),
         AskKind::AddCall => command::add_call(),
         AskKind::ReadLead | AskKind::ReadMade => command::read_lead(),
         AskKind::SetStatus => command::set_status(d.case.order.status.as_ref().map(Status::label)),

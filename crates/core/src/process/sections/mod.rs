@@ -16,6 +16,7 @@ pub(super) mod guard;
 pub(super) mod hand_over;
 pub(super) mod letters;
 pub(super) mod moved_money;
+pub(super) mod next_note;
 pub(super) mod orders;
 pub(super) mod parts;
 pub(super) mod payment;

@@ -59,7 +59,8 @@ fn hold(d: &mut Decision) {
         return;
     }
     let call = d.call_task().filter(|id| d.is_uncreated(id));
-    d.hold(call.is_some());
+    let is_ahead = d.case.order.call_is_ahead() && !cut("K10.held");
+    d.hold(call.is_some() && !is_ahead);
     if let Some(call) = &call {
         d.close_task(call, &Phrase::NONE);
     }

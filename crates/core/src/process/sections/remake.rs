@@ -31,6 +31,9 @@ fn on_gone(d: &mut Decision, role: LeadRole) {
     if d.case.order.leads.remove(&role).is_none() || role != LeadRole::Sales {
         return;
     }
+    if d.case.order.call_is_ahead() {
+        d.case.order.round.closed += 1;
+    }
     d.case.order.tasks.clear();
     if std::mem::replace(&mut d.case.order.lead_deleted, true) {
         let again = d.work_days(1);
@@ -46,6 +49,8 @@ fn on_gone(d: &mut Decision, role: LeadRole) {
 fn remake(d: &mut Decision) {
     leads::make(d, &Phrase::NONE);
     match d.state() {
+        // A planned attempt keeps its time (K10).
+        Wait::Dialling if d.case.order.round.planned => {}
         Wait::Dialling => {
             d.request(Request::Attempt);
         }
@@ -71,7 +76,7 @@ fn due(d: &mut Decision) {
         return;
     }
     match d.state() {
-        Wait::Dialling if d.call_task().is_none() => {
+        Wait::Dialling if d.call_task().is_none() && !d.case.order.round.planned => {
             d.request(Request::Attempt);
         }
         Wait::CallBack if d.call_task().is_none() => call_back(d),

@@ -115,7 +115,13 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
             }
             None => d.ask_again(&why::closed_without_answer()),
         },
-        TaskKind::Call => call_task_closed(d, change),
+        TaskKind::Call => {
+            if let Some(said) = result.filter(|_| !change.read && !cut("L15.quoted")) {
+                let why = why::not_understood(said, vars::examples(d.now, d.process.zone).time);
+                d.case.order.unread = Some(d.words(&why));
+            }
+            call_task_closed(d, change);
+        }
         TaskKind::Do => d.say("L15", phrase::done(result)),
     }
 }
@@ -125,7 +131,12 @@ fn call_task_closed(d: &mut Decision, change: &TaskChange) {
     let retry = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.failed_retry_minutes.max(1)));
     match d.state() {
         Wait::Dialling => {
-            d.set(Timer::Attempt, retry);
+            // A planned attempt is not made sooner because its task is gone (K10).
+            let planned =
+                d.at(Timer::Attempt).filter(|_| d.case.order.round.planned && !cut("K10.keeps_time"));
+            d.set(Timer::Attempt, planned.unwrap_or(retry).max(retry));
+            let round = &mut d.case.order.round;
+            (round.planned, round.closed) = (true, round.closed + 1);
             d.say("L15", phrase::call_closed_early(change.gone));
         }
         Wait::CallBack if cut("D5.closed_task") => d.drop_promise(),

@@ -15,6 +15,7 @@ mod chore;
 mod feed;
 mod lead;
 mod mirror;
+mod next_note;
 mod price;
 mod stage;
 mod task;

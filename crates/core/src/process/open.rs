@@ -1,0 +1,90 @@
+//! What an order has open outside: tasks, the start of a call, the note about its next step, commands that are
+//! not settled or were refused. Absent fields are not written. Enter at [`Task`] and [`Pending`].
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{AskKind, TaskKind};
+use super::value::*;
+use crate::message::text::TextId;
+
+/// An open task of this order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    pub kind: TaskKind,
+    pub due: At,
+    pub responsible: ManagerId,
+    /// The text of the task, which identifies its purpose.
+    pub text: TextId,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reminded: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalated: bool,
+    /// This task belongs to no state, unlike others with this text: it stays until done or until the order
+    /// ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+    /// The task of which this one reminds; both are closed together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<TaskId>,
+}
+
+/// The start of a call for one attempt (D9): waiting for the manager, in progress, or left to the manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallStart {
+    /// Task, round and rung: there is one start for each.
+    pub attempt: String,
+    /// The manager was on the phone: when to try again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_at: Option<At>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<UnderWay>,
+}
+
+/// A requested start whose call has no result yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderWay {
+    pub command: CommandId,
+    pub manager: ManagerId,
+    pub at: At,
+}
+
+/// What a refused command would have made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "made", rename_all = "snake_case")]
+pub enum Refused {
+    /// The lead, with the furthest stage that the process wanted.
+    Lead { role: LeadRole, stage: Stage },
+    /// The task, and the state of the order to which it belonged.
+    Task { id: TaskId, task: Task, state: String },
+}
+
+/// The content of an unsent command, so that a later step can revoke it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    pub ask: AskKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<TextId>,
+    /// The address of the letter: a bounce applies to it, even if the client has a newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The lead's role, if the command creates a lead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<LeadRole>,
+}
+
+/// What the lead shows of its next step while no task does (K10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextShown {
+    /// When it was last written.
+    pub at: At,
+    /// A digest of the words.
+    pub words: u64,
+    /// It is on top of the card now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+    /// The CRM refused to pin it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+}

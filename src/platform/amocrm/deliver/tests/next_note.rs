@@ -1,0 +1,84 @@
+//! The pinned note about the next step: one, edited, and no reason to stop the account.
+
+use super::*;
+
+const NOTE: (&str, &str) = ("next-note:gc-55", "9001");
+
+fn show(text: Option<&str>) -> Ask {
+    Ask::ShowNext { role: LeadRole::Sales, text: text.map(str::to_owned) }
+}
+
+fn body(words: &str) -> Value {
+    json!({ "note_type": "common", "is_need_to_trigger_digital_pipeline": false, "request_id": "gc-55.3",
+        "params": { "text": format!("{words} ·gc-55.3") } })
+}
+
+fn new(words: &str) -> Value {
+    let mut note = body(words);
+    note["entity_id"] = 41290077.into();
+    json!([note])
+}
+
+fn edit(words: &str) -> Value {
+    let mut note = body(words);
+    note["id"] = 9001.into();
+    json!([note])
+}
+
+fn written(id: u64) -> Result<Receipt, Fault> {
+    Ok(Receipt { links: vec![("next-note:gc-55".to_owned(), id.to_string())], ..Receipt::default() })
+}
+
+fn pin(id: u64, word: &str, status: u16, answer: Value) -> Scene {
+    post(&format!("/api/v4/leads/notes/{id}/{word}"), Value::Null, status, answer)
+}
+
+#[test]
+fn k10_a_note_is_written_once_then_edited() {
+    let script = vec![
+        post("/api/v4/leads/notes", new("Дальше: 1"), 200, made("notes", 9001)),
+        pin(9001, "pin", 204, Value::Null),
+    ];
+    assert_eq!(deliver(show(Some("Дальше: 1")), Try::First, &[LEAD], script), written(9001));
+    let script = vec![
+        patch("/api/v4/leads/notes", edit("Дальше: 2"), 200, made("notes", 9001)),
+        pin(9001, "pin", 204, Value::Null),
+    ];
+    assert_eq!(deliver(show(Some("Дальше: 2")), Try::First, &[LEAD, NOTE], script), written(9001));
+    let script = vec![pin(9001, "unpin", 204, Value::Null)];
+    assert_eq!(deliver(show(None), Try::First, &[LEAD, NOTE], script), Ok(Receipt::default()));
+    assert_eq!(deliver(show(None), Try::First, &[LEAD], Vec::new()), Ok(Receipt::default()));
+}
+
+/// A person deleted it.
+#[test]
+fn k10_a_note_that_is_gone_is_written_again() {
+    let gone = json!({ "validation-errors": [{ "request_id": "gc-55.3",
+        "errors": [{ "code": "NotSupportedChoice", "path": "id" }] }], "status": 400 });
+    let script = vec![
+        patch("/api/v4/leads/notes", edit("Дальше: 2"), 400, gone),
+        post("/api/v4/leads/notes", new("Дальше: 2"), 200, made("notes", 9002)),
+        pin(9002, "pin", 204, Value::Null),
+    ];
+    assert_eq!(deliver(show(Some("Дальше: 2")), Try::First, &[LEAD, NOTE], script), written(9002));
+}
+
+#[tokio::test]
+async fn k10_a_refused_pin_is_final_and_the_account_goes_on() {
+    let forbidden = json!({ "status": 403, "title": "Forbidden" });
+    for status in [403, 404] {
+        let mut script = vec![
+            post("/api/v4/leads/notes", new("Дальше: 1"), 200, made("notes", 9001)),
+            pin(9001, "pin", status, forbidden.clone()),
+        ];
+        if status == 403 {
+            script.push(get("/api/v4/account", 200, json!({ "id": 1 })));
+        }
+        // The account itself is asked without hurry.
+        let courier = courier(Script::new(script));
+        let now = DateTime::from_timestamp(NOW, 0).expect("a time");
+        let (links, ask) = (FakeLinks::of(&[LEAD]), command(show(Some("Дальше: 1"))));
+        let outcome = courier.deliver(&ask, Try::First, &links, now).await;
+        assert!(matches!(outcome, Err(Fault::Never { .. })), "{outcome:?}");
+    }
+}
