@@ -272,7 +272,7 @@ fn the_author_that_no_address_says_is_read_back() {
         assert_eq!((made.author, made.responsible), (Some(Author::Manager), Some(ManagerId::from("sergey"))));
         assert_eq!(*order(world, "made").await.state(), Wait::Asking, "he is asked for the date of payment");
         let own = order(world, "own").await;
-        assert_eq!((own.author, own.state()), (Some(Author::Client), &Wait::Pause));
+        assert_eq!((own.author, own.state()), (None, &Wait::Pause), "who made it is its buyer");
         let tasks =
             world.sandbox().tasks_of("made").iter().map(|task| task.responsible_user_id).collect::<Vec<_>>();
         assert_eq!(tasks, [10_412_304], "one task, his");
