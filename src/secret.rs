@@ -46,6 +46,10 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
+    /// What to do about one that cannot be read.
+    pub const TODO: &'static str =
+        "fill it in before the start; `dozvon init` writes a file `env` with a line for each variable";
+
     /// Reads it; the error says what to do.
     pub fn read(&self) -> Result<Secret, String> {
         self.read_with(|name| std::env::var(name).ok())
@@ -54,7 +58,9 @@ impl SecretSource {
     /// The same with the caller's environment.
     pub fn read_with(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Secret, String> {
         let text = match self {
-            Self::Env(name) => variable(name).ok_or_else(|| format!("the variable {name} is not set"))?,
+            Self::Env(name) => {
+                variable(name).ok_or_else(|| format!("the variable {name} is not set, or empty"))?
+            }
             Self::File(path) => std::fs::read_to_string(path)
                 .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))?,
         };

@@ -116,7 +116,10 @@ pub async fn check(args: Check) -> Result<(), Stop> {
     if refused {
         return Err(format!("{} warning(s), and --strict permits none", warnings.len()).into());
     }
-    out::line(format_args!("{schools} school(s), no problems"))
+    match warnings.len() {
+        0 => out::line(format_args!("{schools} school(s), no problems")),
+        count => out::line(format_args!("{schools} school(s), can be used, {count} warning(s)")),
+    }
 }
 
 /// What the accounts lack; `more` findings follow.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::school_file::SchoolFile;
+use crate::config::MARK;
 use crate::discover::account;
-use crate::discover::file::{Access, MARK};
+use crate::discover::file::Access;
 use crate::out::{self, Stop};
 use crate::secret::random_token;
 
@@ -30,16 +31,16 @@ pub struct Init {
     #[arg(long)]
     zone: Option<chrono_tz::Tz>,
     /// The https address at which platforms reach the bridge.
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     url: Option<String>,
     /// The account's address, https://….amocrm.ru.
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     amocrm: Option<String>,
     /// Variable with a long-lived token of that account: managers, pipelines and fields are read from there.
     #[arg(long, requires = "amocrm")]
     token_env: Option<String>,
-    /// The school's address in GetCourse.
-    #[arg(long)]
+    /// The school's address in GetCourse, https://….getcourse.ru.
+    #[arg(long, value_parser = address)]
     getcourse: Option<String>,
 }
 
@@ -50,6 +51,14 @@ fn short_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// Without a slash at its end.
+fn address(text: &str) -> Result<String, String> {
+    match crate::platform::check::address_fault(text) {
+        Some((wrong, allowed)) => Err(format!("{wrong}; {allowed}")),
+        None => Ok(text.trim_end_matches('/').to_owned()),
+    }
+}
+
 pub async fn init(args: &Init) -> Result<(), Stop> {
     let school = format!("schools/{}", args.school);
     let of_school = of_school(args).await?;
@@ -57,7 +66,7 @@ pub async fn init(args: &Init) -> Result<(), Stop> {
         ("dozvon.toml".to_owned(), instance(args)),
         (format!("{school}/school.toml"), of_school.clone()),
         (format!("{school}/process/default.toml"), PROCESS.to_owned()),
-        ("env".to_owned(), variables(&of_school)),
+        ("env".to_owned(), variables(&args.folder, &of_school)),
     ];
     // All or nothing: what is there belongs to somebody.
     if let Some((file, _)) = files.iter().find(|(file, _)| args.folder.join(file).exists()) {
@@ -71,10 +80,12 @@ pub async fn init(args: &Init) -> Result<(), Stop> {
     let folder = args.folder.display();
     out::print(&format!(
         "Written: {folder}. What comes next:\n\
-         1. In {folder}/{school}/school.toml go to each «{MARK}»; `dozvon discover` prints the ids of the CRM.\n\
-         2. In {folder}/env write the keys, and keep the file to yourself.\n\
-         3. set -a && . {folder}/env && set +a && dozvon check --config {folder}\n\
-         4. dozvon url --config {folder}\n"
+         1. In {folder}/env write the keys, keep the file to yourself, and load it:\n\
+         \x20  set -a && . {folder}/env && set +a\n\
+         2. In {folder}/{school}/school.toml go to each «{MARK}»; `dozvon discover {}` prints the ids of the CRM.\n\
+         3. dozvon check, and when it is content: dozvon check --online\n\
+         4. dozvon url\n",
+        args.school
     ))
 }
 
@@ -94,9 +105,14 @@ fn instance(args: &Init) -> String {
     INSTANCE.replace("url = \"http://127.0.0.1:8080\"", &format!("url = \"{url}\""))
 }
 
-/// The lines of the variables that the school's file names.
-fn variables(of_school: &str) -> String {
-    let mut text = "# Keys of the school: fill in each line, and never publish this file.\n".to_owned();
+/// The lines of the variables that the school's file names, and the folder for all commands.
+fn variables(folder: &Path, of_school: &str) -> String {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut text = format!(
+        "# Keys of the school: fill in each line, and never publish this file. A variable that more sections of\n\
+         # its file name (telephony, mail) gets a line here, too.\nDOZVON_CONFIG='{}'\n",
+        folder.display()
+    );
     let lines = of_school.lines().filter(|line| !line.starts_with('#'));
     for name in
         lines.flat_map(|line| line.split("env = \"").skip(1)).filter_map(|rest| rest.split('"').next())
@@ -160,8 +176,9 @@ mod tests {
             assert!(lines.contains(&line), "{line}: {text}");
         }
         assert!(lines.contains(&"account_id = 31877554 # ЗАПОЛНИТЕ"), "{text}");
-        let variables = variables(&text);
+        let variables = variables(Path::new("/etc/dozvon"), &text);
         assert!(variables.contains("\nMY_SCHOOL_AMOCRM_TOKEN=\n"), "{variables}");
+        assert!(variables.contains("\nDOZVON_CONFIG='/etc/dozvon'\n"), "{variables}");
         assert!(text.parse::<toml::Table>().is_ok(), "{text}");
     }
 }

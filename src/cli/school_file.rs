@@ -1,7 +1,8 @@
 //! A school's file from the example that the tests check: with what is known of the school, from its account where
 //! there is one, and marks where a person has to go on. Enter at [`SchoolFile::text`].
 
-use crate::discover::file::{Access, Blocks, MARK, quoted};
+use crate::config::MARK;
+use crate::discover::file::{Access, Blocks, quoted};
 use crate::platform::amocrm::discover::Found;
 use crate::platform::entry::PlatformKind;
 use crate::platforms::ALL;

@@ -22,8 +22,14 @@ pub struct Files {
 /// Largest allowed configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Deepest file: `schools/<school>/process/<name>.toml`.
-const DEPTH_MAX: usize = 4;
+/// Files are read to this depth, one more than any has its place in, so that a folder of one's own is noticed.
+const DEPTH_MAX: usize = 5;
+
+/// Stands in a written file where a person has to write something.
+pub const MARK: &str = "ЗАПОЛНИТЕ";
+
+/// Lines of one file that are named; more are counted.
+const MARKS_SHOWN: usize = 8;
 
 impl Files {
     /// All files below the folder whose names end in `.toml` or `.txt`.
@@ -110,6 +116,24 @@ impl Files {
         self.unread.iter().map(warning).collect()
     }
 
+    /// What is still to be filled in, by file.
+    pub(super) fn unfilled(&self) -> Vec<Problem> {
+        let marked = |(path, text): (&String, &String)| {
+            let lines = text.lines().enumerate().filter(|(_, line)| line.contains(MARK));
+            let lines: Vec<String> = lines.map(|(index, _)| (index + 1).to_string()).collect();
+            let more = lines.len().saturating_sub(MARKS_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let shown = lines.iter().take(MARKS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+            (!lines.is_empty()).then(|| Problem {
+                file: self.shown(path),
+                key: String::new(),
+                wrong: format!("still to be filled in: «{MARK}» stands in line {shown}{more}"),
+                allowed: "the school's own value, without the mark".to_owned(),
+            })
+        };
+        self.texts.iter().filter_map(marked).collect()
+    }
+
     /// Files that nothing reads: a typing mistake, or a wrong folder.
     pub(super) fn stray(&self) -> Vec<Problem> {
         let known = |path: &str| match path.split('/').collect::<Vec<_>>()[..] {
@@ -126,8 +150,13 @@ impl Files {
                 file: self.shown(path),
                 key: String::new(),
                 wrong: "nothing reads this file".to_owned(),
-                allowed: "dozvon.toml, schools/<school>/school.toml, process/*.toml, texts/*.txt, texts/phrases.toml"
-                    .to_owned(),
+                allowed: match path.split('/').collect::<Vec<_>>()[..] {
+                    ["schools", school, folder @ ("texts" | "process"), .., name] => {
+                        format!("move it to {}", self.shown(&format!("schools/{school}/{folder}/{name}")))
+                    }
+                    _ => "dozvon.toml, schools/<school>/school.toml, process/*.toml, texts/*.txt, texts/phrases.toml"
+                        .to_owned(),
+                },
             })
             .collect()
     }

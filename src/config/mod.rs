@@ -33,7 +33,7 @@ mod school;
 pub use crate::problem::Problem;
 pub use answers::Answers;
 pub use environment::Surroundings;
-pub use files::Files;
+pub use files::{Files, MARK};
 pub use instance::{Instance, Notify};
 pub use raw::Limits;
 pub use school::is_school_name;
@@ -115,6 +115,7 @@ impl Config {
             });
         }
         let mut warnings = files.unread();
+        warnings.extend(files.unfilled());
         check::together(&schools, files, &mut problems, &mut warnings);
         problems.sort();
         problems.dedup();

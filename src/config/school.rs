@@ -19,7 +19,7 @@ use crate::platforms::{ALL, Platforms};
 use crate::problem::Problem;
 use crate::process::definition::{Figures, Manager, Route};
 use crate::process::{LeadRole, ManagerId, Process, SchoolId, Stage, routing};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretSource};
 
 /// The process that every route of a school uses; other files are not used until a route can name them.
 const PROCESS: &str = "default";
@@ -177,7 +177,7 @@ fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints
                 }
                 secrets.push(secret);
             }
-            Err(fault) => wrong.add("secrets", fault, "set it, see `.env.example`"),
+            Err(fault) => wrong.add("secrets", fault, SecretSource::TODO),
         }
     }
     secrets

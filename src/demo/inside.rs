@@ -34,9 +34,10 @@ use crate::worker::site::{Keep, Outbound, Parts, Rhythm, Site};
 
 /// Answers of a platform arrive after this.
 const ANSWER_MS: i64 = 40;
-/// There is no other instance: bells are enough, and a lease outlives the run.
-const ALONE: Rhythm =
-    Rhythm { poll: Duration::from_secs(86_400), renew: Duration::from_secs(86_400), lease_ms: 86_400_000 };
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// There is no other instance: bells are enough, and a lease is still good when it is renewed.
+const ALONE: Rhythm = Rhythm { poll: DAY, renew: DAY, lease_ms: 2 * 86_400_000 };
 
 /// The stand-ins and their time, shared by all ports here.
 #[derive(Clone)]

@@ -7,16 +7,13 @@ use std::fmt::Write;
 
 use super::answers;
 use super::shown::kind;
-use crate::config::Answers;
+use crate::config::{Answers, MARK};
 use crate::json;
 use crate::platform::amocrm::check::CLOSED;
 use crate::platform::amocrm::discover::{Field, Found, Named, Pipeline, User};
 use crate::platform::amocrm::settings::Auth;
 use crate::process::{LeadRole, RefusalReason, Stage};
 use crate::secret::SecretSource;
-
-/// Stands where a person has to write something.
-pub const MARK: &str = "ЗАПОЛНИТЕ";
 
 /// Most users that become managers of the file.
 const MANAGERS_MAX: usize = 50;

@@ -15,6 +15,7 @@ use crate::platform::amocrm::{self, Settings};
 use crate::platform::check::{Complaints, Findings};
 use crate::platform::survey::Named;
 use crate::process::{RefusalReason, SchoolId};
+use crate::progress::{self, Spinner};
 use crate::secret::Vault;
 use crate::store::embedded::Embedded;
 use crate::store::{Backend, Store};
@@ -31,12 +32,17 @@ pub struct Report {
     pub warnings: Vec<Problem>,
 }
 
+/// What a terminal shows meanwhile.
+const READING: &str = "reading the accounts";
+
 /// What every question needs: the budgets of the accounts and their tokens are in the store. Before there is
 /// one, a long-lived token works without it.
 struct Asking {
     wiring: Wiring,
     /// Why there is no store.
     no_store: Option<String>,
+    /// A large account takes a while.
+    _shown: Spinner,
 }
 
 impl Asking {
@@ -54,7 +60,7 @@ impl Asking {
             data: config.instance.data.clone(),
             url: config.instance.url.clone(),
         };
-        Ok(Self { wiring, no_store })
+        Ok(Self { wiring, no_store, _shown: progress::spinner(READING) })
     }
 
     async fn crm(&self, settings: &Settings, school: &SchoolId) -> Result<Found, Unasked> {
@@ -128,7 +134,7 @@ pub async fn account(settings: &Settings) -> Result<Found, String> {
         data: std::path::PathBuf::new(),
         url: String::new(),
     };
-    let asking = Asking { wiring, no_store: None };
+    let asking = Asking { wiring, no_store: None, _shown: progress::spinner(READING) };
     Ok(asking.crm(settings, &SchoolId::from("new")).await?)
 }
 

@@ -317,6 +317,9 @@ fn a_slip_in_a_text_or_a_files_name_is_told() {
         "shipped name",
     );
     check(slip("schools/rost/shcool.toml", "", "a = 1"), "schools/rost/shcool.toml", "", "nothing reads");
+    // The shipped texts stand in folders; a school's do not.
+    let deep = "schools/rost/texts/letters/invoice.txt";
+    check(slip(deep, "", "Счёт"), deep, "", "nothing reads");
     check(
         slip("schools/Зима/school.toml", "", include_str!("../../deploy/example/schools/rost/school.toml")),
         "schools/Зима/school.toml",

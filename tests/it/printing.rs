@@ -154,9 +154,15 @@ async fn init_writes_a_school_that_check_accepts_once_it_is_filled_in() {
         let mut command = bench.command(&["check", "--config", &shown]);
         let ended =
             command.env_remove("DOZVON_URL").envs(variables.iter().cloned()).output().await.expect("it ends");
-        (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ended.status.code(), text(&ended.stderr), text(&ended.stdout))
     };
-    let (code, said) = check(&[]).await;
+    for (flag, value) in [("--url", "http://bridge.example"), ("--getcourse", "moja.getcourse.ru")] {
+        let other = bench.folder.path().join("other").display().to_string();
+        let refused = bench.run(&["init", &other, flag, value]).await;
+        assert!(refused.code() != Some(0) && refused.err().contains(value), "{}", refused.err());
+    }
+    let (code, said, _) = check(&[]).await;
     assert_eq!(code, Some(1));
     for part in ["`ЗАПОЛНИТЕ` is no address", "MOJA_AMOCRM_TOKEN is not set", "getcourse.url"] {
         assert!(said.contains(part), "{part}: {said}");
@@ -175,8 +181,10 @@ async fn init_writes_a_school_that_check_accepts_once_it_is_filled_in() {
         let value = if value.is_empty() { "a-long-enough-key-0001" } else { value };
         (name.to_owned(), value.to_owned())
     });
-    let (code, said) = check(&pairs.collect::<Vec<_>>()).await;
+    let (code, said, told) = check(&pairs.collect::<Vec<_>>()).await;
     assert_eq!((code, said.as_str()), (Some(0), ""));
+    // What only looks finished is told.
+    assert!(told.contains("«ЗАПОЛНИТЕ» stands in line") && told.contains("warning(s)"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,23 +56,37 @@ pub trait ExchangeSetup: Any + fmt::Debug + Send + Sync {
     fn boxed(&self) -> Box<dyn ExchangeSetup>;
 }
 
+/// What every exchange keeps.
+#[derive(Clone, Debug, Default)]
+pub struct Switchboard {
+    pub employees: Vec<Employee>,
+    /// In the order of their beginning.
+    pub calls: Vec<Call>,
+    /// Call starts of the bridge that people have not reacted to yet.
+    pub commands: Vec<Command>,
+    /// Events to be sent, with their moments.
+    pub posts: Vec<LinePost>,
+}
+
+impl Switchboard {
+    pub fn of(employees: Vec<Employee>) -> Switchboard {
+        Switchboard { employees, ..Switchboard::default() }
+    }
+}
+
 /// One exchange, whoever's it is.
 pub trait Exchange: Phones + fmt::Debug + Send {
     /// Answers a request of the bridge.
     fn handle(&mut self, now: DateTime<Utc>, request: &WireRequest) -> WireAnswer;
 
-    /// Calls in the order of their beginning.
-    fn calls(&self) -> &[Call];
+    fn board(&self) -> &Switchboard;
 
-    fn calls_mut(&mut self) -> &mut [Call];
-
-    fn employees(&self) -> &[Employee];
-
-    /// Call starts of the bridge that people have not reacted to yet.
-    fn take_commands(&mut self) -> Vec<Command>;
+    fn board_mut(&mut self) -> &mut Switchboard;
 
     /// Events to be sent, with their moments.
-    fn take_posts(&mut self) -> Vec<LinePost>;
+    fn take_posts(&mut self) -> Vec<LinePost> {
+        std::mem::take(&mut self.board_mut().posts)
+    }
 
     /// A whole request for a terminal: nobody answered a call that ended at `ended`. `None` where an event
     /// says nothing without others.
@@ -293,18 +307,18 @@ impl World {
 
     /// Calls in the order of their beginning.
     pub fn calls(&self) -> &[Call] {
-        self.exchange().calls()
+        &self.exchange().board().calls
     }
 
     pub(super) fn call_mut(&mut self, call: usize) -> Option<&mut Call> {
-        self.phones().calls_mut().get_mut(call)
+        self.phones().board_mut().calls.get_mut(call)
     }
 
     /// Sees what the exchanges have gathered: commands for people, events for the bridge.
     pub(super) fn notice_lines(&mut self, now: DateTime<Utc>) {
         for index in 0..self.exchanges.len() {
             let (line, exchange) = &mut self.exchanges[index];
-            let (line, commands) = (*line, exchange.take_commands());
+            let (line, commands) = (*line, std::mem::take(&mut exchange.board_mut().commands));
             for command in commands {
                 match line == self.setup.line {
                     true => self.bridge_calls(now, &command),

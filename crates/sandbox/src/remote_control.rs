@@ -113,7 +113,8 @@ impl World {
         if client.len() < 10 {
             return Err((400, "client: the phone is missing, such as 79035550127".to_owned()));
         }
-        let known: Vec<&str> = self.exchange().employees().iter().map(|one| one.extension.as_str()).collect();
+        let known: Vec<&str> =
+            self.exchange().board().employees.iter().map(|one| one.extension.as_str()).collect();
         let first = known.first().copied().unwrap_or_default();
         let extension = form.get("extension").unwrap_or(first).to_owned();
         if !known.contains(&extension.as_str()) {
@@ -164,7 +165,7 @@ impl World {
         let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };
         let id = order.order_id.unwrap_or_default();
         let phone = phone_dialled(&order.phone);
-        let extension = self.exchange().employees().last().map_or("", |employee| &employee.extension);
+        let extension = self.exchange().board().employees.last().map_or("", |employee| &employee.extension);
         lines.push(format!(
             "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
         ));

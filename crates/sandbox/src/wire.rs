@@ -71,9 +71,12 @@ impl WireRequest {
         Query::parse(self.path.split_once('?').map_or("", |(_, query)| query).as_bytes())
     }
 
-    /// The decoded pairs of a form body.
+    /// The decoded pairs of a form body; none of a body that says it is something else.
     pub fn form(&self) -> Query {
-        Query::parse(&self.body)
+        match self.header("content-type") {
+            Some(kind) if !kind.starts_with("application/x-www-form-urlencoded") => Query::default(),
+            _ => Query::parse(&self.body),
+        }
     }
 
     /// A header by its name, whatever its case.

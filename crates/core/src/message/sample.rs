@@ -14,7 +14,8 @@ impl Vars {
             },
             order: OrderVars {
                 number: "12041".to_owned(),
-                id: "Мария Кузнецова".to_owned(),
+                id: "700100200".to_owned(),
+                called: "12041".to_owned(),
                 positions: "Дизайн интерьера: база. Пакет «Всё сразу»".to_owned(),
                 cost: "38\u{a0}500\u{a0}₽".to_owned(),
                 paid: "15\u{a0}000\u{a0}₽".to_owned(),
@@ -51,13 +52,13 @@ impl Vars {
         }
     }
 
-    /// Only what every order has: a school and an id.
+    /// Only what every order has: a school and what the order is called.
     pub fn bare_example() -> Self {
         Self {
             school: SchoolVars {
                 name: "Школа «Рост»".to_owned(), zone: "Europe/Moscow".to_owned()
             },
-            order: OrderVars { id: "+79035550127".to_owned(), ..OrderVars::default() },
+            order: OrderVars { called: "+79035550127".to_owned(), ..OrderVars::default() },
             example: ExampleVars::sample(),
             who: "+79035550127".to_owned(),
             attempt: 1,

@@ -158,6 +158,7 @@ pub(super) fn context(vars: &Vars) -> Value {
     let OrderVars {
         number,
         id,
+        called,
         positions,
         cost,
         paid,
@@ -185,11 +186,10 @@ pub(super) fn context(vars: &Vars) -> Value {
     let (cost_sum, paid_sum, left_sum) = (number_of(*cost_sum), number_of(*paid_sum), number_of(*left_sum));
     // GetCourse writes one position per line; in a sentence they are joined.
     let positions = positions.lines().map(str::trim).collect::<Vec<_>>().join(", ");
-    let number = if number.is_empty() { id } else { number };
     let source = Value::from_object(Source(source.clone()));
     context! {
         school => context! { name => school_name, zone => school_zone },
-        order => context! { number, id, positions, cost, paid, left, cost_sum, paid_sum, left_sum, payment_link, source },
+        order => context! { number, id, called, positions, cost, paid, left, cost_sum, paid_sum, left_sum, payment_link, source },
         client => context! { name, phone, phone_words, phone_typed, phone_bad, email, local_time, ahead, zone_known, first_name },
         manager => context! { name => manager_name },
         example => context! { day => example_day, time => example_time },

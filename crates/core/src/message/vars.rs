@@ -44,11 +44,13 @@ pub struct SchoolVars {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct OrderVars {
-    /// The number that people see, else `id`.
+    /// The number that people see; empty if there is none.
     pub number: String,
-    /// What an order without a number is called by: its client's name, else his phone or e-mail. Never our own
-    /// id, which means nothing to people.
+    /// GetCourse's id, for addresses; empty for an order that is not there.
     pub id: String,
+    /// What people call the order: its number, else its client's name, phone or e-mail. Never our own id, which
+    /// means nothing to them.
+    pub called: String,
     pub positions: String,
     /// «38 500 ₽»; empty when not known. Likewise the next two.
     pub cost: String,

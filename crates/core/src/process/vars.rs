@@ -27,13 +27,14 @@ pub(super) fn build(
     let sum = |amount: &Option<Money>| amount.as_ref().map(Money::major).unwrap_or_default();
     let text = |value: Option<&String>| value.cloned().unwrap_or_default();
     let left = left(order);
-    let known = [client.name.as_ref(), client.phone(), client.email(), Some(&process.name)];
+    let known = [order.number.as_ref(), client.name.as_ref(), client.phone(), client.email()];
     let called = text(known.into_iter().flatten().find(|word| !word.trim().is_empty()));
     Vars {
         school: SchoolVars { name: process.name.clone(), zone: process.zone.name().to_owned() },
         order: OrderVars {
-            number: order.number.clone().unwrap_or_else(|| called.clone()),
-            id: called,
+            number: text(order.number.as_ref()),
+            id: order.id.deal().unwrap_or_default().to_owned(),
+            called,
             positions: order.positions.clone().unwrap_or_default(),
             cost: money(&order.cost),
             paid: money(&order.paid),

@@ -41,6 +41,8 @@ impl GetCourse {
             ("GET", "deal/get-cancel-reasons") => done(named(&self.setup.cancel_reasons)),
             ("GET", "common/get-groups") => done(self.groups_named(|_| true)),
             ("GET", "common/get-trainings") => done(self.trainings(|_| true)),
+            // A school without departments.
+            ("GET", "common/get-departments") => done(json!([])),
             ("GET", "common/get-personal-managers") => done(self.staff_list()),
             ("GET", "offer/get-offers") => done(self.offers()),
             ("GET", "offer/get-offer-by-id") => {

@@ -94,7 +94,7 @@ impl Phones for Vpbx {
             let ended = now + TimeDelta::seconds(course.rings_s);
             self.posts.push(first.event(ended, "Disconnected", Some(1111)));
             let call = self.finish(now, 2, extension, client, (None, ended), 1111, id);
-            self.calls[call].client_dialled = false;
+            self.board.calls[call].client_dialled = false;
             return call;
         };
         let picked = now + TimeDelta::seconds(wait);
@@ -120,12 +120,12 @@ impl Vpbx {
     }
 
     fn leg(&self, index: usize, from: Side, to: Side, command: Option<String>) -> Leg {
-        let call = STANDARD.encode(format!("1:1000001:{}:{index}", 100 + self.calls.len()));
+        let call = STANDARD.encode(format!("1:1000001:{}:{index}", 100 + self.board.calls.len()));
         Leg { entry: self.entry_id(), call, seq: 0, from, to, dct: None, command }
     }
 
     fn entry_id(&self) -> String {
-        STANDARD.encode((10_000_000_001u64 + self.calls.len() as u64).to_string())
+        STANDARD.encode((10_000_000_001u64 + self.board.calls.len() as u64).to_string())
     }
 
     /// The summary, the recording, and the call's own record.
@@ -161,7 +161,7 @@ impl Vpbx {
         if answered.is_some() && self.setup.recordings {
             self.push_recording(&entry_id, extension, ended);
         }
-        self.calls.push(Call {
+        self.board.calls.push(Call {
             entry_id,
             direction,
             extension: extension.to_owned(),
@@ -177,18 +177,18 @@ impl Vpbx {
             script: None,
             number: 0,
         });
-        self.calls.len() - 1
+        self.board.calls.len() - 1
     }
 
     fn push_recording(&mut self, entry_id: &str, extension: &str, ended: DateTime<Utc>) {
-        let recording_id = STANDARD.encode(format!("1:1000001:{}:0", 500 + self.calls.len()));
+        let recording_id = STANDARD.encode(format!("1:1000001:{}:0", 500 + self.board.calls.len()));
         let (stopped, stored) = (ended + TimeDelta::seconds(1), ended + TimeDelta::seconds(8));
         let recording = Recording {
             recording_id: recording_id.clone(),
             recording_state: "Completed",
             seq: 2,
             entry_id: entry_id.to_owned(),
-            call_id: STANDARD.encode(format!("1:1000001:{}:0", 100 + self.calls.len())),
+            call_id: STANDARD.encode(format!("1:1000001:{}:0", 100 + self.board.calls.len())),
             extension: extension.to_owned(),
             timestamp: stopped.timestamp(),
             completion_code: 1000,

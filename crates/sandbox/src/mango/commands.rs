@@ -84,7 +84,7 @@ impl Vpbx {
             return self.refuse(now, 3100);
         }
         let line_number = Some(text("line_number")).filter(|line| !line.is_empty());
-        self.commands.push(Command {
+        self.board.commands.push(Command {
             command_id: command_id.clone(),
             extension,
             to_number: text("to_number"),
@@ -102,6 +102,7 @@ impl Vpbx {
     fn users(&self, body: &Value) -> WireAnswer {
         let wanted = body.get("extension").and_then(Value::as_str);
         let employees = self
+            .board
             .employees
             .iter()
             .filter(|employee| wanted.is_none_or(|extension| extension == employee.extension));

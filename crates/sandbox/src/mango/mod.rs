@@ -20,10 +20,10 @@ use chrono_tz::Tz;
 
 use serde::Deserialize;
 
-use crate::calls::{Call, Command, Course, Employee};
+use crate::calls::{Course, Employee};
 use crate::faults::Budget;
 use crate::form;
-use crate::lines::{Exchange, LinePost, Maker, Phones};
+use crate::lines::{Exchange, LinePost, Maker, Phones, Switchboard};
 use crate::wire::{WireAnswer, WireRequest};
 
 pub static EXCHANGE: Maker = Maker {
@@ -37,16 +37,13 @@ pub static EXCHANGE: Maker = Maker {
 #[derive(Clone, Debug)]
 pub struct Vpbx {
     pub setup: MangoSetup,
-    pub employees: Vec<Employee>,
+    board: Switchboard,
     budget: Budget,
     callbacks: Budget,
     /// After a bad request everything is answered 401 until then (sheet 7.6).
     locked_until: Option<DateTime<Utc>>,
-    pub calls: Vec<Call>,
     /// Events to be sent, with their moments.
     pub posts: Vec<Post>,
-    /// Callback commands that people have not reacted to yet.
-    pub commands: Vec<Command>,
     /// Key → how often it was asked for, and its table.
     statistics: BTreeMap<String, (u32, String)>,
     /// Records whose link was given out and not used yet.
@@ -68,20 +65,12 @@ impl Exchange for Vpbx {
         self.command(now, request)
     }
 
-    fn calls(&self) -> &[Call] {
-        &self.calls
+    fn board(&self) -> &Switchboard {
+        &self.board
     }
 
-    fn calls_mut(&mut self) -> &mut [Call] {
-        &mut self.calls
-    }
-
-    fn employees(&self) -> &[Employee] {
-        &self.employees
-    }
-
-    fn take_commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.commands)
+    fn board_mut(&mut self) -> &mut Switchboard {
+        &mut self.board
     }
 
     fn take_posts(&mut self) -> Vec<LinePost> {
@@ -112,13 +101,11 @@ impl Vpbx {
     /// The exchange at the start.
     pub fn new(setup: MangoSetup, employees: Vec<Employee>) -> Vpbx {
         Vpbx {
-            employees,
+            board: Switchboard::of(employees),
             budget: Budget::per_second(setup.per_second),
             callbacks: Budget::per_second(setup.callbacks_per_second),
             locked_until: None,
-            calls: Vec::new(),
             posts: Vec::new(),
-            commands: Vec::new(),
             statistics: BTreeMap::new(),
             files: BTreeSet::new(),
             zone: chrono_tz::Europe::Moscow,
@@ -137,6 +124,6 @@ impl Vpbx {
 
     /// The employee with an extension.
     pub fn employee(&self, extension: &str) -> Option<&Employee> {
-        self.employees.iter().find(|employee| employee.extension == extension)
+        self.board.employees.iter().find(|employee| employee.extension == extension)
     }
 }

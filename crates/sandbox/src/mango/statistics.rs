@@ -40,7 +40,8 @@ impl Vpbx {
                 && is_side(body.get("to"), &[called])
                 && is_side(body.get("call_party"), &[caller, called])
         };
-        let lines: Vec<String> = self.calls.iter().filter(wanted).map(|call| line(call, fields)).collect();
+        let lines: Vec<String> =
+            self.board.calls.iter().filter(wanted).map(|call| line(call, fields)).collect();
         self.keep("key", lines.join("\n"))
     }
 
@@ -90,7 +91,7 @@ impl Vpbx {
                 && number("context_status").is_none_or(|status| status == i64::from(call.talk_seconds() > 0))
                 && (call.client.contains(search) || call.extension.contains(search))
         };
-        let found = self.calls.iter().filter(wanted).skip(offset).take(limit);
+        let found = self.board.calls.iter().filter(wanted).skip(offset).take(limit);
         let list: Vec<Value> = found.map(|call| self.context(call)).collect();
         self.keep(
             "calls",

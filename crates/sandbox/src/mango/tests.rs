@@ -131,7 +131,7 @@ fn the_callback_of_the_sheet_has_two_legs() {
         ask(&mut exchange, 1_767_255_000, "commands/callback", json, SALT).value(),
         json!({"result": 1000})
     );
-    let command = exchange.commands.remove(0);
+    let command = exchange.board.commands.remove(0);
     exchange.call_back(
         at(1_767_255_000),
         &command,
@@ -226,7 +226,7 @@ fn statistics_and_limits() {
     let refused = ask(&mut exchange, 3000, "config/users/request", "{}", SALT);
     assert_eq!((refused.status, refused.value()["message"].clone()), (429, json!("Rate limit exceeded.")));
     exchange.posts.clear();
-    assert_eq!(exchange.calls[0].talk_seconds(), TimeDelta::seconds(30).num_seconds());
+    assert_eq!(exchange.board.calls[0].talk_seconds(), TimeDelta::seconds(30).num_seconds());
 }
 
 /// An exchange with an outgoing talk, an incoming missed call, and a call that still rings at 3000.

@@ -72,7 +72,7 @@ impl Cabinet {
         let text = |name: &str| given.get(name).unwrap_or_default().to_owned();
         let (extension, phone) = (text("sipnumber"), text(called));
         let from_outside = called == "phoneTo";
-        if !self.employees.iter().any(|employee| employee.extension == extension) {
+        if !self.board.employees.iter().any(|employee| employee.extension == extension) {
             return refused("Sip number not found".to_owned());
         }
         let is_phone = |phone: &str| phone.len() >= 10 && phone.bytes().all(|byte| byte.is_ascii_digit());
@@ -81,7 +81,7 @@ impl Cabinet {
         }
         self.taken += 1;
         let command_id = format!("{:032x}", 0x5f4d_cc3b_5aa7_65d6_u64.wrapping_mul(self.taken));
-        self.commands.push(Command {
+        self.board.commands.push(Command {
             command_id: command_id.clone(),
             extension,
             to_number: phone,
@@ -94,7 +94,7 @@ impl Cabinet {
     /// The record of a talk; how a call without one is answered is not published.
     fn record(&self, now: DateTime<Utc>, id: &str) -> WireAnswer {
         let ended = |call: &&Call| call.entry_id == id && call.talk_seconds() > 0 && call.ended_at <= now;
-        match self.calls.iter().find(ended) {
+        match self.board.calls.iter().find(ended) {
             Some(_) => WireAnswer::of(200, "audio/mpeg", SILENCE),
             None => refused("Record not found".to_owned()),
         }
@@ -102,7 +102,8 @@ impl Cabinet {
 
     fn operators(&self) -> WireAnswer {
         let mut lines = vec!["\u{feff}Номер;Имя".to_owned()];
-        lines.extend(self.employees.iter().map(|one| format!("\"{}\";\"{}\"", one.extension, one.name)));
+        lines
+            .extend(self.board.employees.iter().map(|one| format!("\"{}\";\"{}\"", one.extension, one.name)));
         WireAnswer::of(200, "text/csv", lines.join("\n"))
     }
 
@@ -119,13 +120,13 @@ impl Cabinet {
                 && call.client_dialled
                 && call.ended_at <= now
         };
-        let lines = self.calls.iter().filter(within).map(|call| self.line(call));
+        let lines = self.board.calls.iter().filter(within).map(|call| self.line(call));
         let text: Vec<String> = std::iter::once(head.to_owned()).chain(lines).collect();
         WireAnswer::of(200, "text/csv; charset=utf-8", text.join("\n"))
     }
 
     fn line(&self, call: &Call) -> String {
-        let named = self.employees.iter().find(|employee| employee.extension == call.extension);
+        let named = self.board.employees.iter().find(|employee| employee.extension == call.extension);
         let ours = named.map_or(String::new(), |one| format!("{} ({})", one.extension, one.name));
         let talked = call.talk_seconds();
         let (kind, from, to) = match call.direction {

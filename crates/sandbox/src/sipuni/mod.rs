@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub use self::setup::SipuniSetup;
 use crate::calls::{Call, Command, Course, Employee};
 use crate::faults::Budget;
-use crate::lines::{Exchange, LinePost, Maker, Phones};
+use crate::lines::{Exchange, LinePost, Maker, Phones, Switchboard};
 use crate::wire::{WireAnswer, WireRequest};
 use events::{Event, Shape};
 
@@ -31,15 +31,10 @@ pub static EXCHANGE: Maker = Maker {
 #[derive(Clone, Debug)]
 pub struct Cabinet {
     pub setup: SipuniSetup,
-    pub employees: Vec<Employee>,
+    board: Switchboard,
     /// In which statistics write their times.
     zone: Tz,
     budget: Budget,
-    pub calls: Vec<Call>,
-    /// Events to be sent, with their moments.
-    pub posts: Vec<LinePost>,
-    /// Call-back commands that people have not reacted to yet.
-    pub commands: Vec<Command>,
     /// Commands so far: each answer has an id of its own.
     taken: u64,
 }
@@ -48,12 +43,9 @@ impl Cabinet {
     /// The cabinet at the start.
     pub fn new(setup: SipuniSetup, employees: Vec<Employee>, zone: Tz) -> Cabinet {
         Cabinet {
-            employees,
+            board: Switchboard::of(employees),
             zone,
             budget: Budget::per_second(setup.per_second),
-            calls: Vec::new(),
-            posts: Vec::new(),
-            commands: Vec::new(),
             taken: 0,
             setup,
         }
@@ -65,24 +57,12 @@ impl Exchange for Cabinet {
         self.command(now, request)
     }
 
-    fn calls(&self) -> &[Call] {
-        &self.calls
+    fn board(&self) -> &Switchboard {
+        &self.board
     }
 
-    fn calls_mut(&mut self) -> &mut [Call] {
-        &mut self.calls
-    }
-
-    fn employees(&self) -> &[Employee] {
-        &self.employees
-    }
-
-    fn take_commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.commands)
-    }
-
-    fn take_posts(&mut self) -> Vec<LinePost> {
-        std::mem::take(&mut self.posts)
+    fn board_mut(&mut self) -> &mut Switchboard {
+        &mut self.board
     }
 
     fn boxed(&self) -> Box<dyn Exchange> {
@@ -98,7 +78,7 @@ impl Phones for Cabinet {
         let call = self.begin(now, 2, extension, client, course, None);
         for second in 0..2 {
             let at = now + TimeDelta::seconds(second);
-            self.post(at, Event::start(&shape, &self.calls[call], &self.setup, at));
+            self.post(at, Event::start(&shape, &self.board.calls[call], &self.setup, at));
         }
         self.go_on(call, &shape);
         call
@@ -108,10 +88,10 @@ impl Phones for Cabinet {
     /// 2.4).
     fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let call = self.begin(now, 1, extension, client, course, None);
-        let missed = self.calls[call].answered_at.is_none();
+        let missed = self.board.calls[call].answered_at.is_none();
         let shape = if missed { Shape::missed(client) } else { Shape::inbound(extension, client) };
         if !missed {
-            self.post(now, Event::start(&shape, &self.calls[call], &self.setup, now));
+            self.post(now, Event::start(&shape, &self.board.calls[call], &self.setup, now));
         }
         self.go_on(call, &shape);
         call
@@ -130,7 +110,7 @@ impl Phones for Cabinet {
         let id = Some(command.command_id.clone());
         let Some(wait) = manager_s else {
             let call = self.begin(now, 2, extension, client, Course { talk_s: 0, ..course }, id);
-            self.calls[call].client_dialled = false;
+            self.board.calls[call].client_dialled = false;
             return call;
         };
         let begun = now + TimeDelta::seconds(wait);
@@ -138,7 +118,7 @@ impl Phones for Cabinet {
         let mut shape = Shape::outbound(extension, client);
         shape.callback = id.filter(|_| self.setup.callback_id);
         shape.external = command.from_outside;
-        self.post(begun, Event::start(&shape, &self.calls[call], &self.setup, begun));
+        self.post(begun, Event::start(&shape, &self.board.calls[call], &self.setup, begun));
         self.go_on(call, &shape);
         call
     }
@@ -154,18 +134,18 @@ impl Cabinet {
         course: Course,
         command_id: Option<String>,
     ) -> usize {
-        self.calls.push(Call {
-            entry_id: format!("{}.{}", now.timestamp(), 12_345 + self.calls.len()),
+        self.board.calls.push(Call {
+            entry_id: format!("{}.{}", now.timestamp(), 12_345 + self.board.calls.len()),
             line: self.setup.line.clone(),
             command_id,
             ..Call::begun(now, direction, (extension, client), course)
         });
-        self.calls.len() - 1
+        self.board.calls.len() - 1
     }
 
     /// The answer, if there is one, and the end.
     fn go_on(&mut self, call: usize, shape: &Shape) {
-        let call = self.calls[call].clone();
+        let call = self.board.calls[call].clone();
         if let Some(at) = call.answered_at {
             self.post(at, Event::answer(shape, &call, &self.setup, at));
         }
@@ -175,7 +155,7 @@ impl Cabinet {
     fn post(&mut self, at: DateTime<Utc>, event: Event) {
         let url = self.setup.hooks_url.clone();
         if !url.is_empty() {
-            self.posts.push(LinePost::new(at, &self.setup.method, &url, &event.0));
+            self.board.posts.push(LinePost::new(at, &self.setup.method, &url, &event.0));
         }
     }
 }

@@ -33,8 +33,12 @@ fn vectors() -> serde_json::Value {
 fn an_outgoing_call_is_section_3_byte_for_byte() {
     let mut cabinet = cabinet();
     cabinet.dial(at(1_767_254_400), "101", "79005550101", Course { rings_s: 12, talk_s: 60, reason: 1120 });
-    let sent: Vec<&str> =
-        cabinet.posts.iter().filter_map(|post| post.url.split_once('?').map(|(_, query)| query)).collect();
+    let sent: Vec<&str> = cabinet
+        .board
+        .posts
+        .iter()
+        .filter_map(|post| post.url.split_once('?').map(|(_, query)| query))
+        .collect();
     let vectors = vectors();
     let sheet = |i: usize| vectors["sipuni_events"][i]["query"].as_str().unwrap_or_default().to_owned();
     let again = sheet(0).replace("timestamp=1767254400", "timestamp=1767254401");
@@ -46,7 +50,7 @@ fn a_missed_incoming_call_is_its_end_alone() {
     let mut cabinet = cabinet();
     let course = Course { rings_s: 19, talk_s: 0, reason: 1110 };
     cabinet.ring_in(at(1_767_254_700), "101", "79005550101", course);
-    let [post] = cabinet.posts.as_slice() else { panic!("{:?}", cabinet.posts) };
+    let [post] = cabinet.board.posts.as_slice() else { panic!("{:?}", cabinet.board.posts) };
     for part in [
         "event=2",
         "src_num=9005550101&src_type=1",
@@ -69,11 +73,20 @@ fn hashes_are_the_sheets() {
 }
 
 fn ask(cabinet: &mut Cabinet, path: &str, body: &str) -> serde_json::Value {
+    ask_with(cabinet, path, vec![], body)
+}
+
+fn ask_with(
+    cabinet: &mut Cabinet,
+    path: &str,
+    headers: Vec<(String, String)>,
+    body: &str,
+) -> serde_json::Value {
     let request = WireRequest {
         platform: Platform::named("sipuni").expect("of the list"),
         method: "POST".into(),
         path: format!("/api/{path}"),
-        headers: vec![],
+        headers,
         body: body.into(),
     };
     cabinet.handle(at(1_767_254_400), &request).value()
@@ -85,7 +98,7 @@ fn the_call_back_of_the_sheet_is_taken_and_a_bad_one_refused_with_200() {
     let good = "antiaon=0&phone=79005550101&reverse=0&sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
     let answer = ask(&mut cabinet, "callback/call_number", good);
     assert_eq!(answer["success"], true);
-    assert_eq!(answer["id"], cabinet.commands[0].command_id);
+    assert_eq!(answer["id"], cabinet.board.commands[0].command_id);
     for (bad, why) in [
         (good.replace("hash=a5", "hash=b5"), "Wrong hash"),
         (good.replace("antiaon=0&", ""), "Parameter antiaon is required"),
@@ -94,7 +107,7 @@ fn the_call_back_of_the_sheet_is_taken_and_a_bad_one_refused_with_200() {
         let answer = ask(&mut cabinet, "callback/call_number", &bad);
         assert_eq!((&answer["success"], &answer["message"]), (&false.into(), &why.into()), "{bad}");
     }
-    assert_eq!(cabinet.commands.len(), 1);
+    assert_eq!(cabinet.board.commands.len(), 1);
 }
 
 #[test]
@@ -109,9 +122,9 @@ fn a_manager_who_does_not_pick_up_leaves_no_trace() {
     };
     let course = Course { rings_s: 45, talk_s: 0, reason: 1111 };
     cabinet.call_back(at(1_767_254_400), &command, None, course);
-    assert!(cabinet.posts.is_empty());
+    assert!(cabinet.board.posts.is_empty());
     cabinet.call_back(at(1_767_254_600), &command, Some(4), course);
-    let urls: Vec<&str> = cabinet.posts.iter().map(|post| post.url.as_str()).collect();
+    let urls: Vec<&str> = cabinet.board.posts.iter().map(|post| post.url.as_str()).collect();
     assert!(urls.len() == 2 && urls.iter().all(|url| url.contains("callbackId=5f4d")), "{urls:?}");
     assert!(
         urls[1].contains("status=NOANSWER") && urls[1].contains("call_answer_timestamp=1767254604"),
@@ -145,7 +158,16 @@ fn a_post_reads_its_query_too() {
     let query = "callback/call_number?antiaon=0&phone=79005550101&reverse=0";
     let form = "sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
     assert_eq!(ask(&mut cabinet, query, form)["success"], true);
-    assert_eq!(cabinet.commands[0].to_number, "79005550101");
+    assert_eq!(cabinet.board.commands[0].to_number, "79005550101");
+}
+
+/// The client sipuni-api 0.0.1.1 puts everything into the query and sends `{}` as JSON.
+#[test]
+fn a_body_that_is_no_form_is_no_part_of_the_hash() {
+    let mut cabinet = cabinet();
+    let all = "antiaon=0&phone=79005550101&reverse=0&sipnumber=101&user=012345&hash=a50635b48faaefd60a129a35c7060505";
+    let json = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+    assert_eq!(ask_with(&mut cabinet, &format!("callback/call_number?{all}"), json, "{}")["success"], true);
 }
 
 #[test]
@@ -154,14 +176,14 @@ fn a_call_between_outside_numbers_has_a_wrong_answer_time() {
     let good = "phoneFrom=79005550111&phoneTo=79005550101&sipnumber=101&sipnumber2=101&user=012345\
                 &hash=58acdcfc94f88dfeb9f36a70a70e973b";
     assert_eq!(ask(&mut cabinet, "callback/call_external", good)["success"], true);
-    let command = cabinet.commands.remove(0);
+    let command = cabinet.board.commands.remove(0);
     assert_eq!((command.to_number.as_str(), command.from_outside), ("79005550101", true));
     for (talk_s, reason, answered) in [(7, 1120, 1_767_254_403), (0, 1111, 1_767_254_404)] {
-        cabinet.posts.clear();
+        cabinet.board.posts.clear();
         let course = Course { rings_s: 3, talk_s, reason };
         cabinet.call_back(at(1_767_254_400), &command, Some(4), course);
-        let end = cabinet.posts.last().map(|post| post.url.clone()).unwrap_or_default();
-        let starts = cabinet.posts.iter().filter(|post| post.url.contains("event=1&")).count();
+        let end = cabinet.board.posts.last().map(|post| post.url.clone()).unwrap_or_default();
+        let starts = cabinet.board.posts.iter().filter(|post| post.url.contains("event=1&")).count();
         assert!(end.contains(&format!("call_answer_timestamp={answered}&")), "{end}");
         assert_eq!(starts, 1, "told once");
     }
@@ -182,7 +204,7 @@ fn a_record_is_sound() {
         };
         cabinet.handle(at(1_767_254_400), &request)
     };
-    let id = cabinet.calls[0].entry_id.clone();
+    let id = cabinet.board.calls[0].entry_id.clone();
     let answer = record(&mut cabinet, &id);
     assert_eq!(answer.headers[0].1, "audio/mpeg");
     assert!(answer.body.starts_with(b"ID3"));

@@ -51,7 +51,7 @@ impl Office {
     }
 
     fn of_extension(&mut self, method: &str, id: &str, rest: &[&str], request: &WireRequest) -> WireAnswer {
-        let known = self.employees.iter().find(|one| extension_id(&one.extension) == id.parse().ok());
+        let known = self.board.employees.iter().find(|one| extension_id(&one.extension) == id.parse().ok());
         let (Some(employee), Ok(id)) = (known, id.parse::<u64>()) else {
             return error(404, "Not found");
         };
@@ -100,7 +100,7 @@ impl Office {
         }
         let shown = body["dst_ani"].as_str().map(digits).filter(|line| *line == self.setup.line);
         let id = self.conversation().to_lowercase();
-        self.commands.push(Command {
+        self.board.commands.push(Command {
             command_id: id.clone(),
             extension: extension.to_owned(),
             to_number: client,
@@ -116,10 +116,10 @@ impl Office {
             return error(400, "start_datetime and end_datetime are required");
         };
         let stamp = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
-        let calls = self
-            .calls
-            .iter()
-            .filter(|call| (from..=to).contains(&stamp(call.created_at).as_str()) && call.ended_at <= now);
+        let calls =
+            self.board.calls.iter().filter(|call| {
+                (from..=to).contains(&stamp(call.created_at).as_str()) && call.ended_at <= now
+            });
         let shown: Vec<Value> = calls.map(|call| conversation(call, &stamp)).collect();
         let page = query.int("page").unwrap_or(1).max(1);
         let size = query.int("per_page").unwrap_or(100).clamp(1, 500);

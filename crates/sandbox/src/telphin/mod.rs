@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use self::setup::TelphinSetup;
 use crate::calls::{Call, Command, Course, Employee};
 use crate::faults::Budget;
-use crate::lines::{Exchange, LinePost, Maker, Phones};
+use crate::lines::{Exchange, LinePost, Maker, Phones, Switchboard};
 use crate::wire::{WireAnswer, WireRequest};
 use events::{Flow, Leg};
 
@@ -35,17 +35,12 @@ const EXTENSION_IDS: u64 = 200_000;
 #[derive(Clone, Debug)]
 pub struct Office {
     pub setup: TelphinSetup,
-    pub employees: Vec<Employee>,
+    board: Switchboard,
     budget: Budget,
     /// Tokens and when they end.
     tokens: BTreeMap<String, DateTime<Utc>>,
     pub subscriptions: Vec<Subscription>,
     next_subscription: u64,
-    pub calls: Vec<Call>,
-    /// Events to be sent, with their moments.
-    pub posts: Vec<LinePost>,
-    /// Call-back commands that people have not reacted to yet.
-    pub commands: Vec<Command>,
     /// Conversations so far, those of commands included.
     conversations: u64,
 }
@@ -64,20 +59,17 @@ impl Office {
     /// The office at the start; with a `hooks_url` everything is subscribed to already.
     pub fn new(setup: TelphinSetup, employees: Vec<Employee>) -> Office {
         let mut office = Office {
-            employees,
+            board: Switchboard::of(employees),
             budget: Budget::per_second(setup.per_second),
             tokens: BTreeMap::new(),
             subscriptions: Vec::new(),
             next_subscription: 1234,
-            calls: Vec::new(),
-            posts: Vec::new(),
-            commands: Vec::new(),
             conversations: 0,
             setup,
         };
         let url = office.setup.hooks_url.clone();
         let extensions: Vec<u64> =
-            office.employees.iter().filter_map(|one| extension_id(&one.extension)).collect();
+            office.board.employees.iter().filter_map(|one| extension_id(&one.extension)).collect();
         for extension in extensions.into_iter().filter(|_| !url.is_empty()) {
             for kind in ["dial-in", "dial-out", "answer", "hangup"] {
                 office.subscribe(extension, kind, "POST", &url);
@@ -92,24 +84,12 @@ impl Exchange for Office {
         self.command(now, request)
     }
 
-    fn calls(&self) -> &[Call] {
-        &self.calls
+    fn board(&self) -> &Switchboard {
+        &self.board
     }
 
-    fn calls_mut(&mut self) -> &mut [Call] {
-        &mut self.calls
-    }
-
-    fn employees(&self) -> &[Employee] {
-        &self.employees
-    }
-
-    fn take_commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.commands)
-    }
-
-    fn take_posts(&mut self) -> Vec<LinePost> {
-        std::mem::take(&mut self.posts)
+    fn board_mut(&mut self) -> &mut Switchboard {
+        &mut self.board
     }
 
     fn boxed(&self) -> Box<dyn Exchange> {
@@ -157,9 +137,9 @@ impl Phones for Office {
         }
         let Some(wait) = manager_s else {
             let call = self.begin(now, 2, &second, Course { talk_s: 0, ..course }, Some(command));
-            self.calls[call].client_dialled = false;
+            self.board.calls[call].client_dialled = false;
             if shows_first {
-                self.post(self.calls[call].ended_at, &first, "hangup", "NOANSWER", Some(0));
+                self.post(self.board.calls[call].ended_at, &first, "hangup", "NOANSWER", Some(0));
             }
             return call;
         };
@@ -176,7 +156,7 @@ impl Phones for Office {
 impl Office {
     /// The events of one leg from its beginning to its end.
     fn course_of(&mut self, call: usize, leg: &Leg) {
-        let call = self.calls[call].clone();
+        let call = self.board.calls[call].clone();
         self.post(call.created_at, leg, leg.flow.dial(), "CALLING", None);
         if let Some(at) = call.answered_at {
             self.post(at, leg, "answer", "ANSWER", None);
@@ -194,13 +174,13 @@ impl Office {
         command: Option<&Command>,
     ) -> usize {
         let line = command.and_then(|command| command.line_number.clone());
-        self.calls.push(Call {
+        self.board.calls.push(Call {
             entry_id: leg.call_id.clone(),
             line: line.unwrap_or(self.setup.line.clone()),
             command_id: command.map(|command| command.command_id.clone()),
             ..Call::begun(now, direction, (&leg.extension, &leg.client), course)
         });
-        self.calls.len() - 1
+        self.board.calls.len() - 1
     }
 
     /// 32 hex digits, upper case, another for each conversation.
@@ -210,7 +190,7 @@ impl Office {
     }
 
     fn leg(&self, call_id: &str, flow: Flow, extension: &str, client: &str) -> Leg {
-        let named = self.employees.iter().find(|employee| employee.extension == extension);
+        let named = self.board.employees.iter().find(|employee| employee.extension == extension);
         Leg {
             call_id: call_id.to_owned(),
             flow,
@@ -227,7 +207,7 @@ impl Office {
             self.subscriptions.iter().filter(|one| one.extension_id == extension && one.event_type == kind);
         let posts: Vec<LinePost> =
             wanted.map(|one| LinePost::new(at, &one.method, &one.url, &pairs)).collect();
-        self.posts.extend(posts);
+        self.board.posts.extend(posts);
     }
 
     fn subscribe(&mut self, extension_id: u64, event_type: &str, method: &str, url: &str) -> u64 {

@@ -27,7 +27,7 @@ fn office(hooks_url: &str) -> Office {
 }
 
 fn bodies(office: &Office) -> Vec<String> {
-    office.posts.iter().map(|post| String::from_utf8_lossy(&post.body).into_owned()).collect()
+    office.board.posts.iter().map(|post| String::from_utf8_lossy(&post.body).into_owned()).collect()
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_requests_of_the_sheet_are_answered_as_it_says() {
     let call = json!({"src_num": ["101"], "dst_num": "79005550101", "caller_id_name": "GetCourse", "caller_id_number": "74955550000", "dst_ani": "74955550000"});
     let started = ask(&mut office, "POST", callback, &token, &call).value();
     assert_eq!(started["call_api_id"], "c0ffee01c0ffee01c0ffee01c0ffee01");
-    assert_eq!(office.commands[0].line_number.as_deref(), Some("74955550000"));
+    assert_eq!(office.board.commands[0].line_number.as_deref(), Some("74955550000"));
     for (status, path, token, body) in [
         (401, callback, "nonsense", &call),
         (404, "/api/ver1.0/extension/200199/callback/", token.as_str(), &call),
@@ -100,7 +100,7 @@ fn the_requests_of_the_sheet_are_answered_as_it_says() {
         assert_eq!(answer.status, status, "{path} {body}");
         assert!(answer.value()["message"].is_string(), "{path} {body}");
     }
-    assert_eq!(office.commands.len(), 1);
+    assert_eq!(office.board.commands.len(), 1);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_call_back_shows_one_leg_or_both() {
             .map(|body| body["EventType=".len()..].split('&').next().unwrap_or_default().to_owned())
             .collect();
         assert_eq!(kinds, expected);
-        assert_eq!(office.calls[0].created_at, at(START) + TimeDelta::seconds(5));
+        assert_eq!(office.board.calls[0].created_at, at(START) + TimeDelta::seconds(5));
     }
 }
 

@@ -37,7 +37,7 @@ impl Pbx {
             }
             ("GET", "/v1/pbx/internal/") => {
                 let numbers: Vec<u32> =
-                    self.employees.iter().filter_map(|one| one.extension.parse().ok()).collect();
+                    self.board.employees.iter().filter_map(|one| one.extension.parse().ok()).collect();
                 WireAnswer::json(200, &json!({"status": "success", "pbx_id": 1234, "numbers": numbers}))
             }
             _ => refused(404, "Wrong method"),
@@ -59,14 +59,14 @@ impl Pbx {
     fn take_callback(&mut self, now: DateTime<Utc>, given: &Query) -> WireAnswer {
         let text = |name: &str| given.get(name).unwrap_or_default().to_owned();
         let (from, to) = (text("from"), text("to"));
-        let known = self.employees.iter().any(|employee| employee.extension == from);
+        let known = self.board.employees.iter().any(|employee| employee.extension == from);
         if !known || to.len() < 10 || !to.bytes().all(|byte| byte.is_ascii_digit()) {
             return refused(400, "Check your phone number");
         }
         self.taken += 1;
         let command_id = format!("callback-{}", self.taken);
         let started = json!({"status": "success", "from": from, "to": to, "time": now.timestamp()});
-        self.commands.push(Command {
+        self.board.commands.push(Command {
             command_id,
             extension: from,
             to_number: to,
@@ -88,7 +88,7 @@ impl Pbx {
         let within = |call: &&Call| {
             (from..=to).contains(&call.created_at) && call.client_dialled && call.ended_at <= now
         };
-        let mut listed: Vec<&Call> = self.calls.iter().chain(&self.sides).filter(within).collect();
+        let mut listed: Vec<&Call> = self.board.calls.iter().chain(&self.sides).filter(within).collect();
         listed.sort_by_key(|call| call.created_at);
         let skip = given.int("skip").and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
         let rows: Vec<Value> = listed.into_iter().skip(skip).take(PAGE).map(|call| self.row(call)).collect();

@@ -15,7 +15,7 @@ use serde::Deserialize;
 pub use self::setup::ZadarmaSetup;
 use crate::calls::{Call, Command, Course, Employee};
 use crate::faults::Budget;
-use crate::lines::{Exchange, LinePost, Maker, Phones};
+use crate::lines::{Exchange, LinePost, Maker, Phones, Switchboard};
 use crate::wire::{WireAnswer, WireRequest};
 use events::Event;
 
@@ -30,18 +30,13 @@ pub static EXCHANGE: Maker = Maker {
 #[derive(Clone, Debug)]
 pub struct Pbx {
     pub setup: ZadarmaSetup,
-    pub employees: Vec<Employee>,
+    board: Switchboard,
     /// In which events and statistics write their times.
     zone: Tz,
     budget: Budget,
     statistics: Budget,
-    pub calls: Vec<Call>,
     /// Managers' own sides of call-backs: legs that statistics list, too.
     sides: Vec<Call>,
-    /// Events to be sent, with their moments.
-    pub posts: Vec<LinePost>,
-    /// Call-back commands that people have not reacted to yet.
-    pub commands: Vec<Command>,
     taken: u64,
 }
 
@@ -50,24 +45,12 @@ impl Exchange for Pbx {
         self.command(now, request)
     }
 
-    fn calls(&self) -> &[Call] {
-        &self.calls
+    fn board(&self) -> &Switchboard {
+        &self.board
     }
 
-    fn calls_mut(&mut self) -> &mut [Call] {
-        &mut self.calls
-    }
-
-    fn employees(&self) -> &[Employee] {
-        &self.employees
-    }
-
-    fn take_commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.commands)
-    }
-
-    fn take_posts(&mut self) -> Vec<LinePost> {
-        std::mem::take(&mut self.posts)
+    fn board_mut(&mut self) -> &mut Switchboard {
+        &mut self.board
     }
 
     fn boxed(&self) -> Box<dyn Exchange> {
@@ -86,7 +69,7 @@ impl Phones for Pbx {
     /// A client calls in; `extension` is rung, if anybody is: else a menu takes the call, and answers it.
     fn ring_in(&mut self, now: DateTime<Utc>, extension: &str, client: &str, course: Course) -> usize {
         let index = self.begin(now, 1, (extension, client), course, None);
-        let call = self.calls[index].clone();
+        let call = self.board.calls[index].clone();
         self.post(now, Event::inbound("NOTIFY_START", &call, self));
         if !extension.is_empty() {
             // Every extension of a group rings; once is not an answer, nor twice.
@@ -123,7 +106,7 @@ impl Phones for Pbx {
         self.sides.push(side);
         let Some(_) = manager_s else {
             let call = self.begin(now, 2, (extension, client), Course { talk_s: 0, ..course }, id);
-            self.calls[call].client_dialled = false;
+            self.board.calls[call].client_dialled = false;
             return call;
         };
         let call = self.begin(begun, 2, (extension, client), course, id);
@@ -137,14 +120,11 @@ impl Pbx {
     pub fn new(setup: ZadarmaSetup, employees: Vec<Employee>, zone: Tz) -> Pbx {
         let minute = TimeDelta::minutes(1);
         Pbx {
-            employees,
+            board: Switchboard::of(employees),
             zone,
             budget: Budget::new(setup.per_minute, minute),
             statistics: Budget::new(setup.statistics_per_minute, minute),
-            calls: Vec::new(),
             sides: Vec::new(),
-            posts: Vec::new(),
-            commands: Vec::new(),
             taken: 0,
             setup,
         }
@@ -161,8 +141,8 @@ impl Pbx {
         let entry_id = self.id(if direction == 2 { "out" } else { "in" });
         let line = self.setup.line.clone();
         let call = Call::begun(now, direction, between, course);
-        self.calls.push(Call { entry_id, line, command_id, ..call });
-        self.calls.len() - 1
+        self.board.calls.push(Call { entry_id, line, command_id, ..call });
+        self.board.calls.len() - 1
     }
 
     /// `out_` and 40 hex digits, others for each call.
@@ -173,7 +153,7 @@ impl Pbx {
 
     /// The events of an outgoing call; `leg` is set on those of a call-back.
     fn tell_outgoing(&mut self, call: usize, leg: Option<u8>) {
-        let call = self.calls[call].clone();
+        let call = self.board.calls[call].clone();
         let mark = |event: Event, pbx: &Pbx| leg.map_or(event.clone(), |leg| event.leg(leg, pbx));
         self.post(call.created_at, mark(Event::outgoing("NOTIFY_OUT_START", &call, self), self));
         if let Some(at) = call.answered_at.filter(|_| self.setup.answers) {
@@ -197,7 +177,7 @@ impl Pbx {
         if !self.setup.hooks_url.is_empty() {
             let signature = event.signature(&self.setup);
             let post = LinePost::new(at, "POST", &self.setup.hooks_url, &event.pairs);
-            self.posts.push(post.with("Signature", signature));
+            self.board.posts.push(post.with("Signature", signature));
         }
     }
 }

@@ -28,7 +28,7 @@ fn vectors() -> Value {
 
 /// Event and signature of each post.
 fn told(pbx: &Pbx) -> Vec<(String, String)> {
-    let posts = pbx.posts.iter();
+    let posts = pbx.board.posts.iter();
     posts
         .map(|post| {
             let body = String::from_utf8_lossy(&post.body).into_owned();
@@ -65,8 +65,12 @@ fn events_are_signed_as_the_sheets_vectors_say() {
 fn a_menu_that_takes_a_call_answers_it() {
     let mut pbx = pbx();
     pbx.ring_in(at(START), "", "79005550101", Course { rings_s: 19, talk_s: 0, reason: 1110 });
-    let last =
-        pbx.posts.last().map(|post| String::from_utf8_lossy(&post.body).into_owned()).unwrap_or_default();
+    let last = pbx
+        .board
+        .posts
+        .last()
+        .map(|post| String::from_utf8_lossy(&post.body).into_owned())
+        .unwrap_or_default();
     assert!(last.contains("event=NOTIFY_END") && last.contains("duration=19&disposition=answered"), "{last}");
     assert!(!last.contains("internal="), "{last}");
 }
@@ -90,9 +94,9 @@ fn a_call_back_is_two_calls_and_without_the_manager_one() {
         let kinds: Vec<String> =
             told(&pbx).into_iter().map(|(event, _)| event.trim_start_matches("NOTIFY_").to_owned()).collect();
         assert_eq!(kinds, expected);
-        assert_eq!(pbx.calls[call].client_dialled, manager_s.is_some());
+        assert_eq!(pbx.board.calls[call].client_dialled, manager_s.is_some());
         let ids: std::collections::BTreeSet<String> =
-            pbx.calls.iter().chain(&pbx.sides).map(|call| call.entry_id.clone()).collect();
+            pbx.board.calls.iter().chain(&pbx.sides).map(|call| call.entry_id.clone()).collect();
         assert_eq!(ids.len(), 2);
     }
 }
@@ -129,5 +133,5 @@ fn the_requests_of_the_sheet_are_answered_as_it_says() {
             assert_eq!(ask(&mut pbx, START, path, &changed, text("signature")).status, 401, "{path}");
         }
     }
-    assert_eq!(pbx.commands.len(), 2);
+    assert_eq!(pbx.board.commands.len(), 2);
 }

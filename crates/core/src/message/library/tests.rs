@@ -166,7 +166,7 @@ fn a_template_of_the_schools_files_gives_one_line() {
     };
     let full = Vars::full_example();
     check(
-        "{{ order.positions or 'Заказ' }} · {{ order.number or order.id }}",
+        "{{ order.positions or 'Заказ' }} · {{ order.called }}",
         &Vars::bare_example(),
         "Заказ · +79035550127",
     );

@@ -64,7 +64,7 @@ impl Default for Route {
             line: None,
             caller_id: None,
             credit: false,
-            lead_name: "{{ order.positions or 'Заказ' }} · {{ order.number or order.id }}".to_owned(),
+            lead_name: "{{ order.positions or 'Заказ' }} · {{ order.called }}".to_owned(),
             price: None,
             tags: Vec::new(),
             fields: BTreeMap::new(),

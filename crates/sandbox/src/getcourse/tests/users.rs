@@ -65,6 +65,7 @@ fn groups_trainings_and_purchases_of_a_user() {
         &[
             ("GET", "common/get-groups", none.clone(), "/data/0/name", json!("Вебинар")),
             ("GET", "common/get-trainings", none.clone(), "/data/1/id", json!(92)),
+            ("GET", "common/get-departments", none.clone(), "/data", json!([])),
             ("POST", "user/add-groups", groups(json!([2_300_101])), "/data/0/id", json!(2_300_101)),
             ("POST", "user/add-groups", groups(json!([5])), "/code", json!(400)),
             ("GET", mine, none.clone(), "/data/0/name", json!("Вебинар")),
