@@ -54,15 +54,26 @@ impl World {
         if by != "client" && !self.setup.managers.iter().any(|manager| manager.key == by) {
             return Err((400, format!("by: «{by}» is neither `client` nor a manager of the setup")));
         }
+        const TAKEN: [&str; 6] = ["by", "cost", "email", "name", "offer", "phone"];
+        if let Some((name, _)) = form.0.iter().find(|(name, _)| !TAKEN.contains(&name.as_str())) {
+            return Err((400, format!("{name}: not known here; there are {}", TAKEN.join(", "))));
+        }
+        let offers: Vec<i64> = self.getcourse.setup.offers.iter().map(|offer| offer.id).collect();
+        let offer = form.int("offer").unwrap_or(first);
+        if !offers.contains(&offer) {
+            let known: Vec<String> = offers.iter().map(i64::to_string).collect();
+            return Err((400, format!("offer: {offer} is none of {}", known.join(", "))));
+        }
+        let id = format!("by_hand_{script}");
         self.setup.orders.push(OrderScript {
-            id: format!("by_hand_{script}"),
+            id: id.clone(),
             at: Moment::After(TimeDelta::zero()),
             name: given("name", format!("Клиент {script}")),
             phone: given("phone", format!("+7903555{:04}", 2000 + script)),
             email: given("email", format!("client-{script}@example.com")),
             city: String::new(),
             zone: String::new(),
-            offer: form.int("offer").unwrap_or(first),
+            offer,
             no_order: false,
             untold: false,
             cost: form.get("cost").and_then(|cost| cost.parse().ok()),
@@ -79,8 +90,7 @@ impl World {
         });
         self.people.add_script();
         self.order_appears(now, script);
-        let made = self.getcourse.orders.values().next_back();
-        Ok(made.map_or(Value::Null, brief))
+        Ok(self.getcourse.order_of_script(&id).map_or(Value::Null, brief))
     }
 
     fn pay_by_hand(&mut self, now: DateTime<Utc>, order: &str, form: &Query) -> Result<Value, Refusal> {
