@@ -172,15 +172,19 @@ impl World {
     /// Lines to be copied: what a person can do by hand while the sandbox and the bridge run.
     pub fn hints(&self, getcourse: &str, exchange: &str) -> Vec<String> {
         let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
-        let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };
-        let id = order.order_id.unwrap_or_default();
+        let orders = &self.setup.orders;
+        let Some(order) = orders.iter().find(|order| order.untold).or(orders.last()) else { return lines };
         let phone = phone_dialled(&order.phone);
         let extension = self.exchange().board().employees.last().map_or("", |employee| &employee.extension);
         lines.push(format!(
             "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
         ));
         lines.extend(self.exchange().example(self.start, extension, &phone));
-        lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
+        // After a run most are paid: one that still takes money.
+        let unpaid = self.getcourse.orders.values().rev().find(|order| order.payed < order.cost);
+        if let Some(id) = order.order_id.or(unpaid.map(|order| order.id)) {
+            lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
+        }
         lines
     }
 }
