@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::platform::check::Complaints;
+use crate::problem::nearest;
 
 /// The whole text as a table; a syntax error names its line.
 pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
@@ -98,11 +99,23 @@ impl Fault {
             let allowed = "{ env = \"NAME\" } or { file = \"/path\" }".to_owned();
             return Self { path, wrong, allowed, take_out };
         }
+        if message.contains("timezone") {
+            let (wrong, allowed) = no_zone(text_at(table, &path).unwrap_or_default());
+            return Self { path, wrong, allowed, take_out };
+        }
         let cut = [", expected ", "; "].iter().find_map(|mark| message.split_once(mark));
         let (wrong, allowed) = cut.unwrap_or((message, "see `dozvon reference`"));
-        let allowed = if message.contains("timezone") { "a zone, Europe/Moscow" } else { plain(allowed) };
-        Self { path, wrong: wrong.to_owned(), allowed: allowed.to_owned(), take_out }
+        Self { path, wrong: wrong.to_owned(), allowed: plain(allowed).to_owned(), take_out }
     }
+}
+
+fn no_zone(name: &str) -> (String, String) {
+    let near = nearest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+    let allowed = match near {
+        Some(near) => format!("is `{near}` meant?"),
+        None => "a zone is named by its place: `Europe/Moscow`, `Asia/Yekaterinburg`".to_owned(),
+    };
+    (format!("`{name}` is no time zone"), allowed)
 }
 
 /// The deserializer's type names, in words for a person.
@@ -150,6 +163,12 @@ fn holds(table: &Table, path: &[String], key: &str) -> bool {
         }
     }
     here.contains_key(key)
+}
+
+fn text_at<'a>(table: &'a Table, path: &[String]) -> Option<&'a str> {
+    let (last, parents) = path.split_last()?;
+    let inner = parents.iter().try_fold(table, |here, step| here.get(step)?.as_table())?;
+    inner.get(last)?.as_str()
 }
 
 fn remove(table: &mut Table, path: &[String]) -> bool {

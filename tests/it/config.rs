@@ -185,6 +185,7 @@ fn a_slip_among_people_and_routes_is_told() {
     school("zone = \"Europe/Moscow\"", "zone = \"Moscow\"", "zone", "Europe/Moscow");
     school("[mango]", "[mangi]", "mangi", "`mango`");
     school("DEMO_URL_SECRET", "NO_SUCH_SECRET", "secrets", "NO_SUCH_SECRET is not set");
+    school("zone = \"Europe/Moscow\"", "zone = \"Europe/Moskow\"", "zone", "is `Europe/Moscow` meant?");
     school("DEMO_AMOCRM_TOKEN", "NO_SUCH_TOKEN", "amocrm.auth.token", "not set");
     school("[{ env = \"DEMO_URL_SECRET\" }]", "[]", "secrets", "one, or two");
     school(
