@@ -8,7 +8,9 @@ use dozvon::process::event::Author;
 use dozvon::process::{End, ManagerId, OrderId, Wait};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::amocrm::model::{LOST, WON};
+use dozvon::sandbox::faults::HookFault;
 use dozvon::sandbox::wire::Platform;
+use dozvon_core::mutant::with_cut;
 
 use crate::support::inproc::World;
 use crate::support::school::School;
@@ -277,4 +279,37 @@ fn the_author_that_no_address_says_is_read_back() {
             world.sandbox().tasks_of("made").iter().map(|task| task.responsible_user_id).collect::<Vec<_>>();
         assert_eq!(tasks, [10_412_304], "one task, his");
     });
+}
+
+/// K2: the webhooks of our own changes come late; nobody has moved anything.
+#[test]
+fn a_late_echo_is_nobodys_act() {
+    let late = |setup: &mut Setup| {
+        setup.amocrm.token_user = 10_412_302;
+        let rule = &mut setup.faults.amocrm;
+        (rule.hook_per_mille, rule.hook_kinds, rule.hook_delay_s) = (1000, vec![HookFault::Delayed], 1_200);
+    };
+    let people = "[called]\nevents = []\n\n[other]\noffer = 501\n";
+    let told = || {
+        play(&school(), people, late, async |world| {
+            world.run_for(TimeDelta::hours(6)).await;
+            format!("{}\n{}", said(world, "called").await, said(world, "other").await)
+        })
+    };
+    let as_it_is = told();
+    for act in ["вернули на прежний этап", "перенесли", "у другого менеджера"]
+    {
+        assert!(!as_it_is.contains(act), "«{act}»:\n{as_it_is}");
+    }
+    let without = with_cut("K2.late_echo", told);
+    assert!(without.contains("вернули на прежний этап"), "no echo came late:\n{without}");
+}
+
+/// The journal of a script's order, a line each.
+async fn said(world: &World, script: &str) -> String {
+    let id = order(world, script).await.id;
+    let journal = world.site.store.journal(world.site.id(), &id, 2_000).await.expect("memory");
+    let lines =
+        journal.iter().flat_map(|entry| &entry.lines).map(|line| format!("{}: {}", line.rule, line.text));
+    lines.collect::<Vec<_>>().join("\n")
 }

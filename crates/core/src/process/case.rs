@@ -13,7 +13,7 @@ use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
-pub use super::open::{CallStart, NextShown, Pending, Refused, Task, UnderWay};
+pub use super::open::{CallStart, Former, NextShown, Pending, Refused, Task, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +112,9 @@ pub struct Order {
     /// When the responsible was last set, by us or by a person: older states of the lead are outdated (L10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible_at: Option<At>,
+    /// The responsible before him: the webhook of our own earlier write may come late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Former>,
     /// The manager in GetCourse's last report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gc_manager: Option<ManagerId>,
@@ -221,6 +224,7 @@ impl Order {
             parts_paid: 0,
             responsible: None,
             responsible_at: None,
+            former: None,
             gc_manager: None,
             source: BTreeMap::new(),
             taken_at: None,

@@ -116,6 +116,7 @@ fn order(state: &Wait, wrapped: Wrapped) -> Order {
             escalated: false,
             kept: false,
             about: None,
+            former: None,
         };
         order.tasks.insert(TaskId(format!("t{n}·gc-1")), task);
     }
