@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::command::TaskKind;
-use super::event::{Author, Outcome};
+use super::event::{Author, OrderFacts, Outcome};
 use super::timers::{Timer, Timers};
 use super::value::*;
 use crate::message::text::TextId;
@@ -58,6 +58,12 @@ pub struct Order {
     /// Values of the school's dictionaries that its first route set (G10).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
+    /// Its lead was made before all that decides it was known, and nobody has acted on it (G10).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_early: bool,
+    /// The first report, without its person, until what it lacks is read back (G10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Box<OrderFacts>>,
     /// Read by [`Order::state`], changed by `Decision::go`.
     pub(super) wait: Wait,
     #[serde(default)]
@@ -203,6 +209,8 @@ impl Order {
             route: String::new(),
             pipeline: None,
             set: BTreeMap::new(),
+            is_early: false,
+            told: None,
             wait: Wait::Unseen { asked: 0 },
             timers: Timers::default(),
             issued: 0,
