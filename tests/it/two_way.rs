@@ -344,11 +344,9 @@ fn a_lead_that_was_made_too_early_is_decided_by_the_report_that_brings_the_offer
             world.run_for(TimeDelta::minutes(5)).await;
             let club = order(world, "club").await;
             assert_eq!((club.route.as_str(), club.responsible), ("mentor", Some(ManagerId::from("denis"))));
-            let sandbox = world.sandbox();
-            let leads = sandbox.leads_of("design");
-            assert_eq!(leads.len(), 1);
-            let name = leads[0].name.clone();
-            drop(sandbox);
+            let names: Vec<String> =
+                world.sandbox().leads_of("design").iter().map(|lead| lead.name.clone()).collect();
+            let [name] = names.as_slice() else { panic!("one lead, not {names:?}") };
             let positions = order(world, "design").await.positions.expect("the process brings them");
             assert!(name.contains(&positions), "{name}");
             let said = said(world, "design").await;
