@@ -82,6 +82,8 @@ pub(super) fn read(
     let mut needed = routing::needed(&routes, &figures, &texts);
     // What can be read back later is enough for the short path, not for the choice of a route.
     needed.retain(|name, key| name != "author" || !reads_orders || key.starts_with("routes."));
+    // These are read back before the choice (G10).
+    needed.retain(|name, _| !reads_orders || !["offers", "positions", "cost"].contains(&&**name));
     let reads_author = reads_orders && figures.arrival.short_path;
     let process = Process {
         school: SchoolId::from(name),
@@ -94,6 +96,7 @@ pub(super) fn read(
         calendar,
         pipelines: pipelines(platforms.get()),
         sales_pipelines: sales_pipelines(platforms.get()),
+        reads_orders,
         dictionaries: file.dictionaries,
         texts,
     };

@@ -3,6 +3,7 @@
 
 use crate::config::School;
 use crate::process::event::OrderFacts;
+use crate::process::routing;
 use crate::process::{Ask, ClientId, Command, CommandId, OrderId, Urgency};
 
 /// The read of a new order without an author; `None` if nothing can be read, or nothing hangs on it.
@@ -13,6 +14,9 @@ pub(super) fn read_back(
     facts: &OrderFacts,
 ) -> Option<Command> {
     let is_told = facts.author.is_some() || facts.is_read_back();
+    // The process itself reads it.
+    let is_read = !routing::reads_first(&school.process, facts).is_empty();
+    let is_told = is_told || is_read;
     (school.reads_author && !is_told).then(|| Command {
         id: CommandId(format!("{order}.author")),
         order: order.clone(),

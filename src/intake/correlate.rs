@@ -250,12 +250,13 @@ async fn lead_seen(school: &School, book: &mut Book, seen: &SeenLead, now: At) -
     let dates = school.process.dates(seen.updated_at.unwrap_or(now));
     let answer = school.answers.from_field(fields, &dates).map(|answer| signed(answer, by.as_ref()));
     let news = last_seen.lead(seen, answer, school.answers.typed(fields));
-    let stage = news.stage.and_then(|(pipeline, status)| stage(school, role, pipeline, status));
-    let (stage, pipeline) = stage.map_or((None, None), |(stage, pipeline)| (Some(stage), pipeline));
+    let mapped = |(pipeline, status)| stage(school, role, pipeline, status);
+    let (stage, pipeline) = news.stage.and_then(mapped).unzip();
     let change = LeadChange {
         role,
         stage,
-        pipeline,
+        from: news.stage_before.and_then(mapped).map(|(stage, _)| stage),
+        pipeline: pipeline.flatten(),
         responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
         reason: seen.loss_reason.and_then(|id| loss_reason(school, id)),
         by: seen.changed_by.and_then(|user| amocrm_user(school, user)),
@@ -398,6 +399,7 @@ async fn task_seen(school: &School, book: &mut Book, seen: &SeenTask, now: At) -
             due: news.due,
             responsible: news.responsible.and_then(|user| amocrm_user(school, user)),
             gone: false,
+            at: seen.updated_at,
         }));
     }
     Ok(Aims {
@@ -411,8 +413,9 @@ async fn task_gone(book: &mut Book, task: u64) -> StoreResult<Aims> {
     let Some((task, order)) = task_of(book, task, "").await? else {
         return Ok(Aims::nothing(format!("task {task} is none of ours")));
     };
+    let (result, due, responsible) = (None, None, None);
     let change =
-        TaskChange { task, done: false, result: None, read: false, due: None, responsible: None, gone: true };
+        TaskChange { task, done: false, result, read: false, due, responsible, gone: true, at: None };
     of_known(book, order, Event::Task(change)).await
 }
 

@@ -46,6 +46,8 @@ pub struct LastSeen {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LeadNews {
     pub stage: Option<(u64, u64)>,
+    /// The stage that was shown before, at an earlier time.
+    pub stage_before: Option<(u64, u64)>,
     pub responsible: Option<u64>,
     pub answer: Option<Answer>,
 }
@@ -72,12 +74,15 @@ impl LastSeen {
         if self.is_older(seen.updated_at) {
             return LeadNews::default();
         }
+        let is_later = seen.updated_at > self.updated_at;
         self.gone = false;
         self.asked_at = None;
         self.updated_at = seen.updated_at.or(self.updated_at);
         let mut news = LeadNews::default();
         if let (Some(pipeline), Some(status)) = (seen.pipeline, seen.status) {
+            let before = self.stage.filter(|_| is_later);
             news.stage = differs(&mut self.stage, (pipeline, status));
+            news.stage_before = before.filter(|_| news.stage.is_some());
         }
         if let Some(responsible) = seen.responsible {
             news.responsible = differs(&mut self.responsible, responsible);
@@ -200,6 +205,19 @@ mod tests {
             "older than the last state"
         );
         assert_eq!(last_seen.lead(&lead(9, 10), None, Vec::new()).stage, Some((1, 10)), "really moved back");
+    }
+
+    /// Whether a stage was left can be said only if the CRM had shown another one at an earlier time.
+    #[test]
+    fn the_stage_before_is_the_one_of_an_earlier_time() {
+        let mut last_seen = LastSeen::default();
+        let mut before =
+            |second, status| last_seen.lead(&lead(second, status), None, Vec::new()).stage_before;
+        assert_eq!(before(1, 10), None, "the first one that is shown");
+        assert_eq!(before(5, 20), Some((1, 10)));
+        assert_eq!(before(5, 15), None, "of the same second: their order is not known");
+        assert_eq!(before(6, 15), None, "a repeat");
+        assert_eq!(before(9, 10), Some((1, 15)));
     }
 
     /// The manager's words stay in the field while the lead changes: tomorrow they name another day.

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use dozvon::process::event::Author;
 use dozvon::process::{End, ManagerId, OrderId, Wait};
 use dozvon::sandbox::Setup;
 use dozvon::sandbox::amocrm::model::{LOST, WON};
+use dozvon::sandbox::faults::Outage;
+use dozvon::sandbox::setup::TechSubscription;
 use dozvon::sandbox::wire::Platform;
+use dozvon_core::mutant::with_cut;
 
 use crate::support::inproc::World;
 use crate::support::school::School;
@@ -277,4 +280,111 @@ fn the_author_that_no_address_says_is_read_back() {
             world.sandbox().tasks_of("made").iter().map(|task| task.responsible_user_id).collect::<Vec<_>>();
         assert_eq!(tasks, [10_412_304], "one task, his");
     });
+}
+
+/// G10: the Tech API reports a new order before the process does, and without what it consists of.
+fn subscribed(setup: &mut Setup, order_created_s: Option<u32>) {
+    let hook = "http://bridge/hooks/rost/getcourse/smoke-url-secret-0001/hook";
+    let subscription =
+        |event_id| TechSubscription { uri: hook.to_owned(), event_object_id: 2, event_id, form: None };
+    setup.getcourse.subscriptions = vec![subscription(1), subscription(2)];
+    let created = |event: &str| event.starts_with("order_created");
+    match order_created_s {
+        Some(s) => {
+            let created = setup.getcourse.processes.iter_mut().filter(|process| created(&process.event));
+            created.for_each(|process| process.delay_s = (s, s));
+        }
+        None => setup.getcourse.processes.retain(|process| !created(&process.event)),
+    }
+}
+
+const BUYERS: &str = "[club]\noffer = 505\n\n[design]\noffer = 501\n";
+
+#[test]
+fn an_order_that_its_first_webhook_does_not_describe_is_read_back_before_it_is_decided() {
+    for process_s in [Some(2), None] {
+        play(
+            &school(),
+            BUYERS,
+            |setup| subscribed(setup, process_s),
+            async |world| {
+                world.run_for(TimeDelta::minutes(5)).await;
+                for (script, route, manager) in
+                    [("club", "mentor", Some("denis")), ("design", "design", None)]
+                {
+                    let told = order(world, script).await;
+                    assert_eq!(told.route, route, "{script}, {process_s:?}");
+                    assert!(manager.is_none_or(|manager| told.responsible == Some(ManagerId::from(manager))));
+                    assert!(!told.offers.is_empty() && told.positions.is_some(), "{told:#?}");
+                    assert_eq!(world.sandbox().leads_of(script).len(), 1, "{script}");
+                    let said = said(world, script).await;
+                    assert!(!said.contains("Состав заказа"), "{said}");
+                }
+            },
+        );
+    }
+}
+
+/// The account cannot be read, so the lead is made at once; the process' report decides it again.
+#[test]
+fn a_lead_that_was_made_too_early_is_decided_by_the_report_that_brings_the_offers() {
+    let keyless = School::changed(|_, text| {
+        text.replace("look_back_min = 240", "look_back_min = 0")
+            .replace("look_back_min = 120", "look_back_min = 0")
+            .replace("school_key = { env = \"DEMO_GETCOURSE_SCHOOL_KEY\" }\n", "")
+            .replace("developer_key = { env = \"DEMO_GETCOURSE_DEVELOPER_KEY\" }\n", "")
+            .replace("payments = \"read_back\"\n", "payments = \"trust\"\n")
+            .replace("comment_author = 5000001\n", "")
+    });
+    play(
+        &keyless,
+        BUYERS,
+        |setup| subscribed(setup, Some(3)),
+        async |world| {
+            world.run_for(TimeDelta::minutes(5)).await;
+            let club = order(world, "club").await;
+            assert_eq!((club.route.as_str(), club.responsible), ("mentor", Some(ManagerId::from("denis"))));
+            let names: Vec<String> =
+                world.sandbox().leads_of("design").iter().map(|lead| lead.name.clone()).collect();
+            let [name] = names.as_slice() else { panic!("one lead, not {names:?}") };
+            let positions = order(world, "design").await.positions.expect("the process brings them");
+            assert!(name.contains(&positions), "{name}");
+            let said = said(world, "design").await;
+            assert!(said.contains("«design» пропущен") && said.contains("решаем заново"), "{said}");
+            assert!(!said.contains("условия других маршрутов не подошли"), "{said}");
+        },
+    );
+}
+
+/// K2: amoCRM is down until the first call is due, so that the webhook of a lead's creation comes when its stage is
+/// another one already; nobody has moved it.
+#[test]
+fn a_late_echo_is_nobodys_act() {
+    let down = |setup: &mut Setup| {
+        setup.amocrm.token_user = 10_412_302;
+        let from = setup.start.with_timezone(&Utc);
+        setup.faults.amocrm.outages = vec![Outage { from, to: from + TimeDelta::minutes(80) }];
+    };
+    let told = || {
+        play(&school(), "[called]\n\n[other]\noffer = 501\n", down, async |world| {
+            world.run_for(TimeDelta::hours(3)).await;
+            format!("{}\n{}", said(world, "called").await, said(world, "other").await)
+        })
+    };
+    let as_it_is = told();
+    for act in ["вернули на прежний этап", "перенесли", "у другого менеджера"]
+    {
+        assert!(!as_it_is.contains(act), "«{act}»:\n{as_it_is}");
+    }
+    let without = with_cut("K2.late_echo", told);
+    assert!(without.contains("вернули на прежний этап"), "no echo came late:\n{without}");
+}
+
+/// The journal of a script's order, a line each.
+async fn said(world: &World, script: &str) -> String {
+    let id = order(world, script).await.id;
+    let journal = world.site.store.journal(world.site.id(), &id, 2_000).await.expect("memory");
+    let lines =
+        journal.iter().flat_map(|entry| &entry.lines).map(|line| format!("{}: {}", line.rule, line.text));
+    lines.collect::<Vec<_>>().join("\n")
 }

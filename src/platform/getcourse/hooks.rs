@@ -158,8 +158,13 @@ impl Hooks for GcHooks {
     }
 
     fn lacks(&self, request: &RawRequest, needed: &BTreeSet<String>) -> Option<Lacks> {
-        let params =
-            Params::read(request).ok().filter(|params| request.tail != "hook" && !params.is_empty())?;
+        if request.tail == "hook" {
+            let body = tech::body(&request.body).ok()?;
+            let brought = tech::brought(&body)?;
+            let (brought, lacking) = needed.iter().cloned().partition(|name| brought.contains(&**name));
+            return Some(Lacks { address: request.tail.clone(), brought, lacking });
+        }
+        let params = Params::read(request).ok().filter(|params| !params.is_empty())?;
         self.kind(request, &params).ok().filter(|kind| *kind == HookKind::OrderCreated)?;
         let has = |name: &str| params.has(name, &self.settings.fields);
         let is_brought = |name: &&String| match name.as_str() {
@@ -419,6 +424,19 @@ mod tests {
         assert_eq!(found.brought, ["author", "offers", "utm_medium"]);
         assert_eq!(lacks("order-status", "order_id=7"), None);
         assert_eq!(lacks("hook", ""), None);
+        let hook = |event: &str, more: &str| {
+            let body = format!(
+                r#"{{"json":{{"deal":{{"id":7,"cost":100{more}}},"eventType":"getcourse/{event}"}}}}"#
+            );
+            hooks("").lacks(&request("hook", "", &body), &needed).map(|lacks| lacks.lacking)
+        };
+        assert_eq!(
+            hook("dealCreated", "").expect("a new order"),
+            ["author", "groups", "offers", "utm_medium"]
+        );
+        let rich = r#","positions":[{"offer_id":5}],"created_user_id":9"#;
+        assert_eq!(hook("dealCreated", rich).expect("a new order"), ["groups", "utm_medium"]);
+        assert_eq!(hook("dealPaid", ""), None);
         let all = super::super::addresses::all("https://b.example", &hooks("").settings);
         let query = all[0].url.split_once('?').expect("a query").1;
         assert_eq!(

@@ -1,6 +1,8 @@
 //! The Tech API's JSON, in its webhooks and in the answers to reads (sheet, 1.6, 2.2, 2.5). Never trusts
 //! `isPayed`, `ts` or the `Z` after a local time. Enter at [`webhook`] and [`order`].
 
+use std::collections::BTreeSet;
+
 use chrono_tz::Tz;
 use serde_json::Value;
 
@@ -34,6 +36,18 @@ fn event(body: &Value) -> &str {
 pub fn slot(body: &Value) -> Option<String> {
     let id = id(field(field(body, "deal"), "id"))?;
     Some(format!("gc:order:{id}:{}", event(body)))
+}
+
+/// The facts that the webhook of a new order brings, as rules name them; `None` for any other webhook.
+pub fn brought(body: &Value) -> Option<BTreeSet<&'static str>> {
+    let deal = Some(field(body, "deal")).filter(|deal| deal.is_object() && event(body) == "dealCreated")?;
+    let facts = [
+        ("offers", !offers(field(deal, "positions")).is_empty()),
+        ("positions", !field(deal, "title").is_null()),
+        ("cost", !field(deal, "cost").is_null()),
+        ("author", !field(deal, "created_user_id").is_null()),
+    ];
+    Some(facts.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect())
 }
 
 /// The body's content without its times, in a stable order.

@@ -12,6 +12,20 @@ use crate::secret::SecretSource;
 
 /// The addresses of processes and subscriptions.
 pub fn setup(text: &mut String, base: &str, settings: &Settings) {
+    let keys = settings.developer_key.as_ref().zip(settings.school_key.as_ref());
+    heading(text, "GetCourse: что подключить");
+    text.push_str(match keys {
+        Some(_) => {
+            "\nИ процессы, и подписку Tech API.\n\
+             Процессы приносят состав заказа, ссылку на оплату и utm. О повторной смене статуса они не сообщают.\n\
+             Подписка сообщает о каждой смене статуса, но без состава, ссылки и utm. Состав, от которого зависит маршрут, \
+             программа тогда читает в GetCourse сама, а utm прочитать негде: без процессов они неизвестны.\n"
+        }
+        None => {
+            "\nПроцессы: они приносят состав заказа, ссылку на оплату и utm.\n\
+             Подписка Tech API дополняет их, для неё нужны developer_key и school_key в разделе [getcourse].\n"
+        }
+    });
     heading(text, "GetCourse: операция «Вызвать URL»");
     text.push_str(
         "\nДля каждого события создайте процесс с одним блоком: операция «Вызвать URL», метод GET.\n\
@@ -30,10 +44,10 @@ pub fn setup(text: &mut String, base: &str, settings: &Settings) {
             absent.join(", ")
         );
     }
-    let (Some(developer), Some(school)) = (&settings.developer_key, &settings.school_key) else { return };
+    let Some((developer, school)) = keys else { return };
     heading(text, "GetCourse: подписка Tech API");
     text.push_str(
-        "\nНадёжнее процессов: сообщает о каждой смене статуса, в том числе о повторной. Выполните по одной команде на событие.\n\
+        "\nДополняет процессы: сообщает о каждой смене статуса, в том числе о повторной. Выполните по одной команде на событие.\n\
          На одно событие действует один адрес: новая подписка заменяет прежнюю.\n",
     );
     for (event_id, title) in [(1, "заказ создан"), (2, "статус заказа изменился"), (3, "заказ оплачен")]

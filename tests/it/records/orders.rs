@@ -134,6 +134,11 @@ const OTHERWISE: &[(&str, &str)] = &[
          an attempt is made while dialling only. The promised call comes at its time in both (D5).",
     ),
     (
+        "random 002 0002 promise, course 13, turn 1",
+        "b3825df told an earlier stage as moved back by a person, although the CRM had shown none beyond it: it may be \
+         the late webhook of our own write (K2).",
+    ),
+    (
         "random 005 0097 paid_said, course 2, turn 1",
         "After a payment that was none b3825df set an attempt in a payment plan, and its wake did nothing: \
          an attempt is made while dialling only. The plan's reminders come at their times in both (L5).",

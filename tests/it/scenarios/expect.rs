@@ -38,6 +38,9 @@ pub struct Expect {
     /// Rules that the journal since the last step names.
     journal: Vec<String>,
     no_journal: Vec<String>,
+    /// Parts of lines of the journal since the last step.
+    says: Vec<String>,
+    says_not: Vec<String>,
 }
 
 impl Expect {
@@ -143,8 +146,15 @@ impl Expect {
         if let Some(rule) = self.journal.iter().find(|rule| !named(rule)) {
             return Err(format!("the journal does not name {rule}"));
         }
-        match self.no_journal.iter().find(|rule| named(rule)) {
-            Some(rule) => Err(format!("the journal names {rule}")),
+        if let Some(rule) = self.no_journal.iter().find(|rule| named(rule)) {
+            return Err(format!("the journal names {rule}"));
+        }
+        let said = |words: &String| world.journal.iter().any(|line| line.text.contains(words));
+        if let Some(words) = self.says.iter().find(|words| !said(words)) {
+            return Err(format!("the journal does not say «{words}»"));
+        }
+        match self.says_not.iter().find(|words| said(words)) {
+            Some(words) => Err(format!("the journal says «{words}»")),
             None => Ok(()),
         }
     }

@@ -274,6 +274,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
         Happening::Lead { stage, responsible, reason } => Event::Lead(LeadChange {
             role: LeadRole::Sales,
             stage,
+            from: stage.filter(|stage| *stage == Stage::New).map(|_| Stage::Talked),
             pipeline: None,
             responsible: responsible.map(ManagerId::from),
             reason,
@@ -292,6 +293,7 @@ fn event(happening: &Happening, world: &World, now: At) -> Option<(OrderId, Even
                 due: (what == 2).then(|| open.due + TimeDelta::days(2)),
                 responsible: None,
                 gone: what == 3,
+                at: Some(now),
             })
         }
         Happening::Answer { kind, hours, reason, why } => Event::Answer(Answer {

@@ -30,7 +30,7 @@ pub fn read_event(
         "answer" => Event::Answer(value.try_into::<ShortAnswer>().map_err(fault)?.answer()?),
         "lead" => Event::Lead(value.try_into::<ShortLead>().map_err(fault)?.change(now)?),
         "lead_gone" => Event::LeadGone { role: LeadRole::Sales },
-        "task" => Event::Task(value.try_into::<ShortTask>().map_err(fault)?.change(world, order)?),
+        "task" => Event::Task(value.try_into::<ShortTask>().map_err(fault)?.change(world, order, now)?),
         "sibling" => Event::Sibling(value.try_into::<News>().map_err(fault)?),
         "wake" => Event::Wake,
         "receipt" | "undeliverable" => {
@@ -268,6 +268,9 @@ struct ShortLead {
     /// A sales pipeline other than the usual one.
     #[serde(default)]
     pipeline: Option<u64>,
+    /// The stage that was shown before.
+    #[serde(default)]
+    from: Option<String>,
     #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
@@ -282,6 +285,7 @@ impl ShortLead {
         Ok(LeadChange {
             role: LeadRole::Sales,
             stage: self.stage.map(|stage| word(&stage)).transpose()?,
+            from: self.from.map(|stage| word(&stage)).transpose()?,
             pipeline: self.pipeline,
             responsible: self.responsible.map(ManagerId),
             reason: self.reason.map(|reason| word(&reason)).transpose()?,
@@ -302,10 +306,15 @@ struct ShortTask {
     due: Option<String>,
     #[serde(default)]
     gone: Option<String>,
+    #[serde(default)]
+    responsible: Option<String>,
+    /// The time of the change in the CRM; by default now.
+    #[serde(default)]
+    at: Option<String>,
 }
 
 impl ShortTask {
-    fn change(self, world: &World, order: &OrderId) -> Result<TaskChange, String> {
+    fn change(self, world: &World, order: &OrderId, now: At) -> Result<TaskChange, String> {
         let open = world.orders.get(order).map(|order| &order.tasks);
         let task = open.and_then(|tasks| tasks.iter().find(|(_, task)| task.text.name() == self.name));
         let task: TaskId = task.map(|(id, _)| id.clone()).ok_or(format!("no open task `{}`", self.name))?;
@@ -315,8 +324,9 @@ impl ShortTask {
             result: self.done.filter(|result| !result.is_empty()),
             read: false,
             due: self.due.as_deref().map(time).transpose()?,
-            responsible: None,
+            responsible: self.responsible.map(ManagerId),
             gone: self.gone.is_some(),
+            at: Some(self.at.as_deref().map(time).transpose()?.unwrap_or(now)),
         })
     }
 }

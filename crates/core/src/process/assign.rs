@@ -1,6 +1,7 @@
 //! The choice of the responsible: the client's present manager, else by the route, else by the queue (G4,
 //! L8). Never reassigns an order that has a responsible. Enter at [`choose`] and [`give`].
 
+use super::case::Former;
 use super::command::Ask;
 use super::decision::Decision;
 use super::definition::{Assign, Manager, Route};
@@ -65,6 +66,8 @@ pub(super) fn give(d: &mut Decision, manager: &ManagerId) {
     }
     release(d);
     d.case.desks.give(manager, d.now);
+    let before = d.case.order.responsible.take();
+    d.case.order.former = before.map(|manager| Former { manager, due: None, at: d.now });
     d.case.order.responsible = Some(manager.clone());
     d.case.order.responsible_at = Some(d.now);
     d.case.client.manager = Some(manager.clone());

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::command::TaskKind;
-use super::event::{Author, Outcome};
+use super::event::{Author, OrderFacts, Outcome};
 use super::timers::{Timer, Timers};
 use super::value::*;
 use crate::message::text::TextId;
 
 pub use super::client::{Client, OrderBrief, SumChange};
 pub use super::desks::{Desk, Desks};
-pub use super::open::{CallStart, NextShown, Pending, Refused, Task, UnderWay};
+pub use super::open::{CallStart, Former, NextShown, Pending, Refused, Task, UnderWay};
 pub use super::state::{End, FollowUp, FollowUpKind, Held, LastLetter, PhoneStep, Refund, Wait};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,12 @@ pub struct Order {
     /// Values of the school's dictionaries that its first route set (G10).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
+    /// Its lead was made before all that decides it was known, and nobody has acted on it (G10).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_early: bool,
+    /// The first report, without its person, until what it lacks is read back (G10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Box<OrderFacts>>,
     /// Read by [`Order::state`], changed by `Decision::go`.
     pub(super) wait: Wait,
     #[serde(default)]
@@ -112,6 +118,9 @@ pub struct Order {
     /// When the responsible was last set, by us or by a person: older states of the lead are outdated (L10).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub responsible_at: Option<At>,
+    /// The responsible before him: the webhook of our own earlier write may come late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Former>,
     /// The manager in GetCourse's last report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gc_manager: Option<ManagerId>,
@@ -200,6 +209,8 @@ impl Order {
             route: String::new(),
             pipeline: None,
             set: BTreeMap::new(),
+            is_early: false,
+            told: None,
             wait: Wait::Unseen { asked: 0 },
             timers: Timers::default(),
             issued: 0,
@@ -221,6 +232,7 @@ impl Order {
             parts_paid: 0,
             responsible: None,
             responsible_at: None,
+            former: None,
             gc_manager: None,
             source: BTreeMap::new(),
             taken_at: None,

@@ -304,6 +304,18 @@ pub struct SaveLead {
     /// The lead of another role that this one continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<LeadRole>,
+    /// The lead as it was made before all was known: what still stands there of it is replaced (G10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<EarlyLead>,
+}
+
+/// What we wrote into a lead before its order was known in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlyLead {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u64>,
+    pub stage: Stage,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

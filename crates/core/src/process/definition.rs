@@ -39,6 +39,8 @@ pub struct Process {
     pub pipelines: BTreeMap<LeadRole, Vec<Stage>>,
     /// Further sales pipelines, which a route may name, by their id in the CRM (G1).
     pub sales_pipelines: BTreeMap<u64, Vec<Stage>>,
+    /// An order can be read back from its source.
+    pub reads_orders: bool,
     /// What a route may set, by name (G10).
     pub dictionaries: BTreeMap<String, Dictionary>,
     pub texts: Library,

@@ -231,6 +231,9 @@ pub struct LeadChange {
     pub role: LeadRole,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The stage that the CRM showed before, at an earlier time; absent if it is the first one that it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Stage>,
     /// The sales pipeline of that stage, if it is not the usual one (G1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<u64>,
@@ -264,6 +267,9 @@ pub struct TaskChange {
     /// Deleted in the CRM.
     #[serde(default)]
     pub gone: bool,
+    /// The time of the change, according to the CRM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
 }
 
 /// A manager's answer to «Что дальше?» (L13).

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::command::{Ask, PersonFacts, SaveLead};
+use super::command::{Ask, EarlyLead, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::definition::Route;
 use super::value::*;
@@ -14,23 +14,51 @@ use crate::mutant::cut;
 
 /// L1, G1–G3, G5, G7: the lead with its contact; its first note says what is next.
 pub(super) fn make(d: &mut Decision, next: &Phrase) {
+    let name = name(d);
     let Some(route) = d.process.route(&d.case.order.route) else {
-        let name = d.vars(None).order.number;
         return save(d, LeadRole::Sales, Stage::New, name, None);
     };
-    let vars = d.vars(None);
-    let name = d.process.texts.inline(&route.lead_name, &vars);
-    let note =
-        (route.note && !cut("G5.note") && !d.case.order.source.is_empty()).then(|| source_note(d, next));
+    let has_source = route.note && !cut("G5.note") && !d.case.order.source.is_empty();
+    let note = first_note(d, has_source, next);
     let stage = if cut("G1.stage") { Stage::New } else { route.stage };
     save(d, LeadRole::Sales, stage, name, note);
 }
 
+/// The name of the order's leads, by its route.
+pub(super) fn name(d: &Decision) -> String {
+    let vars = d.vars(None);
+    match d.process.route(&d.case.order.route) {
+        Some(route) => d.process.texts.inline(&route.lead_name, &vars),
+        None => vars.order.number,
+    }
+}
+
+/// G10: the lead again, now that all is known; `is_source_new` adds the note about the source.
+pub(super) fn correct(d: &mut Decision, early: EarlyLead, is_source_new: bool) {
+    let route = d.process.route(&d.case.order.route);
+    let stage = route.map_or(Stage::New, |route| route.stage);
+    let has_note = is_source_new && !d.case.order.source.is_empty() && route.is_some_and(|route| route.note);
+    let note = first_note(d, has_note, &Phrase::NONE);
+    let name = name(d);
+    let lead = lead(d, LeadRole::Sales, stage, name, note);
+    d.case.order.leads.insert(LeadRole::Sales, stage);
+    d.say("L1", crm::saved(lead.name.as_str()));
+    d.ask(Ask::SaveLead(Box::new(SaveLead { instead_of: Some(early), ..lead })));
+}
+
 fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Option<String>) {
+    let lead = lead(d, role, stage, name, note);
+    let furthest = d.case.order.leads.get(&role).copied().unwrap_or(stage).max(stage);
+    d.case.order.leads.insert(role, furthest);
+    d.say("L1", crm::saved(lead.name.as_str()));
+    d.ask(Ask::SaveLead(Box::new(lead)));
+}
+
+fn lead(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Option<String>) -> SaveLead {
     let person = person(d);
     let route = d.process.route(&d.case.order.route);
     let vars = d.vars(None);
-    let lead = SaveLead {
+    SaveLead {
         role,
         route: d.case.order.route.clone(),
         name,
@@ -44,11 +72,8 @@ fn save(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Opti
         person,
         note,
         continues: (role != LeadRole::Sales).then_some(LeadRole::Sales),
-    };
-    let furthest = d.case.order.leads.get(&role).copied().unwrap_or(stage).max(stage);
-    d.case.order.leads.insert(role, furthest);
-    d.say("L1", crm::saved(lead.name.as_str()));
-    d.ask(Ask::SaveLead(Box::new(lead)));
+        instead_of: None,
+    }
 }
 
 /// A new linked lead of another role, once per order and pipeline (W1, R2).
@@ -56,20 +81,19 @@ pub(super) fn linked(d: &mut Decision, role: LeadRole, rule: &str) {
     if d.case.order.leads.contains_key(&role) || !d.process.pipelines.contains_key(&role) {
         return;
     }
-    let vars = d.vars(None);
-    let template = d.process.route(&d.case.order.route).map(|route| route.lead_name.clone());
-    let name = template.map(|template| d.process.texts.inline(&template, &vars));
-    let name = name.unwrap_or(vars.order.number);
+    let name = name(d);
     save(d, role, Stage::New, name, None);
     d.say(rule, crm::linked());
 }
 
-/// G5: form, utm and page, as named by the source, and what the order waits for: one note for both, because a
+/// G5, K10: form, utm and page, as named by the source, and what the order waits for: one note for both, because a
 /// note of its own would be one more request for each order.
-fn source_note(d: &Decision, next: &Phrase) -> String {
-    let lines = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
+fn first_note(d: &Decision, has_source: bool, next: &Phrase) -> Option<String> {
+    let source = d.case.order.source.iter().map(|(name, value)| format!("{name}: {value}"));
+    let source = std::iter::once(d.words(&crm::source())).chain(source).filter(|_| has_source);
     let next = Some(d.words(next)).filter(|next| !next.is_empty());
-    std::iter::once(d.words(&crm::source())).chain(lines).chain(next).collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = source.chain(next).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The contact as it should be in the CRM (G7).

@@ -1,6 +1,7 @@
 //! What an order has open outside: tasks, the start of a call, the note about its next step, commands that are
 //! not settled or were refused. Absent fields are not written. Enter at [`Task`] and [`Pending`].
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::command::{AskKind, TaskKind};
@@ -26,6 +27,34 @@ pub struct Task {
     /// The task of which this one reminds; both are closed together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<TaskId>,
+    /// What we had written before the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Former>,
+}
+
+/// What our own earlier write said, and when we replaced it: its webhook may come late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    pub manager: ManagerId,
+    /// Of a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<At>,
+    pub at: At,
+}
+
+/// The earlier write may have been under way when it was replaced, and the CRM's clock is its own.
+const UNDER_WAY: TimeDelta = TimeDelta::seconds(10);
+
+impl Former {
+    /// A change at this time is not later than our own earlier write.
+    pub fn is_late(&self, at: Option<At>) -> bool {
+        at.is_none_or(|at| at <= self.at + UNDER_WAY)
+    }
+
+    /// The CRM shows the earlier responsible as of then.
+    pub fn is_echoed(&self, manager: &ManagerId, at: At) -> bool {
+        self.manager == *manager && self.is_late(Some(at))
+    }
 }
 
 /// The start of a call for one attempt (D9): waiting for the manager, in progress, or left to the manager.

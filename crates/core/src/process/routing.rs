@@ -1,11 +1,12 @@
 //! The choice of an order's route, and why it was this one (G10). Never chooses a responsible and makes no lead.
-//! Enter at [`choose`]; [`needed`] says what the rules ask for.
+//! Enter at [`choose`]; [`needed`] says what the rules ask for, [`reads_first`] and [`lacking`] what an order lacks
+//! of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::Order;
-use super::definition::{Figures, Process, Route};
-use super::event::Author;
+use super::definition::{Assign, Figures, Process, Route};
+use super::event::{Author, OrderFacts};
 use super::value::*;
 use crate::message::condition::{self, Facts};
 use crate::message::library::Library;
@@ -30,7 +31,11 @@ pub(super) fn choose<'p>(process: &'p Process, facts: &Facts) -> Chosen<'p> {
         }
     }
     let route = process.routes.iter().find(|route| route.is_rest());
-    let why = route.map_or_else(routes::none, |route| routes::rest(&*route.name));
+    let rest = |route: &Route| match unsure.is_empty() {
+        true => routes::rest(&*route.name),
+        false => routes::for_now(&*route.name),
+    };
+    let why = route.map_or_else(routes::none, rest);
     Chosen { route, why, unsure }
 }
 
@@ -41,11 +46,23 @@ fn fits(route: &Route, facts: &Facts) -> Result<Option<Phrase>, String> {
     let is_short = !route.offers.is_empty() || route.line.is_some();
     let short = by_offer.map(|offer| routes::by_offer(name, offer));
     let short = short.or_else(|| by_line.map(|line| routes::by_line(name, line)));
+    // A caller has ordered nothing, so nothing is unknown of it.
+    let is_order = facts.line.is_empty() && !cut("G10.unsure");
     if is_short && short.is_none() {
-        return Ok(None);
+        let unknown = is_order && !route.offers.is_empty() && facts.offers.is_empty();
+        return if unknown { Err("offers".to_owned()) } else { Ok(None) };
     }
     let Some(when) = &route.when else { return Ok(short) };
     let holds = !cut("G10.when") && condition::holds(when, facts)?;
+    let unknown = |name: &String| match name.as_str() {
+        "offer" | "offers" => facts.offers.is_empty(),
+        "positions" => facts.positions.is_empty(),
+        _ => false,
+    };
+    let unknown: Vec<String> = condition::needed(when).into_iter().filter(unknown).collect();
+    if !holds && is_order && !unknown.is_empty() {
+        return Err(unknown.join(", "));
+    }
     Ok(holds.then(|| routes::by_condition(name, when.as_str())))
 }
 
@@ -77,13 +94,7 @@ impl Process {
 pub fn needed(routes: &[Route], figures: &Figures, texts: &Library) -> BTreeMap<String, String> {
     let mut needed = BTreeMap::new();
     let mut add = |name: &str, key: &str| {
-        let name = match name {
-            "offer" => Some("offers"),
-            "cost_sum" => Some("cost"),
-            "offers" | "positions" | "author" | "tags" | "groups" => Some(name),
-            _ => name.strip_prefix("source."),
-        };
-        if let Some(name) = name {
+        if let Some(name) = name_of_fact(name) {
             needed.entry(name.to_owned()).or_insert_with(|| key.to_owned());
         }
     };
@@ -112,6 +123,58 @@ pub fn needed(routes: &[Route], figures: &Figures, texts: &Library) -> BTreeMap<
         add("author", "arrival.short_path");
     }
     needed
+}
+
+/// A variable of a condition, as sources name the fact.
+fn name_of_fact(variable: &str) -> Option<&str> {
+    match variable {
+        "offer" => Some("offers"),
+        "cost_sum" => Some("cost"),
+        "offers" | "positions" | "author" | "tags" | "groups" => Some(variable),
+        _ => variable.strip_prefix("source."),
+    }
+}
+
+/// The facts on which the choice of a route and of its manager hangs.
+fn decisive(process: &Process) -> BTreeSet<String> {
+    let mut facts = BTreeSet::new();
+    for route in &process.routes {
+        let by_product = matches!(route.responsible, Assign::Product { .. });
+        if by_product || !route.offers.is_empty() {
+            facts.insert("offers".to_owned());
+        }
+        let asked = route.when.iter().flat_map(|when| condition::needed(when));
+        facts.extend(asked.filter_map(|name| name_of_fact(&name).map(str::to_owned)));
+    }
+    facts
+}
+
+/// A new order whose first report lacks what decides its route is read back before it is decided (G10): what can
+/// be read of these facts. Empty if nothing can be read, or nothing hangs on it.
+pub fn reads_first(process: &Process, facts: &OrderFacts) -> BTreeSet<String> {
+    let ended = matches!(facts.status, Some(Status::Cancelled | Status::False));
+    if !process.reads_orders || facts.is_read_back() || ended {
+        return BTreeSet::new();
+    }
+    let lacks = |name: &String| match name.as_str() {
+        "offers" => facts.offers.is_empty(),
+        "positions" => facts.positions.is_none(),
+        "cost" => facts.cost.is_none(),
+        _ => false,
+    };
+    decisive(process).into_iter().filter(lacks).collect()
+}
+
+/// What decides a route, and nobody has said of this order.
+pub(super) fn lacking(process: &Process, order: &Order) -> BTreeSet<String> {
+    let is_said = |name: &String| match name.as_str() {
+        "offers" => !order.offers.is_empty(),
+        "positions" => order.positions.is_some(),
+        "cost" => order.cost.is_some(),
+        "author" => order.author.is_some(),
+        name => order.source.contains_key(name),
+    };
+    decisive(process).into_iter().filter(|name| !is_said(name)).collect()
 }
 
 /// What is known of an order when its route is chosen; `line` is the one that an unknown person called.

@@ -32,6 +32,7 @@ pub const SECTIONS: &[Section] = &[
     talk::SECTION,
     doubles::SECTION,
     arrival::SECTION,
+    early::SECTION,
     pool::SECTION,
     phone::SECTION,
     follow_up::SECTION,

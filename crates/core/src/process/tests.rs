@@ -38,6 +38,7 @@ fn process() -> Process {
         calendar: Calendar::default(),
         pipelines: BTreeMap::from([(LeadRole::Sales, vec![Stage::New, Stage::Won, Stage::Lost])]),
         sales_pipelines: BTreeMap::new(),
+        reads_orders: true,
         dictionaries: BTreeMap::new(),
         texts: Library::default(),
     }
@@ -116,6 +117,7 @@ fn order(state: &Wait, wrapped: Wrapped) -> Order {
             escalated: false,
             kept: false,
             about: None,
+            former: None,
         };
         order.tasks.insert(TaskId(format!("t{n}·gc-1")), task);
     }
@@ -286,6 +288,10 @@ fn requests() -> Vec<Request> {
         Request::Arrive { manager: None, payment_state: PaymentState::Unpaid },
         Request::ArriveByCall { line: None },
         Request::MadeByManager,
+        Request::ReadFirst { facts: Box::default() },
+        Request::AsTold,
+        Request::Complete { before: Box::new(Order::new("gc-1".into(), "c-1".into(), now())) },
+        Request::PauseAgain,
         Request::Reroute,
         Request::Confirm,
         Request::Fold,

@@ -168,7 +168,7 @@ impl AmoAttempt<'_> {
             }
             None => self.make_contact(&ask.person).await?,
         };
-        let mut body = json!({});
+        let mut body = self.instead(ask, lead)?;
         let price = ask.price.as_ref().filter(|_| lead.price == 0 && !lead.is_closed());
         if let Some(Ok(price)) = price.map(|price| self.price(price)) {
             body["price"] = price.into();
@@ -192,6 +192,34 @@ impl AmoAttempt<'_> {
             self.client().write(&call).await.map_err(after_a_write)?;
         }
         Ok((lead.id, contact, left_out))
+    }
+
+    /// What still stands in the lead as we made it before its order was known in full (G10).
+    fn instead(&self, ask: &SaveLead, lead: &Lead) -> Result<Value, Fault> {
+        let mut body = json!({});
+        let Some(early) = &ask.instead_of else { return Ok(body) };
+        if lead.name == cut(&early.name, NAME_MAX) && ask.name != early.name {
+            body["name"] = cut(&ask.name, NAME_MAX).into();
+        }
+        let was = (
+            self.pipeline(ask.role, early.pipeline)?.id,
+            self.first_status(ask, early.pipeline, early.stage)?,
+        );
+        let stands = lead.pipeline == was.0 && was.1.is_none_or(|status| status == lead.status);
+        if stands && ask.pipeline != early.pipeline {
+            body["pipeline_id"] = self.pipeline(ask.role, ask.pipeline)?.id.into();
+            if let Some(status) = self.first_status(ask, ask.pipeline, ask.stage)? {
+                body["status_id"] = status.into();
+            }
+        }
+        Ok(body)
+    }
+
+    /// Where a new lead starts: a stage without an entry is skipped, so it is the nearest stage before it.
+    fn first_status(&self, ask: &SaveLead, further: Option<u64>, stage: Stage) -> Result<Option<u64>, Fault> {
+        let status = self.status(ask.role, further, stage)?;
+        let stages = &self.pipeline(ask.role, further)?.stages;
+        Ok(status.or(stages.range(..stage).next_back().map(|(_, status)| *status)))
     }
 
     /// One request: a plain lead if the contact is known, otherwise a lead that brings its contact.
@@ -230,10 +258,7 @@ impl AmoAttempt<'_> {
             "name": cut(&ask.name, NAME_MAX),
             "pipeline_id": pipeline.id,
         });
-        // A stage without an entry is skipped: the lead starts at the nearest stage before it.
-        let status = self.status(ask.role, ask.pipeline, ask.stage)?;
-        let before = pipeline.stages.range(..ask.stage).next_back().map(|(_, status)| *status);
-        if let Some(status) = status.or(before) {
+        if let Some(status) = self.first_status(ask, ask.pipeline, ask.stage)? {
             body["status_id"] = status.into();
         }
         if let Some(Ok(price)) = ask.price.as_ref().map(|price| self.price(price)) {

@@ -124,8 +124,11 @@ phrases! {
         by_condition(route: Quote, when: Quote);
         rest(route: Quote);
         none;
+        for_now(route: Quote);
         unsure(route: Quote, unknown: Quote);
         again(route: Quote);
+        late(route: Quote);
+        completed;
     }
     /// What comes next, on the lead's card (K10).
     next {
@@ -143,6 +146,8 @@ phrases! {
     }
     arrival {
         by_call;
+        read_first(lacks: Quote);
+        as_told;
         ended_before;
         pool_waits;
         own_manager(manager: Manager);

@@ -3,8 +3,8 @@
 
 use crate::message::phrase::Phrase;
 use crate::message::text::TextId;
-use crate::process::case::Doubted;
-use crate::process::event::{AnswerKind, CallResult, Outcome};
+use crate::process::case::{Doubted, Order};
+use crate::process::event::{AnswerKind, CallResult, OrderFacts, Outcome};
 use crate::process::money::{Before, PaymentState};
 use crate::process::value::*;
 
@@ -13,6 +13,17 @@ use crate::process::value::*;
 pub enum Request {
     /// Read the order from GetCourse (L1).
     AskFacts,
+    /// The first report of an order may lack what decides it: read it back first (G10). Refused if it does not.
+    ReadFirst {
+        facts: Box<OrderFacts>,
+    },
+    /// Decide by the first report, without what it lacks (G10). Refused if there is none.
+    AsTold,
+    /// More is known now of an order that was decided early: what it was before (G10). Refused if somebody has
+    /// acted on it.
+    Complete {
+        before: Box<Order>,
+    },
     /// The first facts of an order (L1).
     Arrive {
         manager: Option<ManagerId>,
@@ -26,6 +37,8 @@ pub enum Request {
     MadeByManager,
     /// The order has other offers now (G10).
     Reroute,
+    /// The pause of an order whose route has changed (L2).
+    PauseAgain,
     /// The confirmation with the payment link (L1).
     Confirm,
     /// Check whether it is a double (L7). Refused if it is and has therefore ended.

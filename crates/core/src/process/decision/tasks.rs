@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::{Decision, NewTask};
 use crate::message::phrase::{Phrase, task};
 use crate::message::text::TextId;
-use crate::process::case::Task;
+use crate::process::case::{Former, Task};
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::definition::Assign;
 use crate::process::value::*;
@@ -44,6 +44,7 @@ impl Decision<'_> {
                 escalated: false,
                 kept: false,
                 about: None,
+                former: None,
             },
         );
         self.ask(Ask::CreateTask(CreateTask {
@@ -112,7 +113,9 @@ impl Decision<'_> {
 
     /// A new deadline or person for an open task; the watching of its deadline starts again.
     pub fn move_task(&mut self, id: &TaskId, due: Option<At>, responsible: Option<ManagerId>) {
+        let now = self.now;
         let Some(task) = self.case.order.tasks.get_mut(id) else { return };
+        task.former = Some(Former { manager: task.responsible.clone(), due: Some(task.due), at: now });
         if let Some(due) = due {
             task.due = due;
             task.reminded = false;

@@ -33,6 +33,7 @@ pub const SECTION: Section = Section {
             Request::ArriveByCall { line } => arrive_by_call(d, line.as_ref()),
             Request::MadeByManager => made_by_manager(d),
             Request::Reroute => reroute(d),
+            Request::PauseAgain => d.set(Timer::SelfPay, pause_end(d)),
             Request::Confirm => confirm(d),
             _ => return Heard::Passed,
         }
@@ -50,6 +51,9 @@ fn arrive(d: &mut Decision, manager: Option<&ManagerId>, payment_state: PaymentS
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Arrived);
         route(d, None, manager);
+        let order = &d.case.order;
+        d.case.order.is_early = order.id.deal().is_some()
+            && (order.offers.is_empty() || !routing::lacking(d.process, order).is_empty());
         if !d.request(Request::Fold) {
             return;
         }
@@ -141,7 +145,10 @@ fn reroute(d: &mut Decision) {
         return;
     }
     d.case.order.route.clone_from(&route.name);
-    let said = routes::again(&*route.name);
+    let said = match std::mem::take(&mut d.case.order.is_early) {
+        true => routes::late(&*route.name),
+        false => routes::again(&*route.name),
+    };
     d.say("G10", said.clone());
     d.note(said);
     let credit = before.is_some_and(|before| before.credit);

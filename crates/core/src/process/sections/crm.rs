@@ -50,7 +50,8 @@ fn responsible(d: &mut Decision, manager: &ManagerId, at: At) {
     // The CRM's times are rounded to seconds.
     let stale = order.responsible_at.is_some_and(|set| at + TimeDelta::seconds(1) <= set)
         || d.is_unsent(AskKind::SetResponsible);
-    if echo || stale || d.process.manager(manager).is_none() {
+    let late = order.former.as_ref().is_some_and(|former| former.is_echoed(manager, at));
+    if echo || stale || (late && !cut("L10.late_echo")) || d.process.manager(manager).is_none() {
         return;
     }
     let Some(first) = order.responsible.clone() else {
@@ -62,6 +63,8 @@ fn responsible(d: &mut Decision, manager: &ManagerId, at: At) {
         return;
     }
     d.request(Request::HandOver { manager: manager.clone() });
+    // A person may also give it back at once.
+    d.case.order.former = None;
     d.getcourse(Ask::SetOrderManager { manager: manager.clone() });
 }
 
@@ -102,10 +105,14 @@ fn stage(d: &mut Decision, to: Stage, change: &LeadChange) {
             d.read_order();
         }
         _ if change.pipeline != d.case.order.pipeline && !cut("K2.other_pipeline") => {
-            d.say("K2", crm::other_pipeline());
+            if change.from.is_some() {
+                d.say("K2", crm::other_pipeline());
+            }
         }
         _ if now.is_some_and(|now| to <= now) => {
-            if now != Some(to) && d.figures().feed.forward_only {
+            // The CRM has not shown more than this: it is late news of our own earlier stage.
+            let is_late = change.from.is_none_or(|from| from <= to) && !cut("K2.late_echo");
+            if now != Some(to) && !is_late && d.figures().feed.forward_only {
                 d.say("K2", crm::moved_back());
             }
         }

@@ -7,7 +7,7 @@ use crate::mutant::cut;
 use crate::process::call_task;
 use crate::process::case::{Pending, Refused};
 use crate::process::command::{AskKind, BOUNCED, TaskKind};
-use crate::process::decision::{Class, Decision, Heard, NewTask, Row, Section};
+use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::event::Event;
 use crate::process::leads;
 use crate::process::timers::Timer;
@@ -70,7 +70,9 @@ fn undeliverable(d: &mut Decision, command: &CommandId, why: &str) {
         }
         AskKind::ReadOrder => {
             d.case.order.doubted = None;
-            d.say("L4", guard::read_later());
+            if !(d.case.order.is_unseen() && d.request(Request::AsTold)) {
+                d.say("L4", guard::read_later());
+            }
         }
         AskKind::ShowNext => {
             // The CRM does not pin: a waiting task instead (K10).

@@ -27,6 +27,7 @@ pub const SECTION: Section = Section {
 fn hand_over(d: &mut Decision, manager: &ManagerId) {
     let from = d.case.order.responsible.clone();
     assign::give(d, manager);
+    d.case.order.is_early = false;
     d.moment(Moment::HandedOver { manager: manager.clone() });
     d.turn("L10", hand_over::responsible(manager));
     if !d.figures().arrival.hand_over || !d.case.order.is_open() {

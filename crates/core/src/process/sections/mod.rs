@@ -9,6 +9,7 @@ pub(super) mod calls;
 pub(super) mod crm;
 pub(super) mod dialling;
 pub(super) mod doubles;
+pub(super) mod early;
 pub(super) mod ended;
 pub(super) mod follow_up;
 pub(super) mod giving_up;

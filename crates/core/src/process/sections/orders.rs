@@ -2,13 +2,14 @@
 //! A repeated report changes nothing.
 //! Enter at [`on_order`] and [`on_client`].
 
-use crate::message::phrase::orders;
+use crate::message::phrase::{arrival, orders};
 use crate::mutant::cut;
 use crate::process::case::{Client, Doubted, Order};
 use crate::process::command::Ask;
 use crate::process::decision::{Decision, Heard, Request, Section};
 use crate::process::event::{Author, ClientFacts, Event, OrderFacts};
 use crate::process::money::{self, Before, Judged, PaymentState};
+use crate::process::timers::Timer;
 use crate::process::value::*;
 use crate::process::{assign, leads};
 
@@ -22,11 +23,51 @@ pub const SECTION: Section = Section {
         }
         Heard::Taken
     },
+    enters: |d, request| match request {
+        Request::AsTold if as_told(d) => Heard::Taken,
+        Request::AsTold => Heard::Refused,
+        _ => Heard::Passed,
+    },
     ..Section::QUIET
 };
 
-/// L1–L7, K6: compares the facts with the known order and acts on each difference.
+/// A new order may have to wait for what its first report lacks (G10).
 fn on_order(d: &mut Decision, facts: &OrderFacts) {
+    if !d.case.order.is_unseen() {
+        return take_in(d, facts);
+    }
+    if d.request(Request::ReadFirst { facts: Box::new(facts.clone()) }) {
+        return;
+    }
+    let told = untold(d);
+    take_in(d, facts);
+    // No reported payment is forgotten.
+    let is_paid = |told: &OrderFacts| {
+        let is_money = matches!(told.status, Some(Status::Paid | Status::PartPaid));
+        is_money || money::minor(&told.paid) > 0
+    };
+    if let Some(told) = told.filter(|told| is_paid(told) && !facts.is_read_back()) {
+        take_in(d, &told);
+    }
+}
+
+/// The order waits for no answer any more.
+fn untold(d: &mut Decision) -> Option<Box<OrderFacts>> {
+    let told = d.case.order.told.take()?;
+    d.stop(Timer::Retry);
+    Some(told)
+}
+
+/// No answer came in time: the first report decides (G10).
+fn as_told(d: &mut Decision) -> bool {
+    let Some(told) = untold(d) else { return false };
+    d.say("G10", arrival::as_told());
+    take_in(d, &told);
+    true
+}
+
+/// L1–L7, K6: compares the facts with the known order and acts on each difference.
+fn take_in(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
@@ -57,7 +98,11 @@ fn on_order(d: &mut Decision, facts: &OrderFacts) {
     if before.offers.is_empty() && !d.case.order.offers.is_empty() {
         d.request(Request::Fold);
     }
-    if before.offers != d.case.order.offers {
+    // A double has ended now.
+    let is_open = d.case.order.is_open();
+    if !(is_open && d.request(Request::Complete { before: Box::new(before.clone()) }))
+        && before.offers != d.case.order.offers
+    {
         d.request(Request::Reroute);
     }
     changes(d, facts, &before);

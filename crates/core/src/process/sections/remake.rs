@@ -67,7 +67,9 @@ fn remake(d: &mut Decision) {
 /// The pause is over: creates again what could not be created.
 fn due(d: &mut Decision) {
     if d.case.order.is_unseen() {
-        d.request(Request::AskFacts);
+        if !d.request(Request::AsTold) {
+            d.request(Request::AskFacts);
+        }
         return;
     }
     d.say("L14", guard::repeated());

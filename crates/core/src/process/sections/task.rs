@@ -69,14 +69,20 @@ fn on_task(d: &mut Decision, change: &TaskChange) {
         d.say("L15", phrase::in_flight());
         return;
     }
-    if let Some(manager) = change.responsible.as_ref().filter(|manager| **manager != task.responsible) {
+    let former = task.former.filter(|former| former.is_late(change.at) && !cut("L15.late_echo"));
+    let is_echo = |manager: &ManagerId| former.as_ref().is_some_and(|former| former.manager == *manager);
+    let other = change.responsible.as_ref().filter(|manager| **manager != task.responsible);
+    if let Some(manager) = other.filter(|manager| !is_echo(manager)) {
         if let Some(task) = d.case.order.tasks.get_mut(&change.task) {
             task.responsible = manager.clone();
         }
         d.say("L10", phrase::manager(manager));
     }
+    // The latest deadline that we have written ourselves.
+    let ours = former.and_then(|former| former.due).map_or(task.due, |due| due.max(task.due));
     if let Some(due) = change.due
-        && due > (task.due + TimeDelta::minutes(1)).max(d.now + TimeDelta::minutes(CRM_AHEAD_MIN))
+        && due > ours + TimeDelta::minutes(1)
+        && due > d.now + TimeDelta::minutes(CRM_AHEAD_MIN)
         && d.figures().task.put_back
     {
         put_back(d, &change.task, task.due);

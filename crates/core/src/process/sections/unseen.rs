@@ -1,10 +1,13 @@
-//! An order of which only the id is known: GetCourse is asked for its facts (L1).
-//! Nothing else is done before they arrive. Enter at [`ask`].
+//! An order of which only the id is known, or not what decides its route: GetCourse is asked for its facts (L1,
+//! G10). Nothing else is done before they arrive. Enter at [`ask`] and [`read_first`].
 
 use chrono::TimeDelta;
 
 use crate::message::phrase::arrival;
+use crate::mutant::cut;
 use crate::process::decision::{Decision, Heard, Request, Section};
+use crate::process::event::{ClientFacts, OrderFacts};
+use crate::process::routing;
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
 
@@ -21,6 +24,8 @@ pub const SECTION: Section = Section {
     enters: |d, request| {
         match request {
             Request::AskFacts => ask(d),
+            Request::ReadFirst { facts } if !read_first(d, facts) => return Heard::Refused,
+            Request::ReadFirst { .. } => {}
             Request::Close if d.case.order.is_unseen() && d.case.order.timers.is_empty() => ask(d),
             _ => return Heard::Passed,
         }
@@ -28,6 +33,37 @@ pub const SECTION: Section = Section {
     },
     ..Section::QUIET
 };
+
+/// How long a new order waits for what its first report lacks.
+const READ_FIRST: TimeDelta = TimeDelta::seconds(30);
+
+/// G10: the route hangs on facts that the first report lacks and GetCourse can be asked for. The report itself is
+/// kept: it decides if no answer comes in time. Returns whether the order waits.
+fn read_first(d: &mut Decision, facts: &OrderFacts) -> bool {
+    let lacks = routing::reads_first(d.process, facts);
+    if lacks.is_empty() || d.case.order.id.deal().is_none() || cut("G10.read_first") {
+        return false;
+    }
+    d.case.client.learn(&facts.client);
+    let mut told = OrderFacts { client: ClientFacts::default(), ..facts.clone() };
+    let before = d.case.order.told.take();
+    let is_new = before.is_none();
+    if let Some(before) = before {
+        told.status = told.status.or(before.status);
+        told.paid = told.paid.or(before.paid);
+        told.manager = told.manager.or(before.manager);
+    }
+    d.case.order.told = Some(Box::new(told));
+    if is_new {
+        let order = &mut d.case.order;
+        order.gc_id = order.gc_id.take().or(order.id.deal().map(str::to_owned));
+        d.read_order();
+        d.set(Timer::Retry, d.now + READ_FIRST);
+        let lacks = lacks.into_iter().collect::<Vec<_>>().join(", ");
+        d.say("G10", arrival::read_first(&*lacks));
+    }
+    true
+}
 
 /// Asks again with growing pauses.
 fn ask(d: &mut Decision) {

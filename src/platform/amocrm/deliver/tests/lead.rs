@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::platform::http::NoResponse;
-use crate::process::command::{PersonFacts, SaveLead};
+use crate::process::command::{EarlyLead, PersonFacts, SaveLead};
 use crate::process::{Money, Stage};
 use crate::signal::Signal;
 
@@ -42,6 +42,7 @@ pub(super) fn save_lead() -> SaveLead {
         person: person(),
         note: None,
         continues: None,
+        instead_of: None,
     }
 }
 
@@ -188,6 +189,36 @@ fn l1_the_lead_of_the_same_order_is_completed_and_not_doubled() {
     ];
     let result = deliver(Ask::SaveLead(Box::new(save_lead())), Try::First, &[], script);
     assert_eq!(result, Ok(lead_links("41290077", "52311847")));
+}
+
+/// G10: what still stands there of the first write is replaced; what a person has changed stays.
+#[test]
+fn g10_a_lead_that_was_made_too_early_moves_to_its_pipeline() {
+    let early = EarlyLead { name: "Заказ".to_owned(), pipeline: None, stage: Stage::New };
+    let ask = || SaveLead {
+        pipeline: Some(8_123_420),
+        stage: Stage::InWork,
+        instead_of: Some(early.clone()),
+        ..save_lead()
+    };
+    let known = [("lead:gc-55:sales", "41290077"), ("contact:c-gc-55", "52311847")];
+    let run = |stands: Value, change: Option<Value>| {
+        let mut script = vec![
+            read_lead(41290077, 200, stands),
+            get("/api/v4/contacts/52311847?with=leads", 200, contact(52311847, "+79165550137", &[41290077])),
+        ];
+        let answer = json!({ "id": 41290077 });
+        script.extend(change.map(|change| patch("/api/v4/leads/41290077", change, 200, answer)));
+        let result = deliver(Ask::SaveLead(Box::new(ask())), Try::First, &known, script);
+        assert!(result.is_ok(), "{result:?}");
+    };
+    run(
+        lead(41290077, 8123410, 66104106, "GC-100482"),
+        Some(json!({ "name": "Заказ GC-100482", "pipeline_id": 8123420, "status_id": 66105110 })),
+    );
+    let mut renamed = lead(41290077, 8123410, 66104110, "GC-100482");
+    renamed["name"] = json!("Мария, клуб");
+    run(renamed, None);
 }
 
 #[test]
