@@ -82,7 +82,7 @@ async fn check_shows_the_place_of_each_mistake_and_the_name_that_was_meant() {
         "| ^^^^\n    did you mean `head`?",
         "dozvon.toml:",
         "did you mean `info`?",
-        "first_day.txt:6:38: unknown variable `client.nmae`; is `client.name` meant?",
+        "first_day.txt:6:44: unknown variable `client.nmae`; is `client.name` meant?",
         "{{ client.nmae }}",
         "   ^^^^^^^^^^^\n",
     ] {

@@ -224,6 +224,8 @@ pub fn order_url(bench: &TestBed, order: i64) -> String {
         ("offers", "5512874"),
         ("cost", "38500"),
         ("status", "Новый"),
+        // The client made it himself; not to be read back.
+        ("author", "client"),
     ]);
     format!("{}?{query}", bench.hook("getcourse", "order-created"))
 }
