@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,6 +60,16 @@ impl Found {
     }
 }
 
+/// What was heard online that has no place in a file.
+#[derive(Default)]
+struct Asked {
+    wrong: Vec<String>,
+    /// What deserves a look and stops nothing.
+    notes: Vec<String>,
+    /// Where no bridge answers: it need not run while its files are being checked.
+    silent: Option<SocketAddr>,
+}
+
 /// Reads a folder; the error is the whole report for a person.
 pub fn read(folder: &Path) -> Result<(Files, Config), Stop> {
     let files = Files::read(folder).map_err(|problems| unusable(None, &problems))?;
@@ -95,17 +106,24 @@ pub async fn check(args: Check) -> Result<(), Stop> {
     let is_usable = config.is_some();
     let asked = match (&config, files) {
         (Some(config), Some(files)) if args.online => online(&args, config, files, &mut found).await,
-        _ => Vec::new(),
+        _ => Asked::default(),
     };
+    let Asked { wrong: asked, notes, silent } = asked;
     let Found { wrong, warnings } = &found;
-    let refused = !wrong.is_empty() || !asked.is_empty() || (args.strict && !warnings.is_empty());
+    let warned = warnings.len() + notes.len();
+    let refused = !wrong.is_empty() || !asked.is_empty() || (args.strict && warned > 0);
     if args.json {
         let list = found.as_json(files);
-        let report = json!({ "ok": !refused, "schools": schools, "findings": list, "online": asked });
+        let report =
+            json!({ "ok": !refused, "schools": schools, "findings": list, "online": asked, "notes": notes });
         out::line(format_args!("{report:#}"))?;
         return if refused { Err(Stop::Told) } else { Ok(()) };
     }
     found.print_warnings(files)?;
+    notes.iter().try_for_each(|note| out::line(format_args!("warning: {note}")))?;
+    silent.iter().try_for_each(|address| {
+        out::line(format_args!("note: no bridge answers at {address}, so its troubles are not known"))
+    })?;
     if !is_usable {
         return Err(unusable(files, wrong));
     }
@@ -114,9 +132,9 @@ pub async fn check(args: Check) -> Result<(), Stop> {
         return Err(Stop::Because(format!("{}{lines}", mismatches(files, wrong, asked.len()))));
     }
     if refused {
-        return Err(format!("{} warning(s), and --strict permits none", warnings.len()).into());
+        return Err(format!("{warned} warning(s), and --strict permits none").into());
     }
-    match warnings.len() {
+    match warned {
         0 => out::line(format_args!("{schools} school(s), no problems")),
         count => out::line(format_args!("{schools} school(s), can be used, {count} warning(s)")),
     }
@@ -166,7 +184,7 @@ fn as_json(files: Option<&Files>, severity: &str, problem: &Problem) -> Value {
 }
 
 /// What is wrong outside of the files: with a place in `findings`, the rest a line each.
-async fn online(args: &Check, config: &Config, files: &Files, findings: &mut Found) -> Vec<String> {
+async fn online(args: &Check, config: &Config, files: &Files, findings: &mut Found) -> Asked {
     let mut found = Vec::new();
     let backend = place(&args.store, config);
     let is_new = matches!(&backend, crate::store::Backend::Folder(folder) if !folder.exists());
@@ -186,36 +204,41 @@ async fn online(args: &Check, config: &Config, files: &Files, findings: &mut Fou
         findings.wrong.extend(report.wrong);
         findings.warnings.extend(report.warnings);
     }
-    found.extend(running(config).await);
+    let Asked { wrong, notes, silent } = running(config).await;
+    found.extend(wrong);
     let mut seen = BTreeSet::new();
     found.retain(|line| seen.insert(line.clone()));
-    found
+    Asked { wrong: found, notes, silent }
 }
 
-/// The troubles of the bridge that runs on this machine, if one does.
-async fn running(config: &Config) -> Vec<String> {
+/// The troubles of the bridge that runs on this machine.
+async fn running(config: &Config) -> Asked {
     let mut address = config.instance.operation;
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    let Ok(http) = RealHttp::new(Duration::from_secs(ANSWER_S)) else { return Vec::new() };
-    let answer = http.send(Request::new("GET", format!("http://{address}/readyz"))).await;
-    let Some(body) = answer.ok().and_then(|answer| answer.json().ok()) else {
-        // It need not run while its files are being checked.
-        return Vec::new();
+    let mut asked = Asked::default();
+    let answer = match RealHttp::new(Duration::from_secs(ANSWER_S)) {
+        Ok(http) => http.send(Request::new("GET", format!("http://{address}/readyz"))).await.ok(),
+        Err(_) => None,
+    };
+    let Some(body) = answer.and_then(|answer| answer.json().ok()) else {
+        asked.silent = Some(address);
+        return asked;
     };
     let known: BTreeSet<String> = names(config).split(", ").map(str::to_owned).collect();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let troubles = body["troubles"].as_array().cloned().unwrap_or_default();
-    let ours = troubles.iter().filter(|one| {
-        one["weight"] != "note" && one["school"].as_str().is_none_or(|school| known.contains(school))
-    });
-    ours.map(|one| {
+    let ours =
+        troubles.iter().filter(|one| one["school"].as_str().is_none_or(|school| known.contains(school)));
+    for one in ours {
         let place = [text(&one["school"]), text(&one["platform"])];
         let place = place.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ");
         let place = if place.is_empty() { "the bridge".to_owned() } else { place };
         let (what, todo, why) = (text(&one["what"]), text(&one["todo"]), text(&one["detail"]));
-        format!("{place}: {}: {what} since {}. {todo} ({why})", text(&one["id"]), text(&one["since"]))
-    })
-    .collect()
+        let line =
+            format!("{place}: {}: {what} since {}. {todo} ({why})", text(&one["id"]), text(&one["since"]));
+        if one["weight"] == "note" { asked.notes.push(line) } else { asked.wrong.push(line) }
+    }
+    asked
 }

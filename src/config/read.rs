@@ -14,7 +14,15 @@ pub(super) fn parse(text: &str, complaints: &mut Complaints) -> Option<Table> {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             // The parser's message quotes the file only for syntax errors.
-            complaints.add("", format!("not TOML, line {line}: {}", error.message()), "key = value");
+            let message = error.message();
+            let twice = error.span().filter(|_| message.contains("duplicate key"));
+            match twice.and_then(|span| text.get(span)) {
+                Some(key) => {
+                    let wrong = format!("not TOML, line {line}: `{}` stands twice", key.trim());
+                    complaints.add("", wrong, "each key and each table once");
+                }
+                None => complaints.add("", format!("not TOML, line {line}: {message}"), "key = value"),
+            }
             None
         }
     }

@@ -133,6 +133,7 @@ async fn check_online_asks_the_account() {
     let bench = TestBed::new(StoreKind::Embedded).await;
     let right = bench.run(&["check", "--online"]).await;
     assert_eq!(right.code(), Some(0), "{}", right.err());
+    assert!(right.out().contains("note: no bridge answers at"), "{}", right.out());
     let mut command = bench.command(&["check", "--online"]);
     let wrong = command.env("DEMO_AMOCRM_TOKEN", "a-revoked-token").output().await.expect("it ends");
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();

@@ -54,15 +54,26 @@ impl World {
         if by != "client" && !self.setup.managers.iter().any(|manager| manager.key == by) {
             return Err((400, format!("by: «{by}» is neither `client` nor a manager of the setup")));
         }
+        const TAKEN: [&str; 6] = ["by", "cost", "email", "name", "offer", "phone"];
+        if let Some((name, _)) = form.0.iter().find(|(name, _)| !TAKEN.contains(&name.as_str())) {
+            return Err((400, format!("{name}: not known here; there are {}", TAKEN.join(", "))));
+        }
+        let offers: Vec<i64> = self.getcourse.setup.offers.iter().map(|offer| offer.id).collect();
+        let offer = form.int("offer").unwrap_or(first);
+        if !offers.contains(&offer) {
+            let known: Vec<String> = offers.iter().map(i64::to_string).collect();
+            return Err((400, format!("offer: {offer} is none of {}", known.join(", "))));
+        }
+        let id = format!("by_hand_{script}");
         self.setup.orders.push(OrderScript {
-            id: format!("by_hand_{script}"),
+            id: id.clone(),
             at: Moment::After(TimeDelta::zero()),
             name: given("name", format!("Клиент {script}")),
             phone: given("phone", format!("+7903555{:04}", 2000 + script)),
             email: given("email", format!("client-{script}@example.com")),
             city: String::new(),
             zone: String::new(),
-            offer: form.int("offer").unwrap_or(first),
+            offer,
             no_order: false,
             untold: false,
             cost: form.get("cost").and_then(|cost| cost.parse().ok()),
@@ -79,8 +90,7 @@ impl World {
         });
         self.people.add_script();
         self.order_appears(now, script);
-        let made = self.getcourse.orders.values().next_back();
-        Ok(made.map_or(Value::Null, brief))
+        Ok(self.getcourse.order_of_script(&id).map_or(Value::Null, brief))
     }
 
     fn pay_by_hand(&mut self, now: DateTime<Utc>, order: &str, form: &Query) -> Result<Value, Refusal> {
@@ -162,15 +172,19 @@ impl World {
     /// Lines to be copied: what a person can do by hand while the sandbox and the bridge run.
     pub fn hints(&self, getcourse: &str, exchange: &str) -> Vec<String> {
         let mut lines = vec![format!("curl -X POST {getcourse}/sandbox/orders")];
-        let Some(order) = self.setup.orders.iter().find(|order| order.untold) else { return lines };
-        let id = order.order_id.unwrap_or_default();
+        let orders = &self.setup.orders;
+        let Some(order) = orders.iter().find(|order| order.untold).or(orders.last()) else { return lines };
         let phone = phone_dialled(&order.phone);
         let extension = self.exchange().board().employees.last().map_or("", |employee| &employee.extension);
         lines.push(format!(
             "curl -d extension={extension} -d client={phone} -d outcome=no_answer {exchange}/sandbox/calls"
         ));
         lines.extend(self.exchange().example(self.start, extension, &phone));
-        lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
+        // After a run most are paid: one that still takes money.
+        let unpaid = self.getcourse.orders.values().rev().find(|order| order.payed < order.cost);
+        if let Some(id) = order.order_id.or(unpaid.map(|order| order.id)) {
+            lines.push(format!("curl -X POST {getcourse}/sandbox/orders/{id}/pay"));
+        }
         lines
     }
 }

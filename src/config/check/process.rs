@@ -146,5 +146,9 @@ pub(super) fn pipelines(draft: &Draft, findings: &mut Findings) {
             let allowed = format!("false, or [amocrm.pipelines.{}] in school.toml", role.as_str());
             findings.wrong.add(key, "there is no pipeline for it", allowed);
         }
+        if !on && amocrm.pipelines.contains_key(&role) {
+            let wrong = format!("false, so no lead is made in [amocrm.pipelines.{}]", role.as_str());
+            findings.warn.add(key, wrong, "true, or a school.toml without that pipeline");
+        }
     }
 }

@@ -75,8 +75,16 @@ pub const PROCESS: &[Section] = &[
                 "Between attempts at a fixed interval instead of the ladder; 0: off.",
             ),
             key("gap_minutes", "minutes", "Minimum time between two attempts (D2)."),
-            key("days", "days", "With permitted calls before giving up (D3)."),
-            key("attempts_min", "number", "Attempts without a talk before giving up (D3)."),
+            key(
+                "days",
+                "days",
+                "With permitted calls before giving up, together with `attempts_min`: both have to be reached (D3).",
+            ),
+            key(
+                "attempts_min",
+                "number",
+                "Attempts without a talk before giving up, at the least; while `days` last there can be more (D3).",
+            ),
             key("give_up_hours", "hours", "From the last message to the cancellation (D3)."),
             key(
                 "give_up_postpones",

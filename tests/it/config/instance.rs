@@ -49,4 +49,5 @@ fn a_slip_in_the_instance_is_told() {
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
     instance("listen =", "= listen =", "", "line 6");
+    instance("\ndata", "\nlog = \"info\"\ndata", "", "`log` stands twice");
 }

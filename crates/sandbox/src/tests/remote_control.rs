@@ -85,6 +85,8 @@ fn a_slip_of_the_hand_is_told() {
         ("POST", "/sandbox/calls", "client=79035550127&outcome=maybe", 400),
         ("POST", "/sandbox/orders/1/pay", "", 404),
         ("POST", "/sandbox/orders", "by=nobody", 400),
+        ("POST", "/sandbox/orders", "offer=99", 400),
+        ("POST", "/sandbox/orders", "utm_source=vk", 400),
         ("GET", "/sandbox/nothing", "", 404),
     ] {
         assert_eq!(ask(&mut world, now, method, path, form).0, status, "{path} {form}");
