@@ -36,7 +36,7 @@ async fn open(school: &School, book: &mut Book, aim: &Aim, now: At) -> StoreResu
     let owner = known.as_ref().map_or(&aim.client, |order| &order.client).clone();
     let client = book.client(&owner).await?.unwrap_or_else(|| {
         let mut client = Client::new(owner);
-        client.learn(&aim.facts);
+        client.told(&aim.facts, &school.process.texts);
         client
     });
     let own = known.as_ref().and_then(|order| order.responsible.as_ref());

@@ -141,6 +141,7 @@ impl Reading<'_> {
             first_name: self.value("first_name"),
             last_name: self.value("last_name"),
             phone: self.phone(),
+            email_typed: email.filter(|_| good.is_none()),
             email: good,
             zone: self.value("zone").filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()),
             phone_confirmed: self.value("phone_confirmed").as_deref().and_then(yes_word),

@@ -134,6 +134,7 @@ pub fn client(user: &Value) -> ClientFacts {
         last_name: text("last_name"),
         phone,
         email: text("email").and_then(|email| parse_email(&email)),
+        email_typed: text("email").filter(|email| parse_email(email).is_none()),
         zone: None,
         phone_confirmed: yes(field(user, "phone_confirmed")),
         email_bad: false,

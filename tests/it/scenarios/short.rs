@@ -33,14 +33,14 @@ pub fn read_event(
         "task" => Event::Task(value.try_into::<ShortTask>().map_err(fault)?.change(world, order, now)?),
         "sibling" => Event::Sibling(value.try_into::<News>().map_err(fault)?),
         "wake" => Event::Wake,
-        "receipt" | "undeliverable" => {
+        "receipt" | "undeliverable" | "in_doubt" => {
             let ask = value.as_str().unwrap_or_default();
             let held = world.held.iter().find(|command| command.ask.name() == ask);
             let command = held.map(|command| command.id.clone()).ok_or(format!("no `{ask}` is held"))?;
             match kind.as_str() {
                 "receipt" => Event::Receipt { command },
                 // A letter that cannot be accepted bounces; any other command is refused.
-                _ if ask == "send_letter" => {
+                "undeliverable" if ask == "send_letter" => {
                     Event::Undeliverable { command, why: format!("{BOUNCED}: 5.1.1") }
                 }
                 _ => Event::Undeliverable { command, why: "refused".to_owned() },
@@ -176,7 +176,8 @@ impl ShortClient {
             first_name: None,
             last_name: None,
             phone: self.phone.filter(|phone| !phone.is_empty()).map(|phone| Phone::parse(&phone)),
-            email: self.email.filter(|email| !email.is_empty()),
+            email_typed: self.email.clone().filter(|email| !email.is_empty() && !email.contains('@')),
+            email: self.email.filter(|email| email.contains('@')),
             zone: self.zone,
             phone_confirmed: self.phone_confirmed,
             email_bad: self.email_bad.as_bool().unwrap_or(false),

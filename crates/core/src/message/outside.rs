@@ -51,4 +51,11 @@ impl Library {
         // None of them tells a time or a person.
         self.phrase(&phrase, &|_| String::new())
     }
+
+    /// Whether this is what the bridge writes where a name is not known: in the school's words or the shipped ones.
+    pub fn is_no_name(&self, name: &str) -> bool {
+        let said = |library: &Library| library.outside(Outside::NoName).trim().to_lowercase();
+        let name = name.trim().to_lowercase();
+        name == said(self) || name == said(&Library::shipped())
+    }
 }

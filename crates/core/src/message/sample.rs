@@ -33,6 +33,7 @@ impl Vars {
                 phone_typed: "1111111".to_owned(),
                 phone_bad: "+79035550128".to_owned(),
                 email: "m.kuznetsova@example.ru".to_owned(),
+                email_typed: "m.kuznetsova".to_owned(),
                 local_time: "14:05".to_owned(),
                 ahead: "+2".to_owned(),
                 zone_known: true,
@@ -43,12 +44,16 @@ impl Vars {
             day: "24\u{a0}ноября".to_owned(),
             example: ExampleVars::sample(),
             who: "Мария Кузнецова, „Дизайн интерьера: база. Пакет Всё сразу“, 38\u{a0}500\u{a0}₽".to_owned(),
+            due: "во вторник, 24\u{a0}ноября, в\u{a0}11:00".to_owned(),
             later: true,
+            day_off: true,
             attempt: 2,
             attempts: 5,
             why: "просит после работы".to_owned(),
             more: "Два звонка без ответа, одно письмо.".to_owned(),
             letters: vec!["confirm_phone".to_owned(), "materials".to_owned()],
+            leaving: vec!["invoice".to_owned()],
+            doubtful: vec!["documents".to_owned()],
         }
     }
 

@@ -153,7 +153,8 @@ fn names() -> Names {
 /// The variables for the engine. Destructured field by field, so that forgetting a new one does not compile.
 pub(super) fn context(vars: &Vars) -> Value {
     let Vars { school, order, client, manager, time, day, example, .. } = vars;
-    let Vars { who, later, attempt, attempts, why, more, letters, .. } = vars;
+    let Vars { who, due, later, day_off, attempt, attempts, why, more, .. } = vars;
+    let Vars { letters, leaving, doubtful, .. } = vars;
     let SchoolVars { name: school_name, zone: school_zone } = school;
     let OrderVars {
         number,
@@ -176,6 +177,7 @@ pub(super) fn context(vars: &Vars) -> Value {
         phone_typed,
         phone_bad,
         email,
+        email_typed,
         local_time,
         ahead,
         zone_known,
@@ -190,10 +192,10 @@ pub(super) fn context(vars: &Vars) -> Value {
     context! {
         school => context! { name => school_name, zone => school_zone },
         order => context! { number, id, called, positions, cost, paid, left, cost_sum, paid_sum, left_sum, payment_link, source },
-        client => context! { name, phone, phone_words, phone_typed, phone_bad, email, local_time, ahead, zone_known, first_name },
+        client => context! { name, phone, phone_words, phone_typed, phone_bad, email, email_typed, local_time, ahead, zone_known, first_name },
         manager => context! { name => manager_name },
         example => context! { day => example_day, time => example_time },
-        time, day, who, later, attempt, attempts, why, more, letters,
+        time, day, who, due, later, day_off, attempt, attempts, why, more, letters, leaving, doubtful,
     }
 }
 

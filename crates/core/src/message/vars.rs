@@ -21,8 +21,12 @@ pub struct Vars {
     pub example: ExampleVars,
     /// Who and what, for a first line: «Мария, „Дизайн интерьера“, 38 500 ₽».
     pub who: String,
-    /// The task is not due now but when the team works again.
+    /// A task's deadline: «во вторник, 24 ноября, в 11:00».
+    pub due: String,
+    /// The task is not due now but later.
     pub later: bool,
+    /// `time` lies on a day off of the school.
+    pub day_off: bool,
     /// The number of calls that a round has at least.
     pub attempts: u32,
     /// The number of the call in its round, 1 for the first; also where a text is not about a call.
@@ -33,6 +37,10 @@ pub struct Vars {
     pub more: String,
     /// Names of the letters that went to this client about this order; none if no address of his is good.
     pub letters: Vec<String>,
+    /// Those that are about to leave: the mail server has not taken them yet.
+    pub leaving: Vec<String>,
+    /// Those of which nobody knows whether they arrived.
+    pub doubtful: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -77,6 +85,8 @@ pub struct ClientVars {
     /// The last number that turned out wrong, where there is no other.
     pub phone_bad: String,
     pub email: String,
+    /// What was typed in place of an e-mail address, where there is none.
+    pub email_typed: String,
     /// «14:05», the client's local time now; of a task's text it is soon untrue.
     pub local_time: String,
     /// How far his clock is ahead of the school's: in hours: «+2», «−1», «+2:30»; empty if it is not, or not known.

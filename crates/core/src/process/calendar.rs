@@ -209,6 +209,15 @@ pub fn say_time(at: At, zone: Tz) -> String {
     format!("{} в\u{a0}{:02}:{:02}", say_day(at, zone), local.hour(), local.minute())
 }
 
+/// «во вторник, 24 ноября, в 11:00».
+pub fn say_on(at: At, zone: Tz) -> String {
+    const DAYS: [&str; 7] =
+        ["в понедельник", "во вторник", "в среду", "в четверг", "в пятницу", "в субботу", "в воскресенье"];
+    let local = at.with_timezone(&zone);
+    let day = DAYS.get(local.weekday().num_days_from_monday() as usize).copied().unwrap_or_default();
+    format!("{day}, {}, в\u{a0}{:02}:{:02}", say_day(at, zone), local.hour(), local.minute())
+}
+
 /// «24 ноября».
 pub fn say_day(at: At, zone: Tz) -> String {
     say_date(at.with_timezone(&zone).date_naive())

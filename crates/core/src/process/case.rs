@@ -429,9 +429,6 @@ pub struct Question {
     /// The day that was named for a call-back without a time: the time is asked for (D5).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<At>,
-    /// A digest of the last words that were not understood: the same words again are no answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_understood: Option<u64>,
 }
 
 impl Question {
@@ -454,4 +451,7 @@ pub struct Sent {
     /// The day of the last one and a hash of its text: the same text is not sent twice a day.
     #[serde(default)]
     pub last: String,
+    /// Nobody knows whether it arrived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
 }

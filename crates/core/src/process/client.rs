@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::ClientFacts;
 use super::value::*;
+use crate::message::library::Library;
 use crate::mutant::cut;
 
 /// A client, across all orders.
@@ -20,6 +21,9 @@ pub struct Client {
     /// The contact's name in the CRM, if a route gave it another one: its echo is no news (G7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crm_name: Option<String>,
+    /// What stands in the CRM in place of a name that nobody knew: no name when it comes back, and replaced by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nameless: Option<String>,
     /// First and last name, where they were given apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
@@ -38,6 +42,9 @@ pub struct Client {
     pub phone_confirmed: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emails: Vec<String>,
+    /// What was typed in place of an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_raw: Option<String>,
     /// Bounced or wrong ones: skipped until a new one comes.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub bad: BTreeSet<String>,
@@ -58,6 +65,7 @@ impl Client {
             gc_user: None,
             name: None,
             crm_name: None,
+            nameless: None,
             first_name: None,
             last_name: None,
             phones: Vec::new(),
@@ -65,10 +73,28 @@ impl Client {
             phone_words: BTreeMap::new(),
             phone_confirmed: None,
             emails: Vec::new(),
+            email_raw: None,
             bad: BTreeSet::new(),
             zone: None,
             manager: None,
             orders: BTreeMap::new(),
+        }
+    }
+
+    /// Merges what a platform says. Our own words for «no name» are none, also if the record has them by mistake.
+    pub fn told(&mut self, facts: &ClientFacts, texts: &Library) -> bool {
+        let is_none = |name: &Option<String>| {
+            let name = name.as_deref().map(str::trim).unwrap_or_default();
+            let own = self.nameless.as_deref().is_some_and(|own| own.trim() == name);
+            (own || texts.is_no_name(name)) && !name.is_empty() && !cut("G7.no_name")
+        };
+        let (healed, unnamed) = (is_none(&self.name), is_none(&facts.name));
+        if healed {
+            self.name = None;
+        }
+        match unnamed {
+            true => self.learn(&ClientFacts { name: None, ..facts.clone() }) || healed,
+            false => self.learn(facts) || healed,
         }
     }
 
@@ -90,6 +116,7 @@ impl Client {
             }
             changed |= self.learn_words(phone);
         }
+        changed |= fill(&mut self.email_raw, facts.email_typed.as_ref());
         if let Some(email) = facts.email.as_ref().filter(|email| is_address(email)) {
             changed |= add(&mut self.emails, email);
             if facts.email_bad {
@@ -159,6 +186,11 @@ impl Client {
     /// The address to write to: the latest new one that has not bounced.
     pub fn email(&self) -> Option<&String> {
         self.emails.iter().find(|email| !self.bad.contains(*email))
+    }
+
+    /// What was typed where an address should be, if there is none at all.
+    pub fn email_typed(&self) -> Option<&str> {
+        self.email_raw.as_deref().filter(|_| self.emails.is_empty())
     }
 
     /// Whether every known address has bounced: a new one is requested (L11).
@@ -278,6 +310,22 @@ mod tests {
         assert!(client.learn(&named("Анна Белова", None)), "another person's name in the CRM");
         assert_eq!(client.greeted(), Some("Анна Белова"));
         assert_eq!(client.last_name, None);
+    }
+
+    #[test]
+    fn our_words_for_no_name_are_no_name() {
+        let texts = Library::shipped();
+        let named = |name: &str| ClientFacts { name: Some(name.to_owned()), ..ClientFacts::default() };
+        let mut client = Client::new(ClientId::from("c-1"));
+        assert!(!client.told(&named(" без имени"), &texts), "the shipped words");
+        client.nameless = Some("Имя не указано".to_owned());
+        assert!(!client.told(&named("Имя не указано"), &texts), "what the school wrote yesterday");
+        assert_eq!(client.name, None);
+        client.name = Some("Без имени".to_owned());
+        assert!(client.told(&ClientFacts::default(), &texts), "an older record is mended");
+        assert_eq!(client.name, None);
+        assert!(client.told(&named("Анна"), &texts));
+        assert_eq!(client.name.as_deref(), Some("Анна"));
     }
 
     #[test]

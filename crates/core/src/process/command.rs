@@ -327,6 +327,9 @@ pub struct PersonFacts {
     pub first_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
+    /// What may stand in the CRM in place of a name: it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nameless: Option<String>,
     /// E.164, the main one first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phones: Vec<String>,

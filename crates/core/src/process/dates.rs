@@ -13,6 +13,7 @@ use std::ops::Range;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
 
+pub use self::phrase::Wrong;
 use self::phrase::{Clock, Phrase};
 use self::token::Tokens;
 use self::words::Part;
@@ -88,6 +89,22 @@ impl Reader<'_> {
         found.iter().find(|one| one.of_return).or(found.first()).cloned()
     }
 
+    /// What is wrong with the first date of a text that names none that can be used.
+    pub fn wrong(&self, text: &str) -> Option<Wrong> {
+        let tokens = Tokens::of(text, TOKENS_MAX);
+        let mut place = 0;
+        while place < tokens.len() {
+            match self.phrase(&tokens, place) {
+                Some((phrase, end)) => match phrase.wrong(self) {
+                    Some(wrong) => return Some(wrong),
+                    None => place = end,
+                },
+                None => place += 1,
+            }
+        }
+        None
+    }
+
     /// The longest phrase that begins here, and the token after it.
     fn phrase(&self, tokens: &Tokens, start: usize) -> Option<(Phrase, usize)> {
         let (mut phrase, mut end) = (Phrase::default(), None);
@@ -118,6 +135,7 @@ impl Reader<'_> {
                 Day::Of(weekday, is_next) => phrase.take_weekday(weekday, is_next),
                 Day::NotBefore(day) => phrase.not_before = Some(day),
                 Day::Past => phrase.is_past = true,
+                Day::Missing => (phrase.unclear, phrase.is_no_day) = (true, true),
                 Day::Unclear => phrase.unclear = true,
             }
             *end = next;
@@ -164,6 +182,9 @@ impl Reader<'_> {
         let word = tokens.word(at);
         if let Some(days) = words::near_day(word) {
             return Some((Day::On(self.today() + Days::new(days)), at + 1));
+        }
+        if matches!(word, "вчера" | "позавчера") {
+            return Some((Day::Past, at + 1));
         }
         self.weekday(tokens, at)
             .or_else(|| self.figures(tokens, at))
@@ -331,7 +352,7 @@ impl Reader<'_> {
         match date {
             Some(date) if date >= today => Day::On(date),
             Some(_) => Day::Past,
-            None => Day::Unclear,
+            None => Day::Missing,
         }
     }
 
@@ -340,7 +361,7 @@ impl Reader<'_> {
         let first = self.today().with_day(1);
         let months = (0..12).filter_map(|months| first?.checked_add_months(Months::new(months)));
         let day = months.filter_map(|month| month.with_day(day)).find(|day| *day >= self.today());
-        day.map_or(Day::Unclear, Day::On)
+        day.map_or(Day::Missing, Day::On)
     }
 
     fn today(&self) -> NaiveDate {
@@ -376,6 +397,8 @@ enum Day {
     /// The first day of a longer time.
     NotBefore(NaiveDate),
     Past,
+    /// «31.02».
+    Missing,
     Unclear,
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use self::dialling::{Dialling, LadderStep};
 pub use self::next_note::{NextNote, ShowNext};
 pub use self::route::{Assign, Dictionary, FirstTask, Route};
-use super::calendar::Calendar;
+use super::calendar::{Calendar, Opening};
 use super::case::Order;
 use super::dates;
 pub use super::hours::{Hours, TimeOfDay, Window};
@@ -81,6 +81,17 @@ impl Process {
             Some(id) => self.sales_pipelines.get(&id),
         };
         stages.map_or(&[], Vec::as_slice)
+    }
+
+    /// When a client in this zone may be called about this order (D13).
+    pub fn calls(&self, order: &Order, zone: Tz) -> Opening<'_> {
+        let contact = &self.figures_of(order).contact;
+        Opening {
+            calendar: &self.calendar,
+            zone,
+            working: contact.calls.meet(contact.hard),
+            off: contact.calls_off_days.and_then(|hours| hours.meet(contact.hard)),
+        }
     }
 
     /// The figures for this order. All sections use this method, so that figures per route or per version can

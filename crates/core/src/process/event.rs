@@ -136,6 +136,9 @@ pub struct ClientFacts {
     /// Lower-cased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// What was typed in place of an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_typed: Option<String>,
     /// IANA zone from the card's own field (D13).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,

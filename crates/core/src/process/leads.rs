@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use super::command::{Ask, EarlyLead, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::definition::Route;
+use super::money;
 use super::value::*;
 use crate::message::condition;
 use crate::message::library::Vars;
+use crate::message::outside::Outside;
 use crate::message::phrase::{Phrase, crm};
 use crate::mutant::cut;
 
@@ -62,7 +64,7 @@ fn lead(d: &mut Decision, role: LeadRole, stage: Stage, name: String, note: Opti
         role,
         route: d.case.order.route.clone(),
         name,
-        price: price(d, d.case.order.cost.as_ref()),
+        price: price(d, money::worth(&d.case.order)),
         pipeline: d.case.order.pipeline.filter(|_| role == LeadRole::Sales),
         stage,
         responsible: d.case.order.responsible.clone(),
@@ -99,10 +101,13 @@ fn first_note(d: &Decision, has_source: bool, next: &Phrase) -> Option<String> {
 /// The contact as it should be in the CRM (G7).
 pub(super) fn person(d: &mut Decision) -> PersonFacts {
     let person = person_of(d);
-    let own = person.name.clone().filter(|name| d.case.client.name.as_ref() != Some(name));
-    if let Some(name) = own {
-        // The CRM will report it as if somebody had said it.
-        d.case.client.crm_name = Some(name);
+    let client = &mut d.case.client;
+    // The CRM will report either as if somebody had said it.
+    match &person.name {
+        Some(name) if client.name.as_ref() == Some(name) => {}
+        Some(name) => client.crm_name = Some(name.clone()),
+        None if person.first_name.is_some() || person.last_name.is_some() => {}
+        None => client.nameless = Some(d.process.texts.outside(Outside::NoName)),
     }
     person
 }
@@ -121,6 +126,7 @@ fn person_of(d: &Decision) -> PersonFacts {
         name: own.clone().or_else(|| client.name.clone()),
         first_name: client.first_name.clone().filter(|_| own.is_none()),
         last_name: client.last_name.clone().filter(|_| own.is_none()),
+        nameless: client.nameless.clone(),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
         responsible: named.or_else(|| d.case.order.responsible.clone().filter(|_| !cut("G7.responsible"))),

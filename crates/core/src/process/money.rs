@@ -28,6 +28,8 @@ pub struct Before {
     pub parts_paid: u32,
     pub status: Option<Status>,
     pub ended: bool,
+    /// What the sales lead's price was made of.
+    pub worth: Option<Money>,
 }
 
 impl Before {
@@ -37,8 +39,16 @@ impl Before {
             parts_paid: order.parts_paid,
             status: order.status.clone(),
             ended: !order.is_open(),
+            worth: worth(order).cloned(),
         }
     }
+}
+
+/// The sum of an order; where none was told, what is paid.
+pub fn worth(order: &Order) -> Option<&Money> {
+    let is_sum = |money: &&Money| money.minor > 0;
+    let (cost, paid) = (order.cost.as_ref(), order.paid.as_ref());
+    cost.filter(is_sum).or(paid.filter(is_sum)).or(cost)
 }
 
 pub fn payment_state(order: &Order) -> PaymentState {
@@ -132,8 +142,10 @@ pub fn judge(order: &mut Order, facts: &OrderFacts) -> Judged {
         _ if order.refund().is_some() => minor(&paid) > minor(&order.paid),
         PaymentState::Full | PaymentState::Free => true,
         PaymentState::Part => minor(&paid) > minor(&order.paid) || order.parts_paid == 0,
-        // Nobody is called about an order that is first seen in a refund (L16).
-        _ if order.is_unseen() => facts.status == Some(Status::WaitingForReturn),
+        // Nobody is called about an order in a refund (L16), whatever is known of its money.
+        _ if order.is_open() && !cut("L16.read_first") => {
+            facts.status == Some(Status::WaitingForReturn) && order.status != facts.status
+        }
         _ => false,
     };
     let void = matches!(order.status, Some(Status::Cancelled | Status::False));

@@ -187,8 +187,10 @@ impl OrderV1 {
     fn sent(&self) -> BTreeMap<TextId, Sent> {
         let last = |text: &str| self.note(&format!("letter {text}")).unwrap_or_default().to_owned();
         let all = self.letters.iter();
-        all.map(|(text, times)| (TextId::from(text.as_str()), Sent { times: *times, last: last(text) }))
-            .collect()
+        all.map(|(text, times)| {
+            (TextId::from(text.as_str()), Sent { times: *times, last: last(text), in_doubt: false })
+        })
+        .collect()
     }
 
     fn at(&self, timer: Timer) -> Option<At> {

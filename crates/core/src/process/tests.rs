@@ -280,7 +280,7 @@ fn requests() -> Vec<Request> {
         PaymentState::Void,
         PaymentState::Unconfirmed,
     ];
-    let before = Before { paid: 0, parts_paid: 0, status: None, ended: false };
+    let before = Before { paid: 0, parts_paid: 0, status: None, ended: false, worth: None };
     let settled =
         payment_states.map(|payment_state| Request::Settle { payment_state, before: before.clone() });
     let mut requests = vec![

@@ -1,10 +1,10 @@
 //! The variables of the library's texts, filled from one case; rendering is in `message`.
 //! Enter at [`build`].
 
-use chrono::{Offset, TimeDelta};
+use chrono::{NaiveDate, Offset};
 use chrono_tz::Tz;
 
-use super::calendar::{say_day, say_time, typed_day};
+use super::calendar::{Opening, at_local, say_day, say_time, typed_day};
 use super::case::{Case, Order};
 use super::definition::Process;
 use super::value::*;
@@ -52,6 +52,7 @@ pub(super) fn build(
             phone_typed: client.phone_typed().map(quotable).unwrap_or_default(),
             phone_bad: text(client.phone_bad()),
             email: text(client.email()),
+            email_typed: client.email_typed().map(quotable).unwrap_or_default(),
             local_time: now.with_timezone(&client_zone).format("%H:%M").to_string(),
             ahead: ahead(client_zone, process.zone, now),
             zone_known: client.zone.as_deref().is_some_and(|zone| zone.parse::<Tz>().is_ok()),
@@ -60,14 +61,18 @@ pub(super) fn build(
         manager: ManagerVars { name: manager.map(|manager| manager.name.clone()).unwrap_or_default() },
         time: String::new(),
         day: String::new(),
-        example: examples(now, process.zone),
+        example: examples(process, &process.calls(order, client_zone), now),
         who: who(case),
+        due: String::new(),
         later: false,
+        day_off: false,
         attempt: order.round.attempts + 1,
         attempts: process.figures_of(order).dialling.attempts_min,
         why: String::new(),
         more: String::new(),
-        letters: went(case),
+        letters: letters(case, Post::Went),
+        leaving: letters(case, Post::Leaves),
+        doubtful: letters(case, Post::InDoubt),
     }
 }
 
@@ -107,17 +112,64 @@ pub(super) fn about(vars: &mut Vars, at: At, zone: Tz) {
     (vars.time, vars.day) = (say_time(at, zone), say_day(at, zone));
 }
 
-/// Dates that a manager might type today: tomorrow at eleven, and the day after.
-pub(super) fn examples(now: At, zone: Tz) -> ExampleVars {
-    let day = |days: i64| typed_day((now + TimeDelta::days(days)).with_timezone(&zone).date_naive());
-    ExampleVars { day: day(2), time: format!("{} 11:00", day(1)) }
+/// Dates that a manager might type today: on the next two days on which the school works and the client may be
+/// called.
+pub(super) fn examples(process: &Process, calls: &Opening, now: At) -> ExampleVars {
+    let zone = process.zone;
+    let first = free_day(process, calls, now.with_timezone(&zone).date_naive());
+    let second = free_day(process, calls, first.with_timezone(&zone).date_naive());
+    ExampleVars { day: typed_day(second.with_timezone(&zone).date_naive()), time: typed_time(first, zone) }
+}
+
+/// «28.11 11:00», as a manager types it.
+pub(super) fn typed_time(at: At, zone: Tz) -> String {
+    let local = at.with_timezone(&zone);
+    format!("{} {}", typed_day(local.date_naive()), local.format("%H:%M"))
+}
+
+/// So far ahead a day for an example is looked for; holidays are shorter.
+const EXAMPLE_DAYS: usize = 30;
+
+fn free_day(process: &Process, calls: &Opening, after: NaiveDate) -> At {
+    let days = after.iter_days().skip(1).take(EXAMPLE_DAYS);
+    let works = |day: &NaiveDate| process.calendar.is_working(*day) || cut("L13.example");
+    let mut free = days.filter(works).filter_map(|day| hour_on(day, calls, process.zone, At::MIN_UTC));
+    free.next().unwrap_or_else(|| calls.next_day(at_local(after, 0, process.zone)))
+}
+
+/// A full hour of this day at which the client may be called, from a moment on: eleven, else the first one.
+pub(super) fn hour_on(day: NaiveDate, calls: &Opening, zone: Tz, from: At) -> Option<At> {
+    let at = |hour: u32| at_local(day, hour * 60, zone);
+    let mut hours = std::iter::once(EXAMPLE_HOUR).chain(0..24).map(at);
+    hours.find(|at| *at >= from && calls.is_open(*at))
+}
+
+const EXAMPLE_HOUR: u32 = 11;
+
+/// How far a letter is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Post {
+    Leaves,
+    Went,
+    InDoubt,
 }
 
 /// Letters that bounced are not among an order's (L11: no text claims a letter that did not go).
-fn went(Case { order, client, .. }: &Case) -> Vec<String> {
-    let went = |text: &&TextId| order.letters.contains_key(text) && client.email().is_some();
-    let all = LETTERS.iter().filter(|text| went(text) || cut("L11.letter_is_true"));
-    all.map(|text| text.name().to_owned()).collect()
+fn letters(Case { order, client, .. }: &Case, post: Post) -> Vec<String> {
+    let stands = |text: &TextId| {
+        let sent = order.letters.get(text).filter(|_| client.email().is_some())?;
+        let waits = order.unsent.values().any(|pending| pending.letter.as_ref() == Some(text));
+        Some(match (waits, sent.in_doubt) {
+            (true, _) => Post::Leaves,
+            (false, true) => Post::InDoubt,
+            (false, false) => Post::Went,
+        })
+    };
+    let is_told = |text: &&TextId| match cut("L11.letter_is_true") {
+        true => post == Post::Went,
+        false => stands(text) == Some(post),
+    };
+    LETTERS.iter().filter(is_told).map(|text| text.name().to_owned()).collect()
 }
 
 /// What is left to pay, as GetCourse says it; its API does not, then from the two other sums.
@@ -131,6 +183,8 @@ fn left(order: &Order) -> Option<Money> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::process::case::{Client, Desks};
 

@@ -1,5 +1,5 @@
 //! Contacts: found by link, number or e-mail, completed, created only if there is none. Never drops a number,
-//! never renames a person, never changes a contact's responsible. Enter at [`AmoAttempt::save_contact`].
+//! never renames a person who has a name, never changes a contact's responsible. Enter at [`AmoAttempt::save_contact`].
 
 use serde_json::{Value, json};
 
@@ -107,7 +107,7 @@ impl AmoAttempt<'_> {
         if !fields.is_empty() {
             body["custom_fields_values"] = fields.into();
         }
-        if contact.name.trim().is_empty() {
+        if self.is_nameless(contact, person) {
             put_name(&mut body, person);
         }
         if body.as_object().is_some_and(|body| body.is_empty()) {
@@ -118,6 +118,13 @@ impl AmoAttempt<'_> {
             (Reply::Rejected(rejection), _) => Err(rejection.fault()),
             (_, left_out) => Ok(left_out),
         }
+    }
+
+    /// Nobody named the person yet: no name, or our own words for that, also those of yesterday.
+    fn is_nameless(&self, contact: &Contact, person: &PersonFacts) -> bool {
+        let name = contact.name.trim();
+        let own = person.nameless.as_deref().is_some_and(|own| own.trim() == name);
+        name.is_empty() || own || self.courier.texts.is_no_name(name)
     }
 
     pub(super) async fn make_contact(&self, person: &PersonFacts) -> Result<u64, Fault> {

@@ -16,6 +16,8 @@ pub enum EventKind {
 
 /// Extensions are shorter than the shortest number of an outside party.
 const OUTSIDE_DIGITS_MIN: usize = 7;
+/// A number with its area code.
+const WHOLE_DIGITS_MIN: usize = 10;
 
 /// Where a side of the call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,8 @@ impl WireEvent {
         let by_number = |side: &str| by_number(&fields, side, users);
         let side = |side: &str| match fields.int(&format!("{side}_type")) {
             Some(1) => Some(Side::Outside),
+            // So is the type: no extension is as long as a whole number.
+            Some(2) if is_whole_number(&fields, side, users) => Some(Side::Outside),
             Some(2) => Some(Side::Inside),
             _ => by_number(side),
         };
@@ -143,6 +147,16 @@ fn by_number(fields: &Fields, side: &str, users: &[String]) -> Option<Side> {
     let number = without_cabinet(without_id(number), users);
     let digits = number.chars().filter(char::is_ascii_digit).count();
     Some(if digits < OUTSIDE_DIGITS_MIN { Side::Inside } else { Side::Outside })
+}
+
+/// A number with its area code and no extension beside it. A cabinet's number begins with a zero.
+fn is_whole_number(fields: &Fields, side: &str, users: &[String]) -> bool {
+    let text = |name: String| fields.text(&name).map(|number| without_cabinet(without_id(number), users));
+    let digits = |number: &str| number.chars().filter(char::is_ascii_digit).count();
+    let has_extension =
+        text(format!("short_{side}_num")).is_some_and(|short| digits(short) < OUTSIDE_DIGITS_MIN);
+    let number = text(format!("{side}_num")).filter(|number| !number.starts_with('0'));
+    !has_extension && number.is_some_and(|number| digits(number) >= WHOLE_DIGITS_MIN)
 }
 
 /// `012345101` → `101`; `users` are the numbers of the school's cabinets.

@@ -102,7 +102,7 @@ fn a_call_task_begins_with_who_and_what_and_has_its_script_once_a_round() {
     assert_eq!(first("task_call", 1), (format!("Позвонить: {who} · попытка 1 из 5"), true));
     assert_eq!(first("task_call", 2), (format!("Позвонить: {who} · попытка 2 из 5"), false));
     assert_eq!(first("task_call", 6).0, format!("Позвонить: {who} · попытка 6"));
-    let missed = "Пропущенный звонок · Перезвонить утром: ";
+    let missed = "Пропущенный звонок · Перезвонить во вторник, 24\u{a0}ноября, в\u{a0}11:00: ";
     assert_eq!(first("task_missed_call", 1).0, format!("{missed}{who}"));
 }
 
@@ -199,7 +199,7 @@ fn a_phrase_says_what_it_is_given() {
     let library = Library::shipped();
     let told = |told: &Told| match told {
         Told::Manager(key) => format!("<{key}>"),
-        Told::Time(_) | Told::Day(_) => "24\u{a0}ноября".to_owned(),
+        Told::Time(_) | Told::Day(_) | Told::OnDay(_) => "24\u{a0}ноября".to_owned(),
     };
     let check = |phrase: Phrase, words: &str| assert_eq!(library.phrase(&phrase, &told), words);
     let at = chrono::DateTime::UNIX_EPOCH;

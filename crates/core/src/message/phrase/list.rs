@@ -8,6 +8,11 @@ phrases! {
     word {
         minutes(minutes: Number, seconds: Number);
         mail_is_bad;
+        no_day;
+        no_time;
+        no_such_day;
+        day_is_past;
+        time_is_past;
         answered;
         no_answer;
         busy;
@@ -75,12 +80,12 @@ phrases! {
     /// Why the manager is asked again, or a person is given the order: a whole sentence.
     why {
         no_answer;
-        day_needed(said: Quote, example: Words);
-        time_needed(said: Quote, example: Words);
-        time_of_day_needed(day: Day, from: Time, example: Words);
+        day_needed(said: Quote, wrong: Words, example: Words);
+        time_needed(said: Quote, wrong: Words, example: Words);
+        time_of_day_needed(day: Day, from: Time, clock: Words, example: Words);
         not_understood(said: Quote, example: Words);
-        time_refused(offered: Time);
-        pay_day_needed(said: Quote, example: Words);
+        time_refused(named: Time, past: Flag, offered: Time);
+        pay_day_needed(said: Quote, wrong: Words, example: Words);
         not_paid;
         no_other_order;
         paid_double;
@@ -164,7 +169,7 @@ phrases! {
         known;
         only_recorded(closed: Flag);
         counted_by_word;
-        missed(due: Time, later: Flag);
+        missed(due: OnDay, later: Flag);
         word_ignored;
         talk_known;
         said_reached;
@@ -298,7 +303,8 @@ phrases! {
         taken(manager: Manager);
     }
     promise {
-        time_refused(offered: Time);
+        time_refused(named: Time, past: Flag, offered: Time);
+        day_off(day: Day);
         call_back(at: Time);
         soon;
         due;

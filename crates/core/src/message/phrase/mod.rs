@@ -34,6 +34,7 @@ pub(super) enum Arg {
 pub enum Told {
     Time(DateTime<Utc>),
     Day(DateTime<Utc>),
+    OnDay(DateTime<Utc>),
     /// A manager's key.
     Manager(String),
 }
@@ -51,6 +52,9 @@ pub struct Flag(bool);
 
 /// «24 ноября в 11:00».
 pub struct Time(DateTime<Utc>);
+
+/// «во вторник, 24 ноября, в 11:00».
+pub struct OnDay(DateTime<Utc>);
 
 /// «24 ноября».
 pub struct Day(DateTime<Utc>);
@@ -118,6 +122,12 @@ impl From<DateTime<Utc>> for Time {
     }
 }
 
+impl From<DateTime<Utc>> for OnDay {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self(at)
+    }
+}
+
 impl From<DateTime<Utc>> for Day {
     fn from(at: DateTime<Utc>) -> Self {
         Self(at)
@@ -163,6 +173,12 @@ impl From<Flag> for Arg {
 impl From<Time> for Arg {
     fn from(time: Time) -> Self {
         Self::Told(Told::Time(time.0))
+    }
+}
+
+impl From<OnDay> for Arg {
+    fn from(time: OnDay) -> Self {
+        Self::Told(Told::OnDay(time.0))
     }
 }
 

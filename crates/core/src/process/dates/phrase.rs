@@ -6,6 +6,16 @@ use super::words::Part;
 use super::{Named, Reader};
 use crate::process::hours::TimeOfDay;
 
+/// Why a date that was named cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// «31.02».
+    NoSuchDay,
+    DayIsPast,
+    /// Today, but earlier.
+    TimeIsPast,
+}
+
 /// What was read of one date.
 #[derive(Debug, Default)]
 pub(super) struct Phrase {
@@ -18,6 +28,8 @@ pub(super) struct Phrase {
     pub span: Option<TimeDelta>,
     pub is_past: bool,
     pub unclear: bool,
+    /// The calendar has no such day.
+    pub is_no_day: bool,
 }
 
 /// A time as it was written.
@@ -94,6 +106,22 @@ impl Phrase {
                 times.find(|at| *at > reader.now).map(Named::Clock)
             }
             (None, None) => None,
+        }
+    }
+
+    /// Why it cannot be used, as far as its day is to blame.
+    pub fn wrong(&self, reader: &Reader) -> Option<Wrong> {
+        if self.is_no_day {
+            return Some(Wrong::NoSuchDay);
+        }
+        if self.is_past {
+            return Some(Wrong::DayIsPast);
+        }
+        let (day, today) = (self.date(reader)??, reader.today());
+        let at = self.time(reader).flatten().map(|time| reader.instant(day, time));
+        match day == today {
+            true => at.filter(|at| *at <= reader.now).map(|_| Wrong::TimeIsPast),
+            false => (day < today).then_some(Wrong::DayIsPast),
         }
     }
 

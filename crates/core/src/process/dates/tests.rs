@@ -4,7 +4,7 @@ use chrono::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::process::calendar::{say_date, say_day, say_time};
+use crate::process::calendar::{say_date, say_day, say_on, say_time};
 
 const MOSCOW: Tz = chrono_tz::Europe::Moscow;
 
@@ -257,6 +257,27 @@ const FILLERS: &[&str] = &[
     "на",
 ];
 
+#[test]
+fn what_is_wrong_with_a_date_is_told() {
+    let calendar = Calendar::default();
+    let reader = reader(local("2026-11-27 12:00"), &calendar);
+    for (text, wrong) in [
+        ("31.02", Some(Wrong::NoSuchDay)),
+        ("31 февраля в 11", Some(Wrong::NoSuchDay)),
+        ("вчера", Some(Wrong::DayIsPast)),
+        ("20.11 11:00", Some(Wrong::DayIsPast)),
+        ("сегодня в 11", Some(Wrong::TimeIsPast)),
+        ("27.11 11:00", Some(Wrong::TimeIsPast)),
+        ("сегодня", None),
+        ("завтра в 8", None),
+        ("после работы", None),
+        ("", None),
+    ] {
+        assert_eq!(reader.wrong(text), wrong, "{text}");
+    }
+    assert_eq!(reader.read("вчера в 13 не взял"), Vec::new());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -278,6 +299,7 @@ proptest! {
         let text = words.join(" ");
         let cases = [
             (say_time(at, MOSCOW), Named::Time(at)),
+            (say_on(at, MOSCOW), Named::Time(at)),
             (format!("{} в {clock}", say_day(at, MOSCOW)), Named::Time(at)),
             (format!("{} {clock}", day.format("%d.%m.%Y")), Named::Time(at)),
             (format!("{} {clock}", day.format("%d.%m")), Named::Time(at)),

@@ -4,9 +4,12 @@
 use chrono_tz::Tz;
 
 use super::Decision;
+use crate::message::vars::ExampleVars;
+use crate::mutant::cut;
 use crate::process::calendar::{self, Opening};
 use crate::process::timers::Timer;
 use crate::process::value::*;
+use crate::process::vars;
 
 impl<'a> Decision<'a> {
     /// The client's zone (D13): the card's field, else the school's.
@@ -16,13 +19,18 @@ impl<'a> Decision<'a> {
 
     /// When this client may be called (D13).
     pub fn calls(&self) -> Opening<'a> {
-        let contact = &self.figures().contact;
-        Opening {
-            calendar: &self.process.calendar,
-            zone: self.zone(),
-            working: contact.calls.meet(contact.hard),
-            off: contact.calls_off_days.and_then(|hours| hours.meet(contact.hard)),
-        }
+        self.process.calls(&self.case.order, self.zone())
+    }
+
+    /// Whether the school is closed on the day of this moment.
+    pub fn is_day_off(&self, at: At) -> bool {
+        let date = at.with_timezone(&self.process.zone).date_naive();
+        !self.process.calendar.is_working(date) && !cut("D5.day_off")
+    }
+
+    /// Dates that a manager might type as an answer.
+    pub fn examples(&self) -> ExampleVars {
+        vars::examples(self.process, &self.calls(), self.now)
     }
 
     /// D13: only these hours limit a promised time, because the client asked for it.

@@ -72,10 +72,11 @@ impl Decision<'_> {
     fn is_said_today(&mut self, text: &TextId, body: &str) -> bool {
         let day = self.now.with_timezone(&self.process.zone).date_naive();
         let last = format!("{day} {:x}", fnv(body));
-        let sent =
-            self.case.order.letters.entry(text.clone()).or_insert(Sent { times: 0, last: String::new() });
+        let new = Sent { times: 0, last: String::new(), in_doubt: false };
+        let sent = self.case.order.letters.entry(text.clone()).or_insert(new);
         let again = sent.last == last;
         sent.times += u32::from(!again);
+        sent.in_doubt &= again;
         sent.last = last;
         again
     }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use super::{Decision, NewTask};
 use crate::message::phrase::{Phrase, task};
 use crate::message::text::TextId;
+use crate::process::calendar::say_on;
 use crate::process::case::{Former, Task};
 use crate::process::command::{Ask, AskKind, CreateTask, TaskKind};
 use crate::process::definition::Assign;
@@ -26,7 +27,9 @@ impl Decision<'_> {
         vars.why = new.why.to_owned();
         if let Some(at) = new.time {
             vars::about(&mut vars, at, self.process.zone);
+            vars.day_off = self.is_day_off(at);
         }
+        vars.due = say_on(new.due, self.process.zone);
         vars.more = new.more;
         vars.later = new.due > self.now + LATER;
         let text = self.process.texts.render(&new.text, &vars).body;

@@ -2,9 +2,11 @@
 //! Never decides. Enter at [`Decision::say`] and [`Decision::turn`].
 
 use super::Decision;
-use crate::message::phrase::{Phrase, Told};
-use crate::process::calendar::{say_day, say_time};
+use crate::message::phrase::{Phrase, Told, word};
+use crate::mutant::cut;
+use crate::process::calendar::{say_day, say_on, say_time};
 use crate::process::command::Ask;
+use crate::process::dates::Wrong;
 use crate::process::moment::Line;
 use crate::process::value::*;
 
@@ -14,8 +16,20 @@ impl Decision<'_> {
         self.process.texts.phrase(phrase, &|told| match told {
             Told::Time(at) => say_time(*at, self.process.zone),
             Told::Day(at) => say_day(*at, self.process.zone),
+            Told::OnDay(at) => say_on(*at, self.process.zone),
             Told::Manager(manager) => self.name_of(&ManagerId(manager.clone())),
         })
+    }
+
+    /// What is wrong with the date in somebody's words; otherwise the given phrase.
+    pub fn wrong(&self, said: Option<&str>, otherwise: Phrase) -> Phrase {
+        match said.and_then(|said| self.process.dates(self.now).wrong(said)) {
+            Some(_) if cut("L13.wrong_day") => otherwise,
+            Some(Wrong::NoSuchDay) => word::no_such_day(),
+            Some(Wrong::DayIsPast) => word::day_is_past(),
+            Some(Wrong::TimeIsPast) => word::time_is_past(),
+            None => otherwise,
+        }
     }
 
     /// A line of the journal: the reason.

@@ -3,7 +3,7 @@
 
 use chrono::{TimeDelta, Timelike};
 
-use crate::message::phrase::{Phrase, answers, result, why};
+use crate::message::phrase::{Phrase, answers, result, why, word};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::calendar;
@@ -75,7 +75,8 @@ fn accepted(d: &mut Decision, answer: &Answer) -> bool {
         }
         AnswerKind::OwnTry => {
             let Some(at) = answer.at.filter(|at| *at > d.now).or(cut("L13.own_date").then_some(d.now)) else {
-                d.ask_again(&why::day_needed(why.as_deref(), vars::examples(d.now, d.process.zone).day));
+                let said = why.as_deref();
+                d.ask_again(&why::day_needed(said, d.wrong(said, word::no_day()), d.examples().day));
                 return false;
             };
             date(d, FollowUpKind::OwnTry, why, answers::own_try(touch_at(d, at)));
@@ -119,11 +120,14 @@ fn call_back(d: &mut Decision, answer: &Answer, why: Option<String>) -> bool {
     let school = d.process.zone;
     let at = match (answer.extent, answer.at) {
         (Extent::Day, Some(day)) if !cut("D5.day") => {
-            let from = d.calls().next(day.max(d.now));
-            let example = calendar::typed_day(from.with_timezone(&school).date_naive());
+            let calls = d.calls();
+            let from = calls.next(day.max(d.now));
+            let date = from.with_timezone(&school).date_naive();
+            let example = vars::hour_on(date, &calls, school, from).unwrap_or(from);
+            let clock = example.with_timezone(&school).format("%H:%M").to_string();
             d.case.order.question.day = Some(day);
             d.say("D5", answers::time_asked(day));
-            d.ask_again(&why::time_of_day_needed(day, from, format!("{example} 11:00")));
+            d.ask_again(&why::time_of_day_needed(day, from, clock, vars::typed_time(example, school)));
             return false;
         }
         (Extent::TimeOfDay, Some(at)) => match d.case.order.question.day.filter(|_| !cut("D5.that_day")) {
@@ -141,7 +145,7 @@ fn call_back(d: &mut Decision, answer: &Answer, why: Option<String>) -> bool {
 
 /// A choice that nobody explained: named to the manager. What stands beside the question goes on.
 fn unclear(d: &mut Decision, said: &str) {
-    let why = why::not_understood(said, vars::examples(d.now, d.process.zone).time);
+    let why = why::not_understood(said, d.examples().time);
     d.say("L13", answers::unclear(said));
     if d.case.order.is_asked() {
         d.ask_again(&why);

@@ -140,10 +140,11 @@ fn same_as_word(d: &Decision, started_at: At) -> bool {
     d.case.order.round.by_word.is_some_and(|word| (word - started_at).abs() <= near)
 }
 
-/// D11: the client called and nobody answered: a call-back at once, or at the next opening if it is night.
+/// D11: the client called and nobody answered: a call-back at once, or at the next opening if he may not be called
+/// now. The hours are those of every other call (D13).
 fn missed(d: &mut Decision) {
     let due = d.now + TimeDelta::minutes(i64::from(d.figures().dialling.missed_minutes));
-    let opens = d.team().next(d.now);
+    let opens = d.calls().next(d.now);
     let due = if opens > d.now { opens } else { due };
     d.urgent(Urgency::Hot, |d| {
         d.moment(Moment::Missed);

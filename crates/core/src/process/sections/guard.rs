@@ -144,6 +144,10 @@ fn letter_failed(d: &mut Decision, pending: &Pending, why: &str) {
         d.note(letters::not_delivered(&*title));
     } else {
         // A server failure or an unknown outcome: the address may be right.
+        let sent = pending.letter.as_ref().and_then(|letter| d.case.order.letters.get_mut(letter));
+        if let Some(sent) = sent.filter(|_| !cut("L11.in_doubt")) {
+            sent.in_doubt = true;
+        }
         d.say("M1", letters::in_doubt());
         d.note(letters::maybe_lost(&*title));
     }

@@ -71,18 +71,25 @@ fn take_in(d: &mut Decision, facts: &OrderFacts) {
     let first = d.case.order.is_unseen();
     let (before, known) = (d.case.order.clone(), d.case.client.clone());
     learn(&mut d.case.order, facts);
-    let person_changed = d.case.client.learn(&facts.client);
+    let person_changed = d.case.client.told(&facts.client, &d.process.texts);
 
     let payment_state = look(d, facts);
+    let mut was = Before::of(&before);
     if first {
+        // Its lead is made with the sum that is known now.
+        was.worth = money::worth(&d.case.order).cloned();
         d.request(Request::Arrive { manager: facts.manager.clone(), payment_state });
-        d.request(Request::Settle { payment_state, before: Before::of(&before) });
+        d.request(Request::Settle { payment_state, before: was });
         sum_changed(d, &before);
         return;
     }
-    d.request(Request::Settle { payment_state, before: Before::of(&before) });
+    d.request(Request::Settle { payment_state, before: was });
     sum_changed(d, &before);
     if !d.case.order.is_open() {
+        // What comes with the payment belongs on the person's card, too.
+        if person_changed && d.case.order.is_won() && !cut("L4.person") {
+            save_person(d, &known);
+        }
         if d.case.order.end() == before.end() {
             d.say("L6", orders::closed());
         }
@@ -140,7 +147,7 @@ fn look(d: &mut Decision, facts: &OrderFacts) -> PaymentState {
 /// A person's phone, e-mail or name changed (L11, Q1): numbers are added; a first number starts dialling.
 fn on_client(d: &mut Decision, facts: &ClientFacts) {
     let known = d.case.client.clone();
-    if !d.case.client.learn(facts) {
+    if !d.case.client.told(facts, &d.process.texts) {
         d.say("L11", orders::client_nothing_new());
         return;
     }

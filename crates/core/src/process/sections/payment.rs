@@ -7,12 +7,12 @@ use crate::message::phrase::{Phrase, command, payment, result};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::case::Promise;
-use crate::process::command::{AskKind, TaskKind, Urgency};
+use crate::process::command::{Ask, AskKind, TaskKind, Urgency};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
 use crate::process::event::News;
 use crate::process::leads;
 use crate::process::moment::Moment;
-use crate::process::money::{Before, PaymentState};
+use crate::process::money::{self, Before, PaymentState};
 use crate::process::state::{End, Wait};
 use crate::process::timers::Timer;
 use crate::process::value::*;
@@ -123,6 +123,7 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
         d.moment(Moment::PromiseKept);
     }
     d.end(End::Won { at: d.now }, &result::paid());
+    price(d, before);
     d.stage(Stage::Won, None);
     let sum = paid.or(cost).map(|money| money.text());
     match payment_state {
@@ -143,6 +144,18 @@ fn won(d: &mut Decision, payment_state: PaymentState, before: &Before) {
     for sibling in d.case.rivals() {
         let order = d.case.order.id.clone();
         d.tell(sibling, News::Paid { order });
+    }
+}
+
+/// G2: the lead is won at the sum of the order that was paid, also if the payment is the first to tell it.
+fn price(d: &mut Decision, before: &Before) {
+    if d.case.order.was_refunded || !d.has_lead() || cut("G2.won_price") {
+        return;
+    }
+    let had = leads::price(d, before.worth.as_ref());
+    let price = leads::price(d, money::worth(&d.case.order));
+    if let Some(price) = price.filter(|price| had.as_ref() != Some(price)) {
+        d.ask(Ask::SetPrice { role: LeadRole::Sales, price });
     }
 }
 

@@ -4,7 +4,7 @@
 
 use chrono::TimeDelta;
 
-use crate::message::phrase::{Phrase, promise, result, why};
+use crate::message::phrase::{Phrase, promise, result, why, word};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::calendar::{at_local, say_day};
@@ -66,16 +66,18 @@ const SLACK: TimeDelta = TimeDelta::minutes(5);
 /// when entered, and the nearest permitted time is offered.
 fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
     let Some(at) = at else {
-        d.ask_again(&why::time_needed(why, vars::examples(d.now, d.process.zone).time));
+        d.ask_again(&why::time_needed(why, d.wrong(why, word::no_time()), d.examples().time));
         return Heard::Refused;
     };
     let nearest = d.hard_hours().next(at.max(d.now));
     if nearest != at {
-        d.say("D5", promise::time_refused(nearest));
-        d.ask_again(&why::time_refused(nearest));
+        let is_past = at < d.now;
+        d.say("D5", promise::time_refused(at, is_past, nearest));
+        d.ask_again(&why::time_refused(at, is_past, nearest));
         return Heard::Refused;
     }
     d.answered(Wait::CallBack, promise::call_back(at));
+    tell_day_off(d, "D5", at);
     d.promise(Promise::CallBack { at, why: why.map(str::to_owned) });
     d.urgent(Urgency::Promise, |d| {
         call_task::make(d, Call::back(at, at, why));
@@ -91,6 +93,13 @@ fn call_back(d: &mut Decision, at: Option<At>, why: Option<&str>) -> Heard {
         }
     });
     Heard::Taken
+}
+
+/// A day off that a person names is taken: the client asked for it. It is said, in case nobody thought of it.
+fn tell_day_off(d: &mut Decision, rule: &str, at: At) {
+    if d.is_day_off(at) {
+        d.say(rule, promise::day_off(at));
+    }
 }
 
 /// D5: reminds the manager five minutes before, with the client's reason.
@@ -142,10 +151,11 @@ fn pay(d: &mut Decision, day: Option<At>, why: Option<&str>) -> Heard {
     let school = d.process.zone;
     let today = d.now.with_timezone(&school).date_naive();
     let Some(day) = day.filter(|day| day.with_timezone(&school).date_naive() >= today) else {
-        d.ask_again(&why::pay_day_needed(why, vars::examples(d.now, school).day));
+        d.ask_again(&why::pay_day_needed(why, d.wrong(why, word::no_day()), d.examples().day));
         return Heard::Refused;
     };
     d.answered(Wait::Promised, promise::pay(day));
+    tell_day_off(d, "P1", day);
     d.promise(Promise::Pay { day, why: why.map(str::to_owned) });
     d.urgent(Urgency::Promise, |d| {
         d.stage(Stage::Promised, None);

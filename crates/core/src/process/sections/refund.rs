@@ -88,10 +88,11 @@ fn doubt(d: &mut Decision, said: &Doubted, trusted: bool) {
     }
     d.turn("L16", refund::maybe());
     if d.figures().refund.on && !d.has_task(TextId::TaskRefundCheck) {
+        let known = minor(&d.case.order.paid);
         let paid = d.case.order.paid.as_ref().map(Money::text).unwrap_or_default();
-        let why = match (&said.paid, &said.status) {
-            (Some(now), _) => refund::sums(paid, now.text()),
-            (None, status) => refund::status(paid, status.as_ref().map(Status::label)),
+        let why = match said.paid.as_ref().filter(|now| now.minor < known || cut("L16.same_sum")) {
+            Some(now) => refund::sums(paid, now.text()),
+            None => refund::status(paid, said.status.as_ref().map(Status::label)),
         };
         let (to, why, due) = (d.head(), d.words(&why), time_to_answer(d));
         let new = NewTask::new(TaskKind::Do, TextId::TaskRefundCheck, due);
@@ -202,6 +203,7 @@ fn undecided(d: &mut Decision, payment_state: PaymentState, refund: &Refund) {
             parts_paid: d.case.order.parts_paid,
             status: d.case.order.status.clone(),
             ended: false,
+            worth: money::worth(&d.case.order).cloned(),
         };
         d.urgent(Urgency::Money, |d| {
             untouched(d, refund);

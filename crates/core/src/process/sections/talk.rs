@@ -116,13 +116,13 @@ fn ask(d: &mut Decision, text: TextId, why: &str) {
 /// The count of questions stops here.
 const UNANSWERED_MAX: u32 = 9;
 
-/// The time for an answer, in working minutes: as configured for the first two questions, then doubled each
-/// time, so that a manager who closes the tasks is not flooded with new ones.
+/// The time for an answer, in working minutes: as configured for the first two questions that nobody touched, then
+/// doubled each time.
 fn patience(d: &Decision) -> u32 {
     d.figures().talk.answer_minutes << d.case.order.question.unanswered.saturating_sub(1).min(4)
 }
 
-/// L13: no answer, or the task was closed without one: asks again after a growing pause.
+/// L13: no answer, or the task was closed without one: asks again.
 fn ask_again(d: &mut Decision, why: &str) {
     let result = &result::waiting();
     d.close_tasks_where(|task| task.kind == TaskKind::Ask, &result::asked_again());

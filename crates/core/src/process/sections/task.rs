@@ -7,7 +7,6 @@ use crate::message::phrase::{result, task as phrase, why};
 use crate::message::text::TextId;
 use crate::mutant::cut;
 use crate::process::assign;
-use crate::process::calendar;
 use crate::process::case::Task;
 use crate::process::command::{AskKind, TaskKind};
 use crate::process::decision::{Class, Decision, Heard, NewTask, Request, Row, Section};
@@ -16,7 +15,6 @@ use crate::process::moment::Moment;
 use crate::process::state::Wait;
 use crate::process::timers::Timer;
 use crate::process::value::*;
-use crate::process::vars;
 
 pub const SECTION: Section = Section {
     name: "task",
@@ -109,21 +107,19 @@ fn closed(d: &mut Decision, id: &TaskId, task: &Task, change: &TaskChange) {
     d.close_tasks_where(about, &result::task_closed());
     let result = change.result.as_deref().map(str::trim).filter(|result| !result.is_empty());
     match task.kind {
-        TaskKind::Ask => match result.filter(|_| !cut("L13.quoted")) {
-            Some(said) => {
-                // Something was answered: the next deadline is not later for it, unless it is the same each time.
-                let words = Some(calendar::fnv(said));
-                let question = &mut d.case.order.question;
-                if question.not_understood != words {
-                    (question.unanswered, question.not_understood) = (0, words);
-                }
-                d.ask_again(&why::not_understood(said, vars::examples(d.now, d.process.zone).time));
+        TaskKind::Ask => {
+            // The manager is there: the next deadline is not later, whatever he wrote or left out.
+            if !cut("L13.closed") {
+                d.case.order.question.unanswered = 0;
             }
-            None => d.ask_again(&why::closed_without_answer()),
-        },
+            match result.filter(|_| !cut("L13.quoted")) {
+                Some(said) => d.ask_again(&why::not_understood(said, d.examples().time)),
+                None => d.ask_again(&why::closed_without_answer()),
+            }
+        }
         TaskKind::Call => {
             if let Some(said) = result.filter(|_| !change.read && !cut("L15.quoted")) {
-                let why = why::not_understood(said, vars::examples(d.now, d.process.zone).time);
+                let why = why::not_understood(said, d.examples().time);
                 d.case.order.unread = Some(d.words(&why));
             }
             call_task_closed(d, change);

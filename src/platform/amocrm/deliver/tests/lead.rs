@@ -20,6 +20,7 @@ pub(super) fn person() -> PersonFacts {
         name: Some("Анна Белова".to_owned()),
         first_name: None,
         last_name: None,
+        nameless: None,
         phones: vec!["+79165550137".to_owned()],
         emails: vec!["anna.belova@example.com".to_owned()],
         responsible: None,
@@ -231,6 +232,29 @@ fn a_second_number_is_added_and_the_first_one_kept() {
     ];
     let result = deliver(Ask::SaveContact(person()), Try::First, &[("contact:c-gc-55", "52311847")], script);
     assert_eq!(result.map(|receipt| receipt.links.len()), Ok(2));
+}
+
+/// G7: our own words for «no name», also those that the school used yesterday.
+#[test]
+fn g7_a_contact_without_a_name_is_renamed_and_nobody_else() {
+    let check = |stands: &str, nameless: Option<&str>, renamed: bool| {
+        let mut found = contact(52311847, "+79165550137", &[]);
+        found["name"] = stands.into();
+        let mut script = vec![get("/api/v4/contacts/52311847?with=leads", 200, found)];
+        if renamed {
+            let name = json!({ "name": "Анна Белова" });
+            script.push(patch("/api/v4/contacts/52311847", name, 200, json!({ "id": 52311847 })));
+        }
+        let person = PersonFacts { nameless: nameless.map(str::to_owned), ..person() };
+        let result =
+            deliver(Ask::SaveContact(person), Try::First, &[("contact:c-gc-55", "52311847")], script);
+        assert_eq!(result.map(|receipt| receipt.links.len()), Ok(2), "{stands}");
+    };
+    check("Без имени", None, true);
+    check(" ", None, true);
+    check("Имя не указано", Some("Имя не указано"), true);
+    check("Имя не указано", None, false);
+    check("Анна", Some("Без имени"), false);
 }
 
 #[test]
