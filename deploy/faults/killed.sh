@@ -66,6 +66,26 @@ took_all() {
   [ "$accepted" -ge $(($(wc -l <"$bed/orders") + 10)) ]
 }
 
+# What cannot be looked up is marked one at a time: letters behind the one that hangs have not been touched.
+plays killed_at_mail
+fault_killed_at_mail() {
+  what "kill -9 while the mail server is silent and eight letters wait for it"
+  proxied=yes
+  bed_up redis
+  work_before
+  proxy mail silent
+  orders 8
+  sleep 3
+  strike
+  bridge_kill
+  proxy mail on
+  mended
+  bridge_start
+  goes_on 30
+  well
+  letters_in_flight 1
+}
+
 plays redis_killed short
 fault_redis_killed() {
   what "Redis (appendfsync always) killed and started 3 s later"

@@ -103,6 +103,7 @@ impl From<Fault> for Unasked {
                 Self { key: "auth", why, todo: "mend the account or its keys, then ask again" }
             }
             Fault::Later { why, .. }
+            | Fault::Soon { why }
             | Fault::Unclear { why }
             | Fault::Never { why }
             | Fault::Missing { why } => {

@@ -7,6 +7,10 @@ pub enum Fault {
     /// Nothing was done; try again after `after_ms`, or by our own backoff.
     #[error("later: {why}")]
     Later { why: String, after_ms: Option<u64> },
+    /// Nothing was done: this process is not ready for it yet, and will be within seconds. It is tried again soon,
+    /// and the try does not count, so its next failures do not wait longer for it.
+    #[error("soon: {why}")]
+    Soon { why: String },
     /// It can never succeed as it is: dead letter, and the order gets another next step.
     #[error("never: {why}")]
     Never { why: String },

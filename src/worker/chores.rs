@@ -139,7 +139,7 @@ async fn take_consent(site: &Site, courier: &dyn Courier) -> Result<bool, Commit
     let Ok(Some(consent)) = serde_json::from_slice::<Option<Consent>>(&record.body) else { return Ok(false) };
     match courier.consent(&consent).await {
         Ok(()) => tracing::info!(school = %site.id(), "the consent was taken, the CRM is signed in to"),
-        Err(fault @ (Fault::Later { .. } | Fault::Unclear { .. })) => {
+        Err(fault @ (Fault::Later { .. } | Fault::Soon { .. } | Fault::Unclear { .. })) => {
             tracing::warn!(school = %site.id(), %fault, "the consent is tried again");
             return Ok(true);
         }

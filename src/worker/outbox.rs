@@ -2,8 +2,8 @@
 //! executed without looking it up first. Enter at [`run`]; `flight` is one try of one delivery.
 //!
 //! The life of a delivery: `Waiting` → marked `Sending` before its request is sent → settled together with
-//! its order by the school's inbox; or `Later` (backoff), or `Unclear` (look it up first), or `Waiting` again
-//! while the account is denied; or a dead letter, of which the order is notified. A try that panics makes it
+//! its order by the school's inbox; or `Later` (backoff; `Fault::Soon` counts no try), or `Unclear` (look it up
+//! first), or `Waiting` again while the account is denied; or a dead letter, of which the order is notified. A try that panics makes it
 //! `Unclear`; after several panics it becomes a dead letter.
 
 mod flight;

@@ -150,6 +150,7 @@ mod tests {
             Verdict::Fault(Fault::Unclear { .. }) => "unclear",
             Verdict::Fault(Fault::Denied { .. }) => "denied",
             Verdict::Fault(Fault::Missing { .. }) => "missing",
+            Verdict::Fault(Fault::Soon { .. }) => "soon",
         }
     }
 

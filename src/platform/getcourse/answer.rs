@@ -169,6 +169,7 @@ mod tests {
             Err(Fault::Unclear { .. }) => "unclear",
             Err(Fault::Denied { .. }) => "denied",
             Err(Fault::Missing { .. }) => "missing",
+            Err(Fault::Soon { .. }) => "soon",
         }
     }
 

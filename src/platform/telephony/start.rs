@@ -211,6 +211,7 @@ pub(in crate::platform) mod tests {
             Err(Fault::Unclear { .. }) => "unclear",
             Err(Fault::Denied { .. }) => "denied",
             Err(Fault::Missing { .. }) => "missing",
+            Err(Fault::Soon { .. }) => "soon",
         }
     }
 }

@@ -25,6 +25,9 @@ const PANICS_MAX: u32 = 3;
 /// Longest delay before trying a delivery again whose lead is still being made.
 const MISSING_MS: u64 = 30_000;
 
+/// Delay before a try for which this process was not ready.
+const SOON_MS: i64 = 1_000;
+
 /// Delay before reading a body again after a failure.
 const UNREAD_MS: i64 = 1_000;
 
@@ -236,6 +239,12 @@ async fn settle(
             delivery.state = denied_state(lane.target, tried, now);
             delivery.fault = Some(why.clone());
             FlightEnd::Denied(why)
+        }
+        Err(Fault::Soon { why }) => {
+            delivery.attempts -= 1;
+            delivery.state = later_state(tried, now + TimeDelta::milliseconds(SOON_MS));
+            delivery.fault = Some(why);
+            FlightEnd::Other
         }
         Err(Fault::Never { why }) => return land(site, lane, delivery, Ended::Never { why }).await,
         Err(fault) if is_worn_out => {

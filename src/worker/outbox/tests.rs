@@ -153,6 +153,24 @@ async fn each_fault_has_its_consequence_and_nothing_is_lost() {
     }
 }
 
+/// After a start the mirror of contacts is read for some seconds: what waits for it is tried every second, also what
+/// former owners have tried before, and a failure after that waits as after a first try.
+#[tokio::test(start_paused = true)]
+async fn what_this_process_is_not_ready_for_is_tried_each_second_and_counts_no_try() {
+    let mut bench = Bench::open().await;
+    let tried_by_others = Delivery { attempts: 6, ..crm("gc-1.1", "c-1") };
+    add(&bench, [tried_by_others, crm("gc-2.1", "c-2")]).await;
+    bench.crm.answers((0..10).map(|_| Err(Fault::Soon { why: "the mirror is read".to_owned() })));
+    bench.work().await;
+    bench.run_for(TimeDelta::milliseconds(4_500)).await;
+    assert_eq!(bench.crm.asked().len(), 10, "five tries of each");
+    let waiting = bench.deliveries().await;
+    assert_eq!(waiting.iter().map(|one| one.attempts).collect::<Vec<_>>(), [6, 0]);
+    bench.run_for(TimeDelta::seconds(1)).await;
+    assert_eq!(bench.crm.asked().len(), 12);
+    assert_all_done(&bench).await;
+}
+
 /// Doubt outlives a look that fails, and the end of the process.
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_done_is_never_tried_as_if_it_were_new() {

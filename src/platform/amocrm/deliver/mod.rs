@@ -181,7 +181,9 @@ impl Courier for AmoCourier {
                     tracing::warn!("amoCRM: the webhook subscription cannot be checked: {why}");
                 }
                 Err(Fault::Later { why, after_ms }) => return Err(Fault::Later { why, after_ms }),
-                Err(Fault::Unclear { why } | Fault::Missing { why }) => return Err(Fault::later(why)),
+                Err(Fault::Unclear { why } | Fault::Missing { why } | Fault::Soon { why }) => {
+                    return Err(Fault::later(why));
+                }
             }
         }
         Ok(token_due.map_or(daily, |due| due.min(daily)))
@@ -319,7 +321,7 @@ fn lead_is_gone() -> Fault {
 /// Once something has been created, «nothing was done» is no longer true: the next try looks first.
 fn after_a_write(fault: Fault) -> Fault {
     match fault {
-        Fault::Later { why, .. } => Fault::Unclear { why },
+        Fault::Later { why, .. } | Fault::Soon { why } => Fault::Unclear { why },
         other => other,
     }
 }

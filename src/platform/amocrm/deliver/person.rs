@@ -78,7 +78,7 @@ impl AmoAttempt<'_> {
             // one page shows.
             ContactMatch::Soon => {
                 let why = "the mirror of contacts is being brought up to date".to_owned();
-                return Err(Fault::Later { why, after_ms: Some(1_000) });
+                return Err(Fault::Soon { why });
             }
             ContactMatch::Nobody | ContactMatch::Doubt => {}
         }

@@ -48,6 +48,7 @@ impl Run {
             Err(Fault::Unclear { .. }) => "unclear",
             Err(Fault::Denied { .. }) => "denied",
             Err(Fault::Missing { .. }) => "missing",
+            Err(Fault::Soon { .. }) => "soon",
         }
     }
 }

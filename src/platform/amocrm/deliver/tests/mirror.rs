@@ -143,6 +143,23 @@ fn after_a_start_it_catches_up_with_what_changed() {
     assert_eq!(turn(&courier, Some(&full), next).0, None, "up to date");
 }
 
+/// A new owner waits for the page that it reads, and not for longer than 20 s.
+#[test]
+fn while_it_catches_up_a_lead_waits_without_a_request() {
+    let was = MirrorState::Full { at: at(-3600) };
+    let pages = vec![page("updated_at]=desc", 1, &[contact(52311847, "+79165550137", &[])], true)];
+    let courier = courier(pages);
+    turn(&courier, Some(&was), at(0));
+    let mut links = FakeLinks::of(&[]);
+    links.0.extend([stored(&was)]);
+    let asked = command(Ask::SaveLead(Box::new(save_lead())));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let result = runtime.block_on(courier.deliver(&asked, Try::First, &links, at(20)));
+    assert!(matches!(result, Err(Fault::Soon { .. })), "{result:?}");
+    let who = runtime.block_on(courier.mirror.who(&links, &person(), at(21)));
+    assert_eq!(who, Ok(ContactMatch::Doubt));
+}
+
 /// Another process brought it up to date: until this one has caught up, the account is asked.
 #[test]
 fn a_mirror_of_another_day_is_not_believed() {
