@@ -9,7 +9,7 @@ use super::*;
 use crate::config::fake::noon;
 use crate::platform::{HookAnswer, Hooks, Reception, Refused, Try, Undecodable, Verified};
 use crate::process::event::{ClientFacts, Direction, OrderFacts, Outcome};
-use crate::process::{At, Phone};
+use crate::process::{At, Money, Phone};
 use crate::request::{IdempotencyKey, RawRequest};
 use crate::signal::{CallWhat, FinalRecord, Leg, LegState, SeenOrder};
 use crate::store::Seq;
@@ -61,7 +61,15 @@ fn order(gc_id: Option<String>) -> Signal {
         raw: ANNA.to_owned(),
     };
     let client = ClientFacts { phone: Some(phone), ..ClientFacts::default() };
-    let facts = OrderFacts { gc_id, client, ..OrderFacts::default() };
+    // All that routes need: nothing has to be read first.
+    let facts = OrderFacts {
+        gc_id,
+        client,
+        offers: vec!["5512874".to_owned()],
+        positions: Some("Курс".to_owned()),
+        cost: Some(Money::new(3_850_000, "RUB")),
+        ..OrderFacts::default()
+    };
     Signal::OrderSeen(Box::new(SeenOrder { facts, ..SeenOrder::default() }))
 }
 
