@@ -47,7 +47,7 @@ pub enum SecretSource {
 
 impl SecretSource {
     /// What to do about one that cannot be read.
-    pub const TODO: &'static str =
+    pub const ADVICE: &'static str =
         "fill it in before the start; `dozvon init` writes a file `env` with a line for each variable";
 
     /// Reads it; the error says what to do.

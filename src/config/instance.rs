@@ -171,7 +171,7 @@ fn address(value: &str, key: &str, allowed: &str, complaints: &mut Complaints) -
 fn read_notify(file: &NotifyFile, around: &Surroundings, complaints: &mut Complaints) -> Notify {
     let mut secret = |source: &Option<SecretSource>, key: &str| {
         let read = source.as_ref()?.read_with(|name| around.get(name).map(str::to_owned));
-        read.map_err(|fault| complaints.add(key, fault, SecretSource::TODO)).ok()
+        read.map_err(|fault| complaints.add(key, fault, SecretSource::ADVICE)).ok()
     };
     let (webhook, key) = (secret(&file.webhook, "notify.webhook"), secret(&file.key, "notify.key"));
     if file.webhook.is_some() != file.key.is_some() {

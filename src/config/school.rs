@@ -185,7 +185,7 @@ fn read_secrets(file: &SchoolFile, around: &Surroundings, wrong: &mut Complaints
                 }
                 secrets.push(secret);
             }
-            Err(fault) => wrong.add("secrets", fault, SecretSource::TODO),
+            Err(fault) => wrong.add("secrets", fault, SecretSource::ADVICE),
         }
     }
     secrets

@@ -14,10 +14,9 @@ pub(super) fn read_back(
     facts: &OrderFacts,
 ) -> Option<Command> {
     let is_told = facts.author.is_some() || facts.is_read_back();
-    // The process itself reads it.
+    // The process reads what decides a route itself, and the author with it.
     let is_read = !routing::reads_first(&school.process, facts).is_empty();
-    let is_told = is_told || is_read;
-    (school.reads_author && !is_told).then(|| Command {
+    (school.reads_author && !is_told && !is_read).then(|| Command {
         id: CommandId(format!("{order}.author")),
         order: order.clone(),
         client: client.clone(),

@@ -52,7 +52,7 @@ pub fn address(url: &str, key: &str, findings: &mut Findings) {
 pub fn secret(beside: &Beside, source: Option<&SecretSource>, key: &str, findings: &mut Findings) {
     let read = source.map(|source| source.read_with(beside.variable));
     if let Some(Err(fault)) = read {
-        findings.wrong.add(key, fault, SecretSource::TODO);
+        findings.wrong.add(key, fault, SecretSource::ADVICE);
     }
 }
 

@@ -191,11 +191,23 @@ mod tests {
         }
     }
 
-    async fn deliver(tried: Try, answer: Result<(), PostFault>) -> (Result<Receipt, Fault>, Vec<Outgoing>) {
+    fn courier(mailbox: Mailbox) -> MailCourier {
         let settings: Settings =
             toml::from_str("host = 'localhost'\nfrom = 'Школа «Рост» <order@school.example>'").unwrap();
+        MailCourier::new(&settings, Box::new(mailbox))
+    }
+
+    /// Each letter that is on its way when the program is killed is one that a person has to look at.
+    #[test]
+    fn of_all_urgencies_one_letter_is_on_its_way() {
+        let Room { together, alone, money } =
+            courier(Mailbox { taken: Arc::default(), answer: Ok(()) }).room();
+        assert_eq!(together + alone + money, 1);
+    }
+
+    async fn deliver(tried: Try, answer: Result<(), PostFault>) -> (Result<Receipt, Fault>, Vec<Outgoing>) {
         let taken = Arc::new(Mutex::new(Vec::new()));
-        let courier = MailCourier::new(&settings, Box::new(Mailbox { taken: taken.clone(), answer }));
+        let courier = courier(Mailbox { taken: taken.clone(), answer });
         let now = "2026-07-14T15:05:33Z".parse().unwrap();
         let result =
             courier.deliver(&letter("Заявка\r\nBcc: x@example.ru"), tried, &FakeLinks::default(), now).await;
