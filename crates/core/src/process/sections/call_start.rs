@@ -5,6 +5,7 @@
 use chrono::TimeDelta;
 
 use crate::message::phrase::{Phrase, call_start};
+use crate::mutant::cut;
 use crate::process::case::{CallStart, Task, UnderWay};
 use crate::process::command::{Ask, StartCall, Urgency};
 use crate::process::decision::{Class, Decision, Heard, Request, Row, Section};
@@ -68,7 +69,7 @@ fn attempt_of(d: &Decision, task: &TaskId) -> String {
 /// D9: the task is due: starts the call, or leaves it to the manager and says why.
 fn due(d: &mut Decision) {
     // The attempt was moved: the timer follows its task.
-    if d.case.order.call_is_ahead() {
+    if d.case.order.call_is_ahead() && !cut("D9.ahead") {
         return;
     }
     let Some((id, task)) = d.case.order.call_task().map(|(id, task)| (id.clone(), task.clone())) else {
