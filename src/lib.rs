@@ -25,6 +25,7 @@ pub mod panics;
 pub mod person;
 pub mod platform;
 pub mod platforms;
+pub mod private;
 pub mod progress;
 pub mod reload;
 pub mod request;

@@ -11,6 +11,7 @@ pub mod operation;
 pub mod server;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Front {
     pub sites: Sites,
     /// Why the present configuration files are not in use; `None` while they are.
     pub refused: Arc<Mutex<Option<String>>>,
+    /// Folder of what this instance keeps on the disk.
+    pub data: PathBuf,
     /// What is wrong now.
     pub board: Board,
     /// The body of a request has to arrive within this time.
