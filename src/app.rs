@@ -118,8 +118,9 @@ impl Bridge {
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
         let refused = Arc::<Mutex<Option<String>>>::default();
         let (board, is_driven) = (Board::default(), driven.is_some());
+        let proxies = instance.proxies.clone();
         let sites = schools.sites.clone();
-        let front = Front { sites, refused: refused.clone(), data, board, body_wait, driven };
+        let front = Front { sites, refused: refused.clone(), proxies, data, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

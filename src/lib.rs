@@ -22,6 +22,7 @@ pub mod notify;
 pub mod out;
 pub mod outbound;
 pub mod panics;
+pub mod peer;
 pub mod person;
 pub mod platform;
 pub mod platforms;

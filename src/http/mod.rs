@@ -8,6 +8,7 @@ pub mod health;
 pub mod hooks;
 mod metrics;
 pub mod operation;
+pub mod peer;
 pub mod server;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use actix_web::{Route, guard, web};
 
 use crate::clock::DrivenClock;
+use crate::peer::Proxies;
 use crate::process::SchoolId;
 use crate::secret::Secret;
 use crate::trouble::Board;
@@ -53,6 +55,8 @@ pub struct Front {
     pub refused: Arc<Mutex<Option<String>>>,
     /// Folder of what this instance keeps on the disk.
     pub data: PathBuf,
+    /// Whose word about the sender of a request is believed.
+    pub proxies: Proxies,
     /// What is wrong now.
     pub board: Board,
     /// The body of a request has to arrive within this time.

@@ -113,6 +113,7 @@ fn serve(site: Arc<Site>, port: u16) -> ServerHandle {
     sites.put(site);
     let body_wait = Duration::from_secs(5);
     let front = web::Data::new(Front {
+        proxies: dozvon::peer::Proxies::default(),
         sites,
         refused: Arc::default(),
         board: Board::default(),
