@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
+use crate::http::turned::TurnedLog;
 use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
 use crate::notify;
@@ -21,7 +22,7 @@ use crate::panics::{Panicked, caught};
 use crate::private;
 use crate::process::SchoolId;
 use crate::schools::{Rebuild, SchoolError, Schools};
-use crate::secret::{Secret, Vault};
+use crate::secret::Secret;
 use crate::spool::Spools;
 use crate::store::{self, Store};
 use crate::trouble::Board;
@@ -100,7 +101,7 @@ impl Bridge {
         let wiring = Wiring {
             store: store.clone(),
             clock,
-            vault: instance.vault_key.as_ref().map(Vault::new),
+            vault: instance.vault(),
             data: instance.data,
             url: instance.url.clone(),
         };
@@ -120,7 +121,9 @@ impl Bridge {
         let (board, is_driven) = (Board::default(), driven.is_some());
         let proxies = instance.proxies.clone();
         let sites = schools.sites.clone();
-        let front = Front { sites, refused: refused.clone(), proxies, data, board, body_wait, driven };
+        let turned = TurnedLog::default();
+        let front =
+            Front { sites, refused: refused.clone(), proxies, turned, data, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

@@ -8,7 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 
-use super::Front;
+use super::turned::Kind;
+use super::{Front, peer};
 use crate::intake::envelope::Envelope;
 use crate::platform::{HookAnswer, Hooks, RawRequest, Reception, Refused, Verified};
 use crate::process::SchoolId;
@@ -44,6 +45,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Its class for the log: the reason without the numbers of the request.
+    fn kind(&self) -> String {
+        self.to_string().replace(|c: char| c.is_ascii_digit(), "")
+    }
+
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
@@ -66,7 +72,12 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
         let (name, hooks) = (*name, hooks.clone());
         Some((site, name, hooks))
     });
-    let Some((site, platform, hooks)) = known else { return turned(Refusal::Unknown) };
+    let away = |place: Option<(SchoolId, &'static str)>, why: Refusal| {
+        let kind = Kind { place, what: why.kind() };
+        front.turned.note(kind, &why.to_string(), peer::of(&request, &front.proxies));
+        turned(why)
+    };
+    let Some((site, platform, hooks)) = known else { return away(None, Refusal::Unknown) };
     let _receiving = CountGuard::new(&site.tally.receiving);
     let taking = take(&site, platform, &*hooks, &request, payload, &front);
     match site.guard("webhook", taking).await.unwrap_or(Err(Refusal::Defect)) {
@@ -75,8 +86,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, front: web::Da
             if why.status() == StatusCode::FORBIDDEN {
                 count(&site.tally.refused);
             }
-            tracing::warn!(school = %site.id(), platform, %why, "a request was turned away");
-            turned(why)
+            away(Some((site.id().clone(), platform)), why)
         }
     }
 }

@@ -10,6 +10,7 @@ mod metrics;
 pub mod operation;
 pub mod peer;
 pub mod server;
+pub mod turned;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::process::SchoolId;
 use crate::secret::Secret;
 use crate::trouble::Board;
 use crate::worker::site::Site;
+use turned::TurnedLog;
 
 /// The schools that are served now; a reload replaces them.
 #[derive(Clone, Default)]
@@ -57,6 +59,8 @@ pub struct Front {
     pub data: PathBuf,
     /// Whose word about the sender of a request is believed.
     pub proxies: Proxies,
+    /// Requests that were turned away.
+    pub turned: TurnedLog,
     /// What is wrong now.
     pub board: Board,
     /// The body of a request has to arrive within this time.
