@@ -371,6 +371,9 @@ pub struct PersonFacts {
     /// Field id → value (G7).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<(u64, String)>,
+    /// Other clients with the same number or address: their contacts are not this person's (F100).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart_from: Vec<ClientId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
