@@ -30,7 +30,9 @@ pub enum Refusal {
     WrongSecret,
     /// The platform's own check failed.
     #[error(transparent)]
-    Forged(#[from] Refused),
+    Forged(Refused),
+    #[error(transparent)]
+    TooMuch(Refused),
     #[error("the request is larger than this platform's requests are")]
     TooLarge,
     #[error("the body did not arrive in time")]
@@ -43,12 +45,21 @@ pub enum Refusal {
     Defect,
 }
 
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Forged(_) => Self::Forged(refused),
+            Refused::TooMuch(_) => Self::TooMuch(refused),
+        }
+    }
+}
+
 impl Refusal {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::WrongSecret | Self::Forged(_) => StatusCode::FORBIDDEN,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge | Self::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken => StatusCode::BAD_REQUEST,
             Self::NoStore => StatusCode::SERVICE_UNAVAILABLE,
