@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
+use crate::http::quota::{PerMinute, Quotas};
 use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
 use crate::notify;
@@ -116,7 +117,9 @@ impl Bridge {
         let (board, is_driven) = (Board::default(), driven.is_some());
         let proxies = Proxies::default();
         let sites = schools.sites.clone();
-        let front = Front { sites, refused: refused.clone(), proxies, board, body_wait, driven };
+        let Limits { school_per_minute: school, peer_per_minute: peer, .. } = instance.limits;
+        let quotas = Quotas::new(PerMinute { school, peer });
+        let front = Front { sites, refused: refused.clone(), proxies, quotas, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;
