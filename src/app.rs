@@ -13,11 +13,13 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
+use crate::http::quota::{PerMinute, Quotas};
 use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
 use crate::notify;
 use crate::outbound::Wiring;
 use crate::panics::{Panicked, caught};
+use crate::peer::Proxies;
 use crate::process::SchoolId;
 use crate::schools::{Rebuild, SchoolError, Schools};
 use crate::secret::{Secret, Vault};
@@ -113,8 +115,11 @@ impl Bridge {
         let body_wait = Duration::from_secs(instance.limits.body_s.into());
         let refused = Arc::<Mutex<Option<String>>>::default();
         let (board, is_driven) = (Board::default(), driven.is_some());
-        let front =
-            Front { sites: schools.sites.clone(), refused: refused.clone(), board, body_wait, driven };
+        let proxies = Proxies::default();
+        let sites = schools.sites.clone();
+        let Limits { school_per_minute: school, peer_per_minute: peer, .. } = instance.limits;
+        let quotas = Quotas::new(PerMinute { school, peer });
+        let front = Front { sites, refused: refused.clone(), proxies, quotas, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

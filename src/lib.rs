@@ -5,6 +5,7 @@ pub mod app;
 pub mod away;
 #[cfg(feature = "sandbox")]
 pub mod bench;
+pub mod bounded;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod notify;
 pub mod out;
 pub mod outbound;
 pub mod panics;
+pub mod peer;
 pub mod person;
 pub mod platform;
 pub mod platforms;

@@ -37,6 +37,8 @@ pub enum TroubleKind {
     RecordsUnreadable,
     ConfigurationRefused,
     ConfigurationOutdated,
+    RequestsTooMany,
+    RequestsTooLarge,
     DeadLetters,
     NamesUnread,
     EventsUnknown,
@@ -56,7 +58,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -74,6 +76,8 @@ impl TroubleKind {
         Self::RecordsUnreadable,
         Self::ConfigurationRefused,
         Self::ConfigurationOutdated,
+        Self::RequestsTooMany,
+        Self::RequestsTooLarge,
         Self::DeadLetters,
         Self::NamesUnread,
         Self::EventsUnknown,
@@ -102,7 +106,9 @@ impl TroubleKind {
             | Self::PanicsCaught
             | Self::RecordsUnreadable
             | Self::ConfigurationRefused
-            | Self::ConfigurationOutdated => Weight::Warning,
+            | Self::ConfigurationOutdated
+            | Self::RequestsTooMany
+            | Self::RequestsTooLarge => Weight::Warning,
             Self::SpoolWaits
             | Self::DeadLetters
             | Self::NamesUnread
@@ -131,6 +137,8 @@ impl TroubleKind {
             Self::RecordsUnreadable => "Часть записей не читается этой версией",
             Self::ConfigurationRefused => "Изменённые настройки не приняты, работают прежние",
             Self::ConfigurationOutdated => "У этого экземпляра устаревшие настройки",
+            Self::RequestsTooMany => "Запросов больше, чем разрешено: лишние отклонены",
+            Self::RequestsTooLarge => "Приходят слишком большие запросы: они отклонены",
             Self::DeadLetters => "Есть действия, которые программа не смогла выполнить",
             Self::NamesUnread => "Приходят параметры, которые никто не читает",
             Self::EventsUnknown => "Приходят события, которых программа не знает",
@@ -166,6 +174,12 @@ impl TroubleKind {
             }
             Self::ConfigurationRefused => "Запустите dozvon check и исправьте файлы",
             Self::ConfigurationOutdated => "Дайте всем экземплярам одни и те же файлы",
+            Self::RequestsTooMany => {
+                "Если это запросы вашей школы, увеличьте limits.school_per_minute и limits.peer_per_minute. Если нет, смените секрет в адресах"
+            }
+            Self::RequestsTooLarge => {
+                "Проверьте, что передают адреса в кабинете платформы. Если это чужие запросы, смените секрет в адресах"
+            }
             Self::DeadLetters => "Посмотрите список: dozvon dead list <школа>",
             Self::NamesUnread => "Проверьте имена в кабинете платформы, впишите свои в getcourse.fields",
             Self::EventsUnknown => "Сообщите разработчикам: платформа добавила новые события",

@@ -72,6 +72,10 @@ pub struct Limits {
     pub ended_days: u32,
     /// Mebibytes on this machine's disk for requests that wait for the store.
     pub spool_mb: u32,
+    /// Requests of a school per minute; it accepts twice as many at once.
+    pub school_per_minute: u32,
+    /// The same of one sender at a school.
+    pub peer_per_minute: u32,
 }
 
 impl Default for InstanceFile {
@@ -92,7 +96,15 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365, spool_mb: 256 }
+        Self {
+            body_s: 10,
+            drain_s: 25,
+            raw_days: 30,
+            ended_days: 365,
+            spool_mb: 256,
+            school_per_minute: 10_000,
+            peer_per_minute: 5_000,
+        }
     }
 }
 

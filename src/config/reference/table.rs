@@ -151,6 +151,12 @@ const INSTANCE: &[Section] = &[
                 "For which ended orders, calls, and id and reason of dead letters are kept.",
             ),
             key("spool_mb", "mebibytes", "Disk space for requests that wait for the store; 0: refuse them."),
+            key(
+                "school_per_minute",
+                "requests per minute",
+                "That a school accepts, and twice as many at once; each 4 KiB count as one. More: 429, a trouble.",
+            ),
+            key("peer_per_minute", "requests per minute", "The same from one sender."),
         ],
     },
     Section {
