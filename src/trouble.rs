@@ -43,6 +43,7 @@ pub enum TroubleKind {
     NamesUnread,
     EventsUnknown,
     FactsMissing,
+    DataOpen,
 }
 
 /// What a trouble means for the bridge.
@@ -58,7 +59,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -82,6 +83,7 @@ impl TroubleKind {
         Self::NamesUnread,
         Self::EventsUnknown,
         Self::FactsMissing,
+        Self::DataOpen,
     ];
 
     /// The id, as in JSON, metrics and notices.
@@ -113,7 +115,8 @@ impl TroubleKind {
             | Self::DeadLetters
             | Self::NamesUnread
             | Self::EventsUnknown
-            | Self::FactsMissing => Weight::Note,
+            | Self::FactsMissing
+            | Self::DataOpen => Weight::Note,
         }
     }
 
@@ -143,6 +146,7 @@ impl TroubleKind {
             Self::NamesUnread => "Приходят параметры, которые никто не читает",
             Self::EventsUnknown => "Приходят события, которых программа не знает",
             Self::FactsMissing => "Адреса в кабинете не передают того, что нужно правилам школы",
+            Self::DataOpen => "Папку с данными могут читать другие пользователи этого компьютера",
         }
     }
 
@@ -186,6 +190,7 @@ impl TroubleKind {
             Self::FactsMissing => {
                 "Замените адреса теми, что печатает dozvon url, или добавьте в свои эти параметры"
             }
+            Self::DataOpen => "Закройте её командой chmod -R go= <папка>, ссылки замените самими файлами",
         }
     }
 

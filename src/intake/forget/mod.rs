@@ -67,6 +67,13 @@ pub struct Scrub {
     pub stage: ScrubPhase,
 }
 
+impl Scrub {
+    /// Everything that is known of the person has been collected.
+    pub fn is_at_requests(&self) -> bool {
+        self.stage == ScrubPhase::Requests { after: None }
+    }
+}
+
 /// The present phase and where it continues; each phase goes through all records of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
