@@ -5,6 +5,8 @@
 // In order of dependency: a file uses only files listed above it.
 mod order_id;
 
+pub mod free_text;
+
 pub mod value;
 
 pub mod hours;

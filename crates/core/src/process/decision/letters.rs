@@ -43,7 +43,7 @@ impl Decision<'_> {
     pub fn draft(&mut self, text: TextId, fill: impl FnOnce(&mut Vars)) -> Draft {
         let text = if cut("M1.by_name") { TextId::FirstDay } else { text };
         let Some(to) = self.case.client.email().cloned() else { return Draft::NoAddress(text) };
-        let mut vars = self.vars(None);
+        let mut vars = vars::for_letter(self.vars(None));
         fill(&mut vars);
         let Rendered { subject, body } = self.process.texts.render(&text, &vars);
         match self.is_said_today(&text, &body) {
