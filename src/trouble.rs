@@ -41,6 +41,9 @@ pub enum TroubleKind {
     NamesUnread,
     EventsUnknown,
     FactsMissing,
+    ContactsHeld,
+    LinkStrange,
+    AddressesOld,
 }
 
 /// What a trouble means for the bridge.
@@ -56,7 +59,7 @@ pub enum Weight {
 }
 
 impl TroubleKind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::AccountDenied,
         Self::StoreUnreachable,
         Self::StoreRefuses,
@@ -78,6 +81,9 @@ impl TroubleKind {
         Self::NamesUnread,
         Self::EventsUnknown,
         Self::FactsMissing,
+        Self::ContactsHeld,
+        Self::LinkStrange,
+        Self::AddressesOld,
     ];
 
     /// The id, as in JSON, metrics and notices.
@@ -102,12 +108,15 @@ impl TroubleKind {
             | Self::PanicsCaught
             | Self::RecordsUnreadable
             | Self::ConfigurationRefused
-            | Self::ConfigurationOutdated => Weight::Warning,
+            | Self::ConfigurationOutdated
+            | Self::ContactsHeld
+            | Self::LinkStrange => Weight::Warning,
             Self::SpoolWaits
             | Self::DeadLetters
             | Self::NamesUnread
             | Self::EventsUnknown
-            | Self::FactsMissing => Weight::Note,
+            | Self::FactsMissing
+            | Self::AddressesOld => Weight::Note,
         }
     }
 
@@ -135,6 +144,13 @@ impl TroubleKind {
             Self::NamesUnread => "Приходят параметры, которые никто не читает",
             Self::EventsUnknown => "Приходят события, которых программа не знает",
             Self::FactsMissing => "Адреса в кабинете не передают того, что нужно правилам школы",
+            Self::AddressesOld => {
+                "Платформа вызывает прежний адрес: его секрет открывает все платформы школы"
+            }
+            Self::LinkStrange => "Ссылки на оплату ведут не на сайт школы: в письма они не попадают",
+            Self::ContactsHeld => {
+                "Часть писем или звонков не ушла: достигнут предел или такие номера запрещены"
+            }
         }
     }
 
@@ -171,6 +187,15 @@ impl TroubleKind {
             Self::EventsUnknown => "Сообщите разработчикам: платформа добавила новые события",
             Self::FactsMissing => {
                 "Замените адреса теми, что печатает dozvon url, или добавьте в свои эти параметры"
+            }
+            Self::AddressesOld => {
+                "Вставьте в кабинет платформы адреса, которые печатает dozvon url. Когда прежних не останется, впишите old_addresses = false"
+            }
+            Self::LinkStrange => {
+                "Посмотрите payment_link в последних заявках. Если это сайт школы, впишите его в getcourse.link_hosts. Если нет, кто-то знает секрет адреса: замените его"
+            }
+            Self::ContactsHeld => {
+                "Проверьте, не заполняет ли кто-то форму чужими адресами и номерами. Если заявки настоящие, увеличьте предел в [contact_limits] или дополните dialling.call_countries. Задачи о таких письмах стоят у менеджеров"
             }
         }
     }
