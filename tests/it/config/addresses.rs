@@ -22,10 +22,11 @@ fn each_platform_has_a_secret_of_its_own() {
     let secret = |platform: &str| of_platform(&Secret::new(SECRET), platform).reveal().to_owned();
     let strict = with(&[slip(SCHOOL, "secrets =", "old_addresses = false\nsecrets =")]);
     for (files, old) in [(example(), Some(Opened::Old)), (strict, None)] {
-        for platform in ["getcourse", "amocrm", "mango"] {
+        let platforms: Vec<&str> = dozvon::platforms::ALL.iter().map(|platform| platform.name).collect();
+        for platform in platforms.iter().copied() {
             assert_eq!(opened(&files, platform, &secret(platform)), Some(Opened::Own));
             assert_eq!(opened(&files, platform, SECRET), old);
-            let others = ["getcourse", "amocrm", "mango"].into_iter().filter(|other| *other != platform);
+            let others = platforms.iter().copied().filter(|other| *other != platform);
             for other in others.map(secret).chain([String::new(), "another".to_owned()]) {
                 assert_eq!(opened(&files, platform, &other), None, "{platform}");
             }
@@ -37,7 +38,7 @@ fn each_platform_has_a_secret_of_its_own() {
 fn the_printed_addresses_are_whole_and_each_platform_has_its_own() {
     let config = load(&example()).expect("it is right");
     let text = urls(&config, config.school("rost").expect("the school"));
-    let [getcourse, amocrm, mango] = ["getcourse", "amocrm", "mango"].map(address);
+    let [getcourse, amocrm] = ["getcourse", "amocrm"].map(address);
     for part in [
         format!("{getcourse}/order-created?order_id={{object.id}}&"),
         format!("{getcourse}/order-status?"),
@@ -47,7 +48,6 @@ fn the_printed_addresses_are_whole_and_each_platform_has_its_own() {
         format!("{getcourse}/user-updated?"),
         format!("\"uri\":\"{getcourse}/hook\""),
         format!("{amocrm}/\n"),
-        format!("{mango}/\n"),
         format!("curl -sS -G '{getcourse}/order-created'"),
         "Bearer ${DEMO_GETCOURSE_DEVELOPER_KEY}_${DEMO_GETCOURSE_SCHOOL_KEY}".to_owned(),
         "status_lead".to_owned(),
