@@ -5,6 +5,7 @@ pub mod apply;
 mod author;
 pub mod book;
 pub mod calls;
+pub mod clean;
 pub mod correlate;
 pub mod dial;
 pub mod envelope;

@@ -316,6 +316,9 @@ async fn person(book: &mut Book, client: &Client, unit: &mut Unit) -> StoreResul
     if let Some(user) = &client.gc_user {
         drop_link(book, link::gc_user(user), unit);
     }
+    for way in client.phones.iter().chain(&client.emails) {
+        unit.forget.extend(book.forget_meter(way).await?);
+    }
     unit.forget.extend(book.forget_client(&client.id).await?);
     Ok(ids)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dozvon::process::desks::DesksV1;
 use dozvon::process::{
-    At, Case, Client, Command, CommandId, Desks, Event, Order, OrderId, Process, Step, step, wake,
+    At, Case, Client, Command, CommandId, Desks, Event, Meters, Order, OrderId, Process, Step, step, wake,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,7 +121,10 @@ impl Stored {
         let managers = process.roster.iter().map(|manager| &manager.id);
         let desks = Desks(managers.map(|manager| (manager.clone(), old.of(manager))).collect());
         Ok(match &self.order {
-            Some(order) => Case { order: <Order as Deserialize>::deserialize(order)?, client, desks },
+            Some(order) => {
+                let order = <Order as Deserialize>::deserialize(order)?;
+                Case { order, client, desks, meters: Meters::default() }
+            }
             None => Case::new(OrderId::from(ANOTHER), client, desks, now),
         })
     }

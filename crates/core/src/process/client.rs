@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Alike, ClientFacts};
+use super::free_text::is_greetable;
 use super::value::*;
 use crate::message::library::Library;
 use crate::mutant::cut;
@@ -152,10 +153,10 @@ impl Client {
         !still
     }
 
-    /// The name in a greeting.
+    /// The name in a greeting; what is no name is not said to the owner of a typed address (F101).
     pub fn greeted(&self) -> Option<&str> {
         let first = self.first_name.as_deref().filter(|name| !name.trim().is_empty());
-        first.or(self.name.as_deref())
+        first.or(self.name.as_deref()).filter(|name| is_greetable(name))
     }
 
     /// An echo of the bare number does not erase them.

@@ -7,6 +7,7 @@ use super::command::{Ask, EarlyLead, PersonFacts, SaveLead};
 use super::decision::Decision;
 use super::definition::Route;
 use super::event::{Alike, SameWay};
+use super::free_text::as_text;
 use super::money;
 use super::value::*;
 use crate::message::condition;
@@ -31,7 +32,7 @@ pub(super) fn make(d: &mut Decision, next: &Phrase) {
 pub(super) fn name(d: &Decision) -> String {
     let vars = d.vars(None);
     match d.process.route(&d.case.order.route) {
-        Some(route) => d.process.texts.inline(&route.lead_name, &vars),
+        Some(route) => exported(&d.process.texts.inline(&route.lead_name, &vars)),
         None => vars.order.number,
     }
 }
@@ -134,10 +135,11 @@ fn person_of(d: &Decision) -> PersonFacts {
     let own = own.map(|template| d.process.texts.inline(template, &vars));
     let own = own.filter(|name| !name.trim().is_empty());
     let named = route.and_then(|route| route.contact_responsible.clone()).filter(|_| !cut("G7.own"));
+    let text = |value: Option<&String>| value.map(|value| exported(value));
     PersonFacts {
-        name: own.clone().or_else(|| client.name.clone()),
-        first_name: client.first_name.clone().filter(|_| own.is_none()),
-        last_name: client.last_name.clone().filter(|_| own.is_none()),
+        name: text(own.as_ref().or(client.name.as_ref())),
+        first_name: text(client.first_name.as_ref().filter(|_| own.is_none())),
+        last_name: text(client.last_name.as_ref().filter(|_| own.is_none())),
         nameless: client.nameless.clone(),
         phones: usable(&client.phones),
         emails: usable(&client.emails),
@@ -178,10 +180,15 @@ fn lead_fields(d: &Decision, route: Option<&Route>, vars: &Vars) -> Vec<(u64, St
     fields
 }
 
+/// F112: what stands in a field that people export is never a formula.
+fn exported(value: &str) -> String {
+    if cut("G7.as_text") { value.to_owned() } else { as_text(value) }
+}
+
 /// Fields of a route: id → rendered template; an empty value is not written (G2, G7).
 fn rendered(d: &Decision, fields: &BTreeMap<String, String>, vars: &Vars) -> Vec<(u64, String)> {
     let values = fields.iter().filter_map(|(id, template)| {
-        let value = d.process.texts.inline(template, vars);
+        let value = exported(&d.process.texts.inline(template, vars));
         Some((id.parse().ok()?, value)).filter(|(_, value)| !value.trim().is_empty() && !cut("G2.fields"))
     });
     values.collect()
