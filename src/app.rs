@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, DrivenClock, WallClock};
 use crate::config::raw::Limits;
 use crate::config::{Config, School};
+use crate::http::quota::{PerMinute, Quotas};
 use crate::http::turned::TurnedLog;
 use crate::http::{Front, Sites, operation_routes, server};
 use crate::instance::Name;
@@ -121,9 +122,11 @@ impl Bridge {
         let (board, is_driven) = (Board::default(), driven.is_some());
         let proxies = instance.proxies.clone();
         let sites = schools.sites.clone();
-        let turned = TurnedLog::default();
+        let Limits { school_per_minute: school, peer_per_minute: peer, .. } = instance.limits;
+        let quotas = Quotas::new(PerMinute { school, peer });
+        let (refusing, turned) = (refused.clone(), TurnedLog::default());
         let front =
-            Front { sites, refused: refused.clone(), proxies, turned, data, board, body_wait, driven };
+            Front { sites, refused: refusing, proxies, quotas, turned, data, board, body_wait, driven };
         let front = web::Data::new(front);
         let (hooks, asked) = (front.clone(), front.clone());
         let server = server::serve(listener, hooks, body_wait).map_err(StartError::Server)?;

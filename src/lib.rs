@@ -5,6 +5,7 @@ pub mod app;
 pub mod away;
 #[cfg(feature = "sandbox")]
 pub mod bench;
+pub mod bounded;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -272,13 +272,16 @@ fn read_notify(file: &NotifyFile, around: &Surroundings, complaints: &mut Compla
 }
 
 fn check_limits(limits: &Limits, complaints: &mut Complaints) {
-    let Limits { body_s, drain_s, raw_days, ended_days, spool_mb } = *limits;
+    let Limits { body_s, drain_s, raw_days, ended_days, spool_mb, school_per_minute, peer_per_minute } =
+        *limits;
     for (key, value, least, most) in [
         ("limits.body_s", body_s, 1, 60),
         ("limits.drain_s", drain_s, 1, 300),
         ("limits.raw_days", raw_days, 1, 3650),
         ("limits.ended_days", ended_days, 30, 3650),
         ("limits.spool_mb", spool_mb, 0, 1024 * 1024),
+        ("limits.school_per_minute", school_per_minute, 60, 1_000_000),
+        ("limits.peer_per_minute", peer_per_minute, 60, 1_000_000),
     ] {
         if !(least..=most).contains(&value) {
             complaints.add(key, format!("{value} is out of range"), format!("{least} to {most}"));

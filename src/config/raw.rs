@@ -74,6 +74,10 @@ pub struct Limits {
     pub ended_days: u32,
     /// Mebibytes on this machine's disk for requests that wait for the store.
     pub spool_mb: u32,
+    /// Requests of a school per minute; it accepts twice as many at once.
+    pub school_per_minute: u32,
+    /// The same of one sender at a school.
+    pub peer_per_minute: u32,
 }
 
 impl Default for InstanceFile {
@@ -95,7 +99,15 @@ impl Default for InstanceFile {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_s: 10, drain_s: 25, raw_days: 30, ended_days: 365, spool_mb: 256 }
+        Self {
+            body_s: 10,
+            drain_s: 25,
+            raw_days: 30,
+            ended_days: 365,
+            spool_mb: 256,
+            school_per_minute: 10_000,
+            peer_per_minute: 5_000,
+        }
     }
 }
 
@@ -110,6 +122,9 @@ pub struct SchoolFile {
     /// Secrets of the addresses that platforms call: the new one first, then the old one while addresses are
     /// being changed.
     pub secrets: Vec<SecretSource>,
+    /// Serve the addresses of before, whose secret opens all platforms, until the new ones are pasted everywhere.
+    #[serde(default = "yes")]
+    pub old_addresses: bool,
     /// Sellers by a short name of your own.
     #[serde(default)]
     pub managers: BTreeMap<String, Manager>,
@@ -127,6 +142,10 @@ pub struct SchoolFile {
     /// The provider that starts calls, if several could.
     #[serde(default)]
     pub calls_by: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `[answers]`: how a manager answers «Что дальше?» (L13).

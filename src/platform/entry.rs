@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use toml::Value;
 
 use super::check::{Beside, Findings};
@@ -103,6 +104,13 @@ impl AccountSign {
     }
 }
 
+/// The name of an account's budget: what stands in its address, and a fingerprint of its sign.
+pub fn budget_of(address: &str, sign: Option<&AccountSign>) -> String {
+    let Some(sign) = sign else { return address.to_owned() };
+    let hash = Sha256::digest(sign.sign.reveal().to_lowercase());
+    format!("{address}#{}", hex::encode(&hash[..8]))
+}
+
 /// The parsed table of one platform in one school's file.
 pub trait Settings: Any + fmt::Debug + Send + Sync {
     /// Its address, if it has one; a trailing slash makes no difference.
@@ -139,6 +147,11 @@ pub trait Settings: Any + fmt::Debug + Send + Sync {
     /// An order can be read back from it, with its author.
     fn reads_orders(&self) -> bool {
         false
+    }
+
+    /// Hosts of the account, to which a letter may link for a payment; in lower case.
+    fn link_hosts(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Names of the facts that a new order brings by the printed addresses; `None` if it is no source of orders.
@@ -183,15 +196,22 @@ impl OfSchool<'_> {
         format!("{}/hooks/{}/{platform}/", self.url, self.id)
     }
 
-    /// The secret of the addresses; empty if there is none.
-    pub fn secret(&self) -> &str {
-        self.secrets.first().map(|secret| secret.reveal()).unwrap_or_default()
+    /// The secret of this platform's addresses; empty if there is none.
+    fn secret(&self, platform: &str) -> String {
+        let secret = self.secrets.first().map(|secret| of_platform(secret, platform));
+        secret.map(|secret| secret.reveal().to_owned()).unwrap_or_default()
     }
 
     /// `{url}/hooks/{school}/{platform}/{secret}`, without a trailing slash.
     pub fn hooks_address(&self, platform: &str) -> String {
-        format!("{}{}", self.hooks_prefix(platform), self.secret())
+        format!("{}{}", self.hooks_prefix(platform), self.secret(platform))
     }
+}
+
+/// The secret of one platform's addresses, made from the school's: whoever learns it can speak for this platform and
+/// for no other one (F104).
+pub fn of_platform(secret: &Secret, platform: &str) -> Secret {
+    secret.derived(&format!("dozvon address {platform}"))
 }
 
 /// The account of a budget, and its rate.
@@ -239,4 +259,19 @@ pub struct Connected {
 /// A title in the output of `dozvon url`.
 pub fn heading(text: &mut String, title: &str) {
     text.push_str(&format!("\n\n=== {title} ===\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two schools with one address and accounts of their own do not share a budget; with one account they do.
+    #[test]
+    fn a_budget_belongs_to_an_account() {
+        let of = |user: &str| budget_of("smtp.example", Some(&AccountSign::new("mail.user", user)));
+        assert_ne!(of("order@rost.example"), of("order@volna.example"));
+        assert_eq!(of("order@rost.example"), of("Order@rost.example"));
+        assert_eq!(budget_of("smtp.example", None), "smtp.example");
+        assert!(!of("order@rost.example").contains("rost"), "it is written into the store");
+    }
 }

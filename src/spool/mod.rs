@@ -5,6 +5,7 @@
 
 mod log;
 mod quarantine;
+mod quota;
 mod replay;
 mod sent;
 mod store_note;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 
 use self::log::Log;
 use self::quarantine::Quarantine;
+use self::quota::DiskQuota;
 use self::replay::ReplayBuffer;
 use self::store_note::StoreNote;
 use crate::away::AwayLog;
@@ -42,24 +44,6 @@ pub struct Spools {
     schools: Mutex<BTreeMap<SchoolId, Arc<Spool>>>,
 }
 
-/// Limit of the bytes of all spools together.
-struct DiskQuota {
-    max: u64,
-    taken: AtomicU64,
-}
-
-impl DiskQuota {
-    /// Reserves the bytes and returns true, if there is room for them.
-    fn take(&self, bytes: u64) -> bool {
-        let more = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.max);
-        self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).is_ok()
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.taken.fetch_sub(bytes, Ordering::SeqCst);
-    }
-}
-
 /// Where a request was saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Saved {
@@ -75,8 +59,8 @@ pub struct NoRoom;
 impl Spools {
     /// In the instance's own folder; at most `mb` mebibytes.
     pub fn new(data: &Path, mb: u32) -> Self {
-        let quota = DiskQuota { max: u64::from(mb) * 1024 * 1024, taken: AtomicU64::new(0) };
-        Self { folder: data.join("spool"), quota: Arc::new(quota), schools: Mutex::default() }
+        let quota = Arc::new(DiskQuota::new(u64::from(mb) * 1024 * 1024));
+        Self { folder: data.join("spool"), quota, schools: Mutex::default() }
     }
 
     /// The school's spool: the same one however often its configuration is read.
@@ -89,6 +73,7 @@ impl Spools {
 
 /// The spool of one school.
 pub struct Spool {
+    school: SchoolId,
     /// `None` if the file cannot be used: then requests are refused while the store is unreachable.
     log: Mutex<Option<Log<File>>>,
     /// Unreadable bytes, kept for a person.
@@ -125,10 +110,10 @@ impl Spool {
         if waiting > 0 {
             tracing::warn!(%school, waiting, "requests wait in the spool since the last run");
         }
-        // Existing bytes count even if the limit is lower now.
         let bytes = log.as_ref().map_or(0, Log::bytes);
-        quota.taken.fetch_add(bytes, Ordering::SeqCst);
+        quota.join(school, bytes);
         Self {
+            school: school.clone(),
             is_open: log.is_some(),
             log: Mutex::new(log),
             quarantine,
@@ -152,7 +137,7 @@ impl Spool {
 
     /// Whether it would accept another request.
     pub fn has_room(&self) -> bool {
-        self.is_open && self.quota.taken.load(Ordering::SeqCst) < self.quota.max
+        self.is_open && self.quota.has_room(&self.school)
     }
 
     /// Whether a request was refused recently. It is not known when a full disk has room again, so this
@@ -300,11 +285,11 @@ impl Spool {
         let mut log = self.log();
         let log = log.as_mut().ok_or_else(|| io::Error::other("its file cannot be used"))?;
         let bytes = Log::<File>::cost(&record);
-        if !self.quota.take(bytes) {
-            return Err(io::Error::other("limits.spool_mb is reached"));
+        if !self.quota.take(&self.school, bytes) {
+            return Err(io::Error::other("limits.spool_mb is reached, or this school's part of it"));
         }
         if let Err(error) = log.push(&record) {
-            self.quota.give_back(bytes);
+            self.quota.give_back(&self.school, bytes);
             return Err(error);
         }
         self.note(log);
@@ -317,7 +302,7 @@ impl Spool {
         let before = log.bytes();
         let first = log.first();
         // If everything to the end of the file is damaged, `first()` has truncated it: release those bytes.
-        self.quota.give_back(before - log.bytes());
+        self.quota.give_back(&self.school, before - log.bytes());
         self.note(log);
         match first {
             Ok(record) => record.map(|record| {
@@ -336,7 +321,7 @@ impl Spool {
         let Some(log) = log.as_mut() else { return };
         let before = log.bytes();
         log.shift(record);
-        self.quota.give_back(before - log.bytes());
+        self.quota.give_back(&self.school, before - log.bytes());
         self.note(log);
     }
 

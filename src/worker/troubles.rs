@@ -1,6 +1,8 @@
 //! What is wrong with one running school, as entries of the one list of troubles. Never repairs anything and
 //! never tells anybody. Enter at [`of`]; [`store`] looks at the store that all schools share.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
@@ -10,14 +12,16 @@ use super::site::Site;
 use super::wheel_feed;
 use crate::intake::item::Member;
 use crate::process::At;
+use crate::process::meters::{Held, Limit, SchoolMeter};
+use crate::store::key;
 use crate::store::{Counts, Seq, Store, StoreError, StoreResult, Weakness};
 use crate::trouble::{Trouble, TroubleKind};
 
 /// The first entry of an inbox that moves does not stay the first one for so long.
 const INBOX_STANDS: TimeDelta = TimeDelta::seconds(90);
 
-/// A caught panic is shown for so long after the last one.
-const PANIC_SHOWN: TimeDelta = TimeDelta::hours(1);
+/// What should not happen, a panic or a refused request, is shown for so long after the last time.
+const SHOWN: TimeDelta = TimeDelta::hours(1);
 
 /// A credential that only a person can renew is shown this long before its end.
 const TOKEN_AHEAD: TimeDelta = TimeDelta::days(30);
@@ -30,8 +34,8 @@ pub struct Earlier(Mutex<Seen>);
 struct Seen {
     /// The first entry of the inbox, and since when it is the first.
     first: Option<(Seq, At)>,
-    /// Panics, and when their number last grew.
-    panics: (u64, At),
+    /// What should not happen: how often it did, and when that last grew.
+    grown: BTreeMap<TroubleKind, (u64, At)>,
 }
 
 impl Earlier {
@@ -80,6 +84,7 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
             }
             found.extend(inbox(site, &held, now).await.unwrap_or_default());
             found.extend(canary(site, now).await.unwrap_or_default());
+            found.extend(held_back(site, now).await.unwrap_or_default());
         }
         Ok(None) => {}
         // Not of one school: the same for all.
@@ -98,6 +103,10 @@ pub async fn of(site: &Site, answers: bool) -> Vec<Trouble> {
     tokens(site, now, &mut found);
     defects(site, now, &mut found);
     unread(site, now, &mut found);
+    found.extend(site.tally.old_addresses.all().into_iter().map(|(platform, count)| {
+        Trouble::new(TroubleKind::AddressesOld, count, "requests with the school's own secret", now)
+            .at(platform)
+    }));
     found.into_iter().map(|trouble| trouble.of(site.id())).collect()
 }
 
@@ -140,6 +149,23 @@ async fn canary(site: &Site, now: At) -> StoreResult<Option<Trouble>> {
     Ok(is_late.then(|| Trouble::new(TroubleKind::CanaryLate, 1, "the wheel does not fire", now)))
 }
 
+/// Letters and calls that a limit held back within the last hour.
+async fn held_back(site: &Site, now: At) -> StoreResult<Vec<Trouble>> {
+    let stored = site.store.read(site.id(), &[key::SCHOOL_METER.to_owned()]).await?.pop().flatten();
+    let meter = stored.and_then(|stored| serde_json::from_slice::<SchoolMeter>(&stored.body).ok());
+    let held = meter.unwrap_or_default().held.into_iter().filter(|(_, held)| held.is_fresh(now));
+    let trouble = |(limit, held): (Limit, Held)| {
+        let (kind, what) = match limit {
+            Limit::PaymentLink => (TroubleKind::LinkStrange, "not a host of getcourse.url or link_hosts"),
+            _ => (TroubleKind::ContactsHeld, "held back by contact_limits or call_countries"),
+        };
+        let detail = format!("{what} since {}", held.since.format("%Y-%m-%d %H:%M"));
+        let trouble = Trouble::new(kind, held.count, detail, now);
+        Trouble { since: held.since, ..trouble }.at(&crate::json::name(&limit))
+    };
+    Ok(held.map(trouble).collect())
+}
+
 async fn spool(site: &Site, now: At, found: &mut Vec<Trouble>) {
     let Some(spool) = &site.spool else { return };
     let waiting = spool.waiting();
@@ -167,17 +193,22 @@ fn tokens(site: &Site, now: At, found: &mut Vec<Trouble>) {
 }
 
 fn defects(site: &Site, now: At, found: &mut Vec<Trouble>) {
-    let panics = site.panics();
-    {
+    let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    for (kind, times, detail) in [
+        (TroubleKind::PanicsCaught, site.panics(), "their places are in the log"),
+        (TroubleKind::RequestsTooMany, counted(&site.tally.throttled), "answered with 429"),
+        (TroubleKind::RequestsTooLarge, counted(&site.tally.oversized), "answered with 413"),
+    ] {
         let mut seen = site.earlier.seen();
-        if panics > seen.panics.0 {
-            seen.panics = (panics, now);
+        let known = seen.grown.entry(kind).or_insert((0, now));
+        if times > known.0 {
+            *known = (times, now);
         }
-        if panics > 0 && now - seen.panics.1 < PANIC_SHOWN {
-            found.push(Trouble::new(TroubleKind::PanicsCaught, panics, "their places are in the log", now));
+        if times > 0 && now - known.1 < SHOWN {
+            found.push(Trouble::new(kind, times, detail, now));
         }
     }
-    let unreadable = site.tally.unreadable.load(std::sync::atomic::Ordering::Relaxed);
+    let unreadable = counted(&site.tally.unreadable);
     if unreadable > 0 {
         found.push(Trouble::new(
             TroubleKind::RecordsUnreadable,

@@ -101,8 +101,8 @@ fn the_sandbox_fits_the_example_school() {
 
 /// The sandbox calls the addresses that `dozvon url` prints.
 fn fits_the_printed_addresses(config: &Config, setup: &Setup) {
-    let base = |platform: &str| format!("{}/hooks/rost/{platform}/{SECRET}", config.instance.url);
     let school = config.school("rost").expect("the school");
+    let base = |platform: &str| school.as_seen_by_platforms(&config.instance.url).hooks_address(platform);
     let settings: &Settings = school.platforms.get().expect("GetCourse");
     let printed: BTreeSet<String> =
         addresses::all(&base("getcourse"), settings).into_iter().map(|address| address.url).collect();

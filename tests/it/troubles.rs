@@ -7,8 +7,9 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use dozvon::notify::signature;
 use dozvon::secret::Secret;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::program::{Program, StoreKind, TestBed, form, get, send, until};
+use crate::support::program::{Program, SECRET, StoreKind, TestBed, form, get, send, until};
 use crate::support::redis_server::free_port;
 
 const KEY: &str = "key-of-the-notices-0001";
@@ -194,6 +195,41 @@ async fn a_store_that_can_lose_data_or_is_away_is_shown() {
     .await;
 }
 
+/// F107: a school's quota is used up only by those who know its secret; what is refused is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_beyond_the_quota_are_refused_and_told() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    bench.mute();
+    bench.edit("dozvon.toml", "peer_per_minute = 5000", "peer_per_minute = 60");
+    let bridge = bench.start().await;
+    let path = |secret: &str| format!("/hooks/rost/getcourse/{secret}/order-status");
+    let mut socket = tokio::net::TcpStream::connect(("127.0.0.1", bench.port)).await.expect("it listens");
+    let mut ask = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: bridge\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("it reads");
+        let mut said = [0; 2048];
+        let length = socket.read(&mut said).await.expect("an answer");
+        String::from_utf8_lossy(&said[..length]).into_owned()
+    };
+    for _ in 0..200 {
+        assert!(ask(&path("wrong-secret-00001")).await.starts_with("HTTP/1.1 403"));
+    }
+    let mut accepted = 0;
+    let refused = loop {
+        let said = ask(&path(SECRET)).await;
+        if said.starts_with("HTTP/1.1 429") {
+            break said.to_lowercase();
+        }
+        assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+        accepted += 1;
+    };
+    assert!((120..1_000).contains(&accepted), "two minutes' worth at once: {accepted}");
+    assert!(refused.contains("retry-after: 1\r\n"), "{refused}");
+    let (status, said) = trouble(&bridge, "requests_too_many").await;
+    assert_eq!((status, &said.expect("a trouble")["count"]), (200, &1.into()));
+    assert_eq!(bridge.terminate().await, Some(0));
+}
+
 /// Names that nothing reads are listed, and stop nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_only_deserves_a_look_leaves_the_bridge_fit() {
@@ -278,4 +314,48 @@ async fn a_check_online_says_what_troubles_the_running_bridge() {
     let (code, lines) = check().await;
     assert_eq!(code, Some(1), "the account is asked, too");
     assert!(!lines.iter().any(is_told), "a bridge that does not run says nothing: {lines:?}");
+}
+
+/// F101: one address typed into thirty orders is no mailbox to be filled, also over a restart; the orders go on, and
+/// the people who run the bridge see it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_orders_with_one_address_are_six_letters_and_a_trouble() {
+    let bench = TestBed::new(StoreKind::Embedded).await;
+    let bridge = bench.start().await;
+    let order = async |n: usize| {
+        let id = (700_100_300 + n).to_string();
+        let (user, phone) = (format!("8100{n}"), format!("+790355502{n:02}"));
+        let query = form(&[
+            ("order_id", id.as_str()),
+            ("number", &id[3..]),
+            ("user_id", user.as_str()),
+            ("phone", phone.as_str()),
+            ("email", "victim@client.example"),
+            ("status", "Новый"),
+        ]);
+        let url = format!("{}?{query}", bench.hook("getcourse", "order-created"));
+        assert_eq!(get(&url).await.map(|said| said.status), Some(200));
+    };
+    let held = async |bridge: &Program, wanted: u64| {
+        until("what was held back", async || {
+            let (status, said) = trouble(bridge, "contacts_held").await;
+            assert_eq!(status, 200, "work does not stand");
+            said.filter(|said| said["count"].as_u64() >= Some(wanted))
+        })
+        .await
+    };
+    let sent = || bench.world().letters().iter().filter(|letter| letter.to.contains("victim@")).count();
+    for n in 0..30 {
+        order(n).await;
+    }
+    let said = held(&bridge, 24).await;
+    assert_eq!((&said["school"], &said["platform"]), (&"rost".into(), &"letters_per_address".into()));
+    assert!(!said.to_string().contains("victim"), "{said}");
+    until("the letters", async || (sent() == 6).then_some(())).await;
+    assert_eq!(bridge.terminate().await, Some(0));
+    let bridge = bench.start().await;
+    order(30).await;
+    held(&bridge, 25).await;
+    assert_eq!(sent(), 6);
+    assert_eq!(bridge.terminate().await, Some(0));
 }

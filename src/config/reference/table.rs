@@ -156,6 +156,12 @@ const INSTANCE: &[Section] = &[
                 "For which ended orders, calls, and id and reason of dead letters are kept.",
             ),
             key("spool_mb", "mebibytes", "Disk space for requests that wait for the store; 0: refuse them."),
+            key(
+                "school_per_minute",
+                "requests per minute",
+                "That a school accepts, and twice as many at once; each 4 KiB count as one. More: 429, a trouble.",
+            ),
+            key("peer_per_minute", "requests per minute", "The same from one sender."),
         ],
     },
     Section {
@@ -190,6 +196,11 @@ const TOP: &[Key] = &[
         "secrets",
         "list of 1 or 2 secrets, required",
         "Part of the addresses that platforms call; the new one first. 16 characters or more of a-z A-Z 0-9 - _.",
+    ),
+    key(
+        "old_addresses",
+        "true | false",
+        "Serve also the addresses of before, whose secret opens all platforms. false, when the ones that `dozvon url` prints stand everywhere.",
     ),
     key("managers", "tables", "See [managers.<name>]."),
     key("routes", "list of tables", "See [[routes]]."),

@@ -52,6 +52,8 @@ fn a_slip_in_the_instance_is_told() {
     instance("\n[limits]", "\n[notify]\nemails = [\"duty\"]\n[limits]", "notify.emails.1", "name@");
     instance("log_format = \"text\"", "log_format = \"xml\"", "log_format", "`json`");
     instance("body_s = 10", "body_s = 0", "limits.body_s", "1 to 60");
+    instance("peer_per_minute = 5000", "peer_per_minute = 0", "limits.peer_per_minute", "60 to 1000000");
+    instance("school_per_minute", "school_per_minut", "limits.school_per_minut", "`school_per_minute`");
     instance("listen =", "= listen =", "", "line 6");
     instance("\ndata", "\nlog = \"info\"\ndata", "", "`log` stands twice");
 }

@@ -114,6 +114,10 @@ fn serve(site: Arc<Site>, port: u16) -> ServerHandle {
     let body_wait = Duration::from_secs(5);
     let front = web::Data::new(Front {
         proxies: dozvon::peer::Proxies::default(),
+        quotas: dozvon::http::quota::Quotas::new(dozvon::http::quota::PerMinute {
+            school: 10_000,
+            peer: 10_000,
+        }),
         sites,
         refused: Arc::default(),
         board: Board::default(),
